@@ -138,7 +138,7 @@ const CI_EACH_DAY = [
   'test/real/{alerts-of-writers,copy-indexes,copy-left-behind,export-hostile,follow-verify,run-report,schedules}.test.ts',
   'test/real/partition-{beside,list,move,mysql*}.test.ts',
   'test/real/postgresql-apply.test.ts',
-  'test/real/{copy-rights,durable-steps,lake-cases,long-values,planted-objects,planted-tables,pooler,set-back,set-back-buckets,set-back-queue,time-judge,typed-query}.test.ts',
+  'test/real/{copy-rights,durable-steps,lake-cases,long-values,planted-objects,planted-tables,planted-while-open,pooler,set-back,set-back-buckets,set-back-queue,time-judge,typed-query}.test.ts',
   'test/tui/sizes.test.ts',
   'test/property/archive-values.test.ts',
   'test/cli/cdm-properties.test.ts',

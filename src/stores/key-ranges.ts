@@ -26,6 +26,8 @@ export type KeyDialect = {
    * which its readers of row groups refuse.
    */
   readonly byColumns?: true
+  /** How `op` is written between these columns and their bounds; as it is where this is absent. */
+  operator?(op: '=' | '>' | '<=', columns: readonly Column[]): string
 }
 
 export type Condition = { readonly sql: string; readonly parameters: SqlRow }
@@ -250,7 +252,9 @@ function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect):
   })
   const terms = columns.map((column, i) => {
     const name = dialect.quote(column.name)
-    return (key[i] ?? null) === null ? `${name} IS NULL` : `${name} = ${dialect.bound(column)}`
+    return (key[i] ?? null) === null
+      ? `${name} IS NULL`
+      : `${name} ${operator('=', [column], dialect)} ${dialect.bound(column)}`
   })
   return { sql: `(${terms.join(' AND ')})`, parameters }
 }
@@ -263,6 +267,10 @@ function keyTexts(table: TableSpec, dialect: KeyDialect): string {
 
 function isUnheld(text: string, dialect: KeyDialect): boolean {
   return typeof dialect.below?.(text) === 'string'
+}
+
+function operator(op: '=' | '>' | '<=', columns: readonly Column[], dialect: KeyDialect): string {
+  return dialect.operator?.(op, columns) ?? op
 }
 
 /** @param given of the first columns of the key, or of all of them */
@@ -278,9 +286,10 @@ function comparison(all: readonly Column[], given: Bound, op: '>' | '<=', dialec
     if (text === undefined) throw new Error(`a bound lacks the value of ${column.name}`)
     return dialect.value(column, text)
   })
-  if (columns.length === 1) return { sql: `${names[0]} ${op} ${marks[0]}`, parameters: values }
+  const written = operator(op, columns, dialect)
+  if (columns.length === 1) return { sql: `${names[0]} ${written} ${marks[0]}`, parameters: values }
   if (dialect.byColumns === true) return columnByColumn(names, marks, values, op)
-  return { sql: `(${names.join(', ')}) ${op} (${marks.join(', ')})`, parameters: values }
+  return { sql: `(${names.join(', ')}) ${written} (${marks.join(', ')})`, parameters: values }
 }
 
 /** `a >= ? AND (a > ? OR (a = ? AND b > ?))`; the first term lets row groups be skipped. */

@@ -206,7 +206,9 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     const looked = sluice('doctor', '--database-url', url)
     expect(looked.said).toContain('planter may create in "public"')
     await ask('planted_ordinary', 'ALTER DATABASE planted_ordinary SET search_path = public, pg_catalog')
-    expect(sluice('discover', url).said).toMatch(/has put (?:ROUTINE|TYPE) public\./)
+    // Sessions look in pg_catalog first, wherever the server names it: the table `date` is no type for them.
+    const behind = sluice('discover', url)
+    expect([behind.code, behind.said]).toEqual([0, expect.stringContaining('public.users')])
   })
 
   test('a function of the catalog runs nothing of a role that may call it and create beside it', async () => {

@@ -29,7 +29,7 @@ const relations = catalogSql({
   orReplace: 'OR REPLACE',
 })
 
-const relationNames = `SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(current_schema()))`
+const relationNames = `SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(current_schema()))::oid`
 
 export const postgresqlDialect: CatalogDialect = {
   grants: postgresqlGrants,
@@ -54,14 +54,14 @@ export const postgresqlDialect: CatalogDialect = {
   objectNames: relationNames,
   analyze: 'SELECT catalog_analyze()',
   dependents: `SELECT DISTINCT coalesce(v.relname, t.relname) FROM pg_catalog.pg_depend d
-      LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
+      LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid AND r.oid = d.objid
       LEFT JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
-      LEFT JOIN pg_catalog.pg_constraint k ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = d.objid AND k.contype = 'f'
+      LEFT JOIN pg_catalog.pg_constraint k ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid AND k.oid = d.objid AND k.contype = 'f'
       LEFT JOIN pg_catalog.pg_class t ON t.oid = k.conrelid
-    WHERE d.refobjid IN (${relationNames.replace('c.relname FROM', 'c.oid FROM')} AND c.relname ~ '^(delta_|migration_status$)')
-      AND coalesce(v.relname, t.relname) IS NOT NULL AND coalesce(v.relname, t.relname) !~ '^delta_'
+    WHERE d.refobjid IN (${relationNames.replace('c.relname FROM', 'c.oid FROM')} AND c.relname ~ '^(delta_|migration_status$)'::text)
+      AND coalesce(v.relname, t.relname) IS NOT NULL AND coalesce(v.relname, t.relname) !~ '^delta_'::text
     UNION SELECT g.tgname FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal
-      AND g.tgrelid IN (${relationNames.replace('c.relname FROM', 'c.oid FROM')} AND c.relname ~ '^delta_')`,
+      AND g.tgrelid IN (${relationNames.replace('c.relname FROM', 'c.oid FROM')} AND c.relname ~ '^delta_'::text)`,
   // Never used on texts of a log: one lone surrogate or \\u0000 in them fails the whole statement.
   jsonText: (column, path) => `(${column}::json #>> ARRAY[${path.map(literal).join(', ')}])`,
 }

@@ -107,7 +107,7 @@ async function indexesVerdict(database: SqlDatabase): Promise<Verdict | null> {
     missing = await namesOf(
       database,
       `SELECT c.relname FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-       WHERE i.inhparent = 'delta_files'::pg_catalog.regclass
+       WHERE i.inhparent = 'delta_files'::pg_catalog.regclass::oid
          AND c.relname NOT IN (SELECT 'delta_files_' || pg_catalog.md5(t.table_id) FROM delta_tables t WHERE t."cursor" IS NOT NULL)
          AND (SELECT count(*) FROM pg_catalog.pg_index x WHERE x.indrelid = c.oid AND x.indisvalid) < 4 ORDER BY 1`,
     )

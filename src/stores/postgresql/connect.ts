@@ -131,7 +131,7 @@ async function prepare(
   mode: OpenMode,
   purpose: Purpose,
 ): Promise<Pick<Connected, 'backend' | 'version' | 'local'>> {
-  const { backend, version } = await serverOf(client, settings)
+  const { backend, version, path } = await serverOf(client, settings)
   await refusePlanted(client, settings)
   const isLent = await lends(client, settings, purpose, backend.pid)
   const settled = [
@@ -149,7 +149,11 @@ async function prepare(
     'tcp_keepalives_interval TO 10',
     'tcp_keepalives_count TO 3',
     ...(settings.statementTimeoutMs === null ? [] : [`statement_timeout TO ${settings.statementTimeoutMs}`]),
-    ...(settings.schema === null ? [] : [`search_path TO ${quoteName(settings.schema)}`]),
+    ...(settings.schema === null
+      ? path === null
+        ? []
+        : [`search_path TO ${path}`]
+      : [`search_path TO ${quoteName(settings.schema)}`]),
     ...(mode === 'read' ? [`${isLent ? '' : 'default_'}transaction_read_only TO on`] : []),
   ]
   const statements = settled.map((one) => `${isLent ? 'SET LOCAL' : 'SET'} ${one}`)
@@ -159,16 +163,29 @@ async function prepare(
   return { backend, version, local: isLent ? sql : null }
 }
 
+/**
+ * The schemas of a search_path that names pg_catalog behind others, without it: the server looks there first then, and the schema in which tables are made stays the same. Null where
+ * pg_catalog is the first one already. pg_temp is left as it is: what a session finds there it has made itself, and no other table comes before it.
+ */
+const PATH_BEHIND_CATALOG = `SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.place) FROM ROWS FROM (pg_catalog.unnest(pg_catalog.current_schemas(false))) WITH ORDINALITY AS s (name, place)
+  WHERE s.name OPERATOR(pg_catalog.<>) 'pg_catalog' AND pg_catalog.array_position(pg_catalog.current_schemas(false), 'pg_catalog'::pg_catalog.name) OPERATOR(pg_catalog.>) 1`
+
 /** What the server says of itself. @throws SluiceError CONNECT_FAILED where it is too old, or its database cannot hold every text */
-async function serverOf(client: Client, settings: PostgresSettings): Promise<Pick<Connected, 'backend' | 'version'>> {
-  const { rows } = await client.query<[version: number, encoding: string, pid: number, startedAt: string]>({
+async function serverOf(
+  client: Client,
+  settings: PostgresSettings,
+): Promise<Pick<Connected, 'backend' | 'version'> & { readonly path: string | null }> {
+  const { rows } = await client.query<
+    [version: number, encoding: string, pid: number, startedAt: string, path: string | null]
+  >({
     text: `SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_encoding'), pg_catalog.pg_backend_pid(),
-             (SELECT a.backend_start::pg_catalog.text FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a)`,
+             (SELECT a.backend_start::pg_catalog.text FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a),
+             (${PATH_BEHIND_CATALOG})`,
     rowMode: 'array',
   })
   const [row] = rows
   if (row === undefined) throw new Error('the server said nothing about itself')
-  const [version, encoding, pid, startedAt] = row
+  const [version, encoding, pid, startedAt, path] = row
   if (version < OLDEST) {
     throw new SluiceError('CONNECT_FAILED', 'this PostgreSQL server is too old', {
       where: settings.label,
@@ -183,7 +200,7 @@ async function serverOf(client: Client, settings: PostgresSettings): Promise<Pic
       hint: "bring its tables into a database made with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0: pg_dump and psql convert them",
     })
   }
-  return { backend: { pid, startedAt }, version }
+  return { backend: { pid, startedAt }, version, path }
 }
 
 /** @throws SluiceError TARGET_DENIED */

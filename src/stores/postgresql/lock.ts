@@ -42,7 +42,7 @@ export async function takeLock(session: SqlSession, name: string, keep: KeepSess
 
 async function isTaken(session: SqlSession, name: string): Promise<boolean> {
   const rows = await session.all(
-    "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended('sluice:' || coalesce(current_schema(), '') || ':' || CAST(? AS text), 0))",
+    "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended('sluice:' || coalesce(current_schema()::text, '') || ':' || CAST(? AS text), 0))",
     [name],
   )
   return rows[0]?.[0] === 1

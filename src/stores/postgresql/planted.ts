@@ -1,7 +1,7 @@
 /**
- * Functions, operators and types that another role has put where names without a schema are looked up. One that fits the arguments better than the server's own of that name is
- * taken instead of it, and runs as the login that asks (CVE-2018-1058). Those with the very arguments of the server's own, and types, are taken only where their schema stands
- * before pg_catalog, which is the first one unless the search_path names it. The statement names each function and operator by its schema, since it runs first.
+ * Functions and operators that another role has put where names without a schema are looked up. One that fits the arguments better than the server's own of that name is
+ * taken instead of it, and runs as the login that asks (CVE-2018-1058). Those with the very arguments of the server's own, and types, are never taken: pg_catalog is the first schema of
+ * every session (`connect.ts`). The statement names each function and operator by its schema, since it runs first.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import { literal } from '../../shared/sql-text.ts'
@@ -50,13 +50,6 @@ const CATALOGS: readonly Catalog[] = [
     same: 'b.proargtypes OPERATOR(pg_catalog.=) o.proargtypes',
     called: `o.proname OPERATOR(pg_catalog.=) ANY (ARRAY[${UNQUALIFIED.map(literal).join(', ')}]::pg_catalog.name[])`,
   },
-  {
-    relation: 'pg_type',
-    prefix: 'typ',
-    dropped: `pg_catalog.format('TYPE %I.%I', s.name, o.typname)`,
-    same: 'true',
-    called: 'true',
-  },
 ]
 
 /**
@@ -64,13 +57,10 @@ const CATALOGS: readonly Catalog[] = [
  * @returns rows as `Planted`
  */
 export function plantedSql(schema: string | null): string {
-  const path =
-    schema === null ? 'pg_catalog.current_schemas(true)' : `ARRAY['pg_catalog', ${literal(schema)}]::pg_catalog.name[]`
-  const place = (name: string): string => `pg_catalog.array_position(${path}, ${name})`
+  const path = schema === null ? 'pg_catalog.current_schemas(true)' : `ARRAY[${literal(schema)}]::pg_catalog.name[]`
   return `${TRUSTED},
-  path (oid, name, is_first) AS (
-    SELECT n.oid, n.nspname, ${place('n.nspname')} OPERATOR(pg_catalog.<) ${place("'pg_catalog'::pg_catalog.name")}
-    FROM pg_catalog.pg_namespace n
+  path (oid, name) AS (
+    SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n
     WHERE n.nspname OPERATOR(pg_catalog.=) ANY (${path}) AND n.oid OPERATOR(pg_catalog.<>) ${OWN_SCHEMA})
   SELECT found.what, found.schema, pg_catalog.pg_get_userbyid(found.owner) FROM (${CATALOGS.map(foundSql).join(' UNION ALL ')}) found LIMIT 1`
 }
@@ -81,7 +71,7 @@ function foundSql({ relation, prefix, dropped, same, called }: Catalog): string 
   return `SELECT ${dropped} AS what, s.name AS schema, o.${prefix}owner AS owner
     FROM path s JOIN pg_catalog.${relation} o ON o.${prefix}namespace OPERATOR(pg_catalog.=) s.oid
     WHERE ${isStranger(`o.${prefix}owner`)} AND EXISTS (SELECT ${own})
-      AND (s.is_first OR ${called} AND NOT EXISTS (SELECT ${own} AND ${same}))`
+      AND ${called} AND NOT EXISTS (SELECT ${own} AND ${same})`
 }
 
 /** @returns a SluiceError TARGET_DENIED that names what is there, and what takes it away */

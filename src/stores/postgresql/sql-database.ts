@@ -43,13 +43,13 @@ const STARTING_MS = 5000
 const MOST_LOCK_TIMEOUTS = 2
 
 /** Partitions are found through their parents. */
-const RELATIONS = `SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END AS name,
+const RELATIONS = `SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname::text || '.' || c.relname::text END AS name,
     a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
   WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
-    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'::text
   ORDER BY name, a.attnum LIMIT ${MOST_COLUMNS}`
 
 export type PostgresOptions = {
@@ -262,7 +262,9 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   async now(): Promise<number> {
-    const rows = await this.all('SELECT pg_catalog.floor(extract(epoch FROM clock_timestamp()) * 1000)::int8')
+    const rows = await this.all(
+      'SELECT pg_catalog.floor(extract(epoch FROM clock_timestamp())::numeric * 1000::numeric)::int8',
+    )
     return Number(rows[0]?.[0] satisfies SqlValue | undefined)
   }
 

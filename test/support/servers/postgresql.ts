@@ -11,11 +11,13 @@ import os from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
+import { PLANTED, plantInto, TakenPlants } from './planted.ts'
 import { copyFresh } from './template.ts'
 
 const USER = 'sluice'
 export const PASSWORD = 'a test pässword/@:%'
 const READY_MS = 20_000
+const LOG_EVERY_MS = 50
 /** `nobody`, where there is no user for databases. */
 const NOBODY = { uid: 65_534, gid: 65_534 }
 
@@ -34,6 +36,8 @@ export type PostgresOptions = {
   readonly cluster?: string
   /** A server whose standby it is, over its port. That one is stopped and started again, because its data is copied while nobody writes. */
   readonly standbyOf?: PostgresServer
+  /** Operators and functions stand in the way of statements without an exact match in pg_catalog; a test in which one is taken fails (`planted.ts`). */
+  readonly planted?: boolean
   /** Gets what the server writes into its log. */
   readonly onLog?: (text: string) => void
 }
@@ -47,6 +51,8 @@ export type PostgresServer = AsyncDisposable & {
   /** URL over TCP; without a user it is the superuser's, with his password. */
   url(database?: string, user?: string, password?: string): string
   createDatabase(name: string, more?: string): Promise<void>
+  /** Of a server with plants: those that a statement took, with the statement. */
+  readonly plantsTaken: readonly string[]
   /** Of its version: 18. */
   major(): Promise<number>
   /** Stops it; connections are cut with a word. */
@@ -90,7 +96,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const identity = databaseUser()
   try {
     fs.chmodSync(folder, 0o755)
-    const data = await dataFor(folder, used.initdb, identity, options)
+    const data = await dataFor(folder, used, identity, options)
     const server = new OwnServer(used.postgres, folder, data, await freePort(), identity, options)
     await server.restart()
     return server
@@ -109,6 +115,7 @@ class OwnServer implements PostgresServer {
   readonly #options: PostgresOptions
   #child: ChildProcess | null = null
   #log = ''
+  readonly #taken: TakenPlants
   /** A test run that is broken off takes its servers along. */
   readonly #atExit = (): void => {
     this.#child?.kill('SIGQUIT')
@@ -125,6 +132,7 @@ class OwnServer implements PostgresServer {
     this.#binary = binary
     this.socketFolder = folder
     this.dataFolder = data
+    this.#taken = new TakenPlants(data)
     this.port = port
     this.#identity = identity
     this.#options = options
@@ -137,6 +145,10 @@ class OwnServer implements PostgresServer {
 
   createDatabase(name: string, more = ''): Promise<void> {
     return createDatabase(this.url(), name, more)
+  }
+
+  get plantsTaken(): readonly string[] {
+    return this.#taken.taken
   }
 
   major(): Promise<number> {
@@ -171,15 +183,18 @@ class OwnServer implements PostgresServer {
       'max_connections=60',
       'shared_buffers=32MB',
       ...(ssl === undefined ? [] : ['ssl=on', 'ssl_cert_file=server.crt', 'ssl_key_file=server.key']),
+      ...this.#taken.settings,
       ...extraSettings,
     ]
     const words = ['-D', this.dataFolder, '-p', String(this.port), '-k', this.socketFolder]
     this.#log = ''
+    const file = this.#taken.openLog()
     const child = spawn(this.#binary, [...words, ...settings.flatMap((setting) => ['-c', setting])], {
       ...this.#identity,
       cwd: '/',
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'ignore', file ?? 'pipe'],
     })
+    if (file !== null) fs.closeSync(file)
     this.#child = child
     process.once('exit', this.#atExit)
     await new Promise<void>((resolve, reject) => {
@@ -190,11 +205,15 @@ class OwnServer implements PostgresServer {
       }
       child.once('error', (error) => settle(() => reject(error)))
       child.once('exit', (code) => settle(() => reject(new Error(`PostgreSQL ended with ${code}:\n${this.#log}`))))
-      child.stderr?.on('data', (data: Buffer) => {
-        this.#log = (this.#log + data.toString()).slice(-10_000)
-        this.#options.onLog?.(data.toString())
+      const hear = (text: string): void => {
+        this.#log = (this.#log + text).slice(-10_000)
+        this.#options.onLog?.(text)
         if (/database system is ready to accept (?:read-only )?connections/.test(this.#log)) settle(resolve)
-      })
+      }
+      child.stderr?.on('data', (data: Buffer) => hear(data.toString()))
+      if (file === null) return
+      const reading = setInterval(() => hear(this.#taken.read()), LOG_EVERY_MS).unref()
+      child.once('exit', () => clearInterval(reading))
     }).catch(async (error: unknown) => {
       await this.kill9()
       throw error
@@ -213,7 +232,9 @@ class OwnServer implements PostgresServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill9()
+    this.#taken.read()
     fs.rmSync(this.socketFolder, { recursive: true, force: true, maxRetries: 5 })
+    this.#taken.refuse()
   }
 
   async #end(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
@@ -249,9 +270,9 @@ function databaseUser(): Identity {
   return uid === undefined ? NOBODY : { uid: Number(uid), gid: Number(gid) }
 }
 
-async function dataFor(folder: string, initdb: string, identity: Identity, options: PostgresOptions): Promise<string> {
+async function dataFor(folder: string, used: Binaries, identity: Identity, options: PostgresOptions): Promise<string> {
   const { standbyOf: primary } = options
-  if (primary === undefined) return initialize(folder, initdb, identity, options)
+  if (primary === undefined) return initialize(folder, used, identity, options)
   const data = path.join(folder, 'data')
   if (identity.uid !== undefined && identity.gid !== undefined) fs.chownSync(folder, identity.uid, identity.gid)
   await primary.stop()
@@ -267,7 +288,7 @@ async function dataFor(folder: string, initdb: string, identity: Identity, optio
   return data
 }
 
-function initialize(folder: string, initdb: string, identity: Identity, options: PostgresOptions): string {
+function initialize(folder: string, used: Binaries, identity: Identity, options: PostgresOptions): string {
   const data = path.join(folder, 'data')
   const own = (file: string): void => {
     if (identity.uid !== undefined && identity.gid !== undefined) fs.chownSync(file, identity.uid, identity.gid)
@@ -278,7 +299,7 @@ function initialize(folder: string, initdb: string, identity: Identity, options:
     fs.writeFileSync(secret, `${PASSWORD}\n`, { mode: 0o600 })
     own(secret)
     const words = ['-D', fresh, '-U', USER, '--auth=scram-sha-256', `--pwfile=${secret}`, '--no-sync', '-E', 'UTF8']
-    const result = spawnSync(initdb, [...words, '--locale=C'], {
+    const result = spawnSync(used.initdb, [...words, '--locale=C'], {
       ...identity,
       cwd: '/',
       env: { LC_ALL: 'C', PATH: process.env['PATH'] ?? '' },
@@ -286,6 +307,7 @@ function initialize(folder: string, initdb: string, identity: Identity, options:
     })
     fs.rmSync(secret)
     if (result.status !== 0) throw new Error(`initdb failed:\n${String(result.error ?? '')}${result.stderr}`)
+    if (isPlanted(options)) plantInto(fresh, used.postgres, identity)
   })
   const { ssl } = options
   if (ssl !== undefined) {
@@ -323,6 +345,7 @@ function externalServer(base: string): PostgresServer {
       await run(base, `DROP DATABASE IF EXISTS ${quoted(name)} WITH (FORCE)`)
       await createDatabase(base, name, more)
     },
+    plantsTaken: [],
     major: () => majorOf(base),
     stop: refuse,
     kill9: refuse,
@@ -365,9 +388,15 @@ function binariesIn(folder: string): Binaries {
   return { postgres: path.join(folder, 'postgres'), initdb: path.join(folder, 'initdb') }
 }
 
+function isPlanted({ planted = PLANTED }: PostgresOptions): boolean {
+  return planted
+}
+
 /** Fresh data of one version is of no use to another. */
-function templateOf({ binFolder, cluster }: PostgresOptions): string {
-  const base = cluster === undefined ? 'postgresql' : `postgresql-${cluster}`
+function templateOf(options: PostgresOptions): string {
+  const { binFolder, cluster } = options
+  const kind = isPlanted(options) ? 'postgresql-planted' : 'postgresql'
+  const base = cluster === undefined ? kind : `${kind}-${cluster}`
   return binFolder === undefined ? base : `${base}-${binFolder.replaceAll(/[^\w]+/g, '-')}`
 }
 

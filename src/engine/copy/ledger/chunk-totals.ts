@@ -122,9 +122,9 @@ export async function cleanChunks(
   const ends = await database.all(
     `SELECT chunk_no, CAST(start_id AS ${castText}), CAST(end_id AS ${castText}), follows, is_followed FROM (
        SELECT chunk_no, start_id, end_id,
-         CASE WHEN LAG(chunk_no) OVER byNumber = chunk_no - 1 AND LAG(hi) OVER byNumber = lo THEN 1 ELSE 0 END AS follows,
-         CASE WHEN LEAD(chunk_no) OVER byNumber = chunk_no + 1 AND LEAD(lo) OVER byNumber = hi THEN 1 ELSE 0 END AS is_followed
-       FROM migration_checkpoints WHERE ${clean} WINDOW byNumber AS (ORDER BY chunk_no)) numbered
+         CASE WHEN ${before('chunk_no', 'chunk_no')} = chunk_no - 1 AND ${before('hi', 'chunk_no')} = lo THEN 1 ELSE 0 END AS follows,
+         CASE WHEN ${behind('chunk_no', 'chunk_no')} = chunk_no + 1 AND ${behind('lo', 'chunk_no')} = hi THEN 1 ELSE 0 END AS is_followed
+       FROM migration_checkpoints WHERE ${clean}) numbered
      WHERE follows = 0 OR is_followed = 0 ORDER BY chunk_no LIMIT ${2 * STRETCHES}`,
     identity,
   )
@@ -142,6 +142,16 @@ export async function cleanChunks(
     sums: { read: dec(read), written: dec(written), skipped: '0', quarantined: '0', proved: dec(written) },
     states,
   }
+}
+
+/** SQL: the value of the row before. PostgreSQL has LAG and LEAD for any type, so that a function of another role for this one would go before them. */
+function before(value: string, order: string): string {
+  return `MAX(${value}) OVER (ORDER BY ${order} ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING)`
+}
+
+/** SQL: the value of the row behind. */
+function behind(value: string, order: string): string {
+  return `MAX(${value}) OVER (ORDER BY ${order} ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING)`
 }
 
 /** What all chunks of a table cover. */
@@ -165,8 +175,8 @@ export async function coverage(database: LedgerDatabase, key: TableKey): Promise
   const edges = await database.all(
     `SELECT kind, lo, hi, CAST(start_id AS ${castText}), CAST(end_id AS ${castText}),
        CASE WHEN kind = 'key' AND before_it = lo THEN 1 ELSE 0 END, CASE WHEN kind = 'key' AND behind_it = hi THEN 1 ELSE 0 END FROM (
-       SELECT id, kind, lo, hi, start_id, end_id, LAG(CASE WHEN kind = 'key' THEN hi END) OVER byId AS before_it, LEAD(CASE WHEN kind = 'key' THEN lo END) OVER byId AS behind_it
-       FROM migration_checkpoints WHERE ${OF_TABLE} AND (kind IS NULL OR kind NOT IN ('nullKey', 'all', 'block')) WINDOW byId AS (ORDER BY id)) chained
+       SELECT id, kind, lo, hi, start_id, end_id, ${before("CASE WHEN kind = 'key' THEN hi END", 'id')} AS before_it, ${behind("CASE WHEN kind = 'key' THEN lo END", 'id')} AS behind_it
+       FROM migration_checkpoints WHERE ${OF_TABLE} AND (kind IS NULL OR kind NOT IN ('nullKey', 'all', 'block'))) chained
      WHERE kind IS NULL OR kind <> 'key' OR lo IS NULL OR before_it IS NULL OR before_it <> lo OR hi IS NULL OR behind_it IS NULL OR behind_it <> hi ORDER BY id`,
     identity,
   )

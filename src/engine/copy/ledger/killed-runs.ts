@@ -16,10 +16,11 @@ export const SILENT_DETAIL = 'its process is there, and nothing is heard of it: 
  * all of it.
  */
 export function rowsOf(run: bigint): string {
-  const sum = (table: string): string =>
-    `COALESCE((SELECT SUM(COALESCE(c.rows_written, 0)) FROM ${table} c WHERE c.run_id = ${run} AND NOT (${COMPARED})), 0)`
-  const mended = `(SELECT COUNT(*) FROM migration_repairs r WHERE r.run_id = ${run} AND r.action <> 'delete')`
-  return `(${sum('migration_checkpoints')} + ${sum('migration_chunk_history')} + ${mended})`
+  const of = (table: string): string =>
+    `SELECT c.rows_written AS n FROM ${table} c WHERE c.run_id = ${run} AND NOT (${COMPARED})`
+  const mended = `SELECT COUNT(*) FROM migration_repairs r WHERE r.run_id = ${run} AND r.action <> 'delete'`
+  // One sum: PostgreSQL has no operator of its own for a sum and a count.
+  return `(SELECT COALESCE(SUM(n), 0) FROM (${of('migration_checkpoints')} UNION ALL ${of('migration_chunk_history')} UNION ALL ${mended}) AS written)`
 }
 
 export type Sign = StoredIdentity & {

@@ -127,7 +127,7 @@ async function examineRights(
        pg_catalog.has_table_privilege(c.oid, 'DELETE'), pg_catalog.has_table_privilege(c.oid, 'TRUNCATE'),
        c.relrowsecurity AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
          AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))
-     FROM pg_catalog.pg_class c WHERE c.oid = ${relation.oid}`,
+     FROM pg_catalog.pg_class c WHERE c.oid = ${relation.oid}::oid`,
   )
   const name = tableText(table.table)
   const [usage, select, insert, update, remove, truncate, secured] = row ?? []
@@ -153,7 +153,7 @@ async function examineRights(
 
 async function examineRules({ relation }: TableShape, { session }: Ground, refuse: Refuse): Promise<void> {
   const rules = await session.ask(
-    `SELECT rulename FROM pg_catalog.pg_rewrite WHERE ev_class = ${relation.oid} AND ev_enabled <> 'D' ORDER BY 1`,
+    `SELECT rulename FROM pg_catalog.pg_rewrite WHERE ev_class = ${relation.oid}::oid AND ev_enabled <> 'D' ORDER BY 1`,
   )
   if (rules.length === 0) return
   const names = rules.map(([rule]) => rule).join(', ')
@@ -204,7 +204,7 @@ async function examineForeignKeys(
   const oids = members.map(({ oid }) => oid).join(',')
   const rows = await session.ask(
     `SELECT k.conname, k.conrelid::pg_catalog.regclass, k.confdeltype IN ('c', 'n', 'd'), k.conrelid IN (${oids}), k.conrelid
-     FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid IN (${oids}) OR k.confrelid IN (${oids})) ORDER BY 1, 2`,
+     FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0::oid AND (k.conrelid IN (${oids}) OR k.confrelid IN (${oids})) ORDER BY 1, 2`,
   )
   if (rows.length === 0) return
   const texts = (chosen: typeof rows): string => chosen.map(([key, of]) => `${key} of ${of}`).join(', ')
@@ -255,8 +255,8 @@ async function examineSecondary(
     // Those of partitions go with those of their root.
     const dropped = await session.ask(
       `SELECT CASE WHEN k.oid IS NULL THEN 'DROP INDEX ' || i.name ELSE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::pg_catalog.regclass, k.conname) END
-       FROM pg_catalog.unnest(${literal(arrayText(secondary.map((index) => index.name)))}::text[]) AS i (name) LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = pg_catalog.to_regclass(i.name) AND k.contype IN ('u', 'p', 'x')
-       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = pg_catalog.to_regclass(i.name)) ORDER BY 1`,
+       FROM pg_catalog.unnest(${literal(arrayText(secondary.map((index) => index.name)))}::text[]) AS i (name) LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = pg_catalog.to_regclass(i.name)::oid AND k.contype IN ('u', 'p', 'x')
+       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = pg_catalog.to_regclass(i.name)::oid) ORDER BY 1`,
     )
     refuse(
       `unique indexes or exclusion constraints of ${name} may refuse rows until it has caught up: a row copied late can hold a value that an older change brings again: ${names}`,

@@ -61,7 +61,7 @@ export function stageSql(stage: string, request: ChangeTable, shape: TableShape)
   const declared = written.map(({ at, typeSql }) => `c${at} ${typeSql}`)
   const bases = key.map(({ typeSql }, i) => `b${i} ${typeSql}`)
   const same = (column: 'c' | 'b'): string =>
-    key.map(({ name, at }, i) => `t.${quoteName(name)} = s.${column === 'c' ? `c${at}` : `b${i}`}`).join(' AND ')
+    key.map((one, i) => sameSql(one, `s.${column === 'c' ? `c${one.at}` : `b${i}`}`)).join(' AND ')
   // A mask has one character for each column of the request; 1 is an unchanged value.
   const unchanged = (at: number): string => `pg_catalog.substr(s.m, ${at + 1}, 1) = '1'`
   const filled = written.map(({ name, at }) => `c${at} = CASE WHEN ${unchanged(at)} THEN t.${quoteName(name)} ELSE s.c${at} END`) // prettier-ignore
@@ -115,7 +115,7 @@ const MANY_ROWS = 1000
  */
 export function findingSql({ members }: TableShape): string {
   const holders = members.filter(({ kind }) => kind === 'r').map(({ oid }) => oid)
-  const isLarge = `oid = ANY ('{${holders.join(',')}}'::oid[]) AND reltuples >= ${MANY_ROWS}`
+  const isLarge = `oid = ANY ('{${holders.join(',')}}'::oid[]) AND reltuples >= ${MANY_ROWS}::real`
   const set = (name: string): string => `pg_catalog.set_config('${name}', known.way, true)`
   return (
     `SELECT ${set('enable_indexscan')}, ${set('enable_indexonlyscan')} FROM (SELECT CASE WHEN EXISTS (` +
@@ -131,9 +131,9 @@ export function putSql(request: ChangeTable, shape: TableShape, rows: number): s
 
 /** One statement for so many rows: parameters are their identities. */
 export function removeSql(request: ChangeTable, shape: TableShape, rows: number): string {
-  const { identity } = request
+  const identity = identityColumns(request, writtenColumns(request, shape))
   const keys = identity.map((_, i) => `k${i}`).join(', ')
-  const same = identity.map((name, i) => `t.${quoteName(name)} = k.k${i}`).join(' AND ')
+  const same = identity.map((column, i) => sameSql(column, `k.k${i}`)).join(' AND ')
   return `DELETE FROM ${fromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, identity.length)}) AS k (${keys}) WHERE ${same}`
 }
 
@@ -144,15 +144,16 @@ export function removeSql(request: ChangeTable, shape: TableShape, rows: number)
 export function removeAnySql(request: ChangeTable, shape: TableShape): string | null {
   const [only, ...others] = identityColumns(request, writtenColumns(request, shape))
   if (only === undefined || others.length > 0) return null
-  return `DELETE FROM ${fromSql(shape.relation)} AS t WHERE t.${quoteName(only.name)} = ANY ($1::${only.typeSql}[])`
+  return `DELETE FROM ${fromSql(shape.relation)} AS t WHERE ${sameSql(only, `ANY ($1::${only.typeSql}[])`)}`
 }
 
 /** As `removeSql`, of rows in which a guarded column changes only: parameters are the identity and the guarded columns. */
 export function removeChangedSql(request: ChangeTable, shape: TableShape, rows: number): string {
-  const { identity } = request
-  const guard = writtenColumns(request, shape).filter(({ isGuarded }) => isGuarded)
+  const written = writtenColumns(request, shape)
+  const identity = identityColumns(request, written)
+  const guard = written.filter(({ isGuarded }) => isGuarded)
   const values = [...identity.map((_, i) => `k${i}`), ...guard.map((_, i) => `g${i}`)]
-  const same = identity.map((name, i) => `t.${quoteName(name)} = k.k${i}`).join(' AND ')
+  const same = identity.map((column, i) => sameSql(column, `k.k${i}`)).join(' AND ')
   const changed = differs(
     guard,
     guard.map((_, i) => `k.g${i}`),
@@ -166,7 +167,8 @@ export function removeChangedSql(request: ChangeTable, shape: TableShape, rows: 
 /** Sets some columns of one row, or looks whether it is there: parameters are their cells, then the identity. Counts rows that it found; one in which a guarded column changes is none. */
 export function keepSql(request: ChangeTable, shape: TableShape, changed: readonly WrittenColumn[]): string {
   const sets = changed.map(({ name }, i) => `${quoteName(name)} = $${i + 1}`).join(', ')
-  const same = request.identity.map((name, i) => `t.${quoteName(name)} = $${changed.length + i + 1}`).join(' AND ')
+  const identity = identityColumns(request, writtenColumns(request, shape))
+  const same = identity.map((column, i) => sameSql(column, `$${changed.length + i + 1}`)).join(' AND ')
   const from = `${fromSql(shape.relation)} AS t`
   if (changed.length === 0) return `SELECT FROM ${from} WHERE ${same}`
   const guards = changed.flatMap((column, i) =>
@@ -197,15 +199,18 @@ export function identityColumns(
  * @param rows gives the written columns, in their order
  */
 function putStatement(
-  { table, identity }: ChangeTable,
+  request: ChangeTable,
   { way, relation }: TableShape,
   written: readonly WrittenColumn[],
   rows: string,
 ): string {
   const names = columnList(written.map(({ name }) => name))
-  if (way === 'replace') return `INSERT INTO ${tableSql(table.table)} (${names}) OVERRIDING SYSTEM VALUE ${rows}`
+  if (way === 'replace')
+    return `INSERT INTO ${tableSql(request.table.table)} (${names}) OVERRIDING SYSTEM VALUE ${rows}`
   const value = (name: string): string => `s.v${written.findIndex((column) => column.name === name)}`
-  const same = identity.map((name) => `t.${quoteName(name)} = ${value(name)}`).join(' AND ')
+  const same = identityColumns(request, written)
+    .map((column) => sameSql(column, value(column.name)))
+    .join(' AND ')
   const sets = written
     // Values that are equal and not the same, as 'A' and 'a' of citext, are written too.
     .filter(({ alwaysNumbered }) => !alwaysNumbered)
@@ -216,6 +221,17 @@ function putStatement(
     `MERGE INTO ${fromSql(relation)} AS t USING (${rows}) AS s (${values}) ON ${same} WHEN MATCHED THEN ${change} ` +
     `WHEN NOT MATCHED THEN INSERT (${names}) OVERRIDING SYSTEM VALUE VALUES (${values})`
   )
+}
+
+/** OIDs below are types that each server has. */
+const FIRST_USER_TYPE = 16_384
+
+/**
+ * Of the target row `t`: whether a column has a value. The operator is that of pg_catalog, since another role may have put one for varchar or for a domain into the search_path; a type
+ * that the server does not have by itself is compared as its own schema says.
+ */
+function sameSql({ name, typeOid }: ShapeColumn, value: string): string {
+  return `t.${quoteName(name)} ${typeOid < FIRST_USER_TYPE ? 'OPERATOR(pg_catalog.=)' : '='} ${value}`
 }
 
 /** Whether values are others, byte for byte: an expression of an index may tell apart what is equal. */

@@ -64,7 +64,7 @@ function isStandby({ label }: PostgresSettings): SluiceError {
 export async function originRefusal(session: CopySession, origin: string): Promise<string | null> {
   const [row] = await session.ask(
     `SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
-     WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.proname IN
+     WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace::oid AND p.proname IN
        ('pg_replication_origin_oid', 'pg_replication_origin_create', 'pg_replication_origin_session_setup')`,
   )
   if (row?.[0] !== 't')

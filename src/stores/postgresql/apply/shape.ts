@@ -150,7 +150,7 @@ async function readColumns({ oid }: KnownRelation, ask: Ask): Promise<ReadonlyMa
   const rows = await ask(
     `WITH RECURSIVE typed AS (
        SELECT a.attnum, a.attname, a.attgenerated, a.attidentity, a.atttypid AS type, a.atttypmod AS modifier
-       FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${oid} AND a.attnum > 0 AND NOT a.attisdropped
+       FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${oid}::oid AND a.attnum > 0 AND NOT a.attisdropped
        UNION ALL SELECT d.attnum, d.attname, d.attgenerated, d.attidentity, t.typbasetype, t.typtypmod
        FROM typed d JOIN pg_catalog.pg_type t ON t.oid = d.type WHERE t.typtype = 'd')
      SELECT d.attname, d.type, pg_catalog.format_type(d.type, d.modifier), d.attgenerated <> '', d.attidentity = 'a'
@@ -197,8 +197,8 @@ async function readIndexes(members: readonly MemberFacts[], ask: Ask): Promise<r
        CASE WHEN pg_catalog.concat(i.indexprs, i.indpred) !~ ':varattno 0 ' THEN
          (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
           WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND (a.attnum = ANY (i.indkey::int2[]) OR EXISTS (
-            SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
-              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))) END
+            SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objid = i.indexrelid
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))) END
      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam
      WHERE i.indrelid IN (${oids})`,
   )

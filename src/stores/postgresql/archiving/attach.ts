@@ -86,7 +86,7 @@ async function refuseReferred(
     const [child, key] = [tableSql(referrer.table), quoteName(referrer.name ?? '')]
     const [found] = await session.ask(
       `SELECT pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
-       WHERE conrelid = ${literal(child)}::pg_catalog.regclass AND conname = ${literal(referrer.name ?? '')}`,
+       WHERE conrelid = ${literal(child)}::pg_catalog.regclass::oid AND conname = ${literal(referrer.name ?? '')}`,
     )
     const add = `ALTER TABLE ${child} ADD CONSTRAINT ${key} ${found?.[0] ?? ''}`
     throw new SluiceError(
@@ -132,7 +132,7 @@ function inTheWay(
 /** A table that can be attached; its indexes are made when it is, unless the default partition would be locked meanwhile. */
 export async function createLike(session: CopySession, parent: Parent, name: TableName): Promise<KnownTable> {
   const [row] = await session.ask(
-    `SELECT partdefid <> 0 FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${literal(parent.oid)}::oid`,
+    `SELECT partdefid <> 0::oid FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${literal(parent.oid)}::oid`,
   )
   const indexes = row?.[0] === 't' ? '' : ' EXCLUDING INDEXES'
   // Only the parent numbers its rows.

@@ -39,7 +39,7 @@ const COMPARED: ReadonlySet<Column['type']['kind']> = new Set(['bool', 'int', 'd
 async function isComparable({ type }: Column, ask: (sql: string) => Promise<readonly TextRow[]>): Promise<boolean> {
   if (type.kind !== 'native') return COMPARED.has(type.kind)
   const [[kind] = []] = await ask(
-    `SELECT typtype FROM pg_catalog.pg_type WHERE oid = pg_catalog.to_regtype(${literal(type.name)})`,
+    `SELECT typtype FROM pg_catalog.pg_type WHERE oid = pg_catalog.to_regtype(${literal(type.name)})::oid`,
   )
   return kind === 'e'
 }

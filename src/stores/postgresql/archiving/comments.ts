@@ -14,7 +14,7 @@ export async function columnComments(
   const rows = await session.ask(
     `SELECT a.attname, d.description FROM pg_catalog.pg_description d
      JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid
-     WHERE d.classoid = 'pg_catalog.pg_class'::regclass AND d.objoid = ${literal(found.oid)}::oid AND d.objsubid > 0 AND NOT a.attisdropped
+     WHERE d.classoid = 'pg_catalog.pg_class'::regclass::oid AND d.objoid = ${literal(found.oid)}::oid AND d.objsubid > 0 AND NOT a.attisdropped
      ORDER BY a.attnum`,
   )
   return Object.fromEntries(rows.map(([name, text]) => [name ?? '', text ?? '']))

@@ -31,7 +31,7 @@ export function tableByName(session: CopySession, { schema, name }: TableName): 
 
 /** @returns null where there is no such table any more */
 export function tableByIdentity(session: CopySession, oid: string): Promise<FoundTable | null> {
-  return /^\d{1,10}$/.test(oid) ? found(session, `c.oid = ${oid}`) : Promise.resolve(null)
+  return /^\d{1,10}$/.test(oid) ? found(session, `c.oid = ${oid}::oid`) : Promise.resolve(null)
 }
 
 /**
@@ -88,7 +88,7 @@ async function found(session: CopySession, condition: string): Promise<FoundTabl
   // What has begun to leave is marked since version 14.
   const [row] = await session.ask(
     `SELECT c.oid, n.nspname, c.relname, c.relkind, i.inhparent,
-       coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false)
+       coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false)
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid AND c.relispartition
      WHERE ${condition} AND c.relkind IN ('r', 'p', 'f', 'v', 'm')`,

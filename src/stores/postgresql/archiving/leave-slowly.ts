@@ -27,9 +27,9 @@ export async function keepsFromSlowLeave(session: CopySession, { parent }: Where
   const above = await tableByName(session, parent)
   if (above === null) return null
   const [row] = await session.ask(
-    `SELECT (SELECT partdefid <> 0 FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${above.oid}),
+    `SELECT (SELECT partdefid <> 0::oid FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${above.oid}::oid),
        (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
-        FROM pg_catalog.pg_constraint k WHERE k.confrelid = ${above.oid} AND k.contype = 'f' AND k.conparentid = 0)`,
+        FROM pg_catalog.pg_constraint k WHERE k.confrelid = ${above.oid}::oid AND k.contype = 'f' AND k.conparentid = 0::oid)`,
   )
   if (row?.[0] === 't') return `${tableText(parent)} has a default partition, with which the server detaches none so`
   if (row?.[1] != null)

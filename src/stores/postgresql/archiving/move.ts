@@ -76,7 +76,7 @@ async function renameTaken(session: CopySession, oid: string, schema: string): P
     `SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE (c.oid IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = ${literal(oid)}::oid)
          OR c.relkind = 'S' AND c.oid IN (SELECT objid FROM pg_catalog.pg_depend
-           WHERE classid = 'pg_catalog.pg_class'::regclass AND refclassid = 'pg_catalog.pg_class'::regclass
+           WHERE classid = 'pg_catalog.pg_class'::regclass::oid AND refclassid = 'pg_catalog.pg_class'::regclass::oid
              AND refobjid = ${literal(oid)}::oid AND deptype IN ('a', 'i')))
        AND EXISTS (SELECT FROM pg_catalog.pg_class o JOIN pg_catalog.pg_namespace s ON s.oid = o.relnamespace
          WHERE s.nspname = ${literal(schema)} AND o.relname = c.relname)`,

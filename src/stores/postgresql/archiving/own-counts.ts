@@ -13,13 +13,13 @@ const KINDS: readonly (readonly [one: string, many: string, sql: (c: string) => 
     'constraint',
     'constraints',
     (c) => `(SELECT count(*) FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${c}.oid AND k.contype IN ('c', 'f')
-        AND k.conparentid = 0 AND k.coninhcount = 0)`,
+        AND k.conparentid = 0::oid AND k.coninhcount = 0)`,
   ],
   [
     'trigger',
     'triggers',
     (c) => `(SELECT count(*) FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${c}.oid AND NOT g.tgisinternal
-        AND coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid')::oid, 0) = 0)`,
+        AND coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) = 0::oid)`,
   ],
   ['rule', 'rules', (c) => `(SELECT count(*) FROM pg_catalog.pg_rewrite r WHERE r.ev_class = ${c}.oid)`],
   ['policy', 'policies', (c) => `(SELECT count(*) FROM pg_catalog.pg_policy o WHERE o.polrelid = ${c}.oid)`],

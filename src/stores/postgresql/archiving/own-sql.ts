@@ -36,7 +36,7 @@ WITH named (oid, name) AS (
   WHERE c.oid = ${literal(table)}::oid
 ), a AS (
   SELECT a.*, b.attname IS NOT NULL AS inherited, b.attstorage AS parent_storage, b.attnotnull AS parent_not_null,
-    nullif(pg_catalog.to_jsonb(a) ->> 'attcompression', '') AS compression, nullif(pg_catalog.to_jsonb(b) ->> 'attcompression', '') AS parent_compression,
+    nullif(pg_catalog.to_jsonb(a) ->> 'attcompression'::text, '') AS compression, nullif(pg_catalog.to_jsonb(b) ->> 'attcompression'::text, '') AS parent_compression,
     (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) AS own_default,
     (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d WHERE d.adrelid = b.attrelid AND d.adnum = b.attnum) AS parent_default,
     pg_catalog.col_description(a.attrelid, a.attnum) AS own_comment, pg_catalog.col_description(b.attrelid, b.attnum) AS parent_comment
@@ -54,22 +54,22 @@ WITH named (oid, name) AS (
 ), k AS (
   SELECT k.oid, k.contype, coalesce(d.name, k.conname) AS conname FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid LEFT JOIN named d ON d.oid = k.conindid
     AND k.contype IN ('p', 'u', 'x')
-  WHERE (k.contype IN ('p', 'u', 'x') AND ${all} OR k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0 AND k.coninhcount = 0)
+  WHERE (k.contype IN ('p', 'u', 'x') AND ${all} OR k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0::oid AND k.coninhcount = 0)
     AND NOT (k.contype = 'c' AND ${all}) AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = t.parent AND p.contype = k.contype AND (k.contype = 'p' OR k.contype = 'c' AND p.conname = k.conname))
 ), g AS (
-  SELECT g.*, coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid')::oid, 0) AS source FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+  SELECT g.*, coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) AS source FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
   WHERE g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
 ), s AS (
-  SELECT s.*, coalesce(d.name, s.stxname) AS name, n.nspname AS own_schema, nullif((pg_catalog.to_jsonb(s) ->> 'stxstattarget')::int, -1) AS target,
+  SELECT s.*, coalesce(d.name, s.stxname) AS name, n.nspname AS own_schema, nullif((pg_catalog.to_jsonb(s) ->> 'stxstattarget'::text)::int, -1) AS target,
     CASE WHEN ${all} THEN t.schema ELSE n.nspname END AS schema
   FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace LEFT JOIN named d ON d.oid = s.oid
 ), granted AS (
   SELECT NULL::name AS attname, e.* FROM t, pg_catalog.aclexplode(t.relacl) e
   UNION ALL SELECT a.attname, e.* FROM a, pg_catalog.aclexplode(a.attacl) e
 ), made (stage, place, what, sql) AS (
-  SELECT 'empty', 1, 'the tablespace ' || s.spcname, pg_catalog.format('ALTER TABLE %s SET TABLESPACE %I', t.name, s.spcname)
+  SELECT 'empty', 1, 'the tablespace ' || s.spcname::text, pg_catalog.format('ALTER TABLE %s SET TABLESPACE %I', t.name, s.spcname)
   FROM t JOIN pg_catalog.pg_tablespace s ON s.oid = t.reltablespace
-  UNION ALL SELECT 'empty', 2, 'the access method ' || m.amname, pg_catalog.format('ALTER TABLE %s SET ACCESS METHOD %I', t.name, m.amname)
+  UNION ALL SELECT 'empty', 2, 'the access method ' || m.amname::text, pg_catalog.format('ALTER TABLE %s SET ACCESS METHOD %I', t.name, m.amname)
   FROM t JOIN pg_catalog.pg_am m ON m.oid = t.relam WHERE m.amname <> 'heap'
   UNION ALL SELECT 'empty', 3, 'UNLOGGED', pg_catalog.format('ALTER TABLE %s SET UNLOGGED', t.name) FROM t WHERE t.relpersistence = 'u'
   UNION ALL SELECT 'empty', 4, 'storage parameters', pg_catalog.format('ALTER TABLE %s SET (%s)', t.name, o.options)
@@ -78,54 +78,54 @@ WITH named (oid, name) AS (
       SELECT '' AS prefix, * FROM pg_catalog.pg_options_to_table(t.reloptions)
       UNION ALL SELECT 'toast.', o.* FROM pg_catalog.pg_class l, pg_catalog.pg_options_to_table(l.reloptions) o WHERE l.oid = t.reltoastrelid) all_options
   ) o WHERE o.options IS NOT NULL
-  UNION ALL SELECT 'empty', 5, 'the storage of ' || a.attname, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET STORAGE %s', t.name, a.attname,
+  UNION ALL SELECT 'empty', 5, 'the storage of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET STORAGE %s', t.name, a.attname,
     CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END)
   FROM t, a WHERE a.inherited AND a.attstorage <> a.parent_storage
-  UNION ALL SELECT 'empty', 6, 'the compression of ' || a.attname, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET COMPRESSION %s', t.name, a.attname,
+  UNION ALL SELECT 'empty', 6, 'the compression of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET COMPRESSION %s', t.name, a.attname,
     CASE a.compression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE 'DEFAULT' END)
   FROM t, a WHERE a.inherited AND a.compression IS DISTINCT FROM a.parent_compression
-  UNION ALL SELECT 'empty', 7, 'statistics of ' || a.attname, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', t.name, a.attname, a.attstattarget)
+  UNION ALL SELECT 'empty', 7, 'statistics of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', t.name, a.attname, a.attstattarget)
   FROM t, a WHERE a.attstattarget >= 0
-  UNION ALL SELECT 'empty', 8, 'options of ' || a.attname, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', t.name, a.attname,
+  UNION ALL SELECT 'empty', 8, 'options of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', t.name, a.attname,
     (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(a.attoptions)))
   FROM t, a WHERE a.attoptions IS NOT NULL
-  UNION ALL SELECT 'empty', 9, 'the default of ' || a.attname, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I %s', t.name, a.attname,
+  UNION ALL SELECT 'empty', 9, 'the default of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I %s', t.name, a.attname,
     coalesce('SET DEFAULT ' || a.own_default, 'DROP DEFAULT'))
   FROM t, a WHERE a.inherited AND a.attgenerated = '' AND a.attidentity = '' AND a.own_default IS DISTINCT FROM a.parent_default
-  UNION ALL SELECT 'empty', 10, 'NOT NULL of ' || a.attname, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', t.name, a.attname)
+  UNION ALL SELECT 'empty', 10, 'NOT NULL of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', t.name, a.attname)
   FROM t, a WHERE a.inherited AND a.attnotnull AND NOT a.parent_not_null
 
-  UNION ALL SELECT 'filled', 20, 'the constraint ' || k.conname, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
+  UNION ALL SELECT 'filled', 20, 'the constraint ' || k.conname::text, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
   FROM t, k WHERE k.contype <> 'f'
-  UNION ALL SELECT 'filled', 21, 'the index ' || x.relname, ${twin === null ? 'pg_catalog.pg_get_indexdef(x.indexrelid)' : INDEX_OF_TWIN}
+  UNION ALL SELECT 'filled', 21, 'the index ' || x.relname::text, ${twin === null ? 'pg_catalog.pg_get_indexdef(x.indexrelid)' : INDEX_OF_TWIN}
   FROM t, x WHERE (x.parent IS NULL OR ${all}) AND NOT x.constrains
-  UNION ALL SELECT 'filled', 22, 'the constraint ' || k.conname, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
+  UNION ALL SELECT 'filled', 22, 'the constraint ' || k.conname::text, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
   FROM t, k WHERE k.contype = 'f'
 
-  UNION ALL SELECT 'attached', 30, 'the owner ' || r.rolname, pg_catalog.format('ALTER TABLE %s OWNER TO %I', t.name, r.rolname)
+  UNION ALL SELECT 'attached', 30, 'the owner ' || r.rolname::text, pg_catalog.format('ALTER TABLE %s OWNER TO %I', t.name, r.rolname)
   FROM t JOIN pg_catalog.pg_roles r ON r.oid = t.relowner WHERE t.relowner IS DISTINCT FROM t.parent_owner
-  UNION ALL SELECT 'attached', 31, 'storage parameters of the index ' || x.relname, pg_catalog.format('ALTER INDEX %s SET (%s)', x.name,
+  UNION ALL SELECT 'attached', 31, 'storage parameters of the index ' || x.relname::text, pg_catalog.format('ALTER INDEX %s SET (%s)', x.name,
     (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(x.reloptions)))
   FROM x WHERE x.reloptions IS NOT NULL AND CASE WHEN ${all} THEN x.constrains ELSE x.reloptions IS DISTINCT FROM x.parent_options AND (x.constrains OR x.parent IS NOT NULL) END
-  UNION ALL SELECT 'attached', 32, 'the tablespace of the index ' || x.relname, pg_catalog.format('ALTER INDEX %s SET TABLESPACE %I', x.name, s.spcname)
+  UNION ALL SELECT 'attached', 32, 'the tablespace of the index ' || x.relname::text, pg_catalog.format('ALTER INDEX %s SET TABLESPACE %I', x.name, s.spcname)
   FROM x JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace WHERE x.reltablespace IS DISTINCT FROM x.parent_space OR ${all}
-  UNION ALL SELECT 'attached', 33, 'statistics of the index ' || x.relname, pg_catalog.format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', x.name, i.attnum, i.attstattarget)
+  UNION ALL SELECT 'attached', 33, 'statistics of the index ' || x.relname::text, pg_catalog.format('ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s', x.name, i.attnum, i.attstattarget)
   FROM x JOIN pg_catalog.pg_attribute i ON i.attrelid = x.indexrelid WHERE i.attnum > 0 AND i.attstattarget >= 0
   UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name, ${twin === null ? 'pg_catalog.pg_get_statisticsobjdef(s.oid)' : STATISTICS_OF_TWIN}
   FROM t, s
-  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name || ', their target', pg_catalog.format('ALTER STATISTICS %I.%I SET STATISTICS %s', s.schema, s.name, s.target)
+  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name::text || ', their target', pg_catalog.format('ALTER STATISTICS %I.%I SET STATISTICS %s', s.schema, s.name, s.target)
   FROM s WHERE s.target IS NOT NULL
-  UNION ALL SELECT 'attached', 35, 'the trigger ' || g.tgname, ${twin === null ? 'pg_catalog.pg_get_triggerdef(g.oid)' : ofTwin('pg_catalog.pg_get_triggerdef(g.oid)', 'ON')}
-  FROM t, g WHERE g.source = 0
-  UNION ALL SELECT CASE g.source WHEN 0 THEN 'attached' ELSE 'cloned' END, 36, 'the state of the trigger ' || g.tgname, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', t.name,
+  UNION ALL SELECT 'attached', 35, 'the trigger ' || g.tgname::text, ${twin === null ? 'pg_catalog.pg_get_triggerdef(g.oid)' : ofTwin('pg_catalog.pg_get_triggerdef(g.oid)', 'ON')}
+  FROM t, g WHERE g.source = 0::oid
+  UNION ALL SELECT CASE g.source WHEN 0::oid THEN 'attached' ELSE 'cloned' END, 36, 'the state of the trigger ' || g.tgname::text, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', t.name,
     CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END, g.tgname)
   FROM t, g LEFT JOIN pg_catalog.pg_trigger s ON s.oid = g.source WHERE g.tgenabled <> coalesce(s.tgenabled, 'O')
-  UNION ALL SELECT 'attached', 37, 'the rule ' || r.rulename, ${twin === null ? 'pg_catalog.pg_get_ruledef(r.oid)' : ofTwin('pg_catalog.pg_get_ruledef(r.oid)', 'TO')}
+  UNION ALL SELECT 'attached', 37, 'the rule ' || r.rulename::text, ${twin === null ? 'pg_catalog.pg_get_ruledef(r.oid)' : ofTwin('pg_catalog.pg_get_ruledef(r.oid)', 'TO')}
   FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid
-  UNION ALL SELECT 'attached', 38, 'the state of the rule ' || r.rulename, pg_catalog.format('ALTER TABLE %s %s RULE %I', t.name,
+  UNION ALL SELECT 'attached', 38, 'the state of the rule ' || r.rulename::text, pg_catalog.format('ALTER TABLE %s %s RULE %I', t.name,
     CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, r.rulename)
   FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.ev_enabled <> 'O'
-  UNION ALL SELECT 'attached', 40, 'the policy ' || o.polname, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, t.name,
+  UNION ALL SELECT 'attached', 40, 'the policy ' || o.polname::text, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, t.name,
     CASE WHEN o.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
     CASE o.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
     (SELECT pg_catalog.string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM pg_catalog.unnest(o.polroles) role),
@@ -140,28 +140,28 @@ WITH named (oid, name) AS (
 
   UNION ALL SELECT 'attached', 50, 'the grants of its owner', pg_catalog.format('REVOKE ALL ON TABLE %s FROM %I', t.name, pg_catalog.pg_get_userbyid(t.relowner))
   FROM t WHERE t.relacl IS NOT NULL
-  UNION ALL SELECT 'attached', 51, 'the grant of ' || g.words || ' to ' || g.role, pg_catalog.format('GRANT %s ON TABLE %s TO %s%s', g.privileges, t.name, g.role,
+  UNION ALL SELECT 'attached', 51, 'the grant of ' || g.words || ' to ' || g.role::text, pg_catalog.format('GRANT %s ON TABLE %s TO %s%s', g.privileges, t.name, g.role,
     CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
   FROM t, (
     SELECT attname, is_grantable, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END AS role,
       pg_catalog.string_agg(DISTINCT privilege_type || coalesce(' (' || pg_catalog.quote_ident(attname) || ')', ''), ', ') AS privileges,
-      pg_catalog.string_agg(DISTINCT privilege_type || coalesce(' of ' || attname, ''), ', ') AS words
+      pg_catalog.string_agg(DISTINCT privilege_type || coalesce(' of ' || attname::text, ''), ', ') AS words
     FROM granted GROUP BY attname, grantee, is_grantable
   ) g
 
   UNION ALL SELECT 'attached', 60, 'its comment', pg_catalog.format('COMMENT ON TABLE %s IS %L', t.name, d.text)
   FROM t, LATERAL (SELECT pg_catalog.obj_description(t.oid, 'pg_class') AS text) d WHERE d.text IS NOT NULL
-  UNION ALL SELECT 'attached', 61, 'the comment on the column ' || a.attname, pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L', t.name, a.attname, a.own_comment)
+  UNION ALL SELECT 'attached', 61, 'the comment on the column ' || a.attname::text, pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L', t.name, a.attname, a.own_comment)
   FROM t, a WHERE a.own_comment IS DISTINCT FROM a.parent_comment
-  UNION ALL SELECT 'attached', 62, 'the comment on the index ' || x.relname, pg_catalog.format('COMMENT ON INDEX %s IS %L', x.name, d.text)
+  UNION ALL SELECT 'attached', 62, 'the comment on the index ' || x.relname::text, pg_catalog.format('COMMENT ON INDEX %s IS %L', x.name, d.text)
   FROM x, LATERAL (SELECT pg_catalog.obj_description(x.indexrelid, 'pg_class') AS text) d WHERE d.text IS NOT NULL
-  UNION ALL SELECT 'attached', 63, 'the comment on the constraint ' || k.conname, pg_catalog.format('COMMENT ON CONSTRAINT %I ON %s IS %L', coalesce(x.relname, k.conname), t.name, d.text)
+  UNION ALL SELECT 'attached', 63, 'the comment on the constraint ' || k.conname::text, pg_catalog.format('COMMENT ON CONSTRAINT %I ON %s IS %L', coalesce(x.relname, k.conname), t.name, d.text)
   FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid LEFT JOIN x ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x'), LATERAL (SELECT pg_catalog.obj_description(k.oid, 'pg_constraint') AS text) d WHERE d.text IS NOT NULL
-  UNION ALL SELECT CASE g.source WHEN 0 THEN 'attached' ELSE 'cloned' END, 64, 'the comment on the trigger ' || g.tgname, pg_catalog.format('COMMENT ON TRIGGER %I ON %s IS %L', g.tgname, t.name, d.text)
+  UNION ALL SELECT CASE g.source WHEN 0::oid THEN 'attached' ELSE 'cloned' END, 64, 'the comment on the trigger ' || g.tgname::text, pg_catalog.format('COMMENT ON TRIGGER %I ON %s IS %L', g.tgname, t.name, d.text)
   FROM t, g, LATERAL (SELECT pg_catalog.obj_description(g.oid, 'pg_trigger') AS text) d WHERE d.text IS NOT NULL
-  UNION ALL SELECT 'attached', 65, 'the comment on the rule ' || r.rulename, pg_catalog.format('COMMENT ON RULE %I ON %s IS %L', r.rulename, t.name, d.text)
+  UNION ALL SELECT 'attached', 65, 'the comment on the rule ' || r.rulename::text, pg_catalog.format('COMMENT ON RULE %I ON %s IS %L', r.rulename, t.name, d.text)
   FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid, LATERAL (SELECT pg_catalog.obj_description(r.oid, 'pg_rewrite') AS text) d WHERE d.text IS NOT NULL
-  UNION ALL SELECT 'attached', 66, 'the comment on the policy ' || o.polname, pg_catalog.format('COMMENT ON POLICY %I ON %s IS %L', o.polname, t.name, d.text)
+  UNION ALL SELECT 'attached', 66, 'the comment on the policy ' || o.polname::text, pg_catalog.format('COMMENT ON POLICY %I ON %s IS %L', o.polname, t.name, d.text)
   FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid, LATERAL (SELECT pg_catalog.obj_description(o.oid, 'pg_policy') AS text) d WHERE d.text IS NOT NULL
   UNION ALL SELECT 'attached', 67, 'the comment on the statistics ' || s.name, pg_catalog.format('COMMENT ON STATISTICS %I.%I IS %L', s.schema, s.name, d.text)
   FROM s, LATERAL (SELECT pg_catalog.obj_description(s.oid, 'pg_statistic_ext') AS text) d WHERE d.text IS NOT NULL

@@ -157,7 +157,7 @@ function renaming(schema: string | undefined, name: string, to: string): string 
 /** Default privileges gave a new table grants that the one that it is made after may not have. */
 export async function revokeDefaults(session: CopySession, { oid, name }: KnownTable): Promise<void> {
   const rows = await session.ask(
-    `SELECT DISTINCT CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
+    `SELECT DISTINCT CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
      FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e WHERE c.oid = ${literal(oid)}::oid AND e.grantee <> c.relowner`,
   )
   for (const [role] of rows) await session.ask(`REVOKE ALL ON TABLE ${tableSql(name)} FROM ${role ?? ''}`)

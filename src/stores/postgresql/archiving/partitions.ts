@@ -116,7 +116,7 @@ export class PostgresPartitions implements PartitionStore {
     return this.#read(signal, async (session) => {
       const { standing, table } = await standingOf(session, request)
       if (table === null) return { standing, table: null }
-      const condition = `c.oid = ${table.oid}`
+      const condition = `c.oid = ${table.oid}::oid`
       const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
       return spec === undefined ? { standing: 'gone', table: null } : { standing, table: spec }
     })
@@ -171,7 +171,7 @@ export class PostgresPartitions implements PartitionStore {
     return this.#read(signal, async (session) => {
       const found = await tableByIdentity(session, identity)
       if (found === null || !stands(found)) return null
-      const condition = `c.oid = ${found.oid}`
+      const condition = `c.oid = ${found.oid}::oid`
       const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
       return spec ?? null
     })

@@ -34,7 +34,7 @@ export async function referrersOf(session: CopySession, table: TableName): Promi
        k.conrelid = k.confrelid
      FROM made m JOIN pg_catalog.pg_constraint k ON k.oid = m.oid JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE k.conparentid = 0 ORDER BY 2, 3, 1`,
+     WHERE k.conparentid = 0::oid ORDER BY 2, 3, 1`,
   )
   return rows.map(([name, schema, child, columns, to, action, own]): Referrer => {
     const onDelete = ON_DELETE[action ?? ''] ?? ''

@@ -84,9 +84,9 @@ async function withExpressions(session: CopySession, table: TableSpec, name: Tab
   const rows = await session.ask(
     `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attgenerated = 's'
      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-     WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(name))}) AND a.attgenerated <> '' AND NOT a.attisdropped AND NOT EXISTS (
-       SELECT FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass AND u.objid = d.oid
-         AND (u.refclassid <> 'pg_catalog.pg_class'::regclass OR u.refobjid <> a.attrelid))`,
+     WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(name))})::oid AND a.attgenerated <> '' AND NOT a.attisdropped AND NOT EXISTS (
+       SELECT FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass::oid AND u.objid = d.oid
+         AND (u.refclassid <> 'pg_catalog.pg_class'::regclass::oid OR u.refobjid <> a.attrelid))`,
   )
   const expressions = new Map(
     rows.map(([column, sql, stored]) => [column ?? '', { sql: sql ?? '', stored: stored === 't' }]),

@@ -10,20 +10,20 @@ export function collationSql(oid: string, version: number): string {
   // Before version 15 databases had nothing but the C library's locales, and nobody kept their versions.
   const ofDatabase = version >= 150_000 ? 'pg_catalog.pg_database_collation_actual_version(d.oid)' : 'NULL'
   return `(SELECT CASE WHEN co.collname = 'default' THEN (
-        SELECT CASE WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'b' THEN NULL
-          WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'i' THEN pg_catalog.concat_ws(' ',
-            coalesce(pg_catalog.to_jsonb(d) ->> 'daticulocale', pg_catalog.to_jsonb(d) ->> 'datlocale'), 'ICU', ${ofDatabase})
+        SELECT CASE WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c') = 'b' THEN NULL
+          WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c') = 'i' THEN pg_catalog.concat_ws(' ',
+            coalesce(pg_catalog.to_jsonb(d) ->> 'daticulocale'::text, pg_catalog.to_jsonb(d) ->> 'datlocale'::text), 'ICU', ${ofDatabase})
           WHEN d.datcollate IN ('C', 'POSIX') THEN NULL ELSE pg_catalog.concat_ws(' ', d.datcollate, ${ofDatabase}) END
         FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
       WHEN co.collprovider = 'b' OR co.collprovider = 'c' AND co.collcollate IN ('C', 'POSIX') THEN NULL
       ELSE pg_catalog.concat_ws(' ', co.collname, pg_catalog.pg_collation_actual_version(co.oid)) END
-    FROM pg_catalog.pg_collation co WHERE co.oid = ${oid})`
+    FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`
 }
 
 /** Expression for whether texts of the collation with the given oid are equal only where their bytes are. Before version 12 all of them were so. */
 export function sortsOnlySql(oid: string): string {
-  return `(SELECT coalesce((pg_catalog.to_jsonb(co) ->> 'collisdeterministic')::boolean, true)
-    FROM pg_catalog.pg_collation co WHERE co.oid = ${oid})`
+  return `(SELECT coalesce((pg_catalog.to_jsonb(co) ->> 'collisdeterministic'::text)::boolean, true)
+    FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`
 }
 
 /**
@@ -37,7 +37,7 @@ export async function namedCollation(
   const [row] = await ask(
     `SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(co.collname)
      FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace n ON n.oid = co.collnamespace
-     WHERE (co.collname = ${literal(collation)} OR pg_catalog.starts_with(${literal(collation)}, co.collname || ' '))
+     WHERE (co.collname = ${literal(collation)} OR pg_catalog.starts_with(${literal(collation)}, co.collname::text || ' '))
        AND co.collprovider <> 'd' AND co.collencoding IN (-1, 6)
      ORDER BY pg_catalog.length(co.collname) DESC, pg_catalog.pg_collation_is_visible(co.oid) DESC LIMIT 1`,
   )

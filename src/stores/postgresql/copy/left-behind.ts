@@ -88,29 +88,29 @@ function tablesSql(tables: readonly string[]): string {
   return `
     WITH t AS (
       SELECT v.name AS key, c.* FROM (VALUES ${list}) AS v (name) JOIN pg_catalog.pg_class c
-        ON c.oid = pg_catalog.to_regclass(v.name))
+        ON c.oid = pg_catalog.to_regclass(v.name)::oid)
     SELECT key, kind, name FROM (
       SELECT t.key, 'trigger' AS kind, g.tgname::text AS name FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
-        WHERE NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'
-      UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'
+        WHERE NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'::text
+      UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'::text
         JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname <> 'pg_catalog'
       UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_attrdef d ON d.adrelid = t.oid
-        JOIN pg_catalog.pg_depend u ON u.classid = 'pg_catalog.pg_attrdef'::regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_proc'::regclass
+        JOIN pg_catalog.pg_depend u ON u.classid = 'pg_catalog.pg_attrdef'::regclass::oid AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_proc'::regclass::oid
         JOIN pg_catalog.pg_proc p ON p.oid = u.refobjid
       UNION ALL SELECT t.key, 'rule', r.rulename FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.rulename <> '_RETURN'
-      UNION ALL SELECT t.key, 'view', n.nspname || '.' || v.relname FROM t JOIN pg_catalog.pg_depend d
-          ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.oid
+      UNION ALL SELECT t.key, 'view', n.nspname::text || '.' || v.relname::text FROM t JOIN pg_catalog.pg_depend d
+          ON d.classid = 'pg_catalog.pg_rewrite'::regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid AND d.refobjid = t.oid
         JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')
         JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
       UNION ALL SELECT t.key, 'policy', p.polname FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
-      UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' to ' || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0)), 'PUBLIC')
+      UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' to ' || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0::oid)), 'PUBLIC')
         FROM t CROSS JOIN LATERAL pg_catalog.aclexplode(t.relacl) a WHERE a.grantee <> t.relowner
-      UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' (' || c.attname || ') to '
-          || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0)), 'PUBLIC')
+      UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' (' || c.attname::text || ') to '
+          || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0::oid)), 'PUBLIC')
         FROM t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND NOT c.attisdropped
           CROSS JOIN LATERAL pg_catalog.aclexplode(c.attacl) a WHERE a.grantee <> t.relowner
       UNION ALL SELECT t.key, 'comment', coalesce(c.attname, 'of the table') FROM t JOIN pg_catalog.pg_description d
-          ON d.classoid = 'pg_catalog.pg_class'::regclass AND d.objoid = t.oid
+          ON d.classoid = 'pg_catalog.pg_class'::regclass::oid AND d.objoid = t.oid
         LEFT JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND c.attnum = d.objsubid AND d.objsubid > 0
       UNION ALL SELECT t.key, 'partitioning', NULL FROM t WHERE t.relkind = 'p'
       UNION ALL SELECT t.key, 'inheritance', NULL FROM t WHERE t.relkind = 'r' AND NOT t.relispartition AND EXISTS (
@@ -118,14 +118,14 @@ function tablesSql(tables: readonly string[]): string {
       UNION ALL SELECT t.key, 'unlogged', NULL FROM t WHERE t.relpersistence = 'u'
       UNION ALL SELECT t.key, 'large object', c.attname FROM t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND c.attnum > 0
           AND NOT c.attisdropped JOIN pg_catalog.pg_type y ON y.oid = c.atttypid
-        WHERE c.atttypid = 'pg_catalog.oid'::regtype OR y.typtype = 'd' AND y.typbasetype = 'pg_catalog.oid'::regtype
+        WHERE c.atttypid = 'pg_catalog.oid'::regtype::oid OR y.typtype = 'd' AND y.typbasetype = 'pg_catalog.oid'::regtype::oid
       UNION ALL SELECT t.key, 'collation', c.attname FROM t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND c.attnum > 0
           AND NOT c.attisdropped JOIN pg_catalog.pg_type y ON y.oid = c.atttypid LEFT JOIN pg_catalog.pg_type b ON b.oid = y.typbasetype
           LEFT JOIN pg_catalog.pg_collation k ON k.oid = c.attcollation
         WHERE NOT coalesce(k.collisdeterministic, true) OR 'citext' IN (y.typname, coalesce(b.typname, ''))
       UNION ALL SELECT t.key, 'statistics', s.stxname FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
       UNION ALL SELECT t.key, 'publication', p.pubname FROM t JOIN pg_catalog.pg_publication_rel r ON r.prrelid = t.oid
-        JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid AND p.pubname !~ '^sluice_[0-9]+$'
+        JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid AND p.pubname !~ '^sluice_[0-9]+$'::text
     ) AS found ORDER BY kind, key, name`
 }
 
@@ -134,29 +134,29 @@ function databaseSql(schemas: readonly string[]): string {
   const list = `ARRAY[${schemas.map(literal).join(', ')}]`
   const own = LEDGER_MARKS.map(([table, column]) => `(${literal(table)}, ${literal(column)})`).join(', ')
   return `
-    SELECT CASE WHEN c.relkind = 'f' THEN 'foreign table' ELSE 'view' END, n.nspname || '.' || c.relname
+    SELECT CASE WHEN c.relkind = 'f' THEN 'foreign table' ELSE 'view' END, n.nspname::text || '.' || c.relname::text
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('v', 'm', 'f') AND n.nspname = ANY (${list}) AND NOT EXISTS (
-      SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+      SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass::oid AND e.objid = c.oid AND e.deptype = 'e')
     UNION ALL
-    SELECT 'free sequence', n.nspname || '.' || c.relname
+    SELECT 'free sequence', n.nspname::text || '.' || c.relname::text
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'S' AND n.nspname = ANY (${list}) AND NOT EXISTS (
-      SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype IN ('a', 'e', 'i'))
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass
-        AND u.refclassid = 'pg_catalog.pg_class'::regclass AND u.refobjid = c.oid)
+      SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass::oid AND e.objid = c.oid AND e.deptype IN ('a', 'e', 'i'))
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass::oid
+        AND u.refclassid = 'pg_catalog.pg_class'::regclass::oid AND u.refobjid = c.oid)
     UNION ALL
-    SELECT 'type', n.nspname || '.' || y.typname
+    SELECT 'type', n.nspname::text || '.' || y.typname::text
     FROM pg_catalog.pg_type y JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
       LEFT JOIN pg_catalog.pg_class r ON r.oid = y.typrelid
     WHERE n.nspname = ANY (${list}) AND (y.typtype IN ('d', 'e', 'r') OR y.typtype = 'c' AND r.relkind = 'c') AND NOT EXISTS (
-      SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_type'::regclass AND e.objid = y.oid AND e.deptype = 'e')
+      SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_type'::regclass::oid AND e.objid = y.oid AND e.deptype = 'e')
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class t ON t.oid = a.attrelid AND t.relkind IN ('r', 'p', 'f')
         WHERE NOT a.attisdropped AND a.atttypid IN (y.oid, y.typarray))
     UNION ALL
-    SELECT 'schema', n.nspname || ' (' || count(*) || CASE count(*) WHEN 1 THEN ' table)' ELSE ' tables)' END
+    SELECT 'schema', n.nspname::text || ' (' || count(*)::text || CASE count(*) WHEN 1 THEN ' table)' ELSE ' tables)' END
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND n.nspname !~ '^(?:pg_|sluice_[0-9]+$)'
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND n.nspname !~ '^(?:pg_|sluice_[0-9]+$)'::text
       AND n.nspname <> 'information_schema' AND NOT n.nspname = ANY (${list}) AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped AND (c.relname::text, a.attname::text) IN (${own}))
     GROUP BY n.nspname ORDER BY 1, 2`

@@ -136,11 +136,11 @@ function indexesSql(one: string): string {
         || 'INDEX ' || pg_catalog.quote_ident(x.relname) || ' ON ') + 1), '^(ONLY )?', ''),
       'relation', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
       'where', pg_catalog.pg_get_expr(i.indpred, i.indrelid),
-      'nullsEqual', coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
+      'nullsEqual', coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct'::text)::boolean, false),
       'parts', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attname, 'descending', i.indoption[k.n] & 1 = 1,
           'first', i.indoption[k.n] & 2 = 2, 'ordered', m.amname = 'btree',
           'special', nullif(pg_catalog.concat_ws(' ', CASE WHEN NOT o.opcdefault THEN o.opcname END,
-            CASE WHEN a.attnum IS NOT NULL AND i.indcollation[k.n] <> a.attcollation THEN (SELECT 'COLLATE ' || l.collname
+            CASE WHEN a.attnum IS NOT NULL AND i.indcollation[k.n] <> a.attcollation THEN (SELECT 'COLLATE ' || l.collname::text
               FROM pg_catalog.pg_collation l WHERE l.oid = i.indcollation[k.n]) END, y.attoptions::text), '')) ORDER BY k.n)
         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k (n) JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[k.n]
           JOIN pg_catalog.pg_attribute y ON y.attrelid = x.oid AND y.attnum = k.n + 1
@@ -150,8 +150,8 @@ function indexesSql(one: string): string {
           SELECT a.attnum, a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) AND a.attnum > 0
           UNION SELECT d.refobjsubid, a.attname FROM pg_catalog.pg_depend d LEFT JOIN pg_catalog.pg_attribute a
             ON a.attrelid = i.indrelid AND a.attnum = d.refobjsubid AND a.attnum > 0
-          WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = x.oid
-            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = i.indrelid) AS u),
+          WHERE d.classid = 'pg_catalog.pg_class'::regclass::oid AND d.objid = x.oid
+            AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid AND d.refobjid = i.indrelid) AS u),
       'constraint', k.contype, 'definition', pg_catalog.pg_get_constraintdef(k.oid))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_catalog.pg_index i ON i.indrelid = c.oid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
@@ -172,10 +172,10 @@ function constraintsSql(one: string): string {
       'columns', ${names('k.conrelid', 'k.conkey')}, 'valid', k.convalidated, 'schema', fn.nspname, 'table', f.relname,
       'to', ${names('k.confrelid', 'k.confkey')}, 'onDelete', k.confdeltype, 'onUpdate', k.confupdtype,
       'setColumns', (SELECT ' (' || pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')'
-        FROM pg_catalog.jsonb_array_elements_text(nullif(pg_catalog.to_jsonb(k) -> 'confdelsetcols', 'null'::jsonb)) AS s (attnum)
+        FROM pg_catalog.jsonb_array_elements_text(nullif(pg_catalog.to_jsonb(k) -> 'confdelsetcols'::text, 'null'::jsonb)) AS s (attnum)
           JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = s.attnum::int),
       'full', k.confmatchtype = 'f', 'deferrable', k.condeferrable, 'deferred', k.condeferred,
-      'enforced', coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true))
+      'enforced', coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype IN ('c', 'f')
       LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace

@@ -46,7 +46,7 @@ export class PostgresObjects implements ObjectStore {
   }
 
   async taken({ table }: TableSpec, names: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
-    const own = `pg_catalog.to_regclass(${literal(tableSql(table))})`
+    const own = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
     const rows = await this.#read(signal, (session) =>
       session.ask(
         `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -202,7 +202,7 @@ class Builder {
 
   async #isPartitioned(): Promise<boolean> {
     const [row] = await this.#session.ask(
-      `SELECT relkind FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass(${literal(this.#sql)})`,
+      `SELECT relkind FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass(${literal(this.#sql)})::oid`,
     )
     return row?.[0] === 'p'
   }

@@ -13,7 +13,7 @@ const QUOTED = /^(?:"((?:[^"]|"")+)"|([^".*]+))(?:\.(?:"((?:[^"]|"")+)"|([^".*]+
 export function tablePattern(pattern: string): TablePattern {
   const readings = [like('c.relname', pattern, 'pg_catalog.pg_table_is_visible(c.oid)')]
   // Names may hold dots themselves: compared as a whole, nobody has to know which dot divides.
-  if (pattern.includes('.')) readings.push(like("(n.nspname || '.' || c.relname)", pattern, 'true'))
+  if (pattern.includes('.')) readings.push(like("(n.nspname::text || '.' || c.relname::text)", pattern, 'true'))
   const quoted = pattern.includes('"') ? QUOTED.exec(pattern) : null
   if (quoted !== null) {
     const names = [quoted[1] ?? quoted[2], quoted[3] ?? quoted[4]].flatMap((name) =>
@@ -33,5 +33,5 @@ export function tablePattern(pattern: string): TablePattern {
 function like(name: string, pattern: string, more: string): string {
   if (!pattern.includes('*')) return `${name} = ${literal(pattern)} AND ${more}`
   const escaped = pattern.replaceAll(/[\\%_]/g, String.raw`\$&`).replaceAll('*', '%')
-  return `${name} LIKE ${literal(escaped)} AND ${more}`
+  return `${name} LIKE ${literal(escaped)}::text AND ${more}`
 }

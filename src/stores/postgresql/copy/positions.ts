@@ -19,18 +19,18 @@ async function found(session: CopySession, table: TableName): Promise<readonly F
   const rows = await session.ask(
     `SELECT a.attname, a.attidentity, s.oid, n.nspname, s.relname, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcycle, q.seqcache,
        pg_catalog.has_sequence_privilege(s.oid, 'SELECT'), EXISTS (
-         SELECT FROM pg_catalog.pg_depend o WHERE o.classid = 'pg_catalog.pg_class'::regclass AND o.objid = s.oid
-           AND o.refclassid = 'pg_catalog.pg_class'::regclass AND o.refobjid = a.attrelid AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i'))
+         SELECT FROM pg_catalog.pg_depend o WHERE o.classid = 'pg_catalog.pg_class'::regclass::oid AND o.objid = s.oid
+           AND o.refclassid = 'pg_catalog.pg_class'::regclass::oid AND o.refobjid = a.attrelid AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i'))
      FROM pg_catalog.pg_attribute a
        LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''
        JOIN pg_catalog.pg_depend u ON
-         a.attidentity <> '' AND u.classid = 'pg_catalog.pg_class'::regclass AND u.refclassid = 'pg_catalog.pg_class'::regclass
+         a.attidentity <> '' AND u.classid = 'pg_catalog.pg_class'::regclass::oid AND u.refclassid = 'pg_catalog.pg_class'::regclass::oid
            AND u.refobjid = a.attrelid AND u.refobjsubid = a.attnum AND u.deptype = 'i'
-         OR a.attidentity = '' AND u.classid = 'pg_catalog.pg_attrdef'::regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::regclass
+         OR a.attidentity = '' AND u.classid = 'pg_catalog.pg_attrdef'::regclass::oid AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::regclass::oid
            AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\\(''[^'']*(''''[^'']*)*''::regclass\\)(::[a-z]+)?$'
        JOIN pg_catalog.pg_class s ON s.relkind = 'S' AND s.oid = CASE WHEN a.attidentity <> '' THEN u.objid ELSE u.refobjid END
        JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
-     WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(table))}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
+     WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(table))})::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
   )
   const all: Found[] = []
   for (const [column, identity, oid, schema, name, start, increment, min, max, cycle, cache, readable, owned] of rows) {

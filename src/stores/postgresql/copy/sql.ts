@@ -48,6 +48,7 @@ export function keyDialect(relation: Relation): KeyDialect {
     text: (column) => `${quoteName(column.name)}::text AS ${TEXT}`,
     // Whatever begins so and goes on sorts behind it: no text has a smaller character than this one.
     below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
+    operator: operatorSql,
   }
 }
 
@@ -55,6 +56,14 @@ export function keyDialect(relation: Relation): KeyDialect {
 function boundOf(column: Column): string {
   const bound = `CAST(${BOUND} AS ${castOf(column)})`
   return column.native === CHAR ? `(SELECT ${bound})` : bound
+}
+
+/**
+ * A comparison of columns as `op` names it, found in pg_catalog alone: another role may have put one for varchar, for a domain or for an array into the search_path. Columns of types
+ * that the server does not have by itself are compared as their own schema says, by the search_path.
+ */
+function operatorSql(op: string, columns: readonly Column[]): string {
+  return columns.every(({ type }) => builtIn(type) !== null) ? `OPERATOR(pg_catalog.${op})` : op
 }
 
 /** A statement with its bounds in their places. */
@@ -82,7 +91,8 @@ export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   const lists = columns.map((_, at) => `${literal(arrayText(keys.map((key) => key[at] ?? '')))}::text[]`)
   const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`).join(', ')
   const names = columns.map((_, at) => `c${at}`).join(', ')
-  return `(${columnList(table.key)}) IN (SELECT ${values} FROM unnest(${lists.join(', ')}) AS k(${names}))`
+  const rows = lists.map((list) => `pg_catalog.unnest(${list})`).join(', ')
+  return `(${columnList(table.key)}) ${operatorSql('=', columns)} ANY (SELECT ${values} FROM ROWS FROM (${rows}) AS k(${names}))`
 }
 
 /** `ORDER BY` the key, where there is one; with the table's name, since what is selected may have the column's. */

@@ -86,7 +86,7 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
     WITH RECURSIVE found AS (
       SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, c.relkind = 'p' AS has_parts
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN (${kinds}) AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      WHERE c.relkind IN (${kinds}) AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'::text AND n.nspname <> 'information_schema'
         AND (${condition}) ${exact ? '' : `AND NOT c.relispartition`}),
     parts AS (
       SELECT oid AS root, oid FROM found
@@ -96,10 +96,10 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
       SELECT p.root, count(*) FILTER (WHERE c.oid <> p.root AND c.relkind <> 'p') AS parts,
         pg_catalog.sum(pg_catalog.pg_table_size(c.oid)) AS bytes,
         -- As the planner does it: so many rows a block, and the blocks that there are now.
-        pg_catalog.sum(pg_catalog.pg_relation_size(c.oid) / b.size
-          * CASE WHEN c.reltuples >= 0 AND c.relpages > 0 THEN c.reltuples::numeric / c.relpages
+        pg_catalog.sum((pg_catalog.pg_relation_size(c.oid) / b.size)::numeric
+          * CASE WHEN c.reltuples >= 0::real AND c.relpages > 0 THEN c.reltuples::numeric / c.relpages::numeric
             -- Nobody has counted yet: so many rows as would fit if their texts were short.
-            ELSE pg_catalog.floor((b.size - 24) / (28 + (
+            ELSE pg_catalog.floor((b.size - 24)::numeric / (28::numeric + (
               SELECT coalesce(pg_catalog.sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END), 0)::numeric FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) END) AS rows
       FROM parts p JOIN pg_catalog.pg_class c ON c.oid = p.oid
@@ -109,7 +109,7 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
       CASE WHEN f.relkind = 'r' AND m.amname = 'heap'
         THEN pg_catalog.pg_relation_size(f.oid) / pg_catalog.current_setting('block_size')::bigint END,
       CASE WHEN f.relkind = 'p' THEN pg_catalog.regexp_replace(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+',
-          pg_catalog.lower((pg_catalog.regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0) || ' partitions' END
+          pg_catalog.lower((pg_catalog.regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0)::text || ' partitions' END
     FROM found f LEFT JOIN sizes s ON s.root = f.oid LEFT JOIN pg_catalog.pg_am m ON m.oid = f.relam
     ORDER BY f.nspname, f.relname`
 }
@@ -138,7 +138,7 @@ function indexesSql(oids: string): string {
     WHERE i.indrelid = ANY (${oids}) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
     GROUP BY i.indrelid, i.indexrelid, i.indisprimary, x.relname
     ORDER BY i.indrelid, i.indisprimary DESC, pg_catalog.bool_or(NOT a.attnotnull),
-      pg_catalog.bool_or(a.attcollation <> 0 AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
+      pg_catalog.bool_or(a.attcollation <> 0::oid AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
 }
 
 function bestKey(indexes: readonly TextRow[]): { readonly columns: readonly string[]; readonly primary: boolean } {

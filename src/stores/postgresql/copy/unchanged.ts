@@ -49,11 +49,11 @@ function changedSql({ oid, name }: KnownRelation): string {
   const now = `pg_catalog.pg_partition_tree(${table})`
   return `WITH RECURSIVE seen (oid) AS (
       SELECT ${table} UNION SELECT i.inhrelid FROM seen s JOIN pg_catalog.pg_inherits i ON i.inhparent = s.oid
-        WHERE NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false))
-    SELECT pg_catalog.to_regclass(${literal(tableSql(name))}) IS DISTINCT FROM ${table}
+        WHERE NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false))
+    SELECT pg_catalog.to_regclass(${literal(tableSql(name))})::oid IS DISTINCT FROM ${table}
       OR EXISTS (SELECT FROM seen s JOIN pg_catalog.pg_class c ON c.oid = s.oid
-        WHERE c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid))
-      OR EXISTS (SELECT FROM ${now} n WHERE NOT EXISTS (SELECT FROM seen s WHERE s.oid = n.relid))
+        WHERE c.relfilenode <> 0::oid AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid))
+      OR EXISTS (SELECT FROM ${now} n WHERE NOT EXISTS (SELECT FROM seen s WHERE s.oid = n.relid::oid))
       OR (SELECT c.relkind = 'p' FROM pg_catalog.pg_class c WHERE c.oid = ${table})
-        AND EXISTS (SELECT FROM seen s WHERE NOT EXISTS (SELECT FROM ${now} n WHERE n.relid = s.oid))`
+        AND EXISTS (SELECT FROM seen s WHERE NOT EXISTS (SELECT FROM ${now} n WHERE n.relid::oid = s.oid))`
 }

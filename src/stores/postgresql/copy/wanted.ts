@@ -62,5 +62,5 @@ function wantedSql(pids: readonly number[]): string {
   return `WITH waiting AS MATERIALIZED (
       SELECT pid, relation, mode FROM pg_catalog.pg_locks WHERE NOT granted AND locktype = 'relation')
     SELECT w.relation::regclass, EXISTS (SELECT FROM waiting o WHERE o.pid = ANY (${ours})) FROM waiting w
-    WHERE w.mode = 'AccessExclusiveLock' AND w.pid <> ALL (${ours}) AND pg_catalog.pg_blocking_pids(w.pid) && ${ours} LIMIT 1`
+    WHERE w.mode = 'AccessExclusiveLock' AND w.pid <> ALL (${ours}) AND pg_catalog.pg_blocking_pids(w.pid) OPERATOR(pg_catalog.&&) ${ours} LIMIT 1`
 }

@@ -19,7 +19,7 @@ export async function ownedSequences(
        WHERE h.oid = ${heir === null ? 'NULL' : literal(heir)}::oid AND h.relowner = s.relowner AND h.relnamespace = s.relnamespace)
      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
        AND d.refobjid = ${literal(oid)}::oid AND d.deptype = 'a' ORDER BY 1, 2`,
   )
   return rows.map(([schema, name, column, fits]) => ({
@@ -47,9 +47,9 @@ export async function guardFunctions(session: CopySession, oid: string): Promise
   const rows = await session.ask(
     `SELECT DISTINCT p.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'
      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-     WHERE t.tgrelid = ${literal(oid)}::oid AND NOT t.tgisinternal AND p.proname ~ '^sluice_parked_[0-9]+$' AND NOT EXISTS (
-       SELECT FROM pg_catalog.pg_depend d WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid = p.oid
-         AND NOT (d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.objid IN (SELECT o.oid FROM pg_catalog.pg_trigger o WHERE o.tgrelid = ${literal(oid)}::oid)))
+     WHERE t.tgrelid = ${literal(oid)}::oid AND NOT t.tgisinternal AND p.proname ~ '^sluice_parked_[0-9]+$'::text AND NOT EXISTS (
+       SELECT FROM pg_catalog.pg_depend d WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass::oid AND d.refobjid = p.oid
+         AND NOT (d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass::oid AND d.objid IN (SELECT o.oid FROM pg_catalog.pg_trigger o WHERE o.tgrelid = ${literal(oid)}::oid)))
      ORDER BY 2`,
   )
   return rows.map(([number, sql]) => ({ oid: number ?? '', sql: sql ?? '' }))

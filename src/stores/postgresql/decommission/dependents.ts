@@ -9,12 +9,12 @@ const GOING = (oid: string): string => `WITH RECURSIVE going (classid, objid) AS
     UNION
     SELECT d.classid, d.objid FROM pg_catalog.pg_depend d JOIN going g ON d.refclassid = g.classid AND d.refobjid = g.objid
     WHERE d.deptype IN ('a', 'i', 'P', 'S')
-      AND NOT (d.deptype = 'a' AND EXISTS (SELECT FROM pg_catalog.pg_class s WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND s.oid = d.objid AND s.relkind = 'S'))
+      AND NOT (d.deptype = 'a' AND EXISTS (SELECT FROM pg_catalog.pg_class s WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND s.oid = d.objid AND s.relkind = 'S'))
   )`
 
 /** A rule that is a view is called by the view. */
-const NAMED = `CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-      THEN coalesce((SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, r.ev_class, 0) FROM pg_catalog.pg_rewrite r
+const NAMED = `CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid
+      THEN coalesce((SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, r.ev_class, 0) FROM pg_catalog.pg_rewrite r
                      WHERE r.oid = d.objid AND r.rulename = '_RETURN'), pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid))
       ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END`
 
@@ -34,8 +34,8 @@ export async function silentLosses(session: CopySession, oid: string): Promise<r
     `SELECT 'publication', p.pubname FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ${number}
      UNION ALL SELECT 'subscription', u.subname FROM pg_catalog.pg_subscription_rel s JOIN pg_catalog.pg_subscription u ON u.oid = s.srsubid WHERE s.srrelid = ${number}
      UNION ALL SELECT 'extension', pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0) FROM pg_catalog.pg_depend d
-       WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = ${number} AND d.deptype = 'e'
-     UNION ALL SELECT CASE WHEN c.relispartition THEN 'partitioned table' ELSE 'parent table' END, pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, i.inhparent, 0)
+       WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objid = ${number} AND d.deptype = 'e'
+     UNION ALL SELECT CASE WHEN c.relispartition THEN 'partitioned table' ELSE 'parent table' END, pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, i.inhparent, 0)
        FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE i.inhrelid = ${number}
      ORDER BY 1, 2`,
   )
@@ -60,8 +60,8 @@ export async function mentioning(session: CopySession, oid: string, name: string
   // As it is, and as it stands between quotes.
   const texts = new Set([name, name.replaceAll('"', '""')])
   const rows = await session.ask(
-    `SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0) FROM pg_catalog.pg_proc p
-     WHERE p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace AND (${[...texts].map((text) => `pg_catalog.strpos(p.prosrc, ${literal(text)}) > 0`).join(' OR ')})
+    `SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass::oid, p.oid, 0) FROM pg_catalog.pg_proc p
+     WHERE p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace::oid AND (${[...texts].map((text) => `pg_catalog.strpos(p.prosrc, ${literal(text)}) > 0`).join(' OR ')})
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgfoid = p.oid AND t.tgrelid = ${literal(oid)}::oid)
      ORDER BY 1`,
   )

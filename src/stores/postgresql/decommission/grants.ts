@@ -21,7 +21,7 @@ const PRIVILEGE = /^[A-Z]+$/
 export async function readGrants(session: CopySession, oid: string): Promise<readonly Grant[]> {
   const number = `${literal(oid)}::oid`
   const of = (column: string, from: string): string =>
-    `SELECT ${column} AS of_column, CASE e.grantee WHEN 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(e.grantee) END AS grantee,
+    `SELECT ${column} AS of_column, CASE e.grantee WHEN 0::oid THEN NULL ELSE pg_catalog.pg_get_userbyid(e.grantee) END AS grantee,
        e.privilege_type, e.is_grantable, pg_catalog.pg_get_userbyid(e.grantor) ${from} WHERE c.oid = ${number} AND e.grantee <> c.relowner`
   const rows = await session.ask(
     `${of('NULL', 'FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e')} UNION ALL

@@ -40,7 +40,7 @@ export class PostgresDecommission implements DecommissionStore {
     return await this.#read(signal, async (session) => {
       const [row] = await session.ask(
         `SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p') AND n.nspname || '.' || c.relname = ${literal(text)}`,
+         WHERE c.relkind IN ('r', 'p') AND n.nspname::text || '.' || c.relname::text = ${literal(text)}`,
       )
       return row === undefined ? null : { schema: row[0] ?? '', name: row[1] ?? '' }
     })

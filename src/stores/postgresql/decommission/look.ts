@@ -20,7 +20,7 @@ export async function lookAtParked(
   const { oid } = found
   const above = await tableByName(session, heir)
   const [now] = await session.ask(
-    'SELECT pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::text',
+    'SELECT pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric)::text',
   )
   const findings = [
     ...(await size(session, oid)),

@@ -9,8 +9,8 @@ export async function useOf(session: CopySession, oid: string): Promise<TableUse
   const [row] = await session.ask(
     `SELECT (coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0))::text, (s.n_tup_ins + s.n_tup_upd + s.n_tup_del)::text,
        (SELECT stats_reset::text FROM pg_catalog.pg_stat_database WHERE datname = pg_catalog.current_database()),
-       pg_catalog.to_jsonb(s) ? 'last_seq_scan',
-       pg_catalog.floor(extract(epoch FROM greatest((pg_catalog.to_jsonb(s) ->> 'last_seq_scan')::timestamptz, (pg_catalog.to_jsonb(s) ->> 'last_idx_scan')::timestamptz)) * 1000)::text
+       pg_catalog.to_jsonb(s) ? 'last_seq_scan'::text,
+       pg_catalog.floor(extract(epoch FROM greatest((pg_catalog.to_jsonb(s) ->> 'last_seq_scan'::text)::timestamptz, (pg_catalog.to_jsonb(s) ->> 'last_idx_scan'::text)::timestamptz))::numeric * 1000::numeric)::text
      FROM pg_catalog.pg_stat_user_tables s WHERE s.relid = ${literal(oid)}::oid`,
   )
   const [reads, writes, resetAt, dated, last] = row ?? []

@@ -42,7 +42,7 @@ export async function takeTable(
   const left = (): number => lockTimeoutMs - held.waitedMs()
   for (const one of dependents) await lockDependent(session, one, left())
   await lockAll(session, side, left())
-  const [row] = await session.ask(`SELECT ${literal(about.sql)}::pg_catalog.regclass::oid = ${about.oid}`)
+  const [row] = await session.ask(`SELECT ${literal(about.sql)}::pg_catalog.regclass::oid = ${about.oid}::oid`)
   if (row?.[0] !== 't') throw changed(about, 'another table has its name by now')
 }
 

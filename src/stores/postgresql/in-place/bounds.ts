@@ -26,7 +26,7 @@ export async function boundsState(
 ): Promise<BoundsState> {
   const [row] = await session.ask(
     `SELECT pg_catalog.obj_description(k.oid, 'pg_constraint') = ${literal(noteOf(request))}, k.convalidated FROM pg_catalog.pg_constraint k
-     WHERE k.conrelid = ${oid} AND k.conname = ${literal(boundsMark(oid))}`,
+     WHERE k.conrelid = ${oid}::oid AND k.conname = ${literal(boundsMark(oid))}`,
   )
   if (row === undefined) return 'missing'
   if (row[0] !== 't') return 'other'
@@ -99,7 +99,7 @@ export async function sayBounds(
 /** @returns whether there was one */
 export async function dropBounds(about: Pick<About, 'session' | 'oid' | 'sql'>, patience: Patience): Promise<boolean> {
   const [row] = await about.session.ask(
-    `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${about.oid} AND k.conname = ${literal(boundsMark(about.oid))}`,
+    `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${about.oid}::oid AND k.conname = ${literal(boundsMark(about.oid))}`,
   )
   if (row === undefined) return false
   await alone(about, patience, [dropBoundsSql(about.sql, about.oid)])
@@ -119,7 +119,7 @@ async function alone(
   await patience.run([], async () => {
     await session.ask(`${lookFirstSql(session.version)}; SET LOCAL lock_timeout TO ${LOCK_MS}`)
     await session.ask(`LOCK TABLE ONLY ${sql} IN ACCESS EXCLUSIVE MODE`)
-    const [row] = await session.ask(`SELECT ${literal(sql)}::pg_catalog.regclass::oid = ${oid}`)
+    const [row] = await session.ask(`SELECT ${literal(sql)}::pg_catalog.regclass::oid = ${oid}::oid`)
     if (row?.[0] !== 't')
       throw new SluiceError('PLAN_CHANGED', `${sql} is another table by now`, { hint: 'run the same command again' })
     await session.ask(statements.join('; '))

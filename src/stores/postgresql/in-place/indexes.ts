@@ -54,7 +54,7 @@ export async function indexStatements(about: About): Promise<readonly InPlaceSta
 export async function soundIndexes(session: CopySession, oid: string): Promise<ReadonlyMap<string, boolean>> {
   const rows = await session.ask(
     `SELECT x.relname, i.indisvalid AND i.indisready FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-     WHERE i.indrelid = ${oid} AND NOT ${notOwnSql('x.relname')} ORDER BY 1`,
+     WHERE i.indrelid = ${oid}::oid AND NOT ${notOwnSql('x.relname')} ORDER BY 1`,
   )
   return new Map(rows.map(([name, valid]) => [name ?? '', valid === 't']))
 }
@@ -128,7 +128,7 @@ function narrowSql({ oid, attnum }: About): string {
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u')
-    WHERE i.indrelid = ${oid} AND i.indisunique AND i.indisvalid AND i.indisready AND NOT i.indisexclusion AND ${notOwnSql('x.relname')}
+    WHERE i.indrelid = ${oid}::oid AND i.indisunique AND i.indisvalid AND i.indisready AND NOT i.indisexclusion AND ${notOwnSql('x.relname')}
       AND NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at) WHERE i.indkey[g.at] = ${attnum})
     ORDER BY NOT i.indisprimary, x.relname`
 }

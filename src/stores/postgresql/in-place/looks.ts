@@ -103,27 +103,27 @@ async function ownRefusals(about: About): Promise<readonly PlanFinding[]> {
 }
 
 function oddSql({ oid }: About): string {
-  const unchecked = `NOT k.convalidated AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true)`
+  const unchecked = `NOT k.convalidated AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)`
   return `
     SELECT pg_catalog.json_build_object('kind', f.kind, 'name', f.name, 'definition', f.definition) FROM (
       SELECT CASE WHEN k.contype = 'x' THEN 'exclusion' WHEN k.contype = 'f' THEN 'reference' WHEN k.connoinherit AND k.contype IN ('c', 'n') THEN 'alone' ELSE 'unchecked' END AS kind,
         k.conname AS name, pg_catalog.pg_get_constraintdef(k.oid) AS definition
-      FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.conname !~ '^sluice_in_place_'
+      FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.conname !~ '^sluice_in_place_'::text
         AND (k.contype = 'x' OR k.contype = 'f' AND ${unchecked} OR k.contype IN ('c', 'n') AND (k.connoinherit OR ${unchecked}))
       UNION ALL SELECT 'stream', p.pubname, '' FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
-        WHERE r.prrelid = ${oid} AND p.pubname ~ '^sluice_'
+        WHERE r.prrelid = ${oid}::oid AND p.pubname ~ '^sluice_'::text
       UNION ALL SELECT 'stream', g.tgname, '' FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-        WHERE g.tgrelid = ${oid} AND NOT g.tgisinternal AND (p.proname ~ '^sluice_' OR n.nspname ~ '^sluice_')) AS f ORDER BY 1::text`
+        WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND (p.proname ~ '^sluice_'::text OR n.nspname ~ '^sluice_'::text)) AS f ORDER BY 1::text`
 }
 
 /** Of the table that becomes a partition: what a partition must not have of its own, as statements that take it away. @param past its name by then */
 export async function stripped(about: About, past: string): Promise<readonly string[]> {
   const rows = await about.session.ask(
-    `SELECT 'DROP TRIGGER ' || pg_catalog.quote_ident(g.tgname) || ' ON ' || ${literal(past)} FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${about.oid} AND NOT g.tgisinternal
+    `SELECT 'DROP TRIGGER ' || pg_catalog.quote_ident(g.tgname) || ' ON ' || ${literal(past)} FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${about.oid}::oid AND NOT g.tgisinternal
      UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' ALTER COLUMN ' || pg_catalog.quote_ident(a.attname) || ' DROP IDENTITY' FROM pg_catalog.pg_attribute a
-       WHERE a.attrelid = ${about.oid} AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity <> ''
-     UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' NOT OF' FROM pg_catalog.pg_class c WHERE c.oid = ${about.oid} AND c.reloftype <> 0
-     UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' REPLICA IDENTITY DEFAULT' FROM pg_catalog.pg_index i WHERE i.indrelid = ${about.oid} AND i.indisreplident AND i.indisprimary`,
+       WHERE a.attrelid = ${about.oid}::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity <> ''
+     UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' NOT OF' FROM pg_catalog.pg_class c WHERE c.oid = ${about.oid}::oid AND c.reloftype <> 0::oid
+     UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' REPLICA IDENTITY DEFAULT' FROM pg_catalog.pg_index i WHERE i.indrelid = ${about.oid}::oid AND i.indisreplident AND i.indisprimary`,
   )
   return rows.map(([sql]) => sql ?? '')
 }

@@ -22,7 +22,7 @@ export function sliceMark(past: string): string {
 
 /** Condition in SQL: whether a name is none of these. @param name column in SQL */
 export function notOwnSql(name: string): string {
-  return `${name} !~ '^${PREFIX}[0-9]+(_|$)'`
+  return `${name} !~ '^${PREFIX}[0-9]+(_|$)'::text`
 }
 
 /** What stands in the comments of the indexes from the switch on: by it a way back knows them. */

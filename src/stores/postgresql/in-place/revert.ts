@@ -25,7 +25,7 @@ export async function pastOf(session: CopySession, name: TableName): Promise<Lea
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.oid FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE i.inhparent = ${side.oid} AND c.relkind = 'r' AND pg_catalog.pg_get_expr(c.relpartbound, c.oid) LIKE 'FOR VALUES FROM (MINVALUE) TO (%'`,
+     WHERE i.inhparent = ${side.oid}::oid AND c.relkind = 'r' AND pg_catalog.pg_get_expr(c.relpartbound, c.oid) LIKE 'FOR VALUES FROM (MINVALUE) TO (%'`,
   )
   const [schema, past, text, oid] = rows[0] ?? []
   const to = text == null ? null : (boundsOf(text)?.to ?? null)
@@ -87,7 +87,7 @@ function refuse({ schema = 'public', name }: TableName, findings: readonly PlanF
 async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf): Promise<void> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE i.inhparent = ${literal(tableSql(table))}::pg_catalog.regclass AND c.oid <> ${leaf.oid} ORDER BY 2`,
+     WHERE i.inhparent = ${literal(tableSql(table))}::pg_catalog.regclass::oid AND c.oid <> ${leaf.oid}::oid ORDER BY 2`,
   )
   const filled: string[] = []
   for (const [schema, name] of rows) {
@@ -112,7 +112,7 @@ async function narrowed(session: CopySession, { past, oid }: Leaf): Promise<read
   const rows = await session.ask(
     `SELECT x.relname, k.conname, pg_catalog.obj_description(x.oid, 'pg_class') FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
        LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u')
-     WHERE i.indrelid = ${oid} AND pg_catalog.obj_description(x.oid, 'pg_class') IN (${Object.values(INDEX_NOTES).map(literal).join(', ')}) ORDER BY 1`,
+     WHERE i.indrelid = ${oid}::oid AND pg_catalog.obj_description(x.oid, 'pg_class') IN (${Object.values(INDEX_NOTES).map(literal).join(', ')}) ORDER BY 1`,
   )
   const table = tableSql(past)
   const of = (note: string) => rows.filter(([, , text]) => text === note)
@@ -138,7 +138,7 @@ async function numbered(session: CopySession, { oid }: Side, past: string): Prom
   const rows = await session.ask(
     `SELECT a.attname, a.attidentity, pg_catalog.format('START WITH %s', q.seqstart) FROM pg_catalog.pg_attribute a
        JOIN pg_catalog.pg_sequence q ON q.seqrelid = pg_catalog.pg_get_serial_sequence(a.attrelid::pg_catalog.regclass::text, a.attname)::pg_catalog.regclass
-     WHERE a.attrelid = ${oid} AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity <> '' ORDER BY a.attnum`,
+     WHERE a.attrelid = ${oid}::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity <> '' ORDER BY a.attnum`,
   )
   return rows.map(
     ([name, kind, options]) =>

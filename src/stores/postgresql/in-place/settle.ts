@@ -14,7 +14,7 @@ export async function settleTable(session: CopySession, table: TableName): Promi
   if (side === null) return []
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE k.contype = 'f' AND k.confrelid = ${side.oid} AND k.conparentid = 0 AND NOT k.convalidated ORDER BY 1, 2, 3`,
+     WHERE k.contype = 'f' AND k.confrelid = ${side.oid}::oid AND k.conparentid = 0::oid AND NOT k.convalidated ORDER BY 1, 2, 3`,
   )
   const statements = [
     ...rows.map(

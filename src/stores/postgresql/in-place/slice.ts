@@ -57,7 +57,7 @@ export async function prepareSlice(session: CopySession, request: SliceRequest, 
   const { leaf, past } = await slicedOf(session, request)
   const { mark, fn, said } = markOf(request, leaf)
   const [row] = await session.ask(
-    `SELECT k.convalidated, pg_catalog.obj_description(k.oid, 'pg_constraint') = ${literal(said)} FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${leaf.oid} AND k.conname = ${literal(mark)}`,
+    `SELECT k.convalidated, pg_catalog.obj_description(k.oid, 'pg_constraint') = ${literal(said)} FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${leaf.oid}::oid AND k.conname = ${literal(mark)}`,
   )
   if (row?.[1] !== 't') {
     await patience.run([], async () => {
@@ -89,7 +89,7 @@ export async function moveSlice(session: CopySession, request: SliceRequest): Pr
   await refuseBound(session, request, leaf)
   const { mark, fn, said } = markOf(request, leaf)
   const [valid] = await session.ask(
-    `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${leaf.oid} AND k.conname = ${literal(mark)} AND k.convalidated AND pg_catalog.obj_description(k.oid, 'pg_constraint') = ${literal(said)}`,
+    `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${leaf.oid}::oid AND k.conname = ${literal(mark)} AND k.convalidated AND pg_catalog.obj_description(k.oid, 'pg_constraint') = ${literal(said)}`,
   )
   if (valid === undefined) throw changed(request, 'its check is not there any more')
   await refuseSnapshots(session, request)
@@ -125,7 +125,7 @@ async function slicedOf(session: CopySession, request: SliceRequest): Promise<Sl
   const key = found === null ? null : await partitionKey(session, found)
   if (found === null || leaf === null || key === null) throw changed(request, 'it has no past')
   const rows = await session.ask(
-    `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${found.oid} AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`,
+    `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${found.oid}::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`,
   )
   return {
     parent: { ...found, key },
@@ -185,7 +185,7 @@ async function refuseBound(session: CopySession, request: SliceRequest, leaf: Le
     )
   const past = tableSql(leaf.past)
   const [row] = await session.ask(
-    `SELECT a.attnum FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${leaf.oid} AND a.attname = ${literal(column.name)}`,
+    `SELECT a.attnum FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${leaf.oid}::oid AND a.attname = ${literal(column.name)}`,
   )
   if (!(await leadsIndex({ session, oid: leaf.oid, attnum: row?.[0] ?? '0' })))
     throw refuse(
@@ -194,9 +194,9 @@ async function refuseBound(session: CopySession, request: SliceRequest, leaf: Le
     )
   const rows = await session.ask(
     `SELECT pg_catalog.format('%s of %s', k.conname, k.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.confrelid
-     WHERE k.contype = 'f' AND k.conparentid = 0 AND c.oid = ${literal(tableSql(table))}::pg_catalog.regclass
-     UNION ALL SELECT 'publication ' || p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
-     WHERE r.prrelid = ${literal(tableSql(table))}::pg_catalog.regclass AND p.pubname ~ '^sluice_'`,
+     WHERE k.contype = 'f' AND k.conparentid = 0::oid AND c.oid = ${literal(tableSql(table))}::pg_catalog.regclass::oid
+     UNION ALL SELECT 'publication ' || p.pubname::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+     WHERE r.prrelid = ${literal(tableSql(table))}::pg_catalog.regclass::oid AND p.pubname ~ '^sluice_'::text`,
   )
   if (rows.length > 0)
     throw refuse(

@@ -10,12 +10,12 @@ import { literal } from '../copy/sql.ts'
 export async function definitionMark(session: CopySession, oids: readonly string[]): Promise<string> {
   const tables = `${literal(`{${oids.join(',')}}`)}::oid[]`
   const of = (catalog: string, column: string, more = 'true'): string =>
-    `SELECT ${literal(catalog)} || ' ' || ctid || ' ' || xmin FROM pg_catalog.${catalog} WHERE ${column} = ANY (${tables}) AND ${more}`
-  const ofTables = `'pg_catalog.pg_class'::pg_catalog.regclass`
+    `SELECT ${literal(catalog)} || ' ' || ctid::text || ' ' || xmin::text FROM pg_catalog.${catalog} WHERE ${column} = ANY (${tables}) AND ${more}`
+  const ofTables = `'pg_catalog.pg_class'::pg_catalog.regclass::oid`
   const [row] = await session.ask(
     `SELECT pg_catalog.md5(pg_catalog.string_agg(one, ',' ORDER BY one)) FROM (
-       SELECT 'table ' || oid || ' ' || xmin FROM pg_catalog.pg_class WHERE oid = ANY (${tables})
-       UNION ALL SELECT 'index ' || c.oid || ' ' || c.xmin || ' ' || i.xmin FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+       SELECT 'table ' || oid::text || ' ' || xmin::text FROM pg_catalog.pg_class WHERE oid = ANY (${tables})
+       UNION ALL SELECT 'index ' || c.oid::text || ' ' || c.xmin::text || ' ' || i.xmin::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
          WHERE i.indrelid = ANY (${tables})
        UNION ALL ${of('pg_attribute', 'attrelid', 'attnum > 0')}
        UNION ALL ${of('pg_attrdef', 'adrelid')}

@@ -122,7 +122,7 @@ export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<K
   )
   const [row] = await session.ask(
     `SELECT c.oid, pg_catalog.pg_get_serial_sequence(${literal(tableSql(table))}, 'log_id')::pg_catalog.regclass::oid, c.relnamespace
-     FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table))}::pg_catalog.regclass`,
+     FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table))}::pg_catalog.regclass::oid`,
   )
   const [oid = '', counter = '', schema = ''] = (row ?? []).map((one) => one ?? '')
   // Asked for each row: these functions look at nothing but caches.

@@ -107,7 +107,7 @@ async function notingOf(
        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
      WHERE t.tgname IN (${triggers}) AND (t.tgrelid IN (${partitions}) OR pg_catalog.encode(t.tgargs, 'escape') = ${literal(String.raw`${parent}\000`)})
      UNION ALL SELECT pg_catalog.substr(p.proname::text, ${NOTE.length + 1}), NULL, n.nspname, p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-       WHERE p.proname LIKE ${literal(`${NOTE.replaceAll('_', String.raw`\_`)}%`)} AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype AND p.pronargs = 0
+       WHERE p.proname LIKE ${literal(`${NOTE.replaceAll('_', String.raw`\_`)}%`)}::text AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype::oid AND p.pronargs = 0
          AND pg_catalog.substr(p.proname::text, ${NOTE.length + 1}) IN (SELECT inhrelid::text FROM (${partitions}) i UNION ALL SELECT pg_catalog.unnest(${literal(`{${numbers.join(',')}}`)}::text[]))
      ORDER BY 1`,
   )

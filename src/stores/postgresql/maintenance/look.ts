@@ -72,7 +72,7 @@ function partitionsSql(parent: string, sizes: boolean): string {
     WHEN 'f' THEN NULL ELSE pg_catalog.pg_total_relation_size(c.oid) END`
   // What has begun to leave is marked since version 14.
   return `SELECT c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.reltuples::numeric,
-      coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false), ${sizes ? bytes : 'NULL'}
+      coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false), ${sizes ? bytes : 'NULL'}
     FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE i.inhparent = ${literal(parent)}::oid AND c.relispartition ORDER BY c.relname`
 }

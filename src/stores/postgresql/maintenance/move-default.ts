@@ -270,11 +270,11 @@ async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition
 async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: RangePartition): Promise<void> {
   const oid = `${literal(rest.identity)}::oid`
   const rows = await session.ask(
-    `SELECT i.indimmediate, (SELECT pg_catalog.bool_and(o.oprnamespace = 'pg_catalog'::pg_catalog.regnamespace)
+    `SELECT i.indimmediate, (SELECT pg_catalog.bool_and(o.oprnamespace = 'pg_catalog'::pg_catalog.regnamespace::oid)
          FROM pg_catalog.unnest(i.indclass::oid[]) AS c (oid) JOIN pg_catalog.pg_opclass k ON k.oid = c.oid
            JOIN pg_catalog.pg_amop a ON a.amopfamily = k.opcfamily AND a.amopstrategy = 3 AND a.amoplefttype = k.opcintype AND a.amoprighttype = k.opcintype
            JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr)
-     FROM pg_catalog.pg_index i WHERE i.indrelid = ${oid} AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+     FROM pg_catalog.pg_index i WHERE i.indrelid = ${oid}::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
        AND (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
          = (SELECT pg_catalog.array_agg(k ORDER BY k) FROM pg_catalog.unnest(${literal(arrayText(key))}::text[]) AS k)`,

@@ -36,7 +36,7 @@ export function markedTablesSql(parent: string): string {
     OR o.oid IN (SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = ${literal(parent)}::oid)`
   return `SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE k.conname LIKE ${literal(`${MARK.replaceAll('_', String.raw`\_`)}%`)} AND k.contype = 'c' AND c.relkind = 'r' AND NOT c.relispartition
+    WHERE k.conname LIKE ${literal(`${MARK.replaceAll('_', String.raw`\_`)}%`)}::text AND k.contype = 'c' AND c.relkind = 'r' AND NOT c.relispartition
       AND (k.conname = ${literal(markOf(parent))} OR c.relnamespace IN (${beside})
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid::text = pg_catalog.substr(k.conname, ${MARK.length + 1})))
     ORDER BY c.relname`

@@ -28,7 +28,7 @@ type View = {
  */
 export async function silentStandbys(session: CopySession): Promise<readonly string[]> {
   const rows = await session.ask(
-    `SELECT DISTINCT coalesce(nullif(r.application_name, ''), 'process ' || r.pid) FROM pg_catalog.pg_stat_replication r
+    `SELECT DISTINCT coalesce(nullif(r.application_name, ''), 'process ' || r.pid::text) FROM pg_catalog.pg_stat_replication r
        LEFT JOIN pg_catalog.pg_replication_slots s ON s.active_pid = r.pid
      WHERE s.slot_type IS DISTINCT FROM 'logical' AND r.state IS DISTINCT FROM 'backup' AND r.backend_xmin IS NULL AND s.xmin IS NULL ORDER BY 1`,
   )

@@ -61,13 +61,13 @@ export async function takenAlong(
 ): Promise<readonly string[]> {
   const oid = `${literal(of.oid)}::oid`
   const rows = await session.ask(
-    `SELECT 'the trigger ' || g.tgname FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid} AND NOT g.tgisinternal AND g.tgenabled <> 'D'
-       AND coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid')::oid, 0) = 0 AND g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
-     UNION ALL SELECT 'the foreign key ' || k.conname FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype = 'f' AND k.conparentid = 0
+    `SELECT 'the trigger ' || g.tgname::text FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+       AND coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) = 0::oid AND g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
+     UNION ALL SELECT 'the foreign key ' || k.conname::text FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype = 'f' AND k.conparentid = 0::oid
        AND k.conname <> ALL (ARRAY[${left.map(({ name }) => literal(name)).join(', ')}]::name[])
-     UNION ALL SELECT CASE WHEN i.indisexclusion THEN 'the constraint ' ELSE 'the unique index ' END || c.relname
+     UNION ALL SELECT CASE WHEN i.indisexclusion THEN 'the constraint ' ELSE 'the unique index ' END || c.relname::text
        FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-       WHERE i.indrelid = ${oid} AND (i.indisunique OR i.indisexclusion) AND i.indisvalid AND NOT c.relispartition
+       WHERE i.indrelid = ${oid}::oid AND (i.indisunique OR i.indisexclusion) AND i.indisvalid AND NOT c.relispartition
      ORDER BY 1`,
   )
   return rows.map(([one]) => one ?? '')
@@ -81,10 +81,10 @@ async function ownRules(
 ): Promise<readonly OwnRule[]> {
   const rows = await session.ask(
     `SELECT k.conname, pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.pg_get_expr(k.conbin, k.conrelid),
-       k.conkey = (SELECT ARRAY[a.attnum] FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid AND a.attname = ${literal(column)} AND NOT a.attisdropped)
+       k.conkey OPERATOR(pg_catalog.=) (SELECT ARRAY[a.attnum] FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid AND a.attname = ${literal(column)} AND NOT a.attisdropped)
      FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${literal(of.oid)}::oid AND (
-       k.contype = 'c' AND k.coninhcount = 0 AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true)
-       OR k.contype = 'f' AND k.conparentid = 0 AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = k.confrelid))
+       k.contype = 'c' AND k.coninhcount = 0 AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)
+       OR k.contype = 'f' AND k.conparentid = 0::oid AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = k.confrelid))
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = ${literal(parent)}::oid AND p.contype = 'c'
          AND pg_catalog.pg_get_expr(p.conbin, p.conrelid) = pg_catalog.pg_get_expr(k.conbin, k.conrelid))
      ORDER BY 1`,
@@ -154,8 +154,8 @@ function steps({ type }: Column, low: string, high: string): { readonly at: stri
       return { at: `${low} + (${high} - ${low}) * (n / ${MOMENTS}.0)`, last: `${high} - interval '1 microsecond'` }
     default:
       return {
-        at: `${low}::numeric + pg_catalog.trunc((${high}::numeric - ${low}::numeric) * n / ${MOMENTS})`,
-        last: `${high}::numeric - 1`,
+        at: `${low}::numeric + pg_catalog.trunc((${high}::numeric - ${low}::numeric) * n::numeric / ${MOMENTS}::numeric)`,
+        last: `${high}::numeric - 1::numeric`,
       }
   }
 }

@@ -37,7 +37,7 @@ async function ofUnvalidated(session: CopySession, { identity, name }: RangePart
   const rows = await session.ask(
     `SELECT pg_catalog.quote_ident(conname) FROM pg_catalog.pg_constraint k
      WHERE conrelid = ${literal(identity)}::oid AND contype IN ('c', 'n') AND NOT convalidated
-       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true) ORDER BY 1`,
+       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true) ORDER BY 1`,
   )
   const [first] = rows
   if (first === undefined) return null
@@ -53,15 +53,15 @@ async function ofDependents(session: CopySession, { identity, name }: RangeParti
   const rows = await session.ask(
     `SELECT DISTINCT CASE WHEN r.oid IS NOT NULL THEN pg_catalog.format('the view or rule %s', r.ev_class::pg_catalog.regclass)
          ELSE pg_catalog.pg_describe_object(d.classid, d.objid, 0) END
-     FROM pg_catalog.pg_depend d LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
-       LEFT JOIN pg_catalog.pg_policy o ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND o.oid = d.objid
-     WHERE d.deptype = 'n' AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = ${oid}
-           AND d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_policy'::pg_catalog.regclass)
-         OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
-           AND d.refobjid IN (SELECT pg_catalog.unnest(ARRAY[t.oid, t.typarray]) FROM pg_catalog.pg_type t WHERE t.typrelid = ${oid}))
-       AND r.ev_class IS DISTINCT FROM ${oid} AND o.polrelid IS DISTINCT FROM ${oid}
+     FROM pg_catalog.pg_depend d LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid AND r.oid = d.objid
+       LEFT JOIN pg_catalog.pg_policy o ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass::oid AND o.oid = d.objid
+     WHERE d.deptype = 'n' AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid}::oid
+           AND d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass::oid, 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, 'pg_catalog.pg_policy'::pg_catalog.regclass::oid)
+         OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass::oid
+           AND d.refobjid IN (SELECT pg_catalog.unnest(ARRAY[t.oid, t.typarray]) FROM pg_catalog.pg_type t WHERE t.typrelid = ${oid}::oid))
+       AND r.ev_class IS DISTINCT FROM ${oid}::oid AND o.polrelid IS DISTINCT FROM ${oid}::oid
      UNION SELECT pg_catalog.format('the foreign key %I of %s', k.conname, k.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint k
-       WHERE k.contype = 'f' AND k.confrelid = ${oid} AND k.conparentid = 0
+       WHERE k.contype = 'f' AND k.confrelid = ${oid}::oid AND k.conparentid = 0::oid
      ORDER BY 1`,
   )
   if (rows.length === 0) return null
@@ -85,7 +85,7 @@ async function ofPublications(
     `SELECT p.pubname, 'itself' FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ${literal(identity)}::oid
      UNION ALL SELECT pubname, 'all' FROM pg_catalog.pg_publication WHERE puballtables ${schemas}
      UNION ALL SELECT p.pubname, 'parts' FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
-       WHERE NOT p.pubviaroot AND r.prrelid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid) LIMIT 1`,
+       WHERE NOT p.pubviaroot AND r.prrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid) LIMIT 1`,
   )
   if (found === undefined) return null
   const [publication, how] = found
@@ -120,7 +120,7 @@ async function ofReferences(
        (SELECT pg_catalog.string_agg(pg_catalog.format('f.%I = d.%I', a.attname, b.attname), ' AND ') FROM unnest(k.conkey, k.confkey) AS u (own, other)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.own JOIN pg_catalog.pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.other)
      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid)`,
+     WHERE k.contype = 'f' AND k.conparentid = 0::oid AND k.confrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid)`,
   )
   for (const [key, schema, table, condition] of keys) {
     const from = tableSql({ schema: schema ?? '', name: table ?? '' })

@@ -23,7 +23,7 @@ export async function revokeOthers(
   const { type, owned } = OWNED[kind]
   const name = `${number}::pg_catalog.${type}`
   const rows = await session.ask(
-    `SELECT DISTINCT ${name}::text, CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
+    `SELECT DISTINCT ${name}::text, CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
      FROM (${owned} WHERE oid = ${number}) AS o (owner, acl), pg_catalog.aclexplode(o.acl) e WHERE e.grantee <> o.owner`,
   )
   for (const [one, role] of rows) await session.ask(`REVOKE ALL ON ${kind} ${one ?? ''} FROM ${role ?? ''}`)

@@ -44,7 +44,7 @@ export async function staleGenerated(session: CopySession, rest: KnownTable): Pr
   const columns = await session.ask(
     `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
        (SELECT pg_catalog.min(b.attname::text) FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_attribute b ON b.attrelid = e.refobjid AND b.attnum = e.refobjsubid
-        WHERE e.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.objid = d.oid AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        WHERE e.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND e.objid = d.oid AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
           AND e.refobjid = a.attrelid AND e.refobjsubid <> a.attnum)
      FROM pg_catalog.pg_attribute a
        JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

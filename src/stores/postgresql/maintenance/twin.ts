@@ -172,10 +172,10 @@ export class Twin {
     const { of, parent } = this.wish
     if (of.oid === parent) return
     const rows = await this.#session.ask(
-      `SELECT 'the publication ' || p.pubname, 'it lists ' || ${literal(of.name.name)} || ' by itself: ALTER PUBLICATION ' || pg_catalog.quote_ident(p.pubname) || ' ADD TABLE'
+      `SELECT 'the publication ' || p.pubname::text, 'it lists ' || ${literal(of.name.name)} || ' by itself: ALTER PUBLICATION ' || pg_catalog.quote_ident(p.pubname) || ' ADD TABLE'
          FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ${literal(of.oid)}::oid
        UNION ALL SELECT DISTINCT 'the security label of ' || provider, 'labels are not copied' FROM pg_catalog.pg_seclabel
-         WHERE classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND objoid = ${literal(of.oid)}::oid
+         WHERE classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND objoid = ${literal(of.oid)}::oid
        ORDER BY 1`,
     )
     for (const [what, why] of rows) this.missing.push({ what: what ?? '', why: why ?? '' })

@@ -28,7 +28,7 @@ export async function indexesValid(session: CopySession, { oid }: Examined): Pro
 
 export async function constraintsHold(session: CopySession, { oid }: Examined): Promise<Verdict> {
   const rows = await session.ask(
-    `SELECT c.conrelid::regclass::text || '.' || c.conname, c.convalidated FROM pg_catalog.pg_constraint c
+    `SELECT c.conrelid::regclass::text || '.' || c.conname::text, c.convalidated FROM pg_catalog.pg_constraint c
      WHERE c.conrelid IN ${members(oid)} ORDER BY 1`,
   )
   const bad = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
@@ -43,7 +43,7 @@ export async function constraintsHold(session: CopySession, { oid }: Examined): 
 /** Those of foreign keys among them: where they are disabled, nothing holds the key. */
 export async function triggersFire(session: CopySession, { oid }: Examined): Promise<Verdict> {
   const rows = await session.ask(
-    `SELECT t.tgrelid::regclass::text || '.' || t.tgname, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t
+    `SELECT t.tgrelid::regclass::text || '.' || t.tgname::text, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t
      WHERE t.tgrelid IN ${members(oid)} ORDER BY 1`,
   )
   const off = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
@@ -60,10 +60,10 @@ export async function sequencesAhead(session: CopySession, { oid, sql }: Examine
   const owned = await session.ask(
     `SELECT DISTINCT q.seqrelid::regclass::text, a.attname, q.seqincrement > 0
      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (
-         SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
-           AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
-         UNION SELECT d.refobjid FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass
-           AND d.objid = f.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum)
+         SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass::oid
+           AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
+         UNION SELECT d.refobjid FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass::oid
+           AND d.objid = f.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum)
      WHERE a.attrelid = ${literal(oid)}::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2`,
   )
   if (owned.length === 0) return { outcome: 'not checked', found: 'no column is numbered by a sequence' }

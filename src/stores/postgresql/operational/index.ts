@@ -55,8 +55,8 @@ export class PostgresOperational implements OperationalExam {
     return await this.#with(signal, async (session) => {
       const rows = await session.ask(
         `SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(${literal(tableSql(table))})) t
-           JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE t.isleaf AND t.parentrelid IS NOT NULL AND ${literal(name)} IN (c.relname, n.nspname || '.' || c.relname)`,
+           JOIN pg_catalog.pg_class c ON c.oid = t.relid::oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE t.isleaf AND t.parentrelid IS NOT NULL AND ${literal(name)} IN (c.relname, n.nspname::text || '.' || c.relname::text)`,
       )
       const [[schema, found] = []] = rows
       return rows.length === 1 && schema != null && found != null ? { schema, name: found } : null

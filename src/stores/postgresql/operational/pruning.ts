@@ -15,7 +15,7 @@ export async function pruningWorks(session: CopySession, { oid, sql }: Examined)
   if (leaf == null) return { outcome: 'not checked', found: 'the table holds no row whose key could be asked for' }
   const keys = await session.ask(
     `SELECT DISTINCT a.attname FROM pg_catalog.pg_partition_ancestors(${literal(leaf)}::oid::regclass) r
-       JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = r.relid CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs::int2[]) k (attnum)
+       JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = r.relid::oid CROSS JOIN LATERAL pg_catalog.unnest(p.partattrs::int2[]) k (attnum)
        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k.attnum AND k.attnum > 0`,
   )
   const names = keys.map(([name]) => name ?? null)

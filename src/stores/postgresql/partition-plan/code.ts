@@ -110,37 +110,37 @@ function triggersSql({ oid }: About): string {
     SELECT pg_catalog.json_build_object('name', g.tgname, 'row', g.tgtype & 1 = 1, 'before', g.tgtype & 2 = 2,
       'tables', g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL, 'definition', pg_catalog.pg_get_triggerdef(g.oid), 'state', g.tgenabled,
       'comment', pg_catalog.obj_description(g.oid, 'pg_trigger'))
-    FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid} AND NOT g.tgisinternal ORDER BY g.tgname`
+    FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal ORDER BY g.tgname`
 }
 
 /** Of functions: bodies that were parsed when they were made, and those that take or give rows of the table. Other bodies are texts, and go by names. */
 function boundSql({ oid }: About): string {
   return `
-    WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}),
+    WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}::oid),
     found (place, kind, name, detail) AS (
       SELECT 1, 'rule', r.rulename::text, 'behind the switch: ' || pg_catalog.pg_get_ruledef(r.oid)
         || CASE r.ev_enabled WHEN 'O' THEN '' ELSE pg_catalog.format(' ALTER TABLE %s %s RULE %I;', t.oid::pg_catalog.regclass, CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, r.rulename) END
       FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.rulename <> '_RETURN'
       UNION SELECT 2, CASE v.relkind WHEN 'm' THEN 'materialized view' WHEN 'v' THEN 'view' ELSE 'rule' END,
-        CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::pg_catalog.regclass::text ELSE r.rulename || ' on ' || v.oid::pg_catalog.regclass::text END, NULL
-      FROM t JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = t.oid
+        CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::pg_catalog.regclass::text ELSE r.rulename::text || ' on ' || v.oid::pg_catalog.regclass::text END, NULL
+      FROM t JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = t.oid
         JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid AND r.ev_class <> t.oid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
-      UNION SELECT 3, 'function', p.oid::pg_catalog.regprocedure::text, NULL FROM t JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-          AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = t.oid
-            OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid IN (t.reltype, t.typarray))
+      UNION SELECT 3, 'function', p.oid::pg_catalog.regprocedure::text, NULL FROM t JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass::oid
+          AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = t.oid
+            OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass::oid AND d.refobjid IN (t.reltype, t.typarray))
         JOIN pg_catalog.pg_proc p ON p.oid = d.objid
-      UNION SELECT 4, 'policy', p.polname || ' on ' || p.polrelid::pg_catalog.regclass::text, NULL FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
-      UNION SELECT 4, 'policy of another table', p.polname || ' on ' || p.polrelid::pg_catalog.regclass::text, NULL FROM t
-        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = t.oid
+      UNION SELECT 4, 'policy', p.polname::text || ' on ' || p.polrelid::pg_catalog.regclass::text, NULL FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
+      UNION SELECT 4, 'policy of another table', p.polname::text || ' on ' || p.polrelid::pg_catalog.regclass::text, NULL FROM t
+        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = t.oid
         JOIN pg_catalog.pg_policy p ON p.oid = d.objid AND p.polrelid <> t.oid
       UNION SELECT 5, 'row security', CASE WHEN t.relforcerowsecurity THEN 'ENABLE, FORCE' ELSE 'ENABLE' END, NULL FROM t WHERE t.relrowsecurity OR t.relforcerowsecurity
-      UNION SELECT 6, 'event trigger', e.evtname::text, e.evtevent || ', ' || e.evtfoid::pg_catalog.regproc::text FROM pg_catalog.pg_event_trigger e
-        WHERE e.evtenabled <> 'D' AND (e.evttags IS NULL OR e.evttags && ARRAY['CREATE TABLE', 'ALTER TABLE', 'CREATE INDEX'])
+      UNION SELECT 6, 'event trigger', e.evtname::text, e.evtevent::text || ', ' || e.evtfoid::pg_catalog.regproc::text FROM pg_catalog.pg_event_trigger e
+        WHERE e.evtenabled <> 'D' AND (e.evttags IS NULL OR e.evttags OPERATOR(pg_catalog.&&) ARRAY['CREATE TABLE', 'ALTER TABLE', 'CREATE INDEX'])
           AND e.evtevent IN ('ddl_command_start', 'ddl_command_end', 'table_rewrite')
-      UNION SELECT 7, 'column of its row type', a.attrelid::pg_catalog.regclass || '.' || pg_catalog.quote_ident(a.attname), NULL
-        FROM t JOIN pg_catalog.pg_attribute a ON a.atttypid IN (t.reltype, t.typarray) AND NOT a.attisdropped AND a.attnum > 0 AND t.reltype <> 0
+      UNION SELECT 7, 'column of its row type', a.attrelid::pg_catalog.regclass::text || '.' || pg_catalog.quote_ident(a.attname), NULL
+        FROM t JOIN pg_catalog.pg_attribute a ON a.atttypid IN (t.reltype, t.typarray) AND NOT a.attisdropped AND a.attnum > 0 AND t.reltype <> 0::oid
           JOIN pg_catalog.pg_class u ON u.oid = a.attrelid AND u.relkind IN ('r', 'p', 'c', 'f')
-      UNION SELECT 8, 'domain of its row type', y.oid::pg_catalog.regtype::text, NULL FROM t JOIN pg_catalog.pg_type y ON y.typtype = 'd' AND y.typbasetype IN (t.reltype, t.typarray) AND t.reltype <> 0
+      UNION SELECT 8, 'domain of its row type', y.oid::pg_catalog.regtype::text, NULL FROM t JOIN pg_catalog.pg_type y ON y.typtype = 'd' AND y.typbasetype IN (t.reltype, t.typarray) AND t.reltype <> 0::oid
     )
     SELECT pg_catalog.json_build_object('kind', kind, 'name', name, 'detail', detail) FROM found ORDER BY place, name`
 }

@@ -120,7 +120,7 @@ function uniquesSql({ oid }: About): string {
     SELECT pg_catalog.json_build_object('name', x.relname, 'primary', i.indisprimary, 'constraint', k.oid IS NOT NULL,
       'sound', i.indisvalid AND i.indisready,
       'definition', coalesce(pg_catalog.pg_get_constraintdef(k.oid), 'UNIQUE ' || ${indexTailSql}),
-      'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false),
+      'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod'::text)::boolean, false),
       'columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY g.at) FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at)
         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[g.at] AND a.attnum > 0),
       'made', (SELECT coalesce(pg_catalog.bool_or(NOT coalesce(q.seqcycle, false) AND (a.attidentity <> ''
@@ -130,15 +130,15 @@ function uniquesSql({ oid }: About): string {
           JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[g.at] AND a.attnum > 0
           LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
           LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid = (SELECT u.refobjid FROM pg_catalog.pg_depend u
-              WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
                 AND u.refobjid IN (SELECT s.seqrelid FROM pg_catalog.pg_sequence s) LIMIT 1)
             OR a.attidentity <> '' AND q.seqrelid = (SELECT u.objid FROM pg_catalog.pg_depend u
-              WHERE u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              WHERE u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
                 AND u.refobjid = a.attrelid AND u.refobjsubid = a.attnum AND u.deptype = 'i' LIMIT 1)))
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('u', 'p')
-    WHERE i.indrelid = ${oid} AND i.indisunique AND ${notOwnSql('x.relname')} ORDER BY NOT i.indisprimary, x.relname`
+    WHERE i.indrelid = ${oid}::oid AND i.indisunique AND ${notOwnSql('x.relname')} ORDER BY NOT i.indisprimary, x.relname`
 }
 
 function exclusionsSql({ oid, attnum }: About): string {
@@ -146,13 +146,13 @@ function exclusionsSql({ oid, attnum }: About): string {
     SELECT pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
       'equal', EXISTS (SELECT FROM unnest(k.conkey, k.conexclop) AS p (attnum, op) JOIN pg_catalog.pg_operator o ON o.oid = p.op
         WHERE p.attnum = ${attnum} AND o.oprname = '='))
-    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype = 'x' ORDER BY k.conname`
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype = 'x' ORDER BY k.conname`
 }
 
 function othersSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('name', x.relname, 'sound', i.indisvalid AND i.indisready)
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-    WHERE i.indrelid = ${oid} AND NOT i.indisunique
+    WHERE i.indrelid = ${oid}::oid AND NOT i.indisunique
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype = 'x') ORDER BY x.relname`
 }

@@ -81,8 +81,8 @@ async function tableOf(session: CopySession, request: MeasureRequest): Promise<T
   const { table } = request.table
   const sql = tableSql(table)
   const [[blocks, most] = []] = await session.ask(
-    `SELECT pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint, greatest(c.reltuples, 0) / greatest(c.relpages, 1)
-     FROM pg_catalog.pg_class c WHERE c.oid = ${literal(sql)}::pg_catalog.regclass`,
+    `SELECT pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint, greatest(c.reltuples, 0)::float8 / greatest(c.relpages, 1)::float8
+     FROM pg_catalog.pg_class c WHERE c.oid = ${literal(sql)}::pg_catalog.regclass::oid`,
   )
   const density = Number(most) > 0 ? Number(most) : 20
   const dense = Number(request.table.bytes) / Math.max(1, Number(blocks))

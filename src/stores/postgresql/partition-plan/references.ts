@@ -62,8 +62,8 @@ function referencesSql({ oid }: About): string {
       'from', k.conrelid::pg_catalog.regclass::text, 'to', k.confrelid::pg_catalog.regclass::text,
       'toColumns', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.place) FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum),
-      'outgoing', k.conrelid = ${oid}, 'incoming', k.confrelid = ${oid}, 'valid', k.convalidated,
-      'enforced', coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true))
-    FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND ${oid} IN (k.conrelid, k.confrelid) AND k.conparentid = 0
-    ORDER BY k.confrelid <> ${oid}, 1::text, k.conname`
+      'outgoing', k.conrelid = ${oid}::oid, 'incoming', k.confrelid = ${oid}::oid, 'valid', k.convalidated,
+      'enforced', coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true))
+    FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND ${oid}::oid IN (k.conrelid, k.confrelid) AND k.conparentid = 0::oid
+    ORDER BY k.confrelid <> ${oid}::oid, 1::text, k.conname`
 }

@@ -65,13 +65,13 @@ function rightsSql({ oid, schema }: About): string {
       'member', pg_catalog.pg_has_role(current_user, c.relowner, 'MEMBER'),
       'create', pg_catalog.has_schema_privilege(${literal(schema)}, 'CREATE'),
       'grants', (SELECT pg_catalog.json_agg(words ORDER BY words) FROM (
-        SELECT pg_catalog.string_agg(DISTINCT pg_catalog.lower(e.privilege_type) || coalesce(' (' || a.attname || ')', ''), ', ') || ' to ' || ${role('e.grantee')} AS words
+        SELECT pg_catalog.string_agg(DISTINCT pg_catalog.lower(e.privilege_type) || coalesce(' (' || a.attname::text || ')', ''), ', ') || ' to ' || ${role('e.grantee')} AS words
         FROM (SELECT NULL::name AS attname, c.relacl AS acl UNION ALL SELECT b.attname, b.attacl FROM pg_catalog.pg_attribute b WHERE b.attrelid = c.oid AND NOT b.attisdropped) a,
           pg_catalog.aclexplode(a.acl) e WHERE e.grantee <> c.relowner GROUP BY e.grantee) AS granted),
       'defaults', (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.lower(e.privilege_type) || ' to ' || ${role('e.grantee')})
         FROM pg_catalog.pg_default_acl d, pg_catalog.aclexplode(d.defaclacl) e
-        WHERE d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace) AND d.defaclrole IN (c.relowner, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user))
+        WHERE d.defaclobjtype = 'r' AND d.defaclnamespace IN (0::oid, c.relnamespace) AND d.defaclrole IN (c.relowner, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user))
           AND e.grantee <> d.defaclrole),
-      'labels', (SELECT pg_catalog.json_agg(l.provider || ': ' || l.label) FROM pg_catalog.pg_seclabel l WHERE l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND l.objoid = c.oid))
-    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
+      'labels', (SELECT pg_catalog.json_agg(l.provider || ': ' || l.label) FROM pg_catalog.pg_seclabel l WHERE l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND l.objoid = c.oid))
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }

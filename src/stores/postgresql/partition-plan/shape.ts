@@ -98,13 +98,13 @@ function shapeSql({ oid, attnum }: About): string {
     SELECT pg_catalog.json_build_object('kind', c.relkind, 'isPartition', c.relispartition, 'persistence', c.relpersistence,
       'parents', (SELECT coalesce(pg_catalog.json_agg(i.inhparent::pg_catalog.regclass::text ORDER BY 1), '[]') FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
       'heirs', (SELECT coalesce(pg_catalog.json_agg(i.inhrelid::pg_catalog.regclass::text ORDER BY 1), '[]') FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid),
-      'of', CASE WHEN c.reloftype <> 0 THEN c.reloftype::pg_catalog.regtype::text END,
+      'of', CASE WHEN c.reloftype <> 0::oid THEN c.reloftype::pg_catalog.regtype::text END,
       'extension', (SELECT e.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass),
+        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objid = c.oid AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass::oid),
       'generated', a.attgenerated <> '', 'identity', a.attidentity <> '', 'notNull', a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated),
       'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
       'ordered', EXISTS (SELECT FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree'
         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE o.opcdefault AND o.opcintype IN (t.oid, t.typbasetype)),
       'primary', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary))
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ${attnum} WHERE c.oid = ${oid}`
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ${attnum} WHERE c.oid = ${oid}::oid`
 }

@@ -121,27 +121,27 @@ function storageSql({ oid }: About): string {
     `(SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND ${condition})`
   return `
     SELECT pg_catalog.json_build_object(
-      'options', (SELECT pg_catalog.json_agg(o) FROM (SELECT unnest(c.reloptions) UNION ALL SELECT 'toast.' || unnest(l.reloptions)
+      'options', (SELECT pg_catalog.json_agg(o) FROM (SELECT pg_catalog.unnest(c.reloptions) UNION ALL SELECT 'toast.' || pg_catalog.unnest(l.reloptions)
         FROM pg_catalog.pg_class l WHERE l.oid = c.reltoastrelid) AS options (o)),
       'space', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = c.reltablespace),
       'method', (SELECT m.amname FROM pg_catalog.pg_am m WHERE m.oid = c.relam AND m.amname <> 'heap'),
       'statistics', (SELECT pg_catalog.json_agg(s.stxname ORDER BY s.stxname) FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = c.oid),
       'comments', (SELECT count(*)::text FROM pg_catalog.pg_description d WHERE
-        d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND (d.objoid = c.oid OR d.objoid IN (SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid))
-        OR d.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objoid IN (SELECT k.oid FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid)),
+        d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND (d.objoid = c.oid OR d.objoid IN (SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid))
+        OR d.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid AND d.objoid IN (SELECT k.oid FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid)),
       'identity', ${columns("a.attidentity <> ''")},
       'generated', ${columns("a.attgenerated <> ''")},
       'sequences', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attname, 'sequence', s.oid::pg_catalog.regclass::text,
-          'owned', EXISTS (SELECT FROM pg_catalog.pg_depend o WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.objid = s.oid AND o.deptype = 'a' AND o.refobjid = c.oid)))
+          'owned', EXISTS (SELECT FROM pg_catalog.pg_depend o WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND o.objid = s.oid AND o.deptype = 'a' AND o.refobjid = c.oid)))
         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
-          JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = f.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND d.objid = f.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
           JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S' WHERE a.attrelid = c.oid),
       'clustered', (SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisclustered),
       'toast', (SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_relation_size(l.oid)) FROM pg_catalog.pg_class l WHERE l.oid = c.reltoastrelid AND pg_catalog.pg_relation_size(l.oid) > 0),
       'unchecked', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND NOT k.convalidated
-        AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true)),
-      'targets', (SELECT pg_catalog.json_agg(x.relname || ' (' || a.attnum || ': ' || a.attstattarget || ')' ORDER BY x.relname, a.attnum) FROM pg_catalog.pg_index i
+        AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)),
+      'targets', (SELECT pg_catalog.json_agg(x.relname::text || ' (' || a.attnum::text || ': ' || a.attstattarget::text || ')' ORDER BY x.relname, a.attnum) FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_attribute a ON a.attrelid = x.oid AND a.attstattarget >= 0 WHERE i.indrelid = c.oid AND x.relkind = 'i'),
       'alone', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND k.connoinherit))
-    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }

@@ -86,7 +86,7 @@ async function subscriptions({ session, oid, sql }: About): Promise<readonly Pla
   await session.ask('SAVEPOINT looking')
   try {
     const rows = await session.ask(
-      `SELECT s.subname FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid WHERE r.srrelid = ${oid} ORDER BY 1`,
+      `SELECT s.subname FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid WHERE r.srrelid = ${oid}::oid ORDER BY 1`,
     )
     await session.ask('RELEASE SAVEPOINT looking')
     return rows.map(([name]) => ({
@@ -116,11 +116,11 @@ function publicationsSql({ session, oid }: About): string {
     session.version < 150_000
       ? ''
       : `UNION ALL SELECT p.*, 'schema', false FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid
-         JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid AND c.oid = ${oid}`
+         JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid AND c.oid = ${oid}::oid`
   return `
     SELECT pg_catalog.json_build_object('name', f.pubname, 'how', f.how, 'root', f.pubviaroot, 'narrow', f.narrow) FROM (
-      SELECT p.*, 'table' AS how, (pg_catalog.to_jsonb(r) ->> 'prqual') IS NOT NULL OR (pg_catalog.to_jsonb(r) ->> 'prattrs') IS NOT NULL AS narrow
-      FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${oid}
+      SELECT p.*, 'table' AS how, (pg_catalog.to_jsonb(r) ->> 'prqual'::text) IS NOT NULL OR (pg_catalog.to_jsonb(r) ->> 'prattrs'::text) IS NOT NULL AS narrow
+      FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${oid}::oid
       UNION ALL SELECT p.*, 'all', false FROM pg_catalog.pg_publication p WHERE p.puballtables
       ${bySchema}) AS f ORDER BY f.pubname`
 }
@@ -134,5 +134,5 @@ function identitySql({ oid }: About): string {
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attnotnull
           AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))),
       'index', (SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident))
-    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }

@@ -48,14 +48,14 @@ export function columnsSql({ oid, session }: About): string {
       'notNullName', (SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey[1] = a.attnum),
       'default', CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
       'sequence', CASE WHEN a.attidentity <> '' THEN ${sequence(`s.oid = pg_catalog.pg_get_serial_sequence(c.oid::pg_catalog.regclass::text, a.attname)::pg_catalog.regclass`)}
-        ELSE ${sequence("s.relkind = 'S' AND s.oid IN (SELECT u.refobjid FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass)")} END,
+        ELSE ${sequence("s.relkind = 'S' AND s.oid IN (SELECT u.refobjid FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid)")} END,
       'storage', CASE WHEN a.attstorage <> t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
-      'compression', CASE pg_catalog.to_jsonb(a) ->> 'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
+      'compression', CASE pg_catalog.to_jsonb(a) ->> 'attcompression'::text WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
       'target', CASE WHEN a.attstattarget >= 0 THEN a.attstattarget END,
       'options', (SELECT pg_catalog.json_object_agg(option_name, option_value) FROM pg_catalog.pg_options_to_table(a.attoptions)))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
       LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE c.oid = ${oid} ORDER BY a.attnum`
+    WHERE c.oid = ${oid}::oid ORDER BY a.attnum`
 }
 
 export type TwinIndex = {
@@ -85,14 +85,14 @@ export function indexesSql({ oid, attnum }: About): string {
       'tail', CASE WHEN k.oid IS NULL THEN ${indexTailSql} END,
       'constraint', pg_catalog.pg_get_constraintdef(k.oid), 'unique', i.indisunique, 'primary', i.indisprimary, 'exclusion', coalesce(k.contype = 'x', false),
       'wide', EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at) WHERE i.indkey[g.at] = ${attnum}),
-      'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false),
+      'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod'::text)::boolean, false),
       'comment', pg_catalog.obj_description(x.oid, 'pg_class'), 'constraintComment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
       'space', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = x.reltablespace),
       'options', CASE WHEN k.contype IN ('p', 'u') THEN (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(x.reloptions)) END)
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')
-    WHERE i.indrelid = ${oid} AND i.indisvalid AND i.indisready AND ${notOwnSql('x.relname')} ORDER BY NOT i.indisprimary, x.relname`
+    WHERE i.indrelid = ${oid}::oid AND i.indisvalid AND i.indisready AND ${notOwnSql('x.relname')} ORDER BY NOT i.indisprimary, x.relname`
 }
 
 export type TwinTable = {
@@ -117,7 +117,7 @@ export function tableSqlOf({ oid }: About): string {
         SELECT '' AS prefix, * FROM pg_catalog.pg_options_to_table(c.reloptions)
         UNION ALL SELECT 'toast.', o.* FROM pg_catalog.pg_class l, pg_catalog.pg_options_to_table(l.reloptions) o WHERE l.oid = c.reltoastrelid) AS given),
       'identity', c.relreplident, 'security', c.relrowsecurity, 'forced', c.relforcerowsecurity, 'comment', pg_catalog.obj_description(c.oid, 'pg_class'))
-    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
 
 /** Constraints, without those that have an index; `%1$s` stands for the new table. Of one that was never checked all rows are, and NO INHERIT means nothing there. */
@@ -125,7 +125,7 @@ export function constraintsSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
       'definition', pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))
-    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype IN ('c', 'f') AND k.conparentid = 0 AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.contype, k.conname`
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype IN ('c', 'f') AND k.conparentid = 0::oid AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.contype, k.conname`
 }
 
 export type TwinStatistics = {
@@ -145,15 +145,15 @@ export function statisticsSql({ oid }: About): string {
     FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace y ON y.oid = t.relnamespace JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
       CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_statisticsobjdef(s.oid) AS text, n.nspname, pg_catalog.format(' FROM %I.%I', y.nspname, t.relname) AS from_table
         FROM pg_catalog.pg_namespace n WHERE n.oid = s.stxnamespace) w
-    WHERE t.oid = ${oid} ORDER BY s.stxname`
+    WHERE t.oid = ${oid}::oid ORDER BY s.stxname`
 }
 
 /** Whatever else is made again, by statements that name the new table as `target`. @param target in SQL */
 export function restSql({ oid }: About, target: string): string {
   const table = `'${target.replaceAll("'", "''")}'`
-  const role = `CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END`
+  const role = `CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END`
   return `
-    WITH t AS (SELECT * FROM pg_catalog.pg_class WHERE oid = ${oid}),
+    WITH t AS (SELECT * FROM pg_catalog.pg_class WHERE oid = ${oid}::oid),
     made (place, sql) AS (
       SELECT 2, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, ${table},
         CASE WHEN o.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
@@ -178,8 +178,8 @@ export function restSql({ oid }: About, target: string): string {
 /** Roles to which default privileges would give new tables of this schema something, as SQL has them. */
 export function defaultRolesSql({ oid }: About): string {
   return `
-    SELECT DISTINCT CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
+    SELECT DISTINCT CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
     FROM pg_catalog.pg_class c, pg_catalog.pg_default_acl d, pg_catalog.aclexplode(d.defaclacl) e
-    WHERE c.oid = ${oid} AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace) AND e.grantee <> d.defaclrole
+    WHERE c.oid = ${oid}::oid AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0::oid, c.relnamespace) AND e.grantee <> d.defaclrole
       AND d.defaclrole IN (c.relowner, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user))`
 }

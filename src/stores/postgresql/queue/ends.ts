@@ -9,7 +9,7 @@ import { ON_CALL, QUEUE_SCHEMA } from './schema.ts'
 /** Whether anything of a run is left out as asked. Its row is the caller's. */
 export async function leavesOut(client: PoolClient, runId: string): Promise<boolean> {
   const { rows } = await client.query<{ leaves: boolean }>(
-    `SELECT coalesce(wishes -> 'tables', '[]') @> '[{"held": "skipped"}]' AS leaves FROM ${QUEUE_SCHEMA}.sluice_runs WHERE run_id = $1`,
+    `SELECT coalesce(wishes -> 'tables'::text, '[]') @> '[{"held": "skipped"}]' AS leaves FROM ${QUEUE_SCHEMA}.sluice_runs WHERE run_id = $1`,
     [runId],
   )
   return rows[0]?.leaves === true
@@ -18,7 +18,7 @@ export async function leavesOut(client: PoolClient, runId: string): Promise<bool
 /** Whether somebody wishes a run to stop. Its row is the caller's until the transaction ends. */
 export async function isToStop(client: PoolClient, runId: string): Promise<boolean> {
   const { rows } = await client.query<{ stops: boolean }>(
-    `SELECT (wishes -> 'stop' = 'true') IS TRUE AS stops FROM ${QUEUE_SCHEMA}.sluice_runs WHERE run_id = $1 FOR UPDATE`,
+    `SELECT (wishes -> 'stop'::text = 'true') IS TRUE AS stops FROM ${QUEUE_SCHEMA}.sluice_runs WHERE run_id = $1 FOR UPDATE`,
     [runId],
   )
   return rows[0]?.stops === true
@@ -76,7 +76,7 @@ export async function endOfRun(client: PoolClient, runId: string): Promise<Ended
      WHERE r.run_id = $1 AND r.status = 'running'
        AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1 AND s.state <> 'ended')
      RETURNING r.run_id, r.kind, r.source, r.target, r.program, r.status, r.exit_code, r.error, ${ms('r.begun_at')} AS begun_at, ${ms('r.ended_at')} AS ended_at,
-       r.wishes ->> 'resumedAt' AS resumed`,
+       r.wishes ->> 'resumedAt'::text AS resumed`,
     [runId],
   )
   const [row] = rows

@@ -62,6 +62,6 @@ export function isSameServer(one: string, other: string): boolean {
  */
 export function elsewhere(identity: string): string {
   // Who only looks may find an older queue.
-  const noted = "nullif(to_jsonb(s) -> 'confirmed_in', 'null')"
+  const noted = "nullif(to_jsonb(s) -> 'confirmed_in'::text, 'null')"
   return `EXISTS (SELECT FROM jsonb_each_text(${noted}) x WHERE (${identity}::jsonb ->> x.key) <> x.value)`
 }

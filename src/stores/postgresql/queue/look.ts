@@ -193,7 +193,7 @@ export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[
        (SELECT json_agg(json_build_object('scope', a.about, 'cause', a.cause, 'table', a.table_name, 'since', ${ms('a.since')}, 'chunks', a.chunks))
         FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id) AS alerts
      FROM ${QUEUE_SCHEMA}.sluice_runs r
-     WHERE (r.operation ? 'alert' OR r.operation -> 'follow' ? 'alert')
+     WHERE (r.operation ? 'alert' OR r.operation -> 'follow'::text ? 'alert')
        AND (r.status = 'running' OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id)
          OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.lost IS NOT NULL))
      ORDER BY r.run_id`,

@@ -38,7 +38,7 @@ export async function endRefused(client: PoolClient): Promise<readonly EndedRun[
 
 async function endOne(client: PoolClient, runId: string): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ host: string; error: ErrorInfo }>(
-    `SELECT DISTINCT ON (host, error ->> 'message') host, error FROM ${REFUSALS} WHERE run_id = $1 ORDER BY host, error ->> 'message'`,
+    `SELECT DISTINCT ON (host, error ->> 'message'::text) host, error FROM ${REFUSALS} WHERE run_id = $1 ORDER BY host, error ->> 'message'::text`,
     [runId],
   )
   const error = refusedByAll(runId, rows)

@@ -13,16 +13,16 @@ const WITH_TOTALS = 5
 const WITH_CONFIRMED_IN = 6
 
 /** SQL over `s`, a slot that waits for a call: what version 3 added, also where who only looks finds an older queue. At first such slots compared, and nothing else. */
-export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
+export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares'::text)::boolean, false)"
 /** The same over `w`, a worker. */
-export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted')::boolean, false)"
+export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted'::text)::boolean, false)"
 /** The same over `r`, a run: null where no slot has read the ledger. */
-export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows')::bigint"
-export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks')::int"
+export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows'::text)::bigint"
+export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks'::text)::int"
 /** The same: the reading of the ledger is older than the end of the run. A queue before version 7 does not say. */
 export const COUNT_IS_DUE =
-  "(to_jsonb(r) ? 'counted_end' AND r.ended_at IS NOT NULL AND to_jsonb(r) ->> 'ledger_rows' IS NOT NULL AND (to_jsonb(r) ->> 'counted_end')::timestamptz IS DISTINCT FROM r.ended_at)"
-export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows')::bigint, 0)"
+  "(to_jsonb(r) ? 'counted_end'::text AND r.ended_at IS NOT NULL AND to_jsonb(r) ->> 'ledger_rows'::text IS NOT NULL AND (to_jsonb(r) ->> 'counted_end'::text)::timestamptz IS DISTINCT FROM r.ended_at)"
+export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows'::text)::bigint, 0)"
 
 /** What of ours there is: it came one after the other. */
 export type QueueTables = {

@@ -101,10 +101,10 @@ export class PostgresQueueWorker implements QueueWorker {
          turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL, error = NULL,
          lost = CASE WHEN s.state = 'working' THEN ${LOSS} ELSE s.lost END, open_chunks = '[]'
        FROM ${RUNS} r
-       WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop' IS DISTINCT FROM 'true'
+       WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop'::text IS DISTINCT FROM 'true'
          AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
        RETURNING s.fence, s.rests, s.about, s.compares AS on_call, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
-         r.wishes ->> 'resumedAt' AS resumed, r.wishes,
+         r.wishes ->> 'resumedAt'::text AS resumed, r.wishes,
          (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
       [runId, no, this.#about.workerId],
     )
@@ -303,7 +303,7 @@ export class PostgresQueueWorker implements QueueWorker {
   async noteLoss({ runId, no }: SlotKey, at: number, is: Parameters<QueueWorker['noteLoss']>[2]): Promise<boolean> {
     const { rowCount } = await this.#pool.ask(
       `UPDATE ${SLOTS} SET lost = CASE $4 WHEN 'reported' THEN lost || '{"isReported": true}' WHEN 'unreported' THEN lost - 'isReported' END
-       WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at')::float8 = $3 AND (lost -> 'isReported' IS NULL) = ($4 = 'reported')`,
+       WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at'::text)::float8 = $3 AND (lost -> 'isReported'::text IS NULL) = ($4 = 'reported')`,
       [runId, no, at, is],
     )
     return rowCount === 1

@@ -95,7 +95,7 @@ async function listElements(
   const rows = await session.ask(
     `WITH RECURSIVE columns AS (
        SELECT w.name, a.attname, a.atttypid AS type FROM (VALUES ${names.join(', ')}) AS w (name, sql)
-         JOIN pg_catalog.pg_attribute a ON a.attrelid = pg_catalog.to_regclass(w.sql) AND a.attnum > 0 AND NOT a.attisdropped),
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = pg_catalog.to_regclass(w.sql)::oid AND a.attnum > 0 AND NOT a.attisdropped),
      arrays AS (
        SELECT name, attname, type FROM columns
        UNION ALL SELECT d.name, d.attname, t.typbasetype FROM arrays d JOIN pg_catalog.pg_type t ON t.oid = d.type AND t.typtype = 'd'),
@@ -105,9 +105,9 @@ async function listElements(
        UNION ALL SELECT e.name, e.attname, t.typbasetype, e.typdelim FROM elements e
          JOIN pg_catalog.pg_type t ON t.oid = e.type AND t.typtype = 'd')
      SELECT e.name, e.attname, e.type, e.typdelim,
-       CASE WHEN c.castfunc <> 0 THEN c.castfunc::pg_catalog.regprocedure::text ELSE '' END
+       CASE WHEN c.castfunc <> 0::oid THEN c.castfunc::pg_catalog.regprocedure::text ELSE '' END
      FROM elements e JOIN pg_catalog.pg_type t ON t.oid = e.type AND t.typtype <> 'd'
-       LEFT JOIN pg_catalog.pg_cast c ON c.castsource = e.type AND c.casttarget = 'pg_catalog.text'::pg_catalog.regtype`,
+       LEFT JOIN pg_catalog.pg_cast c ON c.castsource = e.type AND c.casttarget = 'pg_catalog.text'::pg_catalog.regtype::oid`,
   )
   return new Map(
     rows.map(([name, column, type, delimiter, cast]) => [

@@ -5,7 +5,7 @@ import type { CopySession } from '../copy/session.ts'
 import { fence } from './lsn.ts'
 import { findSlots, isOurs } from './slot.ts'
 
-const CLOCK_MS = '(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint'
+const CLOCK_MS = '(extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric)::bigint'
 
 /** @throws SluiceError SLOT_LOST where there is no such slot */
 export async function sourceLag(session: CopySession, { slot: name }: StreamBirth): Promise<SourceLag> {

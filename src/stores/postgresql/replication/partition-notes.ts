@@ -36,11 +36,11 @@ export async function readNotes(session: CopySession, [kind, name]: Noted): Prom
 export async function noteAttached(session: CopySession, note: PartitionNote): Promise<void> {
   const publications = await session.ask(
     `SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
-     WHERE r.prrelid = ${literal(note.table)}::oid AND p.pubname ~ '^sluice_' AND pg_catalog.pg_has_role(p.pubowner, 'USAGE') ORDER BY 1`,
+     WHERE r.prrelid = ${literal(note.table)}::oid AND p.pubname ~ '^sluice_'::text AND pg_catalog.pg_has_role(p.pubowner, 'USAGE') ORDER BY 1`,
   )
   const schemas = await session.ask(
     `SELECT DISTINCT n.nspname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-     WHERE p.proname = ${literal(`note_${note.table}`)} AND n.nspname ~ '^sluice_' AND pg_catalog.pg_has_role(n.nspowner, 'USAGE') ORDER BY 1`,
+     WHERE p.proname = ${literal(`note_${note.table}`)} AND n.nspname ~ '^sluice_'::text AND pg_catalog.pg_has_role(n.nspowner, 'USAGE') ORDER BY 1`,
   )
   for (const [name] of publications) await addNote(session, ['PUBLICATION', name ?? ''], note)
   for (const [name] of schemas) await addNote(session, ['SCHEMA', name ?? ''], note)

@@ -63,10 +63,10 @@ export async function publishAgain(
 
 /** Those of streams that tell changes of a table, of one of its partitions, or of a table that it is a partition of. */
 export async function publicationsOf(session: CopySession, table: TableName): Promise<readonly string[]> {
-  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})`
+  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(
     `SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
-     WHERE p.pubname ~ '^sluice_' AND (r.prrelid = ${oid}::oid
+     WHERE p.pubname ~ '^sluice_'::text AND (r.prrelid = ${oid}::oid
        OR r.prrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${oid}) UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid})))
      ORDER BY 1`,
   )
@@ -85,14 +85,14 @@ export async function findPublication(session: CopySession, name: string): Promi
   const [row] = await session.ask(
     `SELECT p.oid, p.xmin, pg_catalog.concat_ws(', ', CASE WHEN p.pubinsert THEN 'insert' END, CASE WHEN p.pubupdate THEN 'update' END,
          CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END),
-       p.pubviaroot, coalesce(pg_catalog.to_jsonb(p) ->> 'pubgencols', '')
+       p.pubviaroot, coalesce(pg_catalog.to_jsonb(p) ->> 'pubgencols'::text, '')
      FROM pg_catalog.pg_publication p WHERE p.pubname = ${literal(name)}`,
   )
   if (row === undefined) return null
   const [oid, changed, actions, root, generated] = row.map((text) => text ?? '')
   // Row filters and lists of columns are there since version 15.
   const tables = await session.ask(
-    `SELECT r.prrelid, r.oid, pg_catalog.md5(pg_catalog.to_jsonb(r) ->> 'prqual'), pg_catalog.to_jsonb(r) ->> 'prattrs'
+    `SELECT r.prrelid, r.oid, pg_catalog.md5(pg_catalog.to_jsonb(r) ->> 'prqual'::text), pg_catalog.to_jsonb(r) ->> 'prattrs'::text
      FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = ${literal(oid ?? '')}::oid`,
   )
   return {

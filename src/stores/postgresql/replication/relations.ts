@@ -45,7 +45,7 @@ export class Relations {
     const names = tables.map(({ table: { table } }, i) => `(${i}, ${literal(tableSql(table))})`)
     const columns = await session.ask(
       `SELECT w.place, c.oid, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attname, t.typtype
-       FROM (VALUES ${names.join(', ')}) AS w (place, sql) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(w.sql)
+       FROM (VALUES ${names.join(', ')}) AS w (place, sql) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(w.sql)::oid
          LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
          LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid`,
     )

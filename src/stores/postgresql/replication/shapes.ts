@@ -137,7 +137,7 @@ function nodesSql(oids: string): string {
       UNION ALL
       SELECT t.root, i.inhrelid, i.inhparent, i.xmin FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
         JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-      WHERE c.relispartition AND NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false))
+      WHERE c.relispartition AND NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false))
     SELECT t.root, t.oid, t.parent, pg_catalog.concat(n.nspname, '.', c.relname), c.relkind, c.relpersistence, c.relfilenode,
       CASE WHEN t.parent IS NULL THEN '' ELSE pg_catalog.md5(c.relpartbound::text) END,
       (SELECT pg_catalog.json_build_array(c.relreplident)::jsonb || coalesce(pg_catalog.jsonb_agg(k.attname ORDER BY x.n), '[]')
@@ -154,7 +154,7 @@ function nodesSql(oids: string): string {
 
 function columnsSql(oids: string): string {
   return `
-    SELECT a.attrelid, a.attnum, a.attname, a.atttypid || ' ' || a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod),
+    SELECT a.attrelid, a.attnum, a.attname, a.atttypid::text || ' ' || a.atttypmod::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
       a.attgenerated, a.xmin
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum`
@@ -165,17 +165,17 @@ function typesSql(oids: string): string {
   return `
     WITH RECURSIVE used AS (
       SELECT a.attrelid AS root, a.atttypid AS type FROM pg_catalog.pg_attribute a
-      WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384
+      WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384::oid
       UNION
       SELECT u.root, p.type FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.type CROSS JOIN LATERAL (
         SELECT t.typbasetype UNION ALL SELECT t.typelem
         UNION ALL SELECT f.atttypid FROM pg_catalog.pg_attribute f
           WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
         UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid) AS p (type)
-      WHERE p.type >= 16384)
+      WHERE p.type >= 16384::oid)
     SELECT u.root, u.type, CASE t.typtype
-      WHEN 'e' THEN (SELECT pg_catalog.json_agg(e.oid || ' ' || e.enumlabel ORDER BY e.oid) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
-      ELSE (SELECT pg_catalog.json_agg(f.attnum || ' ' || f.atttypid || ' ' || f.atttypmod ORDER BY f.attnum) FROM pg_catalog.pg_attribute f
+      WHEN 'e' THEN (SELECT pg_catalog.json_agg(e.oid::text || ' ' || e.enumlabel::text ORDER BY e.oid) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
+      ELSE (SELECT pg_catalog.json_agg(f.attnum::text || ' ' || f.atttypid::text || ' ' || f.atttypmod::text ORDER BY f.attnum) FROM pg_catalog.pg_attribute f
         WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped) END
     FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.type WHERE t.typtype IN ('e', 'c') ORDER BY u.root, u.type::oid`
 }

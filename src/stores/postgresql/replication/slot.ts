@@ -52,7 +52,7 @@ export async function findSlots(session: CopySession, name: string | null = null
     `WITH wal AS (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
        ELSE pg_catalog.pg_current_wal_lsn() END AS now)
      SELECT s.slot_name, s.plugin, s.database, s.active_pid, s.wal_status,
-       coalesce(pg_catalog.to_jsonb(s) ->> 'invalidation_reason', CASE WHEN pg_catalog.pg_is_in_recovery() AND pg_catalog.to_jsonb(s) ->> 'conflicting' = 'true' THEN 'conflict with recovery' END),
+       coalesce(pg_catalog.to_jsonb(s) ->> 'invalidation_reason'::text, CASE WHEN pg_catalog.pg_is_in_recovery() AND pg_catalog.to_jsonb(s) ->> 'conflicting'::text = 'true' THEN 'conflict with recovery' END),
        s.restart_lsn, s.confirmed_flush_lsn, pg_catalog.pg_wal_lsn_diff(wal.now, s.restart_lsn)::bigint, s.safe_wal_size
      FROM pg_catalog.pg_replication_slots s CROSS JOIN wal
      ${name === null ? '' : `WHERE s.slot_name = ${literal(name)}`} ORDER BY s.slot_name`,

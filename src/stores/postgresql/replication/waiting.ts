@@ -50,14 +50,14 @@ export async function openTransactions(session: CopySession, waitsFor: WaitsFor 
   const here = waitsFor.of === 'server' ? '' : 'AND a.datname = pg_catalog.current_database()'
   const rows = await session.ask(
     `SELECT * FROM (
-       SELECT 'session ' || l.pid || ' of ' || coalesce(a.usename, nullif(a.backend_type, 'client backend'), '?') || ' in database ' || coalesce(a.datname, '?')
+       SELECT 'session ' || l.pid::text || ' of ' || coalesce(a.usename::text, nullif(a.backend_type, 'client backend'), '?') || ' in database ' || coalesce(a.datname::text, '?')
            || coalesce(' (' || nullif(a.application_name, '') || ')', '') AS who,
          extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::bigint AS age
        FROM (SELECT DISTINCT pid FROM pg_catalog.pg_locks l WHERE l.granted AND ${holding}) l
          LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
        WHERE l.pid IS NOT NULL AND l.pid NOT IN (pg_catalog.pg_backend_pid(), ${without}) ${here}
        UNION ALL
-       SELECT 'prepared transaction ' || pg_catalog.quote_literal(gid) || ' of ' || owner || ' in database ' || database,
+       SELECT 'prepared transaction ' || pg_catalog.quote_literal(gid) || ' of ' || owner::text || ' in database ' || database::text,
          extract(epoch FROM pg_catalog.clock_timestamp() - prepared)::bigint
        FROM pg_catalog.pg_prepared_xacts x WHERE ${prepared}) t
      ORDER BY age DESC NULLS LAST, who`,

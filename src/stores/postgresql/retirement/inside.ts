@@ -14,9 +14,9 @@ const NO_RIGHT = '42501'
 /** Names in one finding. */
 const MOST_NAMES = 20
 
-const OF_USERS = `n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'`
+const OF_USERS = `n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'::text`
 const OF_EXTENSION = (catalog: string, oid: string): string =>
-  `EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND x.objid = ${oid} AND x.deptype = 'e')`
+  `EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass::oid AND x.objid = ${oid}::oid AND x.deptype = 'e')`
 
 export class PostgresInside implements DatabaseInside {
   readonly #session: CopySession
@@ -60,7 +60,7 @@ export class PostgresInside implements DatabaseInside {
       await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
       try {
         const [kind] = await session.ask(
-          `SELECT relkind FROM pg_catalog.pg_class WHERE oid = ${literal(tableSql(table))}::pg_catalog.regclass`,
+          `SELECT relkind FROM pg_catalog.pg_class WHERE oid = ${literal(tableSql(table))}::pg_catalog.regclass::oid`,
         )
         const from = fromSql({ name: table, only: kind?.[0] !== 'p' })
         const [row] = await session.ask(`SELECT pg_catalog.count(*) FROM ${from}`)
@@ -84,8 +84,8 @@ async function tablesIn(session: CopySession, identity: string): Promise<readonl
     `SELECT n.nspname, c.relname, c.oid, t.rows, t.bytes,
        (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
-       LATERAL (SELECT CASE WHEN pg_catalog.bool_and(l.reltuples < 0) THEN NULL ELSE pg_catalog.sum(greatest(l.reltuples, 0))::bigint END AS rows, coalesce(pg_catalog.sum(pg_catalog.pg_total_relation_size(l.oid)), 0)::bigint AS bytes
-         FROM pg_catalog.pg_class l WHERE l.relkind <> 'p' AND (l.oid = c.oid OR l.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) p))) t
+       LATERAL (SELECT CASE WHEN pg_catalog.bool_and(l.reltuples < 0::real) THEN NULL ELSE pg_catalog.sum(greatest(l.reltuples, 0))::bigint END AS rows, coalesce(pg_catalog.sum(pg_catalog.pg_total_relation_size(l.oid)), 0)::bigint AS bytes
+         FROM pg_catalog.pg_class l WHERE l.relkind <> 'p' AND (l.oid = c.oid OR l.oid IN (SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) p))) t
      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND ${OF_USERS} AND NOT ${OF_EXTENSION('pg_class', 'c.oid')} ORDER BY 1, 2`,
   )
   return rows.map(([schema, name, oid, count, bytes, columns]) => ({
@@ -101,7 +101,7 @@ async function tablesIn(session: CopySession, identity: string): Promise<readonl
 async function streamsOut(session: CopySession): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
     `SELECT DISTINCT n.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-     WHERE p.proname ~ '^note_\\d+$' AND n.nspname ~ '^sluice_[a-z0-9_]+$' ORDER BY 1`,
+     WHERE p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text ORDER BY 1`,
   )
   return rows.map(([name]) => ({
     verdict: 'refused',
@@ -130,20 +130,20 @@ async function others(session: CopySession): Promise<readonly DecommissionFindin
     [
       'tables of extensions',
       'they go with the database, also rows that users have put into them',
-      `SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      `SELECT n.nspname::text || '.' || c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND ${OF_USERS} AND ${OF_EXTENSION('pg_class', 'c.oid')}`,
     ],
     [
       'functions',
       'they go with the database',
-      `SELECT n.nspname || '.' || p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+      `SELECT n.nspname::text || '.' || p.proname::text FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
        WHERE ${OF_USERS} AND NOT ${OF_EXTENSION('pg_proc', 'p.oid')}`,
     ],
     [
       'sequences of no column',
       'they go with the database, and so do their positions',
-      `${relations(`c.relkind = 'S'`)} AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid
-         AND x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.refobjsubid > 0 AND x.deptype IN ('a', 'i'))`,
+      `${relations(`c.relkind = 'S'`)} AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND x.objid = c.oid
+         AND x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND x.refobjsubid > 0 AND x.deptype IN ('a', 'i'))`,
     ],
   ]
   const findings: DecommissionFinding[] = []
@@ -163,6 +163,6 @@ async function others(session: CopySession): Promise<readonly DecommissionFindin
 }
 
 function relations(condition: string): string {
-  return `SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  return `SELECT n.nspname::text || '.' || c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE ${condition} AND ${OF_USERS} AND NOT ${OF_EXTENSION('pg_class', 'c.oid')}`
 }

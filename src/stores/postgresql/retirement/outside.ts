@@ -29,7 +29,7 @@ export async function findingsOf(
 async function size(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const [row] = await session.ask(
     `SELECT CASE WHEN pg_catalog.has_database_privilege(${oid}, 'CONNECT') OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
-       THEN pg_catalog.pg_size_pretty(pg_catalog.pg_database_size(${oid}::oid)) END, datconnlimit::text FROM pg_catalog.pg_database WHERE oid = ${oid}`,
+       THEN pg_catalog.pg_size_pretty(pg_catalog.pg_database_size(${oid}::oid)) END, datconnlimit::text FROM pg_catalog.pg_database WHERE oid = ${oid}::oid`,
   )
   const limit = row?.[1] === '-1' ? 'without a limit of connections' : `${row?.[1] ?? ''} connections at most`
   return [{ verdict: 'fine', about: 'size', detail: `${row?.[0] ?? 'this login may not see its size'}, ${limit}` }]
@@ -38,7 +38,7 @@ async function size(session: CopySession, oid: string): Promise<readonly Decommi
 async function rights(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const [row] = await session.ask(
     `SELECT pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_has_role(datdba, 'USAGE') OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER)
-     FROM pg_catalog.pg_database WHERE oid = ${oid}`,
+     FROM pg_catalog.pg_database WHERE oid = ${oid}::oid`,
   )
   if (row?.[1] === 't') return []
   return [
@@ -54,10 +54,10 @@ async function rights(session: CopySession, oid: string): Promise<readonly Decom
 /** What PostgreSQL refuses the removal for, and what would lose its work when sessions are refused. */
 async function inTheWay(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
-    `SELECT 'prepared transaction', p.gid, p.owner FROM pg_catalog.pg_prepared_xacts p JOIN pg_catalog.pg_database d ON d.datname = p.database WHERE d.oid = ${oid}
+    `SELECT 'prepared transaction', p.gid, p.owner FROM pg_catalog.pg_prepared_xacts p JOIN pg_catalog.pg_database d ON d.datname = p.database WHERE d.oid = ${oid}::oid
      UNION ALL SELECT 'replication slot', s.slot_name, CASE WHEN s.active THEN 'is in use' ELSE 'is not in use' END FROM pg_catalog.pg_replication_slots s WHERE s.datoid = ${oid}
      UNION ALL SELECT 'subscription', u.subname, NULL FROM pg_catalog.pg_subscription u WHERE u.subdbid = ${oid}
-     UNION ALL SELECT 'template', datname, NULL FROM pg_catalog.pg_database WHERE oid = ${oid} AND datistemplate
+     UNION ALL SELECT 'template', datname, NULL FROM pg_catalog.pg_database WHERE oid = ${oid}::oid AND datistemplate
      ORDER BY 1, 2`,
   )
   return rows.map(([about, object, more]) => ({
@@ -128,7 +128,7 @@ function sessionFinding({ pid, words, mayEnd }: DatabaseSession): DecommissionFi
 export async function useOf(session: CopySession, oid: string): Promise<DatabaseUse> {
   // A key of the row that an older server does not have is absent from its JSON.
   const [row] = await session.ask(
-    `SELECT pg_catalog.to_jsonb(s) ->> 'sessions', (s.tup_inserted + s.tup_updated + s.tup_deleted)::text, s.stats_reset::text
+    `SELECT pg_catalog.to_jsonb(s) ->> 'sessions'::text, (s.tup_inserted + s.tup_updated + s.tup_deleted)::text, s.stats_reset::text
      FROM pg_catalog.pg_stat_database s WHERE s.datid = ${oid}`,
   )
   return { sessions: row?.[0] ?? null, writes: row?.[1] ?? '0', resetAt: row?.[2] ?? null }

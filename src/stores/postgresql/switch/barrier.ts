@@ -24,7 +24,7 @@ export function alone({ oid }: Side): string {
 export async function tokenOf(session: CopySession, side: Side): Promise<string | null> {
   const [row] = await session.ask(
     `SELECT substring(p.prosrc FROM 'sluice closed ([a-z0-9_]+)') FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
-     WHERE g.tgrelid = ${side.oid} AND g.tgname = ${literal(TRIGGER)} AND g.tgenabled = 'A' AND p.proname = ${literal(functionName(side))}`,
+     WHERE g.tgrelid = ${side.oid}::oid AND g.tgname = ${literal(TRIGGER)} AND g.tgenabled = 'A' AND p.proname = ${literal(functionName(side))}`,
   )
   return row?.[0] ?? null
 }
@@ -92,7 +92,7 @@ async function bareOf(
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE ${own})
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${side.oid} OR c.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${side.oid}::oid::pg_catalog.regclass) t))
+     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${side.oid}::oid OR c.oid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${side.oid}::oid::pg_catalog.regclass) t))
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE ${own} AND g.tgenabled = 'A' AND p.proname = ${literal(functionName(side))})
      ORDER BY c.oid`,
   )

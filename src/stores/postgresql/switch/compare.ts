@@ -118,7 +118,7 @@ function among(identity: readonly string[], types: ReadonlyMap<string, string>, 
   const lists = values.map(({ at }) => `${literal(arrayText(keys.map((key) => key[at] ?? '')))}::text[]`)
   const casts = values.map(({ name }, at) => `CAST(k.c${at} AS ${types.get(name)})`).join(', ')
   const names = values.map((_, at) => `c${at}`).join(', ')
-  const list = `(${values.map(({ name }) => quoteName(name)).join(', ')}) IN (SELECT ${casts} FROM unnest(${lists.join(', ')}) AS k (${names}))`
+  const list = `(${values.map(({ name }) => quoteName(name)).join(', ')}) IN (SELECT ${casts} FROM ROWS FROM (${lists.map((one) => `pg_catalog.unnest(${one})`).join(', ')}) AS k (${names}))`
   return [list, ...nulls].join(' AND ')
 }
 
@@ -126,7 +126,7 @@ function among(identity: readonly string[], types: ReadonlyMap<string, string>, 
 async function columnTypes(session: CopySession, { oid }: Side): Promise<ReadonlyMap<string, string>> {
   const rows = await session.ask(
     `WITH RECURSIVE below AS (
-       SELECT a.attnum, a.attname, a.atttypid AS type FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${oid} AND a.attnum > 0 AND NOT a.attisdropped
+       SELECT a.attnum, a.attname, a.atttypid AS type FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${oid}::oid AND a.attnum > 0 AND NOT a.attisdropped
        UNION ALL SELECT b.attnum, b.attname, t.typbasetype FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype = 'd')
      SELECT b.attname, pg_catalog.format_type(b.type, -1) FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' ORDER BY b.attnum`,
   )

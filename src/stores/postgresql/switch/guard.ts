@@ -25,10 +25,10 @@ export function guardSql({ from, parked, parkedName }: Sides, leaves: readonly s
 /** Statements before the tables have changed places; none where each table is guarded already. */
 export async function guardBeforeSql({ session, from, to }: Sides): Promise<readonly string[]> {
   const rows = await session.ask(
-    `SELECT n.nspname, c.relname, c.oid = ${to.oid}, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND ${isGuardSql('g')}),
+    `SELECT n.nspname, c.relname, c.oid = ${to.oid}::oid, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND ${isGuardSql('g')}),
        EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)})
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${to.oid} OR c.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${to.oid}::oid::pg_catalog.regclass) t)) ORDER BY 3 DESC, c.oid`,
+     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${to.oid}::oid OR c.oid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${to.oid}::oid::pg_catalog.regclass) t)) ORDER BY 3 DESC, c.oid`,
   )
   const bare = rows.filter(([, , , has]) => has !== 't')
   if (bare.length === 0) return []
@@ -80,7 +80,7 @@ function triggerSql(guard: string, { sql, hasOne }: Guarded): readonly string[] 
 
 /** Condition in SQL: whether a trigger is one of these. @param trigger alias of `pg_trigger` */
 export function isGuardSql(trigger: string): string {
-  return `(${trigger}.tgname = ${literal(TRIGGER)} AND EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = ${trigger}.tgfoid AND f.proname ~ '^sluice_parked_[0-9]+$'))`
+  return `(${trigger}.tgname = ${literal(TRIGGER)} AND EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = ${trigger}.tgfoid AND f.proname ~ '^sluice_parked_[0-9]+$'::text))`
 }
 
 /** Whether a table is parked: nobody but its stream writes into it. @param oid of the table */
@@ -99,8 +99,8 @@ export async function unguardSql(session: CopySession, oid: string): Promise<rea
   const rows = await session.ask(
     `WITH gone AS (
        SELECT g.* FROM pg_catalog.pg_trigger g WHERE ${isGuardSql('g')} AND (
-         g.tgrelid = ${oid} OR g.tgrelid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t)
-         OR g.tgfoid IN (SELECT o.tgfoid FROM pg_catalog.pg_trigger o WHERE o.tgrelid = ${oid} AND ${isGuardSql('o')})))
+         g.tgrelid = ${oid}::oid OR g.tgrelid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t)
+         OR g.tgfoid IN (SELECT o.tgfoid FROM pg_catalog.pg_trigger o WHERE o.tgrelid = ${oid}::oid AND ${isGuardSql('o')})))
      SELECT n.nspname, c.relname, f.nspname, p.proname, EXISTS (SELECT FROM pg_catalog.pg_trigger k WHERE k.tgfoid = p.oid AND k.oid NOT IN (SELECT x.oid FROM gone x))
      FROM gone g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace
        JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`,
@@ -122,7 +122,7 @@ export async function unguardSql(session: CopySession, oid: string): Promise<rea
 /** Partitions of a table that hold rows, in SQL. */
 export async function leavesOf(session: CopySession, oid: string): Promise<readonly string[]> {
   const rows = await session.ask(
-    `SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t JOIN pg_catalog.pg_class c ON c.oid = t.relid
+    `SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t JOIN pg_catalog.pg_class c ON c.oid = t.relid::oid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE t.level > 0 AND c.relkind IN ('r', 'p')`,
   )
   return rows.map(([schema, name]) => tableSql({ schema: schema ?? '', name: name ?? '' }))

@@ -35,7 +35,7 @@ function holdersSql({ from }: Sides): string {
     FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
       LEFT JOIN pg_catalog.pg_locks x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.granted AND x.virtualtransaction = l.virtualtransaction
       LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x.transactionid
-    WHERE l.locktype = 'relation' AND l.relation = ${from.oid} AND l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+    WHERE l.locktype = 'relation' AND l.relation = ${from.oid}::oid AND l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
       AND coalesce(${age('p.prepared')}, ${age('a.xact_start')}) >= ${LONG_S}
       AND (p.gid IS NOT NULL OR a.backend_type <> 'autovacuum worker')

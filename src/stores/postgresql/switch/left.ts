@@ -49,12 +49,12 @@ function leftSql({ from, to }: Sides): string {
     oid: string,
   ): string => `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, d.description) ORDER BY a.attname)::text FROM pg_catalog.pg_description d
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
-    WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objoid = ${oid})`
+    WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objoid = ${oid}::oid)`
   return `
     SELECT pg_catalog.json_build_object('identity', pg_catalog.json_build_array(o.relreplident, f.relreplident),
-      'analyzed', f.reltuples >= 0,
+      'analyzed', f.reltuples >= 0::real,
       'snapshots', (SELECT count(*) FROM pg_catalog.pg_stat_activity s WHERE s.datname = pg_catalog.current_database() AND s.state ~ '^idle in transaction' AND s.backend_xmin IS NOT NULL),
       'comment', ${comments(from.oid)} IS DISTINCT FROM ${comments(to.oid)},
       'options', o.relkind = f.relkind AND (o.reloptions IS DISTINCT FROM f.reloptions OR o.reltablespace <> f.reltablespace))
-    FROM pg_catalog.pg_class o, pg_catalog.pg_class f WHERE o.oid = ${from.oid} AND f.oid = ${to.oid}`
+    FROM pg_catalog.pg_class o, pg_catalog.pg_class f WHERE o.oid = ${from.oid}::oid AND f.oid = ${to.oid}::oid`
 }

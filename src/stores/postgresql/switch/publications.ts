@@ -66,7 +66,7 @@ function publicationsSql({ session, from, to }: Sides): string {
   const filter = narrow ? 'pg_catalog.pg_get_expr(r.prqual, r.prrelid)' : 'NULL::text'
   const bySchema = narrow
     ? `UNION ALL SELECT p.*, 'schema', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid
-         JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid AND c.oid = ${from.oid}`
+         JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid AND c.oid = ${from.oid}::oid`
     : ''
   const member = (table: string): string =>
     `EXISTS (SELECT FROM pg_catalog.pg_publication_rel o WHERE o.prpubid = p.oid AND o.prrelid = ${table})`
@@ -74,9 +74,9 @@ function publicationsSql({ session, from, to }: Sides): string {
     SELECT pg_catalog.json_build_object('name', f.pubname, 'how', f.how, 'viaRoot', f.pubviaroot, 'owned', pg_catalog.pg_has_role(f.pubowner, 'USAGE'),
       'owner', pg_catalog.pg_get_userbyid(f.pubowner), 'both', f.both, 'columns', f.columns, 'filter', f.filter) FROM (
       SELECT p.*, 'table' AS how, ${member(to.oid)} AS both, ${columns} AS columns, ${filter} AS filter
-      FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${from.oid}
-      UNION ALL SELECT p.*, 'other', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${to.oid}
+      FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${from.oid}::oid
+      UNION ALL SELECT p.*, 'other', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${to.oid}::oid
       WHERE NOT ${member(from.oid)}
       UNION ALL SELECT p.*, 'all', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p WHERE p.puballtables
-      ${bySchema}) AS f WHERE f.pubname !~ '^sluice_' ORDER BY f.pubname`
+      ${bySchema}) AS f WHERE f.pubname !~ '^sluice_'::text ORDER BY f.pubname`
 }

@@ -115,23 +115,23 @@ function lagging({ name }: Constraint, { parked }: Sides): Step {
 
 function incomingSql({ from, to }: Sides): string {
   const columns = `SELECT a.attname FROM pg_catalog.unnest(k.confkey) u (attnum) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum`
-  const unique = `EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = ${to.oid} AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+  const unique = `EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = ${to.oid}::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
     AND i.indnkeyatts = pg_catalog.cardinality(k.confkey) AND NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS s (at)
       JOIN pg_catalog.pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = i.indkey[s.at] WHERE b.attname NOT IN (${columns})))`
-  const self = `EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = ${to.oid} AND o.confrelid = ${to.oid} AND o.conname = k.conname AND o.contype = 'f')`
+  const self = `EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = ${to.oid}::oid AND o.confrelid = ${to.oid}::oid AND o.conname = k.conname AND o.contype = 'f')`
   return `
     SELECT pg_catalog.json_build_object('name', k.conname, 'child', pg_catalog.format('%I.%I', n.nspname, c.relname), 'isSelf', k.conrelid = k.confrelid, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
-      'isValid', k.convalidated AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true), 'isChildPartitioned', c.relkind = 'p',
+      'isValid', k.convalidated AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true), 'isChildPartitioned', c.relkind = 'p',
       'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'owner', pg_catalog.pg_get_userbyid(c.relowner),
       'fits', CASE WHEN k.conrelid = k.confrelid THEN ${self} ELSE ${unique} END,
       'columns', (SELECT pg_catalog.json_agg(x.attname) FROM (${columns}) x), 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'))
     FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE k.contype = 'f' AND k.confrelid = ${from.oid} AND k.conparentid = 0 ORDER BY c.oid, k.conname`
+    WHERE k.contype = 'f' AND k.confrelid = ${from.oid}::oid AND k.conparentid = 0::oid ORDER BY c.oid, k.conname`
 }
 
 /** Whether one was ever checked, and whether tables inherit it, is not compared: it says nothing of a partitioned table. */
 function constraintsSql({ oid }: Side): string {
   return `
     SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'definition', pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))
-    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype IN ('c', 'f') AND k.conparentid = 0 AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.conname`
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype IN ('c', 'f') AND k.conparentid = 0::oid AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.conname`
 }

@@ -126,12 +126,12 @@ function securitySql({ oid }: Side): string {
           (SELECT pg_catalog.string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ' ORDER BY role) FROM pg_catalog.unnest(p.polroles) role),
           ' USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', ' WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')')) ORDER BY p.polname), '[]')
         FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid))
-    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }
 
 /** Rights on a table, and on its columns. @param owner whose owner the table will have by then */
 function grantsSql(oid: string, owner: string): string {
-  const grantee = `CASE e.grantee WHEN 0 THEN 'PUBLIC' WHEN c.relowner THEN (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o.relowner)) FROM pg_catalog.pg_class o WHERE o.oid = ${owner})
+  const grantee = `CASE e.grantee WHEN 0::oid THEN 'PUBLIC' WHEN c.relowner THEN (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o.relowner)) FROM pg_catalog.pg_class o WHERE o.oid = ${owner})
     ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END`
   return `
     SELECT DISTINCT pg_catalog.json_build_object('column', g.attname, 'privilege', e.privilege_type, 'grantee', ${grantee}, 'grantable', e.is_grantable AND e.grantee <> c.relowner)::text
@@ -139,5 +139,5 @@ function grantsSql(oid: string, owner: string): string {
         SELECT NULL::name AS attname, coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner)) AS acl
         UNION ALL SELECT a.attname, a.attacl FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL) g,
       LATERAL pg_catalog.aclexplode(g.acl) e
-    WHERE c.oid = ${oid} ORDER BY 1`
+    WHERE c.oid = ${oid}::oid ORDER BY 1`
 }

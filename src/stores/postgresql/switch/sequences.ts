@@ -73,10 +73,10 @@ export function beyondSql(
   other: string,
   cache: string,
 ): string {
-  const step = `${one.increment}::numeric * ${cache}`
+  const step = `${one.increment}::numeric * (${cache})::numeric`
   const [furthest, isWithin] = one.increment.startsWith('-')
-    ? ['least', `f.at + ${step} >= ${one.minimum}`]
-    : ['greatest', `f.at + ${step} <= ${one.maximum}`]
+    ? ['least', `f.at + ${step} >= ${one.minimum}::numeric`]
+    : ['greatest', `f.at + ${step} <= ${one.maximum}::numeric`]
   return `SELECT pg_catalog.setval(${sequence}::pg_catalog.regclass, (CASE WHEN ${isWithin} THEN f.at + ${step} ELSE f.at END)::bigint)
     FROM ${one.sql} a, LATERAL (SELECT ${furthest}(a.last_value, least(greatest(${other}, ${one.minimum}), ${one.maximum}))::numeric AS at) f`
 }
@@ -89,7 +89,7 @@ function ownedBy(sides: Sides, { oid }: Side): Promise<readonly Sequence[]> {
        'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text, 'cache', q.seqcache::text)
      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
        JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-       AND d.refobjid = ${oid} AND d.deptype IN ('a', 'i') ORDER BY a.attnum`,
+     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
+       AND d.refobjid = ${oid}::oid AND d.deptype IN ('a', 'i') ORDER BY a.attnum`,
   )
 }

@@ -129,10 +129,10 @@ function roleSql({ session, from, to, parkedName }: Sides): string {
     SELECT pg_catalog.json_build_object('me', current_user, 'create', pg_catalog.has_schema_privilege(${literal(from.schema)}, 'CREATE'),
       'replica', r.rolsuper${parameter}, 'seesAll', r.rolsuper OR r.rolbypassrls,
       'taken', (SELECT pg_catalog.min(x.what) FROM (
-        SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) AS what FROM pg_catalog.pg_class c
+        SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid, 0) AS what FROM pg_catalog.pg_class c
           WHERE c.relnamespace = ${place} AND c.relname = ${literal(parkedName)} AND c.oid NOT IN (${from.oid}, ${to.oid})
-        UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 0) FROM pg_catalog.pg_type t
-          WHERE t.typnamespace = ${place} AND t.typname = ${literal(parkedName)} AND t.typrelid NOT IN (${from.oid}, ${to.oid}) AND t.typelem = 0) x),
+        UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_type'::pg_catalog.regclass::oid, t.oid, 0) FROM pg_catalog.pg_type t
+          WHERE t.typnamespace = ${place} AND t.typname = ${literal(parkedName)} AND t.typrelid NOT IN (${from.oid}, ${to.oid}) AND t.typelem = 0::oid) x),
       'eventTriggers', (SELECT coalesce(pg_catalog.json_agg(e.evtname ORDER BY e.evtname), '[]') FROM pg_catalog.pg_event_trigger e
         WHERE e.evtenabled IN ('O', 'A') AND e.evtevent <> 'login'))
     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
@@ -145,5 +145,5 @@ function shapeSql({ oid }: Side): string {
     SELECT pg_catalog.json_build_object('isPartition', c.relispartition, 'parents', ${related('inhparent', 'inhrelid')}, 'heirs', ${related('inhrelid', 'inhparent')},
       'isTemporary', c.relpersistence = 't', 'owner', pg_catalog.pg_get_userbyid(c.relowner), 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'),
       'forced', c.relrowsecurity AND c.relforcerowsecurity)
-    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }

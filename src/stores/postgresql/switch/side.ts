@@ -72,7 +72,7 @@ export class PostgresSwitchSide implements SwitchSide {
       const rights = await session.ask(
         `SELECT r.rolname, p.what FROM pg_catalog.pg_roles r, pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p (what)
          WHERE r.rolname = ANY (${list(roles)}) AND pg_catalog.has_table_privilege(r.oid, ${side.oid}::oid, p.what)
-         UNION ALL SELECT 'PUBLIC', e.privilege_type FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e WHERE c.oid = ${side.oid} AND e.grantee = 0`,
+         UNION ALL SELECT 'PUBLIC', e.privilege_type FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e WHERE c.oid = ${side.oid}::oid AND e.grantee = 0::oid`,
       )
       const there = await session.ask(`SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (${list(roles)})`)
       const tables = await session.ask(

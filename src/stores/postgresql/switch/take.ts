@@ -56,12 +56,12 @@ export async function lockDependent(
 export async function dependentsOf(session: CopySession, { oid }: Side): Promise<readonly Dependent[]> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname, c.relkind = 'v', pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p', 'v') AND c.oid <> ${oid} AND pg_catalog.pg_has_role(c.relowner, 'USAGE') AND c.oid IN (
+     WHERE c.relkind IN ('r', 'p', 'v') AND c.oid <> ${oid}::oid AND pg_catalog.pg_has_role(c.relowner, 'USAGE') AND c.oid IN (
        SELECT r.ev_class FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
-         WHERE d.classid = ${literal('pg_catalog.pg_rewrite')}::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = ${oid}
+         WHERE d.classid = ${literal('pg_catalog.pg_rewrite')}::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid}::oid
        UNION SELECT p.polrelid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_policy p ON p.oid = d.objid
-         WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = ${oid}
-       UNION SELECT k.conrelid FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = ${oid})
+         WHERE d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid}::oid
+       UNION SELECT k.conrelid FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = ${oid}::oid)
      ORDER BY c.oid`,
   )
   return rows.map(([schema, name, view, owner]) => ({

@@ -10,7 +10,7 @@ const WRITES = `('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', '
 const MAY_END = `(SELECT m.rolsuper OR (NOT r.rolsuper AND (pg_catalog.pg_has_role(m.oid, r.oid, 'USAGE') OR pg_catalog.pg_has_role(m.oid, 'pg_signal_backend', 'USAGE')))
   FROM pg_catalog.pg_roles m WHERE m.rolname = current_user)`
 
-const WORDS = `coalesce(nullif(a.application_name, ''), 'a session') || ' (process ' || a.pid || ', ' || coalesce(a.usename, '?') || ', ' || coalesce(a.state, 'unknown') || ')'`
+const WORDS = `coalesce(nullif(a.application_name, ''), 'a session') || ' (process ' || a.pid::text || ', ' || coalesce(a.usename::text, '?') || ', ' || coalesce(a.state, 'unknown') || ')'`
 
 export async function writersOf(session: CopySession, side: Side): Promise<SideWriters> {
   const holding = await session.ask(`SELECT ${WORDS} FROM ${holders(side)} ORDER BY a.pid`)
@@ -50,5 +50,5 @@ function holders(side: Side): string {
 
 function holds({ oid }: Side): string {
   return `l.locktype = 'relation' AND l.granted AND l.mode IN ${WRITES} AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-    AND (l.relation = ${oid} OR l.relation IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t))`
+    AND (l.relation = ${oid}::oid OR l.relation IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t))`
 }

@@ -65,7 +65,7 @@ export async function endTriggers(name: string, wait: Wait): Promise<void> {
   const made = await session.ask(
     `SELECT tn.nspname, t.relname, g.tgname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_class t ON t.oid = g.tgrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-     WHERE n.nspname = ${literal(name)} AND g.tgparentid = 0 AND t.relnamespace <> n.oid ORDER BY t.oid, g.oid`,
+     WHERE n.nspname = ${literal(name)} AND g.tgparentid = 0::oid AND t.relnamespace <> n.oid ORDER BY t.oid, g.oid`,
   )
   for (const [schema, table, trigger] of made) {
     const from = tableSql({ schema: schema ?? '', name: table ?? '' })

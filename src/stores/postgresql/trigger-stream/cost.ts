@@ -76,9 +76,9 @@ async function median(
   const taken: number[] = []
   // The first one finds nothing in the caches.
   for (let trial = 0; trial <= TRIALS; trial++) {
-    const [from] = await session.ask('SELECT extract(epoch FROM pg_catalog.clock_timestamp()) * 1000')
+    const [from] = await session.ask('SELECT extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric')
     await session.ask(`DO ${literal(body)}`)
-    const [to] = await session.ask('SELECT extract(epoch FROM pg_catalog.clock_timestamp()) * 1000')
+    const [to] = await session.ask('SELECT extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric')
     if (trial > 0) taken.push(Number(to?.[0]) - Number(from?.[0]))
   }
   return taken.toSorted((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0

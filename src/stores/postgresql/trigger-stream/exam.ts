@@ -18,7 +18,7 @@ async function examineServer(session: CopySession): Promise<readonly FollowRefus
     `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),
        pg_catalog.quote_ident(current_user), pg_catalog.quote_ident(pg_catalog.current_database()),
        (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
-        WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.proname = 'pg_logical_emit_message')`,
+        WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace::oid AND p.proname = 'pg_logical_emit_message')`,
   )
   const [standby, create, role, database, emits] = (row ?? []).map((text) => text ?? '')
   const refusals: FollowRefusal[] = []

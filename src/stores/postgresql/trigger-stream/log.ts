@@ -92,7 +92,7 @@ export async function makeLog(
   { table, identity }: FollowedTable,
 ): Promise<TableLog> {
   const [found] = await session.ask(
-    `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table.table))}::pg_catalog.regclass`,
+    `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table.table))}::pg_catalog.regclass::oid`,
   )
   const [of = '', kind = ''] = (found ?? []).map((one) => one ?? '')
   const key = await keyColumns(session, of, identity)
@@ -137,9 +137,9 @@ async function keyColumns(
   identity: readonly string[],
 ): Promise<readonly KeyColumn[]> {
   const rows = await session.ask(
-    `SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attcollation = 0 THEN ''
+    `SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attcollation = 0::oid THEN ''
          ELSE (SELECT pg_catalog.format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation) END
-     FROM unnest(${literal(arrayText(identity))}::text[]) WITH ORDINALITY AS w (name, place) JOIN pg_catalog.pg_attribute a ON a.attname = w.name AND NOT a.attisdropped
+     FROM pg_catalog.unnest(${literal(arrayText(identity))}::text[]) WITH ORDINALITY AS w (name, place) JOIN pg_catalog.pg_attribute a ON a.attname = w.name AND NOT a.attisdropped
      WHERE a.attrelid = ${literal(of)}::oid ORDER BY w.place`,
   )
   return rows.map(([name, type]) => ({ name: name ?? '', type: type ?? '' }))
@@ -153,8 +153,8 @@ export async function writtenNow(
   if (logs.length === 0) return []
   const wanted = logs.map(({ oid, table }, at) => `(${at}, ${oid}, ${literal(noteOf(table))})`)
   const rows = await session.ask(
-    `SELECT p.oid || ' ' || p.xmin, (SELECT string_agg(g.oid || ' ' || g.xmin, ', ') FROM pg_catalog.pg_trigger g WHERE g.tgrelid = w.log AND NOT g.tgisinternal)
-     FROM (VALUES ${wanted.join(', ')}) AS w (place, log, note) LEFT JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(w.note) ORDER BY w.place`,
+    `SELECT p.oid::text || ' ' || p.xmin::text, (SELECT string_agg(g.oid::text || ' ' || g.xmin::text, ', ') FROM pg_catalog.pg_trigger g WHERE g.tgrelid = w.log::oid AND NOT g.tgisinternal)
+     FROM (VALUES ${wanted.join(', ')}) AS w (place, log, note) LEFT JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(w.note)::oid ORDER BY w.place`,
   )
   return rows.map(([note, guard]) => ({ note: note ?? '', guard: guard ?? '' }))
 }

@@ -45,10 +45,10 @@ export async function readNoted(
   const nodes = [...shapes.values()].flatMap(({ shape }) => shape.nodes.map(({ oid }) => oid))
   // Triggers of other streams are none of ours, and each stream has a schema of its own: the function says whose they are.
   const rows = await session.ask(
-    `SELECT g.tgrelid, g.tgtype, p.proname, n.nspname, g.oid || ' ' || g.xmin
+    `SELECT g.tgrelid, g.tgtype, p.proname, n.nspname, g.oid::text || ' ' || g.xmin::text
      FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
      WHERE g.tgrelid = ANY (${literal(`{${nodes.join(',')}}`)}::oid[]) AND g.tgenabled = 'A' AND g.tgqual IS NULL AND g.tgattr::text = ''
-       AND p.proname ~ '^note_\\d+$' AND n.nspname ~ '^sluice_[a-z0-9_]+$' ORDER BY g.oid`,
+       AND p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text ORDER BY g.oid`,
   )
   const found = new Map(
     [...shapes].map(([oid, seen]) => [oid, { seen: withoutIdentity(seen), firing: firingOf(oid, seen, rows) }]),
@@ -111,10 +111,10 @@ function only({ rows, emptied }: Firing, schema: string): Firing {
 
 /** Schemas of streams, whoever runs them, whose triggers note changes of a table, of a partition of it, or of what it is a partition of. */
 export async function notedBy(session: CopySession, table: TableName): Promise<readonly string[]> {
-  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})`
+  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(
     `SELECT DISTINCT n.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-     WHERE p.proname ~ '^note_\\d+$' AND n.nspname ~ '^sluice_[a-z0-9_]+$' AND (g.tgrelid = ${oid}::oid
+     WHERE p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text AND (g.tgrelid = ${oid}::oid
        OR g.tgrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid}))) ORDER BY 1`,
   )
   return rows.map(([name]) => name ?? '')

@@ -164,7 +164,7 @@ async function firstOther(session: CopySession, tables: readonly NotedTable[]): 
   const rows = await session.ask(
     `SELECT w.place FROM (VALUES ${wanted.join(', ')}) AS w (place, oid, name, columns)
      WHERE pg_catalog.to_regclass(w.name)::oid IS DISTINCT FROM w.oid OR NOT w.columns <@ ARRAY(
-       SELECT a.attnum || ' ' || a.atttypid || ' ' || a.atttypmod || ' ' || a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = w.oid AND NOT a.attisdropped)
+       SELECT a.attnum::text || ' ' || a.atttypid::text || ' ' || a.atttypmod::text || ' ' || a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = w.oid AND NOT a.attisdropped)
      ORDER BY w.place LIMIT 1`,
   )
   return rows.length === 0 ? null : Number(rows[0]?.[0])
@@ -192,7 +192,7 @@ async function hasOtherUnique(session: CopySession, { shape }: NotedTable): Prom
   const root = `${shape.nodes[0]?.oid ?? '0'}::oid`
   const [row] = await session.ask(
     `SELECT count(*) FROM pg_catalog.pg_index i WHERE (i.indisunique OR i.indisexclusion)
-       AND (i.indrelid = ${root} OR i.indrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(${root}::pg_catalog.regclass)))
+       AND (i.indrelid = ${root}::oid OR i.indrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(${root}::pg_catalog.regclass)))
      GROUP BY i.indrelid HAVING count(*) > 1 LIMIT 1`,
   )
   return row !== undefined

@@ -113,7 +113,7 @@ async function keptLogs(session: CopySession, logs: readonly TableLog[]): Promis
   const kept: Kept[] = []
   for (const { oid, table, counter, unchanged } of logs) {
     const [log] = await session.ask(
-      `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ${oid} AND c.oid = pg_catalog.to_regclass(${literal(tableSql(table))})
+      `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid AND c.oid = pg_catalog.to_regclass(${literal(tableSql(table))})::oid
          AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relhasrules AND NOT c.relrowsecurity)`,
     )
     const isLog = log?.[0] === 't'

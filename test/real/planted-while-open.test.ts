@@ -1,0 +1,140 @@
+/** Operators and functions that another role could put into the search_path while a session is open: no statement of a command is one that would take them. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BIN, cleanEnv } from '../e2e/support/program.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+
+const LAKE = path.resolve('fixtures/lake')
+
+/** Keys and values of types whose comparisons have no exact match in pg_catalog, and what hangs on tables. */
+const TABLES = `CREATE DOMAIN public.code AS varchar(20);
+  CREATE TABLE public.names (name varchar(40), part public.code, note bpchar(5), tags text[], made timestamptz DEFAULT now(), PRIMARY KEY (name, part));
+  INSERT INTO public.names SELECT 'n' || i, 'p' || i % 7, 'x', ARRAY['a', 'b'] FROM generate_series(1, 500) i;
+  CREATE INDEX ON public.names (made); CREATE VIEW public.seen AS SELECT * FROM public.names;
+  CREATE TABLE public.calls (id serial PRIMARY KEY, who text, at timestamptz NOT NULL);
+  INSERT INTO public.calls (who, at) SELECT 'w', timestamptz '2024-01-01' + i * interval '1 day' FROM generate_series(1, 400) i;
+  CREATE TABLE public.hot (id int, at date NOT NULL) PARTITION BY RANGE (at);
+  CREATE TABLE public.hot_1 PARTITION OF public.hot FOR VALUES FROM ('2020-01-01') TO ('2020-04-01');
+  CREATE TABLE public.hot_2 PARTITION OF public.hot FOR VALUES FROM ('2020-04-01') TO ('2020-07-01');
+  INSERT INTO public.hot SELECT i, date '2020-01-01' + i FROM generate_series(1, 150) i`
+
+describe.skipIf(!POSTGRES_OWN)(
+  `plants that arrive while a session is open${POSTGRES_MISSING}`,
+  { timeout: 300_000 },
+  () => {
+    let server: PostgresServer
+    let folder = ''
+    let source = ''
+    beforeAll(async () => {
+      server = await startPostgres({ planted: true, extraSettings: ['wal_level=logical'] })
+      folder = mkdtempSync(path.join(tmpdir(), 'sluice-planted-'))
+      const file = path.join(folder, 'source.db')
+      new Database(file).exec('CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)').close()
+      source = `sqlite:///${file}`
+      await server.createDatabase('planted')
+      await ask('planted', TABLES)
+    })
+    afterAll(async () => {
+      await server?.[Symbol.asyncDispose]()
+      rmSync(folder, { recursive: true, force: true })
+    })
+
+    async function ask(database: string, sql: string, application = ''): Promise<void> {
+      const client = new pg.Client({ connectionString: server.url(database), application_name: application })
+      await client.connect()
+      try {
+        await client.query(sql)
+      } finally {
+        await client.end()
+      }
+    }
+
+    /** @returns exit code, and what was said where it is another one than 0 */
+    function sluice(words: readonly string[]): string {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, '--ci', ...words], {
+        cwd: folder,
+        env: { ...cleanEnv(), HOME: folder },
+        encoding: 'utf8',
+      })
+      return status === 0 ? '0' : `${status}: ${(stdout + stderr).slice(-600)}`
+    }
+
+    test('no command runs a statement that takes one', async () => {
+      const url = server.url('planted')
+      const lake = path.join(LAKE, 'crm/customers')
+      const target = `sqlite:///${path.join(folder, 'target.db')}`
+      const archive = path.join(folder, 'archive')
+      const commands: readonly (readonly string[])[] = [
+        ['discover', url],
+        ['copy', '--from', source, '--to', url, '--table', 't'],
+        [
+          'copy',
+          '--from',
+          url,
+          '--to',
+          target,
+          '--table',
+          'public.names',
+          '--table',
+          'public.calls',
+          '--checkpoint-size',
+          '100',
+        ],
+        ['diff', '--from', url, '--to', target, '--table', 'public.names'],
+        ['copy', '--follow', '--until-caught-up', '--from', url, '--to', `${target}2`, '--table', 'public.names'],
+        [
+          'copy',
+          '--follow',
+          '--until-caught-up',
+          '--cdc',
+          'triggers',
+          '--from',
+          url,
+          '--to',
+          `${target}3`,
+          '--table',
+          'public.calls',
+        ],
+        ['runs', '--to', url],
+        ['partition', 'list', '--from', url, '--table', 'public.*'],
+        ['partition', 'plan', '--from', url, '--table', 'public.calls', '--by', 'at', '--calendar', 'month'],
+        ['archive', 'run', '--from', url, '--table', 'public.hot', '--to', archive, '--older-than', '8q', '--yes'],
+        ['archive', 'list', '--from', url],
+        ['import', lake, '--database-url', url],
+        ['doctor', '--database-url', url],
+        ['history', lake, '--database-url', url],
+        ['validate', lake, '--database-url', url],
+        ['sql', 'SELECT 1', '--database-url', url],
+        ['grants', '--database-url', url, '--role', 'reader', '--to', 'sluice'],
+        ['worker', '--connect', url, '--idle', '1s'],
+        ['workers', '--connect', url],
+      ]
+      const ran = commands.map((words) => [words.slice(0, 2).join(' '), sluice(words)])
+      expect(server.plantsTaken).toEqual([])
+      expect(ran).toEqual(commands.map((words) => [words.slice(0, 2).join(' '), '0']))
+    })
+
+    test('a statement without an exact match is found, with rows and without', async () => {
+      const found = await startPostgres({ planted: true })
+      try {
+        const client = new pg.Client({ connectionString: found.url('template1'), application_name: 'sluice' })
+        await client.connect()
+        await client.query(
+          "SELECT c.relname || 'x' FROM pg_catalog.pg_class c WHERE c.oid = 'pg_catalog.pg_class'::regclass AND false",
+        )
+        await client.end()
+        await found.stop()
+        expect(found.plantsTaken.map((one) => one.split(' in ')[0])).toEqual(
+          expect.arrayContaining(['pg_planted.||(name,name)', 'pg_planted.=(oid,regclass)']),
+        )
+      } finally {
+        await expect(found[Symbol.asyncDispose]()).rejects.toThrow('could have planted')
+      }
+    })
+  },
+)

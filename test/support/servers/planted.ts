@@ -1,0 +1,98 @@
+/**
+ * Operators and functions that another role could make while a session of sluice is open (CVE-2018-1058): `plants.sql` puts one in the way of each statement whose arguments
+ * have no exact match in pg_catalog. The server writes the parse tree of each statement into its log; a test in which a statement takes a plant fails, whether it meets rows or not.
+ */
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+
+/** Whether all servers of this run have them. */
+export const PLANTED = Boolean(process.env['SLUICE_TEST_PLANTED'])
+
+/** The first version with triggers at the login, by which the plants come behind the search_path. */
+const LOGIN_TRIGGERS = 17
+/** In the data folder: the OID and the name of each. */
+const LIST = 'planted'
+
+type Identity = { readonly uid?: number; readonly gid?: number }
+
+/** Puts them into the template of all databases of a data folder that no server has open. @throws Error when the server refuses a statement */
+export function plantInto(data: string, postgres: string, identity: Identity): void {
+  const run = { ...identity, cwd: '/', encoding: 'utf8', maxBuffer: 2 ** 28 } as const
+  const version = /\d+/.exec(spawnSync(postgres, ['--version'], run).stdout)?.[0]
+  if (Number(version) < LOGIN_TRIGGERS) return
+  const input = fs.readFileSync(path.join(import.meta.dirname, 'plants.sql'), 'utf8')
+  const { status, stderr, error } = spawnSync(postgres, ['--single', '-j', '-O', '-D', data, 'template1'], {
+    ...run,
+    input,
+  })
+  const made = [...stderr.matchAll(/LOG: {2}planted: (.*)/g)].map(([, one]) => `${one}\n`)
+  if (status !== 0 || made.length === 0) throw new Error(`plants.sql failed:\n${String(error ?? '')}${stderr}`)
+  fs.writeFileSync(path.join(data, LIST), made.join(''))
+}
+
+/** Finds statements that take plants in the log of a server. */
+export class TakenPlants {
+  readonly #plants: ReadonlyMap<string, string>
+  readonly #taken = new Set<string>()
+  readonly #log: string
+  #at = 0
+  #rest = ''
+  #last: readonly string[] = []
+
+  /** @param data the folder of the server */
+  constructor(data: string) {
+    this.#log = path.join(data, 'server.log')
+    const list = path.join(data, LIST)
+    const lines = fs.existsSync(list) ? fs.readFileSync(list, 'utf8').trimEnd().split('\n') : []
+    this.#plants = new Map(lines.map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]))
+  }
+
+  /** Of the server's configuration, for what is read here. */
+  get settings(): readonly string[] {
+    return this.#plants.size === 0 ? [] : ['debug_print_parse=on', 'debug_pretty_print=off']
+  }
+
+  /** Where the server writes its log: into a file, because a test that waits for a program would not empty a pipe. Null without plants. */
+  openLog(): number | null {
+    return this.#plants.size === 0 ? null : fs.openSync(this.#log, 'a')
+  }
+
+  /** @returns what the server has written since the last time */
+  read(): string {
+    if (this.#plants.size === 0 || !fs.existsSync(this.#log)) return ''
+    const bytes = fs.readFileSync(this.#log)
+    const text = bytes.subarray(this.#at).toString()
+    this.#at = bytes.length
+    const entries = (this.#rest + text).split(/\n(?=\d{4}-\d\d-\d\d )/)
+    this.#rest = entries.pop() ?? ''
+    for (const entry of entries) this.#look(entry)
+    return text
+  }
+
+  #look(entry: string): void {
+    const [, kind = '', said = ''] = /\] ([A-Z]+): {2}([^]*)/.exec(entry) ?? []
+    if (kind === 'DETAIL' && said.startsWith('{QUERY')) {
+      const named = said.matchAll(/:(?:opno|funcid|aggfnoid|winfnoid) (\d+)|:opnos \(o([ \d]+)\)/g)
+      const oids = [...named].flatMap(([, one = '', several = one]) => several.split(' '))
+      this.#last = [...new Set(oids)].flatMap((oid) => this.#plants.get(oid) ?? [])
+    } else if (kind === 'STATEMENT') {
+      for (const plant of this.#last) this.#taken.add(`${plant} in ${said}`)
+      this.#last = []
+    }
+  }
+
+  /** Each with the statement that took it. */
+  get taken(): readonly string[] {
+    this.read()
+    return [...this.#taken]
+  }
+
+  /** @throws Error that names each statement which took one */
+  refuse(): void {
+    const log = process.env['SLUICE_TEST_PLANTED_LOG']
+    if (log !== undefined) fs.appendFileSync(log, this.taken.map((one) => `${JSON.stringify(one)}\n`).join(''))
+    if (this.taken.length === 0) return
+    throw new Error(`statements took what another role could have planted:\n${this.taken.join('\n')}`)
+  }
+}
