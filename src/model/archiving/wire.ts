@@ -25,8 +25,13 @@ export function wireLine(row: Row, columns: readonly StoredColumn[]): string {
 }
 
 function field(cell: NonNullable<Cell>): string {
-  if (typeof cell === 'string') return cell === '' || NEEDS_QUOTES.test(cell) ? quoted(cell) : cell
+  if (typeof cell === 'string') return textField(cell)
   return typeof cell === 'number' ? floatText(cell) : hex(cell)
+}
+
+/** A value that is not NULL by its text. */
+export function textField(text: string): string {
+  return text === '' || NEEDS_QUOTES.test(text) ? quoted(text) : text
 }
 
 /** Longest text that is made at once, in characters: a string of JavaScript ends at half a gigabyte, which the digits of 256 MB are. */
