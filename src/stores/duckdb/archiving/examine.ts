@@ -15,7 +15,12 @@ import type { Desk } from './desk.ts'
 import { readError, unsound } from './errors.ts'
 import { asked } from './ask.ts'
 import { hashOfRow, hasLongRows, longRows } from './long-values.ts'
+import { rowsOf } from './read-rows.ts'
+import { isRespelled } from './respelled.ts'
 import { statsOf, statsSql } from './stats.ts'
+
+/** Rows that this program holds at once where it adds them up itself. */
+const ROWS = 1000
 
 /** @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
 export async function examineFile(
@@ -32,7 +37,8 @@ export async function examineFile(
     await checkSchema(desk, from, file, all ?? columns, signal)
     const shown = columns.map(readColumn).join(', ')
     const isLong = await hasLongRows(desk, named, all ?? columns, signal)
-    const select = ['count(*)', isLong ? '0' : sumSql(columns), ...statsSql(columns)].map(
+    const isOther = columns.some(isRespelled)
+    const select = ['count(*)', isLong || isOther ? '0' : sumSql(columns), ...statsSql(columns)].map(
       (one) => `CAST(${one} AS VARCHAR)`,
     )
     const [row] = await asked(desk, `SELECT ${select.join(', ')} FROM (SELECT ${shown} FROM ${from})`, signal)
@@ -45,7 +51,11 @@ export async function examineFile(
       bytes: size,
       rows: found,
       sha256,
-      digest: isLong ? await longDigest(desk, named, columns, signal) : { rows: found, sum: sumText(BigInt(sum)) },
+      digest: isOther
+        ? await respelledDigest(desk, file, { columns, signal, ...(all && { all }) })
+        : isLong
+          ? await longDigest(desk, named, columns, signal)
+          : { rows: found, sum: sumText(BigInt(sum)) },
       stats: statsOf(columns, found, facts),
     }
   } catch (error) {
@@ -61,6 +71,12 @@ export async function parquetSql(desk: Desk, file: string): Promise<string> {
 /** @param named as `Desk.named` gives it */
 export function fromSql(named: string): string {
   return `read_parquet(${named}, hive_partitioning = false)`
+}
+
+async function respelledDigest(desk: Desk, file: string, wanted: Omit<ReadFiles, 'files'>): Promise<Digest> {
+  const sum = new RowSum()
+  for await (const rows of rowsOf(desk, file, { ...wanted, files: [file] }, ROWS)) for (const row of rows) sum.add(row)
+  return sum.digest()
 }
 
 async function longDigest(

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { ReadFiles } from '../../../model/archiving/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archiving/stored-column.ts'
-import { textField } from '../../../model/archiving/wire.ts'
+import { textField, wirePieces } from '../../../model/archiving/wire.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { canonicalText, kept } from '../copy/select.ts'
 import { rowPipe } from '../row-pipe.ts'
@@ -12,8 +12,12 @@ import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 import { unsound } from './errors.ts'
 import { checkSchema, fromSql } from './examine.ts'
+import { rowsOf } from './read-rows.ts'
+import { isRespelled } from './respelled.ts'
 import { hasLongRows, longRows, LongValue, wireField } from './long-values.ts'
 
+/** Rows that this program holds at once. */
+const ROWS = 1000
 const COMMA = Buffer.from(',')
 const NEWLINE = Buffer.from('\n')
 
@@ -23,6 +27,7 @@ export async function* csvOf(
   file: string,
   { columns, all, signal }: ReadFiles,
 ): AsyncGenerator<Buffer, bigint> {
+  if (columns.some(isRespelled)) return yield* respelledCsv(desk, file, { columns, signal, ...(all && { all }) })
   const named = await desk.named(file)
   const from = fromSql(named)
   await checkSchema(desk, from, file, all ?? columns, signal)
@@ -44,6 +49,19 @@ export async function* csvOf(
   const rows = pipe.rows()
   if (String(rows) !== counted?.[0]) throw unsound(`${rows} of ${counted?.[0] ?? 0} rows can be read`, file)
   return BigInt(rows)
+}
+
+async function* respelledCsv(
+  desk: Desk,
+  file: string,
+  wanted: Omit<ReadFiles, 'files'>,
+): AsyncGenerator<Buffer, bigint> {
+  let count = 0n
+  for await (const rows of rowsOf(desk, file, { ...wanted, files: [file] }, ROWS)) {
+    count += BigInt(rows.length)
+    yield* wirePieces(rows, wanted.columns)
+  }
+  return count
 }
 
 /** The same row by row. */

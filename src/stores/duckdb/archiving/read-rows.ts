@@ -13,6 +13,7 @@ import { unsound } from './errors.ts'
 import { checkSchema, fromSql } from './examine.ts'
 import { hasLongRows, longRows, LongValue, wholeValue, type LongCell } from './long-values.ts'
 import { meant } from './matching.ts'
+import { isRespelled, respelled } from './respelled.ts'
 
 /** Of the values of one batch, beside the row that exceeds it. */
 const BATCH_BYTES = 16 << 20
@@ -22,6 +23,18 @@ const BATCH_BYTES = 16 << 20
  * @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason
  */
 export async function* rowsOf(
+  desk: Desk,
+  file: string,
+  wanted: Wanted,
+  batchRows: number,
+): AsyncGenerator<readonly Row[]> {
+  const { columns } = wanted
+  const isOther = columns.some(isRespelled)
+  for await (const rows of asWritten(desk, file, wanted, batchRows))
+    yield isOther ? rows.map((row) => respelled(row, columns)) : rows
+}
+
+async function* asWritten(
   desk: Desk,
   file: string,
   { columns, all, signal, test }: Wanted,
