@@ -38,13 +38,15 @@ export function rowHash(row: Row): string {
 }
 
 /** Characters of a text, and bytes, from which on a value is hashed in pieces: its text would take several times its size. */
-const PIECE = 1 << 20
+const LONG = 1 << 20
+/** Small enough that what was hashed is let go of at once. */
+const PIECE = 1 << 15
 
 function isLong(cell: Cell): boolean {
-  return cell !== null && typeof cell !== 'number' && cell.length > PIECE
+  return cell !== null && typeof cell !== 'number' && cell.length > LONG
 }
 
-/** What `rowText` says, in pieces of about a megabyte. */
+/** What `rowText` says, with long values in pieces. */
 function* rowPieces(row: Row): Generator<string> {
   for (const cell of row) {
     if (!isLong(cell) || cell === null || typeof cell === 'number') {

@@ -20,6 +20,8 @@ const MB = 1 << 20
 /** Of the rows of a row group on average, and of a value that is read by itself. */
 const LONG = { row: 4 * MB, value: MB }
 
+/** Bytes of a value that are read at once: few enough that what was read is let go of at once. */
+const PIECE = 1 << 15
 /** Numbers the rows of a file. */
 const ROW = 'file_row_number'
 const QUOTE = Buffer.from('"')
@@ -105,7 +107,7 @@ async function* piecesOf(desk: Desk, query: string, bytes: number, signal: Abort
   try {
     await interruptible(desk, signal, () => desk.connection.run(`COPY (${query}) TO ${literal(file)} (FORMAT blob)`))
     let seen = 0
-    for await (const piece of createReadStream(file, { highWaterMark: MB })) {
+    for await (const piece of createReadStream(file, { highWaterMark: PIECE })) {
       throwIfAborted(signal)
       seen += (piece as Buffer).length
       yield piece as Buffer

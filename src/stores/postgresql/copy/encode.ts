@@ -74,6 +74,8 @@ function lineOf(table: string, fields: readonly (Field | null)[], row: Row, firs
 
 /** Characters of a text, and bytes, of which no text is made whole: it would take several times their size. */
 const LONG = 1 << 20
+/** Of such a value; small enough that what was sent is let go of at once. */
+const PART = 1 << 15
 
 function isLong(cell: Cell): boolean {
   return cell !== null && typeof cell !== 'number' && cell.length > LONG
@@ -99,7 +101,7 @@ function* longLine(
     }
     if (typeof cell !== 'string') text += '\\\\x'
     for (let at = 0; at < cell.length;) {
-      let end = at + LONG
+      let end = at + PART
       if (typeof cell === 'string') {
         // A letter of two halves stays whole.
         if ((cell.charCodeAt(end - 1) & 0xfc00) === 0xd800) end++
