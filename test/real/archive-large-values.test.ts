@@ -163,7 +163,7 @@ describe('memory that a large value takes, as a multiple of its size', { timeout
       `INSERT INTO s VALUES (1, '2023-01-01', decode(repeat(md5('1') || md5('2'), ${(SIZE * MB) / 32}), 'hex')), (2, '2023-04-01', 'small'), (3, '2026-11-01', NULL)`,
     )
     const times = timesOf(place.url, SIZE)
-    context.annotate(JSON.stringify(times))
+    await context.annotate(JSON.stringify(times))
     expect(Object.entries(times).filter(([, much]) => much > 3.5)).toEqual([])
   })
 
@@ -178,7 +178,7 @@ describe('memory that a large value takes, as a multiple of its size', { timeout
       insert.run(3, '2026-11-01', null)
     }
     const { run = 0, restore = 0, ...others } = timesOf(place.url, SIZE)
-    context.annotate(JSON.stringify({ run, restore, ...others }))
+    await context.annotate(JSON.stringify({ run, restore, ...others }))
     expect(Object.entries(others).filter(([, much]) => much > 3.5)).toEqual([])
     expect(run).toBeLessThan(4.5)
     expect(restore).toBeLessThan(6)
