@@ -9,6 +9,8 @@ export type JsonShape<T> = {
   string(value: string): T
   number(digits: string): T
   word(word: 'true' | 'false' | 'null'): T
+  /** Called with a name that an object has had before. */
+  twice?(name: string): void
 }
 
 /** @throws SluiceError VALUE_REFUSED where the text is no JSON, or nested more than 2,000 times */
@@ -64,6 +66,7 @@ class Reader<T> {
     for (let first = true; !this.#closes('}', first); first = false) {
       this.#blank()
       const name = this.#string()
+      if (members.has(name)) this.#shape.twice?.(name)
       this.#blank()
       if (this.#text[this.#at] !== ':') throw this.#wrong()
       this.#at++

@@ -1,7 +1,11 @@
 /** Rows of megabytes leave with a partition and come back: the server's own md5 and lengths judge them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import Sqlite from 'better-sqlite3'
-import { createHash } from 'node:crypto'
+import { spawnSync } from 'node:child_process'
+import { createCipheriv, createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BIN, cleanEnv } from '../e2e/support/program.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { done, leaveCommands } from '../support/leave-and-return.ts'
@@ -109,6 +113,75 @@ describe('values of megabytes', { timeout: 300_000 }, () => {
         value === null ? null : [value.length, createHash('md5').update(value).digest('hex')]
       return rows.map(([id, d, t, b]) => [id, d, md5(t), md5(b)])
     })
+  })
+})
+
+/** Kept from being text by its first byte; no two pieces of it are alike, so that nothing is compressed. */
+function blob(bytes: number): Buffer {
+  const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16))
+  return cipher.update(Buffer.alloc(bytes))
+}
+
+/** Runs a command in a program of its own. @returns the most memory it had, in MB */
+function peakOf(words: readonly string[]): number {
+  const file = join(folder.path, 'peak')
+  const loaded = new URL('../bench/peak.mjs', import.meta.url).href
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', loaded, BIN, ...words, '--ci'], {
+    cwd: folder.path,
+    env: { ...cleanEnv(), SLUICE_BENCH_PEAK: file },
+    encoding: 'utf8',
+  })
+  expect(`${status}\n${status === 0 ? '' : stdout + stderr}`).toBe('0\n')
+  return Number(readFileSync(file, 'utf8')) / MB
+}
+
+/** What a value of so many MB takes of memory, as a multiple of its size, by command: above what the same command takes for small values. */
+function timesOf(url: string, size: number): Readonly<Record<string, number>> {
+  const to = join(folder.path, `memory-${Date.now()}`)
+  const run = ['archive', 'run', '--table', 's', '--from', url, '--to', to, '--by', 'd', '--grace', '0d']
+  const commands = {
+    run,
+    verify: ['archive', 'verify', '--from', url, '--deep'],
+    drop: [...run, '--drop', '--confirm', 's'],
+    restore: ['restore', '--table', 's', '--from', url],
+  }
+  const peaks = (label: string): readonly number[] =>
+    Object.values(commands).map((words) => peakOf([...words, '--partition', label]))
+  const idle = peaks('2023-Q2')
+  const times = peaks('2023-Q1').map((peak, i) => Math.round(((peak - (idle[i] ?? 0)) / size) * 10) / 10)
+  return Object.fromEntries(Object.keys(commands).map((name, i) => [name, times[i] ?? 0]))
+}
+
+describe('memory that a large value takes, as a multiple of its size', { timeout: 600_000 }, () => {
+  const SIZE = 96
+
+  test('PostgreSQL: about three times', async (context) => {
+    if ((await missing('postgresql')) !== '') context.skip()
+    const place = await makePlace('postgresql', folder.path)
+    await place.sql(
+      'CREATE TABLE s (id int PRIMARY KEY, d date NOT NULL, v bytea)',
+      `INSERT INTO s VALUES (1, '2023-01-01', decode(repeat(md5('1') || md5('2'), ${(SIZE * MB) / 32}), 'hex')), (2, '2023-04-01', 'small'), (3, '2026-11-01', NULL)`,
+    )
+    const times = timesOf(place.url, SIZE)
+    await context.annotate(JSON.stringify(times))
+    expect(Object.entries(times).filter(([, much]) => much > 3.5)).toEqual([])
+  })
+
+  test('SQLite: more where its own row and that of the driver stand beside', async (context) => {
+    const place = await makePlace('sqlite', folder.path)
+    {
+      using db = disposable(new Sqlite(new URL(place.url).pathname.replace(/^\/\//, '/')))
+      db.sql.exec('CREATE TABLE s (id INTEGER PRIMARY KEY, d date NOT NULL, v BLOB)')
+      const insert = db.sql.prepare('INSERT INTO s VALUES (?, ?, ?)')
+      insert.run(1, '2023-01-01', blob(SIZE * MB))
+      insert.run(2, '2023-04-01', blob(10))
+      insert.run(3, '2026-11-01', null)
+    }
+    const { run = 0, restore = 0, ...others } = timesOf(place.url, SIZE)
+    await context.annotate(JSON.stringify({ run, restore, ...others }))
+    expect(Object.entries(others).filter(([, much]) => much > 3.5)).toEqual([])
+    expect(run).toBeLessThan(4.5)
+    expect(restore).toBeLessThan(6)
   })
 })
 

@@ -208,6 +208,36 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
     },
   )
 
+  test.skipIf(AWAY[system] !== '')(
+    `a table that got another name and another mark at once keeps its archive, unless a second table has its rows${AWAY[system]}`,
+    { timeout: 60_000 },
+    async () => {
+      const made = await archived(system, 'plain')
+      const { place } = made
+      const like = await likeOf(place, OLD, TABLE)
+      const changed =
+        system === 'mysql'
+          ? [`ALTER TABLE ${TABLE} RENAME TO ${OLD}, ADD COLUMN more int, ALGORITHM = COPY`]
+          : [
+              like,
+              `INSERT INTO ${OLD} SELECT * FROM ${TABLE}`,
+              `DROP TABLE ${TABLE}`,
+              `ALTER TABLE ${OLD} ADD COLUMN more int`,
+            ]
+      await place.sql(await likeOf(place, 'backup', TABLE), `INSERT INTO backup SELECT * FROM ${TABLE}`)
+      await place.sql(...changed)
+      for (const table of [OLD, 'backup']) {
+        const { query } = commandsOf(made)
+        const { finished } = await perform({ ...query, table, query: `SELECT count(*) FROM ${table}` } as Operation)
+        expect(finished.error, table).toMatchObject({ code: 'PARTITION_STATE' })
+      }
+      await place.sql('DROP TABLE backup')
+      expect(await answers(made, OLD)).toBe(ALL)
+      await done({ ...commandsOf(made).run, tables: [OLD] } as Operation)
+      expect(await answers(made, OLD)).toBe(ALL)
+    },
+  )
+
   test(
     `every command says that a table may be an archived one under another name`,
     { timeout: 60_000 },

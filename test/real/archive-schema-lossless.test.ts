@@ -50,6 +50,9 @@ async function comesBack(
   expect(await ended(verify)).toBeNull()
 }
 
+/** Partitions of their own need no column of time. */
+const byOf = (form: 'plain' | 'native'): object => (form === 'native' ? { by: undefined } : {})
+
 type Lossless = {
   readonly make: (table: string) => readonly string[]
   readonly change: (table: string) => readonly string[]
@@ -100,8 +103,76 @@ describe.each(['plain', 'native'] as const)('PostgreSQL, %s', { timeout: 120_000
           back: ['ALTER TABLE s ALTER x TYPE int USING x::int'],
         },
       },
-      form === 'native' ? { by: undefined } : {},
+      byOf(form),
     )
+  })
+})
+
+describe.each(['plain', 'native'] as const)('PostgreSQL, json that becomes jsonb, %s', { timeout: 120_000 }, (form) => {
+  const VALUES = [
+    '{"b":1, "aa":2,"a" : [1.50, 1e2, -0, -0.00, 1E-3, 1.5e1, 12e+3, 0e5, 0e-3, 100.0e-1, true,null]}',
+    String.raw`{"z\u00e9\n\u0001\/\"\\":"\ud83d\ude00 \b\f\r\t\u007f é", "é":1, "ab":{}, "zz":[]}`,
+    '"text"',
+    ' [ ] ',
+    'null',
+    '123456789012345678901234567890.10e-5',
+  ]
+  async function archived(place: Place, more: readonly string[] = []): Promise<ReturnType<typeof leaveCommands>> {
+    for (const table of ['s', 'twin']) {
+      await place.sql(
+        `CREATE TABLE ${table} (id int, d date NOT NULL, j json, PRIMARY KEY (${form === 'native' ? 'id, d' : 'id'}))${form === 'native' ? ' PARTITION BY RANGE (d)' : ''}`,
+        ...(form === 'native'
+          ? [
+              `CREATE TABLE "${table === 's' ? '' : 'twin'}2023-Q1" PARTITION OF ${table} FOR VALUES FROM ('2023-01-01') TO ('2023-04-01')`,
+              `CREATE TABLE ${table}_rest PARTITION OF ${table} DEFAULT`,
+            ]
+          : []),
+        `INSERT INTO ${table} VALUES ${[...VALUES, ...more].map((json, i) => `(${i + 1}, '2023-01-0${i + 1}', '${json}')`).join(', ')}, (98, '2023-02-01', NULL), (99, '2026-11-01', '{}')`,
+      )
+    }
+    const commands = leaveCommands(place, folder.path, byOf(form))
+    expect(await ended(commands.run)).toBeNull()
+    expect(await ended(commands.drop)).toBeNull()
+    return commands
+  }
+
+  test('comes back as ALTER TABLE would have changed it', async ({ skip }) => {
+    const why = await missing('postgresql')
+    if (why !== '') skip(why)
+    const place = await makePlace('postgresql', folder.path)
+    const { restore, verify } = await archived(place)
+    for (const table of ['s', 'twin']) await place.sql(`ALTER TABLE ${table} ALTER j TYPE jsonb`)
+    expect(await ended(restore)).toBeNull()
+    const judge = (table: string): Promise<unknown> => place.rows(`SELECT t::text, j::text FROM ${table} t ORDER BY id`)
+    expect(await place.rows('SELECT * FROM s')).toHaveLength(VALUES.length + 2)
+    expect(await judge('s')).toEqual(await judge('twin'))
+    expect(await ended(verify)).toBeNull()
+  })
+
+  test.for([
+    ['{"a":1, "b":{"a":1,"a":2}}', /"a" twice/],
+    [String.raw`{"a":"\u0000"}`, /U\+0000/],
+    [String.raw`["\ud800"]`, /half a character/],
+  ] as const)('is refused by its row where a jsonb loses something: %s', async ([json, words], { skip }) => {
+    const why = await missing('postgresql')
+    if (why !== '') skip(why)
+    const place = await makePlace('postgresql', folder.path)
+    const { restore, verify } = await archived(place, [json])
+    await place.sql('ALTER TABLE s ALTER j TYPE jsonb')
+    const { finished, events } = await perform(restore)
+    const failed = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
+    const error = failed[0] ?? finished.error
+    expect(error).toMatchObject({
+      code: 'VALUE_REFUSED',
+      where: expect.stringContaining('id = 7'),
+      hint: expect.stringContaining('json again'),
+    })
+    expect(error?.message).toMatch(words)
+    expect(await place.rows('SELECT id FROM s')).toHaveLength(1)
+    expect(await ended(verify)).toBeNull()
+    await place.sql('ALTER TABLE s ALTER j TYPE json')
+    expect(await ended(restore)).toBeNull()
+    expect(await place.rows('SELECT j::text FROM s WHERE id = 7')).toEqual([[json]])
   })
 })
 

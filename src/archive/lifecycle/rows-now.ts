@@ -1,7 +1,7 @@
 /** Rows that the source has of an archived partition now, beside those that were archived: told apart by key, before a restore says anything of them. */
 import { cellText } from '../../model/copy/canonical.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
-import { rowText } from '../../model/copy/row-hash.ts'
+import { rowHash } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
@@ -194,7 +194,7 @@ export async function standingOf(
     for await (const batch of view.read(request, SIZE, context.interrupt.abort)) {
       for (const row of batch.rows) {
         const name = JSON.stringify(keyOf(row))
-        if (asked.has(name)) found.set(name, rowText(row))
+        if (asked.has(name)) found.set(name, rowHash(row))
         else others.push(keyOf(row))
       }
     }
@@ -217,7 +217,7 @@ export async function standingOf(
       if (refused > before) found.set(name, '')
     }
     const there = found.get(name)
-    standing.push({ row, key, how: there === undefined ? 'missing' : there === rowText(row) ? 'same' : 'changed' })
+    standing.push({ row, key, how: there === undefined ? 'missing' : there === rowHash(row) ? 'same' : 'changed' })
   }
   return standing
 }

@@ -31,7 +31,8 @@ export async function findWriters(source: LogSource, own: string | null, signal:
   if (table === null) return { isNamed: true, others, mayBeOf: () => [] }
   const listing = await table.listing(signal)
   const [earliest] = listing.commits
-  const isNamed = earliest === undefined || (await readOf(store, earliest.name, signal)).by !== null
+  const firstRead = earliest === undefined ? null : await readOf(store, earliest.name, signal)
+  const isNamed = firstRead === null || firstRead.by !== null
   if (others.length === 0) return { isNamed, others, mayBeOf: () => [] }
   /** By path: ids of the ledgers that added it; null where a commit that did so names none, or is gone. */
   const writers = new Map<string, Set<string | null>>()
@@ -44,7 +45,7 @@ export async function findWriters(source: LogSource, own: string | null, signal:
     for await (const block of begun.tombstones(signal)) for (const { path } of block) note(path, null)
   }
   for (const { name } of listing.commits) {
-    const { by, added } = await readOf(store, name, signal)
+    const { by, added } = firstRead !== null && name === earliest?.name ? firstRead : await readOf(store, name, signal)
     for (const path of added) note(path, by)
   }
   return {

@@ -84,7 +84,8 @@ export function returnsAs(from: StoredColumn, to: StoredColumn): ColumnType | nu
   if (a.kind === 'text' && b.kind === 'text') return b.padded === true && a.padded !== true ? null : b
   // The zeros behind the point belong to a number without a scale: it travels as its system prints it.
   if (a.kind === 'decimal' && b.kind === 'native') return isAnyDecimal(to.column.type) ? b : null
-  if (a.kind === 'native' && b.kind === 'native') return isGrown(a.name, b.name) ? b : null
+  if (a.kind === 'native' && b.kind === 'native')
+    return isGrown(a.name, b.name) || (a.name === 'json' && b.name === 'jsonb') ? b : null
   return null
 }
 

@@ -75,14 +75,29 @@ async function searched(
         signal,
       )
     : null
-  const holders: TableName[] = []
-  for (const one of others) {
-    if (theirs !== null && theirs.get(tableText(one.table)) !== archived.witness.mark) continue
-    if ((await heldRows(view, one, archived, signal)) === archived.witness.rows.length) holders.push(one.table)
+  const isMarked = ({ table }: TableSpec): boolean =>
+    theirs === null || theirs.get(tableText(table)) === archived.witness.mark
+  const holder = await onlyHolder(view, others.filter(isMarked), archived, signal)
+  if (holder !== null) return holder
+  // One statement that renames and alters gives a table another mark, too: where nothing has its name any more, the rows alone say which it is.
+  if (named.length === 0 && theirs !== null) {
+    const altered = await onlyHolder(view, others, archived, signal)
+    if (altered !== null) return altered
   }
-  const [holder, another] = holders
-  if (holder !== undefined && another === undefined) return holder
   return named[0]?.table ?? archived.table
+}
+
+/** The table that has all of the noted rows; null where none has, or several. */
+async function onlyHolder(
+  view: SourceView,
+  tables: readonly TableSpec[],
+  archived: Noted,
+  signal: AbortSignal,
+): Promise<TableName | null> {
+  const holders: TableName[] = []
+  for (const one of tables)
+    if ((await heldRows(view, one, archived, signal)) === archived.witness.rows.length) holders.push(one.table)
+  return holders.length === 1 ? (holders[0] ?? null) : null
 }
 
 /** Whether it has the key that the table had, and most of its columns, of whichever types: only the rows of such tables are read. */

@@ -25,12 +25,19 @@ export function wireLine(row: Row, columns: readonly StoredColumn[]): string {
 }
 
 function field(cell: NonNullable<Cell>): string {
-  if (typeof cell === 'string') return cell === '' || NEEDS_QUOTES.test(cell) ? quoted(cell) : cell
+  if (typeof cell === 'string') return textField(cell)
   return typeof cell === 'number' ? floatText(cell) : hex(cell)
+}
+
+/** A value that is not NULL by its text. */
+export function textField(text: string): string {
+  return text === '' || NEEDS_QUOTES.test(text) ? quoted(text) : text
 }
 
 /** Longest text that is made at once, in characters: a string of JavaScript ends at half a gigabyte, which the digits of 256 MB are. */
 const PIECE = 1 << 20
+/** Of a long value: small enough that what was handed on is let go of at once. */
+const PART = 1 << 15
 
 /** Rows in canonical form as bytes of their lines, in pieces of about a megabyte whatever a row holds. */
 export function* wirePieces(rows: readonly Row[], columns: readonly StoredColumn[]): Generator<Buffer> {
@@ -65,13 +72,13 @@ function isLong(cell: Cell): cell is string | Uint8Array {
 
 function* longField(cell: string | Uint8Array): Generator<Buffer> {
   if (typeof cell !== 'string') {
-    for (let at = 0; at < cell.length; at += PIECE) yield Buffer.from(hexDigits(cell.subarray(at, at + PIECE)))
+    for (let at = 0; at < cell.length; at += PART) yield Buffer.from(hexDigits(cell.subarray(at, at + PART)))
     return
   }
   yield Buffer.from('"')
   for (let at = 0; at < cell.length;) {
     // A letter of two halves stays whole.
-    const end = at + PIECE + ((cell.charCodeAt(at + PIECE - 1) & 0xfc00) === 0xd800 ? 1 : 0)
+    const end = at + PART + ((cell.charCodeAt(at + PART - 1) & 0xfc00) === 0xd800 ? 1 : 0)
     yield Buffer.from(cell.slice(at, end).replaceAll('"', '""'))
     at = end
   }

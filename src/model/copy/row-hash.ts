@@ -2,10 +2,11 @@
  * The canonical proof of a set of rows: each row's text is hashed, and the low 48 bits of the hashes are summed. Sets that are equal have equal
  * sums in whatever order they come, and anybody can compute the same in SQL (docs/CANONICAL.md).
  */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import * as crypto from 'node:crypto'
+import { hexDigits } from './bytes-text.ts'
 import { cellText } from './canonical.ts'
-import type { Digest, Row } from './rows.ts'
+import type { Cell, Digest, Row } from './rows.ts'
 
 /** Halves of 24 bits are summed apart, as numbers that stay exact. */
 const HALF = 0x1000000n
@@ -33,7 +34,40 @@ const md5: Md5 =
 
 /** md5 of the row's text, as 32 hexadecimal digits. */
 export function rowHash(row: Row): string {
-  return md5(rowText(row), 'hex')
+  return row.some(isLong) ? hashOf(rowPieces(row)).digest('hex') : md5(rowText(row), 'hex')
+}
+
+/** Characters of a text, and bytes, from which on a value is hashed in pieces: its text would take several times its size. */
+const LONG = 1 << 20
+/** Small enough that what was hashed is let go of at once. */
+const PIECE = 1 << 15
+
+function isLong(cell: Cell): boolean {
+  return cell !== null && typeof cell !== 'number' && cell.length > LONG
+}
+
+/** What `rowText` says, with long values in pieces. */
+function* rowPieces(row: Row): Generator<string> {
+  for (const cell of row) {
+    if (!isLong(cell) || cell === null || typeof cell === 'number') {
+      yield rowText([cell])
+      continue
+    }
+    const isText = typeof cell === 'string'
+    yield `${isText ? bytesOf(cell) : cell.length * 2}:`
+    for (let at = 0; at < cell.length;) {
+      // A letter of two halves stays whole.
+      const end = at + PIECE + (isText && (cell.charCodeAt(at + PIECE - 1) & 0xfc00) === 0xd800 ? 1 : 0)
+      yield isText ? cell.slice(at, end) : hexDigits(cell.subarray(at, end))
+      at = end
+    }
+  }
+}
+
+function hashOf(pieces: Iterable<string>): Hash {
+  const hash = createHash('md5')
+  for (const piece of pieces) hash.update(piece)
+  return hash
 }
 
 /** So many halves stay below 2^53 together. */
@@ -48,19 +82,26 @@ export class RowSum {
   #unfolded = 0
 
   add(row: Row): void {
-    this.addText(rowText(row))
+    this.#rows += 1n
+    this.#countRow(row, 1)
   }
 
   /** A row by what `rowText` makes of it, where a database has made it already. */
   addText(text: string): void {
     this.#rows += 1n
-    this.#count(text, 1)
+    this.#count(md5(text, 'binary'), 1)
+  }
+
+  /** A row by the md5 of that text, where it is too long to be made. */
+  addHash(hash: Hash): void {
+    this.#rows += 1n
+    this.#count(hash.digest('binary'), 1)
   }
 
   /** For rows that were read, and could not be written. */
   remove(row: Row): void {
     this.#rows -= 1n
-    this.#count(rowText(row), -1)
+    this.#countRow(row, -1)
   }
 
   get rows(): bigint {
@@ -72,9 +113,12 @@ export class RowSum {
     return { rows: this.#rows, sum: sumText(this.#folded) }
   }
 
-  #count(text: string, sign: 1 | -1): void {
-    // One character a byte: cheaper than digits.
-    const hash = md5(text, 'binary')
+  #countRow(row: Row, sign: 1 | -1): void {
+    this.#count(row.some(isLong) ? hashOf(rowPieces(row)).digest('binary') : md5(rowText(row), 'binary'), sign)
+  }
+
+  /** @param hash one character a byte: cheaper than digits */
+  #count(hash: string, sign: 1 | -1): void {
     this.#high += sign * threeBytes(hash, 10)
     this.#low += sign * threeBytes(hash, 13)
     if (++this.#unfolded >= MOST_UNFOLDED) this.#fold()

@@ -1,6 +1,6 @@
 /** A table that archived rows go into and that is not theirs, and how it stands before they come. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
-import { RowSum, rowText } from '../../../model/copy/row-hash.ts'
+import { RowSum, rowHash } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { rowKeyOf, rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -134,7 +134,7 @@ async function byKey(
         const there = found.get(JSON.stringify(asked[i]))
         if (there === undefined) missing++
         else {
-          if (there === rowText(one)) same++
+          if (there === rowHash(one)) same++
           else changed++
           if (taken.length < NAMED) taken.push(rowKeyText(asked[i] ?? []))
         }
@@ -147,7 +147,7 @@ async function byKey(
   throw takenError(into, taken, same + changed, changed)
 }
 
-/** Rows of the table by their keys, as one text each; empty for one that holds a value which is none of its type. */
+/** Rows of the table by their keys, as a digest each; empty for one that holds a value which is none of its type. */
 async function standing(
   { interrupt }: ArchiveContext,
   view: SourceView,
@@ -165,7 +165,7 @@ async function standing(
     aside: (row: readonly (string | null)[]) => void found.set(JSON.stringify(places.map((i) => row[i] ?? null)), ''),
   }
   for await (const { rows } of view.read(request, { rows: ROWS, bytes: 16 << 20 }, interrupt.abort)) {
-    for (const row of rows) found.set(JSON.stringify(rowKeyOf(row, places)), rowText(row))
+    for (const row of rows) found.set(JSON.stringify(rowKeyOf(row, places)), rowHash(row))
   }
   return found
 }

@@ -57,7 +57,8 @@ export async function openDesk({ memoryBytes, threads, tempFolder }: DeskOptions
     const desk = new Desk(db, folder)
     try {
       await db.connection.run(
-        "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET disabled_optimizers = 'statistics_propagation,filter_pushdown'",
+        // What one statement has let go of is not kept beside what the next one needs.
+        "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET disabled_optimizers = 'statistics_propagation,filter_pushdown'; SET allocator_bulk_deallocation_flush_threshold = '16MB'",
       )
       return desk
     } catch (error) {

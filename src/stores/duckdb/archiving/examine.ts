@@ -5,7 +5,8 @@ import { basename } from 'node:path'
 import type { ExaminedFile } from '../../../model/archiving/archived-file.ts'
 import type { ReadFiles } from '../../../model/archiving/parquet-port.ts'
 import type { StoredColumn } from '../../../model/archiving/stored-column.ts'
-import { sumText } from '../../../model/copy/row-hash.ts'
+import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { proofText } from '../copy/select.ts'
@@ -13,7 +14,13 @@ import { duckColumn, nativeOf, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 import { readError, unsound } from './errors.ts'
 import { asked } from './ask.ts'
+import { hashOfRow, hasLongRows, longRows } from './long-values.ts'
+import { rowsOf } from './read-rows.ts'
+import { isRespelled } from './respelled.ts'
 import { statsOf, statsSql } from './stats.ts'
+
+/** Rows that this program holds at once where it adds them up itself. */
+const ROWS = 1000
 
 /** @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
 export async function examineFile(
@@ -25,10 +32,15 @@ export async function examineFile(
   // Nobody listens to it while DuckDB fails first.
   bytes.catch(() => undefined)
   try {
-    const from = await parquetSql(desk, file)
+    const named = await desk.named(file)
+    const from = fromSql(named)
     await checkSchema(desk, from, file, all ?? columns, signal)
     const shown = columns.map(readColumn).join(', ')
-    const select = ['count(*)', sumSql(columns), ...statsSql(columns)].map((one) => `CAST(${one} AS VARCHAR)`)
+    const isLong = await hasLongRows(desk, named, all ?? columns, signal)
+    const isOther = columns.some(isRespelled)
+    const select = ['count(*)', isLong || isOther ? '0' : sumSql(columns), ...statsSql(columns)].map(
+      (one) => `CAST(${one} AS VARCHAR)`,
+    )
     const [row] = await asked(desk, `SELECT ${select.join(', ')} FROM (SELECT ${shown} FROM ${from})`, signal)
     const { size, sha256 } = await bytes
     const [rows, sum, ...facts] = row ?? []
@@ -39,7 +51,11 @@ export async function examineFile(
       bytes: size,
       rows: found,
       sha256,
-      digest: { rows: found, sum: sumText(BigInt(sum)) },
+      digest: isOther
+        ? await respelledDigest(desk, file, { columns, signal, ...(all && { all }) })
+        : isLong
+          ? await longDigest(desk, named, columns, signal)
+          : { rows: found, sum: sumText(BigInt(sum)) },
       stats: statsOf(columns, found, facts),
     }
   } catch (error) {
@@ -49,7 +65,30 @@ export async function examineFile(
 
 /** A file as what stands behind FROM: folders of partitions in its path mean nothing. */
 export async function parquetSql(desk: Desk, file: string): Promise<string> {
-  return `read_parquet(${await desk.named(file)}, hive_partitioning = false)`
+  return fromSql(await desk.named(file))
+}
+
+/** @param named as `Desk.named` gives it */
+export function fromSql(named: string): string {
+  return `read_parquet(${named}, hive_partitioning = false)`
+}
+
+async function respelledDigest(desk: Desk, file: string, wanted: Omit<ReadFiles, 'files'>): Promise<Digest> {
+  const sum = new RowSum()
+  for await (const rows of rowsOf(desk, file, { ...wanted, files: [file] }, ROWS)) for (const row of rows) sum.add(row)
+  return sum.digest()
+}
+
+async function longDigest(
+  desk: Desk,
+  named: string,
+  columns: readonly StoredColumn[],
+  signal: AbortSignal,
+): Promise<Digest> {
+  const sum = new RowSum()
+  for await (const cells of longRows(desk, named, { columns, signal }, provedText))
+    sum.addHash(await hashOfRow(cells, columns))
+  return sum.digest()
 }
 
 /** @throws SluiceError PROOF_FAILED where a file has other columns than these, or others types */
@@ -70,12 +109,13 @@ export async function checkSchema(
 
 /** The canonical sum of rows, as a number. */
 export function sumSql(columns: readonly StoredColumn[]): string {
-  const texts = columns.map((column) => {
-    const text = proofText(duckColumn(column), column.as, true)
-    if (text !== null) return text
-    throw new SluiceError('INTERNAL', `${column.name} is stored as ${column.stored}, and has no canonical text as that`)
-  })
-  return `coalesce(sum(CAST('0x' || substr(md5(concat(${texts.join(', ')})), 21) AS BIGINT)), 0)`
+  return `coalesce(sum(CAST('0x' || substr(md5(concat(${columns.map(provedText).join(', ')})), 21) AS BIGINT)), 0)`
+}
+
+function provedText(column: StoredColumn): string {
+  const text = proofText(duckColumn(column), column.as, true)
+  if (text !== null) return text
+  throw new SluiceError('INTERNAL', `${column.name} is stored as ${column.stored}, and has no canonical text as that`)
 }
 
 async function hashOf(file: string, signal: AbortSignal): Promise<{ readonly size: bigint; readonly sha256: string }> {

@@ -1,6 +1,7 @@
 /** Rows of files in canonical form. */
 import { DuckDBBlobValue, type DuckDBValue } from '@duckdb/node-api'
 import type { Wanted } from '../../../model/archiving/parquet-port.ts'
+import type { StoredColumn } from '../../../model/archiving/stored-column.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -9,8 +10,10 @@ import { asked } from './ask.ts'
 import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 import { unsound } from './errors.ts'
-import { checkSchema, parquetSql } from './examine.ts'
+import { checkSchema, fromSql } from './examine.ts'
+import { hasLongRows, longRows, LongValue, wholeValue, type LongCell } from './long-values.ts'
 import { meant } from './matching.ts'
+import { isRespelled, respelled } from './respelled.ts'
 
 /** Of the values of one batch, beside the row that exceeds it. */
 const BATCH_BYTES = 16 << 20
@@ -22,14 +25,32 @@ const BATCH_BYTES = 16 << 20
 export async function* rowsOf(
   desk: Desk,
   file: string,
+  wanted: Wanted,
+  batchRows: number,
+): AsyncGenerator<readonly Row[]> {
+  const { columns } = wanted
+  const isOther = columns.some(isRespelled)
+  for await (const rows of asWritten(desk, file, wanted, batchRows))
+    yield isOther ? rows.map((row) => respelled(row, columns)) : rows
+}
+
+async function* asWritten(
+  desk: Desk,
+  file: string,
   { columns, all, signal, test }: Wanted,
   batchRows: number,
 ): AsyncGenerator<readonly Row[]> {
-  const whole = await parquetSql(desk, file)
+  const named = await desk.named(file)
+  const whole = fromSql(named)
   await checkSchema(desk, whole, file, all ?? columns, signal)
   const from = test === undefined ? whole : `${whole} WHERE ${meant(all ?? columns, test)}`
   const [counted] = await asked(desk, `SELECT count(*) FROM ${from}`, signal)
-  const cells = columns.map((column, i) => `${selected(duckColumn(column), column.as)} AS c${i}`)
+  const shown = (column: StoredColumn): string => selected(duckColumn(column), column.as)
+  if (test === undefined && (await hasLongRows(desk, named, all ?? columns, signal))) {
+    for await (const cells of longRows(desk, named, { columns, signal }, shown)) yield [await wholeRow(cells, columns)]
+    return
+  }
+  const cells = columns.map((column, i) => `${shown(column)} AS c${i}`)
   const { connection } = desk
   const stop = (): void => connection.interrupt()
   signal.addEventListener('abort', stop)
@@ -64,6 +85,15 @@ export async function* rowsOf(
   throwIfAborted(signal)
   if (String(seen) !== counted?.[0]) throw unsound(`${seen} of ${counted?.[0] ?? 0} rows can be read`, file)
   if (batch.length > 0) yield batch
+}
+
+async function wholeRow(cells: readonly LongCell[], columns: readonly StoredColumn[]): Promise<Row> {
+  const row: Cell[] = []
+  for (const [i, column] of columns.entries()) {
+    const cell = cells[i] ?? null
+    row.push(cell instanceof LongValue ? await wholeValue(cell, column) : cellOf(cell))
+  }
+  return row
 }
 
 /** Of values that have a length of their own. */

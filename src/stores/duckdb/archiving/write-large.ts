@@ -35,13 +35,12 @@ export class LargeRowWriter {
     this.#fileBytes = Math.min(FILE_BYTES.most, Math.max(FILE_BYTES.least, memoryBytes / 32))
   }
 
-  /** @throws as `ParquetFiles.write`, in DuckDB's own words; SluiceError NO_SPACE, which names key and column */
+  /** Writes what was taken before where this row does not fit into its file: then the source no longer has it in memory. @throws as `ParquetFiles.write`, in DuckDB's own words; SluiceError NO_SPACE, which names key and column */
   async take(row: LargeRow): Promise<void> {
     const isFull = this.#bytes + row.bytes > this.#fileBytes || this.#rows.length === FILE_ROWS
     if (this.#rows.length > 0 && isFull) await this.flush()
     this.#rows.push(row)
     this.#bytes += row.bytes
-    if (this.#bytes >= this.#fileBytes) await this.flush()
   }
 
   /** Writes what was taken. @throws as `take` */

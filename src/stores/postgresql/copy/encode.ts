@@ -1,5 +1,5 @@
 /** Rows of cells as COPY's text format, in pieces that suit a socket. */
-import { bytesText } from '../../../model/copy/bytes-text.ts'
+import { bytesText, hexDigits } from '../../../model/copy/bytes-text.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
@@ -29,7 +29,15 @@ export function encoder(
     let text = ''
     let from = 0
     for (let r = 0; r < rows.length; r++) {
-      const line = lineOf(table, fields, rows[r] as Row, first)
+      const row = rows[r] as Row
+      if (row.some(isLong)) {
+        if (text !== '') yield piece(text, table, columns, rows.slice(from, r))
+        text = ''
+        from = r + 1
+        yield* longLine(fields, row, first, (part) => piece(part, table, columns, [row]))
+        continue
+      }
+      const line = lineOf(table, fields, row, first)
       if (text !== '' && text.length + line.length > PIECE) {
         yield piece(text, table, columns, rows.slice(from, r))
         text = ''
@@ -62,6 +70,49 @@ function lineOf(table: string, fields: readonly (Field | null)[], row: Row, firs
       cause: error,
     })
   }
+}
+
+/** Characters of a text, and bytes, of which no text is made whole: it would take several times their size. */
+const LONG = 1 << 20
+/** Of such a value; small enough that what was sent is let go of at once. */
+const PART = 1 << 15
+
+function isLong(cell: Cell): boolean {
+  return cell !== null && typeof cell !== 'number' && cell.length > LONG
+}
+
+/** The line of a row in pieces. @param made the bytes of a part of it */
+function* longLine(
+  fields: readonly (Field | null)[],
+  row: Row,
+  first: string,
+  made: (part: string) => Buffer,
+): Generator<Buffer> {
+  let text = first
+  let before = first === '' ? '' : '\t'
+  for (const [c, field] of fields.entries()) {
+    if (field === null) continue
+    const cell = row[c] ?? null
+    text += before
+    before = '\t'
+    if (field !== fieldText || cell === null || typeof cell === 'number' || !isLong(cell)) {
+      text += cell === null ? '\\N' : field(cell)
+      continue
+    }
+    if (typeof cell !== 'string') text += '\\\\x'
+    for (let at = 0; at < cell.length;) {
+      let end = at + PART
+      if (typeof cell === 'string') {
+        // A letter of two halves stays whole.
+        if ((cell.charCodeAt(end - 1) & 0xfc00) === 0xd800) end++
+        text += escaped(cell.slice(at, end))
+      } else text += hexDigits(cell.subarray(at, end))
+      yield made(text)
+      text = ''
+      at = end
+    }
+  }
+  yield made(`${text}\n`)
 }
 
 function piece(text: string, table: string, columns: readonly WriteColumn[], rows: readonly Row[]): Buffer {
