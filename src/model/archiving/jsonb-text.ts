@@ -11,8 +11,7 @@ const SHORT: Readonly<Record<string, string>> = {
   '\r': '\\r',
   '\t': '\\t',
 }
-// oxlint-disable-next-line no-control-regex
-const ESCAPED = /["\\\u0000-\u001f]/g
+const SPECIAL = /["\\\p{Cc}]/gu
 const LONE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 
 const JSONB: JsonShape<string> = {
@@ -38,11 +37,12 @@ export function jsonbText(json: string): string {
 function text(value: string): string {
   if (value.includes('\0')) throw lossy('it has the character U+0000 in a text')
   if (LONE.test(value)) throw lossy('it has half a character in a text')
-  const shown = value.replaceAll(
-    ESCAPED,
-    (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  const shown = value.replaceAll(SPECIAL, (char) => SHORT[char] ?? (char < ' ' ? escapeOf(char) : char))
   return `"${shown}"`
+}
+
+function escapeOf(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** The digits without an exponent; zeros behind the point stay. */

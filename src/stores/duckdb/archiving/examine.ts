@@ -9,14 +9,15 @@ import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { proofText } from '../copy/select.ts'
-import { duckColumn, nativeOf, readColumn } from './columns.ts'
+import { checkSchema, fromSql } from './parquet-file.ts'
+import { readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
-import { readError, unsound } from './errors.ts'
+import { readError } from './errors.ts'
 import { asked } from './ask.ts'
 import { hashOfRow, hasLongRows, longRows } from './long-values.ts'
 import { rowsOf } from './read-rows.ts'
 import { isRespelled } from './respelled.ts'
+import { provedText, sumSql } from './sum-sql.ts'
 import { statsOf, statsSql } from './stats.ts'
 
 /** Rows that this program holds at once where it adds them up itself. */
@@ -63,16 +64,6 @@ export async function examineFile(
   }
 }
 
-/** A file as what stands behind FROM: folders of partitions in its path mean nothing. */
-export async function parquetSql(desk: Desk, file: string): Promise<string> {
-  return fromSql(await desk.named(file))
-}
-
-/** @param named as `Desk.named` gives it */
-export function fromSql(named: string): string {
-  return `read_parquet(${named}, hive_partitioning = false)`
-}
-
 async function respelledDigest(desk: Desk, file: string, wanted: Omit<ReadFiles, 'files'>): Promise<Digest> {
   const sum = new RowSum()
   for await (const rows of rowsOf(desk, file, { ...wanted, files: [file] }, ROWS)) for (const row of rows) sum.add(row)
@@ -89,33 +80,6 @@ async function longDigest(
   for await (const cells of longRows(desk, named, { columns, signal }, provedText))
     sum.addHash(await hashOfRow(cells, columns))
   return sum.digest()
-}
-
-/** @throws SluiceError PROOF_FAILED where a file has other columns than these, or others types */
-export async function checkSchema(
-  desk: Desk,
-  from: string,
-  file: string,
-  columns: readonly StoredColumn[],
-  signal: AbortSignal,
-): Promise<void> {
-  const found = (await asked(desk, `SELECT column_name, column_type FROM (DESCRIBE FROM ${from})`, signal)).map(
-    ([name, type]) => `${name} ${type}`,
-  )
-  const expected = columns.map(({ physical, stored }) => `${physical} ${nativeOf(stored)}`)
-  if (found.length === expected.length && found.every((text, i) => text === expected[i])) return
-  throw unsound(`it has the columns ${found.join(', ')} instead of ${expected.join(', ')}`, file)
-}
-
-/** The canonical sum of rows, as a number. */
-export function sumSql(columns: readonly StoredColumn[]): string {
-  return `coalesce(sum(CAST('0x' || substr(md5(concat(${columns.map(provedText).join(', ')})), 21) AS BIGINT)), 0)`
-}
-
-function provedText(column: StoredColumn): string {
-  const text = proofText(duckColumn(column), column.as, true)
-  if (text !== null) return text
-  throw new SluiceError('INTERNAL', `${column.name} is stored as ${column.stored}, and has no canonical text as that`)
 }
 
 async function hashOf(file: string, signal: AbortSignal): Promise<{ readonly size: bigint; readonly sha256: string }> {

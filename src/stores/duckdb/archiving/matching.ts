@@ -10,7 +10,8 @@ import { asked } from './ask.ts'
 import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 import { readError } from './errors.ts'
-import { checkSchema, parquetSql, sumSql } from './examine.ts'
+import { sumSql } from './sum-sql.ts'
+import { checkSchema, parquetSql } from './parquet-file.ts'
 
 /** @returns what the rows of each file come to that the test means. @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
 export async function matchingOf(desk: Desk, { columns, files, signal, test }: Tested): Promise<readonly Digest[]> {

@@ -14,7 +14,8 @@ import { asked } from './ask.ts'
 import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 import { readError } from './errors.ts'
-import { checkSchema, parquetSql, sumSql } from './examine.ts'
+import { sumSql } from './sum-sql.ts'
+import { checkSchema, parquetSql } from './parquet-file.ts'
 
 export type KeyRange = ReadFiles & { readonly key: readonly string[]; readonly range: Range }
 

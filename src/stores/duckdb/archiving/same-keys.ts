@@ -4,7 +4,7 @@ import { quotedName } from '../../../shared/sql-text.ts'
 import { asked } from './ask.ts'
 import type { Desk } from './desk.ts'
 import { readError } from './errors.ts'
-import { parquetSql } from './examine.ts'
+import { parquetSql } from './parquet-file.ts'
 
 /** Keys that are shown. */
 const SHOWN = 5
