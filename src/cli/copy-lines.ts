@@ -108,7 +108,13 @@ export class CopyLines {
   /** A chunk that is free again. What a stop gives back, a line at the end says of all of them. */
   free({ table, chunk, reason }: Of<'chunk.released'>, block: Tell): readonly Block[] {
     if (reason === 'stop' && !this.#options.verbose) return []
-    return [block('note', `${this.#subject(table)}chunk ${chunk} is ${reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[reason]}`, { table })]
+    return [
+      block(
+        'note',
+        `${this.#subject(table)}chunk ${chunk} is ${reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[reason]}`,
+        { table },
+      ),
+    ]
   }
 
   object(event: Of<'index.started' | 'index.done' | 'index.failed'>, block: Tell): readonly Block[] {

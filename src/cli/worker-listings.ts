@@ -58,7 +58,9 @@ export const SHARED_RUNS: Listing = {
           event.paused ? 'paused' : event.status,
           event.exitCode === undefined ? NONE : String(event.exitCode),
           slotsText(event),
-          event.countedAt === undefined ? grouped(event.rows) : `${grouped(event.rows)} as of ${timeCell(event.countedAt)}`,
+          event.countedAt === undefined
+            ? grouped(event.rows)
+            : `${grouped(event.rows)} as of ${timeCell(event.countedAt)}`,
           rate(event.rate),
           timeCell(event.begunAt),
           timeCell(event.endedAt),

@@ -98,7 +98,8 @@ export function unreadLedger(schema: string): DecommissionFinding {
     verdict: 'refused',
     about: 'ledger',
     object: schema,
-    detail: 'this schema has a ledger of copies and streams that this login cannot read: whether one of them is still wanted is not known',
+    detail:
+      'this schema has a ledger of copies and streams that this login cannot read: whether one of them is still wanted is not known',
     hint: 'connect as its owner or as a superuser, or GRANT USAGE ON SCHEMA and SELECT ON ALL TABLES IN SCHEMA of it to this login',
   }
 }

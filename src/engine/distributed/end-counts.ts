@@ -35,9 +35,7 @@ export class EndCounts {
     const ids = new Set(runs.map(({ runId }) => runId))
     for (const id of this.#tried.keys()) if (!ids.has(id)) this.#tried.delete(id)
     const now = systemClock.ticks()
-    const due = runs.filter(
-      ({ runId }) => !this.#reading.has(runId) && now >= (this.#tried.get(runId)?.againAt ?? now),
-    )
+    const due = runs.filter(({ runId }) => !this.#reading.has(runId) && now >= (this.#tried.get(runId)?.againAt ?? now))
     await answerWithin(Promise.all(due.map((run) => this.#readOne(run))), [])
   }
 

@@ -88,7 +88,14 @@ export async function betweenOf(
     // The source may be the one whose ledger has it, where its writers came from the target before.
     if (known === null) {
       const what = `stream ${stream} is`
-      await refuseKnownElsewhere(from.store, from.database, what, knowsStream(stream), run.interrupt.abort, 'the source')
+      await refuseKnownElsewhere(
+        from.store,
+        from.database,
+        what,
+        knowsStream(stream),
+        run.interrupt.abort,
+        'the source',
+      )
     }
     if (known === null || from.store.identity === to.store.identity) {
       await close()

@@ -65,10 +65,24 @@ async function waysBack(place: Place, identity: string | null): Promise<readonly
     // Until it is done, the reverse stream of a switch between two databases may not be noted where it is looked for.
     if (isUnderWay(status) || (isBetween && status !== 'done')) {
       const detail = `a switch of this table is ${status}, and not done`
-      found.push(refused('switch', publicTable, detail, `sluice cutover ${stream} finishes it, or gives it up${ofSchema(place)}`))
+      found.push(
+        refused(
+          'switch',
+          publicTable,
+          detail,
+          `sluice cutover ${stream} finishes it, or gives it up${ofSchema(place)}`,
+        ),
+      )
     } else if (back !== undefined && back[1] !== 'ended') {
       const detail = `it is ${String(back[1])}, and keeps the way back of ${publicTable} open`
-      found.push(refused('reverse stream', reverse, detail, `sluice follow ${reverse} --end gives up the way back${ofSchema(place)}`))
+      found.push(
+        refused(
+          'reverse stream',
+          reverse,
+          detail,
+          `sluice follow ${reverse} --end gives up the way back${ofSchema(place)}`,
+        ),
+      )
     }
   }
   return found
