@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 
@@ -29,11 +29,14 @@ async function counted(
   places: readonly Place[],
 ): Promise<{ readonly ran: Ran; readonly most: readonly number[] }> {
   const most = places.map(() => 0)
+  const open = async (place: Place): Promise<number> =>
+    Number((await place.rows(OPEN[place.system as keyof typeof OPEN](place.url)))[0]?.[0])
+  // A server takes its time to let go of the sessions of the run before.
+  for (const place of places) await vi.waitFor(async () => expect(await open(place)).toBe(0), 20_000)
   let isDone = false
   const watch = places.map(async (place, at) => {
     while (!isDone) {
-      const [[open] = []] = await place.rows(OPEN[place.system as keyof typeof OPEN](place.url))
-      most[at] = Math.max(most[at] ?? 0, Number(open))
+      most[at] = Math.max(most[at] ?? 0, await open(place))
       await sleep(5)
     }
   })
