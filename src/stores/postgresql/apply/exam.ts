@@ -169,7 +169,7 @@ async function examineTriggers(
 ): Promise<void> {
   const rows = await session.ask(
     `SELECT DISTINCT t.tgname, t.tgenabled FROM pg_catalog.pg_trigger t
-     WHERE t.tgrelid IN (${members.map(({ oid }) => oid).join(',')}) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND NOT ${isGuardSql('t')} ORDER BY 1`,
+     WHERE t.tgrelid IN (${members.map(({ oid }) => `${oid}::oid`).join(',')}) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND NOT ${isGuardSql('t')} ORDER BY 1`,
   )
   const named = (enabled: string): string[] => [
     ...new Set(rows.flatMap(([trigger, how]) => (enabled.includes(how ?? '') ? [trigger ?? ''] : []))),
@@ -201,7 +201,7 @@ async function examineForeignKeys(
   refuse: Refuse,
 ): Promise<void> {
   const name = tableText(table.table)
-  const oids = members.map(({ oid }) => oid).join(',')
+  const oids = members.map(({ oid }) => `${oid}::oid`).join(',')
   const rows = await session.ask(
     `SELECT k.conname, k.conrelid::pg_catalog.regclass, k.confdeltype IN ('c', 'n', 'd'), k.conrelid IN (${oids}), k.conrelid
      FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0::oid AND (k.conrelid IN (${oids}) OR k.confrelid IN (${oids})) ORDER BY 1, 2`,

@@ -185,7 +185,7 @@ async function readMembers({ oid, only }: KnownRelation, ask: Ask): Promise<read
 }
 
 async function readIndexes(members: readonly MemberFacts[], ask: Ask): Promise<readonly IndexFacts[]> {
-  const oids = members.map(({ oid }) => oid).join(',')
+  const oids = members.map(({ oid }) => `${oid}::oid`).join(',')
   const rows = await ask(
     `SELECT i.indexrelid::pg_catalog.regclass, i.indrelid::pg_catalog.regclass, i.indrelid, i.indisunique, i.indisexclusion, i.indimmediate,
        i.indisvalid AND i.indisready AND i.indislive, i.indpred IS NOT NULL, m.amname,

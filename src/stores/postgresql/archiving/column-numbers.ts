@@ -26,7 +26,7 @@ export async function tablesNumbered(
     `SELECT c.oid, n.nspname, c.relname, a.attname, a.attnum
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-     WHERE c.oid IN (${wanted.join(', ')}) AND c.relkind IN ('r', 'p') AND NOT c.relispartition`,
+     WHERE c.oid IN (${wanted.map((oid) => `${oid}::oid`).join(', ')}) AND c.relkind IN ('r', 'p') AND NOT c.relispartition`,
   )
   const found = new Map<string, { readonly table: TableName; readonly numbers: Map<string, number> }>()
   for (const [oid, schema, name, column, number] of rows) {

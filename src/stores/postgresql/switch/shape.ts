@@ -101,7 +101,7 @@ async function subscriptions({ session, from, to }: Sides): Promise<readonly Ste
   try {
     const rows = await session.ask(
       `SELECT s.subname, r.srrelid::pg_catalog.regclass FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
-       WHERE r.srrelid IN (${from.oid}, ${to.oid}) ORDER BY 1`,
+       WHERE r.srrelid IN (${from.oid}::oid, ${to.oid}::oid) ORDER BY 1`,
     )
     await session.ask('RELEASE SAVEPOINT looking')
     return rows.map(([name, table]) => ({
@@ -130,9 +130,9 @@ function roleSql({ session, from, to, parkedName }: Sides): string {
       'replica', r.rolsuper${parameter}, 'seesAll', r.rolsuper OR r.rolbypassrls,
       'taken', (SELECT pg_catalog.min(x.what) FROM (
         SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid, 0) AS what FROM pg_catalog.pg_class c
-          WHERE c.relnamespace = ${place} AND c.relname = ${literal(parkedName)} AND c.oid NOT IN (${from.oid}, ${to.oid})
+          WHERE c.relnamespace = ${place} AND c.relname = ${literal(parkedName)} AND c.oid NOT IN (${from.oid}::oid, ${to.oid}::oid)
         UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_type'::pg_catalog.regclass::oid, t.oid, 0) FROM pg_catalog.pg_type t
-          WHERE t.typnamespace = ${place} AND t.typname = ${literal(parkedName)} AND t.typrelid NOT IN (${from.oid}, ${to.oid}) AND t.typelem = 0::oid) x),
+          WHERE t.typnamespace = ${place} AND t.typname = ${literal(parkedName)} AND t.typrelid NOT IN (${from.oid}::oid, ${to.oid}::oid) AND t.typelem = 0::oid) x),
       'eventTriggers', (SELECT coalesce(pg_catalog.json_agg(e.evtname ORDER BY e.evtname), '[]') FROM pg_catalog.pg_event_trigger e
         WHERE e.evtenabled IN ('O', 'A') AND e.evtevent <> 'login'))
     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
