@@ -120,12 +120,17 @@ function isElsewhere(then: Origin | null, now: Origin): boolean {
 }
 
 /** For the name of an archived table that another table has by now. */
-export function otherTable({ label }: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
+export function otherTable(store: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
   const [old, name] = [tableText(table), tableText(now)]
+  // A number is never that of a copy. A witness may be, and a living table is never to be dropped because of it.
+  const otherwise =
+    store.identities?.().by === 'number'
+      ? `where it took the place of ${name} with all of its rows, once ${name} is dropped`
+      : `where ${name} is a copy that was made of it, once a column of the key of ${name} has another name`
   return new SluiceError('PLAN_CHANGED', `the archive of ${old} is that of the table which is called ${name} now`, {
-    where: label,
+    where: store.label,
     reason: `that table was renamed, and the one that is called ${old} now is another one: ${archive} has no rows of it`,
-    hint: `--table ${shellQuote(name)} finds the archive; the other table is archived once it has a name of its own, or, where it took the place of ${name} with all of its rows, once ${name} is dropped`,
+    hint: `--table ${shellQuote(name)} finds the archive; the other table is archived once it has a name of its own, or, ${otherwise}`,
   })
 }
 
