@@ -295,6 +295,26 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
     },
   )
 
+  test.skipIf(AWAY[system] !== '')(
+    `a table that got another name and lost a column is perhaps the archived one, and is refused${AWAY[system]}`,
+    { timeout: 60_000 },
+    async () => {
+      const made = await archived(system, 'plain')
+      const { place } = made
+      await place.sql(`ALTER TABLE ${TABLE} RENAME TO ${OLD}`, `ALTER TABLE ${OLD} DROP COLUMN note`)
+      for (const [words, operation] of commandsOn(made, OLD)) {
+        if (!['query', 'restore', 'run'].includes(words)) continue
+        const { finished } = await perform(operation)
+        expect(finished.error, words).toMatchObject({
+          code: 'PARTITION_STATE',
+          reason: expect.stringContaining('has rows that it had'),
+        })
+      }
+      await place.sql(`ALTER TABLE ${OLD} RENAME TO ${TABLE}`)
+      expect(await answers(made, TABLE)).toBe(ALL)
+    },
+  )
+
   test(
     `every command says that a table may be an archived one under another name`,
     { timeout: 60_000 },

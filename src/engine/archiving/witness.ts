@@ -95,6 +95,18 @@ async function onlyHolder(
   return holders.length === 1 ? (holders[0] ?? null) : null
 }
 
+/** Whether a table may be the noted one: it has a noted row, as far as that can be compared. False where nothing was noted. */
+export async function hasNotedRow(
+  store: CopyStore,
+  table: TableSpec,
+  { witness, ...archived }: ArchivedTable,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (witness === null) return false
+  await using view = await store.source(signal)
+  return ((await heldRows(view, table, { ...archived, witness }, signal))?.alike ?? 0) > 0
+}
+
 /** Whether it has the key and the noted columns; where none is noted beside the key, all columns of the archive: ids alone say nothing. */
 function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
   const noted = Object.keys(witness.rows[0]?.values ?? {})
