@@ -315,6 +315,57 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
     },
   )
 
+  test.skipIf(AWAY[system] !== '')(
+    `columns that changed names with each other are refused, and those that only stand in another order are not${AWAY[system]}`,
+    { timeout: 60_000 },
+    async () => {
+      const place = await makePlace(system, folder.path)
+      const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
+      const made = { place, form: 'plain', to, archive: to } as const
+      const kind = system === 'mysql' ? 'int' : 'integer'
+      const columns = (a: string, b: string): string =>
+        `(id ${kind} PRIMARY KEY, at datetime NOT NULL, ${a} int, ${b} int)`
+      await place.sql(
+        `CREATE TABLE ${TABLE} ${columns('a', 'b')}`,
+        `INSERT INTO ${TABLE} VALUES (1, '2020-02-02', 1, 2), (2, '2090-02-02', 1, 2), (3, '2090-02-03', 1, 2)`,
+      )
+      const { run, drop, query } = commandsOf(made)
+      await done(run)
+      await done(drop)
+      const rename =
+        system === 'mysql'
+          ? [`ALTER TABLE ${TABLE} CHANGE a b int, CHANGE b a int`]
+          : ['a TO c', 'b TO a', 'c TO b'].map((one) => `ALTER TABLE ${TABLE} RENAME COLUMN ${one}`)
+      await place.sql(...rename)
+      for (const [words, operation] of commandsOn(made, TABLE)) {
+        if (!['query', 'restore', 'restore --into', 'erase', 'run', 'plan'].includes(words)) continue
+        const { finished } = await perform(operation)
+        expect(finished.error, words).toMatchObject({
+          code: 'PARTITION_CHANGED',
+          reason: expect.stringContaining('b is called a now'),
+        })
+      }
+      await place.sql(...rename)
+      const moved =
+        system === 'mysql'
+          ? [`ALTER TABLE ${TABLE} MODIFY a int AFTER b`]
+          : [
+              `CREATE TABLE passing ${columns('b', 'a')}`,
+              `INSERT INTO passing (id, at, a, b) SELECT id, at, a, b FROM ${TABLE}`,
+              `DROP TABLE ${TABLE}`,
+              `ALTER TABLE passing RENAME TO ${TABLE}`,
+            ]
+      await place.sql(...moved)
+      const { counted } = await countedBy({
+        ...query,
+        query: `SELECT sum(a), sum(b), count(*) FROM ${TABLE}`,
+      } as Operation)
+      expect(counted).toBe('3 6 3')
+      await done({ ...commandsOf(made).restore, partitions: ['2020-Q1'] } as Operation)
+      expect(await place.rows(`SELECT a, b FROM ${TABLE} WHERE id = 1`)).toEqual([['1', '2']])
+    },
+  )
+
   test(
     `every command says that a table may be an archived one under another name`,
     { timeout: 60_000 },

@@ -165,7 +165,7 @@ async function heldRows(
 const WHOLE: ReadonlySet<string> = new Set(['bool', 'int', 'text', 'uuid', 'date'])
 
 /** Of these no sum is kept: they may be large. */
-const LARGE: ReadonlySet<string> = new Set(['bytes', 'json', 'list', 'native'])
+export const LARGE: ReadonlySet<string> = new Set(['bytes', 'json', 'list', 'native'])
 const MOST_COLUMNS = 32
 
 /** The columns of a witness: its key, and others beside it. */
@@ -182,7 +182,7 @@ const sumOf = (text: string | null): string =>
     .slice(0, 16)
 
 /** Rows of a range, or the first few of all in the order of their keys. @param columns the key among them */
-async function readRows(
+export async function readRows(
   view: SourceView,
   table: TableSpec,
   columns: readonly Column[],
