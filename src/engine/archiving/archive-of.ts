@@ -8,7 +8,7 @@ import type { NumberedTable, TableIdentities } from '../../stores/archive-port.t
 import type { CopyStore, Origin } from '../../stores/copy-port.ts'
 import { hasSwitched, readSwitches, type SwitchRow } from '../cutover/switch-row.ts'
 import type { Ledgers, Opened } from './ledgers.ts'
-import { witnessed } from './witness.ts'
+import { hasNotedRow, witnessed } from './witness.ts'
 
 /** A database with its ledgers, as `OpenSource` is one. */
 export type Sought = { readonly store: CopyStore; readonly ledgers: Ledgers }
@@ -120,12 +120,17 @@ function isElsewhere(then: Origin | null, now: Origin): boolean {
 }
 
 /** For the name of an archived table that another table has by now. */
-export function otherTable({ label }: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
+export function otherTable(store: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
   const [old, name] = [tableText(table), tableText(now)]
+  // A number is never that of a copy. A witness may be, and a living table is never to be dropped because of it.
+  const otherwise =
+    store.identities?.().by === 'number'
+      ? `where it took the place of ${name} with all of its rows, once ${name} is dropped`
+      : `where ${name} is a copy that was made of it, once a column of the key of ${name} has another name`
   return new SluiceError('PLAN_CHANGED', `the archive of ${old} is that of the table which is called ${name} now`, {
-    where: label,
+    where: store.label,
     reason: `that table was renamed, and the one that is called ${old} now is another one: ${archive} has no rows of it`,
-    hint: `--table ${shellQuote(name)} finds the archive; the other table is archived once it has a name of its own, or, where it took the place of ${name} with all of its rows, once ${name} is dropped`,
+    hint: `--table ${shellQuote(name)} finds the archive; the other table is archived once it has a name of its own, or, ${otherwise}`,
   })
 }
 
@@ -143,10 +148,12 @@ export async function refusePerhapsRenamed(
   for (const one of all) {
     const isNumbered = store.identities?.().by === 'number' && one.stored.numbersOf !== undefined
     const isTold = isNumbered || names.get(tableText(one.table)) !== one.table
-    if (isTold || !isAlike(one, table) || (await store.tables(tableText(one.table), signal)).length > 0) continue
+    if (isTold || (await store.tables(tableText(one.table), signal)).length > 0) continue
+    const has = isAlike(one, table) ? 'all of its columns' : 'rows that it had'
+    if (!isAlike(one, table) && !(await hasNotedRow(store, table, one, signal))) continue
     const { database } = await ledgers.of(one.table, signal)
     const other = await readArchive(database, one.table)
-    if (other?.partitions.some(({ state }) => isArchived(state)) === true) throw perhapsRenamed(store, one, table)
+    if (other?.partitions.some(({ state }) => isArchived(state)) === true) throw perhapsRenamed(store, one, table, has)
   }
 }
 
@@ -157,14 +164,14 @@ function isAlike({ stored }: ArchivedTable, { columns }: TableSpec): boolean {
   )
 }
 
-function perhapsRenamed({ label }: CopyStore, archived: ArchivedTable, { table }: TableSpec): SluiceError {
+function perhapsRenamed({ label }: CopyStore, archived: ArchivedTable, { table }: TableSpec, has: string): SluiceError {
   const [old, now] = [tableText(archived.table), tableText(table)]
   return new SluiceError(
     'PARTITION_STATE',
     `${now} may be ${old} under another name, and the archive of ${old} is not asked`,
     {
       where: label,
-      reason: `the ledger has archived rows of ${old}, the database has no such table any more, and ${now} has all of its columns`,
+      reason: `the ledger has archived rows of ${old}, the database has no such table any more, and ${now} has ${has}`,
       hint: `rename the table back to ${old}, which finds its archive again; if ${now} is another table, an empty table of the name ${old} says so`,
     },
   )

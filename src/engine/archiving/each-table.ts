@@ -7,6 +7,7 @@ import type { CopyStore } from '../../stores/copy-port.ts'
 import { isLedgerTable } from '../../stores/ledger-tables.ts'
 import { noSuchTable } from '../copy/no-such-table.ts'
 import { archiveOf, namesNow, otherTable, refusePerhapsRenamed } from './archive-of.ts'
+import { refuseSwappedColumns } from './swapped-columns.ts'
 import { openExisting, openSourceStore } from '../copy/open-stores.ts'
 import { GRANT_HINT, Ledgers, type Opened } from './ledgers.ts'
 import type { Run } from '../run-context.ts'
@@ -74,7 +75,10 @@ export async function archivedTable(
 ): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord; readonly opened: Opened }> {
   const table = await tableNamed(source, name, signal)
   const { record, opened } = await archiveOf(source, table, signal)
-  if (record !== null) return { table, record, opened }
+  if (record !== null) {
+    await refuseSwappedColumns(source.store, table, record, signal)
+    return { table, record, opened }
+  }
   await refusePerhapsRenamed(source, table, signal)
   throw notArchived(table, opened.store, hint)
 }

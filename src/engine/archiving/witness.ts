@@ -23,8 +23,12 @@ const FIRST = 3
 const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
 
 /**
- * What the tables of these archives are called by now, by `tableText` of what the ledger calls them.
- * Another name is answered only where one table alone can be the noted one: every doubt is decided for the name.
+ * What the tables of these archives are called by now, by `tableText` of what the ledger calls them. The first rule that fits decides:
+ * 1. The table of the noted name with the noted mark is the archived one.
+ * 2. So is a table of the noted name that has any of the noted rows, as far as their values are spelled alike by now, or that cannot be asked.
+ * 3. So is the one other table that has the key, each noted column, all noted rows with all of their values, and, where marks last, the noted mark.
+ * 4. Where marks last and the noted name is gone: the one table of rule 3 with any mark, since one statement may rename and alter.
+ * 5. Every doubt is decided for the name: the noted one where there is such a table, and else the one of the ledger.
  */
 export async function witnessed(
   store: CopyStore,
@@ -58,16 +62,11 @@ async function searched(
   signal: AbortSignal,
 ): Promise<TableName> {
   await using view = await store.source(signal)
-  const names = new Set([archived.witness.table, archived.table].map(tableText))
-  const named: TableSpec[] = []
-  for (const name of names) {
-    const table = (await store.tables(name, signal)).find((one) => tableText(one.table) === name)
-    if (table === undefined) continue
-    if ((await heldRows(view, table, archived, signal)) !== 0) return table.table
-    named.push(table)
-  }
+  const name = tableText(archived.witness.table)
+  const own = (await store.tables(name, signal)).find(({ table }) => tableText(table) === name)
+  if (own !== undefined && (await heldRows(view, own, archived, signal))?.alike !== 0) return own.table
   const others = (await everyTable()).filter(
-    (one) => !names.has(tableText(one.table)) && !isLedgerTable(one.table) && isAlike(one, archived),
+    (one) => tableText(one.table) !== name && !isLedgerTable(one.table) && isAlike(one, archived),
   )
   const theirs = marks.lasting
     ? await marks.marks(
@@ -77,17 +76,13 @@ async function searched(
     : null
   const isMarked = ({ table }: TableSpec): boolean =>
     theirs === null || theirs.get(tableText(table)) === archived.witness.mark
-  const holder = await onlyHolder(view, others.filter(isMarked), archived, signal)
-  if (holder !== null) return holder
-  // One statement that renames and alters gives a table another mark, too: where nothing has its name any more, the rows alone say which it is.
-  if (named.length === 0 && theirs !== null) {
-    const altered = await onlyHolder(view, others, archived, signal)
-    if (altered !== null) return altered
-  }
-  return named[0]?.table ?? archived.table
+  const holder =
+    (await onlyHolder(view, others.filter(isMarked), archived, signal)) ??
+    (own === undefined && theirs !== null ? await onlyHolder(view, others, archived, signal) : null)
+  return holder ?? own?.table ?? archived.table
 }
 
-/** The table that has all of the noted rows; null where none has, or several. */
+/** The table that has all of the noted rows with all of their values; null where none has, or several. */
 async function onlyHolder(
   view: SourceView,
   tables: readonly TableSpec[],
@@ -96,34 +91,56 @@ async function onlyHolder(
 ): Promise<TableName | null> {
   const holders: TableName[] = []
   for (const one of tables)
-    if ((await heldRows(view, one, archived, signal)) === archived.witness.rows.length) holders.push(one.table)
+    if ((await heldRows(view, one, archived, signal))?.whole === archived.witness.rows.length) holders.push(one.table)
   return holders.length === 1 ? (holders[0] ?? null) : null
 }
 
-/** Whether it has the key that the table had, and most of its columns, of whichever types: only the rows of such tables are read. */
-function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
-  const same = stored.columns.filter(({ name }) => table.columns.some((column) => column.name === name))
-  return JSON.stringify(table.key) === JSON.stringify(witness.key) && same.length * 2 >= stored.columns.length
+/** Whether a table may be the noted one: it has a noted row, as far as that can be compared. False where nothing was noted. */
+export async function hasNotedRow(
+  store: CopyStore,
+  table: TableSpec,
+  { witness, ...archived }: ArchivedTable,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (witness === null) return false
+  await using view = await store.source(signal)
+  return ((await heldRows(view, table, { ...archived, witness }, signal))?.alike ?? 0) > 0
 }
 
-/**
- * How many of the noted rows a table has: those with their key and their other values, as far as these are spelled alike by now. A key alone says nothing, since ids begin
- * with 1 in any table. Null where that is not known: it has another key, or this login may not read it.
- */
+/** Whether it has the key and the noted columns; where none is noted beside the key, all columns of the archive: ids alone say nothing. */
+function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
+  const noted = Object.keys(witness.rows[0]?.values ?? {})
+  const needed = noted.length > 0 ? noted : stored.columns.map(({ name }) => name)
+  const has = new Set(table.columns.map(({ name }) => name))
+  return JSON.stringify(table.key) === JSON.stringify(witness.key) && needed.every((name) => has.has(name))
+}
+
+/** How many of the noted rows a table has. */
+type Held = {
+  /** With their key, and without another value in any column whose values are spelled as they were. A key alone is not enough, since ids begin with 1 in any table. */
+  readonly alike: number
+  /** With their key and all of their values. */
+  readonly whole: number
+}
+
+/** Null where that is not known: it has another key, or this login may not read it. */
 async function heldRows(
   view: SourceView,
   table: TableSpec,
   { witness: { key, rows }, stored }: Noted,
   signal: AbortSignal,
-): Promise<number | null> {
+): Promise<Held | null> {
   const isSpelledAlike = ({ name, type, native }: Column): boolean =>
     stored.columns.some(
       ({ name: then, column }) =>
         then === name && (column.native === native || (column.type.kind === type.kind && WHOLE.has(type.kind))),
     )
-  const columns = table.columns.filter((column) => key.includes(column.name) || isSpelledAlike(column))
-  const isKeyed = key.every((name) => columns.some((column) => column.name === name && isSpelledAlike(column)))
-  if (!isKeyed || JSON.stringify(table.key) !== JSON.stringify(key)) return null
+  const noted = new Set(rows.flatMap(({ values }) => Object.keys(values)))
+  const columns = table.columns.filter(
+    ({ name, type }) => key.includes(name) || (noted.has(name) && !LARGE.has(type.kind)),
+  )
+  const comparable = new Set(table.columns.filter(isSpelledAlike).map(({ name }) => name))
+  if (!key.every((name) => comparable.has(name)) || JSON.stringify(table.key) !== JSON.stringify(key)) return null
   const there = await readRows(view, table, columns, { by: 'keys', keys: rows.map((row) => row.key) }, signal).catch(
     (thrown: unknown) => {
       if (asSluiceError(thrown).code === 'SOURCE_DENIED') return null
@@ -132,20 +149,23 @@ async function heldRows(
   )
   if (there === null) return null
   const now = new Map(there.map((row) => [JSON.stringify(row.key), row.values]))
-  return rows.filter(({ key: one, values }) => {
+  const held = { alike: 0, whole: 0 }
+  for (const { key: one, values } of rows) {
     const found = now.get(JSON.stringify(one))
-    if (found === undefined) return false
+    if (found === undefined) continue
     const sums = Object.entries(values)
-    const compared = sums.filter(([name]) => found[name] !== undefined)
-    return (compared.length > 0 || sums.length === 0) && compared.every(([name, sum]) => found[name] === sum)
-  }).length
+    const compared = sums.filter(([name]) => found[name] !== undefined && comparable.has(name))
+    if ((compared.length > 0 || sums.length === 0) && compared.every(([name, sum]) => found[name] === sum)) held.alike++
+    if (sums.every(([name, sum]) => found[name] === sum)) held.whole++
+  }
+  return held
 }
 
 /** Kinds of values that are spelled alike whatever their width. */
 const WHOLE: ReadonlySet<string> = new Set(['bool', 'int', 'text', 'uuid', 'date'])
 
 /** Of these no sum is kept: they may be large. */
-const LARGE: ReadonlySet<string> = new Set(['bytes', 'json', 'list', 'native'])
+export const LARGE: ReadonlySet<string> = new Set(['bytes', 'json', 'list', 'native'])
 const MOST_COLUMNS = 32
 
 /** The columns of a witness: its key, and others beside it. */
@@ -162,7 +182,7 @@ const sumOf = (text: string | null): string =>
     .slice(0, 16)
 
 /** Rows of a range, or the first few of all in the order of their keys. @param columns the key among them */
-async function readRows(
+export async function readRows(
   view: SourceView,
   table: TableSpec,
   columns: readonly Column[],

@@ -36,6 +36,7 @@ import {
 } from './archived-part.ts'
 import { archiveOf, refusePerhapsRenamed } from '../archive-of.ts'
 import { Ledgers } from '../ledgers.ts'
+import { refuseSwappedColumns } from '../swapped-columns.ts'
 import { seenArchive } from '../table-changes.ts'
 import { hotPart, hotRows, type AwayTable } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
@@ -80,6 +81,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
   await using ledgers = await Ledgers.open(store, false)
   const found = await archiveOf({ store, ledgers }, table, signal)
   if (found.record === null) await refusePerhapsRenamed({ store, ledgers }, table, signal)
+  else await refuseSwappedColumns(store, table, found.record, signal)
   const { name } = found
   const ledger = found.opened.database
   let given = false

@@ -23,6 +23,7 @@ import { openArchive } from '../../archiving/open.ts'
 import { beatOfArchive } from '../../archiving/owner.ts'
 import { tellTriggers } from '../../archiving/row-triggers.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
+import { refuseSwappedColumns } from '../../archiving/swapped-columns.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -76,6 +77,7 @@ async function archiveOf(
   if (found === undefined) throw new SluiceError('NO_SUCH_TABLE', `no archive is called ${name}`)
   const { name: called, record: noted, opened } = found
   const table = await tableNow(opened, called, interrupt.abort)
+  await refuseSwappedColumns(opened.store, table, noted, interrupt.abort)
   return { table, opened, record: await seenArchive(opened.store, table, noted, interrupt.abort) }
 }
 
