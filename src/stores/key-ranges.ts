@@ -26,6 +26,8 @@ export type KeyDialect = {
    * which its readers of row groups refuse.
    */
   readonly byColumns?: true
+  /** What is true of NULL alone; `IS NULL` where this is absent. @param name quoted */
+  isNull?(name: string): string
   /** How `op` is written between these columns and their bounds; as it is where this is absent. */
   operator?(op: '=' | '>' | '<=', columns: readonly Column[]): string
 }
@@ -49,8 +51,7 @@ export function rangeCondition(table: TableSpec, range: Range, where: string | n
   const parts: string[] = []
   const parameters: SqlValue[] = []
   const columns = keyColumns(table)
-  if (range.by === 'nullKey')
-    parts.push(`(${columns.map((column) => `${dialect.quote(column.name)} IS NULL`).join(' OR ')})`)
+  if (range.by === 'nullKey') parts.push(`(${columns.map((column) => isNull(column, dialect)).join(' OR ')})`)
   if (range.by === 'key') {
     for (const column of columns) if (column.nullable) parts.push(`${dialect.quote(column.name)} IS NOT NULL`)
     for (const [bound, op] of [
@@ -243,7 +244,12 @@ export function* byArithmetic(within: KeyRange, low: bigint, high: bigint, step:
   yield { by: 'key', after, through: within.through }
 }
 
-/** A NULL is found by IS NULL: no value equals it. */
+function isNull(column: Column, dialect: KeyDialect): string {
+  const name = dialect.quote(column.name)
+  return dialect.isNull?.(name) ?? `${name} IS NULL`
+}
+
+/** A NULL is found by a test for it: no value equals it. */
 function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect): Condition {
   if (key.some((text) => text !== null && isUnheld(text, dialect))) return { sql: '1 = 0', parameters: [] }
   const parameters = columns.flatMap((column, i) => {
@@ -253,7 +259,7 @@ function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect):
   const terms = columns.map((column, i) => {
     const name = dialect.quote(column.name)
     return (key[i] ?? null) === null
-      ? `${name} IS NULL`
+      ? isNull(column, dialect)
       : `${name} ${operator('=', [column], dialect)} ${dialect.bound(column)}`
   })
   return { sql: `(${terms.join(' AND ')})`, parameters }

@@ -5,6 +5,8 @@ import type { Column } from '../model/copy/column-type.ts'
 
 export type ComparisonWords = {
   readonly quote: (name: string) => string
+  /** What is true of NULL alone; `IS NULL` where this is absent. @param name quoted */
+  readonly isNull?: (name: string) => string
   /**
    * A comparison that is true exactly where it is true of canonical texts, byte by byte or number by number.
    * @param name quoted
@@ -19,7 +21,7 @@ export function conditionSql(columns: readonly Column[], test: RowTest, words: C
   const sql = testSql(test, (one) => {
     const column = columns.find(({ name }) => name === one.column)
     const name = words.quote(one.column)
-    if (one.kind === 'null' && column !== undefined) return `(${name} IS NULL)`
+    if (one.kind === 'null' && column !== undefined) return words.isNull?.(name) ?? `(${name} IS NULL)`
     const found = one.kind === 'null' || column === undefined ? null : words.compare(name, column, one.op, one.value)
     if (found !== null) return `(${found})`
     isKnown = false

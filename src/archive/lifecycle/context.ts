@@ -1,7 +1,7 @@
 /** What every step on the way of a partition needs. */
 import type { ParquetFiles } from '../../model/archiving/parquet-port.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
-import type { TableSpec } from '../../model/copy/column-type.ts'
+import { keyMayBeNull, type TableSpec } from '../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { dec, type Emit, type EventType } from '../../model/event.ts'
@@ -98,9 +98,9 @@ export function conditionOf({ store, table, archived }: ArchiveContext, partitio
   throw new Error(`the column ${archived.timeColumn} cuts the table no more`)
 }
 
-/** All rows of a table. */
+/** All rows of a table, those without a key among them. */
 export function wholeOf(table: TableSpec): Range {
-  return table.key.length > 0 ? EVERY_KEY : { by: 'all' }
+  return table.key.length > 0 && keyMayBeNull(table).length === 0 ? EVERY_KEY : { by: 'all' }
 }
 
 /** Tells how far a step is, a few times a second at most. */

@@ -16,6 +16,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import { ledgerOfApp } from '../log/ledger-name.ts'
 import { progress, readColumns, requestOf, type ArchiveContext, type Pace, type Work } from './context.ts'
+import { refuseNullKeys } from './null-keys.ts'
 import { longValueError, refuseLongBytes } from './long-value.ts'
 import { pacedDigest } from './paced-digest.ts'
 import { refusedValueOf } from './refused-value.ts'
@@ -45,7 +46,7 @@ const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
 /**
  * Files stand in their final place where the archive lies on a disk, and wait in a spool folder otherwise.
- * @throws SluiceError PARTITION_CHANGED where the source gave other rows than it summed up; VALUE_REFUSED, NO_SPACE …
+ * @throws SluiceError PARTITION_CHANGED where the source gave other rows than it summed up; UNSUPPORTED_KEY for rows without a key; VALUE_REFUSED, NO_SPACE …
  */
 export async function exportPartition(
   context: ArchiveContext,
@@ -69,6 +70,7 @@ export async function exportPartition(
   await using view = await store.source(context.interrupt.abort)
   const columns = readColumns(exportColumns(context, partition))
   const request = { ...requestOf(context, partition, native?.table ?? context.table), columns }
+  await refuseNullKeys(partition.label, view, request, context.interrupt.abort)
   const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix).catch(
     (error: unknown) => {
       throw refusedValueOf(error, exportColumns(context, partition))

@@ -1,6 +1,7 @@
 /** Values of the periods that are due which an archive cannot hold: looked for one by one, where somebody asks for that. */
 import { cutCondition } from '../../archive/lifecycle/cut-condition.ts'
 import { readColumns, wholeOf } from '../../archive/lifecycle/context.ts'
+import { NULL_KEY_HINT, nullKeyRows, nullKeyText } from '../../archive/lifecycle/null-keys.ts'
 import { doubtful } from '../../archive/types/index.ts'
 import type { Doubt } from '../../archive/types/doubt.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
@@ -44,6 +45,11 @@ export async function tellDoubtful(
       untyped.set(named, (untyped.get(named) ?? 0) + 1)
     }
     const request = { table: own, columns, range: wholeOf(own), where, ordered: false, aside }
+    const nulls = await nullKeyRows(view, request, signal)
+    if (nulls > 0n) {
+      const message = `a run would be refused: ${nullKeyText(label, nulls, request)}`
+      emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint: NULL_KEY_HINT })
+    }
     for await (const { rows } of view.read(request, BATCH, signal)) {
       for (const row of rows) {
         for (const [i, { doubt, at }] of placed.entries())

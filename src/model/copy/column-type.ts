@@ -135,6 +135,11 @@ export function isCut(type: ColumnType): boolean {
   return 'cut' in type && type.cut !== undefined
 }
 
+/** Columns of the key that rows may have no value in: ranges of keys leave such rows out. */
+export function keyMayBeNull({ key, columns }: Pick<TableSpec, 'key' | 'columns'>): readonly string[] {
+  return key.filter((name) => columns.find((column) => column.name === name)?.nullable === true)
+}
+
 /** Whether the bounds of its ranges are whole numbers, so that anybody can count with them. */
 export function hasWholeBounds({ key, columns, ring }: TableSpec): boolean {
   if (ring !== undefined) return true

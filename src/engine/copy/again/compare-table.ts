@@ -3,7 +3,7 @@
  * Runs after the chunks that were not done have been copied. One program at a time compares a table, under the lease of whoever divides it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hasWholeBounds, type TableSpec } from '../../../model/copy/column-type.ts'
+import { hasWholeBounds, keyMayBeNull, type TableSpec } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { dec } from '../../../model/event.ts'
@@ -464,7 +464,7 @@ async function rangesBeside(ledger: ChunkLedger, table: TableSpec): Promise<read
     cover.add(chunk)
     nullKeys ||= chunk.range.by === 'nullKey'
   }
-  const mayBeNull = table.columns.some((one) => one.nullable && table.key.includes(one.name))
+  const mayBeNull = keyMayBeNull(table).length > 0
   const gaps = cover.gaps(hasWholeBounds(table))
   return mayBeNull && !nullKeys ? [...gaps, { by: 'nullKey' }] : gaps
 }

@@ -2,7 +2,7 @@
  * Parts of a table that are compared one after the other; open at both ends, so that rows outside the source's keys are found. Where a copy has filled the
  * table they end where its chunks do, so that what is found belongs to one of them.
  */
-import { hasWholeBounds } from '../../../model/copy/column-type.ts'
+import { hasWholeBounds, keyMayBeNull } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { Cover, follows, type KeyRange } from '../plan/covered.ts'
@@ -32,7 +32,7 @@ export async function* segments(sides: Sides, copied: CopiedTable | null): Async
     yield one({ by: 'all' }, whole)
     return
   }
-  const mayBeNull = plan.source.columns.some(({ name, nullable }) => nullable && plan.source.key.includes(name))
+  const mayBeNull = keyMayBeNull(plan.source).length > 0
   if (copied !== null && whole === null) {
     const hasNullKeys = yield* ofChunks(sides, copied)
     if (mayBeNull && !hasNullKeys) yield one({ by: 'nullKey' }, null)

@@ -1,5 +1,5 @@
 /** `discover URL`: the tables of a database, how large they are, and whether a copy of them can be broken off and go on. */
-import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/column-type.ts'
+import { keyMayBeNull, tableText, type RingSpec, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec, type RelationEvent } from '../../../model/event.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
@@ -97,8 +97,8 @@ function ringOf({ partitioner, columns }: RingSpec): Pick<RingSpec, 'partitioner
   return { partitioner, columns }
 }
 
-function noteOf({ key, columns }: TableSpec): string | null {
-  if (key.length === 0) return 'it has no key: an interrupted copy of it begins anew'
-  const nullable = key.filter((name) => columns.find((column) => column.name === name)?.nullable === true)
+function noteOf(table: TableSpec): string | null {
+  if (table.key.length === 0) return 'it has no key: an interrupted copy of it begins anew'
+  const nullable = keyMayBeNull(table)
   return nullable.length === 0 ? null : `rows whose ${nullable.join(', ')} is NULL are one chunk`
 }

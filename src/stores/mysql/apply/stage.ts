@@ -12,7 +12,7 @@ import type { SqlRow, SqlValue } from '../../port.ts'
 import { tableEnd } from '../charset.ts'
 import { isCollated, plain } from '../copy/ddl.ts'
 import { addRows, type Into } from '../copy/insert.ts'
-import { quoted, tableSql } from '../copy/names.ts'
+import { isNull, quoted, tableSql } from '../copy/names.ts'
 import type { Session } from '../session.ts'
 import { byIndex } from './by-identity.ts'
 import type { ApplyShape, ShapeColumn } from './shape.ts'
@@ -143,7 +143,7 @@ export class Stage {
   async #missing(shape: ApplyShape, first: number, last: number): Promise<readonly number[]> {
     const [name = ''] = this.#request.identity
     const rows = await this.#session.rows(
-      `SELECT s.n FROM ${this.#joined('LEFT JOIN', shape)} WHERE s.n BETWEEN ? AND ? AND t.${quoted(name)} IS NULL`,
+      `SELECT s.n FROM ${this.#joined('LEFT JOIN', shape)} WHERE s.n BETWEEN ? AND ? AND ${isNull(`t.${quoted(name)}`)}`,
       [first, last],
     )
     return rows.map(([n]) => Number(n))

@@ -6,11 +6,11 @@ import type { Column } from '../../../model/copy/column-type.ts'
 import { conditionSql, sameBytes } from '../../row-condition.ts'
 import { dayBound, momentBound } from '../../time-bounds.ts'
 import { memberText } from '../copy/cells.ts'
-import { quoted } from '../copy/names.ts'
+import { isNull, quoted } from '../copy/names.ts'
 
 /** As `CopyStore.rowCondition`. */
 export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
-  return conditionSql(columns, test, { quote: quoted, compare })
+  return conditionSql(columns, test, { quote: quoted, isNull, compare })
 }
 
 function compare(name: string, { type }: Column, op: Comparison, value: string): string | null {

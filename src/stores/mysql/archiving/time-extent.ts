@@ -4,7 +4,7 @@ import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { TimeExtent } from '../../copy-port.ts'
 import type { SqlValue } from '../../port.ts'
 import type { Session } from '../session.ts'
-import { quoted, tableSql } from '../copy/names.ts'
+import { isNull, quoted, tableSql } from '../copy/names.ts'
 
 /** Days such as 0000-00-00 sort before all that a calendar has. */
 const UNREAL = /^0000|^\d{4}-00|^\d{4}-\d\d-00/
@@ -30,7 +30,7 @@ export async function timeExtent(session: Session, table: TableSpec, column: Col
     ;[found] = await session.rows(`${ends} WHERE ${name} >= ${least}`)
   }
   const [[nulls] = []] = column.nullable
-    ? await session.rows(`SELECT CAST(COUNT(*) AS CHAR) FROM ${from} WHERE ${name} IS NULL`)
+    ? await session.rows(`SELECT CAST(COUNT(*) AS CHAR) FROM ${from} WHERE ${isNull(name)}`)
     : []
   const text = (value: SqlValue | undefined): string | null => (value == null ? null : canonical(column, String(value)))
   const extent = { low: text(found?.[0]), high: text(found?.[1]), nulls: BigInt(String(nulls ?? 0)) }

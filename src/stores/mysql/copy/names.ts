@@ -5,6 +5,15 @@ import { quoted } from '../load.ts'
 
 export { quoted } from '../load.ts'
 
+/**
+ * True of NULL, and of nothing else. In a column of days that is NOT NULL, `IS NULL` is true of 0000-00-00, too, and so is `t.day IS NULL` of a row that an outer join
+ * has found; where `sql_auto_is_null` is set, it is true of the id that was given last. `IS NOT NULL` is as anywhere.
+ * @param name quoted
+ */
+export function isNull(name: string): string {
+  return `(${name} <=> NULL)`
+}
+
 /** `"db"."table"`, as sessions of ours read it. */
 export function tableSql({ schema, name }: TableName): string {
   return schema === undefined ? quoted(name) : `${quoted(schema)}.${quoted(name)}`

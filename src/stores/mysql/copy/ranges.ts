@@ -17,11 +17,12 @@ import {
 } from '../../key-ranges.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
 import { memberText } from './cells.ts'
-import { quoted, tableSql } from './names.ts'
+import { isNull, quoted, tableSql } from './names.ts'
 import { baseOf, isOpaque, isWhole } from './types.ts'
 
 export const KEYS: KeyDialect = {
   quote: quoted,
+  isNull,
   from: ({ table }) => tableSql(table),
   bound,
   value,

@@ -5,7 +5,7 @@ import type { Row } from '../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../follow-port.ts'
 import type { ReadColumn } from '../../read-column.ts'
 import { selected } from '../copy/cells.ts'
-import { quoted, tableSql } from '../copy/names.ts'
+import { isNull, quoted, tableSql } from '../copy/names.ts'
 import { rowReader } from '../copy/read.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
 import type { Session } from '../session.ts'
@@ -176,7 +176,7 @@ function goneSql({ table, log }: NotedTable, isAll: boolean): string {
   })
   const [first = ''] = log.key
   return `SELECT ${list.join(', ')} FROM ${all} LEFT JOIN ${tableSql(table.table.table)} AS t FORCE INDEX (${quoted(log.index)}) ON ${same.join(' AND ')}
-    WHERE t.${quoted(first)} IS NULL`
+    WHERE ${isNull(`t.${quoted(first)}`)}`
 }
 
 function rowsSql({ table, log }: NotedTable): string {
