@@ -1,7 +1,7 @@
 /** Rows of the archive go back into a table, some at a time: each transaction proves that all of its rows stand there with their values. */
-import { cellText } from '../../model/copy/canonical.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
+import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { WriteColumn } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -112,7 +112,7 @@ async function bringSome(
   const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
   const sum = new RowSum()
   for (const row of rows) sum.add(row)
-  const keys = rows.map((row) => key.map((at) => cellText(row[at] ?? '')))
+  const keys = rows.map((row) => rowKeyOf(row, key))
   await withWriter(
     target,
     {

@@ -1,6 +1,6 @@
 /** Archived rows whose keys a table takes for one: its key compares texts in another way than when the rows were archived. */
-import { cellText } from '../../model/copy/canonical.ts'
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
+import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
 import type { CopyTarget, WriteColumn } from '../../stores/copy-port.ts'
 import { withWriter } from '../../stores/with-writer.ts'
@@ -18,7 +18,7 @@ export type KeyedTable = {
 /** Two keys, and how the table compares their texts. */
 export type OneKey = { readonly keys: readonly [string, string]; readonly by: string }
 
-type Keyed = { readonly row: Row; readonly key: readonly string[] }
+type Keyed = { readonly row: Row; readonly key: RowKey }
 
 /** Keys that are kept at once, and pairs that the table is asked for. */
 const MOST_KEYS = 1_000_000
@@ -38,7 +38,7 @@ export async function findOneKey(rows: AsyncIterable<readonly Row[]>, into: Keye
   for await (const [one, other] of alikePairs(rows, places)) {
     if (asked++ >= MOST_PAIRS) return null
     if (await areOne(into, one, other))
-      return { keys: [one.key.join(', '), other.key.join(', ')], by: comparedBy(table.key, columns) }
+      return { keys: [rowKeyText(one.key), rowKeyText(other.key)], by: comparedBy(table.key, columns) }
   }
   return null
 }
@@ -51,8 +51,8 @@ async function* alikePairs(
   const seen = new Map<string, Keyed>()
   for await (const some of rows) {
     for (const row of some) {
-      const key = places.map((at) => cellText(row[at] ?? ''))
-      const name = JSON.stringify(key.map(folded))
+      const key = rowKeyOf(row, places)
+      const name = JSON.stringify(key.map((text) => (text === null ? null : folded(text))))
       const before = seen.get(name)
       if (before !== undefined) yield [before, { row, key }]
       else if (seen.size < MOST_KEYS) seen.set(name, { row, key })

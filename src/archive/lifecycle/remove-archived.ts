@@ -2,9 +2,9 @@
  * Rows of a plain table leave it beside rows that came late: each archived row is told by its key, and goes only while it has the values that were archived. The
  * late ones stay.
  */
-import { cellText } from '../../model/copy/canonical.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
+import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import {
   added,
@@ -65,7 +65,7 @@ export async function removeArchived(
     const some = await sameOf(context, into, rows)
     if (some.length === 0) continue
     const digest = sumOfRows(some)
-    const keys = some.map((row) => places.map((at) => cellText(row[at] ?? '')))
+    const keys = some.map((row) => rowKeyOf(row, places))
     const after = added(removed, digest)
     const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { removed: after, error: null })
     const range = { by: 'keys', keys } as const
@@ -139,7 +139,7 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
   for await (const rows of archivedRows(context, partition, into)) {
     const some = await sameOf(context, into, rows)
     if (some.length === 0) continue
-    const keys = some.map((row) => places.map((at) => cellText(row[at] ?? '')))
+    const keys = some.map((row) => rowKeyOf(row, places))
     const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
     const request = { table, columns, range: { by: 'keys', keys } as const, where, expect: sumOfRows(some), closing }
     const end = await target.remove({ ...request, signal: interrupt.abort })

@@ -1,7 +1,7 @@
 /** Rows that the source has of an archived partition now, beside those that were archived: told apart by key, before a restore says anything of them. */
-import { cellText } from '../../model/copy/canonical.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { rowHash } from '../../model/copy/row-hash.ts'
+import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
@@ -159,10 +159,10 @@ async function lookedUp(
 
 type Standing = {
   readonly row: Row
-  readonly key: readonly string[]
+  readonly key: RowKey
   readonly how: 'same' | 'missing' | 'changed'
   /** Of a changed row: its key in the table, where a collation takes the two for one. */
-  readonly there?: readonly string[]
+  readonly there?: RowKey
 }
 
 /** A table, and the columns in which it and archived rows are compared. */
@@ -176,12 +176,12 @@ export async function standingOf(
   rows: readonly Row[],
 ): Promise<readonly Standing[]> {
   const places = keyPlaces(shared, table) ?? []
-  const keyOf = (row: Row): readonly string[] => places.map((at) => cellText(row[at] ?? ''))
+  const keyOf = (row: Row): RowKey => rowKeyOf(row, places)
   const asked = new Set(rows.map((row) => JSON.stringify(keyOf(row))))
   const found = new Map<string, string>()
   let refused = 0
   /** @returns keys of rows that stand there for those that were asked for, and are spelled in another way */
-  const look = async (keys: readonly (readonly string[])[]): Promise<readonly (readonly string[])[]> => {
+  const look = async (keys: readonly RowKey[]): Promise<readonly RowKey[]> => {
     const request = {
       table,
       columns: sharedColumns(shared),
@@ -190,7 +190,7 @@ export async function standingOf(
       ordered: false,
       aside: () => void refused++,
     }
-    const others: (readonly string[])[] = []
+    const others: RowKey[] = []
     for await (const batch of view.read(request, SIZE, context.interrupt.abort)) {
       for (const row of batch.rows) {
         const name = JSON.stringify(keyOf(row))
@@ -229,12 +229,12 @@ export class Naming {
   #spelled: NamedRows['spelled']
 
   /** @param there its key in the table, where that is spelled in another way */
-  add(key: readonly string[], there?: readonly string[]): void {
+  add(key: RowKey, there?: RowKey): void {
     this.rows++
-    const text = key.join(', ')
-    if (there !== undefined) this.#spelled ??= { archived: text, there: there.join(', ') }
+    const text = rowKeyText(key)
+    if (there !== undefined) this.#spelled ??= { archived: text, there: rowKeyText(there) }
     if (this.#keys.length < NAMED)
-      this.#keys.push(there === undefined ? text : `${text}, in the table ${there.join(', ')}`)
+      this.#keys.push(there === undefined ? text : `${text}, in the table ${rowKeyText(there)}`)
   }
 
   named(): NamedRows {

@@ -59,7 +59,9 @@ function orderSql({ columns, sortBy }: StoredTable): string {
   const names = sortBy.map((name) => {
     const column = columns.find((one) => one.name === name)
     if (column === undefined) throw new SluiceError('INTERNAL', `rows are to be sorted by ${name}, which is no column`)
-    return quotedName(column.physical)
+    // DuckDB gives the values of a column that it sorted by back from what it sorted, where -0 has become 0.
+    const isFloat = column.stored === 'float' || column.stored === 'double'
+    return isFloat ? `${quotedName(column.physical)} + 0` : quotedName(column.physical)
   })
   return names.length === 0 ? '' : ` ORDER BY ${names.join(', ')}`
 }

@@ -1,0 +1,232 @@
+/** Every type that may be a key, on each system: rows leave by their keys beside a late one, are asked for in the archive, and come back with their values. */
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { commandsOf, countedBy } from '../support/archive-places.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
+
+/** A column or several of a key, and three values of it in SQL: two that are archived, and one that comes late; `asText` is stored as text. */
+type Key = readonly [name: string, columns: string, values: readonly [string, string, string], asText?: string]
+
+const KEYS: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', readonly Key[]>> = {
+  postgresql: [
+    ['bytea', 'k bytea', [`'\\x0102'`, `''`, `'\\x5c7830'`]],
+    ['uuid', 'k uuid', [1, 2, 3].map((n) => `'00000000-0000-4000-8000-00000000000${n}'`) as never],
+    ['bits', 'k varbit(9)', [`B'101'`, `B''`, `B'1010'`]],
+    ['bit', 'k bit(3)', [`B'101'`, `B'000'`, `B'111'`]],
+    ['inet', 'k inet', [`'10.0.0.1/8'`, `'::1'`, `'10.0.0.1'`]],
+    ['numbers', 'k numeric', [`'NaN'`, `'1.50'`, `'-0.000000000000000000001'`]],
+    ['moment', 'k timestamptz', [`'2020-01-01 00:00:00.000001+02'`, `'infinity'`, `'0044-03-15 00:00:00+00 BC'`], 'k'],
+    ['texted', 'k bytea', [`'\\xff00'`, `'\\x5c7830'`, `''`], 'k'],
+    [
+      'zoned',
+      'k timestamptz',
+      [`'2020-01-01 00:00:00.000001+02'`, `'1969-12-31 23:59:59+00'`, `'9999-12-31 00:00:00+00'`],
+    ],
+    ['day', 'k date', [`'2020-02-29'`, `'9999-12-31'`, `'0001-01-01'`]],
+    ['padded', 'k char(5)', [`'a'`, `''`, `'a b'`]],
+    ['words', 'k text', [`''`, `'\\x00'`, `'é'',"'`]],
+    ['enumerated', 'k mood', [`'sad'`, `'b,c'`, `'\\x01'`]],
+    ['truth', 'k boolean, n int', ['true, 1', 'false, 1', 'true, 2']],
+    ['whole', 'k bigint', ['-9223372036854775808', '0', '9223372036854775807']],
+    ['clock', 'k time', [`'24:00'`, `'00:00'`, `'12:00:00.5'`]],
+    ['span', 'k interval', [`'1 day'`, `'-1 month'`, `'25:00'`]],
+    ['middle', 'a int, k bytea, z text', [`1, '\\x00', 'a'`, `1, '\\x0000', ''`, `1, '', '\\x00'`]],
+  ],
+  mysql: [
+    ['binary', 'k binary(16)', [`x'00112233445566778899aabbccddeeff'`, `x'00'`, `x'20112233445566778899aabbccddeeff'`]],
+    ['varbinary', 'k varbinary(8)', [`x'0100'`, `x'01'`, `x''`]],
+    ['texted', 'k varbinary(8)', [`x'ff00'`, `x'5c7830'`, `x'ff'`], 'k'],
+    ['bits', 'k bit(12)', [`b'101'`, `b'0'`, `b'111111111111'`]],
+    ['unsigned', 'k bigint unsigned', ['18446744073709551615', '0', '9223372036854775808']],
+    ['decimals', 'k decimal(30,10)', [`'1.5'`, `'-0.0000000001'`, `'12345678901234567890.0000000001'`]],
+    ['stamp', 'k timestamp(6)', [`'2020-01-01 00:00:00.000001'`, `'2021-01-01'`, `'2022-01-01'`]],
+    ['moment', 'k datetime(3)', [`'2020-01-01 00:00:00.001'`, `'9999-12-31 23:59:59.999'`, `'2022-01-01'`]],
+    ['day', 'k date', [`'2020-02-29'`, `'9999-12-31'`, `'1000-01-01'`]],
+    ['clock', 'k time(2)', [`'-838:59:59'`, `'00:00'`, `'12:00:00.5'`]],
+    ['padded', 'k char(5)', [`'a'`, `''`, `'é'`]],
+    ['words', 'k varchar(20) collate utf8mb4_bin', [`'A'`, `'a'`, `'\\\\x00'`]],
+    ['enumerated', `k enum('sad','b,c','x''y')`, [`'sad'`, `'b,c'`, `'x''y'`]],
+    ['several', `k set('a','b','c')`, [`'a,b'`, `''`, `'c'`]],
+    ['year', 'k year', ['2020', '1901', '2155']],
+    ['truth', 'k boolean, n int', ['true, 1', 'false, 1', 'true, 2']],
+    ['middle', 'a int, k binary(4), z varchar(9)', [`1, x'00ff', 'a'`, `1, x'00000001', ''`, `2, x'00ff', '\\\\x00'`]],
+  ],
+  sqlite: [
+    ['blobs', 'k blob', [`x'0102'`, `x''`, `x'5c7830'`]],
+    ['loose', 'k', [`x'31'`, `'1'`, '1'], 'k'],
+    ['texted', 'k blob', [`x'ff00'`, `x'5c7830'`, `x'ff'`], 'k'],
+    ['mixed', 'k blob, n any', [`x'00', 1.5`, `x'00', 'x''31'''`, `x'00', x'31'`], 'n'],
+    ['words', 'k text', [`''`, `'\\x00'`, `'é'',"'`]],
+    ['decimals', 'k decimal(10,2)', [`1.5`, `-3`, `0.25`]],
+    ['whole', 'k integer', ['-9223372036854775808', '0', '9223372036854775807']],
+    ['uuid', 'k uuid', [1, 2, 3].map((n) => `'00000000-0000-4000-8000-00000000000${n}'`) as never],
+    ['truth', 'k boolean, n int', ['true, 1', 'false, 1', 'true, 2']],
+    ['moment', 'k datetime', [`'2020-01-01 00:00:00.001'`, `'9999-12-31 23:59:59.999'`, `'2022-01-01 00:00:00'`]],
+    ['day', 'k date', [`'2020-02-29'`, `'9999-12-31'`, `'0001-01-01'`]],
+    ['middle', 'a int, k blob, z text', [`1, x'00', 'a'`, `1, x'0000', ''`, `1, x'', '\\x00'`]],
+  ],
+}
+
+const SYSTEMS = Object.keys(KEYS) as (keyof typeof KEYS)[]
+const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (one) => [one, await missing(one)] as const)))
+
+let folder: Folder
+beforeAll(() => void (folder = temporaryFolder()))
+afterAll(() => folder[Symbol.dispose]())
+
+describe.each(SYSTEMS)('%s', (system) => {
+  let place: Place
+  beforeAll(async () => {
+    if (WITHOUT.get(system) !== '') return
+    place = await makePlace(system, folder.path)
+    if (system === 'postgresql') await place.sql(`CREATE TYPE mood AS ENUM ('sad', 'b,c', '\\x01')`)
+  })
+
+  test.skipIf(WITHOUT.get(system) !== '')(
+    'takes rows out by keys of any type, and brings them back',
+    { timeout: 300_000 },
+    async () => {
+      const tables = KEYS[system].map((key) => tableOf(system, place, key))
+      for (const { made } of tables) await place.sql(...made)
+      const { run } = commandsOf({ place, form: 'plain', to: join(folder.path, `to-${system}`) })
+      const drop = (table: string): Operation => ({ ...run, tables: [table], drop: true, confirm: table }) as Operation
+      const wrong: string[] = []
+      const same = (name: string, what: string, is: unknown, wanted: unknown): void => {
+        if (JSON.stringify(is) !== JSON.stringify(wanted))
+          wrong.push(`${name}, ${what}: ${JSON.stringify(is)}, not ${JSON.stringify(wanted)}`)
+      }
+      const plain = tables.filter(({ asText }) => asText.length === 0).map(({ name }) => name)
+      same('all', 'archived', await ended({ ...run, tables: plain } as Operation), '')
+      for (const { name, asText } of tables)
+        if (asText.length > 0) same(name, 'archived', await ended({ ...run, tables: [name], asText } as Operation), '')
+      for (const { late } of tables) await place.sql(late)
+      const before = new Map<string, readonly string[]>()
+      for (const { name, rows } of tables) {
+        before.set(name, await rows())
+        // Each archived row is found by its key beside the late one, which stays.
+        same(name, 'dropped', await ended(drop(name)), '')
+        same(name, 'left', (await rows()).length, 1)
+      }
+      // The late row is a further part.
+      const every = tables.map(({ name }) => name)
+      same('all', 'archived again', await ended({ ...run, tables: every } as Operation), '')
+      for (const { name, rows } of tables) {
+        same(name, 'dropped again', [await ended(drop(name)), await rows()], ['', []])
+        same(name, 'asked', await asked(place, name), '3 7')
+        const partitions = ['2020-Q1', '2020-Q1.part2']
+        const restore = { kind: 'restore', from: place.url, table: name, partitions, dryRun: false } as const
+        same(name, 'restored', await ended(restore), '')
+        same(name, 'back', await rows(), before.get(name))
+      }
+      expect(wrong).toEqual([])
+    },
+  )
+})
+
+describe('floating point numbers in a key', () => {
+  test.each(SYSTEMS)('are refused in %s before a row leaves', { timeout: 60_000 }, async (system) => {
+    if (WITHOUT.get(system) !== '') return
+    const place = await makePlace(system, folder.path)
+    const at = system === 'postgresql' ? 'timestamp' : 'datetime'
+    await place.sql(
+      `CREATE TABLE floats (k int, f ${system === 'mysql' ? 'float' : 'real'}, at ${at} NOT NULL, PRIMARY KEY (k, f))`,
+      `INSERT INTO floats VALUES (1, 1.5, '2020-02-02 00:00:00')`,
+    )
+    const { run } = commandsOf({ place, form: 'plain', to: join(folder.path, `to-floats-${system}`) })
+    for (const dryRun of [true, false]) {
+      const { finished } = await perform({ ...run, tables: ['floats'], dryRun } as Operation)
+      expect(finished.error).toMatchObject({
+        code: 'UNSUPPORTED_KEY',
+        message: expect.stringMatching(/f is a floating point number, and no safe key|it has no key/),
+      })
+    }
+  })
+
+  test.skipIf(WITHOUT.get('postgresql') !== '')(
+    'keep the sign of zero where whole partitions leave',
+    { timeout: 60_000 },
+    async () => {
+      const place = await makePlace('postgresql', folder.path)
+      await place.sql(
+        'CREATE TABLE floats (f float8, g real, at timestamp, PRIMARY KEY (f, g, at)) PARTITION BY RANGE (at)',
+        `CREATE TABLE floats_old PARTITION OF floats FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')`,
+        `CREATE TABLE floats_new PARTITION OF floats FOR VALUES FROM ('2090-01-01') TO ('2091-01-01')`,
+        `INSERT INTO floats VALUES ('-0', 'NaN', '2020-02-02'), ('-Infinity', '-0', '2020-02-02')`,
+      )
+      const rows = rowsOf('postgresql', place, 'floats', ['f', 'g'])
+      const before = await rows()
+      const { run } = commandsOf({ place, form: 'native', to: join(folder.path, 'to-floats') })
+      const archive = { ...run, tables: ['floats'] } as Operation
+      expect(await ended(archive)).toBe('')
+      expect(await ended({ ...archive, drop: true, confirm: 'floats' } as Operation)).toBe('')
+      expect(await rows()).toEqual([])
+      const partitions = ['2020-Q1']
+      expect(await ended({ kind: 'restore', from: place.url, table: 'floats', partitions, dryRun: false })).toBe('')
+      expect(await rows()).toEqual(before)
+      expect(before.join()).toContain('-0 | NaN')
+    },
+  )
+})
+
+/** Empty where it ended well. */
+async function ended(operation: Operation): Promise<string> {
+  const { finished, events } = await perform(operation)
+  if (finished.exitCode === 0) return ''
+  const failed = events.flatMap((event) =>
+    event.type === 'archive.state' && event.error !== undefined ? [event.table, event.error] : [],
+  )
+  return JSON.stringify([finished.error, failed])
+}
+
+async function asked(place: Place, table: string): Promise<string> {
+  const query = `SELECT count(*), sum(v) FROM ${table}`
+  return (await countedBy({ kind: 'query', from: place.url, table, query, limit: 10, format: 'table' })).counted
+}
+
+function tableOf(
+  system: System,
+  place: Place,
+  [type, columns, [first, second, late], asText]: Key,
+): {
+  readonly name: string
+  readonly made: readonly string[]
+  readonly late: string
+  readonly asText: readonly string[]
+  readonly rows: () => Promise<readonly string[]>
+} {
+  const name = `of_${type}`
+  const [all = ''] = columns.split(', primary key')
+  const names = all
+    .replaceAll(/\([^)]*\)/g, '')
+    .split(', ')
+    .map((one) => one.split(' ')[0] ?? '')
+  const key = columns.includes('primary key') ? '' : `, PRIMARY KEY (${names.join(', ')})`
+  const at = system === 'postgresql' ? 'timestamp' : 'datetime'
+  return {
+    name,
+    made: [
+      `CREATE TABLE ${name} (at ${at} NOT NULL, v int, ${columns}${key})`,
+      `INSERT INTO ${name} VALUES ('2020-02-02 00:00:00', 1, ${first}), ('2020-02-03 00:00:00', 2, ${second})`,
+    ],
+    asText: asText === undefined ? [] : [asText],
+    late: `INSERT INTO ${name} VALUES ('2020-02-04 00:00:00', 4, ${late})`,
+    rows: rowsOf(system, place, name, ['v', ...names]),
+  }
+}
+
+/** Rows as the server spells them, with the classes that SQLite keeps. */
+function rowsOf(
+  system: System,
+  place: Place,
+  table: string,
+  names: readonly string[],
+): () => Promise<readonly string[]> {
+  const spelled = names.map((name) => {
+    if (system === 'sqlite') return `typeof(${name}) || quote(${name})`
+    return system === 'mysql' ? `hex(concat(${name}))` : `${name}::text`
+  })
+  return async () =>
+    (await place.rows(`SELECT ${spelled.join(', ')}, at FROM ${table}`)).map((row) => row.join(' | ')).toSorted()
+}
