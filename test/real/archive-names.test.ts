@@ -99,3 +99,44 @@ test.each(['sqlite', 'mysql'] as const)('%s: a renamed table gets no second arch
   expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
   expect((await perform(query)).finished).toMatchObject({ exitCode: 0 })
 })
+
+test('partitions of one name in two schemas are two partitions', { timeout: 90_000 }, async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const place = await makePlace('postgresql', folder)
+  const part = (name: string, from: string, to: string): string =>
+    `CREATE TABLE ${name} PARTITION OF ${TABLE} FOR VALUES FROM ('${from}') TO ('${to}')`
+  await place.sql(
+    'CREATE SCHEMA s1',
+    'CREATE SCHEMA s2',
+    'CREATE SCHEMA s3',
+    `CREATE TABLE ${TABLE} (id int, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`,
+    part('s2.x', '2020-06-15', '2020-06-20'),
+    part('newest', '2090-01-01', '2091-01-01'),
+    `INSERT INTO ${TABLE} VALUES (2, '2020-06-16'), (9, '2090-01-02')`,
+  )
+  const { run, drop, restore } = commandsOf({ place, form: 'native', to: mkdtempSync(join(folder, 'to-')) })
+  const done = async (operation: Operation): Promise<readonly string[]> => {
+    const ran = await perform(operation)
+    expect(ran.finished, JSON.stringify(ran.events.slice(-3))).toMatchObject({ exitCode: 0 })
+    return labelsOf(ran)
+  }
+  expect(await done(run)).toEqual(['x'])
+  // One that left under its own name alone keeps that; others of the name say their schema.
+  await place.sql(
+    part('s1.x', '2020-06-01', '2020-06-15'),
+    part('s3.x', '2020-06-20', '2020-06-25'),
+    `INSERT INTO ${TABLE} VALUES (1, '2020-06-02'), (3, '2020-06-21')`,
+  )
+  expect(await done(run)).toEqual(['s1.x', 's3.x'])
+  expect(new Set(await done(drop))).toEqual(new Set(['x', 's1.x', 's3.x']))
+  expect(await place.rows(`SELECT id FROM ${TABLE}`)).toEqual([['9']])
+  for (const label of ['x', 's3.x', 's1.x']) await done({ ...restore, partitions: [label] } as Operation)
+  expect(await place.rows(`SELECT id, tableoid::regclass::text FROM ${TABLE} ORDER BY id`)).toEqual([
+    ['1', 's1.x'],
+    ['2', 's2.x'],
+    ['3', 's3.x'],
+    ['9', 'newest'],
+  ])
+  expect(await done({ ...run, partitions: ['s1.x'] } as Operation)).toEqual(['s1.x'])
+})

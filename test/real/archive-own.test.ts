@@ -15,7 +15,7 @@ const CATALOG = `
     (SELECT reloptions::text FROM pg_class l WHERE l.oid = t.reltoastrelid), relispartition::text FROM t
   UNION ALL SELECT 'grant', e.grantee::regrole::text, e.grantor::regrole::text, e.privilege_type, e.is_grantable::text, NULL, NULL, NULL, NULL FROM t, aclexplode(relacl) e
   UNION ALL SELECT 'column', attname, attstorage::text, attcompression::text, attnotnull::text, attstattarget::text, attoptions::text, attacl::text, pg_get_expr(adbin, adrelid)
-    FROM t JOIN pg_attribute a ON attrelid = t.oid AND attnum > 0 LEFT JOIN pg_attrdef ON adrelid = t.oid AND adnum = attnum
+    FROM t JOIN pg_attribute a ON attrelid = t.oid AND attnum > 0 AND NOT attisdropped LEFT JOIN pg_attrdef ON adrelid = t.oid AND adnum = attnum
   UNION ALL SELECT 'index', pg_get_indexdef(indexrelid), inhparent::regclass::text, indisclustered::text, indisreplident::text, c.reloptions::text, indisvalid::text, NULL, NULL
     FROM t JOIN pg_index ON indrelid = t.oid JOIN pg_class c ON c.oid = indexrelid LEFT JOIN pg_inherits ON inhrelid = indexrelid
   UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(k.oid), conislocal::text, coninhcount::text, convalidated::text, NULL, NULL, NULL
@@ -203,4 +203,65 @@ test('an owner who is no superuser gets it back; what default privileges gave st
   for (const operation of [run, drop, restore]) expect(await done(operation)).toEqual([])
   expect(await place.rows(CATALOG)).toEqual(before)
   await place.sql(...[owner, reader].flatMap((role) => [`DROP OWNED BY ${role} CASCADE`, `DROP ROLE ${role}`]))
+})
+
+test('a partition that computes a column in its own way comes back with its expression', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
+  const place = await makePlace('postgresql', folder)
+  const columns = (by: number): string =>
+    `id int NOT NULL, at date NOT NULL, g text COLLATE "C" GENERATED ALWAYS AS ((id * ${by})::text) STORED NOT NULL CONSTRAINT sane CHECK (g <> '0'), note text`
+  await place.sql(
+    `CREATE TABLE bookings (${columns(2)}, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`,
+    'CREATE INDEX of_g ON bookings (g)',
+    `CREATE TABLE bookings_0 (${columns(5)}, PRIMARY KEY (id, at))`,
+    'ALTER TABLE bookings_0 ALTER g SET STORAGE EXTERNAL, ALTER g SET STATISTICS 50',
+    `INSERT INTO bookings_0 (id, at, note) VALUES (1, '2020-01-02', 'a'), (2, '2020-02-02', NULL)`,
+    "ALTER TABLE bookings ATTACH PARTITION bookings_0 FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')",
+    "CREATE TABLE bookings_2 PARTITION OF bookings FOR VALUES FROM ('2090-01-01') TO ('2091-01-01')",
+    `INSERT INTO bookings (id, at) VALUES (3, '2090-01-02')`,
+  )
+  const archived: Archived = { place, form: 'native', to: folder, archive: join(folder, 'public.bookings') }
+  const rows = 'SELECT id, at, g, note FROM bookings ORDER BY id'
+  const before = [await place.rows(CATALOG), await place.rows(rows)]
+  const plan = await perform({ ...commandsOf(archived).run, dryRun: true } as Operation)
+  expect(plan.events.flatMap((event) => (event.type === 'archive.planned' ? [event.note] : []))).toEqual([
+    'has of its own: 1 expression',
+    undefined,
+  ])
+  const restore = { ...commandsOf(archived).restore, partitions: ['2020-Q1'] } as Operation
+  await away(archived)
+  expect(await done(restore)).toEqual([])
+  expect([await place.rows(CATALOG), await place.rows(rows)]).toEqual(before)
+  const again = { ...commandsOf(archived).run, partitions: ['2020-Q1'] } as Operation
+  await done(again)
+  await done(commandsOf(archived).drop)
+  await place.sql('CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT')
+  expect(await done(restore)).toEqual([])
+  expect([await place.rows(CATALOG), await place.rows(rows)]).toEqual(before)
+})
+
+test('a table below a partition that computes a column in its own way keeps it in its table, by name', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-own-'))
+  const place = await makePlace('postgresql', folder)
+  const columns = (by: number): string => `id int, at date NOT NULL, g int GENERATED ALWAYS AS (id * ${by}) STORED`
+  await place.sql(
+    `CREATE TABLE bookings (${columns(2)}, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`,
+    `CREATE TABLE bookings_0 PARTITION OF bookings FOR VALUES FROM ('2020-01-01') TO ('2020-04-01') PARTITION BY RANGE (id)`,
+    `CREATE TABLE low (${columns(5)}, PRIMARY KEY (id, at))`,
+    `INSERT INTO low (id, at) VALUES (1, '2020-01-02')`,
+    'ALTER TABLE bookings_0 ATTACH PARTITION low FOR VALUES FROM (0) TO (10)',
+    "CREATE TABLE bookings_2 PARTITION OF bookings FOR VALUES FROM ('2090-01-01') TO ('2091-01-01')",
+    `INSERT INTO bookings (id, at) VALUES (3, '2090-01-02')`,
+  )
+  const archived: Archived = { place, form: 'divided', to: folder, archive: join(folder, 'public.bookings') }
+  const plan = await perform({ ...commandsOf(archived).run, dryRun: true } as Operation)
+  expect(
+    plan.events.flatMap((event) => (event.type === 'archive.planned' ? [[event.status, event.note]] : []))[0],
+  ).toEqual(['blocked', 'low below it computes g in its own way, which no restore makes again'])
 })

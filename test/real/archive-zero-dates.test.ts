@@ -84,7 +84,7 @@ test.skipIf(why !== '')(`in the column of time belong to no period, and that is 
   const ran = await perform({ ...run, asText: ['born', 'seen'] })
   expect(ran.finished).toMatchObject({ exitCode: 0, totals: { detached: '2' } })
   expect(ran.events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')).toContain(
-    '1 row has a day in at that is none of the calendar',
+    '1 row has a day in at that lies outside of the years 1 to 9999',
   )
 })
 
@@ -115,5 +115,27 @@ test.skipIf(why !== '')(
     expect(await ids()).toBe('4')
     const all = await perform({ ...erase, where: 'born IS NOT NULL', confirm: 'visits' })
     expect(all.finished).toMatchObject({ exitCode: 0, totals: { rows: '2', sourceRows: '1' } })
+  },
+)
+
+test.for(['date', 'timestamp', 'timestamptz'])(
+  'a %s before the year 1 in the column of time belongs to no period, and keeps no other row',
+  async (type, { skip }) => {
+    const absent = await missing('postgresql')
+    if (absent !== '') skip(absent)
+    const place = await makePlace('postgresql', folder)
+    await place.sql(
+      `CREATE TABLE visits (id int PRIMARY KEY, at ${type})`,
+      "INSERT INTO visits VALUES (1, '2020-01-05'), (2, '0044-03-15 BC'), (3, '-infinity'), (4, NULL)",
+    )
+    const commands = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+    const run = { ...commands.run, tables: ['visits'] } as Operation & { kind: 'archive' }
+    const ran = await perform(run)
+    expect(ran.finished, JSON.stringify(ran.events.slice(-2))).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
+    expect(ran.events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')).toContain(
+      '2 rows have a day in at that lies outside of the years 1 to 9999, 1 row has no value in at: they belong to no period',
+    )
+    expect((await perform({ ...run, drop: true, confirm: 'visits' })).finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows('SELECT id FROM visits ORDER BY id')).toEqual([['2'], ['3'], ['4']])
   },
 )

@@ -3,6 +3,7 @@ import { RowSum } from '../../model/copy/row-hash.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
+import { retypedText } from '../types/index.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { fitNow, readColumns, requestOf, type ArchiveContext } from './context.ts'
 import { restoreCommand, runCommand } from './refusals.ts'
@@ -15,9 +16,7 @@ export function restoredColumns(context: ArchiveContext, partition: ArchivedPart
     ...lost.map(({ name }) => `${name} is left out, and its values stay in older versions of the archive only`),
     ...shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [`${file.name} comes back as ${now.name}`])),
     ...shared.flatMap(({ file, now }) =>
-      file.physical === now.physical && file.stored === now.stored
-        ? []
-        : [`${now.name} was ${file.column.native} and is ${now.column.native}`],
+      file.physical === now.physical && file.stored === now.stored ? [] : [retypedText(file, now)],
     ),
     ...fresh.map(({ name, column }) => {
       if (column.generated === true) return `${name} is computed by the database`
@@ -98,13 +97,13 @@ function retypedNow(now: readonly StoredColumn[], { physical }: StoredColumn): S
 }
 
 function lostText(now: readonly StoredColumn[], lost: StoredColumn): string {
-  const { name, column } = lost
+  const { name } = lost
   const other = retypedNow(now, lost)
   if (other === undefined)
     return now.some((one) => one.name === name)
       ? `its column ${name} was dropped, and the column ${name} of the table is another one that was added since`
       : `it has no column ${name} any more`
-  return `${other.name} was ${column.native} and is ${other.column.native}`
+  return retypedText(lost, other)
 }
 
 /**

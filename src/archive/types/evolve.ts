@@ -223,3 +223,14 @@ function refusePartitionName({ table, columns }: TableSpec, { partitionColumn }:
     },
   )
 }
+
+/** What a column of another type was and is, for people: the type of the table where that is another one, and otherwise how it is stored. */
+export function retypedText(was: StoredColumn, now: StoredColumn): string {
+  const typeOf = ({ column }: StoredColumn): string => (column.native === '' ? 'without a type' : column.native)
+  if (was.column.native !== now.column.native) return `${now.name} was ${typeOf(was)} and is ${typeOf(now)}`
+  const storedAs = (one: StoredColumn): string => (isAsText(one) ? 'text' : one.stored)
+  const [before, after] = [storedAs(was), storedAs(now)]
+  return before === after
+    ? `${now.name} is stored in another way since`
+    : `${now.name} was stored as ${before} and is stored as ${after}`
+}

@@ -1,5 +1,6 @@
 /** Partitions that the system itself keeps, as candidates for the archive. */
 import type { ArchivedPartition } from '../../archive/ledger/record.ts'
+import { tableText } from '../../model/copy/column-type.ts'
 import type { NativePartition, NativePartitions } from '../../stores/archive-port.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
@@ -25,7 +26,7 @@ export async function nativeCandidates(
   // Whole numbers stand in the same order as seconds.
   const kind = time ?? 'epoch-seconds'
   for (const partition of partitions) {
-    const label = labelOf(partition, wanted.calendar, time, labels)
+    const label = labelOf(partition, wanted.calendar, time, { taken: labels, names })
     labels.add(label)
     const { name, ...others } = names.nameOf(partition, label, kind)
     const edges = others.across === null ? [] : edgesWithin(others.across, partition, kind)
@@ -104,15 +105,17 @@ function furtherOf(
   return { ...standing, note: standing.note === undefined ? late : `${late}; ${standing.note}` }
 }
 
-/** The name that the calendar has for its bounds, and otherwise its own. */
+/** The name that the calendar has for its bounds, and otherwise its own: with its schema where a table of another one has the name, too. */
 function labelOf(
-  { from, to, table }: NativePartition,
+  { from, to, table: { table }, identity }: NativePartition,
   calendar: CalendarSpec,
   kind: ValueKind | null,
-  taken: ReadonlySet<string>,
+  { taken, names }: { readonly taken: ReadonlySet<string>; readonly names: NativeParts },
 ): string {
   const period = kind === null ? null : periodOfBounds(calendar, from, to, kind)
-  return period === null || taken.has(period.label) ? table.table.name : period.label
+  if (period !== null && !taken.has(period.label)) return period.label
+  const label = names.isShared(table) ? tableText(table) : table.name
+  return taken.has(label) ? `${label} (${identity})` : label
 }
 
 function standingOf(

@@ -1,6 +1,7 @@
 /** Which part of which period a partition of the system is that stands in the table now. */
 import { isOpen, partLabel } from '../../archive/ledger/parts.ts'
 import { hasLeft, type ArchivedPartition } from '../../archive/ledger/record.ts'
+import type { TableName } from '../../model/copy/column-type.ts'
 import type { NativePartition } from '../../stores/archive-port.ts'
 import { readValue, type ValueKind } from '../calendar/value-text.ts'
 import type { PartName } from './further-part.ts'
@@ -20,12 +21,22 @@ export class NativeParts {
   readonly #known: readonly ArchivedPartition[]
   readonly #standing: ReadonlySet<string>
   readonly #labels: Set<string>
+  /** Of partitions that stand in the table, and of those that the ledger knows, by their name without schema. */
+  readonly #schemas = new Map<string, Set<string | undefined>>()
 
   /** @param known of the ledger @param standing partitions that stand in the table now */
-  constructor(known: readonly ArchivedPartition[], standing: readonly Pick<NativePartition, 'identity'>[]) {
+  constructor(known: readonly ArchivedPartition[], standing: readonly Pick<NativePartition, 'identity' | 'table'>[]) {
     this.#known = known
     this.#standing = new Set(standing.map(({ identity }) => identity))
     this.#labels = new Set(known.map(({ label }) => label))
+    const tables = [...standing.map(({ table }) => table.table), ...known.flatMap(({ native }) => native?.table ?? [])]
+    for (const { schema, name } of tables)
+      this.#schemas.set(name, (this.#schemas.get(name) ?? new Set<string | undefined>()).add(schema))
+  }
+
+  /** Whether a partition of another schema has the name, too: one that stands in the table, or that the ledger knows. */
+  isShared({ name }: TableName): boolean {
+    return (this.#schemas.get(name)?.size ?? 0) > 1
   }
 
   /**

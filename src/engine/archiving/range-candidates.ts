@@ -127,7 +127,9 @@ function unplacedText(
   const parts = [
     ...(unreal === 0n
       ? []
-      : [`${unreal} ${unreal === 1n ? 'row has' : 'rows have'} a day in ${column} that is none of the calendar`]),
+      : [
+          `${unreal} ${unreal === 1n ? 'row has' : 'rows have'} a day in ${column} that lies outside of the years 1 to 9999`,
+        ]),
     ...(nulls === 0n ? [] : [`${nulls} ${nulls === 1n ? 'row has' : 'rows have'} no value in ${column}`]),
     ...(high === 'infinity' ? [`some have infinity in ${column}, and were not counted`] : []),
   ]

@@ -1,6 +1,6 @@
 /** The columns of an archived table as they are now, beside those that its archive has. */
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
-import { evolved, isWidening, type ColumnChange, type Evolved } from '../../archive/types/index.ts'
+import { evolved, isWidening, retypedText, type ColumnChange, type Evolved } from '../../archive/types/index.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -119,9 +119,9 @@ export function changeText(change: ColumnChange): string {
     case 'renamed':
       return `${change.from} is called ${name} now: the next publication renames it in the archive, older files included`
     case 'retyped':
-      return `${name} was ${change.kept.column.native} and is ${column.native}: the next publication adds it as a new column, and older values are called ${change.kept.name}${widerText(change.kept, change.column)}`
+      return `${retypedText(change.kept, change.column)}: the next publication adds it as a new column, and older values are called ${change.kept.name}${widerText(change.kept, change.column)}`
     case 'widened':
-      return `${name} was ${change.from.column.native} and is ${column.native}: the next publication widens it in the archive, older files included; readers without type widening cannot read the archive from then on`
+      return `${retypedText(change.from, change.column)}: the next publication widens it in the archive, older files included; readers without type widening cannot read the archive from then on`
   }
 }
 

@@ -11,6 +11,7 @@ import { DirectSocket } from './direct-socket.ts'
 import { connectFailed } from './errors.ts'
 import { plantedError, plantedSql, type Planted } from './planted.ts'
 import type { PostgresSettings } from './settings.ts'
+import { SPELLING } from './spelling.ts'
 import { TYPES } from './values.ts'
 
 const OLDEST = 130_000
@@ -135,11 +136,7 @@ async function prepare(
   await refusePlanted(client, settings)
   const isLent = await lends(client, settings, purpose, backend.pid)
   const settled = [
-    "client_encoding TO 'UTF8'",
-    "TimeZone TO 'UTC'",
-    'DateStyle TO ISO',
-    "bytea_output TO 'hex'",
-    'standard_conforming_strings TO on',
+    ...SPELLING.map(([name, value]) => `${name} TO '${value}'`),
     // Without a fraction the planner takes a cursor for a question whose first rows matter most.
     'cursor_tuple_fraction TO 1',
     `lock_timeout TO ${LOCK_TIMEOUT_MS}`,

@@ -10,15 +10,29 @@ import { SluiceError } from '../../../shared/errors.ts'
 const SORTED: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'date', 'timestamp'])
 const EQUAL: ReadonlySet<ColumnType['kind']> = new Set([...SORTED, 'bool', 'text', 'uuid'])
 
+/** Where a column that the archive does not have may come from. */
+export type Beside = {
+  /** Columns of the table as it is now. */
+  readonly columns: readonly Pick<Column, 'name'>[]
+  /** What a person types to publish to the archive. */
+  readonly run: string
+}
+
 /**
  * @param predicate as a person wrote it. No message of this shows its values, since messages are kept
  * @throws SluiceError BAD_PREDICATE where a column is not there, its type is none that both compare alike, or a value is none of its type
  */
-export function rowTest({ root }: Predicate, { columns }: Pick<TableSpec, 'columns'>): RowTest {
+export function rowTest({ root }: Predicate, { columns }: Pick<TableSpec, 'columns'>, beside?: Beside): RowTest {
   const named = ({ names }: { readonly names: readonly string[] }): Column => {
     const name = names.join('.')
     const found = columns.find((column) => column.name === name)
     if (found !== undefined) return found
+    if (beside?.columns.some((column) => column.name === name) === true) {
+      throw refused(
+        `the archive has no column ${name}: the table got it when rows were archived already`,
+        `no archived row has a value in it, and rows of the table that have one can be deleted there; ${beside.run} brings the column to the archive with the next partition that is due, and this command takes it from then on`,
+      )
+    }
     throw refused(`no column is called ${name}`, `its columns are ${columns.map((column) => column.name).join(', ')}`)
   }
   const compare = (column: Column, op: Comparison, value: Literal): RowTest => ({

@@ -42,7 +42,11 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
   const predicate = readPredicate(where)
   await using source = await openSource(from, !dryRun)
   const found = await archivedTable(source, named, run.interrupt.abort)
-  const test = rowTest(predicate, { columns: archivedColumns(found.record) })
+  const test = rowTest(
+    predicate,
+    { columns: archivedColumns(found.record) },
+    { columns: found.table.columns, run: `sluice archive run --table ${shellQuote(named)}` },
+  )
   const withhold = withholding(test)
   const quiet: EraseRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
   try {

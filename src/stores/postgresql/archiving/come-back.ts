@@ -50,6 +50,7 @@ export async function recreate(
   locks.involve(parent.oid)
   const table = await createLike(session, parent, partition)
   const given = request.own === undefined ? null : new GivenBack(session, request.own)
+  await given?.give('computed', table)
   await given?.give('empty', table)
   // Of rows that nobody has seen before, none need to be looked at again later.
   await loadCsv(session, partition, columns, csv, ', FREEZE')

@@ -8,7 +8,7 @@ import { literal, tableSql } from '../copy/sql.ts'
 import { describeTables } from '../copy/tables.ts'
 import { boundsOf, inOrder, type Bounds } from './bounds.ts'
 import { partitionKey, tableByName, type PartitionKey } from './known.ts'
-import { ownCountsSql, ownText } from './own-counts.ts'
+import { computedSql, ownCountsSql, ownText } from './own-counts.ts'
 
 type Found = {
   readonly oid: string
@@ -53,7 +53,7 @@ export async function listPartitions(
 
 function partitionsSql(parent: string): string {
   return `
-    SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind, tree.foreign_tables, tree.leaving,
+    SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind, tree.foreign_tables, tree.leaving, tree.computed,
       -- Those that lead to the whole table have one of these for each partition, with a parent.
       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
        FROM pg_catalog.pg_constraint k WHERE k.confrelid = ANY (tree.oids) AND k.contype = 'f' AND k.conparentid = 0::oid),
@@ -68,19 +68,22 @@ function partitionsSql(parent: string): string {
           UNION ALL SELECT h.inhparent, h.inhrelid, coalesce((pg_catalog.to_jsonb(h) ->> 'inhdetachpending'::text)::boolean, false)
           FROM tree t JOIN pg_catalog.pg_inherits h ON h.inhparent = t.oid)
         SELECT pg_catalog.array_agg(t.oid) AS oids, pg_catalog.string_agg(t.oid::pg_catalog.regclass::text, ', ') FILTER (WHERE l.relkind = 'f') AS foreign_tables,
-          (pg_catalog.array_agg(pg_catalog.json_build_array(t.oid = c.oid, an.nspname, a.relname, ln.nspname, l.relname)) FILTER (WHERE t.leaving))[1] AS leaving
+          (pg_catalog.array_agg(pg_catalog.json_build_array(t.oid = c.oid, an.nspname, a.relname, ln.nspname, l.relname)) FILTER (WHERE t.leaving))[1] AS leaving,
+          pg_catalog.string_agg(t.oid::pg_catalog.regclass::text || ' below it computes ' || own.columns, ', ') AS computed
         FROM tree t JOIN pg_catalog.pg_class l ON l.oid = t.oid JOIN pg_catalog.pg_namespace ln ON ln.oid = l.relnamespace
-          JOIN pg_catalog.pg_class a ON a.oid = t.above JOIN pg_catalog.pg_namespace an ON an.oid = a.relnamespace) AS tree
+          JOIN pg_catalog.pg_class a ON a.oid = t.above JOIN pg_catalog.pg_namespace an ON an.oid = a.relnamespace
+          CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attname), ', ') AS columns FROM (${computedSql('l', 'c.oid')}) computed) AS own) AS tree
     WHERE i.inhparent = ${literal(parent)}::oid AND c.relispartition`
 }
 
 function found(row: TextRow): Found {
-  const [oid, text, kind, foreign, leaving, referrers, publications, by, below, ...own] = row
+  const [oid, text, kind, foreign, leaving, computed, referrers, publications, by, below, ...own] = row
   const bounds = boundsOf(text ?? '')
   const blocked = ((): string | null => {
     if (leaving != null) return leavingText(leaving)
     if (kind === 'f') return 'it is a foreign table: its rows are not in this database'
     if (foreign != null) return `rows of the foreign tables ${foreign} below it are not in this database`
+    if (computed != null) return `${computed} in its own way, which no restore makes again`
     if (bounds === null) return 'it is the default partition, which has no bounds'
     if (referrers != null) {
       return `it has foreign keys of other tables to itself, and not to the whole table: ${referrers}`

@@ -14,7 +14,7 @@ export type Twin = {
 }
 
 /**
- * Rows of stage, words for people, statement, and place: the order in which they run. Stages: `empty` before rows come in, `filled` before the table is attached,
+ * Rows of stage, words for people, statement, and place: the order in which they run. Stages: `computed` and `empty` before rows come in, `filled` before the table is attached,
  * `attached` behind that. `cloned`: of triggers that the attachment makes.
  * For a session whose search path is empty: then the server writes every name in full.
  * @param table number of the partition
@@ -35,13 +35,23 @@ WITH named (oid, name) AS (
     LEFT JOIN pg_catalog.pg_class p ON p.oid = ${literal(parent)}::oid
   WHERE c.oid = ${literal(table)}::oid
 ), a AS (
-  SELECT a.*, b.attname IS NOT NULL AS inherited, b.attstorage AS parent_storage, b.attnotnull AS parent_not_null,
+  SELECT a.*, b.attname IS NOT NULL AS inherited, b.attnum AS parent_number, b.attstorage AS parent_storage, b.attnotnull AS parent_not_null,
     nullif(pg_catalog.to_jsonb(a) ->> 'attcompression'::text, '') AS compression, nullif(pg_catalog.to_jsonb(b) ->> 'attcompression'::text, '') AS parent_compression,
     (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) AS own_default,
     (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d WHERE d.adrelid = b.attrelid AND d.adnum = b.attnum) AS parent_default,
     pg_catalog.col_description(a.attrelid, a.attnum) AS own_comment, pg_catalog.col_description(b.attrelid, b.attnum) AS parent_comment
   FROM t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_attribute b ON b.attrelid = t.parent AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped
+), own_a AS (
+  -- No server before 17 changes the expression of a column: it is made again, with the checks of the parent that name it.
+  SELECT a.*, pg_catalog.concat_ws(', ', pg_catalog.format('DROP COLUMN %I', a.attname), pg_catalog.format('ADD COLUMN %I %s%s GENERATED ALWAYS AS (%s) %s%s',
+      a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+      (SELECT pg_catalog.format(' COLLATE %I.%I', n.nspname, l.collname) FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace
+       WHERE l.oid = a.attcollation),
+      a.own_default, CASE a.attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END, CASE WHEN a.attnotnull THEN ' NOT NULL' END),
+    (SELECT pg_catalog.string_agg(pg_catalog.format('ADD CONSTRAINT %I %s', c.conname, pg_catalog.pg_get_constraintdef(c.oid)), ', ' ORDER BY c.conname)
+     FROM pg_catalog.pg_constraint c WHERE c.conrelid = t.parent AND c.contype = 'c' AND NOT c.connoinherit AND a.parent_number = ANY (c.conkey))) AS clauses
+  FROM t, a WHERE a.inherited AND a.attgenerated <> '' AND a.own_default IS DISTINCT FROM a.parent_default
 ), x AS (
   SELECT i.*, coalesce(d.name, c.relname) AS relname, c.reloptions, c.reltablespace, p.oid AS parent,
     pg_catalog.format('%I.%I', t.schema, coalesce(d.name, c.relname)) AS name,
@@ -67,7 +77,8 @@ WITH named (oid, name) AS (
   SELECT NULL::name AS attname, e.* FROM t, pg_catalog.aclexplode(t.relacl) e
   UNION ALL SELECT a.attname, e.* FROM a, pg_catalog.aclexplode(a.attacl) e
 ), made (stage, place, what, sql) AS (
-  SELECT 'empty', 1, 'the tablespace ' || s.spcname::text, pg_catalog.format('ALTER TABLE %s SET TABLESPACE %I', t.name, s.spcname)
+  SELECT 'computed', 0, 'the expression of ' || o.attname::text, pg_catalog.format('ALTER TABLE %s %s', t.name, o.clauses) FROM t, own_a o
+  UNION ALL SELECT 'empty', 1, 'the tablespace ' || s.spcname::text, pg_catalog.format('ALTER TABLE %s SET TABLESPACE %I', t.name, s.spcname)
   FROM t JOIN pg_catalog.pg_tablespace s ON s.oid = t.reltablespace
   UNION ALL SELECT 'empty', 2, 'the access method ' || m.amname::text, pg_catalog.format('ALTER TABLE %s SET ACCESS METHOD %I', t.name, m.amname)
   FROM t JOIN pg_catalog.pg_am m ON m.oid = t.relam WHERE m.amname <> 'heap'
@@ -80,10 +91,10 @@ WITH named (oid, name) AS (
   ) o WHERE o.options IS NOT NULL
   UNION ALL SELECT 'empty', 5, 'the storage of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET STORAGE %s', t.name, a.attname,
     CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END)
-  FROM t, a WHERE a.inherited AND a.attstorage <> a.parent_storage
+  FROM t, a WHERE a.inherited AND (a.attstorage <> a.parent_storage OR a.attname IN (SELECT o.attname FROM own_a o))
   UNION ALL SELECT 'empty', 6, 'the compression of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET COMPRESSION %s', t.name, a.attname,
     CASE a.compression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE 'DEFAULT' END)
-  FROM t, a WHERE a.inherited AND a.compression IS DISTINCT FROM a.parent_compression
+  FROM t, a WHERE a.inherited AND (a.compression IS DISTINCT FROM a.parent_compression OR a.compression IS NOT NULL AND a.attname IN (SELECT o.attname FROM own_a o))
   UNION ALL SELECT 'empty', 7, 'statistics of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', t.name, a.attname, a.attstattarget)
   FROM t, a WHERE a.attstattarget >= 0
   UNION ALL SELECT 'empty', 8, 'options of ' || a.attname::text, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', t.name, a.attname,

@@ -1,4 +1,5 @@
 /** What a partition has beyond what its parent gives it: local indexes, triggers, grants, comments, storage. It goes with the table, and comes back with it. */
+import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../connect.ts'
 import { sqlStateOf } from '../errors.ts'
@@ -9,8 +10,8 @@ import { suffixed } from './move.ts'
 import { divisionOf, type Division } from './tree.ts'
 import { indexNamesSql, ownStatementsSql } from './own-sql.ts'
 
-/** `empty`: before rows come in. `filled`: before it is attached. `attached`: behind that. `cloned`: of triggers that every attachment makes anew. */
-export type Stage = 'empty' | 'filled' | 'attached' | 'cloned'
+/** `computed`: before rows come in, and their values rest on it. `empty`: before rows come in. `filled`: before it is attached. `attached`: behind that. `cloned`: of triggers that every attachment makes anew. */
+export type Stage = 'computed' | 'empty' | 'filled' | 'attached' | 'cloned'
 
 /** As `own-sql` names it. */
 const UNLOGGED = 'UNLOGGED'
@@ -79,7 +80,10 @@ export class GivenBack {
     return [{ what, why: 'these went with the drop, and all of its rows are in one table' }]
   }
 
-  /** @throws what the server says where that is about the server or its locks, and not about the statement */
+  /**
+   * @throws what the server says where that is about the server or its locks, and not about the statement; SluiceError TABLE_REFUSED where it refuses one of `computed`: without
+   * that the rows would be others
+   */
   async give(stage: Stage, table: KnownTable): Promise<void> {
     await withFullNames(this.#session, async () => {
       if (stage === 'filled') await this.#freeNames(table)
@@ -92,8 +96,18 @@ export class GivenBack {
         // The archive lets go of the files: these rows are the only copy, and a crash would empty such a table.
         if (statement.what === UNLOGGED)
           this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; ${statement.sql} makes it so again` })
-        else await this.#give(statement)
+        else if (!(await this.#give(statement)) && stage === 'computed') throw this.#notComputed(table)
       }
+    })
+  }
+
+  #notComputed({ name }: KnownTable): SluiceError {
+    const { what, why } = this.missing.at(-1) ?? { what: '', why: '' }
+    return new SluiceError('TABLE_REFUSED', `${what} of ${tableText(name)} could not be made again: ${why}`, {
+      where: tableText(name),
+      reason:
+        'the partition computes the column in its own way: without that its rows would not be those that were archived; nothing was changed',
+      hint: 'make again what the expression uses, then run the same command again',
     })
   }
 

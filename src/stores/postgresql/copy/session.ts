@@ -8,12 +8,9 @@ import type { PostgresSettings } from '../settings.ts'
 import { toPostgres } from '../values.ts'
 import { literal } from './sql.ts'
 
-/** Where a server knows them. Roles and databases may have others, under which rows would be printed, hidden or cut off in another way. */
+/** Beside those of every session (`spelling.ts`), where a server knows them. Under others rows would be hidden or cut off, or sums that were stored before would differ. */
 const SETTINGS: Readonly<Record<string, string>> = {
-  extra_float_digits: '1',
   IntervalStyle: 'iso_8601',
-  lc_monetary: 'C',
-  xmloption: 'content',
   row_security: 'off',
   // Compiling the plan of a chunk takes longer than running it.
   jit: 'off',

@@ -1,0 +1,99 @@
+/** What a refusal of an archive advises helps at once. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { commandsOf, TABLE } from '../support/archive-places.ts'
+import { makePlace, perform, type Place, type Ran } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-hints-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Run = Operation & { readonly kind: 'archive' }
+
+async function archiving(...sql: readonly string[]): Promise<{
+  readonly place: Place
+  readonly run: Run
+  readonly commands: ReturnType<typeof commandsOf>
+}> {
+  const place = await makePlace('sqlite', mkdtempSync(join(folder, 'place-')))
+  await place.sql(...sql)
+  const commands = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+  return { place, run: commands.run as Run, commands }
+}
+
+function fine(ran: Ran): Ran {
+  expect(ran.finished, JSON.stringify(ran.events.slice(-3))).toMatchObject({ exitCode: 0 })
+  return ran
+}
+
+const hintOf = ({ events, finished }: Ran): string =>
+  finished.error?.hint ??
+  events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error.hint ?? ''] : [])).join()
+
+test('a text that holds bytes that are no characters is stored once it is the bytes that it is', async () => {
+  const { place, run, commands } = await archiving(
+    `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, t TEXT)`,
+    `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', CAST(x'ff41' AS TEXT)), (2, '2020-01-03 00:00:00', 'it''s'), (3, '2090-01-02 00:00:00', 'c')`,
+  )
+  const advice =
+    'mend the value at its source, or make it the bytes that it is (SET "t" = CAST("t" AS BLOB) in that row) and store the column with --as-text t'
+  expect(hintOf(await perform(run))).toBe(advice)
+  expect(hintOf(await perform({ ...run, asText: ['t'] }))).toBe(advice)
+  await place.sql(`UPDATE ${TABLE} SET "t" = CAST("t" AS BLOB) WHERE id = 1`)
+  const content = `SELECT id, quote(t), typeof(t) FROM ${TABLE} ORDER BY id`
+  const before = await place.rows(content)
+  fine(await perform({ ...run, asText: ['t'] }))
+  fine(await perform({ ...run, drop: true, confirm: TABLE }))
+  expect(await place.rows(`SELECT id FROM ${TABLE}`)).toEqual([['3']])
+  fine(await perform({ ...commands.restore, partitions: ['2020-Q1'] } as Operation))
+  expect(await place.rows(content)).toEqual(before)
+})
+
+test('a computed column that is stored as text since is called that', async () => {
+  const { run, commands } = await archiving(
+    `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, g AS (id + 0.5) STORED)`,
+    `INSERT INTO ${TABLE} (id, at) VALUES (1, '2020-01-02 00:00:00'), (2, '2020-04-03 00:00:00'), (3, '2090-01-02 00:00:00')`,
+  )
+  fine(await perform({ ...run, partitions: ['2020-Q1'] }))
+  fine(await perform({ ...run, asText: ['g'], partitions: ['2020-Q2'] }))
+  fine(await perform({ ...run, drop: true, confirm: TABLE }))
+  const asked = await perform({ ...commands.query, query: `SELECT id, g FROM ${TABLE}` } as Operation)
+  expect(asked.finished.error).toMatchObject({
+    code: 'BAD_QUERY',
+    message: 'g has no values in 2020-Q1',
+    reason: 'the database computes the column, and these rows were archived when it was stored as another type',
+    hint: expect.stringMatching(/^ask for "g__old", which has their values, leave it out/) as string,
+  })
+  fine(await perform({ ...commands.query, query: `SELECT id, "g__old" FROM ${TABLE}` } as Operation))
+  const back = fine(await perform({ ...commands.restore, partitions: ['2020-Q1'] } as Operation))
+  const said = back.events.map((event) => JSON.stringify(event)).join('\n')
+  expect(said).toContain('g was stored as double and is stored as text')
+})
+
+test('a condition on a column that came since says what helps', async () => {
+  const { place, run } = await archiving(
+    `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL)`,
+    `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00'), (2, '2020-04-03 00:00:00'), (3, '2090-01-02 00:00:00')`,
+  )
+  fine(await perform({ ...run, partitions: ['2020-Q1'] }))
+  await place.sql(`ALTER TABLE ${TABLE} ADD who TEXT`, `UPDATE ${TABLE} SET who = 'a'`)
+  const erase = {
+    kind: 'archive-erase',
+    from: place.url,
+    table: TABLE,
+    where: "who = 'a'",
+    reason: 'asked for it',
+    confirm: TABLE,
+    dryRun: false,
+  } as unknown as Operation
+  expect((await perform(erase)).finished.error).toMatchObject({
+    code: 'BAD_PREDICATE',
+    message: 'the archive has no column who: the table got it when rows were archived already',
+    hint: expect.stringContaining(`sluice archive run --table ${TABLE} brings the column to the archive`) as string,
+  })
+  fine(await perform({ ...run, partitions: ['2020-Q2'] }))
+  expect((await perform({ ...erase, dryRun: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
+})
