@@ -70,6 +70,39 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await stage.ask(stage.queue, 'queue', 'SELECT * FROM sluice_queue.sluice_alerts')).toEqual([])
   })
 
+  test('a run that every worker refuses tells that it failed, once, and the next that ends well clears it', async () => {
+    const file = path.join(stage.folder, 'refused')
+    const told = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+    const command = `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE $SLUICE_ALERT_RUN $SLUICE_ALERT_VALUE" >> ${file}`
+    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'refused', '--slots', '1']
+    const alarm = ['--alert', 'failed', '--alert-command', command]
+    await stage.ask(stage.data, 'source', 'CREATE TABLE refused (id int PRIMARY KEY); INSERT INTO refused VALUES (1)')
+    const run = await stage.distribute(...copy, ...alarm)
+    await stage.ask(stage.data, 'source', 'ALTER DATABASE target RENAME TO parked')
+    await stage.data.createDatabase('target')
+    const workers = [stage.worker(), stage.worker()]
+    await stage.until('refusals', async () => (await stage.run(run)).refusals.length === 2)
+    const longAgo = `UPDATE sluice_queue.sluice_run_refusals SET refused_at = now() - interval '2 min';
+      DELETE FROM sluice_queue.sluice_workers WHERE ended_at IS NOT NULL`
+    await stage.ask(stage.queue, 'queue', longAgo)
+    await stage.until('its end', async () => (await stage.run(run)).status === 'failed')
+    await stage.until('the alert', () => told().length > 0)
+    const stands = 'SELECT cause, table_name FROM sluice_queue.sluice_alerts'
+    expect(await stage.ask(stage.queue, 'queue', stands)).toEqual([{ cause: 'failed', table_name: '' }])
+    await stage.ask(stage.data, 'source', 'DROP DATABASE target WITH (FORCE)')
+    await stage.ask(stage.data, 'source', 'ALTER DATABASE parked RENAME TO target')
+    expect((await stage.sluice('ctl', run, 'resume', '--distributed')).code).toBe(0)
+    await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
+    for (const worker of workers) worker.signal('SIGTERM')
+    await Promise.all(workers.map(async ({ ended }) => await ended))
+    expect(told()).toEqual([
+      expect.stringMatching(new RegExp(`^failed raised ${run} WORKERS_REFUSED .*is another database`)),
+      expect.stringMatching(/^failed cleared /),
+    ])
+    expect(await stage.ask(stage.queue, 'queue', stands)).toEqual([])
+    await stage.forgetRuns()
+  })
+
   test('of two that find the same at once one is told that it is new, and one that it is over', async () => {
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const key = { scope: 'x'.repeat(10_000), cause: 'drift', table: 'a' } as const

@@ -4,9 +4,10 @@
  */
 import type { AlertEvent, AlertWish } from '../../model/alert.ts'
 import type { AlertKey } from '../../model/alert-memory.ts'
-import type { SilentSlot, StandingAlert, StoodChunk, WatchedRun } from '../../model/distributed.ts'
+import type { SilentSlot, StandingAlert, StoodChunk, UnworkedFailure, WatchedRun } from '../../model/distributed.ts'
 import { timeText } from '../../model/verdict.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
+import { errorLine } from '../../shared/errors.ts'
 import type { AlertNote } from '../../stores/queue-port.ts'
 import { keyOf } from '../alerts/causes/standing-chunks.ts'
 import { byTable, chunksText, spanText, stuckText } from '../alerts/causes/stuck.ts'
@@ -19,13 +20,11 @@ import { FinishedChunks } from './finished-chunks.ts'
 import { knownOperation } from './known-operation.ts'
 import type { MovedChunk, OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
 
+/** What is asked of the alerts of a run. */
+type Wished = { readonly operation: Operation; readonly wish: AlertWish; readonly sinks: AlertSinks }
 /** A run whose alerts are known here. */
-type Known = {
-  readonly run: WatchedRun
-  readonly operation: Operation
-  readonly wish: AlertWish
-  readonly sinks: AlertSinks
-}
+type Known = Wished & { readonly run: WatchedRun }
+type Told = Pick<Wished, 'sinks'> & { readonly run: Pick<WatchedRun, 'runId'> }
 /** A chunk that stands. @property host null where it is not known @property isSilent its host was not heard of lately */
 type Stood = StoodChunk & { readonly host: string | null; readonly isSilent: boolean }
 /** @property moves what has come further here since a chunk is named, by its key @property finished keys of chunks */
@@ -42,6 +41,8 @@ export class RunWatch implements QueueWatch {
   readonly #counts: EndCounts
   /** By run: each chunk of an alert that stands, and since when it is known here to be named, ms of a steady clock. */
   readonly #named = new Map<string, ReadonlyMap<string, number>>()
+  /** What failed since the last look. */
+  readonly #failures: UnworkedFailure[] = []
   /** Alerts are sent one after the other, so that no end comes before its beginning. */
   #sending: Promise<void> = Promise.resolve()
 
@@ -52,12 +53,11 @@ export class RunWatch implements QueueWatch {
   }
 
   async look(own: readonly OwnSlot[]): Promise<void> {
+    await this.#raiseFailed()
     for (const run of await this.#parts.queue.watch()) {
-      const operation = knownOperation(run.operation)
-      const wish = operation === null ? undefined : alertWishOf(operation)
-      if (operation === null || wish === undefined) continue
-      const sinks = sinksOf(wish, { run: run.runId, about: aboutInWords(operation), host: this.#parts.host })
-      const known = { run, operation, wish, sinks }
+      const wished = this.#wished(run)
+      if (wished === null) continue
+      const known = { ...wished, run }
       await this.#losses(known)
       await this.#waits(known)
       await this.#stuck(
@@ -71,8 +71,37 @@ export class RunWatch implements QueueWatch {
     await this.#counts.read()
   }
 
+  failed(failure: UnworkedFailure): void {
+    this.#failures.push(failure)
+  }
+
   async sent(): Promise<void> {
+    await this.#raiseFailed().catch(() => undefined)
     await this.#sending
+  }
+
+  /** Null where the run has no alerts, or is one that this program does not know. */
+  #wished({ runId, operation: read }: Pick<WatchedRun, 'runId' | 'operation'>): Wished | null {
+    const operation = knownOperation(read)
+    const wish = operation === null ? undefined : alertWishOf(operation)
+    if (operation === null || wish === undefined) return null
+    const sinks = sinksOf(wish, { run: runId, about: aboutInWords(operation), host: this.#parts.host })
+    return { operation, wish, sinks }
+  }
+
+  /** As a slot of the run keys it, so that a later run which ends well clears it. What the queue did not note, the next look tries again. */
+  async #raiseFailed(): Promise<void> {
+    for (let [failure] = this.#failures; failure !== undefined; [failure] = this.#failures) {
+      const { runId, error } = failure
+      const wished = this.#wished(failure)
+      if (wished !== null && wished.wish.conditions.some(({ cause }) => cause === 'failed')) {
+        const key: AlertKey = { scope: alertScope(wished.operation, true), cause: 'failed', table: '' }
+        const where = error.where === undefined ? '' : ` (${error.where})`
+        const words: Words = { cause: 'failed', value: `${errorLine(error)}${where}` }
+        await this.#begin({ ...wished, run: { runId } }, key, words, {}, () => this.failed(failure))
+      }
+      this.#failures.shift()
+    }
   }
 
   /** Slots that were taken from a lost worker: each is reported once, and is over when another worker has the slot, or the run has ended. */
@@ -181,14 +210,20 @@ export class RunWatch implements QueueWatch {
     return named
   }
 
-  async #begin(known: Known, key: AlertKey, words: Words, note: AlertNote): Promise<void> {
+  /** @param undone called where no sink took it, for what no look finds again by itself */
+  async #begin(
+    known: Told,
+    key: AlertKey,
+    words: Words,
+    note: AlertNote,
+    undone: () => void = () => undefined,
+  ): Promise<void> {
     const { alerts } = this.#parts
     if ((await alerts.begin(key, note)).is === 'stands') return
-    this.#send(
-      known,
-      { type: 'alert', state: 'raised', run: known.run.runId, ...words },
-      async () => void (await alerts.end(key)),
-    )
+    this.#send(known, { type: 'alert', state: 'raised', run: known.run.runId, ...words }, async () => {
+      undone()
+      await alerts.end(key)
+    })
   }
 
   async #end(known: Known, key: AlertKey, { value, ...words }: Words): Promise<void> {
@@ -206,7 +241,7 @@ export class RunWatch implements QueueWatch {
   }
 
   /** @param undo of what the queue has noted, where no sink took it: the next look reports it again */
-  #send({ sinks }: Known, event: AlertEvent, undo: () => Promise<void>): void {
+  #send({ sinks }: Pick<Wished, 'sinks'>, event: AlertEvent, undo: () => Promise<void>): void {
     const { emit } = this.#parts
     this.#sending = this.#sending.then(async () => {
       emit(event)
