@@ -74,7 +74,7 @@ export async function runDistributed(
   if (workers === 0) {
     const from = queue === null ? '' : ` --queues ${queue}`
     session.output.talk(
-      `sluice: no worker of this version takes from it now: start one with sluice worker --connect ${label}${from}\n`,
+      `sluice: no worker of this version takes from it now: start one with sluice worker${behind}${from}\n`,
     )
   }
   return 0

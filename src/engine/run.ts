@@ -83,7 +83,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     emit,
     runId,
     owner,
-    watchRuns: async (parts) => new (await import('./distributed/run-watch.ts')).RunWatch(parts),
+    watchRuns: async (parts) => new (await import('./distributed/run-watch.ts')).RunWatch(parts, whole),
     workOf: async (scheduled, known) => {
       const { workOf } = await import('./schedules/work.ts')
       return workOf(

@@ -78,6 +78,9 @@ export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'targe
   readonly error: ErrorInfo | null
 }
 
+/** Work that ended with an error outside of any program of a slot. @property operation with names of stores in place of URLs */
+export type UnworkedFailure = { readonly runId: string; readonly operation: unknown; readonly error: ErrorInfo }
+
 /** A slot as its row has it. Times are ms since the epoch, by the clock of the queue's database. */
 export type Slot = SlotProgress & {
   readonly runId: string

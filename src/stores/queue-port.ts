@@ -13,6 +13,7 @@ import type {
   SlotEnd,
   TurnProgress,
   UncountedRun,
+  UnworkedFailure,
   WatchedRun,
   WorkerRow,
 } from '../model/distributed.ts'
@@ -63,8 +64,8 @@ export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program
 export type Swept = {
   readonly lost: readonly SlotKey[]
   readonly unqueued: readonly SlotKey[]
-  /** Runs that it has ended, because every worker refuses them. */
-  readonly refused: readonly string[]
+  /** Each operation of the slots of runs that it has ended, because every worker refuses them. */
+  readonly refused: readonly UnworkedFailure[]
   /** Runs whose end it has noted. */
   readonly ended: readonly EndedRun[]
   /** Runs that this worker has refused, and nobody has gone on with since. */

@@ -1,5 +1,5 @@
 /** Workers whose servers go away: the queue is said to be away once, whatever each question failed with; a target that takes no writes for a while is waited for. */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -163,6 +163,50 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(worker.events.filter(({ type }) => type === 'alert')).toEqual([])
       worker.signal('SIGTERM')
       expect(await worker.ended).toBe(0)
+    })
+
+    test('a login that is refused while a database is asked which one it is refuses no run: it rests, and goes on when the password file has it', async () => {
+      const file = path.join(stage.folder, 'pgpass-asked')
+      const keep = (password: string): void => writeFileSync(file, `*:*:*:asked:${password}\n`, { mode: 0o600 })
+      await stage.ask(stage.data, 'target', `CREATE ROLE asked SUPERUSER LOGIN PASSWORD 'two'`)
+      await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+      keep('one')
+      await stage.forgetRuns()
+      await makeOrders(stage, 300)
+      const run = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--slots', '1')
+      const cold = stage.urlOf(stage.data, 'target').replace(/\/\/[^/]*@/, '//asked@')
+      const worker = stage.worker({ stores: { cold }, env: { PGPASSFILE: file } })
+      await stage.until('a slot that rests or is refused', () => worker.slots.length >= 2)
+      expect(worker.slots).toEqual(['resting', 'resting'])
+      expect((await stage.run(run)).refusals).toEqual([])
+      keep('two')
+      await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 120_000)
+      expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
+      worker.signal('SIGTERM')
+      expect(await worker.ended).toBe(0)
+    })
+
+    test('a login that stays refused for two minutes ends a run with the code of the cause, and tells that it failed', async () => {
+      const file = path.join(stage.folder, 'told-asked')
+      await stage.forgetRuns()
+      await makeOrders(stage, 300)
+      const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--slots', '1']
+      const alarm = [
+        '--alert',
+        'failed',
+        '--alert-command',
+        `echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_VALUE" >> ${file}`,
+      ]
+      const run = await stage.distribute(...copy, ...alarm)
+      const rested = `UPDATE sluice_queue.sluice_run_slots SET rests = 6 WHERE run_id = '${run}'`
+      await stage.ask(stage.queue, 'queue', rested)
+      const cold = stage.urlOf(stage.data, 'target').replace(/\/\/[^/]*@/, '//stranger@')
+      const worker = stage.worker({ stores: { cold } })
+      await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+      expect(await stage.run(run)).toMatchObject({ status: 'failed', error: { code: 'CONNECT_FAILED' }, refusals: [] })
+      worker.signal('SIGTERM')
+      expect(await worker.ended).toBe(0)
+      expect(readFileSync(file, 'utf8')).toMatch(/^raised CONNECT_FAILED [^\n]*\n$/)
     })
 
     test('a login that stays refused for two minutes ends a worker with the code of the cause', async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { identified } from '../../src/engine/distributed/identity.ts'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
 import { RunWatch } from '../../src/engine/distributed/run-watch.ts'
+import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
 import { readExposition, valuesOf } from '../support/exposition.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
@@ -68,6 +69,39 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     )
     expect(await comparedOn('third')).toEqual({ status: 'ok', told: ['failed raised', 'failed cleared'] })
     expect(await stage.ask(stage.queue, 'queue', 'SELECT * FROM sluice_queue.sluice_alerts')).toEqual([])
+  })
+
+  test('a run that every worker refuses tells that it failed, once, and the next that ends well clears it', async () => {
+    const file = path.join(stage.folder, 'refused')
+    const told = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+    const command = `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE $SLUICE_ALERT_RUN $SLUICE_ALERT_VALUE" >> ${file}`
+    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'refused', '--slots', '1']
+    const alarm = ['--alert', 'failed', '--alert-command', command]
+    await stage.ask(stage.data, 'source', 'CREATE TABLE refused (id int PRIMARY KEY); INSERT INTO refused VALUES (1)')
+    const run = await stage.distribute(...copy, ...alarm)
+    await stage.ask(stage.data, 'source', 'ALTER DATABASE target RENAME TO parked')
+    await stage.data.createDatabase('target')
+    const workers = [stage.worker(), stage.worker()]
+    await stage.until('refusals', async () => (await stage.run(run)).refusals.length === 2)
+    const longAgo = `UPDATE sluice_queue.sluice_run_refusals SET refused_at = now() - interval '2 min';
+      DELETE FROM sluice_queue.sluice_workers WHERE ended_at IS NOT NULL`
+    await stage.ask(stage.queue, 'queue', longAgo)
+    await stage.until('its end', async () => (await stage.run(run)).status === 'failed')
+    await stage.until('the alert', () => told().length > 0)
+    const stands = 'SELECT cause, table_name FROM sluice_queue.sluice_alerts'
+    expect(await stage.ask(stage.queue, 'queue', stands)).toEqual([{ cause: 'failed', table_name: '' }])
+    await stage.ask(stage.data, 'source', 'DROP DATABASE target WITH (FORCE)')
+    await stage.ask(stage.data, 'source', 'ALTER DATABASE parked RENAME TO target')
+    expect((await stage.sluice('ctl', run, 'resume', '--distributed')).code).toBe(0)
+    await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
+    for (const worker of workers) worker.signal('SIGTERM')
+    await Promise.all(workers.map(async ({ ended }) => await ended))
+    expect(told()).toEqual([
+      expect.stringMatching(new RegExp(`^failed raised ${run} WORKERS_REFUSED .*is another database`)),
+      expect.stringMatching(/^failed cleared /),
+    ])
+    expect(await stage.ask(stage.queue, 'queue', stands)).toEqual([])
+    await stage.forgetRuns()
   })
 
   test('of two that find the same at once one is told that it is new, and one that it is over', async () => {
@@ -188,7 +222,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await named()).toEqual(['1', '3'])
     for (const chunk of ['1', '3']) movedAt.set(chunk, performance.now())
     expect(await look('1', '3')).toEqual([
-      expect.stringMatching(/^cleared: chunks 1, 3 go on on here; it stood since /),
+      expect.stringMatching(/^cleared: chunks 1, 2 go on or are done; it stood since /),
     ])
     await stage.forgetRuns()
   })
@@ -208,14 +242,17 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const told: string[] = []
     const here = queue.worker({ ...about, workerId: 'of-1', host: 'here', program: 'sluice 1, ledger 1' })
     await here.beat(false)
-    const watch = new RunWatch({
-      queue: here,
-      alerts: queue.alerts,
-      known: [],
-      host: 'here',
-      emit: (event) =>
-        void (event.type === 'alert' && event.run === '18' && told.push(`${event.state}: ${event.value}`)),
-    })
+    const watch = new RunWatch(
+      {
+        queue: here,
+        alerts: queue.alerts,
+        known: [],
+        host: 'here',
+        emit: (event) =>
+          void (event.type === 'alert' && event.run === '18' && told.push(`${event.state}: ${event.value}`)),
+      },
+      wholeCommands('sluice worker --config q.yaml'),
+    )
     const look = async (): Promise<readonly string[]> => {
       await watch.look([])
       await watch.sent()
@@ -224,7 +261,8 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await look()).toEqual([])
     const old = "UPDATE sluice_queue.sluice_runs SET begun_at = now() - interval '1 min' WHERE run_id = '18'"
     await stage.ask(stage.queue, 'queue', old)
-    expect(await look()).toEqual([expect.stringContaining('raised: no worker of version sluice 2, ledger 1 lives')])
+    const how = 'lives; sluice runs --distributed --run 18 --config q.yaml says'
+    expect(await look()).toEqual([expect.stringContaining(`raised: no worker of version sluice 2, ledger 1 ${how}`)])
     expect(await look()).toEqual([])
     await queue.worker({ ...about, workerId: 'of-2', host: 'there', program }).beat(false)
     expect(await look()).toEqual([expect.stringMatching(/^cleared: a worker lives that takes the run/)])

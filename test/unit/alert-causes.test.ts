@@ -339,6 +339,22 @@ describe('a chunk that is stuck', () => {
       },
     ])
   })
+  test('its end names the chunks that it was raised with, also where another one was the last to move', () => {
+    const causes = new Causes(limit)
+    for (const chunk of ['1', '2']) causes.take(started(chunk), 0)
+    causes.take(started('3'), 5 * MINUTE)
+    causes.look(12 * MINUTE)
+    expect(causes.look(16 * MINUTE)).toEqual([])
+    causes.take(done('1'), 17 * MINUTE)
+    causes.take(progress('4', 'writing', '2'), 17 * MINUTE)
+    expect(causes.take(done('3'), 17 * MINUTE)).toMatchObject([
+      { holds: false, value: 'chunks 1, 2 go on or are done' },
+    ])
+    const one = new Causes(limit)
+    one.take(started('2'), 0)
+    one.look(12 * MINUTE)
+    expect(one.take(done('2'), 13 * MINUTE)).toMatchObject([{ holds: false, value: 'chunk 2 is done' }])
+  })
   test('nothing is expected of a run that is held', () => {
     const held = (paused: boolean): EventBody => ({ type: 'run.steered', paused })
     expect(found(limit, [started(), held(true), 30 * MINUTE, held(false), 9 * MINUTE])).toEqual([])

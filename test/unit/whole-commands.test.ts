@@ -42,6 +42,25 @@ describe('a command that is named', () => {
     expect(whole(expected)).toBe(expected)
   })
 
+  test.each([
+    ['copy', '--from shop --to arc --table a --distributed --config q.yaml'],
+    ['runs', '--distributed --config q.yaml'],
+    ['worker', '--config q.yaml'],
+  ])('what steers a shared run names its queue: %s', (name, words) => {
+    const printed = wholeCommands(`sluice ${name} ${words}`)
+    expect(printed('then sluice ctl 12 resume --distributed queues what is left of it')).toBe(
+      'then sluice ctl 12 resume --distributed --config q.yaml queues what is left of it',
+    )
+    expect(printed('sluice ctl RUN stop --distributed, then')).toBe(
+      'sluice ctl RUN stop --distributed --config q.yaml, then',
+    )
+    expect(printed('sluice ctl lists those that go on')).toBe('sluice ctl lists those that go on')
+    const named = wholeCommands(`sluice ${name} ${words} --connect "$QUEUE"`)
+    const line = 'sluice ctl 12 rate 5 --distributed --connect "$QUEUE" --config q.yaml'
+    expect(named('sluice ctl 12 rate 5 --distributed')).toBe(line)
+    expect(named(line)).toBe(line)
+  })
+
   test('two of them in one text', () => {
     expect(whole('go on by sluice follow 3, or end it with sluice follow 3 --end')).toBe(
       `go on by sluice follow 3 ${ENDS}, or end it with sluice follow 3 --end ${ENDS}`,

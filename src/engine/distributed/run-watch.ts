@@ -4,28 +4,28 @@
  */
 import type { AlertEvent, AlertWish } from '../../model/alert.ts'
 import type { AlertKey } from '../../model/alert-memory.ts'
-import type { SilentSlot, StandingAlert, StoodChunk, WatchedRun } from '../../model/distributed.ts'
+import type { SilentSlot, StandingAlert, StoodChunk, UnworkedFailure, WatchedRun } from '../../model/distributed.ts'
 import { timeText } from '../../model/verdict.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
+import { errorLine } from '../../shared/errors.ts'
 import type { AlertNote } from '../../stores/queue-port.ts'
 import { keyOf } from '../alerts/causes/standing-chunks.ts'
-import { byTable, chunksText, spanText, stuckText } from '../alerts/causes/stuck.ts'
+import { byTable, chunksText, movedText, spanText, stuckText } from '../alerts/causes/stuck.ts'
 import { aboutInWords, alertScope, subjectPlace } from '../alerts/scope.ts'
 import { isReached, send, sinksOf, type AlertSinks } from '../alerts/sinks.ts'
 import { alertWishOf } from '../alerts/wish.ts'
 import type { Operation } from '../operations/list.ts'
+import type { Whole } from '../whole-commands/whole.ts'
 import { EndCounts } from './end-counts.ts'
 import { FinishedChunks } from './finished-chunks.ts'
 import { knownOperation } from './known-operation.ts'
 import type { MovedChunk, OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
 
+/** What is asked of the alerts of a run. */
+type Wished = { readonly operation: Operation; readonly wish: AlertWish; readonly sinks: AlertSinks }
 /** A run whose alerts are known here. */
-type Known = {
-  readonly run: WatchedRun
-  readonly operation: Operation
-  readonly wish: AlertWish
-  readonly sinks: AlertSinks
-}
+type Known = Wished & { readonly run: WatchedRun }
+type Told = Pick<Wished, 'sinks'> & { readonly run: Pick<WatchedRun, 'runId'> }
 /** A chunk that stands. @property host null where it is not known @property isSilent its host was not heard of lately */
 type Stood = StoodChunk & { readonly host: string | null; readonly isSilent: boolean }
 /** @property moves what has come further here since a chunk is named, by its key @property finished keys of chunks */
@@ -38,26 +38,32 @@ type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
 
 export class RunWatch implements QueueWatch {
   readonly #parts: WatchParts
+  readonly #whole: Whole
   readonly #finished: FinishedChunks
   readonly #counts: EndCounts
   /** By run: each chunk of an alert that stands, and since when it is known here to be named, ms of a steady clock. */
   readonly #named = new Map<string, ReadonlyMap<string, number>>()
+  /** Chunks that each `stuck` was raised with, by run and table; `since` tells it from one before it. */
+  readonly #raised = new Map<string, Pick<StandingAlert, 'since' | 'chunks'>>()
+  /** What failed since the last look. */
+  readonly #failures: UnworkedFailure[] = []
   /** Alerts are sent one after the other, so that no end comes before its beginning. */
   #sending: Promise<void> = Promise.resolve()
 
-  constructor(parts: WatchParts) {
+  /** @param whole completes commands that an alert names */
+  constructor(parts: WatchParts, whole: Whole = (text) => text) {
     this.#parts = parts
+    this.#whole = whole
     this.#finished = new FinishedChunks(parts.known)
     this.#counts = new EndCounts(parts.queue, parts.known)
   }
 
   async look(own: readonly OwnSlot[]): Promise<void> {
+    await this.#raiseFailed()
     for (const run of await this.#parts.queue.watch()) {
-      const operation = knownOperation(run.operation)
-      const wish = operation === null ? undefined : alertWishOf(operation)
-      if (operation === null || wish === undefined) continue
-      const sinks = sinksOf(wish, { run: run.runId, about: aboutInWords(operation), host: this.#parts.host })
-      const known = { run, operation, wish, sinks }
+      const wished = this.#wished(run)
+      if (wished === null) continue
+      const known = { ...wished, run }
       await this.#losses(known)
       await this.#waits(known)
       await this.#stuck(
@@ -71,8 +77,37 @@ export class RunWatch implements QueueWatch {
     await this.#counts.read()
   }
 
+  failed(failure: UnworkedFailure): void {
+    this.#failures.push(failure)
+  }
+
   async sent(): Promise<void> {
+    await this.#raiseFailed().catch(() => undefined)
     await this.#sending
+  }
+
+  /** Null where the run has no alerts, or is one that this program does not know. */
+  #wished({ runId, operation: read }: Pick<WatchedRun, 'runId' | 'operation'>): Wished | null {
+    const operation = knownOperation(read)
+    const wish = operation === null ? undefined : alertWishOf(operation)
+    if (operation === null || wish === undefined) return null
+    const sinks = sinksOf(wish, { run: runId, about: aboutInWords(operation), host: this.#parts.host })
+    return { operation, wish, sinks }
+  }
+
+  /** As a slot of the run keys it, so that a later run which ends well clears it. What the queue did not note, the next look tries again. */
+  async #raiseFailed(): Promise<void> {
+    for (let [failure] = this.#failures; failure !== undefined; [failure] = this.#failures) {
+      const { runId, error } = failure
+      const wished = this.#wished(failure)
+      if (wished !== null && wished.wish.conditions.some(({ cause }) => cause === 'failed')) {
+        const key: AlertKey = { scope: alertScope(wished.operation, true), cause: 'failed', table: '' }
+        const where = error.where === undefined ? '' : ` (${error.where})`
+        const words: Words = { cause: 'failed', value: `${errorLine(error)}${where}` }
+        await this.#begin({ ...wished, run: { runId } }, key, words, {}, () => this.failed(failure))
+      }
+      this.#failures.shift()
+    }
   }
 
   /** Slots that were taken from a lost worker: each is reported once, and is over when another worker has the slot, or the run has ended. */
@@ -102,7 +137,8 @@ export class RunWatch implements QueueWatch {
     const { runId, waitsFor, alerts, status } = known.run
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
     if (waitsFor !== null) {
-      const value = `no worker of version ${waitsFor} lives; sluice runs --distributed --run ${runId} says how to go on`
+      const look = this.#whole(`sluice runs --distributed --run ${runId}`)
+      const value = `no worker of version ${waitsFor} lives; ${look} says how to go on`
       await this.#begin(known, key, { cause: 'no-worker', value }, { run: runId })
     } else if (alerts.some(({ cause }) => cause === 'no-worker')) {
       const value = status === 'running' ? 'a worker lives that takes the run' : 'the run has ended'
@@ -131,8 +167,10 @@ export class RunWatch implements QueueWatch {
         limit,
       }
       const note = { at, run: run.runId, chunks: chunks.map(({ chunk }) => chunk) }
-      await this.#begin(known, key, words, note)
+      const since = await this.#begin(known, key, words, note)
+      if (since !== null) this.#raised.set(raisedKey(run.runId, key), { since, chunks: note.chunks })
     }
+    for (const alert of standing) this.#noteRaised(run.runId, alert)
     const now = systemClock.ticks()
     const named = this.#namedSince(run.runId, standing, now)
     // A chunk that is named had stood for as long as the limit: what moved it then, or later, came after that.
@@ -166,9 +204,20 @@ export class RunWatch implements QueueWatch {
       )
     const moved = [...new Set(chunks)].filter((chunk) => goesOn(chunk) || finished.has(keyOf({ table, chunk })))
     if (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved))) return
-    const [isOne, isDone] = [moved.length === 1, !moved.some(goesOn)]
+    const raised = this.#raised.get(raisedKey(run.runId, alert))?.chunks ?? chunks
+    // Others have moved before, on this host or another one.
+    if (raised.some((chunk) => !moved.includes(chunk)))
+      return await over(movedText(raised, new Set(['further', 'done'])))
+    const [isOne, isDone] = [raised.length === 1, !moved.some(goesOn)]
     const how = isDone ? (isOne ? 'is done' : 'are done') : `${isOne ? 'goes' : 'go'} on on ${this.#parts.host}`
-    await over(`${chunksText(moved.map((chunk) => ({ chunk })))} ${how}`)
+    await over(`${chunksText(raised.map((chunk) => ({ chunk })))} ${how}`)
+  }
+
+  /** An alert that another host has raised names the chunks that are read first. */
+  #noteRaised(runId: string, alert: StandingAlert): void {
+    const key = raisedKey(runId, alert)
+    if (this.#raised.get(key)?.since === alert.since) return
+    this.#raised.set(key, alert)
   }
 
   /** Chunks that are named no longer are forgotten: where they stand again, they are named anew. */
@@ -181,19 +230,31 @@ export class RunWatch implements QueueWatch {
     return named
   }
 
-  async #begin(known: Known, key: AlertKey, words: Words, note: AlertNote): Promise<void> {
+  /**
+   * @param undone called where no sink took it, for what no look finds again by itself
+   * @returns since when it stands, ms since the epoch by the clock of the queue; null where it stood before
+   */
+  async #begin(
+    known: Told,
+    key: AlertKey,
+    words: Words,
+    note: AlertNote,
+    undone: () => void = () => undefined,
+  ): Promise<number | null> {
     const { alerts } = this.#parts
-    if ((await alerts.begin(key, note)).is === 'stands') return
-    this.#send(
-      known,
-      { type: 'alert', state: 'raised', run: known.run.runId, ...words },
-      async () => void (await alerts.end(key)),
-    )
+    const { is, since } = await alerts.begin(key, note)
+    if (is === 'stands') return null
+    this.#send(known, { type: 'alert', state: 'raised', run: known.run.runId, ...words }, async () => {
+      await alerts.end(key)
+      undone()
+    })
+    return since
   }
 
   async #end(known: Known, key: AlertKey, { value, ...words }: Words): Promise<void> {
     const { alerts } = this.#parts
     const end = await alerts.end(key)
+    this.#raised.delete(raisedKey(known.run.runId, key))
     if (end.is === 'none') return
     const event: AlertEvent = {
       type: 'alert',
@@ -206,7 +267,7 @@ export class RunWatch implements QueueWatch {
   }
 
   /** @param undo of what the queue has noted, where no sink took it: the next look reports it again */
-  #send({ sinks }: Known, event: AlertEvent, undo: () => Promise<void>): void {
+  #send({ sinks }: Pick<Wished, 'sinks'>, event: AlertEvent, undo: () => Promise<void>): void {
     const { emit } = this.#parts
     this.#sending = this.#sending.then(async () => {
       emit(event)
@@ -220,6 +281,10 @@ export class RunWatch implements QueueWatch {
 /** As the slots of the run key it: of a command that comes again it is the same. */
 function stuckKey(operation: Operation, table: string): AlertKey {
   return { scope: alertScope(operation, false), cause: 'stuck', table: subjectPlace(operation, table) }
+}
+
+function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'table'>): string {
+  return `${runId}\0${scope}\0${table}`
 }
 
 /** Chunks of own slots, and of slots that are silent, each once with how long it stands now. What is worked on here no silent host has any more. */

@@ -2,10 +2,10 @@
  * A worker: takes slots from the queue, gives each to a program of its own, and says every two seconds that both live. What it does not get told (a queue that is
  * away, a wish that is late) never stops the work: leases and proofs are the ledger's.
  */
-import { BEAT_MS, SILENT_AFTER_MS, SWEEP_MS, TURN_MS, type RunWishes } from '../../model/distributed.ts'
+import { BEAT_MS, SILENT_AFTER_MS, SWEEP_MS, TURN_MS, type EndedRun, type RunWishes } from '../../model/distributed.ts'
 import { dec } from '../../model/event.ts'
 import { restUnder } from '../../shared/abort.ts'
-import { asSluiceError, errorLine } from '../../shared/errors.ts'
+import { asSluiceError, errorLine, type ErrorInfo } from '../../shared/errors.ts'
 import { oneAtATime } from '../../shared/one-at-a-time.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import type {
@@ -181,7 +181,8 @@ export class Worker {
       await checkStores(slot.stores, this.#known)
     } catch (thrown) {
       const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
-      if (error.retryable)
+      // The database said nothing of itself: that is no refusal of the run, and the next try reads the password again.
+      if (error.retryable || error.code === 'CONNECT_FAILED')
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)
       this.#tell(slot, { state: 'refused', error })
@@ -271,17 +272,19 @@ export class Worker {
 
   async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
     const end = slotEnd(done, slot.rests)
-    let [isMine, isEnd] = [true, false]
+    let [isMine, ended]: [boolean, EndedRun | null] = [true, null]
     await this.#toQueue(async () => {
       if (program !== null) await this.#last(slot, program)
       // Before the run ends: nothing of the schedule may begin in between.
       if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
       const released = await this.#queue.release(slot, end)
       isMine = released.isMine
-      isEnd = released.ended !== null
-      if (released.ended !== null) this.#run.slots?.ended(released.ended)
+      ended = released.ended
+      if (ended !== null) this.#run.slots?.ended(ended)
     })
-    if (isEnd) await this.#watch?.countEnds().catch((error: unknown) => this.#note(error))
+    if (ended !== null) await this.#watch?.countEnds().catch((error: unknown) => this.#note(error))
+    if (isMine && end.left === 'none' && end.error !== undefined && (program === null || done.crashed))
+      this.#failed(slot, end.error, ended)
     const state = !isMine ? 'lost' : end.left === 'none' ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
     const progress = program?.progress(this.#run.clock.ticks())
     this.#tell(slot, {
@@ -291,6 +294,12 @@ export class Worker {
       ...(progress === undefined ? {} : { rows: dec(progress.rows), chunks: dec(progress.chunks) }),
       ...(end.error === undefined ? {} : { error: end.error }),
     })
+  }
+
+  /** A slot ended with an error, and no program of it has told the alerts of its run. What slots share fails with the run. */
+  #failed({ runId, about, operation }: ClaimedSlot, error: ErrorInfo, ended: EndedRun | null): void {
+    const isRun = ended?.status === 'failed' || ended?.status === 'refused'
+    if (about !== '' || isRun) this.#watch?.failed({ runId, operation, error })
   }
 
   /** How far a slot came, and what it has said: told before it is given back, for then it is somebody else's. @throws SluiceError where the queue is away */
@@ -341,8 +350,10 @@ export class Worker {
     // Somebody has gone on with a run after its end: what kept this worker from it may be mended.
     this.#refused.clear()
     for (const run of own) this.#refused.add(run)
-    if (refused.length > 0)
-      this.#log('warn', `ended, because every worker that could take them refuses them: ${refused.join(', ')}`)
+    for (const failure of refused) this.#watch?.failed(failure)
+    const ids = [...new Set(refused.map(({ runId }) => runId))]
+    if (ids.length > 0)
+      this.#log('warn', `ended, because every worker that could take them refuses them: ${ids.join(', ')}`)
     const again = new Set(lost.map(({ runId, no }) => `${runId}/${no}`))
     const others = unqueued.filter(({ runId, no }) => !again.has(`${runId}/${no}`))
     const named = (keys: readonly SlotKey[]): string => keys.map(({ runId, no }) => `${runId}/${no}`).join(', ')

@@ -45,7 +45,7 @@ const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => 
     const isAlone = !(await queue.workers()).some(({ state }) => state === 'lives')
     return [
       running === null ? 'a worker begins it within some seconds' : `it waits for its run ${running}`,
-      ...(isAlone ? [`no worker is there now: start one with sluice worker --connect ${queue.label}`] : []),
+      ...(isAlone ? ['no worker is there now: start one with sluice worker'] : []),
     ]
   },
   remove: async ({ schedules }, { name, running }) =>

@@ -1,5 +1,5 @@
 /** Commands that are named in a text: `sluice quarantine retry 12 --to "$TARGET" brings them`. */
-import { callable, hasValue, narrowed, type Callable } from './options.ts'
+import { callable, hasValue, narrowed, STEERING, type Callable } from './options.ts'
 
 export type Word = {
   /** As a shell reads it. */
@@ -20,6 +20,8 @@ export type Call = {
 }
 
 const NAMED = /(?<![\w/.-])sluice ([a-z][a-z-]*)(?![\w-])/g
+/** A shared run and what it is told: `ctl RUN rate 50000 --distributed`. Of a run of this machine no end is needed. */
+const STEERED = /(?: [^\s;:,()`]+){1,4}?(?= --distributed(?![\w-]))/y
 const WORD = / ((?:'[^']*'|"[^"]*"|\\.|[^\s'"`;,()]|,(?=[^\s]))+)/y
 
 /** Every call of a command of the engine, in the order of the text. Prose that follows one is not taken for a part of it. */
@@ -40,6 +42,12 @@ function callAt(text: string, start: number, name: string): Call | null {
   const called = callable(name, wordAt(text, at)?.raw)
   if (called === null) return null
   const words: Word[] = [{ raw: name, start, end: at }]
+  if (name === STEERING) {
+    const steered = steeredAt(text, at)
+    words.push(...steered)
+    at = steered.at(-1)?.end ?? at
+    if (steered.length === 0) return null
+  }
   if (called.action !== null) words.push(...present(next()))
   const operands: Word[] = []
   const flags = new Map<string, (Word | null)[]>()
@@ -83,6 +91,17 @@ function wordAt(text: string, at: number): Word | null {
   // What consists of stops is a word: `.` is a folder.
   const kept = raw === '' ? whole : raw
   return { raw: kept, start: at + 1, end: at + 1 + kept.length }
+}
+
+/** Operands of `ctl` of a shared run; none where it is of a run of this machine. */
+function steeredAt(text: string, start: number): readonly Word[] {
+  STEERED.lastIndex = start
+  const all = STEERED.exec(text)?.[0] ?? ''
+  return [...all.matchAll(/[^ ]+/g)].map(({ 0: raw, index }) => ({
+    raw,
+    start: start + index,
+    end: start + index + raw.length,
+  }))
 }
 
 function valueBehind({ raw, start, end }: Word): Word {

@@ -45,6 +45,10 @@ const GLOBALS: readonly Option[] = [
   ...GLOBAL_FLAGS.map((name): Option => ({ name, type: 'flag', describe: '' })),
 ]
 
+/** Steers a run, and is no operation: which queue a shared run is in is all that is put behind it. */
+export const STEERING = 'ctl'
+const OF_STEERING: readonly string[] = ['connect', 'config', 'no-config', 'distributed']
+
 const known = new Map<string, Callable | null>()
 
 /**
@@ -88,6 +92,10 @@ export function isSelection(name: string, { takes }: Callable): boolean {
 }
 
 function read(name: string, action: string | null, flag: string | null): Callable | null {
+  if (name === STEERING) {
+    const takes = GLOBALS.filter((option) => OF_STEERING.includes(option.name))
+    return { name, action, operands: [], takes: new Map(takes.map((option) => [option.name, option])) }
+  }
   const command = commandsOfOperations().find((one) => one.name === name)
   if (command === undefined) return null
   const spoken = actionsOf(name).filter((one) => one.name === action && (flag === null || one.flag === flag))

@@ -5,7 +5,7 @@
 import { redactUrl } from '../../shared/redact.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { callsIn, type Call } from './call.ts'
-import { isSelection } from './options.ts'
+import { isSelection, STEERING } from './options.ts'
 import { ownCall } from './own-line.ts'
 
 export type Whole = (text: string) => string
@@ -87,14 +87,16 @@ function ends({ callable, flags }: Call, run: Call, without: readonly string[]):
   const toWorkers = flags.has('distributed')
   // Rights are those of a catalog, or of a queue where one is named.
   const namesQueue = flags.has('connect') && !toWorkers
-  const ofQueue = OF_ITSELF.has(callable.name) || namesQueue || (toWorkers && callable.name === 'runs')
+  const looks = callable.name === 'runs' || callable.name === STEERING
+  const ofQueue = OF_ITSELF.has(callable.name) || namesQueue || (toWorkers && looks)
   return ENDS.flatMap((name) => {
     if (without.includes(name) || (ofQueue && !OF_QUEUE.includes(name))) return []
     if (name === 'connect' && !ofQueue && !toWorkers) return []
     const given = run.flags.get(name)
     const [takes, gave] = [callable.takes.get(name), run.callable.takes.get(name)]
     // `--to` is the folder of an archive here, and a database there.
-    if (given === undefined || takes === undefined || flags.has(name) || takes.completes !== gave?.completes) return []
+    const isSame = takes?.completes === gave?.completes || OF_QUEUE.includes(name)
+    if (given === undefined || takes === undefined || flags.has(name) || !isSame) return []
     return given.map((value) => written(name, value?.raw))
   })
 }

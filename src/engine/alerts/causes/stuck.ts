@@ -1,17 +1,26 @@
 /** `stuck`: a chunk that is worked on gets no further, however often it is tried. It ends when that chunk moves, with its table, and with a run that was not broken off. */
 import { timeText } from '../../../model/verdict.ts'
 import type { CauseWatch, Verdict } from './cause.ts'
-import { StandingChunks, type OpenChunk } from './standing-chunks.ts'
+import { StandingChunks, type ChunkMove, type OpenChunk } from './standing-chunks.ts'
 
 const MINUTE_MS = 60_000
 /** Chunks that an alert names; the others are counted. */
 const NAMED = 20
 
+/**
+ * An alert of a table.
+ * @property named chunks that it was raised with @property standing those, and others since, that have not moved @property moves of the others
+ */
+type Raised = {
+  readonly named: readonly string[]
+  readonly standing: Set<string>
+  readonly moves: Set<ChunkMove['is']>
+}
+
 /** @param limit ms */
 export function stuck(limit: number): CauseWatch {
   const chunks = new StandingChunks()
-  /** By table, chunks that stood when it was raised or since, and have not moved. */
-  const raised = new Map<string, Set<string>>()
+  const raised = new Map<string, Raised>()
   const over = (table: string, value: string): Verdict => {
     raised.delete(table)
     return { cause: 'stuck', table, holds: false, value, limit: spanText(limit) }
@@ -20,9 +29,10 @@ export function stuck(limit: number): CauseWatch {
     take: (event, at) => {
       const move = chunks.take(event, at)
       if (move !== null && move.is !== 'let go') {
-        const standing = raised.get(move.table)
-        if (standing?.delete(move.chunk) !== true || standing.size > 0) return []
-        return [over(move.table, `chunk ${move.chunk} ${move.is === 'done' ? 'is done' : 'goes on'}`)]
+        const alert = raised.get(move.table)
+        if (alert?.standing.delete(move.chunk) !== true) return []
+        alert.moves.add(move.is)
+        return alert.standing.size > 0 ? [] : [over(move.table, movedText(alert.named, alert.moves))]
       }
       // What fails has not moved: it stands until a later run, or another host, does it.
       if (event.type === 'table.finished' && event.error === undefined && event.status !== 'stopped')
@@ -34,9 +44,10 @@ export function stuck(limit: number): CauseWatch {
     look: (at) => {
       return [...byTable(chunks.standing(at, limit))].flatMap(([table, all]) => {
         const known = raised.get(table)
-        for (const { chunk } of all) known?.add(chunk)
+        for (const { chunk } of all) known?.standing.add(chunk)
         if (known !== undefined) return []
-        raised.set(table, new Set(all.map(({ chunk }) => chunk)))
+        const named = all.map(({ chunk }) => chunk)
+        raised.set(table, { named, standing: new Set(named), moves: new Set() })
         const stood = all.map((one) => ({ ...one, stoodMs: at - one.since }))
         const stoodMs = Math.max(...stood.map((one) => one.stoodMs))
         return [{ cause: 'stuck', table, holds: true, value: stuckText(stood), limit: spanText(limit), stoodMs }]
@@ -61,6 +72,14 @@ export function chunksText(chunks: readonly { readonly chunk: string }[]): strin
   const named = chunks.slice(0, NAMED).map(({ chunk }) => chunk)
   const more = chunks.length - named.length
   return `${chunks.length === 1 ? 'chunk' : 'chunks'} ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+/** Chunks that an alert was raised with, at its end. @param moves how its chunks have moved */
+export function movedText(named: readonly string[], moves: ReadonlySet<ChunkMove['is']>): string {
+  const isOne = named.length === 1
+  const [further, done] = [isOne ? 'goes on' : 'go on', isOne ? 'is done' : 'are done']
+  const how = moves.size > 1 ? `${further} or ${done}` : moves.has('done') ? done : further
+  return `${chunksText(named.map((chunk) => ({ chunk })))} ${how}`
 }
 
 /** @param chunks of one table, at least one, each with how long it stands */

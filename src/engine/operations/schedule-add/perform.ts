@@ -56,9 +56,7 @@ export async function scheduleAdd(operation: ScheduleAddOperation, run: Run): Pr
     ...(mark === null
       ? []
       : ['it destroys something each time: it is void as soon as its plan is another one than now']),
-    ...(workers.length > 0
-      ? []
-      : [`no worker of this version takes from there now: start one with sluice worker --connect ${queue.label}`]),
+    ...(workers.length > 0 ? [] : ['no worker of this version takes from there now: start one with sluice worker']),
   ]
   run.emit({ type: 'schedule.changed', schedule: name, change: replace ? 'replaced' : 'added', notes })
   tellTimes(name, rule, { after: now, count: SHOWN }, run.emit)

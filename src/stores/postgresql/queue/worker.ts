@@ -289,8 +289,8 @@ export class PostgresQueueWorker implements QueueWorker {
       return {
         lost: lostKeys,
         unqueued,
-        refused: refused.map((run) => run.runId),
-        ended: [...stopped, ...refused],
+        refused: refused.failures,
+        ended: [...stopped, ...refused.ended],
         own,
       }
     })
