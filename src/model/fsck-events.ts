@@ -32,6 +32,7 @@ export type FsckCheckedEvent = {
     | 'rows'
     | 'checkpoints'
     | 'sidecars'
+    | 'checksums'
     | 'compacted'
     | 'history'
   looked: Dec

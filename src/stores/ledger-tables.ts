@@ -3,7 +3,7 @@ import type { TableName, TableSpec } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { LedgerDatabase } from './copy-port.ts'
 import { ledgerDialect } from './ledger-dialect.ts'
-import { isOfLedgers, LEDGER_TABLES, ownTable, type OwnTable } from './own-tables.ts'
+import { isOfLedgers, LEDGER_TABLES, OWN_TABLES, ownTable, type OwnTable } from './own-tables.ts'
 
 const NAMES: ReadonlySet<string> = new Set(LEDGER_TABLES.map(({ name }) => name))
 
@@ -30,6 +30,32 @@ export async function refuseForeignTables(
   await database.refuseStrangers?.(names)
   const found = await columnsOf(database, names)
   for (const name of names) refuseForeign(name, found.get(name) ?? new Set())
+}
+
+/**
+ * Looks whether a ledger has every table that its version has. One statement, which changes nothing. Made again, an empty one would say that
+ * nothing was copied or archived yet.
+ * @param version of the ledger, as it is noted
+ * @throws SluiceError LEDGER_DAMAGED
+ */
+export async function refuseIncomplete(
+  database: LedgerDatabase,
+  owner: 'copy' | 'archive',
+  version: number,
+): Promise<void> {
+  const wanted = OWN_TABLES.filter((one) => one.owner === owner && one.late !== true && one.since <= version)
+  const names = wanted.map(({ name }) => name)
+  const found = await columnsOf(database, names)
+  const lost = names.filter((name) => !found.has(name))
+  if (lost.length === 0) return
+  const what = lost.length === 1 ? 'a table' : `${lost.length} tables`
+  throw new SluiceError('LEDGER_DAMAGED', `the ledger lacks ${what} that it had: ${lost.join(', ')}`, {
+    reason: 'tables of it were dropped, or a backup was restored in part; nothing was changed',
+    hint:
+      owner === 'copy'
+        ? 'restore all tables migration_* of one backup together; without one, drop what is left of them and copy into empty tables again'
+        : 'restore all tables migration_archive* of one backup together; without one, drop what is left of them and take the archives over again with `sluice archive adopt`',
+  })
 }
 
 /** Names of the columns that tables of the ledger have, in small letters; tables that are not there are left out. */

@@ -375,6 +375,7 @@ const bodies = {
       'rows',
       'checkpoints',
       'sidecars',
+      'checksums',
       'compacted',
       'history',
     ]),

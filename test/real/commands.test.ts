@@ -158,17 +158,17 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
   test('verify-rollback, rollback, and the import after it', async () => {
     const table = { ...read('sales/orders'), checkFiles: 'all' } as const
     expect(await lines({ kind: 'verify-rollback', ...table })).toMatchInlineSnapshot(
-      `"END ok 0 catalog_leases=1 checks=6 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
+      `"END ok 0 catalog_leases=1 checks=8 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
     )
     const unasked = await say({ kind: 'rollback', ...table, dryRun: false })
     expect(unasked.finished.error?.code).toBe('MISSING_CONFIRM')
     const id = unasked.finished.error?.hint?.match(/--confirm=(\S+)/)?.[1] ?? ''
     const before = await sorted(stage.files('sales/orders'))
     expect(await lines({ kind: 'rollback', ...table, dryRun: true })).toMatchInlineSnapshot(
-      `"END ok 0 catalog_leases=1 checks=6 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
+      `"END ok 0 catalog_leases=1 checks=8 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
     )
     expect(await lines({ kind: 'rollback', ...table, dryRun: false, confirm: id })).toMatchInlineSnapshot(
-      `"END ok 0 catalog_leases=1 checks=6 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
+      `"END ok 0 catalog_leases=1 checks=8 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
     )
     expect(existsSync(join(at('sales/orders'), '_delta_log', commitName(40)))).toBe(true)
     const gone = await say({ kind: 'files', table: id, catalog, asOf: {} })
@@ -339,7 +339,7 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     expect((await say(rollbackOf('cleaned', { confirm: 'cleaned' }))).finished.error?.code).toBe('NOT_SAFE')
     expect(await forgotten('cleaned')).toMatchInlineSnapshot(`
       "warn lost with cleaned: versions 0 to 1 are in the catalog alone
-      END ok 0 catalog_leases=1 checks=5 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=1"
+      END ok 0 catalog_leases=1 checks=7 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=1"
     `)
   })
 

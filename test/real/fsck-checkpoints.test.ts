@@ -8,7 +8,7 @@ import { lookAtCompacted } from '../../src/engine/fsck/look-at-compacted.ts'
 import type { Subject } from '../../src/engine/fsck/subject.ts'
 import { openLake, parquetRows } from '../../src/engine/registry.ts'
 import { NEVER } from '../../src/shared/abort.ts'
-import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
+import { add, METADATA, PROTOCOL, remove, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
 import { folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
 import { fsckOf, importOf, perform, validateOf, type Performed } from './operation-kit.ts'
 
@@ -49,7 +49,9 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
   test('that can be read are counted, and what was not compared is said', async () => {
     const performed = await perform(fsckOf(copied()))
     expect(kinds(performed)).toEqual([])
-    expect(line(performed)).toBe('1 of 1, 0: read whole; sluice validate compares them with the commits')
+    expect(line(performed)).toBe(
+      '1 of 1, 0: read whole; files compared with the commits; what else they hold is compared by validate',
+    )
     expect(performed.finished.proof).toMatch(/; 1 of 1 checkpoints$/)
   })
 
@@ -90,7 +92,7 @@ describe.skipIf(!HAVE_TABLES)('checkpoints', () => {
     writeFileSync(older, 'broken')
     const newest = await perform(fsckOf(folder))
     expect(kinds(newest)).toEqual([])
-    expect(line(newest)).toMatch(/^1 of 2, 0: read whole; not read: 3; /)
+    expect(line(newest)).toMatch(/^1 of 2, 0: read whole; files compared with the commits; not read: 3; /)
     expect(kinds(await perform(fsckOf(folder, { asOf: { version: 5 } })))).toEqual(['checkpoint-unreadable'])
     writeFileSync(join(log, '_last_checkpoint'), '{"version":3,"size":5}')
     expect(kinds(await perform(fsckOf(folder)))).toEqual(['checkpoint-unreadable'])
@@ -190,6 +192,102 @@ describe('structs of a V2 checkpoint in JSON', () => {
   test('a file twice', async () => {
     expect(kinds(await perform(fsckOf(table(large, '', 1))))).not.toContain('checkpoint-twice')
     expect(kinds(await perform(fsckOf(table(large, '', 2))))).toContain('checkpoint-twice')
+  })
+})
+
+describe('files of a checkpoint beside the commits', () => {
+  const protocol: Line = {
+    protocol: {
+      minReaderVersion: 3,
+      minWriterVersion: 7,
+      readerFeatures: ['v2Checkpoint'],
+      writerFeatures: ['v2Checkpoint'],
+    },
+  }
+  const named = (version: number): string => `${version}`.padStart(20, '0')
+  const checkpoint = (folder: string, version: number, files: readonly string[]): void => {
+    const rows = [{ checkpointMetadata: { version } }, protocol, METADATA, ...files.map((name) => add(name))]
+    const name = `${named(version)}.checkpoint.3a0d65cd-4056-49b8-937b-95f9e3ee90e5.json`
+    writeFileSync(join(folder, '_delta_log', name), lines(...rows))
+  }
+  /** Six files and a removed one; the newest version is 6. */
+  const table = (): string => {
+    const folder = join(work.path, `files-${places++}`)
+    const names = ['a', 'b', 'c', 'd', 'e', 'f']
+    writeLog(folder, [
+      [protocol, METADATA, add('z')],
+      ...names.map((name) => [add(name), ...(name === 'c' ? [remove('z')] : [])]),
+    ])
+    return folder
+  }
+  const found = ({ events }: Performed, kind: string): readonly (string | undefined)[] =>
+    events.flatMap((event) => (event.type === 'fsck.finding' && event.finding === kind ? [event.detail] : []))
+
+  test('one that has all of them', async () => {
+    const folder = table()
+    checkpoint(folder, 6, ['a', 'b', 'c', 'd', 'e', 'f'])
+    const performed = await perform(fsckOf(folder))
+    expect(found(performed, 'checkpoint-files')).toEqual([])
+    expect(line(performed)).toMatch(/^1 of 1, 0: read whole; files compared with the commits; /)
+  })
+
+  test.each([
+    ['lacks one', ['a', 'b', 'c', 'd', 'e'], '5 files of 500 bytes, the commits give 6 files of 600 bytes; it lacks f'],
+    [
+      'has a removed one',
+      ['a', 'b', 'c', 'd', 'e', 'f', 'z'],
+      '7 files of 700 bytes, the commits give 6 files of 600 bytes; it has besides z',
+    ],
+    [
+      'has another one',
+      ['a', 'b', 'c', 'd', 'e', 'g'],
+      '6 files of 600 bytes, the commits give 6 files of 600 bytes; it lacks f; it has besides g',
+    ],
+  ])('one that %s', async (_, files, says) => {
+    const folder = table()
+    checkpoint(folder, 6, files)
+    const performed = await perform(fsckOf(folder))
+    expect(found(performed, 'checkpoint-files')).toEqual([`checkpoint 6 has ${says}`])
+    expect(performed.finished).toMatchObject({ exitCode: 1, proof: 'none' })
+  })
+
+  test('whose first commits are gone is judged by an older checkpoint, and without one it is said that it is not', async () => {
+    const folder = table()
+    const drop = (version: number): void => rmSync(join(folder, '_delta_log', `${named(version)}.json`))
+    checkpoint(folder, 3, ['a', 'b', 'c'])
+    checkpoint(folder, 6, ['a', 'b', 'c', 'd', 'e'])
+    for (const version of [0, 1, 2]) drop(version)
+    expect(found(await perform(fsckOf(folder)), 'checkpoint-files')).toEqual([
+      'checkpoint 6 has 5 files of 500 bytes, checkpoint 3 and the commits give 6 files of 600 bytes; it lacks f',
+    ])
+    drop(4)
+    const alone = await perform(fsckOf(folder))
+    expect(found(alone, 'checkpoint-files')).toEqual([])
+    expect(line(alone)).toContain('not judged, because the commits that they stand for are gone: 6')
+  })
+
+  test.each([
+    [{ tableSizeBytes: 600, numFiles: 6 }, []],
+    [
+      { tableSizeBytes: 600, numFiles: 5 },
+      ['the checksum file of version 6 says 5 files of 600 bytes, the version has 6 files of 600 bytes'],
+    ],
+    [
+      { tableSizeBytes: 599, numFiles: 6 },
+      ['the checksum file of version 6 says 6 files of 599 bytes, the version has 6 files of 600 bytes'],
+    ],
+  ])('a checksum file that says %j', async (says, expected) => {
+    const folder = table()
+    writeFileSync(join(folder, '_delta_log', `${named(6)}.crc`), JSON.stringify(says))
+    writeFileSync(join(folder, '_delta_log', `${named(2)}.crc`), JSON.stringify(says))
+    const performed = await perform(fsckOf(folder))
+    expect(found(performed, 'checksum-file')).toEqual(expected)
+    const told = performed.events.find((event) => event.type === 'fsck.checked' && event.check === 'checksums')
+    expect(told).toMatchObject({
+      looked: '1',
+      of: '2',
+      detail: 'files and bytes of version 6 compared; those of other versions were not judged',
+    })
   })
 })
 

@@ -9,7 +9,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { changeTable, makeLate } from '../../stores/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
-import { refuseForeignTables } from '../../stores/ledger-tables.ts'
+import { refuseForeignTables, refuseIncomplete } from '../../stores/ledger-tables.ts'
 import { INDEXES, TABLES, type Columns } from './columns.ts'
 
 /** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times; from 9 on by numbers that are no times. From 10 on the sha256 of commits is kept. From 11 on the log names ledgers, and an older program would sweep files of others; tables without a number have witnesses. */
@@ -54,7 +54,7 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
 
 /**
  * @returns the version of the ledger; 0 without archives, 1 where the program that made it wrote no version
- * @throws SluiceError TABLE_REFUSED where a table of a user has a name of the ledger's; LEDGER_NEWER: what a newer program wrote may mean something else
+ * @throws SluiceError TABLE_REFUSED where a table of a user has a name of the ledger's; LEDGER_NEWER: what a newer program wrote may mean something else; LEDGER_DAMAGED where a table is missing
  */
 export async function refuseNewer(database: LedgerDatabase): Promise<number> {
   const columns = await ledgerColumns(database, 'migration_archive_ledger')
@@ -65,7 +65,11 @@ export async function refuseNewer(database: LedgerDatabase): Promise<number> {
   if (columns.size > 1 || !columns.has('version')) await refuseForeignTables(database, ['migration_archive_ledger'])
   const [row] = await database.all('SELECT MAX(version) FROM migration_archive_ledger')
   const version = Number(row?.[0] ?? 1)
-  if (version <= ARCHIVE_LEDGER_VERSION) return version
+  if (version <= ARCHIVE_LEDGER_VERSION) {
+    // One that was killed at its first step has noted no version yet.
+    if (version > 1) await refuseIncomplete(database, 'archive', version)
+    return version
+  }
   throw new SluiceError('LEDGER_NEWER', `a newer sluice wrote the ledger of archives (version ${version})`, {
     reason: `this one knows versions up to ${ARCHIVE_LEDGER_VERSION}`,
     hint: 'use the newer sluice for the archives of this database',

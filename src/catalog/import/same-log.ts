@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { MetadataAction } from '../../delta/actions.ts'
 import type { CommitFile, LogListing } from '../../delta/listing.ts'
+import { logPathOf } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase, SqlReader } from '../../stores/port.ts'
@@ -133,6 +134,43 @@ export async function checkOlder(
   onNote(
     `${moved.length} older commits have another file time than when they were imported; ${read} of them were read and have the same bytes`,
   )
+}
+
+/** What a comparison of all commits found: those of the log whose bytes are not the ones that were imported, ascending, and how many were compared. */
+export type ComparedCommits = { readonly compared: number; readonly other: readonly number[] }
+
+/**
+ * Compares every commit that both sides hold by its bytes. Reads all of them.
+ * @throws SluiceError of a log that cannot be read
+ */
+export async function compareCommits(
+  database: SqlReader,
+  tableId: string,
+  listing: LogListing,
+  log: LogStore,
+  signal: AbortSignal,
+): Promise<ComparedCommits> {
+  const rows = await database.all(
+    'SELECT version, log_bytes, log_digest FROM delta_commits WHERE table_id = ? AND log_digest IS NOT NULL',
+    [tableId],
+  )
+  const known = new Map(
+    rows.map(([version, bytes, digest]) => [Number(version), { bytes, digest: digest as Uint8Array }]),
+  )
+  const both = listing.commits.filter(({ version }) => known.has(version))
+  log.ahead?.(
+    both.map(({ name }) => logPathOf(name)),
+    { signal },
+  )
+  const other: number[] = []
+  for (const commit of both) {
+    const held = known.get(commit.version)
+    if (held === undefined) continue
+    // It is read all the same: what was announced is kept until it is.
+    const same = await hasDigest(log, commit, held.digest, signal)
+    if (!same || held.bytes !== commit.size) other.push(commit.version)
+  }
+  return { compared: both.length, other }
 }
 
 /** Whether any commit has another size or time than when it was brought in: of a table that nobody could read yet, all can be thrown away. */

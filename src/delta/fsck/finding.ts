@@ -46,6 +46,9 @@ export const FINDINGS = {
   'checkpoint-structs':
     'readers that skip files by the struct lose rows, those that use the text do not: write a new checkpoint',
   'checkpoint-twice': 'readers that start from it have the rows of the file twice: write a new checkpoint',
+  'checkpoint-files':
+    'readers that start from it lose rows, or have rows that were deleted: write a new checkpoint while the commits are there',
+  'checksum-file': 'writers that check a version by it fail or warn: delete the .crc file, the next commit writes one',
   'compacted-log':
     'readers that take it for the commits get other files or none: it only repeats them and may be deleted while they are there',
   'last-checkpoint':

@@ -1,19 +1,22 @@
 /**
  * What readers start from: the newest complete checkpoint, that of the version which is looked at, and what `_last_checkpoint` names. They are
- * read whole, as a reader would, and their rows are compared with each other; whether they say what the commits say, `validate` tells.
+ * read whole, as a reader would, their rows are compared with each other, and their files with those that the commits give.
  */
 import type { SidecarAction } from '../../delta/actions.ts'
 import { readCheckpoint, sidecarPath } from '../../delta/checkpoint.ts'
+import { FileSums } from '../../delta/file-sums.ts'
 import { CheckpointRows } from '../../delta/fsck/checkpoint-rows.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import { hintFault } from '../../delta/fsck/hint.ts'
 import { lookAtHint } from '../../delta/last-checkpoint.ts'
 import type { CheckpointFiles } from '../../delta/listing.ts'
 import { LAST_CHECKPOINT, LOG_FOLDER, logPathOf, SIDECAR_FOLDER } from '../../delta/log-path.ts'
+import { canonicalPath, dvId } from '../../delta/paths.ts'
 import type { ParquetFooters } from '../../model/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { parquetRows } from '../registry.ts'
+import { compareCheckpoint } from './compare-checkpoint.ts'
 import type { SpellingCheck } from './look-at-spellings.ts'
 import type { FsckProgress } from './progress.ts'
 import type { Subject } from './subject.ts'
@@ -25,6 +28,8 @@ export type CheckpointCounts = {
   readonly read: number
   /** Versions of the others. */
   readonly notRead: readonly number[]
+  /** Versions of those that were read and that nothing else in the log gives. */
+  readonly notJudged: readonly number[]
   readonly sidecars: number
 }
 
@@ -55,14 +60,41 @@ export async function lookAtCheckpoints(
   const broken = new Set<CheckpointFiles>()
   const sidecars = await lookAtSidecars(subject, checkpoints, broken, found, signal)
   const chosen = checkpoints.filter((one) => starts.has(one.version))
+  const notJudged: number[] = []
   progress.begin('checkpoints', chosen.length)
   for (const checkpoint of chosen) {
     throwIfAborted(signal)
     progress.add(1)
-    if (!broken.has(checkpoint)) await lookAt(subject, checkpoint, parquet, spellings, found, signal)
+    if (broken.has(checkpoint)) continue
+    const sums = await lookAt(subject, checkpoint, parquet, spellings, found, signal)
+    const wrong = sums === null ? [] : await compareCheckpoint({ subject, checkpoint, signal }, sums)
+    if (wrong === null) notJudged.push(checkpoint.version)
+    for (const finding of wrong ?? []) found(finding)
   }
   const notRead = checkpoints.filter((one) => !chosen.includes(one)).map((one) => one.version)
-  return { all: checkpoints.length, read: chosen.length, notRead, sidecars }
+  return { all: checkpoints.length, read: chosen.length, notRead, notJudged, sidecars }
+}
+
+/** Versions that are named one by one. */
+const MOST_VERSIONS = 8
+
+function versionsText(versions: readonly number[]): string {
+  const more = versions.length - MOST_VERSIONS
+  return `${versions.slice(0, MOST_VERSIONS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+/** What was read and compared, and what was not. @param wrong findings of checkpoints */
+export function lookedText({ read, notRead, notJudged }: CheckpointCounts, wrong: number): string {
+  const parts = [
+    wrong === 0 ? 'read whole' : 'read as far as they can be',
+    ...(read > notJudged.length ? ['files compared with the commits'] : []),
+    ...(notJudged.length === 0
+      ? []
+      : [`not judged, because the commits that they stand for are gone: ${versionsText(notJudged)}`]),
+    ...(notRead.length === 0 ? [] : [`not read: ${versionsText(notRead)}`]),
+    'what else they hold is compared by validate',
+  ]
+  return parts.join('; ')
 }
 
 function unreadable(checkpoint: CheckpointFiles, path: string, why: string): Finding {
@@ -78,6 +110,7 @@ function asFinding(error: unknown, checkpoint: CheckpointFiles): Finding {
   return unreadable(checkpoint, where, error.message)
 }
 
+/** @returns its files summed up; null where it cannot be read */
 async function lookAt(
   { store, schema }: Subject,
   checkpoint: CheckpointFiles,
@@ -85,7 +118,8 @@ async function lookAt(
   spellings: SpellingCheck,
   found: (finding: Finding) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<FileSums | null> {
+  const sums = new FileSums()
   const name = logPathOf(checkpoint.files[0]?.name ?? '')
   const files = checkpoint.files.map((file) => logPathOf(file.name)).filter((path) => path.endsWith('.parquet'))
   const rows = { protocol: 0, metaData: 0 }
@@ -101,7 +135,10 @@ async function lookAt(
           wrong.push(...named.row(action.remove))
           names?.take('remove', action.remove)
         } else if (action.kind === 'add') {
-          wrong.push(...named.row(action.add), ...named.structsOf(action.add, raw))
+          const { path, deletionVector, size } = action.add
+          const again = named.row(action.add)
+          if (again.length === 0) sums.add(canonicalPath(path, store.root), dvId(deletionVector), size)
+          wrong.push(...again, ...named.structsOf(action.add, raw))
           names?.take('add', action.add)
         }
       }
@@ -123,9 +160,11 @@ async function lookAt(
         }
       }
     }
+    return sums
   } catch (error) {
     throwIfAborted(signal)
     found(asFinding(error, checkpoint))
+    return null
   }
 }
 

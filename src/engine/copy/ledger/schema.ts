@@ -5,7 +5,7 @@
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
-import { refuseForeignTables } from '../../../stores/ledger-tables.ts'
+import { refuseForeignTables, refuseIncomplete } from '../../../stores/ledger-tables.ts'
 import { CHUNK_COLUMNS, columnType, removals, SEED_COLUMNS, tables } from './columns.ts'
 import { STEPS } from './steps.ts'
 
@@ -15,7 +15,7 @@ export const LEDGER_VERSION = 4
  * Creates a missing ledger, brings an older one to this version, and adds columns to a table that the script left. A program that is killed meanwhile
  * leaves the old version behind, and the next one repeats the step; several programs at once repeat each other's statements.
  * @returns whether a table of the script was found and adopted
- * @throws SluiceError LEDGER_NEWER; TABLE_REFUSED where a table of a user has a name of the ledger's
+ * @throws SluiceError LEDGER_NEWER; LEDGER_DAMAGED where a table is missing; TABLE_REFUSED where a table of a user has a name of the ledger's
  */
 export async function prepareLedger(database: LedgerDatabase): Promise<{ readonly adopted: boolean }> {
   const dialect = ledgerDialect(database.dialect)
@@ -30,6 +30,7 @@ export async function prepareLedger(database: LedgerDatabase): Promise<{ readonl
     )
   }
   if (version < LEDGER_VERSION) await refuseForeignTables(database)
+  if (version > 0) await refuseIncomplete(database, 'copy', version)
   for (const sql of removals(dialect)) await runDdl(database, sql)
   if (version === LEDGER_VERSION) return { adopted: false }
   const adopted = version === 0 && (await create(database, dialect))
@@ -73,12 +74,13 @@ async function noteVersion(database: LedgerDatabase, version: number): Promise<v
 
 /**
  * Whether there is a ledger, of this version or another: `runs` and `doctor` read it as it is.
- * @throws SluiceError TABLE_REFUSED where a table of a user has a name of the ledger's
+ * @throws SluiceError TABLE_REFUSED where a table of a user has a name of the ledger's; LEDGER_DAMAGED where a table is missing
  */
 export async function hasLedger(database: LedgerDatabase): Promise<boolean> {
-  const isThere = (await versionOf(database, ledgerDialect(database.dialect))) > 0
-  if (!isThere) await refuseForeignTables(database)
-  return isThere
+  const version = await versionOf(database, ledgerDialect(database.dialect))
+  if (version === 0) await refuseForeignTables(database)
+  else await refuseIncomplete(database, 'copy', version)
+  return version > 0
 }
 
 async function versionOf(database: LedgerDatabase, dialect: LedgerDialect): Promise<number> {

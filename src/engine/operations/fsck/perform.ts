@@ -14,7 +14,8 @@ import { breathe } from '../../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { withWritableCatalog } from '../../catalog-session.ts'
 import { listTable, ListingCheck } from '../../fsck/look-at-listing.ts'
-import { lookAtCheckpoints, type CheckpointCounts } from '../../fsck/look-at-checkpoints.ts'
+import { lookAtChecksum } from '../../fsck/look-at-checksum.ts'
+import { lookAtCheckpoints, lookedText, type CheckpointCounts } from '../../fsck/look-at-checkpoints.ts'
 import { lookAtCompacted, type CompactedCounts } from '../../fsck/look-at-compacted.ts'
 import { lookAtHistory } from '../../fsck/look-at-history.ts'
 import { SpellingCheck } from '../../fsck/look-at-spellings.ts'
@@ -56,15 +57,7 @@ async function store(catalog: string, run: FsckRun, record: FsckRecord): Promise
 const BREATHE_EVERY = 1000
 
 /** Active files of the version: in all, wanted, with a vector, and those that are there. */
-type Counts = { all: number; wanted: number; vectors: number; there: number }
-
-/** Versions that are told one by one. */
-const MOST_VERSIONS = 8
-
-function versionsText(versions: readonly number[]): string {
-  const more = versions.length - MOST_VERSIONS
-  return `${versions.slice(0, MOST_VERSIONS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
-}
+type Counts = { all: number; bytes: bigint; wanted: number; vectors: number; there: number }
 
 function activeTwice({ path, vector }: FsckFile): Finding {
   const how = vector === null ? 'without a deletion vector' : `with the deletion vector ${dvId(vector)}`
@@ -78,7 +71,7 @@ class Check {
   readonly #report: FsckReport
   readonly #places: Places
   readonly #progress: FsckProgress
-  readonly #counts: Counts = { all: 0, wanted: 0, vectors: 0, there: 0 }
+  readonly #counts: Counts = { all: 0, bytes: 0n, wanted: 0, vectors: 0, there: 0 }
   readonly #totals: Record<string, string> = {}
   readonly #absent: Finding[] = []
   readonly #rowIds = new RowIds()
@@ -113,6 +106,7 @@ class Check {
     const progress = this.#progress
     const checkpoints = await lookAtCheckpoints(this.#subject, parquetFooters, spellings, found, progress, abort)
     this.#tellCheckpoints(checkpoints, this.#report.of('page-checksum') - before)
+    await lookAtChecksum(this.#subject, this.#counts, this.#report, abort)
     this.#tellCompacted(await lookAtCompacted(this.#subject, found, abort))
     await this.#tellRest(listed, spellings)
     return this.#ending(inside, checkpoints, listed.count)
@@ -149,6 +143,7 @@ class Check {
         for (const { file, isWanted } of block) {
           // A listing is answered from memory: without this no timer and no signal would ever have its turn.
           if (++counts.all % BREATHE_EVERY === 0) await breathe()
+          counts.bytes += BigInt(file.size)
           if (await listing.needed(file)) found(activeTwice(file))
           rowIds.add(file.path, file.baseRowId, file.stats)
           if (!isWanted) {
@@ -261,14 +256,11 @@ class Check {
     )
   }
 
-  #tellCheckpoints({ all, read, notRead, sidecars }: CheckpointCounts, pages: number): void {
+  #tellCheckpoints(counts: CheckpointCounts, pages: number): void {
+    const { all, read, sidecars } = counts
     const report = this.#report
     const wrong = report.of('checkpoint-') + report.of('last-checkpoint') + pages
-    if (all > 0 || wrong > 0) {
-      const rest = notRead.length === 0 ? '' : `not read: ${versionsText(notRead)}; `
-      const detail = `${wrong === 0 ? 'read whole' : 'read as far as they can be'}; ${rest}sluice validate compares them with the commits`
-      report.checked('checkpoints', read, all, wrong, detail)
-    }
+    if (all > 0 || wrong > 0) report.checked('checkpoints', read, all, wrong, lookedText(counts, wrong))
     if (sidecars > 0) report.checked('sidecars', sidecars, sidecars, report.of('sidecar-'), 'of checkpoints')
   }
 

@@ -4,7 +4,6 @@
  */
 import { readHead, wholeness, type Head, type Wholeness } from '../../../catalog/import/head.ts'
 import { acquireLease, beatOfLease, leaseHolder, releaseLease, renewLease } from '../../../catalog/lease.ts'
-import { countsAt } from '../../../catalog/query/counts.ts'
 import { deleteTable, dependents, rowsOfTable, type RowCounts } from '../../../catalog/rollback.ts'
 import { dialectOf } from '../../../catalog/dialect.ts'
 import { forgetCommand } from '../../../catalog/ways-out.ts'
@@ -23,15 +22,13 @@ import { openLake, parquetRows } from '../../registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { VerifyRollbackOperation } from '../verify-rollback/declaration.ts'
+import { DISAGREES, filesOfCatalog, filesOfLog, notHeld, witnesses } from './witnesses.ts'
 import type { rollback as declared, RollbackOperation } from './declaration.ts'
 
 /** Both look alike, and say the same. */
 type RollbackRun = RunOf<typeof declared>
 
 type Subject = { readonly head: Head; readonly log: LogStore; readonly state: Wholeness }
-/** The log was read in full, and only the counts differ: nothing would be lost if the catalog is what is wrong. */
-const DISAGREES = 'the log gives another table than the catalog holds'
-
 const FSCK = 'sizes, contents and deletion vectors were not looked at: sluice fsck TABLE looks at them'
 /** What `--check-files` leaves out. */
 const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
@@ -198,25 +195,19 @@ async function verify(
       alone,
     )
     const snapshot = await table.snapshot(version === null ? {} : { version }, { allowRefused: true })
-    const counts = await snapshot.counts(interrupt.abort)
-    const said = version === null ? null : await countsAt(database, tableId, version)
-    const same =
-      state !== 'whole' || said === null || (counts.files === said.files && counts.bytes === BigInt(said.bytes))
-    check(
-      'log re-read',
-      same,
-      `v${snapshot.version}: ${counts.files} files, ${counts.bytes} bytes`,
-      said === null ? 'nothing whole' : `v${version}: ${said.files} files, ${said.bytes} bytes`,
-      DISAGREES,
-    )
+    const isHeld = held !== null && version !== null
+    const files = isHeld ? filesOfCatalog(database, tableId, version, log.root) : filesOfLog(snapshot, interrupt.abort)
+    const said = isHeld
+      ? await witnesses({ head, version, database, log, table, snapshot }, interrupt.abort)
+      : [await notHeld(snapshot, interrupt.abort)]
+    for (const one of said) check(one.name, one.equal, one.log, one.catalog, one.problem)
     const { segment } = snapshot
     const parts = segment.checkpoint === null ? '' : `checkpoint ${segment.checkpoint.version} and `
     check('log reachable', true, `${parts}${segment.commits.length} commits, all read`, '', '')
     for (const note of table.notes) emit({ type: 'log', level: 'note', table: tableId, message: note })
     if (checkFiles !== 'none') {
       const paths = async function* (): AsyncGenerator<readonly string[]> {
-        for await (const block of snapshot.files({ signal: interrupt.abort, fields: 'identity' }))
-          yield block.map(({ add }) => add.path)
+        for await (const block of files()) yield block.map(({ raw }) => raw)
       }
       const found = await dataFilesPresent(log, paths(), checkFiles, interrupt.abort)
       const outside = found.outside > 0 ? `, ${found.outside} outside the table not looked at` : ''
@@ -318,7 +309,7 @@ function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict
       hint: `bring the log back and import again; if it is gone, take out what was imported: ${anyway}`,
     })
   }
-  if (lost.every((problem) => problem === DISAGREES)) {
+  if (lost.every((problem) => problem.startsWith(DISAGREES))) {
     return new SluiceError('NOT_SAFE', message, {
       reason: 'one of the two is wrong: the log was changed, or the catalog is damaged',
       hint: `if the log is the right one: ${anyway}, then import again; if not, mend the log first`,

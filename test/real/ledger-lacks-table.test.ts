@@ -1,0 +1,55 @@
+/** A ledger that has lost one of its tables, as after a DROP or a restore of some tables: the missing one is named, and nothing is made in its place. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { prepareArchiveLedger, refuseNewer } from '../../src/archive/ledger/schema.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-lacks-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test.for([
+  ['postgresql', 'migration_runs'],
+  ['mysql', 'migration_plans'],
+  ['sqlite', 'migration_checkpoints'],
+  ['duckdb', 'migration_quarantine'],
+  ['d1', 'migration_tokens'],
+] as const)('%s without %s', { timeout: 60_000 }, async ([system, table], { skip }) => {
+  const why = await missing(system)
+  skip(why !== '', `needs ${system}: ${why}`)
+  const source = await makePlace('sqlite', folder)
+  await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)', 'INSERT INTO t VALUES (1)')
+  const target = await makePlace(system, folder)
+  expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
+  await target.sql(`DROP TABLE ${table}`)
+  for (const operation of [copyOf(source, target, 't'), { kind: 'copy-runs', to: target.url, limit: 10 } as const]) {
+    const { finished } = await perform(operation)
+    expect(finished.error).toMatchObject({ code: 'LEDGER_DAMAGED' })
+    expect(finished.error?.message).toContain(` ${table}`)
+    expect(finished.error?.hint).toContain('backup')
+  }
+})
+
+test.for(['postgresql', 'mysql', 'sqlite', 'duckdb'] as const)('%s: archives', async (system, { skip }) => {
+  const why = await missing(system)
+  skip(why !== '', `needs ${system}: ${why}`)
+  const place = await makePlace(system, folder)
+  const inLedger = async (body: typeof prepareArchiveLedger | typeof refuseNewer): Promise<void> => {
+    await using store = await openCopyStore(place.url, { mode: 'write' })
+    await using database = await store.ledger()
+    await body(database)
+  }
+  await inLedger(prepareArchiveLedger)
+  await place.sql('DROP TABLE migration_archive_erasures')
+  for (const body of [prepareArchiveLedger, refuseNewer]) {
+    await expect(inLedger(body)).rejects.toMatchObject({
+      code: 'LEDGER_DAMAGED',
+      message: expect.stringContaining(' migration_archive_erasures') as string,
+    })
+  }
+})

@@ -1,0 +1,108 @@
+/** A rollback gives back what was imported, or is refused: a log that merely counts the same is not the one that the catalog holds. */
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { openCatalog, add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
+import { importOf, perform, type Performed } from './operation-kit.ts'
+
+/** Four one-row files of the same sizes under another letter each. */
+function write(table: string, letter: string, last: readonly Line[] = []): void {
+  const files = [0, 1, 2, 3].map((no) => `${letter}${no}.parquet`)
+  writeLog(
+    table,
+    files.map((name, no) => [
+      { commitInfo: { timestamp: 1_700_000_000_000 + no, operation: 'WRITE', engineInfo: 'writer-1' } },
+      ...(no === 0 ? [PROTOCOL, METADATA] : []),
+      add(name),
+      ...(no === 3 ? last : []),
+    ]),
+  )
+  mkdirSync(table, { recursive: true })
+  for (const name of files) writeFileSync(join(table, name), 'x'.repeat(100))
+}
+
+async function asked(table: string, catalog: string): Promise<readonly Performed[]> {
+  const checked = { table, catalog, checkFiles: 'sample' } as const
+  return [
+    await perform({ kind: 'verify-rollback', ...checked }),
+    await perform({ kind: 'rollback', ...checked, dryRun: false, confirm: table }),
+  ]
+}
+
+/** Both refuse, and say what would be lost. */
+async function expectRefused(table: string, catalog: string, lost: RegExp): Promise<void> {
+  for (const { finished } of await asked(table, catalog)) {
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'NOT_SAFE' } })
+    expect(finished.error?.message).toMatch(lost)
+    expect(finished.error?.hint).toContain('--forget')
+  }
+}
+
+async function imported(work: string, table: string): Promise<string> {
+  const catalog = `sqlite:///${work}/catalog.db`
+  expect((await perform(importOf(table, catalog))).finished.status).toBe('ok')
+  return catalog
+}
+
+test('another table of the same shape in the same place is not the one that was imported', async () => {
+  using work = temporaryFolder()
+  const table = join(work.path, 'x')
+  write(table, 'a')
+  const catalog = await imported(work.path, table)
+  rmSync(table, { recursive: true })
+  write(table, 'b')
+  await expectRefused(table, catalog, /commits 0 to 3 .*a0\.parquet.*data files are missing: .*a0\.parquet/)
+  const letGo = { table, catalog, checkFiles: 'sample', dryRun: false, confirm: table, forget: true } as const
+  const { events, finished } = await perform({ kind: 'rollback', ...letGo })
+  expect(finished.status).toBe('ok')
+  expect(events.some((event) => event.type === 'log' && /^lost with .*a0\.parquet/.test(event.message))).toBe(true)
+})
+
+test('two tables whose folders were swapped', async () => {
+  using work = temporaryFolder()
+  const [one, two, between] = ['one', 'two', 'between'].map((name) => join(work.path, name)) as [string, string, string]
+  write(one, 'a')
+  write(two, 'b')
+  const catalog = await imported(work.path, one)
+  await imported(work.path, two)
+  renameSync(one, between)
+  renameSync(two, one)
+  renameSync(between, two)
+  await expectRefused(one, catalog, /a0\.parquet/)
+  await expectRefused(two, catalog, /b0\.parquet/)
+})
+
+test('a commit in the middle that was written again', async () => {
+  using work = temporaryFolder()
+  const table = join(work.path, 'x')
+  write(table, 'a')
+  const catalog = await imported(work.path, table)
+  const file = join(table, '_delta_log/00000000000000000001.json')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('writer-1', 'writer-2'))
+  utimesSync(file, 1_700_000_001, 1_700_000_001)
+  await expectRefused(table, catalog, /commit 1 /)
+})
+
+test('a catalog that counts the same and names another file', async () => {
+  using work = temporaryFolder()
+  const table = join(work.path, 'x')
+  write(table, 'a')
+  const catalog = await imported(work.path, table)
+  const database = await openCatalog(join(work.path, 'catalog.db'))
+  await database.write((transaction) =>
+    transaction.run("UPDATE delta_files SET path = 'z9.parquet' WHERE path = 'a2.parquet'", []),
+  )
+  await database.close()
+  await expectRefused(table, catalog, /another table than the catalog holds.*z9\.parquet/)
+})
+
+test('a copy of the lake in the same place is the one that was imported, whatever its times', async () => {
+  using work = temporaryFolder()
+  const table = join(work.path, 'x')
+  write(table, 'a')
+  const catalog = await imported(work.path, table)
+  cpSync(table, `${table}-copy`, { recursive: true })
+  rmSync(table, { recursive: true })
+  renameSync(`${table}-copy`, table)
+  for (const { finished } of await asked(table, catalog)) expect(finished).toMatchObject({ exitCode: 0 })
+})
