@@ -86,27 +86,34 @@ const COPY = 'sluice copy --from "$SRC" --to "$TO" --table orders'
 const CATALOG = 'sluice validate sales/orders --database-url "$CAT"'
 const PERIODS = 'sluice partition run --from "$SRC" --to "$TO" --table orders --by at'
 
-test('a command that is named is whole when it is printed: the run puts its ends behind it', async () => {
-  const wrong: string[] = []
-  let seen = 0
-  for (const { file, line, text } of texts()) {
-    for (const call of callsIn(printed(text))) {
-      seen += 1
-      const alone = `sluice ${call.words.map(({ raw }) => raw).join(' ')}`
-      const whole = wholeCommands(runFor(call))(alone)
-      // A word of the sentence stands where an operand has to be.
-      const prose = [...call.operands, ...[...call.flags].flatMap(([name, values]) => (TEXTS.has(name) ? values : []))]
-      for (const word of prose)
-        if (/^[a-z][a-z-]*$/.test(word?.raw ?? '')) wrong.push(`${file}:${line}: ${whole}: ${word?.raw}?`)
-      const argv = shellWords(whole, ENV)
-        .slice(1)
-        .map((word) => MEANS[word] ?? word)
-      await parseCommandLine(argv, ENV).catch((error: unknown) => {
-        const why = error instanceof Error ? error.message : String(error)
-        if (why !== BY_FILE) wrong.push(`${file}:${line}: ${whole}: ${why}`)
-      })
+test(
+  'a command that is named is whole when it is printed: the run puts its ends behind it',
+  { timeout: 120_000 },
+  async () => {
+    const wrong: string[] = []
+    let seen = 0
+    for (const { file, line, text } of texts()) {
+      for (const call of callsIn(printed(text))) {
+        seen += 1
+        const alone = `sluice ${call.words.map(({ raw }) => raw).join(' ')}`
+        const whole = wholeCommands(runFor(call))(alone)
+        // A word of the sentence stands where an operand has to be.
+        const prose = [
+          ...call.operands,
+          ...[...call.flags].flatMap(([name, values]) => (TEXTS.has(name) ? values : [])),
+        ]
+        for (const word of prose)
+          if (/^[a-z][a-z-]*$/.test(word?.raw ?? '')) wrong.push(`${file}:${line}: ${whole}: ${word?.raw}?`)
+        const argv = shellWords(whole, ENV)
+          .slice(1)
+          .map((word) => MEANS[word] ?? word)
+        await parseCommandLine(argv, ENV).catch((error: unknown) => {
+          const why = error instanceof Error ? error.message : String(error)
+          if (why !== BY_FILE) wrong.push(`${file}:${line}: ${whole}: ${why}`)
+        })
+      }
     }
-  }
-  expect(wrong).toEqual([])
-  expect(seen).toBeGreaterThan(100)
-})
+    expect(wrong).toEqual([])
+    expect(seen).toBeGreaterThan(100)
+  },
+)
