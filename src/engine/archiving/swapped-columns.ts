@@ -28,11 +28,11 @@ export async function refuseSwappedColumns(
   const names = columns.flatMap(({ name }) => (table.key.includes(name) ? [] : [name]))
   const others = names.filter((name) => !isOf(name, name))
   const swapped = others.flatMap((name) => {
-    const then = others.find((one) => isOf(name, one))
-    return then === undefined ? [] : [{ name, then }]
+    const before = others.find((one) => isOf(name, one))
+    return before === undefined ? [] : [{ name, before }]
   })
   if (swapped.length < 2 || swapped.length < others.length) return
-  const words = swapped.map(({ name, then }) => `${then} is called ${name} now`).join(', ')
+  const words = swapped.map(({ name, before }) => `${before} is called ${name} now`).join(', ')
   throw new SluiceError('PARTITION_CHANGED', `columns of ${tableText(table.table)} changed names with each other`, {
     where: store.label,
     reason: `by the rows that the ledger noted, ${words}: archived values would be taken for those of the other column`,
