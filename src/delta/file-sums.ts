@@ -64,9 +64,9 @@ export async function onlyInOne(
   files: number,
 ): Promise<{ readonly one: readonly string[]; readonly other: readonly string[] }> {
   const parts = new Set([...apart].slice(0, Math.ceil((HELD_FILES * PARTS) / Math.max(1, files))))
-  const held = async (files: FileSet): Promise<ReadonlyMap<string, string>> => {
+  const held = async (side: FileSet): Promise<ReadonlyMap<string, string>> => {
     const keys = new Map<string, string>()
-    for await (const block of files()) {
+    for await (const block of side()) {
       for (const { path, dvId } of block) if (parts.has(partOf(path, dvId))) keys.set(fileKey(path, dvId), path)
     }
     return keys
