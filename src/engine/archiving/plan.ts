@@ -37,6 +37,7 @@ import {
 import type { PlannedPartition } from './planned-standing.ts'
 import { rangeCandidates } from './range-candidates.ts'
 import { heldBack, Referred } from './referred.ts'
+import { refuseSwappedColumns } from './swapped-columns.ts'
 import { presentArchive, unsureError, type PresentArchive } from './table-changes.ts'
 import { valueCandidates } from './value-candidates.ts'
 
@@ -172,6 +173,7 @@ async function presentOf(
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<PresentArchive> {
   refuseUnknownColumns(table, operation.asText)
+  await refuseSwappedColumns(store, table, record, signal)
   const present = await presentArchive(store, table, record, signal, operation)
   if (present.changes.length === 0 || !isUnpublished(record)) return present
   const { timeColumn } = present.record

@@ -27,7 +27,6 @@ import { referrerText } from '../../archiving/referred.ts'
 import { refuseTriggers, tellLosable } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
-import { refuseSwappedColumns } from '../../archiving/swapped-columns.ts'
 import { changeTexts } from '../../archiving/table-changes.ts'
 import { tellArchive } from '../../archiving/tell-archive.ts'
 import { lookedThrough } from '../../archiving/looked-through.ts'
@@ -62,7 +61,6 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       const { opened, name, record } = await archiveOf(source, table, run.interrupt.abort)
       ledgers.set(table, opened)
       if (record === null) await refusePerhapsRenamed(source, table, run.interrupt.abort)
-      else await refuseSwappedColumns(source.store, table, record, run.interrupt.abort)
       const plan = await planArchive(table, operation, { ...aroundOf(opened, run), name })
       if (takesRows(plan)) await refuseTriggers(table, source.store, run)
       if (plan.unsure !== null && !operation.dryRun) throw plan.unsure
