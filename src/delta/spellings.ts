@@ -32,8 +32,8 @@ type OddFile = { isActive: boolean; readonly spellings: Map<string, Spelling> }
 /** Takes every add and remove of a segment: those of the checkpoint first, then those of the commits from the oldest. */
 export class Spellings {
   readonly #root: string
-  /** The last word on files whose paths are canonical throughout, by key: one number each, since most files are such. */
-  readonly #plain = new Map<string, number>()
+  /** The version of the last add of files that are there and whose paths are canonical throughout, by key: one number each, since most files are such. */
+  readonly #plain = new Map<string, number | null>()
   /** Files that are spelled in another way at least once. */
   readonly #odd = new Map<string, OddFile>()
 
@@ -49,15 +49,16 @@ export class Spellings {
     let file = this.#odd.get(key)
     if (file === undefined) {
       if (canonical === path) {
-        this.#plain.set(key, packed(kind, version))
+        // What is gone is gone for all readers, until another line names it.
+        if (kind === 'remove') this.#plain.delete(key)
+        else this.#plain.set(key, version)
         return
       }
       const before = this.#plain.get(key)
       file = { isActive: false, spellings: new Map() }
       if (before !== undefined) {
-        const said = unpacked(canonical, before)
-        file.isActive = said.kind === 'add'
-        file.spellings.set(canonical, said)
+        file.isActive = true
+        file.spellings.set(canonical, { path: canonical, kind: 'add', version: before })
         this.#plain.delete(key)
       }
       this.#odd.set(key, file)
@@ -73,15 +74,6 @@ export class Spellings {
       .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))
       .filter(({ isActive, spellings }) => copies(spellings) !== (isActive ? 1 : 0))
   }
-}
-
-function packed(kind: 'add' | 'remove', version: number | null): number {
-  return (version ?? -1) * 2 + (kind === 'add' ? 1 : 0)
-}
-
-function unpacked(path: string, said: number): Spelling {
-  const version = Math.floor(said / 2)
-  return { path, kind: said % 2 === 0 ? 'remove' : 'add', version: version === -1 ? null : version }
 }
 
 /**

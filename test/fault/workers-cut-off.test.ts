@@ -186,7 +186,7 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(await worker.ended).toBe(0)
     })
 
-    test('a login that stays refused for two minutes ends a run with the code of the cause, and tells that it failed', async () => {
+    test('a login that stays refused for two minutes is refused by its worker alone; where every worker does, the run ends, and an alert says that it failed', async () => {
       const file = path.join(stage.folder, 'told-asked')
       await stage.forgetRuns()
       await makeOrders(stage, 300)
@@ -202,11 +202,25 @@ describe.skipIf(!POSTGRES_OWN)(
       await stage.ask(stage.queue, 'queue', rested)
       const cold = stage.urlOf(stage.data, 'target').replace(/\/\/[^/]*@/, '//stranger@')
       const worker = stage.worker({ stores: { cold } })
+      await stage.until('a refusal', async () => (await stage.run(run)).refusals.length > 0)
+      // As if the minute were over in which another worker might come.
+      const ago = `interval '2 minutes'`
+      await stage.ask(
+        stage.queue,
+        'queue',
+        `UPDATE sluice_queue.sluice_run_refusals SET refused_at = refused_at - ${ago}`,
+      )
+      await stage.ask(
+        stage.queue,
+        'queue',
+        `UPDATE sluice_queue.sluice_workers SET beat_at = beat_at - ${ago} WHERE ended_at IS NOT NULL`,
+      )
       await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
-      expect(await stage.run(run)).toMatchObject({ status: 'failed', error: { code: 'CONNECT_FAILED' }, refusals: [] })
+      const refusals = [{ error: { code: 'CONNECT_FAILED' } }]
+      expect(await stage.run(run)).toMatchObject({ status: 'failed', error: { code: 'WORKERS_REFUSED' }, refusals })
       worker.signal('SIGTERM')
       expect(await worker.ended).toBe(0)
-      expect(readFileSync(file, 'utf8')).toMatch(/^raised CONNECT_FAILED [^\n]*\n$/)
+      expect(readFileSync(file, 'utf8')).toMatch(/^raised WORKERS_REFUSED [^\n]*\n$/)
     })
 
     test('a login that stays refused for two minutes ends a worker with the code of the cause', async () => {

@@ -19,7 +19,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** A program that crashes is tried again so often. */
 const CRASHES = 5
 /** So often a slot rests for a server that refuses the login, or a pooler that lends sessions: two minutes, in which a password may be changed here, too. */
-const REFUSED_LOGINS = 6
+export const REFUSED_LOGINS = 6
 
 /** Errors that say only that others came first: those of the tables decide. */
 const SUMS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED'])

@@ -26,7 +26,7 @@ import { ownUrl, type NamedUrl } from './own-url.ts'
 import type { OwnSlot, QueueWatch } from './watch-port.ts'
 import { RefusedLogin } from './refused-login.ts'
 import { Scheduler } from '../schedules/scheduler.ts'
-import { slotEnd } from './slot-end.ts'
+import { REFUSED_LOGINS, slotEnd } from './slot-end.ts'
 import type { AlertAnswer, AlertQuestion, SlotOrder } from './slot-messages.ts'
 import type { SlotDone } from './slot-messages.ts'
 import { SlotProgram } from './slot-program.ts'
@@ -181,8 +181,8 @@ export class Worker {
       await checkStores(slot.stores, this.#known)
     } catch (thrown) {
       const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
-      // The database said nothing of itself: that is no refusal of the run, and the next try reads the password again.
-      if (error.retryable || error.code === 'CONNECT_FAILED')
+      // The database said nothing of itself: the next try reads the password again. A login that stays refused is this worker's: others may have another one.
+      if (error.retryable || (error.code === 'CONNECT_FAILED' && slot.rests < REFUSED_LOGINS))
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)
       this.#tell(slot, { state: 'refused', error })

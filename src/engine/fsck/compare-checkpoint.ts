@@ -11,11 +11,13 @@ import type { Subject } from './subject.ts'
 
 /** Files that are named. */
 const NAMED = 4
+/** Bytes of commits that are replayed from the first one on: a replay holds each file that they ever named, some hundred bytes of heap for some hundred bytes of log. */
+const MOST_REPLAYED = 1024 ** 3
 
 type At = { readonly subject: Subject; readonly checkpoint: CheckpointFiles; readonly signal: AbortSignal }
 
 /**
- * Reads the commits up to the checkpoint: all of them, or those behind an older checkpoint where the first ones are gone.
+ * Reads the commits up to the checkpoint: all of them, or those behind an older checkpoint where the first ones are gone or all of them are more than a GiB.
  * @param sums of the files in the checkpoint
  * @returns null where nothing else gives the version, else what was found
  * @throws SluiceError of commits that cannot be read
@@ -24,8 +26,14 @@ export async function compareCheckpoint(at: At, sums: FileSums): Promise<readonl
   const { subject, checkpoint, signal } = at
   const listing = await subject.table.listing(signal)
   const without = new Set<CheckpointFiles>(listing.checkpoints)
-  for (const other of [null, ...olderThan(checkpoint, listing)]) {
-    if (other !== null) without.delete(other)
+  const bytes = listing.commits.reduce(
+    (sum, { version, size }) => (version > checkpoint.version ? sum : sum + (size ?? 0)),
+    0,
+  )
+  const older = olderThan(checkpoint, listing)
+  for (const other of bytes > MOST_REPLAYED ? [...older, null] : [null, ...older]) {
+    if (other === null) for (const one of listing.checkpoints) without.add(one)
+    else without.delete(other)
     const segment = segmentOf(listing, checkpoint.version, without)
     if (segment === null) continue
     try {

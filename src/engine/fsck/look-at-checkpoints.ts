@@ -28,6 +28,8 @@ export type CheckpointCounts = {
   readonly read: number
   /** Versions of the others. */
   readonly notRead: readonly number[]
+  /** Those whose files were compared with what the log gives without them. */
+  readonly compared: number
   /** Versions of those that were read and that nothing else in the log gives. */
   readonly notJudged: readonly number[]
   readonly sidecars: number
@@ -60,6 +62,7 @@ export async function lookAtCheckpoints(
   const broken = new Set<CheckpointFiles>()
   const sidecars = await lookAtSidecars(subject, checkpoints, broken, found, signal)
   const chosen = checkpoints.filter((one) => starts.has(one.version))
+  let compared = 0
   const notJudged: number[] = []
   progress.begin('checkpoints', chosen.length)
   for (const checkpoint of chosen) {
@@ -67,12 +70,14 @@ export async function lookAtCheckpoints(
     progress.add(1)
     if (broken.has(checkpoint)) continue
     const sums = await lookAt(subject, checkpoint, parquet, spellings, found, signal)
-    const wrong = sums === null ? [] : await compareCheckpoint({ subject, checkpoint, signal }, sums)
+    if (sums === null) continue
+    const wrong = await compareCheckpoint({ subject, checkpoint, signal }, sums)
     if (wrong === null) notJudged.push(checkpoint.version)
+    else compared++
     for (const finding of wrong ?? []) found(finding)
   }
   const notRead = checkpoints.filter((one) => !chosen.includes(one)).map((one) => one.version)
-  return { all: checkpoints.length, read: chosen.length, notRead, notJudged, sidecars }
+  return { all: checkpoints.length, read: chosen.length, compared, notRead, notJudged, sidecars }
 }
 
 /** Versions that are named one by one. */
@@ -84,10 +89,10 @@ function versionsText(versions: readonly number[]): string {
 }
 
 /** What was read and compared, and what was not. @param wrong findings of checkpoints */
-export function lookedText({ read, notRead, notJudged }: CheckpointCounts, wrong: number): string {
+export function lookedText({ compared, notRead, notJudged }: CheckpointCounts, wrong: number): string {
   const parts = [
     wrong === 0 ? 'read whole' : 'read as far as they can be',
-    ...(read > notJudged.length ? ['files compared with the commits'] : []),
+    ...(compared > 0 ? ['files compared with the commits'] : []),
     ...(notJudged.length === 0
       ? []
       : [`not judged, because the commits that they stand for are gone: ${versionsText(notJudged)}`]),

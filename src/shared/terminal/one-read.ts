@@ -2,7 +2,7 @@
  * What one read of the terminal means: one key, or a paste. Hands type one key a read; several arrive together on a slow line, where a key is held down, and where a
  * terminal that knows no bracketed paste pastes. The last must never act, so several keys together do no more than move, or fill a text field in.
  */
-import { bare, keyOfCharacter, keysOfText, type KeyPress } from './key-press.ts'
+import { bare, keysOfText, type KeyPress } from './key-press.ts'
 import type { Token } from './input-grammar.ts'
 
 export type Input =
@@ -91,10 +91,24 @@ function filledIn(heard: readonly Token[]): OneRead {
   return { inputs, note }
 }
 
-/** Backspaces among what was typed take back; all else is text. */
-function typedTogether(text: string): readonly Input[] {
-  const parts = text.split(/([\b\u007f])/).filter((part) => part !== '')
-  return parts.map((part): Input => (isBackspace(part) ? pressed(bare('backspace')) : { kind: 'text', text: part }))
-}
+/** Controls that a field edits by, as they are typed. */
+const EDITING: ReadonlyMap<string, string> = new Map([
+  ['\b', 'backspace'],
+  ['\u007f', 'backspace'],
+  ['\u0001', 'ctrl-a'],
+  ['\u0005', 'ctrl-e'],
+  ['\u000b', 'ctrl-k'],
+  ['\u0015', 'ctrl-u'],
+  ['\u0017', 'ctrl-w'],
+])
+const BACKSPACES = /([\b\u007f])/
 
-const isBackspace = (part: string): boolean => part.length === 1 && keyOfCharacter(part).name === 'backspace'
+/** Backspaces among what was typed take back, and one editing key that is held down edits as often as it came; all else is text. */
+function typedTogether(text: string): readonly Input[] {
+  const held = EDITING.get(text[0] ?? '')
+  if (held !== undefined && text.replaceAll(text[0] ?? '', '') === '') return [...text].map(() => pressed(bare(held)))
+  return text
+    .split(BACKSPACES)
+    .filter((part) => part !== '')
+    .map((part): Input => (BACKSPACES.test(part) ? pressed(bare('backspace')) : { kind: 'text', text: part }))
+}

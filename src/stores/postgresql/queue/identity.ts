@@ -56,6 +56,12 @@ export function isSameServer(one: string, other: string): boolean {
   return without(a) === without(b)
 }
 
+/** Whether an identity was read on a standby, where one before it had a timeline: there nothing can be written, and what timeline it will have is not known. */
+export function isOnStandby(before: string, now: string): boolean {
+  const [a, b] = [before, now].map((text) => JSON.parse(text) as Readonly<Record<string, string>>)
+  return a?.['timeline'] !== undefined && b?.['timeline'] === undefined
+}
+
 /**
  * SQL over `s`, a schedule: whether it was confirmed in another database. What one of both did not know says nothing.
  * @param identity the parameter with what `QueueIdentity` reads

@@ -130,7 +130,7 @@ export async function readUncounted(pool: QueuePool): Promise<readonly Uncounted
   const { rows } = await pool.ask<UncountedRun>(
     `SELECT r.run_id AS "runId", r.operation, r.stores, ${ms('r.ended_at')} AS "endedAt",
        r.ledger_ms::float8 + coalesce(${ms('r.ended_at')} - ${ms('r.counted_at')}, ${ms('r.ended_at')} - r.ledger_ms) AS until
-     FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${COUNT_IS_DUE} AND r.ended_at > now() - interval '1 day' ORDER BY r.ended_at DESC LIMIT ${MOST_UNCOUNTED}`,
+     FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE r.ended_at > now() - interval '1 day' AND r.ledger_rows IS NOT NULL AND r.counted_end IS DISTINCT FROM r.ended_at ORDER BY r.ended_at DESC LIMIT ${MOST_UNCOUNTED}`,
   )
   return rows
 }

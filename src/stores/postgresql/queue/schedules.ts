@@ -7,7 +7,7 @@ import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { NamedStore } from '../../queue-port.ts'
 import type { Begun, Clockwork, Schedule, ScheduleBook, ScheduledRun, ScheduleSpec } from '../../schedule-port.ts'
-import { elsewhere, isSameServer, QueueIdentity } from './identity.ts'
+import { elsewhere, isOnStandby, isSameServer, QueueIdentity } from './identity.ts'
 import { jsonbText } from './json.ts'
 import { ms, readClock } from './look.ts'
 import type { QueuePool } from './pool.ts'
@@ -141,13 +141,19 @@ export class PostgresSchedules implements ScheduleBook {
       [workerId],
     )
     const [before, begun] = [this.#seen, rows[0]?.begun]
-    this.#seen = begun === undefined ? null : { identity, begun }
+    const seen = begun === undefined ? null : { identity, begun }
     // A copy that was made elsewhere has no row of this worker, or one that came later.
-    if (before === null || before.begun !== begun || !isSameServer(before.identity, identity)) return 0
+    if (before === null || before.begun !== begun || !isSameServer(before.identity, identity)) {
+      this.#seen = seen
+      return 0
+    }
+    // It is about to be promoted: until then the place is the one before.
+    if (isOnStandby(before.identity, identity)) return 0
     const { rowCount } = await this.#pool.ask(
       `UPDATE ${SCHEDULES} SET confirmed_in = $2 WHERE confirmed_in = $1::jsonb`,
       [before.identity, identity],
     )
+    this.#seen = seen
     return rowCount ?? 0
   }
 
