@@ -95,7 +95,7 @@ const CI_QUARTERS = [
     'test/real/{lifecycle-status,switch-bound}.test.ts',
     'test/real/cassandra-{connect,lives,target-ring}.test.ts',
     'test/real/{copy-mysql-kept,cutover-two}.test.ts',
-    'test/real/{archive-log-sums,archive-rebuild,drawn-lakes,hostile-inputs}.test.ts',
+    'test/real/{archive-key-types,archive-log-sums,archive-rebuild,drawn-lakes,hostile-inputs}.test.ts',
     'test/real/{postgresql-apply,workbench,copy-left-behind,set-back,set-back-buckets,set-back-queue}.test.ts',
     'test/fault/archive-{restore-kill,slow-leave}.test.ts',
     'test/tui/sizes.test.ts',

@@ -37,7 +37,6 @@ const KEYS: Readonly<Record<'postgresql' | 'mysql' | 'sqlite', readonly Key[]>> 
   mysql: [
     ['binary', 'k binary(16)', [`x'00112233445566778899aabbccddeeff'`, `x'00'`, `x'20112233445566778899aabbccddeeff'`]],
     ['varbinary', 'k varbinary(8)', [`x'0100'`, `x'01'`, `x''`]],
-    ['texted', 'k varbinary(8)', [`x'ff00'`, `x'5c7830'`, `x'ff'`], 'k'],
     ['bits', 'k bit(12)', [`b'101'`, `b'0'`, `b'111111111111'`]],
     ['unsigned', 'k bigint unsigned', ['18446744073709551615', '0', '9223372036854775808']],
     ['decimals', 'k decimal(30,10)', [`'1.5'`, `'-0.0000000001'`, `'12345678901234567890.0000000001'`]],
