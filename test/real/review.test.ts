@@ -185,7 +185,7 @@ test('a catalog that was damaged by hand has a way out, and the hint is that way
   const own = ['--database-url', 'sqlite:///damaged.db']
   expect(sluice('import', 'damaged', ...own, '--table-id', "it's").status).toBe(0)
   const database = new Database(join(folder.path, 'damaged.db'))
-  database.exec(`UPDATE delta_files SET path = 'another.parquet' WHERE path = (SELECT min(path) FROM delta_active_files)`)
+  database.exec('DELETE FROM delta_files WHERE path = (SELECT min(path) FROM delta_active_files)')
   expect(ending('validate', 'damaged', ...own).error?.code).toBe('DIFFERENCES')
   const { error } = ending('rollback', 'damaged', ...own, '--confirm=damaged')
   expect(error?.code).toBe('NOT_SAFE')
