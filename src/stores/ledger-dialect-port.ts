@@ -23,6 +23,8 @@ export type LedgerDialect = {
   readonly unlessThere: string
   /** Statements before the first table. */
   readonly before: readonly string[]
+  /** A table that a login has no right on is not there for it. */
+  readonly hidesTables: boolean
   /** Names of the columns of a table, which is the parameter; no rows where there is no such table. */
   readonly columns: string
   /** Names of tables, as they were asked for, and of their columns, of so many tables, whose names are the parameters. */

@@ -7,6 +7,8 @@ export type Statement = { readonly sql: string; readonly parameters: SqlRow }
 /** The database that holds the ledger of a copy. Each batch is one transaction; where it fails, none of it happened. */
 export interface LedgerDatabase extends AsyncDisposable {
   readonly dialect: SqlDialect
+  /** URL without password. */
+  readonly label: string
   /** Of one statement; absent where thousands are taken. */
   readonly mostParameters?: number
   all(sql: string, parameters?: SqlRow): Promise<readonly SqlRow[]>

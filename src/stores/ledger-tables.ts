@@ -33,10 +33,10 @@ export async function refuseForeignTables(
 }
 
 /**
- * Looks whether a ledger has every table that its version has. One statement, which changes nothing. Made again, an empty one would say that
+ * Looks whether a ledger has every table that its version has, with its columns. One statement, which changes nothing. Made again, an empty one would say that
  * nothing was copied or archived yet.
  * @param version of the ledger, as it is noted
- * @throws SluiceError LEDGER_DAMAGED
+ * @throws SluiceError LEDGER_DAMAGED; TABLE_REFUSED where one of them is a user's own
  */
 export async function refuseIncomplete(
   database: LedgerDatabase,
@@ -47,14 +47,20 @@ export async function refuseIncomplete(
   const names = wanted.map(({ name }) => name)
   const found = await columnsOf(database, names)
   const lost = names.filter((name) => !found.has(name))
-  if (lost.length === 0) return
+  if (lost.length === 0) {
+    for (const name of names) refuseForeign(name, found.get(name) ?? new Set())
+    return
+  }
+  const { hidesTables } = ledgerDialect(database.dialect)
   const what = lost.length === 1 ? 'a table' : `${lost.length} tables`
   throw new SluiceError('LEDGER_DAMAGED', `the ledger lacks ${what} that it had: ${lost.join(', ')}`, {
-    reason: 'tables of it were dropped, or a backup was restored in part; nothing was changed',
-    hint:
+    where: database.label,
+    reason: `${hidesTables ? 'they are not there, or this login has no right on them' : 'they were dropped, or a backup was restored in part'}; nothing was changed`,
+    hint: `${hidesTables ? 'grant this login the rights that it needs on all of its tables; where they are not there, ' : ''}${
       owner === 'copy'
         ? 'restore all tables migration_* of one backup together; without one, drop what is left of them and copy into empty tables again'
-        : 'restore all tables migration_archive* of one backup together; without one, drop what is left of them and take the archives over again with `sluice archive adopt`',
+        : 'restore all tables migration_archive* of one backup together; without one, drop what is left of them and take the archives over again with `sluice archive adopt`'
+    }`,
   })
 }
 

@@ -85,6 +85,32 @@ async function cloneOf(place: Place, name: string, folder: string): Promise<Plac
   return { ...place, url: url.href, sql }
 }
 
+/** Every value as a text. */
+async function rowsOf({ system, url }: Place, sql: string): Promise<readonly (readonly string[])[]> {
+  if (system === 'sqlite') {
+    const database = new Database(url.slice('sqlite:///'.length))
+    const rows = database.prepare(sql).raw().all() as unknown[][]
+    database.close()
+    return rows.map((row) => row.map(String))
+  }
+  const session = new pg.Client({ connectionString: url })
+  await session.connect()
+  try {
+    return (await session.query<unknown[]>({ text: sql, rowMode: 'array' })).rows.map((row) => row.map(String))
+  } finally {
+    await session.end()
+  }
+}
+
+/** Of the table of the first quarter, which has left its parent. */
+async function detachedName(place: Place): Promise<string> {
+  const [row] = await rowsOf(
+    place,
+    `SELECT relname FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace AND relkind = 'r' AND relname LIKE '%${TABLE}_0%'`,
+  )
+  return row?.[0] ?? ''
+}
+
 const adopt = (place: Pick<Place, 'url'>, more: object = {}): Operation => ({
   kind: 'archive-adopt',
   from: place.url,
@@ -775,7 +801,11 @@ test.for([...FORMS.map((form) => [...form, 'run'] as const), ...FORMS.map((form)
       expect.objectContaining({
         finding: 'not in the log',
         partition: '2020-Q1',
-        detail: expect.stringMatching(/are gone: version \d+ let go of them \(restore\)$/),
+        detail: expect.stringMatching(
+          stage === 'drop'
+            ? /are gone: version \d+ let go of them \(restore\); all of its 30 rows are neither in the table nor in the archive$/
+            : /are gone: version \d+ let go of them \(restore\)$/,
+        ),
       }),
     )
     expect(await ended(adopt(backup, { accept: ['2020-Q2'] }))).toBe('PROOF_FAILED')
@@ -796,6 +826,55 @@ test.for([...FORMS.map((form) => [...form, 'run'] as const), ...FORMS.map((form)
     const again = await perform({ ...of(made, backup).restore, partitions: ['2020-Q1'] } as Operation)
     expect(again.finished.error?.code).toBe(stage === 'drop' ? 'PARTITION_STATE' : undefined)
     expect(await ended({ ...of(made, backup).run, partitions: ['2020-Q2'] } as Operation)).toBe('ok')
+    rmSync(folder, { recursive: true, force: true })
+  },
+)
+
+test.for([...FORMS.map((form) => [...form, 'DETACHED'] as const), ['postgresql', 'native', 'DETACHING'] as const])(
+  'a backup of %s (%s, %s) whose rows had left in part or whole, and whose files were swept since: the lost ones are named before and afterwards',
+  { timeout: 120_000 },
+  async ([system, form, left], { skip }) => {
+    const absent = await missing(system)
+    if (absent !== '') skip(absent)
+    const folder = newFolder()
+    const made = await makeBookings(await makePlace(system, folder), form, join(folder, 'archive'), 30)
+    const { place: prod } = made
+    const isPlain = form === 'plain'
+    expect(await ended(of(made, prod).run)).toBe('ok')
+    const backup = await cloneOf(prod, 'backup', folder)
+    expect(await ended({ ...of(made, prod).restore, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+    expect(await ended({ ...of(made, prod).sweep, retentionMs: 0, confirm: 'all' } as Operation)).toBe('ok')
+    // A drop had taken the first 10 of 30 rows, or somebody dropped the table that had left.
+    await backup.sql(
+      ...(isPlain
+        ? [
+            `DELETE FROM ${TABLE} WHERE id < 10`,
+            `UPDATE migration_archive_partitions SET removed_rows = 10, removed_sum = '1' WHERE partition_name = '2020-Q1'`,
+          ]
+        : [`DROP TABLE sluice_archived."${await detachedName(backup)}"`]),
+      // As a detach leaves it that was broken off.
+      `UPDATE migration_archive_partitions SET state = '${left}', away = ${left === 'DETACHING' ? 1 : 0} WHERE partition_name = '2020-Q1'`,
+    )
+    const lost = `${isPlain ? '10' : 'all of its 30'} rows are neither in the table nor in the archive`
+    const refused = await perform(adopt(backup))
+    expect(refused.finished.error?.hint).toContain('neither in the table nor in the archive')
+    expect(refused.events).toContainEqual(
+      expect.objectContaining({ partition: '2020-Q1', detail: expect.stringContaining(lost) as string }),
+    )
+    const accepted = await perform(adopt(backup, { accept: ['2020-Q1'] }))
+    expect(accepted.finished.error).toBeUndefined()
+    const state = isPlain ? 'RESTORED' : 'EXPIRED'
+    expect(accepted.events).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        message: expect.stringMatching(new RegExp(`^2020-Q1 was ${left} .* it is ${state}.*${lost}$`)) as string,
+      }),
+    )
+    expect(
+      await rowsOf(backup, "SELECT state, away, removed_rows FROM migration_archive_partitions WHERE partition_name = '2020-Q1'"), // prettier-ignore
+    ).toEqual([[state, '0', '0']])
+    expect(await ended(of(made, backup).verify)).toBe('ok')
+    expect(await ended(of(made, backup).run)).toBe('ok')
     rmSync(folder, { recursive: true, force: true })
   },
 )

@@ -74,7 +74,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`tracked runs${because}`, () => {
     const place = await makePlace('postgresql', folder)
     await place.sql('CREATE SCHEMA ks', 'CREATE TABLE ks.customer (id integer PRIMARY KEY, name text)')
     const database = await openPostgres(place.url, 'write', {})
-    const ledger = new PostgresLedger(database)
+    const ledger = new PostgresLedger(database, place.url)
     return {
       to: place.url,
       schema: 'ks',

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { prepareArchiveLedger, refuseNewer } from '../../src/archive/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { redactUrl } from '../../src/shared/redact.ts'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
 
 let folder = ''
@@ -32,6 +33,12 @@ test.for([
     expect(finished.error).toMatchObject({ code: 'LEDGER_DAMAGED' })
     expect(finished.error?.message).toContain(` ${table}`)
     expect(finished.error?.hint).toContain('backup')
+    expect(finished.error?.where).toBe(redactUrl(target.url))
+    // Its catalog shows only tables that the login has rights on.
+    if (system === 'mysql') {
+      expect(finished.error?.reason).toContain('no right')
+      expect(finished.error?.reason).not.toContain('dropped')
+    }
   }
 })
 

@@ -5,6 +5,7 @@ import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import { StreamLedger } from '../../src/engine/follow/ledger/streams.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import { newOwner } from '../../src/shared/owner.ts'
+import { OWN_TABLES } from '../../src/stores/own-tables.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
@@ -48,6 +49,8 @@ async function noteStream(
   await streams.begin(of, [{ key: into, source: 'public.t' }], 'test')
   await streams.note(id, 'active')
 }
+
+const LEDGER = OWN_TABLES.filter(({ owner, late }) => owner === 'copy' && late !== true).map(({ name }) => name)
 
 const ELSEWHERE = {
   exitCode: 4,
@@ -136,5 +139,43 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
     expect(finished.error?.code).toBe('PARTITION_REFUSED')
     expect(findings(events, 'ledger')).toContainEqual(expect.objectContaining({ verdict: 'refused', object: 'anna' }))
     expect(steps(events)).toEqual([])
+  })
+
+  it.each<readonly [string, readonly string[], string]>([
+    [
+      'left behind in part',
+      ['CREATE TABLE evil.migration_ledger (version int)', 'INSERT INTO evil.migration_ledger VALUES (4)'],
+      'the ledger lacks 8 tables',
+    ],
+    ['of tables without their columns', [...LEDGER.map((name) => `CREATE TABLE evil.${name} (${name === 'migration_ledger' ? 'version' : 'x'} int)`), 'INSERT INTO evil.migration_ledger VALUES (4)'], 'that is not of sluice'], // prettier-ignore
+    ['of other columns', ['CREATE TABLE evil.migration_ledger (name text, version int)'], 'that is not of sluice'],
+  ])('one %s stops no command of others: it is named', async (_, planted, said) => {
+    const place = await makePlace('postgresql', folder.path)
+    await noteStream(place, { id: '88', into: { schema: 'public', name: 't' } })
+    await place.sql('CREATE SCHEMA evil', ...planted, 'GRANT USAGE ON SCHEMA evil TO PUBLIC', 'GRANT SELECT ON ALL TABLES IN SCHEMA evil TO PUBLIC') // prettier-ignore
+    for (const operation of [
+      { kind: 'copy-runs', to: place.url, limit: 10 },
+      { kind: 'follow-report', stream: '88', to: place.url },
+    ] as const) {
+      const { finished, events } = await perform(operation)
+      expect(finished.error).toBeUndefined()
+      expect(events).toContainEqual(
+        expect.objectContaining({
+          level: 'note',
+          message: expect.stringMatching(new RegExp(`^schema evil has a ledger .*${said}`)) as string,
+          hint: expect.stringContaining('its owner') as string,
+        }),
+      )
+    }
+    const unknown = await perform({ kind: 'sign-off', stream: '99', to: place.url, tables: [] } as unknown as Operation)
+    expect(unknown.finished.error?.message).toContain('99')
+    expect(unknown.finished.error?.code).toBe('NO_SUCH_TABLE')
+    await using parked = await parkTable(place)
+    expect(parked.roles).toHaveLength(2)
+    const { finished, events } = await perform(table(place))
+    expect(finished.error?.code).toBe('PARTITION_REFUSED')
+    expect(findings(events, 'ledger')).toMatchObject([
+      { verdict: 'refused', object: 'evil', detail: expect.stringContaining(said) as string },
+    ])
   })
 })

@@ -38,6 +38,7 @@ async function tablesIn(store: CopyStore): Promise<readonly string[]> {
 function counted(ledger: LedgerDatabase, asked: string[]): LedgerDatabase {
   return {
     dialect: ledger.dialect,
+    label: ledger.label,
     all: (sql, parameters) => {
       asked.push(sql)
       return ledger.all(sql, parameters)

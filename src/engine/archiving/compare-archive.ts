@@ -1,6 +1,7 @@
 /** An archive that is going to be taken over, compared with the ledger and with the rows that are still in the database, partition by partition. */
 import { sumOf, type ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
+import { lostRows, lostText } from '../../archive/lifecycle/files-gone.ts'
 import { localFiles } from '../../archive/lifecycle/local-files.ts'
 import type { LoggedFile, LogState } from '../../archive/lifecycle/log.ts'
 import { appIdOf } from '../../archive/lifecycle/publish.ts'
@@ -88,11 +89,15 @@ async function isGone({ reader, interrupt }: ArchiveContext, { files }: Archived
   return true
 }
 
-/** Why a backup of the ledger counts on files that are gone: what the log says of the partition since. */
-async function saidOfGone(context: ArchiveContext, { label }: ArchivedPartition, finding: Finding): Promise<Finding> {
-  const departed = (await (await context.log()).departed(context.interrupt.abort)).get(label)
+/** Why a backup of the ledger counts on files that are gone: what the log says of the partition since, and which rows are lost with them. */
+async function saidOfGone(context: ArchiveContext, partition: ArchivedPartition, finding: Finding): Promise<Finding> {
+  const departed = (await (await context.log()).departed(context.interrupt.abort)).get(partition.label)
   const since = departed === undefined ? '' : `: version ${departed.version} let go of them (${departed.step})`
-  return { ...finding, detail: `${finding.detail}; those of the ledger are gone${since}` }
+  const lost = lostText(await lostRows(context, partition))
+  return {
+    ...finding,
+    detail: `${finding.detail}; those of the ledger are gone${since}${lost === '' ? '' : `; ${lost}`}`,
+  }
 }
 
 /** Files of the ledger, where the log is so old that it names others, which were swept since; null where it names one that is there. */

@@ -9,6 +9,7 @@ export function readingLedger(database: LedgerDatabase): LedgerDatabase {
   }
   return {
     dialect: database.dialect,
+    label: database.label,
     all: (sql, parameters) => database.all(sql, parameters),
     batch,
     endSession: (session) => database.endSession(session),

@@ -3,7 +3,7 @@ import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { DecommissionFinding, DecommissionStore, TableUse } from '../../stores/decommission-port.ts'
-import { allLedgers, schemaText } from '../copy/ledger/elsewhere.ts'
+import { allLedgers, DAMAGED_HINT, schemaText, type Unread } from '../copy/ledger/elsewhere.ts'
 import { tableKeyOf } from '../copy/ledger/owner.ts'
 import type { SwitchRow } from '../cutover/switch-row.ts'
 import { streamsOf } from '../follow/ledger/streams.ts'
@@ -74,7 +74,7 @@ async function otherStreams(
       found.push({ verdict: 'refused', about: 'stream', object: id, detail: 'it writes into the table', hint })
     }
   }
-  for (const schema of ledgers.unread) found.push(unreadLedger(schema))
+  for (const one of ledgers.unread) found.push(unreadLedger(one))
   for (const cdc of ['slot', 'trigger'] as const) {
     const source = copies.changeSource?.(cdc)
     for (const out of (await source?.streamsOf?.(parked, signal)) ?? []) {
@@ -92,14 +92,16 @@ async function otherStreams(
   return found
 }
 
-/** A ledger of copies and streams that another login has made, and this one cannot ask. */
-export function unreadLedger(schema: string): DecommissionFinding {
+/** A ledger of copies and streams that another login has made, and that cannot be asked. */
+export function unreadLedger({ schema, damage }: Unread): DecommissionFinding {
   return {
     verdict: 'refused',
     about: 'ledger',
     object: schema,
-    detail:
-      'this schema has a ledger of copies and streams that this login cannot read: whether one of them is still wanted is not known',
-    hint: 'connect as its owner or as a superuser, or GRANT USAGE ON SCHEMA and SELECT ON ALL TABLES IN SCHEMA of it to this login',
+    detail: `this schema has a ledger of copies and streams that ${damage === null ? 'this login cannot read' : `cannot be used (${damage.message})`}: whether one of them is still wanted is not known`,
+    hint:
+      damage !== null
+        ? DAMAGED_HINT
+        : 'connect as its owner or as a superuser, or GRANT USAGE ON SCHEMA and SELECT ON ALL TABLES IN SCHEMA of it to this login',
   }
 }

@@ -16,6 +16,7 @@ export const DUCKDB_LEDGER: LedgerDialect = {
   shareLocked: '',
   unlessThere: 'ON CONFLICT DO NOTHING',
   before: ['CREATE SEQUENCE IF NOT EXISTS migration_checkpoint_ids'],
+  hidesTables: false,
   columns:
     'SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?',
   columnsOfAll: (tables) => `SELECT lower(table_name), column_name FROM information_schema.columns

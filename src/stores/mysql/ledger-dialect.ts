@@ -18,6 +18,7 @@ export const MYSQL_LEDGER: LedgerDialect = {
   // IGNORE would let other mistakes pass too.
   unlessThere: 'ON DUPLICATE KEY UPDATE table_name = table_name',
   before: [],
+  hidesTables: true,
   columns: 'SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?',
   // A list of names would have MariaDB open every table of the database.
   columnsOfAll: (tables) =>

@@ -17,6 +17,7 @@ export const POSTGRESQL_LEDGER: LedgerDialect = {
   shareLocked: 'FOR SHARE',
   unlessThere: 'ON CONFLICT DO NOTHING',
   before: [],
+  hidesTables: false,
   columns: `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass(CAST(? AS text))::oid
     AND attnum > 0 AND NOT attisdropped`,
   columnsOfAll: (

@@ -16,6 +16,7 @@ export const SQLITE_LEDGER: LedgerDialect = {
   shareLocked: '',
   unlessThere: 'ON CONFLICT DO NOTHING',
   before: [],
+  hidesTables: false,
   columns: 'SELECT name FROM pragma_table_info(?)',
   // Under the name that it was asked by, which SQLite finds in other letters, too.
   columnsOfAll: (tables) =>

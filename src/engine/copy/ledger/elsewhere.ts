@@ -12,6 +12,16 @@ import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { tableKeyOf } from './owner.ts'
 import { hasLedger, prepareLedger } from './schema.ts'
 
+/** A ledger of another schema that cannot be asked. @property damage why; null where this login may not read it */
+export type Unread = { readonly schema: string; readonly damage: SluiceError | null }
+
+/** Refused for one schema alone: any role that may create one can plant such a ledger there. */
+const UNUSABLE: ReadonlySet<string> = new Set(['LEDGER_DAMAGED', 'TABLE_REFUSED'])
+
+/** What makes a ledger go that cannot be used, or whole again. */
+export const DAMAGED_HINT =
+  'its owner restores all tables migration_* of that schema of one backup together, or drops them where none of its copies and streams is wanted any more'
+
 /** Whether a ledger has what is asked for. */
 type Knows = (database: LedgerDatabase) => Promise<boolean>
 
@@ -85,9 +95,9 @@ export async function readLedger(
       const message = `another ledger of copies is not shown here, ${place.where}`
       emit({ type: 'log', level: 'note', message, hint: `${byName(place)} shows it` })
     }
-    for (const schema of unread) {
-      const message = `schema ${schema} has a ledger of copies that this login cannot read: what it names is not shown here`
-      emit({ type: 'log', level: 'note', message })
+    for (const { schema, damage } of unread) {
+      const message = `schema ${schema} has a ledger of copies that ${damage === null ? 'this login cannot read' : `cannot be used (${damage.message})`}: what it names is not shown here`
+      emit({ type: 'log', level: 'note', message, ...(damage === null ? {} : { hint: DAMAGED_HINT }) })
     }
     return { database: first.database, [Symbol.asyncDispose]: close }
   } catch (error) {
@@ -98,19 +108,26 @@ export async function readLedger(
 
 /**
  * @param table only ledgers that count for it; all where it is null
- * @returns those besides the own one that know what is asked for, and schemas with a ledger that this login cannot read
+ * @returns those besides the own one that know what is asked for, and those that cannot be asked
  */
 async function knowing(
   places: LedgerPlaces,
   table: TableName | null,
   knows: Knows,
   signal: AbortSignal,
-): Promise<{ readonly others: readonly Place[]; readonly unread: readonly string[] }> {
+): Promise<{ readonly others: readonly Place[]; readonly unread: readonly Unread[] }> {
   const all = (await places.own.store.otherLedgers?.('copy', table, signal)) ?? []
   const others: Place[] = []
-  for (const place of (await places.readable(all)).slice(1))
-    if ((await hasLedger(place.database)) && (await knows(place.database))) others.push(place)
-  return { others, unread: all.flatMap(({ schema, isReadable }) => (isReadable ? [] : [schema])) }
+  const unread: Unread[] = all.flatMap(({ schema, isReadable }) => (isReadable ? [] : [{ schema, damage: null }]))
+  for (const place of (await places.readable(all)).slice(1)) {
+    try {
+      if ((await hasLedger(place.database)) && (await knows(place.database))) others.push(place)
+    } catch (error) {
+      if (!(error instanceof SluiceError) || !UNUSABLE.has(error.code)) throw error
+      unread.push({ schema: place.schema, damage: error })
+    }
+  }
+  return { others, unread }
 }
 
 /** Ledgers besides `own` that count for a table, to be read and closed. */
@@ -137,13 +154,13 @@ function byName({ schema }: Pick<Place, 'schema'>, url = 'the target'): string {
 
 /**
  * All ledgers of copies and streams in a database, for who asks whether any of them wants it: a planted one, which only asks for more, counts, too.
- * @returns the own one first, where it is one, and schemas with a ledger that this login cannot read
+ * @returns the own one first, where it is one, and those that cannot be asked
  */
 export async function allLedgers(
   store: CopyStore,
   own: LedgerDatabase,
   signal: AbortSignal,
-): Promise<AsyncDisposable & { readonly places: readonly Place[]; readonly unread: readonly string[] }> {
+): Promise<AsyncDisposable & { readonly places: readonly Place[]; readonly unread: readonly Unread[] }> {
   const places = new LedgerPlaces(store, own, (ledger) => ledger)
   const close = (): Promise<void> => places[Symbol.asyncDispose]()
   try {

@@ -41,6 +41,7 @@ export function ledgerUnderAbort(
   }
   return {
     dialect: database.dialect,
+    label: database.label,
     ...(database.mostParameters === undefined ? {} : { mostParameters: database.mostParameters }),
     ...(database.renewals === undefined ? {} : { renewals: database.renewals.bind(database) }),
     all: (sql, parameters) => within(() => database.all(sql, parameters)),

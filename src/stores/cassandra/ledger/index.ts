@@ -69,7 +69,7 @@ type Outcome =
 
 class CqlLedger implements LedgerDatabase {
   readonly dialect = 'sqlite'
-  readonly #label: string
+  readonly label: string
   readonly #patienceMs: number
   readonly #follower: Follower
   readonly #signal: AbortSignal
@@ -79,7 +79,7 @@ class CqlLedger implements LedgerDatabase {
   #closed = false
 
   constructor(link: CassandraLink, follower: Follower, signal: AbortSignal, isReadOnly: boolean) {
-    this.#label = link.settings.label
+    this.label = link.settings.label
     this.#patienceMs = patienceMs(link)
     this.#follower = follower
     this.#signal = signal
@@ -200,7 +200,7 @@ class CqlLedger implements LedgerDatabase {
     try {
       return this.#follower.replica.run(statements)
     } catch (error) {
-      return { error: copyError(error, this.#label, 'target') }
+      return { error: copyError(error, this.label, 'target') }
     }
   }
 
@@ -250,7 +250,7 @@ class CqlLedger implements LedgerDatabase {
   #unknown(cause: unknown): SluiceError {
     if (cause instanceof SluiceError && cause.code === 'TARGET_BUSY') return cause
     return new SluiceError('COMMIT_UNKNOWN', 'the cluster does not say whether a change of the ledger was written', {
-      where: this.#label,
+      where: this.label,
       reason: cause instanceof Error ? cause.message : String(cause),
       hint: 'run the same command again: it finds out, and goes on where it stopped',
       retryable: true,

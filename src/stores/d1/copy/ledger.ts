@@ -7,12 +7,14 @@ import { d1Statement } from './statements.ts'
 
 export class D1Ledger implements LedgerDatabase {
   readonly dialect = 'sqlite'
+  readonly label: string
   readonly mostParameters = 100
   readonly #client: D1Client
   readonly #signal: AbortSignal
 
   constructor(client: D1Client, signal: AbortSignal) {
     this.#client = client
+    this.label = client.settings.label
     this.#signal = signal
   }
 

@@ -159,7 +159,7 @@ class DuckdbCopy implements CopyStore {
   }
 
   async ledger(): Promise<LedgerDatabase> {
-    return new DuckdbLedger(await connect(this.#parts), this.#writer, this.#turn)
+    return new DuckdbLedger(this.label, await connect(this.#parts), this.#writer, this.#turn)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,12 +11,14 @@ import type { CopySession } from './session.ts'
 
 export class DuckdbLedger implements LedgerDatabase {
   readonly dialect = 'duckdb'
+  readonly label: string
   readonly #reader: CopySession
   readonly #writer: CopySession | null
   readonly #turn: Turn
 
   /** @param writer null where the file was opened for reading */
-  constructor(reader: CopySession, writer: CopySession | null, turn: Turn) {
+  constructor(label: string, reader: CopySession, writer: CopySession | null, turn: Turn) {
+    this.label = label
     this.#reader = reader
     this.#writer = writer
     this.#turn = turn

@@ -17,12 +17,14 @@ const CREATE_TABLE = /^\s*CREATE\s+TABLE\b/i
 
 class Ledger implements LedgerDatabase {
   readonly dialect = 'mysql'
+  readonly label: string
   readonly #database: MysqlDatabase
   readonly #config: MysqlConfig
 
   constructor(database: MysqlDatabase, config: MysqlConfig) {
     this.#database = database
     this.#config = config
+    this.label = config.label
   }
 
   async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {

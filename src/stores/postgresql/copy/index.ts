@@ -262,7 +262,7 @@ class PostgresCopy implements CopyStore {
     // Leases and fences that a crash takes back would be given to two programs.
     const own = { frozenMs: FROZEN_LEDGER_MS, isDurable: true }
     const options = environment === undefined ? own : { ...own, environment }
-    return new PostgresLedger(await openPostgres(this.#url, 'write', options))
+    return new PostgresLedger(await openPostgres(this.#url, 'write', options), this.label)
   }
 
   track(schema: string, ledger: LedgerDatabase): TrackStore {

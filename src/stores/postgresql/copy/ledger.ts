@@ -7,10 +7,12 @@ import { backendIsGone } from '../settle.ts'
 
 export class PostgresLedger implements LedgerDatabase {
   readonly dialect = 'postgresql'
+  readonly label: string
   readonly #database: SqlDatabase
 
   /** @param database opened for writing; closed with the ledger */
-  constructor(database: SqlDatabase) {
+  constructor(database: SqlDatabase, label: string) {
+    this.label = label
     this.#database = database
   }
 

@@ -23,11 +23,13 @@ export type LedgerParts = {
 
 export class SqliteLedger implements LedgerDatabase {
   readonly dialect = 'sqlite'
+  readonly label: string
   readonly #parts: LedgerParts
   #released = false
 
   constructor(parts: LedgerParts) {
     this.#parts = parts
+    this.label = parts.label
   }
 
   async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
