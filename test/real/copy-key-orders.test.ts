@@ -182,7 +182,7 @@ describe('a time in a key of PostgreSQL', () => {
       ),
       'CREATE TABLE numbers (n int, k int, PRIMARY KEY (n, k))',
       `INSERT INTO behind SELECT g, date '2024-01-01' + g FROM generate_series(1, 100) g`,
-      `INSERT INTO before SELECT k, n FROM behind`,
+      `INSERT INTO before SELECT date '2024-01-01' + g, g FROM generate_series(1, 100) g`,
       `INSERT INTO numbers SELECT g, g FROM generate_series(1, 100) g`,
     )
     return from
