@@ -82,7 +82,7 @@ test.for([
   ['no child', ''],
   // Such children were tables of their own before.
   ['a child of more columns', 'PRIMARY KEY (id), more text'],
-])('with %s goes on as it was begun', async ([, child], context) => {
+])('with %s goes on as it was begun', async ([, child = ''], context) => {
   const copied = await begun(context, child)
   await asBefore(copied)
   expect((await perform(copied.copy)).finished).toMatchObject({ exitCode: 0, totals: { proved: '2' } })
