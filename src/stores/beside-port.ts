@@ -8,6 +8,8 @@ export type LeftScope = {
   readonly tables: readonly TableName[]
   /** A pattern with `*` was asked for: views, events and other schemas are named too. */
   readonly all: boolean
+  /** Tables that inherit from those are named, too, with their rows: of a source, since these are counted. */
+  readonly children?: true
 }
 
 /** Lookups never fail for want of rights: they answer with an entry of the kind `unread`. */

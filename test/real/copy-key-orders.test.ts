@@ -5,8 +5,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
 
 const reasons = new Map<System, string>()
 let folder = ''
@@ -154,3 +154,57 @@ for (const [system, cases] of Object.entries(CASES) as [System, Readonly<Record<
     })
   })
 }
+
+describe('a time in a key of PostgreSQL', () => {
+  /** How often the plan of a copy reads a table, by the server's own count. */
+  async function scansOf(from: Place, table: string): Promise<number> {
+    const to = await makePlace('sqlite', folder)
+    const { finished } = await perform(copyOf(from, to, table, { dryRun: true }))
+    expect(finished).toMatchObject({ exitCode: 0 })
+    // A session counts its scans at its end.
+    await vi.waitFor(async () => {
+      const others =
+        'SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
+      expect(await from.rows(others)).toEqual([['0']])
+    })
+    const [[scans] = []] = await from.rows(
+      `SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = '${table}'`,
+    )
+    expect(Number(scans)).toBeGreaterThan(0)
+    return Number(scans)
+  }
+
+  async function tables(): Promise<Place> {
+    const from = await makePlace('postgresql', folder)
+    await from.sql(
+      ...['behind (n int, k date, PRIMARY KEY (n, k))', 'before (k date, n int, PRIMARY KEY (k, n))'].map(
+        (columns) => `CREATE TABLE ${columns}`,
+      ),
+      'CREATE TABLE numbers (n int, k int, PRIMARY KEY (n, k))',
+      `INSERT INTO behind SELECT g, date '2024-01-01' + g FROM generate_series(1, 100) g`,
+      `INSERT INTO before SELECT date '2024-01-01' + g, g FROM generate_series(1, 100) g`,
+      `INSERT INTO numbers SELECT g, g FROM generate_series(1, 100) g`,
+    )
+    return from
+  }
+
+  test('is asked for values that sort otherwise where an index finds them, and nowhere else', async () => {
+    if (reasons.get('postgresql') !== '') return
+    const from = await tables()
+    const plain = await scansOf(from, 'numbers')
+    expect(await scansOf(from, 'behind')).toBe(plain)
+    expect(await scansOf(from, 'before')).toBeGreaterThan(plain)
+  })
+
+  test('behind other columns is asked where ranges are to be replaced', async () => {
+    if (reasons.get('postgresql') !== '') return
+    const from = await tables()
+    const to = await makePlace('sqlite', folder)
+    const copy = copyOf(from, to, 'behind', { onExisting: 'replace-range' })
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
+    expect(await to.rows('SELECT count(*) FROM behind')).toEqual([['100']])
+    await from.sql(`INSERT INTO behind VALUES (7, 'infinity')`)
+    const { events } = await perform({ ...copy, restart: true })
+    expect(events.find(({ type }) => type === 'table.finished')).toMatchObject({ error: { code: 'UNSUPPORTED_KEY' } })
+  })
+})

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { CopyOperation } from '../../src/engine/operation.ts'
 import type { LeftBehind } from '../../src/model/copy/left-behind.ts'
 import { leftLines } from '../../src/model/copy/left-behind.ts'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { ALL } from '../support/backend.ts'
 import { newKeyspace } from '../support/servers/cassandra-kit.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
@@ -472,5 +473,70 @@ describe('inheritance of PostgreSQL', () => {
         `SELECT ${['parent', 'rich', 'plain', 'grandchild'].map((name) => `(SELECT count(*) FROM ${name})`).join(', ')}`,
       ),
     ).toEqual([['2', '1500', '500', '1']])
+  })
+})
+
+describe('rows of children of a table of PostgreSQL', () => {
+  const children = Array.from({ length: 11 }, (_, i) => `c${String(i + 1).padStart(2, '0')}`)
+  const role = `reader_${randomBytes(4).toString('hex')}`
+  const scope = { tables: [{ schema: 'public', name: 'parent' }], all: false }
+  const signal = new AbortController().signal
+
+  async function made(context: Skip): Promise<Place> {
+    const [from] = await places(context, 'postgresql', 'sqlite')
+    await from.sql(
+      'CREATE TABLE parent (id int)',
+      ...children.map((name) => `CREATE TABLE ${name} () INHERITS (parent)`),
+      'INSERT INTO c01 VALUES (1), (2)',
+      'INSERT INTO c09 SELECT generate_series(1, 1200)',
+      'ANALYZE c09',
+      'INSERT INTO c10 VALUES (1)',
+      `CREATE ROLE ${role} LOGIN PASSWORD 'x'`,
+      `GRANT SELECT ON parent, ${children.filter((name) => name !== 'c02').join(', ')} TO ${role}`,
+    )
+    return from
+  }
+
+  function asReader(from: Place, timeout: number): string {
+    const url = new URL(from.url)
+    url.username = role
+    url.password = 'x'
+    url.searchParams.set('statement_timeout', String(timeout))
+    return url.href
+  }
+
+  test('are counted for a few of them, estimated for others, and never in a target', async (context) => {
+    const from = await made(context)
+    const { default: pg } = await import('pg')
+    const other = new pg.Client({ connectionString: from.url })
+    await other.connect()
+    try {
+      await other.query('BEGIN; LOCK TABLE c03 IN ACCESS EXCLUSIVE MODE')
+      await using store = await openPostgresCopy(asReader(from, 0), { lockWaitMs: 200 })
+      const left = (await store.beside?.().left({ ...scope, children: true }, signal)) ?? []
+      const told = left.flatMap(({ kind, names, means }) =>
+        kind === 'child' ? [[names[0], means.replace(/ stays? in the source.*/, '')]] : [],
+      )
+      expect(told).toEqual([
+        ['public.c01', '2 rows'],
+        ['public.c02', 'rows that this role cannot count'],
+        ['public.c03', 'rows that could not be counted'],
+        ...['c04', 'c05', 'c06', 'c07', 'c08'].map((name) => [`public.${name}`, '0 rows']),
+        ['public.c09', 'about 1,200 rows'],
+        ['public.c10', 'rows that were not counted'],
+        ['public.c11', 'rows that were not counted'],
+      ])
+      const there = (await store.beside?.().left(scope, signal)) ?? []
+      expect(there.filter(({ kind }) => kind === 'child')).toEqual([])
+      // A statement that was cancelled is no right that is missing.
+      await using hurried = await openPostgresCopy(asReader(from, 500))
+      await expect(hurried.beside?.().left({ ...scope, children: true }, signal)).rejects.toMatchObject({
+        code: 'SOURCE_IO',
+        reason: expect.stringContaining('statement_timeout'),
+      })
+    } finally {
+      await other.end()
+      await from.sql(`DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
+    }
   })
 })

@@ -89,3 +89,15 @@ test('what a newer program has hashed is no plan that this one knows', () => {
   expect(isHashOf(newer, '7261', plan)).toBe(false)
   expect(planDifference('{}', essenceUnder(newer, '7261', plan))).toBe('a newer sluice made that plan')
 })
+
+test('a table that is read without rows of others has another hash, and goes on under it; one of before does not', () => {
+  const alone = { ...plan, source: { ...source, withoutHeirs: true as const } }
+  const hash = planHash('7261', alone)
+  expect(hash).not.toBe(HASH_OF_1)
+  expect(planHash('7261', plan)).toBe(HASH_OF_1)
+  expect([isHashOf(hash, '7261', alone), isHashOf(hash, '7261', plan)]).toEqual([true, true])
+  expect(isHashOf(HASH_OF_1, '7261', alone)).toBe(false)
+  expect(planDifference(TEXT_OF_1, essenceUnder(HASH_OF_1, '7261', alone))).toBe(
+    'rows: was nothing, is its own, without those of the tables that inherit from it',
+  )
+})

@@ -15,7 +15,7 @@ import { CLOSED } from './ledger/stored-chunk.ts'
 import { Cover } from './plan/covered.ts'
 import { cutRing } from './prepare-ring.ts'
 import { gapsOfPeriods } from './plan/period-cut.ts'
-import { essenceUnder, isHashOf, planDifference } from './plan/plan-hash.ts'
+import { essenceUnder, isHashOf, OWN_ROWS, planDifference } from './plan/plan-hash.ts'
 import type { TableWishes } from './plan/table-wishes.ts'
 
 /** Tables up to so many rows are counted; for larger ones the estimate of the system has to do. */
@@ -58,14 +58,19 @@ export async function settlePlan(
   }
   if (isKnown(known)) return
   const reason = planDifference(known.plan, essenceUnder(known.hash, sourceIdentity, plan))
-  // Who says what is to become of rows mostly has rows in the way.
-  const isMending = reason.startsWith('on-existing: ') && plan.cut === 'key'
   throw new SluiceError('PLAN_CHANGED', `${name} was being copied under another plan`, {
     reason,
-    hint: isMending
-      ? 'copy it as before, with --again where rows are in the way: it compares them with the source, and mends what differs'
-      : 'copy it as before, or begin again with --restart; rows that the target holds stay there',
+    hint: hintOf(reason, plan),
   })
+}
+
+function hintOf(reason: string, { cut }: TablePlan): string {
+  // Who says what is to become of rows mostly has rows in the way.
+  if (reason.startsWith('on-existing: ') && cut === 'key')
+    return 'copy it as before, with --again where rows are in the way: it compares them with the source, and mends what differs'
+  if (reason.startsWith(`${OWN_ROWS}: `))
+    return 'empty the table of the target, which may hold rows of those tables, and begin again with --restart'
+  return 'copy it as before, or begin again with --restart; rows that the target holds stay there'
 }
 
 /**

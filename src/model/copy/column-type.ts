@@ -96,6 +96,8 @@ export type TableSpec = {
   readonly partitioning?: string
   /** There are columns that whoever asks may not read, and that are not among these: their system does not name them. */
   readonly hidesColumns?: true
+  /** Tables inherit from it that have its columns and no others, and it is read without their rows, which a query of it shows. */
+  readonly withoutHeirs?: true
   /** Rows lie in numbered blocks that can be read by number (`block` ranges). */
   readonly blocks?: bigint
   /** Rows lie on a ring: ranges by key are ranges of one whole number that the first columns of the key hash to. */

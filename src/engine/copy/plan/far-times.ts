@@ -50,7 +50,10 @@ async function unlike(column: Column, plan: TablePlan, sides: Sides): Promise<st
   if (from.can.textTimes === true) return 'a time in another spelling'
   // A TIME of MySQL has a sign and up to three digits of hours, which others do not read.
   if (kind === 'time') return from.system === to.system ? null : 'a time beyond its day'
-  return from.can.farTimes === true && to.can.textTimes === true ? await farValue(column, plan, sides) : null
+  if (from.can.farTimes !== true || to.can.textTimes !== true) return null
+  // An index finds them by its first column alone: to look for them behind it is to read all of it, which costs more than finding rows by their keys.
+  const isFound = plan.source.key[0] === column.name || plan.onExisting === 'replace-range'
+  return isFound ? await farValue(column, plan, sides) : 'a time that may be far'
 }
 
 async function farValue(

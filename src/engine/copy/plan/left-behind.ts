@@ -1,7 +1,8 @@
 /** What a copy does not bring along: what the source has, less what the target has or gets. It is no part of a plan's hash. */
-import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { LeftScope } from '../../../stores/beside-port.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from './plan-copy.ts'
@@ -16,20 +17,10 @@ export async function planLeftBehind(
 ): Promise<readonly LeftBehind[]> {
   const plans = tables.flatMap(({ plan }) => (plan === null ? [] : [plan]))
   const sources = await onSide('source', () =>
-    factsOf(
-      from,
-      plans.map(({ source }) => source.table),
-      all,
-      signal,
-    ),
+    factsOf(from, { tables: plans.map(({ source }) => source.table), all, children: true }, signal),
   )
   const targets = await onSide('target', () =>
-    factsOf(
-      to,
-      plans.map(({ target }) => target.table),
-      false,
-      signal,
-    ),
+    factsOf(to, { tables: plans.map(({ target }) => target.table), all: false }, signal),
   )
   const carried = await onSide('target', () => carriedCollations(to, plans, signal))
   const sameWords = from.objects().words === to.objects().words
@@ -57,13 +48,8 @@ function within(entry: LeftBehind): LeftBehind {
   return { ...entry, means: 'it reads the table of the source; a cut-over makes it again for the new one' }
 }
 
-async function factsOf(
-  store: CopyStore,
-  tables: readonly TableName[],
-  all: boolean,
-  signal: AbortSignal,
-): Promise<readonly LeftBehind[]> {
-  return (await store.beside?.().left({ tables, all }, signal)) ?? []
+async function factsOf(store: CopyStore, scope: LeftScope, signal: AbortSignal): Promise<readonly LeftBehind[]> {
+  return (await store.beside?.().left(scope, signal)) ?? []
 }
 
 /** @param there what the target's table has @returns null where nothing of it is left behind */
@@ -74,8 +60,6 @@ function withoutCarried(
   carried: Carried,
 ): LeftBehind | null {
   const { kind, names } = entry
-  // A table that inherits in the target gets no rows of the one at the source.
-  if (kind === 'child') return entry
   const same = there.filter((one) => one.kind === kind)
   if (names.length === 0) {
     if (kind === 'strict' || kind === 'without rowid') {

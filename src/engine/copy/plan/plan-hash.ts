@@ -14,6 +14,9 @@ export type HashRules = (source: string, plan: Plan) => Essence
 
 const IDENTITY = 'table identity'
 
+/** Of a table that is read without rows which older programs read with it: what they began does not go on, and all other tables have no such field. */
+export const OWN_ROWS = 'rows'
+
 /** What decides what ends up in the target, and nothing else: sizes, rates and workers may change between two runs. */
 const rulesOf1: HashRules = (source, plan) => ({
   source,
@@ -26,6 +29,9 @@ const rulesOf1: HashRules = (source, plan) => ({
   key: plan.source.key,
   where: plan.where ?? null,
   'on-existing': plan.onExisting,
+  ...(plan.source.withoutHeirs === true
+    ? { [OWN_ROWS]: 'its own, without those of the tables that inherit from it' }
+    : {}),
 })
 
 /** In the order of their versions, from 1; plans of today are hashed by the last one. */
@@ -54,8 +60,12 @@ export function essenceUnder(hash: string, source: string, plan: Plan, rules = R
 
 /** Whether a hash of a ledger, of whatever version, is this plan's. */
 export function isHashOf(hash: string, source: string, plan: Plan, rules = RULES): boolean {
-  const essence = essenceUnder(hash, source, plan, rules)
-  return essence !== null && versioned(hashVersion(hash), essence) === hash
+  // What was begun without rows of others goes on so, whatever became of those tables since.
+  const alone: Plan = { ...plan, source: { ...plan.source, withoutHeirs: true } }
+  return [plan, alone].some((one) => {
+    const essence = essenceUnder(hash, source, one, rules)
+    return essence !== null && versioned(hashVersion(hash), essence) === hash
+  })
 }
 
 export function hashOf(essence: unknown): string {

@@ -3,8 +3,12 @@ import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { LeftScope } from '../../beside-port.ts'
 import { LEDGER_MARKS } from '../../own-tables.ts'
+import { sqlStateOf } from '../errors.ts'
 import type { CopySession } from './session.ts'
 import { literal, tableSql } from './sql.ts'
+
+const DENIED = '42501'
+const CANCELED = '57014'
 
 /** @param own schema that names without a schema stand for */
 export async function leftOf(session: CopySession, scope: LeftScope, own: string): Promise<readonly LeftBehind[]> {
@@ -15,7 +19,7 @@ export async function leftOf(session: CopySession, scope: LeftScope, own: string
       rows.push([kind as LeftKind, texts.get(oid ?? '') ?? '', name ?? null])
     }
   }
-  const children = await childrenOf(session, scope.tables, own)
+  const children = scope.children === true ? await childrenOf(session, scope.tables, own) : []
   if (!scope.all) return [...groupedLeft(rows), ...children]
   const schemas = [...new Set([own, ...scope.tables.map(({ schema }) => schema ?? own)])]
   for (const [kind, name] of await session.ask(databaseSql(schemas))) {
@@ -34,8 +38,9 @@ export async function leftOf(session: CopySession, scope: LeftScope, own: string
   return [...groupedLeft(fresh), ...children, ...objects]
 }
 
-/** Most rows of a table that are counted to be named. */
+/** Most rows of a table that are counted to be named, and most tables; of others the server's own estimate has to do. */
 const MOST_COUNTED = 1_000_000
+const MOST_COUNTED_TABLES = 8
 
 /** Tables that inherit from those of the copy and are none of them: a query of the parent shows their rows, and the copy reads its own alone. */
 async function childrenOf(
@@ -48,23 +53,36 @@ async function childrenOf(
   const found = await session.ask(`
     WITH RECURSIVE t AS (
       SELECT v.name AS key, c.oid, c.relkind FROM (VALUES ${[...names.keys()].map((name) => `(${literal(name)})`).join(', ')}) AS v (name)
-        JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(v.name)),
+        JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(v.name)::oid),
     heirs AS (
       SELECT t.key, i.inhrelid AS oid FROM t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid WHERE t.relkind = 'r'
       UNION SELECT h.key, i.inhrelid FROM heirs h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid)
-    SELECT min(h.key), n.nspname, c.relname FROM heirs h JOIN pg_catalog.pg_class c ON c.oid = h.oid
+    SELECT min(h.key), n.nspname, c.relname,
+      -- Before version 14 no rows on no pages are those of a table that was never analysed.
+      CASE WHEN c.relpages > 0 AND c.reltuples >= 0::real THEN pg_catalog.round(c.reltuples::numeric) END
+    FROM heirs h JOIN pg_catalog.pg_class c ON c.oid = h.oid
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE h.oid NOT IN (SELECT oid FROM t) GROUP BY 2, 3 ORDER BY 2, 3`)
+    WHERE h.oid NOT IN (SELECT oid FROM t) GROUP BY 2, 3, 4 ORDER BY 2, 3`)
   const children: LeftBehind[] = []
-  for (const [key, schema, name] of found) {
+  for (const [at, [key, schema, name, estimate]] of found.entries()) {
     const parent = names.get(key ?? '') ?? ''
     const child = { schema: schema ?? '', name: name ?? '' }
-    const means = `${await rowsText(session, child)} in the source, where a query of ${parent} shows them too; name it with --tables, and it is copied as a table of its own`
+    const rows = at < MOST_COUNTED_TABLES ? await rowsText(session, child) : estimateText(estimate ?? null)
+    const means = `${rows} in the source, where a query of ${parent} shows them too; name it with --tables, and it is copied as a table of its own`
     children.push(leftBehind('child', [tableText(child)], parent, means))
   }
   return children
 }
 
+function estimateText(rows: string | null): string {
+  return rows === null ? 'rows that were not counted stay' : `about ${rowsStay(Number(rows))}`
+}
+
+function rowsStay(rows: number): string {
+  return `${rows.toLocaleString('en-US')} ${rows === 1 ? 'row stays' : 'rows stay'}`
+}
+
+/** @throws what ends the session or cancels the statement */
 async function rowsText(session: CopySession, table: TableName): Promise<string> {
   try {
     const [row] = await session.ask(
@@ -72,10 +90,11 @@ async function rowsText(session: CopySession, table: TableName): Promise<string>
     )
     const rows = Number(row?.[0] ?? 0)
     if (rows > MOST_COUNTED) return `more than ${MOST_COUNTED.toLocaleString('en-US')} rows stay`
-    return `${rows.toLocaleString('en-US')} ${rows === 1 ? 'row stays' : 'rows stay'}`
+    return rowsStay(rows)
   } catch (error) {
-    if (!session.alive) throw error
-    return 'rows that this role cannot count stay'
+    const state = sqlStateOf(error)
+    if (!session.alive || state === null || state === CANCELED) throw error
+    return state === DENIED ? 'rows that this role cannot count stay' : 'rows that could not be counted stay'
   }
 }
 

@@ -15,6 +15,19 @@ export type KnownRelation = Relation & {
 export const HAS_HEIRS = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
   SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))`
 
+/**
+ * Of the table `c`: whether others inherit from it, and all of these have its columns and no others, so that their rows could pass for its own. Whoever reads it by
+ * its plain name gets them.
+ */
+export const HAS_ALIKE_HEIRS = `(${HAS_HEIRS} AND NOT EXISTS (
+  WITH RECURSIVE heirs AS (
+    SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = c.oid
+    UNION SELECT i.inhrelid FROM heirs h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid)
+  SELECT FROM heirs h JOIN pg_catalog.pg_attribute a ON a.attrelid = h.oid
+  WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_attribute b
+    WHERE b.attrelid = c.oid AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped)))`
+
 /** Looks tables up when they are first used. */
 export class Relations {
   readonly #known = new Map<string, Promise<KnownRelation | null>>()

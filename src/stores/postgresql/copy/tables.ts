@@ -2,6 +2,7 @@
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { collationSql, sortsOnlySql } from './collations.ts'
 import { tablePattern } from './pattern.ts'
+import { HAS_ALIKE_HEIRS } from './relation.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal } from './sql.ts'
 import { columnType, loadTypes } from './types.ts'
@@ -35,7 +36,7 @@ export async function describeTables(
     attributes.map(([, , oid]) => oid ?? ''),
     ask,
   )
-  return relations.map(([oid, schema, name, file, rows, bytes, blocks, partitioning]) => {
+  return relations.map(([oid, schema, name, file, rows, bytes, blocks, partitioning, alikeHeirs]) => {
     const columns = attributes
       .filter(([owner]) => owner === oid)
       .map(
@@ -77,6 +78,7 @@ export async function describeTables(
       bytes: BigInt(bytes ?? 0),
       ...(partitioning == null ? {} : { partitioning }),
       ...(blocks == null ? {} : { blocks: BigInt(blocks) }),
+      ...(alikeHeirs === 't' ? { withoutHeirs: true as const } : {}),
     }
   })
 }
@@ -84,7 +86,7 @@ export async function describeTables(
 function relationsSql({ condition, exact, kinds }: Relations): string {
   return `
     WITH RECURSIVE found AS (
-      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, c.relkind = 'p' AS has_parts
+      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, c.relkind = 'p' AS has_parts, ${HAS_ALIKE_HEIRS} AS alike_heirs
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN (${kinds}) AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'::text AND n.nspname <> 'information_schema'
         AND (${condition}) ${exact ? '' : `AND NOT c.relispartition`}),
@@ -109,7 +111,8 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
       CASE WHEN f.relkind = 'r' AND m.amname = 'heap'
         THEN pg_catalog.pg_relation_size(f.oid) / pg_catalog.current_setting('block_size')::bigint END,
       CASE WHEN f.relkind = 'p' THEN pg_catalog.regexp_replace(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+',
-          pg_catalog.lower((pg_catalog.regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0)::text || ' partitions' END
+          pg_catalog.lower((pg_catalog.regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0)::text || ' partitions' END,
+      f.alike_heirs
     FROM found f LEFT JOIN sizes s ON s.root = f.oid LEFT JOIN pg_catalog.pg_am m ON m.oid = f.relam
     ORDER BY f.nspname, f.relname`
 }
