@@ -80,7 +80,7 @@ const CI_QUARTERS = [
     'test/fault/{cutover,decommission-kill}.test.ts',
     'test/real/cassandra-{again,diff,script}.test.ts',
     'test/real/{decommission-between,partition-plan}.test.ts',
-    'test/real/archive-parts.test.ts',
+    'test/real/archive-{large-values,parts}.test.ts',
     'test/real/{schedules,copy-indexes,time-judge,archive-types-judge,archive-values-commands}.test.ts',
     'test/fault/archive-{kill,away}.test.ts',
   ],
@@ -102,7 +102,7 @@ const CI_QUARTERS = [
     'test/real/archive-widen.test.ts',
   ],
   [
-    'test/fault/archive-parts.test.ts',
+    'test/fault/{archive-parts,workers-lost,workers-restart}.test.ts',
     'test/e2e/planted-secrets.test.ts',
     'test/fault/cassandra-target-kill.test.ts',
     'test/fault/copy-{network,together}.test.ts',
@@ -119,11 +119,11 @@ const CI_QUARTERS = [
   [
     'test/fault/{follow,follow-[l-z]*}.test.ts',
     'test/fault/partition-run.test.ts',
-    'test/fault/{schedule-kill,workers-cut-off,workers-lost,workers-restart,workers-stream,workers-stream-copy,workers-stream-mysql,workers-tables,workers-count}.test.ts',
+    'test/fault/{schedule-kill,workers-cut-off,workers-stream,workers-stream-copy,workers-stream-mysql,workers-tables,workers-count}.test.ts',
     'test/real/archive-{divided,elsewhere,erase,schema-types}.test.ts',
     'test/real/workers.test.ts',
     'test/real/{archive-leave,archive-query-changes,run-report,follow-verify}.test.ts',
-    'test/real/archive-{large-values,schema-lossless,values}.test.ts',
+    'test/real/archive-{schema-lossless,values}.test.ts',
     'test/fault/archive-{elsewhere-kill,erase-kill}.test.ts',
   ],
 ] as const
