@@ -106,7 +106,8 @@ const BACKSPACES = /([\b\u007f])/
 /** Backspaces among what was typed take back, and one editing key that is held down edits as often as it came; all else is text. */
 function typedTogether(text: string): readonly Input[] {
   const held = EDITING.get(text[0] ?? '')
-  if (held !== undefined && text.replaceAll(text[0] ?? '', '') === '') return [...text].map(() => pressed(bare(held)))
+  if (held !== undefined && text.replaceAll(text[0] ?? '', '') === '')
+    return Array.from(text, () => pressed(bare(held)))
   return text
     .split(BACKSPACES)
     .filter((part) => part !== '')
