@@ -67,9 +67,10 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`periods in PostgreSQL ${POSTGRES_MISSING}`
     const table = await tableNamed(store, 't')
     const extents = await Promise.all([1, 2, 3, 4].map((at) => store.timeExtent!(table, table.columns[at]!, SIGNAL)))
     expect(extents).toEqual([
-      { low: '0044-03-15 BC', high: '2024-07-01', nulls: 1n },
-      { low: '-infinity', high: '2024-07-01 00:00:00', nulls: 1n },
-      { low: '0044-03-15 12:00:00 BC', high: '2024-07-01 00:00:00', nulls: 1n },
+      // Days before the year 1 belong to no period, and are counted.
+      { low: '2024-03-31', high: '2024-07-01', nulls: 1n, unreal: 1n },
+      { low: '2024-03-31 23:59:59.999999', high: '2024-07-01 00:00:00', nulls: 1n, unreal: 1n },
+      { low: '2024-03-31 23:59:59.999999', high: '2024-07-01 00:00:00', nulls: 1n, unreal: 1n },
       { low: '2', high: '7', nulls: 0n },
     ])
   })
