@@ -4,9 +4,9 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import * as crypto from 'node:crypto'
-import { hexDigits } from './bytes-text.ts'
 import { cellText } from './canonical.ts'
-import type { Cell, Digest, Row } from './rows.ts'
+import { isLong, piecesOf } from './long-cell.ts'
+import type { Digest, Row } from './rows.ts'
 
 /** Halves of 24 bits are summed apart, as numbers that stay exact. */
 const HALF = 0x1000000n
@@ -37,30 +37,15 @@ export function rowHash(row: Row): string {
   return row.some(isLong) ? hashOf(rowPieces(row)).digest('hex') : md5(rowText(row), 'hex')
 }
 
-/** Characters of a text, and bytes, from which on a value is hashed in pieces: its text would take several times its size. */
-const LONG = 1 << 20
-/** Small enough that what was hashed is let go of at once. */
-const PIECE = 1 << 15
-
-function isLong(cell: Cell): boolean {
-  return cell !== null && typeof cell !== 'number' && cell.length > LONG
-}
-
 /** What `rowText` says, with long values in pieces. */
 function* rowPieces(row: Row): Generator<string> {
   for (const cell of row) {
-    if (!isLong(cell) || cell === null || typeof cell === 'number') {
+    if (!isLong(cell)) {
       yield rowText([cell])
       continue
     }
-    const isText = typeof cell === 'string'
-    yield `${isText ? bytesOf(cell) : cell.length * 2}:`
-    for (let at = 0; at < cell.length;) {
-      // A letter of two halves stays whole.
-      const end = at + PIECE + (isText && (cell.charCodeAt(at + PIECE - 1) & 0xfc00) === 0xd800 ? 1 : 0)
-      yield isText ? cell.slice(at, end) : hexDigits(cell.subarray(at, end))
-      at = end
-    }
+    yield `${typeof cell === 'string' ? bytesOf(cell) : cell.length * 2}:`
+    yield* piecesOf(cell)
   }
 }
 

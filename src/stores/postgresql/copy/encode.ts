@@ -1,5 +1,6 @@
 /** Rows of cells as COPY's text format, in pieces that suit a socket. */
-import { bytesText, hexDigits } from '../../../model/copy/bytes-text.ts'
+import { bytesText } from '../../../model/copy/bytes-text.ts'
+import { isLong, piecesOf } from '../../../model/copy/long-cell.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
@@ -72,15 +73,6 @@ function lineOf(table: string, fields: readonly (Field | null)[], row: Row, firs
   }
 }
 
-/** Characters of a text, and bytes, of which no text is made whole: it would take several times their size. */
-const LONG = 1 << 20
-/** Of such a value; small enough that what was sent is let go of at once. */
-const PART = 1 << 15
-
-function isLong(cell: Cell): boolean {
-  return cell !== null && typeof cell !== 'number' && cell.length > LONG
-}
-
 /** The line of a row in pieces. @param made the bytes of a part of it */
 function* longLine(
   fields: readonly (Field | null)[],
@@ -95,21 +87,14 @@ function* longLine(
     const cell = row[c] ?? null
     text += before
     before = '\t'
-    if (field !== fieldText || cell === null || typeof cell === 'number' || !isLong(cell)) {
+    if (field !== fieldText || !isLong(cell)) {
       text += cell === null ? '\\N' : field(cell)
       continue
     }
     if (typeof cell !== 'string') text += '\\\\x'
-    for (let at = 0; at < cell.length;) {
-      let end = at + PART
-      if (typeof cell === 'string') {
-        // A letter of two halves stays whole.
-        if ((cell.charCodeAt(end - 1) & 0xfc00) === 0xd800) end++
-        text += escaped(cell.slice(at, end))
-      } else text += hexDigits(cell.subarray(at, end))
-      yield made(text)
+    for (const part of piecesOf(cell)) {
+      yield made(text + (typeof cell === 'string' ? escaped(part) : part))
       text = ''
-      at = end
     }
   }
   yield made(`${text}\n`)
