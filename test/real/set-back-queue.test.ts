@@ -6,8 +6,8 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
+import { written } from './set-back-kit.ts'
 
-const PAGE = readFileSync(join(import.meta.dirname, '../../docs/dev/set-back.md'), 'utf8')
 const ROWS = 4000
 const COPY = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--checkpoint-size', '200', '--workers', '1']
 
@@ -40,13 +40,6 @@ class ServerSide {
   #kept(step: string): string {
     return `${this.#server.dataFolder}.${step}`
   }
-}
-
-function written(about: string): readonly string[] {
-  return PAGE.split('\n').flatMap((line) => {
-    const cells = line.split('|').map((cell) => cell.trim())
-    return cells[1] === about ? [cells.slice(1, -1).join(' | ')] : []
-  })
 }
 
 describe.skipIf(!POSTGRES_OWN)(
