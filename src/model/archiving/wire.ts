@@ -7,6 +7,7 @@
  * Bytes are hexadecimal digits without a prefix, true and false `1` and `0`, moments are in UTC without a mark of that.
  */
 import { hexDigits } from '../copy/bytes-text.ts'
+import { isLong, piecesOf, type LongCell } from '../copy/long-cell.ts'
 import type { Cell, Row } from '../copy/rows.ts'
 import type { StoredColumn } from './stored-column.ts'
 
@@ -36,8 +37,6 @@ export function textField(text: string): string {
 
 /** Longest text that is made at once, in characters: a string of JavaScript ends at half a gigabyte, which the digits of 256 MB are. */
 const PIECE = 1 << 20
-/** Of a long value: small enough that what was handed on is let go of at once. */
-const PART = 1 << 15
 
 /** Rows in canonical form as bytes of their lines, in pieces of about a megabyte whatever a row holds. */
 export function* wirePieces(rows: readonly Row[], columns: readonly StoredColumn[]): Generator<Buffer> {
@@ -66,23 +65,11 @@ export function* wirePieces(rows: readonly Row[], columns: readonly StoredColumn
   if (text !== '') yield Buffer.from(text)
 }
 
-function isLong(cell: Cell): cell is string | Uint8Array {
-  return (typeof cell === 'string' || (typeof cell === 'object' && cell !== null)) && cell.length > PIECE
-}
-
-function* longField(cell: string | Uint8Array): Generator<Buffer> {
-  if (typeof cell !== 'string') {
-    for (let at = 0; at < cell.length; at += PART) yield Buffer.from(hexDigits(cell.subarray(at, at + PART)))
-    return
-  }
-  yield Buffer.from('"')
-  for (let at = 0; at < cell.length;) {
-    // A letter of two halves stays whole.
-    const end = at + PART + ((cell.charCodeAt(at + PART - 1) & 0xfc00) === 0xd800 ? 1 : 0)
-    yield Buffer.from(cell.slice(at, end).replaceAll('"', '""'))
-    at = end
-  }
-  yield Buffer.from('"')
+function* longField(cell: LongCell): Generator<Buffer> {
+  const isText = typeof cell === 'string'
+  if (isText) yield Buffer.from('"')
+  for (const part of piecesOf(cell)) yield Buffer.from(isText ? part.replaceAll('"', '""') : part)
+  if (isText) yield Buffer.from('"')
 }
 
 function quoted(text: string): string {
