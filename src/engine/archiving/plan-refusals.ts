@@ -19,25 +19,41 @@ import type { PlannedPartition } from './planned-standing.ts'
 /** What to do where the calendar of an archive is not the one that was asked for. */
 export const CALENDAR_HINT = 'leave --calendar, --first-month, --year-offset, --first-weekday and --zone out'
 
-/** Bounds and conditions compare the values of that column, and texts compare in another way. An archive that an older sluice made so goes on. */
-export function refuseCutAsText(
-  { table }: TableSpec,
+/**
+ * Columns whose texts an archive could not work with: the one that cuts it, since its conditions would compare texts, and bytes of the key, which rows leave and
+ * come back by. An archive that an older sluice made so goes on.
+ * @param column the one that cuts the archive
+ * @param isLoose the text of a value is its literal in SQL, of which a key is made, too
+ * @throws SluiceError BAD_FLAG
+ */
+export function refuseAsText(
+  { table, columns, key }: TableSpec,
   column: string | null,
   { asText }: ArchiveOperation,
-  record: ArchiveRecord | null,
+  { record, isLoose }: { readonly record: ArchiveRecord | null; readonly isLoose: boolean },
 ): void {
-  if (column === null || !asText.includes(column)) return
-  const old = record?.stored.columns.find(({ name }) => name === column)
-  if (old !== undefined && isAsText(old)) return
-  throw new SluiceError(
-    'BAD_FLAG',
-    `${column} says to which partition a row of ${tableText(table)} belongs: it is not stored as text`,
-    {
-      where: `${tableText(table)}.${column}`,
-      reason: 'conditions of time would compare texts then',
-      hint: `leave --as-text ${shellQuote(column)} out; change a value that an archive cannot hold at its source`,
-    },
-  )
+  const refuse = (name: string, what: string, reason: string): void => {
+    const old = record?.stored.columns.find((one) => one.name === name)
+    if (old !== undefined && isAsText(old)) return
+    throw new SluiceError('BAD_FLAG', `${name} ${what}: it is not stored as text`, {
+      where: `${tableText(table)}.${name}`,
+      reason,
+      hint: `leave --as-text ${shellQuote(name)} out; change a value that an archive cannot hold at its source`,
+    })
+  }
+  if (column !== null && asText.includes(column))
+    refuse(
+      column,
+      `says to which partition a row of ${tableText(table)} belongs`,
+      'conditions of time would compare texts then',
+    )
+  for (const { name, type } of columns)
+    if (!isLoose && type.kind === 'bytes' && key.includes(name) && asText.includes(name))
+      refuse(
+        name,
+        `is bytes, and in the key of ${tableText(table)}`,
+        'rows are removed and brought back by their keys, and an archive holds any bytes',
+      )
 }
 
 /** @throws SluiceError BAD_FLAG where --as-text names a column that the table lacks */

@@ -27,7 +27,7 @@ import { nativeCandidates } from './native-candidates.ts'
 import { laidOut, newArchive } from './new-archive.ts'
 import {
   refuseByValue,
-  refuseCutAsText,
+  refuseAsText,
   refuseOtherTime,
   refuseUnknown,
   refuseUnknownColumns,
@@ -88,7 +88,7 @@ export async function planArchive(
   // The archive of a table that was partitioned later keeps the column that it was cut by.
   const timeColumn = natives === null || (present !== null && present.record.timeColumn !== null) ? by : null
   if (present === null && timeColumn !== null) columnNamed(table, timeColumn)
-  refuseCutAsText(table, natives?.by ?? timeColumn, operation, record)
+  refuseAsText(table, natives?.by ?? timeColumn, operation, { record, isLoose: store.can.looseTypes === true })
   const archived =
     present === null
       ? await newArchive(table, operation, { store, calendar, timeColumn, signal })

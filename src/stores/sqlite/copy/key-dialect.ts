@@ -65,7 +65,8 @@ function storedValue({ name, type }: Column, text: string): SqlValue {
         hint: 'mend the row at its source, or name other unique columns with --key',
       })
     case 'bytes':
-      return bytesOfText(text)
+      // An archive may hold the literals of such a column, where some of its values are no bytes.
+      return text === '' || text.startsWith('\\x') ? bytesOfText(text) : valueOfLiteral(text)
     case 'native':
       return type.name === 'any' ? valueOfLiteral(text) : text
     default:
