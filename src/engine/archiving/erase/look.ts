@@ -11,14 +11,13 @@ import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/r
 import { conditionOf, NO_ROWS, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import { isArchived } from '../../../model/archiving/state.ts'
-import type { Predicate } from '../../../model/condition.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
+import { archivedColumns, testPredicate } from './row-test.ts'
 
 export type Wanted = {
-  readonly predicate: Predicate
   readonly test: RowTest
   /** Every file is looked into. */
   readonly thorough?: boolean
@@ -75,9 +74,11 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
   return { partitions, beside: beside.digest, refusal }
 }
 
-/** Paths of files that need not be opened; all are where an erasure that was broken off goes on, since statistics may have hidden what is left. */
-export async function spared(context: ArchiveContext, { predicate, thorough }: Wanted): Promise<ReadonlySet<string>> {
-  return thorough === true ? new Set() : (await context.log()).without(predicate, context.interrupt.abort)
+/** Paths of files that need not be opened. None where an erasure that was broken off goes on: statistics may have hidden what is left. */
+export async function spared(context: ArchiveContext, { test, thorough }: Wanted): Promise<ReadonlySet<string>> {
+  if (thorough === true) return new Set()
+  const predicate = testPredicate(test, archivedColumns(context.archived))
+  return (await context.log()).without(predicate, context.interrupt.abort)
 }
 
 /** @param isLogged whether the log names files of it @throws SluiceError PARTITION_STATE where its rows stand in two places, and neither counts alone */

@@ -5,14 +5,13 @@ import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { testedColumns, type RowTest } from '../../../model/archiving/row-test.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
-import type { Predicate } from '../../../model/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { archivedTable, openSource, type Opened, type OpenSource } from '../../archiving/each-table.ts'
 import { lookAround, type EraseLook, type Wanted } from '../../archiving/erase/look.ts'
 import { conditionHash, isCondition } from '../../archiving/erase/condition-hash.ts'
 import { readPredicate } from '../../archiving/erase/read-predicate.ts'
-import { rowTest } from '../../archiving/erase/row-test.ts'
+import { archivedColumns, rowTest } from '../../archiving/erase/row-test.ts'
 import { withheldError, withheldEvent, withholding } from '../../archiving/erase/withheld.ts'
 import {
   endHistory,
@@ -50,7 +49,7 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
   const withhold = withholding(test)
   const quiet: EraseRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
   try {
-    const ending = await erase(operation, { ...found, source, predicate, test }, quiet)
+    const ending = await erase(operation, { ...found, source, test }, quiet)
     // Its witness may be rows that are gone.
     if (!dryRun) await renewWitness(found.opened, found.table, found.record, quiet)
     return ending
@@ -64,13 +63,12 @@ type Asked = {
   readonly opened: Opened
   readonly table: TableSpec
   readonly record: ArchiveRecord
-  readonly predicate: Predicate
   readonly test: RowTest
 }
 
 async function erase(
   operation: ArchiveEraseOperation,
-  { source, opened, table, record, predicate, test }: Asked,
+  { source, opened, table, record, test }: Asked,
   run: EraseRun,
 ): Promise<Ending> {
   const { reason, dryRun } = operation
@@ -88,7 +86,7 @@ async function erase(
   const unasked = unaskedError(context.name, others.unasked)
   if (unasked !== null && !dryRun) throw unasked
   const counting = { database: opened.database, others }
-  const wanted: Wanted = { predicate, test, thorough: before !== null }
+  const wanted: Wanted = { test, thorough: before !== null }
   tellTexts(record, wanted, run)
   if (before?.state === 'destroying' && !dryRun) {
     return await erasures.during(before, async () => {
@@ -204,11 +202,6 @@ async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure,
     proof: 'canonical',
     notChecked,
   }
-}
-
-/** The archived types of columns: what both sides have to agree on. */
-function archivedColumns({ stored }: ArchiveRecord) {
-  return stored.columns.map(({ column, as }) => ({ ...column, type: as }))
 }
 
 function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveEraseOperation): void {

@@ -10,14 +10,14 @@ import { destroyed } from '../../../archive/lifecycle/refusals.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
-import type { Predicate } from '../../../model/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { destinationOf, planElsewhere, type Planned } from '../../archiving/elsewhere/plan.ts'
 import { openTarget, refuseUnfit, targetName, targetTable, type Target } from '../../archiving/elsewhere/place.ts'
 import { openSource, recordsOf, tableNow, type Opened, type OpenSource } from '../../archiving/each-table.ts'
 import { readPredicate } from '../../archiving/erase/read-predicate.ts'
-import { rowTest } from '../../archiving/erase/row-test.ts'
+import { spared } from '../../archiving/erase/look.ts'
+import { archivedColumns, rowTest } from '../../archiving/erase/row-test.ts'
 import { withheldError, withheldEvent, withholding } from '../../archiving/erase/withheld.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { beatOfArchive } from '../../archiving/owner.ts'
@@ -52,13 +52,12 @@ export async function restoreElsewhere(operation: RestoreOperation, run: Restore
   const predicate = operation.where === undefined ? null : readPredicate(operation.where)
   await using source = await openSource(operation.from, !operation.dryRun)
   const { table, record, opened } = await archiveOf(source, operation.table, run)
-  if (predicate === null) return await bring(operation, { opened, table, record, predicate: null, test: null }, run)
-  const columns = record.stored.columns.map(({ column, as, name }) => ({ ...column, name, type: as }))
-  const test = rowTest(predicate, { columns })
+  if (predicate === null) return await bring(operation, { opened, table, record, test: null }, run)
+  const test = rowTest(predicate, { columns: archivedColumns(record) })
   const withhold = withholding(test)
   const quiet: RestoreRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
   try {
-    return await bring(operation, { opened, table, record, predicate, test }, quiet)
+    return await bring(operation, { opened, table, record, test }, quiet)
   } catch (thrown) {
     throw withheldError(thrown, withhold)
   }
@@ -85,7 +84,6 @@ type Asked = {
   readonly opened: Opened
   readonly table: TableSpec
   readonly record: ArchiveRecord
-  readonly predicate: Predicate | null
   readonly test: RowTest | null
 }
 
@@ -192,10 +190,9 @@ function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartitio
 async function partsOf(
   context: ArchiveContext,
   partitions: readonly ArchivedPartition[],
-  { predicate, test }: Pick<Asked, 'predicate' | 'test'>,
+  { test }: Pick<Asked, 'test'>,
 ): Promise<readonly Part[]> {
-  const without =
-    predicate === null ? new Set<string>() : await (await context.log()).without(predicate, context.interrupt.abort)
+  const without = test === null ? new Set<string>() : await spared(context, { test })
   const parts: Part[] = []
   for (const partition of partitions) {
     const own = test === null ? null : fileTest(context, partition, test)
