@@ -211,3 +211,66 @@ describe('a log that still has every commit above the known version', () => {
     expect(await codeOf(importInto(database, table))).toBe('LOG_REWRITTEN')
   })
 })
+
+describe('another history of the same table, whose known commit is gone', () => {
+  // Set back to version 1 and written further by others.
+  const OTHER = [...COMMITS.slice(0, 2), ...[2, 3, 4, 5].map((version) => [add(`other-${version}`)])]
+
+  const CASES: readonly (readonly [string, (table: string) => void])[] = [
+    [
+      'a checkpoint one version above',
+      (table) => {
+        writeLog(table, OTHER)
+        writeCheckpoint(table, 4, checkpointOf(OTHER, 4))
+        dropCommits(table, 0, 3)
+      },
+    ],
+    [
+      'a checkpoint two versions above',
+      (table) => {
+        writeLog(table, OTHER)
+        writeCheckpoint(table, 5, checkpointOf(OTHER, 5))
+        dropCommits(table, 0, 3)
+      },
+    ],
+    [
+      'a checkpoint of the very version, and nothing new',
+      (table) => {
+        writeLog(table, OTHER.slice(0, 4))
+        writeCheckpoint(table, 3, checkpointOf(OTHER, 3))
+        dropCommits(table, 0, 3)
+      },
+    ],
+  ]
+  test.each(CASES)('is refused by its files: %s', async (_, rewrite) => {
+    using folder = temporaryFolder()
+    const table = join(folder.path, 'table')
+    await using database = await openCatalog(join(folder.path, 'c.db'))
+    writeLog(table, COMMITS.slice(0, 4))
+    await importInto(database, table)
+    const old = await answersOf(database, 't')
+    rmSync(join(table, '_delta_log'), { recursive: true })
+    rewrite(table)
+    await expect(importInto(database, table)).rejects.toMatchObject({
+      code: 'LOG_REWRITTEN',
+      message: expect.stringMatching(
+        /commit 3 is gone, and version \d has other files: only in the log: .*other-\d.*; only in the catalog: .*[de]/,
+      ) as string,
+    })
+    expect(await answersOf(database, 't')).toBe(old)
+  })
+
+  test('is refused where the catalog knew its version by a checkpoint alone', async () => {
+    using folder = temporaryFolder()
+    const table = join(folder.path, 'table')
+    await using database = await openCatalog(join(folder.path, 'c.db'))
+    writeCheckpoint(table, 3, checkpointOf(COMMITS, 3))
+    await importInto(database, table)
+    expect(await importInto(database, table)).toMatchObject({ status: 'current' })
+    rmSync(join(table, '_delta_log'), { recursive: true })
+    writeLog(table, OTHER)
+    expect(await codeOf(importInto(database, table))).toBe('LOG_REWRITTEN')
+    writeLog(table, COMMITS)
+    expect(await importInto(database, table)).toMatchObject({ status: 'completed', version: 5 })
+  })
+})

@@ -10,6 +10,7 @@ import type { SqlDatabase } from '../../stores/port.ts'
 import { withWaysOut } from '../ways-out.ts'
 import { readHead, wholeness, type Head, type Wholeness } from './head.ts'
 import { changedSince, checkNewest, checkOlder, checkSameTable, rewritten } from './same-log.ts'
+import { compareFiles } from './same-files.ts'
 import { baseOf, commitsAbove, startOf, type Start } from './start.ts'
 
 /** What a base checkpoint says of the table, and how many rows it has. */
@@ -72,7 +73,7 @@ export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart>
     const latest = listing.latest ?? history.from
     const base = start.kind === 'current' ? null : baseOf(start)
     if (base === null) {
-      if (same === 'unknown' && head !== null) await checkWitness(listing, head, at)
+      if (same === 'unknown' && head !== null) await checkFiles(listing, head, corrupt, at)
       return { start, base, declared: null, latest }
     }
     try {
@@ -132,26 +133,26 @@ async function sameLog(
   return known ? 'same' : 'unknown'
 }
 
-/** Asks the first checkpoint at or above the known version which table this is. One that cannot be read says nothing. */
-async function checkWitness(listing: LogListing, head: Head, at: At): Promise<void> {
-  const witness = listing.checkpoints.find(({ version }) => version >= (head.currentVersion ?? 0))
-  if (witness === undefined) return refuseUnproved(head, at)
-  let said: Declarations
-  try {
-    said = await declarations(witness, at)
-  } catch (error) {
-    if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT') throw error
-    at.onNote(`checkpoint ${witness.version} is unreadable and cannot say whether this still is the same table`)
-    return refuseUnproved(head, at)
+/**
+ * The newest known commit is gone: what the log says of the files at that version, or at a checkpoint above it, decides whether it still is the same one.
+ * @throws SluiceError LOG_REWRITTEN, and where nothing is left that says so
+ */
+async function checkFiles(listing: LogListing, head: Head, unreadable: Set<CheckpointFiles>, at: At): Promise<void> {
+  const { log, parquet, database, tableId, signal, onNote } = at
+  const current = head.currentVersion ?? 0
+  const refuse = (detail: string): never => {
+    throw rewritten(head, log, database.label, `commit ${current} is gone, and ${detail}`)
   }
-  checkSameTable(head, at, witness.version, said.metadata)
-}
-
-/** Where nothing says which table this is, no table of another place becomes it. @throws SluiceError LOG_REWRITTEN */
-function refuseUnproved(head: Head, { log, database, moved }: At): void {
-  if (moved !== true || head.location === log.root) return
-  const detail = `commit ${String(head.currentVersion)} is gone, and no checkpoint says which table it is`
-  throw rewritten(head, log, database.label, detail)
+  const context = { store: log, parquet, listing, unreadable, note: onNote }
+  const found = await compareFiles({ database, tableId, current }, context, signal).catch((error: unknown) => {
+    if (error instanceof SluiceError && error.code === 'BAD_CHECKPOINT') return null
+    throw error
+  })
+  if (found === null) return refuse('no checkpoint says which table it is')
+  const { version, metadataId, apart } = found
+  if (head.metadataId !== null && metadataId !== head.metadataId)
+    return refuse(`version ${version} is of table ${metadataId}, not ${head.metadataId}`)
+  if (apart !== '') refuse(`version ${version} has other files: ${apart}`)
 }
 
 /** The head row of this very table; an id or a location that belongs to another is refused. */

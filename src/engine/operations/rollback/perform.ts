@@ -3,6 +3,7 @@
  * table's rows in one transaction. Neither ever writes to the log.
  */
 import { readHead, wholeness, type Head, type Wholeness } from '../../../catalog/import/head.ts'
+import { filesOfCatalog, filesOfLog } from '../../../catalog/import/same-files.ts'
 import { acquireLease, beatOfLease, leaseHolder, releaseLease, renewLease } from '../../../catalog/lease.ts'
 import { deleteTable, dependents, rowsOfTable, type RowCounts } from '../../../catalog/rollback.ts'
 import { dialectOf } from '../../../catalog/dialect.ts'
@@ -22,7 +23,7 @@ import { openLake, parquetRows } from '../../registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { VerifyRollbackOperation } from '../verify-rollback/declaration.ts'
-import { DISAGREES, filesOfCatalog, filesOfLog, notHeld, witnesses } from './witnesses.ts'
+import { DISAGREES, notHeld, witnesses } from './witnesses.ts'
 import type { rollback as declared, RollbackOperation } from './declaration.ts'
 
 /** Both look alike, and say the same. */

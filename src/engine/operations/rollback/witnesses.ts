@@ -1,9 +1,8 @@
 /** What shows that a log is the one that a catalog holds: the id of the table, the bytes of its commits, and the names of its files. */
 import type { Head } from '../../../catalog/import/head.ts'
+import { aloneText, filesOfCatalog, filesOfLog } from '../../../catalog/import/same-files.ts'
 import { compareCommits } from '../../../catalog/import/same-log.ts'
-import { activeFiles } from '../../../catalog/query/files.ts'
-import { onlyInOne, sumsOf, type FileSums, type SetFile } from '../../../delta/file-sums.ts'
-import { canonicalPath } from '../../../delta/paths.ts'
+import { onlyInOne, sumsOf, type FileSums } from '../../../delta/file-sums.ts'
 import type { Snapshot } from '../../../delta/snapshot.ts'
 import type { DeltaTable } from '../../../delta/table.ts'
 import type { LogStore } from '../../../model/log-store.ts'
@@ -12,7 +11,7 @@ import type { SqlDatabase } from '../../../stores/port.ts'
 /** The commits are those that were imported, and only the files differ: nothing would be lost if the catalog is what is wrong. */
 export const DISAGREES = 'the log gives another table than the catalog holds'
 
-/** Files that are named where many differ, and stretches of versions. */
+/** Stretches of versions that are named. */
 const NAMED = 4
 
 export type Witness = {
@@ -24,11 +23,6 @@ export type Witness = {
   readonly problem: string
 }
 
-type File = SetFile & {
-  /** As the log has it. */
-  readonly raw: string
-}
-
 type Sides = {
   readonly head: Head
   /** The current one of the catalog. */
@@ -38,27 +32,6 @@ type Sides = {
   readonly table: DeltaTable
   /** Of that version. */
   readonly snapshot: Snapshot
-}
-
-/** Active files of the catalog. @param root of the log, as paths in it are meant */
-export function filesOfCatalog(
-  database: SqlDatabase,
-  tableId: string,
-  version: number,
-  root: string,
-): () => AsyncIterable<readonly File[]> {
-  return async function* () {
-    for await (const page of activeFiles(database, tableId, version))
-      yield page.map(({ path, dvId, size }) => ({ path: canonicalPath(path, root), dvId, size, raw: path }))
-  }
-}
-
-/** Active files of the log. */
-export function filesOfLog(snapshot: Snapshot, signal: AbortSignal): () => AsyncIterable<readonly File[]> {
-  return async function* () {
-    for await (const block of snapshot.files({ signal, fields: 'identity' }))
-      yield block.map(({ add, path, dvId }) => ({ path, dvId, size: add.size, raw: add.path }))
-  }
 }
 
 /** That the log can be read, where the catalog holds nothing whole to compare it with. @throws SluiceError of the log */
@@ -83,7 +56,7 @@ export async function witnesses(sides: Sides, signal: AbortSignal): Promise<read
   const { one, other: here } = isSame
     ? { one: [], other: [] }
     : await onlyInOne(logFiles, catalogFiles, apart, Math.max(logSums.files, catalogSums.files))
-  const names = [...aloneText('log', one), ...aloneText('catalog', here)].join('; ')
+  const names = aloneText(one, here)
   return [
     {
       name: 'table id',
@@ -111,12 +84,6 @@ export async function witnesses(sides: Sides, signal: AbortSignal): Promise<read
 
 function countsText(version: number, { files, bytes }: FileSums): string {
   return `v${version}: ${files} files, ${bytes} bytes`
-}
-
-function aloneText(side: 'log' | 'catalog', paths: readonly string[]): readonly string[] {
-  if (paths.length === 0) return []
-  const more = paths.length > NAMED ? ', …' : ''
-  return [`only in the ${side}: ${paths.slice(0, NAMED).join(', ')}${more}`]
 }
 
 /** Stretches of versions in words: `commits 0 to 3, 7`. */

@@ -1,0 +1,125 @@
+/** Whether log and catalog hold the same files, where the commit that would say so is gone: two histories must never be mixed. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlReader } from '../../stores/port.ts'
+import { onlyInOne, sumsOf, type SetFile } from '../../delta/file-sums.ts'
+import type { LogListing } from '../../delta/listing.ts'
+import { readCommit } from '../../delta/commit-lines.ts'
+import { canonicalPath, dvId } from '../../delta/paths.ts'
+import { fileKey } from '../../delta/replay.ts'
+import { segmentAt } from '../../delta/segment.ts'
+import { Snapshot, type SnapshotContext } from '../../delta/snapshot.ts'
+import { activeFiles } from '../query/files.ts'
+
+type File = SetFile & {
+  /** As the log has it. */
+  readonly raw: string
+}
+
+/** Files that are named where many differ. */
+const NAMED = 4
+
+/** Active files of the catalog. @param root of the log, as paths in it are meant */
+export function filesOfCatalog(
+  database: SqlReader,
+  tableId: string,
+  version: number,
+  root: string,
+): () => AsyncIterable<readonly File[]> {
+  return async function* () {
+    for await (const page of activeFiles(database, tableId, version))
+      yield page.map(({ path, dvId, size }) => ({ path: canonicalPath(path, root), dvId, size, raw: path }))
+  }
+}
+
+/** Active files of the log. */
+export function filesOfLog(snapshot: Snapshot, signal: AbortSignal): () => AsyncIterable<readonly File[]> {
+  return async function* () {
+    for await (const block of snapshot.files({ signal, fields: 'identity' }))
+      yield block.map(({ add, path, dvId }) => ({ path, dvId, size: add.size, raw: add.path }))
+  }
+}
+
+/** What both sides say of the table at one version of the log. */
+export type Comparison = {
+  readonly version: number
+  /** Of the table's metadata in the log. */
+  readonly metadataId: string
+  /** Files that only one side has, in words; empty where there are none. */
+  readonly apart: string
+}
+
+/**
+ * Compares the files of the catalog's version with the log's: at that version, or at the first checkpoint above it. There, files that commits between the two
+ * add or remove are left out on both sides.
+ * @param current the catalog's version of the table
+ * @returns null where the log gives neither that version nor one behind it
+ * @throws SluiceError BAD_CHECKPOINT, SOURCE_IO …
+ */
+export async function compareFiles(
+  catalog: { readonly database: SqlReader; readonly tableId: string; readonly current: number },
+  context: SnapshotContext,
+  signal: AbortSignal,
+): Promise<Comparison | null> {
+  const { database, tableId, current } = catalog
+  const { store, listing } = context
+  const version = firstReadable(context, current)
+  if (version === null) return null
+  const snapshot = new Snapshot(context, version)
+  const { metadata } = await snapshot.head(signal)
+  const since = await changedBetween(listing, { store, from: current, to: version }, signal)
+  const log = without(filesOfLog(snapshot, signal), since)
+  const known = without(filesOfCatalog(database, tableId, current, store.root), since)
+  const [logSums, catalogSums] = [await sumsOf(log), await sumsOf(known)]
+  const parts = logSums.apart(catalogSums)
+  if (parts.size === 0) return { version, metadataId: metadata.id, apart: '' }
+  const { one, other } = await onlyInOne(log, known, parts, Math.max(logSums.files, catalogSums.files))
+  return { version, metadataId: metadata.id, apart: aloneText(one, other) }
+}
+
+/** The version itself where the log still gives it, else that of the first checkpoint above it. */
+function firstReadable({ listing, unreadable }: SnapshotContext, version: number): number | null {
+  try {
+    return segmentAt(listing, version, unreadable).version
+  } catch (error) {
+    if (!(error instanceof SluiceError) || (error.code !== 'LOG_GAP' && error.code !== 'VERSION_NOT_FOUND')) throw error
+  }
+  return listing.checkpoints.find((one) => one.version > version && !unreadable.has(one))?.version ?? null
+}
+
+/** Keys of the files that commits above `from`, up to `to`, add or remove. */
+async function changedBetween(
+  { commits }: LogListing,
+  { store, from, to }: { readonly store: SnapshotContext['store']; readonly from: number; readonly to: number },
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>()
+  for (const commit of commits.filter((one) => one.version > from && one.version <= to)) {
+    for await (const block of readCommit(store, commit, signal)) {
+      for (const { action } of block) {
+        if (action.kind !== 'add' && action.kind !== 'remove') continue
+        const { path, deletionVector } = action.kind === 'add' ? action.add : action.remove
+        keys.add(fileKey(canonicalPath(path, store.root), dvId(deletionVector)))
+      }
+    }
+  }
+  return keys
+}
+
+function without(
+  files: () => AsyncIterable<readonly File[]>,
+  keys: ReadonlySet<string>,
+): () => AsyncIterable<readonly File[]> {
+  if (keys.size === 0) return files
+  return async function* () {
+    for await (const block of files()) yield block.filter(({ path, dvId: id }) => !keys.has(fileKey(path, id)))
+  }
+}
+
+/** Files that only the log, and files that only the catalog has, in words. */
+export function aloneText(log: readonly string[], catalog: readonly string[]): string {
+  const side = (name: string, paths: readonly string[]): readonly string[] =>
+    paths.length === 0
+      ? []
+      : [`only in the ${name}: ${paths.slice(0, NAMED).join(', ')}${paths.length > NAMED ? ', …' : ''}`]
+  return [...side('log', log), ...side('catalog', catalog)].join('; ')
+}
