@@ -139,6 +139,8 @@ export type DistributedRun = SlotProgress & {
   readonly slotRuns: readonly string[]
   /** Slots of it are queued, and no worker lives that takes them. */
   readonly isWaiting: boolean
+  /** It was put into another database, of which this one is a copy, and begins nothing before it is confirmed here. */
+  readonly isUnconfirmed: boolean
 }
 
 /** A worker as its row has it. */
@@ -167,6 +169,8 @@ export type QueueStand = {
   readonly waiting: number
   /** Schedules that begin nothing before they are confirmed in this database. */
   readonly unconfirmed: number
+  /** The same of runs. */
+  readonly unconfirmedRuns: number
   /** Age of the oldest last heartbeat among slots that are worked on, ms; 0 without any. */
   readonly oldestBeatMs: number
 }

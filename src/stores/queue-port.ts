@@ -70,7 +70,14 @@ export type Swept = {
   readonly ended: readonly EndedRun[]
   /** Runs that this worker has refused, and nobody has gone on with since. */
   readonly own: readonly string[]
+  /** What this worker has confirmed for the database as it is since its server was promoted. */
+  readonly carried: Carried
+  /** Runs that begin nothing before they are confirmed in this database. */
+  readonly unconfirmed: readonly string[]
 }
+
+/** How many schedules, and runs that go on. */
+export type Carried = { readonly schedules: number; readonly runs: number }
 
 /** What is noted beside an alert. @property at when it began to stand, ms since the epoch by the clock of the queue @property run that it is of @property chunks that it is about */
 export type AlertNote = { readonly at?: number; readonly run?: string; readonly chunks?: readonly string[] }
@@ -106,12 +113,12 @@ export interface RunQueue extends AsyncDisposable {
   /** Null where the queue is of an older program, whose workers steer no single tables. */
   tables(runId: string): Promise<SteeredTables | null>
   /**
-   * Adds to what is wished of a run that goes on.
+   * Adds to what is wished of a run that goes on. `held: false` also confirms one that was put into another database, of which this one is a copy.
    * @param tables wishes for single tables, in their order, by the names that the slots know
    * @returns false where there is no such run, or it has ended
    */
   steer(runId: string, wishes: RunWishes, tables?: readonly TableWish[]): Promise<boolean>
-  /** Queues what is left of a run that was stopped or has failed, once more. @returns how many slots; null where it goes on, or there is no such run */
+  /** Queues what is left of a run that was stopped or has failed, once more, as wanted in this database. @returns how many slots; null where it goes on, or there is no such run */
   resume(runId: string): Promise<number | null>
   readonly schedules: ScheduleBook
   /** Which alerts of its runs stand, for all hosts. */

@@ -41,6 +41,7 @@ const shared: SharedRun = {
   refusals: [],
   slotRuns: ['1795461044074052928'],
   isWaiting: false,
+  isUnconfirmed: false,
   about: 'orders',
   ledgerStore: 'cold',
   workersEach: 4,

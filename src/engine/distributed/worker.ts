@@ -32,6 +32,7 @@ import type { SlotDone } from './slot-messages.ts'
 import { SlotProgram } from './slot-program.ts'
 import type { Told } from './slot-wishes.ts'
 import { standTold } from './stand-told.ts'
+import { SweptLines } from './swept-lines.ts'
 
 type WorkerRun = RunOf<typeof declared>
 
@@ -70,6 +71,7 @@ export class Worker {
   /** Why the queue was not reached the last time; null while it is. */
   #silence: string | null = null
   readonly #login: RefusedLogin
+  readonly #sweptLines = new SweptLines()
   #watch: QueueWatch | undefined
 
   constructor(queue: RunQueue, about: WorkerAbout, known: readonly NamedUrl[], run: WorkerRun) {
@@ -99,7 +101,6 @@ export class Worker {
             workOf,
             tool,
             host,
-            workerId: about.workerId,
             clock,
             log: (level, message) => this.#log(level, message),
           })
@@ -345,21 +346,13 @@ export class Worker {
   }
 
   async #sweep(): Promise<void> {
-    const { lost, unqueued, refused, ended, own } = await this.#queue.sweep()
-    for (const run of ended) this.#run.slots?.ended(run)
+    const swept = await this.#queue.sweep()
+    for (const run of swept.ended) this.#run.slots?.ended(run)
     // Somebody has gone on with a run after its end: what kept this worker from it may be mended.
     this.#refused.clear()
-    for (const run of own) this.#refused.add(run)
-    for (const failure of refused) this.#watch?.failed(failure)
-    const ids = [...new Set(refused.map(({ runId }) => runId))]
-    if (ids.length > 0)
-      this.#log('warn', `ended, because every worker that could take them refuses them: ${ids.join(', ')}`)
-    const again = new Set(lost.map(({ runId, no }) => `${runId}/${no}`))
-    const others = unqueued.filter(({ runId, no }) => !again.has(`${runId}/${no}`))
-    const named = (keys: readonly SlotKey[]): string => keys.map(({ runId, no }) => `${runId}/${no}`).join(', ')
-    if (lost.length > 0)
-      this.#log('warn', `queued again, because their workers were not heard of for 30 s: ${named(lost)}`)
-    if (others.length > 0) this.#log('warn', `queued again, because nothing waited for them: ${named(others)}`)
+    for (const run of swept.own) this.#refused.add(run)
+    for (const failure of swept.refused) this.#watch?.failed(failure)
+    for (const line of this.#sweptLines.of(swept)) this.#run.emit({ type: 'log', ...line })
   }
 
   async #every(ms: number, until: AbortSignal, what: () => Promise<void>): Promise<void> {

@@ -35,8 +35,9 @@ import {
 } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
-import { ms, readUncounted, readWatched, silent } from './look.ts'
+import { ms, readUncounted, readWatched, silent, unconfirmed } from './look.ts'
 import type { QueuePool } from './pool.ts'
+import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
 import { takeSlots } from './runner.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
@@ -78,10 +79,12 @@ type KeyRecord = { readonly run_id: string; readonly slot_no: number }
 export class PostgresQueueWorker implements QueueWorker {
   readonly #pool: QueuePool
   readonly #about: WorkerAbout
+  readonly #promotions: Promotions
 
   constructor(pool: QueuePool, about: WorkerAbout) {
     this.#pool = pool
     this.#about = about
+    this.#promotions = new Promotions((text, values) => pool.ask(text, values), about.workerId)
   }
 
   async beat(draining: boolean): Promise<boolean> {
@@ -102,11 +105,11 @@ export class PostgresQueueWorker implements QueueWorker {
          lost = CASE WHEN s.state = 'working' THEN ${LOSS} ELSE s.lost END, open_chunks = '[]'
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop'::text IS DISTINCT FROM 'true'
-         AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
+         AND NOT ${unconfirmed('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
        RETURNING s.fence, s.rests, s.about, s.compares AS on_call, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
          r.wishes ->> 'resumedAt'::text AS resumed, r.wishes,
          (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
-      [runId, no, this.#about.workerId],
+      [runId, no, this.#about.workerId, await this.#pool.identity.read()],
     )
     const [row] = rows
     if (row === undefined) return null
@@ -264,22 +267,26 @@ export class PostgresQueueWorker implements QueueWorker {
   }
 
   async sweep(): Promise<Swept> {
+    const identity = await this.#pool.identity.read()
+    const carried = await this.#promotions.carry(identity)
     return await this.#pool.transaction(async (client) => {
       const lost = await client.query<KeyRecord>(
         `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
          FROM ${RUNS} r
-         WHERE r.run_id = s.run_id AND r.status = 'running' AND s.state = 'working' AND ${silent('s.beat_at')}
+         WHERE r.run_id = s.run_id AND r.status = 'running' AND (NOT ${unconfirmed('$1')} OR r.wishes -> 'stop'::text = 'true') AND s.state = 'working' AND ${silent('s.beat_at')}
            AND (s.run_id, s.slot_no) IN (
              SELECT o.run_id, o.slot_no FROM ${SLOTS} o WHERE o.state = 'working' AND ${silent('o.beat_at')} FOR UPDATE SKIP LOCKED)
          RETURNING s.run_id, s.slot_no`,
+        [identity],
       )
       const lostKeys = keysOf(lost.rows)
       await unlockJobs(client, lostKeys)
       // Also what was just lost: its job may be held, or gone.
       const { rows } = await client.query<KeyRecord>(
         `SELECT s.run_id, s.slot_no FROM ${SLOTS} s JOIN ${RUNS} r USING (run_id)
-         WHERE s.state = 'queued' AND r.status = 'running' AND ${HAS_NO_JOB}
+         WHERE s.state = 'queued' AND r.status = 'running' AND NOT ${unconfirmed('$1')} AND ${HAS_NO_JOB}
          ORDER BY s.run_id, s.slot_no FOR UPDATE OF s SKIP LOCKED`,
+        [identity],
       )
       const unqueued = keysOf(rows)
       for (const { runId, no } of unqueued) await queueAgain(client, runId, no)
@@ -292,6 +299,8 @@ export class PostgresQueueWorker implements QueueWorker {
         refused: refused.failures,
         ended: [...stopped, ...refused.ended],
         own,
+        carried,
+        unconfirmed: await unconfirmedRuns(client, identity),
       }
     })
   }
@@ -348,6 +357,14 @@ export class PostgresQueueWorker implements QueueWorker {
   #mine({ runId, no, fence }: ClaimedSlot): unknown[] {
     return [runId, no, fence, this.#about.workerId]
   }
+}
+
+async function unconfirmedRuns(client: PoolClient, identity: string): Promise<readonly string[]> {
+  const { rows } = await client.query<{ run_id: string }>(
+    `SELECT r.run_id FROM ${RUNS} r WHERE ${unconfirmed('$1')} ORDER BY r.run_id`,
+    [identity],
+  )
+  return rows.map(({ run_id }) => run_id)
 }
 
 function keysOf(rows: readonly KeyRecord[]): readonly SlotKey[] {
