@@ -153,9 +153,9 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stage.until('the job is taken', async () => (await stage.ask(stage.queue, 'clone', job)).length === 0)
     await stage.until('the worker says so', () => worker.said.includes(`the run ${run} begins nothing`))
     expect(worker.slots).toEqual([])
-    const look = ['--distributed', '--run', run, '--connect', clone]
-    const listed = await stage.sluice('runs', ...look)
-    expect(listed.events).toContainEqual(expect.objectContaining({ type: 'shared.run', paused: true, status: 'running' }))
+    const look = ['runs', '--distributed', '--connect', clone]
+    expect(of((await stage.sluice(...look)).events, 'shared.run')).toMatchObject([{ run, paused: true, status: 'running' }])
+    const listed = await stage.sluice(...look, '--run', run)
     const hint = expect.stringContaining(`sluice ctl ${run} resume --distributed --connect`)
     expect(listed.events).toContainEqual(expect.objectContaining({ type: 'log', level: 'warn', hint }))
     expect(await rows()).toBe('0')
