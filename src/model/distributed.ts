@@ -61,6 +61,8 @@ export type SlotEnd = {
   readonly left: 'queue' | 'rest' | 'none'
   readonly exitCode: number
   readonly error?: ErrorInfo
+  /** No program of the slot has reported the error to the alerts of its run. */
+  readonly isUnworked?: boolean
 }
 
 /** A slot that a worker has, for whoever listens to it. @property sharedRun as `EndedRun` has it */
@@ -78,8 +80,8 @@ export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'targe
   readonly error: ErrorInfo | null
 }
 
-/** Work that ended with an error outside of any program of a slot. @property operation with names of stores in place of URLs */
-export type UnworkedFailure = { readonly runId: string; readonly operation: unknown; readonly error: ErrorInfo }
+/** A slot that ended with an error outside of any program of it. @property operation with names of stores in place of URLs */
+export type UnworkedFailure = { readonly no: number; readonly operation: unknown; readonly error: ErrorInfo }
 
 /** A slot as its row has it. Times are ms since the epoch, by the clock of the queue's database. */
 export type Slot = SlotProgress & {
@@ -198,6 +200,8 @@ export type WatchedRun = {
   /** Slots that were taken from a lost worker, until that is reported and over. */
   readonly lost: readonly (SilentSlot & { readonly at: number; readonly state: SlotState })[]
   readonly alerts: readonly StandingAlert[]
+  /** Failures that no worker has reported. */
+  readonly unreported: readonly UnworkedFailure[]
   /** Version of the workers that it waits for, where none was heard of for `LOST_AFTER_MS`; null while one was. */
   readonly waitsFor: string | null
 }

@@ -13,7 +13,6 @@ import type {
   SlotEnd,
   TurnProgress,
   UncountedRun,
-  UnworkedFailure,
   WatchedRun,
   WorkerRow,
 } from '../model/distributed.ts'
@@ -64,8 +63,8 @@ export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program
 export type Swept = {
   readonly lost: readonly SlotKey[]
   readonly unqueued: readonly SlotKey[]
-  /** Each operation of the slots of runs that it has ended, because every worker refuses them. */
-  readonly refused: readonly UnworkedFailure[]
+  /** Runs that it has ended, because every worker refuses them. */
+  readonly refused: readonly string[]
   /** Runs whose end it has noted. */
   readonly ended: readonly EndedRun[]
   /** Runs that this worker has refused, and nobody has gone on with since. */
@@ -172,6 +171,8 @@ export interface QueueWorker {
    * @returns whether this call has changed it
    */
   noteLoss(key: SlotKey, at: number, is: 'reported' | 'unreported' | 'over'): Promise<boolean>
+  /** Notes that the failure of a slot waits to be reported, or waits no longer. */
+  noteFailure(key: SlotKey, error: ErrorInfo | null): Promise<void>
   /**
    * Takes slots until it is stopped, as many at once as the worker's concurrency.
    * @param perform does not throw @param refused ids of runs that it must not be given

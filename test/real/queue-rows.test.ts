@@ -209,7 +209,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     const client = new pg.Client(server.url('queue'))
     client.on('error', () => undefined)
     await client.connect()
-    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables, DROP COLUMN open_chunks, DROP COLUMN lost;
+    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables, DROP COLUMN open_chunks, DROP COLUMN lost, DROP COLUMN unreported;
       ALTER TABLE sluice_queue.sluice_runs DROP COLUMN ledger_rows, DROP COLUMN ledger_chunks, DROP COLUMN ledger_ms, DROP COLUMN counted_at, DROP COLUMN counted_end, DROP COLUMN confirmed_in; DROP TABLE sluice_queue.sluice_alerts;
       ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted; ALTER TABLE sluice_queue.sluice_schedules DROP COLUMN confirmed_in;
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
@@ -230,7 +230,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
 
     // Runs of version 7 were put in here, unless a schedule says that the queue is a copy.
     const madeNewer = async (): Promise<unknown> => {
-      await client.query(`ALTER TABLE sluice_queue.sluice_runs DROP COLUMN confirmed_in; UPDATE sluice_queue.sluice_queue_version SET version = 7;
+      await client.query(`ALTER TABLE sluice_queue.sluice_runs DROP COLUMN confirmed_in; ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN unreported; UPDATE sluice_queue.sluice_queue_version SET version = 7;
         UPDATE sluice_queue.sluice_runs SET status = 'running'`)
       await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
       return (await looking.stand()).unconfirmedRuns

@@ -8,7 +8,6 @@ export class SweptLines {
 
   /** What is new in a sweep; a run that begins nothing is named once. */
   of({ lost, unqueued, refused, carried, unconfirmed }: Swept): readonly Line[] {
-    const ids = [...new Set(refused.map(({ runId }) => runId))]
     const again = new Set(lost.map(keyOf))
     const others = unqueued.filter((key) => !again.has(keyOf(key)))
     const held = unconfirmed.filter((runId) => !this.#held.has(runId))
@@ -19,9 +18,9 @@ export class SweptLines {
         ? []
         : [note(`the server of the queue was promoted, and ${schedules} schedules and ${runs} runs go on: this worker was here before`)]),
       ...held.map((runId): Line => ({ level: 'warn', ...unconfirmedText(runId) })),
-      ...(ids.length === 0
+      ...(refused.length === 0
         ? []
-        : [warn(`ended, because every worker that could take them refuses them: ${ids.join(', ')}`)]),
+        : [warn(`ended, because every worker that could take them refuses them: ${refused.join(', ')}`)]),
       ...(lost.length === 0
         ? []
         : [warn(`queued again, because their workers were not heard of for 30 s: ${named(lost)}`)]),

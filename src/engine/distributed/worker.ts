@@ -5,7 +5,7 @@
 import { BEAT_MS, SILENT_AFTER_MS, SWEEP_MS, TURN_MS, type EndedRun, type RunWishes } from '../../model/distributed.ts'
 import { dec } from '../../model/event.ts'
 import { restUnder } from '../../shared/abort.ts'
-import { asSluiceError, errorLine, type ErrorInfo } from '../../shared/errors.ts'
+import { asSluiceError, errorLine } from '../../shared/errors.ts'
 import { oneAtATime } from '../../shared/one-at-a-time.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import type {
@@ -152,6 +152,8 @@ export class Worker {
     }
     over.abort()
     await Promise.all([beats, sweeps, watches])
+    // What it noted last need not wait for another worker.
+    if (this.#silence === null) await watch?.look([]).catch((error: unknown) => this.#note(error))
     await watch?.sent()
     await this.#queue.leave().catch(() => undefined)
     if (this.#login.error !== null) throw this.#login.error
@@ -272,7 +274,7 @@ export class Worker {
   }
 
   async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
-    const end = slotEnd(done, slot.rests)
+    const end = { ...slotEnd(done, slot.rests), isUnworked: program === null || done.crashed }
     let [isMine, ended]: [boolean, EndedRun | null] = [true, null]
     await this.#toQueue(async () => {
       if (program !== null) await this.#last(slot, program)
@@ -284,8 +286,6 @@ export class Worker {
       if (ended !== null) this.#run.slots?.ended(ended)
     })
     if (ended !== null) await this.#watch?.countEnds().catch((error: unknown) => this.#note(error))
-    if (isMine && end.left === 'none' && end.error !== undefined && (program === null || done.crashed))
-      this.#failed(slot, end.error, ended)
     const state = !isMine ? 'lost' : end.left === 'none' ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
     const progress = program?.progress(this.#run.clock.ticks())
     this.#tell(slot, {
@@ -295,12 +295,6 @@ export class Worker {
       ...(progress === undefined ? {} : { rows: dec(progress.rows), chunks: dec(progress.chunks) }),
       ...(end.error === undefined ? {} : { error: end.error }),
     })
-  }
-
-  /** A slot ended with an error, and no program of it has told the alerts of its run. What slots share fails with the run. */
-  #failed({ runId, about, operation }: ClaimedSlot, error: ErrorInfo, ended: EndedRun | null): void {
-    const isRun = ended?.status === 'failed' || ended?.status === 'refused'
-    if (about !== '' || isRun) this.#watch?.failed({ runId, operation, error })
   }
 
   /** How far a slot came, and what it has said: told before it is given back, for then it is somebody else's. @throws SluiceError where the queue is away */
@@ -351,7 +345,6 @@ export class Worker {
     // Somebody has gone on with a run after its end: what kept this worker from it may be mended.
     this.#refused.clear()
     for (const run of swept.own) this.#refused.add(run)
-    for (const failure of swept.refused) this.#watch?.failed(failure)
     for (const line of this.#sweptLines.of(swept)) this.#run.emit({ type: 'log', ...line })
   }
 

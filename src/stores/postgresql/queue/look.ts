@@ -181,14 +181,15 @@ export async function readSlots(pool: QueuePool, runId: string): Promise<readonl
   }))
 }
 
-type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts'> & {
+type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts' | 'unreported'> & {
   readonly run_id: string
   readonly silent: WatchedRun['silent'] | null
   readonly lost: WatchedRun['lost'] | null
   readonly alerts: WatchedRun['alerts'] | null
+  readonly unreported: WatchedRun['unreported'] | null
 }
 
-/** Runs with alerts that go on, or of which one stands. Those of another database, of which this one is a copy, are watched there. */
+/** Runs with alerts that go on, or of which one stands or is to be raised. Those of another database, of which this one is a copy, are watched there. */
 export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(
     `SELECT r.run_id, r.operation, r.stores, r.status, ${ms('clock_timestamp()')} AS now,
@@ -199,20 +200,23 @@ export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[
        (SELECT json_agg(s.lost || jsonb_build_object('state', s.state) ORDER BY s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.lost IS NOT NULL) AS lost,
        (SELECT json_agg(json_build_object('scope', a.about, 'cause', a.cause, 'table', a.table_name, 'since', ${ms('a.since')}, 'chunks', a.chunks))
-        FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id) AS alerts
+        FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id) AS alerts,
+       (SELECT json_agg(json_build_object('no', s.slot_no, 'operation', coalesce(s.operation, r.operation), 'error', s.unreported) ORDER BY s.slot_no)
+        FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.unreported IS NOT NULL) AS unreported
      FROM ${QUEUE_SCHEMA}.sluice_runs r
      WHERE (r.operation ? 'alert' OR r.operation -> 'follow'::text ? 'alert') AND NOT ${elsewhere('$1', 'r')}
        AND (r.status = 'running' OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id)
-         OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.lost IS NOT NULL))
+         OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND (s.lost IS NOT NULL OR s.unreported IS NOT NULL)))
      ORDER BY r.run_id`,
     [await pool.identity.read()],
   )
-  return rows.map(({ run_id, silent: unheard, lost, alerts, ...run }) => ({
+  return rows.map(({ run_id, silent: unheard, lost, alerts, unreported, ...run }) => ({
     ...run,
     runId: run_id,
     silent: unheard ?? [],
     lost: lost ?? [],
     alerts: alerts ?? [],
+    unreported: unreported ?? [],
   }))
 }
 

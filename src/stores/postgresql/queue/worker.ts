@@ -101,7 +101,7 @@ export class PostgresQueueWorker implements QueueWorker {
     const { rows } = await this.#pool.ask<ClaimRecord>(
       `UPDATE ${SLOTS} s SET state = 'working', fence = s.fence + 1, turns = s.turns + 1, worker_id = $3, beat_at = now(),
          begun_at = coalesce(s.begun_at, now()), earlier_rows = s.earlier_rows + s.turn_rows - s.open_rows, earlier_chunks = s.earlier_chunks + s.turn_chunks,
-         turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL, error = NULL,
+         turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL, error = NULL, unreported = NULL,
          lost = CASE WHEN s.state = 'working' THEN ${LOSS} ELSE s.lost END, open_chunks = '[]'
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop'::text IS DISTINCT FROM 'true'
@@ -206,8 +206,8 @@ export class PostgresQueueWorker implements QueueWorker {
     )
   }
 
-  async release(slot: ClaimedSlot, { left, exitCode, error }: SlotEnd): Promise<Released> {
-    const { runId, no } = slot
+  async release(slot: ClaimedSlot, { left, exitCode, error, isUnworked = false }: SlotEnd): Promise<Released> {
+    const { runId, no, about } = slot
     return await this.#pool.transaction(async (client) => {
       // Whoever ends a run has its row first: two last slots that end at once would each see the other at work.
       const isStopped = await isToStop(client, runId)
@@ -239,7 +239,11 @@ export class PostgresQueueWorker implements QueueWorker {
       if (row.shared && (exitCode === 0 || isLeftOut || isRefused))
         await dropQueued(client, runId, { shared: error === undefined ? null : jsonbText(error) })
       if (!row.on_call) await dropOnCall(client, runId)
-      return { isMine: true, ended: await endOfRun(client, runId) }
+      const ended = await endOfRun(client, runId)
+      // What slots share fails with the run.
+      const hasFailed = about !== '' || ended?.status === 'failed' || ended?.status === 'refused'
+      if (isUnworked && error !== undefined && hasFailed) await client.query(...unreported(slot, error))
+      return { isMine: true, ended }
     })
   }
 
@@ -296,8 +300,8 @@ export class PostgresQueueWorker implements QueueWorker {
       return {
         lost: lostKeys,
         unqueued,
-        refused: refused.failures,
-        ended: [...stopped, ...refused.ended],
+        refused: refused.map(({ runId }) => runId),
+        ended: [...stopped, ...refused],
         own,
         carried,
         unconfirmed: await unconfirmedRuns(client, identity),
@@ -316,6 +320,10 @@ export class PostgresQueueWorker implements QueueWorker {
       [runId, no, at, is],
     )
     return rowCount === 1
+  }
+
+  async noteFailure(key: SlotKey, error: ErrorInfo | null): Promise<void> {
+    await this.#pool.ask(...unreported(key, error))
   }
 
   async take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner> {
@@ -357,6 +365,12 @@ export class PostgresQueueWorker implements QueueWorker {
   #mine({ runId, no, fence }: ClaimedSlot): unknown[] {
     return [runId, no, fence, this.#about.workerId]
   }
+}
+
+/** A statement, with its values. */
+function unreported({ runId, no }: SlotKey, error: ErrorInfo | null): [text: string, values: unknown[]] {
+  const note = error === null ? null : jsonbText(error)
+  return [`UPDATE ${SLOTS} SET unreported = $3 WHERE run_id = $1 AND slot_no = $2`, [runId, no, note]]
 }
 
 async function unconfirmedRuns(client: PoolClient, identity: string): Promise<readonly string[]> {
