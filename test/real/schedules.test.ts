@@ -142,7 +142,11 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   test('a run that came with a copy of the queue waits there for ctl resume, and goes on in the original', async () => {
     const rows = async (): Promise<unknown> =>
       (await stage.ask<{ n: string }>(stage.data, 'target', 'SELECT count(*) AS n FROM inv'))[0]?.n
-    await stage.ask(stage.data, 'target', 'DROP TABLE IF EXISTS inv; CREATE TABLE inv (id int PRIMARY KEY, at timestamptz NOT NULL, v text)')
+    await stage.ask(
+      stage.data,
+      'target',
+      'DROP TABLE IF EXISTS inv; CREATE TABLE inv (id int PRIMARY KEY, at timestamptz NOT NULL, v text)',
+    )
     const run = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--slots', '1')
     const server = async (sql: string): Promise<unknown> => await stage.ask(stage.queue, 'postgres', sql)
     await server("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'queue'")
@@ -154,7 +158,9 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stage.until('the worker says so', () => worker.said.includes(`the run ${run} begins nothing`))
     expect(worker.slots).toEqual([])
     const look = ['runs', '--distributed', '--connect', clone]
-    expect(of((await stage.sluice(...look)).events, 'shared.run')).toMatchObject([{ run, paused: true, status: 'running' }])
+    expect(of((await stage.sluice(...look)).events, 'shared.run')).toMatchObject([
+      { run, paused: true, status: 'running' },
+    ])
     const listed = await stage.sluice(...look, '--run', run)
     const hint = expect.stringContaining(`sluice ctl ${run} resume --distributed --connect`)
     expect(listed.events).toContainEqual(expect.objectContaining({ type: 'log', level: 'warn', hint }))

@@ -16,7 +16,11 @@ export class SweptLines {
     return [
       ...(schedules + runs === 0
         ? []
-        : [note(`the server of the queue was promoted, and ${schedules} schedules and ${runs} runs go on: this worker was here before`)]),
+        : [
+            note(
+              `the server of the queue was promoted, and ${schedules} schedules and ${runs} runs go on: this worker was here before`,
+            ),
+          ]),
       ...held.map((runId): Line => ({ level: 'warn', ...unconfirmedText(runId) })),
       ...(refused.length === 0
         ? []
