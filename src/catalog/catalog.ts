@@ -7,7 +7,7 @@ import { catalogPresence, migrateCatalog } from './migrate.ts'
 
 /**
  * Makes a database ready for reading as a catalog.
- * @throws SluiceError NOT_A_CATALOG when there is none in it, CATALOG_NEWER
+ * @throws SluiceError NOT_A_CATALOG when there is none in it, CATALOG_NEWER, LEDGER_DAMAGED
  */
 export async function checkCatalog(database: SqlDatabase): Promise<void> {
   if ((await catalogPresence(database)) === 'present') return
@@ -17,7 +17,7 @@ export async function checkCatalog(database: SqlDatabase): Promise<void> {
   })
 }
 
-/** Makes a database ready for writing: creates or upgrades the catalog. @throws SluiceError CATALOG_NEWER */
+/** Makes a database ready for writing: creates or upgrades the catalog. @throws SluiceError CATALOG_NEWER, LEDGER_DAMAGED */
 export async function prepareCatalog(database: SqlDatabase, nowMs: number): Promise<void> {
   await migrateCatalog(database, nowMs)
 }

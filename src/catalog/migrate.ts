@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { isoTime } from '../shared/clock.ts'
 import { REPEATABLE, type SessionLock, type SqlDatabase, type SqlReader, type SqlTransaction } from '../stores/port.ts'
+import { OWN_TABLES } from '../stores/own-tables.ts'
 import { dialectOf } from './dialect.ts'
 import type { CatalogDialect, Migration } from './dialect-port.ts'
 
@@ -16,7 +17,7 @@ export type CatalogPresence = 'absent' | 'present'
 /**
  * Brings a database to the newest schema: in one transaction for all that is missing, or, where DDL commits by itself, statement by statement,
  * each of which can run again.
- * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG; TARGET_BUSY when another program migrates and does not end; TABLE_REFUSED where objects of others stand in the way
+ * @throws SluiceError CATALOG_NEWER, NOT_A_CATALOG; LEDGER_DAMAGED where it has lost a table; TARGET_BUSY when another program migrates and does not end; TABLE_REFUSED where objects of others stand in the way
  */
 export async function migrateCatalog(database: SqlDatabase, nowMs: number): Promise<void> {
   const dialect = dialectOf(database)
@@ -113,7 +114,7 @@ function migrating(database: SqlDatabase): SluiceError {
 
 /**
  * Says whether a database holds a catalog this tool can read.
- * @throws SluiceError CATALOG_NEWER when a newer tool made it
+ * @throws SluiceError CATALOG_NEWER when a newer tool made it; LEDGER_DAMAGED where it has lost a table
  */
 export async function catalogPresence(database: SqlDatabase): Promise<CatalogPresence> {
   return (await applied(database, dialectOf(database))).length === 0 ? 'absent' : 'present'
@@ -147,7 +148,36 @@ async function applied(
       throw newer(reader.label, `migration ${String(version)} (${String(name)}) differs from ours`)
     versions.push(migration.version)
   }
+  await refuseIncomplete(reader, names, Math.max(0, ...versions))
   return versions
+}
+
+/** Made again, an empty table would say that the log holds nothing of its kind. @throws SluiceError LEDGER_DAMAGED */
+async function refuseIncomplete(
+  reader: SqlReader & { readonly label?: string },
+  names: ReadonlySet<unknown>,
+  version: number,
+): Promise<void> {
+  const lost: string[] = []
+  for (const { name, owner, since } of OWN_TABLES)
+    if (owner === 'catalog' && since <= version && !names.has(name) && !(await isHidden(reader, name))) lost.push(name)
+  if (lost.length === 0) return
+  const what = lost.length === 1 ? 'a table' : `${lost.length} tables`
+  throw new SluiceError('LEDGER_DAMAGED', `the catalog lacks ${what} that it had: ${lost.join(', ')}`, {
+    ...(reader.label === undefined ? {} : { where: reader.label }),
+    reason: 'they were dropped, or a backup was restored in part; nothing was changed',
+    hint: 'restore all tables delta_*, catalog_* and migration_status of one backup together; or drop what is left of them, and import the logs again',
+  })
+}
+
+/** Whether a table that a server does not list is there, and the login lacks the right on it. */
+async function isHidden(reader: SqlReader, name: string): Promise<boolean> {
+  try {
+    await reader.all(`SELECT 1 FROM ${name} WHERE 1 = 0`)
+    return true
+  } catch (error) {
+    return asSluiceError(error).code === 'TARGET_DENIED'
+  }
 }
 
 function refuseForeign(names: ReadonlySet<unknown>, label: string | undefined): void {

@@ -136,7 +136,7 @@ export async function ctlDistributed(
       values: [
         run,
         wishes.stop === true && status === 'running' ? 'stopping' : status,
-        String(wishes.held === true),
+        String(wishes.held === true || one.isUnconfirmed),
         wishes.workers ?? null,
         wishes.lanes ?? null,
         wishes.rate ?? null,

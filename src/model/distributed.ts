@@ -61,6 +61,8 @@ export type SlotEnd = {
   readonly left: 'queue' | 'rest' | 'none'
   readonly exitCode: number
   readonly error?: ErrorInfo
+  /** No program of the slot has reported the error to the alerts of its run. */
+  readonly isUnworked?: boolean
 }
 
 /** A slot that a worker has, for whoever listens to it. @property sharedRun as `EndedRun` has it */
@@ -78,8 +80,8 @@ export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'targe
   readonly error: ErrorInfo | null
 }
 
-/** Work that ended with an error outside of any program of a slot. @property operation with names of stores in place of URLs */
-export type UnworkedFailure = { readonly runId: string; readonly operation: unknown; readonly error: ErrorInfo }
+/** A slot that ended with an error outside of any program of it. @property operation with names of stores in place of URLs */
+export type UnworkedFailure = { readonly no: number; readonly operation: unknown; readonly error: ErrorInfo }
 
 /** A slot as its row has it. Times are ms since the epoch, by the clock of the queue's database. */
 export type Slot = SlotProgress & {
@@ -139,6 +141,8 @@ export type DistributedRun = SlotProgress & {
   readonly slotRuns: readonly string[]
   /** Slots of it are queued, and no worker lives that takes them. */
   readonly isWaiting: boolean
+  /** It was put into another database, of which this one is a copy, and begins nothing before it is confirmed here. */
+  readonly isUnconfirmed: boolean
 }
 
 /** A worker as its row has it. */
@@ -167,6 +171,8 @@ export type QueueStand = {
   readonly waiting: number
   /** Schedules that begin nothing before they are confirmed in this database. */
   readonly unconfirmed: number
+  /** The same of runs. */
+  readonly unconfirmedRuns: number
   /** Age of the oldest last heartbeat among slots that are worked on, ms; 0 without any. */
   readonly oldestBeatMs: number
 }
@@ -194,6 +200,8 @@ export type WatchedRun = {
   /** Slots that were taken from a lost worker, until that is reported and over. */
   readonly lost: readonly (SilentSlot & { readonly at: number; readonly state: SlotState })[]
   readonly alerts: readonly StandingAlert[]
+  /** Failures that no worker has reported. */
+  readonly unreported: readonly UnworkedFailure[]
   /** Version of the workers that it waits for, where none was heard of for `LOST_AFTER_MS`; null while one was. */
   readonly waitsFor: string | null
 }

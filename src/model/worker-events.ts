@@ -33,6 +33,7 @@ export type QueueStandEvent = {
     slots: Record<'queued' | 'working' | 'lost', Dec>
     waiting: Dec
     unconfirmed: Dec
+    unconfirmedRuns: Dec
     oldestBeatMs: Dec
   }
 }

@@ -13,7 +13,6 @@ import type {
   SlotEnd,
   TurnProgress,
   UncountedRun,
-  UnworkedFailure,
   WatchedRun,
   WorkerRow,
 } from '../model/distributed.ts'
@@ -64,13 +63,20 @@ export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program
 export type Swept = {
   readonly lost: readonly SlotKey[]
   readonly unqueued: readonly SlotKey[]
-  /** Each operation of the slots of runs that it has ended, because every worker refuses them. */
-  readonly refused: readonly UnworkedFailure[]
+  /** Runs that it has ended, because every worker refuses them. */
+  readonly refused: readonly string[]
   /** Runs whose end it has noted. */
   readonly ended: readonly EndedRun[]
   /** Runs that this worker has refused, and nobody has gone on with since. */
   readonly own: readonly string[]
+  /** What this worker has confirmed for the database as it is since its server was promoted. */
+  readonly carried: Carried
+  /** Runs that begin nothing before they are confirmed in this database. */
+  readonly unconfirmed: readonly string[]
 }
+
+/** How many schedules, and runs that go on. */
+export type Carried = { readonly schedules: number; readonly runs: number }
 
 /** What is noted beside an alert. @property at when it began to stand, ms since the epoch by the clock of the queue @property run that it is of @property chunks that it is about */
 export type AlertNote = { readonly at?: number; readonly run?: string; readonly chunks?: readonly string[] }
@@ -106,12 +112,12 @@ export interface RunQueue extends AsyncDisposable {
   /** Null where the queue is of an older program, whose workers steer no single tables. */
   tables(runId: string): Promise<SteeredTables | null>
   /**
-   * Adds to what is wished of a run that goes on.
+   * Adds to what is wished of a run that goes on. `held: false` also confirms one that was put into another database, of which this one is a copy.
    * @param tables wishes for single tables, in their order, by the names that the slots know
    * @returns false where there is no such run, or it has ended
    */
   steer(runId: string, wishes: RunWishes, tables?: readonly TableWish[]): Promise<boolean>
-  /** Queues what is left of a run that was stopped or has failed, once more. @returns how many slots; null where it goes on, or there is no such run */
+  /** Queues what is left of a run that was stopped or has failed, once more, as wanted in this database. @returns how many slots; null where it goes on, or there is no such run */
   resume(runId: string): Promise<number | null>
   readonly schedules: ScheduleBook
   /** Which alerts of its runs stand, for all hosts. */
@@ -165,6 +171,8 @@ export interface QueueWorker {
    * @returns whether this call has changed it
    */
   noteLoss(key: SlotKey, at: number, is: 'reported' | 'unreported' | 'over'): Promise<boolean>
+  /** Notes that the failure of a slot waits to be reported, or waits no longer. */
+  noteFailure(key: SlotKey, error: ErrorInfo | null): Promise<void>
   /**
    * Takes slots until it is stopped, as many at once as the worker's concurrency.
    * @param perform does not throw @param refused ids of runs that it must not be given

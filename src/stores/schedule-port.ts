@@ -92,11 +92,6 @@ export interface ScheduleBook {
   want(name: string): Promise<boolean>
   /** Those that were confirmed in another database than this one, and begin nothing before they are confirmed here. */
   unconfirmed(): Promise<readonly Schedule[]>
-  /**
-   * Confirms schedules for this database as it is since its server was promoted, where the worker was in it before: then it is the same queue, and no copy of it.
-   * @returns how many
-   */
-  carry(workerId: string): Promise<number>
   /** Those that are due and have no run that goes on. */
   due(): Promise<readonly Schedule[]>
   /** In one transaction: the run, its slots and jobs, the line of history, and the next time. @returns what hindered it: `runs`, an earlier run goes on; `moved`, somebody else was faster */

@@ -129,6 +129,7 @@ const queue = z.strictObject({
   slots: z.strictObject({ queued: dec, working: dec, lost: dec }),
   waiting: dec,
   unconfirmed: dec,
+  unconfirmedRuns: dec,
   oldestBeatMs: dec,
 })
 const keySpan = { from: texts.nullable().optional(), to: texts.nullable().optional() }

@@ -1,11 +1,13 @@
-/** A ledger that has lost one of its tables, as after a DROP or a restore of some tables: the missing one is named, and nothing is made in its place. */
+/** A ledger or a catalog that has lost one of its tables, as after a DROP or a restore of some tables: the missing one is named, and nothing is made in its place. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { prepareArchiveLedger, refuseNewer } from '../../src/archive/ledger/schema.ts'
+import { withCatalog } from '../../src/engine/catalog-session.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { redactUrl } from '../../src/shared/redact.ts'
+import { add, METADATA, PROTOCOL, writeLog } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
 
 let folder = ''
@@ -59,4 +61,28 @@ test.for(['postgresql', 'mysql', 'sqlite', 'duckdb'] as const)('%s: archives', a
       message: expect.stringContaining(' migration_archive_erasures') as string,
     })
   }
+})
+
+test.for([
+  ['postgresql', 'delta_commits'],
+  ['mysql', 'delta_txns'],
+  ['sqlite', 'catalog_fsck'],
+  ['duckdb', 'delta_range_zones'],
+] as const)('%s: a catalog without %s', async ([system, table], { skip }) => {
+  const why = await missing(system)
+  skip(why !== '', `needs ${system}: ${why}`)
+  const place = await makePlace(system, folder)
+  const log = join(folder, `log-${system}`)
+  writeLog(log, [[PROTOCOL, METADATA, add('f')]])
+  const again = { kind: 'import', table: log, catalog: place.url, dryRun: false, resume: true, batchSize: 1, verbose: false, allowRefused: false, waitMs: 0 } as const // prettier-ignore
+  expect((await perform(again)).finished.error).toBeUndefined()
+  await place.sql(`DROP TABLE ${table}${system === 'postgresql' ? ' CASCADE' : ''}`)
+  const damaged = {
+    code: 'LEDGER_DAMAGED',
+    message: expect.stringContaining(` ${table}`) as string,
+    hint: expect.stringContaining('import') as string,
+  }
+  expect((await perform(again)).finished.error).toMatchObject(damaged)
+  // The import has let go of the file, which DuckDB opens once at a time.
+  await expect(withCatalog(place.url, async () => undefined)).rejects.toMatchObject(damaged)
 })

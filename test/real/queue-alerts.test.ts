@@ -104,6 +104,45 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await stage.forgetRuns()
   })
 
+  test('a failure that no program has reported is reported once by another worker, where the one that noted the end is gone', async () => {
+    await stage.forgetRuns()
+    await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
+    const about = { host: 'here', pid: 7, program: 'sluice 1, ledger 1', concurrency: 1, queues: [] }
+    const alert = { conditions: [{ cause: 'failed' }] }
+    const gone = queue.worker({ ...about, workerId: 'gone' })
+    await gone.beat(false)
+    const begun = async (runId: string) => {
+      const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: [`of_${runId}`], alert }
+      await queue.submit({ ...RUN, program: about.program, runId, operation, stores: [] })
+      const slot = await gone.claim({ runId, no: 1 })
+      if (slot === null) throw new Error('the slot is not free')
+      return slot
+    }
+    const error = { code: 'CONNECT_FAILED', message: 'no way there', retryable: false } as const
+    await gone.refuse(await begun('31'), error)
+    const longAgo = `UPDATE sluice_queue.sluice_run_refusals SET refused_at = now() - interval '2 min'`
+    await stage.ask(stage.queue, 'queue', longAgo)
+    expect((await gone.sweep()).ended).toMatchObject([{ runId: '31', status: 'failed' }])
+    // Its program has crashed.
+    await gone.release(await begun('32'), { left: 'none', exitCode: 3, error, isUnworked: true })
+    // Its program has raised its own alerts.
+    await gone.release(await begun('33'), { left: 'none', exitCode: 3, error })
+
+    const told: string[] = []
+    const watch = new RunWatch({
+      queue: queue.worker({ ...about, workerId: 'other' }),
+      alerts: queue.alerts,
+      known: [],
+      host: 'other',
+      emit: (event) => void (event.type === 'alert' && told.push(`${event.cause} ${event.state} ${event.run}`)),
+    })
+    for (let looks = 0; looks < 3; looks += 1) await watch.look([])
+    await watch.sent()
+    expect(told).toEqual(['failed raised 31', 'failed raised 32'])
+    await stage.forgetRuns()
+    await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_alerts')
+  })
+
   test('of two that find the same at once one is told that it is new, and one that it is over', async () => {
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const key = { scope: 'x'.repeat(10_000), cause: 'drift', table: 'a' } as const

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
+import { steered } from '../../src/engine/distributed/steer.ts'
 import { queuePart } from '../../src/engine/run-report/of-queue.ts'
 import { Pulse } from '../../src/engine/live/pulse.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -108,6 +109,54 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await client.end()
   })
 
+  test('in a copy of the queue no run begins before it is confirmed there, and none is called lost', async () => {
+    await using queue = await openQueue(server.url('queue'), 'work')
+    const worker = queue.worker(ABOUT)
+    await worker.beat(false)
+    for (const runId of ['20', '21', '22']) await queue.submit({ ...RUN, runId })
+    const [waits, worked, unwanted] = ['20', '21', '22'].map((runId) => ({ runId, no: 1 }))
+    if (waits === undefined || worked === undefined || unwanted === undefined) throw new Error('no slots')
+    expect(await worker.claim(worked)).not.toBeNull()
+    expect(await worker.claim(unwanted)).not.toBeNull()
+    const ask = async (database: string, sql: string): Promise<void> => {
+      const client = new pg.Client({ connectionString: server.url(database) })
+      await client.connect()
+      await client.query(sql)
+      await client.end()
+    }
+    await ask(
+      'postgres',
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'queue' AND pid <> pg_backend_pid()",
+    )
+    await ask('postgres', 'CREATE DATABASE staging TEMPLATE queue')
+    const isLongAgo = `UPDATE sluice_queue.sluice_run_slots SET beat_at = now() - interval '1 hour' WHERE beat_at IS NOT NULL`
+    await ask('staging', isLongAgo)
+    await using copy = await openQueue(server.url('staging'), 'work')
+    const other = copy.worker({ ...ABOUT, workerId: 'w9', host: 'staging' })
+    await other.beat(false)
+    for (const key of [waits, worked, unwanted]) expect(await other.claim(key)).toBeNull()
+    expect(await other.sweep()).toMatchObject({ lost: [], unqueued: [], ended: [], unconfirmed: ['20', '21', '22'] })
+    expect(await copy.stand()).toMatchObject({ waiting: 0, unconfirmedRuns: 3 })
+    expect((await queuePart(server.url('staging'), '20'))?.error).toMatch(/20 begins nothing: .*another database/)
+
+    await steered(copy, '20', { held: false })
+    expect(await other.claim(waits)).not.toBeNull()
+    // What another worker had there is taken from it first.
+    await steered(copy, '21', { held: false })
+    expect(await other.sweep()).toMatchObject({ lost: [worked], unconfirmed: ['22'] })
+    expect(await other.claim(worked)).not.toBeNull()
+    await steered(copy, '22', { stop: true })
+    expect(await other.sweep()).toMatchObject({ ended: [{ runId: '22', status: 'stopped' }], unconfirmed: [] })
+    expect(await copy.stand()).toMatchObject({ unconfirmedRuns: 0 })
+
+    // The original does not notice.
+    expect(await queue.stand()).toMatchObject({ unconfirmedRuns: 0 })
+    expect(await worker.claim(waits)).not.toBeNull()
+    await ask('queue', isLongAgo)
+    expect((await worker.sweep()).lost).toHaveLength(3)
+    await ask('queue', 'DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')
+  })
+
   test('are those that it has ended, once it waits for another worker', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     await queue.submit(RUN)
@@ -160,8 +209,8 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     const client = new pg.Client(server.url('queue'))
     client.on('error', () => undefined)
     await client.connect()
-    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables, DROP COLUMN open_chunks, DROP COLUMN lost;
-      ALTER TABLE sluice_queue.sluice_runs DROP COLUMN ledger_rows, DROP COLUMN ledger_chunks, DROP COLUMN ledger_ms, DROP COLUMN counted_at, DROP COLUMN counted_end; DROP TABLE sluice_queue.sluice_alerts;
+    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables, DROP COLUMN open_chunks, DROP COLUMN lost, DROP COLUMN unreported;
+      ALTER TABLE sluice_queue.sluice_runs DROP COLUMN ledger_rows, DROP COLUMN ledger_chunks, DROP COLUMN ledger_ms, DROP COLUMN counted_at, DROP COLUMN counted_end, DROP COLUMN confirmed_in; DROP TABLE sluice_queue.sluice_alerts;
       ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted; ALTER TABLE sluice_queue.sluice_schedules DROP COLUMN confirmed_in;
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
@@ -175,9 +224,21 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       (await client.query('SELECT version FROM sluice_queue.sluice_queue_version')).rows
     expect(await version()).toEqual([{ version: 2 }])
     await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
-    expect(await version()).toEqual([{ version: 7 }])
+    expect(await version()).toEqual([{ version: 8 }])
     expect(await looking.tables('7')).toEqual({ names: [], isWhole: false })
     expect(await looking.runs(1, '7')).toMatchObject([{ status: 'stopped', rows: 100n }])
+
+    // Runs of version 7 were put in here, unless a schedule says that the queue is a copy.
+    const madeNewer = async (): Promise<unknown> => {
+      await client.query(`ALTER TABLE sluice_queue.sluice_runs DROP COLUMN confirmed_in; ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN unreported; UPDATE sluice_queue.sluice_queue_version SET version = 7;
+        UPDATE sluice_queue.sluice_runs SET status = 'running'`)
+      await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
+      return (await looking.stand()).unconfirmedRuns
+    }
+    expect(await madeNewer()).toBe(0)
+    await client.query(`INSERT INTO sluice_queue.sluice_schedules (name, words, command_line, rule, catch_up, stores, slots, actor, host, since_ms, confirmed_in)
+      VALUES ('daily', '[]', '', '', 'last', '[]', 1, 'me', 'here', 0, '{"name": "elsewhere"}')`)
+    expect(await madeNewer()).toBeGreaterThan(0)
     await client.end()
   })
 })

@@ -18,6 +18,18 @@ import { add as addFile, METADATA, PROTOCOL, writeLog } from '../support/catalog
 import { WorkerStage } from '../support/worker-stage.ts'
 
 const DAY = 86_400_000
+const RUN = {
+  kind: 'copy',
+  takesTurns: true,
+  operation: { kind: 'copy' },
+  stores: [],
+  commandLine: 'sluice copy',
+  source: null,
+  target: null,
+  actor: 'me',
+  queue: null,
+  slots: [{ about: '' }],
+} as const
 const ENSURE = ['--', 'partition', 'ensure', '--from', 'shop', '--table', 'logs', '--calendar', 'month', '--ahead', '2']
 
 describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { timeout: 120_000 }, () => {
@@ -45,7 +57,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
 
   const said: string[] = []
   /** What one worker does every few seconds. */
-  const scheduler = (looked = queue, workerId = 'none'): Scheduler =>
+  const scheduler = (looked = queue): Scheduler =>
     new Scheduler({
       book: looked.schedules,
       known: [{ name: 'shop', url: stage.urlOf(stage.data, 'source') }],
@@ -61,7 +73,6 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         ),
       tool: 'test',
       host: 'here',
-      workerId,
       clock: systemClock,
       log: (_level, message) => void said.push(message),
     })
@@ -128,6 +139,45 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(await queue.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
   })
 
+  test('a run that came with a copy of the queue waits there for ctl resume, and goes on in the original', async () => {
+    const rows = async (): Promise<unknown> =>
+      (await stage.ask<{ n: string }>(stage.data, 'target', 'SELECT count(*) AS n FROM inv'))[0]?.n
+    await stage.ask(
+      stage.data,
+      'target',
+      'DROP TABLE IF EXISTS inv; CREATE TABLE inv (id int PRIMARY KEY, at timestamptz NOT NULL, v text)',
+    )
+    const run = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--slots', '1')
+    const server = async (sql: string): Promise<unknown> => await stage.ask(stage.queue, 'postgres', sql)
+    await server("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'queue'")
+    await server('CREATE DATABASE clone TEMPLATE queue')
+    const clone = stage.urlOf(stage.queue, 'clone')
+    const worker = stage.worker({ stores: { queue: clone } })
+    const job = 'SELECT FROM graphile_worker._private_jobs'
+    await stage.until('the job is taken', async () => (await stage.ask(stage.queue, 'clone', job)).length === 0)
+    await stage.until('the worker says so', () => worker.said.includes(`the run ${run} begins nothing`))
+    expect(worker.slots).toEqual([])
+    const look = ['runs', '--distributed', '--connect', clone]
+    expect(of((await stage.sluice(...look)).events, 'shared.run')).toMatchObject([
+      { run, paused: true, status: 'running' },
+    ])
+    const listed = await stage.sluice(...look, '--run', run)
+    const hint = expect.stringContaining(`sluice ctl ${run} resume --distributed --connect`)
+    expect(listed.events).toContainEqual(expect.objectContaining({ type: 'log', level: 'warn', hint }))
+    expect(await rows()).toBe('0')
+
+    expect((await stage.sluice('ctl', run, 'resume', '--distributed', '--connect', clone)).code).toBe(0)
+    const status = `SELECT status FROM sluice_queue.sluice_runs WHERE run_id = '${run}'`
+    await stage.until('its end', async () => {
+      const [found] = await stage.ask<{ status: string }>(stage.queue, 'clone', status)
+      return found?.status === 'ok' || found
+    })
+    expect(await rows()).toBe('400')
+    expect(await stage.run(run)).toMatchObject({ status: 'running', isUnconfirmed: false })
+    worker.signal('SIGTERM')
+    await worker.ended
+  })
+
   test('behind a promotion a worker that was there before has them go on; in a copy of the whole server nothing is begun before it is confirmed', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
     await back('coming', DAY)
@@ -145,8 +195,10 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         queues: [],
       }))
       if (lived === undefined || late === undefined) throw new Error('no workers')
-      await here.worker(lived).beat(false)
-      expect(await here.schedules.carry('lived')).toBe(0)
+      const worker = here.worker(lived)
+      await worker.beat(false)
+      await here.submit({ ...lived, ...RUN, runId: '1' })
+      expect(await worker.sweep()).toMatchObject({ carried: { schedules: 0, runs: 0 }, unconfirmed: [] })
       await stage.ask(stage.queue, 'queue', 'CREATE TABLE IF NOT EXISTS told (id int); INSERT INTO told VALUES (1)')
       await until(async () => (await stage.ask(standby, 'queue', 'SELECT FROM told').catch(() => [])).length > 0)
       await standby.promote()
@@ -157,29 +209,33 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
 
       // A program that was never in the original: it may be the one of another environment.
       await using copy = await openQueue(standby.url('queue'), 'work', 2)
-      await copy.worker(late).beat(false)
-      expect(await copy.schedules.carry('late')).toBe(0)
+      const other = copy.worker(late)
+      await other.beat(false)
+      expect(await other.sweep()).toMatchObject({ carried: { schedules: 0, runs: 0 }, unconfirmed: ['1'] })
+      expect(await other.claim({ runId: '1', no: 1 })).toBeNull()
       expect(await copy.schedules.due()).toEqual([])
       expect(await copy.schedules.unconfirmed()).toMatchObject([
         { name: 'coming', state: 'paused', error: { code: 'MISSING_CONFIRM' } },
       ])
-      expect(await copy.stand()).toMatchObject({ unconfirmed: 1 })
+      expect(await copy.stand()).toMatchObject({ unconfirmed: 1, unconfirmedRuns: 1 })
       said.length = 0
-      await scheduler(copy, 'late').look()
-      await scheduler(copy, 'late').look()
+      await scheduler(copy).look()
+      await scheduler(copy).look()
       expect(said).toEqual(Array(2).fill(expect.stringMatching(/schedule coming begins nothing.*MISSING_CONFIRM/s)))
-      expect(await copy.runs(10)).toEqual([])
+      expect(await copy.runs(10)).toMatchObject([{ runId: '1', isUnconfirmed: true, isWaiting: false }])
 
       // The same address, and the same worker: its queue was moved to the standby.
       wire.redirect(standby.port)
       wire.cut()
-      said.length = 0
+      const swept: unknown[] = []
       await until(async () => {
-        await scheduler(here, 'lived').look()
-        return (await here.runs(10)).length > 0
+        swept.push(await worker.sweep().catch(() => null))
+        await scheduler(here).look()
+        return (await here.runs(10)).length > 1
       })
-      expect(said).toContainEqual(expect.stringMatching(/was promoted, and 1 schedules go on/))
-      expect(await here.stand()).toMatchObject({ unconfirmed: 0 })
+      expect(swept).toContainEqual(expect.objectContaining({ carried: { schedules: 1, runs: 1 }, unconfirmed: [] }))
+      expect(await here.stand()).toMatchObject({ unconfirmed: 0, unconfirmedRuns: 0 })
+      expect(await worker.claim({ runId: '1', no: 1 })).not.toBeNull()
       // Neither does the original notice.
       expect(await queue.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
     } finally {

@@ -41,6 +41,7 @@ const shared: SharedRun = {
   refusals: [],
   slotRuns: ['1795461044074052928'],
   isWaiting: false,
+  isUnconfirmed: false,
   about: 'orders',
   ledgerStore: 'cold',
   workersEach: 4,
@@ -460,4 +461,20 @@ it('calls a run waiting whose workers are all lost, and says that nobody takes i
     'nobody takes it: no worker lives that would',
   ])
     expect(app.screen()).toContain(text)
+})
+it('calls a run paused that came with a copy of its queue, and confirms it by p', async () => {
+  const run: SharedRun = {
+    ...shared,
+    kind: 'diff',
+    isUnconfirmed: true,
+    rate: 0,
+    slots: { queued: 1, working: 0, ended: 0, lost: 0 },
+  }
+  const from = queueOf({ run, slots: [slot(1, WAITS)] })
+  const app = start(from)
+  await app.until('213')
+  await app.press(['2'], /paused +diff/)
+  await app.press(['j', 'j', 'enter'], 'in another database: p confirms it here')
+  await app.press(['p'], /go on/)
+  expect(from.ordered).toEqual([{ held: false }])
 })

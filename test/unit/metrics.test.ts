@@ -165,6 +165,7 @@ test('a worker: its slots, and what they do, by the run that they are of', async
         slots: { queued: '3', working: '2', lost: '1' },
         waiting: '1',
         unconfirmed: '2',
+        unconfirmedRuns: '3',
         oldestBeatMs: '31500',
       },
     },
@@ -191,6 +192,7 @@ test('a worker: its slots, and what they do, by the run that they are of', async
   expect(valuesOf(queue, 'sluice_queue_slots', 'state')).toEqual({ queued: 3, working: 2, lost: 1 })
   expect(valuesOf(queue, 'sluice_queue_runs_waiting', '')).toEqual({ '': 1 })
   expect(valuesOf(queue, 'sluice_queue_schedules_unconfirmed', '')).toEqual({ '': 2 })
+  expect(valuesOf(queue, 'sluice_queue_runs_unconfirmed', '')).toEqual({ '': 3 })
   expect(valuesOf(queue, 'sluice_queue_oldest_beat_seconds', '')).toEqual({ '': 31.5 })
   const end: EventBody = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 }
   for (const event of stamped(

@@ -4,7 +4,7 @@
  */
 import type { AlertEvent, AlertWish } from '../../model/alert.ts'
 import type { AlertKey } from '../../model/alert-memory.ts'
-import type { SilentSlot, StandingAlert, StoodChunk, UnworkedFailure, WatchedRun } from '../../model/distributed.ts'
+import type { SilentSlot, StandingAlert, StoodChunk, WatchedRun } from '../../model/distributed.ts'
 import { timeText } from '../../model/verdict.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
@@ -25,7 +25,6 @@ import type { MovedChunk, OwnSlot, QueueWatch, WatchParts } from './watch-port.t
 type Wished = { readonly operation: Operation; readonly wish: AlertWish; readonly sinks: AlertSinks }
 /** A run whose alerts are known here. */
 type Known = Wished & { readonly run: WatchedRun }
-type Told = Pick<Wished, 'sinks'> & { readonly run: Pick<WatchedRun, 'runId'> }
 /** A chunk that stands. @property host null where it is not known @property isSilent its host was not heard of lately */
 type Stood = StoodChunk & { readonly host: string | null; readonly isSilent: boolean }
 /** @property moves what has come further here since a chunk is named, by its key @property finished keys of chunks */
@@ -45,8 +44,6 @@ export class RunWatch implements QueueWatch {
   readonly #named = new Map<string, ReadonlyMap<string, number>>()
   /** Chunks that each `stuck` was raised with, by run and table; `since` tells it from one before it. */
   readonly #raised = new Map<string, Pick<StandingAlert, 'since' | 'chunks'>>()
-  /** What failed since the last look. */
-  readonly #failures: UnworkedFailure[] = []
   /** Alerts are sent one after the other, so that no end comes before its beginning. */
   #sending: Promise<void> = Promise.resolve()
 
@@ -59,11 +56,11 @@ export class RunWatch implements QueueWatch {
   }
 
   async look(own: readonly OwnSlot[]): Promise<void> {
-    await this.#raiseFailed()
     for (const run of await this.#parts.queue.watch()) {
       const wished = this.#wished(run)
       if (wished === null) continue
       const known = { ...wished, run }
+      await this.#failures(known)
       await this.#losses(known)
       await this.#waits(known)
       await this.#stuck(
@@ -77,12 +74,7 @@ export class RunWatch implements QueueWatch {
     await this.#counts.read()
   }
 
-  failed(failure: UnworkedFailure): void {
-    this.#failures.push(failure)
-  }
-
   async sent(): Promise<void> {
-    await this.#raiseFailed().catch(() => undefined)
     await this.#sending
   }
 
@@ -95,18 +87,22 @@ export class RunWatch implements QueueWatch {
     return { operation, wish, sinks }
   }
 
-  /** As a slot of the run keys it, so that a later run which ends well clears it. What the queue did not note, the next look tries again. */
-  async #raiseFailed(): Promise<void> {
-    for (let [failure] = this.#failures; failure !== undefined; [failure] = this.#failures) {
-      const { runId, error } = failure
-      const wished = this.#wished(failure)
-      if (wished !== null && wished.wish.conditions.some(({ cause }) => cause === 'failed')) {
-        const key: AlertKey = { scope: alertScope(wished.operation, true), cause: 'failed', table: '' }
-        const where = error.where === undefined ? '' : ` (${error.where})`
-        const words: Words = { cause: 'failed', value: `${errorLine(error)}${where}` }
-        await this.#begin({ ...wished, run: { runId } }, key, words, {}, () => this.failed(failure))
+  /** What no program of a slot has reported, whichever worker noted its end. As a slot of the run keys it, so that a later run which ends well clears it. */
+  async #failures({ run }: Known): Promise<void> {
+    const { queue } = this.#parts
+    for (const { no, operation, error } of run.unreported) {
+      const slot = { runId: run.runId, no }
+      const isNoted = async (): Promise<void> => await queue.noteFailure(slot, null)
+      const wished = this.#wished({ runId: run.runId, operation })
+      if (wished === null || !wished.wish.conditions.some(({ cause }) => cause === 'failed')) {
+        await isNoted()
+        continue
       }
-      this.#failures.shift()
+      const key: AlertKey = { scope: alertScope(wished.operation, true), cause: 'failed', table: '' }
+      const where = error.where === undefined ? '' : ` (${error.where})`
+      const words: Words = { cause: 'failed', value: `${errorLine(error)}${where}` }
+      const undone = async (): Promise<void> => await queue.noteFailure(slot, error)
+      await this.#begin({ ...wished, run }, key, words, {}, undone, isNoted)
     }
   }
 
@@ -232,21 +228,24 @@ export class RunWatch implements QueueWatch {
 
   /**
    * @param undone called where no sink took it, for what no look finds again by itself
+   * @param noted called between the note of it and the sending
    * @returns since when it stands, ms since the epoch by the clock of the queue; null where it stood before
    */
   async #begin(
-    known: Told,
+    known: Known,
     key: AlertKey,
     words: Words,
     note: AlertNote,
-    undone: () => void = () => undefined,
+    undone: () => Promise<void> = async () => undefined,
+    noted: () => Promise<void> = async () => undefined,
   ): Promise<number | null> {
     const { alerts } = this.#parts
     const { is, since } = await alerts.begin(key, note)
+    await noted()
     if (is === 'stands') return null
     this.#send(known, { type: 'alert', state: 'raised', run: known.run.runId, ...words }, async () => {
       await alerts.end(key)
-      undone()
+      await undone()
     })
     return since
   }

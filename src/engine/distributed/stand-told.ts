@@ -8,6 +8,7 @@ export function standTold({
   slots,
   waiting,
   unconfirmed,
+  unconfirmedRuns,
   oldestBeatMs,
 }: QueueStand): QueueStandEvent['queue'] {
   const { lives, silent, lost } = workers
@@ -16,6 +17,7 @@ export function standTold({
     slots: { queued: dec(slots.queued), working: dec(slots.working), lost: dec(slots.lost) },
     waiting: dec(waiting),
     unconfirmed: dec(unconfirmed),
+    unconfirmedRuns: dec(unconfirmedRuns),
     oldestBeatMs: dec(oldestBeatMs),
   }
 }

@@ -1,5 +1,5 @@
 /** What a worker gives to the watch over alerts of the shared runs in its queue. */
-import type { StoodChunk, UnworkedFailure } from '../../model/distributed.ts'
+import type { StoodChunk } from '../../model/distributed.ts'
 import type { Emit } from '../../model/event.ts'
 import type { NamedUrl } from './own-url.ts'
 import type { AlertBook, QueueWorker } from '../../stores/queue-port.ts'
@@ -17,7 +17,7 @@ export type OwnSlot = {
 export type MovedChunk = { readonly table: string; readonly chunk: string | null }
 
 export type WatchParts = {
-  readonly queue: Pick<QueueWorker, 'watch' | 'noteLoss' | 'uncounted' | 'countEnd'>
+  readonly queue: Pick<QueueWorker, 'watch' | 'noteLoss' | 'noteFailure' | 'uncounted' | 'countEnd'>
   readonly alerts: AlertBook
   /** Stores of this machine, by the names that runs have for them. */
   readonly known: readonly NamedUrl[]
@@ -30,8 +30,6 @@ export interface QueueWatch {
   look(own: readonly OwnSlot[]): Promise<void>
   /** Reads the ledgers of runs that have ended since theirs was read, within five seconds. @throws SluiceError where the queue is away */
   countEnds(): Promise<void>
-  /** Has the next look, or the end of the worker, raise `failed` where the run has that condition. */
-  failed(failure: UnworkedFailure): void
   /** Resolves when every alert so far was sent. Never rejects. */
   sent(): Promise<void>
 }

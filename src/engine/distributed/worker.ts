@@ -5,7 +5,7 @@
 import { BEAT_MS, SILENT_AFTER_MS, SWEEP_MS, TURN_MS, type EndedRun, type RunWishes } from '../../model/distributed.ts'
 import { dec } from '../../model/event.ts'
 import { restUnder } from '../../shared/abort.ts'
-import { asSluiceError, errorLine, type ErrorInfo } from '../../shared/errors.ts'
+import { asSluiceError, errorLine } from '../../shared/errors.ts'
 import { oneAtATime } from '../../shared/one-at-a-time.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import type {
@@ -32,6 +32,7 @@ import type { SlotDone } from './slot-messages.ts'
 import { SlotProgram } from './slot-program.ts'
 import type { Told } from './slot-wishes.ts'
 import { standTold } from './stand-told.ts'
+import { SweptLines } from './swept-lines.ts'
 
 type WorkerRun = RunOf<typeof declared>
 
@@ -70,6 +71,7 @@ export class Worker {
   /** Why the queue was not reached the last time; null while it is. */
   #silence: string | null = null
   readonly #login: RefusedLogin
+  readonly #sweptLines = new SweptLines()
   #watch: QueueWatch | undefined
 
   constructor(queue: RunQueue, about: WorkerAbout, known: readonly NamedUrl[], run: WorkerRun) {
@@ -99,7 +101,6 @@ export class Worker {
             workOf,
             tool,
             host,
-            workerId: about.workerId,
             clock,
             log: (level, message) => this.#log(level, message),
           })
@@ -151,6 +152,8 @@ export class Worker {
     }
     over.abort()
     await Promise.all([beats, sweeps, watches])
+    // What it noted last need not wait for another worker.
+    if (this.#silence === null) await watch?.look([]).catch((error: unknown) => this.#note(error))
     await watch?.sent()
     await this.#queue.leave().catch(() => undefined)
     if (this.#login.error !== null) throw this.#login.error
@@ -271,7 +274,7 @@ export class Worker {
   }
 
   async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
-    const end = slotEnd(done, slot.rests)
+    const end = { ...slotEnd(done, slot.rests), isUnworked: program === null || done.crashed }
     let [isMine, ended]: [boolean, EndedRun | null] = [true, null]
     await this.#toQueue(async () => {
       if (program !== null) await this.#last(slot, program)
@@ -283,8 +286,6 @@ export class Worker {
       if (ended !== null) this.#run.slots?.ended(ended)
     })
     if (ended !== null) await this.#watch?.countEnds().catch((error: unknown) => this.#note(error))
-    if (isMine && end.left === 'none' && end.error !== undefined && (program === null || done.crashed))
-      this.#failed(slot, end.error, ended)
     const state = !isMine ? 'lost' : end.left === 'none' ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
     const progress = program?.progress(this.#run.clock.ticks())
     this.#tell(slot, {
@@ -294,12 +295,6 @@ export class Worker {
       ...(progress === undefined ? {} : { rows: dec(progress.rows), chunks: dec(progress.chunks) }),
       ...(end.error === undefined ? {} : { error: end.error }),
     })
-  }
-
-  /** A slot ended with an error, and no program of it has told the alerts of its run. What slots share fails with the run. */
-  #failed({ runId, about, operation }: ClaimedSlot, error: ErrorInfo, ended: EndedRun | null): void {
-    const isRun = ended?.status === 'failed' || ended?.status === 'refused'
-    if (about !== '' || isRun) this.#watch?.failed({ runId, operation, error })
   }
 
   /** How far a slot came, and what it has said: told before it is given back, for then it is somebody else's. @throws SluiceError where the queue is away */
@@ -345,21 +340,12 @@ export class Worker {
   }
 
   async #sweep(): Promise<void> {
-    const { lost, unqueued, refused, ended, own } = await this.#queue.sweep()
-    for (const run of ended) this.#run.slots?.ended(run)
+    const swept = await this.#queue.sweep()
+    for (const run of swept.ended) this.#run.slots?.ended(run)
     // Somebody has gone on with a run after its end: what kept this worker from it may be mended.
     this.#refused.clear()
-    for (const run of own) this.#refused.add(run)
-    for (const failure of refused) this.#watch?.failed(failure)
-    const ids = [...new Set(refused.map(({ runId }) => runId))]
-    if (ids.length > 0)
-      this.#log('warn', `ended, because every worker that could take them refuses them: ${ids.join(', ')}`)
-    const again = new Set(lost.map(({ runId, no }) => `${runId}/${no}`))
-    const others = unqueued.filter(({ runId, no }) => !again.has(`${runId}/${no}`))
-    const named = (keys: readonly SlotKey[]): string => keys.map(({ runId, no }) => `${runId}/${no}`).join(', ')
-    if (lost.length > 0)
-      this.#log('warn', `queued again, because their workers were not heard of for 30 s: ${named(lost)}`)
-    if (others.length > 0) this.#log('warn', `queued again, because nothing waited for them: ${named(others)}`)
+    for (const run of swept.own) this.#refused.add(run)
+    for (const line of this.#sweptLines.of(swept)) this.#run.emit({ type: 'log', ...line })
   }
 
   async #every(ms: number, until: AbortSignal, what: () => Promise<void>): Promise<void> {

@@ -1,7 +1,6 @@
 /** What an import would do, from listings and cheap reads alone. Writes nothing, and creates no catalog. */
 import { createHash } from 'node:crypto'
 import { readHead, wholeness, type TableKey } from '../../catalog/import/head.ts'
-import { catalogPresence } from '../../catalog/migrate.ts'
 import { listLog, type CommitFile } from '../../delta/listing.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { probeTable } from '../../delta/probe.ts'
@@ -9,11 +8,11 @@ import { historyOf } from '../../delta/segment.ts'
 import { dec, type PlanLine } from '../../model/event.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { mayHoldCatalog } from '../catalog-url.ts'
-import { openCatalogDatabase, openLake, parquetRows } from '../registry.ts'
+import { openLake, parquetRows } from '../registry.ts'
 import type { Run } from '../run-context.ts'
 import { inOrder, lanesAt } from './in-order.ts'
 import { listedOnce } from './planned-log.ts'
+import { catalogIfThere } from './table-source.ts'
 
 export type PlanTarget = {
   readonly name: string
@@ -59,7 +58,7 @@ export async function planTables(
   const lanes = lanesAt(targets.map(({ path }) => path))
   const errors = new Map<string, SluiceError>()
   const logs = new Map<string, LogStore>()
-  const database = await existingCatalog(catalogUrl)
+  const database = await catalogIfThere(catalogUrl)
   const plannedOrThrown = async (target: PlanTarget): Promise<Attempt> => {
     try {
       const log = await openLake(target.path)
@@ -185,12 +184,4 @@ async function bytesALine(log: LogStore, commits: readonly CommitFile[], signal:
     }
   }
   return lines === 0 ? LINE_BYTES : bytes / lines
-}
-
-async function existingCatalog(url: string): Promise<SqlDatabase | null> {
-  if (!mayHoldCatalog(url)) return null
-  const database = await openCatalogDatabase(url, 'read')
-  if ((await catalogPresence(database)) === 'present') return database
-  await database.close()
-  return null
 }

@@ -32,7 +32,7 @@ export async function withTable<T>(
   body: (source: TableSource) => Promise<T>,
   reach: Reach = reachOf(asOf),
 ): Promise<T> {
-  const database = await openIfThere(catalogUrl)
+  const database = await catalogIfThere(catalogUrl)
   try {
     const ref = await resolveTable(name, database)
     const log = await openLake(ref.path)
@@ -79,7 +79,8 @@ async function versionFor(database: SqlDatabase, table: ReadableTable, asOf: AsO
   )
 }
 
-async function openIfThere(url: string | undefined): Promise<SqlDatabase | null> {
+/** Opens a catalog for reading; null where the database holds none yet. The caller closes it. @throws SluiceError CATALOG_NEWER, LEDGER_DAMAGED, CONNECT_FAILED … */
+export async function catalogIfThere(url: string | undefined): Promise<SqlDatabase | null> {
   if (url === undefined || !mayHoldCatalog(url)) return null
   const database = await openCatalogDatabase(url, 'read')
   try {

@@ -22,8 +22,6 @@ export type SchedulerOptions = {
   readonly workOf: WorkOf
   readonly tool: string
   readonly host: string
-  /** Of the worker that looks, as the queue knows it. */
-  readonly workerId: string
   readonly clock: Clock
   readonly log: (level: 'note' | 'warn', message: string) => void
 }
@@ -41,10 +39,7 @@ export class Scheduler {
 
   /** Begins what is due. @throws SluiceError where the queue is not reached */
   async look(): Promise<void> {
-    const { book, log, workerId } = this.#options
-    const carried = await book.carry(workerId)
-    if (carried > 0)
-      log('note', `the server of the queue was promoted, and ${carried} schedules go on: this worker was here before`)
+    const { book } = this.#options
     await this.#noteUnconfirmed()
     const found = await book.due()
     if (found.length === 0) return

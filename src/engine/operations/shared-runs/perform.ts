@@ -65,7 +65,7 @@ function tellRun(one: DistributedRun, run: SharedRuns): void {
     ...(source === null ? {} : { source }),
     ...(target === null ? {} : { target }),
     status,
-    paused: status === 'running' && wishes.held === true,
+    paused: status === 'running' && (wishes.held === true || one.isUnconfirmed),
     queued: dec(slots.queued),
     working: dec(slots.working),
     ended: dec(slots.ended),

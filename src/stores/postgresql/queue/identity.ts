@@ -2,7 +2,7 @@
 import type { QueryResult, QueryResultRow } from 'pg'
 import { asSluiceError } from '../../../shared/errors.ts'
 
-type Ask = <R extends QueryResultRow>(text: string) => Promise<QueryResult<R>>
+export type Ask = <R extends QueryResultRow>(text: string, values?: readonly unknown[]) => Promise<QueryResult<R>>
 
 const DATABASE = `SELECT oid::text AS database, datname::text AS name, pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS may
   FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`
@@ -63,11 +63,12 @@ export function isOnStandby(before: string, now: string): boolean {
 }
 
 /**
- * SQL over `s`, a schedule: whether it was confirmed in another database. What one of both did not know says nothing.
+ * SQL: whether a row was confirmed in another database. What one of both did not know says nothing.
  * @param identity the parameter with what `QueueIdentity` reads
+ * @param row alias of a schedule or a run
  */
-export function elsewhere(identity: string): string {
+export function elsewhere(identity: string, row: 's' | 'r'): string {
   // Who only looks may find an older queue.
-  const noted = "nullif(to_jsonb(s) -> 'confirmed_in'::text, 'null')"
+  const noted = `nullif(to_jsonb(${row}) -> 'confirmed_in'::text, 'null')`
   return `EXISTS (SELECT FROM jsonb_each_text(${noted}) x WHERE (${identity}::jsonb ->> x.key) <> x.value)`
 }

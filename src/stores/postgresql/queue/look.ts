@@ -13,6 +13,7 @@ import {
   type WorkerRow,
 } from '../../../model/distributed.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
+import { elsewhere } from './identity.ts'
 import type { QueuePool } from './pool.ts'
 import type { SteeredTables } from '../../queue-port.ts'
 import { COUNT_IS_DUE, DRAIN_WANTED, LEDGER_CHUNKS, LEDGER_ROWS, ON_CALL, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
@@ -25,6 +26,8 @@ export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
 
 /** SQL: the worker `w` takes slots of the run `r`, as `takesFrom` has it. */
 export const TAKES = `w.program = r.program AND CASE WHEN r.queue IS NULL THEN cardinality(w.queues) = 0 ELSE r.queue = ANY (w.queues) END`
+/** SQL over `r`, a run that goes on: it begins nothing before it is confirmed in this database, whose identity is the parameter. */
+export const unconfirmed = (identity: string): string => `(r.status = 'running' AND ${elsewhere(identity, 'r')})`
 /** SQL: slots of the run `r` are queued, and no worker takes them that was heard of within `LOST_AFTER_MS`. */
 const WAITS = `(r.status = 'running' AND EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots q WHERE q.run_id = r.run_id AND q.state = 'queued')
   AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES}))`
@@ -45,6 +48,7 @@ type RunRecord = Readonly<
   readonly operation: unknown
   readonly slot_runs: readonly string[] | null
   readonly waits: boolean
+  readonly unconfirmed: boolean
   readonly error: ErrorInfo | null
   readonly wishes: RunWishes
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[] | null
@@ -52,9 +56,10 @@ type RunRecord = Readonly<
 
 export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unconfirmed'>> {
   const { rows } = await pool.ask<
-    QueueStand['workers'] & QueueStand['slots'] & Record<'gone' | 'waiting' | 'oldest', number>
+    QueueStand['workers'] & QueueStand['slots'] & Record<'gone' | 'waiting' | 'unconfirmed' | 'oldest', number>
   >(
-    `SELECT w.*, s.*, (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${WAITS}) AS waiting
+    `SELECT w.*, s.*, (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${WAITS} AND NOT ${unconfirmed('$1')}) AS waiting,
+       (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${unconfirmed('$1')}) AS unconfirmed
      FROM (
        SELECT count(*) FILTER (WHERE NOT ${silent('beat_at', SILENT_AFTER_MS)})::int AS lives,
          count(*) FILTER (WHERE ${silent('beat_at', SILENT_AFTER_MS)} AND NOT ${silent('beat_at')})::int AS silent,
@@ -66,14 +71,16 @@ export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unco
          coalesce(max(extract(epoch FROM now() - beat_at)) FILTER (WHERE state = 'working'), 0)::float8 * 1000 AS oldest
        FROM ${QUEUE_SCHEMA}.sluice_run_slots JOIN ${QUEUE_SCHEMA}.sluice_runs r USING (run_id) WHERE r.status = 'running'
      ) s`,
+    [await pool.identity.read()],
   )
   const [row] = rows
   if (row === undefined) throw new Error('a count has no row')
-  const { lives, silent: quiet, gone, queued, working, lost, waiting, oldest } = row
+  const { lives, silent: quiet, gone, queued, working, lost, waiting, unconfirmed: unconfirmedRuns, oldest } = row
   return {
     workers: { lives, silent: quiet, lost: gone },
     slots: { queued, working, lost },
     waiting,
+    unconfirmedRuns,
     oldestBeatMs: Math.max(0, Math.round(oldest)),
   }
 }
@@ -82,7 +89,7 @@ export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unco
 export async function readRuns(pool: QueuePool, limit: number, runId?: string): Promise<readonly DistributedRun[]> {
   const { rows } = await pool.ask<RunRecord>(
     `SELECT r.run_id, r.kind, r.command_line, r.operation, r.queue, r.source, r.target, r.program, r.actor, r.host, ${ms('r.begun_at')} AS begun_at,
-       ${ms('r.ended_at')} AS ended_at, r.status, r.exit_code, r.error, r.wishes, ${WAITS} AS waits,
+       ${ms('r.ended_at')} AS ended_at, r.status, r.exit_code, r.error, r.wishes, ${WAITS} AND NOT ${unconfirmed('$3')} AS waits, ${unconfirmed('$3')} AS unconfirmed,
        CASE WHEN ${COUNT_IS_DUE} THEN (to_jsonb(r) ->> 'ledger_ms')::float8 END AS counted_at, s.*,
        (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
         FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
@@ -95,7 +102,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
          array_agg(ledger_run ORDER BY slot_no) FILTER (WHERE ledger_run IS NOT NULL) AS slot_runs
        FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE run_id = r.run_id) s
      WHERE $2::text IS NULL OR r.run_id = $2 ORDER BY r.begun_at DESC, r.run_id DESC LIMIT $1`,
-    [limit, runId ?? null],
+    [limit, runId ?? null, await pool.identity.read()],
   )
   return rows.map((row) => ({
     runId: row.run_id,
@@ -122,6 +129,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
     refusals: row.refusals ?? [],
     slotRuns: row.slot_runs ?? [],
     isWaiting: row.waits,
+    isUnconfirmed: row.unconfirmed,
   }))
 }
 
@@ -173,14 +181,15 @@ export async function readSlots(pool: QueuePool, runId: string): Promise<readonl
   }))
 }
 
-type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts'> & {
+type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts' | 'unreported'> & {
   readonly run_id: string
   readonly silent: WatchedRun['silent'] | null
   readonly lost: WatchedRun['lost'] | null
   readonly alerts: WatchedRun['alerts'] | null
+  readonly unreported: WatchedRun['unreported'] | null
 }
 
-/** Runs with alerts that go on, or of which one stands. */
+/** Runs with alerts that go on, or of which one stands or is to be raised. Those of another database, of which this one is a copy, are watched there. */
 export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(
     `SELECT r.run_id, r.operation, r.stores, r.status, ${ms('clock_timestamp()')} AS now,
@@ -191,19 +200,23 @@ export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[
        (SELECT json_agg(s.lost || jsonb_build_object('state', s.state) ORDER BY s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.lost IS NOT NULL) AS lost,
        (SELECT json_agg(json_build_object('scope', a.about, 'cause', a.cause, 'table', a.table_name, 'since', ${ms('a.since')}, 'chunks', a.chunks))
-        FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id) AS alerts
+        FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id) AS alerts,
+       (SELECT json_agg(json_build_object('no', s.slot_no, 'operation', coalesce(s.operation, r.operation), 'error', s.unreported) ORDER BY s.slot_no)
+        FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.unreported IS NOT NULL) AS unreported
      FROM ${QUEUE_SCHEMA}.sluice_runs r
-     WHERE (r.operation ? 'alert' OR r.operation -> 'follow'::text ? 'alert')
+     WHERE (r.operation ? 'alert' OR r.operation -> 'follow'::text ? 'alert') AND NOT ${elsewhere('$1', 'r')}
        AND (r.status = 'running' OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id)
-         OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.lost IS NOT NULL))
+         OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND (s.lost IS NOT NULL OR s.unreported IS NOT NULL)))
      ORDER BY r.run_id`,
+    [await pool.identity.read()],
   )
-  return rows.map(({ run_id, silent: unheard, lost, alerts, ...run }) => ({
+  return rows.map(({ run_id, silent: unheard, lost, alerts, unreported, ...run }) => ({
     ...run,
     runId: run_id,
     silent: unheard ?? [],
     lost: lost ?? [],
     alerts: alerts ?? [],
+    unreported: unreported ?? [],
   }))
 }
 

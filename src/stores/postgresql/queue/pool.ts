@@ -7,11 +7,14 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { refuseStrangersInQueue } from '../trusted-tables.ts'
 import type { SqlValue } from '../../port.ts'
 import { postgresSettings, type PostgresSettings } from '../settings.ts'
+import { QueueIdentity } from './identity.ts'
 import { deniedInQueue, type QueueUse } from './denied.ts'
 
 export class QueuePool implements AsyncDisposable {
   readonly pool: Pool
   readonly settings: PostgresSettings
+  /** Of the database that its sessions are in. */
+  readonly identity = new QueueIdentity((text) => this.ask(text))
   #isTrusted = false
 
   private constructor(pool: Pool, settings: PostgresSettings) {

@@ -25,6 +25,7 @@ const NOTHING: QueueStand = {
   slots: { queued: 0, working: 0, lost: 0 },
   waiting: 0,
   unconfirmed: 0,
+  unconfirmedRuns: 0,
   oldestBeatMs: 0,
 }
 
@@ -74,6 +75,9 @@ async function tableOrders(
   return { tables: holds, retries }
 }
 
+type Confirmed = { readonly set: string; readonly values: readonly string[] }
+const NOT_CONFIRMED: Confirmed = { set: '', values: [] }
+
 class PostgresQueue implements RunQueue {
   readonly #pool: QueuePool
   #there: QueueTables
@@ -96,7 +100,8 @@ class PostgresQueue implements RunQueue {
   }
 
   async submit(run: QueuedRun): Promise<void> {
-    await this.#pool.transaction(async (client) => submitRun(client, run))
+    const identity = await this.#pool.identity.read()
+    await this.#pool.transaction(async (client) => submitRun(client, run, identity))
   }
 
   async runs(limit: number, runId?: string): Promise<readonly DistributedRun[]> {
@@ -132,11 +137,12 @@ class PostgresQueue implements RunQueue {
 
   async steer(runId: string, given: RunWishes, tables: readonly TableWish[] = []): Promise<boolean> {
     if (!(await this.#found())) return false
+    const confirmed = given.held === false ? await this.#confirmed('$3') : NOT_CONFIRMED
     return await this.#pool.transaction(async (client) => {
       const wishes = { ...given, ...(await tableOrders(client, runId, tables)) }
       const { rowCount } = await client.query(
-        `UPDATE ${QUEUE_SCHEMA}.sluice_runs SET wishes = wishes || $2 || ${ORDERED} WHERE run_id = $1 AND status = 'running'`,
-        [runId, JSON.stringify(wishes)],
+        `UPDATE ${QUEUE_SCHEMA}.sluice_runs SET wishes = wishes || $2 || ${ORDERED}${confirmed.set} WHERE run_id = $1 AND status = 'running'`,
+        [runId, JSON.stringify(wishes), ...confirmed.values],
       )
       if (rowCount !== 1) return false
       if (wishes.stop === true) await endOfStopped(client, runId)
@@ -146,12 +152,13 @@ class PostgresQueue implements RunQueue {
 
   async resume(runId: string): Promise<number | null> {
     if (!(await this.#found())) return null
+    const { set, values } = await this.#confirmed('$2')
     return await this.#pool.transaction(async (client) => {
       const { rowCount } = await client.query(
         `UPDATE ${QUEUE_SCHEMA}.sluice_runs
-         SET status = 'running', ended_at = NULL, exit_code = NULL, error = NULL, wishes = (wishes - '{stop,held,tables,retries}'::text[]) || ${ORDERED} || jsonb_build_object('resumedAt', ${NOW_MS})
+         SET status = 'running', ended_at = NULL, exit_code = NULL, error = NULL, wishes = (wishes - '{stop,held,tables,retries}'::text[]) || ${ORDERED} || jsonb_build_object('resumedAt', ${NOW_MS})${set}
          WHERE run_id = $1 AND status IN ('stopped', 'failed', 'refused')`,
-        [runId],
+        [runId, ...values],
       )
       if (rowCount !== 1) return null
       await client.query(`DELETE FROM ${QUEUE_SCHEMA}.sluice_run_refusals WHERE run_id = $1`, [runId])
@@ -169,10 +176,16 @@ class PostgresQueue implements RunQueue {
     return new PostgresQueueWorker(this.#pool, about)
   }
 
+  /** What notes that a run is wanted in this database: the end of a list of SET. An older queue has no column for it. */
+  async #confirmed(parameter: string): Promise<Confirmed> {
+    if (!(await this.#looked()).confirmedRuns) return NOT_CONFIRMED
+    return { set: `, confirmed_in = ${parameter}`, values: [await this.#pool.identity.read()] }
+  }
+
   /** Whoever looks for long sees a queue that is made later. @throws SluiceError LEDGER_NEWER */
   async #looked(): Promise<QueueTables> {
     try {
-      if (!this.#there.tables) this.#there = await lookForQueue(this.#pool.pool, this.label)
+      if (!this.#there.confirmedRuns) this.#there = await lookForQueue(this.#pool.pool, this.label)
     } catch (error) {
       throw await this.#pool.said(error, 'look')
     }

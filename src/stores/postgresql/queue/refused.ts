@@ -1,8 +1,9 @@
 /** Runs that every worker refuses: nobody would ever take them, and a schedule would wait for them for ever. */
 import type { PoolClient } from 'pg'
-import { REFUSED_FOR_MS, type EndedRun, type UnworkedFailure } from '../../../model/distributed.ts'
+import { REFUSED_FOR_MS, type EndedRun } from '../../../model/distributed.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { dropQueued, endOfRun } from './ends.ts'
+import { jsonbText } from './json.ts'
 import { silent, TAKES } from './look.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
@@ -13,17 +14,15 @@ const REFUSALS = `${QUEUE_SCHEMA}.sluice_run_refusals`
 /** Refusals that a message names. */
 const NAMED = 5
 
-type RefusedRuns = { readonly ended: readonly EndedRun[]; readonly failures: readonly UnworkedFailure[] }
-
 const HAS_REFUSED = `EXISTS (SELECT FROM ${REFUSALS} f WHERE f.run_id = r.run_id AND f.worker_id = w.worker_id)`
 const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
 
 /**
  * Ends runs of which nothing is worked on, where at least one worker lives and refuses, and none that could take it was heard of for a while. Where no worker
  * lives a run waits: one may come.
- * @returns them, and the operations of their slots, each once
+ * Their slots note the error for a worker that reports it.
  */
-export async function endRefused(client: PoolClient): Promise<RefusedRuns> {
+export async function endRefused(client: PoolClient): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ run_id: string }>(
     `SELECT r.run_id FROM ${RUNS} r
      WHERE r.status = 'running' AND EXISTS (SELECT FROM ${SLOTS} s WHERE s.run_id = r.run_id AND s.state = 'queued')
@@ -33,27 +32,24 @@ export async function endRefused(client: PoolClient): Promise<RefusedRuns> {
        AND NOT EXISTS (SELECT FROM ${WORKERS} w WHERE w.beat_at > ${LONG_AGO} AND ${TAKES} AND NOT ${HAS_REFUSED})
      ORDER BY r.run_id FOR UPDATE OF r SKIP LOCKED`,
   )
-  const all: RefusedRuns[] = []
-  for (const { run_id } of rows) all.push(await endOne(client, run_id))
-  return { ended: all.flatMap((one) => one.ended), failures: all.flatMap((one) => one.failures) }
+  const ended: EndedRun[] = []
+  for (const { run_id } of rows) ended.push(...(await endOne(client, run_id)))
+  return ended
 }
 
-async function endOne(client: PoolClient, runId: string): Promise<RefusedRuns> {
+async function endOne(client: PoolClient, runId: string): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ host: string; error: ErrorInfo }>(
     `SELECT DISTINCT ON (host, error ->> 'message'::text) host, error FROM ${REFUSALS} WHERE run_id = $1 ORDER BY host, error ->> 'message'::text`,
     [runId],
   )
   const error = refusedByAll(runId, rows)
-  const info = error.info()
-  const refused = await client.query<{ operation: unknown }>(
-    `WITH refused AS (UPDATE ${SLOTS} SET error = $2 WHERE run_id = $1 AND state = 'queued' RETURNING run_id, operation)
-     SELECT DISTINCT coalesce(s.operation, r.operation) AS operation FROM refused s JOIN ${RUNS} r USING (run_id)`,
-    [runId, JSON.stringify(info)],
-  )
+  await client.query(`UPDATE ${SLOTS} SET error = $2, unreported = $2 WHERE run_id = $1 AND state = 'queued'`, [
+    runId,
+    jsonbText(error.info()),
+  ])
   await dropQueued(client, runId, { exitCode: error.exitCode })
   const ended = await endOfRun(client, runId)
-  if (ended === null) return { ended: [], failures: [] }
-  return { ended: [ended], failures: refused.rows.map(({ operation }) => ({ runId, operation, error: info })) }
+  return ended === null ? [] : [ended]
 }
 
 function refusedByAll(

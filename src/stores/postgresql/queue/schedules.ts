@@ -7,7 +7,7 @@ import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { NamedStore } from '../../queue-port.ts'
 import type { Begun, Clockwork, Schedule, ScheduleBook, ScheduledRun, ScheduleSpec } from '../../schedule-port.ts'
-import { elsewhere, isOnStandby, isSameServer, QueueIdentity } from './identity.ts'
+import { elsewhere } from './identity.ts'
 import { jsonbText } from './json.ts'
 import { ms, readClock } from './look.ts'
 import type { QueuePool } from './pool.ts'
@@ -48,15 +48,11 @@ type HistoryRow = Readonly<Record<'name' | 'at', string | number>> &
 export class PostgresSchedules implements ScheduleBook {
   readonly #pool: QueuePool
   readonly #isThere: () => Promise<boolean>
-  readonly #identity: QueueIdentity
-  /** Where a worker of this program was seen last, and when it was seen first there. */
-  #seen: { readonly identity: string; readonly begun: string } | null = null
 
   /** @param isThere whether there are tables of schedules: who only looks makes none */
   constructor(pool: QueuePool, isThere: () => Promise<boolean>) {
     this.#pool = pool
     this.#isThere = isThere
-    this.#identity = new QueueIdentity((text) => pool.ask(text))
   }
 
   async now(): Promise<number> {
@@ -81,7 +77,7 @@ export class PostgresSchedules implements ScheduleBook {
       since,
       next?.at ?? null,
       next?.period ?? null,
-      await this.#identity.read(),
+      await this.#pool.identity.read(),
     ]
     const { rowCount } = replace
       ? await this.#pool.ask(
@@ -113,8 +109,8 @@ export class PostgresSchedules implements ScheduleBook {
   async resume(name: string, { since, next }: Clockwork): Promise<boolean> {
     return await this.#changed(
       `UPDATE ${SCHEDULES} s SET state = 'on', error = NULL, since_ms = $2, next_ms = $3, next_period = $4, confirmed_in = $5
-       WHERE name = $1 AND (state = 'paused' OR (state = 'on' AND ${elsewhere('$5')}))`,
-      [name, since, next?.at ?? null, next?.period ?? null, await this.#identity.read()],
+       WHERE name = $1 AND (state = 'paused' OR (state = 'on' AND ${elsewhere('$5', 's')}))`,
+      [name, since, next?.at ?? null, next?.period ?? null, await this.#pool.identity.read()],
     )
   }
 
@@ -124,46 +120,23 @@ export class PostgresSchedules implements ScheduleBook {
 
   async want(name: string): Promise<boolean> {
     return await this.#changed(
-      `UPDATE ${SCHEDULES} s SET wanted = true WHERE name = $1 AND state <> 'void' AND NOT ${elsewhere('$2')}`,
-      [name, await this.#identity.read()],
+      `UPDATE ${SCHEDULES} s SET wanted = true WHERE name = $1 AND state <> 'void' AND NOT ${elsewhere('$2', 's')}`,
+      [name, await this.#pool.identity.read()],
     )
   }
 
   async unconfirmed(): Promise<readonly Schedule[]> {
-    return (await this.#isThere()) ? await this.#read(`s.state = 'on' AND ${elsewhere('$1')}`, []) : []
-  }
-
-  async carry(workerId: string): Promise<number> {
-    const identity = await this.#identity.read()
-    if (this.#seen?.identity === identity) return 0
-    const { rows } = await this.#pool.ask<{ begun: string }>(
-      `SELECT begun_at::text AS begun FROM ${QUEUE_SCHEMA}.sluice_workers WHERE worker_id = $1`,
-      [workerId],
-    )
-    const [before, begun] = [this.#seen, rows[0]?.begun]
-    const seen = begun === undefined ? null : { identity, begun }
-    // A copy that was made elsewhere has no row of this worker, or one that came later.
-    if (before === null || before.begun !== begun || !isSameServer(before.identity, identity)) {
-      this.#seen = seen
-      return 0
-    }
-    // It is about to be promoted: until then the place is the one before.
-    if (isOnStandby(before.identity, identity)) return 0
-    const { rowCount } = await this.#pool.ask(
-      `UPDATE ${SCHEDULES} SET confirmed_in = $2 WHERE confirmed_in = $1::jsonb`,
-      [before.identity, identity],
-    )
-    this.#seen = seen
-    return rowCount ?? 0
+    return (await this.#isThere()) ? await this.#read(`s.state = 'on' AND ${elsewhere('$1', 's')}`, []) : []
   }
 
   async due(): Promise<readonly Schedule[]> {
     const isDue = `(s.state = 'on' AND s.next_ms <= ${ms('clock_timestamp()')}) OR (s.wanted AND s.state <> 'void')`
-    return await this.#read(`(${isDue}) AND ${RUNNING} IS NULL AND NOT ${elsewhere('$1')}`, [])
+    return await this.#read(`(${isDue}) AND ${RUNNING} IS NULL AND NOT ${elsewhere('$1', 's')}`, [])
   }
 
   async begin(name: string, begun: Begun): Promise<'begun' | 'runs' | 'moved'> {
     const { found, run, time, passed, since, next } = begun
+    const identity = await this.#pool.identity.read()
     return await this.#pool.transaction(async (client) => {
       const { rows } = await client.query<{ state: ScheduleState; since_ms: string; wanted: boolean }>(
         `SELECT state, since_ms, wanted FROM ${SCHEDULES} WHERE name = $1 FOR UPDATE`,
@@ -192,7 +165,7 @@ export class PostgresSchedules implements ScheduleBook {
             )
       const isNew = had === null || had.rowCount === 0
       if (run !== null && isNew) {
-        await submitRun(client, run)
+        await submitRun(client, run, identity)
         const values = [name, time?.period ?? null, time?.at ?? null, run.runId]
         await client.query(`INSERT INTO ${HISTORY} (name, period, due_ms, run_id) VALUES ($1, $2, $3, $4)`, values)
       }
@@ -240,8 +213,8 @@ export class PostgresSchedules implements ScheduleBook {
   /** @param where with values from `$2` on; `$1` is the identity of this database */
   async #read(where: string, values: readonly unknown[]): Promise<readonly Schedule[]> {
     const { rows } = await this.#pool.ask<Row>(
-      `SELECT s.*, ${ms('s.added_at')} AS added, ${RUNNING} AS running, ${elsewhere('$1')} AS elsewhere FROM ${SCHEDULES} s WHERE ${where} ORDER BY s.name`,
-      [await this.#identity.read(), ...values],
+      `SELECT s.*, ${ms('s.added_at')} AS added, ${RUNNING} AS running, ${elsewhere('$1', 's')} AS elsewhere FROM ${SCHEDULES} s WHERE ${where} ORDER BY s.name`,
+      [await this.#pool.identity.read(), ...values],
     )
     const lines = await this.#lines(
       rows.map(({ name }) => name),

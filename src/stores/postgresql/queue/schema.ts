@@ -5,12 +5,13 @@ import { elsewhere, QueueIdentity } from './identity.ts'
 
 /** Holds `sluice_runs` and the others. */
 export const QUEUE_SCHEMA = 'sluice_queue'
-const VERSION = 7
+const VERSION = 8
 const WITH_SCHEDULES = 2
 const WITH_DRAINS = 3
 const WITH_TABLES = 4
 const WITH_TOTALS = 5
 const WITH_CONFIRMED_IN = 6
+const WITH_COUNTED_ENDS = 7
 
 /** SQL over `s`, a slot that waits for a call: what version 3 added, also where who only looks finds an older queue. At first such slots compared, and nothing else. */
 export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares'::text)::boolean, false)"
@@ -31,6 +32,8 @@ export type QueueTables = {
   readonly drains: boolean
   /** Slots tell which tables they can be steered by. */
   readonly tables: boolean
+  /** Runs note in which database they may begin. */
+  readonly confirmedRuns: boolean
 }
 /** Two programs that make the tables at once wait for each other; any number that is ours. */
 export const LOCK = 7_304_811_520_117
@@ -123,6 +126,16 @@ const COUNTED_ENDS = `
 `
 
 /**
+ * What version 8 adds: the error of a slot that no program of it has reported, until a worker has, and the database that a run was put into, or confirmed in. Those that are there were in this one, unless a schedule says that the queue is a copy.
+ * Null is a run that a worker of version 7 puts in beside those of this version: workers of its program take it, and they open no queue of version 8.
+ */
+const CONFIRMED_RUNS = `
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN unreported jsonb;
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN confirmed_in jsonb;
+  UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 8;
+`
+
+/**
  * Makes what is missing, in one transaction.
  * @throws SluiceError LEDGER_NEWER for tables of a newer program
  */
@@ -146,10 +159,18 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
       await client.query(CONFIRMED_IN)
       await client.query(`UPDATE ${QUEUE_SCHEMA}.sluice_schedules SET confirmed_in = $1`, [identity])
     }
-    if (version < VERSION) {
+    if (version < WITH_COUNTED_ENDS) {
       await client.query(COUNTED_ENDS)
       await client.query(
-        `UPDATE ${QUEUE_SCHEMA}.sluice_schedules s SET confirmed_in = $1 WHERE NOT ${elsewhere('$1')}`,
+        `UPDATE ${QUEUE_SCHEMA}.sluice_schedules s SET confirmed_in = $1 WHERE NOT ${elsewhere('$1', 's')}`,
+        [identity],
+      )
+    }
+    if (version < VERSION) {
+      await client.query(CONFIRMED_RUNS)
+      await client.query(
+        `UPDATE ${QUEUE_SCHEMA}.sluice_runs
+         SET confirmed_in = coalesce((SELECT s.confirmed_in FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE ${elsewhere('$1', 's')} LIMIT 1), $1::jsonb)`,
         [identity],
       )
     }
@@ -172,12 +193,13 @@ export async function lookForQueue(pool: Pool, label: string): Promise<QueueTabl
     schedules: version >= WITH_SCHEDULES,
     drains: version >= WITH_DRAINS,
     tables: version >= WITH_TABLES,
+    confirmedRuns: version >= VERSION,
   }
 }
 
-const NOTHING: QueueTables = { runs: false, schedules: false, drains: false, tables: false }
+const NOTHING: QueueTables = { runs: false, schedules: false, drains: false, tables: false, confirmedRuns: false }
 /** Where it was just made, or made newer. */
-export const WHOLE: QueueTables = { runs: true, schedules: true, drains: true, tables: true }
+export const WHOLE: QueueTables = { runs: true, schedules: true, drains: true, tables: true, confirmedRuns: true }
 
 /** By a read of the catalog: a session that did not find a schema goes on not to find it by its name while it waits for a lock behind whoever makes it. */
 async function isThere(client: Pool | PoolClient): Promise<boolean> {

@@ -4,13 +4,13 @@ import type { QueuedRun } from '../../queue-port.ts'
 import { queueSlots } from './jobs.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-/** Makes the run and queues its slots, in the caller's transaction. */
-export async function submitRun(client: PoolClient, run: QueuedRun): Promise<void> {
+/** Makes the run and queues its slots, in the caller's transaction. @param identity of the database of the queue */
+export async function submitRun(client: PoolClient, run: QueuedRun, identity: string): Promise<void> {
   const { runId, kind, takesTurns, operation, stores, commandLine, source, target, program, actor, host, queue } = run
   await client.query(
     `INSERT INTO ${QUEUE_SCHEMA}.sluice_runs
-       (run_id, kind, operation, stores, command_line, source, target, program, actor, host, queue, takes_turns, mark)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+       (run_id, kind, operation, stores, command_line, source, target, program, actor, host, queue, takes_turns, mark, confirmed_in)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
     [
       runId,
       kind,
@@ -25,6 +25,7 @@ export async function submitRun(client: PoolClient, run: QueuedRun): Promise<voi
       queue,
       takesTurns,
       run.mark ?? null,
+      identity,
     ],
   )
   await client.query(

@@ -35,8 +35,9 @@ import {
 } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
-import { ms, readUncounted, readWatched, silent } from './look.ts'
+import { ms, readUncounted, readWatched, silent, unconfirmed } from './look.ts'
 import type { QueuePool } from './pool.ts'
+import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
 import { takeSlots } from './runner.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
@@ -78,10 +79,12 @@ type KeyRecord = { readonly run_id: string; readonly slot_no: number }
 export class PostgresQueueWorker implements QueueWorker {
   readonly #pool: QueuePool
   readonly #about: WorkerAbout
+  readonly #promotions: Promotions
 
   constructor(pool: QueuePool, about: WorkerAbout) {
     this.#pool = pool
     this.#about = about
+    this.#promotions = new Promotions((text, values) => pool.ask(text, values), about.workerId)
   }
 
   async beat(draining: boolean): Promise<boolean> {
@@ -98,15 +101,15 @@ export class PostgresQueueWorker implements QueueWorker {
     const { rows } = await this.#pool.ask<ClaimRecord>(
       `UPDATE ${SLOTS} s SET state = 'working', fence = s.fence + 1, turns = s.turns + 1, worker_id = $3, beat_at = now(),
          begun_at = coalesce(s.begun_at, now()), earlier_rows = s.earlier_rows + s.turn_rows - s.open_rows, earlier_chunks = s.earlier_chunks + s.turn_chunks,
-         turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL, error = NULL,
+         turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL, error = NULL, unreported = NULL,
          lost = CASE WHEN s.state = 'working' THEN ${LOSS} ELSE s.lost END, open_chunks = '[]'
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop'::text IS DISTINCT FROM 'true'
-         AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
+         AND NOT ${unconfirmed('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
        RETURNING s.fence, s.rests, s.about, s.compares AS on_call, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
          r.wishes ->> 'resumedAt'::text AS resumed, r.wishes,
          (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
-      [runId, no, this.#about.workerId],
+      [runId, no, this.#about.workerId, await this.#pool.identity.read()],
     )
     const [row] = rows
     if (row === undefined) return null
@@ -203,8 +206,8 @@ export class PostgresQueueWorker implements QueueWorker {
     )
   }
 
-  async release(slot: ClaimedSlot, { left, exitCode, error }: SlotEnd): Promise<Released> {
-    const { runId, no } = slot
+  async release(slot: ClaimedSlot, { left, exitCode, error, isUnworked = false }: SlotEnd): Promise<Released> {
+    const { runId, no, about } = slot
     return await this.#pool.transaction(async (client) => {
       // Whoever ends a run has its row first: two last slots that end at once would each see the other at work.
       const isStopped = await isToStop(client, runId)
@@ -236,7 +239,11 @@ export class PostgresQueueWorker implements QueueWorker {
       if (row.shared && (exitCode === 0 || isLeftOut || isRefused))
         await dropQueued(client, runId, { shared: error === undefined ? null : jsonbText(error) })
       if (!row.on_call) await dropOnCall(client, runId)
-      return { isMine: true, ended: await endOfRun(client, runId) }
+      const ended = await endOfRun(client, runId)
+      // What slots share fails with the run.
+      const hasFailed = about !== '' || ended?.status === 'failed' || ended?.status === 'refused'
+      if (isUnworked && error !== undefined && hasFailed) await client.query(...unreported(slot, error))
+      return { isMine: true, ended }
     })
   }
 
@@ -264,22 +271,26 @@ export class PostgresQueueWorker implements QueueWorker {
   }
 
   async sweep(): Promise<Swept> {
+    const identity = await this.#pool.identity.read()
+    const carried = await this.#promotions.carry(identity)
     return await this.#pool.transaction(async (client) => {
       const lost = await client.query<KeyRecord>(
         `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
          FROM ${RUNS} r
-         WHERE r.run_id = s.run_id AND r.status = 'running' AND s.state = 'working' AND ${silent('s.beat_at')}
+         WHERE r.run_id = s.run_id AND r.status = 'running' AND (NOT ${unconfirmed('$1')} OR r.wishes -> 'stop'::text = 'true') AND s.state = 'working' AND ${silent('s.beat_at')}
            AND (s.run_id, s.slot_no) IN (
              SELECT o.run_id, o.slot_no FROM ${SLOTS} o WHERE o.state = 'working' AND ${silent('o.beat_at')} FOR UPDATE SKIP LOCKED)
          RETURNING s.run_id, s.slot_no`,
+        [identity],
       )
       const lostKeys = keysOf(lost.rows)
       await unlockJobs(client, lostKeys)
       // Also what was just lost: its job may be held, or gone.
       const { rows } = await client.query<KeyRecord>(
         `SELECT s.run_id, s.slot_no FROM ${SLOTS} s JOIN ${RUNS} r USING (run_id)
-         WHERE s.state = 'queued' AND r.status = 'running' AND ${HAS_NO_JOB}
+         WHERE s.state = 'queued' AND r.status = 'running' AND NOT ${unconfirmed('$1')} AND ${HAS_NO_JOB}
          ORDER BY s.run_id, s.slot_no FOR UPDATE OF s SKIP LOCKED`,
+        [identity],
       )
       const unqueued = keysOf(rows)
       for (const { runId, no } of unqueued) await queueAgain(client, runId, no)
@@ -289,9 +300,11 @@ export class PostgresQueueWorker implements QueueWorker {
       return {
         lost: lostKeys,
         unqueued,
-        refused: refused.failures,
-        ended: [...stopped, ...refused.ended],
+        refused: refused.map(({ runId }) => runId),
+        ended: [...stopped, ...refused],
         own,
+        carried,
+        unconfirmed: await unconfirmedRuns(client, identity),
       }
     })
   }
@@ -307,6 +320,10 @@ export class PostgresQueueWorker implements QueueWorker {
       [runId, no, at, is],
     )
     return rowCount === 1
+  }
+
+  async noteFailure(key: SlotKey, error: ErrorInfo | null): Promise<void> {
+    await this.#pool.ask(...unreported(key, error))
   }
 
   async take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner> {
@@ -348,6 +365,20 @@ export class PostgresQueueWorker implements QueueWorker {
   #mine({ runId, no, fence }: ClaimedSlot): unknown[] {
     return [runId, no, fence, this.#about.workerId]
   }
+}
+
+/** A statement, with its values. */
+function unreported({ runId, no }: SlotKey, error: ErrorInfo | null): [text: string, values: unknown[]] {
+  const note = error === null ? null : jsonbText(error)
+  return [`UPDATE ${SLOTS} SET unreported = $3 WHERE run_id = $1 AND slot_no = $2`, [runId, no, note]]
+}
+
+async function unconfirmedRuns(client: PoolClient, identity: string): Promise<readonly string[]> {
+  const { rows } = await client.query<{ run_id: string }>(
+    `SELECT r.run_id FROM ${RUNS} r WHERE ${unconfirmed('$1')} ORDER BY r.run_id`,
+    [identity],
+  )
+  return rows.map(({ run_id }) => run_id)
 }
 
 function keysOf(rows: readonly KeyRecord[]): readonly SlotKey[] {

@@ -149,6 +149,7 @@ export function sharedWord(run: SharedRun, queue: QueueShown, slots: readonly Sl
   if (status !== 'running') return status
   if (queue.error !== null) return 'not known'
   if (wishes.stop === true) return 'stopping'
+  if (run.isUnconfirmed) return 'paused'
   if (wishes.held === true) {
     const words = slots?.map((slot) => slotWord(slot, run, queue))
     const isMoving = words === undefined ? run.rate > 0 : words.includes('working') || words.includes('silent')

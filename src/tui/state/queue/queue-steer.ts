@@ -31,8 +31,9 @@ export function steersShared(run: SharedRun, what: SharedSteer): boolean {
   }
 }
 
-/** What `p` does: holds it, lets it go on, or queues what is left of one that has ended. */
+/** What `p` does: holds it, lets it go on (also one that came with a copy of its queue), or queues what is left of one that has ended. */
 export function pauseOf(run: SharedRun): 'works' | 'rests' | 'ended' | null {
+  if (run.status === 'running' && run.isUnconfirmed && run.wishes.stop !== true) return 'rests'
   if (run.status === 'running')
     return steersShared(run, 'pause') ? (run.wishes.held === true ? 'rests' : 'works') : null
   return run.status === 'ok' ? null : 'ended'

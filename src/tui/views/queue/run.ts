@@ -102,8 +102,9 @@ function endLines(run: SharedRun, cells: number, roomy: boolean): Line[] {
   ]
 }
 
-/** Said where slots wait and nobody would take them. */
+/** Said where slots wait and no worker would take them. */
 function untaken(run: SharedRun, queue: QueueShown): readonly string[] {
+  if (run.isUnconfirmed) return ['it was put into this queue in another database: p confirms it here, x ends it']
   if (
     run.status !== 'running' ||
     run.slots.working > run.slots.lost ||
