@@ -27,7 +27,7 @@ export function filesOfCatalog(
 ): () => AsyncIterable<readonly File[]> {
   return async function* () {
     for await (const page of activeFiles(database, tableId, version))
-      yield page.map(({ path, dvId, size }) => ({ path: canonicalPath(path, root), dvId, size, raw: path }))
+      yield page.map((file) => ({ ...file, path: canonicalPath(file.path, root), raw: file.path }))
   }
 }
 
@@ -35,7 +35,7 @@ export function filesOfCatalog(
 export function filesOfLog(snapshot: Snapshot, signal: AbortSignal): () => AsyncIterable<readonly File[]> {
   return async function* () {
     for await (const block of snapshot.files({ signal, fields: 'identity' }))
-      yield block.map(({ add, path, dvId }) => ({ path, dvId, size: add.size, raw: add.path }))
+      yield block.map((file) => ({ path: file.path, dvId: file.dvId, size: file.add.size, raw: file.add.path }))
   }
 }
 
@@ -111,7 +111,7 @@ function without(
 ): () => AsyncIterable<readonly File[]> {
   if (keys.size === 0) return files
   return async function* () {
-    for await (const block of files()) yield block.filter(({ path, dvId: id }) => !keys.has(fileKey(path, id)))
+    for await (const block of files()) yield block.filter((file) => !keys.has(fileKey(file.path, file.dvId)))
   }
 }
 
