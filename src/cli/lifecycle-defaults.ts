@@ -7,6 +7,9 @@ import { configuredFor } from './option-flags.ts'
 import type { LifecycleConfig } from './lifecycle-config.ts'
 import { namedTables } from './table-words.ts'
 
+/** What a name without a schema means, before anything is known of the database. */
+export const DEFAULT_SCHEMA = 'public'
+
 /** Read while no other `--config` is given, by commands that are about nothing else. */
 export const DEFAULT_CONFIG = 'sluice.yaml'
 
@@ -63,9 +66,12 @@ function isLeftOut({ without, never = [] }: Taker, { name: action }: SpokenActio
   return without.includes(name) || never.includes(action)
 }
 
-/** By the very name that the file has. */
+/** By the name that the file has, `orders` being `public.orders`. */
 export function entryOf(table: string, { lifecycle = {} }: ConfigDefaults): LifecycleConfig | undefined {
-  return Object.hasOwn(lifecycle, table) ? lifecycle[table] : undefined
+  const isWhole = table.startsWith(`${DEFAULT_SCHEMA}.`)
+  const other = isWhole ? table.slice(DEFAULT_SCHEMA.length + 1) : `${DEFAULT_SCHEMA}.${table}`
+  const found = [table, other].find((name) => Object.hasOwn(lifecycle, name))
+  return found === undefined ? undefined : lifecycle[found]
 }
 
 function isUnsaid(value: unknown, name: string, defaults: ConfigDefaults): boolean {

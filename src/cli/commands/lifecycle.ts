@@ -14,7 +14,7 @@ import type { ConfigDefaults } from '../config.ts'
 import { chooseEnd, optionalEnd, shownUrl } from '../copy-ends.ts'
 import { parseDuration } from '../duration.ts'
 import type { LifecycleConfig } from '../lifecycle-config.ts'
-import { DEFAULT_CONFIG } from '../lifecycle-defaults.ts'
+import { DEFAULT_CONFIG, DEFAULT_SCHEMA } from '../lifecycle-defaults.ts'
 import { storeOr } from '../named-stores.ts'
 import { oneTable } from '../table-words.ts'
 import { operate, type Command, type Request, type RequestContext } from './command.ts'
@@ -44,11 +44,19 @@ export function lifecycleStatus(args: Arguments, context: Words): LifecycleStatu
     return databases.indexOf(url)
   }
   const entries = tables.map((table) => {
-    const entry = Object.hasOwn(all, table) ? all[table] : undefined
-    if (entry === undefined) throw noEntry(table, Object.keys(all), file)
-    return entryOf(table, entry, { args, context, place, file })
+    const name = keyOf(table, Object.keys(all))
+    const entry = name === null ? undefined : all[name]
+    if (name === null || entry === undefined) throw noEntry(table, Object.keys(all), file)
+    return entryOf(name, entry, { args, context, place, file })
   })
   return { kind: 'lifecycle-status', tables, entries, databases }
+}
+
+/** The entry that is meant: the schema may be left out, of the option or of the file. Null where none is, or several are. */
+function keyOf(table: string, known: readonly string[]): string | null {
+  if (known.includes(table)) return table
+  const same = known.filter((one) => one.endsWith(`.${table}`) || `${DEFAULT_SCHEMA}.${one}` === table)
+  return same.length === 1 ? (same[0] ?? null) : null
 }
 
 /** An entry may ask for alerts of the commands that work on its table; a look at all of them is told on its line alone. */
@@ -85,6 +93,8 @@ function entryOf(
     words: {
       back: `--config ${shellQuote(file)} --from ${toWord} --to ${fromWord}`,
       table: `--config ${shellQuote(file)}`,
+      into: `--config ${shellQuote(file)} --to ${toWord}`,
+      moved: `--config ${shellQuote(file)} --from ${toWord}`,
       stream: `--config ${shellQuote(file)} --from ${fromWord} --to ${toWord}`,
     },
   }

@@ -1,5 +1,5 @@
 /** The new table beside one that is not partitioned: its name, its partitions, what is in the way, and the statements that make it. */
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
@@ -27,8 +27,10 @@ export type TwinWish = {
   readonly epoch?: Epoch | undefined
   readonly slices?: SliceUnit | undefined
   readonly exact: boolean
-  /** Name of the new table; that of the old one with `_partitioned` when absent. */
+  /** Name of the new table; what `nameOf` says of the old one when absent. */
   readonly into?: string | undefined
+  /** That of the old one with `_partitioned` when absent. */
+  readonly nameOf?: (table: TableName) => Promise<string>
 }
 
 export type TwinPlan = {
@@ -69,7 +71,7 @@ export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): P
     if (begins >= high) return []
     return [{ name: partitionName(table.table.name, period.label), label: period.label, from: low, to }]
   })
-  const name = wish.into ?? partitionName(table.table.name, 'partitioned')
+  const name = wish.into ?? (await wish.nameOf?.(table.table)) ?? partitionName(table.table.name, 'partitioned')
   const findings = [...found, ...periodFindings(planned, years, rowYears(years), found)]
   return { planned, years, spec, findings, twin: { name, filled, partitions } }
 }
