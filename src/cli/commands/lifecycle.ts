@@ -11,7 +11,7 @@ import { flag, given, list, optionalText, text, type Arguments } from '../argume
 import { ageIn, calendarWish, epochIn } from '../calendar-flags.ts'
 import { closest } from '../../shared/closest.ts'
 import type { ConfigDefaults } from '../config.ts'
-import { chooseEnd, optionalEnd, shownUrl } from '../copy-ends.ts'
+import { chooseEnd, endWord, optionalEnd, shownUrl } from '../copy-ends.ts'
 import { parseDuration } from '../duration.ts'
 import type { LifecycleConfig } from '../lifecycle-config.ts'
 import { DEFAULT_CONFIG, DEFAULT_SCHEMA } from '../lifecycle-defaults.ts'
@@ -76,8 +76,8 @@ function entryOf(
   const from = chooseEnd('from', config, defaults, env)
   // Without its own place a partitioned table stands beside the old one, whatever the file says of copies.
   const to = entry.to === undefined ? null : optionalEnd('to', config, defaults, env)
-  const fromWord = wordOf(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
-  const toWord = to === null ? fromWord : wordOf(entry.to, to.url, context)
+  const fromWord = endWord(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
+  const toWord = to === null ? fromWord : endWord(entry.to, to.url, context)
   const archive = entry.archive ?? undefined
   return {
     table,
@@ -98,16 +98,6 @@ function entryOf(
       stream: `--config ${shellQuote(file)} --from ${fromWord} --to ${toWord}`,
     },
   }
-}
-
-/** How a shell says what the file says: a variable by its name, a store by its own. */
-function wordOf(written: string | undefined, url: string, { defaults, env }: Words): string {
-  const variable = /^\s*\$(?:(\w+)|\{(\w+)\})\s*$/.exec(written ?? '')
-  const name = variable?.[1] ?? variable?.[2]
-  if (name !== undefined) return `"$${name}"`
-  return written !== undefined && Object.hasOwn(defaults.stores ?? {}, written)
-    ? shellQuote(written)
-    : shownUrl(url, env)
 }
 
 /** As yargs would hand it over. */
