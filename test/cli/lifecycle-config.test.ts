@@ -129,12 +129,12 @@ describe('commands about a table of the file', () => {
 
   it('know it with its schema and without', async () => {
     const bare = 'lifecycle: { bookings: { from: postgresql://h/d, by: at, lanes: 3 } }'
-    for (const [file, name] of [
+    for (const [text, name] of [
       [FILE, "Book ing's"],
       [bare, 'public.bookings'],
     ] as const) {
-      expect(await parsed(file, 'partition', 'plan', '--table', name)).toMatchObject({ lanes: file === FILE ? 4 : 3 })
-      expect(await parsed(file, 'lifecycle', 'status', '--table', name)).toMatchObject({ entries: [{}] })
+      expect(await parsed(text, 'partition', 'plan', '--table', name)).toMatchObject({ lanes: text === FILE ? 4 : 3 })
+      expect(await parsed(text, 'lifecycle', 'status', '--table', name)).toMatchObject({ entries: [{}] })
     }
     // Of another schema nothing is said.
     expect(await parsed(bare, 'partition', 'plan', '--table', 'other.bookings', '--by', 'at', '--from', 'postgresql://h/d')).not.toHaveProperty('lanes', 3) // prettier-ignore

@@ -96,20 +96,38 @@ export async function takenFindings(
   ]
 }
 
+/** Findings about rules that a row may break for a while, until the new table has caught up. */
+const LATE: ReadonlySet<string> = new Set(['unique', 'exclusion', 'foreign key from it'])
+
 /** What a copy by periods wants of the table, beside what the new one has to be. */
 export async function copyFindings(
   { plan, signal }: PlanSource,
-  { planned }: TwinPlan,
+  { planned, findings, twin }: TwinPlan,
 ): Promise<readonly PlanFinding[]> {
-  if (await plan.isIndexed(planned, signal)) return []
   const { table } = planned.table
+  const late = findings.filter(({ about, verdict }) => LATE.has(about) && verdict !== 'refused')
   return [
-    {
-      verdict: 'changes',
-      about: 'index',
-      detail: `no index of ${tableText(table)} begins with ${planned.column.name}: sluice partition run, which copies each period by itself, is refused until there is one`,
-      hint: indexStatement(planned),
-    },
+    ...((await plan.isIndexed(planned, signal))
+      ? []
+      : [
+          {
+            verdict: 'changes' as const,
+            about: 'index',
+            detail: `no index of ${tableText(table)} begins with ${planned.column.name}: sluice partition run, which copies each period by itself, is refused until there is one`,
+            hint: indexStatement(planned),
+          },
+        ]),
+    ...(late.length === 0
+      ? []
+      : [
+          {
+            verdict: 'changes' as const,
+            about: 'partition run',
+            object: late.flatMap(({ object }) => object ?? []).join(', '),
+            detail: `sluice partition run makes ${twin?.name ?? 'the new table'} and is refused until these are dropped there: a row copied late may break them until the table has caught up`,
+            hint: 'drop them from the new table by the statements that the refusal names, run the same command again, and make them once it is live, before the sign-off',
+          },
+        ]),
   ]
 }
 
