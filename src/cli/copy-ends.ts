@@ -115,3 +115,17 @@ function checked(side: Side, url: string, origin: string, defaults: ConfigDefaul
     hint: `write it like postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db or duckdb:///file.duckdb${side === 'to' ? ', or d1://ACCOUNT/DATABASE' : ''}`,
   })
 }
+
+/** How a shell says what the file says: a variable by its name, a store by its own. */
+export function endWord(
+  written: string | undefined,
+  url: string,
+  { defaults, env }: { readonly defaults: ConfigDefaults; readonly env: Env },
+): string {
+  const variable = /^\s*\$(?:(\w+)|\{(\w+)\})\s*$/.exec(written ?? '')
+  const name = variable?.[1] ?? variable?.[2]
+  if (name !== undefined) return `"$${name}"`
+  return written !== undefined && Object.hasOwn(defaults.stores ?? {}, written)
+    ? shellQuote(written)
+    : shownUrl(url, env)
+}

@@ -3,9 +3,13 @@ import { declarationOf, takenBy, type SpokenAction } from '../engine/operations/
 import { conditionsFor } from './alert-flags.ts'
 import type { Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
+import { endWord } from './copy-ends.ts'
 import { configuredFor } from './option-flags.ts'
 import type { LifecycleConfig } from './lifecycle-config.ts'
 import { namedTables } from './table-words.ts'
+
+/** What a name without a schema means, before anything is known of the database. */
+export const DEFAULT_SCHEMA = 'public'
 
 /** Read while no other `--config` is given, by commands that are about nothing else. */
 export const DEFAULT_CONFIG = 'sluice.yaml'
@@ -19,6 +23,8 @@ type Taker = {
   readonly never?: readonly string[]
 }
 
+const SIDES = ['from', 'to'] as const
+
 /** Commands about tables that may have an entry. */
 const TAKERS: Readonly<Record<string, Taker>> = {
   partition: { place: 'to', without: ['grace'] },
@@ -27,22 +33,36 @@ const TAKERS: Readonly<Record<string, Taker>> = {
 
 export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
 
+/** @property ends flags for the databases that the entry has named: commands about streams, which a run prints, know of no entry */
+export type SaidByEntry = Said & { readonly ends: readonly string[] }
+
 /**
  * The words with what the entry of their one table adds; the same words where the table has none, or there are several. What is typed counts more than the
  * entry, and the entry more than what the file says for all tables.
  */
-export function withLifecycle(command: string, action: SpokenAction, { args, defaults }: Said): Said {
+export function withLifecycle(
+  command: string,
+  action: SpokenAction,
+  { args, defaults }: Said,
+  env: Readonly<Record<string, string | undefined>>,
+): SaidByEntry {
   const taker = TAKERS[command]
   const [table, ...more] = namedTables(args, defaults)
   const entry = table === undefined || more.length > 0 ? undefined : entryOf(table, defaults)
-  if (taker === undefined || entry === undefined) return { args, defaults }
+  if (taker === undefined || entry === undefined) return { args, defaults, ends: [] }
   const taken = takenBy(action)
   const { from, to: _to, archive: _archive, ...options } = { ...entry, ...alertFor(entry, action) }
   const said = Object.entries(options).filter(
     ([name, value]) =>
       value !== undefined && taken.has(name) && !isLeftOut(taker, action, name) && isUnsaid(args[name], name, defaults),
   )
+  const ends = SIDES.flatMap((side) => {
+    const written = entry[side]
+    const isTyped = args[side] !== undefined || taker.place !== 'to' || !taken.has(side)
+    return written === undefined || isTyped ? [] : [`--${side} ${endWord(written, written, { defaults, env })}`]
+  })
   return {
+    ends,
     args: { ...args, ...Object.fromEntries(said) },
     defaults: {
       ...defaults,
@@ -63,9 +83,12 @@ function isLeftOut({ without, never = [] }: Taker, { name: action }: SpokenActio
   return without.includes(name) || never.includes(action)
 }
 
-/** By the very name that the file has. */
+/** By the name that the file has, `orders` being `public.orders`. */
 export function entryOf(table: string, { lifecycle = {} }: ConfigDefaults): LifecycleConfig | undefined {
-  return Object.hasOwn(lifecycle, table) ? lifecycle[table] : undefined
+  const isWhole = table.startsWith(`${DEFAULT_SCHEMA}.`)
+  const other = isWhole ? table.slice(DEFAULT_SCHEMA.length + 1) : `${DEFAULT_SCHEMA}.${table}`
+  const found = [table, other].find((name) => Object.hasOwn(lifecycle, name))
+  return found === undefined ? undefined : lifecycle[found]
 }
 
 function isUnsaid(value: unknown, name: string, defaults: ConfigDefaults): boolean {

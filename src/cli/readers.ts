@@ -45,8 +45,11 @@ export async function requestOf(
   const actions = actionsOf(command.name)
   if (actions.length === 0) return await read(command, ownerOf(command.name), args, context)
   const action = actionOf(command, actions, args, context.defaults)
-  const said = withLifecycle(command.name, action, { args, defaults: context.defaults })
-  return await read(command, action, said.args, { ...context, defaults: said.defaults })
+  const { ends, ...said } = withLifecycle(command.name, action, { args, defaults: context.defaults }, context.env)
+  const request = await read(command, action, said.args, { ...context, defaults: said.defaults })
+  if (request.kind !== 'operation' || ends.length === 0) return request
+  const { told = { printed: {} } } = request
+  return { ...request, told: { ...told, printed: { ...told.printed, add: [...ends, ...(told.printed.add ?? [])] } } }
 }
 
 async function read(

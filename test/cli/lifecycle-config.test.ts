@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { commandLine } from '../../src/cli/command-line.ts'
 import { LifecycleLines } from '../../src/cli/lifecycle-lines.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { withEntry, type WrittenEntry } from '../../src/engine/lifecycle/config-text.ts'
 import { DEFAULT_CALENDAR } from '../../src/engine/calendar/calendar.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
+import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
 import { asSluiceError } from '../../src/shared/errors.ts'
 
 let folder = ''
@@ -87,8 +89,8 @@ describe('what is wrong with an entry', () => {
   })
 
   it('is told where a table has none', async () => {
-    expect(await refusal(FILE, 'lifecycle', 'status', '--table', "Book ing's")).toBe(
-      "BAD_FLAG lifecycle has no table Book ing's (public.Book ing's?)",
+    expect(await refusal(FILE, 'lifecycle', 'status', '--table', 'public.Book ings')).toBe(
+      "BAD_FLAG lifecycle has no table public.Book ings (public.Book ing's?)",
     )
     expect(await refusal('workers: 3\n', 'lifecycle', 'status')).toBe(
       'BAD_FLAG the config file has no table under lifecycle',
@@ -123,6 +125,32 @@ describe('commands about a table of the file', () => {
       calendar: { ...CALENDAR, firstWeekday: 1, zone: 'UTC' },
     })
     expect(await parsed(FILE, 'archive', 'plan', '--table', TABLE, '--to', '/there')).toMatchObject({ to: '/there' })
+  })
+
+  it('know it with its schema and without', async () => {
+    const bare = 'lifecycle: { bookings: { from: postgresql://h/d, by: at, lanes: 3 } }'
+    for (const [text, name] of [
+      [FILE, "Book ing's"],
+      [bare, 'public.bookings'],
+    ] as const) {
+      expect(await parsed(text, 'partition', 'plan', '--table', name)).toMatchObject({ lanes: text === FILE ? 4 : 3 })
+      expect(await parsed(text, 'lifecycle', 'status', '--table', name)).toMatchObject({ entries: [{}] })
+    }
+    // Of another schema nothing is said.
+    expect(await parsed(bare, 'partition', 'plan', '--table', 'other.bookings', '--by', 'at', '--from', 'postgresql://h/d')).not.toHaveProperty('lanes', 3) // prettier-ignore
+  })
+
+  it('print the databases of its entry: a command about a stream knows no entry', async () => {
+    const both = 'lifecycle: { bookings: { from: $SHOP, to: $NEW, by: at } }'
+    writeFileSync(file, both)
+    const line = ['partition', 'run', '--table', 'bookings', '--config', file]
+    const { request } = await parseCommandLine(line, { SHOP: 'postgresql://ann:secret@h/d', NEW: 'postgresql://h/new' })
+    if (request.kind !== 'operation') throw new Error(request.kind)
+    const printed = commandLine(line, null, [], request.told?.printed)
+    expect(printed).toContain('--from "$SHOP" --to "$NEW"')
+    expect(wholeCommands(printed)('sluice follow 17 goes on')).toBe(
+      `sluice follow 17 --from "$SHOP" --to "$NEW" --config ${file} goes on`,
+    )
   })
 
   it('take what whole numbers count', async () => {
@@ -160,7 +188,10 @@ describe('commands about a table of the file', () => {
   })
 
   it('take nothing of it for another table, and for several', async () => {
-    expect(await parsed(FILE, 'partition', 'ensure', '--table', "Book ing's")).toMatchObject({ ahead: 2, calendar: {} })
+    expect(await parsed(FILE, 'partition', 'ensure', '--table', "shop.Book ing's")).toMatchObject({
+      ahead: 2,
+      calendar: {},
+    })
     expect(await parsed(FILE, 'partition', 'list', '--table', TABLE, '--table', 'u')).toMatchObject({
       ahead: 2,
       olderThan: '3y',

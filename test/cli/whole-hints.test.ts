@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { callsIn, type Call } from '../../src/engine/whole-commands/call.ts'
 import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
+import { shellQuote } from '../../src/shared/shell.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
 
 const ROOT = new URL('../../src/', import.meta.url).pathname
@@ -117,3 +118,43 @@ test(
     expect(seen).toBeGreaterThan(100)
   },
 )
+
+/** What a table, a partition or a column may be called. */
+const HOSTILE = `It's "a" b 🎉; $x (1)`
+/** Flags whose value is a name of somebody, or a value of a row. */
+const NAMES: ReadonlySet<string> = new Set(['table', 'partition', 'key', 'confirm', 'into', 'by', 'column', 'first'])
+
+/** As a run prints it where each value is a hostile name: in quotes where the program puts it in quotes. @param file what else is in it */
+function withHostile(text: string, file: string): string {
+  const isQuoted = (value: string): boolean =>
+    /\b(?:shellQuote|quoted)\(/.test(value) ||
+    new RegExp(`\\b${value}\\b[^;=]*\\]? =[^;]*(?:shellQuote|quoted)\\b`).test(file)
+  return text
+    .replaceAll('\\`', '`')
+    .replaceAll(/(--[a-z-]+[ =])?\$\{((?:[^{}]|\{[^{}]*\})*)\}/g, (_all, flag: string | undefined, value: string) => {
+      const name = flag?.slice(2, -1) ?? ''
+      if (!NAMES.has(name)) return `${flag ?? ''}17`
+      return `${flag}${/^\w+$/.test(value) || /\(/.test(value) ? (isQuoted(value) ? shellQuote(HOSTILE) : HOSTILE) : '17'}`
+    })
+}
+
+test('a name with blanks, quotes and an emoji is one word of each command that is printed', () => {
+  const apart: string[] = []
+  let seen = 0
+  for (const { file, line, text } of texts()) {
+    const printedNow = withHostile(text, readFileSync(join(ROOT, file), 'utf8'))
+    if (!printedNow.includes('🎉')) continue
+    for (const { words, flags } of callsIn(printedNow)) {
+      const named = [...flags].flatMap(([name, values]) => (NAMES.has(name) ? values : []))
+      for (const word of named) {
+        // What stands for a name, or is a word of the sentence.
+        if (word === null || /^(?:[A-Z]+|[a-z]+|17)$/.test(word.raw)) continue
+        seen += 1
+        const [value] = shellWords(word.raw, ENV)
+        if (value !== HOSTILE) apart.push(`${file}:${line}: ${words.map(({ raw }) => raw).join(' ')}`)
+      }
+    }
+  }
+  expect(apart).toEqual([])
+  expect(seen).toBeGreaterThan(8)
+})

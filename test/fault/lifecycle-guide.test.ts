@@ -1,6 +1,6 @@
-/** The guide of the four phases: its statements and commands run as they are printed, one after the other. */
+/** The guides of the four phases, within one database and to another one: their statements and commands run as they are printed, one after the other. */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,28 +10,24 @@ import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const GUIDE = join(ROOT, 'docs/guides/partition-lifecycle.md')
+const GUIDES = join(ROOT, 'docs/guides')
 const run = promisify(execFile)
 
 let server: PostgresServer
-let place: Place
-const folder = mkdtempSync(join(tmpdir(), 'sluice-guide-'))
+const folders: string[] = []
 
 beforeAll(async () => {
-  if (!POSTGRES_OWN) return
-  server = await startFollowServer()
-  place = await placeOn('postgresql', server.url())
+  if (POSTGRES_OWN) server = await startFollowServer()
 })
 
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true, force: true })
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
 type Ran = { readonly line: string; readonly out: string; readonly exit: number }
 
-/** @param env DB, and STREAM as soon as there is one */
-async function command(line: string, env: Readonly<Record<string, string>>): Promise<Ran> {
+async function command(folder: string, line: string, env: Readonly<Record<string, string>>): Promise<Ran> {
   const typed = line.replace(/^sluice /, `"${process.execPath}" "${join(ROOT, 'dist/cli/bin.js')}" `)
   const around = { ...process.env, ...env, CI: 'true', SLUICE_HISTORY: 'off' }
   try {
@@ -47,27 +43,43 @@ async function command(line: string, env: Readonly<Record<string, string>>): Pro
   }
 }
 
+/**
+ * Runs all that a guide has, as it is printed.
+ * @param place where its SQL runs @param env what it exports, but STREAM @param before is called before each line
+ */
+async function walked(
+  guide: string,
+  place: Place,
+  env: Record<string, string>,
+  before: (line: string) => Promise<unknown> = async () => undefined,
+): Promise<readonly Ran[]> {
+  const ran: Ran[] = []
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-guide-'))
+  folders.push(folder)
+  const text = readFileSync(join(GUIDES, guide), 'utf8')
+  for (const [, kind = '', block = ''] of text.matchAll(/^```(bash|sql|yaml)\n(.*?)^```/gms)) {
+    if (kind === 'sql') await place.sql(block)
+    if (kind === 'yaml') writeFileSync(join(folder, 'sluice.yaml'), block)
+    if (kind !== 'bash') continue
+    for (const line of block.split('\n').filter((one) => one.startsWith('sluice '))) {
+      await before(line)
+      const one = await command(folder, line, env)
+      ran.push(one)
+      // The first stream is named when it begins, a later one by the cut-over that made it.
+      const named = /slot and publication sluice_(\d+) are made/.exec(one.out) ?? /way back stream (\d+)/.exec(one.out)
+      if (named?.[1] !== undefined) env['STREAM'] = named[1]
+      // A status with something due says so by its exit code.
+      const fine = line.startsWith('sluice lifecycle status') ? [0, 1] : [0]
+      expect(fine, `${line}\n${one.out}`).toContain(one.exit)
+    }
+  }
+  return ran
+}
+
 describe.skipIf(!POSTGRES_OWN)(`the guide of the four phases ${POSTGRES_MISSING}`, () => {
   test('runs as it is printed', { timeout: 600_000 }, async () => {
-    const env: Record<string, string> = { DB: place.url }
-    const ran: Ran[] = []
-    for (const [, kind = '', block = ''] of readFileSync(GUIDE, 'utf8').matchAll(/^```(bash|sql)\n(.*?)^```/gms)) {
-      if (kind === 'sql') {
-        await place.sql(block)
-        continue
-      }
-      for (const line of block.split('\n').filter((one) => one.startsWith('sluice '))) {
-        const one = await command(line, env)
-        ran.push(one)
-        // The first stream is named when it begins, a later one by the cut-over that made it.
-        const named =
-          /slot and publication sluice_(\d+) are made/.exec(one.out) ?? /way back stream (\d+)/.exec(one.out)
-        if (named?.[1] !== undefined) env['STREAM'] = named[1]
-        // A status with something due says so by its exit code.
-        const fine = line.startsWith('sluice lifecycle status') ? [0, 1] : [0]
-        expect(fine, `${line}\n${one.out}`).toContain(one.exit)
-      }
-    }
+    const place = await placeOn('postgresql', server.url())
+    const ran = await walked('partition-lifecycle.md', place, { DB: place.url })
     expect(ran.length).toBeGreaterThan(18)
     const outOf = (part: string): string => ran.findLast(({ line }) => line.includes(part))?.out ?? ''
     expect(outOf('partition run')).toMatch(/proved +amenity_bookings_q2_fy25 +Q2-FY25: [\d,]+ rows/)
@@ -79,5 +91,42 @@ describe.skipIf(!POSTGRES_OWN)(`the guide of the four phases ${POSTGRES_MISSING}
     expect(archived).not.toBeNull()
     const [[left] = []] = await place.rows('SELECT count(*) FROM amenity_bookings_before_cutover')
     expect(outOf('sluice query').replaceAll(',', '')).toContain(String(left))
+  })
+
+  test('leads through two databases, and status follows the table', { timeout: 600_000 }, async () => {
+    const [old, fresh] = [await placeOn('postgresql', server.url()), await placeOn('postgresql', server.url())]
+    const name = new URL(old.url).pathname.slice(1)
+    const env = { OLD: old.url, NEW: fresh.url, OLD_NAME: name }
+    const ran = await walked('two-databases.md', old, env, async (line) => {
+      // A week goes by.
+      if (line.includes('--confirm="$OLD_NAME"'))
+        await fresh.sql('UPDATE migration_database_decommissions SET done_ms = done_ms - 8 * 86400000::bigint')
+    })
+    const phases = ran
+      .filter(({ line }) => line.startsWith('sluice lifecycle status'))
+      .map(({ out, exit }) => [
+        exit,
+        ...[...out.matchAll(/^ {2}(\S+(?: \S+)*?) {2,}I[IV]* /gm)].map(([, state]) => state),
+      ])
+    expect(phases).toEqual([
+      [0, 'not begun', 'not begun', 'not begun', 'not begun'],
+      [0, 'done', 'due', 'not begun', 'not begun'],
+      // The way back reads from the table: nothing is archived.
+      [0, 'done', 'due', 'done', 'blocked'],
+      // Taken back.
+      [0, 'due', 'due', 'not begun', 'not begun'],
+      [0, 'done', 'due', 'done', 'due'],
+      [0, 'done', 'running', 'done', 'due'],
+      [0, 'done', 'done', 'done', 'due'],
+      [0, 'done', 'done', 'done', 'done'],
+      [0, 'done', 'done', 'done', 'done'],
+    ])
+    const outs = ran.map(({ out }) => out)
+    expect(outs.findLast((out) => out.includes('archive run'))).toContain('--from "$NEW"')
+    expect(outs.filter((out) => /was dropped/.test(out)).length).toBeGreaterThan(2)
+    const made = ran.filter(({ line }) => !line.includes('partition plan')).map(({ out }) => out)
+    expect(made.join('')).not.toContain('_partitioned')
+    expect(await fresh.rows('SELECT count(*) - count(DISTINCT id) FROM amenity_bookings')).toEqual([['0']])
+    expect(ran.find(({ line }) => line.startsWith('sluice query'))?.out).toContain('3300')
   })
 })

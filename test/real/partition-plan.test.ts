@@ -429,6 +429,16 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(ran.finished.notChecked).not.toMatch(/blocks/)
     })
 
+    test('rules that rows may break until the table has caught up are named as what a run is refused for', async () => {
+      await plain.run(
+        `CREATE TABLE halls (id int PRIMARY KEY); CREATE TABLE ruled (id bigint NOT NULL, at date NOT NULL, hall int CONSTRAINT in_hall REFERENCES halls, ref uuid DEFAULT gen_random_uuid() NOT NULL CONSTRAINT one_ref UNIQUE, PRIMARY KEY (id, at))`,
+      )
+      const ran = await on('ruled')
+      expect(findingsOf(ran)).toContainEqual(
+        expect.objectContaining({ about: 'partition run', verdict: 'changes', object: 'one_ref, in_hall' }),
+      )
+    })
+
     test.each([
       ['partitioned', 'CREATE TABLE a1 (at date) PARTITION BY RANGE (at)', 'a1', 'partitioned'],
       [

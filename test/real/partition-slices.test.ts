@@ -103,6 +103,32 @@ describe.skipIf(!POSTGRES_OWN)(`slices by their numbers ${POSTGRES_MISSING}`, ()
   })
 
   test(
+    'of weeks first and of months then: each month, the period and those that follow have the rows that the target holds',
+    { timeout: 120_000 },
+    async () => {
+      const place = await stage()
+      expect((await perform(runOf(place, { numbers: { from: 1, through: 6 } }))).finished.exitCode).toBe(75)
+      const months = await perform(runOf(place, { slices: 'month', numbers: { from: 1, through: 2 }, chunkRows: 100 }))
+      expect(months.finished.exitCode).toBe(75)
+      // May has begun with weeks 5 and 6, which also lie in April.
+      const slice = (events: readonly Event[]): Readonly<Record<string, string>> =>
+        Object.fromEntries(
+          events.flatMap((event) =>
+            event.type === 'partition.landed' ? [[event.slice ?? event.label ?? '', event.rows] as const] : [],
+          ),
+        )
+      expect(slice(months.events)).toEqual({ '2024-05': String(31 * 4) })
+      const all = await perform(runOf(place, { slices: 'month', chunkRows: 100 }))
+      expect(all.finished).toMatchObject({ exitCode: 0, totals: { live: '1' } })
+      expect(slice(all.events)).toMatchObject({
+        '2024-06': String(30 * 4),
+        'Q2-FY25': String(91 * 4),
+        'Q3-FY25': String(92 * 4),
+      })
+    },
+  )
+
+  test(
     'go on by the command that is printed, and are refused where the period has fewer',
     { timeout: 60_000 },
     async () => {

@@ -81,7 +81,8 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     expect(item?.targetSum).toBe(item?.sourceSum)
     expect(ev?.targetSum).not.toBe(ev?.sourceSum)
     expect(outcomes(document)).toMatchObject({
-      'sequences item': 'failed',
+      // A cutover sets it; for who goes without one, the statement stands with it.
+      'sequences item': 'not checked',
       'constraints item': 'failed',
       'constraints ev': 'ok',
       'a write lands item': 'ok',
@@ -92,7 +93,7 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     })
     // What to do stands with it.
     const { hint = '' } =
-      document.checks.find(({ check, outcome }) => check === 'sequences' && outcome === 'failed') ?? {}
+      document.checks.find(({ check, hint: does }) => check === 'sequences' && does !== undefined) ?? {}
     await stage.target.sql(/SELECT setval.*$/.exec(hint)?.[0] ?? '', 'ALTER TABLE item VALIDATE CONSTRAINT odd')
   })
 

@@ -11,10 +11,10 @@ import { flag, given, list, optionalText, text, type Arguments } from '../argume
 import { ageIn, calendarWish, epochIn } from '../calendar-flags.ts'
 import { closest } from '../../shared/closest.ts'
 import type { ConfigDefaults } from '../config.ts'
-import { chooseEnd, optionalEnd, shownUrl } from '../copy-ends.ts'
+import { chooseEnd, endWord, optionalEnd, shownUrl } from '../copy-ends.ts'
 import { parseDuration } from '../duration.ts'
 import type { LifecycleConfig } from '../lifecycle-config.ts'
-import { DEFAULT_CONFIG } from '../lifecycle-defaults.ts'
+import { DEFAULT_CONFIG, DEFAULT_SCHEMA } from '../lifecycle-defaults.ts'
 import { storeOr } from '../named-stores.ts'
 import { oneTable } from '../table-words.ts'
 import { operate, type Command, type Request, type RequestContext } from './command.ts'
@@ -44,11 +44,19 @@ export function lifecycleStatus(args: Arguments, context: Words): LifecycleStatu
     return databases.indexOf(url)
   }
   const entries = tables.map((table) => {
-    const entry = Object.hasOwn(all, table) ? all[table] : undefined
-    if (entry === undefined) throw noEntry(table, Object.keys(all), file)
-    return entryOf(table, entry, { args, context, place, file })
+    const name = keyOf(table, Object.keys(all))
+    const entry = name === null ? undefined : all[name]
+    if (name === null || entry === undefined) throw noEntry(table, Object.keys(all), file)
+    return entryOf(name, entry, { args, context, place, file })
   })
   return { kind: 'lifecycle-status', tables, entries, databases }
+}
+
+/** The entry that is meant: the schema may be left out, of the option or of the file. Null where none is, or several are. */
+function keyOf(table: string, known: readonly string[]): string | null {
+  if (known.includes(table)) return table
+  const same = known.filter((one) => one.endsWith(`.${table}`) || `${DEFAULT_SCHEMA}.${one}` === table)
+  return same.length === 1 ? (same[0] ?? null) : null
 }
 
 /** An entry may ask for alerts of the commands that work on its table; a look at all of them is told on its line alone. */
@@ -68,8 +76,8 @@ function entryOf(
   const from = chooseEnd('from', config, defaults, env)
   // Without its own place a partitioned table stands beside the old one, whatever the file says of copies.
   const to = entry.to === undefined ? null : optionalEnd('to', config, defaults, env)
-  const fromWord = wordOf(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
-  const toWord = to === null ? fromWord : wordOf(entry.to, to.url, context)
+  const fromWord = endWord(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
+  const toWord = to === null ? fromWord : endWord(entry.to, to.url, context)
   const archive = entry.archive ?? undefined
   return {
     table,
@@ -85,19 +93,11 @@ function entryOf(
     words: {
       back: `--config ${shellQuote(file)} --from ${toWord} --to ${fromWord}`,
       table: `--config ${shellQuote(file)}`,
+      into: `--config ${shellQuote(file)} --to ${toWord}`,
+      moved: `--config ${shellQuote(file)} --from ${toWord}`,
       stream: `--config ${shellQuote(file)} --from ${fromWord} --to ${toWord}`,
     },
   }
-}
-
-/** How a shell says what the file says: a variable by its name, a store by its own. */
-function wordOf(written: string | undefined, url: string, { defaults, env }: Words): string {
-  const variable = /^\s*\$(?:(\w+)|\{(\w+)\})\s*$/.exec(written ?? '')
-  const name = variable?.[1] ?? variable?.[2]
-  if (name !== undefined) return `"$${name}"`
-  return written !== undefined && Object.hasOwn(defaults.stores ?? {}, written)
-    ? shellQuote(written)
-    : shownUrl(url, env)
 }
 
 /** As yargs would hand it over. */

@@ -3,6 +3,7 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { Run } from '../run-context.ts'
+import { shellQuote } from '../../shared/shell.ts'
 
 /**
  * Notes where rows of the table are also rows of tables that it inherits from.
@@ -21,7 +22,7 @@ export async function refuseHeirs(
     throw new SluiceError('TABLE_REFUSED', `${heirs.map(tableText).join(', ')} inherit from ${name}`, {
       where: name,
       reason: 'its rows are read and deleted with those of its heirs, and nothing says of an archived row whose it was',
-      hint: `archive each heir as a table of its own, such as --table ${tableText(heirs[0] ?? table)}; ${name} itself can be archived once ALTER TABLE … NO INHERIT has let them go`,
+      hint: `archive each heir as a table of its own, such as --table ${shellQuote(tableText(heirs[0] ?? table))}; ${name} itself can be archived once ALTER TABLE … NO INHERIT has let them go`,
     })
   }
   if (parents.length === 0) return

@@ -14,6 +14,7 @@ import type { SqlTrips } from './round-trips.ts'
 import { prepareComparison } from './prepare.ts'
 import { COLD_MEANING, isQuestionId, QUESTIONS, type QuestionId } from './questions.ts'
 import { verdict } from './timing.ts'
+import { shellQuote } from '../../shared/shell.ts'
 
 export type CompareOptions = {
   readonly log: LogStore
@@ -141,7 +142,7 @@ export function compareFailure({ results, different, table, plan }: CompareSumma
     hint:
       plan.logVersion > plan.catalogVersion
         ? 'the log is newer than the catalog: import the table again, then compare'
-        : `find what differs with: sluice validate ${table}`,
+        : `find what differs with: sluice validate ${shellQuote(table)}`,
   })
 }
 

@@ -4,9 +4,19 @@ import type { Range } from '../../model/copy/range.ts'
 import { dec, type Emit } from '../../model/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
-import { byPriority, partOfRange, periodParts, type PeriodPart } from './plan/period-cut.ts'
+import type { KeyRange } from './plan/covered.ts'
+import { byPriority, partsOfRange, periodParts, type PeriodPart } from './plan/period-cut.ts'
 
-type Sum = { chunks: number; closed: number; rows: bigint; begun: number | null }
+/** @property isShared some chunk also has rows of others, so that rows of chunks do not add up to those of this one */
+type Sum = { chunks: number; closed: number; rows: bigint; isShared: boolean; begun: number | null }
+
+type Around = {
+  readonly emit: Emit<'partition.landed'>
+  readonly clock: Clock
+  readonly proof: PeriodProof
+  /** Rows that the target holds in a range. */
+  readonly count: (range: KeyRange) => Promise<bigint>
+}
 
 export type PeriodProof = 'chunk' | 'count'
 
@@ -18,23 +28,21 @@ export class PeriodProgress {
   readonly #emit: Emit<'partition.landed'>
   readonly #clock: Clock
   readonly #proof: PeriodProof
+  readonly #count: Around['count']
   /** By the place of a part, and of whole partitions by their names. */
   readonly #sums = new Map<number | string, Sum>()
 
-  constructor(
-    table: string,
-    wish: PeriodWish,
-    around: { readonly emit: Emit<'partition.landed'>; readonly clock: Clock; readonly proof: PeriodProof },
-  ) {
+  constructor(table: string, wish: PeriodWish, around: Around) {
     this.#table = table
     this.#parts = periodParts(wish)
     this.#order = byPriority(wish)
     this.#emit = around.emit
     this.#clock = around.clock
     this.#proof = around.proof
+    this.#count = around.count
   }
 
-  /** Counts the chunks that there are; tells which partitions earlier runs have copied. @param chunks of the table, all of them */
+  /** Adds up the chunks that there are; tells which partitions earlier runs have copied. @param chunks of the table, all of them */
   async load(chunks: AsyncIterable<StoredChunk>): Promise<void> {
     this.#sums.clear()
     for await (const { range, status, written } of chunks) {
@@ -50,7 +58,7 @@ export class PeriodProgress {
       if (mark.partition === null || told.has(mark.partition)) continue
       told.add(mark.partition)
       const sum = this.#sums.get(mark.partition)
-      if (sum !== undefined && sum.closed === sum.chunks && sum.rows > 0n) this.#tell(mark.partition, null, sum, true)
+      if (sum !== undefined && isWhole(sum)) await this.#tell(mark.partition, mark.partition, sum, true)
     }
   }
 
@@ -58,51 +66,62 @@ export class PeriodProgress {
     for (const sum of this.#sumsOf(range)) sum.begun ??= this.#clock.ticks()
   }
 
-  /** A chunk is proved. @param rows that it holds */
-  closed(range: Range, rows: bigint): void {
-    const part = partOfRange(this.#parts, range)
-    for (const sum of this.#sumsOf(range)) {
+  /** A chunk is proved. Nothing is told of a part whose rows cannot be counted now. @param rows that it holds */
+  async closed(range: Range, rows: bigint): Promise<void> {
+    const sums = this.#sumsOf(range)
+    for (const sum of sums) {
       sum.closed++
       sum.rows += rows
     }
-    if (part === null || part.mark.partition === null) return
-    const { partition } = part.mark
-    for (const [key, slice] of [
-      [part.at, part.mark.slice ?? null],
-      [partition, null],
-    ] as const) {
-      const sum = this.#sums.get(key)
+    // All of them before the first wait: the next chunk may close meanwhile.
+    const whole = [...this.#sums].filter(([, sum]) => sums.includes(sum) && isWhole(sum))
+    for (const [key, sum] of whole) {
+      const { partition, slice } = (typeof key === 'number' ? this.#parts[key]?.mark : undefined) ?? { partition: key }
       // Without slices a part is the partition.
-      const isTold = typeof key === 'string' || slice !== null
-      if (isTold && sum !== undefined && sum.closed === sum.chunks && sum.rows > 0n)
-        this.#tell(partition, slice, sum, false)
+      if (typeof partition !== 'string' || (typeof key === 'number' && slice === undefined)) continue
+      await this.#tell(key, partition, sum, false).catch(() => undefined)
     }
   }
 
   #sumsOf(range: Range): readonly Sum[] {
-    const part = partOfRange(this.#parts, range)
-    if (part === null) return []
-    const keys = part.mark.partition === null ? [part.at] : [part.at, part.mark.partition]
-    return keys.map((key) => {
-      const sum = this.#sums.get(key) ?? { chunks: 0, closed: 0, rows: 0n, begun: null }
+    const parts = partsOfRange(this.#parts, range)
+    const partitions = new Set(parts.map(({ mark }) => mark.partition))
+    const sumOf = (key: number | string, isShared: boolean): Sum => {
+      const sum = this.#sums.get(key) ?? { chunks: 0, closed: 0, rows: 0n, isShared: false, begun: null }
+      sum.isShared ||= isShared
       this.#sums.set(key, sum)
       return sum
-    })
+    }
+    return [
+      ...parts.map(({ at }) => sumOf(at, parts.length > 1)),
+      ...[...partitions].flatMap((partition) => (partition === null ? [] : sumOf(partition, partitions.size > 1))),
+    ]
   }
 
-  #tell(partition: string, slice: string | null, sum: Sum, earlier: boolean): void {
-    const label = this.#parts.find(({ mark }) => mark.partition === partition)?.mark.label ?? null
+  /** @param key of its sum */
+  async #tell(key: number | string, partition: string, sum: Sum, earlier: boolean): Promise<void> {
+    const parts = this.#parts.filter(({ at, mark }) => (typeof key === 'number' ? at === key : mark.partition === key))
+    const [first, last] = [parts[0], parts.at(-1)]
+    if (first === undefined || last === undefined) return
+    const range = { by: 'key', after: first.range.after, through: last.range.through } as const
+    const rows = sum.isShared ? await this.#count(range) : sum.rows
+    if (rows === 0n) return
+    const { label, slice } = first.mark
     this.#emit({
       type: 'partition.landed',
       table: this.#table,
       partition,
       ...(label === null ? {} : { label }),
-      ...(slice === null ? {} : { slice }),
-      rows: dec(sum.rows),
+      ...(typeof key === 'string' || slice === undefined ? {} : { slice }),
+      rows: dec(rows),
       chunks: dec(sum.chunks),
       proof: this.#proof,
       ...(earlier || sum.begun === null ? {} : { ms: Math.round(this.#clock.ticks() - sum.begun) }),
       ...(earlier ? { earlier: true as const } : {}),
     })
   }
+}
+
+function isWhole({ chunks, closed, rows }: Sum): boolean {
+  return closed === chunks && rows > 0n
 }

@@ -169,7 +169,7 @@ class Worker {
           this.#progress(table, claim),
         )
         if (result === null) this.#letGo(table, claim, 'taken', null)
-        else this.#done(table, claim, result, attempt, clock.ticks() - begun)
+        else await this.#done(table, claim, result, attempt, clock.ticks() - begun)
         return
       } catch (thrown) {
         const { kind, error } = failureKind(thrown)
@@ -214,7 +214,7 @@ class Worker {
     return atomic === 'row' ? { ...current, attempt: claim.attempt + attempt - 1 } : current
   }
 
-  #done(table: Working, claim: Claim, result: ChunkResult, attempt: number, ms: number): void {
+  async #done(table: Working, claim: Claim, result: ChunkResult, attempt: number, ms: number): Promise<void> {
     const { emit, name } = table.context
     const { tally } = result
     table.aside += result.aside.length
@@ -229,9 +229,9 @@ class Worker {
       ...spanOf(claim.range, table.context.plan),
       ...tallyOf(result, attempt),
     })
-    table.context.periods?.progress.closed(claim.range, tally.written)
     const { maxAside } = table.context
     if (table.aside > maxAside) table.error ??= tooManyAside(name, maxAside)
+    await table.context.periods?.progress.closed(claim.range, tally.written)
   }
 
   async #giveUp(table: Working, claim: Claim, kind: string, thrown: SluiceError): Promise<void> {

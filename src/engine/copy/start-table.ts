@@ -20,7 +20,7 @@ import { AT_ONCE } from './look/look.ts'
 import { isRanged } from './look/ranged.ts'
 import { retryMsOf } from './failure.ts'
 import { patiently } from './patience.ts'
-import { PeriodProgress } from './period-progress.ts'
+import { periodsOf } from './start-periods.ts'
 import { tableAt, type PlannedCopy, type PlannedTable } from './plan/plan-copy.ts'
 import { planTable } from './plan/table-plan.ts'
 import { takeSpan } from './plan/span-chunks.ts'
@@ -78,7 +78,7 @@ export async function startTable(
     name,
     plan: one.plan,
     ring: one.ring,
-    ...periodsOf(name, around),
+    ...periodsOf(name, one.plan, planned.to, around),
     key,
     sourceLabel: planned.from.label,
     store: planned.to,
@@ -174,13 +174,6 @@ export async function startTable(
     await context.planning.end().catch(() => undefined)
     return fail(error)
   }
-}
-
-function periodsOf(name: string, { operation, run }: Surroundings): Pick<TableContext, 'periods'> {
-  const wish = operation.periods
-  if (wish === undefined) return {}
-  const proof = operation.verify === 'count' ? 'count' : 'chunk'
-  return { periods: { wish, progress: new PeriodProgress(name, wish, { emit: run.emit, clock: run.clock, proof }) } }
 }
 
 /** Chunks of earlier runs that are told one by one; of more, only those of which rows wait in the quarantine. */

@@ -1,5 +1,7 @@
 /** The switch that has parked a table. */
+import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { isUnderWay, readSwitches, type SwitchRow } from '../cutover/switch-row.ts'
 
@@ -34,18 +36,42 @@ export async function parkedSwitch(database: LedgerDatabase, name: string, label
       hint: `end it first: sluice cutover ${last.stream} finishes it or gives it up`,
     })
   }
-  if (last.isBetween) {
-    throw new SluiceError('NOT_SWITCHABLE', `the last switch of ${only} was between two databases`, {
-      where: label,
-      reason: `${last.parkedTable} is a table of the other one; the table of that name here takes the writes`,
-      hint: `end the reverse stream with sluice follow ${last.reverse} --end, then retire the other database`,
-    })
-  }
+  if (last.isBetween) throw await betweenTwo(database, last, label)
   if (called(last.publicTable) || called(last.parkedTable)) return last
   throw new SluiceError('NO_SUCH_TABLE', `${name} is not parked any more`, {
     where: label,
     reason: `the last switch of ${only} has parked ${last.parkedTable}`,
     hint: `name ${last.parkedTable}`,
+  })
+}
+
+/** Nothing is parked in either database. Which side is closed the streams say: one that came after the switch has closed this one again. */
+async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: string): Promise<SluiceError> {
+  const { publicTable, parkedTable, stream, reverse } = last
+  const rows = await database.all(
+    `SELECT s.stream_id, s.source, s.status, t.schema_name, t.table_name FROM migration_streams s
+     JOIN migration_stream_tables t ON t.stream_id = s.stream_id ORDER BY s.created_ms DESC, s.stream_id DESC`,
+  )
+  const own = rows
+    .map(([id, source, status, schema, name]) => ({
+      id: String(id),
+      source: String(source),
+      isOver: status === 'ended',
+      table: tableText({ ...(schema === '' ? {} : { schema: String(schema) }), name: String(name) }),
+    }))
+    .filter(({ table }) => table === publicTable)
+  const [newest] = own
+  const [here, there] = [shellQuote(label), shellQuote(newest?.source ?? 'URL')]
+  const isClosed = newest !== undefined && newest.id !== stream
+  const [closed, open] = isClosed ? [here, there] : [there, here]
+  const end = `sluice follow ${isClosed ? newest.id : reverse} --from ${open} --to ${closed} --end`
+  const isOver = isClosed && newest.isOver
+  return new SluiceError('NOT_SWITCHABLE', `the last switch of ${publicTable} was between two databases`, {
+    where: label,
+    reason: isClosed
+      ? `the table here is closed, and that of ${newest.source} takes the writes`
+      : `the table here takes the writes, and ${parkedTable} of the other database is closed`,
+    hint: `a closed table goes with its database: ${isOver ? '' : `${end} gives up the way back, then `}sluice partition decommission --database --from ${closed} --to ${open}`,
   })
 }
 

@@ -6,7 +6,7 @@ import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { ChunkLedger } from '../copy/ledger/chunks.ts'
 import { tableKeyOf, type Owner } from '../copy/ledger/owner.ts'
 import { CLOSED } from '../copy/ledger/stored-chunk.ts'
-import { partOfRange, periodParts } from '../copy/plan/period-cut.ts'
+import { partitionsOfRange, periodParts } from '../copy/plan/period-cut.ts'
 import type { PlannedCopy } from '../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
@@ -55,8 +55,9 @@ async function copiedRows(ledger: ChunkLedger, periods: PeriodWish): Promise<Rea
   const parts = periodParts(periods)
   const rows = new Map<string, bigint>()
   for await (const { range, written } of ledger.each(CLOSED)) {
-    const partition = partOfRange(parts, range)?.mark.partition ?? null
-    if (partition !== null) rows.set(partition, (rows.get(partition) ?? 0n) + written)
+    const [partition, ...others] = partitionsOfRange(parts, range)
+    // How many rows of a chunk lie in which of several partitions, the ledger does not say.
+    if (partition !== undefined && others.length === 0) rows.set(partition, (rows.get(partition) ?? 0n) + written)
   }
   return rows
 }

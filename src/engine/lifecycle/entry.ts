@@ -6,6 +6,10 @@ import type { CalendarWish } from '../partitioning/standing.ts'
 export type EntryWords = {
   /** What a command about the table needs beside its name: `--config sluice.yaml`, or `--from` and a URL. */
   readonly table: string
+  /** The same once the table has its public name in the second database. That of `table` when absent. */
+  readonly moved?: string
+  /** What a command needs that takes this database as the one that tables have moved to: `--to`. */
+  readonly into: string
   /** What a command about a stream needs beside its number: `--from` and `--to`. */
   readonly stream: string
   /** The same of a stream that goes the other way, between two databases. Those of `stream` when absent. */

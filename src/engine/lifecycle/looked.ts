@@ -5,6 +5,7 @@ import type { TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import { hasSwitched, type SwitchRow } from '../cutover/switch-row.ts'
+import type { DatabaseStep } from '../decommission/database/steps.ts'
 import type { DecommissionRow } from '../decommission/decommission-ledger.ts'
 import type { Standing } from '../partitioning/standing.ts'
 import type { Run } from '../run-context.ts'
@@ -31,12 +32,26 @@ export type LookedTable = {
   readonly wayBack: StreamStanding | null
   /** What was done to retire the old table. */
   readonly retired: readonly DecommissionRow[]
+  /** What became of the database that was closed by a switch between two; null of a switch within one, and before any. */
+  readonly left: LeftDatabase | null
   /** Turns, the oldest first. */
   readonly switches: readonly SwitchRow[]
   readonly now: Date
   readonly run: Run<'log'>
   /** Takes what nobody looked at, in words. */
   readonly leave: (what: string) => void
+}
+
+/** The database that a table has left. */
+export type LeftDatabase = {
+  /** As the stream noted it, without password. */
+  readonly url: string
+  /** The last step of its retirement; null where none was made, or all was taken back. */
+  readonly step: DatabaseStep | null
+  /** Why it could not be opened; null where it was, and where the entry does not name it. */
+  readonly error: SluiceError | null
+  /** Whether the entry names it. */
+  readonly isNamed: boolean
 }
 
 /** What is said of a phase. */

@@ -7,7 +7,7 @@ import type { SqlRow } from '../../stores/port.ts'
 import { hasLedger } from '../copy/ledger/schema.ts'
 import { ChunkLedger } from '../copy/ledger/chunks.ts'
 import type { Owner as LedgerOwner, TableKey } from '../copy/ledger/owner.ts'
-import { partOfRange, periodParts } from '../copy/plan/period-cut.ts'
+import { partitionsOfRange, periodParts } from '../copy/plan/period-cut.ts'
 import {
   joinedLanes,
   LANE_COLUMNS,
@@ -121,8 +121,8 @@ async function periodsOf(
   const parts = periodParts(periods)
   const open = new Map<string, boolean>()
   for await (const { range, status } of new ChunkLedger(database, key, owner).each()) {
-    const partition = partOfRange(parts, range)?.mark.partition ?? null
-    if (partition !== null) open.set(partition, open.get(partition) === true || status !== 'completed')
+    for (const partition of partitionsOfRange(parts, range))
+      open.set(partition, open.get(partition) === true || status !== 'completed')
   }
   const all = [...open.values()]
   return { done: all.filter((isOpen) => !isOpen).length, of: all.length }

@@ -1,9 +1,10 @@
 /** Phase II: the partitioned table takes the public name, the old one is kept equal for a while, and is then retired. */
 import { isoTime } from '../../shared/clock.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import { isUnderWay, type SwitchRow } from '../cutover/switch-row.ts'
 import { standingOf } from '../decommission/decommission-ledger.ts'
 import { ofBackStream, ofStream, ofTable } from './commands.ts'
-import { lastTurn, type LookedTable, type Phase } from './looked.ts'
+import { lastTurn, type LeftDatabase, type LookedTable, type Phase } from './looked.ts'
 import { blocks } from './partitioning-phase.ts'
 
 /** @param before what was said of phase I */
@@ -53,7 +54,8 @@ function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
 }
 
 /** The old table after a switch. */
-function retiring({ wayBack, retired, entry, now }: LookedTable, turn: SwitchRow, told: string): Phase {
+function retiring(looked: LookedTable, turn: SwitchRow, told: string): Phase {
+  const { wayBack, retired, entry, now, left } = looked
   const untilMs = (turn.switchedMs ?? 0) + entry.parkedGraceMs
   const isOver = untilMs <= now.getTime()
   const step = standingOf(retired)
@@ -87,10 +89,7 @@ function retiring({ wayBack, retired, entry, now }: LookedTable, turn: SwitchRow
       next: `${command('follow', id, entry)} --end`,
     }
   }
-  if (turn.isBetween) {
-    const detail = `${told}; ${name} of the database that was closed takes no writes, and that database can be retired`
-    return { ...kept, state: 'due', detail, next: `sluice partition decommission --database ${entry.words.stream}` }
-  }
+  if (left !== null) return retiringDatabase(left, looked, { kept, told, table: name })
   if (step?.step !== 'inactive')
     return { ...kept, state: 'due', detail: `${told}; ${name} can be retired`, ...decommission }
   const inactive = `${name} is inactive since ${isoTime(step.doneMs)}`
@@ -98,6 +97,41 @@ function retiring({ wayBack, retired, entry, now }: LookedTable, turn: SwitchRow
   return isOver
     ? { ...kept, ...undo, state: 'due', detail: `${told}; ${inactive}, and its grace is over`, ...decommission }
     : { ...kept, ...undo, state: 'running', detail: `${told}; ${inactive}` }
+}
+
+type Told = { readonly kept: Pick<Phase, 'keptUntil'>; readonly told: string; readonly table: string }
+
+/** The whole database that the table has left. */
+function retiringDatabase(
+  { url, step, error, isNamed }: LeftDatabase,
+  { entry, now }: LookedTable,
+  { kept, told, table }: Told,
+): Phase {
+  const ends = isNamed ? entry.words.stream : `--from ${shellQuote(url)} ${entry.words.into}`
+  const command = `sluice partition decommission --database ${ends}`
+  const done = isNamed ? '; the entry can name the new database alone now, as from' : ''
+  if (step?.step === 'dropped')
+    return { state: 'done', detail: `${told}; database ${step.name} was dropped ${isoTime(step.doneMs)}${done}` }
+  if (step?.step === 'inactive') {
+    const overMs = step.doneMs + entry.parkedGraceMs
+    const isOver = overMs <= now.getTime()
+    const said = `${told}; database ${step.name} refuses connections since ${isoTime(step.doneMs)}`
+    const undo = { keptUntil: isoTime(overMs), also: [`${command} --undo`] }
+    return isOver
+      ? { ...undo, state: 'due', detail: `${said}, and its grace is over`, next: command }
+      : { ...undo, state: 'running', detail: said }
+  }
+  if (step !== null) {
+    const detail = `${told}; a program was killed when database ${step.name} was ${step.step}`
+    return { ...kept, state: 'due', detail, next: command }
+  }
+  if (error !== null) {
+    const detail = `${told}; the database that was closed does not answer: ${error.where ?? error.message}${done}, where it is gone for good`
+    return { ...kept, state: 'due', detail, next: command }
+  }
+  const closed = `${table} of the database that was closed takes no writes`
+  if (!isNamed) return { ...kept, state: 'done', detail: `${told}; ${closed}`, also: [command] }
+  return { ...kept, state: 'due', detail: `${told}; ${closed}, and that database can be retired`, next: command }
 }
 
 function facts({ turn, switchedMs, pauseMs, parkedTable }: SwitchRow): Omit<Phase, 'state' | 'detail'> {

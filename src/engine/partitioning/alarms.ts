@@ -15,6 +15,7 @@ import {
 } from './coverage.ts'
 import type { Standing } from './standing.ts'
 import { nowFor } from './state.ts'
+import { shellQuote } from '../../shared/shell.ts'
 
 /** Periods that a line names. */
 const NAMED = 6
@@ -173,7 +174,7 @@ function lateAlarms(
     ...(to === null ? {} : { to }),
     rows: dec(rows),
     detail: `rows of ${label} came late: that period is archived, and no longer in the table`,
-    hint: `sluice restore --table ${tableText(table)} --partition ${label} brings it back and says what these rows need for it; archive it once more then`,
+    hint: `sluice restore --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} brings it back and says what these rows need for it; archive it once more then`,
   }))
 }
 

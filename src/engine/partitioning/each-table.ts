@@ -9,6 +9,7 @@ import { Ledgers } from '../archiving/ledgers.ts'
 import type { Run } from '../run-context.ts'
 import type { Epoch } from '../calendar/calendar.ts'
 import { maintenanceOf, standingOf, type CalendarWish, type Standing } from './standing.ts'
+import { shellQuote } from '../../shared/shell.ts'
 
 export type FoundTable = { readonly name: string; readonly standing: Standing; readonly archive: ArchiveRecord | null }
 
@@ -156,6 +157,6 @@ async function archiveIn(archives: Archives, { table }: TableSpec, run: Run<'log
 function notPartitioned(name: string, { label }: CopyStore): SluiceError {
   return new SluiceError('UNSUPPORTED_TYPE', `${name} is not partitioned`, {
     where: label,
-    hint: `sluice partition plan --table ${name} --by COLUMN says what partitioning it would take`,
+    hint: `sluice partition plan --table ${shellQuote(name)} --by COLUMN says what partitioning it would take`,
   })
 }

@@ -3,7 +3,7 @@ import type { PeriodWish } from '../../model/copy/period-marks.ts'
 import { dec, type Emit } from '../../model/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { CopyEvent } from '../copy/copy-run.ts'
-import { byPriority, partOfRange, periodParts, type PeriodPart } from '../copy/plan/period-cut.ts'
+import { byPriority, partitionsOfRange, periodParts, type PeriodPart } from '../copy/plan/period-cut.ts'
 import { partitionName } from './planned-periods.ts'
 import type { FilledPeriod } from './filled-periods.ts'
 import { bytesPerHour, neededPerHour } from './forecast.ts'
@@ -57,9 +57,9 @@ export class Pace {
     if (event.type === 'follow.table' && event.state !== 'copying') this.end()
     if (event.type === 'chunk.started') this.#since ??= this.#run.clock.ticks()
     if (event.type !== 'chunk.done' && event.type !== 'chunk.skipped') return
-    const part = partOfRange(this.#parts, { by: 'key', after: event.from ?? null, through: event.to ?? null })
-    const partition = part?.mark.partition ?? null
-    if (partition === null) return
+    const range = { by: 'key', after: event.from ?? null, through: event.to ?? null } as const
+    const [partition, ...others] = partitionsOfRange(this.#parts, range)
+    if (partition === undefined || others.length > 0) return
     const rows = BigInt(event.written ?? 0)
     this.#rows.set(partition, (this.#rows.get(partition) ?? 0n) + rows)
     const { rows: all, bytes } = this.#estimates.get(partition) ?? { rows: 0n, bytes: 0n }

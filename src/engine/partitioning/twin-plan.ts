@@ -1,5 +1,5 @@
 /** The new table beside one that is not partitioned: its name, its partitions, what is in the way, and the statements that make it. */
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
@@ -27,8 +27,10 @@ export type TwinWish = {
   readonly epoch?: Epoch | undefined
   readonly slices?: SliceUnit | undefined
   readonly exact: boolean
-  /** Name of the new table; that of the old one with `_partitioned` when absent. */
+  /** Name of the new table; what `nameOf` says of the old one when absent. */
   readonly into?: string | undefined
+  /** That of the old one with `_partitioned` when absent. */
+  readonly nameOf?: (table: TableName) => Promise<string>
 }
 
 export type TwinPlan = {
@@ -69,7 +71,7 @@ export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): P
     if (begins >= high) return []
     return [{ name: partitionName(table.table.name, period.label), label: period.label, from: low, to }]
   })
-  const name = wish.into ?? partitionName(table.table.name, 'partitioned')
+  const name = wish.into ?? (await wish.nameOf?.(table.table)) ?? partitionName(table.table.name, 'partitioned')
   const findings = [...found, ...periodFindings(planned, years, rowYears(years), found)]
   return { planned, years, spec, findings, twin: { name, filled, partitions } }
 }
@@ -94,20 +96,38 @@ export async function takenFindings(
   ]
 }
 
+/** Findings about rules that a row may break for a while, until the new table has caught up. */
+const LATE: ReadonlySet<string> = new Set(['unique', 'exclusion', 'foreign key from it'])
+
 /** What a copy by periods wants of the table, beside what the new one has to be. */
 export async function copyFindings(
   { plan, signal }: PlanSource,
-  { planned }: TwinPlan,
+  { planned, findings, twin }: TwinPlan,
 ): Promise<readonly PlanFinding[]> {
-  if (await plan.isIndexed(planned, signal)) return []
   const { table } = planned.table
+  const late = findings.filter(({ about, verdict }) => LATE.has(about) && verdict !== 'refused')
   return [
-    {
-      verdict: 'changes',
-      about: 'index',
-      detail: `no index of ${tableText(table)} begins with ${planned.column.name}: sluice partition run, which copies each period by itself, is refused until there is one`,
-      hint: indexStatement(planned),
-    },
+    ...((await plan.isIndexed(planned, signal))
+      ? []
+      : [
+          {
+            verdict: 'changes' as const,
+            about: 'index',
+            detail: `no index of ${tableText(table)} begins with ${planned.column.name}: sluice partition run, which copies each period by itself, is refused until there is one`,
+            hint: indexStatement(planned),
+          },
+        ]),
+    ...(late.length === 0
+      ? []
+      : [
+          {
+            verdict: 'changes' as const,
+            about: 'partition run',
+            object: late.flatMap(({ object }) => object ?? []).join(', '),
+            detail: `sluice partition run makes ${twin?.name ?? 'the new table'} and is refused until these are dropped there: a row copied late may break them until the table has caught up`,
+            hint: 'drop them from the new table by the statements that the refusal names, run the same command again, and make them once it is live, before the sign-off',
+          },
+        ]),
   ]
 }
 

@@ -240,7 +240,11 @@ export function lifecycleOf(url: string, table: string, wished: LifecycleStatusO
       commandLine: `sluice lifecycle status ${entry.words.table} --table ${quoted(table)}`,
     }
   }
-  const words = { table: `--from ${quoted(url)}`, stream: `--from ${quoted(url)} --to ${quoted(url)}` }
+  const words = {
+    table: `--from ${quoted(url)}`,
+    into: `--to ${quoted(url)}`,
+    stream: `--from ${quoted(url)} --to ${quoted(url)}`,
+  }
   const ahead = defaultNumber('partition-ensure', 'ahead')
   const bare = { table, from: 0, calendar: {}, ahead, parkedGraceMs: PARKED_GRACE_MS, words }
   return {

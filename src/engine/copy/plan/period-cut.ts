@@ -79,17 +79,20 @@ export function gapsOfPeriods(wish: PeriodWish, stretches: readonly Stretch[]): 
   return byPriority(wish).flatMap((part) => gaps.get(part.at) ?? [])
 }
 
-/** The part that a range of a chunk lies in; null of one that lies in several, because partitions came behind the last one since it was cut. */
-export function partOfRange(parts: readonly PeriodPart[], range: Range): PeriodPart | null {
-  if (range.by !== 'key') return null
-  const same = parts.find((part) => textOf(part.range.after) === textOf(range.after))
-  const part = same ?? (range.after === null ? (parts[0] ?? null) : partOf(parts, range.after))
-  return part === null || endsIn(range.through, part.range.through) ? part : null
+/** The parts that a range of a chunk has keys in, by time: several where the chunk was cut for other slices, or before partitions came behind the last one. */
+export function partsOfRange(parts: readonly PeriodPart[], range: Range): readonly PeriodPart[] {
+  if (range.by !== 'key') return []
+  const { after, through } = range
+  const same = parts.find((part) => textOf(part.range.after) === textOf(after))
+  const first = same ?? (after === null ? parts[0] : partOf(parts, after))
+  const last = through === null ? parts.at(-1) : partOf(parts, through)
+  if (first === undefined || last === undefined) return []
+  return parts.slice(first.at, Math.max(first.at, last.at) + 1)
 }
 
-function endsIn(end: Bound | null, last: Bound | null): boolean {
-  if (last === null) return true
-  return end !== null && compareTimes(end[0] ?? '', last[0] ?? '') <= 0
+/** The partitions that a range of a chunk has keys in, each once. */
+export function partitionsOfRange(parts: readonly PeriodPart[], range: Range): readonly string[] {
+  return [...new Set(partsOfRange(parts, range).flatMap(({ mark }) => mark.partition ?? []))]
 }
 
 /** The part that the key of a row lies in. */

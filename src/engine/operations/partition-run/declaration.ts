@@ -19,7 +19,7 @@ export type PartitionRunOperation = {
   readonly calendar: Partial<CalendarSpec>
   /** What whole numbers count since 1970, where bounds and ledger do not say it. */
   readonly epoch?: Epoch | undefined
-  /** Name of the new table; that of the old one with `_partitioned` when absent. */
+  /** Name of the new table; when absent that of the old one, with `_partitioned` where both are in one database. */
   readonly into?: string | undefined
   /** Parts of a period that are told by themselves as they land. */
   readonly slices?: 'week' | 'month' | undefined

@@ -19,7 +19,7 @@ export const RUN_OPTIONS: readonly Option[] = [
   {
     name: 'into',
     type: 'text',
-    shown: 'TABLE_partitioned',
+    shown: 'TABLE_partitioned, or TABLE in another database',
     group: RUN,
     describe: 'name of the new table; one that is there has to be partitioned by the column, and empty',
   },

@@ -6,10 +6,13 @@ import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import type { RangedTable } from '../../../stores/maintenance-port.ts'
+import { tableKeyOf } from '../../copy/ledger/owner.ts'
 import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
+import { streamsInto } from '../../follow/streams-into.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { chosenSlices, periodMarks, refuseUnknownFirst, type ChosenSlices } from '../../partitioning/period-marks.ts'
+import { partitionName } from '../../partitioning/planned-periods.ts'
 import type { PlanSource } from '../../partitioning/planned-table.ts'
 import { Pace } from '../../partitioning/pace.ts'
 import { indexStatement, planTwin, takenFindings, type TwinPlan } from '../../partitioning/twin-plan.ts'
@@ -86,7 +89,8 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
     )
   }
   const source: PlanSource = { store: from, plan, signal }
-  const about = await planTwin(source, { ...operation, exact: false }, new Date(run.clock.now()))
+  const wish = { ...operation, exact: false, nameOf: (table: TableName) => newName(table, from, target, signal) }
+  const about = await planTwin(source, wish, new Date(run.clock.now()))
   const { planned, twin, spec } = about
   if (twin === null) throw refused(about, run)
   const name: TableName = { ...planned.table.table, name: twin.name }
@@ -126,6 +130,15 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
     })
   }
   return { about, periods: marks(there) }
+}
+
+/** Beside the old table it has another name until the cutover; in another database it has the name of the old one, unless a stream fills one beside it there. */
+async function newName(table: TableName, from: CopyStore, target: CopyStore, signal: AbortSignal): Promise<string> {
+  const beside = { ...table, name: partitionName(table.name, 'partitioned') }
+  if (from.identity === target.identity) return beside.name
+  await using database = await onSide('target', () => target.ledger())
+  const streams = await streamsInto(target, { database, signal }, [tableKeyOf(beside)])
+  return streams.some(({ sourceIdentity }) => sourceIdentity === from.identity) ? beside.name : table.name
 }
 
 /** Partitions that are not made yet. */

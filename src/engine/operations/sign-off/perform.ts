@@ -120,7 +120,9 @@ async function concluded(
   const { tables } = await scopeOf(operation, planned, run.interrupt.abort)
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>
-      from.identity === to.identity ? movedBySwitch(check) : check,
+      from.switchSide === undefined || to.switchSide === undefined
+        ? check
+        : movedByCutover(check, from.identity === to.identity),
     ),
     ...(await objectChecks({ ...planned, tables }, copyOperation.with ?? [], run.interrupt.abort)),
   ]
@@ -168,11 +170,17 @@ async function concluded(
   return document
 }
 
-/** Between two tables of one database a cut-over moves sequences beyond the values of both: until then that of the new table is behind while others write. */
-function movedBySwitch(check: SignOffCheck): SignOffCheck {
+/** A cutover moves sequences beyond the values of both tables: until then those of the new table are behind whenever the source takes a row. */
+function movedByCutover(check: SignOffCheck, isOneDatabase: boolean): SignOffCheck {
   if (check.check !== 'sequences' || check.outcome !== 'failed') return check
-  const { hint: _hint, ...rest } = check
-  return { ...rest, outcome: 'not checked', found: `${check.found}; a cut-over moves it beyond both tables` }
+  const { hint, ...rest } = check
+  return {
+    ...rest,
+    outcome: 'not checked',
+    found: `${check.found}; a cutover moves it beyond both tables`,
+    // Users can be led to the other database without a cutover.
+    ...(hint === undefined || isOneDatabase ? {} : { hint }),
+  }
 }
 
 /** @throws SluiceError STREAM_HALTED of a stream that is halted, ended, or not copied to its end */

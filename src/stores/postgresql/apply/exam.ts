@@ -239,7 +239,7 @@ async function examineForeignKeys(
 
 /** @param dropped statements */
 function droppedHint(dropped: readonly string[]): string {
-  return `drop them: ${dropped.join('; ')}; --with indexes,constraints, of this command or of the one that began the stream, builds what the source has behind it`
+  return `drop them: ${dropped.join('; ')}; and make them again once the table is live: copy --with indexes,constraints does that by itself, partition run does not`
 }
 
 async function examineSecondary(

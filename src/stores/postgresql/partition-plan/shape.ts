@@ -1,6 +1,7 @@
 /** What the table itself is: what cannot be partitioned at all, and what its column takes. */
 import type { PlanFinding } from '../../partition-plan-port.ts'
 import { type About, objects } from './about.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 
 export type Shape = {
   readonly kind: string
@@ -34,7 +35,11 @@ export async function shapeOf(
   }
   if (shape.isPartition) {
     const [parent = ''] = shape.parents
-    refuse('partition', `the table is a partition of ${parent} already`, `sluice partition list --table ${parent}`)
+    refuse(
+      'partition',
+      `the table is a partition of ${parent} already`,
+      `sluice partition list --table ${shellQuote(plainName(parent))}`,
+    )
   }
   if (!shape.isPartition && shape.kind !== 'p' && shape.parents.length > 0) {
     const what = 'the server refuses a partitioned table that inherits from another one'
@@ -107,4 +112,9 @@ function shapeSql({ oid, attnum }: About): string {
         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE o.opcdefault AND o.opcintype IN (t.oid, t.typbasetype)),
       'primary', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ${attnum} WHERE c.oid = ${oid}::oid`
+}
+
+/** `app.Book ings` of `app."Book ings"`: as `--table` takes it. */
+function plainName(sql: string): string {
+  return sql.replaceAll(/"((?:[^"]|"")*)"/g, (_all, name: string) => name.replaceAll('""', '"'))
 }
