@@ -27,6 +27,8 @@ export type FollowingParts = {
   readonly within?: Within
   /** Of a slot of a run that begins anew, or copies tables anew: what turns before it have done of that, and where it is noted. */
   readonly restarts?: SharedRestarts
+  /** Ends the copying of tables. */
+  readonly stop: () => void
 }
 
 export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }
