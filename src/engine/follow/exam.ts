@@ -10,6 +10,7 @@ import type { CopyOperation } from '../operation.ts'
 import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
 import { keyRefusals } from './key-refusals.ts'
 import { roomRefusal } from './log-room.ts'
+import { outsideWarnings } from './outside-keys.ts'
 import { cannotFollow, refuseCombinations } from './refusals.ts'
 import type { Within } from './watch.ts'
 import type { SharedRestarts } from '../copy/ledger/shared-restarts.ts'
@@ -106,6 +107,10 @@ export async function examined(
   const costs = isBorn ? [] : ((await changes.cost?.(identified, signal)) ?? [])
   for (const message of [...(isBorn ? [] : exam.notes), ...costs, ...told.notes])
     run.emit({ type: 'log', level: 'note', message })
+  const followed = there.map(({ plan }) => plan.target.table)
+  if (told.checksKeys !== true)
+    for (const warning of await outsideWarnings(planned.to, followed, signal))
+      run.emit({ type: 'log', level: 'warn', ...warning })
   return tables
 }
 
