@@ -249,7 +249,7 @@ export type Referrer = {
 /** `values`: those of the referring columns of one such row, as texts. `unknown`: why nobody could look, in words. */
 export type ReferringRow = { readonly values: readonly string[] } | { readonly unknown: string } | null
 
-/** Rows that refer to none; `unknown`: why nobody could count them, in words. */
+/** Rows that refer to none; `unknown`: why they are not counted, in words. */
 export type Orphans = { readonly rows: bigint } | { readonly unknown: string }
 
 /** Foreign keys that lead to tables. */

@@ -95,7 +95,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
     },
   )
 
-  /** Which columns take each other's names, while a row is written, and take them back: no look at the table ever shows it. */
+  /** Which columns take each other's names, while a row is written, and take them back: the table never shows it. */
   const SWAPPED = [
     ['slot', 'a', 'b'],
     ['slot', 'id', 'part'],

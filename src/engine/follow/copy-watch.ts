@@ -14,7 +14,7 @@ import { SourceSilence } from './behind.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
 
 /** How often both sides are asked. */
-const LOOK_MS = 1000
+const ASK_MS = 1000
 /** How long the last answer is waited for. */
 const BRIEFLY_MS = 250
 
@@ -51,7 +51,7 @@ export class CopyWatch implements AsyncDisposable {
     const side = { clock: run.clock, emit: (event: Parameters<CopyRun['emit']>[0]) => run.emit(event) }
     this.#source = new Answers({ ...side, name: 'source', label: planned.from.label })
     this.#target = new Answers({ ...side, name: 'target', label: planned.to.label })
-    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
+    this.#timer = setInterval(() => this.#askSides(), ASK_MS).unref()
   }
 
   /** Publication and slot are there. @param applied as `progress` has it, where some table takes changes of the stream already: those wait for the copy */
@@ -61,7 +61,7 @@ export class CopyWatch implements AsyncDisposable {
     this.#isBorn = true
   }
 
-  /** Told of every event of the run. */
+  /** Takes every event of the run. */
   heard(event: CopyEvent): void {
     if (event.type === 'chunk.retried') {
       if (yieldedText(event.error) === null) this.#failed(chunkName(event), event.error.message)
@@ -80,7 +80,7 @@ export class CopyWatch implements AsyncDisposable {
     await Promise.all([this.#source.settled(BRIEFLY_MS), this.#target.settled(BRIEFLY_MS)])
   }
 
-  #look(): void {
+  #askSides(): void {
     const { planned, database } = this.#parts
     for (const side of [this.#source, this.#target]) side.tell()
     this.#source.ask(
@@ -88,7 +88,7 @@ export class CopyWatch implements AsyncDisposable {
       (lag) => this.#judge(lag),
       (thrown) => this.#unanswered('source', thrown),
     )
-    // One with a single writer answers nobody while a chunk is written, and is a file of this machine.
+    // A target with a single writer gives no answer while a chunk is written, and is a file of this machine.
     if (planned.to.can.writers === 1) return
     this.#target.ask(
       () => database.all('SELECT 1'),
@@ -123,8 +123,8 @@ export class CopyWatch implements AsyncDisposable {
     const row = this.#applied
     if (row === null) return null
     const applied = this.#parts.changes.position(row.position)
-    const look = { applied, idleAt: applied, commitMs: row.commitMs, durableMs: row.commitMs, lag, clockMs }
-    const { lagMs, lagIs, isEarly } = this.#silence.look({ ...look, isUnread: true })
+    const sample = { applied, idleAt: applied, commitMs: row.commitMs, durableMs: row.commitMs, lag, clockMs }
+    const { lagMs, lagIs, isEarly } = this.#silence.look({ ...sample, isUnread: true })
     return isEarly ? null : { lagMs, ...(lagIs === undefined ? {} : { lagIs }) }
   }
 

@@ -170,7 +170,7 @@ export class Following implements AsyncDisposable {
     this.#watch = own.watch
   }
 
-  /** Told of every event of the run. */
+  /** Takes every event of the run. */
   heard(event: CopyEvent): void {
     this.#watch?.heard(event)
   }

@@ -38,7 +38,7 @@ export async function outsideWarnings(
 /**
  * @param tables those that are signed off
  * @param followed all tables of the target that the stream follows
- * @returns one check for each table; none where the system lets nobody follow tables that others refer to
+ * @returns one check for each table; none where the store lists no foreign keys
  */
 export async function outsideChecks(
   to: CopyStore,

@@ -72,13 +72,13 @@ export async function orphansOf(
   return await limited(session, sql, budgetMs, 'not counted', (row) => ({ rows: BigInt(String(row?.[0] ?? 0)) }))
 }
 
-/** @param told makes the answer of the first row */
+/** @param answer of the first row */
 async function limited<T>(
   session: Session,
   sql: string,
   budgetMs: number,
   late: string,
-  told: (row: SqlRow | undefined) => T,
+  answer: (row: SqlRow | undefined) => T,
 ): Promise<T | { readonly unknown: string }> {
   const ms = Math.max(1, Math.ceil(budgetMs))
   const statement =
@@ -87,7 +87,7 @@ async function limited<T>(
       : sql.replace('SELECT', `SELECT /*+ MAX_EXECUTION_TIME(${ms}) */`)
   try {
     const [row] = await session.command(statement)
-    return told(row)
+    return answer(row)
   } catch (error) {
     const number = mysqlErrorNumber(error)
     if (number !== null && TOO_LONG.has(number)) return { unknown: `${late} within ${ms} ms` }

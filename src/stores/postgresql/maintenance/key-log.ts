@@ -56,7 +56,7 @@ export type KeyLog = LogWish & {
   readonly function: string
   /** A condition of SQL: the log and the columns of the key are as they were. */
   readonly unchanged: string
-  /** A condition of SQL: the columns of the key are those of their names. Looks at the catalog. */
+  /** A condition of SQL: the columns of the key are those of their names. Reads the catalog. */
   readonly sameNames: string
 }
 

@@ -160,8 +160,8 @@ export class Relations {
 function renumberedIn(noted: readonly ColumnShape[], columns: RelationMessage['columns']): string | null {
   const before = new Map(noted.map((column) => [column.name, column]))
   const now = columns.filter(({ name }) => before.has(name))
-  const told = new Set(now.map(({ name }) => name))
-  const moved = noted.filter(({ name }) => told.has(name)).filter(({ name }, at) => name !== now[at]?.name)
+  const sent = new Set(now.map(({ name }) => name))
+  const moved = noted.filter(({ name }) => sent.has(name)).filter(({ name }, at) => name !== now[at]?.name)
   if (moved.length > 0) return `the columns ${moved.map(({ name }) => name).join(', ')} have each other's numbers: they were renamed` // prettier-ignore
   const other = now.find(({ name, type, modifier }) => before.get(name)?.type !== `${type} ${modifier}`)
   return other === undefined ? null : `the column ${other.name} has another type of the same name`
