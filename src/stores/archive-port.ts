@@ -249,6 +249,9 @@ export type Referrer = {
 /** `values`: those of the referring columns of one such row, as texts. `unknown`: why nobody could look, in words. */
 export type ReferringRow = { readonly values: readonly string[] } | { readonly unknown: string } | null
 
+/** Rows that refer to none; `unknown`: why they are not counted, in words. */
+export type Orphans = { readonly rows: bigint } | { readonly unknown: string }
+
 /** Foreign keys that lead to tables. */
 export interface ReferrerStore {
   /** Those of other tables and of its own, by table and name. */
@@ -266,6 +269,11 @@ export interface ReferrerStore {
     budgetMs: number,
     signal: AbortSignal,
   ): Promise<ReferringRow>
+  /**
+   * Counts rows that refer to a row which the table does not have.
+   * @param budgetMs as `referringRow` has it
+   */
+  orphans(table: TableName, referrer: Referrer, budgetMs: number, signal: AbortSignal): Promise<Orphans>
 }
 
 /** A table with the numbers of its columns by name. */

@@ -246,7 +246,12 @@ export type ChangeTable = {
   readonly catchingUp?: boolean
 }
 
-export type TargetExam = { readonly refusals: readonly FollowRefusal[]; readonly notes: readonly string[] }
+export type TargetExam = {
+  readonly refusals: readonly FollowRefusal[]
+  readonly notes: readonly string[]
+  /** Sessions that apply changes check foreign keys; absent where they leave them to the source. */
+  readonly checksKeys?: true
+}
 
 export type Applied = {
   /** Puts whose `base` is not in the table: nothing was written for them. Identities, as `Put.key`. */

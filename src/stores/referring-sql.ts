@@ -26,3 +26,16 @@ export function referringSql(
   const besides = own && condition !== null ? ` AND (${condition}) IS NOT TRUE` : ''
   return `SELECT ${values} FROM ${tableSql(child)} f WHERE EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${same.join(' AND ')}${within})${besides} LIMIT 1`
 }
+
+/**
+ * @returns a statement for the number of rows that refer to no row of the table; where a referring column is NULL a row refers to none by right
+ */
+export function orphansSql(
+  table: TableName,
+  { table: child, columns, to }: Referrer,
+  { quote, table: tableSql }: Pick<ReferringDialect, 'quote' | 'table'>,
+): string {
+  const same = to.map((name, i) => `t.${quote(name)} = f.${quote(columns[i] ?? name)}`)
+  const refers = columns.map((name) => `f.${quote(name)} IS NOT NULL`)
+  return `SELECT count(*) FROM ${tableSql(child)} f WHERE ${refers.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${same.join(' AND ')})`
+}

@@ -6,6 +6,7 @@ import type { Event } from '../../src/model/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { perform } from '../support/copy-systems.ts'
 import { caughtUp, expectEqual, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
+import { startProxy } from '../support/servers/proxy.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 
 let server: PostgresServer
@@ -93,4 +94,71 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     expect(events.filter(({ type }) => type === 'alert')).toEqual([])
     await expectEqual(stage)
   })
+
+  test('raises its alerts while it still copies, and calls them over', async () => {
+    const seeded = ['CREATE TABLE t (id int PRIMARY KEY, v text)']
+    const big = await stageOf(
+      server,
+      [...seeded, "INSERT INTO t SELECT i, 'x' FROM generate_series(1, 6000) i"],
+      ['t'],
+      200,
+    )
+    await using proxy = await startProxy(server.port)
+    const [interrupt, events]: [Interrupter, Event[]] = [new Interrupter(), []]
+    let wish: (one: Wish) => void = () => undefined
+    const conditions = [{ cause: 'wal', limit: 20 * 1024 * 1024 }, { cause: 'error' }] as const
+    const running = perform(
+      {
+        ...big.copy,
+        to: big.copy.to.replace(`:${server.port}`, `:${proxy.port}`),
+        rate: 300,
+        follow: { alert: { conditions: [...conditions] } },
+      },
+      {
+        interrupt,
+        onEvent: (event) => void events.push(event),
+        control: { paused: false, lanes: null, onWish: (listener) => void (wish = listener) },
+      },
+    )
+    const alerts = (): readonly string[] =>
+      events.flatMap((event) => (event.type === 'alert' ? `${event.cause} ${event.state}` : []))
+    const until = async (fits: () => boolean): Promise<void> => {
+      while (!fits() && events.at(-1)?.type !== 'run.finished') await sleep(20)
+    }
+    const isCopying = (): boolean => !events.some(({ type }) => type === 'follow.progress')
+
+    await until(() => events.some(({ type }) => type === 'chunk.progress'))
+    await big.source.sql(
+      'CREATE TABLE noise (v text)',
+      'INSERT INTO noise SELECT repeat(md5(i::text), 30) FROM generate_series(1, 26000) i',
+    )
+    await until(() => alerts().includes('wal raised'))
+    expect([alerts(), isCopying()]).toEqual([['wal raised'], true])
+    proxy.redirect(1)
+    proxy.cut()
+    await until(() => alerts().includes('error raised'))
+    expect(isCopying()).toBe(true)
+    proxy.redirect(server.port)
+    await until(() => alerts().includes('error cleared'))
+    expect(isCopying()).toBe(true)
+    wish({ act: 'rate', rate: null })
+    await until(() => alerts().includes('wal cleared'))
+    // Each worker may find its own connection lost, one after the other.
+    expect([...new Set(alerts())]).toEqual(['wal raised', 'error raised', 'error cleared', 'wal cleared'])
+    expect(alerts().findLast((one) => one.startsWith('error'))).toBe('error cleared')
+    interrupt.requestStop()
+    expect((await running).finished).toMatchObject({ exitCode: 75 })
+    await expectEqual(big)
+  }, 60_000)
+
+  test('is ended by an alert while it still copies, and goes on', async () => {
+    const seeded = ['CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t SELECT generate_series(1, 4000)']
+    const one = await stageOf(server, seeded, ['t'], 200)
+    const alert = { conditions: [{ cause: 'wal', limit: 1024 }], exit: true } as const
+    const { finished, events } = await perform({ ...one.copy, rate: 200, follow: { alert } })
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'ALERTED' } })
+    expect(events.filter(({ type }) => type === 'follow.progress')).toEqual([])
+    expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0 })
+    await expectEqual(one)
+  }, 60_000)
 })

@@ -312,6 +312,10 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
         'ALTER TABLE plain ADD COLUMN more INT DEFAULT 3',
         /^TABLE_CHANGED .*plain: its columns are others: now more int/,
       ],
+      [
+        'ALTER TABLE plain CHANGE v w VARCHAR(20), CHANGE w v VARCHAR(20)',
+        /^TABLE_CHANGED .*plain: its columns have other places: id, w, v/,
+      ],
       ['RENAME TABLE plain TO gone', /^TABLE_CHANGED .*plain: it is gone/],
       [`DROP TRIGGER ${NAME}_1_upd`, /^TRIGGERS_CHANGED .*plain: trigger sluice_77_1_upd was dropped/],
       [`DROP TRIGGER ${NAME}_1_guard`, /^TRIGGERS_CHANGED .*plain: trigger sluice_77_1_guard was dropped/],

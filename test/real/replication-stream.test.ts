@@ -280,7 +280,7 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     // As a server before version 16 sends it: everything, with the origin in front.
     const settings = postgresSettings(live.url)
     const session = await CopySession.open(settings, 'read')
-    const changes = new Changes(await Relations.open(session, [table], (sql) => session.ask(sql)), at.start, {
+    const changes = new Changes(await Relations.open(session, [table], {}, (sql) => session.ask(sql)), at.start, {
       ownOnly: true,
     })
     await session.close()

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SignOff } from '../../src/model/sign-off.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
-import { perform, type Ran } from '../support/copy-systems.ts'
+import { makePlace, perform, type Ran } from '../support/copy-systems.ts'
 import { caughtUp, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 import { signOffSchema } from '../cli/sign-off-schema.ts'
@@ -154,4 +154,41 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     const [[stored] = []] = await stage.target.rows("SELECT count(*) FROM migration_sign_offs WHERE status = 'dropped'")
     expect(stored).toBe('0')
   })
+
+  test.each(['postgresql', 'mysql', 'sqlite'] as const)(
+    'into %s names foreign keys of tables that are not followed, and counts rows without a parent',
+    async (system) => {
+      const target = await makePlace(system, folder)
+      const parents = ['CREATE TABLE parent (id int PRIMARY KEY, v int)', 'INSERT INTO parent VALUES (1, 1), (2, 2)']
+      const one = await stageOf(server, parents, ['parent'], 1000, target)
+      const { events } = await caughtUp(one)
+      const started = events.find(({ type }) => type === 'follow.started')
+      await target.sql(
+        'CREATE TABLE child (id int PRIMARY KEY, p int, FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE)',
+        'INSERT INTO child VALUES (10, 1), (20, 2), (30, NULL)',
+      )
+      await one.source.sql('DELETE FROM parent WHERE id = 1')
+      const again = await caughtUp(one)
+      expect(again.finished).toMatchObject({ exitCode: 0 })
+      const warned = again.events.flatMap((event) =>
+        event.type === 'log' && event.level === 'warn' ? event.message : [],
+      )
+      expect(warned.join()).toMatch(/parent: .*child.* is not followed.*ON DELETE CASCADE does not fire; 0 of its rows/)
+      const asked = {
+        kind: 'sign-off',
+        stream: started?.type === 'follow.started' ? started.stream : '',
+        from: one.source.url,
+        to: target.url,
+        tables: [],
+      } as const
+      const refused = (await perform(asked)).finished
+      expect(refused).toMatchObject({ exitCode: 1, error: { code: 'NOT_SIGNED' } })
+      expect(refused.error?.message).toMatch(
+        /not followed of .*parent: .*child \(p\).*CASCADE: 1 of its rows has no parent/,
+      )
+      await target.sql('DELETE FROM child WHERE id = 10')
+      expect((await perform(asked)).finished).toMatchObject({ exitCode: 0 })
+    },
+    60_000,
+  )
 })

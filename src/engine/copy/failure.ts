@@ -34,6 +34,6 @@ export function isPressure({ code }: SluiceError): boolean {
 }
 
 /** What a user is told once where readers let their tables go for another session of the source; null for any other failure. */
-export function yieldedText({ code, message }: SluiceError): string | null {
+export function yieldedText({ code, message }: Pick<SluiceError, 'code' | 'message'>): string | null {
   return code === 'SOURCE_BUSY' ? `${message}: the copy let go of its tables, and goes on` : null
 }

@@ -10,6 +10,7 @@ import type { CopyOperation } from '../operation.ts'
 import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
 import { keyRefusals } from './key-refusals.ts'
 import { roomRefusal } from './log-room.ts'
+import { outsideWarnings } from './outside-keys.ts'
 import { cannotFollow, refuseCombinations } from './refusals.ts'
 import type { Within } from './watch.ts'
 import type { SharedRestarts } from '../copy/ledger/shared-restarts.ts'
@@ -27,6 +28,8 @@ export type FollowingParts = {
   readonly within?: Within
   /** Of a slot of a run that begins anew, or copies tables anew: what turns before it have done of that, and where it is noted. */
   readonly restarts?: SharedRestarts
+  /** Ends the copying of tables. */
+  readonly stop: () => void
 }
 
 export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }
@@ -104,6 +107,10 @@ export async function examined(
   const costs = isBorn ? [] : ((await changes.cost?.(identified, signal)) ?? [])
   for (const message of [...(isBorn ? [] : exam.notes), ...costs, ...told.notes])
     run.emit({ type: 'log', level: 'note', message })
+  const followed = there.map(({ plan }) => plan.target.table)
+  if (told.checksKeys !== true)
+    for (const warning of await outsideWarnings(planned.to, followed, signal))
+      run.emit({ type: 'log', level: 'warn', ...warning })
   return tables
 }
 

@@ -8,19 +8,19 @@ import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Statement } from '../../stores/copy-port.ts'
-import type { Cdc, ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
-import { shellQuote } from '../../shared/shell.ts'
+import type { ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
 import { beat } from '../../stores/lease/heartbeat.ts'
+import type { Alerts } from '../alerts/alerts.ts'
 import { openAlerts } from '../alerts/open-alerts.ts'
 import { LEASE_MS } from '../copy/ledger/owner.ts'
-import type { CopyRun } from '../copy/copy-run.ts'
+import type { CopyEvent, CopyRun } from '../copy/copy-run.ts'
 import type { PlannedCopy, PlannedTable } from '../copy/plan/plan-copy.ts'
 import type { Surroundings } from '../copy/surroundings.ts'
-import type { CopyOperation } from '../operation.ts'
 import type { Ending } from '../run-context.ts'
 import { buildReached } from './build-reached.ts'
 import { ChunkLedger } from '../copy/ledger/chunks.ts'
 import { copiedPart, type CopiedPart } from './copied-part.ts'
+import { CopyWatch } from './copy-watch.ts'
 import { divideLanes } from './divide.ts'
 import { emptyTables } from './empty-tables.ts'
 import { endStream, refuseSwitching, streamName } from './end-stream.ts'
@@ -30,13 +30,13 @@ import { beginAlone, cdcOf, refuseFaulty, streamOfPlan } from './known-stream.ts
 import { StreamLedger, streamFence } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop } from './loop.ts'
-import type { LoopEnd } from './loop-parts.ts'
-import { changesOf } from './progress.ts'
 import { refuseLostPartitions } from './lost-partitions.ts'
 import { lanesRefusal, refuseCombinations, refuseInPart, refusedWhileFollowing } from './refusals.ts'
 import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from './resync.ts'
 import { TableStates } from './table-states.ts'
+import { alerted, endingOf } from './stream-ending.ts'
+import { wishesOf, withFiring } from './stream-wishes.ts'
 import { takeStream } from './take-stream.ts'
 import type { SharedProof } from './together/compare-together.ts'
 import { whileShared } from './together/while-shared.ts'
@@ -52,6 +52,9 @@ export class Following implements AsyncDisposable {
   readonly #birth: StreamBirth
   readonly #tables: readonly FollowTable[]
   readonly #heart: NodeJS.Timeout
+  readonly #alerting: ReturnType<typeof openAlerts>
+  /** Judges the alerts until changes are applied; null where none were asked for. */
+  readonly #watch: CopyWatch | null
 
   /**
    * Begins a stream for the tables of a plan, or takes over the one that follows them.
@@ -109,13 +112,18 @@ export class Following implements AsyncDisposable {
     }
     const fence = await takeStream(ledger, stream, run)
     const heart = beat(LEASE_MS / 3, () => ledger.renew(stream))
+    const alerting = openAlerts(operation, run)
+    const watch = watchOf(alerting.alerts, parts, sides, found?.birth ?? null, stream)
     try {
       // Whoever goes on by the number of the stream wants the same.
       if (found !== null && operation.follow?.fireTriggers === true)
         await ledger.noteWishes(stream, withFiring(found.wishes))
       const known = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
-      const { position } = await ledger.progress(stream, sides.changes)
+      const progress = await ledger.progress(stream, sides.changes)
+      const states = await ledger.tables(stream, sides.changes)
+      watch?.born(birth, states.some(({ state }) => state === 'catchup' || state === 'live') ? progress : null)
+      const { position } = progress
       const isNew = found?.birth == null
       run.emit({
         type: 'follow.started',
@@ -126,9 +134,11 @@ export class Following implements AsyncDisposable {
         isNew,
         ...(cdc === 'trigger' ? { cdc } : {}),
       })
-      return new Following(parts, sides, ledger, { stream, fence, birth, tables, heart })
+      return new Following(parts, sides, ledger, { stream, fence, birth, tables, heart, alerting, watch })
     } catch (error) {
       clearInterval(heart)
+      await watch?.[Symbol.asyncDispose]()
+      await alerting.sent()
       await ledger.release(stream).catch(() => undefined)
       throw error
     }
@@ -144,6 +154,8 @@ export class Following implements AsyncDisposable {
       readonly birth: StreamBirth
       readonly tables: readonly FollowTable[]
       readonly heart: NodeJS.Timeout
+      readonly alerting: ReturnType<typeof openAlerts>
+      readonly watch: CopyWatch | null
     },
   ) {
     this.#parts = parts
@@ -154,6 +166,21 @@ export class Following implements AsyncDisposable {
     this.#birth = own.birth
     this.#tables = own.tables
     this.#heart = own.heart
+    this.#alerting = own.alerting
+    this.#watch = own.watch
+  }
+
+  /** Takes every event of the run. */
+  heard(event: CopyEvent): void {
+    this.#watch?.heard(event)
+  }
+
+  /** What a copy comes to that was stopped before anything was followed: an alert may have ended it. */
+  unfollowed(ending: Ending): Ending {
+    const { alerts } = this.#alerting
+    if (ending.stopped !== true || alerts?.ends !== true) return ending
+    const { stopped: _stopped, ...rest } = ending
+    return { ...rest, error: alerted(alerts) }
   }
 
   /**
@@ -282,7 +309,8 @@ export class Following implements AsyncDisposable {
       watch: this.#parts.within?.watch ?? null,
     }
     const unbuilt: SluiceError[] = []
-    const { alerts, sent } = openAlerts(operation, run)
+    const { alerts } = this.#alerting
+    await this.#watch?.[Symbol.asyncDispose]()
     const loop = new FollowLoop(
       {
         stream: this.#stream,
@@ -314,60 +342,34 @@ export class Following implements AsyncDisposable {
       goal,
     )
     around.steering.refusal = (wish) => refusedWhileFollowing(wish, planned.to)
-    let end: LoopEnd
-    try {
-      end = await loop.run()
-    } finally {
-      await sent()
-    }
-    const { why, row, applied, provedAt } = end
-    const live = states.list.filter((state) => state === 'live').length
-    const totals = {
-      ...copied.totals,
-      live: dec(live),
-      transactions: dec(row.transactions),
-      changes: dec(changesOf(row.counts)),
-    }
-    const upTo = changes.text(applied)
-    const ending: Ending = {
-      ...copied,
-      totals,
-      notChecked:
-        provedAt === null
-          ? `changes up to ${upTo} are applied${states.isInPart ? ' to what is copied' : ''}; this run did not compare the rows`
-          : provedAt === upTo
-            ? `every row was found equal as of ${provedAt}`
-            : `every row was found equal as of ${provedAt}; what came after that, up to ${upTo}, is applied and not compared`,
-    }
-    if (why === 'reached' && states.isInPart) {
-      const error = new SluiceError(
-        'STOPPED',
-        `changes up to ${upTo} are applied to what is copied; the rest is not copied yet`,
-        {
-          hint: `sluice follow ${this.#stream} copies the rest, then follows`,
-        },
-      )
-      return {
-        ...ending,
-        stopped: true,
-        error,
-        next: `sluice follow ${this.#stream} --to ${shellQuote(redactUrl(operation.to))}`,
-      }
-    }
-    if (why === 'stopped') return { ...ending, stopped: true }
-    if (why === 'alerted') {
-      const causes = alerts?.raised.join(', ') ?? ''
-      const hint = 'nothing is lost, slot and position stay: the same command goes on'
-      return { ...ending, error: new SluiceError('ALERTED', `an alert ended the run: ${causes}`, { hint }) }
-    }
-    const [failed] = unbuilt
-    return failed === undefined ? ending : { ...ending, error: failed }
+    const end = await loop.run()
+    return endingOf(copied, end, {
+      stream: this.#stream,
+      to: operation.to,
+      states,
+      changes,
+      alerts,
+      unbuilt: unbuilt[0] ?? null,
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#heart)
+    await this.#watch?.[Symbol.asyncDispose]()
     await this.#ledger.release(this.#stream).catch(() => undefined)
+    await this.#alerting.sent()
   }
+}
+
+function watchOf(
+  alerts: Alerts | null,
+  { planned, database, run, stop }: FollowingParts,
+  { changes }: Sides,
+  birth: StreamBirth | null,
+  stream: string,
+): CopyWatch | null {
+  if (alerts === null) return null
+  return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), birth)
 }
 
 /** @throws SluiceError LEDGER_BUSY where the stream that was meant is not the one of these tables any more */
@@ -403,26 +405,6 @@ async function begunAnew(
   if (there.length > 0)
     await emptyTables(there, target, [ledger.emptiedStatement(stream.id)], ledger.isEmptied(stream.id), run)
   await endStream(stream, planned.from, planned.to, ledger, run)
-}
-
-/** What `follow RUN` needs to do the same again: everything but the URLs, which may hold passwords. */
-function wishesOf(operation: CopyOperation, cdc: Cdc): string {
-  const { from: _from, to: _to, span: _span, follow, ...rest } = operation
-  // A command of an alert may hold a secret.
-  const {
-    until: _until,
-    alert: _alert,
-    resync: _resync,
-    lanes: _lanes,
-    changesOnly: _changesOnly,
-    ...lasting
-  } = follow ?? {}
-  return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })
-}
-
-function withFiring(wishes: string): string {
-  const { follow, ...rest } = JSON.parse(wishes) as Partial<CopyOperation>
-  return JSON.stringify({ ...rest, follow: { ...follow, fireTriggers: true } })
 }
 
 /** Makes publication and slot. */

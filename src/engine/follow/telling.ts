@@ -143,7 +143,9 @@ export class Telling implements AsyncDisposable {
     const { changes, states, run, tables, clock, alerts, steering } = this.#parts
     const [session, known] = [this.#session, this.#known]
     const now = session === null ? this.#standing : standingOf(session.lane, session.source)
-    if (now === null || known === null) return
+    if (known === null) return
+    // No session was opened yet: the log is held back all the same.
+    if (now === null) return alerts?.look({ walBytes: Number(known.lag.heldBytes) })
     const { lag } = known
     const isOld = known.isTold
     known.isTold = true

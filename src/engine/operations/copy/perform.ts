@@ -71,11 +71,13 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   let operation = given
   let track: CopyTrack | null = null
   let told: ToldRuns | null = null
+  let stream: Following | null = null
   const run: CopyRun = {
     ...asked,
     emit: (event) => {
       track?.event(event)
       told?.event(event)
+      stream?.heard(event)
       asked.emit(event)
     },
   }
@@ -214,12 +216,14 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
             database,
             owner,
             run,
+            stop: () => steering.heed({ act: 'stop' }),
             ...(within === undefined ? {} : { within }),
             ...(restarts === undefined ? {} : { restarts }),
           },
           runs,
         )
   if (following !== null) {
+    stream = following
     views.settle = () => following.settle()
     // Heeded once it follows: until then there are chunks, and no lanes.
     const { lanesRefusal } = await import('../../follow/refusals.ts')
@@ -296,6 +300,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     let ending = await endOf(tables, around)
     if (following !== null && ending.error === undefined && ending.stopped !== true)
       ending = await following.follow(ending, { ...around, ...work })
+    else if (following !== null) ending = following.unfollowed(ending)
     await track?.end()
     for (const event of told.end()) run.emit(event)
     const status = ending.stopped === true ? 'stopped' : ending.error === undefined ? 'completed' : 'failed'

@@ -1,6 +1,6 @@
 /** `sign-off`: compares what a stream has brought, looks at what stands beside the rows, and writes down what was found. */
 import { randomUUID } from 'node:crypto'
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import type { SignOff, SignOffCheck } from '../../../model/sign-off.ts'
 import { signOffText } from '../../../model/sign-off-text.ts'
@@ -15,6 +15,7 @@ import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { onSide } from '../../copy/sides.ts'
 import { streamEnded } from '../../cutover/successor.ts'
+import { outsideChecks } from '../../follow/outside-keys.ts'
 import { SignOffLedger, type AnsweredSignOff } from '../../follow/ledger/sign-offs.ts'
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
@@ -125,6 +126,7 @@ async function concluded(
         : movedByCutover(check, from.identity === to.identity),
     ),
     ...(await objectChecks({ ...planned, tables }, copyOperation.with ?? [], run.interrupt.abort)),
+    ...(await outsideChecks(to, targetsOf(tables), targetsOf(planned.tables), run.interrupt.abort)),
   ]
   // What is said of one table stands together.
   const order = [...new Set(checks.map(({ table = '' }) => table))]
@@ -208,6 +210,10 @@ async function refuseUnready({ id, status, faults }: StreamRow, database: Ledger
     reason: 'nothing can be said of both sides as of one moment',
     hint: `sluice follow ${id} goes on with it, or says what is in the way`,
   })
+}
+
+function targetsOf(tables: PlannedCopy['tables']): readonly TableName[] {
+  return tables.flatMap(({ plan }) => (plan === null ? [] : [plan.target.table]))
 }
 
 async function targetChecks(

@@ -1,9 +1,10 @@
 /** Foreign keys that lead to a table of MySQL, and rows by which they hold rows of it. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { Referrer, ReferringRow } from '../../archive-port.ts'
-import { referringSql } from '../../referring-sql.ts'
+import type { Orphans, Referrer, ReferringRow } from '../../archive-port.ts'
+import { orphansSql, referringSql } from '../../referring-sql.ts'
 import { quoted, tableSql } from '../copy/names.ts'
 import { mysqlErrorNumber } from '../errors.ts'
+import type { SqlRow } from '../../port.ts'
 import type { Session } from '../session.ts'
 
 /** Statement took too long, by MySQL and by MariaDB. */
@@ -50,22 +51,46 @@ export async function referringRow(
   condition: string | null,
   budgetMs: number,
 ): Promise<ReferringRow> {
-  const ms = Math.max(1, Math.ceil(budgetMs))
   const sql = referringSql(table, referrer, condition, {
     quote: quoted,
     table: tableSql,
     text: (expression) => `CAST(${expression} AS CHAR)`,
   })
-  const limited =
+  return await limited(session, sql, budgetMs, 'no such row was found', (row) =>
+    row === undefined ? null : { values: row.map(String) },
+  )
+}
+
+/** @throws errors of the server */
+export async function orphansOf(
+  session: Session,
+  table: TableName,
+  referrer: Referrer,
+  budgetMs: number,
+): Promise<Orphans> {
+  const sql = orphansSql(table, referrer, { quote: quoted, table: tableSql })
+  return await limited(session, sql, budgetMs, 'not counted', (row) => ({ rows: BigInt(String(row?.[0] ?? 0)) }))
+}
+
+/** @param answer of the first row */
+async function limited<T>(
+  session: Session,
+  sql: string,
+  budgetMs: number,
+  late: string,
+  answer: (row: SqlRow | undefined) => T,
+): Promise<T | { readonly unknown: string }> {
+  const ms = Math.max(1, Math.ceil(budgetMs))
+  const statement =
     session.facts.flavour === 'mariadb'
       ? `SET STATEMENT max_statement_time = ${ms / 1000} FOR ${sql}`
       : sql.replace('SELECT', `SELECT /*+ MAX_EXECUTION_TIME(${ms}) */`)
   try {
-    const [row] = await session.command(limited)
-    return row === undefined ? null : { values: row.map(String) }
+    const [row] = await session.command(statement)
+    return answer(row)
   } catch (error) {
     const number = mysqlErrorNumber(error)
-    if (number !== null && TOO_LONG.has(number)) return { unknown: `no such row was found within ${ms} ms` }
+    if (number !== null && TOO_LONG.has(number)) return { unknown: `${late} within ${ms} ms` }
     if (number !== null && DENIED.has(number)) return { unknown: (error as Error).message }
     throw error
   }

@@ -23,7 +23,7 @@ import { tableMarks } from '../archiving/table-marks.ts'
 import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '../../archive-port.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
-import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { orphansOf, referrersOf, referringRow } from '../archiving/referrers.ts'
 import { untilFlushed } from '../archiving/flushed.ts'
 import { losableTables } from '../archiving/losable.ts'
 import { rowTriggersOf } from '../archiving/row-triggers.ts'
@@ -216,6 +216,8 @@ class Store implements CopyStore {
       list: (table, signal) => this.#ask(signal, (session) => referrersOf(session, table)),
       referringRow: (table, referrer, condition, budgetMs, signal) =>
         this.#ask(signal, (session) => referringRow(session, table, referrer, condition, budgetMs)),
+      orphans: (table, referrer, budgetMs, signal) =>
+        this.#ask(signal, (session) => orphansOf(session, table, referrer, budgetMs)),
     }
   }
 

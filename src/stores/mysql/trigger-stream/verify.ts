@@ -87,7 +87,11 @@ async function tableFault(
 export function columnsFault(before: Pick<TableShape, 'columns'>, now: Pick<TableShape, 'columns'>): string | null {
   const gone = before.columns.filter((one) => !now.columns.includes(one))
   const added = now.columns.filter((one) => !before.columns.includes(one))
-  if (gone.length === 0 && added.length === 0) return null
+  // Columns of one type that swap names are the same texts in other places.
+  if (gone.length === 0 && added.length === 0)
+    return before.columns.every((one, at) => one === now.columns[at])
+      ? null
+      : `its columns have other places: ${now.columns.map((one) => one.slice(0, one.indexOf(' '))).join(', ')}`
   const listed = (columns: readonly string[]): string => columns.map((one) => one.trim()).join(', ')
   return `its columns are others: ${[...(gone.length === 0 ? [] : [`no more ${listed(gone)}`]), ...(added.length === 0 ? [] : [`now ${listed(added)}`])].join('; ')}`
 }

@@ -37,7 +37,7 @@ export async function examineTarget(request: ChangeRequest, settings: PostgresSe
     for (const [i, table] of request.tables.entries()) {
       await examineTable(table, shapes[i] ?? null, ground, findings)
     }
-    return findings
+    return isReplica ? findings : { ...findings, checksKeys: true }
   } finally {
     await session.close()
   }

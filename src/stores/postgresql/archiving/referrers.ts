@@ -1,7 +1,7 @@
 /** Foreign keys that lead to a table of PostgreSQL, and rows by which they hold rows of it. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { Referrer, ReferringRow } from '../../archive-port.ts'
-import { referringSql } from '../../referring-sql.ts'
+import type { Orphans, Referrer, ReferringRow } from '../../archive-port.ts'
+import { orphansSql, referringSql } from '../../referring-sql.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
@@ -58,13 +58,37 @@ export async function referringRow(
   condition: string | null,
   budgetMs: number,
 ): Promise<ReferringRow> {
+  return await within(session, budgetMs, 'no such row was found', () =>
+    referringNow(session, table, referrer, condition),
+  )
+}
+
+/** In a transaction of its own. */
+export async function orphansOf(
+  session: CopySession,
+  table: TableName,
+  referrer: Referrer,
+  budgetMs: number,
+): Promise<Orphans> {
+  return await within(session, budgetMs, 'not counted', async () => {
+    const [row] = await session.ask(orphansSql(table, referrer, { quote: quoteName, table: tableSql }))
+    return { rows: BigInt(row?.[0] ?? 0) }
+  })
+}
+
+async function within<T>(
+  session: CopySession,
+  budgetMs: number,
+  late: string,
+  body: () => Promise<T>,
+): Promise<T | { readonly unknown: string }> {
   await session.begin('READ ONLY', `SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(budgetMs))}`)
   try {
-    return await referringNow(session, table, referrer, condition)
+    return await body()
   } catch (error) {
     const state = session.alive ? sqlStateOf(error) : null
     // 57014: the statement took longer than it may. 42501: a right is lacking, or rows are hidden.
-    if (state === '57014') return { unknown: `no such row was found within ${Math.ceil(budgetMs)} ms` }
+    if (state === '57014') return { unknown: `${late} within ${Math.ceil(budgetMs)} ms` }
     if (state === '42501') return { unknown: (error as Error).message }
     throw error
   } finally {

@@ -26,7 +26,7 @@ import { FROZEN_LEDGER_MS } from '../../ledger-port.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
-import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { orphansOf, referrersOf, referringRow } from '../archiving/referrers.ts'
 import { losableTables } from '../archiving/losable.ts'
 import { refuseUnsynced } from '../archiving/synced.ts'
 import { rowTriggersOf } from '../archiving/row-triggers.ts'
@@ -321,6 +321,8 @@ class PostgresCopy implements CopyStore {
       list: (table, signal) => this.#ask(signal, (session) => referrersOf(session, table)),
       referringRow: (table, referrer, condition, budgetMs, signal) =>
         this.#ask(signal, (session) => referringRow(session, table, referrer, condition, budgetMs)),
+      orphans: (table, referrer, budgetMs, signal) =>
+        this.#ask(signal, (session) => orphansOf(session, table, referrer, budgetMs)),
     }
   }
 

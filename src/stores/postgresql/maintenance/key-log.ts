@@ -56,6 +56,8 @@ export type KeyLog = LogWish & {
   readonly function: string
   /** A condition of SQL: the log and the columns of the key are as they were. */
   readonly unchanged: string
+  /** A condition of SQL: the columns of the key are those of their names. Reads the catalog. */
+  readonly sameNames: string
 }
 
 /** What of a log one snapshot shows. */
@@ -128,7 +130,7 @@ export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<K
   // Asked for each row: these functions look at nothing but caches.
   const unchanged = `pg_catalog.to_regclass(${literal(tableSql(table))}) = ${oid}::pg_catalog.oid AND pg_catalog.has_schema_privilege(${schema}::pg_catalog.oid, 'USAGE')
     AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT') AND ${await sameKeySql(session, wish)}`
-  const log = { ...wish, oid, counter, unchanged }
+  const log = { ...wish, oid, counter, unchanged, sameNames: await sameNamesSql(session, wish) }
   const [source, name] = [tableSql(of.name), tableSql(note)]
   const [rows, emptied] = triggers
   const calls = `EXECUTE FUNCTION ${name}(${literal(owner)})`
@@ -170,13 +172,23 @@ async function sameKeySql(session: CopySession, { of, key, lock }: LogWish): Pro
   return row[0] ?? 'false'
 }
 
+/** A condition that each name of the key is that of the same column as now: one that another column has taken would be noted with its values. */
+async function sameNamesSql(session: CopySession, { of, key }: LogWish): Promise<string> {
+  const rows = await session.ask(
+    `SELECT pg_catalog.format('(a.attnum = %s AND a.attname = %L)', a.attnum, a.attname) FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = ${literal(of.oid)}::oid AND a.attname::text = ANY (${literal(arrayText(key.map(({ name }) => name)))}::text[])`,
+  )
+  return `(SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = ${of.oid}::pg_catalog.oid AND (${rows.map(([one]) => one ?? '').join(' OR ')})) = ${key.length}`
+}
+
 /**
  * The function that notes, or makes it another one, in a transaction that has locked the table against writers. No statement of others fails of it, whatever was
  * renamed, altered or dropped meanwhile: then it notes that all has to be read again, and where not even that can be, the sequence says so.
  * @param instead statements that follow a change at once, in the transaction that makes it; what they fail of is noted
  */
 export function noteSql(
-  { of, table, note, key, oid, counter, lock, unchanged, isTree }: Omit<KeyLog, 'function'>,
+  { of, table, note, key, oid, counter, lock, unchanged, sameNames, isTree }: Omit<KeyLog, 'function'>,
   instead?: string,
 ): string {
   const log = tableSql(table)
@@ -209,7 +221,9 @@ export function noteSql(
       ${notes}
     END IF;
     BEGIN
-      ${notes}
+      IF ${sameNames} THEN
+        ${notes}
+      END IF;
     EXCEPTION WHEN OTHERS THEN NULL; END;
     BEGIN
       EXECUTE pg_catalog.format('INSERT INTO %s (emptied) VALUES (true)', ${oid}::pg_catalog.regclass); RETURN NULL;

@@ -5,6 +5,7 @@ import type { CopySession, TextRow } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { cellReaders, type CellReaders } from './cells.ts'
 import type { RelationMessage } from './pgoutput.ts'
+import { shapeOf, type ColumnShape } from './shapes.ts'
 import { TableRows } from './table-rows.ts'
 import { TEXT_WIRE, wireOf, type Wire, type WireColumn } from './wire.ts'
 
@@ -26,11 +27,14 @@ export class Relations {
   readonly #ask: Ask
   /** How the server writes a type with its length, by `typeKey`. */
   readonly #types: Map<string, string>
+  /** Columns of each table in the order of their numbers, as the stream noted them; none where it has not. */
+  readonly #noted: readonly (readonly ColumnShape[])[]
   readonly #known = new Map<number, Relation>()
   /** How values are sent. */
   readonly wire: Wire
 
   /**
+   * @param shapes as `StreamBirth` has them
    * @param ask for types that were not in use when the stream was opened
    * @param mayBeBinary whether whoever asks for the rows takes them in the binary formats too
    * @throws SluiceError NOT_FOLLOWABLE
@@ -38,6 +42,7 @@ export class Relations {
   static async open(
     session: CopySession,
     tables: readonly FollowedTable[],
+    shapes: Readonly<Record<string, string>>,
     ask: Ask,
     mayBeBinary = false,
   ): Promise<Relations> {
@@ -53,7 +58,11 @@ export class Relations {
     const types = new Map(columns.map(([, , type, modifier, text]) => [`${type}/${modifier}`, text ?? '']))
     const isBinary = mayBeBinary && session.version >= BINARY
     const wire = isBinary ? wireOf(tables.map((table, i) => ({ table, columns: wireColumns(columns, i) }))) : TEXT_WIRE
-    return new Relations(tables, readers, ids, types, ask, wire)
+    const noted = tables.map(({ table }) => {
+      const text = shapes[tableText(table.table)]
+      return text === undefined ? [] : shapeOf(text).columns
+    })
+    return new Relations(tables, readers, ids, types, noted, ask, wire)
   }
 
   private constructor(
@@ -61,6 +70,7 @@ export class Relations {
     readers: CellReaders,
     ids: ReadonlyMap<number, number>,
     types: Map<string, string>,
+    noted: readonly (readonly ColumnShape[])[],
     ask: Ask,
     wire: Wire,
   ) {
@@ -68,6 +78,7 @@ export class Relations {
     this.#readers = readers
     this.#ids = ids
     this.#types = types
+    this.#noted = noted
     this.#ask = ask
     this.wire = wire
     this.#places = new Map(tables.map(({ table }, place) => [tableText(table.table), place]))
@@ -125,6 +136,8 @@ export class Relations {
       if (!told.has(column.name))
         return `the column ${column.name} was dropped or renamed, or is not published any more`
     }
+    const renumbered = renumberedIn(this.#noted[place] ?? [], message.columns)
+    if (renumbered !== null) return renumbered
     if (identity.length === 0 || message.identity === 'f') return null
     const key = message.columns.filter((column) => column.key).map((column) => column.name)
     if (key.length === identity.length && identity.every((column) => key.includes(column))) return null
@@ -138,6 +151,20 @@ export class Relations {
     )
     for (const [type, modifier, text] of rows) this.#types.set(`${type}/${modifier}`, text ?? '')
   }
+}
+
+/**
+ * Names outlive no change of a column, but may come back: only the order of the numbers, and the number of the type, tell which column has a name in this message.
+ * @returns why a name stands for another column than was noted; null where none does
+ */
+function renumberedIn(noted: readonly ColumnShape[], columns: RelationMessage['columns']): string | null {
+  const before = new Map(noted.map((column) => [column.name, column]))
+  const now = columns.filter(({ name }) => before.has(name))
+  const sent = new Set(now.map(({ name }) => name))
+  const moved = noted.filter(({ name }) => sent.has(name)).filter(({ name }, at) => name !== now[at]?.name)
+  if (moved.length > 0) return `the columns ${moved.map(({ name }) => name).join(', ')} have each other's numbers: they were renamed` // prettier-ignore
+  const other = now.find(({ name, type, modifier }) => before.get(name)?.type !== `${type} ${modifier}`)
+  return other === undefined ? null : `the column ${other.name} has another type of the same name`
 }
 
 function wireColumns(rows: readonly TextRow[], place: number): readonly WireColumn[] {

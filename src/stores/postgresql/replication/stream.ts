@@ -39,7 +39,7 @@ const AHEAD = 2
  */
 export async function openStream(
   settings: PostgresSettings,
-  birth: Pick<StreamBirth, 'slot' | 'publication' | 'since'>,
+  birth: Pick<StreamBirth, 'slot' | 'publication' | 'since'> & Partial<Pick<StreamBirth, 'shapes'>>,
   tables: readonly FollowedTable[],
   from: LogPosition,
   options: StreamOptions,
@@ -53,6 +53,7 @@ export async function openStream(
       Relations.open(
         session,
         tables,
+        birth.shapes ?? {},
         (sql) => withSession(settings, (other) => other.ask(sql)),
         frames === 'pg-binary',
       ),

@@ -1,13 +1,14 @@
 /** Foreign keys that lead to a table of SQLite, and rows by which they hold rows of it. */
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { Referrer, ReferringRow } from '../../archive-port.ts'
-import { referringSql } from '../../referring-sql.ts'
+import type { Orphans, Referrer, ReferringRow } from '../../archive-port.ts'
+import { orphansSql, referringSql } from '../../referring-sql.ts'
 import { quote } from '../../sqlite-dialect/ddl.ts'
 import { columnsOf } from '../copy/shape.ts'
 
 /** Rows that a statement may look at, which nobody can stop: about a second. */
 const MOST_ROWS = 1_000_000
+const TOO_MANY = `it has more than ${MOST_ROWS} rows`
 
 type Link = {
   readonly child: string
@@ -54,9 +55,7 @@ export function referringRow(
   referrer: Referrer,
   condition: string | null,
 ): ReferringRow {
-  const child = quote(referrer.table.name)
-  const many = connection.prepare(`SELECT 1 FROM ${child} LIMIT 1 OFFSET ${MOST_ROWS}`).get()
-  if (many !== undefined) return { unknown: `it has more than ${MOST_ROWS} rows` }
+  if (isLarge(connection, referrer)) return { unknown: TOO_MANY }
   const dialect = {
     quote,
     table: ({ name }: TableName) => quote(name),
@@ -67,4 +66,14 @@ export function referringRow(
     .raw(true)
     .get() as readonly unknown[] | undefined
   return row === undefined ? null : { values: row.map(String) }
+}
+
+export function orphansOf(connection: Database.Database, table: TableName, referrer: Referrer): Orphans {
+  if (isLarge(connection, referrer)) return { unknown: TOO_MANY }
+  const sql = orphansSql(table, referrer, { quote, table: ({ name }) => quote(name) })
+  return { rows: connection.prepare(sql).pluck().safeIntegers(true).get() as bigint }
+}
+
+function isLarge(connection: Database.Database, { table }: Referrer): boolean {
+  return connection.prepare(`SELECT 1 FROM ${quote(table.name)} LIMIT 1 OFFSET ${MOST_ROWS}`).get() !== undefined
 }
