@@ -111,6 +111,8 @@ export type TableSpec = {
   /** The system keeps a write time and a time to live with each value; columns that do not tell theirs. */
   readonly times?: {
     readonly hidden: readonly string[]
+    /** Columns whose elements have times of their own, of which one is read for all. */
+    readonly ofElements?: readonly string[]
     /** Seconds after which the system removes rows that are written without a time to live. */
     readonly forced?: number
   }

@@ -23,7 +23,7 @@ export type Group = { readonly using: Using; readonly at: readonly number[] }
 
 export type RowUsing = {
   readonly groups: readonly Group[]
-  /** For what has no time of its own: the key, collections. */
+  /** For what has no time of its own: the key, collections of servers that tell none. */
   readonly whole: Using
 }
 
@@ -137,7 +137,8 @@ function without(stamp: Stamp, absent: readonly number[]): Stamp {
   return { ...stamp, times: stamp.times.map((time, at) => (absent.includes(at) ? null : time)) }
 }
 
-function byLife(a: Using, b: Using): number {
+/** Larger than 0 where `a` ends later than `b`, or ends with it and has the later time. */
+export function byLife(a: Using, b: Using): number {
   const order = (life: number | null): number => (life === null || life === 0 ? Number.POSITIVE_INFINITY : life)
   const [left, right] = [order(a.life), order(b.life)]
   if (left !== right) return left > right ? 1 : -1

@@ -56,10 +56,11 @@ export class Statements {
     })
   }
 
-  /** One row by its key, or the static columns of a partition. */
-  select(columns: readonly string[], key: readonly string[]): string {
-    return this.#of(`s ${JSON.stringify(columns)}${key.length}`, () => {
-      return `SELECT ${columns.map(quotedName).join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
+  /** One row by its key, or the static columns of a partition; behind them write time and time to live of each of `timed`. */
+  select(columns: readonly string[], key: readonly string[], timed: readonly string[] = []): string {
+    return this.#of(`s ${JSON.stringify(columns)}${key.length}${JSON.stringify(timed)}`, () => {
+      const times = timed.flatMap((name) => [`writetime(${quotedName(name)})`, `ttl(${quotedName(name)})`])
+      return `SELECT ${[...columns.map(quotedName), ...times].join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
     })
   }
 
