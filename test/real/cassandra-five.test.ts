@@ -114,4 +114,118 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       expect(await five.rows("SELECT v, m['a'] FROM t5.own WHERE id = 1")).toEqual([['mended', 'newer']])
     })
   })
+
+  describe('counters that were deleted at the target', () => {
+    beforeEach(async () => {
+      for (const keyspace of ['s5', 't5'])
+        await five.cql(
+          `DROP TABLE IF EXISTS ${keyspace}.cnt`,
+          `CREATE TABLE ${keyspace}.cnt (k text PRIMARY KEY, a counter, b counter)`,
+          `UPDATE ${keyspace}.cnt SET a = a + 1000, b = b + 2000 WHERE k = 'r'`,
+        )
+    })
+
+    test('with their row have the value of the source after one run', async () => {
+      await five.cql("UPDATE s5.cnt SET a = a + 7 WHERE k = 'other'", "DELETE FROM t5.cnt WHERE k = 'r'")
+      const mended = await diff('cnt', { fix: true, fixCounters: true })
+      expect(mended.finished.exitCode, failures(mended)).toBe(0)
+      expect(await five.rows("SELECT a, b FROM t5.cnt WHERE k = 'r'")).toEqual([[1000n, 2000n]])
+      expect(await five.rows("SELECT a, b FROM t5.cnt WHERE k = 'other'")).toEqual([[7n, null]])
+    })
+
+    test('alone never count again, which is said of the row', async () => {
+      await five.cql("DELETE a FROM t5.cnt WHERE k = 'r'", "UPDATE s5.cnt SET b = b + 5 WHERE k = 'r'")
+      const mended = await diff('cnt', { fix: true, fixCounters: true })
+      expect(mended.finished.exitCode).toBe(1)
+      expect(JSON.stringify(mended.events)).toMatch(/row \(r\) cannot be mended: .*a counter .* was deleted/)
+      expect(await five.rows("SELECT a, b FROM t5.cnt WHERE k = 'r'")).toEqual([[null, 2005n]])
+    })
+  })
+
+  test('a materialized view is refused by name, as source and as target', async () => {
+    await five.cql(
+      'DROP MATERIALIZED VIEW IF EXISTS s5.seen',
+      'DROP TABLE IF EXISTS s5.viewed',
+      'CREATE TABLE s5.viewed (id int PRIMARY KEY, n int)',
+      'CREATE MATERIALIZED VIEW s5.seen AS SELECT * FROM s5.viewed WHERE n IS NOT NULL AND id IS NOT NULL PRIMARY KEY (n, id)',
+      'INSERT INTO s5.viewed (id, n) VALUES (1, 5)',
+    )
+    const from = await copy('seen')
+    expect(from.finished.error).toMatchObject({
+      code: 'TABLE_REFUSED',
+      message: 's5.seen is a materialized view of s5.viewed',
+    })
+    expect(await five.rows("SELECT table_name FROM system_schema.tables WHERE keyspace_name = 't5'")).not.toContainEqual([
+      'seen',
+    ])
+    const into = await perform(
+      copyBetween(five.url('s5'), five.url('s5'), ['s5.viewed'], { toSchema: 's5', toTable: 'seen', onExisting: 'upsert' }),
+    )
+    expect(into.finished.error).toMatchObject({
+      code: 'TABLE_REFUSED',
+      message: 's5.seen is a materialized view of s5.viewed',
+    })
+  })
+
+  test('tables with compact storage are copied, whatever hidden columns they have', async () => {
+    const tables = {
+      plain: '(p text PRIMARY KEY, v text, w int)',
+      dense: '(p text, c int, v text, PRIMARY KEY (p, c))',
+      bare: '(p text, c int, PRIMARY KEY (p, c))',
+    }
+    for (const [name, columns] of Object.entries(tables))
+      await five.cql(
+        `DROP TABLE IF EXISTS t5.${name}`,
+        `DROP TABLE IF EXISTS s5.${name}`,
+        `CREATE TABLE s5.${name} ${columns} WITH COMPACT STORAGE`,
+      )
+    await five.cql(
+      "INSERT INTO s5.plain (p, v, w) VALUES ('a', 'b', 1)",
+      "INSERT INTO s5.dense (p, c, v) VALUES ('a', 1, 'b')",
+      "INSERT INTO s5.bare (p, c) VALUES ('a', 1)",
+    )
+    for (const name of Object.keys(tables)) {
+      const ran = await copy(name)
+      expect(ran.finished.exitCode, failures(ran)).toBe(0)
+      expect(await five.rows(`SELECT * FROM t5.${name}`)).toEqual(await five.rows(`SELECT * FROM s5.${name}`))
+      expect((await diff(name)).finished.exitCode).toBe(0)
+    }
+  })
+
+  test('rows that end while they are compared are no difference', async () => {
+    for (const keyspace of ['s5', 't5'])
+      await five.cql(
+        `DROP TABLE IF EXISTS ${keyspace}.short`,
+        `CREATE TABLE ${keyspace}.short (id int PRIMARY KEY, v text)`,
+        `INSERT INTO ${keyspace}.short (id, v) VALUES (-1, 'stays')`,
+      )
+    let id = 0
+    const insert = async (): Promise<void> => {
+      const rows = Array.from({ length: 10 }, () => id++)
+      await five.cql(
+        // One side's second ends two seconds after the other's, as those of a copy may.
+        ...rows.map((one) => `INSERT INTO s5.short (id, v) VALUES (${one}, 'v') USING TTL 2`),
+        ...rows.map((one) => `INSERT INTO t5.short (id, v) VALUES (${one}, 'v') USING TTL 4`),
+      )
+    }
+    const { signal, abort } = abortable()
+    const inserting = (async () => {
+      while (!signal.aborted) await insert()
+    })()
+    try {
+      const found = await diff('short')
+      expect(found.finished.totals).toMatchObject({ extra: '0', missing: '0' })
+      expect(found.finished.error?.hint ?? '').not.toContain('--delete-extra')
+    } finally {
+      abort()
+      await inserting
+    }
+    await five.cql("INSERT INTO t5.short (id, v) VALUES (-2, 'longer') USING TTL 600")
+    expect((await diff('short')).finished.totals).toMatchObject({ extra: '1', missing: '0' })
+  })
 })
+
+function abortable(): { readonly signal: AbortSignal; readonly abort: () => void } {
+  const controller = new AbortController()
+  return { signal: controller.signal, abort: () => controller.abort() }
+}

@@ -91,6 +91,7 @@ async function specOf(
   return {
     table: { schema: keyspace, name },
     identity: id,
+    ...(viewOf === null ? {} : { viewOf: `${keyspace}.${viewOf}` }),
     columns: columns.toSorted((a, b) => place(a, key) - place(b, key)),
     key,
     primary: true,
