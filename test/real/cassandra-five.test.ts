@@ -223,6 +223,64 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
     await five.cql("INSERT INTO t5.short (id, v) VALUES (-2, 'longer') USING TTL 600")
     expect((await diff('short')).finished.totals).toMatchObject({ extra: '1', missing: '0' })
   })
+
+  test('what 5.0 has beside: doctor, the short name of storage-attached indexes, vectors of any type', async () => {
+    await five.cql(
+      'DROP TABLE IF EXISTS t5.beside',
+      'DROP TABLE IF EXISTS s5.beside',
+      'CREATE TABLE s5.beside (id int PRIMARY KEY, t text, vt vector<text, 2>, vl vector<frozen<list<int>>, 2>, vs vector<smallint, 2>)',
+      "CREATE INDEX beside_t ON s5.beside (t) USING 'sai' WITH OPTIONS = {'case_sensitive': 'false'}",
+      `INSERT INTO s5.beside (id, t, vt, vl, vs) VALUES (1, 'a', ['', '${'x'.repeat(300)}'], [[1], []], [1, -2])`,
+    )
+    const ran = await copy('beside', { with: ['indexes'] })
+    expect(ran.finished.exitCode, failures(ran)).toBe(0)
+    const rows = await five.rows('SELECT vt, vl, vs FROM s5.beside')
+    expect(JSON.stringify(await five.rows('SELECT vt, vl, vs FROM t5.beside'))).toBe(JSON.stringify(rows))
+    const options = "SELECT options FROM system_schema.indexes WHERE keyspace_name = 't5' AND table_name = 'beside'"
+    expect(await five.rows(options)).toEqual([
+      [new Map([['case_sensitive', 'false'], ['class_name', 'StorageAttachedIndex'], ['target', 't']])],
+    ])
+    const examined = await perform({ kind: 'doctor', catalog: five.url('s5') })
+    expect(JSON.stringify(examined.events)).toContain('s5: SimpleStrategy, replication_factor 1')
+  })
+})
+
+describe.skipIf(FIVE_MISSING !== '')('guardrails of Cassandra 5.0, for an ordinary role', { timeout: 90_000 }, () => {
+  let five: Five
+  beforeAll(async () => {
+    five = await startFive({
+      users: true,
+      yaml: { page_size_fail_threshold: 500, user_timestamps_enabled: false, items_per_collection_fail_threshold: 100 },
+    })
+    await five.cql(
+      `CREATE KEYSPACE s5 WITH replication = ${ONCE}`,
+      `CREATE KEYSPACE t5 WITH replication = ${ONCE}`,
+      "CREATE ROLE app WITH PASSWORD = 'app' AND LOGIN = true",
+      'GRANT ALL ON KEYSPACE s5 TO app',
+      'GRANT ALL ON KEYSPACE t5 TO app',
+      'CREATE TABLE s5.t (id int PRIMARY KEY, v text, s set<int>)',
+      ...[1, 2, 3].map((id) => `INSERT INTO s5.t (id, v, s) VALUES (${id}, 'v', {1})`),
+      // The superuser may do so.
+      `INSERT INTO s5.t (id, v, s) VALUES (4, '${'x'.repeat(6000)}', {${Array.from({ length: 200 }, (_, i) => i).join()}})`,
+    )
+  }, 240_000)
+  afterAll(async () => five?.[Symbol.asyncDispose]())
+
+  test('pages are as large as allowed; times that are refused are said, and left out with --no-stamps; a refused row leaves nothing', async () => {
+    const url = (keyspace: string): string => five.url(keyspace, 'app:app')
+    const copy = (more: Parameters<typeof copyBetween>[3] = {}) =>
+      perform(copyBetween(url('s5'), url('t5'), ['s5.t'], { toSchema: 't5', restart: true, ...more }))
+    const stamped = await copy()
+    expect(failures(stamped)).toMatch(/guardrail.*--no-stamps/is)
+    expect(failures(stamped)).not.toContain('row.aside')
+    const bare = await copy({ cassandra: { dropStamps: true } })
+    expect(bare.finished.totals, failures(bare)).toMatchObject({ read: '4', written: '3', quarantined: '1' })
+    expect((await five.rows('SELECT id, v FROM t5.t')).toSorted()).toEqual([
+      [1, 'v'],
+      [2, 'v'],
+      [3, 'v'],
+    ])
+  })
 })
 
 function abortable(): { readonly signal: AbortSignal; readonly abort: () => void } {

@@ -90,12 +90,15 @@ export class Collecting {
   #changeOf(encoded: Encoded, at: number, has: Cell, there: CellTime): 'leave' | bigint | null {
     const { row, stamp } = encoded
     const isSame = has === (row[at] ?? null)
+    const wanted = this.#rows.usingOf(encoded, at)
+    const { time } = wanted
+    // The server's own time is later than whatever is there.
+    if (time === null) return isSame ? 'leave' : null
     if (stamp?.times[at] != null && there.time !== null) {
-      const wanted = this.#rows.usingOf(encoded, at)
-      if (wanted.time > there.time) return null
+      if (time > there.time) return null
       // What the target has written later stays, as other values do.
-      if (wanted.time < there.time || (isSame && endTogether(wanted, there.life))) return 'leave'
-      return wanted.time + 1n
+      if (time < there.time || (isSame && endTogether(wanted, there.life))) return 'leave'
+      return time + 1n
     }
     if (isSame) return 'leave'
     // Later than whatever is there, for nobody can ask when that was written.

@@ -7,7 +7,7 @@ import type { WriteColumn } from '../../copy-port.ts'
 import { encoderOf } from './encode.ts'
 import type { ShapeColumn, TableShape } from './shape.ts'
 import { byLife, type Stamping, type Using } from './stamps.ts'
-import type { Statements } from './statements.ts'
+import type { Statements, Using as UsingClause } from './statements.ts'
 
 export type Parameters = readonly (Buffer | null)[]
 
@@ -180,7 +180,7 @@ export class RowWrites {
   }
 
   #insert(writes: Write[], cells: Parameters, using: Using, at: readonly number[]): void {
-    const form = this.#insertForm(at, using.life === null ? 'time' : 'time and life')
+    const form = this.#insertForm(at, clauseOf(using))
     const parameters: (Buffer | null)[] = form.all.map((one) => cells[one] ?? null)
     parameters.push(...usingParameters(using))
     writes.push({ sql: form.sql, parameters, ...livesOf(using, parameters.length - 1) })
@@ -188,7 +188,7 @@ export class RowWrites {
   }
 
   /** The INSERT for a set of columns; that of the key alone where there are too many sets. */
-  #insertForm(at: readonly number[], how: 'time' | 'time and life'): InsertForm {
+  #insertForm(at: readonly number[], how: UsingClause): InsertForm {
     const name = `${how} ${at.join()}`
     const known = this.#inserts.get(name)
     if (known !== undefined) return known
@@ -204,17 +204,17 @@ export class RowWrites {
     const isStatic = staticOnly || at.every((one) => this.#parts[one] === 'static')
     const key = isStatic ? this.#partition : [...this.#partition, ...this.#clustering]
     // As many statements as there are sets of columns would be too many; one for each column is not.
-    const sets = this.#statements.takesUpdate(this.#names(at), using.life !== null) ? [at] : at.map((one) => [one])
+    const sets = this.#statements.takesUpdate(this.#names(at), clauseOf(using)) ? [at] : at.map((one) => [one])
     for (const set of sets) this.#updateOne(writes, cells, using, set, key)
   }
 
   #updateOne(writes: Write[], cells: Parameters, using: Using, at: readonly number[], key: readonly number[]): void {
-    const how = using.life === null ? 'time' : 'time and life'
+    const how = clauseOf(using)
     const sql = this.#statements.update(this.#names(at), this.#names(key), how)
     const values = [...at, ...key].map((one) => cells[one] ?? null)
     const isList = at.some((one) => this.#lists.has(one))
     const parameters = [...usingParameters(using), ...values]
-    writes.push({ sql, parameters, ...(isList ? { timeAt: 0 } : {}), ...livesOf(using, 1) })
+    writes.push({ sql, parameters, ...(isList && using.time !== null ? { timeAt: 0 } : {}), ...livesOf(using, using.time === null ? 0 : 1) })
   }
 
   #collections(writes: Write[], encoded: Encoded, statics: boolean, other: Collections | null): void {
@@ -304,11 +304,17 @@ function livesOf({ life, sinceMs }: Using, at: number): Pick<Write, 'lives'> {
   return { lives: { at, until: Math.floor(sinceMs / 1000) + life } }
 }
 
+function clauseOf({ time, life }: Using): UsingClause {
+  if (time === null) return life === null ? 'nothing' : 'life'
+  return life === null ? 'time' : 'time and life'
+}
+
 function usingParameters({ time, life }: Using): readonly Buffer[] {
-  if (life === null) return [longBytes(time)]
+  const at = time === null ? [] : [longBytes(time)]
+  if (life === null) return at
   const seconds = Buffer.allocUnsafe(4)
   seconds.writeInt32BE(life)
-  return [longBytes(time), seconds]
+  return [...at, seconds]
 }
 
 function columnOf({ columns, table }: TableShape, { name }: WriteColumn): ShapeColumn {

@@ -127,8 +127,15 @@ async function ask(
   const where = keyspace === null || query.includes('WHERE') ? '' : ' WHERE keyspace_name = ?'
   const parameters = [...(keyspace === null ? [] : [keyspace]), ...(name === undefined ? [] : [name])]
   // Each node has all of it.
-  const options = { prepare: true, consistency: 1, fetchSize: 100_000 }
-  const read = (): Promise<types.ResultSet> => link.client.execute(`${query}${where}`, parameters, options)
-  const { rows } = await whileBusy(read, link)
-  return rows.map((row) => row.values() as (string | { toString(): string } | undefined)[])
+  const options = { prepare: true, consistency: 1 }
+  const read = (pageState?: string): Promise<types.ResultSet> =>
+    link.client.execute(`${query}${where}`, parameters, { ...options, ...(pageState === undefined ? {} : { pageState }) })
+  const all: types.Row[] = []
+  for (let page = await whileBusy(read, link); ; ) {
+    all.push(...page.rows)
+    const { pageState } = page
+    if (pageState == null) break
+    page = await whileBusy(() => read(pageState), link)
+  }
+  return all.map((row) => row.values() as (string | { toString(): string } | undefined)[])
 }
