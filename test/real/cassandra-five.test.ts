@@ -33,7 +33,6 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       ...more,
     })
 
-
   describe('times and lives of collections', () => {
     const TIMES = ['v', 'm', 'l', 's', 'ud'].flatMap((name) => [`writetime(${name})`, `ttl(${name})`]).join(', ')
     const timesOf = async (keyspace: string, id: number): Promise<Readonly<Record<string, unknown>>> => {
@@ -155,11 +154,15 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
       code: 'TABLE_REFUSED',
       message: 's5.seen is a materialized view of s5.viewed',
     })
-    expect(await five.rows("SELECT table_name FROM system_schema.tables WHERE keyspace_name = 't5'")).not.toContainEqual([
-      'seen',
-    ])
+    expect(
+      await five.rows("SELECT table_name FROM system_schema.tables WHERE keyspace_name = 't5'"),
+    ).not.toContainEqual(['seen'])
     const into = await perform(
-      copyBetween(five.url('s5'), five.url('s5'), ['s5.viewed'], { toSchema: 's5', toTable: 'seen', onExisting: 'upsert' }),
+      copyBetween(five.url('s5'), five.url('s5'), ['s5.viewed'], {
+        toSchema: 's5',
+        toTable: 'seen',
+        onExisting: 'upsert',
+      }),
     )
     expect(into.finished.error).toMatchObject({
       code: 'TABLE_REFUSED',
@@ -238,7 +241,13 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
     expect(JSON.stringify(await five.rows('SELECT vt, vl, vs FROM t5.beside'))).toBe(JSON.stringify(rows))
     const options = "SELECT options FROM system_schema.indexes WHERE keyspace_name = 't5' AND table_name = 'beside'"
     expect(await five.rows(options)).toEqual([
-      [new Map([['case_sensitive', 'false'], ['class_name', 'StorageAttachedIndex'], ['target', 't']])],
+      [
+        new Map([
+          ['case_sensitive', 'false'],
+          ['class_name', 'StorageAttachedIndex'],
+          ['target', 't'],
+        ]),
+      ],
     ])
     const examined = await perform({ kind: 'doctor', catalog: five.url('s5') })
     expect(JSON.stringify(examined.events)).toContain('s5: SimpleStrategy, replication_factor 1')

@@ -117,7 +117,10 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
 /** Guardrails of a cluster that refuse every statement of a kind, and what this user can do about it. */
 const GUARDRAILS: readonly (readonly [name: RegExp, hint: string])[] = [
   [/page[ _]size/i, 'write page_rows= with no more rows than page_size_fail_threshold of cassandra.yaml into the URL'],
-  [/user[ _-]?(?:provided )?timestamps?/i, 'copy with --no-stamps: values then have the time of the copy, and never expire'],
+  [
+    /user[ _-]?(?:provided )?timestamps?/i,
+    'copy with --no-stamps: values then have the time of the copy, and never expire',
+  ],
 ]
 
 function ofGuardrail(message: string): Verdict | null {

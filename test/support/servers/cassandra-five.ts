@@ -46,7 +46,9 @@ export async function startFive(wishes: FiveWishes = {}): Promise<Five> {
   const superuser = wishes.users === true ? 'cassandra:cassandra' : ''
   const url = (keyspace = '', login = superuser, query = ''): string =>
     `cassandra://${login === '' ? '' : `${login}@`}${address}/${keyspace}${query === '' ? '' : `?${query}`}`
-  const withClient = async <T>(body: (run: (cql: string) => Promise<readonly (readonly unknown[])[]>) => Promise<T>) => {
+  const withClient = async <T>(
+    body: (run: (cql: string) => Promise<readonly (readonly unknown[])[]>) => Promise<T>,
+  ) => {
     await using link = await connectCassandra(url(), { readConsistency: 'ONE', writeConsistency: 'ONE' })
     return await body(async (cql) => {
       const { rows } = await link.client.execute(cql)
@@ -54,7 +56,8 @@ export async function startFive(wishes: FiveWishes = {}): Promise<Five> {
       return ((rows as typeof rows | undefined) ?? []).map((row) => row.values() as unknown[])
     })
   }
-  if (wishes.users === true && wishes.tls === undefined) await answers(() => withClient(async (run) => run('LIST ROLES')))
+  if (wishes.users === true && wishes.tls === undefined)
+    await answers(() => withClient(async (run) => run('LIST ROLES')))
   return {
     url,
     cql: (...statements) =>
@@ -151,8 +154,14 @@ function javaWords(folder: string): readonly string[] {
   const agent = readdirSync(LIB).find((name) => name.startsWith('jamm-')) ?? ''
   return [
     `-javaagent:${path.join(LIB, agent)}`,
-    ...['-Xss512k', '-Xms256m', '-Xmx1024m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
-    ...['-Djdk.attach.allowAttachSelf=true', '-Dio.netty.tryReflectionSetAccessible=true', '-Dio.netty.allocator.maxOrder=11'],
+    '-Xss512k',
+    '-Xms256m',
+    '-Xmx1024m',
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+    '-Djdk.attach.allowAttachSelf=true',
+    '-Dio.netty.tryReflectionSetAccessible=true',
+    '-Dio.netty.allocator.maxOrder=11',
     ...exported('java.base', 'jdk.internal.misc', 'java.lang.ref', 'jdk.internal.ref', 'sun.nio.ch'),
     ...exported('java.management.rmi', 'com.sun.jmx.remote.internal.rmi'),
     ...exported('java.management', 'com.sun.jmx.remote.security'),
@@ -160,16 +169,37 @@ function javaWords(folder: string): readonly string[] {
     ...exported('jdk.unsupported', 'sun.misc'),
     ...exported('jdk.attach', 'sun.tools.attach'),
     ...opened('java.base', 'java.lang.module', 'jdk.internal.loader', 'jdk.internal.ref', 'jdk.internal.reflect'),
-    ...opened('java.base', 'jdk.internal.math', 'jdk.internal.module', 'jdk.internal.util.jar', 'java.util.concurrent.atomic'),
-    ...opened('java.base', 'sun.nio.ch', 'java.io', 'java.lang.reflect', 'java.lang', 'java.util', 'java.nio', 'java.net'),
+    ...opened(
+      'java.base',
+      'jdk.internal.math',
+      'jdk.internal.module',
+      'jdk.internal.util.jar',
+      'java.util.concurrent.atomic',
+    ),
+    ...opened(
+      'java.base',
+      'sun.nio.ch',
+      'java.io',
+      'java.lang.reflect',
+      'java.lang',
+      'java.util',
+      'java.nio',
+      'java.net',
+    ),
     ...opened('java.base', 'jdk.internal.vm', 'java.util.concurrent'),
     ...opened('jdk.management', 'com.sun.management.internal'),
     `-Dcassandra.config=file://${folder}/conf/cassandra.yaml`,
     `-Dlogback.configurationFile=file:${folder}/conf/logback.xml`,
     `-Dcassandra.storagedir=${folder}`,
-    ...['-Dcassandra-foreground=yes', '-Djava.net.preferIPv4Stack=true', `-Djava.io.tmpdir=${folder}`],
-    ...['-Dcassandra.ring_delay_ms=0', '-Dcassandra.skip_wait_for_gossip_to_settle=0', '-Dchronicle.analytics.disable=true'],
-    ...['-cp', `${folder}/conf:${LIB}/*`, 'org.apache.cassandra.service.CassandraDaemon'],
+    '-Dcassandra-foreground=yes',
+    '-Djava.net.preferIPv4Stack=true',
+    `-Djava.io.tmpdir=${folder}`,
+    '-Dcassandra.ring_delay_ms=0',
+    '-Dcassandra.skip_wait_for_gossip_to_settle=0',
+    '-Dchronicle.analytics.disable=true',
+    '-cp',
+    `${folder}/conf:${LIB}/*`,
+    'org.apache.cassandra.service.CassandraDaemon',
   ]
 }
 

@@ -28,13 +28,7 @@ export class Collecting {
   #latest = 0n
 
   /** @param release of the server */
-  constructor(
-    rows: RowWrites,
-    reader: KeyReader,
-    shape: TableShape,
-    columns: readonly WriteColumn[],
-    release: string,
-  ) {
+  constructor(rows: RowWrites, reader: KeyReader, shape: TableShape, columns: readonly WriteColumn[], release: string) {
     this.#rows = rows
     this.#reader = reader
     const some = rows.collections.map((at) => columns[at]).filter((column) => column !== undefined)

@@ -160,10 +160,14 @@ export class Counters {
   }
 
   #countsNoMore(column: string): SluiceError {
-    return new SluiceError('ROW_REFUSED', `a counter of the target was deleted, and Cassandra does not count there again`, {
-      where: `${tableText(this.#shape.table)}.${column}`,
-      reason: 'what was added cannot be read: the deletion hides it',
-      hint: 'TRUNCATE the table of the target and copy it again; or run the same command again once gc_grace_seconds are over and nodetool compact has removed the deletion',
-    })
+    return new SluiceError(
+      'ROW_REFUSED',
+      `a counter of the target was deleted, and Cassandra does not count there again`,
+      {
+        where: `${tableText(this.#shape.table)}.${column}`,
+        reason: 'what was added cannot be read: the deletion hides it',
+        hint: 'TRUNCATE the table of the target and copy it again; or run the same command again once gc_grace_seconds are over and nodetool compact has removed the deletion',
+      },
+    )
   }
 }

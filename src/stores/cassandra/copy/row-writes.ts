@@ -214,7 +214,12 @@ export class RowWrites {
     const values = [...at, ...key].map((one) => cells[one] ?? null)
     const isList = at.some((one) => this.#lists.has(one))
     const parameters = [...usingParameters(using), ...values]
-    writes.push({ sql, parameters, ...(isList && using.time !== null ? { timeAt: 0 } : {}), ...livesOf(using, using.time === null ? 0 : 1) })
+    writes.push({
+      sql,
+      parameters,
+      ...(isList && using.time !== null ? { timeAt: 0 } : {}),
+      ...livesOf(using, using.time === null ? 0 : 1),
+    })
   }
 
   #collections(writes: Write[], encoded: Encoded, statics: boolean, other: Collections | null): void {

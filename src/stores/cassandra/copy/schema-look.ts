@@ -129,9 +129,12 @@ async function ask(
   // Each node has all of it.
   const options = { prepare: true, consistency: 1 }
   const read = (pageState?: string): Promise<types.ResultSet> =>
-    link.client.execute(`${query}${where}`, parameters, { ...options, ...(pageState === undefined ? {} : { pageState }) })
+    link.client.execute(`${query}${where}`, parameters, {
+      ...options,
+      ...(pageState === undefined ? {} : { pageState }),
+    })
   const all: types.Row[] = []
-  for (let page = await whileBusy(read, link); ; ) {
+  for (let page = await whileBusy(read, link); ;) {
     all.push(...page.rows)
     const { pageState } = page
     if (pageState == null) break

@@ -17,7 +17,9 @@ export const NO_TIME: CellTime = { time: null, life: null, isUneven: false }
  */
 export function timeOfCells(times: unknown, lives: unknown): CellTime {
   if (!Array.isArray(times))
-    return typeof times === 'bigint' ? { time: times, life: typeof lives === 'number' ? lives : null, isUneven: false } : NO_TIME
+    return typeof times === 'bigint'
+      ? { time: times, life: typeof lives === 'number' ? lives : null, isUneven: false }
+      : NO_TIME
   const all: readonly unknown[] = times
   const left: readonly unknown[] = Array.isArray(lives) ? lives : []
   let sum: CellTime = NO_TIME
