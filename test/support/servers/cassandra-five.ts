@@ -24,8 +24,6 @@ if (FIVE_MISSING !== '') process.stderr.write(`tests of Cassandra 5.0 are skippe
 export type FiveWishes = {
   /** Login with a password: the superuser is cassandra/cassandra. */
   readonly users?: true
-  /** PKCS#12 file of password `sluice` with certificate and key of the server, and one with the authority that clients' certificates are of. */
-  readonly tls?: { readonly keystore: string; readonly truststore: string }
   /** More of cassandra.yaml. */
   readonly yaml?: Readonly<Record<string, unknown>>
 }
@@ -56,8 +54,7 @@ export async function startFive(wishes: FiveWishes = {}): Promise<Five> {
       return ((rows as typeof rows | undefined) ?? []).map((row) => row.values() as unknown[])
     })
   }
-  if (wishes.users === true && wishes.tls === undefined)
-    await answers(() => withClient(async (run) => run('LIST ROLES')))
+  if (wishes.users === true) await answers(() => withClient(async (run) => run('LIST ROLES')))
   return {
     url,
     cql: (...statements) =>
@@ -71,7 +68,7 @@ export async function startFive(wishes: FiveWishes = {}): Promise<Five> {
 
 type Running = { readonly address: string; stop(): Promise<void> }
 
-async function startNode({ users, tls, yaml }: FiveWishes): Promise<Running> {
+async function startNode({ users, yaml }: FiveWishes): Promise<Running> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-test-cassandra5-'))
   for (const name of ['data', 'commitlog', 'saved_caches', 'hints', 'cdc', 'conf']) mkdirSync(path.join(folder, name))
   const [port, storage] = [await freePort(), await freePort()]
@@ -101,20 +98,6 @@ async function startNode({ users, tls, yaml }: FiveWishes): Promise<Running> {
     sasi_indexes_enabled: true,
     memtable_allocation_type: 'heap_buffers',
     ...(users === true ? { authenticator: 'PasswordAuthenticator', authorizer: 'CassandraAuthorizer' } : {}),
-    ...(tls === undefined
-      ? {}
-      : {
-          client_encryption_options: {
-            enabled: true,
-            optional: false,
-            require_client_auth: true,
-            keystore: tls.keystore,
-            keystore_password: 'sluice',
-            truststore: tls.truststore,
-            truststore_password: 'sluice',
-            store_type: 'PKCS12',
-          },
-        }),
     ...yaml,
   }
   // JSON is YAML.
