@@ -33,6 +33,8 @@ export function isEnding(
   const all = [...plan.columns.keys()]
   if (source !== undefined && target !== undefined) {
     const unlike = all.filter((at) => !sameCell(source.row[at] ?? null, target.row[at] ?? null))
+    // Equal values that end at different moments are a difference of their own.
+    if (unlike.length === 0) return false
     return unlike.every((at) => {
       const [here, there] = [source.row[at] ?? null, target.row[at] ?? null]
       if (here !== null && there !== null) return false
