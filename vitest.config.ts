@@ -121,7 +121,7 @@ const CI_QUARTERS = [
     'test/fault/partition-run.test.ts',
     'test/fault/{schedule-kill,workers-cut-off,workers-stream,workers-stream-copy,workers-stream-mysql,workers-tables,workers-count}.test.ts',
     'test/real/archive-{divided,elsewhere,erase,schema-types}.test.ts',
-    'test/real/workers.test.ts',
+    'test/real/{cassandra-five,workers}.test.ts',
     'test/real/{archive-leave,archive-query-changes,run-report,follow-verify}.test.ts',
     'test/real/archive-{schema-lossless,values}.test.ts',
     'test/fault/archive-{elsewhere-kill,erase-kill}.test.ts',

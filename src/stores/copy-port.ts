@@ -367,6 +367,8 @@ export interface SourceView extends AsyncDisposable {
   readonly counts?: ((request: CountRequest, signal: AbortSignal) => Promise<readonly bigint[]>) | undefined
   /** The largest key of the range, and null where it is empty. */
   last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<readonly string[] | null>
+  /** Milliseconds by which a clock of its servers differs from this machine's, the most of all; of systems whose values expire. */
+  readonly clockApartMs?: (() => Promise<number>) | undefined
 }
 
 /** A chunk as its target sees it: names of columns and keys are those of the target. */

@@ -87,6 +87,10 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`a second Migrate ${CASSANDRA_MISSING}`, (
       const left = await perform(await migrate(`spark.cdm.trackRun.previousRunId ${run?.runId}`))
       expect(left.finished.exitCode, failures(left)).toBe(0)
       expect(left.events.find(({ type }) => type === 'run.tracked')).toMatchObject({ pending: '0' })
+      // A run that nobody knows has left nothing and done nothing: all of it is read, as the migrator does.
+      const unknown = await perform(await migrate('spark.cdm.trackRun.previousRunId 12345'))
+      expect(unknown.finished.exitCode, failures(unknown)).toBe(0)
+      expect(counted(unknown)).toEqual([ROWS, 0])
     },
   )
 })

@@ -12,6 +12,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
       `CREATE KEYSPACE "Ring" WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
       `CREATE TABLE "Ring"."Even" ("Id" int PRIMARY KEY, body text)`,
       `CREATE TABLE "Ring".wide (tenant text, at bigint, body text, PRIMARY KEY (tenant, at))`,
+      `CREATE TABLE "Ring".few (tenant text, at bigint, body text, PRIMARY KEY (tenant, at))`,
       `CREATE TABLE "Ring".empty (a int, b text, c int, PRIMARY KEY ((a, b), c))`,
     )
     const { connectCassandra } = await import('../../src/stores/cassandra/connect.ts')
@@ -30,6 +31,10 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
         concurrencyLevel: 256,
       },
     )
+    const few = Array.from({ length: 2800 }, (_, i) => [`t${i % 7}`, BigInt(i), 'y'])
+    await concurrent.executeConcurrent(link.client, 'INSERT INTO "Ring".few (tenant, at, body) VALUES (?, ?, ?)', few, {
+      concurrencyLevel: 256,
+    })
   }, 120_000)
   afterAll(async () => {
     await cluster?.stop()
@@ -52,6 +57,13 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
       ring: events.find((event): event is typeof event & RingEvent => event.type === 'ring'),
     }
   }
+
+  it('is counted where the windows hold all of a few large partitions', async () => {
+    for (const seed of ['a', 'b', 'c']) {
+      const { ring } = await look('few', { splits: 4, sample: 256, seed })
+      expect(ring).toMatchObject({ exact: true, rows: '2800', partitions: '7' })
+    }
+  })
 
   it('is near to the truth from a sample', async () => {
     const { parts, hosts, ring } = await look('Even')

@@ -45,8 +45,8 @@ function operationOf(
   }
   const again = flag(args, 'again')
   const track = readTrack(args, cdm)
-  // A second Migrate reads everything, unless it is asked for what a run has left.
-  const goesOn = track?.previous !== undefined || track?.autoRerun === true || part !== undefined
+  // A second Migrate reads everything, unless it is asked for what a run has left that is known.
+  const goesOn = track?.autoRerun === true || part !== undefined
   const readsAll = cdm !== null && !again && !goesOn
   refuseWith(again, { restart, part: part !== undefined, deleteExtra: flag(args, 'delete-extra') })
   return {

@@ -19,6 +19,7 @@ import type { Owner, TableKey } from './ledger/owner.ts'
 import type { PeriodWish } from '../../model/copy/period-marks.ts'
 import type { PeriodProgress } from './period-progress.ts'
 import type { Planning } from './ledger/planning.ts'
+import type { UnevenElements } from './uneven-elements.ts'
 import type { WeakWrites } from './script/weak-writes.ts'
 import type { RingPlan } from './plan/ring-plan.ts'
 import type { SlowTarget } from './slow-target.ts'
@@ -61,6 +62,8 @@ export type TableContext = {
   readonly maxAside: number
   /** Is told of rows that could only be written at ONE. */
   readonly weak?: WeakWrites
+  /** Of the chunks that this program has copied. */
+  readonly uneven: UnevenElements
   /** What earlier runs have copied is compared in this run, and mended. */
   readonly compares?: true
   /** As in `ChunkRequest`. */

@@ -18,6 +18,7 @@ import { closingOf, stepOf } from './ledger/closing.ts'
 import { asideLines, lineOf, numbered, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
 import { ChunkProof } from './prove-chunk.ts'
 import { rowsText } from './rows-text.ts'
+import { UnevenElements } from './uneven-elements.ts'
 import { withWriter } from '../../stores/with-writer.ts'
 
 /** @param bytes of the source, about */
@@ -72,6 +73,7 @@ class ChunkWork {
   /** Rows that ended on their own before they were written. */
   #expired = 0n
   readonly #expiring = new Expiring()
+  readonly #uneven = new UnevenElements()
   #bytes = 0
   #cursor: string | null
   /** Nothing stood in the range before this chunk was written, or nothing stays of it. */
@@ -196,6 +198,7 @@ class ChunkWork {
     for await (const { rows: read, bytes, stamps } of this.#view.read(wanted, size, signal)) {
       const rows = this.#exact.taken(read, (some) => this.#computed.taken(some))
       this.#expiring.note(stamps)
+      this.#uneven.note(plan, stamps)
       throttle.moved(rows.length)
       this.#read += BigInt(rows.length)
       await throttle.paced(rows.length, signal, (left) => {
@@ -289,6 +292,7 @@ class ChunkWork {
     const closing = performance.now()
     const outcome = await writer.commit(closingOf(database, owner, this.#claim, tally, proved, end, also))
     this.#context.pulse.committed(performance.now() - closing)
+    if (outcome !== 'fenced') this.#context.uneven.add(this.#uneven)
     return outcome === 'fenced' ? null : { tally, source, target: stored, aside: this.#aside }
   }
 

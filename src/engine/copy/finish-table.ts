@@ -85,7 +85,12 @@ export async function finishTable(table: TableRun, context: TableContext, around
     status: error === null ? open : 'failed',
     ms: Math.round(run.clock.ticks() - table.begun),
     copied: copyTally(tally, points, table, standing),
-    ...notesOf(context, states, table, [...more, ...(looked?.notes ?? []), ...extraNotes(context, standing)]),
+    ...notesOf(context, states, table, [
+      ...more,
+      ...(looked?.notes ?? []),
+      ...extraNotes(context, standing),
+      ...context.uneven.notes(),
+    ]),
     ...leftLine(context, around.left),
     ...(error === null ? {} : { error: error.info() }),
   })

@@ -32,6 +32,7 @@ import { reclaimDead } from './reclaim.ts'
 import { spanOf } from './chunk-events.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { TableRun } from './table-run.ts'
+import { UnevenElements } from './uneven-elements.ts'
 
 /** Rows between two answers of the target: enough for its fastest way, few enough for memory and for a stop. */
 const BATCH_ROWS = 5000
@@ -98,6 +99,7 @@ export async function startTable(
       bytes: BATCH_BYTES,
     },
     maxAside: operation.maxAside,
+    uneven: new UnevenElements(),
     ...(around.weak === undefined ? {} : { weak: around.weak }),
     ...(operation.again === true ? { compares: true as const } : {}),
     ...(operation.follow !== undefined && operation.follow.fireTriggers !== true

@@ -98,6 +98,8 @@ export type TableSpec = {
   readonly hidesColumns?: true
   /** Tables inherit from it that have its columns and no others, and it is read without their rows, which a query of it shows. */
   readonly withoutHeirs?: true
+  /** Its system keeps it out of the rows of this table, as `schema.name`: nothing can be written to it, and what it shows may lag behind. */
+  readonly viewOf?: string
   /** Rows lie in numbered blocks that can be read by number (`block` ranges). */
   readonly blocks?: bigint
   /** Rows lie on a ring: ranges by key are ranges of one whole number that the first columns of the key hash to. */
@@ -111,6 +113,8 @@ export type TableSpec = {
   /** The system keeps a write time and a time to live with each value; columns that do not tell theirs. */
   readonly times?: {
     readonly hidden: readonly string[]
+    /** Columns whose elements have times of their own, of which one is read for all. */
+    readonly ofElements?: readonly string[]
     /** Seconds after which the system removes rows that are written without a time to live. */
     readonly forced?: number
   }

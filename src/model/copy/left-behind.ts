@@ -34,6 +34,7 @@ export type LeftKind =
   | 'name of the ledger'
   | 'write time'
   | 'time to live'
+  | 'time of an element'
   | 'endless life'
   | 'option'
   | 'static column'
@@ -138,6 +139,11 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'write time and time to live',
     'the server tells none of these columns: they get those of the other columns of their row, and a row without any other value never expires in the target',
     'write times and times to live',
+  ),
+  'time of an element': words(
+    'write time and time to live of elements',
+    'where those of the elements of a collection differ, all of them get the latest write time and the longest time to live of its elements',
+    'write times and times to live of elements',
   ),
   'endless life': words(
     'table whose rows never expire',

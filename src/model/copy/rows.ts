@@ -25,10 +25,12 @@ export type FrameFormat = 'pg-binary' | 'pg-text'
 
 /** When the values of a row were written, and how long they live: microseconds since 1970 and seconds that are left, one of each for every column of the row. */
 export type Stamp = {
-  /** Null where the system keeps none: of columns of the key, collections, values that are not there. */
+  /** Null where the system keeps none: of columns of the key, values that are not there, collections of servers that tell none. Of a collection the latest. */
   readonly times: readonly (bigint | null)[]
-  /** Null where a value lives for ever. */
+  /** Null where a value never expires. Of a collection the longest of its elements. */
   readonly lives: readonly (number | null)[]
+  /** Positions of collections whose elements have different times or lives; absent where there are none. */
+  readonly uneven?: readonly number[]
   /** When it was read, in milliseconds since 1970 by the clock of this program: the seconds that were left count from there. */
   readonly readMs?: number
 }

@@ -36,6 +36,8 @@ export type CassandraSettings = {
   readonly poolSize: number
   /** Rows of one page. */
   readonly pageRows: number
+  /** Rows of the largest page that the cluster's guardrail lets this user ask for; absent without one. */
+  readonly mostPageRows?: number
   /** Between two syncs of the commit log, of nodes that do not say so themselves; 0 where they sync before they acknowledge, null for the default. */
   readonly syncPeriodMs: number | null
   /** Written as `ycql://`: YugabyteDB, whose rows lie by `partition_hash`. */

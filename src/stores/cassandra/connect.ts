@@ -58,6 +58,16 @@ type LocalNode = {
  */
 export async function connectCassandra(url: string, options: ConnectOptions = {}): Promise<CassandraLink> {
   const settings = cassandraSettings(url, options.environment)
+  try {
+    return await linked(settings, options)
+  } catch (thrown) {
+    const mostPageRows = pageGuardrail(thrown)
+    if (mostPageRows === null) throw thrown
+    return await linked({ ...settings, mostPageRows, pageRows: Math.min(settings.pageRows, mostPageRows) }, options)
+  }
+}
+
+async function linked(settings: CassandraSettings, options: ConnectOptions): Promise<CassandraLink> {
   const level = (word: string | undefined): number =>
     consistencyOf(word ?? settings.consistency ?? DEFAULT_LEVEL.name).number
   const levels = {
@@ -115,7 +125,7 @@ async function findDatacenter(settings: CassandraSettings, encrypted: boolean, s
 }
 
 async function connected(client: Client, settings: CassandraSettings, signal?: AbortSignal): Promise<LocalNode> {
-  const found = introduced(client)
+  const found = introduced(client, settings)
   try {
     return await unlessAborted(found, signal)
   } catch (error) {
@@ -142,18 +152,30 @@ async function unlessAborted<T>(body: Promise<T>, signal: AbortSignal | undefine
   }
 }
 
-async function introduced(client: Client): Promise<LocalNode> {
+/** Of the native protocol: the driver speaks nothing newer with any server. */
+const MOST_PROTOCOL = 4
+/** Rows of the largest page that any statement asks for. */
+const LARGEST_PAGE = 100_000
+
+/** Rows that a guardrail of the cluster (`page_size_fail_threshold`) allows in a page; null where it is another failure. */
+function pageGuardrail(thrown: unknown): number | null {
+  const text = thrown instanceof SluiceError ? `${thrown.where ?? ''} ${thrown.reason ?? ''}` : String(thrown)
+  const [, most] = /page size \d+ exceeds (?:the )?fail(?:ure)? threshold of (\d+)/i.exec(text) ?? []
+  return most === undefined ? null : Number(most)
+}
+
+async function introduced(client: Client, settings: CassandraSettings): Promise<LocalNode> {
   await client.connect()
   const { rows } = await client.execute(
     'SELECT release_version, native_protocol_version, partitioner, cluster_name, data_center FROM system.local',
     [],
-    { consistency: 1 },
+    // A guardrail on pages refuses the first statement already, or none.
+    { consistency: 1, fetchSize: settings.mostPageRows ?? LARGEST_PAGE },
   )
   const said = (name: string): string => String(rows[0]?.get(name) ?? '')
   return {
     release: said('release_version'),
-    // The driver speaks nothing newer than 4 with any server.
-    protocol: Math.min(4, Number(said('native_protocol_version')) || 3),
+    protocol: Math.min(MOST_PROTOCOL, Number(said('native_protocol_version')) || 3),
     partitioner: said('partitioner'),
     cluster: said('cluster_name'),
     datacenter: said('data_center'),
@@ -179,7 +201,8 @@ function clientOf(
   const { user, password, connectTimeoutMs, requestTimeoutMs } = settings
   const client = new Client({
     contactPoints: [...settings.contactPoints],
-    protocolOptions: { port: settings.port },
+    // Nothing newer is spoken: with a newer one asked for first, a server that wants a client's certificate drops the connection.
+    protocolOptions: { port: settings.port, maxVersion: MOST_PROTOCOL },
     applicationName: 'sluice',
     encoding: { useUndefinedAsUnset: true, useBigIntAsLong: true, useBigIntAsVarint: true, map: Map, set: Set },
     queryOptions: {

@@ -25,6 +25,7 @@ export type Level = { readonly name: LevelName; readonly number: number }
 export const DEFAULT_LEVEL: Level = { name: 'LOCAL_QUORUM', number: LEVELS.LOCAL_QUORUM }
 export const DEFAULT_SERIAL: Level = { name: 'LOCAL_SERIAL', number: LEVELS.LOCAL_SERIAL }
 export const ONE: number = LEVELS.ONE
+export const ALL: number = LEVELS.ALL
 
 /**
  * @param word in any case, with or without `_`

@@ -114,7 +114,26 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
   }
 }
 
+/** Guardrails of a cluster that refuse every statement of a kind, and what this user can do about it. */
+const GUARDRAILS: readonly (readonly [name: RegExp, hint: string])[] = [
+  [/page[ _]size/i, 'write page_rows= with no more rows than page_size_fail_threshold of cassandra.yaml into the URL'],
+  [
+    /user[ _-]?(?:provided )?timestamps?/i,
+    'copy with --no-stamps: values then have the time of the copy, and never expire',
+  ],
+]
+
+function ofGuardrail(message: string): Verdict | null {
+  if (!/guardrail/i.test(message)) return null
+  const found = GUARDRAILS.find(([name]) => name.test(message))
+  // What a guardrail says of one value is no matter of other rows.
+  if (found === undefined) return null
+  return ['TABLE_REFUSED', 'a guardrail of the cluster refuses the statement', { reason: message, hint: found[1] }]
+}
+
 function invalid(message: string, doing: Doing): Verdict {
+  const guarded = ofGuardrail(message)
+  if (guarded !== null) return guarded
   if (doing === 'write' && !OF_TABLE.test(message)) {
     return [
       'ROW_REFUSED',

@@ -86,11 +86,11 @@ export async function schemaVerdict(link: CassandraLink): Promise<Verdict> {
 }
 
 /** How many copies of each row there are, and how many of them have to answer. */
-export function keyspaceVerdict(link: CassandraLink): Verdict {
+export async function keyspaceVerdict(link: CassandraLink): Promise<Verdict> {
   const { settings, datacenter } = link
   const { keyspace } = settings
   if (keyspace === null) return ok(`none in the URL; the cluster has ${keyspaceCount(link)}`)
-  const replication = replicationOf(link, keyspace)
+  const replication = await replicationOf(link, keyspace)
   if (replication === null) return failed(noKeyspace(keyspace, settings))
   const { strategy, copies } = replication
   const isSimple = strategy === 'SimpleStrategy'

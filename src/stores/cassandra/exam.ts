@@ -39,7 +39,7 @@ export async function examineCassandra(checks: Checks, url: string, clock: Pick<
     ['ring', async () => ringVerdict(link)],
     ['nodes', async () => nodesVerdict(link)],
     ['schema', () => schemaVerdict(link)],
-    ['keyspace', async () => keyspaceVerdict(link)],
+    ['keyspace', () => keyspaceVerdict(link)],
     ['rights', () => rightsVerdict(link)],
     ['clocks', () => clocksVerdict(link, clock)],
   ]

@@ -3,6 +3,8 @@ import { types } from 'cassandra-driver'
 import type { Clock } from '../../shared/clock.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { CassandraLink } from './connect.ts'
+import { isBefore } from './copy/cql-type.ts'
+import { plainMap } from './copy/names.ts'
 
 /** At ONE: what a node knows of itself is asked of that node alone. */
 const HERE = { consistency: types.consistencies.one } as const
@@ -40,19 +42,29 @@ export type Replication = {
   readonly copies: ReadonlyMap<string, string>
 }
 
-/** Null when there is no such keyspace. */
-export function replicationOf({ client }: CassandraLink, keyspace: string): Replication | null {
-  const { keyspaces } = client.metadata
-  const found = Object.hasOwn(keyspaces, keyspace) ? keyspaces[keyspace] : undefined
-  if (found === undefined) return null
-  // The driver's types leave the options out.
-  const options =
-    'strategyOptions' in found ? (found.strategyOptions as Readonly<Record<string, unknown>> | null) : null
-  const copies = Object.entries(options ?? {}).filter(([name]) => name !== 'class')
-  return {
-    strategy: found.strategy.split('.').at(-1) ?? '',
-    copies: new Map(copies.map(([name, value]) => [name, String(value)])),
-  }
+/**
+ * Null when there is no such keyspace. Asked of the server: from 3.0 on it tells a map, which the driver's metadata cannot read where maps are read as
+ * `Map`.
+ */
+export async function replicationOf({ client, release }: CassandraLink, keyspace: string): Promise<Replication | null> {
+  const isOld = isBefore(release, 3, 0)
+  const { rows } = await client.execute(
+    isOld
+      ? 'SELECT strategy_class, strategy_options FROM system.schema_keyspaces WHERE keyspace_name = ?'
+      : 'SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?',
+    [keyspace],
+    { ...HERE, prepare: true },
+  )
+  const [row] = rows
+  if (row === undefined) return null
+  const said = isOld
+    ? {
+        class: String(row.get('strategy_class')),
+        ...(JSON.parse(String(row.get('strategy_options'))) as Readonly<Record<string, string>>),
+      }
+    : plainMap(row.get('replication'))
+  const { class: strategy = '', ...copies } = said
+  return { strategy: strategy.split('.').at(-1) ?? '', copies: new Map(Object.entries(copies)) }
 }
 
 export function keyspaceCount({ client }: CassandraLink): number {

@@ -32,6 +32,7 @@ export function derivedSource(
       exported: null,
       stands: forwarded(view, 'stands'),
       counts: derived.countsBelow(),
+      clockApartMs: forwarded(view, 'clockApartMs'),
       // The system below prints the columns that it has, and no more.
       frames: null,
       csv: null,

@@ -17,7 +17,7 @@ import { tooManyAside } from '../copy-chunk.ts'
 import type { Difference } from '../diff/compare.ts'
 import { unproved } from '../diff/explained.ts'
 import { noneSettled, Settler, type Compared } from '../diff/settle.ts'
-import { areStamped } from '../diff/sides.ts'
+import { comparesLives } from '../diff/sides.ts'
 import { findExtra } from '../diff/tokens.ts'
 import { failureKind, yieldedText } from '../failure.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
@@ -91,11 +91,8 @@ class TableComparison {
     this.#context = context
     this.#again = again
     this.#around = around
-    const { ttl, dropStamps, livesOf } = around.operation.cassandra ?? {}
-    // What a run says of lives counts instead of those of the source.
-    const own = ttl === undefined && dropStamps !== true && livesOf === undefined
     const { plan, signal } = context
-    this.#compared = { plan, signal, ...(own && areStamped(plan) ? { lives: true as const } : {}) }
+    this.#compared = { plan, signal, ...comparesLives(plan, around.operation.cassandra) }
   }
 
   async run(): Promise<void> {

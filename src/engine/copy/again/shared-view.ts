@@ -16,6 +16,7 @@ export function sharedView(view: SourceView): SourceView {
       frames: forwarded(view, 'frames'),
       csv: forwarded(view, 'csv'),
       counts: forwarded(view, 'counts'),
+      clockApartMs: forwarded(view, 'clockApartMs'),
     }),
     [Symbol.asyncDispose]: async () => undefined,
   }

@@ -4,6 +4,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { differenceOf, type Difference } from './compare.ts'
+import { endingUntil, isEnding } from './ending-rows.ts'
 import { boundOf, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { mendOf, type Timed, type TimeWish } from './times.ts'
 import { livesApart } from './tokens.ts'
@@ -159,13 +160,19 @@ function unasked(side: 'source' | 'target', { code, message, reason, hint, where
 async function lookAt(sides: Sides, suspects: readonly Difference[], times: TimeWish): Promise<readonly Look[]> {
   const { plan, signal } = sides
   const range = { by: 'keys', keys: suspects.map(({ key }) => key) } as const
+  const begunMs = Date.now()
   const [source, target] = await Promise.all([
     byBound(sides.source, sourceRequest(sides, range), plan, signal),
     byBound(sides.target, targetRequest(sides, range), plan, signal),
   ])
+  const until = await endingUntil(sides, begunMs, [...source.values(), ...target.values()])
   return suspects.map(({ key }) => {
     const text = JSON.stringify(key)
     const [here, there] = [source.get(text), target.get(text)]
+    if (isEnding(plan, here, there, until)) {
+      const both = here === undefined || there === undefined ? 0n : 1n
+      return { difference: null, now: { source: both, target: both } }
+    }
     const now = { source: here === undefined ? 0n : 1n, target: there === undefined ? 0n : 1n }
     const difference = differenceOf(plan, here?.row, there?.row) ?? livesApart(sides, here, there)
     if (difference === null || here === undefined || there === undefined) return { difference, now }

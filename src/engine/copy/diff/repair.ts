@@ -9,6 +9,7 @@ import { targetTable, writeColumns } from '../context.ts'
 import type { TableKey } from '../ledger/owner.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { notedStatement, repairStatement, undoneStatement, wasUndone } from '../ledger/repairs.ts'
+import { endingUntil, isEnding } from './ending-rows.ts'
 import { boundOf, sourceRequest, targetRange, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { differingLives, mendOf, sameCell, type Timed, type TimeWish } from './times.ts'
 import { withWriter } from '../../../stores/with-writer.ts'
@@ -70,16 +71,17 @@ export async function repairKeys(
   wish: MendWish,
 ): Promise<ReadonlyMap<string, Mended>> {
   const { plan } = sides
-  const range = { by: 'keys', keys } as const
-  const [source, target] = await Promise.all([
-    byBound(sides, 'source', range.keys),
-    byBound(sides, 'target', range.keys),
-  ])
+  const begunMs = Date.now()
+  const [source, target] = await Promise.all([byBound(sides, 'source', keys), byBound(sides, 'target', keys)])
+  const until = await endingUntil(sides, begunMs, [...source.values(), ...target.values()])
   const outcome = new Map<string, Mended>()
   const changes: Change[] = []
   for (const key of keys) {
     const text = JSON.stringify(key)
-    const wanted = changeOf(sides, key, source.get(text) ?? null, target.get(text) ?? null, wish)
+    const [here, there] = [source.get(text), target.get(text)]
+    const wanted = isEnding(plan, here, there, until)
+      ? 'equal'
+      : changeOf(sides, key, here ?? null, there ?? null, wish)
     if (typeof wanted === 'string') outcome.set(text, wanted)
     else changes.push(wanted)
   }

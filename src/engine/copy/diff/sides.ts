@@ -9,7 +9,7 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../stores/copy-port.ts'
 import { readColumns, targetTable } from '../context.ts'
 import { digestOf } from '../digest.ts'
-import type { Timed } from './times.ts'
+import type { Timed, TimeWish } from './times.ts'
 
 export type Sides = {
   readonly plan: TablePlan
@@ -116,6 +116,12 @@ export class KeyedRows extends Map<string, Row> {
 /** Whether both sides tell when values were written. */
 export function areStamped({ source, target }: TablePlan): boolean {
   return source.ring !== undefined && target.ring !== undefined
+}
+
+/** Whether it is compared when values expire: what a run says of lives counts instead of those of the source. */
+export function comparesLives(plan: TablePlan, wish: TimeWish = {}): { readonly lives?: true } {
+  const isOwn = wish.ttl === undefined && wish.dropStamps !== true && wish.livesOf === undefined
+  return isOwn && areStamped(plan) ? { lives: true } : {}
 }
 
 /** Rows of a range by key, with the times of their values where both sides keep them and they are wanted. */

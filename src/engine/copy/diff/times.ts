@@ -19,7 +19,7 @@ export type Mend = {
 }
 
 /** How far apart two moments of expiry may be: systems count in whole seconds, each in its own. */
-const LIVES_APART_MS = 2000
+export const LIVES_APART_MS = 2000
 
 /**
  * @param target null for a row that is missing
@@ -102,8 +102,8 @@ function expiryApart(source: Timed, target: Timed, at: number): boolean {
   return Math.abs(here - there) > LIVES_APART_MS
 }
 
-/** Milliseconds since 1970; null for a value that lives for ever. */
-function expiryOf({ stamp }: Timed, at: number): number | null {
+/** Milliseconds since 1970; null for a value that never expires. */
+export function expiryOf({ stamp }: Timed, at: number): number | null {
   const life = stamp?.lives[at] ?? null
   return life === null ? null : (stamp?.readMs ?? 0) + life * 1000
 }

@@ -6,7 +6,7 @@ import type { CopyTarget } from '../../../stores/copy-port.ts'
 
 /** Known before the copy begins. */
 export function rowsLeft(plan: TablePlan): readonly LeftBehind[] {
-  return [...timesLeft(plan), ...livesForced(plan), ...settingsLeft(plan), ...shapesLeft(plan)]
+  return [...timesLeft(plan), ...elementsLeft(plan), ...livesForced(plan), ...settingsLeft(plan), ...shapesLeft(plan)]
 }
 
 /** Options that the target refused when it made the table; it was made without them. */
@@ -32,6 +32,13 @@ function timesLeft({ source, target, columns }: TablePlan): readonly LeftBehind[
     return [leftBehind('time to live', secret, table, `${why}: rows never expire in the target unless --ttl says when`)]
   }
   return secret.length === 0 ? [] : [leftBehind('time to live', secret, table)]
+}
+
+function elementsLeft({ source, target, columns }: TablePlan): readonly LeftBehind[] {
+  if (target.times === undefined) return []
+  const { ofElements = [] } = source.times ?? {}
+  const copied = columns.flatMap(({ from }) => (ofElements.includes(from) ? [from] : []))
+  return copied.length === 0 ? [] : [leftBehind('time of an element', copied, tableText(source.table))]
 }
 
 function livesForced({ source, target }: TablePlan): readonly LeftBehind[] {

@@ -31,6 +31,7 @@ export function planTable(
   targetName: TableName,
   wishes: TableWishes,
 ): TablePlan {
+  refuseViews(from, to, given, found)
   if (wishes.where !== undefined) refuseUnbalanced(wishes.where)
   if (wishes.decimal !== undefined && to.can.decimals !== 'declared') {
     throw new SluiceError('BAD_FLAG', '--decimal says what decimals become where a target has none of its own', {
@@ -203,4 +204,20 @@ function proofOf(verify: Verify, frames: FrameFormat | null, target: TableSpec, 
   // Among rows that were there before, those of a chunk can only be told by their key.
   if (onExisting === 'append' && target.key.length === 0) return 'count'
   return frames === null ? 'canonical' : 'echo'
+}
+
+/** @throws SluiceError TABLE_REFUSED where one of both is kept by its system out of another table */
+function refuseViews(from: CopyStore, to: CopyStore, source: TableSpec, target: TableSpec | null): void {
+  const [view, label] = source.viewOf === undefined ? [target, to.label] : [source, from.label]
+  if (view?.viewOf === undefined) return
+  const name = tableText(view.table)
+  throw new SluiceError('TABLE_REFUSED', `${name} is a materialized view of ${view.viewOf}`, {
+    where: label,
+    reason: 'its system keeps it out of the rows of that table, and it may lag behind them',
+    hint:
+      view === source
+        ? `copy ${view.viewOf}, and create the view in the target`
+        : `copy into ${view.viewOf}, or into another table with --to-table`,
+    ...(view === source ? { kind: 'source' as const } : {}),
+  })
 }

@@ -70,6 +70,19 @@ export class CopyTrack {
     return new CopyTrack(track, around)
   }
 
+  /** Whether a run is asked for what another one has left, and the target knows that run. */
+  static async goesOn(
+    { operation: { track }, to, database }: Omit<TrackSurroundings, 'run' | 'owner'>,
+    planned: PlannedCopy,
+  ): Promise<boolean> {
+    if (track?.previous === undefined) return false
+    const [one] = planned.tables
+    if (one === undefined || to.track === undefined) return true
+    const store = to.track(one.targetName.schema ?? to.schema ?? '', database)
+    await store.prepare()
+    return (await previousRun(store, one.targetName.name, 'MIGRATE', track)).lost === null
+  }
+
   private constructor(wish: TrackWish, around: TrackSurroundings) {
     this.#wish = wish
     this.#around = around

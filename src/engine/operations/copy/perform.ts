@@ -173,7 +173,8 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
       return (await runs.plan(tableKeyOf(name)))?.hash ?? null
     })
   }
-  if (operation.againWhenDone === true && (await isDone(planned, { database, owner, runs }))) {
+  const readsAll = operation.againWhenDone === true && !(await CopyTrack.goesOn({ operation, to, database }, planned))
+  if (readsAll && (await isDone(planned, { database, owner, runs }))) {
     operation = { ...operation, again: true }
     planned = refusedForAgain(planned, operation)
     const message =

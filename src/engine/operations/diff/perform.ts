@@ -14,7 +14,7 @@ import { diffPlain } from '../../copy/diff/plain-table.ts'
 import { DiffProgress } from '../../copy/diff/progress.ts'
 import { diffRing } from '../../copy/diff/ring-table.ts'
 import { Settler, type Around, type SettleWish } from '../../copy/diff/settle.ts'
-import type { Sides } from '../../copy/diff/sides.ts'
+import { comparesLives, type Sides } from '../../copy/diff/sides.ts'
 import { trackDiff } from '../../copy/diff/tracked.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
@@ -192,7 +192,8 @@ async function diffTable(
   if (plan === null) throw one.error
   const { from, database, owner } = stores
   const copied = operation.fix && database !== null ? await copiedTable(one, from.identity, database, owner) : null
-  const sides: Sides = { plan, source, target, signal: run.interrupt.abort }
+  const lives = comparesLives(plan, operation.cassandra)
+  const sides: Sides = { plan, source, target, signal: run.interrupt.abort, ...lives }
   const told = copied === null ? {} : { settled: copied.settled.bind(copied) }
   const settler = new Settler(settleWish(operation), sides, { ...stores, ...told }, run)
   if (ring === null) {

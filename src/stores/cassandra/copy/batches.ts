@@ -47,11 +47,14 @@ export function batchesOf(items: readonly RowItem[], most: number): readonly Sen
   return sendings
 }
 
-/** Writes of one row are one write for its replicas, too, unless they are too large to go together. */
+/**
+ * Writes of one row are one write for its replicas, too, unless they are too large to go together: then that of its key comes last, so that nothing of a
+ * row stays whose collection is refused.
+ */
 function alone(item: RowItem): readonly Sending[] {
   const { row, writes } = item
   if (writes.length <= 1 || sizeOf(item) <= BATCH_BYTES) return [{ writes, rows: [row] }]
-  return writes.map((write) => ({ writes: [write], rows: [row] }))
+  return [{ writes: writes.toReversed(), rows: [row], inTurn: true }]
 }
 
 function sizeOf({ row, writes }: RowItem): number {

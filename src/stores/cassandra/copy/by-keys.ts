@@ -44,11 +44,19 @@ export class KeyReader {
     this.#fallBack = new FallBack({ level, fallBackToOne, patienceMs: link.settings.retryMs, signal })
   }
 
-  /** @returns values of the driver in the order of the names; null where there is no such row. @throws errors of the driver */
-  async read(names: readonly string[], { values, staticOnly }: RowKey): Promise<readonly unknown[] | null> {
+  /**
+   * @param timed columns whose write times and times to live are wanted
+   * @returns values of the driver in the order of the names, then two for each of `timed`; null where there is no such row
+   * @throws errors of the driver
+   */
+  async read(
+    names: readonly string[],
+    { values, staticOnly }: RowKey,
+    timed: readonly string[] = [],
+  ): Promise<readonly unknown[] | null> {
     const { partition, clustering } = this.#shape
     const key = staticOnly ? partition : [...partition, ...clustering]
-    const sql = this.#statements.select(names, key)
+    const sql = this.#statements.select(names, key, timed)
     const { rows } = await this.#fallBack.run(
       (level): Promise<types.ResultSet> =>
         this.#link.client.execute(sql, values as (Buffer | null)[], {

@@ -3,26 +3,37 @@
  * source has removed meanwhile; so what is there already is looked at first.
  */
 import type { WriteColumn } from '../../copy-port.ts'
+import type { Cell } from '../../../model/copy/rows.ts'
 import { decoderOf } from './decode.ts'
 import type { KeyReader } from './by-keys.ts'
 import type { Flow } from './flow.ts'
 import type { Collections, Encoded, RowWrites } from './row-writes.ts'
 import type { TableShape } from './shape.ts'
+import type { Using } from './stamps.ts'
+import { timeOfCells, type CellTime } from './time-of-cells.ts'
+import { isBefore } from './types.ts'
+
+/** Seconds by which ends of one moment may differ: servers count in whole seconds. */
+const APART = 2
 
 export class Collecting {
   readonly #rows: RowWrites
   readonly #reader: KeyReader
   readonly #names: readonly string[]
+  /** The same where the server tells their times. */
+  readonly #timed: readonly string[]
   readonly #decoders: readonly ReturnType<typeof decoderOf>[]
   /** Whether nothing can be there but what this writer knows it has written. */
   #isFresh: boolean | null = null
   #latest = 0n
 
-  constructor(rows: RowWrites, reader: KeyReader, shape: TableShape, columns: readonly WriteColumn[]) {
+  /** @param release of the server */
+  constructor(rows: RowWrites, reader: KeyReader, shape: TableShape, columns: readonly WriteColumn[], release: string) {
     this.#rows = rows
     this.#reader = reader
     const some = rows.collections.map((at) => columns[at]).filter((column) => column !== undefined)
     this.#names = some.map(({ name }) => name)
+    this.#timed = isBefore(release, 5, 0) ? [] : this.#names
     this.#decoders = some.map(({ name, as }) => {
       const type = shape.columns.get(name)?.type
       if (type === undefined) throw new Error(`${name} is no column of the table`)
@@ -51,7 +62,8 @@ export class Collecting {
     if (this.#isFresh) return null
     const found = new Map<Encoded, Collections>()
     await flow.each(rows, signal, async (row) => {
-      const there = await this.#reader.read(this.#names, { values: this.#rows.key(row), staticOnly: row.staticOnly })
+      const key = { values: this.#rows.key(row), staticOnly: row.staticOnly }
+      const there = await this.#reader.read(this.#names, key, this.#timed)
       if (there !== null) found.set(row, this.#compared(row, there))
     })
     return found
@@ -61,12 +73,30 @@ export class Collecting {
     const changes = new Map<number, 'leave' | bigint>()
     for (const [i, at] of this.#rows.collections.entries()) {
       const has = this.#decoders[i]?.(there[i] ?? null) ?? null
-      const wanted = row.row[at] ?? null
-      if (has === wanted) changes.set(at, 'leave')
-      // Later than whatever is there, for nobody can ask when that was written.
-      else if (has !== null) changes.set(at, this.#now())
+      const behind = this.#names.length + 2 * i
+      const change = this.#changeOf(row, at, has, timeOfCells(there[behind], there[behind + 1]))
+      if (change !== null) changes.set(at, change)
     }
     return changes
+  }
+
+  /** @param has what is there; null where nothing is @returns null where it is written with its own time */
+  #changeOf(encoded: Encoded, at: number, has: Cell, there: CellTime): 'leave' | bigint | null {
+    const { row, stamp } = encoded
+    const isSame = has === (row[at] ?? null)
+    const wanted = this.#rows.usingOf(encoded, at)
+    const { time } = wanted
+    // The server's own time is later than whatever is there.
+    if (time === null) return isSame ? 'leave' : null
+    if (stamp?.times[at] != null && there.time !== null) {
+      if (time > there.time) return null
+      // What the target has written later stays, as other values do.
+      if (time < there.time || (isSame && endTogether(wanted, there.life))) return 'leave'
+      return time + 1n
+    }
+    if (isSame) return 'leave'
+    // Later than whatever is there, for nobody can ask when that was written.
+    return has === null ? null : this.#now()
   }
 
   #now(): bigint {
@@ -74,4 +104,11 @@ export class Collecting {
     this.#latest = now > this.#latest ? now : this.#latest + 1n
     return this.#latest
   }
+}
+
+/** @param left seconds at the target; null for what never expires */
+function endTogether({ life, sinceMs }: Using, left: number | null): boolean {
+  if (life === null || life === 0 || left === null) return (life ?? 0) === (left ?? 0)
+  const passed = sinceMs === undefined ? 0 : (Date.now() - sinceMs) / 1000
+  return Math.abs(life - passed - left) <= APART
 }

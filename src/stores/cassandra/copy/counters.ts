@@ -8,19 +8,26 @@ import { longBytes } from '../long-bytes.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError, isUncertain } from '../errors.ts'
-import type { KeyReader, RowKey } from './by-keys.ts'
+import { ALL, isBelowQuorum } from '../consistency.ts'
+import { KeyReader, readLevelFor, type RowKey } from './by-keys.ts'
+import { failureOf } from '../failure.ts'
 import type { TableShape } from './shape.ts'
 import type { Statements } from './statements.ts'
 
 /** How long an addition whose answer was lost may still be on its way: nodes drop what is older. */
 const SETTLE_MS = 5000
 const PAUSE_MS = 200
+/** Additions to one counter: beyond these another program counts there, too. */
+const MOST_ADDED = 3
 
 export type CounterRow = {
   readonly key: RowKey
   /** By name; null where the source has counted nothing. */
   readonly values: ReadonlyMap<string, bigint | null>
 }
+
+/** A counter whose value is not that of the source; `has` null where the target has counted nothing. */
+type Behind = { readonly name: string; readonly has: bigint | null; readonly add: bigint }
 
 export class Counters {
   readonly #link: CassandraLink
@@ -64,55 +71,79 @@ export class Counters {
 
   /**
    * Brings counters to the values of the source. Only one program may do so for a row at a time, which the lease of its chunk sees to.
+   * A counter that was deleted goes on from the value it had before (from 4.0 on, where its row was deleted), so a counter that was not there is read
+   * again once it was added to, and the rest is added.
    * @throws SluiceError ROW_REFUSED; errors of the driver
    */
   async bring(row: CounterRow): Promise<void> {
-    const names = [...row.values.keys()]
     const until = performance.now() + Math.max(this.#link.settings.retryMs, 3 * SETTLE_MS)
-    for (;;) {
+    let behind = this.#behind(row, await this.#reader.read([...row.values.keys()], row.key))
+    for (let added = 0; behind.length > 0 && added < MOST_ADDED; added++) {
+      await this.#addPatiently(row, behind, until)
+      // What was counted already has what it lacked.
+      const fresh = behind.filter(({ has }) => has === null)
+      if (fresh.length === 0) return
+      const now = await this.#readSurely(row)
+      // The proof of the chunk, or the next comparison, reads it.
+      if (now === 'unknown') return
+      behind = this.#behind(row, now).filter(({ name }) => fresh.some((one) => one.name === name))
+      const deleted = behind.find(({ has }) => has === null)
+      if (deleted !== undefined) throw this.#countsNoMore(deleted.name)
+    }
+  }
+
+  /** Adds once; where the answer is lost, what is still to be added is read again, once nothing of it can come any more. */
+  async #addPatiently(row: CounterRow, behind: readonly Behind[], until: number): Promise<void> {
+    let some = behind
+    while (some.length > 0) {
       throwIfAborted(this.#signal)
-      const found = await this.#reader.read(names, row.key)
-      const behind = this.#behind(row, names, found)
-      if (behind.length === 0) return
       try {
-        await this.#add(row.key, behind)
+        await this.#add(row.key, some)
         return
       } catch (error) {
-        // Whether it was added is seen by reading again, once nothing of it can come any more.
         const uncertain = isUncertain(error)
         const passes = uncertain || cassandraError(error, this.#link.settings, 'write').retryable
         if (!passes || performance.now() > until) throw error
         await sleep(uncertain ? SETTLE_MS : PAUSE_MS, undefined, { signal: this.#signal }).catch(() => undefined)
+        some = this.#behind(row, await this.#reader.read([...row.values.keys()], row.key))
       }
     }
   }
 
-  #behind(
-    row: CounterRow,
-    names: readonly string[],
-    found: readonly unknown[] | null,
-  ): readonly (readonly [string, bigint])[] {
-    return names.flatMap((name, at) => {
-      const wanted = row.values.get(name) ?? null
-      const held = found?.[at] ?? null
-      if (held !== null && typeof held !== 'bigint') throw new Error('the driver gives counters as bigint')
-      const has = held
+  /** Reads what was just written, which a level below QUORUM may miss; unknown where too few replicas are up for that. */
+  async #readSurely({ key, values }: CounterRow): Promise<readonly unknown[] | 'unknown' | null> {
+    const { writeLevel } = this.#link
+    const level = isBelowQuorum(writeLevel) ? ALL : readLevelFor(writeLevel)
+    const reader = new KeyReader(this.#link, this.#shape, this.#statements, false, this.#signal, level)
+    try {
+      return await reader.read([...values.keys()], key)
+    } catch (thrown) {
+      const { kind } = failureOf(thrown)
+      if (level === ALL && (kind === 'unavailable' || kind === 'read-timeout')) return 'unknown'
+      throw thrown
+    }
+  }
+
+  #behind({ values }: CounterRow, found: readonly unknown[] | null): readonly Behind[] {
+    return [...values].flatMap(([name, wanted], at) => {
+      const has = found?.[at] ?? null
+      if (has !== null && typeof has !== 'bigint') throw new Error('the driver gives counters as bigint')
       if (wanted === null) {
         if (has !== null) throw this.#refused(name, has)
         return []
       }
-      return has === wanted ? [] : [[name, wanted - (has ?? 0n)] as const]
+      return has === wanted ? [] : [{ name, has, add: wanted - (has ?? 0n) }]
     })
   }
 
-  async #add({ values, staticOnly }: RowKey, some: readonly (readonly [string, bigint])[]): Promise<void> {
+  async #add({ values, staticOnly }: RowKey, some: readonly Behind[]): Promise<void> {
     const { partition, clustering } = this.#shape
     const key = staticOnly ? partition : [...partition, ...clustering]
     const sql = this.#statements.add(
-      some.map(([name]) => name),
+      some.map(({ name }) => name),
       key,
     )
-    const parameters = [...some.map(([, add]) => longBytes(BigInt.asIntN(64, add))), ...values]
+    const parameters = [...some.map(({ add }) => longBytes(BigInt.asIntN(64, add))), ...values]
     await this.#link.client.execute(sql, parameters, {
       prepare: true,
       consistency: this.#link.writeLevel,
@@ -126,5 +157,17 @@ export class Counters {
       reason: 'a counter of Cassandra cannot be made to be nothing again',
       hint: 'TRUNCATE the table of the target, or leave the row as it is',
     })
+  }
+
+  #countsNoMore(column: string): SluiceError {
+    return new SluiceError(
+      'ROW_REFUSED',
+      `a counter of the target was deleted, and Cassandra does not count there again`,
+      {
+        where: `${tableText(this.#shape.table)}.${column}`,
+        reason: 'what was added cannot be read: the deletion hides it',
+        hint: 'TRUNCATE the table of the target and copy it again; or run the same command again once gc_grace_seconds are over and nodetool compact has removed the deletion',
+      },
+    )
   }
 }

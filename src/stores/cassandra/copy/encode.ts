@@ -13,6 +13,7 @@ import { compareOf } from './order.ts'
 import { scalarBytes } from './scalar-bytes.ts'
 import type { Given } from './scalars.ts'
 import { cqlText, type CqlField, type CqlType, type SimpleName } from './types.ts'
+import { uvintBytes } from './vint.ts'
 
 /**
  * The function that gives the bytes of a cell, and null for null. What Cassandra would give back as something else is refused.
@@ -243,27 +244,33 @@ function udtOf(name: string, fields: readonly CqlField[], spelled: boolean): Byt
   }
 }
 
-const SIZES: Partial<Readonly<Record<SimpleName, true>>> = {
-  bigint: true,
-  boolean: true,
-  double: true,
-  float: true,
-  int: true,
-  timestamp: true,
-  timeuuid: true,
-  uuid: true,
+/** Types whose values have no length before them in a vector. */
+const SIZED: ReadonlySet<SimpleName> = new Set([
+  'bigint',
+  'boolean',
+  'double',
+  'float',
+  'int',
+  'timestamp',
+  'timeuuid',
+  'uuid',
+])
+
+function isSized(type: CqlType): boolean {
+  return type.kind === 'vector' ? isSized(type.of) : type.kind === 'simple' && SIZED.has(type.name)
 }
 
 function vectorOf(type: CqlType & { readonly kind: 'vector' }, spelled: boolean): Bytes {
-  if (type.of.kind !== 'simple' || SIZES[type.of.name] === undefined) {
-    throw new SluiceError('UNSUPPORTED_TYPE', `a ${cqlText(type)} cannot be written`, {
-      hint: 'leave the column out with --columns',
-    })
-  }
   const bytes = jsonBytes(type.of, spelled)
+  const element = isSized(type.of)
+    ? bytes
+    : (value: Json): Buffer => {
+        const one = bytes(value)
+        return Buffer.concat([uvintBytes(BigInt(one.length)), one])
+      }
   return (value) => {
     if (!Array.isArray(value) || value.length !== type.size) throw refused(`a vector of ${type.size}`, value)
-    return Buffer.concat(value.map((one) => bytes(within(one))))
+    return Buffer.concat(value.map((one) => element(within(one))))
   }
 }
 

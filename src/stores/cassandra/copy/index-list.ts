@@ -63,10 +63,16 @@ function indexObject({ name, target, options }: Found, known: ReadonlySet<string
     own: optionsText(rest),
     columns: [column],
     unique: false,
-    method: method === undefined ? PLAIN : method.replace(/^org\.apache\.cassandra\.index\.sai\./, ''),
+    method: methodOf(method),
     parts: [{ column, ...special }],
     include: [],
   }
+}
+
+/** Servers keep the class as it was written: `sai` is short for that of storage-attached ones. */
+function methodOf(written: string | undefined): string {
+  if (written === undefined) return PLAIN
+  return /^sai$/i.test(written) ? SAI : written.replace(/^org\.apache\.cassandra\.index\.sai\./, '')
 }
 
 function columnOf(text: string, known: ReadonlySet<string>): string {

@@ -146,7 +146,7 @@ export class Pages {
           return link.client.execute(cql, [...parameters], {
             prepare: true,
             consistency: link.readLevel,
-            fetchSize: size.rows,
+            fetchSize: Math.min(size.rows, link.settings.mostPageRows ?? size.rows),
             ...(state === null ? {} : { pageState: state }),
           })
         }
@@ -285,7 +285,7 @@ export class Pages {
 
   async #ask({ cql, parameters }: Query): Promise<readonly DriverRow[]> {
     const { link } = this.#request
-    const options = { prepare: true, consistency: link.readLevel, fetchSize: 1000 }
+    const options = { prepare: true, consistency: link.readLevel, fetchSize: link.settings.pageRows }
     return (await whileBusy(() => link.client.execute(cql, [...parameters], options), link, this.#signal)).rows
   }
 

@@ -117,7 +117,11 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
     const left = WINDOW_ROWS - first.seen
     if (first.until !== null || start === piece.low)
       return windowOf(first.partitions, (first.until ?? piece.high) - start + 1n, first.until === null, first.seen)
-    if (left <= 0) return windowOf(first.partitions, piece.high - start + 1n, false, first.seen)
+    if (left <= 0) {
+      // A few large partitions are all that a piece holds: nothing is to be added for the tokens before them.
+      const isWhole = (await tokenBehind(piece.low - 1n, start - 1n)) === null
+      return windowOf(first.partitions, piece.high - start + 1n, isWhole, first.seen)
+    }
     const second = await stretch({ low: piece.low, high: start - 1n }, left)
     const tokens = piece.high - start + 1n + ((second.until ?? start - 1n) - piece.low + 1n)
     const all = [...first.partitions, ...second.partitions]

@@ -12,6 +12,7 @@ import type { DriverRow } from './pages.ts'
 import type { SharedColumns } from './seams.ts'
 import { hasStatics } from './shared-only.ts'
 import { shapeOf, type TableShape } from './shape.ts'
+import { NO_TIME, timeOfCells } from './time-of-cells.ts'
 import { columnTypeOf, isBefore, type CqlType } from './types.ts'
 
 type Part = { readonly name: string; readonly decode: (value: unknown) => Cell }
@@ -21,7 +22,6 @@ type StampPart = {
   readonly value: string
   readonly time: string
   readonly life: string
-  readonly many: boolean
 } | null
 
 export class RowDecoder {
@@ -105,15 +105,16 @@ export class RowDecoder {
   stamp(found: DriverRow, readMs: number): Stamp {
     const times: (bigint | null)[] = []
     const lives: (number | null)[] = []
-    for (const part of this.#stamps) {
+    const uneven: number[] = []
+    for (const [at, part] of this.#stamps.entries()) {
       // A release answers 0 for the time of what is not there.
       const isThere = part !== null && found[part.value] != null
-      const time: unknown = isThere ? found[part.time] : null
-      const life: unknown = isThere ? found[part.life] : null
-      times.push(typeof time === 'bigint' ? time : null)
-      lives.push(lifeOf(life))
+      const { time, life, isUneven } = isThere ? timeOfCells(found[part.time], found[part.life]) : NO_TIME
+      times.push(time)
+      lives.push(life)
+      if (isUneven) uneven.push(at)
     }
-    return { times, lives, readMs }
+    return { times, lives, readMs, ...(uneven.length === 0 ? {} : { uneven }) }
   }
 
   /** A row as texts, whatever it holds. */
@@ -178,26 +179,18 @@ function sharedOf(
 function timesOf(part: StampPart): readonly string[] {
   if (part === null) return []
   return [
-    `${part.many ? 'maxwritetime' : 'writetime'}(${quotedName(part.value)}) AS ${quotedName(part.time)}`,
+    `writetime(${quotedName(part.value)}) AS ${quotedName(part.time)}`,
     `ttl(${quotedName(part.value)}) AS ${quotedName(part.life)}`,
   ]
 }
 
-/** Collections are many cells with a time each: of 5.0 and later the latest is asked for, older servers tell none. Counters have none. */
+/** Collections are many cells with a time each, which servers before 5.0 do not tell. Counters have none. */
 function stampOf({ columns, counters }: TableShape, name: string, at: number, ofCells: boolean): StampPart {
   const column = columns.get(name)
   if (column === undefined || counters || (column.manyCells && !ofCells)) return null
   if (column.part === 'partition' || column.part === 'clustering') return null
   // No name of CQL begins so unless somebody means it to.
-  return { value: name, time: ` time ${at}`, life: ` life ${at}`, many: column.manyCells }
-}
-
-/** The longest of all cells; null where one of them never expires. */
-function lifeOf(life: unknown): number | null {
-  if (typeof life === 'number') return life
-  if (!Array.isArray(life) || life.length === 0) return null
-  const all: readonly unknown[] = life
-  return all.every((one) => typeof one === 'number') ? Math.max(...all) : null
+  return { value: name, time: ` time ${at}`, life: ` life ${at}` }
 }
 
 function shownBy(decode: (value: unknown) => Cell, value: unknown): string {

@@ -6,8 +6,8 @@ import { longBytes } from '../long-bytes.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import { encoderOf } from './encode.ts'
 import type { ShapeColumn, TableShape } from './shape.ts'
-import type { Stamping, Using } from './stamps.ts'
-import type { Statements } from './statements.ts'
+import { byLife, type Stamping, type Using } from './stamps.ts'
+import type { Statements, Using as UsingClause } from './statements.ts'
 
 export type Parameters = readonly (Buffer | null)[]
 
@@ -33,7 +33,7 @@ export type Encoded = {
 /** A statement, and the positions of its values; it may leave out all that is no key. */
 type InsertForm = { readonly sql: string; readonly all: readonly number[]; readonly isWhole: boolean }
 
-/** What becomes of a collection: written at the row's time, left as it is, or written later than whatever is there. */
+/** What becomes of a collection whose time and life are not those to write it with: left as it is, or written at another time. */
 export type Collections = ReadonlyMap<number, 'leave' | bigint>
 
 /** Bytes of a partition key, and of a clustering key. */
@@ -139,7 +139,7 @@ export class RowWrites {
 
   /**
    * @param statics whether the partition's static values are written with it
-   * @param collections what differs from writing them at the row's time, by position
+   * @param collections what differs from writing them with their own time and life, by position
    */
   writes(encoded: Encoded, statics: boolean, collections: Collections | null = null): readonly Write[] {
     const { cells, stamp, staticOnly } = encoded
@@ -147,8 +147,12 @@ export class RowWrites {
     if (!staticOnly) {
       const [here, absent] = this.#split(cells, this.#regulars)
       const { groups, whole } = this.#stamping.of(stamp, here, absent)
-      this.#insert(writes, cells, groups[0]?.using ?? whole, groups[0]?.at ?? [])
-      for (const { using, at } of groups.slice(1)) this.#update(writes, encoded, using, at)
+      const [first] = groups
+      const longest = this.#longestCollection(encoded)
+      // The key lives as long as what lives longest: the row goes with it.
+      const isOwn = first !== undefined && (longest === null || byLife(longest, first.using) <= 0)
+      this.#insert(writes, cells, isOwn ? first.using : (longest ?? whole), isOwn ? first.at : [])
+      for (const { using, at } of isOwn ? groups.slice(1) : groups) this.#update(writes, encoded, using, at)
     }
     if (statics && this.#statics.length > 0) {
       const [here, absent] = this.#split(cells, this.#statics)
@@ -176,7 +180,7 @@ export class RowWrites {
   }
 
   #insert(writes: Write[], cells: Parameters, using: Using, at: readonly number[]): void {
-    const form = this.#insertForm(at, using.life === null ? 'time' : 'time and life')
+    const form = this.#insertForm(at, clauseOf(using))
     const parameters: (Buffer | null)[] = form.all.map((one) => cells[one] ?? null)
     parameters.push(...usingParameters(using))
     writes.push({ sql: form.sql, parameters, ...livesOf(using, parameters.length - 1) })
@@ -184,7 +188,7 @@ export class RowWrites {
   }
 
   /** The INSERT for a set of columns; that of the key alone where there are too many sets. */
-  #insertForm(at: readonly number[], how: 'time' | 'time and life'): InsertForm {
+  #insertForm(at: readonly number[], how: UsingClause): InsertForm {
     const name = `${how} ${at.join()}`
     const known = this.#inserts.get(name)
     if (known !== undefined) return known
@@ -200,29 +204,52 @@ export class RowWrites {
     const isStatic = staticOnly || at.every((one) => this.#parts[one] === 'static')
     const key = isStatic ? this.#partition : [...this.#partition, ...this.#clustering]
     // As many statements as there are sets of columns would be too many; one for each column is not.
-    const sets = this.#statements.takesUpdate(this.#names(at), using.life !== null) ? [at] : at.map((one) => [one])
+    const sets = this.#statements.takesUpdate(this.#names(at), clauseOf(using)) ? [at] : at.map((one) => [one])
     for (const set of sets) this.#updateOne(writes, cells, using, set, key)
   }
 
   #updateOne(writes: Write[], cells: Parameters, using: Using, at: readonly number[], key: readonly number[]): void {
-    const how = using.life === null ? 'time' : 'time and life'
+    const how = clauseOf(using)
     const sql = this.#statements.update(this.#names(at), this.#names(key), how)
     const values = [...at, ...key].map((one) => cells[one] ?? null)
     const isList = at.some((one) => this.#lists.has(one))
     const parameters = [...usingParameters(using), ...values]
-    writes.push({ sql, parameters, ...(isList ? { timeAt: 0 } : {}), ...livesOf(using, 1) })
+    writes.push({
+      sql,
+      parameters,
+      ...(isList && using.time !== null ? { timeAt: 0 } : {}),
+      ...livesOf(using, using.time === null ? 0 : 1),
+    })
   }
 
   #collections(writes: Write[], encoded: Encoded, statics: boolean, other: Collections | null): void {
-    const { cells, stamp } = encoded
-    const { whole } = this.#stamping.of(stamp, [])
+    const { cells } = encoded
     for (const at of this.collections) {
       const isStatic = this.#parts[at] === 'static'
       if (isStatic ? !statics : encoded.staticOnly) continue
       const change = other?.get(at)
       if (change === 'leave' || ((cells[at] ?? null) === null && !this.#keepNulls)) continue
-      this.#update(writes, encoded, change === undefined ? whole : { ...whole, time: change }, [at])
+      const using = this.usingOf(encoded, at)
+      this.#update(writes, encoded, change === undefined ? using : { ...using, time: change }, [at])
     }
+  }
+
+  /** Of collections that are no static columns and tell their times: what the one is written with that ends last. */
+  #longestCollection(encoded: Encoded): Using | null {
+    let longest: Using | null = null
+    for (const at of this.collections) {
+      const isTold = encoded.cells[at] != null && encoded.stamp?.times[at] != null
+      if (!isTold || this.#parts[at] === 'static') continue
+      const using = this.usingOf(encoded, at)
+      if (longest === null || byLife(using, longest) > 0) longest = using
+    }
+    return longest
+  }
+
+  /** With which time and life the value of a column is written. */
+  usingOf({ stamp }: Encoded, at: number): Using {
+    const { groups, whole } = this.#stamping.of(stamp, [at])
+    return groups[0]?.using ?? whole
   }
 
   #split(cells: Parameters, at: readonly number[]): readonly [here: readonly number[], absent: readonly number[]] {
@@ -282,11 +309,17 @@ function livesOf({ life, sinceMs }: Using, at: number): Pick<Write, 'lives'> {
   return { lives: { at, until: Math.floor(sinceMs / 1000) + life } }
 }
 
+function clauseOf({ time, life }: Using): UsingClause {
+  if (time === null) return life === null ? 'nothing' : 'life'
+  return life === null ? 'time' : 'time and life'
+}
+
 function usingParameters({ time, life }: Using): readonly Buffer[] {
-  if (life === null) return [longBytes(time)]
+  const at = time === null ? [] : [longBytes(time)]
+  if (life === null) return at
   const seconds = Buffer.allocUnsafe(4)
   seconds.writeInt32BE(life)
-  return [longBytes(time), seconds]
+  return [...at, seconds]
 }
 
 function columnOf({ columns, table }: TableShape, { name }: WriteColumn): ShapeColumn {

@@ -22,14 +22,23 @@ type Words = {
   readonly table: string
   readonly id: string
   readonly columns: string
+  /** What is asked of each column: its name, and since 3.0 its kind and its type. */
+  readonly column: string
 }
 
-const NEW: Words = { tables: 'system_schema.tables', table: 'table_name', id: 'id', columns: 'system_schema.columns' }
+const NEW: Words = {
+  tables: 'system_schema.tables',
+  table: 'table_name',
+  id: 'id',
+  columns: 'system_schema.columns',
+  column: 'column_name, kind, type',
+}
 const OLD: Words = {
   tables: 'system.schema_columnfamilies',
   table: 'columnfamily_name',
   id: 'cf_id',
   columns: 'system.schema_columns',
+  column: 'column_name',
 }
 
 /** @param keyspace only this one; all that are not the server's own when null */
@@ -58,10 +67,10 @@ export async function listTables(link: CassandraLink, keyspace: string | null): 
  */
 export async function refuseChanged(link: CassandraLink, { table, identity, columns }: TableSpec): Promise<void> {
   const { schema = '', name } = table
-  const { tables, table: named, id, columns: ofColumns } = wordsOf(link)
+  const { tables, table: named, id, columns: ofColumns, column: what } = wordsOf(link)
   const [listed, found] = await Promise.all([
     ask(link, `SELECT ${id} FROM ${tables} WHERE keyspace_name = ? AND ${named} = ?`, schema, name),
-    ask(link, `SELECT column_name FROM ${ofColumns} WHERE keyspace_name = ? AND ${named} = ?`, schema, name),
+    ask(link, `SELECT ${what} FROM ${ofColumns} WHERE keyspace_name = ? AND ${named} = ?`, schema, name),
   ])
   const [[now] = []] = listed
   // A view is listed beside the tables, and has the columns that it had when it was made.
@@ -72,8 +81,21 @@ export async function refuseChanged(link: CassandraLink, { table, identity, colu
   const lost = columns.filter((column) => !there.has(column.name)).map((column) => column.name)
   if (lost.length > 0) throw gone(tableText(table), `it has lost ${lost.join(', ')}`)
   const planned = new Set(columns.map((column) => column.name))
-  const added = [...there].filter((column) => column !== '' && !planned.has(column))
+  const added = shownColumns(found.filter(([column]) => !planned.has(String(column))))
   if (added.length > 0) throw gone(tableText(table), `it has got ${added.join(', ')}`)
+}
+
+/**
+ * Names of columns that are not planned, without those that tables WITH COMPACT STORAGE have and nobody sees: one of no type, or a clustering column and
+ * its value where the columns that show are static.
+ */
+function shownColumns(rows: Awaited<ReturnType<typeof ask>>): readonly string[] {
+  // No ALTER adds a clustering column.
+  const isCompact = rows.some(([, kind]) => String(kind) === 'clustering')
+  return rows.flatMap(([name, kind, type]) => {
+    const isHidden = String(type) === 'empty' || (isCompact && String(kind) !== 'static')
+    return isHidden || String(name) === '' ? [] : [String(name)]
+  })
 }
 
 /** Another one for each table that is made, under whatever name; null where there is none. */
@@ -105,8 +127,18 @@ async function ask(
   const where = keyspace === null || query.includes('WHERE') ? '' : ' WHERE keyspace_name = ?'
   const parameters = [...(keyspace === null ? [] : [keyspace]), ...(name === undefined ? [] : [name])]
   // Each node has all of it.
-  const options = { prepare: true, consistency: 1, fetchSize: 100_000 }
-  const read = (): Promise<types.ResultSet> => link.client.execute(`${query}${where}`, parameters, options)
-  const { rows } = await whileBusy(read, link)
-  return rows.map((row) => row.values() as (string | { toString(): string } | undefined)[])
+  const options = { prepare: true, consistency: 1 }
+  const read = (pageState?: string): Promise<types.ResultSet> =>
+    link.client.execute(`${query}${where}`, parameters, {
+      ...options,
+      ...(pageState === undefined ? {} : { pageState }),
+    })
+  const all: types.Row[] = []
+  for (let page = await whileBusy(read, link); ;) {
+    all.push(...page.rows)
+    const { pageState } = page
+    if (pageState == null) break
+    page = await whileBusy(() => read(pageState), link)
+  }
+  return all.map((row) => row.values() as (string | { toString(): string } | undefined)[])
 }

@@ -7,7 +7,12 @@ import { FallBack } from '../consistency.ts'
 import { type Encoded, type Parameters, type Write } from './row-writes.ts'
 
 /** Writes of one partition, and the rows that they are of. */
-export type Sending = { readonly writes: readonly Write[]; readonly rows: readonly Encoded[] }
+export type Sending = {
+  readonly writes: readonly Write[]
+  readonly rows: readonly Encoded[]
+  /** One write after the other, none after one that is refused. */
+  readonly inTurn?: true
+}
 
 export class Sender {
   readonly #link: CassandraLink
@@ -41,7 +46,11 @@ export class Sender {
    * A batch that fails is written row by row: it may have been too large, and one of its rows may be the cause.
    * @throws errors of the driver
    */
-  async send({ writes, rows }: Sending, apart: (row: Encoded) => readonly Write[]): Promise<void> {
+  async send({ writes, rows, inTurn }: Sending, apart: (row: Encoded) => readonly Write[]): Promise<void> {
+    if (inTurn === true) {
+      for (const write of writes) await this.#together([write], rows)
+      return
+    }
     if (rows.length <= 1) {
       await this.#together(writes, rows)
       return

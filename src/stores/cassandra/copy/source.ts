@@ -4,10 +4,11 @@ import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { rangeOfTokens, RINGS, splitTokens, tokenCount, tokensOfRange } from '../../../model/copy/ring.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
-import { isoTime } from '../../../shared/clock.ts'
+import { isoTime, systemClock } from '../../../shared/clock.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { BatchSize, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
 import type { CassandraLink } from '../connect.ts'
+import { clockSkew } from '../look.ts'
 import { timeJudge } from '../archiving/time.ts'
 import { digestOfRows } from './digest.ts'
 import { scan } from './scan.ts'
@@ -92,6 +93,10 @@ export class CassandraSource implements SourceView {
   /** Tokens have no largest key: what comes later lies anywhere among them. */
   last(): Promise<null> {
     return Promise.resolve(null)
+  }
+
+  async clockApartMs(): Promise<number> {
+    return Math.abs((await clockSkew(this.#link, systemClock)).ms)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,9 +1,9 @@
 /** With which time and life each value of a row is written: that of the source, cell by cell, unless somebody asked for another. */
 import type { Stamp } from '../../../model/copy/rows.ts'
 
-/** Microseconds since 1970, and seconds; `life` null where nothing is said about it, 0 for ever. */
+/** Microseconds since 1970, null for the server's own; and seconds, null where nothing is said about it, 0 for ever. */
 export type Using = {
-  readonly time: bigint
+  readonly time: bigint | null
   readonly life: number | null
   /** From when the seconds count, in milliseconds since 1970 by the clock of this program; absent where they count from the writing. */
   readonly sinceMs?: number
@@ -23,7 +23,7 @@ export type Group = { readonly using: Using; readonly at: readonly number[] }
 
 export type RowUsing = {
   readonly groups: readonly Group[]
-  /** For what has no time of its own: the key, collections. */
+  /** For what has no time of its own: the key, collections of servers that tell none. */
   readonly whole: Using
 }
 
@@ -56,7 +56,7 @@ export class Stamping {
    */
   of(stamp: Stamp | undefined, at: readonly number[], absent: readonly number[] = []): RowUsing {
     if (stamp === undefined || this.#drop) {
-      const whole = { time: this.#time ?? this.#now, life: this.#life }
+      const whole = { time: this.#time ?? (this.#drop ? null : this.#now), life: this.#life }
       return { groups: at.length + absent.length === 0 ? [] : [{ using: whole, at: [...at, ...absent] }], whole }
     }
     const whole = this.#whole(absent.length === 0 ? stamp : without(stamp, absent))
@@ -95,7 +95,7 @@ export class Stamping {
     return using
   }
 
-  #timeOf({ times }: Stamp, position: number, whole: Using): bigint {
+  #timeOf({ times }: Stamp, position: number, whole: Using): bigint | null {
     if (this.#time !== null || this.#timesOf !== null) return whole.time
     return times[position] ?? whole.time
   }
@@ -137,9 +137,11 @@ function without(stamp: Stamp, absent: readonly number[]): Stamp {
   return { ...stamp, times: stamp.times.map((time, at) => (absent.includes(at) ? null : time)) }
 }
 
-function byLife(a: Using, b: Using): number {
+/** Larger than 0 where `a` ends later than `b`, or ends with it and has the later time. */
+export function byLife(a: Using, b: Using): number {
   const order = (life: number | null): number => (life === null || life === 0 ? Number.POSITIVE_INFINITY : life)
   const [left, right] = [order(a.life), order(b.life)]
   if (left !== right) return left > right ? 1 : -1
-  return a.time === b.time ? 0 : a.time > b.time ? 1 : -1
+  const [here, there] = [a.time ?? 0n, b.time ?? 0n]
+  return here === there ? 0 : here > there ? 1 : -1
 }

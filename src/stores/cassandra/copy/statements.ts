@@ -3,8 +3,8 @@ import { tableName } from './names.ts'
 import type { TableShape } from './shape.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
-/** What stands behind USING: a time, or a time and a life. */
-export type Using = 'time' | 'time and life'
+/** What stands behind USING: a time, a life, both, or nothing. */
+export type Using = 'time' | 'time and life' | 'life' | 'nothing'
 
 /** So many sets of columns have a statement of their own; rows with others are written column by column. */
 const MOST_SETS = 256
@@ -24,9 +24,9 @@ export class Statements {
   }
 
   /** The same of an UPDATE. One column alone is always taken. */
-  takesUpdate(columns: readonly string[], withLife: boolean): boolean {
+  takesUpdate(columns: readonly string[], using: Using): boolean {
     if (columns.length === 1 || this.#sets < MOST_SETS) return true
-    return this.#cache.has(updateKey(columns, withLife ? 'time and life' : 'time'))
+    return this.#cache.has(updateKey(columns, using))
   }
 
   /** INSERT of these columns; behind their values come the time, and the life. Without `using` only where the key is not there yet. */
@@ -56,10 +56,11 @@ export class Statements {
     })
   }
 
-  /** One row by its key, or the static columns of a partition. */
-  select(columns: readonly string[], key: readonly string[]): string {
-    return this.#of(`s ${JSON.stringify(columns)}${key.length}`, () => {
-      return `SELECT ${columns.map(quotedName).join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
+  /** One row by its key, or the static columns of a partition; behind them write time and time to live of each of `timed`. */
+  select(columns: readonly string[], key: readonly string[], timed: readonly string[] = []): string {
+    return this.#of(`s ${JSON.stringify(columns)}${key.length}${JSON.stringify(timed)}`, () => {
+      const times = timed.flatMap((name) => [`writetime(${quotedName(name)})`, `ttl(${quotedName(name)})`])
+      return `SELECT ${[...columns.map(quotedName), ...times].join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
     })
   }
 
@@ -84,6 +85,13 @@ function updateKey(columns: readonly string[], using: Using): string {
   return `u${using} ${JSON.stringify(columns)}`
 }
 
+const USING: Readonly<Record<Using, string>> = {
+  time: ' USING TIMESTAMP ?',
+  'time and life': ' USING TIMESTAMP ? AND TTL ?',
+  life: ' USING TTL ?',
+  nothing: '',
+}
+
 function usingText(using: Using): string {
-  return using === 'time' ? ' USING TIMESTAMP ?' : ' USING TIMESTAMP ? AND TTL ?'
+  return USING[using]
 }

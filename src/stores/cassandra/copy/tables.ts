@@ -91,12 +91,13 @@ async function specOf(
   return {
     table: { schema: keyspace, name },
     identity: id,
+    ...(viewOf === null ? {} : { viewOf: `${keyspace}.${viewOf}` }),
     columns: columns.toSorted((a, b) => place(a, key) - place(b, key)),
     key,
     primary: true,
     ...(declared.length === 0 ? {} : { types: declared }),
     partitioning: wordsFor(partition, clustering, descending, found.columns, viewOf),
-    times: { hidden: hiddenTimes(link, columns, all, key) },
+    times: timesOf(link, columns, all, key),
     ring: {
       partitioner: link.partitioner,
       columns: partition.length,
@@ -105,18 +106,19 @@ async function specOf(
   }
 }
 
-/** Collections that are many cells do not tell times before 5.0. */
-function hiddenTimes(
+/** Collections that are many cells tell no times before 5.0, and from then on one of each cell. */
+function timesOf(
   { release }: CassandraLink,
   columns: readonly Column[],
   cql: readonly CqlType[],
   key: readonly string[],
-): readonly string[] {
-  return columns.flatMap(({ name }, at) => {
+): NonNullable<TableSpec['times']> {
+  const many = columns.flatMap(({ name }, at) => {
     const type = cql[at]
-    if (type === undefined || key.includes(name)) return []
-    return isManyCells(type) && isBefore(release, 5, 0) ? [name] : []
+    return type !== undefined && !key.includes(name) && isManyCells(type) ? [name] : []
   })
+  if (isBefore(release, 5, 0)) return { hidden: many }
+  return { hidden: [], ...(many.length === 0 ? {} : { ofElements: many }) }
 }
 
 /** The server has listed it; the driver learns of keyspaces some time after they were made, and may not know this one yet. */

@@ -69,7 +69,7 @@ export class CassandraChunkWriter implements ChunkWriter {
     this.#sender = new Sender(link, { fallBackToOne, onWeak: (rows, why) => this.#tellWeak(rows, why) }, signal)
     this.#reader = new KeyReader(link, shape, this.#statements, fallBackToOne, signal)
     this.#existing = new Existing(link, this.#rows, this.#reader, shape, wish, signal)
-    this.#collecting = new Collecting(this.#rows, this.#reader, shape, columns)
+    this.#collecting = new Collecting(this.#rows, this.#reader, shape, columns, link.release)
     this.#counters = new Counters(link, shape, this.#statements, this.#reader, signal)
     const alike = request.sortsAlike !== false && table.ring?.partitioner === link.partitioner
     this.#byTokens = range.by === 'all' || range.by === 'block' || (alike && range.by === 'key')

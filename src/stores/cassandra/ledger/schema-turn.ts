@@ -60,12 +60,14 @@ export async function makeInTurn(
 
 async function tablesIn(link: CassandraLink, keyspace: string): Promise<ReadonlySet<string>> {
   const isOld = Number(link.release.split('.', 1)[0]) < 3
-  const { rows } = await link.client.execute(
+  const listed = await link.client.execute(
     isOld
       ? 'SELECT columnfamily_name AS name FROM system.schema_columnfamilies WHERE keyspace_name = ?'
       : 'SELECT table_name AS name FROM system_schema.tables WHERE keyspace_name = ?',
     [keyspace],
-    { prepare: true, consistency: types.consistencies.one, fetchSize: 100_000 },
+    { prepare: true, consistency: types.consistencies.one, autoPage: true },
   )
-  return new Set(rows.map((row) => String(row.get('name'))))
+  const names = new Set<string>()
+  for await (const row of listed) names.add(String(row.get('name')))
+  return names
 }

@@ -1,0 +1,53 @@
+/** Values that expire while they are compared: what one side has for some moments longer than the other is no difference. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { areStamped, type Sides } from './sides.ts'
+import { expiryOf, LIVES_APART_MS, sameCell, type Timed } from './times.ts'
+
+/**
+ * Until when values may end on one side and still be read on the other: the time that reading took, whole seconds of both servers, and by how much their
+ * clocks are off.
+ * @param begunMs when both sides were asked, in milliseconds since 1970
+ * @param rows of both sides
+ * @returns milliseconds since 1970; 0 where nothing of it expires
+ */
+export async function endingUntil(
+  { plan, source, target }: Sides,
+  begunMs: number,
+  rows: Iterable<Timed>,
+): Promise<number> {
+  const now = Date.now()
+  if (!areStamped(plan) || ![...rows].some(({ stamp }) => stamp?.lives.some((life) => life !== null) === true)) return 0
+  const apart = await Promise.all([source, target].map(async (view) => (await view.clockApartMs?.()) ?? 0))
+  return now + (now - begunMs) + LIVES_APART_MS + Math.max(...apart)
+}
+
+/** Whether all in which two rows differ, or the row that one side alone has, ends until then. @param until of `endingUntil` */
+export function isEnding(
+  plan: TablePlan,
+  source: Timed | undefined,
+  target: Timed | undefined,
+  until: number,
+): boolean {
+  if (until === 0) return false
+  const ends = (one: Timed, at: number): boolean => (expiryOf(one, at) ?? Number.POSITIVE_INFINITY) <= until
+  const all = [...plan.columns.keys()]
+  if (source !== undefined && target !== undefined) {
+    const unlike = all.filter((at) => !sameCell(source.row[at] ?? null, target.row[at] ?? null))
+    // Equal values that end at different moments are a difference of their own.
+    if (unlike.length === 0) return false
+    return unlike.every((at) => {
+      const [here, there] = [source.row[at] ?? null, target.row[at] ?? null]
+      if (here !== null && there !== null) return false
+      return ends(here === null ? target : source, at)
+    })
+  }
+  const only = source ?? target
+  if (only === undefined) return false
+  // A row does not live by what its partition shares; a partition without rows does.
+  const key = all.filter((at) => plan.source.key.includes(plan.columns[at]?.from ?? ''))
+  const isRow = key.every((at) => (only.row[at] ?? null) !== null)
+  const timed = all.filter(
+    (at) => only.stamp?.times[at] != null && (plan.columns[at]?.source.static === true) !== isRow,
+  )
+  return timed.length > 0 && timed.every((at) => ends(only, at))
+}
