@@ -18,10 +18,17 @@ const TABLES = `CREATE DOMAIN public.code AS varchar(20);
   CREATE INDEX ON public.names (made); CREATE VIEW public.seen AS SELECT * FROM public.names;
   CREATE TABLE public.calls (id serial PRIMARY KEY, who text, at timestamptz NOT NULL);
   INSERT INTO public.calls (who, at) SELECT 'w', timestamptz '2024-01-01' + i * interval '1 day' FROM generate_series(1, 400) i;
-  CREATE TABLE public.hot (id int, at date NOT NULL) PARTITION BY RANGE (at);
+  CREATE TABLE public.hot (id varchar(20), at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
   CREATE TABLE public.hot_1 PARTITION OF public.hot FOR VALUES FROM ('2020-01-01') TO ('2020-04-01');
   CREATE TABLE public.hot_2 PARTITION OF public.hot FOR VALUES FROM ('2020-04-01') TO ('2020-07-01');
-  INSERT INTO public.hot SELECT i, date '2020-01-01' + i FROM generate_series(1, 150) i`
+  INSERT INTO public.hot SELECT i, date '2020-01-01' + i FROM generate_series(1, 150) i;
+  CREATE TABLE public.heard (id varchar(20), at date, FOREIGN KEY (id, at) REFERENCES public.hot);
+  CREATE TABLE public.moved (code varchar(20), part public.code, at timestamptz, PRIMARY KEY (code, part, at)) PARTITION BY RANGE (at);
+  CREATE TABLE public.moved_before PARTITION OF public.moved
+    FOR VALUES FROM (date_trunc('quarter', now()) - interval '3 months') TO (date_trunc('quarter', now()));
+  CREATE TABLE public.moved_rest PARTITION OF public.moved DEFAULT;
+  INSERT INTO public.moved SELECT 'c' || i, 'p', now() FROM generate_series(1, 50) i;
+  CREATE TABLE public.shown (code varchar(20), part public.code, at timestamptz, FOREIGN KEY (code, part, at) REFERENCES public.moved)`
 
 describe.skipIf(!POSTGRES_OWN)(
   `plants that arrive while a session is open${POSTGRES_MISSING}`,
@@ -99,12 +106,29 @@ describe.skipIf(!POSTGRES_OWN)(
           `${target}3`,
           '--table',
           'public.calls',
+          '--table',
+          'public.names',
         ],
         ['runs', '--to', url],
         ['partition', 'list', '--from', url, '--table', 'public.*'],
         ['partition', 'plan', '--from', url, '--table', 'public.calls', '--by', 'at', '--calendar', 'month'],
         ['archive', 'run', '--from', url, '--table', 'public.hot', '--to', archive, '--older-than', '8q', '--yes'],
         ['archive', 'list', '--from', url],
+        ['restore', '--from', url, '--table', 'public.hot', '--partition', '2020-Q1'],
+        [
+          'archive',
+          'erase',
+          '--from',
+          url,
+          '--table',
+          'public.hot',
+          '--where',
+          "id = '7'",
+          '--reason',
+          'T-1',
+          '--confirm=hot',
+        ],
+        ['partition', 'ensure', '--from', url, '--table', 'public.moved'],
         ['import', lake, '--database-url', url],
         ['doctor', '--database-url', url],
         ['history', lake, '--database-url', url],
