@@ -7,6 +7,9 @@ import Database from 'better-sqlite3'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BIN, cleanEnv } from '../e2e/support/program.ts'
+import type { ForeignKey } from '../../src/model/copy/schema-object.ts'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { SIGNAL } from './copy-postgresql-kit.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 
 const LAKE = path.resolve('fixtures/lake')
@@ -28,7 +31,9 @@ const TABLES = `CREATE DOMAIN public.code AS varchar(20);
     FOR VALUES FROM (date_trunc('quarter', now()) - interval '3 months') TO (date_trunc('quarter', now()));
   CREATE TABLE public.moved_rest PARTITION OF public.moved DEFAULT;
   INSERT INTO public.moved SELECT 'c' || i, 'p', now() FROM generate_series(1, 50) i;
-  CREATE TABLE public.shown (code varchar(20), part public.code, at timestamptz, FOREIGN KEY (code, part, at) REFERENCES public.moved)`
+  CREATE TABLE public.shown (code varchar(20), part public.code, at timestamptz, FOREIGN KEY (code, part, at) REFERENCES public.moved);
+  CREATE TABLE public.lost (who varchar(20)); CREATE TABLE public.known (who varchar(20) PRIMARY KEY); INSERT INTO public.lost VALUES ('x');
+  ALTER TABLE public.lost ADD FOREIGN KEY (who) REFERENCES public.known NOT VALID`
 
 describe.skipIf(!POSTGRES_OWN)(
   `plants that arrive while a session is open${POSTGRES_MISSING}`,
@@ -70,6 +75,27 @@ describe.skipIf(!POSTGRES_OWN)(
       })
       return status === 0 ? '0' : `${status}: ${(stdout + stderr).slice(-600)}`
     }
+
+    test('no look at a table, its keys, indexes and rows takes one', async () => {
+      await using store = await openPostgresCopy(server.url('planted'))
+      const tables = await store.tables('public.*', SIGNAL)
+      const checks = await store.operational?.().check(tables, SIGNAL)
+      expect(
+        checks?.filter(({ table, outcome }) => table === 'public.names' && outcome === 'ok').length,
+      ).toBeGreaterThan(2)
+      for (const table of tables) await store.objects().list(table, SIGNAL)
+      await store.rowTriggers?.({ schema: 'public', name: 'names' }, SIGNAL)
+
+      const unsound = tables.filter(({ table }) => table.name === 'lost')
+      for (const table of unsound) {
+        const [key] = (await store.objects().list(table, SIGNAL)).filter(({ kind }) => kind === 'foreign key')
+        const { unchecked: _, ...checked } = key as ForeignKey
+        await expect(store.objects().build(checked, table, false, SIGNAL)).rejects.toThrow('1 row of public.lost')
+      }
+      expect(unsound).toHaveLength(1)
+
+      expect(server.plantsTaken).toEqual([])
+    })
 
     test('no command runs a statement that takes one', async () => {
       const url = server.url('planted')
@@ -126,8 +152,9 @@ describe.skipIf(!POSTGRES_OWN)(
           "id = '7'",
           '--reason',
           'T-1',
-          '--confirm=hot',
+          '--confirm=public.hot',
         ],
+        ['partition', 'ensure', '--from', url, '--table', 'public.moved', '--dry-run'],
         ['partition', 'ensure', '--from', url, '--table', 'public.moved'],
         ['import', lake, '--database-url', url],
         ['doctor', '--database-url', url],
@@ -139,7 +166,7 @@ describe.skipIf(!POSTGRES_OWN)(
         ['workers', '--connect', url],
       ]
       const ran = commands.map((words) => [words.slice(0, 2).join(' '), sluice(words)])
-      expect(server.plantsTaken).toEqual([])
+      expect.soft(server.plantsTaken).toEqual([])
       expect(ran).toEqual(commands.map((words) => [words.slice(0, 2).join(' '), '0']))
     })
 

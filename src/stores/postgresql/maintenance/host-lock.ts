@@ -39,7 +39,7 @@ async function otherHolds(session: CopySession, key: bigint, table: string): Pro
   const [row] = await session.ask(
     `SELECT l.pid, coalesce(a.application_name, ''), coalesce(a.client_addr::text, 'this host')
      FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = '${key >> 32n}'::oid AND l.objid = '${key & 0xffffffffn}'::oid
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = ${key >> 32n} AND l.objid = ${key & 0xffffffffn}
        AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`,
   )
   return new SluiceError('TARGET_BUSY', `another program makes partitions of ${table}`, {

@@ -266,11 +266,9 @@ export function keysSql({ table, key }: KeyLog, ids: readonly string[]): string 
   return `SELECT DISTINCT ${key.map((_, i) => keyName(i)).join(', ')} FROM ${tableSql(table)} WHERE NOT emptied AND log_id = ANY (${idList(ids)})`
 }
 
-/** A condition that the row of one table has the key of another row. Keys that are compared by operators of others are refused before (`refuseOddKey`). @param row name of the first @param keys name of the other, with columns as of `keysSql` */
+/** A condition that the row of one table has the key of another row. @param row name of the first @param keys name of the other, with columns as of `keysSql` */
 export function sameKey({ key }: KeyLog, row: string, keys: string): string {
-  return key
-    .map(({ name }, i) => `${row}.${quoteName(name)} OPERATOR(pg_catalog.=) ${keys}.${keyName(i)}`)
-    .join(' AND ')
+  return key.map(({ name }, i) => `${row}.${quoteName(name)} = ${keys}.${keyName(i)}`).join(' AND ')
 }
 
 /** Exactly these. */

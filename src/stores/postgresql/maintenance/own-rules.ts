@@ -151,10 +151,7 @@ function steps({ type }: Column, low: string, high: string): { readonly at: stri
     case 'date':
       return { at: `${low} + (${high} - ${low}) * n / ${MOMENTS}`, last: `${high} - 1` }
     case 'timestamp':
-      return {
-        at: `${low} + (${high} - ${low}) * (n::float8 / ${MOMENTS}::float8)`,
-        last: `${high} - interval '1 microsecond'`,
-      }
+      return { at: `${low} + (${high} - ${low}) * (n / ${MOMENTS}.0)`, last: `${high} - interval '1 microsecond'` }
     default:
       return {
         at: `${low}::numeric + pg_catalog.trunc((${high}::numeric - ${low}::numeric) * n::numeric / ${MOMENTS}::numeric)`,

@@ -8,7 +8,6 @@ import { quoteName } from '../connect.ts'
 import { columnList, literal, tableSql } from '../copy/sql.ts'
 import type { CopySession } from '../copy/session.ts'
 import { makeLog, makeSchema } from './log.ts'
-import { sameKey } from './round.ts'
 
 const WRITES = 200
 /** Of each way of writing, the median counts: others work on the same machine. */
@@ -48,9 +47,9 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
     await session.ask(
       `ALTER TABLE ${tableSql(scratch)} ADD PRIMARY KEY (${columnList(one.identity)}); ANALYZE ${tableSql(scratch)}`,
     )
-    const without = await median(session, scratch, one)
+    const without = await median(session, scratch, one.identity)
     await makeLog(session, SCHEMA, { ...one, table: { ...one.table, table: scratch } })
-    const noted = await median(session, scratch, one)
+    const noted = await median(session, scratch, one.identity)
     return `${name}: a write of one row takes ${msText(without / rows)}, ${costText('trigger', without / rows, noted / rows, msText)}; measured with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
   } catch (error) {
     if (error instanceof SluiceError || isConnectionLoss(error) || !session.alive) throw error
@@ -65,12 +64,13 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
 async function median(
   session: CopySession,
   table: { readonly schema: string; readonly name: string },
-  followed: FollowedTable,
+  key: readonly string[],
 ): Promise<number> {
-  const [first = ''] = followed.identity
+  const same = key.map((name) => `t.${quoteName(name)} = one.${quoteName(name)}`).join(' AND ')
+  const [first = ''] = key
   const body = `DECLARE one record; BEGIN
-    FOR one IN SELECT ${columnList(followed.identity)} FROM ${tableSql(table)} LOOP
-      UPDATE ${tableSql(table)} AS t SET ${quoteName(first)} = t.${quoteName(first)} WHERE ${sameKey(followed, 'one')};
+    FOR one IN SELECT ${columnList(key)} FROM ${tableSql(table)} LOOP
+      UPDATE ${tableSql(table)} AS t SET ${quoteName(first)} = t.${quoteName(first)} WHERE ${same};
     END LOOP;
   END`
   const taken: number[] = []

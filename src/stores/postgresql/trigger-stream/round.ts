@@ -10,7 +10,7 @@ import { selected } from '../copy/cells.ts'
 import { copyRows } from '../copy/copy-rows.ts'
 import { batches } from '../copy/lines.ts'
 import type { CopySession } from '../copy/session.ts'
-import { equalTo, literal, tableSql } from '../copy/sql.ts'
+import { literal, tableSql } from '../copy/sql.ts'
 import type { TableShape } from '../replication/shapes.ts'
 import { sqlStateOf } from '../errors.ts'
 import { keysAs, type TableLog } from './log.ts'
@@ -179,7 +179,7 @@ async function* changesOf(
   const { log, table } = one
   const keys = `(SELECT DISTINCT ${keysAs(log)} FROM ${tableSql(log.table)}) AS k`
   const identity = table.identity.flatMap((name) => table.columns.find((column) => column.name === name) ?? [])
-  const there = `EXISTS (SELECT FROM ${tableSql(table.table.table)} AS t WHERE ${sameKey(table, 'k')})`
+  const there = `EXISTS (SELECT FROM ${tableSql(table.table.table)} AS t WHERE ${sameKey(table)})`
   const isAll = isLarge && (await hasOtherUnique(session, one))
   const gone = `SELECT ${identity.map(selected).join(', ')} FROM ${keys}${isAll ? '' : ` WHERE NOT ${there}`}`
   for await (const rows of read(session, one, gone, identity))
@@ -207,17 +207,14 @@ async function* rowsOf(
 ): AsyncGenerator<readonly Change[]> {
   const { table } = one
   const name = tableSql(table.table.table)
-  const all = `SELECT t.* FROM ${name} AS t${keys === null ? '' : ` JOIN ${keys} ON ${sameKey(table, 'k')}`}`
+  const all = `SELECT t.* FROM ${name} AS t${keys === null ? '' : ` JOIN ${keys} ON ${sameKey(table)}`}`
   const query = `SELECT ${table.columns.map(selected).join(', ')} FROM (${all}) AS r`
   for await (const rows of read(session, one, query, table.columns))
     yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
 }
 
-/** A condition that the row `t` of the table has the key of the row `keys`, with the names of its columns. */
-export function sameKey({ columns, identity }: FollowedTable, keys: string): string {
-  const followed = columns.map(({ column }) => column)
-  const equal = identity.map((name) => `t.${quoteName(name)} ${equalTo(followed, name)} ${keys}.${quoteName(name)}`)
-  return equal.join(' AND ')
+function sameKey({ identity }: FollowedTable): string {
+  return identity.map((name) => `t.${quoteName(name)} = k.${quoteName(name)}`).join(' AND ')
 }
 
 async function* read(
