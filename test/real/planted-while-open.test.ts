@@ -140,6 +140,8 @@ describe.skipIf(!POSTGRES_OWN)(
         ['partition', 'plan', '--from', url, '--table', 'public.calls', '--by', 'at', '--calendar', 'month'],
         ['archive', 'run', '--from', url, '--table', 'public.hot', '--to', archive, '--older-than', '8q', '--yes'],
         ['archive', 'list', '--from', url],
+        ['archive', 'verify', '--from', url],
+        ['query', 'public.hot', 'SELECT count(*) FROM hot', '--from', url],
         ['restore', '--from', url, '--table', 'public.hot', '--partition', '2020-Q1'],
         [
           'archive',
@@ -154,19 +156,25 @@ describe.skipIf(!POSTGRES_OWN)(
           'T-1',
           '--confirm=public.hot',
         ],
-        ['partition', 'ensure', '--from', url, '--table', 'public.moved', '--dry-run'],
         ['partition', 'ensure', '--from', url, '--table', 'public.moved'],
         ['import', lake, '--database-url', url],
         ['doctor', '--database-url', url],
         ['history', lake, '--database-url', url],
         ['validate', lake, '--database-url', url],
         ['sql', 'SELECT 1', '--database-url', url],
+        ['sync', '--all', '--database-url', url],
+        ['files', lake, '--where', "country = 'DE'", '--database-url', url],
+        ['index', lake, 'customer_id', '--database-url', url],
+        ['prune', lake, '--keep-versions', '1', '--database-url', url],
+        ['rollback', lake, '--dry-run', '--database-url', url],
         ['grants', '--database-url', url, '--role', 'reader', '--to', 'sluice'],
         ['worker', '--connect', url, '--idle', '1s'],
         ['workers', '--connect', url],
       ]
+      const foreseen = sluice(['partition', 'ensure', '--from', url, '--table', 'public.moved', '--dry-run'])
       const ran = commands.map((words) => [words.slice(0, 2).join(' '), sluice(words)])
       expect.soft(server.plantsTaken).toEqual([])
+      expect(foreseen).toMatch(/^1: .*50 rows: rows of/s)
       expect(ran).toEqual(commands.map((words) => [words.slice(0, 2).join(' '), '0']))
     })
 
