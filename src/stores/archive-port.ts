@@ -238,6 +238,8 @@ export type Referrer = {
   readonly columns: readonly string[]
   /** Columns that they refer to, in the same order. */
   readonly to: readonly string[]
+  /** The operators by which the system compares each column of `to` with the one that refers; without it that is `=`. */
+  readonly equal?: readonly string[]
   /** As the system writes it: `NO ACTION`, `CASCADE`. */
   readonly onDelete: string
   /** Whether no row is removed from the table as long as the key is there, whether or not a row refers to it. */

@@ -15,11 +15,11 @@ export type ReferringDialect = {
  */
 export function referringSql(
   table: TableName,
-  { table: child, columns, to, own }: Referrer,
+  { table: child, columns, to, equal = [], own }: Referrer,
   condition: string | null,
   { quote, table: tableSql, text }: ReferringDialect,
 ): string {
-  const same = to.map((name, i) => `t.${quote(name)} = f.${quote(columns[i] ?? name)}`)
+  const same = to.map((name, i) => `t.${quote(name)} ${equal[i] ?? '='} f.${quote(columns[i] ?? name)}`)
   const values = columns.map((name) => text(`f.${quote(name)}`)).join(', ')
   const within = condition === null ? '' : ` AND (${condition})`
   // Rows that go themselves may refer to each other.

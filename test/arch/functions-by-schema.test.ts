@@ -35,6 +35,18 @@ test('those that statements for all systems call are looked for', () => {
   expect(names.some((name) => AGGREGATES.has(name))).toBe(true)
 })
 
+test('rows are counted without an argument, for which another role could have put a count of its type', () => {
+  const texts = /(["'`])((?:(?!\1)[^])*\bSELECT\b(?:(?!\1)[^])*)\1/g
+  const found = readSources()
+    .filter(({ name }) => /^(?:catalog\/(?:import|query|ranges)|engine|archive\/ledger|stores\/lease)/.test(name))
+    .flatMap(({ name, code }) =>
+      [...code.matchAll(texts)].flatMap(([text]) =>
+        [...text.matchAll(/(?<![\w.${])count\((?!\*)[^)]*\)/gi)].map(([call]) => `${name}: ${call}`),
+      ),
+    )
+  expect(found).toEqual([])
+})
+
 const AGGREGATES: ReadonlySet<string> = new Set(
   'array_agg count lag lead length lower max min row_number string_agg substr sum upper'.split(' '),
 )

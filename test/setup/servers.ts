@@ -5,6 +5,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestProject } from 'vitest/node'
+import { PlantsTaken } from '../support/servers/planted.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -22,7 +23,7 @@ const STARTERS: Readonly<Record<string, () => Promise<Server>>> = {
     if (!POSTGRES_AVAILABLE) return absent(POSTGRES_MISSING)
     const server = await startPostgres()
     await server.createDatabase('catalogs')
-    return { answer: { url: server.url('catalogs') }, stop: () => server.stop() }
+    return { answer: { url: server.url('catalogs') }, stop: async () => await server[Symbol.asyncDispose]() }
   },
   mysql: async () => {
     const { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb } = await import('../support/servers/mariadb.ts')
@@ -76,7 +77,9 @@ async function startBroker(): Promise<{ readonly url: string; readonly stop: () 
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     stop: async () => {
       http.close()
-      for (const server of started.values()) await server.then(({ stop }) => stop()).catch(() => undefined)
+      const ends = await Promise.allSettled([...started.values()].map(async (server) => await (await server).stop()))
+      // Of a server that did not start, those who asked for it have said so.
+      for (const end of ends) if (end.status === 'rejected' && end.reason instanceof PlantsTaken) throw end.reason
     },
   }
 }

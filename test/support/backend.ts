@@ -4,9 +4,12 @@
  */
 import { createHash } from 'node:crypto'
 import { openCatalogDatabase } from '../../src/engine/registry.ts'
+import { PLANTED } from './servers/planted.ts'
 import type { OpenMode, SqlDatabase, SqlDialect } from '../../src/stores/port.ts'
 
 export const BACKEND = (process.env['SLUICE_TEST_BACKEND'] ?? 'sqlite') as SqlDialect
+/** Plants stand behind the search_path of a database, and not beside a schema that is named. */
+const IN_SCHEMAS = BACKEND === 'postgresql' && !PLANTED
 export const ON_SERVER = BACKEND === 'postgresql' || BACKEND === 'mysql'
 
 /** `SLUICE_TEST_ALL=1` runs every case of every suite, which takes most of an hour on two cores. */
@@ -50,6 +53,8 @@ export function runsOf(sqlite: number, elsewhere: number, all: number): number {
 }
 
 const made = new Set<string>()
+/** Those of PostgreSQL, which cannot be asked for one that may be there. */
+const databases = new Set<string>()
 
 /** The URL of the catalog that `file` stands for. Of a server, `SLUICE_TEST_SERVER` holds the address (test/setup). */
 export function catalogUrl(file: string): string {
@@ -57,7 +62,7 @@ export function catalogUrl(file: string): string {
   const name = `t_${createHash('sha256').update(file).digest('hex').slice(0, 16)}`
   made.add(name)
   const server = new URL(process.env['SLUICE_TEST_SERVER'] ?? '')
-  if (BACKEND === 'postgresql') server.searchParams.set('schema', name)
+  if (IN_SCHEMAS) server.searchParams.set('schema', name)
   else server.pathname = `/${name}`
   return server.href
 }
@@ -65,14 +70,14 @@ export function catalogUrl(file: string): string {
 /** Opens the catalog that `file` stands for; for writing it is made. */
 export async function openAt(file: string, mode: OpenMode): Promise<SqlDatabase> {
   const url = catalogUrl(file)
-  if (BACKEND === 'mysql' && mode === 'write') await makeDatabase(new URL(url).pathname.slice(1))
+  if (ON_SERVER && !IN_SCHEMAS && mode === 'write') await makeDatabase(new URL(url).pathname.slice(1))
   return openCatalogDatabase(url, mode)
 }
 
 /** Makes the database of a catalog that a child program is going to open. */
 export async function makeRoom(file: string): Promise<string> {
   const url = catalogUrl(file)
-  if (BACKEND === 'mysql') await makeDatabase(new URL(url).pathname.slice(1))
+  if (ON_SERVER && !IN_SCHEMAS) await makeDatabase(new URL(url).pathname.slice(1))
   return url
 }
 
@@ -82,12 +87,20 @@ export async function dropMade(): Promise<void> {
   const names = [...made]
   made.clear()
   const drop = (name: string): string =>
-    BACKEND === 'mysql' ? `DROP DATABASE IF EXISTS \`${name}\`` : `DROP SCHEMA IF EXISTS "${name}" CASCADE`
+    BACKEND === 'mysql'
+      ? `DROP DATABASE IF EXISTS \`${name}\``
+      : IN_SCHEMAS
+        ? `DROP SCHEMA IF EXISTS "${name}" CASCADE`
+        : `DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`
   await administrate(process.env['SLUICE_TEST_SERVER'] ?? '', names.map(drop))
 }
 
 async function makeDatabase(name: string): Promise<void> {
-  await administrate(process.env['SLUICE_TEST_SERVER'] ?? '', [`CREATE DATABASE IF NOT EXISTS \`${name}\``])
+  const server = process.env['SLUICE_TEST_SERVER'] ?? ''
+  if (BACKEND === 'mysql') return await administrate(server, [`CREATE DATABASE IF NOT EXISTS \`${name}\``])
+  if (databases.has(name)) return
+  databases.add(name)
+  await administrate(server, [`CREATE DATABASE "${name}"`])
 }
 
 /** Runs statements at a server, past the program. @param url of PostgreSQL, MySQL or MariaDB */

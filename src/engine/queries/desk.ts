@@ -180,7 +180,8 @@ export class QueryDesk implements Answers {
     const { database, table } = located
     const totals = await partitionTotals(database, table.tableId, table.version, count, from)
     const [row] = await database.all(
-      'SELECT count(DISTINCT partition_no) FROM delta_files WHERE table_id = ? AND added_version <= ? AND (removed_version IS NULL OR removed_version > ?)',
+      `SELECT count(*) FROM (SELECT DISTINCT partition_no FROM delta_files
+         WHERE table_id = ? AND partition_no IS NOT NULL AND added_version <= ? AND (removed_version IS NULL OR removed_version > ?)) AS held`,
       [table.tableId, table.version, table.version],
     )
     const rows = totals.map(({ values, ...counts }) => ({

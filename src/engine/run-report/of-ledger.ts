@@ -143,7 +143,7 @@ function untouched(table: string): ReportedTable {
 async function refusalsOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly ReportedRefusals[]> {
   const { castText: text } = ledgerDialect(ledger.dialect).types
   const rows = await ledger.all(
-    `SELECT schema_name, table_name, stage, error_code, CAST(COUNT(*) AS ${text}), CAST(COUNT(replayed_ms) AS ${text}), MIN(message)
+    `SELECT schema_name, table_name, stage, error_code, CAST(COUNT(*) AS ${text}), CAST(SUM(CASE WHEN replayed_ms IS NULL THEN 0 ELSE 1 END) AS ${text}), MIN(message)
      FROM migration_quarantine WHERE run_id = ? GROUP BY schema_name, table_name, stage, error_code ORDER BY schema_name, table_name, stage, error_code`,
     [runId],
   )

@@ -47,7 +47,7 @@ async function tablesOf(
     [id],
   )
   const mended = await database.all(
-    `SELECT schema_name, table_name, COUNT(*), COUNT(undone_ms) FROM migration_repairs WHERE repaired_ms >= ? GROUP BY schema_name, table_name`,
+    `SELECT schema_name, table_name, COUNT(*), SUM(CASE WHEN undone_ms IS NULL THEN 0 ELSE 1 END) FROM migration_repairs WHERE repaired_ms >= ? GROUP BY schema_name, table_name`,
     [begunMs],
   )
   const byTable = new Map(mended.map(([schema, name, all, undone]) => [JSON.stringify([schema, name]), [all, undone]]))

@@ -11,6 +11,10 @@ export const PLANTED = Boolean(process.env['SLUICE_TEST_PLANTED'])
 
 /** The first version with triggers at the login, by which the plants come behind the search_path. */
 const LOGIN_TRIGGERS = 17
+/** What a statement fails of that finds plants beside operators of the server. */
+const UNDECIDED = /^(?:could not determine interpretation of row comparison|(?:operator|function) .* is not unique)/
+/** Of `plants.sql`: an index, a check, a view or the like that holds one. */
+const KEPT = /^kept: (.*)/
 /** In the data folder: the OID and the name of each. */
 const LIST = 'planted'
 
@@ -30,6 +34,8 @@ export function plantInto(data: string, postgres: string, identity: Identity): v
   if (status !== 0 || made.length === 0) throw new Error(`plants.sql failed:\n${String(error ?? '')}${stderr}`)
   fs.writeFileSync(path.join(data, LIST), made.join(''))
 }
+
+export class PlantsTaken extends Error {}
 
 /** Finds statements that take plants in the log of a server. */
 export class TakenPlants {
@@ -61,21 +67,35 @@ export class TakenPlants {
   /** @returns what the server has written since the last time */
   read(): string {
     if (this.#plants.size === 0 || !fs.existsSync(this.#log)) return ''
-    const bytes = fs.readFileSync(this.#log)
-    const text = bytes.subarray(this.#at).toString()
-    this.#at = bytes.length
+    const text = this.#readOn()
     const entries = (this.#rest + text).split(/\n(?=\d{4}-\d\d-\d\d )/)
     this.#rest = entries.pop() ?? ''
     for (const entry of entries) this.#look(entry)
     return text
   }
 
+  /** Not all of it again: the log of a whole run is large. */
+  #readOn(): string {
+    const file = fs.openSync(this.#log, 'r')
+    try {
+      const bytes = Buffer.alloc(fs.fstatSync(file).size - this.#at)
+      this.#at += fs.readSync(file, bytes, 0, bytes.length, this.#at)
+      return bytes.toString()
+    } finally {
+      fs.closeSync(file)
+    }
+  }
+
   #look(entry: string): void {
     const [, kind = '', said = ''] = /\] ([A-Z]+): {2}([^]*)/.exec(entry) ?? []
+    const [, kept] = KEPT.exec(said) ?? []
+    if (kept !== undefined) this.#taken.add(kept)
     if (kind === 'DETAIL' && said.startsWith('{QUERY')) {
       const named = said.matchAll(/:(?:opno|funcid|aggfnoid|winfnoid) (\d+)|:opnos \(o([ \d]+)\)/g)
       const oids = [...named].flatMap(([, one = '', several = one]) => several.split(' '))
       this.#last = [...new Set(oids)].flatMap((oid) => this.#plants.get(oid) ?? [])
+    } else if (UNDECIDED.test(said)) {
+      this.#last = [said]
     } else if (kind === 'STATEMENT') {
       for (const plant of this.#last) this.#taken.add(`${plant} in ${said}`)
       this.#last = []
@@ -88,11 +108,13 @@ export class TakenPlants {
     return [...this.#taken]
   }
 
-  /** @throws Error that names each statement which took one */
+  /** @throws PlantsTaken that names each statement which took one */
   refuse(): void {
+    this.read()
+    this.#look(this.#rest)
     const log = process.env['SLUICE_TEST_PLANTED_LOG']
     if (log !== undefined) fs.appendFileSync(log, this.taken.map((one) => `${JSON.stringify(one)}\n`).join(''))
     if (this.taken.length === 0) return
-    throw new Error(`statements took what another role could have planted:\n${this.taken.join('\n')}`)
+    throw new PlantsTaken(`statements took what another role could have planted:\n${this.taken.join('\n')}`)
   }
 }

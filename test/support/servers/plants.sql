@@ -79,6 +79,16 @@ BEGIN
   END LOOP;
 END $do$;
 
+-- Expressions of indexes, checks, defaults and views are in no parse tree of the log: the next session says what they hold.
+CREATE FUNCTION pg_planted.say_kept() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
+DECLARE one text;
+BEGIN
+  FOR one IN SELECT o.oid::regoperator || ' in ' || pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_depend d JOIN pg_operator o ON o.oid = d.refobjid
+      WHERE d.refclassid = 'pg_operator'::regclass AND o.oprnamespace = 'pg_planted'::regnamespace LOOP
+    RAISE LOG 'kept: %', one;
+  END LOOP;
+END $f$;
+
 -- Without a path of its own, which would end with the call.
 CREATE FUNCTION pg_planted.stand_behind() RETURNS event_trigger LANGUAGE plpgsql AS $f$
 BEGIN
@@ -86,6 +96,7 @@ BEGIN
   IF pg_catalog.current_setting('application_name') OPERATOR(pg_catalog.<>) ''
     AND EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) 'search_path' AND s.source OPERATOR(pg_catalog.<>) 'client') THEN
     PERFORM pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', nullif(pg_catalog.current_setting('search_path'), ''), 'pg_planted'), false);
+    PERFORM pg_planted.say_kept();
   END IF;
 END $f$;
 CREATE EVENT TRIGGER pg_planted ON login EXECUTE FUNCTION pg_planted.stand_behind();

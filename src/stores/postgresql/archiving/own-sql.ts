@@ -139,7 +139,7 @@ WITH named (oid, name) AS (
   UNION ALL SELECT 'attached', 40, 'the policy ' || o.polname::text, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, t.name,
     CASE WHEN o.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
     CASE o.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
-    (SELECT pg_catalog.string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM pg_catalog.unnest(o.polroles) role),
+    (SELECT pg_catalog.string_agg(CASE role WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM pg_catalog.unnest(o.polroles) role),
     ' USING (' || pg_catalog.pg_get_expr(o.polqual, o.polrelid) || ')', ' WITH CHECK (' || pg_catalog.pg_get_expr(o.polwithcheck, o.polrelid) || ')')
   FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid
   UNION ALL SELECT 'attached', 41, 'row security', pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.name) FROM t WHERE t.relrowsecurity
@@ -154,7 +154,7 @@ WITH named (oid, name) AS (
   UNION ALL SELECT 'attached', 51, 'the grant of ' || g.words || ' to ' || g.role::text, pg_catalog.format('GRANT %s ON TABLE %s TO %s%s', g.privileges, t.name, g.role,
     CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
   FROM t, (
-    SELECT attname, is_grantable, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END AS role,
+    SELECT attname, is_grantable, CASE grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END AS role,
       pg_catalog.string_agg(DISTINCT privilege_type || coalesce(' (' || pg_catalog.quote_ident(attname) || ')', ''), ', ') AS privileges,
       pg_catalog.string_agg(DISTINCT privilege_type || coalesce(' of ' || attname::text, ''), ', ') AS words
     FROM granted GROUP BY attname, grantee, is_grantable

@@ -183,8 +183,8 @@ export function isRefusal(error: unknown): boolean {
   return state !== null && state !== '55P03' && /^(?:0A|0L|0P|22|23|2B|2F|38|39|3F|42|55|P0)/.test(state)
 }
 
-/** Names are written in full where none is found without its schema. */
-async function withFullNames<T>(session: CopySession, body: () => Promise<T>): Promise<T> {
+/** Within a transaction: names are written in full where none is found without its schema, and no operator of another schema is taken. */
+export async function withFullNames<T>(session: CopySession, body: () => Promise<T>): Promise<T> {
   const [row] = await session.ask(`SELECT pg_catalog.current_setting('search_path')`)
   await session.ask(`SELECT pg_catalog.set_config('search_path', '', true)`)
   const result = await body()

@@ -31,18 +31,21 @@ export async function referrersOf(session: CopySession, table: TableName): Promi
        SELECT k.oid, k.conparentid FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = ${literal(found.oid)}::oid
        UNION SELECT p.oid, p.conparentid FROM made m JOIN pg_catalog.pg_constraint p ON p.oid = m.conparentid)
      SELECT k.conname, n.nspname, c.relname, ${names('k.conkey', 'k.conrelid')}, ${names('k.confkey', 'k.confrelid')}, k.confdeltype,
-       k.conrelid = k.confrelid
+       k.conrelid = k.confrelid,
+       (SELECT pg_catalog.json_agg(pg_catalog.format('OPERATOR(%I.%s)', s.nspname, o.oprname) ORDER BY u.n) FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY AS u (oid, n)
+        JOIN pg_catalog.pg_operator o ON o.oid = u.oid JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace)
      FROM made m JOIN pg_catalog.pg_constraint k ON k.oid = m.oid JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE k.conparentid = 0::oid ORDER BY 2, 3, 1`,
   )
-  return rows.map(([name, schema, child, columns, to, action, own]): Referrer => {
+  return rows.map(([name, schema, child, columns, to, action, own, equal]): Referrer => {
     const onDelete = ON_DELETE[action ?? ''] ?? ''
     return {
       name: name ?? '',
       table: { schema: schema ?? '', name: child ?? '' },
       columns: JSON.parse(columns ?? '[]') as string[],
       to: JSON.parse(to ?? '[]') as string[],
+      equal: JSON.parse(equal ?? '[]') as string[],
       onDelete,
       stopsRemoval: onDelete === 'CASCADE' || onDelete.startsWith('SET'),
       own: own === 't',

@@ -6,13 +6,16 @@ import { literal } from '../../../shared/sql-text.ts'
 import { conditionSql, sameBytes } from '../../row-condition.ts'
 import { dayBound, momentBound } from '../../time-bounds.ts'
 import { quoteName } from '../connect.ts'
+import { operatorSql } from '../copy/sql.ts'
 
 /** As `CopyStore.rowCondition`. */
 export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
   return conditionSql(columns, test, { quote: quoteName, compare })
 }
 
-function compare(name: string, { type }: Column, op: Comparison, value: string): string | null {
+function compare(name: string, column: Column, comparison: Comparison, value: string): string | null {
+  const { type } = column
+  const [op, equal] = [operatorSql(comparison, [column]), operatorSql('=', [column])]
   switch (type.kind) {
     case 'bool':
       return `${name} ${op} ${value === '1'}`
@@ -28,11 +31,15 @@ function compare(name: string, { type }: Column, op: Comparison, value: string):
       return `${name} ${op} ${literal(value)}::uuid`
     case 'text':
       // A collation may call texts equal that are not.
-      if (op !== '=' && op !== '<>') return null
-      return sameBytes(op, `${name} = ${literal(value)}`, `${name} = ${literal(value)} COLLATE "C"`)
+      if (comparison !== '=' && comparison !== '<>') return null
+      return sameBytes(
+        comparison,
+        `${name} ${equal} ${literal(value)}`,
+        `${name} ${equal} ${literal(value)} COLLATE "C"`,
+      )
     case 'native':
       // Enums: their order is nobody's but the server's, and a value that was renamed is another text.
-      return op === '=' || op === '<>' ? `${name}::text ${op} ${literal(value)} COLLATE "C"` : null
+      return comparison === '=' || comparison === '<>' ? `${name}::text ${op} ${literal(value)} COLLATE "C"` : null
     default:
       return null
   }

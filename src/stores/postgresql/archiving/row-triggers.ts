@@ -26,9 +26,9 @@ export async function rowTriggersOf(session: CopySession, table: TableName): Pro
        ((SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)${may})
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND (k.conrelid = ${oid}::oid OR k.confrelid = ${oid}::oid))
      FROM (
-       SELECT 'trigger' AS kind, t.tgname AS name, t.tgtype & 1 = 1 AND t.tgtype & 66 <> 0 AS early, t.tgenabled <> 'O' AS always
+       SELECT 'trigger' AS kind, t.tgname AS name, t.tgtype & 1::int2 = 1 AND t.tgtype & 66::int2 <> 0 AS early, t.tgenabled <> 'O' AS always
        FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-       WHERE t.tgrelid = ${oid}::oid AND NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 12 <> 0 AND p.proname !~ '^sluice_'::text
+       WHERE t.tgrelid = ${oid}::oid AND NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 12::int2 <> 0 AND p.proname !~ '^sluice_'::text
        UNION ALL SELECT 'rule', r.rulename, true, r.ev_enabled <> 'O' FROM pg_catalog.pg_rewrite r
        WHERE r.ev_class = ${oid}::oid AND r.ev_type IN ('3', '4') AND r.ev_enabled NOT IN ('D', 'R')) AS g
      ORDER BY 1, 2`,

@@ -137,8 +137,8 @@ function indexesSql(one: string): string {
       'relation', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
       'where', pg_catalog.pg_get_expr(i.indpred, i.indrelid),
       'nullsEqual', coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct'::text)::boolean, false),
-      'parts', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attname, 'descending', i.indoption[k.n] & 1 = 1,
-          'first', i.indoption[k.n] & 2 = 2, 'ordered', m.amname = 'btree',
+      'parts', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attname, 'descending', i.indoption[k.n] & 1::int2 = 1,
+          'first', i.indoption[k.n] & 2::int2 = 2, 'ordered', m.amname = 'btree',
           'special', nullif(pg_catalog.concat_ws(' ', CASE WHEN NOT o.opcdefault THEN o.opcname END,
             CASE WHEN a.attnum IS NOT NULL AND i.indcollation[k.n] <> a.attcollation THEN (SELECT 'COLLATE ' || l.collname::text
               FROM pg_catalog.pg_collation l WHERE l.oid = i.indcollation[k.n]) END, y.attoptions::text), '')) ORDER BY k.n)

@@ -13,7 +13,7 @@ import type { PostgresSettings } from '../settings.ts'
 import { sourceError, targetError } from './errors.ts'
 import { listObjects } from './object-list.ts'
 import { CopySession } from './session.ts'
-import { columnList, literal, tableSql } from './sql.ts'
+import { columnList, equalTo, literal, tableSql } from './sql.ts'
 import { underSignal } from './under-signal.ts'
 
 /** Bytes of a name; the server cuts off what is longer. */
@@ -182,7 +182,10 @@ class Builder {
   async #violated(object: ForeignKey, cause: unknown) {
     const { from, to, rest } = object
     const parent = tableSql(to.table)
-    const equal = from.map((column, i) => `p.${quoteName(to.columns[i] ?? '')} = c.${quoteName(column)}`)
+    const { columns } = this.#table
+    const equal = from.map(
+      (name, i) => `p.${quoteName(to.columns[i] ?? '')} ${equalTo(columns, name)} c.${quoteName(name)}`,
+    )
     const given = from.map((column) => `c.${quoteName(column)} IS NOT NULL`)
     const [row] = await this.#session.ask(
       `SELECT count(*) FROM ${this.#sql} c WHERE (${given.join(rest.includes('MATCH FULL') ? ' OR ' : ' AND ')})

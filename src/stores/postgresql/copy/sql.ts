@@ -62,8 +62,16 @@ function boundOf(column: Column): string {
  * A comparison of columns as `op` names it, found in pg_catalog alone: another role may have put one for varchar, for a domain or for an array into the search_path. Columns of types
  * that the server does not have by itself are compared as their own schema says, by the search_path.
  */
-function operatorSql(op: string, columns: readonly Column[]): string {
+export function operatorSql(op: string, columns: readonly Column[]): string {
   return columns.every(({ type }) => builtIn(type) !== null) ? `OPERATOR(pg_catalog.${op})` : op
+}
+
+/** As `operatorSql`, by which a value is equal to that of the column of this name. */
+export function equalTo(columns: readonly Column[], name: string): string {
+  return operatorSql(
+    '=',
+    columns.filter((one) => one.name === name),
+  )
 }
 
 /** A statement with its bounds in their places. */

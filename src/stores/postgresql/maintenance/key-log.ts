@@ -128,7 +128,7 @@ export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<K
   )
   const [oid = '', counter = '', schema = ''] = (row ?? []).map((one) => one ?? '')
   // Asked for each row: these functions look at nothing but caches.
-  const unchanged = `pg_catalog.to_regclass(${literal(tableSql(table))}) = ${oid}::pg_catalog.oid AND pg_catalog.has_schema_privilege(${schema}::pg_catalog.oid, 'USAGE')
+  const unchanged = `pg_catalog.to_regclass(${literal(tableSql(table))})::pg_catalog.oid = ${oid}::pg_catalog.oid AND pg_catalog.has_schema_privilege(${schema}::pg_catalog.oid, 'USAGE')
     AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT') AND ${await sameKeySql(session, wish)}`
   const log = { ...wish, oid, counter, unchanged, sameNames: await sameNamesSql(session, wish) }
   const [source, name] = [tableSql(of.name), tableSql(note)]

@@ -163,7 +163,7 @@ async function hasToMove(
   missing: readonly ComingPartition[],
 ): Promise<boolean> {
   const [row] = await session.ask(
-    `SELECT pg_catalog.sum(pg_catalog.pg_relation_size(relid)) > ${SMALL_DEFAULT} FROM pg_catalog.pg_partition_tree(${literal(rest.identity)}::oid)`,
+    `SELECT pg_catalog.sum(pg_catalog.pg_relation_size(relid)) > ${SMALL_DEFAULT}::numeric FROM pg_catalog.pg_partition_tree(${literal(rest.identity)}::oid)`,
   )
   if (row?.[0] === 't') return true
   const { spans } = await strayRows(session, now, missing)

@@ -277,7 +277,7 @@ async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: Rang
      FROM pg_catalog.pg_index i WHERE i.indrelid = ${oid}::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
        AND (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
-         = (SELECT pg_catalog.array_agg(k ORDER BY k) FROM pg_catalog.unnest(${literal(arrayText(key))}::text[]) AS k)`,
+         OPERATOR(pg_catalog.=) (SELECT pg_catalog.array_agg(k ORDER BY k) FROM pg_catalog.unnest(${literal(arrayText(key))}::text[]) AS k)`,
   )
   if (rows.some(([immediate, own]) => immediate === 't' && own === 't')) return
   const deferred = rows.every(([immediate]) => immediate !== 't')

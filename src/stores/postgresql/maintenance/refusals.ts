@@ -117,8 +117,10 @@ async function ofReferences(
 ): Promise<Why | null> {
   const keys = await session.ask(
     `SELECT k.conname, n.nspname, c.relname,
-       (SELECT pg_catalog.string_agg(pg_catalog.format('f.%I = d.%I', a.attname, b.attname), ' AND ') FROM unnest(k.conkey, k.confkey) AS u (own, other)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.own JOIN pg_catalog.pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.other)
+       (SELECT pg_catalog.string_agg(pg_catalog.format('d.%I OPERATOR(%I.%s) f.%I', b.attname, s.nspname, o.oprname, a.attname), ' AND ')
+        FROM unnest(k.conkey, k.confkey, k.conpfeqop) AS u (own, other, equal)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.own JOIN pg_catalog.pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.other
+        JOIN pg_catalog.pg_operator o ON o.oid = u.equal JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace)
      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE k.contype = 'f' AND k.conparentid = 0::oid AND k.confrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid)`,
   )

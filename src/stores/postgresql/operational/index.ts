@@ -81,16 +81,11 @@ export class PostgresOperational implements OperationalExam {
 }
 
 /** What a server refuses is what a check finds; only a lost connection ends them all. */
-async function verdictOf(
-  session: CopySession,
-  look: Check,
-  { table, key }: TableSpec,
-  oid: string | null,
-): Promise<Verdict> {
+async function verdictOf(session: CopySession, look: Check, spec: TableSpec, oid: string | null): Promise<Verdict> {
   if (oid === null) return { outcome: 'failed', found: 'there is no such table' }
   await session.ask('BEGIN')
   try {
-    return await look(session, { oid, table, sql: tableSql(table), key })
+    return await look(session, { oid, spec, sql: tableSql(spec.table) })
   } catch (error) {
     if (isConnectionLoss(error)) throw error
     return { outcome: 'failed', found: asSluiceError(error).message }

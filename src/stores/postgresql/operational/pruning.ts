@@ -2,10 +2,10 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
-import { literal } from '../copy/sql.ts'
+import { equalTo, literal } from '../copy/sql.ts'
 import type { Examined, Verdict } from './examined.ts'
 
-export async function pruningWorks(session: CopySession, { oid, sql }: Examined): Promise<Verdict> {
+export async function pruningWorks(session: CopySession, { oid, sql, spec }: Examined): Promise<Verdict> {
   const regclass = `${literal(oid)}::oid::regclass`
   const [[leaves] = []] = await session.ask(
     `SELECT count(*) FROM pg_catalog.pg_partition_tree(${regclass}) WHERE isleaf AND parentrelid IS NOT NULL`,
@@ -27,7 +27,8 @@ export async function pruningWorks(session: CopySession, { oid, sql }: Examined)
   if (values === undefined) return { outcome: 'not checked', found: 'the row whose key was asked for is gone' }
   const conditions = columns.map((name, i) => {
     const value = values[i] ?? null
-    return value === null ? `${quoteName(name)} IS NULL` : `${quoteName(name)} = ${literal(value)}`
+    const column = quoteName(name)
+    return value === null ? `${column} IS NULL` : `${column} ${equalTo(spec.columns, name)} ${literal(value)}`
   })
   const [[plan] = []] = await session.ask(
     `EXPLAIN (VERBOSE, FORMAT JSON) SELECT FROM ${sql} WHERE ${conditions.join(' AND ')}`,

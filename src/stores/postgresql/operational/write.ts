@@ -1,30 +1,30 @@
 /** Whether a row can be written: one is updated to itself, found by its key, and the transaction is rolled back. */
+import { keyColumns } from '../../key-ranges.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
-import { columnList, literal } from '../copy/sql.ts'
+import { literal, operatorSql } from '../copy/sql.ts'
 import { isGuarded } from '../switch/guard.ts'
 import type { Examined, Verdict } from './examined.ts'
 
 /** Triggers fire as they would for anybody; what they write is rolled back with the row. */
-export async function writeLands(session: CopySession, { oid, sql, key }: Examined): Promise<Verdict> {
+export async function writeLands(session: CopySession, { oid, sql, spec }: Examined): Promise<Verdict> {
+  const key = keyColumns(spec)
   if (key.length === 0) return { outcome: 'not checked', found: 'the table has no key by which one row is found' }
   if (await isGuarded(session, oid))
     return { outcome: 'not checked', found: 'it is parked: nobody but its stream writes into it before a cut-over' }
   const [[settable] = []] = await session.ask(
     `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${literal(oid)}::oid AND attnum > 0 AND NOT attisdropped
-       AND attidentity <> 'a' AND attgenerated = '' ORDER BY attname = ANY (ARRAY[${key.map(literal).join(', ')}]), attnum LIMIT 1`,
+       AND attidentity <> 'a' AND attgenerated = '' ORDER BY attname = ANY (ARRAY[${spec.key.map(literal).join(', ')}]), attnum LIMIT 1`,
   )
   if (settable == null) return { outcome: 'not checked', found: 'no column of the table may be set by an UPDATE' }
   const [row] = await session.ask(
-    `SELECT ${key.map((name) => `${quoteName(name)}::text`).join(', ')} FROM ${sql} LIMIT 1`,
+    `SELECT ${spec.key.map((name) => `${quoteName(name)}::text`).join(', ')} FROM ${sql} LIMIT 1`,
   )
   if (row === undefined) return { outcome: 'not checked', found: 'the table holds no row to be written again' }
   // Untyped literals take the types of the columns.
-  const values = row.map((value) => literal(value ?? '')).join(', ')
+  const same = key.map((one, i) => `${quoteName(one.name)} ${operatorSql('=', [one])} ${literal(row[i] ?? '')}`)
   const column = quoteName(settable)
-  const changed = await session.run(
-    `UPDATE ${sql} SET ${column} = ${column} WHERE (${columnList(key)}) = ${key.length === 1 ? `(${values})` : `ROW(${values})`}`,
-  )
+  const changed = await session.run(`UPDATE ${sql} SET ${column} = ${column} WHERE ${same.join(' AND ')}`)
   // What is only checked at the end of a transaction has to be checked before this one is rolled back.
   await session.ask('SET CONSTRAINTS ALL IMMEDIATE')
   const [[role] = []] = await session.ask('SELECT current_user')

@@ -107,7 +107,7 @@ function ofKind({ kind, name, detail }: Bound, { sql }: About): PlanFinding {
 
 function triggersSql({ oid }: About): string {
   return `
-    SELECT pg_catalog.json_build_object('name', g.tgname, 'row', g.tgtype & 1 = 1, 'before', g.tgtype & 2 = 2,
+    SELECT pg_catalog.json_build_object('name', g.tgname, 'row', g.tgtype & 1::int2 = 1, 'before', g.tgtype & 2::int2 = 2,
       'tables', g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL, 'definition', pg_catalog.pg_get_triggerdef(g.oid), 'state', g.tgenabled,
       'comment', pg_catalog.obj_description(g.oid, 'pg_trigger'))
     FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal ORDER BY g.tgname`

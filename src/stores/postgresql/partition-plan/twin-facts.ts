@@ -158,7 +158,7 @@ export function restSql({ oid }: About, target: string): string {
       SELECT 2, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, ${table},
         CASE WHEN o.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
         CASE o.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
-        (SELECT pg_catalog.string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM pg_catalog.unnest(o.polroles) role),
+        (SELECT pg_catalog.string_agg(CASE role WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM pg_catalog.unnest(o.polroles) role),
         ' USING (' || pg_catalog.pg_get_expr(o.polqual, o.polrelid) || ')', ' WITH CHECK (' || pg_catalog.pg_get_expr(o.polwithcheck, o.polrelid) || ')')
       FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid
       UNION ALL SELECT 2, pg_catalog.format('COMMENT ON POLICY %I ON %s IS %L', o.polname, ${table}, pg_catalog.obj_description(o.oid, 'pg_policy'))

@@ -118,7 +118,7 @@ function codeOf(sides: Sides, { oid }: Side): Promise<readonly Code[]> {
   return objects<Code>(
     sides,
     `SELECT pg_catalog.json_build_object('kind', 'TRIGGER', 'name', g.tgname, 'definition', pg_catalog.pg_get_triggerdef(g.oid), 'table', g.tgrelid::pg_catalog.regclass::text,
-       'state', g.tgenabled, 'comment', pg_catalog.obj_description(g.oid, 'pg_trigger'), 'rowTables', g.tgtype & 1 = 1 AND (g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL))
+       'state', g.tgenabled, 'comment', pg_catalog.obj_description(g.oid, 'pg_trigger'), 'rowTables', g.tgtype & 1::int2 = 1 AND (g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL))
      FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
      WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND p.proname !~ '^sluice_'::text AND n.nspname !~ '^sluice_'::text
      UNION ALL SELECT pg_catalog.json_build_object('kind', 'RULE', 'name', r.rulename, 'definition', pg_catalog.pg_get_ruledef(r.oid), 'table', r.ev_class::pg_catalog.regclass::text,

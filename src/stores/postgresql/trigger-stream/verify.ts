@@ -4,6 +4,7 @@ import type { LogPosition } from '../../../model/copy/change.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../follow-port.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
+import { withFullNames } from '../archiving/own.ts'
 import { lostSql } from '../maintenance/key-log.ts'
 import { lsnOf, lsnText } from '../replication/lsn.ts'
 import { readNotes } from '../replication/partition-notes.ts'
@@ -117,7 +118,9 @@ async function keptLogs(session: CopySession, logs: readonly TableLog[]): Promis
          AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relhasrules AND NOT c.relrowsecurity)`,
     )
     const isLog = log?.[0] === 't'
-    const [row] = isLog ? await session.ask(`SELECT ${lostSql(counter)}, coalesce(${unchanged}, false)`) : []
+    // It was written where no name was found without its schema.
+    const look = `SELECT ${lostSql(counter)}, coalesce(${unchanged}, false)`
+    const [row] = isLog ? await withFullNames(session, () => session.ask(look)) : []
     kept.push({ isLog, isLost: row?.[0] === 't', isSame: row?.[1] === 't' })
   }
   return kept
