@@ -10,7 +10,14 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
 import { Computed } from './computed.ts'
 import { ExactKeys } from './exact-keys.ts'
-import { readColumns, targetKeyPositions, targetTable, writeColumns, type TableContext } from './context.ts'
+import {
+  readColumns,
+  targetKeyPositions,
+  targetTable,
+  writeColumns,
+  writtenCells,
+  type TableContext,
+} from './context.ts'
 import { isRanged } from './look/ranged.ts'
 import { Expiring } from './expiring.ts'
 import { failureKind } from './failure.ts'
@@ -56,8 +63,8 @@ class ChunkWork {
   readonly #claim: Claim
   readonly #careful: boolean
   readonly #progress: ChunkProgress
-  readonly #sum = new RowSum()
-  readonly #computed: Computed
+  #sum = new RowSum()
+  #computed: Computed
   readonly #aside: AsideRow[] = []
   /** Rows that could not be read, until the batch around them is written. */
   readonly #unread: AsideRow[] = []
@@ -191,10 +198,8 @@ class ChunkWork {
     const resumed = this.#cursor !== null
     const size = this.#careful ? { rows: CAREFUL_ROWS, bytes: CAREFUL_BYTES } : batch
     this.#progress('reading', this.#claim.written, this.#bytes)
-    const request = this.#request(this.#rest())
-    const wanted = { ...request, columns: [...request.columns, ...this.#computed.columns, ...this.#exact.columns] }
-    for await (const { rows: read, bytes, stamps } of this.#view.read(wanted, size, signal)) {
-      const rows = this.#exact.taken(read, (some) => this.#computed.taken(some))
+    for await (const { rows: read, bytes, stamps } of this.#view.read(this.#wanted(this.#rest()), size, signal)) {
+      const rows = this.#exact.taken(read)
       this.#expiring.note(stamps)
       throttle.moved(rows.length)
       this.#read += BigInt(rows.length)
@@ -202,7 +207,7 @@ class ChunkWork {
         const went = this.#claim.written + this.#read - BigInt(Math.ceil(left))
         if (left > 0) this.#progress('writing', went, this.#bytes)
       })
-      if (sums) for (const row of rows) this.#sum.add(row)
+      if (sums) for (const row of rows) this.#add(row)
       if (this.#careful) await this.#writeCarefully(writer, rows, bytes, stamps)
       else await this.#write(writer, rows, bytes, stamps)
       for (const one of this.#unread.splice(0)) await this.#note(one)
@@ -217,19 +222,19 @@ class ChunkWork {
   async #sumOfAll(sums: boolean): Promise<Digest | null> {
     const { database, plan, signal } = this.#context
     const before = await asideLines(database, this.#claim.id)
-    const sum = new RowSum()
+    this.#sum = new RowSum()
+    this.#computed = new Computed(plan)
     this.#read = 0n
-    const all = this.#request(this.#claim.range)
-    const request = { ...all, columns: [...all.columns, ...this.#exact.columns], aside: () => (this.#read += 1n) }
+    const request = { ...this.#wanted(this.#claim.range), aside: () => (this.#read += 1n) }
     for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
       for (const row of this.#exact.taken(rows)) {
         this.#read += 1n
-        if (!taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) sum.add(row)
+        if (!taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) this.#add(row)
         this.#noteKey(row)
       }
     }
-    this.#written = sum.rows
-    return sums ? sum.digest() : null
+    this.#written = this.#sum.rows
+    return sums ? this.#sum.digest() : null
   }
 
   async #close(writer: ChunkWriter, read: Digest | null, forwarded: boolean): Promise<ChunkResult | null> {
@@ -289,7 +294,9 @@ class ChunkWork {
     const closing = performance.now()
     const outcome = await writer.commit(closingOf(database, owner, this.#claim, tally, proved, end, also))
     this.#context.pulse.committed(performance.now() - closing)
-    return outcome === 'fenced' ? null : { tally, source, target: stored, aside: this.#aside }
+    if (outcome === 'fenced') return null
+    this.#context.computedRows.add(this.#computed.digest())
+    return { tally, source, target: stored, aside: this.#aside }
   }
 
   #tellExpired(): void {
@@ -299,9 +306,10 @@ class ChunkWork {
     emit({ type: 'log', level: 'note', table: name, message })
   }
 
-  async #write(writer: ChunkWriter, rows: readonly Row[], bytes: number, stamps?: readonly Stamp[]): Promise<void> {
-    const last = rows.at(-1)
+  async #write(writer: ChunkWriter, read: readonly Row[], bytes: number, stamps?: readonly Stamp[]): Promise<void> {
+    const last = read.at(-1)
     if (last === undefined) return
+    const rows = read.map((row) => writtenCells(this.#context.plan, row))
     const given = performance.now()
     if (this.#batchwise) {
       const next = JSON.stringify(this.#keyOf(last))
@@ -312,6 +320,11 @@ class ChunkWork {
     this.#context.pulse.wrote(performance.now() - given, bytes)
     this.#bytes += bytes
     if (this.#keys !== null) for (const row of rows) this.#noteKey(row)
+  }
+
+  #add(row: Row): void {
+    this.#sum.add(writtenCells(this.#context.plan, row))
+    this.#computed.add(row)
   }
 
   #count(given: number, written: number, stamped = false): void {
@@ -335,7 +348,8 @@ class ChunkWork {
       if (kind !== 'row') throw thrown
       const [row] = rows
       if (rows.length === 1 && row !== undefined) {
-        this.#sum.remove(row)
+        this.#sum.remove(writtenCells(this.#context.plan, row))
+        this.#computed.remove(row)
         await this.#note({ ...asideOf(this.#context.plan, this.#keyOf(row), row, error), stage: 'write' })
         return
       }
@@ -388,6 +402,12 @@ class ChunkWork {
           }
         : {}),
     }
+  }
+
+  /** With what the target computes, and keys as they stand at the source. */
+  #wanted(range: Range): RowRequest {
+    const request = this.#request(range)
+    return { ...request, columns: [...request.columns, ...this.#computed.columns, ...this.#exact.columns] }
   }
 
   /** Where rows stay as soon as they are written, an attempt before this one may have left some. */

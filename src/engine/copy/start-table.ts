@@ -1,4 +1,5 @@
 /** Brings a table to the point where workers can take chunks of it. */
+import { ComputedRows } from './computed.ts'
 import { FrameRows } from './frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasWholeBounds, tableText } from '../../model/copy/column-type.ts'
@@ -91,6 +92,7 @@ export async function startTable(
     owner,
     throttle,
     frameRows: new FrameRows(one.plan.source),
+    computedRows: new ComputedRows(),
     pulse,
     batch: {
       // Where requests are what is counted, as many rows go with each as fit into its bytes.

@@ -5,7 +5,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, Closing, CopyStore, LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { targetTable, writeColumns } from '../context.ts'
+import { comparedColumns, targetTable, writeColumns, writtenCells } from '../context.ts'
 import type { TableKey } from '../ledger/owner.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { notedStatement, repairStatement, undoneStatement, wasUndone } from '../ledger/repairs.ts'
@@ -53,6 +53,7 @@ type Change = {
   readonly text: string
   readonly key: RowKey
   readonly before: Row | null
+  /** With what the target is to compute. */
   readonly after: Row | null
   readonly stamp: Stamp | undefined
   /** As it was read at the source; null where the source has no such row. */
@@ -80,11 +81,11 @@ export async function repairKeys(
   for (const key of keys) {
     const text = JSON.stringify(key)
     const wanted = changeOf(sides, key, source.get(text) ?? null, target.get(text) ?? null, wish)
-    if (typeof wanted === 'string') outcome.set(text, wanted)
+    if (typeof wanted === 'string' || wanted instanceof SluiceError) outcome.set(text, wanted)
     else changes.push(wanted)
   }
   for (const some of grouped(changes, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
-  if (around.to.can.atomic === 'row') await checked(sides, changes, around, wish, outcome)
+  if (around.to.can.atomic === 'row' || plan.checked !== undefined) await checked(sides, changes, around, wish, outcome)
   return outcome
 }
 
@@ -94,7 +95,7 @@ function changeOf(
   source: Timed | null,
   target: Timed | null,
   wish: MendWish,
-): Change | 'left' | 'equal' {
+): Change | 'left' | 'equal' | SluiceError {
   const { plan } = sides
   const lives = sides.lives === true
   const text = JSON.stringify(key)
@@ -105,12 +106,21 @@ function changeOf(
   if (target === null) {
     if (wish.only === 'different' || (isCounting(plan) && wish.counters !== true)) return 'left'
   } else {
-    if (differing(sides, source, target).length === 0) return 'equal'
+    const names = differing(sides, source, target)
+    if (names.length === 0) return 'equal'
     if (wish.only === 'missing') return 'left'
+    if (names.every((name) => plan.checked?.some(({ from }) => from === name))) return computedOtherwise(names)
   }
   const { row, stamp, newer } = mendOf(plan, source, target, wish.times ?? {}, wish.overwriteNewer === true, lives)
   if (target !== null && differing(sides, source, target).every((name) => newer.includes(name))) return 'left'
   return { text, key, before: target?.row ?? null, after: row, stamp: isCounting(plan) ? undefined : stamp, source }
+}
+
+/** Nothing that is written makes such a row equal. */
+function computedOtherwise(names: readonly string[]): SluiceError {
+  return new SluiceError('ROW_REFUSED', `the target computes ${names.join(', ')} by itself, and comes to another value`, {
+    hint: 'give the column of the target the expression of the source',
+  })
 }
 
 /** Rows that are there and rows that are not are written in different ways where nulls have to be written as well. */
@@ -134,7 +144,12 @@ async function applied(
 ): Promise<void> {
   try {
     const notes = changes.map(({ key, before, after }) =>
-      repairStatement(around.database, around.runId, { table: around.key, key, before, after }),
+      repairStatement(around.database, around.runId, {
+        table: around.key,
+        key,
+        before: before === null ? null : writtenCells(plan, before),
+        after: after === null ? null : writtenCells(plan, after),
+      }),
     )
     await change(plan, changes, notes, notedStatement(notes), around)
     for (const { text } of changes) outcome.set(text, 'fixed')
@@ -147,7 +162,10 @@ async function applied(
   }
 }
 
-/** What was removed in the target a moment ago hides what is written with an older time: whether a row is mended is seen by reading it. */
+/**
+ * What was removed in the target a moment ago hides what is written with an older time, and a target may compute another value: whether a row is mended is seen by
+ * reading it.
+ */
 async function checked(
   sides: Sides,
   changes: readonly Change[],
@@ -156,9 +174,12 @@ async function checked(
   outcome: Map<string, Mended>,
 ): Promise<void> {
   const done = changes.filter(({ text }) => outcome.get(text) === 'fixed')
+  if (done.length === 0) return
   const unlike = async (): Promise<readonly Change[]> => {
+    // An open view may show the rows as they were before they were written.
+    await using target = await around.to.source(around.signal)
     const found = await byBound(
-      sides,
+      { ...sides, target },
       'target',
       done.map(({ key }) => key),
     )
@@ -210,7 +231,7 @@ async function change(
   { to, database, signal, hold }: Repairing,
 ): Promise<void> {
   const { atomic } = to.can
-  const rows = changes.flatMap(({ after }) => (after === null ? [] : [after]))
+  const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
   const stamps = changes.flatMap(({ stamp }) => stamp ?? [])
   const isNew = atomic === 'row' && changes.every(({ before }) => before === null)
   // Without a transaction around all of it, what was there is written down before it is changed.
@@ -263,7 +284,7 @@ async function byBound(
 
 /** Names of the source of columns whose values differ, or expire at another moment where that is compared. */
 function differing({ plan, lives }: Sides, a: Timed, b: Timed): readonly string[] {
-  const values = plan.columns.flatMap(({ from }, at) => (sameCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from]))
+  const values = comparedColumns(plan).flatMap(({ from }, at) => (sameCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from]))
   if (lives !== true) return values
   return [...new Set([...values, ...differingLives(plan, a, b).map(({ column }) => column)])]
 }
