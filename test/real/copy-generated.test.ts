@@ -112,8 +112,9 @@ describe.each<readonly [System, System]>([
   ['postgresql', 'mysql'],
   ['mysql', 'duckdb'],
   ['duckdb', 'sqlite'],
-  ['sqlite', 'd1'],
-  ['d1', 'postgresql'],
+  ['sqlite', 'postgresql'],
+  ['postgresql', 'd1'],
+  ['d1', 'mysql'],
 ])('from %s to %s', (source, target) => {
   test.each([
     ['with a key', 'PRIMARY KEY'],

@@ -1,6 +1,6 @@
 /** Makes the target hold what the source holds, key by key; what it held before is written down in the same transaction, or before it. */
 import { randomUUID } from 'node:crypto'
-import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { ColumnPlan, TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -81,7 +81,7 @@ export async function repairKeys(
   for (const key of keys) {
     const text = JSON.stringify(key)
     const wanted = changeOf(sides, key, source.get(text) ?? null, target.get(text) ?? null, wish)
-    if (typeof wanted === 'string' || wanted instanceof SluiceError) outcome.set(text, wanted)
+    if (typeof wanted === 'string') outcome.set(text, wanted)
     else changes.push(wanted)
   }
   for (const some of grouped(changes, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
@@ -95,7 +95,7 @@ function changeOf(
   source: Timed | null,
   target: Timed | null,
   wish: MendWish,
-): Change | 'left' | 'equal' | SluiceError {
+): Change | 'left' | 'equal' {
   const { plan } = sides
   const lives = sides.lives === true
   const text = JSON.stringify(key)
@@ -106,21 +106,12 @@ function changeOf(
   if (target === null) {
     if (wish.only === 'different' || (isCounting(plan) && wish.counters !== true)) return 'left'
   } else {
-    const names = differing(sides, source, target)
-    if (names.length === 0) return 'equal'
+    if (differing(sides, source, target).length === 0) return 'equal'
     if (wish.only === 'missing') return 'left'
-    if (names.every((name) => plan.checked?.some(({ from }) => from === name))) return computedOtherwise(names)
   }
   const { row, stamp, newer } = mendOf(plan, source, target, wish.times ?? {}, wish.overwriteNewer === true, lives)
   if (target !== null && differing(sides, source, target).every((name) => newer.includes(name))) return 'left'
   return { text, key, before: target?.row ?? null, after: row, stamp: isCounting(plan) ? undefined : stamp, source }
-}
-
-/** Nothing that is written makes such a row equal. */
-function computedOtherwise(names: readonly string[]): SluiceError {
-  return new SluiceError('ROW_REFUSED', `the target computes ${names.join(', ')} by itself, and comes to another value`, {
-    hint: 'give the column of the target the expression of the source',
-  })
 }
 
 /** Rows that are there and rows that are not are written in different ways where nulls have to be written as well. */
@@ -195,7 +186,15 @@ async function checked(
     await change(sides.plan, again, [], NEVER, around)
     left = await unlike()
   }
-  for (const { text } of left) outcome.set(text, 'left')
+  for (const { text } of left) outcome.set(text, sides.plan.checked === undefined ? 'left' : computedOtherwise(sides.plan.checked))
+}
+
+/** Of rows that were written, and differ still. */
+function computedOtherwise(checked: readonly ColumnPlan[]): SluiceError {
+  const names = checked.map(({ to }) => to).join(', ')
+  return new SluiceError('ROW_REFUSED', `the target computes ${names} by itself, and comes to another value`, {
+    hint: 'give the columns of the target the expressions of the source',
+  })
 }
 
 /** A row that repairs of one run have changed, as it was before the first of them and as the last one has left it. */
