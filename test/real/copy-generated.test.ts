@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { Interrupter } from '../../src/shared/abort.ts'
 import type { CopyOperation, DiffOperation } from '../../src/engine/operation.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
 
@@ -138,6 +139,53 @@ describe.each<readonly [System, System]>([
     await to.sql(table(target, null))
     expectDone(await copy(from, to))
     expect(await to.rows('SELECT vat FROM ge ORDER BY id')).toEqual([['20'], ['40'], [null]])
+  })
+})
+
+describe('a copy that a version before began, without values of generated columns', () => {
+  const many = (place: Place): Promise<void> =>
+    place.sql(
+      'INSERT INTO ge (id, net) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i, i FROM n',
+    )
+
+  /** Its plan is that of the columns that older versions chose. @returns how many rows it wrote */
+  async function halfDone(from: Place, to: Place): Promise<number> {
+    const interrupt = new Interrupter()
+    await perform(copyOf(from, to, 'ge', { columns: ['id', 'net'], chunkRows: 50, workers: 1 }), {
+      interrupt,
+      onEvent: ({ type }) => void (type === 'chunk.done' && interrupt.requestStop()),
+    })
+    const [[count] = []] = await to.rows('SELECT count(*) FROM ge')
+    return Number(count)
+  }
+
+  test.each([
+    ['gets none for a plain column', null],
+    ['does not compare what the target computes', 'net * 3'],
+  ])('is finished as it was begun: it %s, and says so', async (_name, vat) => {
+    const [from, to] = await places('sqlite', 'duckdb')
+    await from.sql(table('sqlite', 'net * 2'))
+    await many(from)
+    await to.sql(table('duckdb', vat))
+    const first = await halfDone(from, to)
+    expect(first).toBeGreaterThan(0)
+    expect(first).toBeLessThan(500)
+    const ran = await copy(from, to, { chunkRows: 50 })
+    expectDone(ran)
+    expect(ran.finished.leftBehind).toEqual([
+      expect.objectContaining({
+        kind: 'generated column',
+        names: ['vat'],
+        means: expect.stringContaining(vat === null ? 'not copied' : 'not compared'),
+      }),
+    ])
+    const sums = await to.rows('SELECT count(*), CAST(sum(vat) AS VARCHAR) FROM ge')
+    expect(sums).toEqual([['500', vat === null ? null : String(3 * 125_250)]])
+    const anew = await copy(from, to, { restart: true })
+    if (vat === null) {
+      expectDone(anew)
+      expect(await to.rows('SELECT CAST(sum(vat) AS VARCHAR) FROM ge')).toEqual([[String(2 * 125_250)]])
+    } else expect(JSON.stringify(anew.events)).toContain('the target computes other values of vat')
   })
 })
 
