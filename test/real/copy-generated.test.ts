@@ -262,7 +262,11 @@ describe('what both sides compute', () => {
     const ran = await copy(from, to)
     expectDone(ran)
     expect(ran.finished.leftBehind).toEqual([
-      expect.objectContaining({ kind: 'generated column', names: ['g'], means: expect.stringContaining('not compared') }),
+      expect.objectContaining({
+        kind: 'generated column',
+        names: ['g'],
+        means: expect.stringContaining('not compared'),
+      }),
     ])
   })
 })

@@ -15,7 +15,8 @@ beforeAll(async () => {
 })
 afterAll(async () => void (await server?.[Symbol.asyncDispose]()))
 
-const table = (vat: string): string => `CREATE TABLE ge (id int PRIMARY KEY, net numeric(10,2), vat numeric(10,2)${vat})`
+const table = (vat: string): string =>
+  `CREATE TABLE ge (id int PRIMARY KEY, net numeric(10,2), vat numeric(10,2)${vat})`
 const STORED = ' GENERATED ALWAYS AS (round(net * 0.19, 2)) STORED'
 const OTHER = ' GENERATED ALWAYS AS (round(net * 0.16, 2)) STORED'
 const ROWS = 'INSERT INTO ge (id, net) SELECT i, i FROM generate_series(1, 100) i'
@@ -57,7 +58,10 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     const stream = streamOf(begun)
     const interrupt = new Interrupter()
     let follows = false
-    const following = perform(stage.copy, { interrupt, onEvent: ({ type }) => (follows ||= type === 'follow.progress') })
+    const following = perform(stage.copy, {
+      interrupt,
+      onEvent: ({ type }) => (follows ||= type === 'follow.progress'),
+    })
     while (!follows) await sleep(20)
     await stage.source.sql(SEVEN, 'UPDATE ge SET net = net + 1 WHERE id <= 4')
     const ended = await Promise.race([following, sleep(40_000)])
@@ -125,7 +129,11 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     }
     expect(begun.finished.exitCode, textOf(begun)).toBe(0)
     await expectSameSums(stage)
-    await stage.source.sql('UPDATE ge SET net = net + 1 WHERE id <= 4', 'DELETE FROM ge WHERE id = 9', 'INSERT INTO ge VALUES (200, 200)')
+    await stage.source.sql(
+      'UPDATE ge SET net = net + 1 WHERE id <= 4',
+      'DELETE FROM ge WHERE id = 9',
+      'INSERT INTO ge VALUES (200, 200)',
+    )
     expect((await perform(copy)).finished.exitCode).toBe(0)
     expect(await stage.target.rows('SELECT count(*) FROM ge WHERE vat IS NULL')).toEqual([['0']])
     await expectSameSums(stage)

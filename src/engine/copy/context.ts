@@ -76,7 +76,10 @@ export type TableContext = {
 }
 
 /** Columns that are compared, in the order of their cells: those that are written, then those that the target computes. */
-export function comparedColumns({ columns, checked = [] }: Pick<TablePlan, 'columns' | 'checked'>): readonly ColumnPlan[] {
+export function comparedColumns({
+  columns,
+  checked = [],
+}: Pick<TablePlan, 'columns' | 'checked'>): readonly ColumnPlan[] {
   return [...columns, ...checked]
 }
 

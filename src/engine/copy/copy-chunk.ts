@@ -1,9 +1,9 @@
 /** One chunk: read, written, proved and closed in one transaction of the target, or in batches where the target has no more to offer. */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../model/copy/key-text.ts'
-import type { Claim, TablePlan, Tally } from '../../model/copy/plan.ts'
+import type { Claim, Tally } from '../../model/copy/plan.ts'
 import type { Bound, Range } from '../../model/copy/range.ts'
-import { rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
+import type { RowKey } from '../../model/copy/row-key.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import { type Digest, type Row, type Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -22,8 +22,9 @@ import { isRanged } from './look/ranged.ts'
 import { Expiring } from './expiring.ts'
 import { failureKind } from './failure.ts'
 import { closingOf, stepOf } from './ledger/closing.ts'
-import { asideLines, lineOf, numbered, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
+import { asideLines, lineOf, numbered, quarantineStatement, type AsideRow } from './ledger/quarantine.ts'
 import { ChunkProof } from './prove-chunk.ts'
+import { asideOf, notEmpty, refusedText, shownIn, taken, tooManyAside } from './refused-rows.ts'
 import { rowsText } from './rows-text.ts'
 import { withWriter } from '../../stores/with-writer.ts'
 
@@ -429,47 +430,4 @@ class ChunkWork {
   #noteKey(row: Row): void {
     this.#keys?.add(keyTextOf(row, this.#targetKey))
   }
-}
-
-/** The first row that was refused, for the ledger. */
-function refusedText([first]: readonly AsideRow[]): string | null {
-  return first === undefined ? null : `${rowKeyText(first.key)}: ${first.message}`.slice(0, 500)
-}
-
-function asideOf(plan: TablePlan, key: RowKey, row: Row, { code, message }: SluiceError): Omit<AsideRow, 'stage'> {
-  return { key, code, message, row: shownIn(plan, row) }
-}
-
-function shownIn({ columns }: TablePlan, row: Row): AsideRow['row'] {
-  return shownRow(
-    columns.map(({ from }) => from),
-    row,
-  )
-}
-
-/** Takes one line out of a count of them. @returns whether there was one */
-function taken(lines: Map<string, number>, line: string): boolean {
-  const left = lines.get(line) ?? 0
-  if (left > 0) lines.set(line, left - 1)
-  return left > 0
-}
-
-/** Rows stand where some are going to be written. @param begun rows of the table were copied already: how, is decided */
-export function notEmpty(table: string, begun = false): SluiceError {
-  return new SluiceError(
-    'TARGET_NOT_EMPTY',
-    `the target's ${table} holds rows already where some are going to be written`,
-    {
-      hint: begun
-        ? 'add --again: it copies what is left, compares these rows with the source, and mends what differs'
-        : 'say what is to become of them: --on-existing upsert, replace-range or append',
-    },
-  )
-}
-
-/** Where every row is refused, something is wrong with the table and not with its rows. */
-export function tooManyAside(table: string, most: number): SluiceError {
-  return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the table is given up`, {
-    hint: 'sluice quarantine list names their causes; --max-aside allows more',
-  })
 }

@@ -186,7 +186,8 @@ async function checked(
     await change(sides.plan, again, [], NEVER, around)
     left = await unlike()
   }
-  for (const { text } of left) outcome.set(text, sides.plan.checked === undefined ? 'left' : computedOtherwise(sides.plan.checked))
+  for (const { text } of left)
+    outcome.set(text, sides.plan.checked === undefined ? 'left' : computedOtherwise(sides.plan.checked))
 }
 
 /** Of rows that were written, and differ still. */
@@ -283,7 +284,9 @@ async function byBound(
 
 /** Names of the source of columns whose values differ, or expire at another moment where that is compared. */
 function differing({ plan, lives }: Sides, a: Timed, b: Timed): readonly string[] {
-  const values = comparedColumns(plan).flatMap(({ from }, at) => (sameCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from]))
+  const values = comparedColumns(plan).flatMap(({ from }, at) =>
+    sameCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from],
+  )
   if (lives !== true) return values
   return [...new Set([...values, ...differingLives(plan, a, b).map(({ column }) => column)])]
 }

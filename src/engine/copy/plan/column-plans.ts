@@ -37,7 +37,9 @@ export function planColumn(
 
 /** The column of exactly this name, or else one whose name differs by upper and lower case alone. */
 export function columnCalled(name: string, { columns }: TableSpec): Column | undefined {
-  return columns.find((one) => one.name === name) ?? columns.find((one) => one.name.toLowerCase() === name.toLowerCase())
+  return (
+    columns.find((one) => one.name === name) ?? columns.find((one) => one.name.toLowerCase() === name.toLowerCase())
+  )
 }
 
 /** Of two columns that go to one, the values of one would be lost. @throws SluiceError TABLE_REFUSED */

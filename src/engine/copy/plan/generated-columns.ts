@@ -55,7 +55,9 @@ export function newlyChecked(source: TableSpec, checked: readonly ColumnPlan[], 
 function wasChecked({ key }: TableSpec, column: Column, other: Column, likeness: Likeness): boolean {
   const isLocal = column.expression?.local === true || other.expression?.local === true
   const isAlike = column.name === other.name && column.native === other.native
-  return key.length > 0 && likeness.sameSystem && isAlike && !isLocal && hasSameExpression(column, other, likeness) === true
+  return (
+    key.length > 0 && likeness.sameSystem && isAlike && !isLocal && hasSameExpression(column, other, likeness) === true
+  )
 }
 
 /** Null where that cannot be known: a server does not show one of them, or the two print expressions in different words. */

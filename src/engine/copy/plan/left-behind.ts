@@ -105,7 +105,9 @@ function targetName(name: string, { columns, checked = [] }: TablePlan): string 
 
 function generatedOf(plan: TablePlan): readonly LeftBehind[] {
   const { source, target, columns, checked = [] } = plan
-  const generated = source.columns.filter((one) => one.generated === true && !columns.some(({ from }) => from === one.name))
+  const generated = source.columns.filter(
+    (one) => one.generated === true && !columns.some(({ from }) => from === one.name),
+  )
   const isThere = ({ name }: Column): boolean =>
     target.columns.some((one) => one.generated === true && one.name === targetName(name, plan))
   const lost = generated.filter((one) => !isThere(one))

@@ -28,7 +28,7 @@ import { planObjects } from '../../copy/objects/plan-objects.ts'
 import { isMissingFile, openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
 import { retryMsOf } from '../../copy/failure.ts'
 import { openPatiently, patiently } from '../../copy/patience.ts'
-import type { LeftBehind } from "../../../model/copy/left-behind.ts"
+import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
