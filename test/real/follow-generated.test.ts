@@ -13,7 +13,9 @@ let server: PostgresServer
 beforeAll(async () => {
   if (POSTGRES_OWN) server = await startFollowServer()
 })
-afterAll(async () => void (await server?.[Symbol.asyncDispose]()))
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+})
 
 const table = (vat: string): string =>
   `CREATE TABLE ge (id int PRIMARY KEY, net numeric(10,2), vat numeric(10,2)${vat})`

@@ -85,7 +85,7 @@ export async function repairKeys(
     else changes.push(wanted)
   }
   for (const some of grouped(changes, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
-  if (around.to.can.atomic === 'row' || plan.checked !== undefined) await checked(sides, changes, around, wish, outcome)
+  if (around.to.can.atomic === 'row' || plan.checked !== undefined) await readAgain(sides, changes, around, wish, outcome)
   return outcome
 }
 
@@ -157,7 +157,7 @@ async function applied(
  * What was removed in the target a moment ago hides what is written with an older time, and a target may compute another value: whether a row is mended is seen by
  * reading it.
  */
-async function checked(
+async function readAgain(
   sides: Sides,
   changes: readonly Change[],
   around: Repairing,

@@ -97,11 +97,12 @@ function isBracketed(text: string): boolean {
   if (!text.startsWith('(') || !text.endsWith(')')) return false
   let depth = 0
   let quote = ''
-  for (const [at, letter] of [...text].entries()) {
+  for (let at = 0; at < text.length; at++) {
+    const letter = text.charAt(at)
     if (quote !== '') quote = letter === quote ? '' : quote
     else if (`'"\``.includes(letter)) quote = letter
     else if (letter === '(') depth++
-    else if (letter === ')' && --depth === 0) return at === [...text].length - 1
+    else if (letter === ')' && --depth === 0) return at === text.length - 1
   }
   return false
 }

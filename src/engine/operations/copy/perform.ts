@@ -139,8 +139,8 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
   // A switch tells by itself what becomes of it.
-  const leftOf = async (copy: PlannedCopy): Promise<readonly LeftBehind[]> =>
-    within === undefined ? await again(() => planLeftBehind(copy, byPattern, run.interrupt.abort)) : []
+  const leftOf = async (some: PlannedCopy): Promise<readonly LeftBehind[]> =>
+    within === undefined ? await again(() => planLeftBehind(some, byPattern, run.interrupt.abort)) : []
   let left = await leftOf(planned)
   const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
   if (operation.dryRun) {

@@ -141,9 +141,9 @@ async function planAgain(
     verify: 'chunk',
   })
   // A copy that an older version began has no values of generated columns.
-  const isCopied = (from: string): boolean =>
-    (copied as readonly string[]).some((text) => text.startsWith(`${from} -> `))
-  const columns = plan.columns.filter(({ from, source: column }) => column.generated !== true || isCopied(from))
+  const isCopied = (column: string): boolean =>
+    (copied as readonly string[]).some((text) => text.startsWith(`${column} -> `))
+  const columns = plan.columns.filter((one) => one.source.generated !== true || isCopied(one.from))
   return { plan: { ...plan, columns }, view: derivedView(view, found, derived, from.system) }
 }
 
