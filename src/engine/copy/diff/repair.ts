@@ -85,7 +85,8 @@ export async function repairKeys(
     else changes.push(wanted)
   }
   for (const some of grouped(changes, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
-  if (around.to.can.atomic === 'row' || plan.checked !== undefined) await readAgain(sides, changes, around, wish, outcome)
+  if (around.to.can.atomic === 'row' || plan.checked !== undefined)
+    await readAgain(sides, changes, around, wish, outcome)
   return outcome
 }
 
