@@ -181,7 +181,7 @@ describe('a copy that a version before began, without values of generated column
     ])
     const sums = await to.rows('SELECT count(*), CAST(sum(vat) AS VARCHAR) FROM ge')
     expect(sums).toEqual([['500', vat === null ? null : String(3 * 125_250)]])
-    const anew = await copy(from, to, { restart: true })
+    const anew = await copy(from, to, { restart: true, onExisting: 'replace-range' })
     if (vat === null) {
       expectDone(anew)
       expect(await to.rows('SELECT CAST(sum(vat) AS VARCHAR) FROM ge')).toEqual([[String(2 * 125_250)]])
