@@ -1,26 +1,11 @@
 /** Generated columns that both sides compute: they are read and compared on both sides, and never written. */
 import type { TablePlan } from '../../model/copy/plan.ts'
 import type { Range } from '../../model/copy/range.ts'
-import { RowSum, sumText } from '../../model/copy/row-hash.ts'
+import { RowSum } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkWriter, ReadColumn, SourceView } from '../../stores/copy-port.ts'
 import { comparedColumns, keyPositions, readColumns, writeColumns } from './context.ts'
-
-/** Rows with their generated columns of all chunks of a table without a key: these are no ranges of the target. */
-export class ComputedRows {
-  #rows = 0n
-  #sum = 0n
-
-  add({ rows, sum }: Digest): void {
-    this.#rows += rows
-    this.#sum += BigInt(`0x${sum}`)
-  }
-
-  digest(): Digest {
-    return { rows: this.#rows, sum: sumText(this.#sum) }
-  }
-}
 
 /** Rows with their generated columns, as one chunk reads them. */
 export class Computed {

@@ -15,7 +15,7 @@ import type {
   SourceView,
   WriteColumn,
 } from '../../stores/copy-port.ts'
-import type { ComputedRows } from './computed.ts'
+import type { ComputedRows } from './computed-rows.ts'
 import type { ChunkLedger } from './ledger/chunks.ts'
 import type { Owner, TableKey } from './ledger/owner.ts'
 import type { PeriodWish } from '../../model/copy/period-marks.ts'

@@ -1,5 +1,5 @@
 /** Brings a table to the point where workers can take chunks of it. */
-import { ComputedRows } from './computed.ts'
+import { ComputedRows } from './computed-rows.ts'
 import { FrameRows } from './frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasWholeBounds, tableText } from '../../model/copy/column-type.ts'
