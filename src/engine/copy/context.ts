@@ -1,8 +1,9 @@
 /** What the copy of one table works with. */
 import type { CopyRun } from './copy-run.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
-import type { TablePlan } from '../../model/copy/plan.ts'
+import type { ColumnPlan, TablePlan } from '../../model/copy/plan.ts'
 import type { Range } from '../../model/copy/range.ts'
+import type { Row } from '../../model/copy/rows.ts'
 import type {
   BatchSize,
   ChunkRequest,
@@ -14,6 +15,7 @@ import type {
   SourceView,
   WriteColumn,
 } from '../../stores/copy-port.ts'
+import type { ComputedRows } from './computed-rows.ts'
 import type { ChunkLedger } from './ledger/chunks.ts'
 import type { Owner, TableKey } from './ledger/owner.ts'
 import type { PeriodWish } from '../../model/copy/period-marks.ts'
@@ -55,6 +57,8 @@ export type TableContext = {
   readonly owner: Owner
   readonly throttle: Throttle
   readonly frameRows: FrameRows
+  /** What its chunks came to with their generated columns. */
+  readonly computedRows: ComputedRows
   /** Is told how long the target takes. */
   readonly pulse: SlowTarget
   readonly batch: BatchSize
@@ -74,7 +78,20 @@ export type TableContext = {
   readonly signal: AbortSignal
 }
 
-export function readColumns({ columns }: TablePlan): readonly ReadColumn[] {
+/** Columns that are compared, in the order of their cells: those that are written, then those that the target computes. */
+export function comparedColumns({
+  columns,
+  checked = [],
+}: Pick<TablePlan, 'columns' | 'checked'>): readonly ColumnPlan[] {
+  return [...columns, ...checked]
+}
+
+/** The cells of a row that are written, without those that the target computes. */
+export function writtenCells({ columns, checked }: Pick<TablePlan, 'columns' | 'checked'>, row: Row): Row {
+  return checked === undefined ? row : row.slice(0, columns.length)
+}
+
+export function readColumns({ columns }: Pick<TablePlan, 'columns'>): readonly ReadColumn[] {
   return columns.map(({ from, as, source, codec }) => ({
     name: from,
     as,
@@ -83,7 +100,7 @@ export function readColumns({ columns }: TablePlan): readonly ReadColumn[] {
   }))
 }
 
-export function writeColumns({ columns }: TablePlan): readonly WriteColumn[] {
+export function writeColumns({ columns }: Pick<TablePlan, 'columns'>): readonly WriteColumn[] {
   return columns.map(({ to, as, target }) => ({ name: to, as, column: target }))
 }
 

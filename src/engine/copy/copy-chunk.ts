@@ -1,22 +1,30 @@
 /** One chunk: read, written, proved and closed in one transaction of the target, or in batches where the target has no more to offer. */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../model/copy/key-text.ts'
-import type { Claim, TablePlan, Tally } from '../../model/copy/plan.ts'
+import type { Claim, Tally } from '../../model/copy/plan.ts'
 import type { Bound, Range } from '../../model/copy/range.ts'
-import { rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
+import type { RowKey } from '../../model/copy/row-key.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import { type Digest, type Row, type Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, RowRequest, SourceView } from '../../stores/copy-port.ts'
 import { Computed } from './computed.ts'
 import { ExactKeys } from './exact-keys.ts'
-import { readColumns, targetKeyPositions, targetTable, writeColumns, type TableContext } from './context.ts'
+import {
+  readColumns,
+  targetKeyPositions,
+  targetTable,
+  writeColumns,
+  writtenCells,
+  type TableContext,
+} from './context.ts'
 import { isRanged } from './look/ranged.ts'
 import { Expiring } from './expiring.ts'
 import { failureKind } from './failure.ts'
 import { closingOf, stepOf } from './ledger/closing.ts'
-import { asideLines, lineOf, numbered, quarantineStatement, shownRow, type AsideRow } from './ledger/quarantine.ts'
+import { asideLines, lineOf, numbered, quarantineStatement, type AsideRow } from './ledger/quarantine.ts'
 import { ChunkProof } from './prove-chunk.ts'
+import { asideOf, notEmpty, refusedText, shownIn, taken, tooManyAside } from './refused-rows.ts'
 import { rowsText } from './rows-text.ts'
 import { UnevenElements } from './uneven-elements.ts'
 import { withWriter } from '../../stores/with-writer.ts'
@@ -57,8 +65,8 @@ class ChunkWork {
   readonly #claim: Claim
   readonly #careful: boolean
   readonly #progress: ChunkProgress
-  readonly #sum = new RowSum()
-  readonly #computed: Computed
+  #sum = new RowSum()
+  #computed: Computed
   readonly #aside: AsideRow[] = []
   /** Rows that could not be read, until the batch around them is written. */
   readonly #unread: AsideRow[] = []
@@ -193,10 +201,8 @@ class ChunkWork {
     const resumed = this.#cursor !== null
     const size = this.#careful ? { rows: CAREFUL_ROWS, bytes: CAREFUL_BYTES } : batch
     this.#progress('reading', this.#claim.written, this.#bytes)
-    const request = this.#request(this.#rest())
-    const wanted = { ...request, columns: [...request.columns, ...this.#computed.columns, ...this.#exact.columns] }
-    for await (const { rows: read, bytes, stamps } of this.#view.read(wanted, size, signal)) {
-      const rows = this.#exact.taken(read, (some) => this.#computed.taken(some))
+    for await (const { rows: read, bytes, stamps } of this.#view.read(this.#wanted(this.#rest()), size, signal)) {
+      const rows = this.#exact.taken(read)
       this.#expiring.note(stamps)
       this.#uneven.note(plan, stamps)
       throttle.moved(rows.length)
@@ -205,7 +211,7 @@ class ChunkWork {
         const went = this.#claim.written + this.#read - BigInt(Math.ceil(left))
         if (left > 0) this.#progress('writing', went, this.#bytes)
       })
-      if (sums) for (const row of rows) this.#sum.add(row)
+      if (sums) for (const row of rows) this.#add(row)
       if (this.#careful) await this.#writeCarefully(writer, rows, bytes, stamps)
       else await this.#write(writer, rows, bytes, stamps)
       for (const one of this.#unread.splice(0)) await this.#note(one)
@@ -220,19 +226,19 @@ class ChunkWork {
   async #sumOfAll(sums: boolean): Promise<Digest | null> {
     const { database, plan, signal } = this.#context
     const before = await asideLines(database, this.#claim.id)
-    const sum = new RowSum()
+    this.#sum = new RowSum()
+    this.#computed = new Computed(plan)
     this.#read = 0n
-    const all = this.#request(this.#claim.range)
-    const request = { ...all, columns: [...all.columns, ...this.#exact.columns], aside: () => (this.#read += 1n) }
+    const request = { ...this.#wanted(this.#claim.range), aside: () => (this.#read += 1n) }
     for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
       for (const row of this.#exact.taken(rows)) {
         this.#read += 1n
-        if (!taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) sum.add(row)
+        if (!taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) this.#add(row)
         this.#noteKey(row)
       }
     }
-    this.#written = sum.rows
-    return sums ? sum.digest() : null
+    this.#written = this.#sum.rows
+    return sums ? this.#sum.digest() : null
   }
 
   async #close(writer: ChunkWriter, read: Digest | null, forwarded: boolean): Promise<ChunkResult | null> {
@@ -292,8 +298,10 @@ class ChunkWork {
     const closing = performance.now()
     const outcome = await writer.commit(closingOf(database, owner, this.#claim, tally, proved, end, also))
     this.#context.pulse.committed(performance.now() - closing)
-    if (outcome !== 'fenced') this.#context.uneven.add(this.#uneven)
-    return outcome === 'fenced' ? null : { tally, source, target: stored, aside: this.#aside }
+    if (outcome === 'fenced') return null
+    this.#context.uneven.add(this.#uneven)
+    this.#context.computedRows.add(this.#computed.digest())
+    return { tally, source, target: stored, aside: this.#aside }
   }
 
   #tellExpired(): void {
@@ -303,9 +311,10 @@ class ChunkWork {
     emit({ type: 'log', level: 'note', table: name, message })
   }
 
-  async #write(writer: ChunkWriter, rows: readonly Row[], bytes: number, stamps?: readonly Stamp[]): Promise<void> {
-    const last = rows.at(-1)
+  async #write(writer: ChunkWriter, read: readonly Row[], bytes: number, stamps?: readonly Stamp[]): Promise<void> {
+    const last = read.at(-1)
     if (last === undefined) return
+    const rows = read.map((row) => writtenCells(this.#context.plan, row))
     const given = performance.now()
     if (this.#batchwise) {
       const next = JSON.stringify(this.#keyOf(last))
@@ -316,6 +325,11 @@ class ChunkWork {
     this.#context.pulse.wrote(performance.now() - given, bytes)
     this.#bytes += bytes
     if (this.#keys !== null) for (const row of rows) this.#noteKey(row)
+  }
+
+  #add(row: Row): void {
+    this.#sum.add(writtenCells(this.#context.plan, row))
+    this.#computed.add(row)
   }
 
   #count(given: number, written: number, stamped = false): void {
@@ -339,7 +353,8 @@ class ChunkWork {
       if (kind !== 'row') throw thrown
       const [row] = rows
       if (rows.length === 1 && row !== undefined) {
-        this.#sum.remove(row)
+        this.#sum.remove(writtenCells(this.#context.plan, row))
+        this.#computed.remove(row)
         await this.#note({ ...asideOf(this.#context.plan, this.#keyOf(row), row, error), stage: 'write' })
         return
       }
@@ -394,6 +409,12 @@ class ChunkWork {
     }
   }
 
+  /** With what the target computes, and keys as they stand at the source. */
+  #wanted(range: Range): RowRequest {
+    const request = this.#request(range)
+    return { ...request, columns: [...request.columns, ...this.#computed.columns, ...this.#exact.columns] }
+  }
+
   /** Where rows stay as soon as they are written, an attempt before this one may have left some. */
   #isFirst(): boolean {
     return this.#context.store.can.atomic !== 'row' || this.#claim.attempt <= 1
@@ -413,47 +434,4 @@ class ChunkWork {
   #noteKey(row: Row): void {
     this.#keys?.add(keyTextOf(row, this.#targetKey))
   }
-}
-
-/** The first row that was refused, for the ledger. */
-function refusedText([first]: readonly AsideRow[]): string | null {
-  return first === undefined ? null : `${rowKeyText(first.key)}: ${first.message}`.slice(0, 500)
-}
-
-function asideOf(plan: TablePlan, key: RowKey, row: Row, { code, message }: SluiceError): Omit<AsideRow, 'stage'> {
-  return { key, code, message, row: shownIn(plan, row) }
-}
-
-function shownIn({ columns }: TablePlan, row: Row): AsideRow['row'] {
-  return shownRow(
-    columns.map(({ from }) => from),
-    row,
-  )
-}
-
-/** Takes one line out of a count of them. @returns whether there was one */
-function taken(lines: Map<string, number>, line: string): boolean {
-  const left = lines.get(line) ?? 0
-  if (left > 0) lines.set(line, left - 1)
-  return left > 0
-}
-
-/** Rows stand where some are going to be written. @param begun rows of the table were copied already: how, is decided */
-export function notEmpty(table: string, begun = false): SluiceError {
-  return new SluiceError(
-    'TARGET_NOT_EMPTY',
-    `the target's ${table} holds rows already where some are going to be written`,
-    {
-      hint: begun
-        ? 'add --again: it copies what is left, compares these rows with the source, and mends what differs'
-        : 'say what is to become of them: --on-existing upsert, replace-range or append',
-    },
-  )
-}
-
-/** Where every row is refused, something is wrong with the table and not with its rows. */
-export function tooManyAside(table: string, most: number): SluiceError {
-  return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the table is given up`, {
-    hint: 'sluice quarantine list names their causes; --max-aside allows more',
-  })
 }

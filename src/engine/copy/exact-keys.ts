@@ -28,13 +28,12 @@ export class ExactKeys {
 
   /**
    * Keeps the keys.
-   * @param others takes what else was read behind the columns that are written, row by row
    * @returns the rows without them
    */
-  taken(read: readonly Row[], others: (rows: readonly Row[]) => readonly Row[] = (same) => same): readonly Row[] {
+  taken(read: readonly Row[]): readonly Row[] {
     const width = this.columns.length
-    if (width === 0) return others(read)
-    const rows = others(read.map((row) => row.slice(0, -width)))
+    if (width === 0) return read
+    const rows = read.map((row) => row.slice(0, -width))
     for (const [i, row] of rows.entries()) {
       const whole = read[i] ?? []
       const places = this.columns.map((_, part) => whole.length - width + part)

@@ -9,7 +9,8 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyOperation } from '../operation.ts'
 import { againNotes, againTold } from './again/again-work.ts'
 import { compareDigests } from './chunk-proof.ts'
-import { lookAt, type TableContext } from './context.ts'
+import { refuseOtherValues } from './computed.ts'
+import { comparedColumns, lookAt, writeColumns, type TableContext } from './context.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { leftOfTable } from './plan/left-behind.ts'
 import { onSide } from './sides.ts'
@@ -190,10 +191,17 @@ function verdict(
 
 /** Chunks of blocks are no ranges of the target: their sums add up to that of the whole table there. */
 async function proveWhole(context: TableContext, { chunks, sourceSum, written }: Standing): Promise<void> {
-  const { plan } = context
+  const { plan, computedRows } = context
   if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return
   const stored: Digest = await lookAt(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, { rows: written, sum: sumText(sourceSum) }, stored)
+  // Of chunks of an earlier run only the rows that were written have a sum.
+  const computed = computedRows.digest()
+  if (plan.checked !== undefined && computed.rows === written) {
+    const columns = writeColumns({ columns: comparedColumns(plan) })
+    const whole = { scheme: 'canonical', columns } as const
+    refuseOtherValues(plan, computed, await lookAt(context, { by: 'all' }, (writer) => writer.digest(whole)))
+  }
   // Else the ledger would call chunks canonical of which no sum of the target stands there.
   await context.database.batch([wholeProof(context.key, chunks, stored)])
 }

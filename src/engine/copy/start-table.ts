@@ -1,4 +1,5 @@
 /** Brings a table to the point where workers can take chunks of it. */
+import { ComputedRows } from './computed-rows.ts'
 import { FrameRows } from './frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasWholeBounds, tableText } from '../../model/copy/column-type.ts'
@@ -9,7 +10,7 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
 import { againWork } from './again/again-work.ts'
 import { lookAt, type TableContext } from './context.ts'
-import { notEmpty } from './copy-chunk.ts'
+import { notEmpty } from './refused-rows.ts'
 import { cleanChunks } from './ledger/chunk-totals.ts'
 import { ChunkLedger } from './ledger/chunks.ts'
 import { tableKeyOf } from './ledger/owner.ts'
@@ -92,6 +93,7 @@ export async function startTable(
     owner,
     throttle,
     frameRows: new FrameRows(one.plan.source),
+    computedRows: new ComputedRows(),
     pulse,
     batch: {
       // Where requests are what is counted, as many rows go with each as fit into its bytes.
@@ -355,10 +357,8 @@ async function planAgain(context: TableContext, one: PlannedTable, planned: Plan
   if (!plan.create) return context
   const { from, to } = planned
   const found = await tableAt(one.targetName, to, signal)
-  return found === null
-    ? context
-    : {
-        ...context,
-        plan: { ...planTable(from, to, plan.source, found, one.targetName, one.wishes), chunkRows: plan.chunkRows },
-      }
+  if (found === null) return context
+  const detailed = (await to.beside?.().detailed(found, signal)) ?? found
+  const again = planTable(from, to, plan.source, detailed, one.targetName, one.wishes)
+  return { ...context, plan: { ...again, chunkRows: plan.chunkRows } }
 }

@@ -3,6 +3,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ChangeTable, FollowedTable } from '../../stores/follow-port.ts'
+import { comparedColumns } from '../copy/context.ts'
 import type { TableKey } from '../copy/ledger/owner.ts'
 
 export type FollowTable = {
@@ -19,10 +20,12 @@ export type FollowTable = {
 
 /** As the exam of the source wants it: the identity is what the exam finds. */
 export function sourceOf(plan: TablePlan): FollowedTable {
+  const computed = comparedColumns(plan).filter(({ target }) => target.generated === true)
   return {
     table: plan.source,
     columns: writtenColumns(plan).map(({ from, as, source }) => ({ name: from, as, column: source })),
     identity: [],
+    ...(computed.length === 0 ? {} : { computed: computed.map(({ from }) => from) }),
   }
 }
 

@@ -230,7 +230,7 @@ export class Proving implements AsyncDisposable {
       reason:
         unread > 0
           ? 'the source holds values that are none of their type: nobody can say whether they are equal'
-          : 'they were mended, and differed again at the next comparison: something else writes into the target',
+          : 'they were mended, and differed again at the next comparison: something else writes into the target, or it computes other values by itself',
       hint: 'sluice diff names the rows; mend the cause, then run the same command again',
     })
   }

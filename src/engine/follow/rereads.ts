@@ -12,6 +12,7 @@ import type { Range } from '../../model/copy/range.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 import type { CopyStore, SourceView, Statement } from '../../stores/copy-port.ts'
 import type { ChangeSource } from '../../stores/follow-port.ts'
+import { writtenCells } from '../copy/context.ts'
 import { rowsByKey, sourceRequest, targetRequest } from '../copy/diff/sides.ts'
 import { noteRepairPlan } from '../copy/ledger/repair-plans.ts'
 import { packedRow, repairStatement } from '../copy/ledger/repairs.ts'
@@ -162,7 +163,9 @@ async function readAgain(
       const cells = key.map((text, i) => cellAt(text, table, i))
       const name = own(cells)
       names.push(name)
-      const [old, now] = [before.get(name) ?? null, rows.get(name) ?? null]
+      const [held, read] = [before.get(name), rows.get(name)]
+      const old = held === undefined ? null : writtenCells(plan, held)
+      const now = read === undefined ? null : writtenCells(plan, read)
       if (now === null) gone.push(cells)
       else puts.push(written.map((i) => now[i] ?? null))
       if (differing.has(JSON.stringify(key)) && packedRow(old) !== packedRow(now))

@@ -47,8 +47,8 @@ export type Column = {
   readonly nullable: boolean
   /** The system makes its values, and refuses others. */
   readonly generated?: true
-  /** What a generated column is computed from, in the SQL of its system; of tables that `BesideStore.detailed` has looked at. */
-  readonly expression?: { readonly sql: string; readonly stored: boolean }
+  /** What a generated column is computed from; of tables that `BesideStore.detailed` has read. */
+  readonly expression?: Expression
   /** The sequence that numbers it; of tables that a plan is made of. */
   readonly sequence?: ColumnSequence
   /** Numbered by the system where no value is given. */
@@ -76,6 +76,12 @@ export type Column = {
   /** The value of a constant, as text. */
   readonly always?: string
 }
+
+/**
+ * Of a generated column, in the SQL of its system, as its server prints it.
+ * @property local it uses functions, operators, types or quoting that another database may not have: no new table gets it
+ */
+export type Expression = { readonly sql: string; readonly stored: boolean; readonly local?: true }
 
 export type TableOption = 'STRICT' | 'WITHOUT ROWID' | 'AUTOINCREMENT'
 

@@ -34,8 +34,10 @@ export type TablePlan = {
   /** Whether the target has to be created. */
   readonly create: boolean
   readonly columns: readonly ColumnPlan[]
-  /** Generated columns that source and target compute by the same expression: read on both sides, and no part of the hash. */
+  /** Generated columns that source and target compute, each by itself: compared, and never written. Rows that are compared have them behind `columns`. */
   readonly checked?: readonly ColumnPlan[]
+  /** Names of those that versions before decision 16 did not compare: part of the hash. */
+  readonly newlyChecked?: readonly string[]
   /** A condition in the SQL of the source. */
   readonly where?: string
   readonly onExisting: OnExisting

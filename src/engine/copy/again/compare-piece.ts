@@ -6,7 +6,8 @@ import { RowSum } from '../../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type FrameFormat, type ProofScheme } from '../../../model/copy/rows.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../stores/copy-port.ts'
-import { compareRange, type Difference } from '../diff/compare.ts'
+import { writtenCells } from '../context.ts'
+import { compareRange, equalRows, type Difference } from '../diff/compare.ts'
 import { digests, sourceRequest, targetRequest, type Sides } from '../diff/sides.ts'
 import { compareLookedUp, compareTokens, type TokenHooks } from '../diff/tokens.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
@@ -43,7 +44,7 @@ export async function comparePiece(
   const { plan } = sides
   if (range.by === 'key' && (ring !== null || !plan.sortsAlike)) return await byRows(sides, range, ring, hooks)
   const sums = await sumsOf(sides, range)
-  if (sums !== null && equalDigests(sums.source, sums.target)) {
+  if (sums !== null && equalDigests(sums.source, sums.target) && (await computesAlike(sides, range))) {
     hooks.compared(sums.source.rows)
     return { ...sums, rows: sums.source.rows, targetRows: sums.target.rows, unread: [], keyless: false }
   }
@@ -69,10 +70,21 @@ export async function comparePiece(
   return { rows, targetRows: compared.targetRows, scheme, source, target, unread, keyless }
 }
 
+/** Sums of the ledger are of the columns that were written; what the target computes is compared beside them. */
+async function computesAlike(sides: Sides, range: Range): Promise<boolean> {
+  return sides.plan.checked === undefined || (await equalRows(sides, range)) !== null
+}
+
+function writtenOf(sides: Sides): Sides {
+  const { checked: _checked, ...plan } = sides.plan
+  return { ...sides, plan }
+}
+
 type Sums = { readonly scheme: ProofScheme; readonly source: Digest; readonly target: Digest }
 
 /** Sums of both sides, as fast as they can be had; null where a row of the source cannot be read. */
-async function sumsOf(sides: Sides, range: Range): Promise<Sums | null> {
+async function sumsOf(all: Sides, range: Range): Promise<Sums | null> {
+  const sides = writtenOf(all)
   const { plan, source, target, signal } = sides
   const { frames: format } = plan
   if (format !== undefined && range.by === 'key' && source.frames !== undefined && target.frames !== undefined) {
@@ -122,7 +134,7 @@ async function byRows(sides: Sides, range: Range, ring: RingPlan | null, hooks: 
     unread: (row, error) => unread.push({ row, error }),
     compared: (count) => hooks.compared(BigInt(count)),
     seen: (side, some) => {
-      for (const row of some) sums[side].add(row)
+      for (const row of some) sums[side].add(writtenCells(sides.plan, row))
     },
   }
   const tokens = ring !== null && range.by === 'key' ? tokensOfRange(range, ring.ring) : null

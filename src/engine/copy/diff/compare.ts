@@ -9,6 +9,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Cell, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../stores/copy-port.ts'
+import { comparedColumns } from '../context.ts'
 import type { DiffProgress } from './progress.ts'
 import { boundOf, digests, KeyedRows, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
 
@@ -153,7 +154,7 @@ async function aroundUnread(
 
 /** Differences of two rows; none where they are equal. */
 export function differingColumns(plan: TablePlan, source: Row, target: Row): Difference['columns'] {
-  return plan.columns.flatMap(({ from }, i) => {
+  return comparedColumns(plan).flatMap(({ from }, i) => {
     const [x, y] = [source[i] ?? null, target[i] ?? null]
     const [a, b] = [shown(x), shown(y)]
     // What is stored as another kind of value differs, however it is spelled.

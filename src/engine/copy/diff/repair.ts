@@ -1,11 +1,11 @@
 /** Makes the target hold what the source holds, key by key; what it held before is written down in the same transaction, or before it. */
 import { randomUUID } from 'node:crypto'
-import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { ColumnPlan, TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { BatchStep, Closing, CopyStore, LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { targetTable, writeColumns } from '../context.ts'
+import { comparedColumns, targetTable, writeColumns, writtenCells } from '../context.ts'
 import type { TableKey } from '../ledger/owner.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { notedStatement, repairStatement, undoneStatement, wasUndone } from '../ledger/repairs.ts'
@@ -54,6 +54,7 @@ type Change = {
   readonly text: string
   readonly key: RowKey
   readonly before: Row | null
+  /** With what the target is to compute. */
   readonly after: Row | null
   readonly stamp: Stamp | undefined
   /** As it was read at the source; null where the source has no such row. */
@@ -86,7 +87,8 @@ export async function repairKeys(
     else changes.push(wanted)
   }
   for (const some of grouped(changes, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
-  if (around.to.can.atomic === 'row') await checked(sides, changes, around, wish, outcome)
+  if (around.to.can.atomic === 'row' || plan.checked !== undefined)
+    await readAgain(sides, changes, around, wish, outcome)
   return outcome
 }
 
@@ -136,7 +138,12 @@ async function applied(
 ): Promise<void> {
   try {
     const notes = changes.map(({ key, before, after }) =>
-      repairStatement(around.database, around.runId, { table: around.key, key, before, after }),
+      repairStatement(around.database, around.runId, {
+        table: around.key,
+        key,
+        before: before === null ? null : writtenCells(plan, before),
+        after: after === null ? null : writtenCells(plan, after),
+      }),
     )
     await change(plan, changes, notes, notedStatement(notes), around)
     for (const { text } of changes) outcome.set(text, 'fixed')
@@ -149,8 +156,11 @@ async function applied(
   }
 }
 
-/** What was removed in the target a moment ago hides what is written with an older time: whether a row is mended is seen by reading it. */
-async function checked(
+/**
+ * What was removed in the target a moment ago hides what is written with an older time, and a target may compute another value: whether a row is mended is seen by
+ * reading it.
+ */
+async function readAgain(
   sides: Sides,
   changes: readonly Change[],
   around: Repairing,
@@ -158,9 +168,12 @@ async function checked(
   outcome: Map<string, Mended>,
 ): Promise<void> {
   const done = changes.filter(({ text }) => outcome.get(text) === 'fixed')
+  if (done.length === 0) return
   const unlike = async (): Promise<readonly Change[]> => {
+    // An open view may show the rows as they were before they were written.
+    await using target = await around.to.source(around.signal)
     const found = await byBound(
-      sides,
+      { ...sides, target },
       'target',
       done.map(({ key }) => key),
     )
@@ -176,7 +189,16 @@ async function checked(
     await change(sides.plan, again, [], NEVER, around)
     left = await unlike()
   }
-  for (const { text } of left) outcome.set(text, 'left')
+  for (const { text } of left)
+    outcome.set(text, sides.plan.checked === undefined ? 'left' : computedOtherwise(sides.plan.checked))
+}
+
+/** Of rows that were written, and differ still. */
+function computedOtherwise(checked: readonly ColumnPlan[]): SluiceError {
+  const names = checked.map(({ to }) => to).join(', ')
+  return new SluiceError('ROW_REFUSED', `the target computes ${names} by itself, and comes to another value`, {
+    hint: 'give the columns of the target the expressions of the source',
+  })
 }
 
 /** A row that repairs of one run have changed, as it was before the first of them and as the last one has left it. */
@@ -212,7 +234,7 @@ async function change(
   { to, database, signal, hold }: Repairing,
 ): Promise<void> {
   const { atomic } = to.can
-  const rows = changes.flatMap(({ after }) => (after === null ? [] : [after]))
+  const rows = changes.flatMap(({ after }) => (after === null ? [] : [writtenCells(plan, after)]))
   const stamps = changes.flatMap(({ stamp }) => stamp ?? [])
   const isNew = atomic === 'row' && changes.every(({ before }) => before === null)
   // Without a transaction around all of it, what was there is written down before it is changed.
@@ -265,7 +287,9 @@ async function byBound(
 
 /** Names of the source of columns whose values differ, or expire at another moment where that is compared. */
 function differing({ plan, lives }: Sides, a: Timed, b: Timed): readonly string[] {
-  const values = plan.columns.flatMap(({ from }, at) => (sameCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from]))
+  const values = comparedColumns(plan).flatMap(({ from }, at) =>
+    sameCell(a.row[at] ?? null, b.row[at] ?? null) ? [] : [from],
+  )
   if (lives !== true) return values
   return [...new Set([...values, ...differingLives(plan, a, b).map(({ column }) => column)])]
 }

@@ -7,7 +7,7 @@ import type { Bound, Range } from '../../../model/copy/range.ts'
 import { keyPart, rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../stores/copy-port.ts'
-import { readColumns, targetTable } from '../context.ts'
+import { comparedColumns, readColumns, targetTable, writeColumns } from '../context.ts'
 import { digestOf } from '../digest.ts'
 import type { Timed, TimeWish } from './times.ts'
 
@@ -45,12 +45,13 @@ export function targetRange({ plan }: Pick<Sides, 'plan'>, range: Range): Range 
 
 export function sourceRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowRequest {
   const where = plan.where ?? null
-  return { table: plan.source, columns: readColumns(plan), range, where, ordered: false, ...sharedOnly(plan) }
+  const columns = readColumns({ columns: comparedColumns(plan) })
+  return { table: plan.source, columns, range, where, ordered: false, ...sharedOnly(plan) }
 }
 
 /** The condition of the user is in the SQL of the source: in the target, everything that is there counts, or what `targetWhere` says. */
 export function targetRequest({ plan, targetWhere }: Pick<Sides, 'plan' | 'targetWhere'>, range: Range): RowRequest {
-  const columns = plan.columns.map(({ to, as, target }) => ({ name: to, as, column: target }))
+  const columns = writeColumns({ columns: comparedColumns(plan) })
   const asked = targetRange({ plan }, range)
   const request = {
     table: targetTable(plan),

@@ -17,9 +17,7 @@ export function planColumn(
   sameSystem: boolean,
 ): ColumnPlan {
   const to = rename.get(source.name) ?? source.name
-  const column =
-    target.columns.find((one) => one.name === to) ??
-    target.columns.find((one) => one.name.toLowerCase() === to.toLowerCase())
+  const column = columnCalled(to, target)
   if (column === undefined) {
     throw new SluiceError('TABLE_REFUSED', `the target's ${tableText(target.table)} has no column ${to}`, {
       hint: `add it, or choose columns with --columns or --rename; it has ${target.columns.map((one) => one.name).join(', ')}`,
@@ -35,6 +33,13 @@ export function planColumn(
   const pairing = converted ?? pairTypes(source, column, sameSystem, acceptLossy.includes(source.name), rewritten)
   if (source.always !== undefined) refuseConstant(source, column, pairing.as)
   return { from: source.name, to: column.name, source, target: column, ...pairing }
+}
+
+/** The column of exactly this name, or else one whose name differs by upper and lower case alone. */
+export function columnCalled(name: string, { columns }: TableSpec): Column | undefined {
+  return (
+    columns.find((one) => one.name === name) ?? columns.find((one) => one.name.toLowerCase() === name.toLowerCase())
+  )
 }
 
 /** Of two columns that go to one, the values of one would be lost. @throws SluiceError TABLE_REFUSED */
@@ -95,29 +100,4 @@ export function refuseMissing(target: TableSpec, columns: readonly ColumnPlan[])
       hint: 'give these columns a default, or copy a column into them with --rename',
     },
   )
-}
-
-/** Generated columns that both sides compute in the same way: their values are compared. */
-export function checkedColumns(
-  source: TableSpec,
-  target: TableSpec,
-  columns: readonly ColumnPlan[],
-  sameSystem: boolean,
-): readonly ColumnPlan[] {
-  if (!sameSystem) return []
-  return source.columns.flatMap((column): readonly ColumnPlan[] => {
-    const { name, expression } = column
-    if (expression === undefined || columns.some(({ from }) => from === name)) return []
-    const other = target.columns.find((one) => one.name === name)
-    const isSame =
-      other?.expression !== undefined &&
-      other.native === column.native &&
-      bareSql(other.expression.sql) === bareSql(expression.sql)
-    return isSame ? [{ from: name, to: name, source: column, target: other, ...pairTypes(column, other, true) }] : []
-  })
-}
-
-/** Blanks and brackets differ with what a system prints. */
-function bareSql(sql: string): string {
-  return sql.replaceAll(/[\s()]/g, '')
 }

@@ -1,5 +1,5 @@
 /** What a copy does not bring along: what the source has, less what the target has or gets. It is no part of a plan's hash. */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type Column } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LeftScope } from '../../../stores/beside-port.ts'
@@ -99,25 +99,24 @@ function isCarried(kind: LeftBehind['kind'], name: string, { columns, create }: 
   return target.collation === undefined || carried(target.collation)
 }
 
-function targetName(name: string, { columns }: TablePlan): string {
-  return columns.find(({ from }) => from === name)?.to ?? name
+function targetName(name: string, { columns, checked = [] }: TablePlan): string {
+  return [...columns, ...checked].find(({ from }) => from === name)?.to ?? name
 }
 
-function generatedOf({ source, target, columns }: TablePlan): readonly LeftBehind[] {
-  const lost = source.columns.filter(
-    ({ name, generated }) =>
-      generated === true &&
-      !columns.some(({ from }) => from === name) &&
-      target.columns.find((one) => one.name === name)?.generated !== true,
+function generatedOf(plan: TablePlan): readonly LeftBehind[] {
+  const { source, target, columns, checked = [] } = plan
+  const generated = source.columns.filter(
+    (one) => one.generated === true && !columns.some(({ from }) => from === one.name),
   )
-  if (lost.length === 0) return []
-  return [
-    leftBehind(
-      'generated column',
-      lost.map(({ name }) => name),
-      tableText(source.table),
-    ),
-  ]
+  const isThere = ({ name }: Column): boolean =>
+    target.columns.some((one) => one.generated === true && one.name === targetName(name, plan))
+  const lost = generated.filter((one) => !isThere(one))
+  const uncompared = generated.filter((one) => isThere(one) && !checked.some(({ from }) => from === one.name))
+  const entry = (some: readonly Column[], means?: string): readonly LeftBehind[] => {
+    const names = some.map(({ name }) => name)
+    return names.length === 0 ? [] : [leftBehind('generated column', names, tableText(source.table), means)]
+  }
+  return [...entry(lost), ...entry(uncompared, 'not compared: the target computes it by itself')]
 }
 
 /** Entries by the table that they belong to, for its line of the plan and for its end. */

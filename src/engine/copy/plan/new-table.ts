@@ -80,7 +80,7 @@ function newColumn(
 function carriedColumns(source: TableSpec, { columns, rename }: TableWishes): readonly Column[] {
   if (columns !== undefined || rename.size > 0) return []
   return source.columns.flatMap(({ name, type, native, nullable, generated, expression, collation }) => {
-    if (generated !== true || expression === undefined) return []
+    if (generated !== true || expression === undefined || expression.local === true) return []
     return [{ name, type, native, nullable, generated, expression, ...(collation === undefined ? {} : { collation }) }]
   })
 }

@@ -184,7 +184,8 @@ async function planOne(
   const { from, to, views, again, signal } = around
   const wanted = wantedName(source, operation)
   const accepted = acceptedOf(source, operation.acceptLossy)
-  const wishes = { ...wishesOf(operation, accepted), ...old }
+  const compares = around.purpose === 'look' || around.purpose === 'mend'
+  const wishes = { ...wishesOf(operation, accepted), ...(compares ? { anyExpression: true as const } : {}), ...old }
   try {
     const targetName = nameInTarget(wanted, source, from, to)
     const found = await again(() => tableAt(targetName, to, signal))
@@ -220,8 +221,19 @@ async function planOne(
   }
 }
 
-/** Decisions of plans that were made otherwise before: with JSON in canonical form, and without a key of an enum. */
-const BEFORE: readonly Partial<TableWishes>[] = [{ rewritten: true }, { key: [] }, { key: [], rewritten: true }]
+/** Decisions of plans that were made otherwise before: with JSON in canonical form, without a key of an enum, without values of generated columns. */
+const BEFORE: readonly Partial<TableWishes>[] = [
+  { rewritten: true },
+  { key: [] },
+  { key: [], rewritten: true },
+  { ungenerated: true },
+  { ungenerated: true, rewritten: true },
+  { ungenerated: true, key: [] },
+  { ungenerated: true, key: [], rewritten: true },
+]
+
+/** What a plan of today may be refused for where one that was made before was not. */
+const REPLANNED: ReadonlySet<string> = new Set(['LOSSY_TYPE', 'UNSUPPORTED_TYPE'])
 
 /**
  * Copies go on as they were begun: a table whose plan of today is another one, or refused for what it would lose, keeps the plan that the ledger holds,
@@ -238,7 +250,7 @@ export async function asBegun(
   const kept: PlannedTable[] = []
   for (const one of tables) {
     const name = nameInTarget(one.targetName, one.source, from, to)
-    const hash = one.plan === null && one.error.code !== 'LOSSY_TYPE' ? null : await known(name)
+    const hash = one.plan === null && !REPLANNED.has(one.error.code) ? null : await known(name)
     let before: PlannedTable | null = null
     const isBegun = ({ plan }: PlannedTable): boolean =>
       hash !== null && plan !== null && isHashOf(hash, from.identity, plan)

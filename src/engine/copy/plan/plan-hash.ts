@@ -32,6 +32,8 @@ const rulesOf1: HashRules = (source, plan) => ({
   ...(plan.source.withoutHeirs === true
     ? { [OWN_ROWS]: 'its own, without those of the tables that inherit from it' }
     : {}),
+  // Chunks that an older program proved are not mixed with those in which these columns were compared.
+  ...(plan.newlyChecked === undefined ? {} : { 'generated columns that are compared': plan.newlyChecked }),
 })
 
 /** In the order of their versions, from 1; plans of today are hashed by the last one. */

@@ -12,7 +12,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { recommendedChunkRows } from './chunk-size.ts'
 import { refuseUnbalanced } from './condition.ts'
-import { checkedColumns, planColumn, refuseLossy, refuseMissing, refuseOneColumn } from './column-plans.ts'
+import { planColumn, refuseLossy, refuseMissing, refuseOneColumn } from './column-plans.ts'
+import { checkedColumns, goesAsValue, isComputedBy, newlyChecked } from './generated-columns.ts'
 import { newTable, settingsLeft } from './new-table.ts'
 import { planHash } from './plan-hash.ts'
 import { sortAlike } from './sorts-alike.ts'
@@ -65,7 +66,7 @@ export function planTable(
     })
   }
   refuseOneWay(source)
-  const chosen = chosenColumns(source, wishes)
+  const chosen = chosenColumns(source, found, wishes)
   const sameSystem = sameFamily(from.system, to.system)
   const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
   const columns = chosen.map((column) => planColumn(column, target, wishes, sameSystem))
@@ -103,13 +104,16 @@ export function planTable(
     })
   }
   const frames = framesOf(from, to, columns, wishes, source)
-  const checked = keyed ? checkedColumns(source, target, columns, sameSystem) : []
+  const likeness = { sameSystem, sameWords: from.objects().words === to.objects().words }
+  const checked = checkedColumns(source, target, wishes, likeness)
+  const newly = newlyChecked(source, checked, likeness)
   const plan = {
     source,
     target,
     create: found === null,
     columns,
     ...(checked.length === 0 ? {} : { checked }),
+    ...(newly.length === 0 ? {} : { newlyChecked: newly }),
     ...(wishes.where === undefined ? {} : { where: wishes.where }),
     onExisting: wishes.onExisting,
     proof: proofOf(wishes.verify, frames, target, wishes.onExisting),
@@ -154,10 +158,11 @@ function columnOf(table: TableSpec, name: string, flag: string): Column {
   })
 }
 
-function chosenColumns(source: TableSpec, wishes: TableWishes): readonly Column[] {
+function chosenColumns(source: TableSpec, found: TableSpec | null, wishes: TableWishes): readonly Column[] {
   for (const name of wishes.rename.keys()) columnOf(source, name, '--rename')
   for (const name of wishes.acceptLossy) columnOf(source, name, '--accept-lossy')
-  if (wishes.columns === undefined) return source.columns.filter((column) => column.generated !== true)
+  const isWritten = (column: Column): boolean => column.generated !== true || goesAsValue(column, found, wishes)
+  if (wishes.columns === undefined) return source.columns.filter(isWritten)
   const named = wishes.columns
   const made = source.columns.filter((column) => column.made !== undefined && !named.includes(column.name))
   const wanted = [...named.map((name) => columnOf(source, name, '--columns')), ...made]
@@ -168,7 +173,7 @@ function chosenColumns(source: TableSpec, wishes: TableWishes): readonly Column[
       hint: 'rows are cut, found again and proved by their key: name it too',
     })
   }
-  return wanted
+  return wanted.filter((column) => found === null || !isComputedBy(found, column, wishes))
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

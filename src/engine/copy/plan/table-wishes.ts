@@ -17,6 +17,10 @@ export type TableWishes = {
   readonly decimal?: 'text' | 'real'
   /** JSON travels in its canonical form, as in a copy that was begun so. */
   readonly rewritten?: true
+  /** Generated columns are left out and compared as by versions before decision 16, as in a copy that was begun so. */
+  readonly ungenerated?: true
+  /** Values of generated columns are compared, whatever both sides compute them from. */
+  readonly anyExpression?: true
   readonly chunkRows?: number
   readonly verify: Verify
   /** Columns that tell rows apart, where the table does not say. */

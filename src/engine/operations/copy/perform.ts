@@ -28,6 +28,7 @@ import { planObjects } from '../../copy/objects/plan-objects.ts'
 import { isMissingFile, openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
 import { retryMsOf } from '../../copy/failure.ts'
 import { openPatiently, patiently } from '../../copy/patience.ts'
+import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
@@ -140,7 +141,9 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
   // A switch tells by itself what becomes of it.
-  const left = within === undefined ? await again(() => planLeftBehind(planned, byPattern, run.interrupt.abort)) : []
+  const leftOf = async (some: PlannedCopy): Promise<readonly LeftBehind[]> =>
+    within === undefined ? await again(() => planLeftBehind(some, byPattern, run.interrupt.abort)) : []
+  let left = await leftOf(planned)
   const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
   if (operation.dryRun) {
     // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
@@ -169,9 +172,11 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     operation = { ...operation, restart: !(await restarts.haveChunks(keys)) }
   }
   if (!operation.restart) {
-    planned = await asBegun(planned, operation, planner, async (name) => {
+    const begun = await asBegun(planned, operation, planner, async (name) => {
       return (await runs.plan(tableKeyOf(name)))?.hash ?? null
     })
+    if (begun.tables.some((one, at) => one !== planned.tables[at])) left = await leftOf(begun)
+    planned = begun
   }
   const readsAll = operation.againWhenDone === true && !(await CopyTrack.goesOn({ operation, to, database }, planned))
   if (readsAll && (await isDone(planned, { database, owner, runs }))) {

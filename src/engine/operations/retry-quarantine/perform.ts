@@ -126,7 +126,8 @@ async function planAgain(
   }
   const { derived = {} } = wishes
   const source = derivedTable(found, derived, from.system)
-  const { source: database, 'table identity': identity } = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
+  const essence = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
+  const { source: database, 'table identity': identity, columns: copied } = essence
   if (database !== from.identity || identity !== source.identity) {
     throw new SluiceError('PLAN_CHANGED', `${stored.sourceTable} is another table than the one that was copied`, {
       where: from.label,
@@ -139,7 +140,11 @@ async function planAgain(
     onExisting: 'upsert',
     verify: 'chunk',
   })
-  return { plan, view: derivedView(view, found, derived, from.system) }
+  // A copy that an older version began has no values of generated columns.
+  const isCopied = (column: string): boolean =>
+    (copied as readonly string[]).some((text) => text.startsWith(`${column} -> `))
+  const columns = plan.columns.filter((one) => one.source.generated !== true || isCopied(one.from))
+  return { plan: { ...plan, columns }, view: derivedView(view, found, derived, from.system) }
 }
 
 function decimals(totals: Readonly<Record<string, number>>): Readonly<Record<string, string>> {

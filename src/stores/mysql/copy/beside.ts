@@ -1,5 +1,5 @@
 /** What tables of MySQL and MariaDB have beside rows, keys, indexes and constraints. */
-import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, Expression, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import type { BesideStore, LeftScope } from '../../beside-port.ts'
@@ -42,10 +42,10 @@ export class MysqlBeside implements BesideStore {
         [schema ?? null, name],
       )
       const expressions = new Map(
-        rows.flatMap(([column, text, extra]) => {
+        rows.map(([column, text, extra]): [string, Expression] => {
           const sql = plainExpression(String(text), session.facts.flavour)
           const stored = /\b(?:stored|persistent)\b/i.test(String(extra))
-          return sql === null ? [] : [[String(column), { sql, stored }] as const]
+          return [String(column), sql === null ? { sql: String(text), stored, local: true } : { sql, stored }]
         }),
       )
       const columns = table.columns.map((column): Column => {

@@ -1,5 +1,5 @@
 /** What PostgreSQL tables have beside rows, keys, indexes and constraints. */
-import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, Expression, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
@@ -79,17 +79,20 @@ export class PostgresBeside implements BesideStore {
   }
 }
 
-/** Expressions that use functions, operators or types which somebody has declared are left out: the target may not have them. */
+/** Expressions that use functions, operators or types of users are `local`. */
 async function withExpressions(session: CopySession, table: TableSpec, name: TableName): Promise<TableSpec> {
   const rows = await session.ask(
-    `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attgenerated = 's'
-     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-     WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(name))})::oid AND a.attgenerated <> '' AND NOT a.attisdropped AND NOT EXISTS (
+    `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attgenerated = 's', EXISTS (
        SELECT FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass::oid AND u.objid = d.oid
-         AND (u.refclassid <> 'pg_catalog.pg_class'::regclass::oid OR u.refobjid <> a.attrelid))`,
+         AND (u.refclassid <> 'pg_catalog.pg_class'::regclass::oid OR u.refobjid <> a.attrelid))
+     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(name))})::oid AND a.attgenerated <> '' AND NOT a.attisdropped`,
   )
   const expressions = new Map(
-    rows.map(([column, sql, stored]) => [column ?? '', { sql: sql ?? '', stored: stored === 't' }]),
+    rows.map(([column, sql, stored, local]): [string, Expression] => [
+      column ?? '',
+      { sql: sql ?? '', stored: stored === 't', ...(local === 't' ? { local: true } : {}) },
+    ]),
   )
   const columns = table.columns.map((column): Column => {
     const expression = expressions.get(column.name)

@@ -20,7 +20,7 @@ export type Difference =
   | { readonly type: 'moved'; readonly shape: TableShape }
   | { readonly type: 'halted'; readonly reason: string }
 
-/** @param asked columns that are followed */
+/** @param asked columns that are followed, and those that the target computes as the source does */
 export function difference(
   before: TableShape,
   { shape, bornInside, changedBy }: SeenShape,
@@ -118,7 +118,10 @@ function ofColumn(was: ColumnShape, is: ColumnShape | undefined): string | null 
   if (is === undefined) return `column ${was.name} was dropped`
   if (is.name !== was.name) return `column ${was.name} is called ${is.name} now`
   if (is.type !== was.type) return `column ${was.name} was ${was.native} and is ${is.native}`
-  return is.generated === was.generated ? null : `column ${was.name} is generated in another way`
+  if (is.generated !== was.generated) return `column ${was.name} is generated in another way`
+  // Shapes that older programs noted have no expressions.
+  if (was.expression === undefined || was.expression === is.expression) return null
+  return `column ${was.name} was computed from ${was.expression} and is computed from ${is.expression ?? 'nothing'}`
 }
 
 /** A table without partitions lies in another file. Of a partitioned one every new file halts by itself. */

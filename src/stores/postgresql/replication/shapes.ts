@@ -34,6 +34,8 @@ export type ColumnShape = {
   readonly native: string
   /** `s` stored, `v` virtual, empty for a column that is not generated. */
   readonly generated: string
+  /** What a generated column is computed from, as the server prints it; absent for others. */
+  readonly expression?: string
   /** Transaction that wrote the description of the column. */
   readonly changed: string
 }
@@ -86,12 +88,13 @@ function seen(nodes: readonly TextRow[], columns: readonly TextRow[], types: rea
   const ids = nodes.map(([, oid]) => oid ?? '')
   return {
     shape: {
-      columns: columns.map(([, place, name, type, native, generated, changed]): ColumnShape => ({
+      columns: columns.map(([, place, name, type, native, generated, changed, expression]): ColumnShape => ({
         place: place ?? '',
         name: name ?? '',
         type: type ?? '',
         native: native ?? '',
         generated: generated ?? '',
+        ...(expression == null ? {} : { expression }),
         changed: changed ?? '',
       })),
       types: Object.fromEntries(types.map(([, type, parts]) => [type ?? '', JSON.parse(parts ?? '[]') as string[]])),
@@ -155,8 +158,10 @@ function nodesSql(oids: string): string {
 function columnsSql(oids: string): string {
   return `
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid::text || ' ' || a.atttypmod::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
-      a.attgenerated, a.xmin
-    FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped
+      a.attgenerated, a.xmin, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+    FROM pg_catalog.pg_attribute a
+      LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated <> ''
+    WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum`
 }
 

@@ -59,7 +59,8 @@ export async function verifyStream(
     const faults: StreamFault[] = []
     const moved: Record<string, string> = {}
     const unclear: string[] = []
-    for (const [at, { table, columns }] of tables.entries()) {
+    for (const [at, followed] of tables.entries()) {
+      const { table } = followed
       const name = tableText(table.table)
       const [before, oid = '0'] = [befores[at] ?? shapeOf(NO_SHAPE), oids[at]]
       const halt = (code: StreamFault['code'], reason: string): void =>
@@ -70,7 +71,7 @@ export async function verifyStream(
         continue
       }
       const now = seen.get(oid) ?? { shape: shapeOf(NO_SHAPE), bornInside: new Set(), changedBy: new Map() }
-      const result = await tableDifference(session, { table, columns }, before, now, { notes, end, applied, told })
+      const result = await tableDifference(session, followed, before, now, { notes, end, applied, told })
       if (result.type === 'unclear') unclear.push(name)
       if (result.type === 'moved') moved[name] = shapeText(result.shape)
       if (result.type === 'halted') halt('TABLE_CHANGED', result.reason)
@@ -114,7 +115,7 @@ export async function slotFault(
 /** What became of a table since its shape was noted. @param around `end`: of the log, when this look began */
 export async function tableDifference(
   session: CopySession,
-  { table, columns }: Pick<FollowedTable, 'table' | 'columns'>,
+  { table, columns, computed = [] }: Pick<FollowedTable, 'table' | 'columns' | 'computed'>,
   before: TableShape,
   now: SeenShape,
   around: {
@@ -125,7 +126,7 @@ export async function tableDifference(
   },
 ): Promise<Difference> {
   const { notes, end, applied, told } = around
-  const asked = columns.map((column) => column.name)
+  const asked = [...columns.map((column) => column.name), ...computed]
   return difference(before, now, asked, {
     rows: await rowsOf(session, before, now, notes),
     truncatedBy: told.truncates.get(tableText(table.table)) ?? new Set(),

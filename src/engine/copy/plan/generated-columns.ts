@@ -1,0 +1,117 @@
+/** Generated columns of a plan: those that the target computes too are compared, and a plain column of the target gets the values. */
+import { tableText, type Column, type Expression, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { ColumnPlan } from '../../../model/copy/plan.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { columnCalled } from './column-plans.ts'
+import { pairTypes } from './pair-types.ts'
+import type { TableWishes } from './table-wishes.ts'
+
+/** @property sameWords whether servers of both sides print expressions alike */
+export type Likeness = { readonly sameSystem: boolean; readonly sameWords: boolean }
+
+/** Whether the target computes a generated column of the source, too. */
+export function isComputedBy(target: TableSpec, { name, generated }: Column, { rename }: TableWishes): boolean {
+  return generated === true && columnCalled(rename.get(name) ?? name, target)?.generated === true
+}
+
+/** Whether the target has a plain column for the values of a generated one. */
+export function goesAsValue(column: Column, found: TableSpec | null, { rename, ungenerated }: TableWishes): boolean {
+  if (found === null || ungenerated === true) return false
+  const there = columnCalled(rename.get(column.name) ?? column.name, found)
+  return there !== undefined && there.generated !== true
+}
+
+/**
+ * Columns that both sides compute and whose values can be compared.
+ * @throws SluiceError TABLE_REFUSED where they are computed from different expressions
+ */
+export function checkedColumns(
+  source: TableSpec,
+  target: TableSpec,
+  wishes: TableWishes,
+  likeness: Likeness,
+): readonly ColumnPlan[] {
+  return source.columns.flatMap((column): readonly ColumnPlan[] => {
+    const { name } = column
+    if (!isComputedBy(target, column, wishes) || wishes.columns?.includes(name) === false) return []
+    const other = columnCalled(wishes.rename.get(name) ?? name, target)
+    if (other === undefined) return []
+    const isSame = hasSameExpression(column, other, likeness)
+    if (isSame === false && wishes.anyExpression !== true && wishes.rename.size === 0) {
+      throw otherExpression(source, target, column, other)
+    }
+    if (wishes.ungenerated === true && !wasChecked(source, column, other, likeness)) return []
+    const pairing = comparablePair(column, other, likeness.sameSystem)
+    return pairing === null ? [] : [{ from: name, to: other.name, source: column, target: other, ...pairing }]
+  })
+}
+
+/** Of compared columns those that versions before decision 16 did not compare. */
+export function newlyChecked(source: TableSpec, checked: readonly ColumnPlan[], likeness: Likeness): readonly string[] {
+  return checked.flatMap((one) => (wasChecked(source, one.source, one.target, likeness) ? [] : [one.from]))
+}
+
+/** Whether versions before decision 16 compared it, too. */
+function wasChecked({ key }: TableSpec, column: Column, other: Column, likeness: Likeness): boolean {
+  const isLocal = column.expression?.local === true || other.expression?.local === true
+  const isAlike = column.name === other.name && column.native === other.native
+  return (
+    key.length > 0 && likeness.sameSystem && isAlike && !isLocal && hasSameExpression(column, other, likeness) === true
+  )
+}
+
+/** Null where that cannot be known: a server does not show one of them, or the two print expressions in different words. */
+function hasSameExpression(column: Column, other: Column, { sameWords }: Likeness): boolean | null {
+  if (!sameWords || column.expression === undefined || other.expression === undefined) return null
+  return plainText(column.expression) === plainText(other.expression)
+}
+
+/** Null where a value may lose something between the two types: equal sums of both are not to be expected. */
+function comparablePair(column: Column, other: Column, sameSystem: boolean): Pick<ColumnPlan, 'as'> | null {
+  try {
+    const { as, lossy } = pairTypes(column, other, sameSystem)
+    return lossy === undefined ? { as } : null
+  } catch (thrown) {
+    if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown
+    return null
+  }
+}
+
+/** Without what does not change its meaning: blanks, upper and lower case of words, brackets around all of it. */
+function plainText({ sql }: Expression): string {
+  const quoted = /('(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`)/
+  const parts = sql.split(quoted).map((part, at) => {
+    if (at % 2 === 1) return part
+    return part
+      .toLowerCase()
+      .replaceAll(/\s+/g, ' ')
+      .replaceAll(/ ?([^\w ]) ?/g, '$1')
+  })
+  let text = parts.join('').trim()
+  while (isBracketed(text)) text = text.slice(1, -1).trim()
+  return text
+}
+
+/** Whether the first bracket is closed by the last one. */
+function isBracketed(text: string): boolean {
+  if (!text.startsWith('(') || !text.endsWith(')')) return false
+  let depth = 0
+  let quote = ''
+  for (let at = 0; at < text.length; at++) {
+    const letter = text.charAt(at)
+    if (quote !== '') quote = letter === quote ? '' : quote
+    else if (`'"\``.includes(letter)) quote = letter
+    else if (letter === '(') depth++
+    else if (letter === ')' && --depth === 0) return at === text.length - 1
+  }
+  return false
+}
+
+function otherExpression(source: TableSpec, target: TableSpec, column: Column, other: Column): SluiceError {
+  const named = `${tableText(source.table)}.${column.name}`
+  return new SluiceError('TABLE_REFUSED', `${named} is computed from another expression in the target`, {
+    where: `${tableText(target.table)}.${other.name}`,
+    reason: `the source has ${column.expression?.sql ?? ''}, and the target ${other.expression?.sql ?? ''}`,
+    hint: 'give both columns the same expression, make that of the target a plain one, or leave it out with --columns: then it is not compared',
+  })
+}
