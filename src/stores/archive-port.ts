@@ -249,6 +249,9 @@ export type Referrer = {
 /** `values`: those of the referring columns of one such row, as texts. `unknown`: why nobody could look, in words. */
 export type ReferringRow = { readonly values: readonly string[] } | { readonly unknown: string } | null
 
+/** Rows of a table that refer by a foreign key to rows that are gone. */
+export type Dangling = { readonly columns: readonly string[]; readonly to: TableName; readonly rows: bigint }
+
 /** Foreign keys that lead to tables. */
 export interface ReferrerStore {
   /** Those of other tables and of its own, by table and name. */
@@ -266,6 +269,11 @@ export interface ReferrerStore {
     budgetMs: number,
     signal: AbortSignal,
   ): Promise<ReferringRow>
+  /**
+   * Rows of the table that refer to rows that are gone, by foreign key; keys without such rows are left out. Absent where the sessions of the store enforce foreign keys.
+   * @param condition which rows of the table, in the SQL of the store; null means all
+   */
+  dangling?(table: TableName, condition: string | null, signal: AbortSignal): Promise<readonly Dangling[]>
 }
 
 /** A table with the numbers of its columns by name. */

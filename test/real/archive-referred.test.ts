@@ -203,6 +203,50 @@ test.skipIf(noMysql !== '')(`MySQL${noMysql}`, { timeout: 60_000 }, async () => 
   expect(await place.rows('SELECT count(*) FROM photos')).toEqual([['2']])
 })
 
+test.skipIf(noMysql !== '')(
+  `a column that the login of MySQL may not read${noMysql}`,
+  { timeout: 60_000 },
+  async () => {
+    const place = await makePlace('mysql', folder)
+    const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
+    const narrow = new URL(place.url)
+    const shop = narrow.pathname.slice(1)
+    Object.assign(narrow, { username: 'reads_some', password: 'word' })
+    await place.sql(
+      `ALTER TABLE ${TABLE} ADD secret varchar(9) DEFAULT 's'`,
+      "CREATE OR REPLACE USER reads_some IDENTIFIED BY 'word'",
+      `GRANT CREATE, INDEX ON ${shop}.* TO reads_some`,
+      `GRANT SELECT (id, at, note, amount), DELETE ON ${shop}.${TABLE} TO reads_some`,
+    )
+    const { run } = commandsOf({ ...archived, place: { url: narrow.href } })
+    for (const command of [dry(run), run]) {
+      const { finished } = await perform(command)
+      expect(JSON.stringify(finished)).toContain('SOURCE_DENIED')
+      expect(JSON.stringify(finished)).toContain('GRANT SELECT ON')
+    }
+    expect(await place.rows(`SELECT count(secret) FROM ${TABLE}`)).toEqual([['60']])
+  },
+)
+
+test('SQLite: a row whose parent is gone comes back, with a warning', { timeout: 60_000 }, async () => {
+  const place = await makePlace('sqlite', folder)
+  const { run, drop, restore } = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20))
+  await place.sql(
+    'CREATE TABLE owners (k TEXT COLLATE NOCASE PRIMARY KEY)',
+    "INSERT INTO owners VALUES ('A'), ('B')",
+    `ALTER TABLE ${TABLE} ADD owner TEXT REFERENCES owners`,
+    `UPDATE ${TABLE} SET owner = 'a' WHERE id IN (3, 4)`,
+    `UPDATE ${TABLE} SET owner = 'b' WHERE id IN (5, 200003)`,
+  )
+  expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+  expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
+  await place.sql("DELETE FROM owners WHERE k = 'A'")
+  const back = await perform(only(restore, '2020-Q1'))
+  expect(back.finished).toMatchObject({ exitCode: 0 })
+  expect(messages(back)).toContain('2020-Q1: 2 rows refer by (owner) to rows of owners that are gone')
+  expect(messages(back).filter((text) => text.includes('are gone'))).toHaveLength(1)
+})
+
 test('SQLite', { timeout: 60_000 }, async () => {
   const place = await makePlace('sqlite', folder)
   const { run, drop } = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20))

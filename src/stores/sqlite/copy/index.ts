@@ -29,7 +29,7 @@ import type { PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '.
 import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import { SqliteApply } from '../apply/index.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
-import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { danglingRows, referrersOf, referringRow } from '../archiving/referrers.ts'
 import { rowTriggersOf } from '../archiving/row-triggers.ts'
 import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
@@ -280,6 +280,7 @@ class SqliteCopy implements CopyStore {
       list: ({ name }, signal) => this.#within(signal, (one) => referrersOf(one, name)),
       referringRow: (table, referrer, condition, _budgetMs, signal) =>
         this.#within(signal, (one) => referringRow(one, table, referrer, condition)),
+      dangling: (table, condition, signal) => this.#within(signal, (one) => danglingRows(one, table, condition)),
     }
   }
 
