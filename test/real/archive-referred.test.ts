@@ -214,7 +214,8 @@ test.skipIf(noMysql !== '')(
     Object.assign(narrow, { username: 'reads_some', password: 'word' })
     await place.sql(
       `ALTER TABLE ${TABLE} ADD secret varchar(9) DEFAULT 's'`,
-      "CREATE OR REPLACE USER reads_some IDENTIFIED BY 'word'",
+      'DROP USER IF EXISTS reads_some',
+      "CREATE USER reads_some IDENTIFIED BY 'word'",
       `GRANT CREATE, INDEX ON ${shop}.* TO reads_some`,
       `GRANT SELECT (id, at, note, amount), DELETE ON ${shop}.${TABLE} TO reads_some`,
     )
