@@ -254,6 +254,9 @@ export type ReferringRow = { readonly values: readonly string[] } | { readonly u
 /** Rows that refer to none; `unknown`: why they are not counted, in words. */
 export type Orphans = { readonly rows: bigint } | { readonly unknown: string }
 
+/** Rows of a table that refer by a foreign key to rows that are gone. */
+export type Dangling = { readonly columns: readonly string[]; readonly to: TableName; readonly rows: bigint }
+
 /** Foreign keys that lead to tables. */
 export interface ReferrerStore {
   /** Those of other tables and of its own, by table and name. */
@@ -276,6 +279,11 @@ export interface ReferrerStore {
    * @param budgetMs as `referringRow` has it
    */
   orphans(table: TableName, referrer: Referrer, budgetMs: number, signal: AbortSignal): Promise<Orphans>
+  /**
+   * Rows of the table that refer to rows that are gone, by foreign key; keys without such rows are left out. Absent where the sessions of the store enforce foreign keys.
+   * @param condition which rows of the table, in the SQL of the store; null means all
+   */
+  dangling?(table: TableName, condition: string | null, signal: AbortSignal): Promise<readonly Dangling[]>
 }
 
 /** A table with the numbers of its columns by name. */

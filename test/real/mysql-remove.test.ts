@@ -9,7 +9,18 @@ import type { CopyStore } from '../../src/stores/copy-port.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import { startProxy, type Proxy } from '../support/servers/proxy.ts'
-import { columnsOf, cutAll, ledgerRow, readAll, refused, rowsOf, SIGNAL, statusOf, tableOf } from './copy-mysql-kit.ts'
+import {
+  chunkOf,
+  columnsOf,
+  cutAll,
+  ledgerRow,
+  readAll,
+  refused,
+  rowsOf,
+  SIGNAL,
+  statusOf,
+  tableOf,
+} from './copy-mysql-kit.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -26,7 +37,11 @@ let made = 0
 beforeAll(async () => {
   if (skipped) return
   server = await startMariadb()
-  await server.sql('DROP DATABASE IF EXISTS sluice_remove')
+  await server.sql(
+    'DROP DATABASE IF EXISTS sluice_hidden',
+    'DROP DATABASE IF EXISTS sluice_remove',
+    'CREATE DATABASE sluice_hidden',
+  )
   await server.createDatabase('sluice_remove')
   store = await openMysqlCopy(`${server.url('sluice_remove')}?pool_size=1`)
   proxy = await startProxy(server.port)
@@ -171,6 +186,80 @@ describe.skipIf(skipped)(`nothing is removed from MySQL${why}`, () => {
   })
 })
 
+describe.skipIf(skipped)(`a login of MySQL that does not see all${why}`, () => {
+  /** A store as a login of its own sees it, beside a database that it has no right to. */
+  async function narrow(...grants: readonly string[]) {
+    const login = `narrow${++made}`
+    await server.sql(
+      `CREATE USER ${login}@'%' IDENTIFIED BY 'word'`,
+      ...grants.map((grant) => `GRANT ${grant} TO ${login}@'%'`),
+    )
+    return { login, seen: await openMysqlCopy(server.url('sluice_remove', login, 'word')) }
+  }
+  const ALL = 'ALL ON sluice_remove.*'
+  const child = (table: TableSpec, action: string): readonly string[] => [
+    `CREATE TABLE sluice_hidden.${table.table.name} (p INT, FOREIGN KEY (p) REFERENCES sluice_remove.${table.table.name} (id) ON DELETE ${action})`,
+    `INSERT INTO sluice_hidden.${table.table.name} VALUES (101)`,
+  ]
+  const children = (table: TableSpec) => scalar(`SELECT COUNT(p) FROM sluice_hidden.${table.table.name}`)
+
+  test.each(['CASCADE', 'SET NULL'])('takes no hidden rows along: ON DELETE %s', async (action) => {
+    const table = await bookings()
+    await server.sql(...child(table, action))
+    const { login, seen } = await narrow(ALL)
+    const where = SPRING
+    for (const refusal of [
+      await refused(remove(table, { where, through: seen })),
+      await refused(seen.target().open(chunkOf(table, { onExisting: 'replace-range' }))),
+      await refused(seen.target().clear(table, SIGNAL)),
+    ]) {
+      expect(refusal).toMatchObject({ code: 'TABLE_REFUSED' })
+      expect(refusal.hint).toContain(`GRANT PROCESS ON *.* TO '${login}'@'%'`)
+    }
+    await server.sql(`GRANT PROCESS ON *.* TO ${login}@'%'`)
+    await seen[Symbol.asyncDispose]()
+    const wide = await openMysqlCopy(server.url('sluice_remove', login, 'word'))
+    for (const refusal of [
+      await refused(remove(table, { where, through: wide })),
+      await refused(wide.target().open(chunkOf(table, { onExisting: 'replace-range' }))),
+      await refused(wide.target().clear(table, SIGNAL)),
+    ]) {
+      expect(refusal).toMatchObject({ code: 'TABLE_REFUSED' })
+      expect(refusal.message).toContain(`sluice_hidden.${table.table.name}`)
+    }
+    await wide[Symbol.asyncDispose]()
+    expect([await countOf(table), await children(table)]).toEqual(['732', '1'])
+  })
+
+  test('removes where no key leads to the table, and where the server itself holds what a row refers to', async () => {
+    const { seen } = await narrow(ALL)
+    const [table, referred] = [await bookings(), await bookings()]
+    await server.sql(...child(referred, 'RESTRICT'))
+    expect(await remove(table, { where: SPRING, through: seen })).toMatchObject({ end: 'done' })
+    await using writer = await seen.target().open(chunkOf(table, { onExisting: 'replace-range' }))
+    expect(writer).toBeDefined()
+    expect(await refused(remove(referred, { where: SPRING, through: seen }))).toMatchObject({ code: 'TABLE_REFUSED' })
+    await server.sql(`DELETE FROM sluice_hidden.${referred.table.name}`)
+    expect(await remove(referred, { where: SPRING, through: seen })).toMatchObject({ end: 'done' })
+    await seen[Symbol.asyncDispose]()
+  })
+
+  test.each(['', ' INVISIBLE'])('removes no value of a column that it may not see:%s', async (how) => {
+    const table = await bookings(`, secret VARCHAR(9)${how} DEFAULT 's'`)
+    const name = `sluice_remove.${table.table.name}`
+    const ledger = await ledgerRow(store)
+    const { login, seen } = await narrow(`SELECT (id, at, note), DELETE ON ${name}`, 'ALL ON sluice_remove.ledger')
+    const known = await tableOf(seen, table.table.name)
+    expect([known.columns.map((column) => column.name), known.hidesColumns]).toEqual([['id', 'at', 'note'], true])
+    expect(ledger.id).toBeGreaterThan(0)
+    const refusal = await refused(remove(known, { where: SPRING, through: seen }))
+    expect(refusal).toMatchObject({ code: 'SOURCE_DENIED' })
+    expect(refusal.hint).toContain(`GRANT SELECT ON ${name} TO '${login}'@'%'`)
+    await seen[Symbol.asyncDispose]()
+    expect(await countOf(table)).toBe('732')
+  })
+})
+
 describe.skipIf(skipped)(`beside other writers of MySQL${why}`, () => {
   /** The session that waits for rows, once it waits. */
   async function waiting(): Promise<string> {
@@ -265,6 +354,27 @@ describe.skipIf(skipped)(`beside other writers of MySQL${why}`, () => {
 })
 
 describe.skipIf(skipped)(`periods of time in MySQL${why}`, () => {
+  test('a YEAR is compared as the number that is archived', async () => {
+    const name = `t${++made}`
+    await server.sql(
+      `CREATE TABLE sluice_remove.${name} (id INT PRIMARY KEY, y YEAR)`,
+      `INSERT INTO sluice_remove.${name} VALUES (1, 2001), (2, 1970), (3, '0000'), (4, 2000), (5, 2155), (6, NULL)`,
+    )
+    const table = await tableOf(store, name)
+    await using view = await store.source(SIGNAL)
+    const found = async (op: '=' | '<' | '>=', value: string): Promise<readonly unknown[]> => {
+      const where = store.rowCondition!(table.columns, { kind: 'compare', column: 'y', op, value })
+      return (await readAll(view, rowsOf(table, { where }))).map(([id]) => id)
+    }
+    expect({
+      one: await found('=', '1'),
+      zero: await found('=', '0'),
+      early: await found('<', '70'),
+      late: await found('>=', '70'),
+      whole: await found('=', '2001'),
+    }).toEqual({ one: [], zero: ['3'], early: ['3'], late: ['1', '2', '4', '5'], whole: ['1'] })
+  })
+
   test('are conditions on days, moments and whole numbers, by which rows are read in all ways', async () => {
     const name = `t${++made}`
     await server.sql(

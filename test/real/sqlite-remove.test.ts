@@ -82,6 +82,34 @@ async function remove(file: File, wishes: Wishes = {}, between = (): void => und
 const status = (file: File): unknown => file.one('SELECT status FROM steps')
 const rows = (file: File, where = '1'): unknown => file.one(`SELECT count(*) FROM t WHERE ${where}`)
 
+describe('a row that refers to a removed one keeps it, by the collation and affinity of the parent', () => {
+  it.each([
+    ['text COLLATE NOCASE', 'text', "'A'", "'a'"],
+    ['text COLLATE RTRIM', 'text', "'A'", "'A  '"],
+    ['text', 'integer', "'1'", '1'],
+    ['integer', 'text', '1', "'1'"],
+  ])('%s, %s', async (parent, child, key, referring) => {
+    const file =
+      new File(`CREATE TABLE t (k ${parent} PRIMARY KEY, s ${child} REFERENCES t (k)); CREATE TABLE child (p ${child} REFERENCES t (k));
+      INSERT INTO t VALUES (${key}, NULL); INSERT INTO child VALUES (${referring})`)
+    expect(await refused(remove(file))).toMatchObject({ code: 'TABLE_REFUSED' })
+    expect(rows(file)).toBe(1)
+    await using store = await file.open()
+    const table = await onlyTable(store, 't')
+    for (const referrer of await store.referrers!().list(table.table, NEVER)) {
+      const found = await store.referrers!().referringRow(table.table, referrer, null, 1000, NEVER)
+      expect(found === null).toBe(referrer.own)
+    }
+  })
+
+  it('and one of another case does not, where the parent tells them apart', async () => {
+    const file =
+      new File(`PRAGMA foreign_keys = OFF; CREATE TABLE t (k text PRIMARY KEY); CREATE TABLE child (p text COLLATE NOCASE REFERENCES t (k));
+      INSERT INTO t VALUES ('A'); INSERT INTO child VALUES ('a')`)
+    expect(await remove(file)).toBe('done')
+  })
+})
+
 describe('rows are removed', () => {
   it('where they are those that were proved, and no others', async () => {
     const file = new File(BOOKINGS)

@@ -6,6 +6,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { bringRows, oneKeyRefusal } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
+import { warnOfDangling } from './dangling.ts'
 import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
 import { endLeaving } from './leave.ts'
 import { losableRefusal } from './losable.ts'
@@ -157,6 +158,7 @@ async function fill(
     const isOut = error.code === 'PARTITION_CHANGED' && !(await reload()).restoring
     throw (isOut ? await oneKeyRefusal(context, partition, place) : null) ?? error
   }
+  await warnOfDangling(context, partition, place)
   await countAgain(context, work, { place, found, text: '', columns: '', refusal: null })
 }
 

@@ -19,6 +19,7 @@ import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { openLake, openLogWriter, parquetRows } from '../registry.ts'
 import type { Run } from '../run-context.ts'
 import { refuseAbsentFolder } from './absent-folder.ts'
+import { refuseHiddenColumns } from './hidden-columns.ts'
 import { ownerOf } from './owner.ts'
 import type { Owned } from './require-origin.ts'
 import { makeSpool } from './spool.ts'
@@ -61,7 +62,7 @@ export type OpenArchive<E extends EventType = Looking> = AsyncDisposable & {
   readonly lanes: readonly ArchiveContext<E>[]
 }
 
-/** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED; ARCHIVE_CONFLICT where its folder has gone and something would be written */
+/** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED, SOURCE_DENIED where columns are hidden; ARCHIVE_CONFLICT where its folder has gone and something would be written */
 export async function openArchive<E extends EventType>(
   table: TableSpec,
   archived: Known,
@@ -69,6 +70,7 @@ export async function openArchive<E extends EventType>(
   run: Run<E | Looking>,
   sizes: ArchiveSizes = {},
 ): Promise<OpenArchive<E | Looking>> {
+  refuseHiddenColumns(table)
   if (sizes.reads !== true) refuseAbsentFolder(archived)
   const { reader, writer } = await openFolder(archived.archive, sizes.reads === true ? 'read' : 'write')
   const { workers = 1, memoryBytes = MEMORY_BYTES } = sizes

@@ -24,6 +24,7 @@ import type { Candidate, Wanted } from './candidate.ts'
 import { defaultText } from './default-text.ts'
 import { merged, nameOf } from './merge-parts.ts'
 import { nativeCandidates } from './native-candidates.ts'
+import { refuseHiddenColumns } from './hidden-columns.ts'
 import { laidOut, newArchive } from './new-archive.ts'
 import {
   refuseByValue,
@@ -65,7 +66,7 @@ export type PlannedArchive = {
   readonly timeless: SluiceError | null
 }
 
-/** @throws SluiceError BAD_FLAG, UNSUPPORTED_TYPE, UNSUPPORTED_KEY, PLAN_CHANGED */
+/** @throws SluiceError BAD_FLAG, UNSUPPORTED_TYPE, UNSUPPORTED_KEY, PLAN_CHANGED, SOURCE_DENIED where columns are hidden */
 export async function planArchive(
   table: TableSpec,
   operation: ArchiveOperation,
@@ -79,6 +80,7 @@ export async function planArchive(
   },
 ): Promise<PlannedArchive> {
   const { store, database, name, nowMs, signal } = around
+  refuseHiddenColumns(table)
   const record = await readArchive(database, name)
   const calendar = operation.calendar ?? ownCalendar(record, operation)
   const present = record === null ? null : await presentOf(table, record, operation, { store, signal })

@@ -9,19 +9,22 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { RemoveRequest, StepEnd } from '../../archive-port.ts'
 import type { MysqlConfig } from '../config.ts'
 import { mysqlErrorNumber } from '../errors.ts'
+import { refuseFollowed } from '../followers.ts'
 import type { Session } from '../session.ts'
 import { closeChunk } from '../copy/commit.ts'
 import { canonicalDigest } from '../copy/digest.ts'
 import { sourceError, targetError } from '../copy/errors.ts'
 import { tableSql } from '../copy/names.ts'
 import { conditionOf } from '../copy/ranges.ts'
+import { refuseHiddenColumns } from '../copy/hidden-columns.ts'
 import { interruptible } from '../copy/sessions.ts'
 import type { TableShape } from '../copy/shape.ts'
 import { takeMark } from '../mark.ts'
 
-/** The server's numbers for "there is no such table" and "rows refer to this one". */
+/** The server's numbers for "there is no such table", and for "rows refer to this one", by whether the login may know their table. */
 const NO_SUCH_TABLE = 1146
-const REFERRED_TO = 1451
+const REFERRED_TO = new Set([1217, 1451])
+const REMEDY = 'drop these foreign keys first, or archive those tables and make the keys RESTRICT'
 
 /**
  * @param session of a writer, with no transaction begun. Whatever happens, none is open afterwards, or the session is broken
@@ -68,6 +71,9 @@ async function deleted(session: Session, request: RemoveRequest): Promise<'delet
     throw error
   }
   if (!(await isSame(session, request))) return 'gone'
+  // Asked behind the locks: from now on no row comes that refers to these.
+  await refuseFollowed(session, { table: table.table, refused: 'all', remedy: REMEDY })
+  await refuseHiddenColumns(session, table.table)
   if (!(await isProved(session, request)) || String(locked[0]?.[0]) !== String(expect.rows)) return 'differs'
   const reading = { table, columns, range, where, ordered: false }
   if (!equalDigests(await canonicalDigest(session, reading, null, signal), expect)) return 'differs'
@@ -96,7 +102,7 @@ async function isProved(session: Session, { table: { table }, columns }: RemoveR
   return stored.every(([name]) => proved.has(String(name)))
 }
 
-function refuseUnfit({ table }: RemoveRequest, { engine, followers }: TableShape): void {
+function refuseUnfit({ table }: RemoveRequest, { engine }: TableShape): void {
   const where = tableText(table.table)
   if (engine !== 'InnoDB') {
     throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine ?? ''}, which has no transactions`, {
@@ -105,12 +111,6 @@ function refuseUnfit({ table }: RemoveRequest, { engine, followers }: TableShape
       hint: 'ALTER TABLE … ENGINE = InnoDB',
     })
   }
-  if (followers.length === 0) return
-  throw new SluiceError('TABLE_REFUSED', `rows of ${followers.join(', ')} would go or change with those of ${where}`, {
-    where,
-    reason: 'their foreign keys say ON DELETE CASCADE or SET NULL',
-    hint: 'drop these foreign keys first, or archive those tables and make the keys RESTRICT',
-  })
 }
 
 async function leave(session: Session, mark: string | null): Promise<void> {
@@ -127,7 +127,7 @@ async function leave(session: Session, mark: string | null): Promise<void> {
 function named(thrown: unknown, place: string, where: string | null): unknown {
   const ofSource = where === null ? null : sourceError(thrown, place, where)
   if (ofSource instanceof SluiceError && ofSource.code === 'BAD_PREDICATE') return ofSource
-  if (mysqlErrorNumber(thrown) !== REFERRED_TO) return targetError(thrown, place)
+  if (!REFERRED_TO.has(mysqlErrorNumber(thrown) ?? 0)) return targetError(thrown, place)
   return new SluiceError('TABLE_REFUSED', 'rows of other tables refer to rows that would go', {
     where: place,
     hint: 'archive or remove those rows first',

@@ -5,7 +5,7 @@ import { isEnum } from '../../../model/copy/members.ts'
 import type { Column } from '../../../model/copy/column-type.ts'
 import { conditionSql, sameBytes } from '../../row-condition.ts'
 import { dayBound, momentBound } from '../../time-bounds.ts'
-import { memberText } from '../copy/cells.ts'
+import { memberText, wholeNumber } from '../copy/cells.ts'
 import { isNull, quoted } from '../copy/names.ts'
 
 /** As `CopyStore.rowCondition`. */
@@ -13,11 +13,12 @@ export function rowCondition(columns: readonly Column[], test: RowTest): string 
   return conditionSql(columns, test, { quote: quoted, isNull, compare })
 }
 
-function compare(name: string, { type }: Column, op: Comparison, value: string): string | null {
+function compare(name: string, column: Column, op: Comparison, value: string): string | null {
+  const { type } = column
   switch (type.kind) {
     case 'bool':
     case 'int':
-      return `${name} ${op} ${value}`
+      return `${wholeNumber(name, column)} ${op} ${value}`
     case 'decimal':
       // A literal of digits is exact, whatever its length.
       return `${name} ${op} ${value}`

@@ -53,3 +53,11 @@ function realDate(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
   }
   return value
 }
+
+/**
+ * A column of whole numbers as it is compared with a number. Beside a YEAR the server reads 1 as 2001 and 70 as 1970.
+ * @param name quoted
+ */
+export function wholeNumber(name: string, { native }: Column): string {
+  return baseOf(native) === 'year' ? `(${name} + 0)` : name
+}

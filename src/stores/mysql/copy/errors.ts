@@ -9,8 +9,8 @@ const GONE = new Set([1049, 1146, 1412])
 const INTERRUPTED = new Set([1028, 1317, 1969, 3024])
 /** A row is at fault: a constraint, a type, a size, or a trigger that refuses it. */
 const OF_ROW = new Set([
-  139, 1048, 1062, 1118, 1138, 1153, 1264, 1265, 1292, 1300, 1365, 1366, 1367, 1406, 1411, 1416, 1451, 1452, 1526, 1644,
-  1690, 1713, 1748, 3140, 3141, 3156, 3157, 3819, 3854, 3988, 4025, 4078,
+  139, 1048, 1062, 1118, 1138, 1153, 1216, 1217, 1264, 1265, 1292, 1300, 1365, 1366, 1367, 1406, 1411, 1416, 1451, 1452,
+  1526, 1644, 1690, 1713, 1748, 3140, 3141, 3156, 3157, 3819, 3854, 3988, 4025, 4078,
 ])
 const LOCK_WAIT = 1205
 /** `?` in a condition that somebody wrote is taken for a parameter. */
@@ -110,11 +110,11 @@ export function targetError(thrown: unknown, where: string): unknown {
   return new SluiceError(code, message, { where, reason: `error ${errno} of the server`, cause: thrown })
 }
 
-/** What to do with a row that the server refused. @param errno of the error or the warning */
+/** What to do with a row that the server refused; 1216 and 1217 are 1452 and 1451 to a login without a right on the other table. @param errno of the error or the warning */
 export function rowHint(errno: number | undefined): string {
-  if (errno === 1452)
+  if (errno === 1452 || errno === 1216)
     return 'the row refers to one that is not there: bring that row back, or drop the foreign key, then run the same command again'
-  if (errno === 1451) return 'rows of another table refer to it: archive or delete those first'
+  if (errno === 1451 || errno === 1217) return 'rows of another table refer to it: archive or delete those first'
   return 'compare the value with the type, the keys and the constraints of the table'
 }
 

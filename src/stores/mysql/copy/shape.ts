@@ -1,4 +1,4 @@
-/** What the server says about a table that is written to: whether it has transactions, what tells its rows apart, what hangs on them. */
+/** What the server says about a table that is written to: whether it has transactions, and what tells its rows apart. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest } from '../../copy-port.ts'
@@ -9,8 +9,6 @@ export type TableShape = {
   readonly engine: string | null
   /** Names of the columns of each unique index that holds whole values, by the name of the index. */
   readonly unique: ReadonlyMap<string, readonly string[]>
-  /** Tables whose rows change or vanish with rows of this one. */
-  readonly followers: readonly string[]
 }
 
 export async function shapeOf(session: Session, { table }: TableSpec): Promise<TableShape> {
@@ -25,11 +23,6 @@ export async function shapeOf(session: Session, { table }: TableSpec): Promise<T
       WHERE TABLE_SCHEMA = ${here} AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
     name,
   )
-  const followers = await session.rows(
-    `SELECT TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
-      WHERE UNIQUE_CONSTRAINT_SCHEMA = ${here} AND REFERENCED_TABLE_NAME = ? AND DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`,
-    name,
-  )
   const unique = new Map<string, string[]>()
   const partial = new Set<string>()
   for (const [index, column, prefix] of parts) {
@@ -38,15 +31,11 @@ export async function shapeOf(session: Session, { table }: TableSpec): Promise<T
     if (column == null || prefix != null) partial.add(String(index))
   }
   for (const index of partial) unique.delete(index)
-  return {
-    engine: engine == null ? null : String(engine),
-    unique,
-    followers: followers.map(([follower]) => String(follower)),
-  }
+  return { engine: engine == null ? null : String(engine), unique }
 }
 
 /** @throws SluiceError TABLE_REFUSED where rows could be lost, or stay behind after a chunk that failed */
-export function refuseUnfit({ table, onExisting }: ChunkRequest, { engine, followers }: TableShape): void {
+export function refuseUnfit({ table }: ChunkRequest, { engine }: TableShape): void {
   const where = tableText(table.table)
   if (engine === null) {
     throw new SluiceError('TABLE_REFUSED', `the target has no table ${where}`, { hint: 'plan the copy again' })
@@ -56,16 +45,6 @@ export function refuseUnfit({ table, onExisting }: ChunkRequest, { engine, follo
       reason: 'rows of a chunk that failed would stay in it',
       hint: 'ALTER TABLE … ENGINE = InnoDB, or copy into another table',
     })
-  }
-  if (onExisting === 'replace-range' && followers.length > 0) {
-    throw new SluiceError(
-      'TABLE_REFUSED',
-      `rows of ${followers.join(', ')} would be deleted or changed with those of ${where}`,
-      {
-        reason: 'their foreign keys say ON DELETE CASCADE or SET NULL',
-        hint: 'copy with --on-existing upsert, or drop these foreign keys first',
-      },
-    )
   }
 }
 

@@ -1,19 +1,16 @@
 /** Tables as the server's dictionary describes them. */
-import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { doubledMember, isMembered } from '../../../model/copy/members.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
-import { mysqlErrorNumber } from '../error-numbers.ts'
 import type { Session } from '../session.ts'
+import { readsAll } from './hidden-columns.ts'
 import { chooseKey, type IndexPart } from './keys.ts'
-import { isDictionaryName, quoted, tablePattern, tableSql, type NameTest } from './names.ts'
+import { isDictionaryName, quoted, tablePattern, type NameTest } from './names.ts'
 import { baseOf, isByBytes, isHexed, isShape, typeOf } from './types.ts'
 
 /** Databases of the server itself. */
 const OWN = new Set(['information_schema', 'mysql', 'performance_schema', 'sys'])
 const KINDS = "('BASE TABLE', 'SYSTEM VERSIONED')"
-/** The server's numbers for a column, and for a table, that somebody may not read. */
-const COLUMNS_DENIED = new Set([1142, 1143])
-const LOCK_WAIT = 1205
 /** Tables that one question asks about. */
 const AT_ONCE = 200
 
@@ -100,22 +97,6 @@ async function describe(
     })
   }
   return specs
-}
-
-/** The dictionary shows the columns that somebody has rights on; the server refuses to show all of a table that has others. */
-async function readsAll(session: Session, table: TableName): Promise<boolean> {
-  try {
-    await session.rows(`SELECT * FROM ${tableSql(table)} LIMIT 0`)
-    return true
-  } catch (error) {
-    const errno = mysqlErrorNumber(error)
-    if (COLUMNS_DENIED.has(errno ?? 0)) return false
-    // The dictionary leaves out what it could not open in time, and says nothing.
-    if (errno === LOCK_WAIT) throw error
-    // What else keeps a table from being read is told by whoever reads it.
-    if (session.broken !== null) throw error
-    return true
-  }
 }
 
 /** Asks the tables of the dictionary about some tables at once. */

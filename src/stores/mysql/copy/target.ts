@@ -8,6 +8,7 @@ import { Pool } from '../../pool.ts'
 import { removeRows } from '../archiving/remove.ts'
 import type { MysqlConfig } from '../config.ts'
 import { mysqlErrorNumber } from '../errors.ts'
+import { refuseFollowed } from '../followers.ts'
 import type { Session } from '../session.ts'
 import { createTable } from './ddl.ts'
 import { targetError } from './errors.ts'
@@ -22,12 +23,15 @@ import { openWriter } from './writer.ts'
 const IDLE = 8
 /** The server's number for a table that others refer to, which it does not empty at once. */
 const REFERRED_TO = 1701
+const DROP_KEYS = 'drop these foreign keys first'
 
 export class Target implements CopyTarget, AsyncDisposable {
   readonly #config: MysqlConfig
   readonly #pool: Pool<Session>
-  /** Asked once a table: nobody alters a table while a copy fills it. */
+  /** Asked once a table: it is not altered while a copy fills it. */
   readonly #shapes = new Map<string, Promise<TableShape>>()
+  /** Tables whose ranges can be emptied, asked once, too. */
+  readonly #alone = new Map<string, Promise<void>>()
 
   constructor(config: MysqlConfig) {
     this.#config = config
@@ -44,6 +48,7 @@ export class Target implements CopyTarget, AsyncDisposable {
         await session.command(`TRUNCATE TABLE ${tableSql(table.table)}`)
       } catch (error) {
         if (mysqlErrorNumber(error) !== REFERRED_TO) throw error
+        await refuseFollowed(session, { table: table.table, refused: 'hidden', remedy: DROP_KEYS })
         await session.command(`DELETE FROM ${tableSql(table.table)}`)
         await session.command('COMMIT')
       }
@@ -69,6 +74,7 @@ export class Target implements CopyTarget, AsyncDisposable {
     throwIfAborted(request.signal)
     const shape = await this.#shape(request.table)
     refuseUnfit(request, shape)
+    if (request.onExisting === 'replace-range') await this.#refuseFollowed(request.table)
     const session = await this.#pool.take()
     return await openWriter({ config: this.#config, pool: this.#pool, request, shape }, session)
   }
@@ -85,19 +91,34 @@ export class Target implements CopyTarget, AsyncDisposable {
     await this.#pool.close()
   }
 
-  async #shape(table: TableSpec): Promise<TableShape> {
-    const name = tableSql(table.table)
-    let shape = this.#shapes.get(name)
-    if (shape === undefined) {
-      shape = this.#pool.use(async (session) => {
-        const found = await shapeOf(session, table)
+  #shape(table: TableSpec): Promise<TableShape> {
+    return this.#once(this.#shapes, table, (session) => shapeOf(session, table))
+  }
+
+  /** @throws SluiceError TABLE_REFUSED where rows of other tables would go with those of a range */
+  #refuseFollowed(spec: TableSpec): Promise<void> {
+    const { table } = spec
+    const remedy = `copy with --on-existing upsert, or ${DROP_KEYS}`
+    return this.#once(this.#alone, spec, (session) => refuseFollowed(session, { table, refused: 'all', remedy }))
+  }
+
+  async #once<T>(
+    known: Map<string, Promise<T>>,
+    { table }: TableSpec,
+    ask: (session: Session) => Promise<T>,
+  ): Promise<T> {
+    const name = tableSql(table)
+    let answer = known.get(name)
+    if (answer === undefined) {
+      answer = this.#pool.use(async (session) => {
+        const found = await ask(session)
         await session.command('COMMIT')
         return found
       })
-      this.#shapes.set(name, shape)
-      shape.catch(() => this.#shapes.delete(name))
+      known.set(name, answer)
+      answer.catch(() => known.delete(name))
     }
-    return await shape
+    return await answer
   }
 
   /** Statements that define tables commit by themselves: never on the session of a chunk. */

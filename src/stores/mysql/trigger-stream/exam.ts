@@ -5,6 +5,7 @@ import type { FollowedTable, FollowExam, FollowRefusal } from '../../follow-port
 import { grantedRights } from '../apply/rights.ts'
 import { isSortable } from '../copy/ranges.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
+import { loginOf } from '../login.ts'
 import type { Session } from '../session.ts'
 import { replicaFault } from './replica.ts'
 import { cascadesOf, uniqueIndexes } from './shape.ts'
@@ -154,13 +155,6 @@ async function examineTable(
       hint: `GRANT ${lacking.join(', ')} ON ${ticked(table)} TO ${await loginOf(session)}`,
     })
   return { identity: spec.key, obstacles }
-}
-
-/** The account that the server has found for the session, as GRANT takes it. */
-async function loginOf(session: Session): Promise<string> {
-  const [[user] = []] = await session.rows('SELECT CURRENT_USER()')
-  const [, name = '', host = '%'] = /^(.*)@([^@]*)$/s.exec(String(user)) ?? []
-  return `'${name.replaceAll("'", "''")}'@'${host}'`
 }
 
 /** The index that holds exactly these columns; null where there is none. */

@@ -1,7 +1,7 @@
 /** Foreign keys that lead to a table of SQLite, and rows by which they hold rows of it. */
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { Orphans, Referrer, ReferringRow } from '../../archive-port.ts'
+import type { Dangling, Orphans, Referrer, ReferringRow } from '../../archive-port.ts'
 import { orphansSql, referringSql } from '../../referring-sql.ts'
 import { quote } from '../../sqlite-dialect/ddl.ts'
 import { columnsOf } from '../copy/shape.ts'
@@ -76,4 +76,32 @@ export function orphansOf(connection: Database.Database, table: TableName, refer
 
 function isLarge(connection: Database.Database, { table }: Referrer): boolean {
   return connection.prepare(`SELECT 1 FROM ${quote(table.name)} LIMIT 1 OFFSET ${MOST_ROWS}`).get() !== undefined
+}
+
+/** As `ReferrerStore.dangling`: each row costs a lookup in the unique index that the key refers to. */
+export function danglingRows(
+  connection: Database.Database,
+  { name }: TableName,
+  condition: string | null,
+): readonly Dangling[] {
+  const links = connection
+    .prepare(`SELECT id, "table" AS parent, "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq`)
+    .all(name) as readonly (Pick<Link, 'id' | 'from' | 'to'> & { readonly parent: string })[]
+  const ids = new Set(links.map(({ id }) => id))
+  return [...ids].flatMap((id) => {
+    const key = links.filter((link) => link.id === id)
+    const parent = key[0]?.parent ?? ''
+    const columns = key.map(({ from }) => from)
+    const known = columnsOf(connection, parent)
+    const primary = known.filter(({ pk }) => pk > 0).toSorted((a, b) => a.pk - b.pk)
+    const same = key.map(({ from, to }, i) => `t.${quote(to ?? primary[i]?.name ?? from)} = f.${quote(from)}`)
+    const own = columns.map(quote)
+    const rows = `SELECT ${own.join(', ')} FROM ${quote(name)} WHERE ${[...own.map((column) => `${column} IS NOT NULL`), `(${condition ?? '1'})`].join(' AND ')}`
+    // Without its table no row is there that the key leads to.
+    const gone =
+      known.length === 0 ? '1' : `NOT EXISTS (SELECT 1 FROM ${quote(parent)} AS t WHERE ${same.join(' AND ')})`
+    const count = connection.prepare(`SELECT count(*) FROM (${rows}) AS f WHERE ${gone}`).pluck().safeIntegers(true)
+    const many = count.get() as bigint
+    return many === 0n ? [] : [{ columns, to: { name: parent }, rows: many }]
+  })
 }

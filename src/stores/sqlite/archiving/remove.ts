@@ -97,11 +97,12 @@ function refuseFollowers(connection: Database.Database, request: RemoveRequest):
   const { name } = table.table
   for (const { table: child, columns, to, own } of referrersOf(connection, name)) {
     for (const { sql, parameters } of conditionsOf(request, shapeOf(connection, name))) {
-      const removed = `SELECT ${to.map(quote).join(', ')} FROM ${quote(name)} WHERE ${sql}`
+      const parent = `SELECT ${to.map(quote).join(', ')} FROM ${quote(name)} WHERE ${sql}`
       // Rows that go themselves may refer to each other.
-      const rows = connection.prepare(
-        `SELECT 1 FROM ${quote(child.name)} WHERE (${columns.map(quote).join(', ')}) IN (${removed})${own ? ` AND (${sql}) IS NOT TRUE` : ''} LIMIT 1`,
-      )
+      const others = `SELECT ${columns.map(quote).join(', ')} FROM ${quote(child.name)}${own ? ` WHERE (${sql}) IS NOT TRUE` : ''}`
+      // SQLite compares by the collation of the parent: that of the left side.
+      const same = columns.map((column, i) => `t.${quote(to[i] ?? column)} = f.${quote(column)}`).join(' AND ')
+      const rows = connection.prepare(`SELECT 1 FROM (${parent}) AS t, (${others}) AS f WHERE ${same} LIMIT 1`)
       if (rows.get(...parameters, ...(own ? parameters : [])) === undefined) continue
       throw new SluiceError(
         'TABLE_REFUSED',

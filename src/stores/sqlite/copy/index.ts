@@ -29,7 +29,7 @@ import type { PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '.
 import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import { SqliteApply } from '../apply/index.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
-import { orphansOf, referrersOf, referringRow } from '../archiving/referrers.ts'
+import { danglingRows, orphansOf, referrersOf, referringRow } from '../archiving/referrers.ts'
 import { rowTriggersOf } from '../archiving/row-triggers.ts'
 import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
@@ -281,6 +281,7 @@ class SqliteCopy implements CopyStore {
       referringRow: (table, referrer, condition, _budgetMs, signal) =>
         this.#within(signal, (one) => referringRow(one, table, referrer, condition)),
       orphans: (table, referrer, _budgetMs, signal) => this.#within(signal, (one) => orphansOf(one, table, referrer)),
+      dangling: (table, condition, signal) => this.#within(signal, (one) => danglingRows(one, table, condition)),
     }
   }
 

@@ -1,0 +1,14 @@
+/** Columns that a login may not read are in no file, and their values would go with the rows. */
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+
+/** @throws SluiceError SOURCE_DENIED */
+export function refuseHiddenColumns({ table, columns, hidesColumns }: TableSpec): void {
+  if (hidesColumns !== true) return
+  throw new SluiceError('SOURCE_DENIED', `${tableText(table)} has columns that the login may not read`, {
+    where: tableText(table),
+    reason: `it sees ${columns.map(({ name }) => name).join(', ')} alone, and values of the others would be in no file`,
+    hint: `as an administrator: GRANT SELECT ON ${tableText(table)} to this login`,
+    kind: 'source',
+  })
+}

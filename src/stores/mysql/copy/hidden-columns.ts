@@ -1,0 +1,38 @@
+/** Columns that the dictionary keeps from a login: it shows those that the login has a right to, and no others. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { mysqlErrorNumber } from '../error-numbers.ts'
+import { loginOf } from '../login.ts'
+import type { Session } from '../session.ts'
+import { tableSql } from './names.ts'
+
+/** The server's numbers for a table, and for a column, that the login may not read. */
+const DENIED = new Set([1142, 1143])
+const LOCK_WAIT = 1205
+
+/** Whether the login sees all columns: the server asks for all of them for `*`, also for those that are INVISIBLE. */
+export async function readsAll(session: Session, table: TableName): Promise<boolean> {
+  try {
+    await session.rows(`SELECT * FROM ${tableSql(table)} LIMIT 0`)
+    return true
+  } catch (error) {
+    const errno = mysqlErrorNumber(error)
+    if (DENIED.has(errno ?? 0)) return false
+    // The dictionary leaves out what it could not open in time, and says nothing.
+    if (errno === LOCK_WAIT) throw error
+    // Whatever else keeps the table from being read is named by the statement that reads it.
+    if (session.broken !== null) throw error
+    return true
+  }
+}
+
+/** @throws SluiceError SOURCE_DENIED */
+export async function refuseHiddenColumns(session: Session, table: TableName): Promise<void> {
+  if (await readsAll(session, table)) return
+  throw new SluiceError('SOURCE_DENIED', `${tableText(table)} has columns that the login may not read`, {
+    where: tableText(table),
+    reason: 'their values are in no proof, and would be lost with the rows',
+    hint: `as an administrator: GRANT SELECT ON ${tableText(table)} TO ${await loginOf(session)}`,
+    kind: 'source',
+  })
+}

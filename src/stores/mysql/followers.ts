@@ -1,0 +1,126 @@
+/**
+ * Tables whose rows go or change with deleted rows of another one, also those that the login may not see. information_schema shows a foreign key only to a login
+ * that has a right other than SELECT on the table with the key.
+ */
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { literal } from '../../shared/sql-text.ts'
+import { tableSql } from './copy/names.ts'
+import { mysqlErrorNumber } from './error-numbers.ts'
+import { loginOf } from './login.ts'
+import type { Session } from './session.ts'
+
+/** InnoDB shows its own list to those with PROCESS. */
+const NO_PROCESS = 1227
+/** TYPE in that list: ON DELETE CASCADE, and ON DELETE SET NULL. */
+const FOLLOWS = 1 + 2
+/** The first MariaDB whose EXPLAIN DELETE was measured to open the tables that a DELETE would change. */
+const OPENS_FOLLOWERS = [10, 11] as const
+/** The first statement may open the tables of statistics, too. */
+const TRIES = 3
+
+/** The table of a DELETE; the other tables that are refused; what else the caller can do, for the hint. */
+export type Deletion = { readonly table: TableName; readonly refused: 'all' | 'hidden'; readonly remedy: string }
+
+/**
+ * Refuses a DELETE that takes rows of other tables along, or may do so unseen.
+ * @throws SluiceError TABLE_REFUSED; errors of the server
+ */
+export async function refuseFollowed(session: Session, { table, refused, remedy }: Deletion): Promise<void> {
+  const where = tableText(table)
+  const seen = await seenFollowers(session, table)
+  const listed = await listedFollowers(session, table)
+  const followers = [...new Set([...seen, ...(listed ?? [])])].filter(
+    (name) => refused === 'all' || !seen.includes(name),
+  )
+  if (followers.length > 0) {
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `rows of ${followers.join(', ')} would go or change with those of ${where}`,
+      {
+        where,
+        reason: 'their foreign keys say ON DELETE CASCADE or SET NULL',
+        hint: remedy,
+      },
+    )
+  }
+  if (listed !== null || (await opensNoOther(session, table, seen.length))) return
+  throw new SluiceError('TABLE_REFUSED', `rows of tables that the login may not see could go with those of ${where}`, {
+    where,
+    reason:
+      'foreign keys of such tables may say ON DELETE CASCADE or SET NULL, and the server lists them only with PROCESS',
+    hint: `as an administrator: GRANT PROCESS ON *.* TO ${await loginOf(session)}`,
+  })
+}
+
+/** Other tables that information_schema shows. */
+async function seenFollowers(session: Session, { schema, name }: TableName): Promise<readonly string[]> {
+  const rows = await session.rows(
+    `SELECT DISTINCT CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME) FROM information_schema.REFERENTIAL_CONSTRAINTS
+      WHERE UNIQUE_CONSTRAINT_SCHEMA = COALESCE(?, DATABASE()) AND REFERENCED_TABLE_NAME = ? AND DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`,
+    [schema ?? null, name],
+  )
+  return rows.map(([follower]) => String(follower))
+}
+
+/** All tables of InnoDB's own list; null without the right to read it. */
+async function listedFollowers(session: Session, table: TableName): Promise<readonly string[] | null> {
+  const list = session.facts.flavour === 'mariadb' ? 'INNODB_SYS_FOREIGN' : 'INNODB_FOREIGN'
+  const schema = table.schema === undefined ? 'DATABASE()' : literal(table.schema)
+  const named = `CONCAT(${inList(schema)}, '/', ${inList(literal(table.name))})`
+  try {
+    const rows = await session.command(
+      `SELECT ${fromList("SUBSTRING_INDEX(FOR_NAME, '/', 1)")}, ${fromList("SUBSTRING_INDEX(FOR_NAME, '/', -1)")}, REF_NAME, ${named}
+       FROM information_schema.${list} WHERE REF_NAME = ${named} AND TYPE & ${FOLLOWS} <> 0`,
+    )
+    const isSame = (one: string, other: string): boolean => session.facts.foldsTables || one === other
+    return rows.flatMap(([place, name, to, wanted]) =>
+      isSame(String(to), String(wanted)) ? [`${String(place)}.${String(name)}`] : [],
+    )
+  } catch (error) {
+    if (mysqlErrorNumber(error) === NO_PROCESS) return null
+    throw error
+  }
+}
+
+/** InnoDB lists names as those of files: a letter other than those of ASCII is spelled with @. */
+function inList(name: string): string {
+  return `CONVERT(CAST(CONVERT(${name} USING filename) AS BINARY) USING utf8mb4)`
+}
+
+function fromList(name: string): string {
+  return `CONVERT(CONVERT(CAST(${name} AS BINARY) USING filename) USING utf8mb4)`
+}
+
+/**
+ * Whether a DELETE opens no tables besides its own and those that are known. MariaDB opens and locks all tables that a DELETE may change, also for EXPLAIN and
+ * whether or not the login may see them, and counts them for the session.
+ * @param known how many other tables it opens as far as information_schema shows
+ * @returns false too where that is not known of the server, or where a trigger opens tables
+ */
+async function opensNoOther(session: Session, table: TableName, known: number): Promise<boolean> {
+  if (session.facts.flavour !== 'mariadb' || !isMeasured(session.facts.version)) return false
+  for (let tries = TRIES; tries > 0; tries--) {
+    const before = await openedTables(session)
+    await session.command(`EXPLAIN DELETE FROM ${tableSql(table)} WHERE 1 = 0`)
+    const opened = (await openedTables(session)) - before
+    if (opened >= 1 && opened <= 1 + known) return true
+  }
+  return false
+}
+
+async function openedTables(session: Session): Promise<number> {
+  const counts = await session.command(
+    "SHOW SESSION STATUS WHERE Variable_name IN ('Table_open_cache_hits', 'Table_open_cache_misses')",
+  )
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0)
+}
+
+function isMeasured(version: string): boolean {
+  const [major = 0, minor = 0] = version
+    .replace(/^5\.5\.5-/, '')
+    .split('.')
+    .map(Number)
+  const [least, from] = OPENS_FOLLOWERS
+  return major > least || (major === least && minor >= from)
+}
