@@ -176,7 +176,10 @@ async function isHidden(reader: SqlReader, name: string): Promise<boolean> {
     await reader.all(`SELECT 1 FROM ${name} WHERE 1 = 0`)
     return true
   } catch (error) {
-    return asSluiceError(error).code === 'TARGET_DENIED'
+    const { code, retryable } = asSluiceError(error)
+    // A connection that was lost meanwhile says nothing of the table.
+    if (retryable) throw error
+    return code === 'TARGET_DENIED'
   }
 }
 

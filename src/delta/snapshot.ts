@@ -57,6 +57,11 @@ const SMALL_COMMITS = 8 << 20
 /** What makes a checkpoint give way to a stand-in: a state without protocol or metadata has lost rows somewhere. */
 const LAME: ReadonlySet<string> = new Set(['BAD_CHECKPOINT', 'MISSING_PROTOCOL', 'MISSING_METADATA'])
 
+/** Whether another checkpoint may give what this one could not. */
+export function isLame(error: unknown): boolean {
+  return error instanceof SluiceError && LAME.has(error.code)
+}
+
 function useInstead(segment: LogSegment): string {
   const commits = `${segment.commits.length} commit${segment.commits.length === 1 ? '' : 's'}`
   return segment.checkpoint === null ? `${commits} from version 0` : `${segment.checkpoint.version} and ${commits}`
@@ -224,7 +229,7 @@ export class Snapshot {
       try {
         return await body()
       } catch (error) {
-        if (!(error instanceof SluiceError) || !LAME.has(error.code) || checkpoint === null) throw error
+        if (!isLame(error) || checkpoint === null) throw error
         const instead = await this.#standIn(checkpoint, signal)
         if (instead === null) throw error
         const { unreadable, note } = this.#context

@@ -175,6 +175,19 @@ describe('a log that still has every commit above the known version', () => {
     expect(await answersOf(database, 't')).toBe(await answersOf(whole, 't'))
   })
 
+  test('goes on by a later checkpoint, where that of the known version cannot be read', async () => {
+    using folder = temporaryFolder()
+    const table = join(folder.path, 'table')
+    await using database = await openCatalog(join(folder.path, 'c.db'))
+    writeLog(table, COMMITS.slice(0, 3))
+    await importInto(database, table)
+    writeLog(table, COMMITS)
+    writeCheckpoint(table, 2, [{ checkpointMetadata: { version: 2 } }])
+    writeCheckpoint(table, 4, BASE)
+    dropCommits(table, 0, 2)
+    expect(await importInto(database, table)).toMatchObject({ version: 5, historyFrom: 0 })
+  })
+
   test('is not read again below it; an older commit of another size is found where all is listed', async () => {
     using folder = temporaryFolder()
     const table = join(folder.path, 'table')

@@ -7,7 +7,7 @@ import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
 import { fileKey } from '../../delta/replay.ts'
 import { segmentAt } from '../../delta/segment.ts'
-import { Snapshot, type SnapshotContext } from '../../delta/snapshot.ts'
+import { isLame, Snapshot, type SnapshotContext } from '../../delta/snapshot.ts'
 import { activeFiles } from '../query/files.ts'
 
 type File = SetFile & {
@@ -48,23 +48,42 @@ export type Comparison = {
   readonly apart: string
 }
 
+type Catalog = { readonly database: SqlReader; readonly tableId: string; readonly current: number }
+
 /**
- * Compares the files of the catalog's version with the log's: at that version, or at the first checkpoint above it. There, files that commits between the two
- * add or remove are left out on both sides.
- * @param current the catalog's version of the table
+ * Compares the files of the catalog's version with the log's: at that version, or at the first checkpoint above it that can be read. There, files that commits between
+ * the two add or remove are left out on both sides.
+ * @param catalog `current`: its version of the table
  * @returns null where the log gives neither that version nor one behind it
- * @throws SluiceError BAD_CHECKPOINT, SOURCE_IO …
+ * @throws SluiceError SOURCE_IO, SOURCE_GONE, BAD_ACTION …
  */
 export async function compareFiles(
-  catalog: { readonly database: SqlReader; readonly tableId: string; readonly current: number },
+  catalog: Catalog,
   context: SnapshotContext,
   signal: AbortSignal,
 ): Promise<Comparison | null> {
-  const { database, tableId, current } = catalog
-  const { store, listing } = context
-  const version = firstReadable(context, current)
-  if (version === null) return null
-  const snapshot = new Snapshot(context, version)
+  for (;;) {
+    const version = firstReadable(context, catalog.current)
+    if (version === null) return null
+    const snapshot = new Snapshot(context, version)
+    try {
+      return await comparedAt(snapshot, catalog, context, signal)
+    } catch (error) {
+      const { checkpoint } = snapshot.segment
+      if (!isLame(error) || checkpoint === null) throw error
+      context.unreadable.add(checkpoint)
+      context.note(`checkpoint ${checkpoint.version} is unreadable and cannot say whether this still is the same table`)
+    }
+  }
+}
+
+async function comparedAt(
+  snapshot: Snapshot,
+  { database, tableId, current }: Catalog,
+  { store, listing }: SnapshotContext,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const { version } = snapshot
   const { metadata } = await snapshot.head(signal)
   const since = await changedBetween(listing, { store, from: current, to: version }, signal)
   const log = without(filesOfLog(snapshot, signal), since)

@@ -134,21 +134,20 @@ async function sameLog(
 }
 
 /**
- * The newest known commit is gone: what the log says of the files at that version, or at a checkpoint above it, decides whether it still is the same one.
+ * The newest known commit cannot be compared: what the log says of the files at that version, or at a checkpoint above it, decides whether it still is the same one.
  * @throws SluiceError LOG_REWRITTEN, and where nothing is left that says so
  */
 async function checkFiles(listing: LogListing, head: Head, unreadable: Set<CheckpointFiles>, at: At): Promise<void> {
   const { log, parquet, database, tableId, signal, onNote } = at
   const current = head.currentVersion ?? 0
   const refuse = (detail: string): never => {
-    throw rewritten(head, log, database.label, `commit ${current} is gone, and ${detail}`)
+    const isListed = listing.commits.some(({ version }) => version === current)
+    const what = isListed ? `the catalog has no digest of commit ${current}` : `commit ${current} is gone`
+    throw rewritten(head, log, database.label, `${what}, and ${detail}`)
   }
   const context = { store: log, parquet, listing, unreadable, note: onNote }
-  const found = await compareFiles({ database, tableId, current }, context, signal).catch((error: unknown) => {
-    if (error instanceof SluiceError && error.code === 'BAD_CHECKPOINT') return null
-    throw error
-  })
-  if (found === null) return refuse('no checkpoint says which table it is')
+  const found = await compareFiles({ database, tableId, current }, context, signal)
+  if (found === null) return refuse('no checkpoint that can be read says which files it had')
   const { version, metadataId, apart } = found
   if (head.metadataId !== null && metadataId !== head.metadataId)
     return refuse(`version ${version} is of table ${metadataId}, not ${head.metadataId}`)
