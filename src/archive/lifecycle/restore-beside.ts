@@ -8,7 +8,7 @@ import { requireKey } from './bring-rows.ts'
 import { fitNow, readColumns, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { localFiles } from './local-files.ts'
 import { proofOver, proveLogged } from './prove.ts'
-import { changedAfter, changedMeanwhile } from './refusals.ts'
+import { changedAfter, changedMeanwhile, elsewhereCommand } from './refusals.ts'
 import { Naming, standingOf, type Into } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
@@ -71,7 +71,7 @@ export async function besideRefusal(
     {
       where: `${name}, ${label}`,
       reason: 'nothing was changed: the archive goes on answering for it',
-      hint: 'give these rows other keys, or take them out, then run the same command again',
+      hint: `give these rows other keys, or take them out, then run the same command again; or bring the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
   )
 }
