@@ -304,36 +304,48 @@ describe.each(UNIQUE)('%s, %s', (system, columns, more) => {
   })
 })
 
-const OVERLAPS: readonly Case[] = [
+/** Keys that tell rows apart by periods: the columns of the table, and a row of it. */
+const OVERLAPS: readonly (readonly [System, string, (id: number, at: string, from: string, to: string) => string])[] = [
   [
     'mysql',
     'id bigint, at datetime NOT NULL, f date, t date, PERIOD FOR valid (f, t), PRIMARY KEY (id, valid WITHOUT OVERLAPS)',
-    ["INSERT INTO places VALUES (1, '2090-02-02 00:00:00', '2020-06-01', '2021-06-01')"],
+    (id, at, from, to) => `(${id}, '${at}', '${from}', '${to}')`,
+  ],
+  [
+    'postgresql',
+    'id int4range, at timestamp NOT NULL, valid daterange, PRIMARY KEY (id, valid WITHOUT OVERLAPS)',
+    (id, at, from, to) => `('[${id},${id}]', '${at}', '[${from},${to})')`,
   ],
 ]
 
-describe.each(OVERLAPS)('%s', (system, columns, more) => {
+describe.each(OVERLAPS)('%s', (system, columns, row) => {
   test('a row that overlaps an archived one is named, and both ways out end', { timeout: 60_000 }, async (context) => {
     if ((await missing(system)) !== '') context.skip()
+    try {
+      await (await makePlace(system, folder.path)).sql(`CREATE TABLE probe (${columns})`)
+    } catch {
+      context.skip('the server has no keys without overlaps')
+    }
     const {
       place,
       restore,
       state,
       printed: run,
     } = await dropped(system, columns, [
-      "(1, '2020-01-01 00:00:00', '2020-01-01', '2021-01-01')",
-      "(2, '2020-01-02 00:00:00', '2020-01-01', '2021-01-01')",
-      "(3, '2090-01-02 00:00:00', '2020-01-01', '2021-01-01')",
+      row(1, '2020-01-01 00:00:00', '2020-01-01', '2021-01-01'),
+      row(2, '2020-01-02 00:00:00', '2020-01-01', '2021-01-01'),
+      row(3, '2090-01-02 00:00:00', '2020-01-01', '2021-01-01'),
     ])
-    await place.sql(...more)
+    await place.sql(`INSERT INTO places VALUES ${row(1, '2090-02-02 00:00:00', '2020-06-01', '2021-06-01')}`)
     const { error } = (await perform(restore)).finished
-    expect(error?.message).toMatch(/the table does not take 1 of its rows \(1, /)
+    expect(error?.message).toMatch(/the table does not take 1 of its rows \(\[?1,/)
     expect(await state()).toBe('DROPPED')
     expect(await place.rows('SELECT count(*) FROM places')).toEqual([['2']])
     const [into = ''] = commandsIn(error?.hint)
     expect(into).toMatch(/--into NEW_TABLE$/)
     expect((await run(into)).finished.error).toBeUndefined()
-    expect(await place.rows('SELECT count(*) FROM NEW_TABLE')).toEqual([['2']])
+    const made = system === 'postgresql' ? 'public."NEW_TABLE"' : 'NEW_TABLE'
+    expect(await place.rows(`SELECT count(*) FROM ${made}`)).toEqual([['2']])
     await place.sql("DELETE FROM places WHERE at = '2090-02-02 00:00:00'")
     expect((await perform(restore)).finished.error).toBeUndefined()
     expect(await place.rows('SELECT count(*) FROM places')).toEqual([['3']])

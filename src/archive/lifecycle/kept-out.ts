@@ -2,8 +2,8 @@
 import { rowKeyOf } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
 import { withWriter } from '../../stores/with-writer.ts'
+import { Naming, type NamedRows } from './named-rows.ts'
 import type { KeyedTable } from './one-key.ts'
-import { Naming, type NamedRows } from './rows-now.ts'
 
 /**
  * The rows that the table leaves out, each tried by itself in a transaction that is rolled back.

@@ -5,7 +5,7 @@ import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import type { NamedRows } from './rows-now.ts'
+import type { NamedRows } from './named-rows.ts'
 
 type Named = Pick<ArchivedPartition, 'label'>
 

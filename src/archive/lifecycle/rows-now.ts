@@ -1,26 +1,17 @@
 /** Rows that the source has of an archived partition now, beside those that were archived: told apart by key, before a restore says anything of them. */
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { rowHash } from '../../model/copy/row-hash.ts'
-import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
+import { rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { SharedColumn } from '../types/fit.ts'
 import { fitNow, progress, sharedColumns, wholeOf, type ArchiveContext } from './context.ts'
+import { Naming, type NamedRows } from './named-rows.ts'
 import { proofOver, proveArchived } from './prove.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './step-end.ts'
-
-/** Rows of one kind, and the keys of some of them. */
-export type NamedRows = {
-  readonly rows: bigint
-  readonly keys: readonly string[]
-  /** The first of them whose key the table spells in another way: as it was archived, and as it stands there. */
-  readonly spelled?: { readonly archived: string; readonly there: string }
-  /** Those of them that stand outside of the bounds of the partition. */
-  readonly outside?: NamedRows
-}
 
 /** Where rows of a partition stand: in the table itself, or in one of their own, which keeps the columns that it had when it left. */
 export type Place = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
@@ -48,8 +39,6 @@ export type RowsNow =
       readonly late: LateRows
     }
 
-/** Keys that a sentence names. */
-const NAMED = 5
 /** Keys that are looked up at once. */
 const AT_ONCE = 1000
 const SIZE = { rows: AT_ONCE, bytes: 16 * 1024 * 1024 }
@@ -251,26 +240,6 @@ export async function standingOf(
     standing.push({ row, key, how: there === undefined ? 'missing' : there === rowHash(row) ? 'same' : 'changed' })
   }
   return standing
-}
-
-/** Counts rows, and keeps the keys of some of them. */
-export class Naming {
-  rows = 0n
-  readonly #keys: string[] = []
-  #spelled: NamedRows['spelled']
-
-  /** @param there its key in the table, where that is spelled in another way */
-  add(key: RowKey, there?: RowKey): void {
-    this.rows++
-    const text = rowKeyText(key)
-    if (there !== undefined) this.#spelled ??= { archived: text, there: rowKeyText(there) }
-    if (this.#keys.length < NAMED)
-      this.#keys.push(there === undefined ? text : `${text}, in the table ${rowKeyText(there)}`)
-  }
-
-  named(): NamedRows {
-    return { rows: this.rows, keys: this.#keys, ...(this.#spelled === undefined ? {} : { spelled: this.#spelled }) }
-  }
 }
 
 /** What is not as it was archived: `10 archived rows are missing (3; 5 …), 1 row has other values (7)`. */
