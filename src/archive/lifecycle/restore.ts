@@ -122,11 +122,11 @@ async function backedOut(
   const state = (await reload()).state
   const out = `the archive goes on answering for it: what had been brought back went out again, and it is ${state} as before`
   // That of a changed partition says what becomes of rows that stay.
-  const isTold = error.code === 'PARTITION_CHANGED' || error.reason === undefined
+  const isReplaced = error.code === 'PARTITION_CHANGED' || error.reason === undefined
   return new SluiceError(error.code, error.message, {
     kind: error.kind,
     ...(error.where === undefined ? {} : { where: error.where }),
-    reason: isTold ? out : `${error.reason}; ${out}`,
+    reason: isReplaced ? out : `${error.reason}; ${out}`,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     cause: error,
   })
