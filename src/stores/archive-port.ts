@@ -227,6 +227,11 @@ export interface PeriodStore {
     by: Effort['by'],
     signal: AbortSignal,
   ): Promise<readonly bigint[]>
+  /**
+   * The column whose numbers the system gives again once the rows of a condition are gone: the highest one is among them. Null where it gives none twice, or keeps
+   * the highest one; of systems that do not note which numbers they have given.
+   */
+  givesAgain?(table: TableSpec, condition: string, signal: AbortSignal): Promise<string | null>
 }
 
 /** A foreign key that leads to a table. */

@@ -3,6 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
+import { shellWords } from '../../src/shared/shell-words.ts'
 import { commandsOf, TABLE } from '../support/archive-places.ts'
 import { makePlace, perform, type Place, type Ran } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
@@ -96,4 +99,41 @@ test('a condition on a column that came since says what helps', async () => {
   })
   fine(await perform({ ...run, partitions: ['2020-Q2'] }))
   expect((await perform({ ...erase, dryRun: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
+})
+
+test('an archive of another ledger: the printed command makes the ledger from it, and another folder helps where it is not its own', async () => {
+  const rows = [
+    `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL)`,
+    `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00'), (2, '2090-01-02 00:00:00')`,
+  ]
+  const { place, run } = await archiving(...rows)
+  fine(await perform(run))
+  const tables = await place.rows(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'migration_archive%'",
+  )
+  await place.sql(...tables.map(([name]) => `DROP TABLE "${name}"`))
+  const { error } = (await perform(run)).finished
+  expect(error).toMatchObject({ code: 'ARCHIVE_CONFLICT', message: expect.stringContaining('its id is') as string })
+  const line = `sluice archive run --from ${place.url} --to ${run.to ?? ''} --table ${TABLE} --by at --older-than 8q`
+  const command = /sluice (archive adopt .*) makes the ledger/.exec(wholeCommands(line)(error?.hint ?? ''))?.[1] ?? ''
+  const { request } = await parseCommandLine(shellWords(command, {}), {})
+  if (request.kind !== 'operation') throw new Error(`${command} is no operation`)
+  fine(await perform(request.operation))
+  fine(await perform(run))
+  fine(await perform({ ...run, drop: true, confirm: TABLE }))
+  // A table of its own under the same name.
+  const other = await archiving(...rows)
+  const refused = (await perform({ ...other.run, to: run.to ?? '' })).finished.error
+  expect(refused).toMatchObject({ code: 'ARCHIVE_CONFLICT' })
+  expect(refused?.hint).toContain('name another folder in migration_archives.archive, then run the same command again')
+  await other.place.sql(`UPDATE migration_archives SET archive = '${join(other.run.to ?? '', TABLE)}'`)
+  const { to: _, ...again } = other.run
+  fine(await perform(again))
+  fine(await perform({ ...again, drop: true, confirm: TABLE }))
+  expect(
+    (await perform({ kind: 'archive-verify', from: other.place.url, tables: [], partitions: [], deep: true })).finished,
+  ).toMatchObject({ exitCode: 0 })
+  expect(
+    (await perform({ kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: true })).finished,
+  ).toMatchObject({ exitCode: 0 })
 })

@@ -6,8 +6,9 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { WriteColumn } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
+import { findKeptOut } from './kept-out.ts'
 import { findOneKey, oneKeyText, type KeyedTable } from './one-key.ts'
-import { changedMeanwhile, keysAlike, lost, queryCommand } from './refusals.ts'
+import { changedMeanwhile, keptOut, keysAlike, lost, queryCommand } from './refusals.ts'
 import { keyPlaces, sharedAt, standingOf, type Into, type Place } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './take-out.ts'
@@ -46,7 +47,8 @@ export async function bringRows(
       const standing = await standingOf(context, into, view, rows)
       wanted = standing.flatMap(({ row, how }) => (how === 'changed' ? [] : [row]))
     }
-    if (wanted.length > 0) await bringSome(context, { partition, held }, writing, wanted.map(written))
+    if (wanted.length > 0 && !(await bringSome(context, { partition, held }, writing, wanted.map(written))))
+      throw await notTaken(context, partition, into, wanted, { written, ...writing })
     seen += BigInt(rows.length)
     tell(seen, 0n)
   }
@@ -103,17 +105,34 @@ export async function oneKeyRefusal(
   return found === null ? null : keysAlike(context.name, partition, oneKeyText(found))
 }
 
+/** Why not all of these rows stand in the table, each of whose keys was free or had its values before. */
+async function notTaken(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  into: Into,
+  rows: readonly Row[],
+  { written, ...writing }: Writing,
+): Promise<SluiceError> {
+  await using view = await context.store.source(context.interrupt.abort)
+  const standing = await standingOf(context, into, view, rows)
+  const missing = standing.flatMap(({ row, how }) => (how === 'missing' ? [written(row)] : []))
+  const kept = await findKeptOut(missing, writing)
+  if (kept.rows > 0n) return keptOut(context.name, partition, kept)
+  return changedMeanwhile(context.name, partition, 'other rows with the same keys are in the source')
+}
+
+/** @returns whether all rows stand in the table now; otherwise the transaction was rolled back */
 async function bringSome(
   { ledger, name }: ArchiveContext,
   { partition, held }: Work,
   { target, table, columns, pastTriggers = false, signal }: KeyedTable,
   rows: readonly Row[],
-): Promise<void> {
+): Promise<boolean> {
   const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
   const sum = new RowSum()
   for (const row of rows) sum.add(row)
   const keys = rows.map((row) => rowKeyOf(row, key))
-  await withWriter(
+  return await withWriter(
     target,
     {
       table,
@@ -128,11 +147,10 @@ async function bringSome(
     async (writer) => {
       await writer.write(rows)
       const there = await writer.digest({ scheme: 'canonical' })
-      if (!equalDigests(there, sum.digest())) {
-        throw changedMeanwhile(name, partition, 'other rows with the same keys are in the source')
-      }
+      if (!equalDigests(there, sum.digest())) return false
       const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
       if ((await writer.commit(closing)) === 'fenced') throw lost(name, partition)
+      return true
     },
   )
 }

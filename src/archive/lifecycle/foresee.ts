@@ -6,7 +6,7 @@ import { requireKey } from './bring-rows.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
 import { losableRefusal } from './losable.ts'
 import { columnRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
-import { destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
+import { ceaseText, destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
 import { comparedOtherwise } from './one-key.ts'
 import { requireWhole } from './prove.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
@@ -212,12 +212,12 @@ function refusalOf(
   const what = rowsText(found, proofOf(partition).rows)
   if (found.kind === 'equal') return null
   if (found.kind === 'told') {
-    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what, found.changed.spelled)
+    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what, found.changed)
     if (found.missing.rows === 0n) return null
     return valuelessRefusal(context, partition) ?? keyRefusal(context, partition, place)
   }
   if (partition.state === 'DETACHED' && !partition.restoring && partition.removed.rows === 0n) {
-    return asChanged ? null : otherValues(name, partition, what)
+    return asChanged ? null : otherValues(name, partition, what, { rows: proofOf(partition).rows })
   }
   // Rows have to come back, and cannot be told from those that are there.
   return keyRefusal(context, partition, place) ?? otherColumns(name, partition, what)
@@ -243,7 +243,7 @@ function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: R
   const archived = proofOf(partition).rows
   if (found.kind === 'equal') return `compared now: ${rowsText(found, archived)}`
   if (found.kind === 'untold') {
-    return `compared now: ${rowsText(found, archived)}${asChanged ? '; they count as they are' : ''}`
+    return `compared now: ${rowsText(found, archived)}${asChanged ? `; they count as they are, and ${ceaseText(archived)}` : ''}`
   }
   // Where nothing is to be there, all of it has to come back, and that is no news.
   const isPlainReturn =
@@ -256,7 +256,9 @@ function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: R
   }
   const then = [
     ...(found.missing.rows > 0n ? ['missing rows come back from the files'] : []),
-    ...(found.changed.rows > 0n && asChanged ? ['rows with other values stay as they are in the database'] : []),
+    ...(found.changed.rows > 0n && asChanged
+      ? [`rows with other values stay as they are in the database, and ${ceaseText(found.changed.rows)}`]
+      : []),
     ...(found.late.rows > 0n ? [found.late.back === undefined ? 'late rows stay' : 'they stay'] : []),
   ]
   return `compared now: ${[rowsText(found, archived), ...then].join('; ')}`

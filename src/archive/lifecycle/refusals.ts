@@ -5,6 +5,7 @@ import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
+import type { NamedRows } from './named-rows.ts'
 
 type Named = Pick<ArchivedPartition, 'label'>
 
@@ -97,30 +98,54 @@ export function changedAfter(name: string, partition: Named, how: string): Sluic
   })
 }
 
+/** The way out that keeps archived rows whatever stands in the table. */
+export function elsewhereCommand(name: string, partition: Named): string {
+  return restoreCommand(name, partition, '--into', 'NEW_TABLE')
+}
+
 /**
- * Rows with keys of archived ones have other values, and nobody has said which of them count.
- * @param spelled a key that the collation of the table takes for that of another row: both rows are kept by `--into`
+ * Rows with keys of archived ones have other values, and the user has not decided which of them count.
+ * @param changed the rows of the table
  */
 export function otherValues(
   name: string,
   partition: Named,
   what: string,
-  spelled?: { readonly archived: string; readonly there: string },
+  { rows, spelled, outside }: Pick<NamedRows, 'rows' | 'spelled' | 'outside'>,
 ): SluiceError {
-  const command = restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
-  const ours = `where the rows of the database are the right ones: ${command}`
-  const both =
-    spelled === undefined
-      ? ''
-      : `to keep both rows, give the row ${spelled.there} another key, then run the same command again, or bring the archived rows into another table: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}; `
+  const others = spelled === undefined ? outside?.keys.join('; ') : spelled.there
+  const rekeyed = others === undefined ? '' : `give the row ${others} another key, then run the same command again, or `
+  const both = `to keep both rows, ${rekeyed}bring the archived rows into another table: ${elsewhereCommand(name, partition)}`
+  const ours = `where the rows of the database are the right ones, and ${ceaseText(rows)}: ${restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)}`
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${what}`, {
     where: `${name}, ${partition.label}`,
     reason:
-      spelled === undefined
-        ? 'the archived values of these rows would cease to count, so nothing was changed'
-        : `the key of the table takes ${spelled.archived} and ${spelled.there} for one: the archived row cannot stand beside the other one, and nothing was changed`,
-    hint: `${both}${ours}`,
+      spelled !== undefined
+        ? `the key of the table takes ${spelled.archived} and ${spelled.there} for one: the archived row cannot stand beside the other one, and nothing was changed`
+        : outside === undefined
+          ? 'the archived values of these rows would cease to count, so nothing was changed'
+          : 'a row outside of the partition is another one under a key that was given again, or the archived one with another time: nothing was changed',
+    hint: `${both}; ${ours}`,
   })
+}
+
+/** What becomes of archived rows whose keys other rows have. */
+export function ceaseText(rows: bigint): string {
+  return rows === 1n ? '1 archived row ceases to count' : `${rows} archived rows cease to count`
+}
+
+/** The table does not take archived rows although none stands under their keys: another row keeps them out by its key. */
+export function keptOut(name: string, partition: Named, { rows, keys }: NamedRows): SluiceError {
+  const more = rows > BigInt(keys.length) ? ' …' : ''
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `${partition.label} of ${name} cannot come back: the table does not take ${rows} of its rows (${keys.join('; ')}${more})`,
+    {
+      where: `${name}, ${partition.label}`,
+      reason: 'rows that stand in the table keep them out by the key, such as one without overlaps',
+      hint: `change those rows or take them out, then run the same command again; or bring the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+    },
+  )
 }
 
 /** Two archived rows have one key in the table as it is now. @param what in words, with both keys */
@@ -128,7 +153,7 @@ export function keysAlike(name: string, partition: Named, what: string): SluiceE
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
     where: `${name}, ${partition.label}`,
     reason: 'both rows were archived under keys of their own; nothing was changed',
-    hint: `give the key the collation that it had, and run the same command again; or make a table whose key tells these texts apart, and bring the rows there: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}`,
+    hint: `give the key the collation that it had, and run the same command again; or make a table whose key tells these texts apart, and bring the rows there: ${elsewhereCommand(name, partition)}`,
   })
 }
 

@@ -3,7 +3,7 @@ import { MemberRefused } from '../../stores/refusals.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
-import { restoreCommand } from './refusals.ts'
+import { elsewhereCommand } from './refusals.ts'
 
 /**
  * Rows on their way back into their table.
@@ -18,11 +18,12 @@ export async function inOwnTable(
   try {
     await rows
   } catch (thrown) {
-    const into = restoreCommand(name, partition, '--into', 'NEW_TABLE')
+    const into = elsewhereCommand(name, partition)
     if (thrown instanceof MemberRefused) throw noMember(`${partition.label} of ${name}`, thrown, into)
     throw reworded(
       thrown,
-      `alter the column or the constraint that refuses it, then run the same command again; or bring the rows into another table: ${into}`,
+      'change the row of the table that is in its way, or alter the column or the constraint that refuses it, then run the same command again',
+      `; or bring the rows into another table: ${into}`,
     )
   }
 }
@@ -49,18 +50,22 @@ export async function inOtherTable<T>(rows: Promise<T>): Promise<T> {
   }
 }
 
-/** A hint for a row that a store refuses, where it has none or speaks of copies; anything else stays as it is. */
-function reworded(thrown: unknown, hint: string): unknown {
+/**
+ * A hint for a row that a store refuses, where it has none or speaks of copies; anything else stays as it is.
+ * @param behind stands behind the hint of the store, too
+ */
+function reworded(thrown: unknown, hint: string, behind = ''): unknown {
   if (!(thrown instanceof SluiceError)) return thrown
   const { code, kind, message, where, reason } = thrown
-  const isForCopies = thrown.hint === undefined || / at its source|--on-existing/.test(thrown.hint)
-  if ((!isForCopies && !(thrown instanceof MemberRefused)) || (code !== 'ROW_REFUSED' && code !== 'VALUE_REFUSED'))
-    return thrown
+  const isForCopies = thrown.hint === undefined || / at its source|--on-existing|^compare the value/.test(thrown.hint)
+  if (code !== 'ROW_REFUSED' && code !== 'VALUE_REFUSED') return thrown
+  const isOwn = isForCopies || thrown instanceof MemberRefused
+  if (!isOwn && behind === '') return thrown
   return new SluiceError(code, thrown instanceof MemberRefused ? `${thrown.what} now` : message, {
     kind,
     ...(where === undefined ? {} : { where }),
     ...(reason === undefined ? {} : { reason }),
-    hint,
+    hint: `${isOwn ? hint : thrown.hint}${behind}`,
     cause: thrown,
   })
 }

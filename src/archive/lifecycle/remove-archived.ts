@@ -17,9 +17,10 @@ import {
   type ArchiveContext,
   type Work,
 } from './context.ts'
+import { Naming } from './named-rows.ts'
 import { proofOver } from './prove.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
-import { keyPlaces, Naming, rowsText, standingOf, type Into } from './rows-now.ts'
+import { keyPlaces, rowsText, standingOf, type Into } from './rows-now.ts'
 import { difference, settled } from './step-end.ts'
 import { storedRows } from './stored-rows.ts'
 

@@ -7,9 +7,10 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { fitNow, readColumns, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { localFiles } from './local-files.ts'
+import { Naming } from './named-rows.ts'
 import { proofOver, proveLogged } from './prove.ts'
-import { changedAfter, changedMeanwhile } from './refusals.ts'
-import { Naming, standingOf, type Into } from './rows-now.ts'
+import { changedAfter, changedMeanwhile, elsewhereCommand } from './refusals.ts'
+import { standingOf, type Into } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
 
@@ -71,7 +72,7 @@ export async function besideRefusal(
     {
       where: `${name}, ${label}`,
       reason: 'nothing was changed: the archive goes on answering for it',
-      hint: 'give these rows other keys, or take them out, then run the same command again',
+      hint: `give these rows other keys, or take them out, then run the same command again; or bring the archived rows into another table: ${elsewhereCommand(name, partition)}`,
     },
   )
 }

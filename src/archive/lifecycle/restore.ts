@@ -1,5 +1,5 @@
 /** Archived rows come back into the source, compared with what was proved of them; then the Delta table lets go of their files. */
-import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import type { Giving, PartitionRequest, Reshape } from '../../stores/archive-port.ts'
 import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -97,9 +97,18 @@ function isWhole({ found }: Foreseen): boolean {
   return found === null || found.kind !== 'told' || found.missing.rows === 0n
 }
 
+/** The same restore would end in the same way, until the rows, the constraints or the rights of the table change. */
+const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'PARTITION_CHANGED',
+  'ROW_REFUSED',
+  'TABLE_REFUSED',
+  'TARGET_DENIED',
+  'VALUE_REFUSED',
+])
+
 /**
- * What has begun to come back goes out again where rows of the source keep the rest from coming: else it would stay between two states, and each command would name
- * the other one.
+ * Rows that have come back go out again where the table does not take the rest: else the partition would stay between two states, and each command would name the
+ * other one.
  * @returns the error, with what became of the rows
  */
 async function backedOut(
@@ -109,12 +118,16 @@ async function backedOut(
   reload: () => Promise<ArchivedPartition>,
 ): Promise<SluiceError> {
   const partition = await reload()
-  if (error.code !== 'PARTITION_CHANGED' || !partition.restoring || context.store.can.atomic === 'row') return error
+  if (!LASTING.has(error.code) || !partition.restoring || context.store.can.atomic === 'row') return error
   await backOut(context, { held, partition })
   const state = (await reload()).state
+  const out = `the archive goes on answering for it: what had been brought back went out again, and it is ${state} as before`
+  // That of a changed partition says what becomes of rows that stay.
+  const isReplaced = error.code === 'PARTITION_CHANGED' || error.reason === undefined
   return new SluiceError(error.code, error.message, {
+    kind: error.kind,
     ...(error.where === undefined ? {} : { where: error.where }),
-    reason: `the archive goes on answering for it: what had been brought back went out again, and it is ${state} as before`,
+    reason: isReplaced ? out : `${error.reason}; ${out}`,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     cause: error,
   })
@@ -155,7 +168,7 @@ async function fill(
     if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
   } catch (thrown) {
     const error = await backedOut(context, work, asSluiceError(thrown), reload)
-    const isOut = error.code === 'PARTITION_CHANGED' && !(await reload()).restoring
+    const isOut = LASTING.has(error.code) && !(await reload()).restoring
     throw (isOut ? await oneKeyRefusal(context, partition, place) : null) ?? error
   }
   await warnOfDangling(context, partition, place)

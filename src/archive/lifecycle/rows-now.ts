@@ -1,24 +1,17 @@
 /** Rows that the source has of an archived partition now, beside those that were archived: told apart by key, before a restore says anything of them. */
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { rowHash } from '../../model/copy/row-hash.ts'
-import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
+import { rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { SharedColumn } from '../types/fit.ts'
 import { fitNow, progress, sharedColumns, wholeOf, type ArchiveContext } from './context.ts'
+import { Naming, type NamedRows } from './named-rows.ts'
 import { proofOver, proveArchived } from './prove.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './step-end.ts'
-
-/** Rows of one kind, and the keys of some of them. */
-export type NamedRows = {
-  readonly rows: bigint
-  readonly keys: readonly string[]
-  /** The first of them whose key the table spells in another way: as it was archived, and as it stands there. */
-  readonly spelled?: { readonly archived: string; readonly there: string }
-}
 
 /** Where rows of a partition stand: in the table itself, or in one of their own, which keeps the columns that it had when it left. */
 export type Place = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
@@ -46,8 +39,6 @@ export type RowsNow =
       readonly late: LateRows
     }
 
-/** Keys that a sentence names. */
-const NAMED = 5
 /** Keys that are looked up at once. */
 const AT_ONCE = 1000
 const SIZE = { rows: AT_ONCE, bytes: 16 * 1024 * 1024 }
@@ -87,10 +78,11 @@ export async function rowsNow(
   if (keyPlaces(shared, table) === null) return { kind: 'untold', now, rows, why: 'without a key' }
   // A damaged file would make changes of rows that nobody has changed.
   await proveArchived(context, partition)
-  const found = await lookedUp(context, partition, { table, shared }, view)
+  const found = await lookedUp(context, partition, { table, shared, where }, view)
   const besides = rows - found.same
+  const changed = found.changed.rows - (found.changed.outside?.rows ?? 0n)
   const told = besides > 0n ? await late(partition, place) : { rows: 0n, keys: [] }
-  const uncounted = besides > found.changed.rows ? besides - found.changed.rows : 0n
+  const uncounted = besides > changed ? besides - changed : 0n
   return { kind: 'told', now, rows, ...found, late: told ?? { rows: uncounted, keys: [] } }
 }
 
@@ -135,11 +127,11 @@ export function keyPlaces(shared: readonly SharedColumn[], { key }: TableSpec): 
 async function lookedUp(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  into: Into,
+  into: Into & Pick<Place, 'where'>,
   view: SourceView,
 ): Promise<{ readonly same: bigint; readonly missing: NamedRows; readonly changed: NamedRows }> {
   const tell = progress(context, partition, 'verifying', proofOf(partition).rows)
-  const [missing, changed] = [new Naming(), new Naming()]
+  const [missing, changed, outside] = [new Naming(), new Naming(), new Naming()]
   let same = 0n
   for await (const rows of storedRows(
     context,
@@ -152,9 +144,37 @@ async function lookedUp(
       if (how === 'same') same++
       else (how === 'missing' ? missing : changed).add(key, there)
     }
+    const taken = standing.flatMap(({ how, key, there }) => (how === 'changed' ? [there ?? key] : []))
+    for (const key of await outsideOf(context, into, view, taken)) outside.add(key)
     tell(same + missing.rows + changed.rows, 0n)
   }
-  return { same, missing: missing.named(), changed: changed.named() }
+  const others = outside.rows === 0n ? {} : { outside: outside.named() }
+  return { same, missing: missing.named(), changed: { ...changed.named(), ...others } }
+}
+
+/** Those keys of rows of the table that no row within the bounds has; none where a value of a key cannot be read. */
+async function outsideOf(
+  { interrupt }: ArchiveContext,
+  { table, shared, where }: Into & Pick<Place, 'where'>,
+  view: SourceView,
+  keys: readonly RowKey[],
+): Promise<readonly RowKey[]> {
+  if (where === null || keys.length === 0) return []
+  const columns = shared.filter(({ now }) => table.key.includes(now.name))
+  const places = keyPlaces(columns, table) ?? []
+  const within = new Set<string>()
+  let isRefused = false
+  const request = {
+    table,
+    columns: sharedColumns(columns),
+    range: { by: 'keys', keys } as const,
+    where,
+    ordered: false,
+    aside: () => void (isRefused = true),
+  }
+  for await (const { rows } of view.read(request, SIZE, interrupt.abort))
+    for (const row of rows) within.add(JSON.stringify(rowKeyOf(row, places)))
+  return isRefused ? [] : keys.filter((key) => !within.has(JSON.stringify(key)))
 }
 
 type Standing = {
@@ -222,26 +242,6 @@ export async function standingOf(
   return standing
 }
 
-/** Counts rows, and keeps the keys of some of them. */
-export class Naming {
-  rows = 0n
-  readonly #keys: string[] = []
-  #spelled: NamedRows['spelled']
-
-  /** @param there its key in the table, where that is spelled in another way */
-  add(key: RowKey, there?: RowKey): void {
-    this.rows++
-    const text = rowKeyText(key)
-    if (there !== undefined) this.#spelled ??= { archived: text, there: rowKeyText(there) }
-    if (this.#keys.length < NAMED)
-      this.#keys.push(there === undefined ? text : `${text}, in the table ${rowKeyText(there)}`)
-  }
-
-  named(): NamedRows {
-    return { rows: this.rows, keys: this.#keys, ...(this.#spelled === undefined ? {} : { spelled: this.#spelled }) }
-  }
-}
-
 /** What is not as it was archived: `10 archived rows are missing (3; 5 …), 1 row has other values (7)`. */
 export function rowsText(found: RowsNow, archived: bigint): string {
   if (found.kind === 'equal') return `${rowCount(found.now.rows)}, equal to those that were archived by count and sum`
@@ -251,9 +251,17 @@ export function rowsText(found: RowsNow, archived: bigint): string {
   const parts = [
     ...(missing.rows === 0n ? [] : [named(missing, 'archived row is missing', 'archived rows are missing')]),
     ...(changed.rows === 0n ? [] : [named(changed, 'row has other values', 'rows have other values')]),
+    ...(changed.outside === undefined ? [] : [outsideText(changed.outside, changed.rows)]),
     ...(late.rows === 0n ? [] : [lateText(late)]),
   ]
   return parts.length === 0 ? 'no row is missing, changed or late' : parts.join(', ')
+}
+
+/** A row outside of the bounds is another row that was given the key, or the archived one with another time. */
+function outsideText(outside: NamedRows, changed: bigint): string {
+  if (outside.rows === changed)
+    return changed === 1n ? 'which stands outside of the partition' : 'all of them outside of the partition'
+  return named(outside, 'of them stands outside of the partition', 'of them stand outside of the partition')
 }
 
 function lateText({ back = [], ...late }: LateRows): string {

@@ -23,7 +23,7 @@ import { compareCommits } from './compare-commits.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
 import { findDeparted } from './find-departed.ts'
-import { foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
+import { adoptCommand, foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
 import { headLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
@@ -55,9 +55,6 @@ export type Published = { readonly version: number; readonly outcome: 'published
 const TRIES = 200
 /** Of the folder that a table has to have been made for by its configuration. */
 const OWN = 'sluice.'
-/** Either somebody else's folder, or a ledger that was lost and begun anew. */
-const OTHER_ID =
-  'nothing was changed; archive into another folder, or, where this is the archive of this very table and the ledger was lost: sluice archive adopt with --to, which makes the ledger anew'
 const MAX_INT64 = 2n ** 63n - 1n
 
 /** What a commit would say, or that there is nothing left to say. */
@@ -94,7 +91,7 @@ export class ArchiveTable implements ArchiveLog {
    */
   async state(signal: AbortSignal, expected: Expected = {}): Promise<ArchiveTableState | null> {
     const state = await readState(this.#parts, signal)
-    if (state !== null) refuseOther(this.#parts.store, state, expected)
+    if (state !== null) this.#refuseOther(state, expected)
     return state
   }
 
@@ -111,7 +108,7 @@ export class ArchiveTable implements ArchiveLog {
       if (isOwnHead(state?.head ?? null, known)) {
         // Where no head tells whose table it is, its properties do.
         if (state !== null && state.head === null)
-          refuseOther(store, state, configuration === undefined ? {} : { configuration })
+          this.#refuseOther(state, configuration === undefined ? {} : { configuration })
         return state
       }
       // A head that another program of this ledger settled meanwhile is no longer in the ledger: the log has moved on then.
@@ -311,6 +308,18 @@ export class ArchiveTable implements ArchiveLog {
     await heads.forget([...differing, ...[...sums.keys()].filter((one) => one > version)])
   }
 
+  #refuseOther({ tableId, metadata }: ArchiveTableState, expected: Expected): void {
+    const { store, table = null } = this.#parts
+    for (const [name, value] of Object.entries(expected.configuration ?? {})) {
+      const own = metadata.configuration?.[name]
+      if (!name.startsWith(OWN) || own === value) continue
+      throw conflict(store, own === undefined ? `its ${name} is missing` : `its ${name} is ${own}, not ${value}`)
+    }
+    if (expected.tableId === undefined || expected.tableId === tableId) return
+    const hint = `nothing was changed; where this is the archive of this very table and its ledger was lost, ${adoptCommand(table)} makes the ledger from it; otherwise name another folder in migration_archives.archive, then run the same command again without --to`
+    throw conflict(store, `its id is ${tableId}, not ${expected.tableId}`, hint)
+  }
+
   /** The head of the log is the one that was left: whatever was intended before it has not landed. */
   async #settle({ head, version }: ArchiveTableState): Promise<void> {
     const { heads } = this.#parts
@@ -412,20 +421,6 @@ function areSame(active: readonly ActiveArchiveFile[], { files, tags }: Publicat
       return Object.entries(tags(file)).every(([name, value]) => logged.tags[name] === value)
     })
   )
-}
-
-function refuseOther(
-  store: LogStore,
-  { tableId, metadata }: ArchiveTableState,
-  expected: { readonly tableId?: string; readonly configuration?: Readonly<Record<string, string>> },
-): void {
-  for (const [name, value] of Object.entries(expected.configuration ?? {})) {
-    const own = metadata.configuration?.[name]
-    if (!name.startsWith(OWN) || own === value) continue
-    throw conflict(store, own === undefined ? `its ${name} is missing` : `its ${name} is ${own}, not ${value}`)
-  }
-  if (expected.tableId === undefined || expected.tableId === tableId) return
-  throw conflict(store, `its id is ${tableId}, not ${expected.tableId}`, OTHER_ID)
 }
 
 /** The empty text is NULL to Delta, and half a character is none in UTF-8. */

@@ -92,12 +92,17 @@ export function withHeadFeature(protocol: ProtocolAction): ProtocolAction {
   return { ...protocol, minWriterVersion: 7, writerFeatures: [...meant, HEAD_FEATURE] }
 }
 
+/** @param table whose archive it is, as a command names it; null if unknown */
+export function adoptCommand(table: string | null): string {
+  const words = table === null ? '' : ` --table ${shellQuote(table)} --confirm=${shellQuote(table)}`
+  return `sluice archive adopt${words}`
+}
+
 /**
  * @param where of the archive
- * @param table whose archive it is, as a command names it; null where nobody has said
+ * @param table as for `adoptCommand`
  */
 export function foreignHead(where: string, version: number, table: string | null): SluiceError {
-  const words = table === null ? '' : ` --table ${shellQuote(table)} --confirm=${shellQuote(table)}`
   return new SluiceError(
     'ARCHIVE_FOREIGN',
     `version ${version} of the archive goes on from a head that this ledger does not know`,
@@ -105,7 +110,7 @@ export function foreignHead(where: string, version: number, table: string | null
       where,
       reason:
         'another database writes into it, a copy or the original of this one, or this one was restored from a backup',
-      hint: `nothing was changed; sluice archive adopt${words} compares both and refuses the other database from then on`,
+      hint: `nothing was changed; ${adoptCommand(table)} compares both and refuses the other database from then on`,
     },
   )
 }

@@ -8,8 +8,8 @@ import type { PlannedPartition } from './planned-standing.ts'
 import { heldText } from './referred.ts'
 
 /**
- * The plan with what of its archived periods is still in the source, as far as that can be counted in about a second, and with rows of other tables that refer to rows
- * of a plain table that are to go.
+ * The plan with what of its archived periods is still in the source, as far as that can be counted in about a second. For rows of a plain table that are to go: the
+ * rows of other tables that refer to them, and the numbers that the system gives again.
  */
 export async function lookedThrough(
   plan: PlannedArchive,
@@ -21,13 +21,13 @@ export async function lookedThrough(
     known === undefined ? null : await periodRows({ ...around, table }, { ...archived, partitions: known }, 'cheap')
   const partitions: PlannedPartition[] = []
   for (const one of plan.partitions) {
-    partitions.push(withLook(await withReferring(plan, one, around), looks?.get(one.label)))
+    partitions.push(withLook(await withGoing(plan, one, around), looks?.get(one.label)))
   }
   return { ...plan, partitions }
 }
 
-/** Of a plain table: rows that refer to a period keep its rows from being removed. */
-async function withReferring(
+/** Of a plain table: rows that refer to a period keep its rows from being removed, and rows that come later may get their numbers. */
+async function withGoing(
   { table, archived, referred }: PlannedArchive,
   one: PlannedPartition,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
@@ -37,9 +37,16 @@ async function withReferring(
     one.status === 'due' || one.status === 'resume' || one.status === 'drop' || one.known?.state === 'DETACHED'
   if (!isGoing || place === null || place.native !== null) return one
   const condition = cutCondition(store, table, archived, place)
-  const text = condition === null ? null : heldText(await referred.look(table.table, condition, signal))
-  if (text === null) return one
-  return { ...one, note: [text, ...(one.note === undefined ? [] : [one.note])].join('; ') }
+  if (condition === null) return one
+  const again = (await store.periods?.().givesAgain?.(table, condition, signal)) ?? null
+  const notes = [
+    heldText(await referred.look(table.table, condition, signal)),
+    again === null
+      ? null
+      : `the highest ${again} leaves with it, and ${store.system} gives that number to another row then, under which this one cannot come back: a key with AUTOINCREMENT gives no number twice`,
+    one.note ?? null,
+  ].filter((text) => text !== null)
+  return notes.length === 0 ? one : { ...one, note: notes.join('; ') }
 }
 
 function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedPartition {

@@ -1,6 +1,7 @@
 /** `restore`: archived partitions back into the live table, compared with what was proved of them. */
 import { foresee, type Foreseen, type RestoreWishes } from '../../../archive/lifecycle/foresee.ts'
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import { elsewhereCommand } from '../../../archive/lifecycle/refusals.ts'
 import { restorePartition } from '../../../archive/lifecycle/restore.ts'
 import { standingThere } from '../../../archive/lifecycle/restore-beside.ts'
 import { readParts, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
@@ -131,7 +132,7 @@ async function besideDefault(
   const taken = `${what}; ${found.both.rows} of them under a key of the archive: ${found.both.keys.join('; ')}`
   const refusal = new SluiceError('PARTITION_CHANGED', taken, {
     reason: 'a restore would be refused by that key, and change nothing',
-    hint: 'give these rows other keys, or take them out, then run the same command again',
+    hint: `give these rows other keys, or take them out, then run the same command again; or bring the archived rows into another table: ${elsewhereCommand(context.name, partition)}`,
   })
   return { text: taken, refusal }
 }
@@ -154,6 +155,7 @@ async function foretold(
     run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
   const partitions: PlannedPartition[] = []
   const refusals: SluiceError[] = []
+  let comeByKey = false
   const natives = chosen.filter(({ native }) => native !== null)
   const source = { store: opened.store, table, signal: run.interrupt.abort }
   const looks = await periodRows(source, { ...record, partitions: natives }, 'any')
@@ -162,6 +164,7 @@ async function foretold(
     const { text, refusal } =
       seen.refusal === null ? await besideDefault(open, record, known, looks.get(known.label), seen) : seen
     if (refusal !== null) refusals.push(refusal)
+    else if (seen.found?.kind === 'told' && seen.found.missing.rows > 0n) comeByKey = true
     const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
     const told = [text, ...(seen.columns === '' ? [] : [seen.columns])].join('; ')
     const note = refusal === null ? told : `it would be refused: ${text}`
@@ -170,5 +173,12 @@ async function foretold(
   emitArchivePlan({ table, archived: record, partitions }, run.emit, standing)
   tellStanding(record, standing, run)
   const [error] = refusals
-  return { totals: { partitions: dec(chosen.length) }, ...(error === undefined ? {} : { error }) }
+  return {
+    totals: { partitions: dec(chosen.length) },
+    ...(comeByKey ? { notChecked: NOT_TRIED } : {}),
+    ...(error === undefined ? {} : { error }),
+  }
 }
+
+const NOT_TRIED =
+  'whether constraints of the table beside its key take the missing rows: where one refuses a row, the restore takes out again what it has brought'

@@ -9,6 +9,8 @@ export type KnownRelation = Relation & {
   readonly alwaysNumbered: readonly string[]
   /** Tables whose rows change or vanish with rows of this one. */
   readonly followers: readonly string[]
+  /** Name of its primary key, where that is one WITHOUT OVERLAPS; null otherwise. */
+  readonly periodKey: string | null
 }
 
 /** Of the table `c`: whether others inherit from it. Those are tables in their own right, and each is read by itself; partitions are read with their table. */
@@ -57,18 +59,21 @@ async function find(
        (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attidentity = 'a' AND NOT a.attisdropped),
        (SELECT coalesce(pg_catalog.json_agg(DISTINCT k.conrelid::pg_catalog.regclass::text), '[]') FROM pg_catalog.pg_constraint k
-        WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd'))
+        WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')),
+       (SELECT k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid
+        WHERE k.conrelid = c.oid AND k.contype = 'p' AND i.indisexclusion)
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relname = ${literal(table.name)} AND ${place} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
   )
   if (row === undefined) return null
-  const [oid, only, always, followers] = row
+  const [oid, only, always, followers, periodKey] = row
   return {
     name: table,
     only: only === 't',
     oid: oid ?? '',
     alwaysNumbered: JSON.parse(always ?? '[]') as string[],
     followers: JSON.parse(followers ?? '[]') as string[],
+    periodKey: periodKey ?? null,
   }
 }
 

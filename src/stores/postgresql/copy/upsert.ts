@@ -7,6 +7,11 @@ import { columnList, fromSql, tableSql } from './sql.ts'
 
 const STAGE = 'pg_temp.sluice_rows'
 
+/** @param periodKey the server finds a key WITHOUT OVERLAPS by its name only, and for rows that are left out only */
+function keySql(key: readonly string[], periodKey: string | null): string {
+  return periodKey === null ? `(${columnList(key)})` : `ON CONSTRAINT ${quoteName(periodKey)}`
+}
+
 export class Upsert {
   readonly #session: CopySession
   readonly #create: string
@@ -26,7 +31,7 @@ export class Upsert {
     this.#copy = `COPY ${STAGE} (${list}) FROM STDIN`
     this.#merge =
       `INSERT INTO ${tableSql(table.table)} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${STAGE} ` +
-      `ON CONFLICT (${columnList(table.key)}) ${change}`
+      `ON CONFLICT ${keySql(table.key, onExisting === 'append' ? relation.periodKey : null)} ${change}`
   }
 
   async begin(): Promise<void> {

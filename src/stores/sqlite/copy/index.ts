@@ -28,6 +28,7 @@ import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '../../archive-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import { SqliteApply } from '../apply/index.ts'
+import { givenAgain } from '../archiving/given-again.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { danglingRows, orphansOf, referrersOf, referringRow } from '../archiving/referrers.ts'
 import { rowTriggersOf } from '../archiving/row-triggers.ts'
@@ -268,6 +269,7 @@ class SqliteCopy implements CopyStore {
       effort: (table, conditions, signal) => this.#within(signal, (one) => periodEffort(one, table, conditions)),
       counts: (table, conditions, by, signal) =>
         this.#within(signal, (one) => periodCounts(one, table, conditions, by, signal)),
+      givesAgain: (table, condition, signal) => this.#within(signal, (one) => givenAgain(one, table, condition)),
     }
   }
 
