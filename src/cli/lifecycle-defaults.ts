@@ -83,12 +83,9 @@ function isLeftOut({ without, never = [] }: Taker, { name: action }: SpokenActio
   return without.includes(name) || never.includes(action)
 }
 
-/** By the name that the file has, `orders` being `public.orders`. */
-export function entryOf(table: string, { lifecycle = {} }: ConfigDefaults): LifecycleConfig | undefined {
-  const isWhole = table.startsWith(`${DEFAULT_SCHEMA}.`)
-  const other = isWhole ? table.slice(DEFAULT_SCHEMA.length + 1) : `${DEFAULT_SCHEMA}.${table}`
-  const found = [table, other].find((name) => Object.hasOwn(lifecycle, name))
-  return found === undefined ? undefined : lifecycle[found]
+/** By the very name that the file has: which schema a bare name means is known once the database is open. */
+function entryOf(table: string, { lifecycle = {} }: ConfigDefaults): LifecycleConfig | undefined {
+  return Object.hasOwn(lifecycle, table) ? lifecycle[table] : undefined
 }
 
 function isUnsaid(value: unknown, name: string, defaults: ConfigDefaults): boolean {
