@@ -143,6 +143,34 @@ describe.skipIf(why !== '')('PostgreSQL, types that mean other values by now', {
   })
 })
 
+const noMysql = await missing('mysql')
+test.skipIf(noMysql !== '').each([
+  ['enum', 'a'],
+  ['set', 'a,c'],
+])(`MySQL: members of a %s that stand in other places${noMysql}`, { timeout: 60_000 }, async (kind, value) => {
+  const place = await makePlace('mysql', folder)
+  const typed = (members: string): string => `${kind}(${members})`
+  await place.sql(
+    `CREATE TABLE o (id int PRIMARY KEY, at datetime NOT NULL, m ${typed("'a','b','c'")})`,
+    `INSERT INTO o VALUES (1, '2020-02-01', '${value}'), (2, '2090-02-01', '${value}')`,
+  )
+  const { run } = commandsOf({ place, form: 'plain', to: join(folder, `places-${kind}`) })
+  const archive = { ...run, tables: ['o'] } as Operation
+  expect((await perform(archive)).finished.error).toBeUndefined()
+  expect((await perform({ ...archive, drop: true, confirm: 'o' } as Operation)).finished.error).toBeUndefined()
+  await place.sql(`ALTER TABLE o MODIFY m ${typed("'c','b','a'")}`)
+  const restore = { kind: 'restore', from: place.url, table: 'o', partitions: ['2020-Q1'], dryRun: false } as const
+  const refused = (await perform(restore)).finished.error
+  expect(refused).toMatchObject({ code: 'PARTITION_CHANGED' })
+  expect(refused?.hint).toMatch(/^make it m (?:enum|set)\('a','b','c'\) again, run the same command/)
+  await place.sql(`ALTER TABLE o MODIFY m ${typed("'a','b','c'")}`)
+  expect((await perform(restore)).finished.error).toBeUndefined()
+  expect(await place.rows('SELECT id, m FROM o ORDER BY id')).toEqual([
+    ['1', value],
+    ['2', value],
+  ])
+})
+
 test('SQLite: a row that its table refuses, or another one, gets no words of a copy', async () => {
   const place = await makePlace('sqlite', folder)
   const columns = 'id INTEGER PRIMARY KEY, at DATETIME NOT NULL, n INTEGER'

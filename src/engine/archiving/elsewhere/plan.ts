@@ -93,6 +93,9 @@ export async function refuseOtherMeaning(
 /** Between equal types of one system, values go as they were archived: nobody reads them on their way. */
 function travels({ source, target, as, from }: ColumnPlan, shape: readonly ShapeColumn[], same: boolean): ColumnType {
   const file = shape.find(({ name }) => name === from)?.file
+  // A list is archived as the text that its system prints, which is no JSON.
+  if (same && file?.as.kind === 'native' && source.type.kind === 'list' && target.type.kind === 'text')
+    return target.type
   return same && file !== undefined && source.native === target.native ? file.as : as
 }
 

@@ -39,7 +39,7 @@ function typesSql(oid: string): string {
         SELECT t.typbasetype UNION ALL SELECT t.typelem
         -- Before version 14 there are no multiranges.
         UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r
-          WHERE r.rngtypid = t.oid OR (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::oid = t.oid
+          WHERE r.rngtypid = t.oid OR (pg_catalog.to_jsonb(r) ->> 'rngmultitypid'::text)::oid = t.oid
         UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
           WHERE a.attrelid = t.typrelid AND t.typrelid <> 0::oid AND a.attnum > 0 AND NOT a.attisdropped) AS below (oid)
       WHERE below.oid <> 0::oid)
