@@ -10,7 +10,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { conditionOf, NO_ROWS, readColumns, wholeOf, type ArchiveContext } from '../lifecycle/context.ts'
 import { localFiles } from '../lifecycle/local-files.ts'
 import { detachedTable } from '../lifecycle/detached-table.ts'
-import { otherMeaning, storedTable } from '../types/index.ts'
+import { storedTable } from '../types/index.ts'
 import { isCarried } from '../types/same-type.ts'
 
 /** A file and what its rows come to that are to go. */
@@ -89,18 +89,15 @@ export function fileTest(
   return renamedTest(test, (tested, asked) => {
     const column = now.get(tested)
     const found = columns.find(({ physical }) => physical === column?.physical)
-    const other = found === undefined || column === undefined ? null : otherMeaning(found, column)
-    if (found !== undefined && other === null) return found.name
+    if (found !== undefined) return found.name
     const earlier = columns.find(({ physical }) => column?.was?.includes(physical) === true)
     if (earlier === undefined && asked === 'value') return null
     if (earlier !== undefined && column !== undefined && isCarried(earlier.as, column.as)) return earlier.name
     throw new SluiceError(
       'UNSUPPORTED_TYPE',
-      other !== null
-        ? `in ${tested} of ${label} of ${name}, ${other}`
-        : earlier === undefined
-          ? `files of ${label} of ${name} were written before there was a column ${tested}`
-          : `${tested} was ${earlier.column.native} when ${label} of ${name} was archived`,
+      earlier === undefined
+        ? `files of ${label} of ${name} were written before there was a column ${tested}`
+        : `${tested} was ${earlier.column.native} when ${label} of ${name} was archived`,
       {
         where: `${name}, ${label}`,
         reason: 'which of its rows are meant cannot be told by that column, and nothing was changed',
