@@ -262,7 +262,7 @@ function sourcesText(event: Of<'query.sources'>): string {
       : [`compared and ordered as texts, unlike in the database: ${visible(asTexts.join(', '))}; CAST says as what`]),
     ...(byBytes.length === 0
       ? []
-      : [`compared by bytes, where the database goes by a collation: ${visible(byBytes.join(', '))}`]),
+      : [`compared by bytes, where the database goes by a collation or pads texts: ${visible(byBytes.join(', '))}`]),
     ...notLooked.map((what) => `not looked at: ${visible(what)}`),
   ]
   return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}${hashed}${bytes}, ${hot}${more.map((one) => `; ${one}`).join('')}; times in ${zone}`

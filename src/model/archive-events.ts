@@ -226,7 +226,7 @@ export type QuerySourcesEvent = {
   moved?: Dec
   /** Columns that the statement compares or orders as texts, though the database does otherwise, with their types: `price (numeric)`. */
   asTexts?: readonly string[]
-  /** Columns of texts that are compared by their bytes, which the database does by a collation. */
+  /** Columns of texts that are compared by their bytes, which the database does by a collation, or without blanks at the end. */
   byBytes?: readonly string[]
   /** What nobody looked at, and why, in words. */
   notLooked?: readonly string[]

@@ -2,6 +2,7 @@
  * What a store offers to copies: tables, ranges of them to read at one point in time, chunks to write in one transaction. Differences
  * between systems are data in `StoreAbilities`; the engine asks them, and never for a name.
  */
+import type { ColumnNumbers } from '../model/archiving/stored-column.ts'
 import type { RowTest } from '../model/archiving/row-test.ts'
 import type { ColumnType, Column, TableName, TableSpec } from '../model/copy/column-type.ts'
 import type { ReadPoint } from '../model/copy/plan.ts'
@@ -187,14 +188,8 @@ export interface CopyStore extends AsyncDisposable {
   rowTriggers?(table: TableName, signal: AbortSignal): Promise<RowTriggers>
   /** What it takes to partition a table that is not, of stores that can tell. */
   partitionPlan?(): PartitionPlanStore
-  /**
-   * What the system calls the columns of a table for as long as they exist, by name, and the table whose numbers these are; null where the table is gone.
-   * Of stores in which a renamed column is told from another one.
-   */
-  columnNumbers?(
-    table: TableSpec,
-    signal: AbortSignal,
-  ): Promise<{ readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null>
+  /** Of stores in which a renamed column is told from another one; null where the table is gone. */
+  columnNumbers?(table: TableSpec, signal: AbortSignal): Promise<ColumnNumbers | null>
   /** By what a table is known under another name, of stores whose tables can be archived and renamed. */
   identities?(): TableIdentities
   /** What people have written about the columns of a table, by name; of stores that keep that. */

@@ -111,6 +111,38 @@ describe.each(SYSTEMS)('%s', (system) => {
   )
 })
 
+/** Columns that the database compares by their value: a literal may spell it in another way than the archive does. */
+const SPELLED = {
+  postgresql: [
+    'u uuid, c char(5), t time',
+    ['as text: u (uuid)', 'as text: t (time', 'by bytes: c (character(5), padded)'],
+  ],
+  mysql: ['u int, c char(5) COLLATE utf8mb4_bin, t time', ['as text: t (time)', 'by bytes: c (char(5), collation']],
+  sqlite: ['u UUID, c CHAR(5), t TIME', ['as text: u (UUID)', 'as text: t (TIME)']],
+} as const
+
+test.each(SYSTEMS)(
+  '%s: names columns of which a literal may be spelled in another way',
+  { timeout: 60_000 },
+  async (system) => {
+    if (WITHOUT.get(system) !== '') return
+    const [columns, notes] = SPELLED[system]
+    const id = 'aaaaaaaa-0000-4000-8000-000000000003'
+    const u = system === 'mysql' ? '1' : `'${id}'`
+    const rows = [COLD, HOT].map((ts) => ({ ts, values: `${u}, 'a', '10:00:00'` }))
+    const s = await queryPlace(system, folder, columns, rows)
+    await s.archive()
+    const asked = await s.ask(`SELECT count(*) FROM s WHERE u = ${u.toUpperCase()} OR c = 'a ' OR t = '10:00'`)
+    expect(asked.finished.exitCode, JSON.stringify(asked.finished)).toBe(0)
+    const named = asked.notes.split('\n')
+    expect(
+      named.map((one, i) => one.startsWith(notes[i] ?? 'nothing')),
+      asked.notes,
+    ).toEqual(notes.map(() => true))
+    expect((await s.ask('SELECT id, u, c, t FROM s')).notes).toBe('')
+  },
+)
+
 /** Rows of a DATETIME that are there from the beginning, and rows that come once the first quarter of 2023 is archived. */
 const ZONES: readonly (readonly [what: string, first: readonly string[], later: readonly string[]])[] = [
   ['all have a zone', ['2023-02-01T10:00:00Z', '2026-11-01T00:00:00Z'], ['2023-05-01T10:00:00Z']],

@@ -5,7 +5,7 @@ import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
 import { losableRefusal } from './losable.ts'
-import { columnRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
+import { columnRefusal, meaningRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
 import { ceaseText, destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
 import { comparedOtherwise } from './one-key.ts'
 import { requireWhole } from './prove.ts'
@@ -145,8 +145,10 @@ async function besideOthers(
   }
 }
 
-/** What keeps the files of a partition from coming back; null where all of them are as they were proved. */
+/** What keeps the files of a partition from coming back; null where all of them are as they were proved, and their texts mean the same values. */
 async function damageOf(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError | null> {
+  const other = meaningRefusal(context, partition)
+  if (other !== null) return other
   try {
     await requireWhole(context, partition)
     return null
@@ -214,13 +216,20 @@ function refusalOf(
   if (found.kind === 'told') {
     if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what, found.changed)
     if (found.missing.rows === 0n) return null
-    return valuelessRefusal(context, partition) ?? keyRefusal(context, partition, place)
+    return rowsRefusal(context, partition, place)
   }
   if (partition.state === 'DETACHED' && !partition.restoring && partition.removed.rows === 0n) {
     return asChanged ? null : otherValues(name, partition, what, { rows: proofOf(partition).rows })
   }
   // Rows have to come back, and cannot be told from those that are there.
-  return keyRefusal(context, partition, place) ?? otherColumns(name, partition, what)
+  return rowsRefusal(context, partition, place) ?? otherColumns(name, partition, what)
+}
+
+/** Why no row of the files can come into the table. */
+function rowsRefusal(context: ArchiveContext, partition: ArchivedPartition, place: Place): SluiceError | null {
+  return (
+    valuelessRefusal(context, partition) ?? meaningRefusal(context, partition) ?? keyRefusal(context, partition, place)
+  )
 }
 
 function keyRefusal(context: ArchiveContext, partition: ArchivedPartition, place: Place): SluiceError | null {

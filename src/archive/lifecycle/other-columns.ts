@@ -3,7 +3,7 @@ import { RowSum } from '../../model/copy/row-hash.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
-import { retypedText } from '../types/index.ts'
+import { otherMeaning, retypedText } from '../types/index.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { fitNow, readColumns, requestOf, type ArchiveContext } from './context.ts'
 import { restoreCommand, runCommand } from './refusals.ts'
@@ -68,6 +68,18 @@ export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPar
     ? elsewhereHint(context, partition)
     : 'give the column a default, or let it be NULL, then run the same command'
   return refusal(context, partition, `${needed.name} has to have a value, and has no default`, hint)
+}
+
+/** Archived texts would come back as other values than those that were archived; null where none would, or nothing is noted of the types. */
+export function meaningRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
+  for (const { file, now } of fitNow(context, partition).shared) {
+    const other = otherMeaning(file, now)
+    if (other === null) continue
+    const into = restoreCommand(context.name, partition, '--into', 'NEW_TABLE')
+    const hint = `give them back the names and places that they had, and run the same command again; or make NEW_TABLE with a text for ${now.name}, and bring the rows there: ${into}`
+    return refusal(context, partition, `in ${now.name}, ${other}`, hint)
+  }
+  return null
 }
 
 /** A key that others have now leaves archived rows no place in the table. */

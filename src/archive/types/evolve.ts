@@ -4,7 +4,7 @@
  */
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
-import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
+import type { ColumnNumbers, StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { folded, isFreeName } from './names.ts'
 import { ruleFor, travelsAs } from './rule.ts'
@@ -19,11 +19,9 @@ export type ColumnChange =
   | { readonly kind: 'retyped'; readonly kept: StoredColumn; readonly column: StoredColumn }
   | { readonly kind: 'widened'; readonly from: StoredColumn; readonly column: StoredColumn }
 
-/** What the source calls its columns whatever their names, and of which table that is; null where it has no such numbers. */
-export type ColumnNumbers = { readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null
-
 export type EvolveWishes = {
-  readonly numbers: ColumnNumbers
+  /** Null where the source has no such numbers. */
+  readonly numbers: ColumnNumbers | null
   /** New names of columns by old ones, where the source cannot tell. */
   readonly renamed: ReadonlyMap<string, string>
   /** Columns that are gone for good, where the source cannot tell. */
@@ -59,10 +57,6 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
     isLoose && old !== null && old.column.native === native && !asText.includes(name)
   const changes: ColumnChange[] = []
   const names = new Names(stored, table.columns)
-  const number = (name: string): Pick<StoredColumn, 'number'> => {
-    const found = wishes.numbers?.numbers.get(name)
-    return found === undefined ? {} : { number: found }
-  }
   const kept: StoredColumn[] = (stored.kept ?? []).map((one) => ({ ...one, name: names.logical(one.name) }))
   const columns = matches.map(({ column, old }): StoredColumn => {
     const { name } = column
@@ -72,18 +66,18 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
     if (old === null) {
       const comment = Object.hasOwn(wishes.comments, name) ? wishes.comments[name] : undefined
       const about = comment === undefined || comment === '' ? {} : { comment }
-      const added = { name, ...names.physical(name), column, ...rule, ...about, ...number(name) }
+      const added = { name, ...names.physical(name), column, ...rule, ...about, ...notedOf(wishes.numbers, name) }
       changes.push({ kind: 'added', column: added })
       return added
     }
     if (isSameType({ as: travelsAs(old), stored: old.stored }, rule)) {
-      const same = { ...old, name, column, ...rule, ...number(name) }
+      const same = { ...old, name, column, ...rule, ...notedOf(wishes.numbers, name) }
       if (old.name !== name) changes.push({ kind: 'renamed', from: old.name, column: same })
       return same
     }
     if (wishes.widen && isWidening(old, rule)) {
       const narrower = [...(old.narrower ?? []), old.stored]
-      const widened = { ...old, name, column, ...rule, ...number(name), narrower }
+      const widened = { ...old, name, column, ...rule, ...notedOf(wishes.numbers, name), narrower }
       changes.push({ kind: 'widened', from: old, column: widened })
       return widened
     }
@@ -96,7 +90,7 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
       column,
       ...rule,
       ...(old.comment === undefined ? {} : { comment: old.comment }),
-      ...number(name),
+      ...notedOf(wishes.numbers, name),
       was: [old.physical, ...(old.was ?? [])],
     }
     changes.push({ kind: 'retyped', kept: was, column: retyped })
@@ -139,13 +133,16 @@ function matched(
 }
 
 /** Notes what the source calls the columns of a table. */
-export function withNumbers(stored: StoredTable, numbers: ColumnNumbers): StoredTable {
+export function withNumbers(stored: StoredTable, numbers: ColumnNumbers | null): StoredTable {
   if (numbers === null) return stored
-  const columns = stored.columns.map((column): StoredColumn => {
-    const number = numbers.numbers.get(column.name)
-    return number === undefined ? column : { ...column, number }
-  })
+  const columns = stored.columns.map((column): StoredColumn => ({ ...column, ...notedOf(numbers, column.name) }))
   return { ...stored, columns, numbersOf: numbers.of }
+}
+
+function notedOf(noted: ColumnNumbers | null, name: string): Pick<StoredColumn, 'number' | 'declared'> {
+  const number = noted?.numbers.get(name)
+  const declared = noted?.declared.get(name)
+  return { ...(number === undefined ? {} : { number }), ...(declared === undefined ? {} : { declared }) }
 }
 
 /** Names that are taken: in the Delta table, and in any file. */

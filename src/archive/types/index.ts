@@ -6,6 +6,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { ruled } from './ruled.ts'
 import { partitionColumnBeside, physicalNames } from './names.ts'
 
+export { otherMeaning } from './declared.ts'
 export { doubtful } from './doubt.ts'
 export { isCarried, isShownAs, isWidening } from './same-type.ts'
 export { travelsAs } from './rule.ts'

@@ -44,11 +44,12 @@ export function ruleFor({ type, native }: Column, asText: boolean, isLoose = fal
       if (type.digits > MOST_DIGITS) return textOf(native)
       return { as: type, stored: type.zone ? 'timestamp' : 'timestamp_ntz' }
     case 'json':
-    case 'list':
       return textOf(native)
+    case 'list':
+      return namesObjects(type) ? null : textOf(native)
     case 'native':
       // Of values that each have a type of their own a text would not say which.
-      return isAny(type) ? null : textOf(native, type)
+      return isAny(type) || namesObjects(type) ? null : textOf(native, type)
   }
 }
 
@@ -57,6 +58,14 @@ const ANY: ColumnType = { kind: 'native', name: 'any' }
 
 function isAny(type: ColumnType): boolean {
   return type.kind === 'native' && type.name === 'any'
+}
+
+/** Types of PostgreSQL that print the name which an object of the database has now: `regclass`, `regrole`, … */
+const OBJECT = /^(?:pg_catalog\.)?(?:reg[a-z]+|aclitem)$/
+
+/** Whether texts of the type are names of objects, and come back as what has that name by then. */
+export function namesObjects(type: ColumnType): boolean {
+  return type.kind === 'list' ? namesObjects(type.of) : type.kind === 'native' && OBJECT.test(type.name)
 }
 
 /** As which type values of a column travel. Older ledgers call literals of a column without a type by the empty name of that type. */

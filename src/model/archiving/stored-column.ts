@@ -17,6 +17,24 @@ export type StoredType =
   | 'timestamp_ntz'
   | `decimal(${number},${number})`
 
+/** An enum or a composite of PostgreSQL. The texts of its values name members, or give attributes by their places. */
+export type DeclaredType = {
+  readonly name: string
+  readonly kind: 'enum' | 'composite'
+  /** Identity of the type in its database: another one once it was dropped and created again, or restored from a dump. */
+  readonly identity: string
+  /** Members or attributes in their order. `number` stays under another name, as long as `identity` does. */
+  readonly parts: readonly { readonly number: string; readonly name: string; readonly type?: string }[]
+}
+
+/** What the source calls the columns of a table for as long as they exist, by name, and the table (`of`) whose columns these are. */
+export type ColumnNumbers = {
+  readonly of: string
+  readonly numbers: ReadonlyMap<string, number>
+  /** Enums and composites that values of a column are made of, by the name of the column. */
+  readonly declared: ReadonlyMap<string, readonly DeclaredType[]>
+}
+
 export type StoredColumn = {
   /** Its name in the source and in the schema of the Delta table. */
   readonly name: string
@@ -30,6 +48,8 @@ export type StoredColumn = {
   readonly comment?: string
   /** What the source calls the column for as long as it exists, whatever its name (PostgreSQL: `attnum`); absent where it has none. */
   readonly number?: number
+  /** Enums and composites that its values are made of, as they were when the column was noted; absent where it has none, or an older program noted it. */
+  readonly declared?: readonly DeclaredType[]
   /** Of the column mapping; absent until the archive is mapped after it was made. */
   readonly id?: number
   /** Physical names of the same column under earlier types, the newest first. */

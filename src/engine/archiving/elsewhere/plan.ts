@@ -1,5 +1,6 @@
 /** What becomes of archived rows in another table: which of its columns they go to and as what, by the rules of copies. */
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { otherMeaning } from '../../../archive/types/index.ts'
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import type { Destination } from '../../../archive/lifecycle/elsewhere/destination.ts'
 import { converter } from '../../../model/copy/convert.ts'
@@ -57,9 +58,44 @@ export async function planElsewhere(
   }
 }
 
+/**
+ * Types of the table that is there have the members and attributes that archived texts name.
+ * @throws SluiceError TABLE_REFUSED
+ */
+export async function refuseOtherMeaning(
+  to: CopyStore,
+  table: TableSpec,
+  partitions: readonly ArchivedPartition[],
+  { columns, shape }: Planned,
+  signal: AbortSignal,
+): Promise<void> {
+  const noted = (await to.columnNumbers?.(table, signal)) ?? null
+  for (const { from, to: name } of columns) {
+    const physical = shape.find((one) => one.name === from)?.file.physical
+    const declared = noted?.declared.get(name) ?? []
+    for (const { columns: files, label } of partitions) {
+      const file = files.find((column) => column.physical === physical)
+      const other = file === undefined ? null : otherMeaning(file, { declared })
+      if (other === null) continue
+      throw new SluiceError(
+        'TABLE_REFUSED',
+        `${label} cannot come into ${tableText(table.table)}: in ${name}, ${other}`,
+        {
+          where: to.label,
+          reason: 'archived texts would become other values than those that were archived; no row was written',
+          hint: `make a table with a text for ${name}, and name it with --into`,
+        },
+      )
+    }
+  }
+}
+
 /** Between equal types of one system, values go as they were archived: nobody reads them on their way. */
 function travels({ source, target, as, from }: ColumnPlan, shape: readonly ShapeColumn[], same: boolean): ColumnType {
   const file = shape.find(({ name }) => name === from)?.file
+  // A list is archived as the text that its system prints, which is no JSON.
+  if (same && file?.as.kind === 'native' && source.type.kind === 'list' && target.type.kind === 'text')
+    return target.type
   return same && file !== undefined && source.native === target.native ? file.as : as
 }
 

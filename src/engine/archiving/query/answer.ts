@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { fitOf, isSameShape } from '../../../archive/types/fit.ts'
-import { isShownAs } from '../../../archive/types/index.ts'
+import { isShownAs, otherMeaning } from '../../../archive/types/index.ts'
 import {
   columnIn,
   type AnswerRow,
@@ -201,7 +201,7 @@ async function answerOnce(
     .filter((partition) => sharesRows(partition) && !shared.some(({ label }) => label === partition.label))
     .map(({ label }) => label)
   const notLooked = [...untold.map((label) => `${ALL_LEFT_OUT} ${label}`), ...otherTypes(seen, read, needs.columns)]
-  const asTexts = textsOf(columns, needs)
+  const asTexts = [...textsOf(columns, needs), ...otherMeanings(columns, needs, read)]
   const byBytes = collatedOf(columns, needs)
   await told({
     columns: query.columns,
@@ -253,19 +253,37 @@ function refuseUncomputed(
 
 /** Columns that the statement reads and may compare, whose values it has as texts, though they are none in the database. */
 function textsOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
-  const isText = ({ stored, as: { kind } }: QueryColumn): boolean =>
-    stored !== 'string' || kind === 'text' || kind === 'uuid' || kind === 'time'
+  // Of a UUID or a time the archive has one spelling: a literal may have another one that means the same value.
+  const isText = ({ stored, as: { kind } }: QueryColumn): boolean => stored !== 'string' || kind === 'text'
   return columns
     .filter((column) => texts !== 'none' && read.has(column.name) && !isText(column))
     .map(({ name, column }) => `${name} (${column.native})`)
 }
 
-/** Columns of texts that the statement reads and may compare, which it does by their bytes and the source by a collation. */
+/** Columns that the statement reads, of which a text in older files names another value of the enum, or the composite, that the database has now. */
+function otherMeanings(
+  columns: readonly QueryColumn[],
+  { columns: asked }: QueryNeeds,
+  read: readonly ArchivedPartition[],
+): readonly string[] {
+  return columns.flatMap((column) => {
+    if (!asked.has(column.name)) return []
+    return read.flatMap(({ label, columns: files }) => {
+      const file = files.find(({ physical }) => physical === column.physical)
+      const other = file === undefined ? null : otherMeaning(file, column)
+      return other === null ? [] : [`${column.name} of ${label} (${other})`]
+    })
+  })
+}
+
+/** Columns of texts that the statement reads and may compare, which it does by their bytes and the source by a collation, or without blanks at the end. */
 function collatedOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
   if (texts === 'none') return []
   return columns.flatMap(({ name, as, column: { native, collation, sortsOnly } }) => {
-    const isOther = collation !== undefined && as.kind === 'text' && (texts === 'order' || sortsOnly !== true)
-    return isOther && read.has(name) ? [`${name} (${native}, collation ${collation})`] : []
+    if (as.kind !== 'text' || !read.has(name)) return []
+    if (collation !== undefined && (texts === 'order' || sortsOnly !== true))
+      return [`${name} (${native}, collation ${collation})`]
+    return as.padded === true ? [`${name} (${native}, padded)`] : []
   })
 }
 

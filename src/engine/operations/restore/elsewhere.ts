@@ -12,7 +12,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import { destinationOf, planElsewhere, type Planned } from '../../archiving/elsewhere/plan.ts'
+import { destinationOf, planElsewhere, refuseOtherMeaning, type Planned } from '../../archiving/elsewhere/plan.ts'
 import { openTarget, refuseUnfit, targetName, targetTable, type Target } from '../../archiving/elsewhere/place.ts'
 import { openSource, recordsOf, tableNow, type Opened, type OpenSource } from '../../archiving/each-table.ts'
 import { readPredicate } from '../../archiving/erase/read-predicate.ts'
@@ -120,6 +120,7 @@ async function brought(
   if (planned.create) await store.target().create(planned.table, run.interrupt.abort)
   const table = await tableAt(name, store, run.interrupt.abort)
   if (table === null) throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is not there any more`)
+  if (planned.create) await refuseOtherMeaning(store, table, partitions, planned, run.interrupt.abort)
   const { digest, there } = await bringElsewhere(context, parts, destinationOf(store, table, planned))
   await store.target().finish(table, run.interrupt.abort)
   for (const part of parts) {
@@ -162,6 +163,7 @@ async function plannedOf(
   const name = targetName(context.store, to.store, context.table.table, operation.into)
   const found = await targetTable(context, record, to, name)
   const planned = await planElsewhere(context, record, partitions, to.store, name, found)
+  if (found !== null) await refuseOtherMeaning(to.store, found, partitions, planned, context.interrupt.abort)
   return { planned, name: found?.table ?? name, found }
 }
 

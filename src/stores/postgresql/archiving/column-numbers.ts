@@ -1,18 +1,25 @@
 /** Numbers of tables and columns, which stay what they are under another name. */
 import type { TableName } from '../../../model/copy/column-type.ts'
+import type { ColumnNumbers } from '../../../model/archiving/stored-column.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import type { NumberedTable } from '../../archive-port.ts'
+import { declaredTypes } from './declared-types.ts'
 import { tableByName } from './known.ts'
 
-/** `attnum` by name, and the oid of the table; null where there is no such table. */
+/**
+ * `attnum` by name, the oid of the table, and enums and composites of its columns; null where there is no such table.
+ * @param database what tells this database from others
+ */
 export async function columnNumbers(
   session: CopySession,
   table: TableName,
-): Promise<{ readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null> {
+  database: string,
+): Promise<ColumnNumbers | null> {
   const found = await tableByName(session, table)
   if (found === null) return null
-  return { of: found.oid, numbers: await numbersOf(session, found.oid) }
+  const { oid } = found
+  return { of: oid, numbers: await numbersOf(session, oid), declared: await declaredTypes(session, oid, database) }
 }
 
 /** Tables of these oids, by them; without those that are gone, and partitions. */

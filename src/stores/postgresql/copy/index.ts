@@ -3,6 +3,7 @@ import { isConnectionLoss, connectFailed } from '../errors.ts'
 import { retrying } from '../../retry.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import type { ColumnNumbers } from '../../../model/archiving/stored-column.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { PartitionStore, PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '../../archive-port.ts'
@@ -370,11 +371,8 @@ class PostgresCopy implements CopyStore {
     }
   }
 
-  async columnNumbers(
-    { table }: TableSpec,
-    signal: AbortSignal,
-  ): Promise<{ readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null> {
-    return await this.#ask(signal, (session) => columnNumbers(session, table))
+  async columnNumbers({ table }: TableSpec, signal: AbortSignal): Promise<ColumnNumbers | null> {
+    return await this.#ask(signal, (session) => columnNumbers(session, table, this.identity))
   }
 
   identities(): TableIdentities {
