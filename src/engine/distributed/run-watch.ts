@@ -111,7 +111,7 @@ export class RunWatch implements QueueWatch {
     const { runId, status, lost } = known.run
     const { queue } = this.#parts
     for (const loss of lost) {
-      const { no, host, at, state, beatAt } = loss
+      const { no, host, at, state, beatAt, isBack } = loss
       const key = { runId, no }
       const told = { type: 'alert', cause: 'worker-lost', run: runId, ...hostOf(host) } as const
       // Workers read the same at once: the row of the slot says which of them reports it.
@@ -122,7 +122,7 @@ export class RunWatch implements QueueWatch {
       if (state === 'queued' && status === 'running') continue
       if (!(await queue.noteLoss(key, at, 'over'))) continue
       const isOver = status === 'running' ? `slot ${no} has ended, and the run goes on without it` : 'the run has ended'
-      const how = state === 'working' ? `another worker has slot ${no}` : isOver
+      const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has slot ${no}` : isOver
       const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
       this.#send(known, { ...told, state: 'cleared', value }, async () => undefined)
     }
