@@ -53,7 +53,7 @@ export class WorkerAlerts {
 
   /** Says to the queue what it has not heard of. @throws SluiceError where the queue is away: the rest is said the next time */
   async deliver(): Promise<void> {
-    for (const [name, one] of [...this.#unheard]) {
+    for (const [name, one] of this.#unheard) {
       const { act, key, run, isTold } = one
       if (act === 'begin') await this.#begin(key)
       else {
