@@ -506,7 +506,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const { events } = await stage.sluice('runs', '--distributed', '--run', run)
     expect(events.find((event) => event.type === 'log' && event.table !== undefined)).toMatchObject({
       level: 'error',
-      table: 'orders',
+      table: 'public.orders',
       message: expect.stringMatching(/^DIFFERENCES .* 1 different/) as string,
       hint: expect.stringContaining('--fix mends the target') as string,
     })
