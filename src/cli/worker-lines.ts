@@ -5,12 +5,17 @@ import { EXIT_OF_KIND } from '../shared/errors.ts'
 import { visible } from '../shared/visible.ts'
 import { durationText, grouped, plural } from './format.ts'
 
-const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['state'], 'ended'>, string>> = {
-  begun: 'begins',
-  queued: 'gives it back, and it waits for whoever is free',
-  resting: 'failed, and is tried again after a rest',
-  lost: "is another worker's by now: what was done of it stays, by the ledger",
-  refused: 'is refused by this worker',
+const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['state'], 'ended' | 'resting'>, string>> =
+  {
+    begun: 'begins',
+    queued: 'gives it back, and it waits for whoever is free',
+    lost: "is another worker's by now: what was done of it stays, by the ledger",
+    refused: 'is refused by this worker',
+  }
+
+/** A time behind "a rest" would read as that of the rest. */
+function restOf(ms: number | undefined): string {
+  return `failed${ms === undefined ? '' : ` after ${durationText(ms)}`}, and is tried again after a rest`
 }
 
 function endOf(exitCode: number | undefined): string {
@@ -41,7 +46,7 @@ export function workerLines(event: Event, block: Tell): readonly Block[] {
       : `: ${[
           ...(rows === undefined || rows === '0' ? [] : [`${grouped(rows)} rows`]),
           ...(chunks === undefined || chunks === '0' ? [] : [plural(Number(chunks), 'chunk')]),
-          durationText(ms),
+          ...(state === 'resting' ? [] : [durationText(ms)]),
           ...(exitCode === undefined || exitCode === 0 ? [] : [`exit ${exitCode}`]),
         ].join(', ')}`
   const details: Block['details'] =
@@ -51,8 +56,9 @@ export function workerLines(event: Event, block: Tell): readonly Block[] {
           ['why', `${error.code} ${error.message}${error.reason === undefined ? '' : `: ${error.reason}`}`],
           ...(error.hint === undefined ? [] : [['do', error.hint] as const]),
         ]
+  const how = state === 'ended' ? endOf(exitCode) : state === 'resting' ? restOf(ms) : WORDS[state]
   return [
-    block('note', `${what}  ${state === 'ended' ? endOf(exitCode) : WORDS[state]}${came}`, {
+    block('note', `${what}  ${how}${came}`, {
       details,
       problem: state === 'refused',
     }),

@@ -197,8 +197,12 @@ export type WatchedRun = {
   readonly now: number
   /** Slots that work, and were not heard of for `SILENT_AFTER_MS`. */
   readonly silent: readonly SilentSlot[]
-  /** Slots that were taken from a lost worker, until that is reported and over. */
-  readonly lost: readonly (SilentSlot & { readonly at: number; readonly state: SlotState })[]
+  /** Slots that were taken from a lost worker, until that is reported and over. `isBack`: that worker has the slot again; null where it was not noted. */
+  readonly lost: readonly (SilentSlot & {
+    readonly at: number
+    readonly state: SlotState
+    readonly isBack: boolean | null
+  })[]
   readonly alerts: readonly StandingAlert[]
   /** Failures that no worker has reported. */
   readonly unreported: readonly UnworkedFailure[]

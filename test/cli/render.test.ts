@@ -201,11 +201,13 @@ describe('text', () => {
         [0, { ...slot, slot: '0', exitCode: 0 }],
         [1, { ...slot, slot: '1', exitCode: 4 }],
         [2, { ...slot, slot: '2', exitCode: 75 }],
+        [3, { ...slot, slot: '3', state: 'resting', exitCode: 4 }],
       ]),
     )
     const text = `${out}${err}`
     expect(text).toMatch(/slot 0 {2}is done: 5 rows/)
     expect(text).toMatch(/slot 1 {2}has failed: 5 rows.*exit 4/)
+    expect(text).toMatch(/slot 3 {2}failed after .*, and is tried again after a rest: 5 rows, 1 chunk, exit 4/)
     expect(text).toMatch(/slot 2 {2}has stopped: 5 rows.*exit 75/)
   })
   it('counts the share in commits when the plan does', async () => {

@@ -1,13 +1,17 @@
 /** Alerts of shared runs: a run that comes again on another host tells each of them once, because the queue knows which stand. */
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { identified } from '../../src/engine/distributed/identity.ts'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
 import { RunWatch } from '../../src/engine/distributed/run-watch.ts'
 import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
+import type { Event } from '../../src/model/event.ts'
 import { readExposition, valuesOf } from '../support/exposition.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
+import { startProxy } from '../support/servers/proxy.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
 
 /** A shared copy of one slot. */
@@ -69,6 +73,63 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     )
     expect(await comparedOn('third')).toEqual({ status: 'ok', told: ['failed raised', 'failed cleared'] })
     expect(await stage.ask(stage.queue, 'queue', 'SELECT * FROM sluice_queue.sluice_alerts')).toEqual([])
+  })
+
+  test('what begins or ends while the queue is away is told once, and the queue hears of it when it is back', async () => {
+    await using proxy = await startProxy(stage.queue.port)
+    const url = new URL(stage.queue.url('queue'))
+    url.host = `127.0.0.1:${proxy.port}`
+    const file = path.join(stage.folder, 'away')
+    const told = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+    const command = `echo "$SLUICE_ALERT_STATE" >> ${file}`
+    await stage.ask(stage.data, 'source', 'CREATE TABLE away (id int PRIMARY KEY); INSERT INTO away VALUES (1)')
+    await stage.ask(stage.data, 'target', 'CREATE TABLE away (id int PRIMARY KEY)')
+    const worker = stage.worker({ overTcp: true, stores: { queue: url.href } })
+    const count = (isIt: (event: Event) => boolean): number => worker.events.filter(isIt).length
+    const isBegun = (event: Event): boolean => event.type === 'worker.slot' && event.state === 'begun'
+    const isLost = (event: Event): boolean => event.type === 'log' && event.message.includes('queue is not reached')
+    const compared = async (row: 'is there' | 'is missing', queue: 'away' | 'there'): Promise<void> => {
+      await stage.ask(stage.data, 'target', 'DELETE FROM away')
+      if (row === 'is there') await stage.ask(stage.data, 'target', 'INSERT INTO away VALUES (1)')
+      const [begun, lost, before] = [count(isBegun), count(isLost), told().length]
+      const holder = new pg.Client({ connectionString: stage.data.url('target') })
+      await holder.connect()
+      await holder.query('BEGIN; LOCK TABLE away')
+      const diff = ['diff', '--from', 'shop', '--to', 'cold', '--table', 'away', '--alert', 'failed']
+      const run = await stage.distribute(...diff, '--alert-command', command)
+      await stage.until('a slot', () => count(isBegun) > begun)
+      if (queue === 'away') {
+        proxy.redirect(1)
+        proxy.cut()
+        await stage.until('the queue to be away', () => count(isLost) > lost)
+      }
+      await holder.end()
+      if (queue === 'away') {
+        // An alert comes at once; an end is told when the queue is back.
+        if (row === 'is missing') await stage.until('the alert', () => told().length > before)
+        else await sleep(4_000)
+        proxy.redirect(stage.queue.port)
+      }
+      await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+      expect((await stage.run(run)).status).toBe(row === 'is there' ? 'ok' : 'failed')
+      await stage.until('what is told', () => told().length === before + 1 || told(), 10_000)
+    }
+    await compared('is missing', 'away')
+    await compared('is there', 'there')
+    await compared('is missing', 'there')
+    await compared('is there', 'away')
+    await compared('is missing', 'away')
+    expect(told()).toEqual(['raised', 'cleared', 'raised', 'cleared', 'raised'])
+    const stands = 'SELECT cause FROM sluice_queue.sluice_alerts'
+    await stage.until(
+      'the queue to know',
+      async () => (await stage.ask(stage.queue, 'queue', stands)).length === 1,
+      10_000,
+    )
+    worker.signal('SIGTERM')
+    expect(await worker.ended).toBe(0)
+    await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_alerts')
+    await stage.forgetRuns()
   })
 
   test('a run that every worker refuses tells that it failed, once, and the next that ends well clears it', async () => {

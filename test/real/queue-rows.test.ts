@@ -157,6 +157,49 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await ask('queue', 'DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')
   })
 
+  test('of no worker are taken while the queue has answered again for less than 30 s, and none is called lost or waited for', async () => {
+    await using queue = await openQueue(server.url('queue'), 'work')
+    const [one, other] = [queue.worker(ABOUT), queue.worker({ ...ABOUT, workerId: 'w2', host: 'there' })]
+    const alert = { conditions: [{ cause: 'stuck', limit: 10_000 }] }
+    for (const worker of [one, other]) await worker.beat(false)
+    for (const runId of ['30', '31', '32']) await queue.submit({ ...RUN, runId, operation: { kind: 'copy', alert } })
+    const standing = [{ table: 'a', chunk: '1', stoodMs: 0 }]
+    for (const [runId, worker] of [
+      ['30', one],
+      ['31', other],
+    ] as const) {
+      const slot = await worker.claim({ runId, no: 1 })
+      if (slot === null) throw new Error('the slot is not free')
+      await worker.progress(slot, { rows: 0n, open: 0n, chunks: 0, rate: 0, standing }, null)
+    }
+    const client = new pg.Client({ connectionString: server.url('queue') })
+    await client.connect()
+    // As after 42 s in which no worker has reached it.
+    await client.query(`UPDATE sluice_queue.sluice_workers SET beat_at = now() - interval '42 s';
+      UPDATE sluice_queue.sluice_run_slots SET beat_at = now() - interval '42 s' WHERE state = 'working';
+      UPDATE sluice_queue.sluice_runs SET begun_at = now() - interval '1 min'`)
+    const seen = async (): Promise<unknown> =>
+      (await one.watch()).map(({ runId, silent, lost, waitsFor }) => [runId, silent.length, lost.length, waitsFor])
+    const calm = [['30', 0, 0, null], ['31', 0, 0, null], ['32', 0, 0, null]] // prettier-ignore
+    // It may sweep and look before it beats.
+    for (const isHeard of [false, true]) {
+      if (isHeard) await one.beat(false)
+      expect(await one.sweep()).toMatchObject({ lost: [], ended: [] })
+      expect(await seen()).toEqual(calm)
+      expect(await one.claim({ runId: '31', no: 1 })).toBeNull()
+    }
+    // For 30 s the queue has answered this worker, and the other one is away.
+    await client.query(`UPDATE sluice_queue.sluice_workers SET reached_at = now() - interval '31 s' WHERE worker_id = 'w1';
+      UPDATE sluice_queue.sluice_run_slots SET beat_at = now() WHERE run_id = '30'`)
+    await one.beat(false)
+    expect(await seen()).toEqual([['30', 0, 0, null], ['31', 1, 0, null], ['32', 0, 0, null]]) // prettier-ignore
+    expect((await one.sweep()).lost).toEqual([{ runId: '31', no: 1 }])
+    expect(await other.claim({ runId: '31', no: 1 })).not.toBeNull()
+    expect((await one.watch()).flatMap(({ lost }) => lost)).toMatchObject([{ state: 'working', isBack: true }])
+    await client.query('DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')
+    await client.end()
+  })
+
   test('are those that it has ended, once it waits for another worker', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     await queue.submit(RUN)
@@ -211,7 +254,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await client.connect()
     await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables, DROP COLUMN open_chunks, DROP COLUMN lost, DROP COLUMN unreported;
       ALTER TABLE sluice_queue.sluice_runs DROP COLUMN ledger_rows, DROP COLUMN ledger_chunks, DROP COLUMN ledger_ms, DROP COLUMN counted_at, DROP COLUMN counted_end, DROP COLUMN confirmed_in; DROP TABLE sluice_queue.sluice_alerts;
-      ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted; ALTER TABLE sluice_queue.sluice_schedules DROP COLUMN confirmed_in;
+      ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted, DROP COLUMN reached_at; ALTER TABLE sluice_queue.sluice_schedules DROP COLUMN confirmed_in;
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
     await using looking = await openQueue(server.url('queue'), 'look')
@@ -230,7 +273,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
 
     // Runs of version 7 were put in here, unless a schedule says that the queue is a copy.
     const madeNewer = async (): Promise<unknown> => {
-      await client.query(`ALTER TABLE sluice_queue.sluice_runs DROP COLUMN confirmed_in; ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN unreported; UPDATE sluice_queue.sluice_queue_version SET version = 7;
+      await client.query(`ALTER TABLE sluice_queue.sluice_runs DROP COLUMN confirmed_in; ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN unreported; ALTER TABLE sluice_queue.sluice_workers DROP COLUMN reached_at; UPDATE sluice_queue.sluice_queue_version SET version = 7;
         UPDATE sluice_queue.sluice_runs SET status = 'running'`)
       await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
       return (await looking.stand()).unconfirmedRuns

@@ -503,6 +503,13 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const worker = stage.worker({ args: ['--idle', '3s'] })
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     expect(await stage.run(run)).toMatchObject({ status: 'failed', exitCode: 1, error: { code: 'DIFFERENCES' } })
+    const { events } = await stage.sluice('runs', '--distributed', '--run', run)
+    expect(events.find((event) => event.type === 'log' && event.table !== undefined)).toMatchObject({
+      level: 'error',
+      table: 'public.orders',
+      message: expect.stringMatching(/^DIFFERENCES .* 1 different/) as string,
+      hint: expect.stringContaining('--fix mends the target') as string,
+    })
     await worker.ended
   })
 

@@ -92,3 +92,27 @@ test('the causes of a run are those of slots that did not end well, each once', 
   const slots = [slot(1), slot(2), slot(3, { exitCode: 0, error: null }), slot(4, { onCall: true }), parts]
   expect(causesOfSlots(slots, output, failed).map(({ table }) => table)).toEqual(['a', 'b', 'e'])
 })
+
+test('tables that differ are causes: each with its counts, its code, and what the comparison says to do', () => {
+  const differs = (table: string, counts: string): Event => ({ ...stamp, type: 'table.finished', table, status: 'failed', ms: 1, notes: [counts, 'more'] }) // prettier-ignore
+  const error = new SluiceError('DIFFERENCES', '4 rows differ', { hint: 'diff --fix' }).info()
+  const events = [
+    finished('c'),
+    differs('a', '3 different'),
+    refused('b'),
+    differs('b', 'rows differ'),
+    differs('d', '1 missing'),
+  ]
+  const all = [
+    { table: 'a', message: 'DIFFERENCES 3 different', hint: 'diff --fix' },
+    { table: 'b', message: 'b has no key', hint: 'ALTER TABLE b REPLICA IDENTITY FULL' },
+    { table: 'd', message: 'DIFFERENCES 1 missing', hint: 'diff --fix' },
+  ]
+  expect(causesOfSlots([slot(1, { error })], [{ no: 1, events }], error)).toEqual(all)
+  expect(withCauses(error, folded(events)).reason).toBe(
+    'a: DIFFERENCES 3 different; b: b has no key; d: DIFFERENCES 1 missing',
+  )
+  const told = new ToldEvents()
+  for (let no = 0; no < 2_000; no += 1) told.take(no === 500 ? differs('t500', '3 different') : finished(`t${no}`))
+  expect(folded(told.kept).all).toMatchObject([{ table: 't500' }])
+})

@@ -1,19 +1,23 @@
 /** Why a run of several tables is not whole: what its slots have said of single tables, bounded, for whoever looks at it later. */
 import type { Slot } from '../../model/distributed.ts'
 import type { Event } from '../../model/event.ts'
-import { errorLine, type ErrorInfo } from '../../shared/errors.ts'
+import { errorLine, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 
 /** @property message with its code, where it has one */
 export type Cause = { readonly table?: string; readonly message: string; readonly hint?: string }
+
+const DIFFERENCES: ErrorCode = 'DIFFERENCES'
+/** Ends of a run of several tables, of which each is a cause. */
+const SUMMARIES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED', DIFFERENCES])
 
 /** Causes that are kept of a slot; the others are counted. */
 const KEPT = 100
 /** Causes that the error of a run names. */
 const NAMED = 5
 
-/** Whether an event says why something failed, or that a table did not: such events are kept longer than others. */
+/** Whether an event says why a table or something else failed: such events are kept longer than others. */
 export function isCause(event: Event): boolean {
-  if (event.type === 'table.finished') return event.error !== undefined
+  if (event.type === 'table.finished') return event.status === 'failed' || event.error !== undefined
   return event.type === 'log' && event.level === 'error'
 }
 
@@ -24,9 +28,12 @@ export class Causes {
 
   take(event: Event): void {
     if (event.type === 'table.finished') {
-      const { table, error } = event
+      const { table, error, status, notes } = event
       this.#found.delete(table)
       if (error !== undefined) this.#note(table, { table, message: errorLine(error), ...hintOf(error) })
+      // A comparison names a table that differs without an error. A range or row of it that was named before says more.
+      else if (status === 'failed' && !this.all.some((cause) => cause.table === table))
+        this.#note(table, { table, message: `${DIFFERENCES} ${notes?.[0] ?? 'the table differs'}` })
     } else if (event.type === 'log' && event.level === 'error') {
       const { table, message } = event
       const about = table === undefined ? {} : { table }
@@ -57,7 +64,7 @@ export function withCauses(error: ErrorInfo, causes: Causes): ErrorInfo {
     .slice(0, NAMED)
     .map(({ table, message }) => (table === undefined ? message : `${table}: ${message}`))
   const left = others.length - named.length + causes.more
-  const isSum = causes.all.length === others.length && error.code === 'TABLES_FAILED'
+  const isSum = causes.all.length === others.length && SUMMARIES.has(error.code)
   const list = `${named.join('; ')}${left > 0 ? `; and ${left} more` : ''}`
   return { ...error, reason: isSum ? list : `also: ${list}` }
 }
@@ -82,8 +89,10 @@ export function causesOfSlots(
     const causes = new Causes()
     for (const event of output.find(({ no }) => no === slot.no)?.events ?? []) causes.take(event)
     const own = slot.about === '' || slot.error === null ? [] : [ofSlot(slot.about, slot.error)]
+    // What a comparison says to do is about all of its tables.
+    const advice = slot.error?.code === DIFFERENCES ? hintOf(slot.error) : {}
     for (const cause of causes.all.length > 0 ? causes.all : own)
-      if (!isSame(cause, error)) found.set(`${cause.table ?? ''}\n${cause.message}`, cause)
+      if (!isSame(cause, error)) found.set(`${cause.table ?? ''}\n${cause.message}`, { ...advice, ...cause })
   }
   return [...found.values()]
 }

@@ -19,7 +19,7 @@ import type { Whole } from '../whole-commands/whole.ts'
 import { EndCounts } from './end-counts.ts'
 import { FinishedChunks } from './finished-chunks.ts'
 import { knownOperation } from './known-operation.ts'
-import type { MovedChunk, OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
+import type { AlertRun, MovedChunk, OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
 
 /** What is asked of the alerts of a run. */
 type Wished = { readonly operation: Operation; readonly wish: AlertWish; readonly sinks: AlertSinks }
@@ -34,6 +34,8 @@ type Unstuck = {
   readonly limit: string
 }
 type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
+/** @property since ms since the epoch */
+type Ended = { readonly run: string; readonly since: number; readonly words: Words }
 
 export class RunWatch implements QueueWatch {
   readonly #parts: WatchParts
@@ -74,12 +76,20 @@ export class RunWatch implements QueueWatch {
     await this.#counts.read()
   }
 
+  cleared(run: AlertRun, key: AlertKey, since: number): void {
+    const { cause, table } = key
+    const wished = this.#wished(run)
+    if (wished === null) return
+    const value = 'it was over while the queue was away'
+    this.#sendEnd(wished, key, { run: run.runId, since, words: { cause, value, ...(table === '' ? {} : { table }) } })
+  }
+
   async sent(): Promise<void> {
     await this.#sending
   }
 
   /** Null where the run has no alerts, or is one that this program does not know. */
-  #wished({ runId, operation: read }: Pick<WatchedRun, 'runId' | 'operation'>): Wished | null {
+  #wished({ runId, operation: read }: AlertRun): Wished | null {
     const operation = knownOperation(read)
     const wish = operation === null ? undefined : alertWishOf(operation)
     if (operation === null || wish === undefined) return null
@@ -111,7 +121,7 @@ export class RunWatch implements QueueWatch {
     const { runId, status, lost } = known.run
     const { queue } = this.#parts
     for (const loss of lost) {
-      const { no, host, at, state, beatAt } = loss
+      const { no, host, at, state, beatAt, isBack } = loss
       const key = { runId, no }
       const told = { type: 'alert', cause: 'worker-lost', run: runId, ...hostOf(host) } as const
       // Workers read the same at once: the row of the slot says which of them reports it.
@@ -122,7 +132,7 @@ export class RunWatch implements QueueWatch {
       if (state === 'queued' && status === 'running') continue
       if (!(await queue.noteLoss(key, at, 'over'))) continue
       const isOver = status === 'running' ? `slot ${no} has ended, and the run goes on without it` : 'the run has ended'
-      const how = state === 'working' ? `another worker has slot ${no}` : isOver
+      const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has slot ${no}` : isOver
       const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
       this.#send(known, { ...told, state: 'cleared', value }, async () => undefined)
     }
@@ -250,19 +260,18 @@ export class RunWatch implements QueueWatch {
     return since
   }
 
-  async #end(known: Known, key: AlertKey, { value, ...words }: Words): Promise<void> {
-    const { alerts } = this.#parts
-    const end = await alerts.end(key)
-    this.#raised.delete(raisedKey(known.run.runId, key))
-    if (end.is === 'none') return
-    const event: AlertEvent = {
-      type: 'alert',
-      state: 'cleared',
-      run: known.run.runId,
-      ...words,
-      value: `${value}; it stood since ${isoTime(end.since)}`,
-    }
-    this.#send(known, event, async () => void (await alerts.begin(key, { at: end.since, run: known.run.runId })))
+  async #end(known: Known, key: AlertKey, words: Words): Promise<void> {
+    const { runId } = known.run
+    const end = await this.#parts.alerts.end(key)
+    this.#raised.delete(raisedKey(runId, key))
+    if (end.is === 'cleared') this.#sendEnd(known, key, { run: runId, since: end.since, words })
+  }
+
+  #sendEnd(wished: Wished, key: AlertKey, { run, since, words: { value, ...words } }: Ended): void {
+    const told = `${value}; it stood since ${isoTime(since)}`
+    this.#send(wished, { type: 'alert', state: 'cleared', run, ...words, value: told }, async () => {
+      await this.#parts.alerts.begin(key, { at: since, run })
+    })
   }
 
   /** @param undo of what the queue has noted, where no sink took it: the next look reports it again */

@@ -1,6 +1,6 @@
 /**
  * Which alerts stand, as the slots of a queue know it: the worker of a slot asks the queue, so that a run which comes again on another host tells each of them once.
- * While the queue is away the memory of this machine counts.
+ * A worker that does not answer leaves it to the memory of this machine.
  */
 import type { AlertWish } from '../../model/alert.ts'
 import type { AlertKey, AlertMemory } from '../../model/alert-memory.ts'
@@ -31,19 +31,14 @@ export class SlotAlerts {
   /**
    * @param operation with names of stores in place of URLs: those are other ones on another host
    * @param book folder of the book of this machine's runs
-   * @param say tells in words that the queue is not asked
+   * @param say tells in words that the worker is not asked
    */
   memory(operation: Operation, book: string | undefined, say: (what: string) => void): AlertMemory {
     const own = book === undefined ? memoryOfProgram() : memoryOfMachine(book, say)
-    let isAway = false
     const asked = async (act: AlertQuestion['act'], { cause, table }: AlertKey): Promise<AlertAnswer['answer']> => {
-      if (isAway) return null
       const scope = alertScope(operation, table === '')
       const answer = await this.#answered({ id: (this.#last += 1), act, key: { scope, cause, table } })
-      if (answer === null) {
-        isAway = true
-        say('the queue was not asked which alerts stand: what this machine remembers counts for this run')
-      }
+      if (answer === null) say('the worker does not say which alerts stand: what this machine remembers counts')
       return answer
     }
     return {

@@ -47,7 +47,7 @@ export type SlotOrder = {
 /** Whether an alert stands, for the queue to say. */
 export type AlertQuestion = { readonly id: number; readonly act: 'begin' | 'end'; readonly key: AlertKey }
 
-/** @property answer null where the queue was not reached */
+/** @property answer null where the worker does not answer */
 export type AlertAnswer = {
   readonly id: number
   readonly answer:

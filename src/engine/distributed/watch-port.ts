@@ -1,4 +1,5 @@
 /** What a worker gives to the watch over alerts of the shared runs in its queue. */
+import type { AlertKey } from '../../model/alert-memory.ts'
 import type { StoodChunk } from '../../model/distributed.ts'
 import type { Emit } from '../../model/event.ts'
 import type { NamedUrl } from './own-url.ts'
@@ -25,11 +26,16 @@ export type WatchParts = {
   readonly emit: Emit<'alert' | 'log'>
 }
 
+/** A run, with the operation of the slot that has asked. */
+export type AlertRun = { readonly runId: string; readonly operation: unknown }
+
 export interface QueueWatch {
   /** @param own slots of this worker @throws SluiceError where the queue is away */
   look(own: readonly OwnSlot[]): Promise<void>
   /** Reads the ledgers of runs that have ended since theirs was read, within five seconds. @throws SluiceError where the queue is away */
   countEnds(): Promise<void>
+  /** Sends the end of an alert that the queue has noted. @param since when it began, ms since the epoch */
+  cleared(run: AlertRun, key: AlertKey, since: number): void
   /** Resolves when every alert so far was sent. Never rejects. */
   sent(): Promise<void>
 }

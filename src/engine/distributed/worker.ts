@@ -18,6 +18,7 @@ import type {
   WorkerAbout,
 } from '../../stores/queue-port.ts'
 import type { ScheduleBook } from '../../stores/schedule-port.ts'
+import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
 import type { worker as declared } from '../operations/worker/declaration.ts'
 import type { RunOf } from '../run-context.ts'
 import { isFolderName } from './folder-identity.ts'
@@ -27,12 +28,13 @@ import type { OwnSlot, QueueWatch } from './watch-port.ts'
 import { RefusedLogin } from './refused-login.ts'
 import { Scheduler } from '../schedules/scheduler.ts'
 import { REFUSED_LOGINS, slotEnd } from './slot-end.ts'
-import type { AlertAnswer, AlertQuestion, SlotOrder } from './slot-messages.ts'
+import type { SlotOrder } from './slot-messages.ts'
 import type { SlotDone } from './slot-messages.ts'
 import { SlotProgram } from './slot-program.ts'
 import type { Told } from './slot-wishes.ts'
 import { standTold } from './stand-told.ts'
 import { SweptLines } from './swept-lines.ts'
+import { WorkerAlerts } from './worker-alerts.ts'
 
 type WorkerRun = RunOf<typeof declared>
 
@@ -48,7 +50,8 @@ const LEAVING_MS = 5_000
 export class Worker {
   readonly #queue: QueueWorker
   readonly #schedules: ScheduleBook
-  readonly #alerts: RunQueue['alerts']
+  readonly #alertBook: RunQueue['alerts']
+  readonly #alerts: WorkerAlerts
   readonly #stand: RunQueue['stand']
   /** Null where the program cannot read commands: then other workers begin what is due. */
   readonly #scheduler: Scheduler | null
@@ -78,7 +81,14 @@ export class Worker {
     this.#queue = queue.worker(about)
     this.#concurrency = about.concurrency
     this.#schedules = queue.schedules
-    this.#alerts = queue.alerts
+    this.#alertBook = queue.alerts
+    const say = (what: string): void => this.#log('warn', what)
+    this.#alerts = new WorkerAlerts({
+      queue: queue.alerts,
+      own: run.book === undefined ? memoryOfProgram() : memoryOfMachine(run.book, say),
+      note: (error) => this.#note(error),
+      cleared: (ended, key, since) => this.#watch?.cleared(ended, key, since),
+    })
     this.#stand = () => queue.stand()
     this.#known = known
     this.#run = run
@@ -123,9 +133,10 @@ export class Worker {
       await this.#scheduler?.look()
     })
     const { watchRuns, host, emit } = this.#run
-    const watch = await watchRuns?.({ queue: this.#queue, alerts: this.#alerts, known: this.#known, host, emit })
+    const watch = await watchRuns?.({ queue: this.#queue, alerts: this.#alertBook, known: this.#known, host, emit })
     this.#watch = watch
     const watches = this.#every(BEAT_MS, over.signal, async () => {
+      await this.#alerts.deliver()
       await watch?.look(this.#ownSlots())
       await watch?.countEnds()
     })
@@ -153,7 +164,10 @@ export class Worker {
     over.abort()
     await Promise.all([beats, sweeps, watches])
     // What it noted last need not wait for another worker.
-    if (this.#silence === null) await watch?.look([]).catch((error: unknown) => this.#note(error))
+    if (this.#silence === null) {
+      await this.#alerts.deliver().catch((error: unknown) => this.#note(error))
+      await watch?.look([]).catch((error: unknown) => this.#note(error))
+    }
     await watch?.sent()
     await this.#queue.leave().catch(() => undefined)
     if (this.#login.error !== null) throw this.#login.error
@@ -216,7 +230,7 @@ export class Worker {
     program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
     const beat = async (): Promise<void> => await this.#beatSlot(slot, program)
     program.settled = oneAtATime(async () => await beat().catch((error: unknown) => this.#note(error)))
-    program.asked = async (question) => await this.#alert(question)
+    program.asked = async (question) => await this.#alerts.answer(question, slot)
     this.#programs.set(program, { runId: slot.runId, heardAt: this.#run.clock.ticks() })
     if (this.#stop.aborted) program.stop()
     await beat().catch((error: unknown) => this.#note(error))
@@ -306,18 +320,6 @@ export class Worker {
     } catch (error) {
       if (asSluiceError(error).retryable) throw error
       this.#note(error)
-    }
-  }
-
-  /** Null where the queue is not reached. */
-  async #alert({ act, key }: AlertQuestion): Promise<AlertAnswer['answer']> {
-    try {
-      return act === 'begin'
-        ? { act, found: await this.#alerts.begin(key) }
-        : { act, found: await this.#alerts.end(key) }
-    } catch (error) {
-      this.#note(error)
-      return null
     }
   }
 

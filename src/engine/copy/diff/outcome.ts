@@ -35,3 +35,6 @@ export function openOf({ missing, extra, different, ranges, fixed, errors }: Out
 export function addOutcome(sum: Outcome, one: Readonly<Outcome>): void {
   for (const name of Object.keys(sum) as (keyof Outcome)[]) sum[name] += one[name]
 }
+
+/** What to do about rows that no key tells apart. */
+export const KEYLESS_HINT = 'give them a key at the source, or copy the table again with --restart'

@@ -7,7 +7,7 @@ import type { DiffRun } from './diff-run.ts'
 import { compareRange, equalRows, type Difference, type Found } from './compare.ts'
 import type { CopiedPart } from './copied-part.ts'
 import type { CopiedTable } from './copied-table.ts'
-import { NO_OUTCOME, type Outcome } from './outcome.ts'
+import { KEYLESS_HINT, NO_OUTCOME, type Outcome } from './outcome.ts'
 import { DiffProgress } from './progress.ts'
 import { divided, SEGMENT_ROWS, segments, type Segment } from './segments.ts'
 import { noneSettled, type Settler } from './settle.ts'
@@ -50,6 +50,7 @@ export async function diffPlain(
         level: 'error',
         table: name,
         message: `${rangeText(what.range)}: ${what.source} rows in the source and ${what.target} in the target differ, and nothing tells them apart`,
+        hint: KEYLESS_HINT,
       })
     } else if (isLate) {
       more++

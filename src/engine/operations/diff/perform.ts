@@ -9,7 +9,7 @@ import { derivedStore } from '../../../stores/derived/index.ts'
 import { copiedTable } from '../../copy/diff/copied-table.ts'
 import { CopiedTokens } from '../../copy/diff/copied-tokens.ts'
 import { unexplained } from '../../copy/diff/explained.ts'
-import { addOutcome, NO_OUTCOME, openOf, type Outcome } from '../../copy/diff/outcome.ts'
+import { KEYLESS_HINT, addOutcome, NO_OUTCOME, openOf, type Outcome } from '../../copy/diff/outcome.ts'
 import { diffPlain } from '../../copy/diff/plain-table.ts'
 import { DiffProgress } from '../../copy/diff/progress.ts'
 import { diffRing } from '../../copy/diff/ring-table.ts'
@@ -251,8 +251,7 @@ function keyedOf({ missing, different, extra, fixed }: Outcome): bigint {
 
 function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outcome, commandLine: string): string {
   const keyed = keyedOf(sum)
-  if (sum.ranges > 0n && keyed <= 0n)
-    return 'the log says how many rows stand on each side; give them a key at the source, or copy the table again with --restart'
+  if (sum.ranges > 0n && keyed <= 0n) return `the log says how many rows stand on each side; ${KEYLESS_HINT}`
   if (keyed <= 0n) return 'the log says which rows those are, and why'
   if (!fix) {
     if (sum.missing + sum.different === 0n)

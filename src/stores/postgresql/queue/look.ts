@@ -24,6 +24,14 @@ export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 
 export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
   `${column} < now() - ${forMs} * interval '1 millisecond'`
 
+/**
+ * SQL, true for a worker whose beats have come without a silence for `LOST_AFTER_MS`, or since its first: after a silence it is unknown which of the others were cut off, and
+ * which were silent because the queue was away.
+ * @param workerId the parameter with its id
+ */
+export const steady = (workerId: string): string =>
+  `NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers me WHERE me.worker_id = ${workerId} AND (${silent('me.beat_at', SILENT_AFTER_MS)} OR NOT ${silent('me.reached_at')}))`
+
 /** SQL: the worker `w` takes slots of the run `r`, as `takesFrom` has it. */
 export const TAKES = `w.program = r.program AND CASE WHEN r.queue IS NULL THEN cardinality(w.queues) = 0 ELSE r.queue = ANY (w.queues) END`
 /** SQL over `r`, a run that goes on: it begins nothing before it is confirmed in this database, whose identity is the parameter. */
@@ -189,15 +197,19 @@ type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts' | 'un
   readonly unreported: WatchedRun['unreported'] | null
 }
 
-/** Runs with alerts that go on, or of which one stands or is to be raised. Those of another database, of which this one is a copy, are watched there. */
-export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[]> {
+/**
+ * Runs with alerts that go on, or of which one stands or is to be raised. Those of another database, of which this one is a copy, are watched there.
+ * @param workerId of the worker that asks: no other one counts as silent while it is not `steady`
+ */
+export async function readWatched(pool: QueuePool, workerId: string): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(
     `SELECT r.run_id, r.operation, r.stores, r.status, ${ms('clock_timestamp()')} AS now,
-       CASE WHEN ${WAITS} AND ${silent('r.begun_at')} THEN r.program END AS "waitsFor",
+       CASE WHEN ${WAITS} AND ${silent('r.begun_at')}
+         AND (${steady('$2')} OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id AND a.cause = 'no-worker')) THEN r.program END AS "waitsFor",
        (SELECT json_agg(json_build_object('no', s.slot_no, 'host', w.host, 'beatAt', ${ms('s.beat_at')}, 'chunks', s.open_chunks) ORDER BY s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s LEFT JOIN ${QUEUE_SCHEMA}.sluice_workers w USING (worker_id)
-        WHERE s.run_id = r.run_id AND s.state = 'working' AND ${silent('s.beat_at', SILENT_AFTER_MS)}) AS silent,
-       (SELECT json_agg(s.lost || jsonb_build_object('state', s.state) ORDER BY s.slot_no)
+        WHERE s.run_id = r.run_id AND s.state = 'working' AND ${silent('s.beat_at', SILENT_AFTER_MS)} AND ${steady('$2')}) AS silent,
+       (SELECT json_agg(s.lost || jsonb_build_object('state', s.state, 'isBack', s.lost ->> 'workerId'::text = s.worker_id) ORDER BY s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.lost IS NOT NULL) AS lost,
        (SELECT json_agg(json_build_object('scope', a.about, 'cause', a.cause, 'table', a.table_name, 'since', ${ms('a.since')}, 'chunks', a.chunks))
         FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id) AS alerts,
@@ -208,7 +220,7 @@ export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[
        AND (r.status = 'running' OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id)
          OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND (s.lost IS NOT NULL OR s.unreported IS NOT NULL)))
      ORDER BY r.run_id`,
-    [await pool.identity.read()],
+    [await pool.identity.read(), workerId],
   )
   return rows.map(({ run_id, silent: unheard, lost, alerts, unreported, ...run }) => ({
     ...run,

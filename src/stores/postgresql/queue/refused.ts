@@ -4,7 +4,7 @@ import { REFUSED_FOR_MS, type EndedRun } from '../../../model/distributed.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { dropQueued, endOfRun } from './ends.ts'
 import { jsonbText } from './json.ts'
-import { silent, TAKES } from './look.ts'
+import { silent, steady, TAKES } from './look.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
@@ -21,16 +21,18 @@ const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
  * Ends runs of which nothing is worked on, where at least one worker lives and refuses, and none that could take it was heard of for a while. Where no worker
  * lives a run waits: one may come.
  * Their slots note the error for a worker that reports it.
+ * @param workerId of the worker that asks: it ends none while it is not `steady`
  */
-export async function endRefused(client: PoolClient): Promise<readonly EndedRun[]> {
+export async function endRefused(client: PoolClient, workerId: string): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ run_id: string }>(
     `SELECT r.run_id FROM ${RUNS} r
-     WHERE r.status = 'running' AND EXISTS (SELECT FROM ${SLOTS} s WHERE s.run_id = r.run_id AND s.state = 'queued')
+     WHERE r.status = 'running' AND ${steady('$1')} AND EXISTS (SELECT FROM ${SLOTS} s WHERE s.run_id = r.run_id AND s.state = 'queued')
        AND NOT EXISTS (SELECT FROM ${SLOTS} s WHERE s.run_id = r.run_id AND s.state = 'working')
        AND (SELECT min(f.refused_at) FROM ${REFUSALS} f WHERE f.run_id = r.run_id) < ${LONG_AGO}
        AND EXISTS (SELECT FROM ${WORKERS} w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES} AND ${HAS_REFUSED})
        AND NOT EXISTS (SELECT FROM ${WORKERS} w WHERE w.beat_at > ${LONG_AGO} AND ${TAKES} AND NOT ${HAS_REFUSED})
      ORDER BY r.run_id FOR UPDATE OF r SKIP LOCKED`,
+    [workerId],
   )
   const ended: EndedRun[] = []
   for (const { run_id } of rows) ended.push(...(await endOne(client, run_id)))

@@ -126,11 +126,13 @@ const COUNTED_ENDS = `
 `
 
 /**
- * What version 8 adds: the error of a slot that no program of it has reported, until a worker has, and the database that a run was put into, or confirmed in. Those that are there were in this one, unless a schedule says that the queue is a copy.
+ * What version 8 adds: the error of a slot that no program of it has reported, until a worker has; since when a worker reaches the queue again, NULL before its first silence; and the
+ * database that a run was put into, or confirmed in. Those that are there were in this one, unless a schedule says that the queue is a copy.
  * Null is a run that a worker of version 7 puts in beside those of this version: workers of its program take it, and they open no queue of version 8.
  */
 const CONFIRMED_RUNS = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN unreported jsonb;
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_workers ADD COLUMN reached_at timestamptz;
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN confirmed_in jsonb;
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 8;
 `

@@ -1,13 +1,14 @@
 /** One worker's side of the queue: its beat, the slots that it claims under a fence, and the sweep that finds what others have lost. */
 import type { PoolClient } from 'pg'
-import type {
-  EndedRun,
-  LedgerTotals,
-  RunWishes,
-  SlotEnd,
-  TurnProgress,
-  UncountedRun,
-  WatchedRun,
+import {
+  SILENT_AFTER_MS,
+  type EndedRun,
+  type LedgerTotals,
+  type RunWishes,
+  type SlotEnd,
+  type TurnProgress,
+  type UncountedRun,
+  type WatchedRun,
 } from '../../../model/distributed.ts'
 import type { Event } from '../../../model/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
@@ -35,7 +36,7 @@ import {
 } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
-import { ms, readUncounted, readWatched, silent, unconfirmed } from './look.ts'
+import { ms, readUncounted, readWatched, silent, steady, unconfirmed } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
@@ -55,7 +56,7 @@ const OFFERED_AFTER_MS = 1_000
 const MINE = `s.run_id = $1 AND s.slot_no = $2 AND s.fence = $3 AND s.worker_id = $4 AND s.state = 'working'`
 
 /** SQL over `s`, a slot whose worker is lost: what is reported of it, as `SilentSlot` and when it was found. */
-const LOSS = `jsonb_build_object('no', s.slot_no, 'host', (SELECT w.host FROM ${WORKERS} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
+const LOSS = `jsonb_build_object('no', s.slot_no, 'workerId', s.worker_id, 'host', (SELECT w.host FROM ${WORKERS} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
   'chunks', s.open_chunks, 'at', ${ms('clock_timestamp()')})`
 
 type ClaimRecord = {
@@ -91,7 +92,7 @@ export class PostgresQueueWorker implements QueueWorker {
     const { workerId, host, pid, program, concurrency, queues } = this.#about
     const { rows } = await this.#pool.ask<{ drain_wanted: boolean }>(
       `INSERT INTO ${WORKERS} AS w (worker_id, host, pid, program, concurrency, queues, draining) VALUES ($1, $2, $3, $4, $5, $6, $7)
-       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), draining = excluded.draining, ended_at = NULL RETURNING w.drain_wanted`,
+       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), reached_at = CASE WHEN ${silent('w.beat_at', SILENT_AFTER_MS)} THEN now() ELSE w.reached_at END, draining = excluded.draining, ended_at = NULL RETURNING w.drain_wanted`,
       [workerId, host, pid, program, concurrency, queues, draining],
     )
     return rows[0]?.drain_wanted === true
@@ -105,7 +106,7 @@ export class PostgresQueueWorker implements QueueWorker {
          lost = CASE WHEN s.state = 'working' THEN ${LOSS} ELSE s.lost END, open_chunks = '[]'
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop'::text IS DISTINCT FROM 'true'
-         AND NOT ${unconfirmed('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
+         AND NOT ${unconfirmed('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$3')}))
        RETURNING s.fence, s.rests, s.about, s.compares AS on_call, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
          r.wishes ->> 'resumedAt'::text AS resumed, r.wishes,
          (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
@@ -277,11 +278,11 @@ export class PostgresQueueWorker implements QueueWorker {
       const lost = await client.query<KeyRecord>(
         `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
          FROM ${RUNS} r
-         WHERE r.run_id = s.run_id AND r.status = 'running' AND (NOT ${unconfirmed('$1')} OR r.wishes -> 'stop'::text = 'true') AND s.state = 'working' AND ${silent('s.beat_at')}
+         WHERE r.run_id = s.run_id AND r.status = 'running' AND (NOT ${unconfirmed('$1')} OR r.wishes -> 'stop'::text = 'true') AND s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$2')}
            AND (s.run_id, s.slot_no) IN (
              SELECT o.run_id, o.slot_no FROM ${SLOTS} o WHERE o.state = 'working' AND ${silent('o.beat_at')} FOR UPDATE SKIP LOCKED)
          RETURNING s.run_id, s.slot_no`,
-        [identity],
+        [identity, this.#about.workerId],
       )
       const lostKeys = keysOf(lost.rows)
       await unlockJobs(client, lostKeys)
@@ -295,7 +296,7 @@ export class PostgresQueueWorker implements QueueWorker {
       const unqueued = keysOf(rows)
       for (const { runId, no } of unqueued) await queueAgain(client, runId, no)
       const stopped = await this.#endStopped(lostKeys, client)
-      const refused = await endRefused(client)
+      const refused = await endRefused(client, this.#about.workerId)
       const own = await this.#refusedRuns(client)
       return {
         lost: lostKeys,
@@ -310,7 +311,7 @@ export class PostgresQueueWorker implements QueueWorker {
   }
 
   async watch(): Promise<readonly WatchedRun[]> {
-    return await readWatched(this.#pool)
+    return await readWatched(this.#pool, this.#about.workerId)
   }
 
   async noteLoss({ runId, no }: SlotKey, at: number, is: Parameters<QueueWorker['noteLoss']>[2]): Promise<boolean> {
