@@ -24,7 +24,10 @@ export async function proveComputed(context: TableContext, copied: Digest): Prom
 }
 
 /** Of chunks of other runs only the rows that were written have a sum: the source is read once more. Null where it holds other rows by now. */
-async function rowsWithComputed({ plan, views, computedRows, signal }: TableContext, copied: Digest): Promise<Digest | null> {
+async function rowsWithComputed(
+  { plan, views, computedRows, signal }: TableContext,
+  copied: Digest,
+): Promise<Digest | null> {
   const own = computedRows.digest()
   if (own.rows === copied.rows) return own
   const { source: table, where = null } = plan
