@@ -35,7 +35,7 @@ import { lanesRefusal, refuseCombinations, refuseInPart, refusedWhileFollowing }
 import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from './resync.ts'
 import { TableStates } from './table-states.ts'
-import { alerted, endingOf } from './stream-ending.ts'
+import { endingOf } from './stream-ending.ts'
 import { wishesOf, withFiring } from './stream-wishes.ts'
 import { takeStream } from './take-stream.ts'
 import type { SharedProof } from './together/compare-together.ts'
@@ -175,12 +175,12 @@ export class Following implements AsyncDisposable {
     this.#watch?.heard(event)
   }
 
-  /** What a copy comes to that was stopped before anything was followed: an alert may have ended it. */
+  /** What a run comes to that was stopped: an alert may have ended it before anything was followed. */
   unfollowed(ending: Ending): Ending {
-    const { alerts } = this.#alerting
-    if (ending.stopped !== true || alerts?.ends !== true) return ending
+    const error = this.#watch?.ended ?? null
+    if (ending.stopped !== true || error === null) return ending
     const { stopped: _stopped, ...rest } = ending
-    return { ...rest, error: alerted(alerts) }
+    return { ...rest, error }
   }
 
   /**
@@ -343,14 +343,8 @@ export class Following implements AsyncDisposable {
     )
     around.steering.refusal = (wish) => refusedWhileFollowing(wish, planned.to)
     const end = await loop.run()
-    return endingOf(copied, end, {
-      stream: this.#stream,
-      to: operation.to,
-      states,
-      changes,
-      alerts,
-      unbuilt: unbuilt[0] ?? null,
-    })
+    const followed = { stream: this.#stream, to: operation.to, states, changes, alerts, unbuilt: unbuilt[0] ?? null }
+    return this.unfollowed(endingOf(copied, end, followed))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
