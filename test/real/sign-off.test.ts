@@ -173,7 +173,7 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
       const warned = again.events.flatMap((event) =>
         event.type === 'log' && event.level === 'warn' ? event.message : [],
       )
-      expect(warned.join()).toMatch(/parent: .*child.* is not followed.*ON DELETE CASCADE does not fire; 0 of its rows/)
+      expect(warned.join()).toMatch(/parent: .*child.* is not followed.*ON DELETE CASCADE does not fire(?!; \d)/)
       const asked = {
         kind: 'sign-off',
         stream: started?.type === 'follow.started' ? started.stream : '',
