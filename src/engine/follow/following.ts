@@ -5,7 +5,7 @@
 import { tableText } from '../../model/copy/column-type.ts'
 import type { LogPosition } from '../../model/copy/change.ts'
 import { dec } from '../../model/event.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Statement } from '../../stores/copy-port.ts'
 import type { ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
@@ -108,7 +108,7 @@ export class Following implements AsyncDisposable {
         )
         also = undefined
       }
-      await beginAlone(stream, tables, ledger, { begin, signal: run.interrupt.stop })
+      await beginAlone(stream, tables, ledger, { begin, signal: parts.stopping })
     }
     const fence = await takeStream(ledger, stream, run)
     const heart = beat(LEASE_MS / 3, () => ledger.renew(stream))
@@ -140,6 +140,8 @@ export class Following implements AsyncDisposable {
       await watch?.[Symbol.asyncDispose]()
       await alerting.sent()
       await ledger.release(stream).catch(() => undefined)
+      const ended = watch?.ended ?? null
+      if (ended !== null && asSluiceError(error).kind === 'stopped') throw ended
       throw error
     }
   }
@@ -241,11 +243,11 @@ export class Following implements AsyncDisposable {
    * standby: every snapshot from here on shows it.
    */
   async #waitForLeftOut(): Promise<void> {
-    const { run } = this.#parts
+    const { run, stopping } = this.#parts
     const { changes } = this.#sides
     const { position } = await this.#ledger.progress(this.#stream, changes)
     if (position === this.#birth.start) return
-    const signal = AbortSignal.any([run.interrupt.abort, run.interrupt.stop])
+    const signal = AbortSignal.any([run.interrupt.abort, stopping])
     const tell = (message: string): void => run.emit({ type: 'log', level: 'note', message })
     await changes.renew?.(this.#birth, [], changes.position(position), signal, tell)
   }
@@ -403,7 +405,7 @@ async function begunAnew(
 
 /** Makes publication and slot. */
 async function born(
-  { operation, run }: FollowingParts,
+  { operation, run, stopping }: FollowingParts,
   changes: ChangeSource,
   ledger: StreamLedger,
   stream: string,
@@ -413,7 +415,7 @@ async function born(
   const birth = await changes.begin(
     streamName(stream),
     sources,
-    AbortSignal.any([run.interrupt.abort, run.interrupt.stop]),
+    AbortSignal.any([run.interrupt.abort, stopping]),
     (message) => run.emit({ type: 'log', level: 'note', message }),
     operation.follow?.quiesce === true,
   )

@@ -222,6 +222,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
             owner,
             run,
             stop: () => steering.heed({ act: 'stop' }),
+            stopping: steering.stop,
             ...(within === undefined ? {} : { within }),
             ...(restarts === undefined ? {} : { restarts }),
           },
