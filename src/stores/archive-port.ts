@@ -280,7 +280,7 @@ export interface ReferrerStore {
     signal: AbortSignal,
   ): Promise<ReferringRow>
   /**
-   * Counts rows that refer to a row which the table does not have.
+   * Counts rows that refer to a row which the table does not have. What the system refuses is `unknown`: only a lost connection is thrown.
    * @param budgetMs as `referringRow` has it
    */
   orphans(table: TableName, referrer: Referrer, budgetMs: number, signal: AbortSignal): Promise<Orphans>

@@ -32,10 +32,10 @@ export function referringSql(
  */
 export function orphansSql(
   table: TableName,
-  { table: child, columns, to }: Referrer,
+  { table: child, columns, to, equal = [] }: Referrer,
   { quote, table: tableSql }: Pick<ReferringDialect, 'quote' | 'table'>,
 ): string {
-  const same = to.map((name, i) => `t.${quote(name)} = f.${quote(columns[i] ?? name)}`)
+  const same = to.map((name, i) => `t.${quote(name)} ${equal[i] ?? '='} f.${quote(columns[i] ?? name)}`)
   const refers = columns.map((name) => `f.${quote(name)} IS NOT NULL`)
   return `SELECT count(*) FROM ${tableSql(child)} f WHERE ${refers.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${same.join(' AND ')})`
 }

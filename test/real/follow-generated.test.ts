@@ -143,6 +143,24 @@ describe.skipIf(!POSTGRES_OWN)(`generated columns of followed tables ${POSTGRES_
     expect(signed.finished.exitCode, textOf(signed)).toBe(0)
   })
 
+  test('a sign-off names what a stream that a version before began does not bring', async () => {
+    const stage = await stageWith(STORED, '')
+    // Its plan is that of the columns that older versions chose.
+    const begun = await perform({ ...stage.copy, columns: ['id', 'net'], follow: { until: 'caught-up' } })
+    expect(begun.finished.exitCode, textOf(begun)).toBe(0)
+    await stage.target.sql(
+      `UPDATE migration_streams SET wishes = ((wishes::jsonb) - 'columns')::text WHERE wishes LIKE '%columns%'`,
+    )
+    const [[wishes] = []] = await stage.target.rows('SELECT wishes FROM migration_streams')
+    expect(wishes).not.toContain('columns')
+    expect((await signOff(stage, streamOf(begun))).finished.exitCode).toBe(0)
+    const [[document] = []] = await stage.target.rows('SELECT document FROM migration_sign_offs')
+    expect(JSON.parse(document ?? '')).toMatchObject({
+      verdict: 'given',
+      leftBehind: [{ kind: 'generated column', names: ['vat'], means: expect.stringContaining('not copied') }],
+    })
+  })
+
   test('a plain column for one that is not stored is refused by name, by a slot alone', async ({ skip }) => {
     skip((await server.major()) < 18, 'no VIRTUAL before PostgreSQL 18')
     const stage = await stageWith(STORED.replace('STORED', 'VIRTUAL'), '')

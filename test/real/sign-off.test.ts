@@ -173,7 +173,7 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
       const warned = again.events.flatMap((event) =>
         event.type === 'log' && event.level === 'warn' ? event.message : [],
       )
-      expect(warned.join()).toMatch(/parent: .*child.* is not followed.*ON DELETE CASCADE does not fire; 0 of its rows/)
+      expect(warned.join()).toMatch(/parent: .*child.* is not followed.*ON DELETE CASCADE does not fire(?!; \d)/)
       const asked = {
         kind: 'sign-off',
         stream: started?.type === 'follow.started' ? started.stream : '',
@@ -187,6 +187,10 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
         /not followed of .*parent: .*child \(p\).*CASCADE: 1 of its rows has no parent/,
       )
       await target.sql('DELETE FROM child WHERE id = 10')
+      expect((await perform(asked)).finished).toMatchObject({ exitCode: 0 })
+      if (system !== 'postgresql') return
+      // A row of a table that inherits is under no foreign key.
+      await target.sql('CREATE TABLE heir () INHERITS (child)', 'INSERT INTO heir VALUES (11, 1)')
       expect((await perform(asked)).finished).toMatchObject({ exitCode: 0 })
     },
     60_000,

@@ -9,8 +9,8 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyOperation } from '../operation.ts'
 import { againNotes, againTold } from './again/again-work.ts'
 import { compareDigests } from './chunk-proof.ts'
-import { refuseOtherValues } from './computed.ts'
-import { comparedColumns, lookAt, writeColumns, type TableContext } from './context.ts'
+import { proveComputed } from './prove-computed.ts'
+import { lookAt, type TableContext } from './context.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { leftOfTable } from './plan/left-behind.ts'
 import { onSide } from './sides.ts'
@@ -60,12 +60,12 @@ export async function finishTable(table: TableRun, context: TableContext, around
     }
     // Rows that came or went since are no cause to leave a table without its indexes.
     if ((error === null || error === looked?.error) && standing.isWhole && !run.interrupt.abort.aborted) {
-      await patiently(() => proveWhole(context, standing), context, steering.stop)
+      const unproved = await patiently(() => proveWhole(context, standing), context, steering.stop)
       const built = await buildOwnObjects(context, around)
       unbuilt = built.left
       if (built.errors.length > 0) error ??= objectsError(context.name, built.errors)
       // Statistics at the end, so that those of indexes on expressions are among them.
-      more = await patiently(() => finishTarget(context, around), context, steering.stop)
+      more = [...unproved, ...(await patiently(() => finishTarget(context, around), context, steering.stop))]
     }
     // Who has waited to divide it may do so now.
     await context.planning.end()
@@ -189,21 +189,17 @@ function verdict(
   return null
 }
 
-/** Chunks of blocks are no ranges of the target: their sums add up to that of the whole table there. */
-async function proveWhole(context: TableContext, { chunks, sourceSum, written }: Standing): Promise<void> {
-  const { plan, computedRows } = context
-  if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return
+/** Chunks of blocks are no ranges of the target: their sums add up to that of the whole table there. @returns what is not proved by that, in words */
+async function proveWhole(context: TableContext, { chunks, sourceSum, written }: Standing): Promise<readonly string[]> {
+  const { plan } = context
+  if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return []
+  const copied: Digest = { rows: written, sum: sumText(sourceSum) }
   const stored: Digest = await lookAt(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
-  compareDigests(plan, { rows: written, sum: sumText(sourceSum) }, stored)
-  // Of chunks of an earlier run only the rows that were written have a sum.
-  const computed = computedRows.digest()
-  if (plan.checked !== undefined && computed.rows === written) {
-    const columns = writeColumns({ columns: comparedColumns(plan) })
-    const whole = { scheme: 'canonical', columns } as const
-    refuseOtherValues(plan, computed, await lookAt(context, { by: 'all' }, (writer) => writer.digest(whole)))
-  }
+  compareDigests(plan, copied, stored)
+  const notes = plan.checked === undefined ? [] : await proveComputed(context, copied)
   // Else the ledger would call chunks canonical of which no sum of the target stands there.
   await context.database.batch([wholeProof(context.key, chunks, stored)])
+  return notes
 }
 
 /** Rows that are not there count for more than rows that were set aside. */

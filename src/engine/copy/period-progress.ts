@@ -42,7 +42,10 @@ export class PeriodProgress {
     this.#count = around.count
   }
 
-  /** Adds up the chunks that there are; tells which partitions earlier runs have copied. @param chunks of the table, all of them */
+  /**
+   * Adds up the chunks that there are; tells which partitions earlier runs have copied, as far as their chunks say how many rows they hold: none is counted for it.
+   * @param chunks of the table, all of them
+   */
   async load(chunks: AsyncIterable<StoredChunk>): Promise<void> {
     this.#sums.clear()
     for await (const { range, status, written } of chunks) {
@@ -58,7 +61,8 @@ export class PeriodProgress {
       if (mark.partition === null || told.has(mark.partition)) continue
       told.add(mark.partition)
       const sum = this.#sums.get(mark.partition)
-      if (sum !== undefined && isWhole(sum)) await this.#tell(mark.partition, mark.partition, sum, true)
+      if (sum !== undefined && isWhole(sum) && !sum.isShared)
+        await this.#tell(mark.partition, mark.partition, sum, true)
     }
   }
 

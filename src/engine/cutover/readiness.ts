@@ -179,7 +179,7 @@ export async function tableOf(
       hint: 'give each table a stream of its own: sluice copy --follow --tables TABLE --to-table TWIN',
     })
   }
-  const planned = await planFollowed(copy, ends, followed, run.interrupt.abort)
+  const planned = await planFollowed(copy, { ...ends, begun: database }, followed, run.interrupt.abort)
   const [table] = await examined({ operation: copy, planned, run }, sidesOf(planned, 'slot'), true)
   if (table !== undefined) return table
   throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} is not there any more`, { where: ends.from.label })

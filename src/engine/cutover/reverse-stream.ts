@@ -26,7 +26,7 @@ export async function examineReverse(
   run: CopyRun,
 ): Promise<FollowedTable> {
   const followed = new Set([tableText(source)])
-  const planned = await planFollowed(operation, ends, followed, run.interrupt.abort)
+  const planned = await planFollowed(operation, { ...ends, begun: null }, followed, run.interrupt.abort)
   const [one] = planned.tables
   if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} is not there`)
   const { changes, target } = sidesOf(planned, 'slot')

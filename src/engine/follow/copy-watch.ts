@@ -4,7 +4,7 @@
  */
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import type { ChangeSource, SourceLag, StreamBirth } from '../../stores/follow-port.ts'
-import { asSluiceError } from '../../shared/errors.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { Alerts } from '../alerts/alerts.ts'
 import type { CopyEvent, CopyRun } from '../copy/copy-run.ts'
 import { yieldedText } from '../copy/failure.ts'
@@ -12,6 +12,7 @@ import type { PlannedCopy } from '../copy/plan/plan-copy.ts'
 import { Answers } from './answers.ts'
 import { SourceSilence } from './behind.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
+import { alerted } from './stream-ending.ts'
 
 /** How often both sides are asked. */
 const ASK_MS = 1000
@@ -40,7 +41,7 @@ export class CopyWatch implements AsyncDisposable {
   #isBorn: boolean
   /** What was applied before; null where no table of the stream has taken changes yet. */
   #applied: LaneRow | null = null
-  #isStopped = false
+  #ended: SluiceError | null = null
 
   /** @param slot asked for from now on, whether it is there already or not @param birth null while the slot is made */
   constructor(parts: CopyWatchParts, slot: string, birth: StreamBirth | null) {
@@ -80,7 +81,13 @@ export class CopyWatch implements AsyncDisposable {
     await Promise.all([this.#source.settled(BRIEFLY_MS), this.#target.settled(BRIEFLY_MS)])
   }
 
+  /** With which alerts it has stopped the run, whatever became of them since; null where it has not. */
+  get ended(): SluiceError | null {
+    return this.#ended
+  }
+
   #askSides(): void {
+    if (this.#ended !== null) return
     const { planned, database } = this.#parts
     for (const side of [this.#source, this.#target]) side.tell()
     this.#source.ask(
@@ -110,6 +117,7 @@ export class CopyWatch implements AsyncDisposable {
   }
 
   #judge(lag: SourceLag | null): void {
+    if (this.#ended !== null) return
     const { alerts, run } = this.#parts
     this.#passed('source')
     if (lag === null) return
@@ -143,13 +151,16 @@ export class CopyWatch implements AsyncDisposable {
   }
 
   #passed(what: string): void {
+    // Chunks that the end of the run breaks off are no end of what ended it.
+    if (this.#ended !== null) return
     if (this.#failing.delete(what) && this.#failing.size === 0) this.#parts.alerts.passed('error')
   }
 
   #stopIfAsked(): void {
-    if (this.#isStopped || !this.#parts.alerts.ends) return
-    this.#isStopped = true
-    this.#parts.stop()
+    const { alerts, stop } = this.#parts
+    if (this.#ended !== null || !alerts.ends) return
+    this.#ended = alerted(alerts)
+    stop()
   }
 }
 

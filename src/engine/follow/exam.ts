@@ -30,6 +30,8 @@ export type FollowingParts = {
   readonly restarts?: SharedRestarts
   /** Ends the copying of tables. */
   readonly stop: () => void
+  /** That the run is to stop, whoever asks for it: an alert of its own, too. */
+  readonly stopping: AbortSignal
 }
 
 export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }
@@ -109,7 +111,7 @@ export async function examined(
     run.emit({ type: 'log', level: 'note', message })
   const followed = there.map(({ plan }) => plan.target.table)
   if (told.checksKeys !== true)
-    for (const warning of await outsideWarnings(planned.to, followed, signal))
+    for (const warning of await outsideWarnings(planned.to, followed, !isBorn, signal))
       run.emit({ type: 'log', level: 'warn', ...warning })
   return tables
 }

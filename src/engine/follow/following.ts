@@ -5,7 +5,7 @@
 import { tableText } from '../../model/copy/column-type.ts'
 import type { LogPosition } from '../../model/copy/change.ts'
 import { dec } from '../../model/event.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Statement } from '../../stores/copy-port.ts'
 import type { ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
@@ -35,7 +35,7 @@ import { lanesRefusal, refuseCombinations, refuseInPart, refusedWhileFollowing }
 import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from './resync.ts'
 import { TableStates } from './table-states.ts'
-import { alerted, endingOf } from './stream-ending.ts'
+import { endingOf } from './stream-ending.ts'
 import { wishesOf, withFiring } from './stream-wishes.ts'
 import { takeStream } from './take-stream.ts'
 import type { SharedProof } from './together/compare-together.ts'
@@ -108,7 +108,7 @@ export class Following implements AsyncDisposable {
         )
         also = undefined
       }
-      await beginAlone(stream, tables, ledger, { begin, signal: run.interrupt.stop })
+      await beginAlone(stream, tables, ledger, { begin, signal: parts.stopping })
     }
     const fence = await takeStream(ledger, stream, run)
     const heart = beat(LEASE_MS / 3, () => ledger.renew(stream))
@@ -140,6 +140,8 @@ export class Following implements AsyncDisposable {
       await watch?.[Symbol.asyncDispose]()
       await alerting.sent()
       await ledger.release(stream).catch(() => undefined)
+      const ended = watch?.ended ?? null
+      if (ended !== null && asSluiceError(error).kind === 'stopped') throw ended
       throw error
     }
   }
@@ -175,12 +177,12 @@ export class Following implements AsyncDisposable {
     this.#watch?.heard(event)
   }
 
-  /** What a copy comes to that was stopped before anything was followed: an alert may have ended it. */
+  /** What a run comes to that was stopped: an alert may have ended it before anything was followed. */
   unfollowed(ending: Ending): Ending {
-    const { alerts } = this.#alerting
-    if (ending.stopped !== true || alerts?.ends !== true) return ending
+    const error = this.#watch?.ended ?? null
+    if (ending.stopped !== true || error === null) return ending
     const { stopped: _stopped, ...rest } = ending
-    return { ...rest, error: alerted(alerts) }
+    return { ...rest, error }
   }
 
   /**
@@ -241,11 +243,11 @@ export class Following implements AsyncDisposable {
    * standby: every snapshot from here on shows it.
    */
   async #waitForLeftOut(): Promise<void> {
-    const { run } = this.#parts
+    const { run, stopping } = this.#parts
     const { changes } = this.#sides
     const { position } = await this.#ledger.progress(this.#stream, changes)
     if (position === this.#birth.start) return
-    const signal = AbortSignal.any([run.interrupt.abort, run.interrupt.stop])
+    const signal = AbortSignal.any([run.interrupt.abort, stopping])
     const tell = (message: string): void => run.emit({ type: 'log', level: 'note', message })
     await changes.renew?.(this.#birth, [], changes.position(position), signal, tell)
   }
@@ -343,14 +345,8 @@ export class Following implements AsyncDisposable {
     )
     around.steering.refusal = (wish) => refusedWhileFollowing(wish, planned.to)
     const end = await loop.run()
-    return endingOf(copied, end, {
-      stream: this.#stream,
-      to: operation.to,
-      states,
-      changes,
-      alerts,
-      unbuilt: unbuilt[0] ?? null,
-    })
+    const followed = { stream: this.#stream, to: operation.to, states, changes, alerts, unbuilt: unbuilt[0] ?? null }
+    return this.unfollowed(endingOf(copied, end, followed))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -409,7 +405,7 @@ async function begunAnew(
 
 /** Makes publication and slot. */
 async function born(
-  { operation, run }: FollowingParts,
+  { operation, run, stopping }: FollowingParts,
   changes: ChangeSource,
   ledger: StreamLedger,
   stream: string,
@@ -419,7 +415,7 @@ async function born(
   const birth = await changes.begin(
     streamName(stream),
     sources,
-    AbortSignal.any([run.interrupt.abort, run.interrupt.stop]),
+    AbortSignal.any([run.interrupt.abort, stopping]),
     (message) => run.emit({ type: 'log', level: 'note', message }),
     operation.follow?.quiesce === true,
   )

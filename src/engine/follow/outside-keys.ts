@@ -8,26 +8,31 @@ import type { Orphans, Referrer } from '../../stores/archive-port.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { onSide } from '../copy/sides.ts'
 
-/** Longest that the rows of one key are counted: before a stream begins, and for a sign-off. */
+/** Longest that the rows of all keys are counted before a stream begins, and those of one key for a sign-off. */
 const [PLAN_MS, SIGN_OFF_MS] = [5000, 60_000]
 
-type OutsideKey = { readonly key: Referrer; readonly orphans: Orphans }
+type OutsideKey = { readonly table: TableName; readonly key: Referrer }
 
 /**
  * @param followed all tables of the target that the stream follows
+ * @param counts whether their rows are counted, too: a stream that goes on waits for nothing of the kind
  * @returns one warning for each foreign key, with what to do
  */
 export async function outsideWarnings(
   to: CopyStore,
   followed: readonly TableName[],
+  counts: boolean,
   signal: AbortSignal,
 ): Promise<readonly { readonly message: string; readonly hint: string }[]> {
   const warnings: { readonly message: string; readonly hint: string }[] = []
+  const end = performance.now() + PLAN_MS
   for (const table of followed) {
-    for (const one of await outsideKeys(to, table, followed, PLAN_MS, signal)) {
+    for (const one of await outsideKeys(to, table, followed, signal)) {
       const child = tableText(one.key.table)
+      const leftMs = Math.max(0, end - performance.now())
+      const count = counts ? `; ${countText(await orphansOf(to, one, leftMs, signal))}` : ''
       warnings.push({
-        message: `${tableText(table)}: ${keyText(one.key)} is not checked for changes, and ${child} is not followed: a deleted row leaves the rows that refer to it${unfired(one.key)}; ${countText(one.orphans)}`,
+        message: `${tableText(table)}: ${keyText(one.key)} is not checked for changes, and ${child} is not followed: a deleted row leaves the rows that refer to it${unfired(one.key)}${count}`,
         hint: `follow ${child} too, or drop the foreign key; sign-off counts its rows without a parent`,
       })
     }
@@ -50,11 +55,13 @@ export async function outsideChecks(
   const checks: SignOffCheck[] = []
   for (const table of tables) {
     const head = { check: 'foreign keys of tables that are not followed', table: tableText(table) }
-    const keys = await outsideKeys(to, table, followed, SIGN_OFF_MS, signal)
-    if (keys.length === 0) {
+    const outside = await outsideKeys(to, table, followed, signal)
+    if (outside.length === 0) {
       checks.push({ ...head, outcome: 'ok', found: 'none leads to it' })
       continue
     }
+    const keys: { readonly key: Referrer; readonly orphans: Orphans }[] = []
+    for (const one of outside) keys.push({ key: one.key, orphans: await orphansOf(to, one, SIGN_OFF_MS, signal) })
     const found = keys.map(({ key, orphans }) => `${keyText(key)}: ${countText(orphans)}`).join('; ')
     const isLacking = keys.some(({ orphans }) => 'rows' in orphans && orphans.rows > 0n)
     const isUnknown = keys.some(({ orphans }) => 'unknown' in orphans)
@@ -72,20 +79,25 @@ async function outsideKeys(
   to: CopyStore,
   table: TableName,
   followed: readonly TableName[],
-  budgetMs: number,
   signal: AbortSignal,
 ): Promise<readonly OutsideKey[]> {
   const store = to.referrers?.()
   if (store === undefined) return []
   const name = (one: TableName): string => JSON.stringify([one.schema ?? to.schema, one.name])
   const own = new Set(followed.map(name))
-  return await onSide('target', async () => {
-    const found: OutsideKey[] = []
-    for (const key of await store.list(table, signal))
-      if (!key.own && !own.has(name(key.table)))
-        found.push({ key, orphans: await store.orphans(table, key, budgetMs, signal) })
-    return found
-  })
+  const keys = await onSide('target', () => store.list(table, signal))
+  return keys.flatMap((key) => (key.own || own.has(name(key.table)) ? [] : [{ table, key }]))
+}
+
+async function orphansOf(
+  to: CopyStore,
+  { table, key }: OutsideKey,
+  budgetMs: number,
+  signal: AbortSignal,
+): Promise<Orphans> {
+  const store = budgetMs === 0 ? undefined : to.referrers?.()
+  if (store === undefined) return { unknown: 'those of other keys took the time there is' }
+  return await onSide('target', () => store.orphans(table, key, budgetMs, signal))
 }
 
 function keyText({ name, table, columns, onDelete }: Referrer): string {

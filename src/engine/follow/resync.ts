@@ -65,7 +65,7 @@ export async function tablesAnew(
  * @throws SluiceError SLOT_LOST, STREAM_HALTED where all tables of the stream have lost changes; TARGET_BUSY
  */
 export async function resynced(
-  { database, owner, run, restarts }: FollowingParts,
+  { database, owner, run, restarts, stopping }: FollowingParts,
   { changes, target }: Sides,
   ledger: StreamLedger,
   { id, birth }: { readonly id: string; readonly birth: StreamBirth },
@@ -75,7 +75,7 @@ export async function resynced(
   const found = tables.filter(({ name }) => anew.has(name))
   if (found.length === 0 || changes.renew === undefined) return birth
   // Before anything is emptied: whoever wants it to stop need not wait for transactions of others.
-  const signal = AbortSignal.any([run.interrupt.abort, run.interrupt.stop])
+  const signal = AbortSignal.any([run.interrupt.abort, stopping])
   const keys = found.map(({ key }) => key)
   await ledger.noteState(id, keys, 'resync', null)
   const { position } = await ledger.progress(id, changes)

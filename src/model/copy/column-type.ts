@@ -80,8 +80,14 @@ export type Column = {
 /**
  * Of a generated column, in the SQL of its system, as its server prints it.
  * @property local it uses functions, operators, types or quoting that another database may not have: no new table gets it
+ * @property printedBy version of the server, where another one may print the same expression in another way
  */
-export type Expression = { readonly sql: string; readonly stored: boolean; readonly local?: true }
+export type Expression = {
+  readonly sql: string
+  readonly stored: boolean
+  readonly local?: true
+  readonly printedBy?: string
+}
 
 export type TableOption = 'STRICT' | 'WITHOUT ROWID' | 'AUTOINCREMENT'
 

@@ -169,6 +169,8 @@ async function readAgain(
 ): Promise<void> {
   const done = changes.filter(({ text }) => outcome.get(text) === 'fixed')
   if (done.length === 0) return
+  const { checked } = sides.plan
+  const byRow = around.to.can.atomic === 'row'
   const unlike = async (): Promise<readonly Change[]> => {
     // An open view may show the rows as they were before they were written.
     await using target = await around.to.source(around.signal)
@@ -179,18 +181,24 @@ async function readAgain(
     )
     return done.filter(({ text, after, source }) => {
       const now = found.get(text) ?? null
+      if (!byRow) return after !== null && now !== null && isComputedOtherwise(sides.plan, after, now.row)
       if (after === null || now === null || source === null) return (now === null) !== (after === null)
       return differing(sides, { ...source, row: after }, now).length > 0
     })
   }
   let left = await unlike()
   const again = left.filter(({ after }) => after !== null).map((one) => ({ ...one, stamp: undefined }))
-  if (wish.overwriteNewer === true && again.length > 0) {
+  if (byRow && wish.overwriteNewer === true && again.length > 0) {
     await change(sides.plan, again, [], NEVER, around)
     left = await unlike()
   }
-  for (const { text } of left)
-    outcome.set(text, sides.plan.checked === undefined ? 'left' : computedOtherwise(sides.plan.checked))
+  for (const { text } of left) outcome.set(text, byRow || checked === undefined ? 'left' : computedOtherwise(checked))
+}
+
+/** Whether the target computes another value of what it was given; of a row that others have written since, nothing is known. */
+function isComputedOtherwise({ columns }: TablePlan, given: Row, now: Row): boolean {
+  const isSame = (cell: Row[number], at: number): boolean => sameCell(cell ?? null, now[at] ?? null)
+  return given.slice(0, columns.length).every(isSame) && !given.every(isSame)
 }
 
 /** Of rows that were written, and differ still. */

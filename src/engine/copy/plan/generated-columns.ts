@@ -52,18 +52,30 @@ export function newlyChecked(source: TableSpec, checked: readonly ColumnPlan[], 
 }
 
 /** Whether versions before decision 16 compared it, too. */
-function wasChecked({ key }: TableSpec, column: Column, other: Column, likeness: Likeness): boolean {
-  const isLocal = column.expression?.local === true || other.expression?.local === true
+function wasChecked({ key }: TableSpec, column: Column, other: Column, { sameSystem }: Likeness): boolean {
+  const [one, another] = [column.expression, other.expression]
+  if (key.length === 0 || !sameSystem || one === undefined || another === undefined) return false
   const isAlike = column.name === other.name && column.native === other.native
-  return (
-    key.length > 0 && likeness.sameSystem && isAlike && !isLocal && hasSameExpression(column, other, likeness) === true
-  )
+  const isLocal = one.local === true || another.local === true
+  return isAlike && !isLocal && bareSql(one) === bareSql(another)
 }
 
-/** Null where that cannot be known: a server does not show one of them, or the two print expressions in different words. */
-function hasSameExpression(column: Column, other: Column, { sameWords }: Likeness): boolean | null {
-  if (!sameWords || column.expression === undefined || other.expression === undefined) return null
-  return plainText(column.expression) === plainText(other.expression)
+/** As versions before decision 16 compared expressions: the plans that they began are known by it. */
+function bareSql({ sql }: Expression): string {
+  return sql.replaceAll(/[\s()]/g, '')
+}
+
+/** Null where that cannot be known: a server does not show one of them, or the two may print one expression in different words. */
+function hasSameExpression(
+  { expression: one }: Column,
+  { expression: other }: Column,
+  { sameWords }: Likeness,
+): boolean | null {
+  if (!sameWords || one === undefined || other === undefined) return null
+  if (plainText(one) === plainText(other)) return true
+  // Names of a user's own functions have their schema with them, or not.
+  const isLocal = one.local === true || other.local === true
+  return isLocal || one.printedBy !== other.printedBy ? null : false
 }
 
 /** Null where a value may lose something between the two types: equal sums of both are not to be expected. */
@@ -80,9 +92,10 @@ function comparablePair(column: Column, other: Column, sameSystem: boolean): Pic
 /** Without what does not change its meaning: blanks, upper and lower case of words, brackets around all of it. */
 function plainText({ sql }: Expression): string {
   const quoted = /('(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`)/
-  const parts = sql.split(quoted).map((part, at) => {
+  const split = sql.split(quoted)
+  const parts = split.map((part, at) => {
     if (at % 2 === 1) return part
-    return part
+    return withoutIntroducer(part, split[at + 1] ?? '')
       .toLowerCase()
       .replaceAll(/\s+/g, ' ')
       .replaceAll(/ ?([^\w ]) ?/g, '$1')
@@ -90,6 +103,12 @@ function plainText({ sql }: Expression): string {
   let text = parts.join('').trim()
   while (isBracketed(text)) text = text.slice(1, -1).trim()
   return text
+}
+
+/** MySQL puts the character set before a text that the session which made the table had: one of plain letters means the same in each of them. */
+function withoutIntroducer(before: string, text: string): string {
+  if (!/^'[\x20-\x7e]*'$/.test(text)) return before
+  return before.replace(/(?<!\w)_(?!binary)[a-z]\w*\s*$/i, '')
 }
 
 /** Whether the first bracket is closed by the last one. */

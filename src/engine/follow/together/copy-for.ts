@@ -11,6 +11,7 @@ import { derivedStore } from '../../../stores/derived/index.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { heedWishes } from '../../copy/heed-wishes.ts'
 import { beatOfCopy } from '../../copy/heartbeat.ts'
+import { begunPlans } from '../../copy/ledger/begun-plans.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { ledgerUnderAbort } from '../../copy/ledger/under-abort.ts'
@@ -101,7 +102,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   await using views = new Views(from, signal)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
-  const planned = await planOf(copy, parts, views, runs, steering)
+  const planned = await planOf(copy, parts, views, steering)
   const stream = await streamKnown(database, copy.stream, to.label)
   const { changes } = sidesOf(planned, cdcOf(stream, undefined))
   if (stream.birth === null) return
@@ -183,7 +184,6 @@ async function planOf(
   { stream }: SharedCopy,
   { operation, run, from, to, database }: Parts,
   views: Views,
-  runs: RunLedger,
   steering: Steering,
 ): Promise<PlannedCopy> {
   const planner: Planner = {
@@ -192,9 +192,7 @@ async function planOf(
     signal: run.interrupt.abort,
     followed: await followedTables(stream, database),
   }
-  return await asBegun(await planCopy(operation, from, to, planner), operation, planner, async (name) => {
-    return (await runs.plan(tableKeyOf(name)))?.hash ?? null
-  })
+  return await asBegun(await planCopy(operation, from, to, planner), operation, planner, begunPlans(database))
 }
 
 /** Tables of which chunks can be taken here: not those that are read in blocks, which mean something in the view of one program only. */

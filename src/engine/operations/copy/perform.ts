@@ -17,6 +17,7 @@ import { AGAIN_OPERATION } from '../../copy/ledger/adopt-repairs.ts'
 import { refuseUnknownTables } from '../../copy/look/look-earlier.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
+import { begunPlans } from '../../copy/ledger/begun-plans.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { beginLedger } from '../../copy/ledger/elsewhere.ts'
@@ -172,9 +173,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     operation = { ...operation, restart: !(await restarts.haveChunks(keys)) }
   }
   if (!operation.restart) {
-    const begun = await asBegun(planned, operation, planner, async (name) => {
-      return (await runs.plan(tableKeyOf(name)))?.hash ?? null
-    })
+    const begun = await asBegun(planned, operation, planner, begunPlans(database))
     if (begun.tables.some((one, at) => one !== planned.tables[at])) left = await leftOf(begun)
     planned = begun
   }
@@ -223,6 +222,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
             owner,
             run,
             stop: () => steering.heed({ act: 'stop' }),
+            stopping: steering.stop,
             ...(within === undefined ? {} : { within }),
             ...(restarts === undefined ? {} : { restarts }),
           },

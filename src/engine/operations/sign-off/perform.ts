@@ -96,7 +96,12 @@ async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked>
   const copy = copyOfStream(stream, { from: url, to: operation.to }, {})
   const { scope } = await scopeOf(
     operation,
-    await planFollowed(copy, { from, to }, await followedTables(stream.id, database), run.interrupt.abort),
+    await planFollowed(
+      copy,
+      { from, to, begun: database },
+      await followedTables(stream.id, database),
+      run.interrupt.abort,
+    ),
     run.interrupt.abort,
   )
   const ledger = new SignOffLedger(database)
@@ -117,7 +122,7 @@ async function concluded(
   await using database = await to.ledger()
   await using from = await openSourceStore(url)
   const followed = await followedTables(stream.id, database)
-  const planned = await planFollowed(copyOperation, { from, to }, followed, run.interrupt.abort)
+  const planned = await planFollowed(copyOperation, { from, to, begun: database }, followed, run.interrupt.abort)
   const { tables } = await scopeOf(operation, planned, run.interrupt.abort)
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>

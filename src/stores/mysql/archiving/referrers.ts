@@ -61,7 +61,7 @@ export async function referringRow(
   )
 }
 
-/** @throws errors of the server */
+/** @throws where the connection is lost */
 export async function orphansOf(
   session: Session,
   table: TableName,
@@ -69,7 +69,12 @@ export async function orphansOf(
   budgetMs: number,
 ): Promise<Orphans> {
   const sql = orphansSql(table, referrer, { quote: quoted, table: tableSql })
-  return await limited(session, sql, budgetMs, 'not counted', (row) => ({ rows: BigInt(String(row?.[0] ?? 0)) }))
+  try {
+    return await limited(session, sql, budgetMs, 'not counted', (row) => ({ rows: BigInt(String(row?.[0] ?? 0)) }))
+  } catch (error) {
+    if (session.alive && mysqlErrorNumber(error) !== null) return { unknown: (error as Error).message }
+    throw error
+  }
 }
 
 /** @param answer of the first row */

@@ -45,7 +45,8 @@ export class MysqlBeside implements BesideStore {
         rows.map(([column, text, extra]): [string, Expression] => {
           const sql = plainExpression(String(text), session.facts.flavour)
           const stored = /\b(?:stored|persistent)\b/i.test(String(extra))
-          return [String(column), sql === null ? { sql: String(text), stored, local: true } : { sql, stored }]
+          const own = { stored, printedBy: /^\d+\.\d+/.exec(session.facts.version.replace(/^5\.5\.5-/, ''))?.[0] ?? '' }
+          return [String(column), sql === null ? { sql: String(text), local: true, ...own } : { sql, ...own }]
         }),
       )
       const columns = table.columns.map((column): Column => {

@@ -4,8 +4,8 @@ import type { Orphans, Referrer, ReferringRow } from '../../archive-port.ts'
 import { orphansSql, referringSql } from '../../referring-sql.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
-import { literal, tableSql } from '../copy/sql.ts'
-import { sqlStateOf } from '../errors.ts'
+import { fromSql, literal, tableSql } from '../copy/sql.ts'
+import { isConnectionLoss, sqlStateOf } from '../errors.ts'
 import { tableByName } from './known.ts'
 
 /** As `pg_constraint.confdeltype` has it. */
@@ -73,10 +73,26 @@ export async function orphansOf(
   referrer: Referrer,
   budgetMs: number,
 ): Promise<Orphans> {
-  return await within(session, budgetMs, 'not counted', async () => {
-    const [row] = await session.ask(orphansSql(table, referrer, { quote: quoteName, table: tableSql }))
-    return { rows: BigInt(row?.[0] ?? 0) }
-  })
+  try {
+    return await within(session, budgetMs, 'not counted', async () => {
+      const names = [table, referrer.table].map((name) => `pg_catalog.to_regclass(${literal(tableSql(name))})::oid`)
+      const divided = await session.ask(
+        `SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind = 'p' AND c.oid IN (${names.join(', ')})`,
+      )
+      // A foreign key says nothing of rows of tables that inherit; a table with partitions has its rows in them.
+      const from = (name: TableName): string => {
+        const isDivided = divided.some(([schema, own]) => own === name.name && schema === (name.schema ?? schema))
+        return fromSql({ name, only: !isDivided })
+      }
+      const [row] = await session.ask(orphansSql(table, referrer, { quote: quoteName, table: from }))
+      return { rows: BigInt(row?.[0] ?? 0) }
+    })
+  } catch (error) {
+    if (session.alive && sqlStateOf(error) !== null && !isConnectionLoss(error))
+      return { unknown: (error as Error).message }
+    throw error
+  }
 }
 
 async function within<T>(

@@ -82,16 +82,21 @@ export class PostgresBeside implements BesideStore {
 /** Expressions that use functions, operators or types of users are `local`. */
 async function withExpressions(session: CopySession, table: TableSpec, name: TableName): Promise<TableSpec> {
   const rows = await session.ask(
-    `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attgenerated = 's', EXISTS (
+    `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid), a.attgenerated = 's', pg_catalog.current_setting('server_version'::text), EXISTS (
        SELECT FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass::oid AND u.objid = d.oid
          AND (u.refclassid <> 'pg_catalog.pg_class'::regclass::oid OR u.refobjid <> a.attrelid))
      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(name))})::oid AND a.attgenerated <> '' AND NOT a.attisdropped`,
   )
   const expressions = new Map(
-    rows.map(([column, sql, stored, local]): [string, Expression] => [
+    rows.map(([column, sql, stored, version, local]): [string, Expression] => [
       column ?? '',
-      { sql: sql ?? '', stored: stored === 't', ...(local === 't' ? { local: true } : {}) },
+      {
+        sql: sql ?? '',
+        stored: stored === 't',
+        printedBy: /^\d+/.exec(version ?? '')?.[0] ?? '',
+        ...(local === 't' ? { local: true } : {}),
+      },
     ]),
   )
   const columns = table.columns.map((column): Column => {

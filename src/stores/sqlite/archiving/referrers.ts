@@ -71,7 +71,13 @@ export function referringRow(
 export function orphansOf(connection: Database.Database, table: TableName, referrer: Referrer): Orphans {
   if (isLarge(connection, referrer)) return { unknown: TOO_MANY }
   const sql = orphansSql(table, referrer, { quote, table: ({ name }) => quote(name) })
-  return { rows: connection.prepare(sql).pluck().safeIntegers(true).get() as bigint }
+  try {
+    return { rows: connection.prepare(sql).pluck().safeIntegers(true).get() as bigint }
+  } catch (error) {
+    // Such as a collation that only another program has.
+    if ((error as { readonly code?: unknown }).code === 'SQLITE_ERROR') return { unknown: (error as Error).message }
+    throw error
+  }
 }
 
 function isLarge(connection: Database.Database, { table }: Referrer): boolean {

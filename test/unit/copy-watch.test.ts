@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest'
+import { CopyWatch, type CopyWatchParts } from '../../src/engine/follow/copy-watch.ts'
+import { Alerts } from '../../src/engine/alerts/alerts.ts'
+import type { AlertEvent } from '../../src/model/alert.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+
+test('an alert that has ended a run stays its cause, whatever the end of its chunks says', async () => {
+  const told: AlertEvent[] = []
+  let stops = 0
+  const alerts = new Alerts({ conditions: [{ cause: 'error' }], exit: true } as never, (event) => void told.push(event))
+  const label = { label: 'here' }
+  const planned = { from: label, to: { ...label, can: { writers: 1 } } }
+  const parts = { alerts, planned, changes: {}, database: {}, run: {}, stop: () => void stops++ }
+  await using watch = new CopyWatch(parts as unknown as CopyWatchParts, 'slot', null)
+  expect(watch.ended).toBe(null)
+  const chunk = { table: 't', chunk: '1' }
+  const error = new SluiceError('CONNECT_FAILED', 'the connection is lost').info()
+  watch.heard({ type: 'chunk.retried', ...chunk, error } as never)
+  watch.heard({ type: 'chunk.released', ...chunk, reason: 'stopped' } as never)
+  expect([stops, told.map(({ state }) => state)]).toEqual([1, ['raised']])
+  expect(watch.ended).toMatchObject({ code: 'ALERTED', message: 'an alert ended the run: error' })
+})
