@@ -1,7 +1,11 @@
 /** What only a Cassandra of 5.0 has: times of collections, guardrails, storage-attached indexes, vectors. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { hashOf, OWN_TIMES } from '../../src/engine/copy/plan/plan-hash.ts'
 import type { DiffOperation } from '../../src/engine/operation.ts'
+import { newOwner } from '../../src/shared/owner.ts'
 import { perform } from '../support/copy-systems.ts'
 import { FIVE_MISSING, startFive, type Five } from '../support/servers/cassandra-five.ts'
 import { copyBetween, failures } from './cassandra-target-kit.ts'
@@ -103,6 +107,31 @@ describe.skipIf(FIVE_MISSING !== '')('Cassandra 5.0', { timeout: 60_000 }, () =>
         [60000, 60000],
       ])
       expect((await diff('own')).finished.exitCode).toBe(0)
+    })
+
+    test('of a copy that an older version began are named, with the command that repairs them', async () => {
+      await copy('own')
+      // As that version left it: the hash of its plan, and a collection with the time of its row.
+      await using to = await openCopyStore(five.url('t5'), { mode: 'write' })
+      const runs = new RunLedger(await to.ledger(), { ...newOwner('here'), runId: 1_000_000n })
+      const key = { schema: 't5', name: 'own' }
+      const now = await runs.plan(key)
+      if (now === null) throw new Error('the copy has left no plan')
+      const { [OWN_TIMES]: timed, ...before } = JSON.parse(now.plan) as Record<string, unknown>
+      expect(timed).toEqual(['l', 'm', 's', 'ud'])
+      await runs.savePlan(key, { ...now, hash: hashOf(before), plan: JSON.stringify(before) }, true)
+      await five.cql("UPDATE t5.own USING TIMESTAMP 2000 SET m={'a':'goes'} WHERE id=1")
+      const ran = await copy('own', { restart: false })
+      expect(ran.finished.exitCode, failures(ran)).toBe(0)
+      for (const type of ['plan.ready', 'table.finished'])
+        expect(JSON.stringify(ran.events.find((event) => event.type === type))).toMatch(
+          /"names":\["l","m","s","ud"\],"means":"[^"]*older version.*sluice diff --fix --overwrite-newer/,
+        )
+      const mended = await diff('own', { fix: true, overwriteNewer: true })
+      expect(mended.finished.exitCode, failures(mended)).toBe(0)
+      expect((await timesOf('t5', 1))['m']).toEqual([[2001n], [60000]])
+      const anew = await copy('own', { onExisting: 'upsert' })
+      expect(JSON.stringify(anew.events)).not.toContain('older version')
     })
 
     test('of a later value of the target stay', async () => {
@@ -270,10 +299,10 @@ describe.skipIf(FIVE_MISSING !== '')('guardrails of Cassandra 5.0, for an ordina
       "CREATE ROLE app WITH PASSWORD = 'app' AND LOGIN = true",
       'GRANT ALL ON KEYSPACE s5 TO app',
       'GRANT ALL ON KEYSPACE t5 TO app',
-      'CREATE TABLE s5.t (id int PRIMARY KEY, v text, s set<int>)',
+      'CREATE TABLE s5.t (id int PRIMARY KEY, v text, s set<int>, z list<text>)',
       ...[1, 2, 3].map((id) => `INSERT INTO s5.t (id, v, s) VALUES (${id}, 'v', {1})`),
       // The superuser may do so.
-      `INSERT INTO s5.t (id, v, s) VALUES (4, '${'x'.repeat(6000)}', {${Array.from({ length: 200 }, (_, i) => i).join()}})`,
+      `INSERT INTO s5.t (id, v, s, z) VALUES (4, 'v', {${Array.from({ length: 200 }, (_, i) => i).join()}}, ['${'x'.repeat(6000)}'])`,
     )
   }, 240_000)
   afterAll(async () => five?.[Symbol.asyncDispose]())

@@ -101,3 +101,9 @@ test('a table that is read without rows of others has another hash, and goes on 
     'rows: was nothing, is its own, without those of the tables that inherit from it',
   )
 })
+
+test('collections with their own times are part of the hash, so no plan of before is that of today', () => {
+  const timed = { ...plan, ownTimes: ['price'] }
+  expect(planHash('7261', timed)).not.toBe(HASH_OF_1)
+  expect([isHashOf(HASH_OF_1, '7261', timed), isHashOf(HASH_OF_1, '7261', plan)]).toEqual([false, true])
+})

@@ -38,6 +38,8 @@ export type TablePlan = {
   readonly checked?: readonly ColumnPlan[]
   /** Names of those that versions before decision 16 did not compare: part of the hash. */
   readonly newlyChecked?: readonly string[]
+  /** Collections that keep their own write time and TTL; versions that gave them those of their row had no such field. Part of the hash. */
+  readonly ownTimes?: readonly string[]
   /** A condition in the SQL of the source. */
   readonly where?: string
   readonly onExisting: OnExisting

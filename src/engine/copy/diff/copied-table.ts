@@ -11,7 +11,7 @@ import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { prepareSurplusChanges, surplusStatements } from '../ledger/surplus-changes.ts'
 import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
-import { essenceUnder } from '../plan/plan-hash.ts'
+import { essenceUnder, OWN_TIMES } from '../plan/plan-hash.ts'
 import type { TableWishes } from '../plan/table-wishes.ts'
 import type { Difference } from './compare.ts'
 import { CopiedPart } from './copied-part.ts'
@@ -162,7 +162,7 @@ function isSameRows(stored: PlanRow, sourceIdentity: string, plan: TablePlan, { 
   const then = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
   const now = essenceUnder(stored.hash, sourceIdentity, plan)
   if (now === null) return false
-  const { columns, 'on-existing': _how, ...rest } = now
+  const { columns, 'on-existing': _how, [OWN_TIMES]: _times, ...rest } = now
   const made = (JSON.parse(stored.wishes) as Pick<TableWishes, 'derived'>).derived
   return (
     Object.entries(rest).every(([name, value]) => isEqual(then[name], value)) &&

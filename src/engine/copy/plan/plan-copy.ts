@@ -221,7 +221,7 @@ async function planOne(
   }
 }
 
-/** Decisions of plans that were made otherwise before: with JSON in canonical form, without a key of an enum, without values of generated columns. */
+/** Decisions of plans that were made otherwise before: with JSON in canonical form, without a key of an enum, without values of generated columns, without the times of collections. */
 const BEFORE: readonly Partial<TableWishes>[] = [
   { rewritten: true },
   { key: [] },
@@ -230,6 +230,7 @@ const BEFORE: readonly Partial<TableWishes>[] = [
   { ungenerated: true, rewritten: true },
   { ungenerated: true, key: [] },
   { ungenerated: true, key: [], rewritten: true },
+  { rowTimes: true },
 ]
 
 /** What a plan of today may be refused for where one that was made before was not. */

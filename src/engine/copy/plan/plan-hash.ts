@@ -17,6 +17,9 @@ const IDENTITY = 'table identity'
 /** Of a table that is read without rows which older programs read with it: what they began does not go on, and all other tables have no such field. */
 export const OWN_ROWS = 'rows'
 
+/** Collections that are written with their own write time and TTL. */
+export const OWN_TIMES = 'collections with their own times'
+
 /** What decides what ends up in the target, and nothing else: sizes, rates and workers may change between two runs. */
 const rulesOf1: HashRules = (source, plan) => ({
   source,
@@ -34,6 +37,8 @@ const rulesOf1: HashRules = (source, plan) => ({
     : {}),
   // Chunks that an older program proved are not mixed with those in which these columns were compared.
   ...(plan.newlyChecked === undefined ? {} : { 'generated columns that are compared': plan.newlyChecked }),
+  // The same for collections that an older program wrote with the write time of their row.
+  ...(plan.ownTimes === undefined ? {} : { [OWN_TIMES]: plan.ownTimes }),
 })
 
 /** In the order of their versions, from 1; plans of today are hashed by the last one. */

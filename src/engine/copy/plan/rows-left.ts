@@ -34,12 +34,27 @@ function timesLeft({ source, target, columns }: TablePlan): readonly LeftBehind[
   return secret.length === 0 ? [] : [leftBehind('time to live', secret, table)]
 }
 
-function elementsLeft({ source, target, columns }: TablePlan): readonly LeftBehind[] {
+/** Copied columns whose elements have write times and TTLs at both sides, by their names at the source. */
+export function timedCollections({
+  source,
+  target,
+  columns,
+}: Pick<TablePlan, 'source' | 'target' | 'columns'>): readonly string[] {
   if (target.times === undefined) return []
   const { ofElements = [] } = source.times ?? {}
-  const copied = columns.flatMap(({ from }) => (ofElements.includes(from) ? [from] : []))
-  return copied.length === 0 ? [] : [leftBehind('time of an element', copied, tableText(source.table))]
+  return columns.flatMap(({ from }) => (ofElements.includes(from) ? [from] : []))
 }
+
+function elementsLeft(plan: TablePlan): readonly LeftBehind[] {
+  const copied = timedCollections(plan)
+  if (copied.length === 0) return []
+  const table = tableText(plan.source.table)
+  const elements = leftBehind('time of an element', copied, table)
+  return plan.ownTimes === undefined ? [elements, leftBehind('time to live', copied, table, OF_THEIR_ROW)] : [elements]
+}
+
+const OF_THEIR_ROW =
+  'an older version began this copy and gave collections the write time and time to live of their row; when the copy has ended, sluice diff --fix --overwrite-newer gives them their own'
 
 function livesForced({ source, target }: TablePlan): readonly LeftBehind[] {
   const { forced } = target.times ?? {}

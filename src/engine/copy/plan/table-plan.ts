@@ -16,6 +16,7 @@ import { planColumn, refuseLossy, refuseMissing, refuseOneColumn } from './colum
 import { checkedColumns, goesAsValue, isComputedBy, newlyChecked } from './generated-columns.ts'
 import { newTable, settingsLeft } from './new-table.ts'
 import { planHash } from './plan-hash.ts'
+import { timedCollections } from './rows-left.ts'
 import { sortAlike } from './sorts-alike.ts'
 import type { TableWishes, Verify } from './table-wishes.ts'
 import { sameFamily, titlesOf } from '../../systems.ts'
@@ -107,6 +108,7 @@ export function planTable(
   const likeness = { sameSystem, sameWords: from.objects().words === to.objects().words }
   const checked = checkedColumns(source, target, wishes, likeness)
   const newly = newlyChecked(source, checked, likeness)
+  const timed = wishes.rowTimes === true ? [] : timedCollections({ source, target, columns })
   const plan = {
     source,
     target,
@@ -114,6 +116,7 @@ export function planTable(
     columns,
     ...(checked.length === 0 ? {} : { checked }),
     ...(newly.length === 0 ? {} : { newlyChecked: newly }),
+    ...(timed.length === 0 ? {} : { ownTimes: timed }),
     ...(wishes.where === undefined ? {} : { where: wishes.where }),
     onExisting: wishes.onExisting,
     proof: proofOf(wishes.verify, frames, target, wishes.onExisting),

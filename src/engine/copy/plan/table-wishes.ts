@@ -19,6 +19,8 @@ export type TableWishes = {
   readonly rewritten?: true
   /** Generated columns are left out and compared as by versions before decision 16, as in a copy that was begun so. */
   readonly ungenerated?: true
+  /** Chunks of the copy were begun by a version that wrote collections with the write time and TTL of their row. */
+  readonly rowTimes?: true
   /** Values of generated columns are compared, whatever both sides compute them from. */
   readonly anyExpression?: true
   readonly chunkRows?: number

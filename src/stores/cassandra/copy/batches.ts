@@ -2,8 +2,10 @@
 import type { Encoded, Write } from './row-writes.ts'
 import type { Sending } from './sender.ts'
 
-/** A server warns of larger batches, and refuses those of ten times as much (batch_size_fail_threshold_in_kb). */
+/** A server warns of larger batches, and refuses those of ten times as much (batch_size_fail_threshold_in_kb); since 3.6 only those of several partitions. */
 const BATCH_BYTES = 5 * 1024
+/** Servers refuse requests and mutations above 16 MiB. */
+const REQUEST_BYTES = 15 * 1024 * 1024
 /** Of a statement beside its values: its id, and the lengths of the values. */
 const STATEMENT_BYTES = 20
 
@@ -47,14 +49,11 @@ export function batchesOf(items: readonly RowItem[], most: number): readonly Sen
   return sendings
 }
 
-/**
- * Writes of one row are one write for its replicas, too, unless they are too large to go together: then that of its key comes last, so that nothing of a
- * row stays whose collection is refused.
- */
+/** Writes of one row are one write for its replicas, too: the server takes all of them or none, unless they exceed a request. */
 function alone(item: RowItem): readonly Sending[] {
   const { row, writes } = item
-  if (writes.length <= 1 || sizeOf(item) <= BATCH_BYTES) return [{ writes, rows: [row] }]
-  return [{ writes: writes.toReversed(), rows: [row], inTurn: true }]
+  const isTooLarge = writes.length > 1 && sizeOf(item) > REQUEST_BYTES
+  return [{ writes, rows: [row], ...(isTooLarge ? { inTurn: true } : {}) }]
 }
 
 function sizeOf({ row, writes }: RowItem): number {

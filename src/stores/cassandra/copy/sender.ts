@@ -4,13 +4,14 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { longBytes } from '../long-bytes.ts'
 import type { CassandraLink } from '../connect.ts'
 import { FallBack } from '../consistency.ts'
+import { failureOf } from '../failure.ts'
 import { type Encoded, type Parameters, type Write } from './row-writes.ts'
 
 /** Writes of one partition, and the rows that they are of. */
 export type Sending = {
   readonly writes: readonly Write[]
   readonly rows: readonly Encoded[]
-  /** One write after the other, none after one that is refused. */
+  /** One write after the other, the first one last, and none after one that is refused. */
   readonly inTurn?: true
 }
 
@@ -47,20 +48,32 @@ export class Sender {
    * @throws errors of the driver
    */
   async send({ writes, rows, inTurn }: Sending, apart: (row: Encoded) => readonly Write[]): Promise<void> {
-    if (inTurn === true) {
-      for (const write of writes) await this.#together([write], rows)
-      return
+    if (inTurn === true) await this.#inTurn(writes, rows)
+    else if (rows.length <= 1) await this.#row(writes, rows)
+    else {
+      try {
+        await this.#together(writes, rows)
+      } catch {
+        throwIfAborted(this.#signal)
+        for (const row of rows) await this.#row(apart(row), [row])
+      }
     }
-    if (rows.length <= 1) {
-      await this.#together(writes, rows)
-      return
-    }
+  }
+
+  /** All writes of a row or none: a collection that the server refuses leaves no other one behind. */
+  async #row(writes: readonly Write[], rows: readonly Encoded[]): Promise<void> {
     try {
       await this.#together(writes, rows)
-    } catch {
+    } catch (error) {
       throwIfAborted(this.#signal)
-      for (const row of rows) await this.#together(apart(row), [row])
+      if (writes.length <= 1 || !TOO_LARGE.test(failureOf(error).message)) throw error
+      await this.#inTurn(writes, rows)
     }
+  }
+
+  /** The write of the key comes last, so that a refused collection leaves no row behind. */
+  async #inTurn(writes: readonly Write[], rows: readonly Encoded[]): Promise<void> {
+    for (const write of writes.toReversed()) await this.#together([write], rows)
   }
 
   #together(writes: readonly Write[], rows: readonly Encoded[]): Promise<unknown> {
@@ -101,6 +114,9 @@ export class Sender {
     return options
   }
 }
+
+/** Of batches, requests and mutations; guardrails for values have other words. */
+const TOO_LARGE = /too (?:large|big)|oversized/i
 
 const NOTHING: Promise<unknown> = Promise.resolve()
 
