@@ -236,9 +236,20 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       return (await looking.stand()).unconfirmedRuns
     }
     expect(await madeNewer()).toBe(0)
-    await client.query(`INSERT INTO sluice_queue.sluice_schedules (name, words, command_line, rule, catch_up, stores, slots, actor, host, since_ms, confirmed_in)
-      VALUES ('daily', '[]', '', '', 'last', '[]', 1, 'me', 'here', 0, '{"name": "elsewhere"}')`)
+    const schedule = async (name: string, state: string, place: string): Promise<unknown> =>
+      await client.query(
+        `INSERT INTO sluice_queue.sluice_schedules (name, words, command_line, rule, catch_up, stores, slots, actor, host, since_ms, state, confirmed_in)
+         VALUES ($1, '[]', '', '', 'last', '[]', 1, 'me', 'here', 0, $2, $3)`,
+        [name, state, place],
+      )
+    // Those were left as they came when the queue was moved.
+    await schedule('hourly', 'paused', '{"name": "elsewhere"}')
+    await schedule('weekly', 'void', '{"name": "elsewhere"}')
+    expect(await madeNewer()).toBe(0)
+    await schedule('daily', 'on', '{"name": "elsewhere"}')
     expect(await madeNewer()).toBeGreaterThan(0)
+    await schedule('monthly', 'paused', '{"name": "queue"}')
+    expect(await madeNewer()).toBe(0)
     await client.end()
   })
 })
