@@ -75,8 +75,8 @@ export type Swept = {
   readonly unconfirmed: readonly string[]
 }
 
-/** How many schedules, and runs that go on. */
-export type Carried = { readonly schedules: number; readonly runs: number }
+/** How many schedules, and runs that go on. @property isSetBack none: behind the new timeline the queue is one of an earlier time */
+export type Carried = { readonly schedules: number; readonly runs: number; readonly isSetBack?: true }
 
 /** What is noted beside an alert. @property at when it began to stand, ms since the epoch by the clock of the queue @property run that it is of @property chunks that it is about */
 export type AlertNote = { readonly at?: number; readonly run?: string; readonly chunks?: readonly string[] }

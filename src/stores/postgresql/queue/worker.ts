@@ -89,11 +89,12 @@ export class PostgresQueueWorker implements QueueWorker {
 
   async beat(draining: boolean): Promise<boolean> {
     const { workerId, host, pid, program, concurrency, queues } = this.#about
-    const { rows } = await this.#pool.ask<{ drain_wanted: boolean }>(
+    const { rows } = await this.#pool.ask<{ drain_wanted: boolean; beats: number }>(
       `INSERT INTO ${WORKERS} AS w (worker_id, host, pid, program, concurrency, queues, draining) VALUES ($1, $2, $3, $4, $5, $6, $7)
-       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), draining = excluded.draining, ended_at = NULL RETURNING w.drain_wanted`,
+       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), draining = excluded.draining, ended_at = NULL, beats = w.beats + 1 RETURNING w.drain_wanted, w.beats`,
       [workerId, host, pid, program, concurrency, queues, draining],
     )
+    this.#promotions.beaten(rows[0]?.beats ?? 0)
     return rows[0]?.drain_wanted === true
   }
 
