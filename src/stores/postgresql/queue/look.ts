@@ -203,10 +203,13 @@ export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[
         FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id) AS alerts,
        (SELECT json_agg(json_build_object('no', s.slot_no, 'operation', coalesce(s.operation, r.operation), 'error', s.unreported) ORDER BY s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.unreported IS NOT NULL) AS unreported
-     FROM ${QUEUE_SCHEMA}.sluice_runs r
+     FROM (
+       SELECT * FROM ${QUEUE_SCHEMA}.sluice_runs o
+       WHERE o.status = 'running' OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = o.run_id)
+         OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = o.run_id AND (s.lost IS NOT NULL OR s.unreported IS NOT NULL))
+       -- Before what reads each of them whole.
+       OFFSET 0) r
      WHERE (r.operation ? 'alert' OR r.operation -> 'follow'::text ? 'alert') AND NOT ${elsewhere('$1', 'r')}
-       AND (r.status = 'running' OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id)
-         OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND (s.lost IS NOT NULL OR s.unreported IS NOT NULL)))
      ORDER BY r.run_id`,
     [await pool.identity.read()],
   )
