@@ -75,8 +75,8 @@ export type Swept = {
   readonly unconfirmed: readonly string[]
 }
 
-/** How many schedules, and runs that go on. */
-export type Carried = { readonly schedules: number; readonly runs: number }
+/** How many schedules, and runs that go on. @property isSetBack none: behind the new timeline the queue is one of an earlier time */
+export type Carried = { readonly schedules: number; readonly runs: number; readonly isSetBack?: true }
 
 /** What is noted beside an alert. @property at when it began to stand, ms since the epoch by the clock of the queue @property run that it is of @property chunks that it is about */
 export type AlertNote = { readonly at?: number; readonly run?: string; readonly chunks?: readonly string[] }
@@ -171,8 +171,13 @@ export interface QueueWorker {
    * @returns whether this call has changed it
    */
   noteLoss(key: SlotKey, at: number, is: 'reported' | 'unreported' | 'over'): Promise<boolean>
-  /** Notes that the failure of a slot waits to be reported, or waits no longer. */
-  noteFailure(key: SlotKey, error: ErrorInfo | null): Promise<void>
+  /**
+   * Takes the failure of a slot to report it, for a minute. Atomic: of workers that read the same one gets it.
+   * @returns `at`, by which it is noted as reported, and whether it was taken before, by a worker that may not have sent it; null where another worker has it
+   */
+  takeFailure(key: SlotKey): Promise<{ readonly at: number; readonly isAgain: boolean } | null>
+  /** Notes that the failure which was taken then waits no longer. */
+  reported(key: SlotKey, at: number): Promise<void>
   /**
    * Takes slots until it is stopped, as many at once as the worker's concurrency.
    * @param perform does not throw @param refused ids of runs that it must not be given

@@ -5,8 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { identified } from '../../src/engine/distributed/identity.ts'
+import { alertScope } from '../../src/engine/alerts/scope.ts'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
 import { RunWatch } from '../../src/engine/distributed/run-watch.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
 import type { Event } from '../../src/model/event.ts'
 import { readExposition, valuesOf } from '../support/exposition.ts'
@@ -172,9 +174,9 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const alert = { conditions: [{ cause: 'failed' }] }
     const gone = queue.worker({ ...about, workerId: 'gone' })
     await gone.beat(false)
-    const begun = async (runId: string) => {
-      const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: [`of_${runId}`], alert }
-      await queue.submit({ ...RUN, program: about.program, runId, operation, stores: [] })
+    const begun = async (runId: string, more = {}, wish: unknown = alert) => {
+      const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: [`of_${runId}`], alert: wish }
+      await queue.submit({ ...RUN, ...more, program: about.program, runId, operation, stores: [] })
       const slot = await gone.claim({ runId, no: 1 })
       if (slot === null) throw new Error('the slot is not free')
       return slot
@@ -199,7 +201,39 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     })
     for (let looks = 0; looks < 3; looks += 1) await watch.look([])
     await watch.sent()
-    expect(told).toEqual(['failed raised 31', 'failed raised 32'])
+    expect(told.splice(0)).toEqual(['failed raised 31', 'failed raised 32'])
+
+    // Asked to stop while its program crashes, it would have come again.
+    const rests = await begun('34', { slots: [{ about: 'own' }] })
+    await queue.steer('34', { stop: true })
+    await gone.release(rests, { left: 'rest', exitCode: 3, error, isUnworked: true })
+    expect((await queue.runs(1, '34'))[0]?.status).toBe('stopped')
+    await watch.look([])
+    await watch.sent()
+    expect(told).toEqual([])
+
+    // The worker that has noted the alert is killed before it is sent.
+    await gone.release(await begun('35'), { left: 'none', exitCode: 3, error, isUnworked: true })
+    const [killed] = (await gone.watch()).filter(({ runId }) => runId === '35')
+    expect(await gone.takeFailure({ runId: '35', no: 1 })).toMatchObject({ isAgain: false })
+    expect(await gone.takeFailure({ runId: '35', no: 1 })).toBeNull()
+    await queue.alerts.begin({ scope: alertScope(killed?.operation as Operation, true), cause: 'failed', table: '' })
+    // Its sink takes nothing.
+    const broken = { ...alert, command: 'exit 1' }
+    await gone.release(await begun('36', {}, broken), { left: 'none', exitCode: 3, error, isUnworked: true })
+    const looked = async (): Promise<readonly string[]> => {
+      for (let looks = 0; looks < 3; looks += 1) {
+        await watch.look([])
+        await watch.sent()
+      }
+      return told.splice(0)
+    }
+    expect(await looked()).toEqual(['failed raised 36'])
+    const minuteAgo = `UPDATE sluice_queue.sluice_run_slots SET unreported = unreported || jsonb_build_object('takenAt', (unreported ->> 'takenAt')::float8 - 61000)`
+    await stage.ask(stage.queue, 'queue', minuteAgo)
+    expect(await looked()).toEqual(['failed raised 35', 'failed raised 36'])
+    await stage.ask(stage.queue, 'queue', minuteAgo)
+    expect(await looked()).toEqual(['failed raised 36'])
     await stage.forgetRuns()
     await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_alerts')
   })

@@ -1,4 +1,6 @@
 /** Rows of a slot whose worker is gone: what it had begun and not ended is done again, and counted once. */
+import { execFileSync } from 'node:child_process'
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -7,11 +9,12 @@ import { steered } from '../../src/engine/distributed/steer.ts'
 import { queuePart } from '../../src/engine/run-report/of-queue.ts'
 import { Pulse } from '../../src/engine/live/pulse.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
-import type { QueuedRun, WorkerAbout } from '../../src/stores/queue-port.ts'
+import type { QueuedRun, Swept, WorkerAbout } from '../../src/stores/queue-port.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
 import { perform } from '../support/copy-systems.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 
+const TIMELINE = 'SELECT timeline_id AS n FROM pg_control_checkpoint()'
 const PROGRAM = 'sluice 1, ledger 1'
 const ABOUT: WorkerAbout = { workerId: 'w1', host: 'here', pid: 7, program: PROGRAM, concurrency: 1, queues: [] }
 const RUN: QueuedRun = {
@@ -248,13 +251,82 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       { state: 'ended', exitCode: 0, rows: 100n },
     ])
   })
+  test('are not counted again where the queue is set back in its place, and a worker stays up', async () => {
+    await using queue = await openQueue(server.url('queue'), 'work')
+    const worker = queue.worker({ ...ABOUT, workerId: 'stays' })
+    const beaten = async (times: number): Promise<void> => {
+      for (let n = 0; n < times; n += 1) await worker.beat(false)
+    }
+    const kept = `${server.dataFolder}.kept`
+    const swept = async (): Promise<Swept> => await worker.sweep()
+    const timeline = async (): Promise<number> => (await onServer(TIMELINE))[0]?.n ?? 0
+    const onServer = async (sql: string): Promise<{ n: number }[]> => {
+      const client = new pg.Client(server.url('queue'))
+      await client.connect()
+      const { rows } = await client.query<{ n: number }>(sql)
+      await client.end()
+      return rows
+    }
+    /** Recovers to a new timeline, as a promotion and a recovery to an earlier moment do. */
+    const promoted = async (before: number): Promise<void> => {
+      await server.demote()
+      await server.promote()
+      await expect.poll(timeline, { timeout: 20_000 }).toBeGreaterThan(before)
+    }
+    await beaten(2)
+    await queue.submit({ ...RUN, runId: '40' })
+    await swept()
+    // A standby that lacks the last beat is promoted.
+    await promoted(await timeline())
+    let carried: unknown
+    await expect
+      .poll(async () => (carried = (await swept().catch(() => null))?.carried), { timeout: 20_000 })
+      .toBeDefined()
+    expect(carried).toMatchObject({ runs: 1 })
+
+    const before = await timeline()
+    await server.stop()
+    execFileSync('cp', ['-a', server.dataFolder, kept])
+    await server.restart()
+    await expect
+      .poll(
+        async () =>
+          await worker
+            .beat(false)
+            .then(() => true)
+            .catch(() => false),
+      )
+      .toBe(true)
+    await beaten(5)
+    const slot = await worker.claim({ runId: '40', no: 1 })
+    if (slot === null) throw new Error('the slot is not free')
+    await worker.release(slot, { left: 'none', exitCode: 0 })
+    await server.stop()
+    rmSync(server.dataFolder, { recursive: true })
+    renameSync(kept, server.dataFolder)
+    await promoted(before)
+    await expect
+      .poll(
+        async () =>
+          await worker
+            .beat(false)
+            .then(() => true)
+            .catch(() => false),
+      )
+      .toBe(true)
+    expect(await swept()).toMatchObject({ carried: { schedules: 0, runs: 0, isSetBack: true }, unconfirmed: ['40'] })
+    expect(await worker.claim({ runId: '40', no: 1 })).toBeNull()
+    expect((await swept()).carried).toEqual({ schedules: 0, runs: 0 })
+    await onServer("DELETE FROM sluice_queue.sluice_runs WHERE run_id = '40'")
+  }, 60_000)
+
   test('are told, and the run is steered, where the queue is of a program before', async () => {
     const client = new pg.Client(server.url('queue'))
     client.on('error', () => undefined)
     await client.connect()
     await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables, DROP COLUMN open_chunks, DROP COLUMN lost, DROP COLUMN unreported;
       ALTER TABLE sluice_queue.sluice_runs DROP COLUMN ledger_rows, DROP COLUMN ledger_chunks, DROP COLUMN ledger_ms, DROP COLUMN counted_at, DROP COLUMN counted_end, DROP COLUMN confirmed_in; DROP TABLE sluice_queue.sluice_alerts;
-      ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted, DROP COLUMN reached_at; ALTER TABLE sluice_queue.sluice_schedules DROP COLUMN confirmed_in;
+      ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted, DROP COLUMN reached_at, DROP COLUMN beats; ALTER TABLE sluice_queue.sluice_schedules DROP COLUMN confirmed_in;
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
     await using looking = await openQueue(server.url('queue'), 'look')
@@ -273,15 +345,26 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
 
     // Runs of version 7 were put in here, unless a schedule says that the queue is a copy.
     const madeNewer = async (): Promise<unknown> => {
-      await client.query(`ALTER TABLE sluice_queue.sluice_runs DROP COLUMN confirmed_in; ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN unreported; ALTER TABLE sluice_queue.sluice_workers DROP COLUMN reached_at; UPDATE sluice_queue.sluice_queue_version SET version = 7;
+      await client.query(`ALTER TABLE sluice_queue.sluice_runs DROP COLUMN confirmed_in; ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN unreported; ALTER TABLE sluice_queue.sluice_workers DROP COLUMN reached_at, DROP COLUMN beats; UPDATE sluice_queue.sluice_queue_version SET version = 7;
         UPDATE sluice_queue.sluice_runs SET status = 'running'`)
       await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
       return (await looking.stand()).unconfirmedRuns
     }
     expect(await madeNewer()).toBe(0)
-    await client.query(`INSERT INTO sluice_queue.sluice_schedules (name, words, command_line, rule, catch_up, stores, slots, actor, host, since_ms, confirmed_in)
-      VALUES ('daily', '[]', '', '', 'last', '[]', 1, 'me', 'here', 0, '{"name": "elsewhere"}')`)
+    const schedule = async (name: string, state: string, place: string): Promise<unknown> =>
+      await client.query(
+        `INSERT INTO sluice_queue.sluice_schedules (name, words, command_line, rule, catch_up, stores, slots, actor, host, since_ms, state, confirmed_in)
+         VALUES ($1, '[]', '', '', 'last', '[]', 1, 'me', 'here', 0, $2, $3)`,
+        [name, state, place],
+      )
+    // Those were left as they came when the queue was moved.
+    await schedule('hourly', 'paused', '{"name": "elsewhere"}')
+    await schedule('weekly', 'void', '{"name": "elsewhere"}')
+    expect(await madeNewer()).toBe(0)
+    await schedule('daily', 'on', '{"name": "elsewhere"}')
     expect(await madeNewer()).toBeGreaterThan(0)
+    await schedule('monthly', 'paused', '{"name": "queue"}')
+    expect(await madeNewer()).toBe(0)
     await client.end()
   })
 })

@@ -99,20 +99,28 @@ export class RunWatch implements QueueWatch {
 
   /** What no program of a slot has reported, whichever worker noted its end. As a slot of the run keys it, so that a later run which ends well clears it. */
   async #failures({ run }: Known): Promise<void> {
-    const { queue } = this.#parts
+    const { queue, alerts } = this.#parts
     for (const { no, operation, error } of run.unreported) {
       const slot = { runId: run.runId, no }
-      const isNoted = async (): Promise<void> => await queue.noteFailure(slot, null)
+      const taken = await queue.takeFailure(slot)
+      if (taken === null) continue
+      const reported = async (): Promise<void> => await queue.reported(slot, taken.at)
       const wished = this.#wished({ runId: run.runId, operation })
       if (wished === null || !wished.wish.conditions.some(({ cause }) => cause === 'failed')) {
-        await isNoted()
+        await reported()
         continue
       }
       const key: AlertKey = { scope: alertScope(wished.operation, true), cause: 'failed', table: '' }
+      const { is } = await alerts.begin(key)
+      // It stands since a run before this one, unless a worker has noted it that was killed before it was sent.
+      if (is === 'stands' && !taken.isAgain) {
+        await reported()
+        continue
+      }
       const where = error.where === undefined ? '' : ` (${error.where})`
-      const words: Words = { cause: 'failed', value: `${errorLine(error)}${where}` }
-      const undone = async (): Promise<void> => await queue.noteFailure(slot, error)
-      await this.#begin({ ...wished, run }, key, words, {}, undone, isNoted)
+      const value = `${errorLine(error)}${where}`
+      const event: AlertEvent = { type: 'alert', cause: 'failed', state: 'raised', run: run.runId, value }
+      this.#send(wished, event, async () => void (await alerts.end(key)), reported)
     }
   }
 
@@ -237,25 +245,14 @@ export class RunWatch implements QueueWatch {
   }
 
   /**
-   * @param undone called where no sink took it, for what no look finds again by itself
-   * @param noted called between the note of it and the sending
    * @returns since when it stands, ms since the epoch by the clock of the queue; null where it stood before
    */
-  async #begin(
-    known: Known,
-    key: AlertKey,
-    words: Words,
-    note: AlertNote,
-    undone: () => Promise<void> = async () => undefined,
-    noted: () => Promise<void> = async () => undefined,
-  ): Promise<number | null> {
+  async #begin(known: Known, key: AlertKey, words: Words, note: AlertNote): Promise<number | null> {
     const { alerts } = this.#parts
     const { is, since } = await alerts.begin(key, note)
-    await noted()
     if (is === 'stands') return null
     this.#send(known, { type: 'alert', state: 'raised', run: known.run.runId, ...words }, async () => {
       await alerts.end(key)
-      await undone()
     })
     return since
   }
@@ -274,14 +271,19 @@ export class RunWatch implements QueueWatch {
     })
   }
 
-  /** @param undo of what the queue has noted, where no sink took it: the next look reports it again */
-  #send({ sinks }: Pick<Wished, 'sinks'>, event: AlertEvent, undo: () => Promise<void>): void {
+  /** @param undo of what the queue has noted, where no sink took it: a later look reports it again @param reached called where one did */
+  #send(
+    { sinks }: Pick<Wished, 'sinks'>,
+    event: AlertEvent,
+    undo: () => Promise<void>,
+    reached: () => Promise<void> = async () => undefined,
+  ): void {
     const { emit } = this.#parts
     this.#sending = this.#sending.then(async () => {
       emit(event)
       const failures = await send(event, sinks)
       for (const message of failures) emit({ type: 'log', level: 'warn', message })
-      if (!isReached(failures, sinks)) await undo().catch(() => undefined)
+      await (isReached(failures, sinks) ? reached() : undo()).catch(() => undefined)
     })
   }
 }

@@ -12,7 +12,7 @@ export class SweptLines {
     const others = unqueued.filter((key) => !again.has(keyOf(key)))
     const held = unconfirmed.filter((runId) => !this.#held.has(runId))
     this.#held = new Set(unconfirmed)
-    const { schedules, runs } = carried
+    const { schedules, runs, isSetBack } = carried
     return [
       ...(schedules + runs === 0
         ? []
@@ -21,6 +21,13 @@ export class SweptLines {
               `the server of the queue was promoted, and ${schedules} schedules and ${runs} runs go on: this worker was here before`,
             ),
           ]),
+      ...(isSetBack === true
+        ? [
+            warn(
+              'the queue was set back: beats of this worker are missing in it, so what was done since would begin again, and nothing goes on that is not confirmed',
+            ),
+          ]
+        : []),
       ...held.map((runId): Line => ({ level: 'warn', ...unconfirmedText(runId) })),
       ...(refused.length === 0
         ? []

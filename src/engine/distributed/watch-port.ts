@@ -18,7 +18,7 @@ export type OwnSlot = {
 export type MovedChunk = { readonly table: string; readonly chunk: string | null }
 
 export type WatchParts = {
-  readonly queue: Pick<QueueWorker, 'watch' | 'noteLoss' | 'noteFailure' | 'uncounted' | 'countEnd'>
+  readonly queue: Pick<QueueWorker, 'watch' | 'noteLoss' | 'takeFailure' | 'reported' | 'uncounted' | 'countEnd'>
   readonly alerts: AlertBook
   /** Stores of this machine, by the names that runs have for them. */
   readonly known: readonly NamedUrl[]

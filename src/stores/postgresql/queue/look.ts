@@ -40,6 +40,11 @@ export const unconfirmed = (identity: string): string => `(r.status = 'running' 
 const WAITS = `(r.status = 'running' AND EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots q WHERE q.run_id = r.run_id AND q.state = 'queued')
   AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES}))`
 
+/** A worker that took the failure of a slot to report it is believed in for so long, ms: a command of an alert has 30 s. */
+const REPORTED_WITHIN_MS = 60_000
+/** SQL: the slot `s` has a failure that no worker has reported, or reports now. */
+export const UNREPORTED = `(s.unreported IS NOT NULL AND coalesce((s.unreported ->> 'takenAt'::text)::float8 < ${ms('clock_timestamp()')} - ${REPORTED_WITHIN_MS}::float8, true))`
+
 /** Ledgers that a worker reads again at a time. */
 const MOST_UNCOUNTED = 20
 
@@ -214,11 +219,14 @@ export async function readWatched(pool: QueuePool, workerId: string): Promise<re
        (SELECT json_agg(json_build_object('scope', a.about, 'cause', a.cause, 'table', a.table_name, 'since', ${ms('a.since')}, 'chunks', a.chunks))
         FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id) AS alerts,
        (SELECT json_agg(json_build_object('no', s.slot_no, 'operation', coalesce(s.operation, r.operation), 'error', s.unreported) ORDER BY s.slot_no)
-        FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.unreported IS NOT NULL) AS unreported
-     FROM ${QUEUE_SCHEMA}.sluice_runs r
+        FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND ${UNREPORTED}) AS unreported
+     FROM (
+       SELECT * FROM ${QUEUE_SCHEMA}.sluice_runs o
+       WHERE o.status = 'running' OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = o.run_id)
+         OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = o.run_id AND (s.lost IS NOT NULL OR s.unreported IS NOT NULL))
+       -- Before what reads each of them whole.
+       OFFSET 0) r
      WHERE (r.operation ? 'alert' OR r.operation -> 'follow'::text ? 'alert') AND NOT ${elsewhere('$1', 'r')}
-       AND (r.status = 'running' OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id)
-         OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND (s.lost IS NOT NULL OR s.unreported IS NOT NULL)))
      ORDER BY r.run_id`,
     [await pool.identity.read(), workerId],
   )

@@ -4,6 +4,8 @@ import { elsewhere, isOnStandby, isSameServer, type Ask } from './identity.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 const NOTHING: Carried = { schedules: 0, runs: 0 }
+/** Beats that a standby may lack which is promoted: it is behind by seconds. Of a queue that lacks more, what was done since would begin again. */
+const LACKED = 2
 
 /** One worker's. */
 export class Promotions {
@@ -11,17 +13,24 @@ export class Promotions {
   readonly #workerId: string
   /** Where this worker was seen last, and when it was seen first there. */
   #seen: { readonly identity: string; readonly begun: string } | null = null
+  /** How often this worker was heard of, by its row. */
+  #beats = 0
 
   constructor(ask: Ask, workerId: string) {
     this.#ask = ask
     this.#workerId = workerId
   }
 
+  /** @param beats what the queue has answered to one */
+  beaten(beats: number): void {
+    this.#beats = Math.max(this.#beats, beats)
+  }
+
   /** @param identity of the database as it is now @returns how many schedules, and runs that go on, it has confirmed there */
   async carry(identity: string): Promise<Carried> {
     if (this.#seen?.identity === identity) return NOTHING
-    const { rows } = await this.#ask<{ begun: string }>(
-      `SELECT begun_at::text AS begun FROM ${QUEUE_SCHEMA}.sluice_workers WHERE worker_id = $1`,
+    const { rows } = await this.#ask<{ begun: string; beats: number }>(
+      `SELECT begun_at::text AS begun, beats FROM ${QUEUE_SCHEMA}.sluice_workers WHERE worker_id = $1`,
       [this.#workerId],
     )
     const [before, begun] = [this.#seen, rows[0]?.begun]
@@ -33,6 +42,12 @@ export class Promotions {
     }
     // It is about to be promoted: until then the place is the one before.
     if (isOnStandby(before.identity, identity)) return NOTHING
+    const beats = rows[0]?.beats ?? 0
+    if (beats < this.#beats - LACKED) {
+      this.#seen = seen
+      this.#beats = beats
+      return { ...NOTHING, isSetBack: true }
+    }
     const was = (row: 's' | 'r'): string => `NOT ${elsewhere('$1', row)} AND ${elsewhere('$2', row)}`
     const carried = await this.#ask<Carried>(
       `WITH schedules AS (UPDATE ${QUEUE_SCHEMA}.sluice_schedules s SET confirmed_in = $2 WHERE ${was('s')} RETURNING name),

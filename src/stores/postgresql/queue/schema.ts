@@ -126,13 +126,15 @@ const COUNTED_ENDS = `
 `
 
 /**
- * What version 8 adds: the error of a slot that no program of it has reported, until a worker has; since when a worker reaches the queue again, NULL before its first silence; and the
- * database that a run was put into, or confirmed in. Those that are there were in this one, unless a schedule says that the queue is a copy.
+ * What version 8 adds: the error of a slot that no program of it has reported, until a worker has; how often a worker was heard of, and since when it reaches the queue
+ * again (NULL before its first silence); and the database that a run was put into, or confirmed in. Those that are there were in this one, unless the schedules say
+ * that the queue is a copy: one that is on was confirmed elsewhere, and none here.
  * Null is a run that a worker of version 7 puts in beside those of this version: workers of its program take it, and they open no queue of version 8.
  */
 const CONFIRMED_RUNS = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN unreported jsonb;
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_workers ADD COLUMN reached_at timestamptz;
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_workers ADD COLUMN beats int NOT NULL DEFAULT 0;
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN confirmed_in jsonb;
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 8;
 `
@@ -172,7 +174,8 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
       await client.query(CONFIRMED_RUNS)
       await client.query(
         `UPDATE ${QUEUE_SCHEMA}.sluice_runs
-         SET confirmed_in = coalesce((SELECT s.confirmed_in FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE ${elsewhere('$1', 's')} LIMIT 1), $1::jsonb)`,
+         SET confirmed_in = coalesce((SELECT s.confirmed_in FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE s.state = 'on' AND ${elsewhere('$1', 's')}
+           AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE NOT ${elsewhere('$1', 's')}) LIMIT 1), $1::jsonb)`,
         [identity],
       )
     }

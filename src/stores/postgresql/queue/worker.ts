@@ -36,7 +36,7 @@ import {
 } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
-import { ms, readUncounted, readWatched, silent, steady, unconfirmed } from './look.ts'
+import { ms, readUncounted, readWatched, silent, steady, unconfirmed, UNREPORTED } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
@@ -90,11 +90,13 @@ export class PostgresQueueWorker implements QueueWorker {
 
   async beat(draining: boolean): Promise<boolean> {
     const { workerId, host, pid, program, concurrency, queues } = this.#about
-    const { rows } = await this.#pool.ask<{ drain_wanted: boolean }>(
+    const { rows } = await this.#pool.ask<{ drain_wanted: boolean; beats: number }>(
       `INSERT INTO ${WORKERS} AS w (worker_id, host, pid, program, concurrency, queues, draining) VALUES ($1, $2, $3, $4, $5, $6, $7)
-       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), reached_at = CASE WHEN ${silent('w.beat_at', SILENT_AFTER_MS)} THEN now() ELSE w.reached_at END, draining = excluded.draining, ended_at = NULL RETURNING w.drain_wanted`,
+       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), reached_at = CASE WHEN ${silent('w.beat_at', SILENT_AFTER_MS)} THEN now() ELSE w.reached_at END, draining = excluded.draining, ended_at = NULL,
+         beats = w.beats + 1 RETURNING w.drain_wanted, w.beats`,
       [workerId, host, pid, program, concurrency, queues, draining],
     )
+    this.#promotions.beaten(rows[0]?.beats ?? 0)
     return rows[0]?.drain_wanted === true
   }
 
@@ -243,7 +245,9 @@ export class PostgresQueueWorker implements QueueWorker {
       const ended = await endOfRun(client, runId)
       // What slots share fails with the run.
       const hasFailed = about !== '' || ended?.status === 'failed' || ended?.status === 'refused'
-      if (isUnworked && error !== undefined && hasFailed) await client.query(...unreported(slot, error))
+      // Asked to stop while it rests for another try, it has not failed.
+      if (isUnworked && error !== undefined && hasFailed && left === 'none')
+        await client.query(`UPDATE ${SLOTS} SET unreported = error WHERE run_id = $1 AND slot_no = $2`, [runId, no])
       return { isMine: true, ended }
     })
   }
@@ -323,8 +327,21 @@ export class PostgresQueueWorker implements QueueWorker {
     return rowCount === 1
   }
 
-  async noteFailure(key: SlotKey, error: ErrorInfo | null): Promise<void> {
-    await this.#pool.ask(...unreported(key, error))
+  async takeFailure({ runId, no }: SlotKey): ReturnType<QueueWorker['takeFailure']> {
+    const { rows } = await this.#pool.ask<{ at: number; isAgain: boolean }>(
+      `UPDATE ${SLOTS} s SET unreported = s.unreported || jsonb_build_object('takenAt', ${ms('clock_timestamp()')}, 'isAgain', s.unreported ? 'takenAt')
+       WHERE s.run_id = $1 AND s.slot_no = $2 AND ${UNREPORTED}
+       RETURNING (s.unreported ->> 'takenAt'::text)::float8 AS at, (s.unreported ->> 'isAgain'::text)::boolean AS "isAgain"`,
+      [runId, no],
+    )
+    return rows[0] ?? null
+  }
+
+  async reported({ runId, no }: SlotKey, at: number): Promise<void> {
+    await this.#pool.ask(
+      `UPDATE ${SLOTS} SET unreported = NULL WHERE run_id = $1 AND slot_no = $2 AND (unreported ->> 'takenAt'::text)::float8 = $3`,
+      [runId, no, at],
+    )
   }
 
   async take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner> {
@@ -366,12 +383,6 @@ export class PostgresQueueWorker implements QueueWorker {
   #mine({ runId, no, fence }: ClaimedSlot): unknown[] {
     return [runId, no, fence, this.#about.workerId]
   }
-}
-
-/** A statement, with its values. */
-function unreported({ runId, no }: SlotKey, error: ErrorInfo | null): [text: string, values: unknown[]] {
-  const note = error === null ? null : jsonbText(error)
-  return [`UPDATE ${SLOTS} SET unreported = $3 WHERE run_id = $1 AND slot_no = $2`, [runId, no, note]]
 }
 
 async function unconfirmedRuns(client: PoolClient, identity: string): Promise<readonly string[]> {
