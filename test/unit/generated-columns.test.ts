@@ -7,7 +7,7 @@ const ALIKE = { sameSystem: true, sameWords: true }
 
 function column(sql: string, more: Partial<Expression> = {}): Column {
   const expression = { sql, stored: true, ...more }
-  return { name: 'g', native: 'text', type: { kind: 'text' }, nullable: true, generated: true, expression } as Column
+  return { name: 'g', native: 'text', type: { kind: 'text' }, nullable: true, generated: true, expression }
 }
 
 const table = (own: Column): TableSpec => ({ table: { name: 't' }, key: ['id'], columns: [own], rows: 0n }) as never
