@@ -203,7 +203,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
       expect((await running).finished).toMatchObject({ exitCode: 0, totals: { live: '1' } })
       expect((await perform(runOf(place, { to }))).finished.exitCode).toBe(0)
       const all = `SELECT md5(string_agg(t::text, '|' ORDER BY id)), count(*), count(DISTINCT id) FROM`
-      expect(await other.rows(`${all} ${TWIN} AS t`)).toEqual(await place.rows(`${all} ${QUOTED} AS t`))
+      expect(await other.rows(`${all} ${QUOTED} AS t`)).toEqual(await place.rows(`${all} ${QUOTED} AS t`))
     },
   )
 
@@ -216,7 +216,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
       const to = other.url
       const sliced = await perform(runOf(place, { to, slices: 'month', numbers: { from: 1, through: 1 } }))
       expect(sliced.finished).toMatchObject({ exitCode: 75, error: { code: 'STOPPED' } })
-      const rows = await other.rows(`SELECT id, at::text FROM ${TWIN} WHERE big IS NOT NULL ORDER BY id`)
+      const rows = await other.rows(`SELECT id, at::text FROM ${QUOTED} WHERE big IS NOT NULL ORDER BY id`)
       const [[back, backAt] = [], [renewed, renewedAt] = [], [gone] = []] = rows
       const [[come] = []] = await place.rows(
         `SELECT id FROM ${QUOTED} WHERE big IS NOT NULL AND at < now() - interval '200 days' LIMIT 1`,
@@ -235,18 +235,18 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
       const { finished } = await perform(changes)
       expect(finished).toMatchObject({ exitCode: 75, status: 'stopped', error: { code: 'STOPPED' } })
       expect(finished.error?.hint).toContain(`sluice follow ${stream} copies the rest`)
-      const [[low, high] = []] = await other.rows(`SELECT min(at)::text, max(at)::text FROM ${TWIN}`)
+      const [[low, high] = []] = await other.rows(`SELECT min(at)::text, max(at)::text FROM ${QUOTED}`)
       const some = `SELECT md5(string_agg(t::text, '|' ORDER BY id)), count(*) FROM`
-      expect(await other.rows(`${some} ${TWIN} AS t`)).toEqual(
+      expect(await other.rows(`${some} ${QUOTED} AS t`)).toEqual(
         await place.rows(`${some} ${QUOTED} AS t WHERE at BETWEEN '${low}' AND '${high}'`),
       )
       const found = await other.rows(
-        `SELECT id FROM ${TWIN} WHERE id IN (${back}, ${renewed}, ${gone}, ${come}) ORDER BY id`,
+        `SELECT id FROM ${QUOTED} WHERE id IN (${back}, ${renewed}, ${gone}, ${come}) ORDER BY id`,
       )
       expect(found.flat()).toEqual([back, renewed, come].map(String).toSorted((a, b) => Number(a) - Number(b)))
       expect((await perform({ ...changes, untilEqual: true, untilCaughtUp: false })).finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } }) // prettier-ignore
       expect((await perform(runOf(place, { to }))).finished.exitCode).toBe(0)
-      const all = `${some} ${TWIN} AS t`
+      const all = `${some} ${QUOTED} AS t`
       expect(await other.rows(all)).toEqual(await place.rows(`${some} ${QUOTED} AS t`))
     },
   )
@@ -260,7 +260,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     expect(notes.filter((note) => /waited for \d+ ms at most while the slot was made/.test(note))).toHaveLength(1)
     const slices = events.filter((event) => event.type === 'partition.landed' && event.slice !== undefined)
     expect(slices.length).toBeGreaterThan(25)
-    expect(await other.rows(`SELECT count(*), sum(id) FROM ${TWIN}`)).toEqual(
+    expect(await other.rows(`SELECT count(*), sum(id) FROM ${QUOTED}`)).toEqual(
       await place.rows(`SELECT count(*), sum(id) FROM ${QUOTED}`),
     )
   })

@@ -302,6 +302,27 @@ describe.each(UNIQUE)('%s, %s', (system, columns, more) => {
     expect((await perform(restore)).finished.error).toBeUndefined()
     expect(await place.rows('SELECT id FROM places ORDER BY id')).toEqual([['1'], ['3'], ['9']])
   })
+
+  test('and an archived row that others have put back stays', { timeout: 60_000 }, async (context) => {
+    if ((await missing(system)) !== '') context.skip()
+    const { place, restore, state } = await dropped(system, columns, [
+      "(1, '2020-01-01 00:00:00', 'a')",
+      "(2, '2020-01-02 00:00:00', 'b')",
+      "(3, '2090-01-02 00:00:00', 'z')",
+    ])
+    await place.sql(
+      ...more,
+      "INSERT INTO places VALUES (2, '2020-01-02 00:00:00', 'b'), (9, '2090-02-02 00:00:00', 'a')",
+    )
+    for (let time = 0; time < 2; time++) {
+      expect((await perform(restore)).finished.error).toMatchObject({ code: 'ROW_REFUSED' })
+      expect(await state()).toBe('DETACHED')
+      expect(await place.rows('SELECT id FROM places ORDER BY id')).toEqual([['2'], ['3'], ['9']])
+    }
+    await place.sql("UPDATE places SET email = 'c' WHERE id = 9")
+    expect((await perform(restore)).finished.error).toBeUndefined()
+    expect(await place.rows('SELECT id FROM places ORDER BY id')).toEqual([['1'], ['2'], ['3'], ['9']])
+  })
 })
 
 /** Keys that tell rows apart by periods: the columns of the table, and a row of it. */

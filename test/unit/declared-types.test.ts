@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { otherMeaning } from '../../src/archive/types/index.ts'
 import type { DeclaredType } from '../../src/model/archiving/stored-column.ts'
 
-const PART = /^(?<number>\d+) (?<name>\w+)(?: (?<type>\w+))?$/
+const PART = /^(?<number>\d+) (?<name>\w+)(?: (?<type>\S+))?$/
 
 function type(kind: DeclaredType['kind'], identity: string, ...parts: readonly string[]): DeclaredType {
   return {
@@ -34,6 +34,12 @@ test.each([
     PAIR,
     type('composite', 'here/2', '2 b int', '3 a int'),
     /were \(a int, b int\) and are/,
+  ],
+  [
+    'the same under another search_path, and longer',
+    type('composite', 'here/2', '1 a state', '2 b varchar(10)'),
+    type('composite', 'here/2', '1 a public.state', '2 b varchar(20)'),
+    null,
   ],
   ['an attribute more', PAIR, type('composite', 'here/2', '1 a int', '2 b int', '3 c int'), /and are/],
   ['a composite from a dump', PAIR, type('composite', 'there/2', '4 a int', '6 b int'), null],

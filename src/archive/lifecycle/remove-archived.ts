@@ -115,24 +115,16 @@ async function standing(context: ArchiveContext, partition: Work['partition'], i
  */
 export async function backOut(context: ArchiveContext, { partition, held }: Work): Promise<void> {
   const { ledger, interrupt, store, table, name } = context
-  const isOwn = partition.native !== null
   const { shared } = fitNow(context, partition)
-  const whole = isOwn
-    ? partition.digest
-    : await proofOver(
-        context,
-        partition,
-        shared.map(({ file }) => file),
-      )
-  if (whole === null) throw new Error(`${partition.label} has no proof`)
-  const into: Into = { table, shared }
   const places = keyPlaces(shared, table)
   // In a table of its own they stand where they stood before.
-  if (isOwn || places === null) return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
-  if (partition.removed.rows < whole.rows) {
+  if (partition.native !== null || places === null)
+    return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
+  const into: Into = { table, shared }
+  if (partition.removed.rows < (await wholeNow(context, partition)).rows) {
     // What stands there as it was archived does not count, and goes with the next drop.
-    const { same } = await standing(context, partition, into)
-    return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false, removed: subtracted(whole, same) })
+    const removed = await removedNow(context, partition)
+    return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false, removed })
   }
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
@@ -147,6 +139,22 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
     settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
   }
   await ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
+}
+
+/** What the archived rows come to, in the columns that files and table share. */
+function wholeNow(context: ArchiveContext, partition: Work['partition']): Promise<Digest> {
+  return proofOver(
+    context,
+    partition,
+    fitNow(context, partition).shared.map(({ file }) => file),
+  )
+}
+
+/** The archived rows of a plain table that do not stand in it as they were archived. */
+export async function removedNow(context: ArchiveContext, partition: Work['partition']): Promise<Digest> {
+  const into: Into = { table: context.table, shared: fitNow(context, partition).shared }
+  const { same } = await standing(context, partition, into)
+  return subtracted(await wholeNow(context, partition), same)
 }
 
 async function sameOf(context: ArchiveContext, into: Into, rows: readonly Row[]): Promise<readonly Row[]> {

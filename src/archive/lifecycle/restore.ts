@@ -15,7 +15,7 @@ import { inOwnTable } from './refused-row.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
-import { backOut } from './remove-archived.ts'
+import { backOut, removedNow } from './remove-archived.ts'
 import { restoreBeside } from './restore-beside.ts'
 import { rowsNow, rowsText, type RowsNow } from './rows-now.ts'
 import { partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
@@ -119,9 +119,11 @@ async function backedOut(
 ): Promise<SluiceError> {
   const partition = await reload()
   if (!LASTING.has(error.code) || !partition.restoring || context.store.can.atomic === 'row') return error
-  await backOut(context, { held, partition })
-  const state = (await reload()).state
-  const out = `the archive goes on answering for it: what had been brought back went out again, and it is ${state} as before`
+  const out = await backOut(context, { held, partition }).then(
+    async () => outText((await reload()).state),
+    // The first error says what to mend: the same restore goes on with these rows then.
+    (thrown: unknown) => `what was brought back stays, and does not count yet: ${asSluiceError(thrown).message}`,
+  )
   // That of a changed partition says what becomes of rows that stay.
   const isReplaced = error.code === 'PARTITION_CHANGED' || error.reason === undefined
   return new SluiceError(error.code, error.message, {
@@ -131,6 +133,14 @@ async function backedOut(
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     cause: error,
   })
+}
+
+function outText(state: ArchivedPartition['state']): string {
+  const rows =
+    state === 'DROPPED'
+      ? 'what had been brought back went out again, and it is DROPPED as before'
+      : `it is ${state}, and its rows that stand in the table as they were archived go with the next drop`
+  return `the archive goes on answering for it: ${rows}`
 }
 
 /** The rows in the source count again. */
@@ -151,7 +161,7 @@ async function countAgain(context: ArchiveContext, { partition, held }: Work, { 
 async function fill(
   context: ArchiveContext,
   { partition, held }: Work,
-  { place }: Foreseen,
+  { place, found: before }: Foreseen,
   reload: () => Promise<ArchivedPartition>,
   wishes: RestoreWishes,
 ): Promise<void> {
@@ -159,7 +169,11 @@ async function fill(
   const { ledger, name } = context
   const from = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
   // From now on what is in the source already does not count, as long as it is not all of it.
-  if (!partition.restoring) await ledger.move(held, from, 'DETACHED', { restoring: true, error: null })
+  if (!partition.restoring) {
+    // Others have put some of the rows back: those never go out with what this restore brings.
+    const some = before?.kind === 'told' && before.same > 0n ? { removed: await removedNow(context, partition) } : {}
+    await ledger.move(held, from, 'DETACHED', { restoring: true, error: null, ...some })
+  }
   const work = { held, partition: await reload() }
   let found: RowsNow
   try {

@@ -38,9 +38,14 @@ function otherMembers(before: DeclaredType, after: DeclaredType, isSame: boolean
 /** The text of a composite gives its attributes by their places, so that their names do not count as long as their numbers tell them. */
 function otherPlaces(before: DeclaredType, after: DeclaredType, isSame: boolean): string | null {
   const list = ({ parts }: DeclaredType): string =>
-    JSON.stringify(parts.map(({ number, name, type }) => [isSame ? number : name, type]))
+    JSON.stringify(parts.map(({ number, name, type }) => [isSame ? number : name, plainType(type)]))
   const named = ({ parts }: DeclaredType): string => parts.map(({ name, type }) => `${name} ${type}`).join(', ')
   return list(before) === list(after)
     ? null
     : `the attributes of ${after.name} were (${named(before)}) and are (${named(after)}) now`
+}
+
+/** Without what depends on the search_path of a session, and without lengths: a value that is too long is refused by the server. */
+function plainType(type: string | undefined): string | undefined {
+  return type?.replaceAll(/\([\d, -]+\)/g, '').replace(/^(?:"(?:[^"]|"")*"|\w+)\./, '')
 }

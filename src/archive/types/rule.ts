@@ -61,7 +61,8 @@ function isAny(type: ColumnType): boolean {
 }
 
 /** Types of PostgreSQL that print the name which an object of the database has now: `regclass`, `regrole`, … */
-const OBJECT = /^(?:pg_catalog\.)?(?:reg[a-z]+|aclitem)$/
+const OBJECT =
+  /^(?:pg_catalog\.)?(?:aclitem|reg(?:class|collation|config|database|dictionary|namespace|oper|operator|proc|procedure|role|type))$/
 
 /** Whether texts of the type are names of objects, and come back as what has that name by then. */
 export function namesObjects(type: ColumnType): boolean {

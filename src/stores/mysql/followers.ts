@@ -19,14 +19,21 @@ const OPENS_FOLLOWERS = [10, 11] as const
 /** The first statement may open the tables of statistics, too. */
 const TRIES = 3
 
-/** The table of a DELETE; the other tables that are refused; what else the caller can do, for the hint. */
-export type Deletion = { readonly table: TableName; readonly refused: 'all' | 'hidden'; readonly remedy: string }
+export type Deletion = {
+  readonly table: TableName
+  /** Which other tables are refused. */
+  readonly refused: 'all' | 'hidden'
+  /** What the caller can do about foreign keys that are named. */
+  readonly remedy: string
+  /** What deletes nothing, and so needs no right to see them; absent where there is no such way. */
+  readonly without?: string
+}
 
 /**
  * Refuses a DELETE that takes rows of other tables along, or may do so unseen.
  * @throws SluiceError TABLE_REFUSED; errors of the server
  */
-export async function refuseFollowed(session: Session, { table, refused, remedy }: Deletion): Promise<void> {
+export async function refuseFollowed(session: Session, { table, refused, remedy, without }: Deletion): Promise<void> {
   const where = tableText(table)
   const seen = await seenFollowers(session, table)
   const listed = await listedFollowers(session, table)
@@ -49,7 +56,7 @@ export async function refuseFollowed(session: Session, { table, refused, remedy 
     where,
     reason:
       'foreign keys of such tables may say ON DELETE CASCADE or SET NULL, and the server lists them only with PROCESS',
-    hint: `as an administrator: GRANT PROCESS ON *.* TO ${await loginOf(session)}`,
+    hint: `${without === undefined ? '' : `${without}; or, `}as an administrator: GRANT PROCESS ON *.* TO ${await loginOf(session)}`,
   })
 }
 

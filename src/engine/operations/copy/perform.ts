@@ -208,6 +208,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   if (ranges !== null) {
     const open = { ...operation, ring: { ...operation.ring, ranges } }
     planned = refusedForAgain(await planCopy(open, from, to, planner), operation)
+    if (!operation.restart) planned = await asBegun(planned, open, planner, begunPlans(database))
   }
   // Before the first chunk is read: what is committed from here on comes in the stream.
   await using following =

@@ -98,8 +98,9 @@ export class Target implements CopyTarget, AsyncDisposable {
   /** @throws SluiceError TABLE_REFUSED where rows of other tables would go with those of a range */
   #refuseFollowed(spec: TableSpec): Promise<void> {
     const { table } = spec
-    const remedy = `copy with --on-existing upsert, or ${DROP_KEYS}`
-    return this.#once(this.#alone, spec, (session) => refuseFollowed(session, { table, refused: 'all', remedy }))
+    const without = 'copy with --on-existing upsert'
+    const deletion = { table, refused: 'all', remedy: `${without}, or ${DROP_KEYS}`, without } as const
+    return this.#once(this.#alone, spec, (session) => refuseFollowed(session, deletion))
   }
 
   async #once<T>(
