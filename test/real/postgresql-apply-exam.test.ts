@@ -173,7 +173,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     const made = `CREATE TABLE loaded (id int PRIMARY KEY, u int CONSTRAINT "U u" UNIQUE, v int, w int CONSTRAINT "W w" REFERENCES parent); CREATE UNIQUE INDEX "J j" ON loaded (v)`
     const { refusals } = await exam('loaded', made, { catchingUp: true })
     expect(refusals).toHaveLength(2)
-    for (const { hint } of refusals) await target.place.sql(/^drop them: (.*); --with/.exec(hint)?.[1] ?? '')
+    for (const { hint } of refusals) await target.place.sql(/^drop them: (.*); and make them/.exec(hint)?.[1] ?? '')
     expect(messages(await exam('loaded', 'SELECT 1', { catchingUp: true }))).toBe('')
     const live = await exam('parent', 'SELECT 1')
     expect(messages(live)).toBe('')
