@@ -67,7 +67,7 @@ test('the hint of a refused restore is a command that ends it', { timeout: 60_00
   await place.sql(`UPDATE "${name}" SET note = 'changed' WHERE id = 5`)
   const { finished } = await perform({ ...restore, table: name, partitions: ['2020-Q1'] } as Operation)
   expect(finished.error?.code).toBe('PARTITION_CHANGED')
-  const [, command = ''] = /: sluice (.*)$/.exec(finished.error?.hint ?? '') ?? []
+  const [, command = ''] = /.*: sluice (.*)$/.exec(finished.error?.hint ?? '') ?? []
   const out = execFileSync('sh', ['-c', `"${process.execPath}" "${BIN}" ${command} --from '${place.url}' --ci 2>&1`], {
     cwd: folder,
     encoding: 'utf8',

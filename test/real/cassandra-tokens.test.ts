@@ -125,6 +125,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('the ring of a table', () => {
     expect(found.map(({ table, key, ring }) => [table, key, ring])).toEqual([
       ['Ring.Even', ['Id'], { partitioner: 'murmur3', columns: 1 }],
       ['Ring.empty', ['a', 'b', 'c'], { partitioner: 'murmur3', columns: 2 }],
+      ['Ring.few', ['tenant', 'at'], { partitioner: 'murmur3', columns: 1 }],
       ['Ring.wide', ['tenant', 'at'], { partitioner: 'murmur3', columns: 1 }],
     ])
   })
