@@ -15,16 +15,16 @@ export type ReferringDialect = {
  */
 export function referringSql(
   table: TableName,
-  { table: child, columns, to, equal = [], own }: Referrer,
+  referrer: Referrer,
   condition: string | null,
   { quote, table: tableSql, text }: ReferringDialect,
 ): string {
-  const same = to.map((name, i) => `t.${quote(name)} ${equal[i] ?? '='} f.${quote(columns[i] ?? name)}`)
+  const { table: child, columns, own } = referrer
   const values = columns.map((name) => text(`f.${quote(name)}`)).join(', ')
   const within = condition === null ? '' : ` AND (${condition})`
   // Rows that go themselves may refer to each other.
   const besides = own && condition !== null ? ` AND (${condition}) IS NOT TRUE` : ''
-  return `SELECT ${values} FROM ${tableSql(child)} f WHERE EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${same.join(' AND ')}${within})${besides} LIMIT 1`
+  return `SELECT ${values} FROM ${tableSql(child)} f WHERE EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${isReferred(referrer, quote)}${within})${besides} LIMIT 1`
 }
 
 /**
@@ -32,10 +32,15 @@ export function referringSql(
  */
 export function orphansSql(
   table: TableName,
-  { table: child, columns, to, equal = [] }: Referrer,
+  referrer: Referrer,
   { quote, table: tableSql }: Pick<ReferringDialect, 'quote' | 'table'>,
 ): string {
-  const same = to.map((name, i) => `t.${quote(name)} ${equal[i] ?? '='} f.${quote(columns[i] ?? name)}`)
+  const { table: child, columns } = referrer
   const refers = columns.map((name) => `f.${quote(name)} IS NOT NULL`)
-  return `SELECT count(*) FROM ${tableSql(child)} f WHERE ${refers.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${same.join(' AND ')})`
+  return `SELECT count(*) FROM ${tableSql(child)} f WHERE ${refers.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${isReferred(referrer, quote)})`
+}
+
+/** True of a row `t` of the table that a row `f` refers to, by the operators of the key. */
+function isReferred({ columns, to, equal = [] }: Referrer, quote: ReferringDialect['quote']): string {
+  return to.map((name, i) => `t.${quote(name)} ${equal[i] ?? '='} f.${quote(columns[i] ?? name)}`).join(' AND ')
 }

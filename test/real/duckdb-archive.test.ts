@@ -8,7 +8,7 @@ import type { ParquetFiles, ReadFiles } from '../../src/model/archiving/parquet-
 import type { StoredTable } from '../../src/model/archiving/stored-column.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { equalDigests, type Cell, type Digest, type Row } from '../../src/model/copy/rows.ts'
-import { sumOf as sumDigests } from '../../src/archive/lifecycle/context.ts'
+import { sumOf as sumDigests } from '../../src/model/copy/row-hash.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { openParquetFiles } from '../../src/stores/duckdb/archiving/index.ts'
 import { column, csvOf, drained, gathered, NEVER, newFolder, stored, sumOf } from '../support/archive-kit.ts'

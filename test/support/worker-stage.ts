@@ -234,15 +234,16 @@ export class WorkerStage implements AsyncDisposable {
     return ['slots', 'sessions'].map((name, at) => `${name}: ${JSON.stringify(shown[at])}`)
   }
 
-  /** Ends all workers that there are, also those of a try before: one of them would take what is meant for another. */
+  /** Ends all workers that there are, also those of a try before. */
   async endWorkers(): Promise<void> {
     const workers = this.#workers.splice(0)
     for (const worker of workers) worker.signal('SIGKILL')
     await Promise.all(workers.map(({ ended }) => ended))
   }
 
-  /** A queue without runs, whatever a test before has left there. */
+  /** A queue without runs and without workers: a worker of a test that failed would take the slots of all tests after it. */
   async forgetRuns(): Promise<void> {
+    await this.endWorkers()
     const [made] = await this.ask<{ there: boolean }>(
       this.queue,
       'queue',

@@ -3,7 +3,6 @@ import type { ParquetFiles } from '../../model/archiving/parquet-port.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { keyMayBeNull, type TableSpec } from '../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
-import type { Digest } from '../../model/copy/rows.ts'
 import { dec, type Emit, type EventType } from '../../model/event.ts'
 import type { ArchiveStep } from '../../model/archive-events.ts'
 import type { LogStore } from '../../model/log-store.ts'
@@ -125,22 +124,4 @@ export function progress(
       bytes: dec(bytes),
     })
   }
-}
-
-export const NO_ROWS: Digest = { rows: 0n, sum: '0000000000000000' }
-
-export function sumOf(digests: readonly Digest[]): Digest {
-  return digests.reduce((a, b) => added(a, b), NO_ROWS)
-}
-
-/** The sum of rows without some of them. */
-export function subtracted(all: Digest, some: Digest): Digest {
-  const sum = BigInt(`0x${all.sum}`) - BigInt(`0x${some.sum}`)
-  return { rows: all.rows - some.rows, sum: sum.toString(16).padStart(16, '0') }
-}
-
-/** Sums of rows that no two of them share add up to that of all. */
-export function added(a: Digest, b: Digest): Digest {
-  const sum = BigInt(`0x${a.sum}`) + BigInt(`0x${b.sum}`)
-  return { rows: a.rows + b.rows, sum: sum.toString(16).padStart(16, '0') }
 }

@@ -2,21 +2,11 @@
  * Rows of a plain table leave it beside rows that came late: each archived row is told by its key, and goes only while it has the values that were archived. The
  * late ones stay.
  */
-import { RowSum } from '../../model/copy/row-hash.ts'
+import { added, NO_ROWS, RowSum, subtracted } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import {
-  added,
-  conditionOf,
-  fitNow,
-  NO_ROWS,
-  progress,
-  sharedColumns,
-  subtracted,
-  type ArchiveContext,
-  type Work,
-} from './context.ts'
+import { conditionOf, fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { Naming } from './named-rows.ts'
 import { proofOver } from './prove.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
@@ -121,9 +111,10 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
   if (partition.native !== null || places === null)
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
   const into: Into = { table, shared }
-  if (partition.removed.rows < (await wholeNow(context, partition)).rows) {
+  const whole = await wholeNow(context, partition)
+  if (partition.removed.rows < whole.rows) {
     // What stands there as it was archived does not count, and goes with the next drop.
-    const removed = await removedNow(context, partition)
+    const removed = subtracted(whole, (await standing(context, partition, into)).same)
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false, removed })
   }
   const target = store.target()

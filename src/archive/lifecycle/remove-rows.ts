@@ -6,8 +6,8 @@ import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { keyMayBeNull } from '../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
+import { added } from '../../model/copy/row-hash.ts'
 import {
-  added,
   conditionOf,
   progress,
   requestOf,

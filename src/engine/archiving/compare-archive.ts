@@ -1,5 +1,6 @@
 /** An archive that is going to be taken over, compared with the ledger and with the rows that are still in the database, partition by partition. */
-import { sumOf, type ArchiveContext } from '../../archive/lifecycle/context.ts'
+import { sumOf } from '../../model/copy/row-hash.ts'
+import { type ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import { lostRows, lostText } from '../../archive/lifecycle/files-gone.ts'
 import { localFiles } from '../../archive/lifecycle/local-files.ts'

@@ -1,17 +1,15 @@
-import { sumText } from '../../model/copy/row-hash.ts'
+import { added, NO_ROWS } from '../../model/copy/row-hash.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 
 /** Rows with their generated columns of all chunks of a table without a key: these are no ranges of the target. */
 export class ComputedRows {
-  #rows = 0n
-  #sum = 0n
+  #sum = NO_ROWS
 
-  add({ rows, sum }: Digest): void {
-    this.#rows += rows
-    this.#sum += BigInt(`0x${sum}`)
+  add(chunk: Digest): void {
+    this.#sum = added(this.#sum, chunk)
   }
 
   digest(): Digest {
-    return { rows: this.#rows, sum: sumText(this.#sum) }
+    return this.#sum
   }
 }

@@ -314,7 +314,8 @@ class ChunkWork {
   async #write(writer: ChunkWriter, read: readonly Row[], bytes: number, stamps?: readonly Stamp[]): Promise<void> {
     const last = read.at(-1)
     if (last === undefined) return
-    const rows = read.map((row) => writtenCells(this.#context.plan, row))
+    const { plan } = this.#context
+    const rows = plan.checked === undefined ? read : read.map((row) => writtenCells(plan, row))
     const given = performance.now()
     if (this.#batchwise) {
       const next = JSON.stringify(this.#keyOf(last))

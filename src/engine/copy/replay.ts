@@ -2,7 +2,7 @@
 import { keyTextOf } from '../../model/copy/key-text.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
 import { isOneRow, rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
-import { rowHash, RowSum, sumText } from '../../model/copy/row-hash.ts'
+import { rowHash, RowSum, addedSums } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Closing, CopyStore, LedgerDatabase, SourceView, Statement } from '../../stores/copy-port.ts'
@@ -193,7 +193,7 @@ async function chunkChange(
   const grown = (sum: unknown): string | null => {
     if (row === undefined || proof !== 'canonical' || typeof sum !== 'string' || sum === '')
       return (sum ?? null) as string | null
-    return sumText(BigInt(`0x${sum}`) + BigInt(`0x${rowHash(row).slice(20)}`))
+    return addedSums(sum, rowHash(row).slice(20))
   }
   const [read, written] = row === undefined ? [-1, 0] : [0, 1]
   return {

@@ -125,6 +125,23 @@ export function addedSums(one: string, other: string): string {
   return sumText(BigInt(`0x${one}`) + BigInt(`0x${other}`))
 }
 
+/** What no rows come to. */
+export const NO_ROWS: Digest = { rows: 0n, sum: sumText(0n) }
+
+/** Sums of rows that no two of them share add up to that of all. */
+export function added(a: Digest, b: Digest): Digest {
+  return { rows: a.rows + b.rows, sum: addedSums(a.sum, b.sum) }
+}
+
+export function sumOf(digests: readonly Digest[]): Digest {
+  return digests.reduce((a, b) => added(a, b), NO_ROWS)
+}
+
+/** The sum of rows without some of them. */
+export function subtracted(all: Digest, some: Digest): Digest {
+  return { rows: all.rows - some.rows, sum: sumText(BigInt(`0x${all.sum}`) - BigInt(`0x${some.sum}`)) }
+}
+
 function threeBytes(bytes: string, at: number): number {
   return bytes.charCodeAt(at) * 0x10000 + bytes.charCodeAt(at + 1) * 0x100 + bytes.charCodeAt(at + 2)
 }

@@ -8,7 +8,8 @@ import {
   type SourcePlace,
 } from '../../../archive/erase/found.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
-import { conditionOf, NO_ROWS, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import { NO_ROWS } from '../../../model/copy/row-hash.ts'
+import { conditionOf, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import { isArchived } from '../../../model/archiving/state.ts'
 import type { Digest } from '../../../model/copy/rows.ts'

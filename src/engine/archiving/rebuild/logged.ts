@@ -1,7 +1,7 @@
 /** Partitions as the log of an archive has them, with all that the tags of their files say. */
+import { sumOf } from '../../../model/copy/row-hash.ts'
 import type { ArchivedPartition } from '../../../archive/ledger/record.ts'
 import { plannedPartition } from '../../../archive/ledger/planned-partition.ts'
-import { sumOf } from '../../../archive/lifecycle/context.ts'
 import type { Finding } from '../../../archive/lifecycle/find-damage.ts'
 import type { LoggedFile, LogState } from '../../../archive/lifecycle/log.ts'
 import { appIdOf } from '../../../archive/lifecycle/publish.ts'
