@@ -191,12 +191,21 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       expect(await seen()).toEqual(calm)
       expect(await one.claim({ runId: '31', no: 1 })).toBeNull()
     }
+    // Nor does one take them that begins just then.
+    const late = queue.worker({ ...ABOUT, workerId: 'w3', host: 'later' })
+    await late.beat(false)
+    expect((await late.sweep()).lost).toEqual([])
+    expect(await late.claim({ runId: '31', no: 1 })).toBeNull()
+    await client.query(`DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'w3'`)
     // For 30 s the queue has answered this worker, and the other one is away.
     await client.query(`UPDATE sluice_queue.sluice_workers SET reached_at = now() - interval '31 s' WHERE worker_id = 'w1';
       UPDATE sluice_queue.sluice_run_slots SET beat_at = now() WHERE run_id = '30'`)
     await one.beat(false)
     expect(await seen()).toEqual([['30', 0, 0, null], ['31', 1, 0, null], ['32', 0, 0, null]]) // prettier-ignore
-    expect((await one.sweep()).lost).toEqual([{ runId: '31', no: 1 }])
+    // A worker that begins beside it need not wait.
+    await late.beat(false)
+    expect((await late.sweep()).lost).toEqual([{ runId: '31', no: 1 }])
+    await client.query(`DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'w3'`)
     expect(await other.claim({ runId: '31', no: 1 })).not.toBeNull()
     expect((await one.watch()).flatMap(({ lost }) => lost)).toMatchObject([{ state: 'working', isBack: true }])
     await client.query('DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')

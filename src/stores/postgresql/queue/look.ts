@@ -25,12 +25,18 @@ export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
   `${column} < now() - ${forMs} * interval '1 millisecond'`
 
 /**
- * SQL, true for a worker whose beats have come without a silence for `LOST_AFTER_MS`, or since its first: after a silence it is unknown which of the others were cut off, and
- * which were silent because the queue was away.
+ * SQL, true for a worker whose beats have come without a silence for `LOST_AFTER_MS`, or since its first where that was not `UNWITNESSED`: after a silence it is unknown which
+ * of the others were cut off, and which were silent because the queue was away.
  * @param workerId the parameter with its id
  */
 export const steady = (workerId: string): string =>
   `NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers me WHERE me.worker_id = ${workerId} AND (${silent('me.beat_at', SILENT_AFTER_MS)} OR NOT ${silent('me.reached_at')}))`
+
+/** SQL over `o`, a worker: it was heard of lately. */
+const HEARD = `(o.ended_at IS NULL AND NOT ${silent('o.beat_at', SILENT_AFTER_MS)})`
+/** SQL, true where others are silent and no steady worker was heard of: one that comes now cannot tell whether they have died or the queue was away. */
+export const UNWITNESSED = `(EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers o WHERE o.ended_at IS NULL AND ${silent('o.beat_at', SILENT_AFTER_MS)})
+  AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers o WHERE ${HEARD} AND (o.reached_at IS NULL OR ${silent('o.reached_at')})))`
 
 /** SQL: the worker `w` takes slots of the run `r`, as `takesFrom` has it. */
 export const TAKES = `w.program = r.program AND CASE WHEN r.queue IS NULL THEN cardinality(w.queues) = 0 ELSE r.queue = ANY (w.queues) END`

@@ -36,7 +36,7 @@ import {
 } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
-import { ms, readUncounted, readWatched, silent, steady, unconfirmed, UNREPORTED } from './look.ts'
+import { ms, readUncounted, readWatched, silent, steady, unconfirmed, UNREPORTED, UNWITNESSED } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
@@ -91,7 +91,8 @@ export class PostgresQueueWorker implements QueueWorker {
   async beat(draining: boolean): Promise<boolean> {
     const { workerId, host, pid, program, concurrency, queues } = this.#about
     const { rows } = await this.#pool.ask<{ drain_wanted: boolean; beats: number }>(
-      `INSERT INTO ${WORKERS} AS w (worker_id, host, pid, program, concurrency, queues, draining) VALUES ($1, $2, $3, $4, $5, $6, $7)
+      `INSERT INTO ${WORKERS} AS w (worker_id, host, pid, program, concurrency, queues, draining, reached_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN ${UNWITNESSED} THEN now() END)
        ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), reached_at = CASE WHEN ${silent('w.beat_at', SILENT_AFTER_MS)} THEN now() ELSE w.reached_at END, draining = excluded.draining, ended_at = NULL,
          beats = w.beats + 1 RETURNING w.drain_wanted, w.beats`,
       [workerId, host, pid, program, concurrency, queues, draining],
