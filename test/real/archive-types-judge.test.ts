@@ -7,8 +7,8 @@ import { JUDGES_MISSING, ValuesJudge } from '../judges/judge.ts'
 import { MYSQL, POSTGRESQL, POSTGRESQL_FIRST, SQLITE, type Held, type TypeCase } from '../support/archive-types.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
-import { makePlace, missing, type Place } from '../support/copy-systems.ts'
-import { done, leaveCommands } from '../support/leave-and-return.ts'
+import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { done, errorOf, leaveCommands } from '../support/leave-and-return.ts'
 
 const SYSTEMS = ['postgresql', 'mysql', 'sqlite'] as const
 type Judged = (typeof SYSTEMS)[number]
@@ -136,7 +136,7 @@ const PG_JUDGES: readonly string[] = [
 const named = (cases: readonly TypeCase[], values: readonly (string | null)[], each: number): readonly string[] =>
   cases.map(
     ({ type, asText }, i) =>
-      `${type}${asText ? ' as text' : ''}: ${values
+      `${type}${asText === undefined ? '' : ' as text'}: ${values
         .slice(i * each, (i + 1) * each)
         .map((one) => (one === null ? 'NULL' : one.slice(0, 200)))
         .join(' | ')}`,
@@ -158,13 +158,23 @@ describe.each(SYSTEMS)('%s', (system) => {
       `SELECT id, ${cases.map(({ held, type }, i) => FILED[system][held](column(i), type)).join(', ')} FROM s WHERE id < 1000 ORDER BY id`,
     )
     const before = await judge()
-    const asText = cases.flatMap(({ asText: is }, i) => (is === true ? [column(i)] : []))
-    const { run, drop, restore, verify } = leaveCommands(place, folder.path, { asText })
-    const planned = await done({ ...run, asText: [], dryRun: true, exact: true })
+    const refusedBy = (part: TypeCase['asText']): readonly string[] =>
+      cases.flatMap(({ asText: is }, i) => (is === part ? [column(i)] : []))
+    const [byType, byValues] = [refusedBy('type'), refusedBy('values')]
+    const { run, drop, restore, verify } = leaveCommands(place, folder.path, { asText: [...byType, ...byValues] })
+    for (const one of byType) {
+      const others = byType.filter((name) => name !== one)
+      const refusal = errorOf(await perform({ ...run, asText: others, dryRun: true }))
+      expect(refusal).toMatchObject({
+        code: 'UNSUPPORTED_TYPE',
+        text: expect.stringContaining(`--as-text ${one} `) as string,
+      })
+    }
+    const planned = await done({ ...run, asText: byType, dryRun: true, exact: true })
     const refused = planned.events.flatMap((event) =>
       event.type === 'log' ? (/would be refused: .* in (v\d+)/.exec(event.message)?.[1] ?? []) : [],
     )
-    expect(refused).toEqual(asText)
+    expect(refused).toEqual(byValues)
     await done(run)
     if (JUDGES_MISSING === '') {
       await using other = await ValuesJudge.start()

@@ -18,8 +18,8 @@ export type TypeCase = {
   readonly held: Held
   /** Literals of SQL; NULL joins them. */
   readonly values: readonly string[]
-  /** Its values need `--as-text`: without it they are refused. */
-  readonly asText?: true
+  /** Its values need `--as-text`: without it those values are refused, or the whole type. */
+  readonly asText?: 'values' | 'type'
 }
 
 const LONG = `repeat('é\u{1f600}"\\,', 9000)`
@@ -71,7 +71,7 @@ export const POSTGRESQL: readonly TypeCase[] = [
   { type: 'numeric(65,30)', held: 'text', values: [`${'9'.repeat(35)}.${'9'.repeat(30)}`, `'NaN'`, '-1'] },
   { type: 'numeric(5,-2)', held: 'text', values: ['12300', `'NaN'`, '-9999900'] },
   { type: 'numeric(2,5)', held: 'text', values: ['0.00099', '-0.00001'] },
-  { type: 'numeric(6,2)', held: 'text', values: [`'NaN'`, '1.50', '0'], asText: true },
+  { type: 'numeric(6,2)', held: 'text', values: [`'NaN'`, '1.50', '0'], asText: 'values' },
   {
     type: 'real',
     held: 'float32',
@@ -129,7 +129,7 @@ export const POSTGRESQL: readonly TypeCase[] = [
     type: 'date',
     held: 'text',
     values: [`'infinity'`, `'-infinity'`, `'0044-03-15 BC'`, `'4713-01-01 BC'`, `'5874897-12-31'`, `'${LEAP}'`],
-    asText: true,
+    asText: 'values',
   },
   { type: 'time', held: 'time', values: [`'00:00'`, `'24:00:00'`, `'23:59:59.999999'`, `'12:30:00.5'`] },
   { type: 'time(0)', held: 'time', values: [`'00:00'`, `'24:00:00'`, `'23:59:58'`] },
@@ -161,7 +161,7 @@ export const POSTGRESQL: readonly TypeCase[] = [
       `'${LEAP} 12:00:00.5'`,
       `'0001-12-31 23:59:59.999999 BC'`,
     ],
-    asText: true,
+    asText: 'values',
   },
   {
     type: 'timestamptz',
@@ -184,7 +184,7 @@ export const POSTGRESQL: readonly TypeCase[] = [
       `'294276-12-31 23:59:59.999999+00'`,
       `'${LEAP} 12:00:00.5+05:30'`,
     ],
-    asText: true,
+    asText: 'values',
   },
   {
     type: 'interval',
@@ -322,7 +322,7 @@ export const POSTGRESQL: readonly TypeCase[] = [
   { type: 'pg_lsn', held: 'text', values: [`'FFFFFFFF/FFFFFFFF'`, `'0/0'`] },
   { type: 'oidvector', held: 'text', values: [`''`, `'1 2 4294967295'`] },
   { type: 'int2vector', held: 'text', values: [`''`, `'1 -2 3'`] },
-  { type: 'regclass', held: 'text', values: [`'pg_catalog.pg_class'`, '0', `'4294967295'`] },
+  { type: 'regclass', held: 'text', values: [`'pg_catalog.pg_class'`, '0', `'4294967295'`], asText: 'type' },
   { type: 'point', held: 'text', values: [`'(0.1,-0)'`, `'(NaN,Infinity)'`, `'(5e-324,1e21)'`] },
   { type: 'line', held: 'text', values: [`'{1,-1,0.1}'`] },
   { type: 'lseg', held: 'text', values: [`'[(0,0),(0.1,1)]'`] },
@@ -404,7 +404,7 @@ export const MYSQL: readonly TypeCase[] = [
     type: 'date',
     held: 'text',
     values: [`'0000-00-00'`, `'2024-00-10'`, `'2024-05-00'`, `'0000-01-01'`, `'${LEAP}'`],
-    asText: true,
+    asText: 'values',
   },
   {
     type: 'datetime',
@@ -420,7 +420,7 @@ export const MYSQL: readonly TypeCase[] = [
     type: 'datetime(6)',
     held: 'text',
     values: [`'0000-00-00 00:00:00'`, `'2024-00-00 12:00:00.5'`, `'0000-01-01 01:02:03'`, `'${LEAP} 12:00:00.5'`],
-    asText: true,
+    asText: 'values',
   },
   {
     type: 'timestamp NULL',
@@ -432,7 +432,12 @@ export const MYSQL: readonly TypeCase[] = [
     held: 'micros',
     values: [`'2024-10-27 00:30:00.000001'`, `'2024-10-27 01:30:00.999999'`],
   },
-  { type: 'timestamp NULL', held: 'text', values: [`'0000-00-00 00:00:00'`, `'2024-10-27 00:30:00'`], asText: true },
+  {
+    type: 'timestamp NULL',
+    held: 'text',
+    values: [`'0000-00-00 00:00:00'`, `'2024-10-27 00:30:00'`],
+    asText: 'values',
+  },
   { type: 'time', held: 'time', values: [`'-838:59:59'`, `'838:59:59'`, `'00:00:00'`, `'24:00:00'`, `'-00:00:01'`] },
   {
     type: 'time(6)',
