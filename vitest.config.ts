@@ -83,6 +83,9 @@ const CI_QUARTERS = [
     'test/real/archive-{large-values,parts}.test.ts',
     'test/real/{schedules,copy-indexes,time-judge,archive-types-judge,archive-values-commands}.test.ts',
     'test/fault/archive-{kill,away}.test.ts',
+    'test/fault/{archive-values-kill,copy-again-kill,server-full}.test.ts',
+    'test/real/{archive-late,archive-null-keys,partition-slices}.test.ts',
+    'test/tui/queue-screens.test.ts',
   ],
   [
     'test/fault/in-place-kill.test.ts',
@@ -100,6 +103,9 @@ const CI_QUARTERS = [
     'test/fault/archive-{restore-kill,slow-leave}.test.ts',
     'test/tui/sizes.test.ts',
     'test/real/archive-widen.test.ts',
+    'test/e2e/escape-sequences.test.ts',
+    'test/fault/{archive-server,server-killed}.test.ts',
+    'test/real/{alerts-of-writers,pooler,queue-rights,sign-off}.test.ts',
   ],
   [
     'test/fault/{archive-parts,workers-lost,workers-restart}.test.ts',
@@ -115,6 +121,9 @@ const CI_QUARTERS = [
     'test/real/archive-{alike-keys,expire,rename,retyped-kept,schema}.test.ts',
     'test/real/copy-{key-orders,member-keys,sessions}.test.ts',
     'test/real/decommission-database.test.ts',
+    'test/fault/bombs.test.ts',
+    'test/real/{archive-members,copy-mysql-faults,noted-lag,planted-tables}.test.ts',
+    'test/tui/stories.test.ts',
   ],
   [
     'test/fault/{follow,follow-[l-z]*}.test.ts',
@@ -125,6 +134,9 @@ const CI_QUARTERS = [
     'test/real/{archive-leave,archive-query-changes,run-report,follow-verify}.test.ts',
     'test/real/archive-{schema-lossless,values}.test.ts',
     'test/fault/archive-{elsewhere-kill,erase-kill}.test.ts',
+    'test/e2e/ui-import.test.ts',
+    'test/fault/ledger-frozen.test.ts',
+    'test/real/{archive-values-types,archive-workers,compare-far,queue-alerts}.test.ts',
   ],
 ] as const
 const TODAY = Math.floor(Date.now() / 86_400_000) % CI_QUARTERS.length
@@ -193,7 +205,7 @@ export default defineConfig({
         extends: true,
         test: { name: 'sluice', include: ['test/**/*.test.{ts,tsx}'], exclude: [...LIGHT, ...LEFT_TO_CI] },
       },
-      { extends: true, test: { name: 'light', include: LIGHT, isolate: false } },
+      { extends: true, test: { name: 'light', include: LIGHT, exclude: LEFT_TO_CI, isolate: false } },
       onBackend('duckdb', [...LONG, ...LONGER]),
       onBackend('postgresql', LONG),
       onBackend('mysql', [...LONG, ...LONGER]),
