@@ -56,6 +56,14 @@ export const MOST_STANDING = 64
 /** What the ledger of the target has of a shared run: rows and chunks that are closed, each once. @property at when it was read, ms since the epoch by the clock of the ledger's database */
 export type LedgerTotals = { readonly rows: bigint; readonly chunks: number; readonly at: number }
 
+/** Turns of a slot in a row that have failed for one passing cause. @property cause the error of the last of them; null where it is not known */
+export type Rested = { readonly times: number; readonly cause: ErrorInfo | null }
+
+/** How often in a row a slot has rested for the cause of this error. A server that is away is another cause than one that refuses the login. */
+export function restsFor({ times, cause }: Rested, error: ErrorInfo | undefined): number {
+  return cause !== null && cause.code === error?.code && cause.retryable === error.retryable ? times : 0
+}
+
 /** How a turn of a slot ended: what is left of it is queued again, after a rest where it failed for a passing cause, or it is over. */
 export type SlotEnd = {
   readonly left: 'queue' | 'rest' | 'none'
@@ -163,7 +171,7 @@ export type WorkerRow = {
 
 /** How a queue stands by the clock of its database, the same whichever worker asks. */
 export type QueueStand = {
-  /** Workers that have not ended, by when they were heard of: `lives` lately, `silent`, `lost` as in `WorkerRow`. */
+  /** Workers that have not ended, by when they were heard of: `lives` lately, `silent`, `lost` as in `WorkerRow`, within the last day. */
   readonly workers: Readonly<Record<'lives' | 'silent' | 'lost', number>>
   /** Slots of runs that go on; `lost` are those of `working` whose worker is. */
   readonly slots: Readonly<Record<'queued' | 'working' | 'lost', number>>
@@ -173,6 +181,8 @@ export type QueueStand = {
   readonly unconfirmed: number
   /** The same of runs. */
   readonly unconfirmedRuns: number
+  /** Schedules that begin nothing, because their command cannot be read or is not the one that was confirmed. */
+  readonly refusedSchedules: number
   /** Age of the oldest last heartbeat among slots that are worked on, ms; 0 without any. */
   readonly oldestBeatMs: number
 }
@@ -193,6 +203,9 @@ export type WatchedRun = {
   /** What the names of its stores mean. */
   readonly stores: readonly { readonly name: string; readonly identity: string }[]
   readonly status: DistributedStatus
+  readonly isHeld: boolean
+  /** It has ended, and a later run of the same command ended well. */
+  readonly isMended: boolean
   /** When it was read. */
   readonly now: number
   /** Slots that work, and were not heard of for `SILENT_AFTER_MS`. */

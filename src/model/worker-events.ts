@@ -34,6 +34,7 @@ export type QueueStandEvent = {
     waiting: Dec
     unconfirmed: Dec
     unconfirmedRuns: Dec
+    refusedSchedules: Dec
     oldestBeatMs: Dec
   }
 }

@@ -15,6 +15,7 @@ import type {
   UncountedRun,
   WatchedRun,
   WorkerRow,
+  Rested,
 } from '../model/distributed.ts'
 import type { Event } from '../model/event.ts'
 import type { TableWish } from '../model/table-wish.ts'
@@ -40,8 +41,7 @@ export type ClaimedSlot = SlotKey & {
   readonly about: string
   /** Of the plan that was confirmed; null where none had to be. */
   readonly mark: string | null
-  /** Turns in a row that have failed for a passing cause. */
-  readonly rests: number
+  readonly rested: Rested
   /** It copies and compares for the slot that has the stream. */
   readonly onCall: boolean
   /** What is wished of the run before this turn begins. */

@@ -130,6 +130,7 @@ const queue = z.strictObject({
   waiting: dec,
   unconfirmed: dec,
   unconfirmedRuns: dec,
+  refusedSchedules: dec,
   oldestBeatMs: dec,
 })
 const keySpan = { from: texts.nullable().optional(), to: texts.nullable().optional() }

@@ -244,5 +244,13 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     const looked = sluice('workers', '--connect', server.url('planted_queue'))
     expect([looked.code, looked.said]).toEqual([4, expect.stringMatching(/belongs to the role schemer/)])
     expect(looked.said).toContain('TABLE_REFUSED')
+
+    // A policy runs as the login that reads.
+    await server.createDatabase('planted_policy')
+    expect(sluice('worker', '--connect', server.url('planted_policy'), '--idle', '1s').code).toBe(0)
+    await ask('planted_policy', 'ALTER TABLE sluice_queue.sluice_workers ENABLE ROW LEVEL SECURITY')
+    const hidden = sluice('workers', '--connect', server.url('planted_policy'))
+    expect([hidden.code, hidden.said]).toEqual([4, expect.stringContaining('row level security')])
+    expect(hidden.said).toContain('TABLE_REFUSED')
   })
 })

@@ -299,6 +299,28 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       .poll(look, { timeout: 15_000, interval: 1000 })
       .toEqual([expect.stringMatching(/^cleared: chunk 2 is done; it stood since /)])
     expect(await look()).toEqual([])
+
+    // What is held stands still as asked.
+    await open(true)
+    expect(await queue.steer('17', { held: true })).toBe(true)
+    expect(await look()).toEqual([])
+    expect(await queue.steer('17', { held: false })).toBe(true)
+    expect(await look()).toEqual([expect.stringMatching(/^raised: chunk 2 gets no further for /)])
+    // A run that failed has moved nothing; a later one of the same command has.
+    const ended = async (runId: string, status: string): Promise<unknown> =>
+      await stage.ask(
+        stage.queue,
+        'queue',
+        `UPDATE sluice_queue.sluice_run_slots SET state = 'ended' WHERE run_id = '${runId}';
+         UPDATE sluice_queue.sluice_runs SET status = '${status}', ended_at = clock_timestamp() WHERE run_id = '${runId}'`,
+      )
+    await ended('17', 'failed')
+    expect(await look()).toEqual([])
+    await queue.submit({ ...run, runId: '18', operation, stores })
+    expect(await look()).toEqual([])
+    await ended('18', 'ok')
+    expect(await look()).toEqual([expect.stringMatching(/^cleared: a later run of the same command has ended well; /)])
+    expect(await look()).toEqual([])
   })
 
   test('chunks of one alert each have a moment of their own: what moved before it stood is no move, and each is named once', async () => {

@@ -108,6 +108,8 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     const lost = await queue.stand()
     expect(lost).toMatchObject({ workers: { lives: 1, silent: 0, lost: 1 }, slots: { queued: 2, working: 1, lost: 1 } })
     expect(lost.oldestBeatMs).toBeGreaterThanOrEqual(31_000)
+    await client.query(ago(86_401))
+    expect(await queue.stand()).toMatchObject({ workers: { lives: 1, silent: 0, lost: 0 }, slots: { lost: 1 } })
     await client.query('DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')
     await client.end()
   })

@@ -1,5 +1,5 @@
 /** Schedules: each period has one run, whoever looks; what is confirmed is compared; history says what was passed over and what was said. */
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -350,6 +350,10 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       '--grace',
       '0s',
       '--drop',
+      '--alert',
+      'failed',
+      '--alert-command',
+      `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE $SLUICE_ALERT_VALUE" >> ${path.join(stage.folder, 'void')}`,
     ]
     expect((await add('purge', ...purge)).err).toContain('MISSING_CONFIRM')
     expect((await add('purge', ...purge, '--confirm', 'orders')).err).toContain('MISSING_CONFIRM')
@@ -362,6 +366,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       state: 'void',
       error: { code: 'SCHEDULE_VOID', reason: 'other values of olderThan' },
     })
+    expect(await queue.stand()).toMatchObject({ refusedSchedules: 1 })
     expect((await stage.sluice('schedule', 'run-now', 'purge')).err).toContain('SCHEDULE_VOID')
     // The table changes: its dry run on the worker says so, before anything is touched.
     expect((await add('purge', '--replace', ...purge, '--confirm', 'inv')).code).toBe(0)
@@ -371,6 +376,10 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stage.until('the refusal', async () => (await queue.schedules.list('purge'))[0]?.state === 'void')
     await stage.until('its end', async () => (await history('purge'))[0]?.status === 'refused')
     expect((await history('purge'))[0]).toMatchObject({ exitCode: 5, error: { code: 'SCHEDULE_VOID' } })
+    // No run of it began that could raise the alert.
+    const told = path.join(stage.folder, 'void')
+    await stage.until('the alert', () => existsSync(told))
+    expect(readFileSync(told, 'utf8')).toMatch(/^failed raised SCHEDULE_VOID .*\n$/)
     expect(await stage.ask(stage.data, 'source', 'SELECT count(*)::int AS n FROM inv')).toEqual([{ n: 400 }])
     worker.signal('SIGKILL')
     await worker.ended

@@ -26,7 +26,7 @@ test('a rate that is shared out before a slot begins replaces the one that came 
       ],
       commandLine: 'sluice copy',
       sharedRun: '1',
-      rests: 0,
+      rested: { times: 0, cause: null },
       tool: 'test',
       actor: 'test',
       host: 'test',

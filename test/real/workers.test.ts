@@ -573,8 +573,19 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const error = { code: 'CONNECT_FAILED', message: 'away', retryable: true } as const
     await worker.release(first, { left: 'rest', exitCode: 4, error })
     expect(await errors()).toEqual(['CONNECT_FAILED'])
-    await worker.claim({ runId: '90', no: 1 })
+    const second = await worker.claim({ runId: '90', no: 1 })
+    if (second === null) throw new Error('no slot')
     expect(await errors()).toEqual([null])
+    expect(second.rested).toMatchObject({ times: 1, cause: { code: 'CONNECT_FAILED' } })
+    // Rests are those of one cause in a row.
+    const refused = { ...error, message: 'refuses the password', retryable: false }
+    await worker.release(second, { left: 'rest', exitCode: 4, error: refused })
+    const third = await worker.claim({ runId: '90', no: 1 })
+    if (third === null) throw new Error('no slot')
+    expect(third.rested).toMatchObject({ times: 1, cause: { message: 'refuses the password' } })
+    await worker.refuse(third, refused)
+    const fourth = await worker.claim({ runId: '90', no: 1 })
+    expect(fourth?.rested).toMatchObject({ times: 1, cause: { message: 'refuses the password' } })
   })
 
   test('a database without a queue stays without one where somebody steers, and a role without rights is told so', async () => {

@@ -166,6 +166,7 @@ test('a worker: its slots, and what they do, by the run that they are of', async
         waiting: '1',
         unconfirmed: '2',
         unconfirmedRuns: '3',
+        refusedSchedules: '4',
         oldestBeatMs: '31500',
       },
     },
@@ -193,6 +194,7 @@ test('a worker: its slots, and what they do, by the run that they are of', async
   expect(valuesOf(queue, 'sluice_queue_runs_waiting', '')).toEqual({ '': 1 })
   expect(valuesOf(queue, 'sluice_queue_schedules_unconfirmed', '')).toEqual({ '': 2 })
   expect(valuesOf(queue, 'sluice_queue_runs_unconfirmed', '')).toEqual({ '': 3 })
+  expect(valuesOf(queue, 'sluice_queue_schedules_refused', '')).toEqual({ '': 4 })
   expect(valuesOf(queue, 'sluice_queue_oldest_beat_seconds', '')).toEqual({ '': 31.5 })
   const end: EventBody = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 }
   for (const event of stamped(

@@ -1,19 +1,23 @@
 import { expect, test } from 'vitest'
 import { slotEnd } from '../../src/engine/distributed/slot-end.ts'
+import type { Rested } from '../../src/model/distributed.ts'
 import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
+
+/** Turns that have all failed with what fails now, or each with another cause. */
+const after = (times: number, cause: SluiceError | null): Rested => ({ times, cause: cause?.info() ?? null })
 
 const leftOf = (code: ErrorCode, retryable: boolean, rests: number): string => {
   const error = new SluiceError(code, 'no', { retryable })
-  const { left } = slotEnd({ exitCode: error.exitCode, error: error.info(), crashed: false }, rests)
+  const { left } = slotEnd({ exitCode: error.exitCode, error: error.info(), crashed: false }, after(rests, error))
   // Of a copy of several tables it is the cause of each.
-  expect(endOf(rests, error, error).left).toBe(left)
+  expect(endOf(after(rests, error), error, error).left).toBe(left)
   return left
 }
 
-const endOf = (rests: number, ...failures: readonly SluiceError[]): ReturnType<typeof slotEnd> => {
+const endOf = (rested: Rested, ...failures: readonly SluiceError[]): ReturnType<typeof slotEnd> => {
   const sum = new SluiceError('TABLES_FAILED', '2 of 2 tables')
   const how = { exitCode: sum.exitCode, error: sum.info(), crashed: false, failures: failures.map((one) => one.info()) }
-  return slotEnd(how, rests)
+  return slotEnd(how, rested)
 }
 
 test('what passes by itself rests however often it has failed', () => {
@@ -34,8 +38,28 @@ test('of several tables one whose cause passes is enough, and a cause that all s
   const lost = new SluiceError('CONNECTION_LOST', 'gone', { retryable: true })
   const refused = new SluiceError('CONNECT_FAILED', 'refuses the password')
   const wrong = new SluiceError('PROOF_FAILED', 'differs')
-  expect(endOf(500, wrong, lost).left).toBe('rest')
-  expect(endOf(0, wrong, wrong)).toMatchObject({ left: 'none', exitCode: 1, error: { code: 'TABLES_FAILED' } })
-  expect(endOf(6, wrong, refused)).toMatchObject({ left: 'none', exitCode: 1, error: { code: 'TABLES_FAILED' } })
-  expect(endOf(6, refused, refused)).toMatchObject({ left: 'none', exitCode: 4, error: { code: 'CONNECT_FAILED' } })
+  expect(endOf(after(500, lost), wrong, lost)).toMatchObject({ left: 'rest', error: { code: 'CONNECTION_LOST' } })
+  expect(endOf(after(0, null), wrong, wrong)).toMatchObject({
+    left: 'none',
+    exitCode: 1,
+    error: { code: 'TABLES_FAILED' },
+  })
+  expect(endOf(after(6, refused), wrong, refused)).toMatchObject({
+    left: 'none',
+    exitCode: 1,
+    error: { code: 'TABLES_FAILED' },
+  })
+  expect(endOf(after(6, refused), refused, refused)).toMatchObject({
+    left: 'none',
+    exitCode: 4,
+    error: { code: 'CONNECT_FAILED' },
+  })
+})
+
+test('a cause is counted from its first turn: after rests for a server that was away, a login that is refused has its two minutes', () => {
+  const away = new SluiceError('CONNECT_FAILED', 'no server', { retryable: true })
+  const refused = new SluiceError('CONNECT_FAILED', 'refuses the password')
+  expect(endOf(after(50, away), refused)).toMatchObject({ left: 'rest', error: { message: 'refuses the password' } })
+  const crash = new SluiceError('INTERNAL', 'the program of the slot is gone').info()
+  expect(slotEnd({ exitCode: 70, error: crash, crashed: true }, after(50, away)).left).toBe('rest')
 })

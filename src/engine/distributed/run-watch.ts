@@ -165,8 +165,8 @@ export class RunWatch implements QueueWatch {
     const condition = wish.conditions.find(({ cause }) => cause === 'stuck')
     if (condition === undefined || !('limit' in condition)) return
     const limit = spanText(condition.limit)
-    const isHeld = run.status !== 'running'
-    const all = isHeld ? [] : stoodOf(run, own, this.#parts.host).filter(({ stoodMs }) => stoodMs > condition.limit)
+    const stands = run.status === 'running' && !run.isHeld
+    const all = !stands ? [] : stoodOf(run, own, this.#parts.host).filter(({ stoodMs }) => stoodMs > condition.limit)
     const standing = run.alerts.filter(({ cause }) => cause === 'stuck')
     const finished = await this.#finishedOf(known, all, standing)
     for (const [table, chunks] of byTable(all.filter((chunk) => !finished.has(keyOf(chunk))))) {
@@ -205,13 +205,14 @@ export class RunWatch implements QueueWatch {
     return await this.#finished.among(run, operation, fresh, named)
   }
 
-  /** Over when each of its chunks has moved, or the run ended well, or was stopped. A run that failed has moved none. */
+  /** Over when each of its chunks has moved, or the run or a later one of the same command ended well, or it was stopped. A run that failed has moved none. */
   async #unstuck(known: Known, alert: StandingAlert, { moves, finished, limit }: Unstuck): Promise<void> {
     const { run, operation } = known
     const { table, chunks } = alert
     const over = async (value: string): Promise<void> =>
       await this.#end(known, alert, { cause: 'stuck', table, value, limit })
     if (run.status === 'ok' || run.status === 'stopped') return await over('the run has ended')
+    if (run.isMended) return await over('a later run of the same command has ended well')
     const goesOn = (chunk: string): boolean =>
       moves(keyOf({ table, chunk })).some(
         (move) => subjectPlace(operation, move.table) === table && (move.chunk === null || move.chunk === chunk),

@@ -1,5 +1,5 @@
 /** What becomes of a slot when its program has ended. */
-import type { SlotEnd } from '../../model/distributed.ts'
+import { restsFor, type Rested, type SlotEnd } from '../../model/distributed.ts'
 import { ERROR_CODES, errorFromInfo, EXIT_OF_KIND, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 import type { SlotDone } from './slot-messages.ts'
 
@@ -25,13 +25,13 @@ export const REFUSED_LOGINS = 6
 const SUMS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED'])
 
 /**
- * @param rests turns before it that have failed, in a row
- * @returns `rest` where it is tried again after a while, `none` where it has ended. Where one cause ended all tables that failed, the error is that cause
+ * @param rested turns before it that have failed
+ * @returns `rest` with the cause where it is tried again after a while, `none` where it has ended. Where one cause ended all tables that failed, the error is that cause
  * A chunk that failed never fails a slot: its program has done all else, and that is the end of it.
  */
-export function slotEnd({ exitCode, error, crashed, leftOut, failures = [] }: SlotDone, rests: number): SlotEnd {
+export function slotEnd({ exitCode, error, crashed, leftOut, failures = [] }: SlotDone, rested: Rested): SlotEnd {
   const told = error === undefined ? {} : { error }
-  if (crashed) return { left: rests < CRASHES ? 'rest' : 'none', exitCode, ...told }
+  if (crashed) return { left: restsFor(rested, error) < CRASHES ? 'rest' : 'none', exitCode, ...told }
   // The next turn would leave it out, too.
   if (leftOut === true) return { left: 'none', exitCode, ...told }
   if (exitCode === EXIT_OF_KIND.stopped || exitCode > 128) return { left: 'queue', exitCode: EXIT_OF_KIND.stopped }
@@ -39,16 +39,18 @@ export function slotEnd({ exitCode, error, crashed, leftOut, failures = [] }: Sl
   const causes = SUMS.has(error.code) && failures.length > 0 ? failures : [error]
   const [cause = error] = causes
   // What passes is worth another turn, whatever else has failed beside it.
-  if (causes.some((one) => passes(one, rests))) return { left: 'rest', exitCode, error }
+  const passing = causes.find((one) => passes(one, rested))
+  if (passing !== undefined) return { left: 'rest', exitCode, error: passing }
   const isOne = cause.code === 'CONNECT_FAILED' && causes.every(({ code }) => code === cause.code)
   return isOne
     ? { left: 'none', exitCode: errorFromInfo(cause).exitCode, error: cause }
     : { left: 'none', exitCode, error }
 }
 
-function passes({ code, retryable }: ErrorInfo, rests: number): boolean {
+function passes(error: ErrorInfo, rested: Rested): boolean {
+  const { code, retryable } = error
   // A server that is read-only may be promoted; a right that is missing stays so.
   if (code === 'TARGET_DENIED') return retryable
-  if (code === 'CONNECT_FAILED') return retryable || rests < REFUSED_LOGINS
+  if (code === 'CONNECT_FAILED') return retryable || restsFor(rested, error) < REFUSED_LOGINS
   return Object.hasOwn(ERROR_CODES, code) && PASSING.has(code)
 }

@@ -73,7 +73,7 @@ const finished =
     goesOn: ({ exitCode: code, error }) =>
       slotEnd(
         { exitCode: code, crashed: false, failures: [...failed.values()], ...(error === undefined ? {} : { error }) },
-        order.rests,
+        order.rested,
       ).left !== 'none',
     ledgerTotals: (totals) => tell({ totals }),
     alertMemory: (say) => alerts.memory(order.operation as Operation, book, say),
@@ -87,6 +87,7 @@ const done = {
   exitCode,
   ...(failure === undefined ? {} : { error: redactValue(failure, secrets) }),
   ...(isLeftOut ? { leftOut: true as const } : {}),
+  ...(refusal === null ? {} : { isUnworked: true as const }),
   failures: [...failed.values()].map((error) => redactValue(error, secrets)),
 }
 tell({ done }, () => process.exit(exitCode))

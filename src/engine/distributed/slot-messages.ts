@@ -1,13 +1,14 @@
 /** What a worker and the program of one slot tell each other. */
 import type { AlertKey, AlertMemory } from '../../model/alert-memory.ts'
 import type { Event } from '../../model/event.ts'
-import type { LedgerTotals } from '../../model/distributed.ts'
+import type { LedgerTotals, Rested } from '../../model/distributed.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Wish } from '../operation.ts'
 import type { NamedUrl } from './own-url.ts'
 
 /**
  * @property leftOut it has stopped by itself: all that is left of it was left out as asked
+ * @property isUnworked it ended before its run began, so its run has raised no alert
  * @property failures errors of its tables that are not whole
  */
 export type SlotDone = {
@@ -15,6 +16,7 @@ export type SlotDone = {
   readonly error?: ErrorInfo
   readonly crashed: boolean
   readonly leftOut?: true
+  readonly isUnworked?: true
   readonly failures?: readonly ErrorInfo[]
 }
 
@@ -32,8 +34,8 @@ export type SlotOrder = {
   readonly wishes: readonly Wish[]
   /** What its run notes in the ledger beside its own id. */
   readonly sharedRun: string
-  /** Turns before it that have failed, in a row. */
-  readonly rests: number
+  /** Turns before it that have failed. */
+  readonly rested: Rested
   /** Ends well after so long a time of work, ms; whenever it is done when absent. */
   readonly turnMs?: number
   /** Compares with the slot that has the stream, and follows nothing by itself. */

@@ -9,6 +9,7 @@ export function standTold({
   waiting,
   unconfirmed,
   unconfirmedRuns,
+  refusedSchedules,
   oldestBeatMs,
 }: QueueStand): QueueStandEvent['queue'] {
   const { lives, silent, lost } = workers
@@ -18,6 +19,7 @@ export function standTold({
     waiting: dec(waiting),
     unconfirmed: dec(unconfirmed),
     unconfirmedRuns: dec(unconfirmedRuns),
+    refusedSchedules: dec(refusedSchedules),
     oldestBeatMs: dec(oldestBeatMs),
   }
 }

@@ -2,7 +2,15 @@
  * A worker: takes slots from the queue, gives each to a program of its own, and says every two seconds that both live. What it does not get told (a queue that is
  * away, a wish that is late) never stops the work: leases and proofs are the ledger's.
  */
-import { BEAT_MS, SILENT_AFTER_MS, SWEEP_MS, TURN_MS, type EndedRun, type RunWishes } from '../../model/distributed.ts'
+import {
+  BEAT_MS,
+  SILENT_AFTER_MS,
+  SWEEP_MS,
+  TURN_MS,
+  restsFor,
+  type EndedRun,
+  type RunWishes,
+} from '../../model/distributed.ts'
 import { dec } from '../../model/event.ts'
 import { restUnder } from '../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../shared/errors.ts'
@@ -199,7 +207,7 @@ export class Worker {
     } catch (thrown) {
       const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
       // The database said nothing of itself: the next try reads the password again. A login that stays refused is this worker's: others may have another one.
-      if (error.retryable || (error.code === 'CONNECT_FAILED' && slot.rests < REFUSED_LOGINS))
+      if (error.retryable || (error.code === 'CONNECT_FAILED' && restsFor(slot.rested, error) < REFUSED_LOGINS))
         return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
       this.#refused.add(slot.runId)
       this.#tell(slot, { state: 'refused', error })
@@ -214,7 +222,7 @@ export class Worker {
       stores,
       commandLine: slot.commandLine,
       sharedRun: slot.sharedRun,
-      rests: slot.rests,
+      rested: slot.rested,
       tool,
       actor,
       host,
@@ -251,6 +259,7 @@ export class Worker {
       this.#log('note', 'somebody asks this worker to end: what it has is given back after the batch')
       this.#drain.abort()
     }
+    this.#heard()
     const now = this.#run.clock.ticks()
     if (now - this.#toldAt < TOLD_MS) return
     this.#toldAt = now
@@ -288,7 +297,10 @@ export class Worker {
   }
 
   async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
-    const end = { ...slotEnd(done, slot.rests), isUnworked: program === null || done.crashed }
+    const end = {
+      ...slotEnd(done, slot.rested),
+      isUnworked: program === null || done.crashed || done.isUnworked === true,
+    }
     let [isMine, ended]: [boolean, EndedRun | null] = [true, null]
     await this.#toQueue(async () => {
       if (program !== null) await this.#last(slot, program)
@@ -356,7 +368,6 @@ export class Worker {
       if (until.aborted) return
       try {
         await what()
-        this.#heard()
       } catch (error) {
         this.#note(error)
       }
@@ -393,6 +404,7 @@ export class Worker {
     this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
   }
 
+  /** After what writes: a queue that only answers questions, as a standby does, is not reached. */
   #heard(): void {
     this.#login.answered()
     if (this.#silence === null) return

@@ -179,6 +179,9 @@ export const METRICS = {
   sluice_queue_runs_unconfirmed: gauge(
     'Runs that begin nothing, because the queue is in another database than the one in which they were put into it',
   ),
+  sluice_queue_schedules_refused: gauge(
+    'Schedules that begin nothing, because their command cannot be read or is not the one that was confirmed',
+  ),
   sluice_queue_oldest_beat_seconds: gauge('Age of the oldest last heartbeat of a slot that is worked on'),
 } as const satisfies Readonly<Record<string, Declared<string>>>
 

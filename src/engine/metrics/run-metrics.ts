@@ -114,6 +114,7 @@ export class RunMetrics {
     this.#series.set('sluice_queue_runs_waiting', {}, Number(queue.waiting))
     this.#series.set('sluice_queue_schedules_unconfirmed', {}, Number(queue.unconfirmed))
     this.#series.set('sluice_queue_runs_unconfirmed', {}, Number(queue.unconfirmedRuns))
+    this.#series.set('sluice_queue_schedules_refused', {}, Number(queue.refusedSchedules))
     this.#series.set('sluice_queue_oldest_beat_seconds', {}, Number(queue.oldestBeatMs) / 1000)
   }
 

@@ -45,10 +45,10 @@ function tablesSql(use: Use, names: readonly string[]): string {
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
-/** Gives a row where our schema of the queue holds what is no plain table; jobs are graphile-worker's, and what only reads never asks for them. */
-const QUEUE_READ_SQL = `SELECT n.nspname, c.relname, 'it is a view or a foreign table'
+/** Gives a row where our schema of the queue holds what is no plain table, or one with policies; jobs are graphile-worker's, and what only reads never asks for them. */
+const QUEUE_READ_SQL = `SELECT n.nspname, c.relname, CASE WHEN c.relrowsecurity THEN 'it has row level security, which hides rows' ELSE 'it is a view or a foreign table' END
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-  WHERE n.nspname OPERATOR(pg_catalog.=) 'sluice_queue' AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['v', 'm', 'f']::pg_catalog."char"[]) LIMIT 1`
+  WHERE n.nspname OPERATOR(pg_catalog.=) 'sluice_queue' AND (c.relrowsecurity OR c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['v', 'm', 'f']::pg_catalog."char"[])) LIMIT 1`
 
 /**
  * Gives a row where a schema of the queue, a table or a function in one belongs to another role. Its owner is named last only to a login that could not have made a

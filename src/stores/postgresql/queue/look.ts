@@ -32,11 +32,13 @@ export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
 export const steady = (workerId: string): string =>
   `NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers me WHERE me.worker_id = ${workerId} AND (${silent('me.beat_at', SILENT_AFTER_MS)} OR NOT ${silent('me.reached_at')}))`
 
-/** SQL over `o`, a worker: it was heard of lately. */
-const HEARD = `(o.ended_at IS NULL AND NOT ${silent('o.beat_at', SILENT_AFTER_MS)})`
+/** SQL over a worker: heard of within a day. One that was not is forgotten, so that a loss counts no longer than it is of use. */
+const LATELY = `beat_at > now() - interval '1 day'`
+/** SQL over `o`, a worker that has not ended: it was heard of within `SILENT_AFTER_MS`. */
+const HEARD = `NOT ${silent('o.beat_at', SILENT_AFTER_MS)}`
 /** SQL, true where others are silent and no steady worker was heard of: one that comes now cannot tell whether they have died or the queue was away. */
-export const UNWITNESSED = `(EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers o WHERE o.ended_at IS NULL AND ${silent('o.beat_at', SILENT_AFTER_MS)})
-  AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers o WHERE ${HEARD} AND (o.reached_at IS NULL OR ${silent('o.reached_at')})))`
+export const UNWITNESSED = `(SELECT coalesce(bool_or(NOT ${HEARD}) AND NOT bool_or(${HEARD} AND (o.reached_at IS NULL OR ${silent('o.reached_at')})), false)
+  FROM ${QUEUE_SCHEMA}.sluice_workers o WHERE o.ended_at IS NULL AND o.${LATELY})`
 
 /** SQL: the worker `w` takes slots of the run `r`, as `takesFrom` has it. */
 export const TAKES = `w.program = r.program AND CASE WHEN r.queue IS NULL THEN cardinality(w.queues) = 0 ELSE r.queue = ANY (w.queues) END`
@@ -75,15 +77,18 @@ type RunRecord = Readonly<
 
 export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unconfirmed'>> {
   const { rows } = await pool.ask<
-    QueueStand['workers'] & QueueStand['slots'] & Record<'gone' | 'waiting' | 'unconfirmed' | 'oldest', number>
+    QueueStand['workers'] &
+      QueueStand['slots'] &
+      Record<'gone' | 'waiting' | 'unconfirmed' | 'refused' | 'oldest', number>
   >(
     `SELECT w.*, s.*, (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${WAITS} AND NOT ${unconfirmed('$1')}) AS waiting,
-       (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${unconfirmed('$1')}) AS unconfirmed
+       (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${unconfirmed('$1')}) AS unconfirmed,
+       (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_schedules WHERE state <> 'paused' AND error IS NOT NULL) AS refused
      FROM (
        SELECT count(*) FILTER (WHERE NOT ${silent('beat_at', SILENT_AFTER_MS)})::int AS lives,
          count(*) FILTER (WHERE ${silent('beat_at', SILENT_AFTER_MS)} AND NOT ${silent('beat_at')})::int AS silent,
          count(*) FILTER (WHERE ${silent('beat_at')})::int AS gone
-       FROM ${QUEUE_SCHEMA}.sluice_workers WHERE ended_at IS NULL
+       FROM ${QUEUE_SCHEMA}.sluice_workers WHERE ended_at IS NULL AND ${LATELY}
      ) w, (
        SELECT count(*) FILTER (WHERE state = 'queued')::int AS queued, count(*) FILTER (WHERE state = 'working')::int AS working,
          count(*) FILTER (WHERE state = 'working' AND ${silent('beat_at')})::int AS lost,
@@ -94,12 +99,24 @@ export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unco
   )
   const [row] = rows
   if (row === undefined) throw new Error('a count has no row')
-  const { lives, silent: quiet, gone, queued, working, lost, waiting, unconfirmed: unconfirmedRuns, oldest } = row
+  const {
+    lives,
+    silent: quiet,
+    gone,
+    queued,
+    working,
+    lost,
+    waiting,
+    unconfirmed: unconfirmedRuns,
+    refused: refusedSchedules,
+    oldest,
+  } = row
   return {
     workers: { lives, silent: quiet, lost: gone },
     slots: { queued, working, lost },
     waiting,
     unconfirmedRuns,
+    refusedSchedules,
     oldestBeatMs: Math.max(0, Math.round(oldest)),
   }
 }
@@ -214,7 +231,9 @@ type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts' | 'un
  */
 export async function readWatched(pool: QueuePool, workerId: string): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(
-    `SELECT r.run_id, r.operation, r.stores, r.status, ${ms('clock_timestamp()')} AS now,
+    `SELECT r.run_id, r.operation, r.stores, r.status, ${ms('clock_timestamp()')} AS now, coalesce(r.wishes -> 'held'::text = 'true', false) AS "isHeld",
+       r.status <> 'running' AND EXISTS (
+         SELECT FROM ${QUEUE_SCHEMA}.sluice_runs b WHERE b.command_line = r.command_line AND b.status = 'ok' AND b.ended_at > r.ended_at) AS "isMended",
        CASE WHEN ${WAITS} AND ${silent('r.begun_at')}
          AND (${steady('$2')} OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id AND a.cause = 'no-worker')) THEN r.program END AS "waitsFor",
        (SELECT json_agg(json_build_object('no', s.slot_no, 'host', w.host, 'beatAt', ${ms('s.beat_at')}, 'chunks', s.open_chunks) ORDER BY s.slot_no)
@@ -273,7 +292,7 @@ export async function readWorkers(pool: QueuePool): Promise<readonly WorkerRow[]
        (SELECT json_agg(json_build_object('runId', s.run_id, 'no', s.slot_no, 'rate', s.rate) ORDER BY s.run_id, s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.worker_id = w.worker_id AND s.state = 'working') AS slots
      FROM ${QUEUE_SCHEMA}.sluice_workers w
-     WHERE w.beat_at > now() - interval '1 day'
+     WHERE ${LATELY}
      ORDER BY w.ended_at IS NOT NULL, ${silent('w.beat_at')}, w.begun_at, w.worker_id`,
   )
   return rows.map((row) => ({

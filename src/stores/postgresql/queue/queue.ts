@@ -26,6 +26,7 @@ const NOTHING: QueueStand = {
   waiting: 0,
   unconfirmed: 0,
   unconfirmedRuns: 0,
+  refusedSchedules: 0,
   oldestBeatMs: 0,
 }
 

@@ -9,6 +9,7 @@ import {
   type TurnProgress,
   type UncountedRun,
   type WatchedRun,
+  restsFor,
 } from '../../../model/distributed.ts'
 import type { Event } from '../../../model/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
@@ -62,6 +63,7 @@ const LOSS = `jsonb_build_object('no', s.slot_no, 'workerId', s.worker_id, 'host
 type ClaimRecord = {
   readonly fence: number
   readonly rests: number
+  readonly rested_for: ErrorInfo | null
   readonly about: string
   readonly kind: string
   readonly takes_turns: boolean
@@ -111,7 +113,7 @@ export class PostgresQueueWorker implements QueueWorker {
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop'::text IS DISTINCT FROM 'true'
          AND NOT ${unconfirmed('$4')} AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')} AND ${steady('$3')}))
        RETURNING s.fence, s.rests, s.about, s.compares AS on_call, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
-         r.wishes ->> 'resumedAt'::text AS resumed, r.wishes,
+         r.wishes ->> 'resumedAt'::text AS resumed, r.wishes, (SELECT o.error FROM ${SLOTS} o WHERE o.run_id = s.run_id AND o.slot_no = s.slot_no) AS rested_for,
          (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
       [runId, no, this.#about.workerId, await this.#pool.identity.read()],
     )
@@ -120,6 +122,7 @@ export class PostgresQueueWorker implements QueueWorker {
     const {
       fence,
       rests,
+      rested_for,
       about,
       kind,
       takes_turns,
@@ -136,7 +139,7 @@ export class PostgresQueueWorker implements QueueWorker {
       runId,
       no,
       fence,
-      rests,
+      rested: { times: rests, cause: rested_for },
       about,
       kind,
       takesTurns: takes_turns,
@@ -221,14 +224,14 @@ export class PostgresQueueWorker implements QueueWorker {
       const goesOn = !isStopped && (left !== 'none' || isWanted)
       const { rows } = await client.query<{ rests: number; shared: boolean; on_call: boolean }>(
         `UPDATE ${SLOTS} s SET state = CASE WHEN $5 THEN 'queued' ELSE 'ended' END, rate = 0, exit_code = $6, error = $7,
-           rests = CASE WHEN $8 THEN s.rests + 1 ELSE 0 END, ended_at = CASE WHEN $5 THEN NULL ELSE clock_timestamp() END
+           rests = $8, ended_at = CASE WHEN $5 THEN NULL ELSE clock_timestamp() END
          WHERE ${MINE} RETURNING s.rests, s.operation IS NULL AND NOT s.compares AS shared, s.compares AS on_call`,
         [
           ...this.#mine(slot),
           goesOn,
           goesOn ? null : left === 'none' ? exitCode : EXIT_OF_KIND.stopped,
           error === undefined || isWanted ? null : jsonbText(error),
-          left === 'rest',
+          left === 'rest' ? restsFor(slot.rested, error) + 1 : 0,
         ],
       )
       const [row] = rows
@@ -262,15 +265,16 @@ export class PostgresQueueWorker implements QueueWorker {
   async refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void> {
     const { runId, no } = slot
     const { workerId, host } = this.#about
+    const info = jsonbText(error)
     await this.#pool.transaction(async (client) => {
       await client.query(
         `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_refusals (run_id, worker_id, host, error) VALUES ($1, $2, $3, $4)
          ON CONFLICT (run_id, worker_id) DO UPDATE SET error = excluded.error, refused_at = now()`,
-        [runId, workerId, host, jsonbText(error)],
+        [runId, workerId, host, info],
       )
       const { rowCount } = await client.query(
-        `UPDATE ${SLOTS} s SET state = 'queued', turns = s.turns - 1 WHERE ${MINE}`,
-        this.#mine(slot),
+        `UPDATE ${SLOTS} s SET state = 'queued', turns = s.turns - 1, error = CASE WHEN s.rests > 0 THEN $5::jsonb END WHERE ${MINE}`,
+        [...this.#mine(slot), info],
       )
       if (rowCount === 1) await queueAgain(client, runId, no, OFFERED_AFTER_MS)
     })
