@@ -245,6 +245,40 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect([looked.code, looked.said]).toEqual([4, expect.stringMatching(/belongs to the role schemer/)])
     expect(looked.said).toContain('TABLE_REFUSED')
 
+    // A cast of a column's type runs as the login that reads, and so does what the planner computes of an index.
+    await server.createDatabase('planted_type')
+    await ask('planted_type', 'GRANT CREATE ON DATABASE planted_type TO schemer')
+    const made = server.url('planted_type', 'schemer', 'planter')
+    expect(sluice('worker', '--connect', made, '--idle', '1s').code).toBe(0)
+    expect(sluice('workers', '--connect', server.url('planted_type')).code).toBe(0)
+    const promote = `EXECUTE 'ALTER ROLE schemer SUPERUSER'`
+    await ask(
+      'planted_type',
+      `CREATE SCHEMA mal;
+      CREATE FUNCTION mal.five() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $f$ BEGIN IF current_user <> 'schemer' THEN ${promote}; END IF; RETURN 5; END $f$;
+      CREATE INDEX five ON sluice_queue.sluice_workers (pid) WHERE mal.five() = 5`,
+      'schemer',
+    )
+    const expectRefused = (): void => {
+      const again = sluice('workers', '--connect', server.url('planted_type'))
+      expect([again.code, again.said]).toEqual([4, expect.stringContaining('may run code when it is read')])
+    }
+    expectRefused()
+    await ask(
+      'planted_type',
+      `DROP INDEX sluice_queue.five; CREATE TYPE mal.evil AS ENUM ('a');
+      CREATE FUNCTION mal.f(mal.evil) RETURNS timestamptz LANGUAGE plpgsql AS $f$ BEGIN ${promote}; RETURN now(); END $f$;
+      CREATE CAST (mal.evil AS timestamptz) WITH FUNCTION mal.f(mal.evil) AS IMPLICIT;
+      ALTER TABLE sluice_queue.sluice_workers DROP COLUMN beat_at, ADD COLUMN beat_at mal.evil DEFAULT 'a'`,
+      'schemer',
+    )
+    expectRefused()
+    const rights = await ask<{ rolsuper: boolean }>(
+      'planted_type',
+      `SELECT rolsuper FROM pg_roles WHERE rolname = 'schemer'`,
+    )
+    expect(rights).toEqual([{ rolsuper: false }])
+
     // A policy runs as the login that reads.
     await server.createDatabase('planted_policy')
     expect(sluice('worker', '--connect', server.url('planted_policy'), '--idle', '1s').code).toBe(0)

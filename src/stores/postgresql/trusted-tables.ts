@@ -13,11 +13,32 @@ import type { SqlRow } from '../port.ts'
 import { tableSql } from './copy/sql.ts'
 import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
-/** `read`: rows are read alone, and nothing of the table runs. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
+/** `read`: rows are read alone, and nothing of the table may run. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
 type Use = 'read' | 'write'
 
 /** A table that each ledger of a kind has, by which one is found. */
 const MARKS = { archive: 'migration_archives', copy: 'migration_ledger' } as const
+
+/** SQL: the OID of a catalog of the server, as `pg_depend` has it. */
+const catalogOid = (name: string): string => `'pg_catalog.${name}'::pg_catalog.regclass::pg_catalog.oid`
+
+/**
+ * SQL over `c`, a relation: why its rows may not even be read, or NULL. Views, foreign tables and policies run code, and so may much of what a role adds to a table of
+ * its own: casts of its types, and functions in indexes, statistics and partition keys, which the planner computes in advance. What comes with the server is in no
+ * `pg_depend`.
+ */
+const NOT_PLAIN = `CASE
+      WHEN NOT (c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])) THEN 'it is a view or a foreign table'
+      WHEN c.relrowsecurity THEN 'it has row level security, which hides rows'
+      WHEN ${isStranger('c.relowner')} AND (c.relhassubclass OR EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${['pg_type', 'pg_proc', 'pg_operator', 'pg_opclass'].map(catalogOid).join(', ')}])
+          AND (d.classid OPERATOR(pg_catalog.=) ${catalogOid('pg_class')} AND d.objid OPERATOR(pg_catalog.=) c.oid
+            OR d.classid OPERATOR(pg_catalog.=) ${catalogOid('pg_class')} AND d.objid OPERATOR(pg_catalog.=) ANY (
+              ARRAY(SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid))
+            OR d.classid OPERATOR(pg_catalog.=) ${catalogOid('pg_statistic_ext')} AND d.objid OPERATOR(pg_catalog.=) ANY (
+              ARRAY(SELECT x.oid FROM pg_catalog.pg_statistic_ext x WHERE x.stxrelid OPERATOR(pg_catalog.=) c.oid)))))
+        THEN 'it belongs to another role, and has a type, a function or a child table that may run code when it is read' END`
 
 /** Functions that catalogs call by name. */
 const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proowner')}
@@ -33,10 +54,7 @@ function tablesSql(use: Use, names: readonly string[]): string {
         THEN 'it has a trigger whose function belongs to another role'`
   return `${TRUSTED}
   SELECT s.schema, s.name, s.why FROM (
-    SELECT n.nspname AS schema, c.relname AS name, CASE
-      WHEN NOT (c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])) THEN 'it is a view or a foreign table'
-      WHEN c.relrowsecurity THEN 'it has row level security, which hides rows'
-      ${use === 'write' ? written : ''} END AS why
+    SELECT n.nspname AS schema, c.relname AS name, ${use === 'write' ? `coalesce(${NOT_PLAIN}, CASE ${written} END)` : NOT_PLAIN} AS why
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(literal).join(', ')}]::pg_catalog.name[])
       AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[])
@@ -45,10 +63,13 @@ function tablesSql(use: Use, names: readonly string[]): string {
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
-/** Gives a row where our schema of the queue holds what is no plain table, or one with policies; jobs are graphile-worker's, and what only reads never asks for them. */
-const QUEUE_READ_SQL = `SELECT n.nspname, c.relname, CASE WHEN c.relrowsecurity THEN 'it has row level security, which hides rows' ELSE 'it is a view or a foreign table' END
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-  WHERE n.nspname OPERATOR(pg_catalog.=) 'sluice_queue' AND (c.relrowsecurity OR c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['v', 'm', 'f']::pg_catalog."char"[])) LIMIT 1`
+/** Gives a row where our schema of the queue holds what may not be read; jobs are graphile-worker's, and what only reads never asks for them. */
+const QUEUE_READ_SQL = `${TRUSTED}
+  SELECT s.schema, s.name, s.why FROM (
+    SELECT n.nspname AS schema, c.relname AS name, ${NOT_PLAIN} AS why
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE n.nspname OPERATOR(pg_catalog.=) 'sluice_queue' AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[])) s
+  WHERE s.why IS NOT NULL LIMIT 1`
 
 /**
  * Gives a row where a schema of the queue, a table or a function in one belongs to another role. Its owner is named last only to a login that could not have made a
