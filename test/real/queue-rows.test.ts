@@ -150,8 +150,8 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await steered(copy, '21', { held: false })
     expect(await other.sweep()).toMatchObject({ lost: [worked], unconfirmed: ['22'] })
     expect(await other.claim(worked)).not.toBeNull()
-    await steered(copy, '22', { stop: true })
-    expect(await other.sweep()).toMatchObject({ ended: [{ runId: '22', status: 'stopped' }], unconfirmed: [] })
+    expect(await steered(copy, '22', { stop: true })).toMatchObject({ status: 'stopped' })
+    expect(await other.sweep()).toMatchObject({ ended: [], unconfirmed: [] })
     expect(await copy.stand()).toMatchObject({ unconfirmedRuns: 0 })
 
     // The original does not notice.
@@ -210,6 +210,34 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await client.query(`DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'w3'`)
     expect(await other.claim({ runId: '31', no: 1 })).not.toBeNull()
     expect((await one.watch()).flatMap(({ lost }) => lost)).toMatchObject([{ state: 'working', isBack: true }])
+    await client.query('DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')
+    await client.end()
+  })
+
+  test('of workers that are all gone wait as those that are queued do, and a stop ends them without a worker', async () => {
+    await using queue = await openQueue(server.url('queue'), 'work')
+    const worker = queue.worker({ ...ABOUT, workerId: 'alone' })
+    await worker.beat(false)
+    await queue.submit({ ...RUN, runId: '50' })
+    const slot = await worker.claim({ runId: '50', no: 1 })
+    if (slot === null) throw new Error('the slot is not free')
+    const client = new pg.Client({ connectionString: server.url('queue') })
+    await client.connect()
+    const silent = async (seconds: number): Promise<unknown> =>
+      await client.query(`UPDATE sluice_queue.sluice_workers SET beat_at = now() - interval '${seconds} s' WHERE worker_id = 'alone';
+        UPDATE sluice_queue.sluice_run_slots SET beat_at = now() - interval '${seconds} s' WHERE run_id = '50'`)
+    await silent(20)
+    expect((await queue.runs(1, '50'))[0]).toMatchObject({ isWaiting: false })
+    await steered(queue, '50', { stop: true })
+    await expect(steered(queue, '50', { held: false })).rejects.toThrow('1 of its slots end their batches')
+    await silent(31)
+    expect((await queue.runs(1, '50'))[0]).toMatchObject({ status: 'running', isWaiting: true })
+    expect((await queue.stand()).waiting).toBe(1)
+    expect(await steered(queue, '50', { held: false })).toMatchObject({ status: 'running', slots: { queued: 1 } })
+    await steered(queue, '50', { stop: true })
+    expect((await queue.runs(1, '50'))[0]).toMatchObject({ status: 'stopped', exitCode: 75 })
+    // Where the worker was only cut off, it has the slot no longer.
+    expect((await worker.release(slot, { left: 'none', exitCode: 0 })).isMine).toBe(false)
     await client.query('DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')
     await client.end()
   })

@@ -31,8 +31,7 @@ export async function steered(
   wishes: RunWishes | null,
   tables: readonly TableWish[] = [],
 ): Promise<DistributedRun> {
-  const [before] = await queue.runs(1, runId)
-  if (before === undefined) throw unknownRun(runId, queue.label)
+  const before = await standing(queue, runId)
   if (wishes === null) return before
   const isOver = before.status !== 'running' && wishes.held === false && tables.length === 0
   if (isOver) await queue.resume(runId)
@@ -49,6 +48,15 @@ export async function steered(
   // Of one that ended well nothing is left.
   if (isOver && after?.status === 'ok') throw ended(after)
   return after ?? before
+}
+
+/** How it stands. Of one that stops the slots of lost workers end here: no worker may be left to find them. */
+async function standing(queue: RunQueue, runId: string): Promise<DistributedRun> {
+  const [found] = await queue.runs(1, runId)
+  if (found === undefined) throw unknownRun(runId, queue.label)
+  if (found.status !== 'running' || found.wishes.stop !== true || found.slots.lost === 0) return found
+  await queue.steer(runId, { stop: true })
+  return (await queue.runs(1, runId))[0] ?? found
 }
 
 /** Slots may have heard of the stop already, so that nothing else can be wished before all of them have ended. */

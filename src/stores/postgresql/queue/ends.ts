@@ -2,8 +2,8 @@
 import type { PoolClient } from 'pg'
 import type { EndedRun } from '../../../model/distributed.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
-import { queueSlots, unqueueSlots } from './jobs.ts'
-import { ms } from './look.ts'
+import { queueSlots, unlockJobs, unqueueSlots } from './jobs.ts'
+import { ms, silent } from './look.ts'
 import { ON_CALL, QUEUE_SCHEMA } from './schema.ts'
 
 /** Whether anything of a run is left out as asked. Its row is the caller's. */
@@ -24,8 +24,17 @@ export async function isToStop(client: PoolClient, runId: string): Promise<boole
   return rows[0]?.stops === true
 }
 
-/** Ends slots that wait, and the run where none works: it was asked to stop. */
+/** Ends slots that wait, and those of lost workers, and the run where none works: it was asked to stop. */
 export async function endOfStopped(client: PoolClient, runId: string): Promise<EndedRun | null> {
+  const { rows } = await client.query<{ no: number }>(
+    `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'queued', fence = s.fence + 1, rate = 0
+     WHERE s.run_id = $1 AND s.state = 'working' AND ${silent('s.beat_at')} RETURNING s.slot_no AS no`,
+    [runId],
+  )
+  await unlockJobs(
+    client,
+    rows.map(({ no }) => ({ runId, no })),
+  )
   await dropQueued(client, runId, { exitCode: EXIT_OF_KIND.stopped })
   return await endOfRun(client, runId)
 }

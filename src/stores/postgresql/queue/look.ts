@@ -44,8 +44,9 @@ export const UNWITNESSED = `(SELECT coalesce(bool_or(NOT ${HEARD}) AND NOT bool_
 export const TAKES = `w.program = r.program AND CASE WHEN r.queue IS NULL THEN cardinality(w.queues) = 0 ELSE r.queue = ANY (w.queues) END`
 /** SQL over `r`, a run that goes on: it begins nothing before it is confirmed in this database, whose identity is the parameter. */
 export const unconfirmed = (identity: string): string => `(r.status = 'running' AND ${elsewhere(identity, 'r')})`
-/** SQL: slots of the run `r` are queued, and no worker takes them that was heard of within `LOST_AFTER_MS`. */
-const WAITS = `(r.status = 'running' AND EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots q WHERE q.run_id = r.run_id AND q.state = 'queued')
+/** SQL: slots of the run `r` are queued, or those of a lost worker, and no worker takes them that was heard of within `LOST_AFTER_MS`. */
+const WAITS = `(r.status = 'running' AND EXISTS (
+    SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots q WHERE q.run_id = r.run_id AND (q.state = 'queued' OR (q.state = 'working' AND ${silent('q.beat_at')})))
   AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES}))`
 
 /** A worker that took the failure of a slot to report it is believed in for so long, ms: a command of an alert has 30 s. */
