@@ -1,5 +1,6 @@
 /** Servers that stand still while their connections stay: what is told of a stream does not wait for them, and nor does its end. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -64,6 +65,34 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 const SIDES = ['target', 'source'] as const
+
+test.skipIf(!POSTGRES_OWN)(
+  'what waits for a lock of the target waits: lag and stalled are raised while it lasts',
+  { timeout: 60_000 },
+  async () => {
+    const { interrupt, running, alerts, lags } = following()
+    await until(() => lags().some(({ lagMs }) => lagMs < 2000))
+    const holder = new pg.Client({ connectionString: stage.target.url })
+    await holder.connect()
+    await holder.query(`BEGIN; LOCK TABLE ${stage.names.join(', ')} IN ACCESS EXCLUSIVE MODE`)
+    const locked = performance.now()
+    await stage.source.sql(
+      stage.names.map((name) => `DELETE FROM ${name} WHERE ctid IN (SELECT ctid FROM ${name} LIMIT 1)`).join('; '),
+    )
+    await until(
+      () =>
+        (alerts().includes('lag raised') && alerts().includes('stalled raised')) || performance.now() - locked > 20_000,
+    )
+    expect(alerts()).toEqual(expect.arrayContaining(['lag raised', 'stalled raised']))
+    await holder.query('ROLLBACK')
+    await holder.end()
+    await until(() => alerts().includes('lag cleared') && alerts().includes('stalled cleared'))
+    interrupt.requestStop()
+    expect((await running).finished).toMatchObject({ status: 'stopped' })
+    await caughtUp(stage)
+    await expectEqual(stage)
+  },
+)
 
 describe.skipIf(!POSTGRES_OWN)('a server that stands still', { timeout: 90_000 }, () => {
   test.each(SIDES)('is told of while it lasts: the %s', async (side) => {

@@ -225,8 +225,7 @@ export class Lane {
     if (isCounted) this.#counted++
     this.#close(end)
     if (this.#isBatch) return this.#full()
-    if (this.#writing === null && this.#dueIn(this.#now) <= 0)
-      this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+    if (this.#writing === null && this.#dueIn(this.#now) <= 0) this.#writeComplete()
     return null
   }
 
@@ -234,7 +233,7 @@ export class Lane {
   async #full(): Promise<void> {
     await this.written()
     const isDue = this.#dueIn(this.#parts.clock.ticks()) <= 0
-    if (isDue || this.#isBatch) this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+    if (isDue || this.#isBatch) this.#writeComplete()
   }
 
   /** A part of a large transaction goes to the target. */
@@ -246,7 +245,7 @@ export class Lane {
   /** Complete transactions are written before an open one that grows behind them. */
   async #complete(): Promise<void> {
     await this.written()
-    this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+    this.#writeComplete()
     this.#join()
   }
 
@@ -261,7 +260,7 @@ export class Lane {
   async commit(): Promise<void> {
     await this.written()
     if (this.#open !== null || this.isSettled) return
-    this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+    this.#writeComplete()
     await this.written()
   }
 
@@ -395,6 +394,13 @@ export class Lane {
     this.#last = this.#open ?? this.#last
     this.#open = null
     this.#isEmpty = true
+  }
+
+  /** Hands everything that is complete to the target, and waits for nothing. */
+  #writeComplete(): void {
+    // `#closed` counts from zero again.
+    const [transactions, oldestMs] = [this.#waiting, this.#oldestMs]
+    this.#write(this.#closed(), transactions, oldestMs)
   }
 
   /** Hands a batch to the target, and waits for nothing. @param transactions that are durable behind it @param oldestMs when the first of them was committed */
