@@ -191,7 +191,8 @@ export default defineConfig({
     setupFiles: ['test/setup/own-surroundings.ts', 'test/setup/own-server.ts'],
     // Native modules and process.env belong to a process, not to a thread.
     pool: 'forks',
-    maxWorkers: 2,
+    // Long suites wait for clocks and servers for much of their time.
+    maxWorkers: process.env['SLUICE_TEST_CI'] ? 3 : 2,
     sequence: { sequencer: LongFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
