@@ -90,9 +90,9 @@ export async function openD1Copy(url: string, options: D1CopyOptions = {}): Prom
     ...(rule === undefined ? {} : { rule }),
     ...(onThrottle === undefined ? {} : { onThrottle }),
     onRetry: (failure, attempt, forMs) => {
-      if (!isOpening) return
       const label = `d1://${settings.account}/${settings.database}`
-      onRetry?.({ label, why: redactText(failure.message, settings.secrets), attempt, forMs })
+      const why = redactText(failure.message, settings.secrets)
+      onRetry?.({ label, why, attempt, forMs, ...(isOpening ? {} : { isOpen: true }) })
     },
   })
   try {
