@@ -21,7 +21,6 @@ import { isBelowQuorum, levelName } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'
 import { failureOf, type RetryHeard } from '../failure.ts'
 import { redactUrl } from '../../../shared/redact.ts'
-import type { OpenedAgain } from '../../declaration.ts'
 import { untilSynced } from '../flushed.ts'
 import { openCqlLedger } from '../ledger/index.ts'
 import { CqlTrack } from '../track.ts'
@@ -46,6 +45,15 @@ export type CassandraCopyWish = WriteWish & {
   readonly pageRows?: number
 }
 
+/** As `OpenedAgain` of a store that was reached before. */
+type RequestAgain = {
+  readonly label: string
+  readonly why: string
+  readonly attempt: number
+  readonly forMs: number
+  readonly isOpen: true
+}
+
 export type CassandraCopyOptions = {
   /** `read` and `plan` make nothing. */
   readonly mode?: 'read' | 'write' | 'plan'
@@ -56,7 +64,7 @@ export type CassandraCopyOptions = {
   /** Told of rows that could only be written at ONE. */
   readonly onWeakWrite?: WriteWish['onWeakWrite']
   /** Called before a statement is sent again. */
-  readonly onRetry?: (again: OpenedAgain) => void
+  readonly onRetry?: (again: RequestAgain) => void
 }
 
 const CAN: StoreAbilities = {

@@ -33,7 +33,7 @@ export type D1CopyOptions = {
   readonly signal?: AbortSignal
   /** Called before a wait that the API or the budget demands; status 0 for the budget's. */
   readonly onThrottle?: (why: Throttled) => void
-  /** Told while the database is opened: later requests are told by what they belong to. */
+  /** Called before a request is sent again. */
   readonly onRetry?: (again: OpenedAgain) => void
   /** Rows of one INSERT; as many as fit without it. */
   readonly rowsPerInsert?: number
