@@ -96,30 +96,36 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     },
   )
 
-  test('requests that are sent again are said on the console, and an answer that no page of D1 has is no bug', { timeout: 60_000 }, async () => {
-    const done = await room()
-    await account.faults({ kind: 'status', status: 503, match: 'INTO \\\\"t\\\\"', count: 3 })
-    const { finished, events } = await perform(done.copy)
-    expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
-    expect(of(events, 'log').filter(({ level }) => level === 'warn')).toMatchObject([
-      { message: expect.stringMatching(/^a request fails: Service temporarily unavailable; try 2 follows/) as string },
-    ])
-    await expectDone(done)
+  test(
+    'requests that are sent again are said on the console, and an answer that no page of D1 has is no bug',
+    { timeout: 60_000 },
+    async () => {
+      const done = await room()
+      await account.faults({ kind: 'status', status: 503, match: 'INTO \\\\"t\\\\"', count: 3 })
+      const { finished, events } = await perform(done.copy)
+      expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+      expect(of(events, 'log').filter(({ level }) => level === 'warn')).toMatchObject([
+        {
+          message: expect.stringMatching(/^a request fails: Service temporarily unavailable; try 2 follows/) as string,
+        },
+      ])
+      await expectDone(done)
 
-    const other = await room()
-    const fault = { kind: 'status', status: 400, code: 7500, match: 'INSERT INTO migration_plans' } as const
-    await account.faults({ ...fault, message: 'D1_ERROR: a new word' })
-    expect((await perform(other.copy)).finished).toMatchObject({
-      exitCode: 4,
-      error: { code: 'TARGET_IO', reason: 'D1_ERROR: a new word; D1 does not document this answer' },
-    })
-    await account.faults({ ...fault, message: 'D1_ERROR: out of memory' })
-    expect((await perform(other.copy)).finished).toMatchObject({ exitCode: 4, error: { code: 'CONNECTION_LOST' } })
-    // What passes by itself is sent again.
-    await account.faults({ ...fault, message: 'D1_ERROR: database is locked: SQLITE_BUSY' })
-    expect((await perform(other.copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
-    await expectDone(other)
-  })
+      const other = await room()
+      const fault = { kind: 'status', status: 400, code: 7500, match: 'INSERT INTO migration_plans' } as const
+      await account.faults({ ...fault, message: 'D1_ERROR: a new word' })
+      expect((await perform(other.copy)).finished).toMatchObject({
+        exitCode: 4,
+        error: { code: 'TARGET_IO', reason: 'D1_ERROR: a new word; D1 does not document this answer' },
+      })
+      await account.faults({ ...fault, message: 'D1_ERROR: out of memory' })
+      expect((await perform(other.copy)).finished).toMatchObject({ exitCode: 4, error: { code: 'CONNECTION_LOST' } })
+      // What passes by itself is sent again.
+      await account.faults({ ...fault, message: 'D1_ERROR: database is locked: SQLITE_BUSY' })
+      expect((await perform(other.copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+      await expectDone(other)
+    },
+  )
 
   test.for(['long', 'keyless'] as const)(
     'answers get lost after the rows of %s were stored, and requests come late',

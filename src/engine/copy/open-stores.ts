@@ -28,7 +28,11 @@ export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): 
       toldAt = clock.ticks()
       const left = `try ${attempt} follows, for ${Math.ceil(forMs / 1000)} s at most`
       // The cause first: on a small screen the end is cut.
-      emit({ type: 'log', level: 'warn', message: `${isOpen ? 'a request fails' : 'not reached'}: ${why}; ${left}: ${label}` })
+      emit({
+        type: 'log',
+        level: 'warn',
+        message: `${isOpen ? 'a request fails' : 'not reached'}: ${why}; ${left}: ${label}`,
+      })
     },
   }
 }

@@ -52,7 +52,11 @@ export async function archivePhase(looked: LookedTable): Promise<Phase> {
   const failed = (archive?.partitions ?? []).filter(({ state, error }) => state === 'FAILED' || error !== null)
   const onTheirWay = (archive?.partitions ?? []).filter(({ state }) => ON_ITS_WAY.has(state))
   const worked = onTheirWay.filter(({ holder }) => holder !== null && fateOf(holder, looked.run.owner) !== 'ended')
-  const told = { ...facts, due: dec(due.length), detail: `${archivedText(archive)}; ${dueText(due, restoredOf(looked), olderThan)}` }
+  const told = {
+    ...facts,
+    due: dec(due.length),
+    detail: `${archivedText(archive)}; ${dueText(due, restoredOf(looked), olderThan)}`,
+  }
   const next = { next: ofTable('archive run', entry) }
   if (failed.length > 0) {
     const why = failed.map(

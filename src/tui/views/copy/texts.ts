@@ -156,9 +156,7 @@ function asideLines({ rows, aside }: Chunk, key: readonly string[]): readonly st
   // One alone has been told above.
   if (rows.length === 0 || aside === 1) return []
   const more =
-    aside > rows.length
-      ? [`  … ${count(aside - rows.length)} more: sluice quarantine list has them all`]
-      : []
+    aside > rows.length ? [`  … ${count(aside - rows.length)} more: sluice quarantine list has them all`] : []
   return [
     '',
     'rows set aside',
