@@ -322,8 +322,10 @@ ORDER BY token_min;`)
       const again = await perform(copy(track, { track: { previous: String(run?.runId) } }))
       expect(again.finished, failures(again)).toMatchObject({
         exitCode: 0,
-        totals: { read: String(ROWS), written: String(ROWS), quarantined: '0' },
+        totals: { quarantined: '0' },
       })
+      // Of the range that was asked for alone: the row that an earlier attempt set aside counts once.
+      expect(again.finished.totals['written']).toBe(again.finished.totals['read'])
       expect(started(again)).toBe(1)
       const [sums] = await track.ask('SELECT sum(records_processed) AS "rows" FROM migration_checkpoints')
       expect(sums).toEqual({ rows: ROWS })
