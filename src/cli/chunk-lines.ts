@@ -18,7 +18,7 @@ export class ChunkLines {
   readonly #verbose: boolean
   readonly #tables = new Map<string, Begun>()
   readonly #done = new Map<string, bigint>()
-  readonly #told = new Set<string>()
+  readonly #announced = new Set<string>()
 
   constructor(verbose: boolean) {
     this.#verbose = verbose
@@ -29,15 +29,15 @@ export class ChunkLines {
     const open = BigInt(chunks) - BigInt(done.chunks)
     this.#tables.set(table, { key, low, high, open, goesOn: done.chunks !== '0' })
     this.#done.delete(table)
-    this.#told.delete(table)
+    this.#announced.delete(table)
   }
 
   /** @param subject the table, where there are several @returns where a table goes on, once */
   started(event: Of<'chunk.started'>, subject: string, block: Tell): readonly Block[] {
     const { table, chunk } = event
     const begun = this.#tables.get(table)
-    if (begun === undefined || !begun.goesOn || this.#told.has(table)) return []
-    this.#told.add(table)
+    if (begun === undefined || !begun.goesOn || this.#announced.has(table)) return []
+    this.#announced.add(table)
     const text = `goes on with chunk ${chunk}${spanText(event, begun)}, ${plural(String(begun.open), 'chunk')} pending`
     return [block('resume', subject + text, { table })]
   }
@@ -52,8 +52,8 @@ export class ChunkLines {
     // Chunks that were found later count, too.
     const all = no > begun.open ? no : begun.open
     const share = `[${grouped(String(no))}/${grouped(String(all))}] ${((Number(no) * 100) / Number(all)).toFixed(1)} %`
-    const aside = quarantined === '0' ? '' : `, ${plural(quarantined, 'row')} set aside`
-    const text = `${share}  chunk ${chunk}${spanText(event, begun)}: ${plural(done, 'row')}${aside} in ${durationText(ms)}`
+    const refused = quarantined === '0' ? '' : `, ${plural(quarantined, 'row')} quarantined`
+    const text = `${share}  chunk ${chunk}${spanText(event, begun)}: ${plural(done, 'row')}${refused} in ${durationText(ms)}`
     return [block('ok', subject + text, { table })]
   }
 }

@@ -61,8 +61,8 @@ export async function partitionRun(operation: PartitionRunOperation, run: Run): 
       const error = await appliedMeanwhile(wish, stream, run)
       if (error !== null) return { ...ending, error }
     }
-    const told = rests && chosen === null && isWordless(ending) ? { ...ending, error: window.reason } : ending
-    return withNext(chosen === null ? told : ofSlices(ending, chosen, operation, stream, to), stream, to)
+    const ended = rests && chosen === null && isWordless(ending) ? { ...ending, error: window.reason } : ending
+    return withNext(chosen === null ? ended : ofSlices(ending, chosen, operation, stream, to), stream, to)
   } finally {
     window.over()
     pace.end()
