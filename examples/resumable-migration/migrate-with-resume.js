@@ -17,6 +17,8 @@ function entry() {
   }
 }
 
+// The guide's script prints a line a checkpoint.
+const verbose = process.argv.includes('--quiet') ? [] : ['--verbose']
 // In this process, so that signals reach the copy and its exit code is this one's.
 const { launch } = await import(entry())
-await launch(['copy', ...process.argv.slice(2)])
+await launch(['copy', ...verbose, ...process.argv.slice(2)])

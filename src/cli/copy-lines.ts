@@ -1,4 +1,5 @@
 /** A copy as lines: its plan, what is done already, what slows it, which rows stay behind, and what was proved. */
+import { ChunkLines } from './chunk-lines.ts'
 import { leftLines } from '../model/copy/left-behind.ts'
 import type { CopyAgain, CopyPlanLine, CopyTally, Event } from '../model/event.ts'
 import { errorDetails } from './block.ts'
@@ -52,6 +53,7 @@ export class CopyLines {
   readonly #begun = new Map<string, number>()
   readonly #lastDone = new Map<string, number>()
   readonly #failures = new Set<string>()
+  readonly #chunks: ChunkLines
   #rate: string | null = null
   #aside = 0
   #made = 0
@@ -60,6 +62,7 @@ export class CopyLines {
 
   constructor(options: CopyLinesOptions) {
     this.#options = options
+    this.#chunks = new ChunkLines(options.verbose)
   }
 
   plan(event: Of<'plan.ready'>, block: Tell): readonly Block[] {
@@ -75,6 +78,7 @@ export class CopyLines {
     this.#keys.set(table, key)
     if (event.ring !== undefined) this.#partitions.set(table, event.ring.columns)
     this.#begun.set(table, at)
+    this.#chunks.begun(event)
     if (done.chunks === '0') return []
     const rows = `(${plural(done.rows, 'row')})`
     const whole = done.chunks === chunks ? `${grouped(chunks)} of ` : ''
@@ -161,8 +165,13 @@ export class CopyLines {
     return [block(event.accepted === true ? 'note' : 'DIFFERS', this.#subject(table) + lookText(event), { table })]
   }
 
-  done(event: Of<'chunk.done'>, at: number): void {
+  begins(event: Of<'chunk.started'>, block: Tell): readonly Block[] {
+    return this.#chunks.started(event, this.#subject(event.table), block)
+  }
+
+  done(event: Of<'chunk.done'>, at: number, block: Tell): readonly Block[] {
     this.#lastDone.set(event.table, at)
+    return this.#chunks.done(event, this.#subject(event.table), block)
   }
 
   /** How a table ended; null where the lines of any other table do. */
@@ -231,7 +240,7 @@ export class CopyLines {
     const { table, columns, create } = line
     const facts = [
       `${line.estimated ? 'about ' : ''}${plural(line.rows, 'row')}`,
-      `${plural(line.chunks, 'chunk')} of ${grouped(line.chunkRows)}${line.key.length === 0 ? '' : ` by ${line.key.join(', ')}`}`,
+      `${plural(line.chunks, 'chunk')} of ${grouped(line.chunkRows)}${byText(line)}`,
       plural(columns.length, 'column'),
       line.proof === 'none' ? 'no proof' : `proof by ${line.proof === 'count' ? 'count' : 'chunk'}`,
       ...(create || EXISTING[line.onExisting] === undefined ? [] : [EXISTING[line.onExisting] ?? '']),
@@ -286,6 +295,12 @@ export class CopyLines {
   #subject(table: string): string {
     return this.#plans.size < 2 ? '' : this.#options.subjects.pad(table)
   }
+}
+
+/** By what a table is cut, with the smallest and the largest key where it is one column. */
+function byText({ key, low, high }: CopyPlanLine): string {
+  if (key.length === 0) return ''
+  return ` by ${key.join(', ')}${low === undefined || high === undefined ? '' : ` (${low} to ${high})`}`
 }
 
 /** What `--again` proved now. Where the target has more rows than the source, only those of the source are equal. */

@@ -1,8 +1,9 @@
 /** Entry of the process: settles the environment before anything heavy is loaded, and answers the simple questions itself. */
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
-import { realpathSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { fileURLToPath } from 'node:url'
 import { colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
 import { topHelp, toolVersion } from './help.ts'
 import { holdsPassword, shownWords } from './shown-words.ts'
@@ -80,7 +81,12 @@ export async function launch(
     stdoutTTY: isatty(1),
     colorTalk,
     searchFrom: process.cwd(),
-    program: programWords({ env: process.env, script: realpathSync(process.argv[1] ?? ''), cwd: process.cwd() }),
+    program: programWords({
+      env: process.env,
+      // Not the script that Node runs: it may put words of its own in front, as the example of the guide does.
+      script: fileURLToPath(new URL('bin.js', import.meta.url)),
+      cwd: process.cwd(),
+    }),
     clock: systemClock,
     signals: process,
     ...around,

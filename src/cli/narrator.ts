@@ -130,8 +130,9 @@ export class Narrator {
       case 'copy.summary':
         return this.#script.summary(event, block)
       case 'chunk.done':
-        this.#copies.done(event, at)
-        return []
+        return this.#isCopy() ? this.#copies.done(event, at, block) : []
+      case 'chunk.started':
+        return this.#isCopy() ? this.#copies.begins(event, block) : []
       case 'table.started':
         this.#from.set(event.table, event.fromVersion)
         return this.#verbose

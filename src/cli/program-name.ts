@@ -5,7 +5,7 @@ import { COMMANDS } from './command-list.ts'
 
 type Started = {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The script that Node runs. */
+  /** `bin.js` of this program, whatever script Node runs: `npm start` and scripts of users import what it imports. */
   readonly script: string
   readonly cwd: string
 }
@@ -16,10 +16,14 @@ export function programWords({ env, script, cwd }: Started): string {
   if (told !== '') return told
   if (env['npm_lifecycle_event'] === 'start') return 'npm start --'
   if (env['npm_command'] === 'exec') return 'npx sluice'
-  // What `npm start` runs is not what others call.
-  const program = real(path.join(path.dirname(script), 'bin.js')) ?? script
+  const program = real(script) ?? script
   const folders = (env['PATH'] ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder))
-  if (folders.some((folder) => real(path.join(folder, 'sluice')) === program)) return 'sluice'
+  const found = folders.filter((folder) => real(path.join(folder, 'sluice')) === program)
+  // `npm run` puts the folders of its packages in front; the user's shell does not have them.
+  const isOfNpm = (folder: string): boolean =>
+    env['npm_lifecycle_event'] !== undefined && folder.endsWith(path.join('node_modules', '.bin'))
+  if (found.some((folder) => !isOfNpm(folder))) return 'sluice'
+  if (found.length > 0) return 'npx sluice'
   const near = path.relative(cwd, program)
   return `node ${near.startsWith('..') ? program : near}`
 }

@@ -152,6 +152,9 @@ export type CopyPlanLine = {
   /** Chunks that the target takes at the same time. */
   writers?: Dec
   key: readonly string[]
+  /** Smallest and largest key, where it is one column. */
+  low?: string
+  high?: string
   proof: string
   create: boolean
   onExisting: string

@@ -95,12 +95,14 @@ export type CatalogDeclaration = {
   readonly server?: (url: string) => Promise<ServerExam>
 }
 
-/** A store that could not be reached. @property attempt the next one @property forMs how long it is tried yet, ms */
+/** A store that could not be reached, or a request that an open one sends again. @property attempt the next one @property forMs how long it is tried yet, ms */
 export type OpenedAgain = {
   readonly label: string
   readonly why: string
   readonly attempt: number
   readonly forMs: number
+  /** A request of a store that was reached before. */
+  readonly isOpen?: true
 }
 
 export type CopyOptions = {
@@ -118,7 +120,7 @@ export type CopyOptions = {
   readonly rowsPerInsert?: number
   /** Where the store says that it has to wait for a service. */
   readonly onThrottle?: (why: { readonly status: number; readonly waitMs: number }) => void
-  /** Told when the store cannot be reached, and is asked again by itself while it is opened. */
+  /** Called when the store sends a request again by itself: while it is opened, and later where it repeats requests within a chunk. */
   readonly onRetry?: (again: OpenedAgain) => void
   /** How Cassandra is read and written, where the run says so. */
   readonly cassandra?: CassandraCopyWish

@@ -378,7 +378,7 @@ describe('the command that does the same again', () => {
     const around = fakeSurroundings({ engine, env: { ...SCRIPT, RESUME_MODE: 'false' } })
     expect(await main(['copy', '--table', 't'], around)).toBe(0)
     expect(around.err()).toContain(
-      'note     as DATABASE_URL, CLOUDFLARE_ACCOUNT_ID, D1_DATABASE_ID say: chunks of 50,000 rows, --on-existing upsert\n',
+      'note     as DATABASE_URL, CLOUDFLARE_ACCOUNT_ID, D1_DATABASE_ID say: chunks of 50,000 rows, batches of as many rows as fit, --on-existing upsert, resume off\n',
     )
     expect(around.err()).toContain(
       'note     everything is copied again; rows that the target holds stay there until rows of equal key are written over them\n',

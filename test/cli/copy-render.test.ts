@@ -48,6 +48,7 @@ const golden = (name: string): string => path.join(import.meta.dirname, 'golden'
 describe('text', () => {
   it.each<[string, readonly Event[], Partial<TextOptions>]>([
     ['copy.txt', copy, {}],
+    ['copy-verbose.txt', copy, { verbose: true }],
     ['copy-many.txt', manyTables, {}],
     ['copy-many-verbose.txt', manyTables, { verbose: true }],
     ['copy-dry-run.txt', dryRun, { dryRun: true }],

@@ -61,6 +61,8 @@ const copyPlanLine = z.strictObject({
   chunks: dec,
   writers: dec.optional(),
   key: texts,
+  low: z.string().optional(),
+  high: z.string().optional(),
   proof: z.string(),
   create: z.boolean(),
   onExisting: z.string(),

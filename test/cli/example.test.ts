@@ -82,7 +82,9 @@ type Result = { readonly code: number | null; readonly text: string }
 /** Runs a program with the guide's variables; events of D1 come from this process, so that it must not wait in a synchronous call. */
 function run(command: string, words: readonly string[], env: Readonly<Record<string, string>>): Promise<Result> {
   const surroundings: NodeJS.ProcessEnv = { ...process.env, ...account?.environment, DATABASE_URL: source, ...env }
-  for (const name of ['CI', 'FORCE_COLOR', 'NO_COLOR', 'SLUICE_DATABASE_URL', 'GITHUB_ACTIONS']) {
+  // npm's own: what started these tests is not what starts the script.
+  const ours = ['npm_command', 'npm_lifecycle_event', 'SLUICE_PROGRAM']
+  for (const name of [...ours, 'CI', 'FORCE_COLOR', 'NO_COLOR', 'SLUICE_DATABASE_URL', 'GITHUB_ACTIONS']) {
     if (env[name] === undefined) delete surroundings[name]
   }
   surroundings['CLOUDFLARE_ACCOUNT_ID'] = account?.id
@@ -148,7 +150,8 @@ describe('the scripts', () => {
     await target.sql("UPDATE coordinate_speed_new SET note = 'spoilt' WHERE id = 3")
     const { code, text } = await run('bash', ['-c', scripts['migrate:resume'] ?? ''], { RESUME_MODE: 'false' })
     expect(text).toContain('rows that the target holds stay there until rows of equal key are written over them')
-    expect(text).toContain('2,500 rows, 1 chunk of 50,000 by id')
+    expect(text).toContain('2,500 rows, 1 chunk of 50,000 by id (3 to 7500)')
+    expect(text).toMatch(/ok {7}\[1\/1\] 100\.0 % {2}chunk 1 \(id 3 to 7500\): 2,500 rows in /)
     expect(text).not.toContain(new URL(source).password)
     expect(code).toBe(0)
     expect(await target.sql('SELECT note FROM coordinate_speed_new WHERE id = 3')).toEqual([['row 1']])
@@ -160,6 +163,23 @@ describe('the scripts', () => {
     expect(text).toContain('2 ok of 2')
     expect(code).toBe(0)
     expect(await target.sql('SELECT count(*) FROM camera_locations')).toEqual([[40]])
+  })
+  it('print commands that run: what a user pastes has no word of the script', async (context) => {
+    const { database: target } = needed(context)
+    await sql(
+      source,
+      `CREATE TABLE odd_speeds (id bigint PRIMARY KEY, note text);
+       INSERT INTO odd_speeds SELECT n, CASE WHEN n > 1 THEN 'x' END FROM generate_series(1, 5) n`,
+    )
+    await target.sql('CREATE TABLE odd_speeds (id integer PRIMARY KEY, note text NOT NULL)')
+    const { code, text } = await run('bash', ['-c', scripts['migrate:resume'] ?? ''], { TABLE_NAME: 'odd_speeds' })
+    expect({ code, text }).toMatchObject({ code: 1 })
+    const [, next = ''] = /^.* next\s+(\S.*)$/m.exec(text) ?? []
+    expect(next).toContain('quarantine retry')
+    await sql(source, `UPDATE odd_speeds SET note = 'y' WHERE id = 1`)
+    const pasted = await run('bash', ['-c', next], {})
+    expect(pasted).toMatchObject({ code: 0 })
+    expect(await target.sql('SELECT count(*) FROM odd_speeds')).toEqual([[5]])
   })
   it('print JSON lines that fit the schema, for hostile names too', async (context) => {
     needed(context)

@@ -12,6 +12,9 @@ describe('how hints call the program', () => {
   mkdirSync(path.join(folder, 'bin'))
   writeFileSync(script, '')
   symlinkSync(script, path.join(folder, 'bin/sluice'))
+  mkdirSync(path.join(folder, 'node_modules/.bin'), { recursive: true })
+  symlinkSync(script, path.join(folder, 'node_modules/.bin/sluice'))
+  const ofNpm = `${path.join(folder, 'node_modules/.bin')}:/nowhere`
   const onPath = { PATH: `/nowhere:${path.join(folder, 'bin')}` }
 
   it.each([
@@ -20,6 +23,8 @@ describe('how hints call the program', () => {
     [onPath, script, folder, 'sluice'],
     [{ PATH: '/nowhere' }, script, folder, 'node pkg/dist/cli/bin.js'],
     [{}, script, path.join(folder, 'bin'), `node ${script}`],
+    [{ PATH: ofNpm, npm_lifecycle_event: 'migrate:resume' }, script, folder, 'npx sluice'],
+    [{ PATH: ofNpm }, script, folder, 'sluice'],
     [{ SLUICE_PROGRAM: 'docker run sluice' }, script, folder, 'docker run sluice'],
   ])('%j', (env, started, cwd, words) => {
     expect(programWords({ env, script: started, cwd })).toBe(words)

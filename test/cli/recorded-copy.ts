@@ -22,6 +22,8 @@ export const planLine = (change: Partial<CopyPlanLine> = {}): CopyPlanLine => ({
   chunkRows: '50000',
   chunks: '45',
   key: ['id'],
+  low: '1',
+  high: '2210059',
   proof: 'canonical',
   create: false,
   onExisting: 'refuse',
@@ -80,7 +82,7 @@ const refused = {
 const aside = {
   code: 'ROWS_ASIDE',
   message: 'one row is not in the target',
-  hint: 'migration_quarantine in the target says why; mend it at the source, then sluice quarantine retry',
+  hint: 'sluice quarantine list says why; mend it at the source, then sluice quarantine retry',
   retryable: false,
 } as const
 const chunk = { table: TABLE, worker: 1, unit: 'row' } as const

@@ -113,6 +113,12 @@ describe('presets', () => {
 })
 
 describe('copy --settings', () => {
+  it('says what goes by the size of a table', async () => {
+    const { told } = await asked(null, '--preset', 'auto')
+    expect(JSON.stringify(told)).toContain(
+      'N workers, batches of N rows, pages of N; N goes by the size of the largest table',
+    )
+  })
   const ENDS = ['--from', 'cassandra://a/ks', '--to', 'cassandra://b/ks', '--table', 'ks.t']
   const asked = async (
     yaml: string | null,

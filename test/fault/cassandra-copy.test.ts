@@ -132,6 +132,8 @@ describe.skipIf(!CASSANDRA_OWN)(`copies between keyspaces ${CASSANDRA_MISSING}`,
     })
     const ran = await perform(copy, { onEvent })
     await acted()
+    // What is sent again within a chunk is said, too.
+    expect(ran.events.some((event) => event.type === 'log' && event.message.startsWith('a request fails: '))).toBe(true)
     if (ran.finished.exitCode !== 0) {
       expect(ran.finished.error, failures(ran)).toMatchObject({ retryable: true })
       const again = await perform(copy)

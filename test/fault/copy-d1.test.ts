@@ -96,6 +96,37 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     },
   )
 
+  test(
+    'requests that are sent again are said on the console, and an answer that no page of D1 has is no bug',
+    { timeout: 60_000 },
+    async () => {
+      const done = await room()
+      await account.faults({ kind: 'status', status: 503, match: 'INTO \\\\"t\\\\"', count: 3 })
+      const { finished, events } = await perform(done.copy)
+      expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+      expect(of(events, 'log').filter(({ level }) => level === 'warn')).toMatchObject([
+        {
+          message: expect.stringMatching(/^a request fails: Service temporarily unavailable; try 2 follows/) as string,
+        },
+      ])
+      await expectDone(done)
+
+      const other = await room()
+      const fault = { kind: 'status', status: 400, code: 7500, match: 'INSERT INTO migration_plans' } as const
+      await account.faults({ ...fault, message: 'D1_ERROR: a new word' })
+      expect((await perform(other.copy)).finished).toMatchObject({
+        exitCode: 4,
+        error: { code: 'TARGET_IO', reason: 'D1_ERROR: a new word; D1 does not document this answer' },
+      })
+      await account.faults({ ...fault, message: 'D1_ERROR: out of memory' })
+      expect((await perform(other.copy)).finished).toMatchObject({ exitCode: 4, error: { code: 'CONNECTION_LOST' } })
+      // What passes by itself is sent again.
+      await account.faults({ ...fault, message: 'D1_ERROR: database is locked: SQLITE_BUSY' })
+      expect((await perform(other.copy)).finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+      await expectDone(other)
+    },
+  )
+
   test.for(['long', 'keyless'] as const)(
     'answers get lost after the rows of %s were stored, and requests come late',
     { timeout: 60_000 },
@@ -121,7 +152,8 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
     const done = await room()
     await done.target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT CHECK (id % 194 <> 0))')
     await always([{ kind: 'lost' }], 1)
-    const { finished } = await perform(done.copy)
+    const copy = { ...done.copy, onExisting: 'upsert' as const }
+    const { finished } = await perform(copy)
     expect(finished).toMatchObject({
       exitCode: 1,
       error: { code: 'ROWS_ASIDE' },
@@ -134,6 +166,19 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
       ['["582"]'],
     ])
     expect(await ledgerProblems(done.target, 't', ROWS - 3)).toEqual([])
+    // A chunk that the guide's UPDATE gives back counts none of them twice.
+    await done.target.sql(
+      'CREATE TABLE whole (id INTEGER PRIMARY KEY, name TEXT)',
+      'INSERT INTO whole SELECT * FROM t',
+      'DROP TABLE t',
+      'ALTER TABLE whole RENAME TO t',
+      "UPDATE migration_checkpoints SET status = 'pending', cursor_key = NULL",
+    )
+    const again = await perform(copy)
+    expect(again.finished).toMatchObject({
+      exitCode: 0,
+      totals: { read: String(ROWS), written: String(ROWS), quarantined: '0' },
+    })
   })
 
   test(

@@ -147,6 +147,27 @@ test('a bad row is set aside with its cause, everything else is copied and prove
   expect(compared.finished.exitCode).toBe(0)
 })
 
+test('a chunk that is copied from its beginning again counts no row that an attempt before it set aside', async () => {
+  const upsert = copy({ onExisting: 'upsert' })
+  await source.sql('UPDATE t SET n = NULL WHERE id IN (150, 177, 199)')
+  await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, n INTEGER NOT NULL)')
+  expect((await perform(upsert)).finished).toMatchObject({ totals: { quarantined: '3' } })
+  await source.sql('UPDATE t SET n = 1 WHERE id IN (150, 177)')
+  await target.sql("UPDATE migration_checkpoints SET status = 'pending' WHERE chunk_no = 2")
+  const { finished } = await perform(upsert)
+  expect(finished).toMatchObject({
+    error: { code: 'ROWS_ASIDE' },
+    totals: { read: '300', written: '299', quarantined: '1' },
+  })
+  expect(await target.rows('SELECT row_key FROM migration_quarantine WHERE replayed_ms IS NULL')).toEqual([['["199"]']])
+  await source.sql('UPDATE t SET n = 1 WHERE id = 199')
+  expect((await perform(upsert)).finished).toMatchObject({
+    exitCode: 0,
+    totals: { read: '300', written: '300', quarantined: '0' },
+  })
+  expect(await ledgerProblems(target, 't', 300)).toEqual([])
+})
+
 test('a value that is none of its type is set aside where it is read', async () => {
   await source.sql("UPDATE t SET n = 'twelve' WHERE id = 12")
   const { finished, events } = await perform(copy())

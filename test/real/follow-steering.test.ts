@@ -1,4 +1,7 @@
 /** A run that follows is held back by a rate, paused and let go on: transactions stay whole, and the lag that is told is true. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Wish } from '../../src/engine/operation.ts'
@@ -154,8 +157,12 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
   test('is ended by an alert while it still copies, and goes on', async () => {
     const seeded = ['CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t SELECT generate_series(1, 4000)']
     const one = await stageOf(server, seeded, ['t'], 200)
-    const alert = { conditions: [{ cause: 'wal', limit: 1024 }], exit: true } as const
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-alert-'))
+    const command = `printf '%s' "$SLUICE_ALERT_CAUSE of $SLUICE_ALERT_TABLE" > ${join(folder, 'heard')}`
+    const alert = { conditions: [{ cause: 'wal', limit: 1024 }], exit: true, command } as const
     const { finished, events } = await perform({ ...one.copy, rate: 200, follow: { alert } })
+    expect(readFileSync(join(folder, 'heard'), 'utf8')).toBe(`wal of ${one.copy.tables.join(',')}`)
+    rmSync(folder, { recursive: true })
     expect(finished).toMatchObject({ exitCode: 1, error: { code: 'ALERTED' } })
     expect(events.filter(({ type }) => type === 'follow.progress')).toEqual([])
     expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0 })

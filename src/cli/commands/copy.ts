@@ -166,7 +166,9 @@ function toldOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, 
       ...(ends.from.origin === 'script' ? ['DATABASE_URL'] : []),
       ...(ends.to.origin === 'script' ? ['CLOUDFLARE_ACCOUNT_ID', 'D1_DATABASE_ID'] : []),
     ]
-    notes.push(`as ${variables.join(', ')} say: chunks of ${grouped(chunkRows ?? 0)} rows, --on-existing ${onExisting}`)
+    const batches = batchRows === undefined ? 'batches of as many rows as fit' : `batches of ${grouped(batchRows)} rows`
+    const facts = [`chunks of ${grouped(chunkRows ?? 0)} rows`, batches, `--on-existing ${onExisting}`]
+    notes.push(`as ${variables.join(', ')} say: ${[...facts, `resume ${restart ? 'off' : 'on'}`].join(', ')}`)
   }
   if (restart) {
     const over = onExisting === 'upsert' ? ' until rows of equal key are written over them' : ''

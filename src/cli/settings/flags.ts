@@ -88,6 +88,7 @@ export function scriptTold(told: Told, settings: Settings | null): Told {
 const NAMES = ['workers', 'batchRows', 'pageRows'] as const
 
 function sizesText(sizes: ScriptSizes, open: readonly (keyof ScriptSizes)[]): string {
-  const count = (name: keyof ScriptSizes): string => (open.includes(name) ? 'by size' : String(sizes[name]))
-  return `${count('workers')} workers, batches of ${count('batchRows')} rows, pages of ${count('pageRows')}`
+  const count = (name: keyof ScriptSizes): string => (open.includes(name) ? 'N' : String(sizes[name]))
+  const which = open.length === 0 ? '' : '; N goes by the size of the largest table'
+  return `${count('workers')} workers, batches of ${count('batchRows')} rows, pages of ${count('pageRows')}${which}`
 }

@@ -7,7 +7,10 @@ import { operatorRun } from '../run-id.ts'
 import { Alerts } from './alerts.ts'
 import { send, sinksOf } from './sinks.ts'
 
-/** @property sent waits until every alert that was told has reached its sinks */
+/**
+ * Sinks get the tables that the stream was asked for, as `--tables` takes them; the event itself is about the whole stream.
+ * @property sent waits until every alert that was told has reached its sinks
+ */
 export function openAlerts(
   operation: CopyOperation,
   run: {
@@ -25,10 +28,11 @@ export function openAlerts(
   const sent = async (): Promise<void> => void (await Promise.all(under))
   if (alert === undefined) return { alerts: null, sent }
   const about = `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`
+  const table = operation.tables.join(',')
   const sinks = sinksOf(alert, { run: operatorRun(run.runId, run.sharedRun), about, host: run.host })
   const tell = (event: AlertEvent): void => {
     run.emit(event)
-    const sending = send(event, sinks).then((failures) => {
+    const sending = send({ ...event, table }, sinks).then((failures) => {
       for (const message of failures) run.emit({ type: 'log', level: 'warn', message })
       under.delete(sending)
     })

@@ -22,7 +22,7 @@ import { isRanged } from './look/ranged.ts'
 import { Expiring } from './expiring.ts'
 import { failureKind } from './failure.ts'
 import { closingOf, stepOf } from './ledger/closing.ts'
-import { asideLines, lineOf, numbered, quarantineStatement, type AsideRow } from './ledger/quarantine.ts'
+import { asideLines, endedLines, lineOf, numbered, quarantineStatement, type AsideRow } from './ledger/quarantine.ts'
 import { ChunkProof } from './prove-chunk.ts'
 import { asideOf, notEmpty, refusedText, shownIn, taken, tooManyAside } from './refused-rows.ts'
 import { rowsText } from './rows-text.ts'
@@ -124,8 +124,10 @@ class ChunkWork {
   }
 
   async #fill(writer: ChunkWriter): Promise<ChunkResult | null> {
-    const { plan, ledger } = this.#context
+    const { plan, ledger, database } = this.#context
     await ledger.claims.note(this.#claim, writer.session)
+    const ended = this.#batchwise ? endedLines(database, this.#claim) : []
+    if (ended.length > 0) await database.batch(ended)
     if (
       plan.onExisting === 'refuse' &&
       plan.cut === 'key' &&
@@ -282,7 +284,10 @@ class ChunkWork {
     const end = await proof.end()
     const also = this.#batchwise
       ? []
-      : this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one))
+      : [
+          ...endedLines(database, this.#claim),
+          ...this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one)),
+        ]
     const surplus = await proof.surplus(tally, rows, end?.last ?? null)
     this.#tellExpired()
     const proved = {

@@ -177,7 +177,7 @@ function verdict(
       aside === 1n ? 'one row is not in the target' : `${aside} rows of ${name} are not in the target`,
       {
         // Of a followed table nobody but its stream's own run may write them.
-        hint: `migration_quarantine in the target says why; mend them at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,
+        hint: `sluice quarantine list says why; mend them at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,
       },
     )
   }

@@ -19,16 +19,20 @@ export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields'
 /** A store that does not answer is told of again after so long, ms. */
 const TOLD_AGAIN_MS = 5000
 
-/** Tells whoever watches what is waited for while a store is opened that does not answer: at once, then now and then. */
+/** Emits what a store waits for that does not answer, or that sends a request again: at once, then every five seconds at most. */
 export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): Required<Pick<CopyOptions, 'onRetry'>> {
   let toldAt = -Infinity
   return {
-    onRetry: ({ label, why, attempt, forMs }) => {
+    onRetry: ({ label, why, attempt, forMs, isOpen = false }) => {
       if (clock.ticks() - toldAt < TOLD_AGAIN_MS) return
       toldAt = clock.ticks()
       const left = `try ${attempt} follows, for ${Math.ceil(forMs / 1000)} s at most`
       // The cause first: on a small screen the end is cut.
-      emit({ type: 'log', level: 'warn', message: `not reached: ${why}; ${left}: ${label}` })
+      emit({
+        type: 'log',
+        level: 'warn',
+        message: `${isOpen ? 'a request fails' : 'not reached'}: ${why}; ${left}: ${label}`,
+      })
     },
   }
 }

@@ -7,6 +7,7 @@ import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import { fateOf } from '../../shared/owner.ts'
 import { cutOff, parseAge } from '../calendar/age.ts'
 import { listed } from '../partitioning/listed.ts'
+import { archivedAs, isRestored } from '../partitioning/state.ts'
 import { refuseFollowedTables } from '../archiving/followed-table.ts'
 import { ofTable } from './commands.ts'
 import type { LookedTable, Phase } from './looked.ts'
@@ -51,7 +52,11 @@ export async function archivePhase(looked: LookedTable): Promise<Phase> {
   const failed = (archive?.partitions ?? []).filter(({ state, error }) => state === 'FAILED' || error !== null)
   const onTheirWay = (archive?.partitions ?? []).filter(({ state }) => ON_ITS_WAY.has(state))
   const worked = onTheirWay.filter(({ holder }) => holder !== null && fateOf(holder, looked.run.owner) !== 'ended')
-  const told = { ...facts, due: dec(due.length), detail: `${archivedText(archive)}; ${dueText(due, olderThan)}` }
+  const told = {
+    ...facts,
+    due: dec(due.length),
+    detail: `${archivedText(archive)}; ${dueText(due, restoredOf(looked), olderThan)}`,
+  }
   const next = { next: ofTable('archive run', entry) }
   if (failed.length > 0) {
     const why = failed.map(
@@ -91,7 +96,15 @@ function dueOf({ standing, name, archive, now }: LookedTable, olderThan: string)
   )
 }
 
-function dueText(due: readonly string[], olderThan: string): string {
+/** Labels of restored partitions that the table has. */
+function restoredOf({ standing, archive }: LookedTable): readonly string[] {
+  const back = (standing?.table.partitions ?? []).map((partition) => archivedAs(partition, { archive }))
+  return back.flatMap((one) => (one !== null && isRestored(one) ? [one.label] : []))
+}
+
+function dueText(due: readonly string[], restored: readonly string[], olderThan: string): string {
+  if (due.length === 0 && restored.length > 0)
+    return `nothing is due; restored, and archived again only with --partition: ${labels(restored)}`
   if (due.length === 0) return `nothing older than ${olderThan} is in the table`
   return `${due.length} older than ${olderThan}: ${labels(due)}`
 }

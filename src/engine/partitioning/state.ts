@@ -37,6 +37,11 @@ export function archivedAs(
   )
 }
 
+/** Whether it is back in the table for good: an unfinished restore is not. */
+export function isRestored({ state, retracted }: ArchivedPartition): boolean {
+  return state === 'RESTORED' && retracted
+}
+
 /** @returns the state of a partition that is in the table */
 export function stateOf(partition: RangePartition, options: StateOptions): PartitionState {
   if (partition.isDefault) return 'default'
@@ -44,8 +49,11 @@ export function stateOf(partition: RangePartition, options: StateOptions): Parti
   const now = nowFor(options)
   if (low > now) return 'future'
   if (high > now) return 'current'
-  if (archivedAs(partition, options)?.held != null) return 'held'
+  const archived = archivedAs(partition, options)
+  if (archived?.held != null) return 'held'
   if (low === -Infinity) return 'open'
+  // A run archives it again only where --partition names it.
+  if (archived !== null && isRestored(archived)) return 'hot'
   const last = dayBefore(high, options)
   return options.cutOff !== null && last < parseDay(options.cutOff) ? 'due' : 'hot'
 }

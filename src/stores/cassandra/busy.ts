@@ -13,7 +13,7 @@ const LONGEST_PAUSE_MS = 5000
  */
 export async function whileBusy<T>(
   read: () => Promise<T>,
-  { settings }: Pick<CassandraLink, 'settings'>,
+  { settings, onRetry }: Pick<CassandraLink, 'settings' | 'onRetry'>,
   signal?: AbortSignal,
 ): Promise<T> {
   const until = performance.now() + settings.retryMs
@@ -24,6 +24,7 @@ export async function whileBusy<T>(
       if (signal !== undefined) throwIfAborted(signal)
       const { kind } = failureOf(thrown)
       if ((kind !== 'overloaded' && kind !== 'bootstrapping') || performance.now() > until) throw thrown
+      onRetry?.(thrown, attempt + 2, until - performance.now())
       const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 20))
       await sleep(most * (0.25 + 0.75 * Math.random()), undefined, { signal }).catch(() => undefined)
     }

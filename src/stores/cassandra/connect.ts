@@ -6,6 +6,7 @@ import { cassandraSettings, type CassandraSettings, type Environment } from './c
 import { consistencyOf, DEFAULT_LEVEL, DEFAULT_SERIAL } from './consistency.ts'
 import { speaksTls, tlsOptions } from './encryption.ts'
 import { cassandraError, noKeyspace } from './errors.ts'
+import type { RetryHeard } from './failure.ts'
 
 export type Partitioner = 'murmur3' | 'random' | 'ycql'
 
@@ -26,6 +27,7 @@ export type CassandraLink = AsyncDisposable & {
   readonly readLevel: number
   readonly writeLevel: number
   readonly serialLevel: number
+  readonly onRetry?: RetryHeard
 }
 
 export type ConnectOptions = {
@@ -36,6 +38,7 @@ export type ConnectOptions = {
   readonly writeConsistency?: string
   /** A keyspace of the URL that is not there is no failure. */
   readonly withoutKeyspace?: true
+  readonly onRetry?: RetryHeard
 }
 
 const PARTITIONERS: Readonly<Record<string, Partitioner>> = {
@@ -102,6 +105,7 @@ async function linked(settings: CassandraSettings, options: ConnectOptions): Pro
       ...local,
       encrypted,
       partitioner: partitionerOf(local.partitioner, settings),
+      ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
       [Symbol.asyncDispose]: () => closed(client),
     }
   } catch (error) {

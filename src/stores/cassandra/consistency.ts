@@ -1,7 +1,7 @@
 /** How many replicas answer: names and the driver's numbers, and writes that go on at ONE where more cannot be had. */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { SluiceError } from '../../shared/errors.ts'
-import { failureOf } from './failure.ts'
+import { failureOf, type RetryHeard } from './failure.ts'
 
 /** Numbers of the native protocol. */
 const LEVELS = {
@@ -64,6 +64,7 @@ export type FallBackOptions<Rows> = {
   readonly onFallback?: (rows: Rows, why: string) => void
   /** How long a cluster that is not to be had, or has too much to do, is tried again; in milliseconds. */
   readonly patienceMs?: number
+  readonly onRetry?: RetryHeard | undefined
   readonly signal?: AbortSignal
   readonly random?: () => number
   readonly sleep?: (ms: number) => Promise<unknown>
@@ -110,6 +111,7 @@ export class FallBack<Rows> {
         if (isShort && this.fallBackToOne && short >= ATTEMPTS_AT_LEVEL) return await this.#atOne(write, rows, kind)
         const isBusy = kind === 'no-host' || kind === 'overloaded' || kind === 'bootstrapping'
         if (!(isBusy && waited < patienceMs) && !(isShort && short < ATTEMPTS_AT_LEVEL)) throw error
+        this.#options.onRetry?.(error, attempt + 1, Math.max(0, patienceMs - waited))
         waited += await this.#pause(attempt)
       }
     }

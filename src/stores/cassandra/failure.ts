@@ -88,6 +88,9 @@ const TELLING: readonly FailureKind[] = [
   'read-timeout',
 ]
 
+/** Called before a statement is sent again by itself. @param attempt the next one @param forMs how long it is tried yet */
+export type RetryHeard = (why: unknown, attempt: number, forMs: number) => void
+
 /** @param thrown what the driver threw, or an error of ours whose cause that is */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof errors.NoHostAvailableError) return ofNoHost(thrown)

@@ -150,8 +150,9 @@ export class D1Client {
     )
   }
 
-  /** Waits as after a failure, so that no loop of the caller spins. */
-  async pause(attempts: number, signal: AbortSignal): Promise<void> {
+  /** Waits as after a failure, so that no loop of the caller spins. @param why of the request that the caller sends again @param forMs as `onRetry` */
+  async pause(why: D1Failure, attempts: number, forMs: number, signal: AbortSignal): Promise<void> {
+    this.#onRetry(why, attempts + 1, forMs)
     await this.#sleep(pauseBefore(attempts), signal)
     throwIfAborted(signal)
   }

@@ -9,7 +9,7 @@ const AGAIN = 'run the same command again: it goes on where it stopped'
 
 /**
  * @param during whether the database is being opened: then everything but a full or busy service is CONNECT_FAILED
- * @returns a SluiceError of the target's kind; mistakes in SQL and what is no failure of D1 come back unchanged
+ * @returns a SluiceError of the target's kind; mistakes in SQL, by the code of SQLite, and what is no failure of D1 come back unchanged
  */
 export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect' | 'statement' = 'statement'): unknown {
   if (!(thrown instanceof D1Failure)) return thrown
@@ -19,7 +19,13 @@ export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect'
   switch (thrown.kind) {
     case 'sql':
       if (/not authorized/i.test(thrown.message)) return denied(make)
-      return during === 'connect' ? connect('the API refuses the request') : thrown
+      if (during === 'connect') return connect('the API refuses the request')
+      if (thrown.namesStatement) return thrown
+      return make('TARGET_IO', 'D1 refuses a request', {
+        reason: `${thrown.message}; D1 does not document this answer`,
+        hint: `check Cloudflare's status page, then ${AGAIN}`,
+        retryable: true,
+      })
     case 'auth':
       if (during === 'statement' && thrown.status === 403) return denied(make)
       return connect('CLOUDFLARE_API_TOKEN has to be valid, with the right D1 Edit on this account')

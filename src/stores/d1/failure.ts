@@ -48,6 +48,11 @@ export class D1Failure extends Error {
     this.waitMs = waitMs ?? null
   }
 
+  /** Whether it is about the SQL of the request. Else D1 gave a reason that it does not document. */
+  get namesStatement(): boolean {
+    return SQLITE.test(this.message)
+  }
+
   /** Whether the same request may succeed later without anybody changing anything. */
   get passes(): boolean {
     return this.kind === 'rate' || this.kind === 'server' || this.kind === 'network'
@@ -58,13 +63,16 @@ const AUTH_CODES: ReadonlySet<number> = new Set([6003, 6111, 9106, 9109, 10000, 
 /** From the list of errors in D1's documentation: what passes by itself, with an outcome that nobody knows. */
 const UNWELL =
   /network connection lost|caused object to be reset|reset because its code|transient issue|client disconnected|overloaded|queued for too long|too many requests queued|internal error|starting up D1 DB/i
-const SIZE = /exceeded its (?:memory|CPU(?: time)?) limit|operation exceeded timeout/i
+const SIZE = /exceeded its (?:memory|CPU(?: time)?) limit|operation exceeded timeout|D1_ERROR: out of memory/i
 const SPACE =
   /exceeded maximum (?:db|account) (?:size|storage)|maximum (?:db size|account storage)|SQLITE_FULL|database or disk is full/i
 const QUOTA =
   /(?:daily|free).{0,60}(?:limit|quota|rows? (?:read|written))|exceeded.{0,60}rows? (?:read|written)|limit.{0,60}reset.{0,30}midnight/i
 /** What D1 says about a statement ends with SQLite's code. */
 const SQLITE = /SQLITE_[A-Z_]+/
+/** Codes of SQLite that say nothing of the statement: the file is in use, or cannot be read for now. The transaction was rolled back. */
+const SQLITE_UNWELL = /: SQLITE_(?:BUSY|LOCKED|INTERRUPT|IOERR|PROTOCOL)(?:_[A-Z]+)?(?: \(extended: [A-Z_]+\))?$/
+const SQLITE_MEMORY = /: SQLITE_NOMEM(?: \(extended: [A-Z_]+\))?$/
 
 /** An answer that is no success. */
 export function refusedBy(status: number, headers: Headers, errors: readonly ApiError[]): D1Failure {
@@ -78,6 +86,8 @@ export function refusedBy(status: number, headers: Headers, errors: readonly Api
   }
   // Before the words are looked at: a message can quote what the user wrote.
   if (SQLITE.test(message) && status < 500) {
+    if (SQLITE_UNWELL.test(message)) return new D1Failure({ ...facts, kind: 'server', settled: true })
+    if (SQLITE_MEMORY.test(message)) return new D1Failure({ ...facts, kind: 'size', settled: true })
     return new D1Failure({ ...facts, kind: SPACE.test(message) ? 'space' : 'sql', settled: true })
   }
   if (SPACE.test(message)) return new D1Failure({ ...facts, kind: 'space', settled: status < 500 })

@@ -50,7 +50,7 @@ export function closingOf(
       proof.point.position ?? null,
       proof.point.at,
       aside ? ASIDE_CODE : null,
-      aside ? `rows were refused, and wait in migration_quarantine${why}` : null,
+      aside ? `rows were refused: sluice quarantine list shows them${why}` : null,
       ...held,
     ],
   }

@@ -111,7 +111,7 @@ export async function proveAgain(
         proof.point.at,
         surplus,
         tally.quarantined > 0n ? ASIDE_CODE : null,
-        tally.quarantined > 0n ? 'rows were refused, and wait in migration_quarantine' : null,
+        tally.quarantined > 0n ? 'rows were refused: sluice quarantine list shows them' : null,
         ...held.parameters,
       ],
     },

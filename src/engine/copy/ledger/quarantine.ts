@@ -122,6 +122,17 @@ export function replayedChunk(database: LedgerDatabase, checkpoint: number): Sta
   }
 }
 
+/**
+ * For an attempt that begins its chunk at its beginning: lines of earlier attempts end, because this one writes or refuses each of their rows itself. Without
+ * this, a later replay of such a line counts its row a second time.
+ */
+export function endedLines(
+  database: LedgerDatabase,
+  { id, attempt, cursor }: Pick<Claim, 'id' | 'attempt' | 'cursor'>,
+): readonly Statement[] {
+  return attempt > 1 && cursor === null ? [replayedChunk(database, id)] : []
+}
+
 /** What is not replayed yet, oldest first. @param runId of one run only; null for all @param table of one table of the target only; null for all */
 export async function quarantined(
   database: LedgerDatabase,

@@ -80,6 +80,8 @@ function planLine(
     chunks: dec(chunks),
     writers: dec(can.writers),
     key: plan?.source.key ?? source.key,
+    ...(extent.low === null ? {} : { low: extent.low }),
+    ...(extent.high === null ? {} : { high: extent.high }),
     proof: plan?.proof ?? 'none',
     create: plan?.create ?? false,
     onExisting: plan?.onExisting ?? 'refuse',

@@ -61,11 +61,17 @@ export async function partitionRun(operation: PartitionRunOperation, run: Run): 
       const error = await appliedMeanwhile(wish, stream, run)
       if (error !== null) return { ...ending, error }
     }
-    return withNext(chosen === null ? ending : ofSlices(ending, chosen, operation, stream, to), stream, to)
+    const ended = rests && chosen === null && isWordless(ending) ? { ...ending, error: window.reason } : ending
+    return withNext(chosen === null ? ended : ofSlices(ending, chosen, operation, stream, to), stream, to)
   } finally {
     window.over()
     pace.end()
   }
+}
+
+/** Whether nothing but the request to stop ended it. */
+function isWordless({ error }: Ending): boolean {
+  return error === undefined || error.code === 'STOPPED'
 }
 
 type Prepared = { readonly about: TwinPlan; readonly periods: PeriodWish }

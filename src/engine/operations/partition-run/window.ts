@@ -9,6 +9,8 @@ export type Window = {
   readonly endsAt: number | null
   /** Whether it has ended, and the copy with it. */
   readonly hasEnded: boolean
+  /** Why the copy ends with it. */
+  readonly reason: SluiceError
   /** What it was for is copied: its end does not matter any more. */
   over(): void
 }
@@ -18,12 +20,12 @@ const LONGEST_MS = 2_147_483_647
 
 /** @param windowMs from now on */
 export function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number | undefined): Window {
-  if (windowMs === undefined || windowMs > LONGEST_MS)
-    return { interrupt: run.interrupt, endsAt: null, hasEnded: false, over: () => undefined }
-  const end = new AbortController()
-  const reason = new SluiceError('DEADLINE', 'the window is over', {
+  const reason = new SluiceError('DEADLINE', 'the window (--window) is over', {
     hint: 'the same command goes on where it stopped',
   })
+  if (windowMs === undefined || windowMs > LONGEST_MS)
+    return { interrupt: run.interrupt, endsAt: null, hasEnded: false, reason, over: () => undefined }
+  const end = new AbortController()
   const timer = setTimeout(() => end.abort(reason), windowMs)
   timer.unref()
   return {
@@ -32,6 +34,7 @@ export function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number
     get hasEnded() {
       return end.signal.aborted
     },
+    reason,
     over: () => clearTimeout(timer),
   }
 }

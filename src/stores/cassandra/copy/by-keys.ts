@@ -41,7 +41,13 @@ export class KeyReader {
     this.#link = link
     this.#shape = shape
     this.#statements = statements
-    this.#fallBack = new FallBack({ level, fallBackToOne, patienceMs: link.settings.retryMs, signal })
+    this.#fallBack = new FallBack({
+      level,
+      fallBackToOne,
+      patienceMs: link.settings.retryMs,
+      onRetry: link.onRetry,
+      signal,
+    })
   }
 
   /**

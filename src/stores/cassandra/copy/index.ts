@@ -19,6 +19,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { connectCassandra, type CassandraLink } from '../connect.ts'
 import { isBelowQuorum, levelName } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'
+import { failureOf, type RetryHeard } from '../failure.ts'
+import { redactUrl } from '../../../shared/redact.ts'
 import { untilSynced } from '../flushed.ts'
 import { openCqlLedger } from '../ledger/index.ts'
 import { CqlTrack } from '../track.ts'
@@ -43,6 +45,15 @@ export type CassandraCopyWish = WriteWish & {
   readonly pageRows?: number
 }
 
+/** As `OpenedAgain` of a store that was reached before. */
+type RequestAgain = {
+  readonly label: string
+  readonly why: string
+  readonly attempt: number
+  readonly forMs: number
+  readonly isOpen: true
+}
+
 export type CassandraCopyOptions = {
   /** `read` and `plan` make nothing. */
   readonly mode?: 'read' | 'write' | 'plan'
@@ -52,6 +63,8 @@ export type CassandraCopyOptions = {
   readonly clock?: Pick<Clock, 'now'>
   /** Told of rows that could only be written at ONE. */
   readonly onWeakWrite?: WriteWish['onWeakWrite']
+  /** Called before a statement is sent again. */
+  readonly onRetry?: (again: RequestAgain) => void
 }
 
 const CAN: StoreAbilities = {
@@ -71,17 +84,26 @@ const CAN: StoreAbilities = {
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, AUTH_FAILED, TLS_FAILED
  */
 export async function openCassandraCopy(url: string, options: CassandraCopyOptions = {}): Promise<CopyStore> {
-  const { environment = process.env, signal, cassandra = {}, clock = systemClock } = options
+  const { environment = process.env, signal, cassandra = {}, clock = systemClock, onRetry } = options
   const { readConsistency, writeConsistency } = cassandra
   const link = await connectCassandra(url, {
     environment,
     ...(signal === undefined ? {} : { signal }),
+    ...(onRetry === undefined ? {} : { onRetry: heardRetries(url, onRetry) }),
     ...(readConsistency === undefined ? {} : { readConsistency }),
     ...(writeConsistency === undefined ? {} : { writeConsistency }),
   })
   const { onWeakWrite } = options
   const wish = { ...cassandra, ...(onWeakWrite === undefined ? {} : { onWeakWrite }) }
   return new CassandraStore(link, wish, clock, options.mode !== undefined && options.mode !== 'write')
+}
+
+/** Driver messages name hosts, and no login. */
+function heardRetries(url: string, onRetry: NonNullable<CassandraCopyOptions['onRetry']>): RetryHeard {
+  return (thrown, attempt, forMs) => {
+    const { message: why } = failureOf(thrown)
+    onRetry({ label: redactUrl(url), why, attempt, forMs, isOpen: true })
+  }
 }
 
 class CassandraStore implements CopyStore {

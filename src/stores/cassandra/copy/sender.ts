@@ -39,6 +39,7 @@ export class Sender {
       fallBackToOne: wish.fallBackToOne,
       onFallback: wish.onWeak,
       patienceMs: link.settings.retryMs,
+      onRetry: link.onRetry,
       signal,
     })
   }

@@ -4,7 +4,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CassandraSettings } from '../config.ts'
 import { cassandraError } from '../errors.ts'
-import { failureOf, type FailureKind } from '../failure.ts'
+import { failureOf, type FailureKind, type RetryHeard } from '../failure.ts'
 
 /** Ends of a request that may go better in a moment; a change may have been made all the same. */
 const PASSING: ReadonlySet<FailureKind> = new Set<FailureKind>([
@@ -55,8 +55,13 @@ export async function pause(attempts: number, signal: AbortSignal): Promise<void
   throwIfAborted(signal)
 }
 
-/** Repeats what does no harm when it is done twice, while it fails for a passing cause. @param patienceMs for how long */
-export async function patiently<T>(body: () => Promise<T>, patienceMs: number, signal: AbortSignal): Promise<T> {
+/** Repeats what does no harm when it is done twice, while it fails for a passing cause. @param patienceMs for how long @param onRetry called before each further attempt */
+export async function patiently<T>(
+  body: () => Promise<T>,
+  patienceMs: number,
+  signal: AbortSignal,
+  onRetry?: RetryHeard,
+): Promise<T> {
   const until = performance.now() + patienceMs
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(signal)
@@ -64,6 +69,7 @@ export async function patiently<T>(body: () => Promise<T>, patienceMs: number, s
       return await body()
     } catch (error) {
       if (!isPassing(error) || performance.now() > until) throw error
+      onRetry?.(error, attempt + 1, until - performance.now())
     }
     await pause(attempt, signal)
   }

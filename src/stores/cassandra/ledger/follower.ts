@@ -5,6 +5,7 @@ import { types } from 'cassandra-driver'
 import { breathe } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sumOf, unpackEntry } from './entry.ts'
+import type { RetryHeard } from '../failure.ts'
 import { damaged, patiently } from './failures.ts'
 import { BUCKET, type Head, type LedgerLog, type LogEntry, type Position, type Snapshot } from './log.ts'
 import { Replica } from './replica.ts'
@@ -14,6 +15,7 @@ const deflated = promisify(deflateRaw)
 export type FollowerOptions = {
   /** How long what fails for a passing cause is repeated. */
   readonly patienceMs: number
+  readonly onRetry: RetryHeard | undefined
   /** From one snapshot to the next. */
   readonly snapshotEntries: bigint
   readonly signal: AbortSignal
@@ -193,6 +195,6 @@ export class Follower {
   }
 
   #patiently<T>(body: () => Promise<T>): Promise<T> {
-    return patiently(body, this.#options.patienceMs, this.#options.signal)
+    return patiently(body, this.#options.patienceMs, this.#options.signal, this.#options.onRetry)
   }
 }

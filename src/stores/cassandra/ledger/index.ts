@@ -12,6 +12,7 @@ import type { LedgerDatabase, Statement } from '../../copy-port.ts'
 import type { SqlRow } from '../../port.ts'
 import { copyError } from '../../sqlite/copy/errors.ts'
 import type { CassandraLink } from '../connect.ts'
+import type { RetryHeard } from '../failure.ts'
 import { packEntry, weightOf, type EntryBatch } from './entry.ts'
 import { damaged, patiently, pause } from './failures.ts'
 import { Follower } from './follower.ts'
@@ -37,6 +38,7 @@ export async function openCqlLedger(
 ): Promise<LedgerDatabase> {
   const follower = new Follower(new LedgerLog(link, keyspace), {
     patienceMs: patienceMs(link),
+    onRetry: link.onRetry,
     snapshotEntries: BigInt(options.snapshotEntries ?? SNAPSHOT_ENTRIES),
     signal,
   })
@@ -71,6 +73,7 @@ class CqlLedger implements LedgerDatabase {
   readonly dialect = 'sqlite'
   readonly label: string
   readonly #patienceMs: number
+  readonly #onRetry: RetryHeard | undefined
   readonly #follower: Follower
   readonly #signal: AbortSignal
   readonly #isReadOnly: boolean
@@ -81,6 +84,7 @@ class CqlLedger implements LedgerDatabase {
   constructor(link: CassandraLink, follower: Follower, signal: AbortSignal, isReadOnly: boolean) {
     this.label = link.settings.label
     this.#patienceMs = patienceMs(link)
+    this.#onRetry = link.onRetry
     this.#follower = follower
     this.#signal = signal
     this.#isReadOnly = isReadOnly
@@ -208,7 +212,7 @@ class CqlLedger implements LedgerDatabase {
   async #append(entry: LogEntry, now: number): Promise<'applied' | 'taken'> {
     const { log } = this.#follower
     const until = performance.now() + this.#patienceMs
-    await patiently(() => log.place(entry, now), this.#patienceMs, this.#signal)
+    await patiently(() => log.place(entry, now), this.#patienceMs, this.#signal, this.#onRetry)
     let unsure: SluiceError | null = null
     for (let attempt = 1; ; attempt++) {
       const landed = await log.append(entry)
@@ -229,7 +233,8 @@ class CqlLedger implements LedgerDatabase {
   /** Whether an entry is part of the log, as far as it can be seen while every answer may be lost. */
   async #find(entry: LogEntry, unsure: SluiceError | null, until: number): Promise<'applied' | 'taken' | 'nowhere'> {
     try {
-      return await patiently(() => this.#look(entry), Math.max(0, until - performance.now()), this.#signal)
+      const leftMs = Math.max(0, until - performance.now())
+      return await patiently(() => this.#look(entry), leftMs, this.#signal, this.#onRetry)
     } catch (error) {
       if (error instanceof SluiceError && error.code === 'LEDGER_DAMAGED') throw error
       throw this.#unknown(unsure ?? error)

@@ -33,7 +33,7 @@ export type D1CopyOptions = {
   readonly signal?: AbortSignal
   /** Called before a wait that the API or the budget demands; status 0 for the budget's. */
   readonly onThrottle?: (why: Throttled) => void
-  /** Told while the database is opened: later requests are told by what they belong to. */
+  /** Called before a request is sent again. */
   readonly onRetry?: (again: OpenedAgain) => void
   /** Rows of one INSERT; as many as fit without it. */
   readonly rowsPerInsert?: number
@@ -90,9 +90,9 @@ export async function openD1Copy(url: string, options: D1CopyOptions = {}): Prom
     ...(rule === undefined ? {} : { rule }),
     ...(onThrottle === undefined ? {} : { onThrottle }),
     onRetry: (failure, attempt, forMs) => {
-      if (!isOpening) return
       const label = `d1://${settings.account}/${settings.database}`
-      onRetry?.({ label, why: redactText(failure.message, settings.secrets), attempt, forMs })
+      const why = redactText(failure.message, settings.secrets)
+      onRetry?.({ label, why, attempt, forMs, ...(isOpening ? {} : { isOpen: true }) })
     },
   })
   try {

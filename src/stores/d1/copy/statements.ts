@@ -6,7 +6,7 @@ import { d1Error, whereOf } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
 
 /** How long a batch whose answers get lost is sent again, in milliseconds. */
-const SETTLE_MS = 60_000
+export const SETTLE_MS = 60_000
 
 export type Once = {
   /** Gives a row as long as the statements may run. */
@@ -68,7 +68,7 @@ export async function runOnce(
     if (!holds) return { kind: 'fenced' }
     // Not the fence then, but JSON in the rows.
     if (refused || performance.now() > deadline) throw failure
-    await client.pause(attempt, signal)
+    await client.pause(failure, attempt, deadline - performance.now(), signal)
   }
 }
 

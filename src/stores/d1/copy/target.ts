@@ -10,7 +10,7 @@ import type { D1Client, D1Statement } from '../client.ts'
 import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
 import { MOST_COLUMNS } from './insert.ts'
-import { writeError } from './statements.ts'
+import { SETTLE_MS, writeError } from './statements.ts'
 import { D1ChunkWriter } from './writer.ts'
 
 const MOST_STATEMENT_BYTES = 100_000
@@ -81,12 +81,15 @@ export class D1Target implements CopyTarget {
 
   /** Where the answer gets lost, the table itself says what became of it. */
   async #createOnce({ table }: TableSpec, statement: D1Statement, signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + SETTLE_MS
     for (let attempt = 1; ; attempt++) {
+      let failure: D1Failure
       try {
         await this.#client.once([statement], { signal })
         return
       } catch (error) {
-        if (!(error instanceof D1Failure) || error.settled || attempt > 20) throw error
+        if (!(error instanceof D1Failure) || error.settled || performance.now() > deadline) throw error
+        failure = error
       }
       const exists = {
         sql: "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)",
@@ -94,7 +97,7 @@ export class D1Target implements CopyTarget {
       }
       const [found] = await this.#client.read([exists], { signal })
       if ((found?.rows.length ?? 0) > 0) return
-      await this.#client.pause(attempt, signal)
+      await this.#client.pause(failure, attempt, deadline - performance.now(), signal)
     }
   }
 }

@@ -58,7 +58,7 @@ export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Told[]
       const [first] = chunk.rows
       const rows =
         first === undefined
-          ? `${plural(chunk.aside, 'row')} set aside${chunk.earlier ? ' by an earlier run' : ''}: migration_quarantine in the target says why`
+          ? `${plural(chunk.aside, 'row')} set aside${chunk.earlier ? ' by an earlier run' : ''}: sluice quarantine list says why`
           : `${asideText(first, key)}${chunk.aside > 1 ? ` · and ${count(chunk.aside - 1)} more` : ''}`
       return [...told(rows, 'warn'), ...told(`do: mend it at the source, then ${retryOf(run)}`, 'strong')]
     }
@@ -156,9 +156,7 @@ function asideLines({ rows, aside }: Chunk, key: readonly string[]): readonly st
   // One alone has been told above.
   if (rows.length === 0 || aside === 1) return []
   const more =
-    aside > rows.length
-      ? [`  … ${count(aside - rows.length)} more: migration_quarantine in the target has them all`]
-      : []
+    aside > rows.length ? [`  … ${count(aside - rows.length)} more: sluice quarantine list has them all`] : []
   return [
     '',
     'rows set aside',

@@ -1,0 +1,67 @@
+/** Chunks of a copy as lines: where a copy goes on, and with `--verbose` each chunk as it is done, as the scripts of the guide print them. */
+import type { Event } from '../model/event.ts'
+import type { Block, Tell } from './block.ts'
+import { durationText, grouped, plural } from './format.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+type Begun = {
+  readonly key: readonly string[]
+  readonly low: string | undefined
+  readonly high: string | undefined
+  /** Chunks that this run has before it. */
+  readonly open: bigint
+  readonly goesOn: boolean
+}
+
+export class ChunkLines {
+  readonly #verbose: boolean
+  readonly #tables = new Map<string, Begun>()
+  readonly #done = new Map<string, bigint>()
+  readonly #announced = new Set<string>()
+
+  constructor(verbose: boolean) {
+    this.#verbose = verbose
+  }
+
+  /** Of a table that goes on, how many chunks are open comes with the first of them. */
+  begun({ table, key, low, high, chunks, done }: Of<'copy.started'>): void {
+    const open = BigInt(chunks) - BigInt(done.chunks)
+    this.#tables.set(table, { key, low, high, open, goesOn: done.chunks !== '0' })
+    this.#done.delete(table)
+    this.#announced.delete(table)
+  }
+
+  /** @param subject the table, where there are several @returns where a table goes on, once */
+  started(event: Of<'chunk.started'>, subject: string, block: Tell): readonly Block[] {
+    const { table, chunk } = event
+    const begun = this.#tables.get(table)
+    if (begun === undefined || !begun.goesOn || this.#announced.has(table)) return []
+    this.#announced.add(table)
+    const text = `goes on with chunk ${chunk}${spanText(event, begun)}, ${plural(String(begun.open), 'chunk')} pending`
+    return [block('resume', subject + text, { table })]
+  }
+
+  done(event: Of<'chunk.done'>, subject: string, block: Tell): readonly Block[] {
+    const { table, chunk, done, ms, quarantined = '0' } = event
+    const begun = this.#tables.get(table)
+    if (begun === undefined) return []
+    const no = (this.#done.get(table) ?? 0n) + 1n
+    this.#done.set(table, no)
+    if (!this.#verbose) return []
+    // Chunks that were found later count, too.
+    const all = no > begun.open ? no : begun.open
+    const share = `[${grouped(String(no))}/${grouped(String(all))}] ${((Number(no) * 100) / Number(all)).toFixed(1)} %`
+    const refused = quarantined === '0' ? '' : `, ${plural(quarantined, 'row')} quarantined`
+    const text = `${share}  chunk ${chunk}${spanText(event, begun)}: ${plural(done, 'row')}${refused} in ${durationText(ms)}`
+    return [block('ok', subject + text, { table })]
+  }
+}
+
+/** ` (id 1 to 50000)`; nothing of a chunk that is no range of one column. */
+function spanText({ from, to }: Of<'chunk.started'> | Of<'chunk.done'>, { key, low, high }: Begun): string {
+  const [column] = key
+  if (column === undefined || key.length > 1 || from === undefined || to === undefined) return ''
+  const [first, last] = [from?.[0] ?? low, to?.[0] ?? high]
+  return first === undefined || last === undefined ? '' : ` (${column} ${first} to ${last})`
+}
