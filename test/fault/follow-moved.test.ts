@@ -21,6 +21,7 @@ import { startCopy } from './copy-kit.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-moved-'))
 let server: PostgresServer
+let clones = 0
 
 beforeAll(async () => {
   if (POSTGRES_OWN) server = await startFollowServer()
@@ -77,8 +78,9 @@ async function cloneOf(original: Place): Promise<Place> {
     return clone
   }
   const name = url.pathname.slice(1)
-  await postgresAt(server.url()).sql(`CREATE DATABASE ${name}_clone TEMPLATE ${name}`)
-  url.pathname = `/${name}_clone`
+  const clone = `${name}_${++clones}`
+  await postgresAt(server.url()).sql(`CREATE DATABASE ${clone} TEMPLATE ${name}`)
+  url.pathname = `/${clone}`
   return postgresAt(url.href)
 }
 
@@ -169,12 +171,11 @@ describe.skipIf(!POSTGRES_OWN)(
       const one = await stageOf(
         await placeOn('postgresql', server.url()),
         await placeOn('postgresql', server.url()),
-        'slot',
+        'trigger',
       )
       const clone = await cloneOf(one.original)
       const child = startCopy({ ...copyOf(one.source, one.original, 't'), follow: {} })
       await child.until('follow.progress')
-      // The lease of the copy is of a program that had ended by then.
       const confirmed = await one.follow(clone, { moved: true })
       expect(confirmed.finished, JSON.stringify(confirmed.finished.error)).toMatchObject(GOES_ON)
       expect((await child.ended).finished).toMatchObject(MOVED)

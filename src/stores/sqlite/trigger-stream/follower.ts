@@ -10,7 +10,10 @@ export function readFollower(connection: Database.Database, stream: string): Fol
   const name = followerTable(stream)
   const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(name)
   if (there === undefined) return null
-  const note = connection.prepare(`SELECT note FROM ${quote(name)} WHERE one = 1`).pluck().get()
+  const note = connection
+    .prepare(`SELECT note FROM ${quote(name)} WHERE one = 1`)
+    .pluck()
+    .get()
   return followerOf(typeof note === 'string' ? note : null)
 }
 
