@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ALL } from '../support/backend.ts'
 import type { Cdc } from '../../src/stores/follow-port.ts'
 import {
   copyOf,
@@ -98,6 +99,8 @@ const KINDS: readonly (readonly [System, Cdc, System])[] = [
   ['mysql', 'trigger', 'postgresql'],
   ['sqlite', 'trigger', 'postgresql'],
 ]
+/** Each note has a place of its own; what follows from it is the same for all. */
+const ENDED = ALL ? KINDS : KINDS.slice(0, 1)
 const absent = await missing('mysql')
 
 describe.skipIf(!POSTGRES_OWN).each(KINDS)(
@@ -144,7 +147,7 @@ describe.skipIf(!POSTGRES_OWN).each(KINDS)(
       },
     )
 
-    test.skipIf(from === 'mysql' && absent !== '')(
+    test.skipIf((from === 'mysql' && absent !== '') || !ENDED.some(([a, b, c]) => a === from && b === cdc && c === to))(
       'ended or begun anew in the copy, the original keeps what it has at the source',
       async () => {
         const one = await stageOf(await onOwn(from), await onOwn(to), cdc)
