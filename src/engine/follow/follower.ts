@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
+import { addressOf } from '../../stores/address.ts'
 import type { ChangeSource, Follower, StreamBirth } from '../../stores/follow-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
 import type { StreamLedger } from './ledger/streams.ts'
@@ -97,17 +98,6 @@ function isSameTarget(noted: Follower, now: Target): boolean {
   if (FILE.every((fact) => was[fact] !== undefined && was[fact] === is[fact])) return true
   if (noted.address !== now.address) return false
   return KEPT.every((fact) => was[fact] === undefined || is[fact] === undefined || was[fact] === is[fact])
-}
-
-/** Without user, password and options. One machine has several names for itself. */
-function addressOf(label: string): string {
-  if (!URL.canParse(label)) return label
-  const { protocol, hostname, port, pathname, searchParams } = new URL(label)
-  const host = /^(?:127\.0\.0\.1|\[::1\])$/.test(hostname) ? 'localhost' : hostname.toLowerCase()
-  const socket = host === '' && searchParams.has('host') ? `?host=${searchParams.get('host')}` : ''
-  const usual: Readonly<Record<string, string>> = { 'postgresql:': '5432', 'postgres:': '5432', 'mysql:': '3306', 'mariadb:': '3306' } // prettier-ignore
-  const at = host === '' ? '' : `${host}:${port === '' ? (usual[protocol] ?? '') : port}`
-  return `${protocol.replace('postgres:', 'postgresql:')}//${at}${pathname}${socket}`
 }
 
 function movedError(stream: string, place: Place, noted: Follower, now: Target): SluiceError {
