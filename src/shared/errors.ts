@@ -99,6 +99,8 @@ export const ERROR_CODES = {
   SLOT_ACTIVE: 'state',
   /** Changes of some tables may be missing: the stream keeps its position and does not go on. */
   STREAM_HALTED: 'state',
+  /** The source has noted another target than this one for the stream. */
+  STREAM_MOVED: 'state',
   /** The table belongs to a stream: only its own run may write into it. */
   TABLE_FOLLOWED: 'state',
   // unsupported

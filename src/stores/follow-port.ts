@@ -63,6 +63,21 @@ export type StreamBirth = {
    * them out. They may be those of columns, or of a publication, that are no more.
    */
   readonly since?: Readonly<Record<string, string>>
+  /**
+   * Owners under which this target has followed, newest last. The source notes the last one, or the one before where a program was killed in between. Absent in streams of
+   * older programs.
+   */
+  readonly owners?: readonly string[]
+}
+
+/** Who follows a stream, as its source notes it at each start. */
+export type Follower = {
+  /** Random, another one at each start: a copy of the target that was made before does not know it. */
+  readonly owner: string
+  /** Address of the target, without user and password. */
+  readonly address: string
+  /** Of the target, as `CopyStore.origin` has it. */
+  readonly origin: Readonly<Record<string, string>>
 }
 
 /** Something after which changes may be missing. The position stays where it is. */
@@ -204,6 +219,15 @@ export interface ChangeSource {
     signal: AbortSignal,
     frames?: FrameFormat,
   ): Promise<ChangeStream>
+  /** Who followed the stream at its last start; null where the source does not say: an older program began it, or the note was removed. */
+  follower(name: string, signal: AbortSignal): Promise<Follower | null>
+  /**
+   * Notes who follows from here on. Where triggers note the changes, the owner that was noted before forgets no note behind this call.
+   * @param was owner that is noted now; null for none
+   * @returns false where another one is noted: nothing was changed
+   * @throws SluiceError SOURCE_DENIED where the login may not note it
+   */
+  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean>
   /** Removes slot and publication; done twice it does no harm. */
   end(name: string, signal: AbortSignal): Promise<void>
   /** What somebody can do by hand to remove a stream from the source, where nobody has its ledger any more. Of sources where no command of ours does it. */

@@ -1,9 +1,11 @@
 /** Ends a stream: nothing of it is left at the source, and its tables belong to nobody. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
+import type { ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
 import { familyOf } from '../cutover/family.ts'
 import { SwitchLedger } from '../cutover/switch-ledger.ts'
+import { followerPlace, targetText } from './follower.ts'
 import { cdcOf } from './known-stream.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
@@ -12,7 +14,7 @@ import { takeStream } from './take-stream.ts'
 /**
  * Done twice it does no harm.
  * @param source the store that the stream reads
- * @param to the one that it writes
+ * @param to the one that it writes @param isMoved the caller has confirmed that the stream is this target's; else what it has at the source stays there where that may be another's
  * @throws SluiceError LEDGER_BUSY where a living program follows, or a switch to another database is under way; PLAN_CHANGED where the source is another database
  */
 export async function endStream(
@@ -21,6 +23,7 @@ export async function endStream(
   to: CopyStore,
   ledger: StreamLedger,
   run: CopyRun,
+  isMoved = false,
 ): Promise<void> {
   if (source.identity !== sourceIdentity) {
     throw new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
@@ -35,11 +38,25 @@ export async function endStream(
   if (source.identity === to.identity) await endPrepared(id, to, ledger, run)
   const name = birth?.slot ?? streamName(id)
   const cdc = cdcOf({ id, wishes }, undefined)
-  await source.changeSource?.(cdc)?.end(name, run.interrupt.abort)
+  const changes = source.changeSource?.(cdc)
+  const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and logs ${name}`
+  const other = isMoved || birth === null || changes === undefined ? null : await ofOther(birth, changes, to, run)
+  if (other === null) await changes?.end(name, run.interrupt.abort)
   await ledger.note(id, 'ended')
   await ledger.release(id)
-  const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and logs ${name}`
-  run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
+  if (other === null) {
+    run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
+    return
+  }
+  const message = `stream ${id} has ended here only: ${made} stay at the source, for ${other}`
+  const byHand = changes?.endByHand?.(name) ?? `sluice slots --drop ${name} at the source`
+  run.emit({ type: 'log', level: 'warn', message, hint: `where that target is gone for good: ${byHand}` })
+}
+
+/** The target, in words, that the source's part of a stream belongs to, or may belong to; null where it is this one. */
+async function ofOther(birth: StreamBirth, changes: ChangeSource, to: CopyStore, run: CopyRun): Promise<string | null> {
+  const { place, noted } = await followerPlace(birth, changes, to, run.interrupt.abort)
+  return place === 'here' || noted === null ? null : targetText(noted)
 }
 
 /**

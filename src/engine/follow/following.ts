@@ -26,6 +26,7 @@ import { emptyTables } from './empty-tables.ts'
 import { endStream, refuseSwitching, streamName } from './end-stream.ts'
 import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
+import { noteFollower, refuseMoved } from './follower.ts'
 import { beginAlone, cdcOf, refuseFaulty, streamOfPlan } from './known-stream.ts'
 import { StreamLedger, streamFence } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
@@ -72,6 +73,8 @@ export class Following implements AsyncDisposable {
     const cdc = operation.restart && wished !== undefined ? wished : cdcOf(before, wished)
     const sides = sidesOf(planned, cdc)
     tellOthers(planned, before, run)
+    if (before?.birth != null && !operation.restart && operation.follow?.moved !== true)
+      await refuseMoved(before.id, before.birth, sides.changes, planned.to, run.interrupt.abort)
     const anew = before === null || operation.restart ? NOTHING : await tablesAnew(parts, before, sides, ledger)
     if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger, anew)
     refusePlans(planned, run)
@@ -118,7 +121,8 @@ export class Following implements AsyncDisposable {
       // Whoever goes on by the number of the stream wants the same.
       if (found !== null && operation.follow?.fireTriggers === true)
         await ledger.noteWishes(stream, withFiring(found.wishes))
-      const known = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
+      const begun = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
+      const known = await noteFollower(stream, begun, { changes: sides.changes, ledger, to: planned.to }, run)
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
       const progress = await ledger.progress(stream, sides.changes)
       const states = await ledger.tables(stream, sides.changes)

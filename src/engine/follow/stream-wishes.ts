@@ -12,6 +12,7 @@ export function wishesOf(operation: CopyOperation, cdc: Cdc): string {
     resync: _resync,
     lanes: _lanes,
     changesOnly: _changesOnly,
+    moved: _moved,
     ...lasting
   } = follow ?? {}
   return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })

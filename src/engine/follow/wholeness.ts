@@ -1,6 +1,7 @@
 /** Whether a stream is whole: what its source shows is compared with what was noted when it began. What may be missing halts it. */
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { StreamBirth, StreamFault } from '../../stores/follow-port.ts'
+import { refuseElsewhere } from './follower.ts'
 import { haltStream } from './halt.ts'
 import type { Lanes } from './lanes.ts'
 import type { LoopParts } from './loop-parts.ts'
@@ -8,7 +9,7 @@ import type { LoopParts } from './loop-parts.ts'
 export class Wholeness {
   /** Of the session that runs; null between two. */
   lane: Lanes | null = null
-  readonly #parts: Pick<LoopParts, 'changes' | 'ledger' | 'stream' | 'tables' | 'run' | 'alerts'>
+  readonly #parts: Pick<LoopParts, 'changes' | 'ledger' | 'stream' | 'tables' | 'run' | 'alerts' | 'to'>
   #birth: StreamBirth
   /** What a session before this one has learned of it, and may not have noted. */
   #isBirthNoted = true
@@ -26,10 +27,11 @@ export class Wholeness {
 
   /**
    * @returns false where only changes that are not applied yet can tell whether something was lost
-   * @throws SluiceError STREAM_HALTED, SLOT_LOST
+   * @throws SluiceError STREAM_HALTED, SLOT_LOST, STREAM_MOVED
    */
   async verify(): Promise<boolean> {
-    const { changes, ledger, stream, tables, run } = this.#parts
+    const { changes, ledger, stream, tables, run, to } = this.#parts
+    await refuseElsewhere(stream, this.#birth, changes, to, run.interrupt.abort)
     // A batch that is committed between both looks would be ahead of what was read.
     await this.lane?.written()
     const { position } = await ledger.progress(stream, changes)

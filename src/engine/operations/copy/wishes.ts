@@ -68,6 +68,8 @@ export type FollowWish = {
   readonly lanes?: number
   /** Tables of the stream that are emptied and copied anew while the others keep what they hold. */
   readonly resync?: readonly string[]
+  /** The target of the stream has another address, or is another database, than the source has noted: it goes on here from now on. */
+  readonly moved?: true
   /** Triggers of the target fire for changes, too. */
   readonly fireTriggers?: true
   /** How the source tells changes; as the stream began, or by a slot, when absent. */

@@ -26,6 +26,8 @@ export type FollowOperation = {
   readonly lanes?: number
   /** Tables that are emptied and copied anew. */
   readonly resync?: readonly string[]
+  /** This target takes the place of the one that the source has noted. */
+  readonly moved?: true | undefined
   readonly alert?: AlertWish
 }
 
@@ -41,6 +43,7 @@ export const FOLLOW_WORDS: words.Words<FollowOperation> = {
   proveEveryMs: words.optionalDuration('prove-every'),
   lanes: words.optionalCount('lanes'),
   resync: words.names('resync'),
+  moved: words.set('moved'),
   alert: words.alert,
 }
 
@@ -77,6 +80,13 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
       PROVE_EVERY,
       LANES,
       RESYNC,
+      {
+        name: 'moved',
+        type: 'flag',
+        default: false,
+        describe:
+          'go on into this target, which has another address than the stream was followed into last, or is another database: the target before is refused from then on',
+      },
       ...alertOptions(FOLLOW_CAUSES),
       {
         name: 'report',

@@ -21,7 +21,7 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
   const { stream, from, refusal } = await streamOf(operation, run)
   if (operation.end) return await ended(operation, stream, from, run)
   if (refusal !== null) throw refusal
-  const { changesOnly, proveEveryMs, untilCaughtUp, untilEqual, alert, resync, lanes } = operation
+  const { changesOnly, proveEveryMs, untilCaughtUp, untilEqual, alert, resync, lanes, moved } = operation
   const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
   const now = {
     ...(until === null ? {} : { until }),
@@ -30,13 +30,14 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
     ...(alert === undefined ? {} : { alert }),
     ...(resync === undefined || resync.length === 0 ? {} : { resync }),
     ...(lanes === undefined ? {} : { lanes }),
+    ...(moved === undefined ? {} : { moved }),
   }
   return await goOn(copyOfStream(stream, { from, to: operation.to }, now), run)
 }
 
 /** @throws SluiceError BAD_FLAG where the number is not the stream's own, but that of a run which worked on it */
 async function ended(
-  { to: url, stream: named }: FollowOperation,
+  { to: url, stream: named, moved }: FollowOperation,
   stream: StreamRow,
   from: string,
   run: CopyRun,
@@ -55,7 +56,7 @@ async function ended(
   await using database = await to.ledger()
   const ledger = new StreamLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   await using source = await openSourceStore(from)
-  await endStream(stream, source, to, ledger, run)
+  await endStream(stream, source, to, ledger, run, moved === true)
   return { totals: {} }
 }
 

@@ -2,8 +2,9 @@
  * A snapshot holds the rows of every table, but not their names: where a table was put in the place of another by RENAME, as tools do that alter
  * large tables, readers would find in it what it held when the snapshot was taken, half filled or empty.
  */
-import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { refuseReordered } from '../../column-order.ts'
 import type { Session } from '../session.ts'
 import { tableSql } from './names.ts'
 
@@ -13,9 +14,10 @@ export class SameTables {
 
   /**
    * Keeps the table under its name until the session's reader is given back, and makes sure that it is the one that was there at first.
-   * @throws SluiceError CONNECTION_LOST, retryable, where another one is: it needs another view
+   * @throws SluiceError CONNECTION_LOST, retryable, where another one is: it needs another view; SOURCE_GONE where columns have exchanged their names
    */
-  async hold(session: Session, { table }: TableSpec, label: string): Promise<void> {
+  async hold(session: Session, spec: TableSpec, label: string): Promise<void> {
+    const { table } = spec
     const name = tableSql(table)
     // Whatever was read locks the name.
     await session.rows(`SELECT 1 FROM ${name} LIMIT 0`)
@@ -26,7 +28,10 @@ export class SameTables {
     const made = String(time ?? '')
     const before = this.#made.get(name) ?? made
     this.#made.set(name, before)
-    if (before === made) return
+    if (before === made) {
+      refuseReordered(spec, await columnsInOrder(session, table), 'source', label)
+      return
+    }
     // Where it was altered so that no older snapshot can be read, the server says so.
     await session.rows(`SELECT 1 FROM ${name} LIMIT 1`)
     throw new SluiceError(
@@ -41,4 +46,13 @@ export class SameTables {
       },
     )
   }
+}
+
+/** Names of its columns; of a table that the session has locked by reading it. */
+export async function columnsInOrder(session: Session, { schema, name }: TableName): Promise<readonly string[]> {
+  const rows = await session.rows(
+    'SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION',
+    [schema ?? null, name],
+  )
+  return rows.map(([column]) => String(column))
 }

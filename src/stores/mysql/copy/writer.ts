@@ -4,6 +4,7 @@ import type { Cell, Digest, Row } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, Closing, DigestRequest, RowRequest } from '../../copy-port.ts'
+import { refuseReordered } from '../../column-order.ts'
 import { digestOfKeys, rowKeysOf } from '../../key-digest.ts'
 import type { Pool } from '../../pool.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
@@ -18,6 +19,7 @@ import { addRows, appendRows, upsertRows, type Into } from './insert.ts'
 import { tableSql } from './names.ts'
 import { conditionOf } from './ranges.ts'
 import { keyIndex, type TableShape } from './shape.ts'
+import { columnsInOrder } from './same-table.ts'
 import { baseOf } from './types.ts'
 import { takeMark } from '../mark.ts'
 
@@ -82,6 +84,10 @@ class Writer implements ChunkWriter {
     await this.#try(async () => {
       this.#mark = await takeMark(this.#session)
       if (this.#odd) await this.#session.command(ODD_DAYS)
+      const { table } = this.#writing.request
+      // Whatever was read keeps its columns until the transaction ends.
+      await this.#session.rows(`SELECT 1 FROM ${this.#into.table} LIMIT 0`)
+      refuseReordered(table, await columnsInOrder(this.#session, table.table), 'target', this.#writing.config.label)
     })
     if (this.#writing.request.onExisting === 'replace-range') await this.#empty()
   }

@@ -79,7 +79,7 @@ export async function endTriggers(database: string, name: string, wait: Wait): P
   )
   for (const [table] of tables) {
     const rest = String(table).slice(name.length + 1)
-    if (!/^(?:progress|keys_\d+)$/.test(rest)) continue
+    if (!/^(?:progress|follower|keys_\d+)$/.test(rest)) continue
     await patiently(wait, `table ${String(table)}`, `DROP TABLE IF EXISTS ${ticked({ schema: database, name: String(table) })}`) // prettier-ignore
   }
 }

@@ -7,6 +7,7 @@ import type {
   ChangeStream,
   FollowedTable,
   FollowExam,
+  Follower,
   SlotLine,
   SourceLag,
   StreamBirth,
@@ -24,6 +25,7 @@ import { beginTriggers, endTriggers, renewTriggers } from './birth.ts'
 import { PATIENCE_MS, type Wait } from './busy.ts'
 import { costOfNoting } from './cost.ts'
 import { examineTriggers } from './exam.ts'
+import { readFollower, writeFollower } from './follower.ts'
 import { FIRST_NOTE, logsOf, progressTable, refuseForeignName, streamOfTrigger } from './log.ts'
 import { clockMs, readProgress, takeNumber } from './position.ts'
 import { MysqlRounds } from './rounds.ts'
@@ -137,6 +139,14 @@ export class MysqlTriggers implements ChangeSource {
     }
   }
 
+  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+    return this.#read(signal, (session) => readFollower(session, this.#config.database, name))
+  }
+
+  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+    return this.#write(signal, (session) => writeFollower(session, this.#config.database, name, follower, was))
+  }
+
   end(name: string, signal: AbortSignal): Promise<void> {
     return this.#write(signal, (session) =>
       endTriggers(
@@ -149,7 +159,7 @@ export class MysqlTriggers implements ChangeSource {
 
   /** What is left of a stream whose ledger is gone. */
   endByHand(name: string): string {
-    return `DROP TRIGGER of each trigger ${name}_…, then DROP TABLE of ${tableText(progressTable(this.#config.database, name))} and of each ${name}_keys_…`
+    return `DROP TRIGGER of each trigger ${name}_…, then DROP TABLE of ${tableText(progressTable(this.#config.database, name))} ${name}_follower and of each ${name}_keys_…`
   }
 
   streamsOf({ schema, name }: TableName, signal: AbortSignal): Promise<readonly string[]> {

@@ -70,6 +70,11 @@ export function progressTable(database: string, name: string): TableName {
   return { schema: database, name: `${name}_progress` }
 }
 
+/** Of who follows: one row. Made with the first note, as streams of older programs do not have it. */
+export function followerTable(database: string, name: string): TableName {
+  return { schema: database, name: `${name}_follower` }
+}
+
 /** How the log of a table is called, by the table's number. */
 export function logTable(database: string, name: string, number: number): TableName {
   return { schema: database, name: `${name}_keys_${number}` }

@@ -3,6 +3,7 @@ import type { LogPosition } from '../../../model/copy/change.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { FollowedTable, StreamBirth } from '../../follow-port.ts'
+import { refuseOtherFollower } from '../../follower-note.ts'
 import type { Look, Rounds, Telling } from '../../trigger-stream/rounds.ts'
 import type { MysqlConfig } from '../config.ts'
 import { sourceError } from '../copy/errors.ts'
@@ -12,6 +13,7 @@ import { heldView } from '../copy/view.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
 import { ticked } from '../maintenance/options.ts'
 import type { Session } from '../session.ts'
+import { lockProgress, readFollower } from './follower.ts'
 import { FIRST_NOTE, logOf, progressTable } from './log.ts'
 import { clockMs, logsGone, noteShown, readProgress, takeNumber } from './position.ts'
 import { toldRound, type NotedTable, type ToldRound } from './round.ts'
@@ -148,6 +150,8 @@ export class MysqlRounds implements Rounds {
     const { config, birth } = this.#wish
     const session = this.#writer
     try {
+      await lockProgress(session, config.database, birth.slot)
+      refuseOtherFollower(birth, await readFollower(session, config.database, birth.slot))
       for (const [place, notes] of told) {
         const log = this.#noted[place]?.log
         if (log === undefined) continue

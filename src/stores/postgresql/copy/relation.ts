@@ -1,6 +1,6 @@
 /** A table as statements meet it, under the name they use. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import type { TextRow } from './session.ts'
+import type { CopySession, TextRow } from './session.ts'
 import { literal, type Relation } from './sql.ts'
 
 export type KnownRelation = Relation & {
@@ -75,6 +75,14 @@ async function find(
     followers: JSON.parse(followers ?? '[]') as string[],
     periodKey: periodKey ?? null,
   }
+}
+
+/** Names of its columns in their order, as the session's catalog has them. */
+export async function columnsOf(session: CopySession, { oid }: Pick<KnownRelation, 'oid'>): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${literal(oid)}::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
+  )
+  return rows.map(([name]) => name ?? '')
 }
 
 export function missingTable(table: TableName): string {

@@ -9,10 +9,11 @@ import { quoteName } from '../connect.ts'
 import { removeRows } from '../archiving/remove.ts'
 import type { Steps } from '../archiving/steps.ts'
 import { sqlStateOf } from '../errors.ts'
+import { refuseReordered } from '../../column-order.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { isBytewise, namedCollation } from './collations.ts'
 import { targetError } from './errors.ts'
-import { missingTable, Relations, type KnownRelation } from './relation.ts'
+import { columnsOf, missingTable, Relations, type KnownRelation } from './relation.ts'
 import { createNamed, identitySql, moveSequences } from './positions.ts'
 import { setSequences } from './sequences.ts'
 import { AS_REPLICA, mayBeReplica } from './replica-role.ts'
@@ -112,6 +113,9 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
         await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', isReplica ? AS_REPLICA : '')
         const relation = await this.#relation(table, session)
         refuseFollowed(request, relation)
+        // Whatever was read keeps its columns until the transaction ends.
+        await session.ask(`SELECT FROM ${fromSql(relation)} LIMIT 0`)
+        refuseReordered(table, await columnsOf(session, relation), 'target', this.#settings.label)
         return new PostgresWriter(request, relation, session, this.#settings, () => this.#sessions.give(session))
       })
     } catch (error) {

@@ -2,10 +2,12 @@
  * What a snapshot does not protect: a table that is rewritten or emptied by ALTER TABLE or TRUNCATE looks empty to all older snapshots, and its name and
  * its partitions are always those of now. Whoever reads without looking would take nothing for everything.
  */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { refuseReordered } from '../../column-order.ts'
+import { arrayText } from '../array-text.ts'
 import type { PostgresSettings } from '../settings.ts'
-import type { KnownRelation } from './relation.ts'
+import { columnsOf, type KnownRelation } from './relation.ts'
 import type { CopySession } from './session.ts'
 import { fromSql, literal, tableSql } from './sql.ts'
 
@@ -23,28 +25,35 @@ export class UnchangedTables {
    * Keeps a table as it is until the session's transaction ends, and makes sure that it still is what the snapshot saw.
    * @throws SluiceError SOURCE_GONE where it is not; errors of the server
    */
-  async hold(session: CopySession, relation: KnownRelation, settings: PostgresSettings): Promise<void> {
+  async hold(
+    session: CopySession,
+    relation: KnownRelation,
+    columns: TableSpec['columns'],
+    settings: PostgresSettings,
+  ): Promise<void> {
     const held = this.#held.get(session) ?? new Set()
     if (held.has(relation.oid)) return
     // Locks it, with its partitions, as any reading does; a view or a foreign table cannot be locked by name.
     await session.ask(`SELECT FROM ${fromSql(relation)} LIMIT 0`)
-    const [row] = await session.ask(changedSql(relation))
+    const names = columns.map(({ name }) => name)
+    const [row] = await session.ask(changedSql(relation, names))
     if (row?.[0] !== 'f') {
       throw new SluiceError('SOURCE_GONE', `${tableText(relation.name)} was changed while it was copied`, {
         where: settings.label,
         reason:
-          'it was rewritten, emptied, divided in another way or put in the place of another since the state was taken that is copied',
+          'it was rewritten, emptied, divided in another way or put in the place of another, or its columns have other names, since the state was taken that is copied',
         retryable: this.#isMoving,
         hint: 'run the same command again: it plans the copy anew, and does only what is not done',
       })
     }
+    refuseReordered({ table: relation.name, columns }, await columnsOf(session, relation), 'source', settings.label)
     held.add(relation.oid)
     this.#held.set(session, held)
   }
 }
 
 /** Queries see the catalog as the snapshot does; the functions see it as it is. What is being detached concurrently is no part of the tree to whoever sees that. */
-function changedSql({ oid, name }: KnownRelation): string {
+function changedSql({ oid, name }: KnownRelation, columns: readonly string[]): string {
   const table = `${literal(oid)}::oid`
   const now = `pg_catalog.pg_partition_tree(${table})`
   return `WITH RECURSIVE seen (oid) AS (
@@ -55,5 +64,8 @@ function changedSql({ oid, name }: KnownRelation): string {
         WHERE c.relfilenode <> 0::oid AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid))
       OR EXISTS (SELECT FROM ${now} n WHERE NOT EXISTS (SELECT FROM seen s WHERE s.oid = n.relid::oid))
       OR (SELECT c.relkind = 'p' FROM pg_catalog.pg_class c WHERE c.oid = ${table})
-        AND EXISTS (SELECT FROM seen s WHERE NOT EXISTS (SELECT FROM ${now} n WHERE n.relid::oid = s.oid))`
+        AND EXISTS (SELECT FROM seen s WHERE NOT EXISTS (SELECT FROM ${now} n WHERE n.relid::oid = s.oid))
+      OR EXISTS (SELECT FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = ${table} AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY (${literal(arrayText(columns))}::text[])
+          AND (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, a.attrelid, a.attnum)).object_names[3] IS DISTINCT FROM a.attname::text)`
 }

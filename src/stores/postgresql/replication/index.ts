@@ -9,6 +9,7 @@ import type {
   ChangeStream,
   FollowedTable,
   FollowExam,
+  Follower,
   SlotLine,
   SourceLag,
   StreamBirth,
@@ -21,6 +22,7 @@ import { underSignal } from '../copy/under-signal.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { beginStream, endStream } from './birth.ts'
 import { examineSource } from './exam.ts'
+import { readFollower, writeFollower } from './follower.ts'
 import { slotLines, sourceLag } from './lag.ts'
 import { fence, flushLog, isFlushed, lsnOf, lsnText } from './lsn.ts'
 import { publicationsOf } from './publication.ts'
@@ -129,6 +131,14 @@ export class PostgresChanges implements ChangeSource {
       await stream[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+    return this.#read(signal, (session) => readFollower(session, ['PUBLICATION', name]))
+  }
+
+  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+    return this.#write(signal, (session) => writeFollower(session, ['PUBLICATION', name], follower, was))
   }
 
   end(name: string, signal: AbortSignal): Promise<void> {

@@ -2,10 +2,10 @@
  * What `partition ensure` tells the streams of a table about partitions that it attaches: they hold no row that the stream has not told under the table's name. It
  * stands in the comment of each stream's publication, or of the schema of its triggers, written in the transaction that attaches them, so that both are seen together or not at all.
  */
-import { quoteName } from '../connect.ts'
 import { isRefusal } from '../archiving/own.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
+import { changeComment, readComment, type Noted, type StreamComment } from './stream-comment.ts'
 
 export type PartitionNote = {
   /** Object id of the partitioned table. */
@@ -20,13 +20,8 @@ export type PartitionNote = {
 const MOST = 200
 
 /** Of a stream, oldest first. */
-export async function readNotes(session: CopySession, [kind, name]: Noted): Promise<readonly PartitionNote[]> {
-  const [row] = await session.ask(
-    kind === 'PUBLICATION'
-      ? `SELECT pg_catalog.obj_description(p.oid, 'pg_publication') FROM pg_catalog.pg_publication p WHERE p.pubname = ${literal(name)}`
-      : `SELECT pg_catalog.obj_description(n.oid, 'pg_namespace') FROM pg_catalog.pg_namespace n WHERE n.nspname = ${literal(name)}`,
-  )
-  return notesOf(row?.[0] ?? null)
+export async function readNotes(session: CopySession, of: Noted): Promise<readonly PartitionNote[]> {
+  return notesOf(await readComment(session, of))
 }
 
 /**
@@ -46,19 +41,10 @@ export async function noteAttached(session: CopySession, note: PartitionNote): P
   for (const [name] of schemas) await addNote(session, ['SCHEMA', name ?? ''], note)
 }
 
-/** Of a stream that follows by a publication, or by triggers in a schema. */
-type Noted = readonly [kind: 'PUBLICATION' | 'SCHEMA', name: string]
-
 async function addNote(session: CopySession, of: Noted, note: PartitionNote): Promise<void> {
-  const write = async (notes: readonly PartitionNote[]): Promise<void> => {
-    const text = JSON.stringify({ partitions: notes.slice(-MOST) })
-    await session.ask(`COMMENT ON ${of[0]} ${quoteName(of[1])} IS ${literal(text)}`)
-  }
   await session.ask('SAVEPOINT noted')
   try {
-    // The first comment locks it: what another transaction adds meanwhile is seen then.
-    await write(await readNotes(session, of))
-    await write([...(await readNotes(session, of)), note])
+    await changeComment(session, of, (now) => ({ ...now, partitions: [...notesOf(now), note].slice(-MOST) }))
     await session.ask('RELEASE SAVEPOINT noted')
   } catch (error) {
     if (!session.alive || !isRefusal(error)) throw error
@@ -66,14 +52,8 @@ async function addNote(session: CopySession, of: Noted, note: PartitionNote): Pr
   }
 }
 
-/** A comment that somebody else wrote holds none. */
-function notesOf(comment: string | null): readonly PartitionNote[] {
-  try {
-    const { partitions } = JSON.parse(comment ?? '{}') as { readonly partitions?: unknown }
-    return Array.isArray(partitions) ? partitions.filter(isNote) : []
-  } catch {
-    return []
-  }
+function notesOf({ partitions }: StreamComment): readonly PartitionNote[] {
+  return Array.isArray(partitions) ? partitions.filter(isNote) : []
 }
 
 function isNote(value: unknown): value is PartitionNote {

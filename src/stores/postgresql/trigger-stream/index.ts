@@ -7,6 +7,7 @@ import type {
   ChangeStream,
   FollowedTable,
   FollowExam,
+  Follower,
   SlotLine,
   SourceLag,
   StreamBirth,
@@ -19,6 +20,7 @@ import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import { PostgresChanges } from '../replication/index.ts'
+import { readFollower, writeFollower } from '../replication/follower.ts'
 import { clockMs } from '../replication/lag.ts'
 import { refuseForeign } from '../replication/slot.ts'
 import { refuseStandby } from '../replication/verify.ts'
@@ -30,6 +32,7 @@ import { beginTriggers, endTriggers, renewTriggers } from './birth.ts'
 import { notedBy } from './noted-shape.ts'
 import { costOfNoting } from './cost.ts'
 import { examineTriggers } from './exam.ts'
+import { progressLock } from './log.ts'
 import { insertPosition, triggerFence } from './position.ts'
 import { PostgresRounds } from './rounds.ts'
 import { verifyTriggers } from './verify.ts'
@@ -158,6 +161,14 @@ export class PostgresTriggers implements ChangeSource {
     } catch (error) {
       throw sourceError(error, this.#settings)
     }
+  }
+
+  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+    return this.#read(signal, (session) => readFollower(session, ['SCHEMA', name]))
+  }
+
+  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+    return this.#write(signal, (session) => writeFollower(session, ['SCHEMA', name], follower, was, progressLock(name)))
   }
 
   end(name: string, signal: AbortSignal): Promise<void> {

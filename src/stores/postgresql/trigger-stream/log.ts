@@ -53,6 +53,11 @@ export function progressSql(name: string): string {
   return tableSql({ schema: name, name: 'progress' })
 }
 
+/** Makes whoever forgets notes wait, or waits for that one; in a transaction. */
+export function progressLock(name: string): string {
+  return `SELECT one FROM ${progressSql(name)} FOR UPDATE`
+}
+
 /** The schema, its guard, and the row of what was forgotten; in a transaction. */
 export async function makeSchema(session: CopySession, name: string): Promise<void> {
   const schema = quoteName(name)

@@ -4,6 +4,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { SourceView } from '../../copy-port.ts'
 import type { FollowedTable, StreamBirth } from '../../follow-port.ts'
+import { refuseOtherFollower } from '../../follower-note.ts'
 import type { Look, Rounds, Telling } from '../../trigger-stream/rounds.ts'
 import { sourceError } from '../copy/errors.ts'
 import { CopySession } from '../copy/session.ts'
@@ -11,9 +12,10 @@ import { heldView } from '../copy/source.ts'
 import { tableSql } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import { committed } from '../maintenance/patience.ts'
+import { readFollower } from '../replication/follower.ts'
 import { flushLog, lsnOf, lsnText } from '../replication/lsn.ts'
 import type { PostgresSettings } from '../settings.ts'
-import { forgetSql, logOf } from './log.ts'
+import { forgetSql, logOf, progressLock } from './log.ts'
 import { notedOf } from './noted-shape.ts'
 import { insertPosition, WRITTEN } from './position.ts'
 import { toldRound, type NotedTable, type ToldRound } from './round.ts'
@@ -109,8 +111,15 @@ export class PostgresRounds implements Rounds {
 
   async #forget({ tables, snapshot }: ToldRound, upTo: LogPosition): Promise<void> {
     const logs = tables.flatMap((place) => this.#noted[place]?.log ?? [])
-    await this.#writer.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
-    await this.#writer.ask(forgetSql(this.#wish.birth.slot, logs, snapshot, lsnText(upTo)))
+    const { birth } = this.#wish
+    await this.#writer.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', progressLock(birth.slot))
+    try {
+      refuseOtherFollower(birth, await readFollower(this.#writer, ['SCHEMA', birth.slot]))
+      await this.#writer.ask(forgetSql(birth.slot, logs, snapshot, lsnText(upTo)))
+    } catch (error) {
+      if (this.#writer.alive) await this.#writer.rollBack()
+      throw error
+    }
     await committed(this.#writer)
   }
 }

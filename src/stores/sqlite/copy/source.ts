@@ -14,6 +14,7 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { addStored, type OddRows } from '../../as-stored.ts'
+import { refuseReordered } from '../../column-order.ts'
 import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
 import { cutByKey, keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
@@ -24,7 +25,7 @@ import { KEY_TERMS, SOURCE_KEYS } from './key-dialect.ts'
 import { partsOf } from '../../key-parts.ts'
 import { regrouped } from '../../regrouped.ts'
 import { slices, type Care, type Open, type Scan, type Slice } from './rows.ts'
-import { shapeOf, type Shape } from './shape.ts'
+import { columnsOf, shapeOf, type Shape } from './shape.ts'
 
 export class SqliteView implements SourceView {
   readonly point: ReadPoint
@@ -232,9 +233,15 @@ export class SqliteView implements SourceView {
     return rows.length > 0
   }
 
-  #shape({ table: { name } }: TableSpec): Shape {
-    let shape = this.#shapes.get(name)
-    if (shape === undefined) this.#shapes.set(name, (shape = shapeOf(this.#connection, name)))
+  /** @throws SluiceError SOURCE_GONE where columns have exchanged their names since the copy was planned */
+  #shape(spec: TableSpec): Shape {
+    const { name } = spec.table
+    const known = this.#shapes.get(name)
+    if (known !== undefined) return known
+    const now = columnsOf(this.#connection, name).map((column) => column.name)
+    refuseReordered(spec, now, 'source', this.#label)
+    const shape = shapeOf(this.#connection, name)
+    this.#shapes.set(name, shape)
     return shape
   }
 

@@ -9,11 +9,12 @@ import { removeRows } from '../archiving/remove.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { optionsOf } from '../../sqlite-dialect/beside-list.ts'
 import { SqliteChunk } from './chunk.ts'
+import { refuseReordered } from '../../column-order.ts'
 import { beginWrite, rollback } from './connection.ts'
 import { createTable, quote } from '../../sqlite-dialect/ddl.ts'
 import { copyError } from './errors.ts'
 import { numberingOf } from '../../sqlite-dialect/numbering.ts'
-import { shapeOf } from './shape.ts'
+import { columnsOf, shapeOf } from './shape.ts'
 import type { Turn } from '../../turn.ts'
 
 /** Rows of an index that ANALYZE looks at: enough for planners, and soon done. */
@@ -78,10 +79,13 @@ export class SqliteTarget implements CopyTarget {
       const connection = this.#writer()
       await beginWrite(connection, request.signal)
       try {
+        const { table } = request
+        const now = columnsOf(connection, table.table.name).map(({ name }) => name)
+        refuseReordered(table, now, 'target', this.#label)
         return new SqliteChunk(
           connection,
           request,
-          shapeOf(connection, request.table.table.name),
+          shapeOf(connection, table.table.name),
           this.#label,
           leave,
           this.#turn,

@@ -10,6 +10,7 @@ import type {
   ChangeStream,
   FollowedTable,
   FollowExam,
+  Follower,
   SlotLine,
   SourceLag,
   StreamBirth,
@@ -25,6 +26,7 @@ import { beginTriggers, endTriggers, fileNumber, renewTriggers } from './birth.t
 import { costOfNoting } from './cost.ts'
 import { counted, counterNow, openNoter, written } from './counter.ts'
 import { examineTriggers } from './exam.ts'
+import { readFollower, writeFollower } from './follower.ts'
 import { logTable, progressTable, streamsOn } from './log.ts'
 import { SqliteRounds } from './rounds.ts'
 import { verifyTriggers } from './verify.ts'
@@ -132,6 +134,14 @@ export class SqliteTriggers implements ChangeSource {
     } catch (error) {
       throw copyError(error, this.#label, 'source')
     }
+  }
+
+  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+    return this.#read(signal, (one) => readFollower(one, name))
+  }
+
+  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+    return this.#write(signal, (one) => writeFollower(one, name, follower, was, signal))
   }
 
   end(name: string, signal: AbortSignal): Promise<void> {

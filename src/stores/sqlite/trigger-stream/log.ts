@@ -15,6 +15,11 @@ export function progressTable(stream: string): string {
   return `${stream}_progress`
 }
 
+/** Of who follows: one row. Made with the first note, as streams of older programs do not have it. */
+export function followerTable(stream: string): string {
+  return `${stream}_follower`
+}
+
 /** @param number of the table in its stream */
 export function logTable(stream: string, number: number): string {
   return `${stream}_keys_${number}`

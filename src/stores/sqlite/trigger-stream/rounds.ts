@@ -5,6 +5,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import type { SourceView } from '../../copy-port.ts'
 import type { FollowedTable, StreamBirth } from '../../follow-port.ts'
+import { refuseOtherFollower } from '../../follower-note.ts'
 import type { Look, Rounds, Telling } from '../../trigger-stream/rounds.ts'
 import { quote } from '../../sqlite-dialect/ddl.ts'
 import { beginWrite, rollback } from '../copy/connection.ts'
@@ -12,6 +13,7 @@ import { copyError } from '../copy/errors.ts'
 import { SqliteView } from '../copy/source.ts'
 import { openReader } from '../reader.ts'
 import { counted, openNoter, written } from './counter.ts'
+import { readFollower } from './follower.ts'
 import { logTable, numberOf, progressTable } from './log.ts'
 import { notesIn, toldRound, type NotedTable, type Notes } from './round.ts'
 import { notedFault, notedText } from './shape.ts'
@@ -166,6 +168,7 @@ export class SqliteRounds implements Rounds {
         const removeLast = this.#writer.prepare(`DELETE FROM ${log} WHERE note_id = ?`)
         for (let removed = TAKEN; removed === TAKEN;) {
           removed = await written(this.#writer, () => {
+            refuseOtherFollower(this.#wish.birth, readFollower(this.#writer, this.#wish.birth.slot))
             begin.run(upTo)
             const { changes } = remove.run(last)
             if (changes < TAKEN) removeLast.run(last)

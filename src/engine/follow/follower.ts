@@ -1,0 +1,121 @@
+/**
+ * Which target a stream belongs to. A copy of the target has the same ledger, and would move the slot past what the original has. So the source notes who follows: the
+ * address and the facts of the target's database, and an owner that each start replaces (decision 18). The ledger notes the same owners in `StreamBirth.owners`.
+ */
+import { randomUUID } from 'node:crypto'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import { addressOf } from '../../stores/address.ts'
+import type { ChangeSource, Follower, StreamBirth } from '../../stores/follow-port.ts'
+import type { CopyRun } from '../copy/copy-run.ts'
+import type { StreamLedger } from './ledger/streams.ts'
+
+/** Facts that a promotion keeps: where one differs, another database is under the same address. */
+const KEPT = ['system', 'database'] as const
+/** Facts that only one file has. */
+const FILE = ['file', 'made'] as const
+
+/** `here`: this is the target that the source notes, or it notes none. `moved`: its ledger is that target's, and address or database are others. `elsewhere`: another target followed since. */
+type Place = 'here' | 'moved' | 'elsewhere'
+
+type Target = Pick<Follower, 'address' | 'origin'>
+type To = Pick<CopyStore, 'label' | 'origin'>
+
+/** @returns with what the source notes */
+export async function followerPlace(
+  { slot, owners = [] }: StreamBirth,
+  changes: ChangeSource,
+  to: To,
+  signal: AbortSignal,
+): Promise<{ readonly place: Place; readonly noted: Follower | null }> {
+  const noted = await changes.follower(slot, signal)
+  // A ledger that is behind where it always was is that of a standby which took over, or of a backup: positions say what it lacks.
+  if (noted === null || isSameTarget(noted, await targetNow(to, signal))) return { place: 'here', noted }
+  return { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted }
+}
+
+/** @throws SluiceError STREAM_MOVED, before anything is read from the slot */
+export async function refuseMoved(
+  stream: string,
+  birth: StreamBirth,
+  changes: ChangeSource,
+  to: To,
+  signal: AbortSignal,
+): Promise<void> {
+  const { place, noted } = await followerPlace(birth, changes, to, signal)
+  if (place === 'here' || noted === null) return
+  throw movedError(stream, place, noted, await targetNow(to, signal))
+}
+
+/** For a run that follows: another target may have been confirmed since it began. @throws SluiceError STREAM_MOVED */
+export async function refuseElsewhere(
+  stream: string,
+  birth: StreamBirth,
+  changes: ChangeSource,
+  to: To,
+  signal: AbortSignal,
+): Promise<void> {
+  const noted = await changes.follower(birth.slot, signal)
+  if (noted !== null && birth.owners?.includes(noted.owner) !== true)
+    await refuseMoved(stream, birth, changes, to, signal)
+}
+
+/**
+ * Notes this target as the one that follows, under a new owner: in the ledger first, so that a program that is killed in between finds its own owner at the source.
+ * @returns the birth from here on
+ * @throws SluiceError STREAM_MOVED where another target was confirmed at the same moment
+ */
+export async function noteFollower(
+  stream: string,
+  birth: StreamBirth,
+  { changes, ledger, to }: { readonly changes: ChangeSource; readonly ledger: StreamLedger; readonly to: To },
+  run: CopyRun,
+): Promise<StreamBirth> {
+  const signal = run.interrupt.abort
+  const was = (await changes.follower(birth.slot, signal))?.owner ?? null
+  const follower = { ...(await targetNow(to, signal)), owner: randomUUID() }
+  const known: StreamBirth = { ...birth, owners: [...(was === null ? [] : [was]), follower.owner] }
+  await ledger.database.batch([ledger.birthStatement(stream, known)])
+  try {
+    if (await changes.noteFollower(birth.slot, follower, was, signal)) return known
+  } catch (error) {
+    if (!(error instanceof SluiceError) || error.code !== 'SOURCE_DENIED') throw error
+    const message = `the source does not note who follows stream ${stream}: a copy of the target could take its changes`
+    const hint = `let this login own ${birth.slot}`
+    run.emit({ type: 'log', level: 'warn', message, hint })
+    return known
+  }
+  const noted = await changes.follower(birth.slot, signal)
+  throw movedError(stream, 'elsewhere', noted ?? follower, follower)
+}
+
+async function targetNow(to: To, signal: AbortSignal): Promise<Target> {
+  return { address: addressOf(to.label), origin: (await to.origin?.(signal)) ?? {} }
+}
+
+function isSameTarget(noted: Follower, now: Target): boolean {
+  const [was, is] = [noted.origin, now.origin]
+  if (FILE.every((fact) => was[fact] !== undefined && was[fact] === is[fact])) return true
+  if (noted.address !== now.address) return false
+  return KEPT.every((fact) => was[fact] === undefined || is[fact] === undefined || was[fact] === is[fact])
+}
+
+function movedError(stream: string, place: Place, noted: Follower, now: Target): SluiceError {
+  const [there, here] = [targetText(noted), targetText(now)]
+  if (place === 'elsewhere') {
+    return new SluiceError('STREAM_MOVED', `stream ${stream} goes on into another target: ${there}`, {
+      reason: `this one is ${here}, and the source has noted another one since it followed; nothing was read from the source`,
+      hint: `where the other one is a mistake, end its program, then sluice follow ${stream} --moved; else end the stream here only: sluice follow ${stream} --end`,
+    })
+  }
+  return new SluiceError('STREAM_MOVED', `stream ${stream} was followed into ${there}, and this target is ${here}`, {
+    reason: 'one of them may be a copy of the other; nothing was read from the source',
+    hint: `where this one takes the other's place for good: sluice follow ${stream} --moved, and the other one is refused from then on; where it is a copy, leave the stream to the other one`,
+  })
+}
+
+/** In words. */
+export function targetText({ address, origin }: Target): string {
+  const facts = Object.entries(origin).map(([name, value]) => `${name} ${value}`)
+  return facts.length === 0 ? address : `${address} (${facts.join(', ')})`
+}
