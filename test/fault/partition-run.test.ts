@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PartitionRunOperation } from '../../src/engine/operations/partition-run/declaration.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
 import type { Event } from '../../src/model/event.ts'
 import { ALL } from '../support/backend.ts'
 import { perform, placeOn, type Place } from '../support/copy-systems.ts'
@@ -295,7 +294,7 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
         'ANALYZE o',
       )
       const plan = { kind: 'partition-plan', from: place.url, table: 'o', by: 'at', calendar: {}, lanes: 1, exact: false, measure: false } as const // prettier-ignore
-      const planned = await perform(plan as unknown as Operation)
+      const planned = await perform(plan)
       expect([planned.finished.exitCode, planned.finished.error]).toEqual([0, undefined])
       const run = await perform(runOf(place, { table: 'o', untilEqual: true }))
       expect([run.finished.exitCode, run.finished.error]).toEqual([0, undefined])
@@ -307,8 +306,8 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
       const stream = run.events.find((event) => event.type === 'follow.started')?.stream ?? ''
       const cutover = { kind: 'cutover', stream, to: place.url, triesForMs: 1000, unsigned: true, revert: false, keepSessions: false, stay: false, dryRun: true } as const // prettier-ignore
       const found = async (): Promise<readonly string[]> => {
-        const { events } = await perform(cutover as unknown as Operation)
-        return events.flatMap((event) => ('verdict' in event && event.verdict === 'refused' && 'about' in event ? [`${String(event.about)} ${String(event.object)}`] : [])) // prettier-ignore
+        const { events } = await perform(cutover)
+        return events.flatMap((event) => ('verdict' in event && event.verdict === 'refused' && 'about' in event ? [`${event.about} ${event.object ?? ''}`] : [])) // prettier-ignore
       }
       const before = await found()
       expect(before).toContain('foreign key from it its_g')

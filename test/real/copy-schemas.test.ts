@@ -47,7 +47,7 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     expect(await ends(copy)).toBe('0 public.t')
     expect(await found(to)).toBe('public.t')
     expect(await ends({ ...copy, again: true })).toBe('0 public.t')
-    expect(await ends({ ...copy, kind: 'diff', limit: 1, fix: false, deleteExtra: false } as Operation)).toBe('0')
+    expect(await ends({ ...copy, kind: 'diff', limit: 1, fix: false, deleteExtra: false })).toBe('0')
     if (path === 'nosuch') return
     await to.sql('DROP TABLE public.t')
     expect(await ends({ ...copy, ...follow, restart: true })).toBe('0 public.t')
@@ -87,7 +87,7 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     expect(await ends({ ...copy, dryRun: true })).toBe(`0 ${name}`)
     expect(await ends(copy)).toBe(`0 ${name}`)
     expect(await ends({ ...copy, again: true })).toBe(`0 ${name}`)
-    expect(await ends({ ...copy, kind: 'diff', limit: 1, fix: false, deleteExtra: false } as Operation)).toBe('0')
+    expect(await ends({ ...copy, kind: 'diff', limit: 1, fix: false, deleteExtra: false })).toBe('0')
     expect(await found(to)).toBe(name)
   })
 

@@ -113,10 +113,7 @@ describe.each(['postgresql', 'mysql'] as const)('%s', (system) => {
     for (const [name, { ran, most: counts }] of [
       ['copy --follow', first],
       ['follow --until-equal', await counted(follow, [from, to])],
-      [
-        'sign-off',
-        await counted({ kind: 'sign-off', stream, from: from.url, to: to.url, tables: [] } as Operation, [from, to]),
-      ],
+      ['sign-off', await counted({ kind: 'sign-off', stream, from: from.url, to: to.url, tables: [] }, [from, to])],
     ] as const) {
       expect([name, ran.finished.error, ran.finished.exitCode]).toEqual([name, undefined, 0])
       const [source = 0, target = 0] = counts

@@ -87,7 +87,10 @@ export function refuseStanding({ id, status, birth, faults }: StreamRow, run: Co
 }
 
 /** The table that is meant, as the stream knows it. @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_FOLLOWABLE, TABLE_FOLLOWED */
-export async function tableByHand({ from, to, stream, ledger, database, run }: ByHand, wish: HandWish): Promise<FollowTable> {
+export async function tableByHand(
+  { from, to, stream, ledger, database, run }: ByHand,
+  wish: HandWish,
+): Promise<FollowTable> {
   const { abort, stop } = run.interrupt
   const changes = from.changeSource?.(cdcOf(stream, undefined))
   if (changes === undefined) throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`)
