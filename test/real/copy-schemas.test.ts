@@ -52,7 +52,10 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     await to.sql('DROP TABLE public.t')
     expect(await ends({ ...copy, ...follow, restart: true })).toBe('0 public.t')
     await from.sql("INSERT INTO public.t VALUES (3, 'c')")
-    expect(await ends({ ...copy, ...follow })).toBe('0 public.t')
+    const { finished, events } = await perform({ ...copy, ...follow })
+    expect(finished).toMatchObject({ exitCode: 0 })
+    const stream = events.find((event) => event.type === 'follow.started')?.stream ?? ''
+    expect(await ends({ kind: 'sign-off', stream, from: from.url, to: to.url, tables: [] })).toBe('0 public.t')
     expect(await to.rows('SELECT count(*) FROM public.t')).toEqual([['3']])
     expect(await found(to)).toBe('public.t')
   })
