@@ -119,7 +119,7 @@ const CI_QUARTERS = [
     'test/real/cassandra-{source,track}.test.ts',
     'test/real/{decommission-cutover,prune,switch-live}.test.ts',
     'test/real/archive-{alike-keys,expire,rename,retyped-kept,schema}.test.ts',
-    'test/real/copy-{key-orders,member-keys,sessions}.test.ts',
+    'test/real/copy-{key-orders,member-keys,schemas,sessions}.test.ts',
     'test/real/decommission-database.test.ts',
     'test/fault/bombs.test.ts',
     'test/real/{archive-members,copy-mysql-faults,noted-lag,planted-tables}.test.ts',

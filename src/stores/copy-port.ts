@@ -129,6 +129,8 @@ export interface CopyStore extends AsyncDisposable {
   readonly can: StoreAbilities
   /** Where tables go whose name has no schema; null where the system has none. */
   readonly schema: string | null
+  /** Its URL names that schema: tables of another store's own schema go there too. */
+  readonly namesSchema?: true
   /**
    * Tables by name. `schema.name`, `name`, with `*` for any characters.
    * @returns sorted by name; none where nothing fits

@@ -76,6 +76,12 @@ export type Measured = {
   readonly onlyRead: string | null
 }
 
+export type TwinStatements = {
+  readonly all: readonly string[]
+  /** Those of them that make what a row copied late may break until the table has caught up: foreign keys, and what keeps rows apart beside the primary key. */
+  readonly late: readonly string[]
+}
+
 export interface PartitionPlanStore {
   /**
    * Everything that the catalogs of the system say about the table. A look that somebody has no right to make is a finding, too.
@@ -98,7 +104,7 @@ export interface PartitionPlanStore {
     name: string,
     partitions: readonly TwinPartition[],
     signal: AbortSignal,
-  ): Promise<readonly string[]>
+  ): Promise<TwinStatements>
   /**
    * Runs statements of `twin` in one transaction, in the database of this store.
    * @throws SluiceError TARGET_DENIED, TARGET_BUSY where others keep a table that the new one refers to, TABLE_REFUSED with what the server says

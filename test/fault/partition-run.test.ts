@@ -282,6 +282,50 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     expect((await perform(followed)).finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
   })
 
+  test(
+    'copies a table with a second unique key and a foreign key, as the plan says',
+    { timeout: 180_000 },
+    async () => {
+      const place = await placeOn('postgresql', server.url())
+      await place.sql(
+        'CREATE TABLE g (id int PRIMARY KEY); INSERT INTO g SELECT generate_series(1, 10)',
+        `CREATE TABLE o (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, ref uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE, n int, g int,
+         at timestamptz NOT NULL, UNIQUE (n, at), CONSTRAINT its_g FOREIGN KEY (g) REFERENCES g)`,
+        'CREATE INDEX ON o (at)',
+        `INSERT INTO o (at, n, g) SELECT now() - i * interval '3 hours', i, 1 + i % 10 FROM generate_series(1, 1000) i`,
+        'ANALYZE o',
+      )
+      const plan = { kind: 'partition-plan', from: place.url, table: 'o', by: 'at', calendar: {}, lanes: 1, exact: false, measure: false } as const // prettier-ignore
+      const planned = await perform(plan)
+      expect([planned.finished.exitCode, planned.finished.error]).toEqual([0, undefined])
+      const run = await perform(runOf(place, { table: 'o', untilEqual: true }))
+      expect([run.finished.exitCode, run.finished.error]).toEqual([0, undefined])
+      const told = run.events.findLast((event) => event.type === 'log' && event.message.includes('copied late'))
+      const statements = (told?.type === 'log' ? (told.hint ?? '') : '')
+        .replace('once the table is live: ', '')
+        .split('; ')
+      expect(statements).toHaveLength(3)
+      const stream = run.events.find((event) => event.type === 'follow.started')?.stream ?? ''
+      const cutover = { kind: 'cutover', stream, to: place.url, triesForMs: 1000, unsigned: true, revert: false, keepSessions: false, stay: false, dryRun: true } as const // prettier-ignore
+      const found = async (): Promise<readonly string[]> => {
+        const { events } = await perform(cutover)
+        return events.flatMap((event) => ('verdict' in event && event.verdict === 'refused' && 'about' in event ? [`${event.about} ${event.object ?? ''}`] : [])) // prettier-ignore
+      }
+      const before = await found()
+      expect(before).toContain('foreign key from it its_g')
+      expect(before.filter((one) => one.startsWith('unique index'))).toHaveLength(2)
+      await place.sql(...statements)
+      expect(await found()).toEqual(before.filter((one) => !/^(?:foreign key from it|unique index) /.test(one)))
+      // Behind them the stream goes on.
+      await place.sql('INSERT INTO o (at, n, g) VALUES (now(), 0, 3)', 'DELETE FROM o WHERE id % 7 = 0')
+      const again = await perform(runOf(place, { table: 'o', untilEqual: true }))
+      expect([again.finished.exitCode, again.finished.error]).toEqual([0, undefined])
+      expect(await place.rows('SELECT count(*), count(DISTINCT ref) FROM o_partitioned')).toEqual(
+        await place.rows('SELECT count(*), count(DISTINCT ref) FROM o'),
+      )
+    },
+  )
+
   test('is refused by name where it cannot be right', { timeout: 60_000 }, async () => {
     const place = await placeOn('postgresql', server.url())
     await place.sql(

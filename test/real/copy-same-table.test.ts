@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyOperation } from '../../src/engine/operation.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { expectNothingToDo, of } from '../fault/copy-kit.ts'
-import { copyOf, makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { newKeyspace } from '../support/servers/cassandra-kit.ts'
 import { copyBetween, started } from './cassandra-target-kit.ts'
@@ -118,6 +118,69 @@ test('a ledger of an older copy gets the column in DuckDB, too', async () => {
   expect(await target.rows(MARK)).toEqual([[null]])
 })
 
+/** The notes of a run about a copy that begins again. */
+const notes = ({ events }: Ran): readonly string[] =>
+  events.flatMap((event) => (event.type === 'log' && event.message.includes('begins again') ? [event.message] : []))
+
+describe('source and target are both dropped and made again, as in a rehearsal', { timeout: 60_000 }, () => {
+  test.each(['postgresql', 'duckdb'] as const)('and all of it is copied again into %s', async (system) => {
+    const why = await missing('postgresql')
+    if (why !== '') return
+    const [source, target] = [await makePlace('postgresql', folder), await makePlace(system, folder)]
+    const name = system === 'duckdb' ? 't' : 'public.t'
+    const copy = copyOf(source, target, 't', { chunkRows: 100, workers: 1 })
+    const made = (v: string): readonly string[] => [
+      'DROP TABLE IF EXISTS t',
+      TABLE,
+      `INSERT INTO t SELECT i, '${v} ' || i FROM generate_series(1, ${ROWS}) i`,
+    ]
+    const select = 'SELECT id, name FROM t ORDER BY id'
+    for (const [v, isWhole] of [
+      ['first', true],
+      ['second', false],
+      ['third', true],
+    ] as const) {
+      await source.sql(...made(v))
+      await target.sql(`DROP TABLE IF EXISTS ${name}`)
+      // One of a broken copy is as little there as one that was done.
+      if (!isWhole) await begin(copy)
+      else {
+        const ran = await perform(copy)
+        expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+        expect(notes(ran)).toEqual(
+          v === 'first'
+            ? []
+            : [
+                'public.t and its table in the target are others than those that were copied before: the copy begins again',
+              ],
+        )
+        expect(await target.rows(select)).toEqual(await source.rows(select))
+        await expectNothingToDo(copy)
+      }
+    }
+    // One side alone is no rehearsal: rows of the old table may be in the target, or rows of the ledger gone.
+    await source.sql(...made('fourth'))
+    const kept = await target.rows(select)
+    const alone = await perform(copy)
+    expect(alone.finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
+    expect([notes(alone), await target.rows(select)]).toEqual([[], kept])
+    if (system === 'duckdb') return
+    // Rows that stand in the new table are not written over, and two runs begin again once.
+    await target.sql('DROP TABLE t', TABLE, "INSERT INTO t VALUES (390, 'other')")
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 1, error: { code: 'CHUNKS_FAILED' } })
+    expect(await target.rows('SELECT name FROM t WHERE id = 390')).toEqual([['other']])
+    await source.sql(...made('fifth'))
+    await target.sql('DROP TABLE t', TABLE)
+    const both = await Promise.all([perform(copy), perform(copy)])
+    expect(both.map(({ finished }) => [finished.exitCode, finished.error])).toEqual([
+      [0, undefined],
+      [0, undefined],
+    ])
+    expect(both.flatMap(notes)).toHaveLength(1)
+    expect(await target.rows(select)).toEqual(await source.rows(select))
+  })
+})
+
 describe.skipIf(!CASSANDRA_AVAILABLE)(`in Cassandra ${CASSANDRA_MISSING}`, { timeout: 120_000 }, () => {
   test('a table that was made anew is refused, one that was altered is not', async () => {
     const { source } = await room('sqlite')
@@ -138,5 +201,28 @@ describe.skipIf(!CASSANDRA_AVAILABLE)(`in Cassandra ${CASSANDRA_MISSING}`, { tim
     expect(started(ran)).toBe(0)
     const again = await perform({ ...copy, restart: true, onExisting: 'upsert' })
     expect(again.finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+  })
+  test('a source and a target that were both made again are copied again, with the files of the other program', async () => {
+    await using source = await newKeyspace()
+    await using target = await newKeyspace()
+    const make = 'CREATE TABLE t (id bigint PRIMARY KEY, name text)'
+    const copy = copyBetween(source.url, target.url, ['t'], {
+      workers: 1,
+      ring: { splits: 4 },
+      onExisting: 'upsert',
+      track: {},
+      againWhenDone: true,
+    })
+    for (const [v, count] of [
+      ['first', 3],
+      ['second', 5],
+    ] as const) {
+      for (const side of [source, target]) await side.cql('DROP TABLE IF EXISTS t', make)
+      for (let id = 1; id <= count; id++) await source.cql(`INSERT INTO t (id, name) VALUES (${id}, '${v}')`)
+      const ran = await perform(copy)
+      expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: String(count) } })
+      expect(notes(ran)).toHaveLength(v === 'first' ? 0 : 1)
+      expect((await target.rows('SELECT id, name FROM t')).length).toBe(count)
+    }
   })
 })

@@ -39,7 +39,7 @@ export async function makeTwin(
     from: `${year}-01-01`,
     to: `${year + 1}-01-01`,
   }))
-  for (const one of await plan.twin({ table, column, kind: 'timestamptz' }, twin, partitions, SIGNAL)) {
+  for (const one of (await plan.twin({ table, column, kind: 'timestamptz' }, twin, partitions, SIGNAL)).all) {
     await sql.run(one)
   }
 }

@@ -12,6 +12,7 @@ import { storeRange } from './ledger/keys.ts'
 import { trust } from './ledger/proofs.ts'
 import type { PlanRow, RunLedger } from './ledger/runs.ts'
 import { CLOSED } from './ledger/stored-chunk.ts'
+import { retireOfOthers } from './other-tables.ts'
 import { Cover } from './plan/covered.ts'
 import { cutRing } from './prepare-ring.ts'
 import { gapsOfPeriods } from './plan/period-cut.ts'
@@ -32,16 +33,20 @@ export async function settlePlan(
   context: TableContext,
   runs: RunLedger,
   sourceIdentity: string,
-  options: { readonly restart: boolean },
+  options: { readonly restart: boolean; readonly isFollowed: boolean },
   wishes: TableWishes,
 ): Promise<void> {
   const { plan, key, ledger, name } = context
   let known = await runs.plan(key)
   const isKnown = ({ hash }: PlanRow): boolean => isHashOf(hash, sourceIdentity, plan)
   const unused = known !== null && !isKnown(known) && !options.restart && (await isUnused(context))
-  const instead = options.restart || unused
+  // A stream goes on in the tables that it began with.
+  const mayBeOthers = known !== null && !options.restart && !unused && !options.isFollowed
+  const others = mayBeOthers && (await retireOfOthers(context, runs, sourceIdentity))
+  const instead = options.restart || unused || others
   if (known === null || instead) {
-    if (known !== null) await ledger.retireAll(unused ? 'another plan, nothing was written' : 'restart', null)
+    if (known !== null && !others)
+      await ledger.retireAll(unused ? 'another plan, nothing was written' : 'restart', null)
     const row: PlanRow = {
       source: context.sourceLabel,
       sourceTable: name,
@@ -55,7 +60,7 @@ export async function settlePlan(
     await runs.savePlan(key, row, instead)
     // Another program may have written one at the same moment.
     known = (await runs.plan(key)) ?? row
-  }
+  } else if (mayBeOthers) known = (await runs.plan(key)) ?? known
   if (isKnown(known)) return
   const reason = planDifference(known.plan, essenceUnder(known.hash, sourceIdentity, plan))
   throw new SluiceError('PLAN_CHANGED', `${name} was being copied under another plan`, {

@@ -117,7 +117,8 @@ export async function startTable(
     }
     const { restarts } = around
     const restart = restarts === undefined ? operation.restart : !(await restarts.has('chunks', key))
-    await settlePlan(context, runs, planned.from.identity, { restart }, one.wishes)
+    const isFollowed = operation.follow !== undefined
+    await settlePlan(context, runs, planned.from.identity, { restart, isFollowed }, one.wishes)
     if (restarts !== undefined && restart) await restarts.note('chunks', key)
     const whole = await divided(context, one, planned, { around, elsewhere })
     if (whole === null) return null

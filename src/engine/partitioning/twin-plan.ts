@@ -124,8 +124,8 @@ export async function copyFindings(
             verdict: 'changes' as const,
             about: 'partition run',
             object: late.flatMap(({ object }) => object ?? []).join(', '),
-            detail: `sluice partition run makes ${twin?.name ?? 'the new table'} and is refused until these are dropped there: a row copied late may break them until the table has caught up`,
-            hint: 'drop them from the new table by the statements that the refusal names, run the same command again, and make them once it is live, before the sign-off',
+            detail: `sluice partition run makes ${twin?.name ?? 'the new table'} without these: a row copied late may break them until the table has caught up`,
+            hint: 'make them by the statements that the run names, once the new table is live: the cutover is refused without them',
           },
         ]),
   ]

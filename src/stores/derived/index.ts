@@ -42,6 +42,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
     ...present<CopyStore>({
       // What is made on the way is followed by nobody.
       joined: null,
+      namesSchema: store.namesSchema ?? null,
       fittedSettings: forwarded(store, 'fittedSettings'),
       refuseUncreatable: forwarded(store, 'refuseUncreatable'),
       beside: forwarded(store, 'beside'),

@@ -86,7 +86,7 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
   // Without USAGE on the first schema of search_path, as without that schema.
   if (state === '3F000') {
     const { message } = thrown as { readonly message: string }
-    const hint = `as its owner: GRANT USAGE, CREATE ON SCHEMA ${quotedName(settings.schema ?? 'public')} TO ${quotedName(settings.user)}`
+    const hint = `as its owner: GRANT USAGE, CREATE ON SCHEMA ${quotedName(settings.schema ?? 'public')} TO ${quotedName(settings.user)}${settings.schema === null ? '; or name another schema with schema=NAME in the URL' : ''}`
     return make(...permissionDenied('TARGET_DENIED', { reason: message, hint }))
   }
   if (isReadOnly(thrown)) {

@@ -65,6 +65,8 @@ export type PostgresOptions = {
   readonly frozenMs?: number
   /** As in `PostgresSettings`. */
   readonly isDurable?: boolean
+  /** Comes first in every name without a schema, instead of that of the URL. */
+  readonly schema?: string | null
   /** Hears of every repeat: why, how many attempts were made, and milliseconds until the next. */
   onRetry?(error: unknown, attempts: number, pauseMs: number): void
 }
@@ -76,7 +78,8 @@ export type PostgresOptions = {
 export async function openPostgres(url: string, mode: OpenMode, options: PostgresOptions = {}): Promise<SqlDatabase> {
   const read = postgresSettings(url, options.environment)
   const retryMs = Math.min(read.retryMs, options.patienceMs ?? read.retryMs)
-  const settings = { ...read, retryMs, route: options.route, frozenMs: options.frozenMs, isDurable: options.isDurable }
+  const { route, frozenMs, isDurable, schema = read.schema } = options
+  const settings = { ...read, schema, retryMs, route, frozenMs, isDurable }
   const database = new PostgresDatabase(settings, mode, options)
   try {
     await retrying(() => database.start(), { transient: isConnectionLoss, forMs: Math.min(STARTING_MS, retryMs) })

@@ -9,6 +9,7 @@ import type { CopyStore } from '../../../stores/copy-port.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { refuseOwnTarget } from '../../copy/plan/own-target.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
+import { namesInTarget } from '../../copy/plan/target-name.ts'
 import { titlesOf } from '../../systems.ts'
 import { refuseFollowedTables } from '../followed-table.ts'
 import { findArchive } from '../archive-of.ts'
@@ -46,12 +47,7 @@ export function refuseUnfit({ can, label }: CopyStore): void {
 
 /** `name` or `schema.name`, in a system that has schemas; a table without a name has that of its source. */
 export function targetName(own: CopyStore, to: CopyStore, source: TableName, into?: string): TableName {
-  const { schema, name } = source
-  if (into === undefined) {
-    if (to.schema === null) return { name }
-    const keeps = own.can.keepsSchemas === true && to.can.keepsSchemas === true && schema !== own.schema
-    return { schema: keeps && schema !== undefined ? schema : to.schema, name }
-  }
+  if (into === undefined) return namesInTarget({ name: source.name }, source, own, to)[0]
   const dot = into.indexOf('.')
   if (to.schema === null) return { name: into }
   return dot <= 0 ? { schema: to.schema, name: into } : { schema: into.slice(0, dot), name: into.slice(dot + 1) }

@@ -1,13 +1,41 @@
-import type { TableName } from '../../../model/copy/column-type.ts'
+/** What a ledger says of the copies that were begun. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { tableKeyOf } from './owner.ts'
 
-/** @returns what answers with the hash of the plan that a table's copy was begun under; null without one */
-export function begunPlans(database: LedgerDatabase): (table: TableName) => Promise<string | null> {
-  return async (table) => {
-    const { schema, name } = tableKeyOf(table)
-    const sql = 'SELECT plan_hash FROM migration_plans WHERE schema_name = ? AND table_name = ?'
-    const [row] = await database.all(sql, [schema, name])
-    return row === undefined ? null : String(row[0])
+export type BegunPlans = {
+  /** The hash of the plan that the copy into a table was begun under; null without one. */
+  hashOf(table: TableName): Promise<string | null>
+  /**
+   * Of the names that a table may have in the target, the one that the ledger has a copy of it under; the first where it has none.
+   * @param source `CopyStore.identity`
+   */
+  placeOf(source: string, table: TableName, names: readonly [TableName, ...TableName[]]): Promise<TableName>
+}
+
+/** @param database whose ledger is prepared */
+export function begunPlans(database: LedgerDatabase): BegunPlans {
+  return {
+    hashOf: async (table) => {
+      const { schema, name } = tableKeyOf(table)
+      const sql = 'SELECT plan_hash FROM migration_plans WHERE schema_name = ? AND table_name = ?'
+      const [row] = await database.all(sql, [schema, name])
+      return row === undefined ? null : String(row[0])
+    },
+    placeOf: async (source, table, names) => {
+      if (names.length === 1) return names[0]
+      for (const one of names) {
+        const { schema, name } = tableKeyOf(one)
+        const sql = 'SELECT plan FROM migration_plans WHERE schema_name = ? AND table_name = ? AND source_table = ?'
+        const [[plan] = []] = await database.all(sql, [schema, name, tableText(table)])
+        if (plan !== undefined && isOf(String(plan), source)) return one
+      }
+      return names[0]
+    },
   }
+}
+
+/** @param plan as `essenceUnder` has it */
+function isOf(plan: string, source: string): boolean {
+  return (JSON.parse(plan) as { readonly source?: unknown } | null)?.source === source
 }

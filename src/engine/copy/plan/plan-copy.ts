@@ -10,9 +10,11 @@ import { foldedText } from '../../../shared/name-pattern.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../stores/ledger-tables.ts'
 import { COUNT_UP_TO } from '../prepare-table.ts'
 import type { Views } from '../views.ts'
+import type { BegunPlans } from '../ledger/begun-plans.ts'
 import { acceptedOf, refuseUnknownAccepted } from './accepted.ts'
 import { refuseOwnTarget, type Purpose } from './own-target.ts'
 import { isHashOf } from './plan-hash.ts'
+import { namesInTarget } from './target-name.ts'
 import { planRing, type RingPlan } from './ring-plan.ts'
 import { withFarTimes } from './far-times.ts'
 import { planTable, withKey } from './table-plan.ts'
@@ -49,6 +51,8 @@ export type Planner = {
   readonly purpose?: Purpose
   /** Extents that are known already, and those that come to be known, so that planning twice asks the source once. */
   readonly extents?: Map<string, Extent>
+  /** The ledger that says where a table was copied to before. */
+  readonly begun?: Pick<BegunPlans, 'placeOf'>
   /** Names of the tables that a stream follows: those of them that are there are planned, and no others. */
   readonly followed?: ReadonlySet<string>
 }
@@ -187,7 +191,8 @@ async function planOne(
   const compares = around.purpose === 'look' || around.purpose === 'mend'
   const wishes = { ...wishesOf(operation, accepted), ...(compares ? { anyExpression: true as const } : {}), ...old }
   try {
-    const targetName = nameInTarget(wanted, source, from, to)
+    const names = namesInTarget(wanted, source.table, from, to)
+    const targetName = (await around.begun?.placeOf(from.identity, source.table, names)) ?? names[0]
     const found = await again(() => tableAt(targetName, to, signal))
     refuseItself(from, to, source.table, targetName)
     refuseOwnTarget(targetName, found, to, operation, around.purpose ?? 'write')
@@ -237,28 +242,29 @@ const BEFORE: readonly Partial<TableWishes>[] = [
 const REPLANNED: ReadonlySet<string> = new Set(['LOSSY_TYPE', 'UNSUPPORTED_TYPE'])
 
 /**
- * Copies go on as they were begun: a table whose plan of today is another one, or refused for what it would lose, keeps the plan that the ledger holds,
- * where that is one of those that were made before.
- * @param known the hash of the plan in the ledger, null without one
+ * Copies go on as they were begun: into the table of the target that the ledger names, and where the plan of today is another one, or refused for what it would lose, under the plan that the
+ * ledger holds, if that is one of those that were made before.
  */
 export async function asBegun(
   planned: PlannedCopy,
   operation: CopyOperation,
   planner: Planner,
-  known: (table: TableName) => Promise<string | null>,
+  begun: BegunPlans,
 ): Promise<PlannedCopy> {
   const { from, to, tables } = planned
   const kept: PlannedTable[] = []
-  for (const one of tables) {
-    const name = nameInTarget(one.targetName, one.source, from, to)
-    const hash = one.plan === null && !REPLANNED.has(one.error.code) ? null : await known(name)
+  for (const today of tables) {
+    const names = namesInTarget(wantedName(today.source, operation), today.source.table, from, to)
+    const name = await begun.placeOf(from.identity, today.source.table, names)
+    const one = name === names[0] ? today : await planOne(today.source, operation, { from, to, ...planner, begun })
+    const hash = one.plan === null && !REPLANNED.has(one.error.code) ? null : await begun.hashOf(name)
     let before: PlannedTable | null = null
     const isBegun = ({ plan }: PlannedTable): boolean =>
       hash !== null && plan !== null && isHashOf(hash, from.identity, plan)
     if (hash !== null && !isBegun(one)) {
       for (const old of BEFORE) {
         if (old.key !== undefined && operation.key !== undefined) continue
-        const again = await planOne(one.source, operation, { from, to, ...planner }, old)
+        const again = await planOne(one.source, operation, { from, to, ...planner, begun }, old)
         if (isBegun(again)) before ??= again
       }
     }
@@ -334,14 +340,6 @@ function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly
     })
     return { ...one, ring: null, plan: null, error }
   })
-}
-
-/** Between two systems that keep them schemas go along, but for the one that names without a schema mean; elsewhere a table goes where the target puts tables. */
-function nameInTarget(wanted: TableName, source: TableSpec, from: CopyStore, to: CopyStore): TableName {
-  if (wanted.schema !== undefined || to.schema === null) return wanted
-  const { schema } = source.table
-  const goesAlong = from.can.keepsSchemas === true && to.can.keepsSchemas === true && schema !== from.schema
-  return { ...wanted, schema: goesAlong && schema !== undefined ? schema : to.schema }
 }
 
 function refuseItself(from: CopyStore, to: CopyStore, source: TableName, target: TableName): void {

@@ -75,6 +75,13 @@ export function isHashOf(hash: string, source: string, plan: Plan, rules = RULES
   })
 }
 
+/** Whether a stored plan was of the same name in the same source, and of another table. @param stored as `PlanRow` has it */
+export function isOfOtherTable(stored: string, source: string, { source: table }: Plan): boolean {
+  const then = JSON.parse(stored) as Essence | null
+  const isNamed = then?.['source'] === source && then['table'] === tableText(table.table)
+  return isNamed && typeof then[IDENTITY] === 'string' && then[IDENTITY] !== table.identity
+}
+
 export function hashOf(essence: unknown): string {
   return createHash('sha256').update(JSON.stringify(essence)).digest('hex').slice(0, 16)
 }

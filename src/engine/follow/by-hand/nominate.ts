@@ -2,9 +2,10 @@
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { Difference } from '../../copy/diff/compare.ts'
+import { begunPlans } from '../../copy/ledger/begun-plans.ts'
 import { retryMsOf } from '../../copy/failure.ts'
 import { patiently } from '../../copy/patience.ts'
 import { planCopy } from '../../copy/plan/plan-copy.ts'
@@ -29,6 +30,7 @@ export type ByHand = {
   readonly to: CopyStore
   readonly stream: StreamRow
   readonly ledger: StreamLedger
+  readonly database: LedgerDatabase
   readonly run: CopyRun
 }
 
@@ -85,7 +87,10 @@ export function refuseStanding({ id, status, birth, faults }: StreamRow, run: Co
 }
 
 /** The table that is meant, as the stream knows it. @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_FOLLOWABLE, TABLE_FOLLOWED */
-export async function tableByHand({ from, to, stream, ledger, run }: ByHand, wish: HandWish): Promise<FollowTable> {
+export async function tableByHand(
+  { from, to, stream, ledger, database, run }: ByHand,
+  wish: HandWish,
+): Promise<FollowTable> {
   const { abort, stop } = run.interrupt
   const changes = from.changeSource?.(cdcOf(stream, undefined))
   if (changes === undefined) throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`)
@@ -97,7 +102,8 @@ export async function tableByHand({ from, to, stream, ledger, run }: ByHand, wis
   // As the stream was planned: what --rename means depends on how many tables there are.
   const copy = { ...copyOfStream(stream, wish, {}), tables: stored.map(({ source }) => source), dryRun: true }
   const followed = new Set(stored.map(({ source }) => source))
-  const planned = await planCopy(copy, from, to, { views, again, signal: abort, purpose: 'mend', followed })
+  const begun = begunPlans(database)
+  const planned = await planCopy(copy, from, to, { views, again, signal: abort, purpose: 'mend', followed, begun })
   const known = planned.tables
   const { table: name } = wish
   const names = known.map(({ source }) => tableText(source.table))

@@ -127,10 +127,11 @@ export function laneOf(row: SqlRow): LaneRow {
  */
 export function joinedLanes(
   lanes: readonly LaneRow[],
-  { position: at }: { readonly position: (text: string) => LogPosition },
+  positions: { readonly position: (text: string) => LogPosition },
 ): LaneRow {
   const [first, ...others] = lanes
   if (first === undefined) throw new Error('a stream has at least one lane')
+  const at = (text: string): LogPosition => positions.position(text)
   const last = others.reduce((behind, one) => (at(one.position) < at(behind.position) ? one : behind), first)
   return {
     ...last,

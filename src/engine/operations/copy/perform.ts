@@ -29,7 +29,6 @@ import { planObjects } from '../../copy/objects/plan-objects.ts'
 import { isMissingFile, openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
 import { retryMsOf } from '../../copy/failure.ts'
 import { openPatiently, patiently } from '../../copy/patience.ts'
-import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
@@ -139,12 +138,13 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
   extents.clear()
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
-  const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
-  // A switch tells by itself what becomes of it.
-  const leftOf = async (some: PlannedCopy): Promise<readonly LeftBehind[]> =>
-    within === undefined ? await again(() => planLeftBehind(some, byPattern, run.interrupt.abort)) : []
-  let left = await leftOf(planned)
+  const besideOf = async (some: PlannedCopy) => ({
+    objects: await again(() => planObjects(some, operation.with ?? [], run.interrupt.abort)),
+    // A switch tells by itself what becomes of it.
+    left: within === undefined ? await again(() => planLeftBehind(some, byPattern, run.interrupt.abort)) : [],
+  })
+  let { objects, left } = await besideOf(planned)
   const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
   if (operation.dryRun) {
     // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
@@ -159,12 +159,6 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   await beginLedger(planned, database, run.interrupt.abort)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
-  if (operation.follow === undefined)
-    await refuseFollowed(
-      to,
-      { database, signal: run.interrupt.abort },
-      planned.tables.map(({ targetName }) => tableKeyOf(targetName)),
-    )
   const beginsAnew = isAnew || (operation.follow?.resync ?? []).length > 0
   const restarts = beginsAnew && run.sharedRun !== undefined ? new SharedRestarts(database, run.sharedRun) : undefined
   await restarts?.prepare()
@@ -174,9 +168,15 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   }
   if (!operation.restart) {
     const begun = await asBegun(planned, operation, planner, begunPlans(database))
-    if (begun.tables.some((one, at) => one !== planned.tables[at])) left = await leftOf(begun)
+    if (begun.tables.some((one, at) => one !== planned.tables[at])) ({ objects, left } = await besideOf(begun))
     planned = begun
   }
+  if (operation.follow === undefined)
+    await refuseFollowed(
+      to,
+      { database, signal: run.interrupt.abort },
+      planned.tables.map(({ targetName }) => tableKeyOf(targetName)),
+    )
   const readsAll = operation.againWhenDone === true && !(await CopyTrack.goesOn({ operation, to, database }, planned))
   if (readsAll && (await isDone(planned, { database, owner, runs }))) {
     operation = { ...operation, again: true }

@@ -74,7 +74,7 @@ async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Pro
       { emit: run.emit },
       run.interrupt.stop,
     )
-    const around = { from, to, stream, ledger, run }
+    const around = { from, to, stream, ledger, database, run }
     refuseUnfit(around)
     if (!operation.dryRun) {
       await prepareLedger(database)

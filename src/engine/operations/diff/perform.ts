@@ -16,6 +16,7 @@ import { diffRing } from '../../copy/diff/ring-table.ts'
 import { Settler, type Around, type SettleWish } from '../../copy/diff/settle.ts'
 import { comparesLives, type Sides } from '../../copy/diff/sides.ts'
 import { trackDiff } from '../../copy/diff/tracked.ts'
+import { begunPlans } from '../../copy/ledger/begun-plans.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
@@ -81,6 +82,7 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
     again,
     signal: abort,
     purpose: operation.fix ? 'mend' : 'look',
+    ...(stores.database === null ? {} : { begun: begunPlans(stores.database) }),
   })
   if (operation.fix && stores.database !== null) {
     const keys = planned.tables.map(({ targetName }) => tableKeyOf(targetName))

@@ -37,7 +37,7 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
     [...about.findings, ...(await takenFindings(source, about)), ...(await copyFindings(source, about))],
     run,
   )
-  const statements = await plan.twin(planned, twin.name, twin.partitions, signal)
+  const { all: statements } = await plan.twin(planned, twin.name, twin.partitions, signal)
   const rate = await measured(plan, planned, twin.partitions, operation, signal)
   emitForecast(planned, twin.filled.periods, rate, operation, run.emit)
   for (const sql of statements) run.emit({ type: 'partition.sql', table: tableText(planned.table.table), sql })

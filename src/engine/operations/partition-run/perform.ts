@@ -119,9 +119,14 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
     if (operation.numbers !== undefined)
       chosenSlices(marks({ table: name, partitions: comingOf(twin) }), operation.numbers)
     tellChanges(all, run)
-    await maker.make(await plan.twin(planned, twin.name, twin.partitions, signal), signal)
+    const { all: statements, late } = await plan.twin(planned, twin.name, twin.partitions, signal)
+    await maker.make(
+      statements.filter((one) => !late.includes(one)),
+      signal,
+    )
     const message = `${tableText(name)} is made, with ${twin.partitions.length} partitions and one for all other rows`
     run.emit({ type: 'log', level: 'note', message })
+    if (late.length > 0) tellLate(name, late, run)
     there = await rangedAt(target, name, signal)
   } else {
     await refuseUnindexed(source, about)
@@ -190,6 +195,12 @@ async function refuseUnindexed({ plan, signal }: PlanSource, { planned }: TwinPl
     reason: 'each period is copied by itself, and without an index each would read the whole table',
     hint: `${indexStatement(planned)}, then run the same command again`,
   })
+}
+
+/** @param late statements that were left out */
+function tellLate(name: TableName, late: readonly string[], run: Run): void {
+  const message = `${tableText(name)} is made without what a row copied late may break: unique indexes and exclusions beside its primary key, and foreign keys. The cutover is refused until they are there`
+  run.emit({ type: 'log', level: 'warn', message, hint: `once the table is live: ${late.join('; ')}` })
 }
 
 /** What somebody may want to know before the new table takes over; what is made as it was needs no line. */

@@ -89,6 +89,8 @@ export type PostgresCopyOptions = {
   readonly yields?: true | undefined
   /** The server ends the sessions of a view whose program stands still for as long as a lease. */
   readonly mortal?: true | undefined
+  /** Comes first in every name without a schema, instead of that of the URL. */
+  readonly schema?: string
 }
 
 const READERS = 64
@@ -114,7 +116,8 @@ const ABILITIES: StoreAbilities = {
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED
  */
 export async function openPostgresCopy(url: string, options: PostgresCopyOptions = {}): Promise<CopyStore> {
-  const settings = { ...postgresSettings(url, options.environment), lockWaitMs: options.lockWaitMs }
+  const named = postgresSettings(url, options.environment)
+  const settings = { ...named, schema: options.schema ?? named.schema, lockWaitMs: options.lockWaitMs }
   const session = await retrying(() => CopySession.open(settings, 'read'), {
     transient: isConnectionLoss,
     forMs: STARTING_MS,
@@ -123,9 +126,12 @@ export async function openPostgresCopy(url: string, options: PostgresCopyOptions
   })
   const identity = await databaseIdentity(session, settings)
   // The schema of the URL is made by the ledger, and may not be there yet.
-  const [row] = await session.ask('SELECT pg_catalog.current_schema()')
-  const schema = settings.schema ?? row?.[0] ?? 'public'
-  return new PostgresCopy(url, settings, identity, schema, session, options)
+  const [[current = null] = []] = await session.ask('SELECT pg_catalog.current_schema()')
+  const schema = settings.schema ?? current
+  if (schema !== null) return new PostgresCopy(url, settings, identity, schema, session, options)
+  // Nothing can be made, and nothing found without a schema, where the search_path has none that is there.
+  await session.close()
+  return openPostgresCopy(url, { ...options, schema: 'public' })
 }
 
 class PostgresCopy implements CopyStore {
@@ -134,6 +140,7 @@ class PostgresCopy implements CopyStore {
   readonly identity: string
   readonly can: StoreAbilities
   readonly schema: string
+  readonly namesSchema?: true
   readonly #url: string
   readonly #settings: PostgresSettings
   readonly #options: PostgresCopyOptions
@@ -154,6 +161,7 @@ class PostgresCopy implements CopyStore {
     this.label = settings.label
     this.identity = identity
     this.schema = schema
+    if (settings.schema !== null && options.schema === undefined) this.namesSchema = true
     this.#url = url
     this.#settings = settings
     this.#options = options
@@ -253,16 +261,18 @@ class PostgresCopy implements CopyStore {
   }
 
   withSchema(schema: string): Promise<CopyStore> {
-    const url = new URL(this.#url)
-    url.searchParams.set('schema', schema)
-    return openPostgresCopy(url.href, this.#options)
+    return openPostgresCopy(this.#url, { ...this.#options, schema })
   }
 
   async ledger(): Promise<LedgerDatabase> {
     const { environment } = this.#options
-    // Leases and fences that a crash takes back would be given to two programs.
-    const own = { frozenMs: FROZEN_LEDGER_MS, isDurable: true }
-    const options = environment === undefined ? own : { ...own, environment }
+    const options = {
+      schema: this.#settings.schema,
+      frozenMs: FROZEN_LEDGER_MS,
+      // Leases and fences that a crash takes back would be given to two programs.
+      isDurable: true,
+      ...(environment === undefined ? {} : { environment }),
+    }
     return new PostgresLedger(await openPostgres(this.#url, 'write', options), this.label)
   }
 

@@ -8,6 +8,7 @@ import type {
   PlannedTable,
   Spread,
   TwinPartition,
+  TwinStatements,
   Years,
 } from '../../partition-plan-port.ts'
 import type { Pool } from '../../pool.ts'
@@ -66,7 +67,7 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     name: string,
     partitions: readonly TwinPartition[],
     signal: AbortSignal,
-  ): Promise<readonly string[]> {
+  ): Promise<TwinStatements> {
     return this.#look(signal, async (session) =>
       twinStatements(await aboutTable(session, planned, false), name, partitions),
     )

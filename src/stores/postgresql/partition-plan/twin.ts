@@ -1,5 +1,5 @@
 /** Statements that make the new table beside the old one: nothing refers to the old one, so that they run wherever its types and functions are. */
-import type { TwinPartition } from '../../partition-plan-port.ts'
+import type { TwinPartition, TwinStatements } from '../../partition-plan-port.ts'
 import { quoteName } from '../connect.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { suffixed } from '../archiving/move.ts'
@@ -33,6 +33,8 @@ const MARK = 'p'
 /** In the order in which they are run. */
 export type TwinParts = {
   readonly made: readonly string[]
+  /** Those of `made` that keep rows apart by more than the primary key. */
+  readonly secondary: readonly string[]
   /** Foreign keys: each keeps writers out of the table that it refers to until the end of the transaction. */
   readonly references: readonly string[]
   readonly rest: readonly string[]
@@ -43,9 +45,9 @@ export async function twinStatements(
   about: About,
   name: string,
   partitions: readonly TwinPartition[],
-): Promise<readonly string[]> {
-  const { made, references, rest } = await twinParts(about, name, partitions)
-  return [...made, ...references, ...rest]
+): Promise<TwinStatements> {
+  const { made, secondary, references, rest } = await twinParts(about, name, partitions)
+  return { all: [...made, ...references, ...rest], late: [...secondary, ...references] }
 }
 
 /** @throws what the server says */
@@ -53,7 +55,7 @@ export async function twinParts(about: About, name: string, partitions: readonly
   const { schema } = about
   const target = tableSql({ schema, name })
   const [table] = await objects<TwinTable>(about, tableSqlOf(about))
-  if (table === undefined) return { made: [], references: [], rest: [] }
+  if (table === undefined) return { made: [], secondary: [], references: [], rest: [] }
   const columns = await objects<TwinColumn>(about, columnsSql(about))
   const constraints = await objects<Constraint>(about, constraintsSql(about))
   const checks = constraints.filter(({ kind }) => kind === 'c')
@@ -71,6 +73,11 @@ export async function twinParts(about: About, name: string, partitions: readonly
   ]
   const revoked = (await about.session.ask(defaultRolesSql(about))).map(([role]) => role ?? '')
   const all = [target, ...leaves.map(({ leaf }) => leaf)]
+  const indexed = (some: readonly TwinIndex[]): readonly string[] =>
+    some.flatMap((index) => indexStatements(target, index, about, indexNames.get(index.name) ?? ''))
+  // Without a primary key rows are found by one of the others.
+  const hasPrimary = indexes.some(({ primary }) => primary)
+  const secondary = hasPrimary ? indexed(indexes.filter((one) => (one.unique && !one.primary) || one.exclusion)) : []
   const made = [
     ...columns.flatMap(({ sequence, identity }) =>
       sequence === null || identity !== '' ? [] : [sequenceSql(sequence)],
@@ -85,7 +92,7 @@ export async function twinParts(about: About, name: string, partitions: readonly
         column,
       ),
     ),
-    ...indexes.flatMap((index) => indexStatements(target, index, about, indexNames.get(index.name) ?? '')),
+    ...indexed(indexes),
     ...statistics.flatMap((one) => statisticsStatements(target, one, statisticsNames.get(one.name) ?? '')),
   ]
   const remarked = ({ name: key, comment }: Constraint): readonly string[] =>
@@ -105,7 +112,7 @@ export async function twinParts(about: About, name: string, partitions: readonly
     ...(table.comment === null ? [] : [`COMMENT ON TABLE ${target} IS ${literal(table.comment)}`]),
     ...checks.flatMap(remarked),
   ]
-  return { made, references, rest }
+  return { made, secondary, references, rest }
 }
 
 /** Names that something else has: of the new tables, of their indexes, which share the names of tables, and of statistics. @param tables the new table, and its partitions */

@@ -45,7 +45,7 @@ export async function namesOf(sides: Sides): Promise<readonly Step[]> {
             about: 'unique index',
             object: one.name,
             detail: `${sides.to.sql} has no such index: what it keeps apart would be kept apart no more`,
-            hint: `make it on ${sides.to.sql}, or drop it: ${one.what}`,
+            hint: `make it on ${sides.to.sql}, with the column of its partitions where it has any, or drop it: ${one.what}`,
           }
         : {
             verdict: 'left',

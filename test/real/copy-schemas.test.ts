@@ -1,0 +1,119 @@
+/** In which schema of PostgreSQL the rows of a copy arrive, whatever the search_path of either login is. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+
+const why = await missing('postgresql')
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-schemas-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const TABLES = `SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relname IN ('t', 'u') AND c.relkind = 'r' ORDER BY 1`
+
+async function database(path: string | null, ...statements: readonly string[]): Promise<Place> {
+  const place = await makePlace('postgresql', folder)
+  const name = new URL(place.url).pathname.slice(1)
+  await place.sql(...statements, ...(path === null ? [] : [`ALTER DATABASE ${name} SET search_path = ${path}`]))
+  return place
+}
+
+async function found(place: Place): Promise<string> {
+  return (await place.rows(TABLES)).map(([name]) => name).join(' ')
+}
+
+/** How an operation ends, and the tables of the target that its plan names. */
+async function ends(operation: Operation): Promise<string> {
+  const { finished, events } = await perform(operation)
+  const plan = events.findLast((event) => event.type === 'plan.ready')
+  const named = (plan?.copies ?? []).map(({ to }) => to)
+  const error = finished.error === undefined ? '' : ` ${finished.error.code} ${finished.error.message}`
+  return `${finished.exitCode}${error}${named.length === 0 ? '' : ` ${named.join(' ')}`}`
+}
+
+const MADE = ['CREATE TABLE public.t (id int PRIMARY KEY, v text)', "INSERT INTO public.t VALUES (1, 'a'), (2, 'b')"]
+
+describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90_000 }, () => {
+  test.each([`''`, 'app', 'nosuch'])('stays its own where the target has search_path = %s', async (path) => {
+    const from = await database(null, ...MADE)
+    const to = await database(path, 'CREATE SCHEMA app')
+    const copy = copyOf(from, to, 'public.*')
+    const follow = { follow: { cdc: 'trigger', until: 'caught-up' } } as const
+    expect(await ends({ ...copy, dryRun: true })).toBe('0 public.t')
+    expect(await ends(copy)).toBe('0 public.t')
+    expect(await found(to)).toBe('public.t')
+    expect(await ends({ ...copy, again: true })).toBe('0 public.t')
+    expect(await ends({ ...copy, kind: 'diff', limit: 1, fix: false, deleteExtra: false })).toBe('0')
+    if (path === 'nosuch') return
+    await to.sql('DROP TABLE public.t')
+    expect(await ends({ ...copy, ...follow, restart: true })).toBe('0 public.t')
+    await from.sql("INSERT INTO public.t VALUES (3, 'c')")
+    const { finished, events } = await perform({ ...copy, ...follow })
+    expect(finished).toMatchObject({ exitCode: 0 })
+    const stream = events.find((event) => event.type === 'follow.started')?.stream ?? ''
+    expect(await ends({ kind: 'sign-off', stream, from: from.url, to: to.url, tables: [] })).toBe('0 public.t')
+    expect(await to.rows('SELECT count(*) FROM public.t')).toEqual([['3']])
+    expect(await found(to)).toBe('public.t')
+  })
+
+  test.each([`''`, 'app'])('stays its own where the source has search_path = %s', async (path) => {
+    const from = await database(path, ...MADE, 'CREATE SCHEMA app', 'CREATE TABLE app.u (id int PRIMARY KEY)')
+    const to = await database(null)
+    expect(await ends(copyOf(from, to, 'public.t'))).toBe('0 public.t')
+    expect(await ends(copyOf(from, to, 'app.u'))).toBe('0 app.u')
+    expect(await found(to)).toBe('app.u public.t')
+  })
+
+  test('is another where the URL of the target, or --to-schema, names one', async () => {
+    const from = await database(null, ...MADE, 'CREATE SCHEMA app', 'CREATE TABLE app.u (id int PRIMARY KEY)')
+    const to = await database(`''`)
+    const named = new URL(to.url)
+    named.searchParams.set('schema', 'stage')
+    expect(await ends(copyOf(from, { url: named.href }, 'public.t'))).toBe('0 stage.t')
+    expect(await ends(copyOf(from, { url: named.href }, 'app.u'))).toBe('0 app.u')
+    expect(await ends(copyOf(from, to, 'public.t', { toSchema: 'other' }))).toBe('0 other.t')
+    expect(await found(to)).toBe('app.u other.t stage.t')
+  })
+
+  test.each([
+    [`''`, 'public.t'],
+    ['app, public', 'app.t'],
+  ])('of a system without schemas, with search_path = %s, is that of %s', async (path, name) => {
+    const from = await makePlace('sqlite', folder)
+    await from.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)', "INSERT INTO t VALUES (1, 'a')")
+    const to = await database(path, 'CREATE SCHEMA app')
+    const copy = copyOf(from, to, 't')
+    expect(await ends({ ...copy, dryRun: true })).toBe(`0 ${name}`)
+    expect(await ends(copy)).toBe(`0 ${name}`)
+    expect(await ends({ ...copy, again: true })).toBe(`0 ${name}`)
+    expect(await ends({ ...copy, kind: 'diff', limit: 1, fix: false, deleteExtra: false })).toBe('0')
+    expect(await found(to)).toBe(name)
+  })
+
+  test('is that of the ledger where an older program put the table into the first of the search_path', async () => {
+    const from = await database(null, ...MADE)
+    const to = await database('app', 'CREATE SCHEMA app')
+    const copy = copyOf(from, to, 't')
+    // The ledger that an older program left.
+    expect(await ends({ ...copy, toSchema: 'app' })).toBe('0 app.t')
+    expect(await ends(copy)).toBe('0 app.t')
+    expect(await ends({ ...copy, again: true })).toBe('0 app.t')
+    const diff = { ...copy, kind: 'diff', limit: 1, fix: true, deleteExtra: false } as Operation
+    expect(await ends(diff)).toBe('0')
+    await using store = await openPostgresCopy(to.url)
+    expect(store.schema).toBe('app')
+    expect(await found(to)).toBe('app.t')
+    // A table of that name which came from another one is none of this copy.
+    await from.sql(
+      'CREATE SCHEMA app',
+      'CREATE TABLE app.u (id int PRIMARY KEY)',
+      'CREATE TABLE public.u (id int PRIMARY KEY)',
+    )
+    expect(await ends(copyOf(from, to, 'app.u'))).toBe('0 app.u')
+    expect(await ends(copyOf(from, to, 'public.u'))).toBe('0 public.u')
+  })
+})
