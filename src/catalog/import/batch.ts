@@ -18,11 +18,11 @@ import {
   TXN_COLUMNS,
 } from '../relations.ts'
 import { FILE, type FileRow } from './rows.ts'
+import { setMany } from './set-many.ts'
 
 const { first_file_no: FIRST_FILE_NO } = placesOf(COMMIT_COLUMNS)
 /** Distinct partitions remembered; above it the memory is dropped and the table asked again. */
 const MAX_REMEMBERED_PARTITIONS = 200_000
-const CLOSES_A_STATEMENT = 200
 const HASHES_A_QUESTION = 400
 
 export class Batch {
@@ -159,7 +159,12 @@ export async function writeBatch(
   if (batch.protocols.length > 0) await transaction.load('delta_protocols', PROTOCOL_COLUMNS, batch.protocols)
   if (batch.txns.length > 0) await transaction.load('delta_txns', TXN_COLUMNS, batch.txns)
   if (batch.domains.length > 0) await transaction.load('delta_domains', DOMAIN_COLUMNS, batch.domains)
-  await closeLives(transaction, tableId, batch.closes)
+  const ends = { relation: 'delta_files', key: 'file_no', column: 'removed_version', tableId } as const
+  await setMany(
+    transaction,
+    ends,
+    batch.closes.map(({ fileNo, version }) => [fileNo, version]),
+  )
   return firstNumber
 }
 
@@ -171,17 +176,4 @@ async function nextNumber(reader: SqlReader, tableId: string, relation: string, 
     ofTable ? [tableId] : [],
   )
   return 1 + (row?.[0] as number)
-}
-
-/** Many a statement, because a server's answer takes longer than the change itself. */
-async function closeLives(transaction: SqlTransaction, tableId: string, closes: Batch['closes']): Promise<void> {
-  for (let start = 0; start < closes.length; start += CLOSES_A_STATEMENT) {
-    const some = closes.slice(start, start + CLOSES_A_STATEMENT)
-    const cases = some.map(() => 'WHEN ? THEN ?').join(' ')
-    const marks = some.map(() => '?').join(',')
-    await transaction.run(
-      `UPDATE delta_files SET removed_version = CASE file_no ${cases} ELSE removed_version END WHERE table_id = ? AND file_no IN (${marks})`,
-      [...some.flatMap(({ fileNo, version }) => [fileNo, version]), tableId, ...some.map(({ fileNo }) => fileNo)],
-    )
-  }
 }

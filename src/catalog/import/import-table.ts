@@ -10,7 +10,9 @@ import { logPathOf } from '../../delta/log-path.ts'
 import type { History } from '../../delta/segment.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { beatOfLease, releaseLease, type Lease } from '../lease.ts'
+import { stateAt } from '../query/state.ts'
 import { LookupMismatch } from './close-index.ts'
+import { CommitClock, retimeStale, type Versions } from './commit-clock.ts'
 import { waitForLease } from './lease-wait.ts'
 import { followLog } from './moved.ts'
 import type { ImportOptions, ImportResult } from './options.ts'
@@ -19,7 +21,7 @@ import { ImportRecord, StopHere } from './record.ts'
 import { Replay } from './replay.ts'
 import { scanStretch, type Stretch } from './scan.ts'
 import { soundStart } from './sound-start.ts'
-import { checkpointIdentity } from './start.ts'
+import { checkpointIdentity, type Start } from './start.ts'
 
 export type { ImportOptions, ImportResult } from './options.ts'
 
@@ -65,7 +67,10 @@ class ImportRun {
       (from) => listLog(log, { signal, attributes: true, ...(from === undefined ? {} : { from }) }),
       { ...this.#o, signal },
     )
-    if (this.#o.moved === true) await followLog(this.#o, this.#lease)
+    if (this.#o.moved === true)
+      await followLog(this.#o, this.#lease, start.kind === 'fresh' ? null : (start.head?.location ?? null))
+    const stored = storedVersions(start)
+    const retimed = stored === null ? null : await this.#retimeStale(stored)
     if (start.kind === 'current') {
       record.version = start.head.currentVersion
       record.historyFrom = start.head.historyFrom ?? 0
@@ -86,9 +91,9 @@ class ImportRun {
       stretch.whole,
     )
     await record.open(start, latest, stretch.lines + (declared?.rows ?? 0))
-    // The new base begins its own history: times are made to grow from there.
-    const time = start.kind === 'rebase' ? null : (start.head?.commitTime ?? null)
-    const replay = new Replay({ ...this.#o, batch: record.batch }, { ...from, time })
+    const times = new CommitClock(this.#o.database, from, stored)
+    const time = stored === null ? null : (retimed ?? start.head?.commitTime ?? null)
+    const replay = new Replay({ ...this.#o, batch: record.batch, times }, { ...from, time })
     this.replay = replay
     try {
       await this.#load(replay, start, base, stretch)
@@ -102,6 +107,13 @@ class ImportRun {
     await record.complete(replay, latest)
     await record.extendRanges()
     return this.#result('completed')
+  }
+
+  /** Reads every commit of the table in the catalog: left out where the caller asks for what is new alone. */
+  async #retimeStale(stored: Versions): Promise<number | null> {
+    const { database, olderCompared } = this.#o
+    if (olderCompared === true) return null
+    return retimeStale(database, this.#lease, stored, await stateAt(database, stored.tableId, stored.to))
   }
 
   /** The base checkpoint, then commits, stretch by stretch. */
@@ -180,7 +192,7 @@ class ImportRun {
       }
     }
     const modified = baseCommit?.modified ?? Math.min(...checkpoint.files.map((file) => file.modified))
-    replay.finishVersion(checkpoint.version, baseCommit, bytes, modified)
+    await replay.finishVersion(checkpoint.version, baseCommit, bytes, modified)
     record.pending = checkpoint.version
     if (record.batch.size >= batchSize) await record.flush(replay, null)
   }
@@ -220,7 +232,7 @@ class ImportRun {
       // Allowed, and yet more often a write that a crash cut off than a commit without actions.
       if (record.done === before)
         onNote(`commit ${commit.version} is empty: it was taken for a version without actions`)
-      replay.finishVersion(commit.version, commit, read, commit.modified)
+      await replay.finishVersion(commit.version, commit, read, commit.modified)
       record.pending = commit.version
       if (record.batch.size >= batchSize) await record.flush(replay, null)
     }
@@ -240,6 +252,12 @@ class ImportRun {
       resumed: record.baseline > 0,
     }
   }
+}
+
+/** Versions that the catalog holds and this import goes on from, or null. A new base begins its own history. */
+function storedVersions({ kind, head }: Start): Versions | null {
+  if (kind === 'rebase' || head === null || head.currentVersion === null) return null
+  return { tableId: head.tableId, from: head.historyFrom ?? 0, to: head.currentVersion }
 }
 
 function changedLog(label: string): SluiceError {
