@@ -164,6 +164,39 @@ test('a stop ends at a version boundary and the next import goes on there', asyn
   expect(await database.all('SELECT files_processed FROM migration_status')).toEqual([[files]])
 })
 
+test('a validation during which an import comes to its end finds no difference', async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, folder.path)
+  writeLog(
+    folder.path,
+    Array.from({ length: 6 }, (_, i) => [add(`f${i}`)]),
+    1,
+  )
+  const interrupt = new Interrupter()
+  await importInto(database, folder.path, { batchSize: 2, interrupt, onProgress: () => interrupt.requestStop() })
+  // The log is listed when the catalog's rows have been read.
+  let importing: Promise<unknown> | null = null
+  const log = new Proxy(openLocalLog(folder.path), {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key, target)
+      if (key !== 'list' || typeof value !== 'function') {
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      }
+      return async function* (...given: unknown[]) {
+        importing ??= importInto(database, folder.path)
+        expect(await importing).toMatchObject({ status: 'completed', version: 6 })
+        yield* value.apply(target, given) as AsyncIterable<unknown>
+      }
+    },
+  })
+  const { events, notes } = await validated({ catalog: database, log, tableId: 't' })
+  expect(importing).not.toBeNull()
+  expect(differencesOf(events)).toEqual([])
+  expect(notes.join()).toContain('an import is unfinished')
+})
+
 test('a log that was rewritten is never mixed with its old self', async () => {
   using folder = temporaryFolder()
   writeLog(folder.path, [FIRST, [add('c')]])

@@ -134,7 +134,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
 
   await checkRelations(report, range)
   await checkHead(report, head, log.root, range.sameStart)
-  await checkImport(report, catalog, head, tableId)
+  await checkImport(report, scratch, head)
   await checkRanges(report, catalog, tableId, head.version, signal)
   const versions = chooseVersions(range, options.samples, options.random)
   for (const version of versions) {

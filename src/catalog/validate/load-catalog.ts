@@ -69,6 +69,7 @@ const RELATIONS: readonly Relation[] = [
   { name: 'delta_protocols', columns: PROTOCOL_COLUMNS, more: [], extra: none },
   { name: 'delta_txns', columns: TXN_COLUMNS, more: [], extra: none },
   { name: 'delta_domains', columns: DOMAIN_COLUMNS, more: [], extra: none },
+  { name: 'migration_status', columns: ['import_id', 'status', 'version'], more: [], extra: none },
 ]
 
 /** Name of a relation's copy. */
