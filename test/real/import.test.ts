@@ -20,6 +20,7 @@ import { DeltaTable } from '../../src/delta/table.ts'
 import { parquetRows } from '../../src/engine/registry.ts'
 import { Interrupter, NEVER } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
+import { keyHash } from '../../src/shared/hash.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
 import { BACKEND, ON_SERVER, openAt, shareOf } from '../support/backend.ts'
@@ -544,4 +545,56 @@ test('keys that an older program left under the root before a move are those of 
   await database.write((transaction) => transaction.run("UPDATE delta_files SET key_hash = 7 WHERE path LIKE 'file:%'"))
   await importInto(database, table, { moved: true })
   expect(await keys()).toEqual(right)
+})
+
+test('a partition is one row, in whatever order a writer puts its columns, and an import merges those of an older program', async () => {
+  using folder = temporaryFolder()
+  const metaData = { ...(METADATA['metaData'] as Line), partitionColumns: ['b', 'a', 'c'] }
+  const at = (path: string, partitionValues: Line): Line => add(path, { partitionValues })
+  const orders: readonly Line[] = [
+    { b: 'x', a: '1', c: null },
+    { a: '1', c: '', b: 'x' },
+    { c: null, b: 'x', a: '1' },
+  ]
+  const commits = orders.map((values, i) => [at(`x${i}`, values), at(`y${i}`, { ...values, a: '2' })])
+  writeLog(folder.path, [[PROTOCOL, { metaData }, ...(commits[0] ?? [])], ...commits.slice(1, 2)])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, folder.path)
+  writeLog(folder.path, commits.slice(2), 2)
+  await importInto(database, folder.path, { olderCompared: true })
+  const stats = async (): Promise<unknown> =>
+    database.all('SELECT partition_values, num_files FROM delta_partition_stats ORDER BY partition_values')
+  const right = [
+    ['{"b":"x","a":"1","c":null}', 3],
+    ['{"b":"x","a":"2","c":null}', 3],
+  ]
+  expect(await stats()).toEqual(right)
+  const proved = async (): Promise<string> => {
+    const { differences, events, notes } = await validated({
+      catalog: database,
+      log: openLocalLog(folder.path),
+      tableId: 't',
+    })
+    expect(differencesOf(events)).toEqual([])
+    expect(differences).toBe(0)
+    return notes.join()
+  }
+  expect(await proved()).not.toContain('delta_partitions')
+  // As an older program left it: a row for each order, found by the hash of its text.
+  await database.write(async (transaction) => {
+    await transaction.run('DELETE FROM delta_partitions')
+    const rows = await transaction.all('SELECT file_no, partition_values FROM delta_files ORDER BY file_no')
+    for (const [i, [fileNo, values]] of rows.entries()) {
+      await transaction.run(
+        "INSERT INTO delta_partitions (partition_no, table_id, values_hash, partition_values) VALUES (?, 't', ?, ?)",
+        [i + 1, keyHash(String(values), null), String(values)],
+      )
+      await transaction.run('UPDATE delta_files SET partition_no = ? WHERE file_no = ?', [i + 1, Number(fileNo)])
+    }
+  })
+  expect(await proved()).toContain('2 partitions have several rows in delta_partitions')
+  writeLog(folder.path, [[at('x4', { c: null, a: '1', b: 'x' })]], 3)
+  await importInto(database, folder.path, { olderCompared: true })
+  expect(await stats()).toEqual([['{"b":"x","a":"1","c":null}', 4], right[1]])
+  expect(await proved()).not.toContain('delta_partitions')
 })

@@ -2,9 +2,9 @@
  * What an import has read and not yet written. A batch is written in one transaction together with the table's new current version, so a
  * reader sees whole versions only and a killed import loses at most one batch.
  */
-import { valuesHash } from '../../shared/hash.ts'
 import type { SqlReader, SqlTransaction, SqlValue } from '../../stores/port.ts'
 import { dialectOf } from '../dialect.ts'
+import { canonicalValues, valuesHash } from '../partition-values.ts'
 import {
   ACTION_COLUMNS,
   COMMIT_COLUMNS,
@@ -57,7 +57,7 @@ export class Batch {
   }
 }
 
-/** Numbers of files, and of partitions by their values, remembered over batches: nobody else writes this table. */
+/** Numbers of files, and of partitions by the texts of their values, remembered over batches: nobody else writes this table. */
 export class Numbers {
   readonly #tableId: string
   readonly #numbers = new Map<string, number>()
@@ -80,30 +80,36 @@ export class Numbers {
   }
 
   async #number(transaction: SqlTransaction, unknown: readonly string[]): Promise<void> {
-    for (let start = 0; start < unknown.length; start += HASHES_A_QUESTION) {
-      const hashes = unknown.slice(start, start + HASHES_A_QUESTION).map((values) => valuesHash(values))
+    // Several texts may be one partition: its row has the first.
+    const partitions = new Map(unknown.toReversed().map((text) => [canonicalValues(text), text]))
+    const numbers = new Map<string, number>()
+    const hashes = [...partitions.values()].map(valuesHash)
+    for (let start = 0; start < hashes.length; start += HASHES_A_QUESTION) {
+      const some = hashes.slice(start, start + HASHES_A_QUESTION)
       const found = await transaction.all(
-        `SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? AND values_hash IN (${hashes.map(() => '?').join(',')})`,
-        [this.#tableId, ...hashes],
+        `SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? AND values_hash IN (${some.map(() => '?').join(',')})`,
+        [this.#tableId, ...some],
       )
-      for (const [number, values] of found) this.#numbers.set(values as string, number as number)
+      for (const [number, text] of found) numbers.set(canonicalValues(text as string), number as number)
     }
-    const fresh = unknown.filter((values) => !this.#numbers.has(values))
-    if (fresh.length === 0) return
-    const first = await nextNumber(transaction, this.#tableId, 'delta_partitions', 'partition_no')
-    await transaction.load(
-      'delta_partitions',
-      PARTITION_COLUMNS,
-      fresh.map((values, i) =>
-        rowOf<typeof PARTITION_COLUMNS, SqlValue>(PARTITION_COLUMNS, {
-          partition_no: first + i,
-          table_id: this.#tableId,
-          values_hash: valuesHash(values),
-          partition_values: values,
-        }),
-      ),
-    )
-    for (const [i, values] of fresh.entries()) this.#numbers.set(values, first + i)
+    const fresh = [...partitions].filter(([values]) => !numbers.has(values))
+    if (fresh.length > 0) {
+      const first = await nextNumber(transaction, this.#tableId, 'delta_partitions', 'partition_no')
+      await transaction.load(
+        'delta_partitions',
+        PARTITION_COLUMNS,
+        fresh.map(([, text], i) =>
+          rowOf<typeof PARTITION_COLUMNS, SqlValue>(PARTITION_COLUMNS, {
+            partition_no: first + i,
+            table_id: this.#tableId,
+            values_hash: valuesHash(text),
+            partition_values: text,
+          }),
+        ),
+      )
+      for (const [i, [values]] of fresh.entries()) numbers.set(values, first + i)
+    }
+    for (const text of unknown) this.#numbers.set(text, numbers.get(canonicalValues(text)) as number)
   }
 
   /** Numbers for so many files, where a table counts for itself. A table that loads without indexes is looked through once, and not at every batch. */

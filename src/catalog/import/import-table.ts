@@ -14,6 +14,7 @@ import { stateAt } from '../query/state.ts'
 import { LookupMismatch } from './close-index.ts'
 import { CommitClock, retimeStale, type Versions } from './commit-clock.ts'
 import { waitForLease } from './lease-wait.ts'
+import { mergePartitions } from './merge-partitions.ts'
 import { followLog } from './moved.ts'
 import type { ImportOptions, ImportResult } from './options.ts'
 import { refusalOf } from './readable.ts'
@@ -70,7 +71,7 @@ class ImportRun {
     if (this.#o.moved === true)
       await followLog(this.#o, this.#lease, start.kind === 'fresh' ? null : (start.head?.location ?? null))
     const stored = storedVersions(start)
-    const retimed = stored === null ? null : await this.#retimeStale(stored)
+    const retimed = stored === null ? null : await this.#mendStored(stored)
     if (start.kind === 'current') {
       record.version = start.head.currentVersion
       record.historyFrom = start.head.historyFrom ?? 0
@@ -109,11 +110,17 @@ class ImportRun {
     return this.#result('completed')
   }
 
-  /** Reads every commit of the table in the catalog: left out where the caller asks for what is new alone. */
-  async #retimeStale(stored: Versions): Promise<number | null> {
-    const { database, olderCompared } = this.#o
-    if (olderCompared === true) return null
-    return retimeStale(database, this.#lease, stored, await stateAt(database, stored.tableId, stored.to))
+  /**
+   * Brings what older programs stored to what this one stores. It reads every commit and partition of the table in the catalog: where the caller asks for
+   * what is new alone, only partitions of several columns are read.
+   * @returns the time of the newest version where it changed, else null
+   */
+  async #mendStored(stored: Versions): Promise<number | null> {
+    const { database, tableId, olderCompared } = this.#o
+    const state = await stateAt(database, tableId, stored.to)
+    if (olderCompared !== true || (state.metadata?.partitionColumns ?? []).length > 1)
+      await mergePartitions(this.#o, this.#lease)
+    return olderCompared === true ? null : retimeStale(database, this.#lease, stored, state)
   }
 
   /** The base checkpoint, then commits, stretch by stretch. */

@@ -5,8 +5,8 @@ import type { SqlTransaction } from '../../stores/port.ts'
 const ROWS_A_STATEMENT = 200
 
 type Column = {
-  readonly relation: 'delta_files' | 'delta_commits'
-  readonly key: 'file_no' | 'version'
+  readonly relation: 'delta_files' | 'delta_commits' | 'delta_partitions'
+  readonly key: 'file_no' | 'version' | 'partition_no'
   readonly column: string
   readonly tableId: string
 }

@@ -23,7 +23,7 @@ import { loadCatalog } from './load-catalog.ts'
 import { loadLog, type LoadedLog } from './load-window.ts'
 import { LongLines } from './long-lines.ts'
 import { checkRanges } from './ranges.ts'
-import { notePartitions } from './partition-notes.ts'
+import { noteDoubled, notePartitions } from './partition-notes.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt, REPLAY, spelledApartAt } from './replay-sql.ts'
 import { Report } from './report.ts'
 import { prepareScratch, runAll } from './scratch.ts'
@@ -144,6 +144,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
 
   await noteSpellings(scratch, report, head.version)
   await notePartitions(scratch, report, head.version)
+  await noteDoubled(scratch, report, tableId)
   const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
   for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
