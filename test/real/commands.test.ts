@@ -1,5 +1,5 @@
 /** The commands themselves, one after the other over one lake, with the same figures and words on every database. */
-import { cpSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commitName } from '../../src/delta/log-path.ts'
@@ -324,6 +324,26 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     expect(await sorted({ kind: 'files', table: 'first', catalog: url, asOf: { version: 1 } })).toBe(before)
     expect(await synced('first')).toMatchObject({ exitCode: 0, totals: { current: '1' } })
     expect((await say(validateOf(moved, url))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
+  })
+
+  test('takes over the times of a folder that was copied, when it is followed there again', async () => {
+    const [table, copy] = [await imported('dated'), place('dated-copy')]
+    cpSync(table, copy, { recursive: true })
+    rmSync(table, { recursive: true })
+    const follow = async () =>
+      (await say({ ...importOf(copy, url), tableId: 'dated', moved: true } as Operation)).finished
+    expect(await follow()).toMatchObject({ exitCode: 0 })
+    expect((await say(validateOf(copy, url))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
+    // Restored in place, from a copy that keeps no times.
+    for (const version of [0, 1, 2, 3])
+      utimesSync(join(copy, '_delta_log', commitName(version)), 1_800_000_000, 1_800_000_000)
+    expect((await say(validateOf(copy, url))).finished.error).toMatchObject({
+      code: 'DIFFERENCES',
+      hint: expect.stringMatching(/only times of commits differ.* sluice import .* --table-id dated --moved/) as string,
+    })
+    expect(await follow()).toMatchObject({ exitCode: 0 })
+    expect((await say(validateOf(copy, url))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
+    await forgotten('dated')
   })
 
   test('is not rolled back in silence where only the catalog has its first versions', async () => {

@@ -151,8 +151,20 @@ export async function retimeStale(
   const now = await database.now()
   return database.write(async (transaction) => {
     await renewLease(transaction, lease, now)
-    const time = await retime(transaction, versions, inCommitFrom)
-    await transaction.run('UPDATE delta_tables SET current_commit_time = ? WHERE table_id = ?', [time, tableId])
-    return time
+    return retimeTable(transaction, versions, declared)
   }, REPEATABLE)
+}
+
+/**
+ * Computes all times of a table again. @param versions all of them @param declared at the newest
+ * @returns the time of the newest
+ */
+export async function retimeTable(
+  transaction: SqlTransaction,
+  versions: Versions,
+  declared: Declared,
+): Promise<number | null> {
+  const time = await retime(transaction, versions, ruledFrom(declared))
+  await transaction.run('UPDATE delta_tables SET current_commit_time = ? WHERE table_id = ?', [time, versions.tableId])
+  return time
 }

@@ -64,14 +64,17 @@ class ImportRun {
     const { log, interrupt } = this.#o
     const { record } = this
     const signal = interrupt.abort
-    const { start, base, declared, latest } = await soundStart(
+    const { start, base, declared, latest, listing } = await soundStart(
       (from) => listLog(log, { signal, attributes: true, ...(from === undefined ? {} : { from }) }),
       { ...this.#o, signal },
     )
-    if (this.#o.moved === true)
-      await followLog(this.#o, this.#lease, start.kind === 'fresh' ? null : (start.head?.location ?? null))
     const stored = storedVersions(start)
-    const retimed = stored === null ? null : await this.#mendStored(stored)
+    let retimed: number | null = null
+    if (this.#o.moved === true) {
+      const before = start.kind === 'fresh' ? undefined : start.head?.location
+      retimed = await followLog(this.#o, this.#lease, before === undefined ? null : { before, stored, listing })
+    }
+    if (stored !== null) retimed = (await this.#mendStored(stored)) ?? retimed
     if (start.kind === 'current') {
       record.version = start.head.currentVersion
       record.historyFrom = start.head.historyFrom ?? 0

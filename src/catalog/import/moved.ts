@@ -2,6 +2,7 @@
  * A table of the catalog whose folder lies elsewhere now. Paths that are absolute, or lead out of the folder, may name other files from there: the keys that
  * files are found by are made again, and a log whose history would be another one is refused.
  */
+import type { LogListing } from '../../delta/listing.ts'
 import { parseAction } from '../../delta/parse-action.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -11,22 +12,36 @@ import { keyHash } from '../../shared/hash.ts'
 import { REPEATABLE, type SqlReader } from '../../stores/port.ts'
 import { utf8 } from '../export/adds.ts'
 import { renewLease, type Lease } from '../lease.ts'
+import { stateAt } from '../query/state.ts'
 import { againIfRight } from '../ways-out.ts'
+import { retimeTable, type Versions } from './commit-clock.ts'
+import { changedFileTimes, storeFileTimes } from './file-times.ts'
 import type { ImportOptions } from './options.ts'
 import { setMany } from './set-many.ts'
 
 const PAGE_ROWS = 5000
 
+/** What the catalog holds of a table whose rows stay. */
+export type Followed = {
+  /** Where the table was. */
+  readonly before: string
+  readonly stored: Versions | null
+  readonly listing: LogListing
+}
+
 /**
- * Makes the place of the log that of the table. That it is the log which was imported has been found out before.
- * @param before where the table was; null where none of its rows stay
+ * Makes the place of the log that of the table, and takes over the times of its files. That it is the log which was imported has been found out before.
+ * @param from null where no row stays
+ * @returns the time of the newest version where it changed, else null
  * @throws SluiceError LOG_REWRITTEN where paths that name one file from one place name two from the other; LEASE_LOST
  */
-export async function followLog(options: ImportOptions, lease: Lease, before: string | null): Promise<void> {
-  const { database, tableId, log, clock } = options
-  const keys = before === null ? [] : await database.read((reader) => keysFrom(reader, options, before))
+export async function followLog(options: ImportOptions, lease: Lease, from: Followed | null): Promise<number | null> {
+  const { database, tableId, log, clock, onNote } = options
+  const keys = from === null ? [] : await database.read((reader) => keysFrom(reader, options, from.before))
+  const stored = from?.stored ?? null
+  const times = from === null || stored === null ? [] : await changedFileTimes(database, stored, from.listing)
   const now = await database.now()
-  await database.write(async (transaction) => {
+  const time = await database.write(async (transaction) => {
     await renewLease(transaction, lease, now)
     await transaction.run('UPDATE delta_tables SET location = ?, updated_at = ? WHERE table_id = ?', [
       log.root,
@@ -34,7 +49,13 @@ export async function followLog(options: ImportOptions, lease: Lease, before: st
       tableId,
     ])
     await setMany(transaction, { relation: 'delta_files', key: 'file_no', column: 'key_hash', tableId }, keys)
+    if (stored === null || times.length === 0) return null
+    await storeFileTimes(transaction, stored, times)
+    return retimeTable(transaction, stored, await stateAt(transaction, tableId, stored.to))
   }, REPEATABLE)
+  if (times.length > 0)
+    onNote(`${times.length} commits have the times of their files now, by which the log is read at a time`)
+  return time
 }
 
 type FileKey = readonly [fileNo: number, hash: number]

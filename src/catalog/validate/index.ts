@@ -59,6 +59,8 @@ export type ValidationResult = {
   readonly checks: number
   readonly differences: number
   readonly checkpoints: CheckpointsLooked
+  /** How many of them are only times of commits: copies of a folder have other file times. */
+  readonly timeDifferences: number
   /** How many of the differences are with checksum files, `_last_checkpoint` and checkpoints. */
   readonly witnessDifferences: number
   /** Files of the log that agreed or not: `_delta_log`, checksum files, checkpoints. */
@@ -168,6 +170,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
     versions,
     checks: report.checks,
     differences: report.differences,
+    timeDifferences: await report.ofTimes(),
     checkpoints,
     witnessDifferences: report.differences - ofCatalog,
     witnesses: [...report.witnesses],
