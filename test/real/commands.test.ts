@@ -377,4 +377,28 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     expect(unsafe?.hint).not.toContain('export-log')
     await forgotten('half')
   })
+
+  test('and that readers must refuse is answered with a warning, at the versions that need it', async () => {
+    const table = place('unread')
+    const needs = { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['later'], writerFeatures: ['later'] }
+    writeLog(table, [
+      [PROTOCOL, METADATA, add('a')],
+      [{ protocol: needs }, add('b')],
+    ])
+    const allowed = { ...importOf(table, url), tableId: 'unread', allowRefused: true } as Operation
+    expect((await say(allowed)).finished.exitCode).toBe(0)
+    const warned = async (operation: Operation): Promise<readonly string[]> =>
+      (await say(operation)).events.flatMap((event) =>
+        event.type === 'log' && event.level === 'warn' ? [event.message] : [],
+      )
+    const [files, history] = [{ kind: 'files', table: 'unread', catalog: url } as const, historyOf('unread', 10, url)]
+    const because = expect.stringMatching(/readers must refuse version 1 \(TABLE_FEATURE: .*later/) as string
+    expect(await warned({ ...files, asOf: {} } as Operation)).toEqual([because])
+    expect(await warned({ ...files, asOf: { version: 0 } } as Operation)).toEqual([])
+    expect(await warned(history)).toEqual([because])
+    const exported = { kind: 'export-log', table: 'unread', catalog: url, to: place('unread-out'), checkpoint: 'base' }
+    expect(await warned(exported as Operation)).toContainEqual(because)
+    rmSync(table, { recursive: true })
+    await forgotten('unread')
+  })
 })
