@@ -81,9 +81,15 @@ export class Numbers {
 
   async #number(transaction: SqlTransaction, unknown: readonly string[]): Promise<void> {
     // Several texts may be one partition: its row has the first.
-    const partitions = new Map(unknown.toReversed().map((text) => [canonicalValues(text), text]))
+    const partitions = new Map<string, string[]>()
+    for (const text of unknown) {
+      const values = canonicalValues(text)
+      const texts = partitions.get(values)
+      if (texts === undefined) partitions.set(values, [text])
+      else texts.push(text)
+    }
     const numbers = new Map<string, number>()
-    const hashes = [...partitions.values()].map(valuesHash)
+    const hashes = [...partitions.keys()].map(valuesHash)
     for (let start = 0; start < hashes.length; start += HASHES_A_QUESTION) {
       const some = hashes.slice(start, start + HASHES_A_QUESTION)
       const found = await transaction.all(
@@ -98,18 +104,20 @@ export class Numbers {
       await transaction.load(
         'delta_partitions',
         PARTITION_COLUMNS,
-        fresh.map(([, text], i) =>
+        fresh.map(([values, [text]], i) =>
           rowOf<typeof PARTITION_COLUMNS, SqlValue>(PARTITION_COLUMNS, {
             partition_no: first + i,
             table_id: this.#tableId,
-            values_hash: valuesHash(text),
-            partition_values: text,
+            values_hash: valuesHash(values),
+            partition_values: text as string,
           }),
         ),
       )
       for (const [i, [values]] of fresh.entries()) numbers.set(values, first + i)
     }
-    for (const text of unknown) this.#numbers.set(text, numbers.get(canonicalValues(text)) as number)
+    for (const [values, texts] of partitions) {
+      for (const text of texts) this.#numbers.set(text, numbers.get(values) as number)
+    }
   }
 
   /** Numbers for so many files, where a table counts for itself. A table that loads without indexes is looked through once, and not at every batch. */

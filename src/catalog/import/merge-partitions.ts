@@ -31,7 +31,7 @@ export async function mergePartitions(
     if (keeper !== undefined) doubled.set(keeper, [...(doubled.get(keeper) ?? []), number])
     else {
       first.set(values, number)
-      if (hash !== valuesHash(text)) hashes.push([number, valuesHash(text)])
+      if (hash !== valuesHash(values)) hashes.push([number, valuesHash(values)])
     }
   }
   const write = async (change: (transaction: SqlTransaction) => Promise<void>): Promise<void> => {

@@ -5,7 +5,7 @@ import { canonicalPath } from '../../delta/paths.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { keyHash } from '../../shared/hash.ts'
 import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../stores/port.ts'
-import { valuesHash } from '../partition-values.ts'
+import { canonicalValues, valuesHash } from '../partition-values.ts'
 import { rebuildAddLine } from '../rebuild.ts'
 import {
   ACTION_COLUMNS,
@@ -180,7 +180,7 @@ function partitionExtra(row: SqlRow): Texts {
 
 function hashOf(text: string): string | null {
   try {
-    return String(valuesHash(text))
+    return String(valuesHash(canonicalValues(text)))
   } catch {
     return null
   }
