@@ -393,8 +393,8 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
       )
     const [files, history] = [{ kind: 'files', table: 'unread', catalog: url } as const, historyOf('unread', 10, url)]
     const because = expect.stringMatching(/readers must refuse version 1 \(TABLE_FEATURE: .*later/) as string
-    expect(await warned({ ...files, asOf: {} } as Operation)).toEqual([because])
-    expect(await warned({ ...files, asOf: { version: 0 } } as Operation)).toEqual([])
+    expect(await warned({ ...files, asOf: {} })).toEqual([because])
+    expect(await warned({ ...files, asOf: { version: 0 } })).toEqual([])
     expect(await warned(history)).toEqual([because])
     const exported = { kind: 'export-log', table: 'unread', catalog: url, to: place('unread-out'), checkpoint: 'base' }
     expect(await warned(exported as Operation)).toContainEqual(because)

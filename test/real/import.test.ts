@@ -550,13 +550,13 @@ test('keys that an older program left under the root before a move are those of 
 test('a partition is one row, in whatever order a writer puts its columns, and an import merges those of an older program', async () => {
   using folder = temporaryFolder()
   const metaData = { ...(METADATA['metaData'] as Line), partitionColumns: ['b', 'a', 'c'] }
-  const at = (path: string, partitionValues: Line): Line => add(path, { partitionValues })
+  const placed = (path: string, partitionValues: Line): Line => add(path, { partitionValues })
   const orders: readonly Line[] = [
     { b: 'x', a: '1', c: null },
     { a: '1', c: '', b: 'x' },
     { c: null, b: 'x', a: '1' },
   ]
-  const commits = orders.map((values, i) => [at(`x${i}`, values), at(`y${i}`, { ...values, a: '2' })])
+  const commits = orders.map((values, i) => [placed(`x${i}`, values), placed(`y${i}`, { ...values, a: '2' })])
   writeLog(folder.path, [[PROTOCOL, { metaData }, ...(commits[0] ?? [])], ...commits.slice(1, 2)])
   await using database = await openCatalog(join(folder.path, 'c.db'))
   await importInto(database, folder.path)
@@ -593,7 +593,7 @@ test('a partition is one row, in whatever order a writer puts its columns, and a
     }
   })
   expect(await proved()).toContain('2 partitions have several rows in delta_partitions')
-  writeLog(folder.path, [[at('x4', { c: null, a: '1', b: 'x' })]], 3)
+  writeLog(folder.path, [[placed('x4', { c: null, a: '1', b: 'x' })]], 3)
   await importInto(database, folder.path, { olderCompared: true })
   expect(await stats()).toEqual([['{"b":"x","a":"1","c":null}', 4], right[1]])
   expect(await proved()).not.toContain('delta_partitions')
