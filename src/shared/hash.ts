@@ -47,11 +47,6 @@ export function keyHash(canonicalPath: string, dvId: string | null): number {
   return pair.a
 }
 
-/** The `values_hash` of a partition: its values as the JSON text that the catalog stores. */
-export function valuesHash(partitionValues: string): number {
-  return keyHash(partitionValues, null)
-}
-
 function finish(x: number): number {
   let h = x
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d)

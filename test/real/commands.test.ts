@@ -1,5 +1,5 @@
 /** The commands themselves, one after the other over one lake, with the same figures and words on every database. */
-import { cpSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commitName } from '../../src/delta/log-path.ts'
@@ -326,6 +326,26 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     expect((await say(validateOf(moved, url))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
   })
 
+  test('takes over the times of a folder that was copied, when it is followed there again', async () => {
+    const [table, copy] = [await imported('dated'), place('dated-copy')]
+    cpSync(table, copy, { recursive: true })
+    rmSync(table, { recursive: true })
+    const follow = async () =>
+      (await say({ ...importOf(copy, url), tableId: 'dated', moved: true } as Operation)).finished
+    expect(await follow()).toMatchObject({ exitCode: 0 })
+    expect((await say(validateOf(copy, url))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
+    // Restored in place, from a copy that keeps no times.
+    for (const version of [0, 1, 2, 3])
+      utimesSync(join(copy, '_delta_log', commitName(version)), 1_800_000_000, 1_800_000_000)
+    expect((await say(validateOf(copy, url))).finished.error).toMatchObject({
+      code: 'DIFFERENCES',
+      hint: expect.stringMatching(/only times of commits differ.* sluice import .* --table-id dated --moved/) as string,
+    })
+    expect(await follow()).toMatchObject({ exitCode: 0 })
+    expect((await say(validateOf(copy, url))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
+    await forgotten('dated')
+  })
+
   test('is not rolled back in silence where only the catalog has its first versions', async () => {
     const table = await imported('cleaned')
     writeCheckpoint(table, 2, checkpointOf(commits, 2))
@@ -356,5 +376,29 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     })
     expect(unsafe?.hint).not.toContain('export-log')
     await forgotten('half')
+  })
+
+  test('and that readers must refuse is answered with a warning, at the versions that need it', async () => {
+    const table = place('unread')
+    const needs = { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['later'], writerFeatures: ['later'] }
+    writeLog(table, [
+      [PROTOCOL, METADATA, add('a')],
+      [{ protocol: needs }, add('b')],
+    ])
+    const allowed = { ...importOf(table, url), tableId: 'unread', allowRefused: true } as Operation
+    expect((await say(allowed)).finished.exitCode).toBe(0)
+    const warned = async (operation: Operation): Promise<readonly string[]> =>
+      (await say(operation)).events.flatMap((event) =>
+        event.type === 'log' && event.level === 'warn' ? [event.message] : [],
+      )
+    const [files, history] = [{ kind: 'files', table: 'unread', catalog: url } as const, historyOf('unread', 10, url)]
+    const because = expect.stringMatching(/readers must refuse version 1 \(TABLE_FEATURE: .*later/) as string
+    expect(await warned({ ...files, asOf: {} })).toEqual([because])
+    expect(await warned({ ...files, asOf: { version: 0 } })).toEqual([])
+    expect(await warned(history)).toEqual([because])
+    const exported = { kind: 'export-log', table: 'unread', catalog: url, to: place('unread-out'), checkpoint: 'base' }
+    expect(await warned(exported as Operation)).toContainEqual(because)
+    rmSync(table, { recursive: true })
+    await forgotten('unread')
   })
 })

@@ -1,6 +1,7 @@
 /** The importer and what stands on it, against a real SQLite file: locks, hand-made damage, rewritten logs, hostile names, full disks. */
 import {
   appendFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -13,11 +14,16 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
 import { acquireLease, releaseLease } from '../../src/catalog/lease.ts'
+import { versionAtTime } from '../../src/catalog/query/counts.ts'
 import { activeFiles } from '../../src/catalog/query/files.ts'
-import { Interrupter } from '../../src/shared/abort.ts'
+import { DeltaTable } from '../../src/delta/table.ts'
+import { parquetRows } from '../../src/engine/registry.ts'
+import { Interrupter, NEVER } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
+import { keyHash } from '../../src/shared/hash.ts'
+import { openLocalLog } from '../../src/stores/local/index.ts'
 import type { SqlDatabase } from '../../src/stores/port.ts'
-import { BACKEND, ON_SERVER, openAt } from '../support/backend.ts'
+import { BACKEND, ON_SERVER, openAt, shareOf } from '../support/backend.ts'
 import {
   ENDED,
   holderOf,
@@ -32,6 +38,7 @@ import {
   writeLog,
   type Line,
 } from '../support/catalog-kit.ts'
+import { differencesOf, validated } from './validate-setup.ts'
 
 const FIRST: readonly Line[] = [PROTOCOL, METADATA, add('a'), add('b')]
 
@@ -156,6 +163,39 @@ test('a stop ends at a version boundary and the next import goes on there', asyn
   // Of the whole import, and not of its last run.
   const [[files] = []] = await database.all("SELECT count(*) FROM delta_files WHERE table_id = 't'")
   expect(await database.all('SELECT files_processed FROM migration_status')).toEqual([[files]])
+})
+
+test('a validation during which an import comes to its end finds no difference', async () => {
+  using folder = temporaryFolder()
+  writeLog(folder.path, [FIRST])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, folder.path)
+  writeLog(
+    folder.path,
+    Array.from({ length: 6 }, (_, i) => [add(`f${i}`)]),
+    1,
+  )
+  const interrupt = new Interrupter()
+  await importInto(database, folder.path, { batchSize: 2, interrupt, onProgress: () => interrupt.requestStop() })
+  // The log is listed when the catalog's rows have been read.
+  let importing: Promise<unknown> | null = null
+  const log = new Proxy(openLocalLog(folder.path), {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key, target)
+      if (key !== 'list' || typeof value !== 'function') {
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      }
+      return async function* (...given: unknown[]) {
+        importing ??= importInto(database, folder.path)
+        expect(await importing).toMatchObject({ status: 'completed', version: 6 })
+        yield* value.apply(target, given) as AsyncIterable<unknown>
+      }
+    },
+  })
+  const { events, notes } = await validated({ catalog: database, log, tableId: 't' })
+  expect(importing).not.toBeNull()
+  expect(differencesOf(events)).toEqual([])
+  expect(notes.join()).toContain('an import is unfinished')
 })
 
 test('a log that was rewritten is never mixed with its old self', async () => {
@@ -323,4 +363,238 @@ test('a log that was cleaned past the catalog begins anew at its checkpoint, and
   expect(notes.join()).toContain('cleaned past version 0')
   expect(await codeOf(readableTable(database, { tableId: 't' }, 0))).toBe('HISTORY_MISSING')
   expect(existsSync(checkpoint) && statSync(checkpoint).size > 0).toBe(true)
+})
+
+const IN_COMMIT: Line = {
+  protocol: { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['inCommitTimestamp'] },
+}
+const T = 1_500_000_000_000
+/** Metadata with in-commit timestamps switched on, from a version on when one is given, or off. */
+function timed(on: boolean, from?: readonly [version: number, time: number]): Line {
+  const configuration = {
+    'delta.enableInCommitTimestamps': String(on),
+    ...(from === undefined
+      ? {}
+      : {
+          'delta.inCommitTimestampEnablementVersion': String(from[0]),
+          'delta.inCommitTimestampEnablementTimestamp': String(from[1]),
+        }),
+  }
+  return { metaData: { ...(METADATA['metaData'] as Line), configuration } }
+}
+const at = (inCommitTimestamp: number): Line => ({
+  commitInfo: { inCommitTimestamp, timestamp: 1, operation: 'WRITE' },
+})
+const noted: Line = { commitInfo: { timestamp: 1, operation: 'WRITE' } }
+/** Files of commits are from 1.7e12 on, a second apart (`writeLog`). */
+const FILE = 1_700_000_000_000
+const switched: readonly (readonly [string, readonly (readonly Line[])[], readonly number[]])[] = [
+  [
+    'off, where the commits had been ahead of their files',
+    [[at(FILE + 60_000), IN_COMMIT, timed(true)], [at(FILE + 61_000)], [noted, timed(false)], [noted, add('c')]],
+    [FILE, FILE + 1000, FILE + 2000, FILE + 3000],
+  ],
+  [
+    'off by the protocol alone',
+    [[at(T), IN_COMMIT, timed(true)], [at(T + 10)], [noted, PROTOCOL], [noted]],
+    [FILE, FILE + 1000, FILE + 2000, FILE + 3000],
+  ],
+  [
+    'off and on again from a later version on',
+    [
+      [at(T), IN_COMMIT, timed(true)],
+      [at(T + 10), timed(false)],
+      [at(FILE + 1500), timed(true, [2, FILE + 1500])],
+      [at(FILE + 1600)],
+    ],
+    [FILE, FILE + 1000, FILE + 1500, FILE + 1600],
+  ],
+  [
+    'on for the whole history',
+    [[at(T), IN_COMMIT, timed(false)], [at(T + 10)], [at(T + 20), timed(true)], [at(T + 30)]],
+    [T, T + 10, T + 20, T + 30],
+  ],
+]
+
+test.each(switched)(
+  'commit times, switched %s, follow the rule of the newest version',
+  async (_name, commits, times) => {
+    for (const [steps, batchSize] of [
+      [1, 10_000],
+      [1, 1],
+      [commits.length, 10_000],
+    ] as const) {
+      using folder = temporaryFolder()
+      await using database = await openCatalog(join(folder.path, 'c.db'))
+      if (steps === 1) writeLog(folder.path, commits)
+      for (let step = 0; step < steps; step++) {
+        if (steps > 1) writeLog(folder.path, [commits[step] ?? []], step)
+        await importInto(database, folder.path, { batchSize })
+      }
+      const rows = await database.all("SELECT commit_time FROM delta_commits WHERE table_id = 't' ORDER BY version")
+      expect(rows.flat(), `${steps} imports, batches of ${batchSize}`).toEqual(times)
+      const [head] = await database.all("SELECT current_commit_time FROM delta_tables WHERE table_id = 't'")
+      expect(head).toEqual([times.at(-1)])
+      const log = openLocalLog(folder.path)
+      const table = await DeltaTable.open(log, parquetRows, NEVER.abort)
+      for (const time of times.flatMap((one) => [one, one + 1])) {
+        expect(await versionAtTime(database, 't', time), String(time)).toBe(await table.versionAt(time))
+      }
+      if (steps === 1) continue
+      const { differences, events } = await validated({ catalog: database, log, tableId: 't' })
+      expect(differencesOf(events)).toEqual([])
+      expect(differences).toBe(0)
+    }
+  },
+)
+
+test('times that an older program stored by the rule of each version are computed again by an import', async () => {
+  using folder = temporaryFolder()
+  const [, commits, times] = switched[0] as (typeof switched)[number]
+  writeLog(folder.path, commits)
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, folder.path)
+  const stored = async (): Promise<unknown> =>
+    (await database.all("SELECT commit_time FROM delta_commits WHERE table_id = 't' ORDER BY version")).flat()
+  const age = async (): Promise<void> => {
+    await database.write(async (transaction) => {
+      const old = [FILE + 60_000, FILE + 61_000, FILE + 61_001, FILE + 61_002]
+      for (const [version, time] of old.entries()) {
+        await transaction.run('UPDATE delta_commits SET commit_time = ?, in_commit_time = ? WHERE version = ?', [
+          time,
+          version < 2 ? 1 : 0,
+          version,
+        ])
+      }
+      await transaction.run('UPDATE delta_tables SET current_commit_time = ?', [old[3] ?? 0])
+    })
+  }
+  await age()
+  expect((await importInto(database, folder.path)).status).toBe('current')
+  expect(await stored()).toEqual(times)
+  expect(await database.all('SELECT current_commit_time FROM delta_tables')).toEqual([[times[3]]])
+  await age()
+  writeLog(folder.path, [[noted]], 4)
+  await importInto(database, folder.path)
+  expect(await stored()).toEqual([...times, FILE + 4000])
+})
+
+/** Spark and others name files of the table itself by their whole place: a shallow clone, a convert, a restore. */
+const spelled: readonly (readonly [
+  string,
+  readonly ((at: { a: string; b: string }) => readonly Line[])[],
+  string[] | null,
+])[] = [
+  [
+    'in its own folder, removed by the same name',
+    [({ a }) => [add(`file://${a}/x`)], ({ a }) => [remove(`file:${a}/x`)]],
+    ['a', 'b'],
+  ],
+  ['in the folder that it is moved to', [({ b }) => [add(`file://${b}/x`)], () => [remove('x')]], ['a', 'b']],
+  ['beside its folder', [() => [add('../y')], ({ b }) => [remove(`file://${b.replace(/[^/]*$/, 'y')}`)]], ['a', 'b']],
+  ['elsewhere, for all folders', [() => [add('file:///far/x')], () => [remove('/far/x')]], ['a', 'b']],
+  // From the other folder, this remove names a file that was never added, and that one stays.
+  ['where it means another file from the other folder', [({ a }) => [remove(`file://${a}/a`)], () => [add('c')]], null],
+  [
+    'where a remove of another file means one from the other folder',
+    [({ b }) => [remove(`${b}/a`)], () => [add('c')]],
+    null,
+  ],
+]
+
+test.each(shareOf(spelled, 2))(
+  'import --moved of a table that names a file %s',
+  async (_name, [before, after], left) => {
+    using folder = temporaryFolder()
+    const [a, b] = [join(folder.path, 'a'), join(folder.path, 'deep', 'b')]
+    writeLog(a, [FIRST, before?.({ a, b }) ?? []])
+    await using database = await openCatalog(join(folder.path, 'c.db'))
+    await importInto(database, a)
+    cpSync(a, b, { recursive: true, preserveTimestamps: true })
+    rmSync(a, { recursive: true })
+    const follow = async (): Promise<unknown> => importInto(database, b, { moved: true })
+    const place = async (): Promise<unknown> => (await database.all('SELECT location FROM delta_tables'))[0]?.[0]
+    if (left === null) {
+      await expect(follow()).rejects.toMatchObject({
+        code: 'LOG_REWRITTEN',
+        message: expect.stringContaining('"a"') as string,
+        hint: expect.stringContaining('sluice rollback t --forget --confirm=t') as string,
+      })
+      expect(await place()).toBe(openLocalLog(a).root)
+      return
+    }
+    await follow()
+    expect(await place()).toBe(openLocalLog(b).root)
+    writeLog(b, [after?.({ a, b }) ?? []], 2)
+    await importInto(database, b)
+    expect(await paths(database, 2)).toEqual(left)
+    const { differences, events } = await validated({ catalog: database, log: openLocalLog(b), tableId: 't' })
+    expect(differencesOf(events)).toEqual([])
+    expect(differences).toBe(0)
+  },
+)
+
+test('keys that an older program left under the root before a move are those of the root after another --moved', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'a')
+  writeLog(table, [FIRST, [add(`file://${table}/x`)]])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, table)
+  const keys = async (): Promise<unknown> => database.all('SELECT key_hash FROM delta_files ORDER BY file_no')
+  const right = await keys()
+  await database.write((transaction) => transaction.run("UPDATE delta_files SET key_hash = 7 WHERE path LIKE 'file:%'"))
+  await importInto(database, table, { moved: true })
+  expect(await keys()).toEqual(right)
+})
+
+test('a partition is one row, in whatever order a writer puts its columns, and an import merges those of an older program', async () => {
+  using folder = temporaryFolder()
+  const metaData = { ...(METADATA['metaData'] as Line), partitionColumns: ['b', 'a', 'c'] }
+  const placed = (path: string, partitionValues: Line): Line => add(path, { partitionValues })
+  const orders: readonly Line[] = [
+    { b: 'x', a: '1', c: null },
+    { a: '1', c: '', b: 'x' },
+    { c: null, b: 'x', a: '1' },
+  ]
+  const commits = orders.map((values, i) => [placed(`x${i}`, values), placed(`y${i}`, { ...values, a: '2' })])
+  writeLog(folder.path, [[PROTOCOL, { metaData }, ...(commits[0] ?? [])], ...commits.slice(1, 2)])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, folder.path)
+  writeLog(folder.path, commits.slice(2), 2)
+  await importInto(database, folder.path, { olderCompared: true })
+  const stats = async (): Promise<unknown> =>
+    database.all('SELECT partition_values, num_files FROM delta_partition_stats ORDER BY partition_values')
+  const right = [
+    ['{"b":"x","a":"1","c":null}', 3],
+    ['{"b":"x","a":"2","c":null}', 3],
+  ]
+  expect(await stats()).toEqual(right)
+  const proved = async (): Promise<string> => {
+    const { differences, events, notes } = await validated({
+      catalog: database,
+      log: openLocalLog(folder.path),
+      tableId: 't',
+    })
+    expect(differencesOf(events)).toEqual([])
+    expect(differences).toBe(0)
+    return notes.join()
+  }
+  expect(await proved()).not.toContain('delta_partitions')
+  // As an older program left it: a row for each order, found by the hash of its text.
+  await database.write(async (transaction) => {
+    await transaction.run('DELETE FROM delta_partitions')
+    const rows = await transaction.all('SELECT file_no, partition_values FROM delta_files ORDER BY file_no')
+    for (const [i, [fileNo, values]] of rows.entries()) {
+      await transaction.run(
+        "INSERT INTO delta_partitions (partition_no, table_id, values_hash, partition_values) VALUES (?, 't', ?, ?)",
+        [i + 1, keyHash(String(values), null), String(values)],
+      )
+      await transaction.run('UPDATE delta_files SET partition_no = ? WHERE file_no = ?', [i + 1, Number(fileNo)])
+    }
+  })
+  expect(await proved()).toContain('2 partitions have several rows in delta_partitions')
+  writeLog(folder.path, [[placed('x4', { c: null, a: '1', b: 'x' })]], 3)
+  await importInto(database, folder.path, { olderCompared: true })
+  expect(await stats()).toEqual([['{"b":"x","a":"1","c":null}', 4], right[1]])
+  expect(await proved()).not.toContain('delta_partitions')
 })

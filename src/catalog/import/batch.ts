@@ -2,9 +2,9 @@
  * What an import has read and not yet written. A batch is written in one transaction together with the table's new current version, so a
  * reader sees whole versions only and a killed import loses at most one batch.
  */
-import { valuesHash } from '../../shared/hash.ts'
 import type { SqlReader, SqlTransaction, SqlValue } from '../../stores/port.ts'
 import { dialectOf } from '../dialect.ts'
+import { canonicalValues, valuesHash } from '../partition-values.ts'
 import {
   ACTION_COLUMNS,
   COMMIT_COLUMNS,
@@ -18,11 +18,11 @@ import {
   TXN_COLUMNS,
 } from '../relations.ts'
 import { FILE, type FileRow } from './rows.ts'
+import { setMany } from './set-many.ts'
 
 const { first_file_no: FIRST_FILE_NO } = placesOf(COMMIT_COLUMNS)
 /** Distinct partitions remembered; above it the memory is dropped and the table asked again. */
 const MAX_REMEMBERED_PARTITIONS = 200_000
-const CLOSES_A_STATEMENT = 200
 const HASHES_A_QUESTION = 400
 
 export class Batch {
@@ -57,7 +57,7 @@ export class Batch {
   }
 }
 
-/** Numbers of files, and of partitions by their values, remembered over batches: nobody else writes this table. */
+/** Numbers of files, and of partitions by the texts of their values, remembered over batches: nobody else writes this table. */
 export class Numbers {
   readonly #tableId: string
   readonly #numbers = new Map<string, number>()
@@ -80,30 +80,44 @@ export class Numbers {
   }
 
   async #number(transaction: SqlTransaction, unknown: readonly string[]): Promise<void> {
-    for (let start = 0; start < unknown.length; start += HASHES_A_QUESTION) {
-      const hashes = unknown.slice(start, start + HASHES_A_QUESTION).map((values) => valuesHash(values))
-      const found = await transaction.all(
-        `SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? AND values_hash IN (${hashes.map(() => '?').join(',')})`,
-        [this.#tableId, ...hashes],
-      )
-      for (const [number, values] of found) this.#numbers.set(values as string, number as number)
+    // Several texts may be one partition: its row has the first.
+    const partitions = new Map<string, string[]>()
+    for (const text of unknown) {
+      const values = canonicalValues(text)
+      const texts = partitions.get(values)
+      if (texts === undefined) partitions.set(values, [text])
+      else texts.push(text)
     }
-    const fresh = unknown.filter((values) => !this.#numbers.has(values))
-    if (fresh.length === 0) return
-    const first = await nextNumber(transaction, this.#tableId, 'delta_partitions', 'partition_no')
-    await transaction.load(
-      'delta_partitions',
-      PARTITION_COLUMNS,
-      fresh.map((values, i) =>
-        rowOf<typeof PARTITION_COLUMNS, SqlValue>(PARTITION_COLUMNS, {
-          partition_no: first + i,
-          table_id: this.#tableId,
-          values_hash: valuesHash(values),
-          partition_values: values,
-        }),
-      ),
-    )
-    for (const [i, values] of fresh.entries()) this.#numbers.set(values, first + i)
+    const numbers = new Map<string, number>()
+    const hashes = [...partitions.keys()].map(valuesHash)
+    for (let start = 0; start < hashes.length; start += HASHES_A_QUESTION) {
+      const some = hashes.slice(start, start + HASHES_A_QUESTION)
+      const found = await transaction.all(
+        `SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? AND values_hash IN (${some.map(() => '?').join(',')})`,
+        [this.#tableId, ...some],
+      )
+      for (const [number, text] of found) numbers.set(canonicalValues(text as string), number as number)
+    }
+    const fresh = [...partitions].filter(([values]) => !numbers.has(values))
+    if (fresh.length > 0) {
+      const first = await nextNumber(transaction, this.#tableId, 'delta_partitions', 'partition_no')
+      await transaction.load(
+        'delta_partitions',
+        PARTITION_COLUMNS,
+        fresh.map(([values, [text]], i) =>
+          rowOf<typeof PARTITION_COLUMNS, SqlValue>(PARTITION_COLUMNS, {
+            partition_no: first + i,
+            table_id: this.#tableId,
+            values_hash: valuesHash(values),
+            partition_values: text as string,
+          }),
+        ),
+      )
+      for (const [i, [values]] of fresh.entries()) numbers.set(values, first + i)
+    }
+    for (const [values, texts] of partitions) {
+      for (const text of texts) this.#numbers.set(text, numbers.get(values) as number)
+    }
   }
 
   /** Numbers for so many files, where a table counts for itself. A table that loads without indexes is looked through once, and not at every batch. */
@@ -159,7 +173,12 @@ export async function writeBatch(
   if (batch.protocols.length > 0) await transaction.load('delta_protocols', PROTOCOL_COLUMNS, batch.protocols)
   if (batch.txns.length > 0) await transaction.load('delta_txns', TXN_COLUMNS, batch.txns)
   if (batch.domains.length > 0) await transaction.load('delta_domains', DOMAIN_COLUMNS, batch.domains)
-  await closeLives(transaction, tableId, batch.closes)
+  const ends = { relation: 'delta_files', key: 'file_no', column: 'removed_version', tableId } as const
+  await setMany(
+    transaction,
+    ends,
+    batch.closes.map(({ fileNo, version }) => [fileNo, version]),
+  )
   return firstNumber
 }
 
@@ -171,17 +190,4 @@ async function nextNumber(reader: SqlReader, tableId: string, relation: string, 
     ofTable ? [tableId] : [],
   )
   return 1 + (row?.[0] as number)
-}
-
-/** Many a statement, because a server's answer takes longer than the change itself. */
-async function closeLives(transaction: SqlTransaction, tableId: string, closes: Batch['closes']): Promise<void> {
-  for (let start = 0; start < closes.length; start += CLOSES_A_STATEMENT) {
-    const some = closes.slice(start, start + CLOSES_A_STATEMENT)
-    const cases = some.map(() => 'WHEN ? THEN ?').join(' ')
-    const marks = some.map(() => '?').join(',')
-    await transaction.run(
-      `UPDATE delta_files SET removed_version = CASE file_no ${cases} ELSE removed_version END WHERE table_id = ? AND file_no IN (${marks})`,
-      [...some.flatMap(({ fileNo, version }) => [fileNo, version]), tableId, ...some.map(({ fileNo }) => fileNo)],
-    )
-  }
 }

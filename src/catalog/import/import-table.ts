@@ -10,8 +10,11 @@ import { logPathOf } from '../../delta/log-path.ts'
 import type { History } from '../../delta/segment.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { beatOfLease, releaseLease, type Lease } from '../lease.ts'
+import { stateAt } from '../query/state.ts'
 import { LookupMismatch } from './close-index.ts'
+import { CommitClock, retimeStale, type Versions } from './commit-clock.ts'
 import { waitForLease } from './lease-wait.ts'
+import { mergePartitions } from './merge-partitions.ts'
 import { followLog } from './moved.ts'
 import type { ImportOptions, ImportResult } from './options.ts'
 import { refusalOf } from './readable.ts'
@@ -19,7 +22,7 @@ import { ImportRecord, StopHere } from './record.ts'
 import { Replay } from './replay.ts'
 import { scanStretch, type Stretch } from './scan.ts'
 import { soundStart } from './sound-start.ts'
-import { checkpointIdentity } from './start.ts'
+import { checkpointIdentity, type Start } from './start.ts'
 
 export type { ImportOptions, ImportResult } from './options.ts'
 
@@ -61,11 +64,17 @@ class ImportRun {
     const { log, interrupt } = this.#o
     const { record } = this
     const signal = interrupt.abort
-    const { start, base, declared, latest } = await soundStart(
+    const { start, base, declared, latest, listing } = await soundStart(
       (from) => listLog(log, { signal, attributes: true, ...(from === undefined ? {} : { from }) }),
       { ...this.#o, signal },
     )
-    if (this.#o.moved === true) await followLog(this.#o, this.#lease)
+    const stored = storedVersions(start)
+    let retimed: number | null = null
+    if (this.#o.moved === true) {
+      const before = start.kind === 'fresh' ? undefined : start.head?.location
+      retimed = await followLog(this.#o, this.#lease, before === undefined ? null : { before, stored, listing })
+    }
+    if (stored !== null) retimed = (await this.#mendStored(stored)) ?? retimed
     if (start.kind === 'current') {
       record.version = start.head.currentVersion
       record.historyFrom = start.head.historyFrom ?? 0
@@ -86,9 +95,9 @@ class ImportRun {
       stretch.whole,
     )
     await record.open(start, latest, stretch.lines + (declared?.rows ?? 0))
-    // The new base begins its own history: times are made to grow from there.
-    const time = start.kind === 'rebase' ? null : (start.head?.commitTime ?? null)
-    const replay = new Replay({ ...this.#o, batch: record.batch }, { ...from, time })
+    const times = new CommitClock(this.#o.database, from, stored)
+    const time = stored === null ? null : (retimed ?? start.head?.commitTime ?? null)
+    const replay = new Replay({ ...this.#o, batch: record.batch, times }, { ...from, time })
     this.replay = replay
     try {
       await this.#load(replay, start, base, stretch)
@@ -102,6 +111,19 @@ class ImportRun {
     await record.complete(replay, latest)
     await record.extendRanges()
     return this.#result('completed')
+  }
+
+  /**
+   * Brings what older programs stored to what this one stores. It reads every commit and partition of the table in the catalog: where the caller asks for
+   * what is new alone, only partitions of several columns are read.
+   * @returns the time of the newest version where it changed, else null
+   */
+  async #mendStored(stored: Versions): Promise<number | null> {
+    const { database, tableId, olderCompared } = this.#o
+    const state = await stateAt(database, tableId, stored.to)
+    if (olderCompared !== true || (state.metadata?.partitionColumns ?? []).length > 1)
+      await mergePartitions(this.#o, this.#lease)
+    return olderCompared === true ? null : retimeStale(database, this.#lease, stored, state)
   }
 
   /** The base checkpoint, then commits, stretch by stretch. */
@@ -180,7 +202,7 @@ class ImportRun {
       }
     }
     const modified = baseCommit?.modified ?? Math.min(...checkpoint.files.map((file) => file.modified))
-    replay.finishVersion(checkpoint.version, baseCommit, bytes, modified)
+    await replay.finishVersion(checkpoint.version, baseCommit, bytes, modified)
     record.pending = checkpoint.version
     if (record.batch.size >= batchSize) await record.flush(replay, null)
   }
@@ -220,7 +242,7 @@ class ImportRun {
       // Allowed, and yet more often a write that a crash cut off than a commit without actions.
       if (record.done === before)
         onNote(`commit ${commit.version} is empty: it was taken for a version without actions`)
-      replay.finishVersion(commit.version, commit, read, commit.modified)
+      await replay.finishVersion(commit.version, commit, read, commit.modified)
       record.pending = commit.version
       if (record.batch.size >= batchSize) await record.flush(replay, null)
     }
@@ -240,6 +262,12 @@ class ImportRun {
       resumed: record.baseline > 0,
     }
   }
+}
+
+/** Versions that the catalog holds and this import goes on from, or null. A new base begins its own history. */
+function storedVersions({ kind, head }: Start): Versions | null {
+  if (kind === 'rebase' || head === null || head.currentVersion === null) return null
+  return { tableId: head.tableId, from: head.historyFrom ?? 0, to: head.currentVersion }
 }
 
 function changedLog(label: string): SluiceError {

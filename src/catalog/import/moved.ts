@@ -1,21 +1,143 @@
-/** A table of the catalog whose folder lies elsewhere now. */
+/**
+ * A table of the catalog whose folder lies elsewhere now. Paths that are absolute, or lead out of the folder, may name other files from there: the keys that
+ * files are found by are made again, and a log whose history would be another one is refused.
+ */
+import type { LogListing } from '../../delta/listing.ts'
+import { parseAction } from '../../delta/parse-action.ts'
+import { canonicalPath } from '../../delta/paths.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
 import { isoTime } from '../../shared/clock.ts'
-import { REPEATABLE } from '../../stores/port.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { keyHash } from '../../shared/hash.ts'
+import { REPEATABLE, type SqlReader } from '../../stores/port.ts'
+import { utf8 } from '../export/adds.ts'
 import { renewLease, type Lease } from '../lease.ts'
+import { stateAt } from '../query/state.ts'
+import { againIfRight } from '../ways-out.ts'
+import { retimeTable, type Versions } from './commit-clock.ts'
+import { changedFileTimes, storeFileTimes } from './file-times.ts'
 import type { ImportOptions } from './options.ts'
+import { setMany } from './set-many.ts'
+
+const PAGE_ROWS = 5000
+
+/** What the catalog holds of a table whose rows stay. */
+export type Followed = {
+  /** Where the table was. */
+  readonly before: string
+  readonly stored: Versions | null
+  readonly listing: LogListing
+}
 
 /**
- * Makes the place of the log that of the table. That it is the log which was imported has been found out before.
- * @throws SluiceError LEASE_LOST
+ * Makes the place of the log that of the table, and takes over the times of its files. That it is the log which was imported has been found out before.
+ * @param from null where no row stays
+ * @returns the time of the newest version where it changed, else null
+ * @throws SluiceError LOG_REWRITTEN where paths that name one file from one place name two from the other; LEASE_LOST
  */
-export async function followLog({ database, tableId, log, clock }: ImportOptions, lease: Lease): Promise<void> {
+export async function followLog(options: ImportOptions, lease: Lease, from: Followed | null): Promise<number | null> {
+  const { database, tableId, log, clock, onNote } = options
+  const keys = from === null ? [] : await database.read((reader) => keysFrom(reader, options, from.before))
+  const stored = from?.stored ?? null
+  const times = from === null || stored === null ? [] : await changedFileTimes(database, stored, from.listing)
   const now = await database.now()
-  await database.write(async (transaction) => {
+  const time = await database.write(async (transaction) => {
     await renewLease(transaction, lease, now)
     await transaction.run('UPDATE delta_tables SET location = ?, updated_at = ? WHERE table_id = ?', [
       log.root,
       isoTime(clock.now()),
       tableId,
     ])
+    await setMany(transaction, { relation: 'delta_files', key: 'file_no', column: 'key_hash', tableId }, keys)
+    if (stored === null || times.length === 0) return null
+    await storeFileTimes(transaction, stored, times)
+    return retimeTable(transaction, stored, await stateAt(transaction, tableId, stored.to))
   }, REPEATABLE)
+  if (times.length > 0)
+    onNote(`${times.length} commits have the times of their files now, by which the log is read at a time`)
+  return time
+}
+
+type FileKey = readonly [fileNo: number, hash: number]
+
+/** Files whose stored key is not the one that they have below the log's root. */
+async function keysFrom(
+  reader: SqlReader,
+  { database, tableId, log, interrupt }: ImportOptions,
+  before: string,
+): Promise<readonly FileKey[]> {
+  const paths = (): AsyncIterable<readonly string[]> => pathsOf(reader, tableId, interrupt.abort)
+  const apart = before === log.root ? null : await readApart(paths, before, log.root)
+  if (apart !== null) {
+    throw new SluiceError('LOG_REWRITTEN', `the log of ${tableId} is another history from its new place: ${apart}`, {
+      where: log.label,
+      reason: `absolute paths of its commits name other files below the table than they did from ${before}`,
+      hint: againIfRight(tableId, database.label),
+    })
+  }
+  const found: FileKey[] = []
+  const rows = reader.pages(
+    'SELECT file_no, path, dv_id, key_hash FROM delta_files WHERE table_id = ?',
+    [tableId],
+    PAGE_ROWS,
+  )
+  for await (const page of rows) {
+    throwIfAborted(interrupt.abort)
+    for (const row of page) {
+      const [fileNo, path, dvId, stored] = row as [number, string, string | null, number]
+      const hash = keyHash(canonicalPath(path, log.root), dvId)
+      if (hash !== stored) found.push([fileNo, hash])
+    }
+  }
+  return found
+}
+
+/** Every path that the history of a table adds or removes, as the log has it. */
+async function* pathsOf(reader: SqlReader, tableId: string, signal: AbortSignal): AsyncIterable<readonly string[]> {
+  for await (const page of reader.pages('SELECT path FROM delta_files WHERE table_id = ?', [tableId], PAGE_ROWS)) {
+    throwIfAborted(signal)
+    yield page.map(([path]) => String(path))
+  }
+  const removes = `SELECT raw FROM delta_actions WHERE table_id = ? AND kind = 'remove'`
+  for await (const page of reader.pages(removes, [tableId], PAGE_ROWS)) {
+    throwIfAborted(signal)
+    yield page.flatMap(([raw]) => {
+      const action = parseAction(utf8(raw as Uint8Array), () => `a remove of ${tableId}`)
+      return action.kind === 'remove' ? [action.remove.path] : []
+    })
+  }
+}
+
+type Named = { readonly path: string; readonly other: string }
+
+/**
+ * Whether paths are one file from one root and two from the other: then adds and removes meet differently. Remembers the paths that the roots resolve differently,
+ * which are few but where a writer names all files by their whole place.
+ * @returns two of them in words, or null
+ */
+async function readApart(
+  paths: () => AsyncIterable<readonly string[]>,
+  before: string,
+  after: string,
+): Promise<string | null> {
+  const [byBefore, byAfter] = [new Map<string, Named>(), new Map<string, Named>()]
+  for await (const page of paths()) {
+    for (const path of page) {
+      const [was, is] = [canonicalPath(path, before), canonicalPath(path, after)]
+      if (was === is) continue
+      byBefore.set(was, byBefore.get(was) ?? { path, other: is })
+      byAfter.set(is, byAfter.get(is) ?? { path, other: was })
+    }
+  }
+  if (byBefore.size === 0) return null
+  for await (const page of paths()) {
+    for (const path of page) {
+      const [was, is] = [canonicalPath(path, before), canonicalPath(path, after)]
+      const one = byBefore.get(was)
+      if (one !== undefined && one.other !== is) return `"${one.path}" and "${path}" were one file, and are two`
+      const two = byAfter.get(is)
+      if (two !== undefined && two.other !== was) return `"${two.path}" and "${path}" were two files, and are one`
+    }
+  }
+  return null
 }

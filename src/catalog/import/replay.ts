@@ -19,37 +19,14 @@ import type { SqlDatabase, SqlValue } from '../../stores/port.ts'
 import { COMMIT_COLUMNS, rowOf, SOURCE } from '../relations.ts'
 import type { Batch } from './batch.ts'
 import { CloseIndex, type OpenLife } from './close-index.ts'
-import { commitTime } from './commit-clock.ts'
+import type { CommitClock } from './commit-clock.ts'
 import type { Totals } from './head.ts'
 import { refuseLong } from './readable.ts'
 import { actionRow, domainRow, fileRow, metadataRow, protocolRow, txnRow } from './rows.ts'
+import { emptyTally } from './tally.ts'
 
 const HASHES_A_QUESTION = 500
 const ROOMY = 9_000_000_000_000_000
-
-/** What one version adds up to while its lines are read. */
-type Tally = {
-  adds: number
-  removes: number
-  addedBytes: number
-  removedBytes: number
-  lines: number
-  info: { readonly line: number; readonly raw: string; readonly value: Readonly<Record<string, unknown>> } | null
-  firstFile: number | null
-  /** Number of the first file when an earlier part of this version is written already. */
-  firstFileNo: number | null
-}
-
-const emptyTally = (): Tally => ({
-  adds: 0,
-  removes: 0,
-  addedBytes: 0,
-  removedBytes: 0,
-  lines: 0,
-  info: null,
-  firstFile: null,
-  firstFileNo: null,
-})
 
 export class Replay {
   readonly #tableId: string
@@ -64,6 +41,7 @@ export class Replay {
   readonly #openRows = new Map<number, OpenRow[]>()
   #tally = emptyTally()
   readonly totals: Totals
+  readonly times: CommitClock
   protocol: ProtocolAction | null
   metadata: MetadataAction | null
   /** Time of the last whole version, ms. */
@@ -71,13 +49,14 @@ export class Replay {
   files = 0
 
   constructor(
-    at: { tableId: string; log: LogStore; database: SqlDatabase; batch: Batch },
+    at: { tableId: string; log: LogStore; database: SqlDatabase; batch: Batch; times: CommitClock },
     from: { totals: Totals; protocol: ProtocolAction | null; metadata: MetadataAction | null; time: number | null },
   ) {
     this.#tableId = at.tableId
     this.#log = at.log
     this.#database = at.database
     this.#batch = at.batch
+    this.times = at.times
     this.totals = { ...from.totals }
     this.protocol = from.protocol
     this.metadata = from.metadata
@@ -187,10 +166,15 @@ export class Replay {
   }
 
   /** All lines of a version are taken: its row of `delta_commits`. `file` is null where a checkpoint stands without its commit. */
-  finishVersion(version: number, file: CommitFile | null, read: CommitBytes | null, modified: number): void {
+  async finishVersion(
+    version: number,
+    file: CommitFile | null,
+    read: CommitBytes | null,
+    modified: number,
+  ): Promise<void> {
     const tally = this.#tally
     const info = tally.info?.value
-    const { time, inCommit } = commitTime(version, info?.['inCommitTimestamp'], this, modified, this.time)
+    const { time, inCommit } = await this.times.next(version, info ?? null, this, modified)
     this.time = time
     if (Math.max(this.totals.bytes, this.totals.records) > ROOMY) {
       throw new SluiceError('BAD_ACTION', `the sizes or row counts of version ${version} add up to more than 2^53`, {

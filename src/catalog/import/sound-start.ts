@@ -26,6 +26,8 @@ export type SoundStart = {
   readonly declared: Declarations | null
   /** Newest version of the log. */
   readonly latest: number
+  /** What was listed last: of the whole log, or from the known version on. */
+  readonly listing: LogListing
 }
 
 /** Lists the log, from a version on when one is given. */
@@ -74,14 +76,14 @@ export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart>
     const base = start.kind === 'current' ? null : baseOf(start)
     if (base === null) {
       if (same === 'unknown' && head !== null) await checkFiles(listing, head, corrupt, at)
-      return { start, base, declared: null, latest }
+      return { start, base, declared: null, latest, listing }
     }
     try {
       await proveCheckpoint(at.log, at.parquet, base, { signal: at.signal })
       const declared = await declarations(base, at)
       if (start.kind === 'rebase' && same === 'unknown' && head !== null)
         checkSameTable(head, at, base.version, declared.metadata)
-      return { start, base, declared, latest }
+      return { start, base, declared, latest, listing }
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT') throw error
       failure ??= error
@@ -111,7 +113,7 @@ async function shortStart(list: ListFrom, head: Head, current: number, at: At): 
     orphans: [],
   }
   const start = await startOf({ ...at, head, wholeness: 'whole', changed: false, listing, history })
-  return { start, base: null, declared: null, latest: listing.latest ?? current }
+  return { start, base: null, declared: null, latest: listing.latest ?? current, listing }
 }
 
 /**

@@ -151,6 +151,9 @@ export function compareActions({ from, sameStart }: Range): readonly Comparison[
   }))
 }
 
+/** Values with NULL for '', which is one partition. No text of JSON but such a value has a colon and two quotes before its comma or its end. */
+export const emptyAsNull = (values: string): string => `regexp_replace(${values}, ':""([,}])', ':null\\1', 'g')`
+
 /** A file's partition row must say what the file says, and be found by its hash. */
 export const comparePartitions: Comparison = {
   check: 'partitions',
@@ -164,8 +167,8 @@ export const comparePartitions: Comparison = {
   fields: [
     {
       name: 'partition_no',
-      log: "coalesce(c.partition_values, 'none')",
-      catalog: 'l.partition_values',
+      log: `coalesce(${emptyAsNull('c.partition_values')}, 'none')`,
+      catalog: emptyAsNull('l.partition_values'),
       mode: 'values',
     },
   ],

@@ -2,6 +2,7 @@
 import type { SqlDatabase } from '../../stores/port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { literal } from '../../shared/sql-text.ts'
+import { copyOf } from './load-catalog.ts'
 import { logMetadataAt, logProtocolAt } from './replay-sql.ts'
 import { NO_SCHEMA } from './state-checks.ts'
 import type { Comparison } from './compare.ts'
@@ -123,16 +124,9 @@ export async function checkHead(report: Report, head: CatalogHead, root: string,
   await report.compare(head.version, 'table', '_delta_log', [{ ...comparison, fields }])
 }
 
-/** A table counts as imported only by the completed row of its import. */
-export async function checkImport(
-  report: Report,
-  catalog: SqlDatabase,
-  head: CatalogHead,
-  tableId: string,
-): Promise<void> {
-  const rows = await catalog.read((reader) =>
-    reader.all('SELECT CAST(import_id AS TEXT), status, version FROM migration_status WHERE table_id = ?', [tableId]),
-  )
+/** A table counts as imported only by the completed row of its import. Both are of one state of the catalog: an import may have gone on since. */
+export async function checkImport(report: Report, scratch: SqlDatabase, head: CatalogHead): Promise<void> {
+  const rows = await scratch.all(`SELECT import_id, status, version FROM ${copyOf('migration_status')}`)
   if (head.cursor !== null) {
     const running = rows.find(([id]) => id === idIn(head.cursor))
     const state = running === undefined || running[1] === 'completed' ? head.cursor : null
@@ -142,7 +136,7 @@ export async function checkImport(
   }
   const row = rows.find(([id]) => id === head.importId)
   await report.value(head.version, 'import', 'migration_status', 'status', 'completed', row?.[1])
-  await report.value(head.version, 'import', 'migration_status', 'version', head.version, row?.[2])
+  await report.value(head.version, 'import', 'migration_status', 'version', String(head.version), row?.[2])
 }
 
 /** The import id that a cursor names; a damaged cursor names none. */

@@ -23,7 +23,7 @@ import { loadCatalog } from './load-catalog.ts'
 import { loadLog, type LoadedLog } from './load-window.ts'
 import { LongLines } from './long-lines.ts'
 import { checkRanges } from './ranges.ts'
-import { notePartitions } from './partition-notes.ts'
+import { noteDoubled, notePartitions } from './partition-notes.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt, REPLAY, spelledApartAt } from './replay-sql.ts'
 import { Report } from './report.ts'
 import { prepareScratch, runAll } from './scratch.ts'
@@ -59,6 +59,8 @@ export type ValidationResult = {
   readonly checks: number
   readonly differences: number
   readonly checkpoints: CheckpointsLooked
+  /** How many of them are only times of commits: copies of a folder have other file times. */
+  readonly timeDifferences: number
   /** How many of the differences are with checksum files, `_last_checkpoint` and checkpoints. */
   readonly witnessDifferences: number
   /** Files of the log that agreed or not: `_delta_log`, checksum files, checkpoints. */
@@ -134,7 +136,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
 
   await checkRelations(report, range)
   await checkHead(report, head, log.root, range.sameStart)
-  await checkImport(report, catalog, head, tableId)
+  await checkImport(report, scratch, head)
   await checkRanges(report, catalog, tableId, head.version, signal)
   const versions = chooseVersions(range, options.samples, options.random)
   for (const version of versions) {
@@ -144,6 +146,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
 
   await noteSpellings(scratch, report, head.version)
   await notePartitions(scratch, report, head.version)
+  await noteDoubled(scratch, report, tableId)
   const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
   for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
@@ -167,6 +170,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
     versions,
     checks: report.checks,
     differences: report.differences,
+    timeDifferences: await report.ofTimes(),
     checkpoints,
     witnessDifferences: report.differences - ofCatalog,
     witnesses: [...report.witnesses],

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
 import { canonicalPath } from '../../delta/paths.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { keyHash, valuesHash } from '../../shared/hash.ts'
+import { keyHash } from '../../shared/hash.ts'
 import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../stores/port.ts'
+import { canonicalValues, valuesHash } from '../partition-values.ts'
 import { rebuildAddLine } from '../rebuild.ts'
 import {
   ACTION_COLUMNS,
@@ -69,6 +70,7 @@ const RELATIONS: readonly Relation[] = [
   { name: 'delta_protocols', columns: PROTOCOL_COLUMNS, more: [], extra: none },
   { name: 'delta_txns', columns: TXN_COLUMNS, more: [], extra: none },
   { name: 'delta_domains', columns: DOMAIN_COLUMNS, more: [], extra: none },
+  { name: 'migration_status', columns: ['import_id', 'status', 'version'], more: [], extra: none },
 ]
 
 /** Name of a relation's copy. */
@@ -167,6 +169,19 @@ function fileExtra(row: SqlRow, root: string): Texts {
   return [key, hash, md5]
 }
 
+const PARTITION = placesOf(PARTITION_COLUMNS)
+
+/** The hash by which the row is found; of a row that an older program wrote that of its text, until an import makes it again. */
 function partitionExtra(row: SqlRow): Texts {
-  return [String(valuesHash(String(row[placesOf(PARTITION_COLUMNS).partition_values])))]
+  const text = String(row[PARTITION.partition_values])
+  const stored = String(row[PARTITION.values_hash])
+  return [stored === String(keyHash(text, null)) ? stored : hashOf(text)]
+}
+
+function hashOf(text: string): string | null {
+  try {
+    return String(valuesHash(canonicalValues(text)))
+  } catch {
+    return null
+  }
 }

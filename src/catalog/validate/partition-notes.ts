@@ -2,6 +2,8 @@
 import { partitionCheck } from '../../delta/fsck/partitions.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import { emptyAsNull } from './checks.ts'
 import { logActiveAt } from './replay-sql.ts'
 import type { Report } from './report.ts'
 import { mapOf, tableAt } from './settle-by-type.ts'
@@ -15,6 +17,24 @@ SELECT partition_values, count(*), min(path) FROM (
 GROUP BY partition_values ORDER BY min(path)`
 
 type Noted = { files: number; readonly first: Finding }
+
+const DOUBLED = `
+SELECT count(*), min(first) FROM (
+  SELECT min(text) AS first FROM (
+    SELECT text, list_sort(map_entries(json_transform(CASE WHEN json_valid(text) THEN text ELSE '{}' END, '"MAP(VARCHAR,VARCHAR)"'))) AS sorted
+    FROM (SELECT ${emptyAsNull('partition_values')} AS text FROM cat_partitions))
+  GROUP BY sorted HAVING count(*) > 1)`
+
+/** Adds a note where the catalog has several rows for one partition: what is counted by partition says less of each. */
+export async function noteDoubled(scratch: SqlDatabase, report: Report, tableId: string): Promise<void> {
+  const [row] = await scratch.all(DOUBLED)
+  const count = Number(row?.[0] ?? 0)
+  if (count === 0) return
+  const some = count === 1 ? 'one partition has' : `${count} partitions have`
+  report.notes.push(
+    `${some} several rows in delta_partitions, such as ${String(row?.[1])}: views count each apart; sluice import TABLE --table-id ${shellQuote(tableId)} makes them one`,
+  )
+}
 
 /** Adds a note for each kind of finding that `fsck` has for partition values: how many files it concerns, and the first of them. */
 export async function notePartitions(scratch: SqlDatabase, report: Report, version: number): Promise<void> {

@@ -62,30 +62,29 @@ SELECT version, arg_min(raw, line) AS raw, min(line) AS line FROM log_other
 WHERE kind = 'commitInfo' AND source IN (0, 3) AND version >= (SELECT min(version) FROM log_version) GROUP BY version`
 
 /**
- * Commit times: the in-commit timestamp where the metadata of that version says so, else the file's own time, at least 1 ms after the
- * version before. The second in closed form: between in-commit times, time(v) = v + max over u <= v of (mtime(u) - u).
+ * Commit times, all by what the newest version declares: the in-commit timestamp, else the file's own time, at least 1 ms after the version
+ * before. The second in closed form: time(v) = v + max over u <= v of (mtime(u) - u).
  */
 const TIMES = `
 CREATE TABLE log_time AS
 WITH configured AS (
-  SELECT version, max_by(json_extract(raw, '$.metaData.configuration'), (source, line)) AS configuration FROM log_other
-  WHERE kind = 'metaData' AND source IN (0, 1) GROUP BY version),
+  SELECT json_extract(raw, '$.metaData.configuration') AS c FROM log_other
+  WHERE kind = 'metaData' AND source IN (0, 1) AND version <= (SELECT max(version) FROM log_version)
+  ORDER BY version DESC, source, line DESC LIMIT 1),
 able AS (
-  SELECT version, max_by(CAST(json_extract(raw, '$.protocol.writerFeatures') AS VARCHAR), (source, line)) AS features FROM log_other
-  WHERE kind = 'protocol' AND source IN (0, 1) GROUP BY version),
+  SELECT CAST(json_extract(raw, '$.protocol.writerFeatures') AS VARCHAR) AS features FROM log_other
+  WHERE kind = 'protocol' AND source IN (0, 1) AND version <= (SELECT max(version) FROM log_version)
+  ORDER BY version DESC, source, line DESC LIMIT 1),
+rule AS (
+  SELECT CASE WHEN lower(c->>'$."delta.enableInCommitTimestamps"') = 'true' AND regexp_matches(features, '"inCommitTimestamp(-preview)?"')
+    THEN coalesce(TRY_CAST(c->>'$."delta.inCommitTimestampEnablementVersion"' AS BIGINT), 0) END AS in_commit_from
+  FROM configured, able),
 seen AS (
-  SELECT v.version, v.modified,
-    lower(c.configuration->>'$."delta.enableInCommitTimestamps"') = 'true'
-      AND (p.features LIKE '%"inCommitTimestamp"%' OR p.features LIKE '%"inCommitTimestamp-preview"%')
-      AND v.version >= coalesce(TRY_CAST(c.configuration->>'$."delta.inCommitTimestampEnablementVersion"' AS BIGINT), 0) AS ruled,
-    TRY(CAST(regexp_extract(CAST(json_extract(json_extract(i.raw, '$.commitInfo'), '$.inCommitTimestamp') AS VARCHAR), '^-?[0-9]+$') AS BIGINT)) AS inside
-  FROM log_version v ASOF LEFT JOIN configured c ON v.version >= c.version
-    ASOF LEFT JOIN able p ON v.version >= p.version LEFT JOIN log_info i ON i.version = v.version),
-chosen AS (
-  SELECT version, coalesce(ruled, false) AND inside IS NOT NULL AS in_commit, CASE WHEN coalesce(ruled, false) THEN coalesce(inside, modified) ELSE modified END AS t,
-    modified FROM seen),
-runs AS (SELECT *, count(*) FILTER (in_commit) OVER (ORDER BY version) AS run FROM chosen)
-SELECT version, in_commit, modified, version + max(t - version) OVER (PARTITION BY run ORDER BY version) AS commit_time FROM runs`
+  SELECT v.version, v.modified, v.version + max(v.modified - v.version) OVER (ORDER BY v.version) AS by_file,
+    CASE WHEN v.version >= (SELECT in_commit_from FROM rule) THEN
+      TRY(CAST(regexp_extract(CAST(json_extract(json_extract(i.raw, '$.commitInfo'), '$.inCommitTimestamp') AS VARCHAR), '^-?[0-9]+$') AS BIGINT)) END AS inside
+  FROM log_version v LEFT JOIN log_info i ON i.version = v.version)
+SELECT version, inside IS NOT NULL AS in_commit, modified, coalesce(inside, by_file) AS commit_time FROM seen`
 
 /** What each commit says and does. The base's own commit has no effect on files: its actions are counted as they stand in its lines. */
 const COMMITS = `

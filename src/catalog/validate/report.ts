@@ -74,6 +74,14 @@ export class Report {
     await this.#settled(version, check, witness, ...texts, differs, sides)
   }
 
+  /** How many differences so far are times of commits. */
+  async ofTimes(): Promise<number> {
+    const [row] = await this.#scratch.all(
+      `SELECT count(*) FROM difference WHERE "check" IN ('commits', 'table') AND field IN ('commit_time', 'in_commit_time', 'file_mtime', 'current_commit_time')`,
+    )
+    return Number(row?.[0] ?? 0)
+  }
+
   /** Takes differences of a check that `noted` ends; in bounded numbers, so that all of them may be wrong. */
   async note(version: number, check: string, found: readonly Difference[]): Promise<void> {
     if (found.length === 0) return

@@ -1,6 +1,6 @@
 /** Everything that works on the archive of one table is opened here, and handed on. */
 import type { EventType } from '../../model/event.ts'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchiveContext, Looking, Pace } from '../../archive/lifecycle/context.ts'
 import type { ArchiveLog } from '../../archive/lifecycle/log.ts'
@@ -15,6 +15,7 @@ import { tableText, type TableName, type TableSpec } from '../../model/copy/colu
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { LogWriter } from '../../model/log-writer.ts'
+import { makeFolder } from '../../shared/make-folder.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { openLake, openLogWriter, parquetRows } from '../registry.ts'
 import type { Run } from '../run-context.ts'
@@ -170,7 +171,7 @@ async function openFolder(
 ): Promise<{ readonly reader: LogStore; readonly writer: LogWriter }> {
   const path = pathOfLocation(archive)
   const place = parseLakeUrl(path)
-  if (mode === 'write' && place.kind === 'local') await mkdir(place.path, { recursive: true })
+  if (mode === 'write' && place.kind === 'local') await makeFolder(place.path)
   return { reader: await openLake(path), writer: await openLogWriter(path) }
 }
 

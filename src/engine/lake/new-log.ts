@@ -7,6 +7,7 @@ import { mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 
 import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { makeFolder } from '../../shared/make-folder.ts'
 import { isLeft, isLeftUnmarked, MARK, ownMark } from '../../shared/process-mark.ts'
 
 /** A commit as text: its lines with their numbers, and what the original file was like where that is known. */
@@ -43,7 +44,7 @@ export class NewLog implements AsyncDisposable {
    */
   static async begin(to: string): Promise<NewLog> {
     try {
-      await mkdir(to, { recursive: true })
+      await makeFolder(to)
       await refuseExisting(join(to, '_delta_log'))
       for (const name of await readdir(to)) {
         if (await isAbandoned(to, name)) await rm(join(to, name), { recursive: true, force: true })

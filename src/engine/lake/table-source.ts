@@ -15,6 +15,7 @@ import type { AsOf } from '../operation.ts'
 import { openCatalogDatabase, openLake, parquetRows } from '../registry.ts'
 import { resolveTable, tableKey } from '../resolve.ts'
 import type { Run } from '../run-context.ts'
+import { warnUnreadable } from './unreadable.ts'
 
 export type TableSource =
   | { readonly from: 'catalog'; readonly database: SqlDatabase; readonly table: ReadableTable }
@@ -42,6 +43,7 @@ export async function withTable<T>(
         const current = await readableTable(database, by)
         const version = asOf.version ?? (await versionFor(database, current, asOf))
         const table = version === undefined ? current : await readableTable(database, by, version)
+        await warnUnreadable(database, table, name, run)
         return await body({ from: 'catalog', database, table })
       }
       run.emit({ type: 'log', level: 'note', message: `${name} is not in the catalog: answered from its log` })

@@ -13,6 +13,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlReader } from '../../../stores/port.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { NewLog, unwritable } from '../../lake/new-log.ts'
+import { warnUnreadable } from '../../lake/unreadable.ts'
 import { readBack } from '../../read-back/index.ts'
 import { refuseSettling } from '../../read-back/settled-spellings.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
@@ -31,6 +32,7 @@ export async function exportLog(operation: ExportLogOperation, run: ExportLogRun
     // One state of the catalog, whatever imports go on beside.
     return database.read(async (reader) => {
       const table = await readableTable(reader, by)
+      await warnUnreadable(reader, table, operation.table, run)
       await using log = await NewLog.begin(operation.to)
       try {
         const based = await beginsWithCheckpoint(reader, table)

@@ -1,7 +1,7 @@
 /** `validate`: proves a table of the catalog against its log, and records what was found. */
 import { readHead } from '../../../catalog/import/head.ts'
 import type { CheckpointsLooked } from '../../../catalog/validate/checkpoints.ts'
-import { validateTable } from '../../../catalog/validate/index.ts'
+import { validateTable, type ValidationResult } from '../../../catalog/validate/index.ts'
 import { recordValidation } from '../../../catalog/validations.ts'
 import { againIfRight, withWaysOut } from '../../../catalog/ways-out.ts'
 import { dec } from '../../../model/event.ts'
@@ -91,16 +91,26 @@ export async function validate(operation: ValidateOperation, run: ValidateRun): 
         `${differences === result.witnessDifferences ? 'files of the log differ from its commits' : 'the catalog differs from the log'} in ${differences} ${differences === 1 ? 'place' : 'places'}`,
         {
           where: log.label,
-          hint:
-            differences === result.witnessDifferences
-              ? 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: have the table write a new checkpoint, and keep its commits until then'
-              : besideRanges === 0
-                ? `only ranges are wrong, which could hide files from a condition: build them anew with sluice index ${shellQuote(tableId)} COLUMN --drop --database-url ${shellQuote(redactUrl(operation.catalog))}, then without --drop`
-                : againIfRight(tableId, redactUrl(operation.catalog)),
+          hint: adviceOn(result, besideRanges, { tableId, path: ref.path, url: redactUrl(operation.catalog) }),
         },
       ),
     }
   })
+}
+
+function adviceOn(
+  { differences, witnessDifferences, timeDifferences }: ValidationResult,
+  besideRanges: number,
+  { tableId, path, url }: { readonly tableId: string; readonly path: string; readonly url: string },
+): string {
+  const [id, catalog] = [shellQuote(tableId), `--database-url ${shellQuote(url)}`]
+  if (differences === witnessDifferences)
+    return 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: have the table write a new checkpoint, and keep its commits until then'
+  if (besideRanges === 0)
+    return `only ranges are wrong, which could hide files from a condition: build them anew with sluice index ${id} COLUMN --drop ${catalog}, then without --drop`
+  if (differences === witnessDifferences + timeDifferences)
+    return `only times of commits differ, as of a folder that was copied or restored with other file times: take over those of the log with sluice import ${shellQuote(path)} --table-id ${id} --moved ${catalog}`
+  return againIfRight(tableId, url)
 }
 
 /** How many checkpoints the proof speaks of, or nothing where the log has none. */

@@ -1,0 +1,29 @@
+/** One column of many rows, each with its own value. */
+import type { SqlTransaction } from '../../stores/port.ts'
+
+/** Many a statement, because a server's answer takes longer than the change itself. */
+const ROWS_A_STATEMENT = 200
+
+type Column = {
+  readonly relation: 'delta_files' | 'delta_commits' | 'delta_partitions'
+  readonly key: 'file_no' | 'version' | 'partition_no'
+  readonly column: string
+  readonly tableId: string
+}
+
+/** Sets whole numbers in rows of a table that are there. @param values key of the row and its new value */
+export async function setMany(
+  transaction: SqlTransaction,
+  { relation, key, column, tableId }: Column,
+  values: readonly (readonly [key: number, value: number])[],
+): Promise<void> {
+  for (let start = 0; start < values.length; start += ROWS_A_STATEMENT) {
+    const some = values.slice(start, start + ROWS_A_STATEMENT)
+    const cases = some.map(() => 'WHEN ? THEN ?').join(' ')
+    const marks = some.map(() => '?').join(',')
+    await transaction.run(
+      `UPDATE ${relation} SET ${column} = CASE ${key} ${cases} ELSE ${column} END WHERE table_id = ? AND ${key} IN (${marks})`,
+      [...some.flat(), tableId, ...some.map(([row]) => row)],
+    )
+  }
+}

@@ -1,0 +1,20 @@
+/** A table that readers must refuse may be in a catalog (`import --allow-refused`): who asks the catalog about it is warned. */
+import type { ReadableTable } from '../../catalog/catalog.ts'
+import { stateAt } from '../../catalog/query/state.ts'
+import { readerRefusal } from '../../delta/features.ts'
+import type { SqlReader } from '../../stores/port.ts'
+import type { Run } from '../run-context.ts'
+
+/** Warns where the protocol of the version that is answered needs more than this reader has. @param name of the table, as it was asked for */
+export async function warnUnreadable(
+  reader: SqlReader,
+  { tableId, version }: ReadableTable,
+  name: string,
+  run: Run<'log'>,
+): Promise<void> {
+  const { protocol, metadata } = await stateAt(reader, tableId, version)
+  const refusal = protocol === null || metadata === null ? null : readerRefusal(protocol, metadata)
+  if (refusal === null) return
+  const message = `readers must refuse version ${version} (${refusal.code}: ${refusal.message}): the catalog answers what the commits say, which may not be what the table holds`
+  run.emit({ type: 'log', level: 'warn', table: name, message })
+}
