@@ -3,6 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
+import { computedNames } from './computed.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
 import { losableRefusal } from './losable.ts'
 import { columnRefusal, meaningRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
@@ -212,9 +213,11 @@ function refusalOf(
 ): SluiceError | null {
   const { name } = context
   const what = rowsText(found, proofOf(partition).rows)
+  // A table of its own comes back with its columns as they are.
+  const computed = place.isOwn === true ? [] : computedNames(sharedAt(context, partition, place))
   if (found.kind === 'equal') return null
   if (found.kind === 'told') {
-    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what, found.changed)
+    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what, found.changed, computed)
     if (found.missing.rows === 0n) return null
     return rowsRefusal(context, partition, place)
   }

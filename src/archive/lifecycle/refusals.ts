@@ -103,15 +103,23 @@ export function elsewhereCommand(name: string, partition: Named): string {
   return restoreCommand(name, partition, '--into', 'NEW_TABLE')
 }
 
+/** The way out that counts what the table computes in these columns. */
+export function withoutHint(name: string, partition: Named, columns: readonly string[]): string {
+  const flags = columns.flatMap((column) => ['--without', column])
+  return `to count what the table computes for ${columns.join(', ')}, without a comparison: ${restoreCommand(name, partition, ...flags)}`
+}
+
 /**
  * Rows with keys of archived ones have other values, and the user has not decided which of them count.
  * @param changed the rows of the table
+ * @param computed names of compared columns that the table computes
  */
 export function otherValues(
   name: string,
   partition: Named,
   what: string,
   { rows, spelled, outside }: Pick<NamedRows, 'rows' | 'spelled' | 'outside'>,
+  computed: readonly string[] = [],
 ): SluiceError {
   const others = spelled === undefined ? outside?.keys.join('; ') : spelled.there
   const rekeyed = others === undefined ? '' : `give the row ${others} another key, then run the same command again, or `
@@ -125,7 +133,7 @@ export function otherValues(
         : outside === undefined
           ? 'the archived values of these rows would cease to count, so nothing was changed'
           : 'a row outside of the partition is another one under a key that was given again, or the archived one with another time: nothing was changed',
-    hint: `${both}; ${ours}`,
+    hint: [...(computed.length === 0 ? [] : [withoutHint(name, partition, computed)]), both, ours].join('; '),
   })
 }
 
