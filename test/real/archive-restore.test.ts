@@ -31,7 +31,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
   beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-restore-'))))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  const archived = async (stage: 'detached' | 'dropped') => {
+  const archived = async (stage: 'published' | 'detached' | 'dropped') => {
     const bookings: Archived = await makeBookings(
       await makePlace(system, folder),
       form,
@@ -39,7 +39,12 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     )
     const commands = commandsOf(bookings)
     const restore = { ...commands.restore, partitions: [LABEL] } as Operation & { kind: 'restore' }
-    for (const one of stage === 'dropped' ? [commands.run, commands.drop] : [commands.run]) {
+    const steps = {
+      published: [{ ...commands.run, detach: false } as Operation],
+      detached: [commands.run],
+      dropped: [commands.run, commands.drop],
+    }
+    for (const one of steps[stage]) {
       expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
     }
     const { place } = bookings
@@ -198,6 +203,59 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       expect(await inTable()).toBe('2')
       expect((await perform({ ...restore, asChanged: true, confirm: TABLE })).finished).toMatchObject({ exitCode: 0 })
       expect(await inTable()).toBe('300')
+    },
+  )
+
+  test.skipIf(why !== '')(`published rows that stand in the table are compared before the files go${why}`, async () => {
+    const { place, restore, state, inTable } = await archived('published')
+    await place.sql(`UPDATE ${TABLE} SET note = 'changed' WHERE id = 5`)
+    const restored = await perform(restore)
+    expect(restored.finished).toMatchObject({ exitCode: 0 })
+    expect(said(restored)).toContain('compared now: 1 row has other values (5')
+    expect([await inTable(), await state()]).toEqual(['300', 'RESTORED'])
+    expect(await place.rows(`SELECT note FROM ${TABLE} WHERE id = 5`)).toEqual([['changed']])
+    const second = { ...restore, partitions: ['2020-Q2'] }
+    expect(said(await perform(second))).toContain('compared now: 300 rows, equal to those that were archived')
+  })
+
+  test.skipIf(why !== '')(`published rows that were removed by hand come back from the files${why}`, async () => {
+    const { place, restore, run, verify, state, inTable, counted } = await archived('published')
+    if (form === 'plain') await place.sql(`DELETE FROM ${TABLE} WHERE id < 10`)
+    else {
+      await place.sql(`ALTER TABLE ${TABLE} DETACH PARTITION ${TABLE}_0`)
+      const detached = await perform(restore)
+      expect(detached.finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+      expect(detached.finished.error?.hint).toContain('attach the table again')
+      await place.sql(`DROP TABLE ${TABLE}_0`)
+      expect((await perform(run)).finished.error?.hint).toMatch(/restore .* brings its rows back from the archive/)
+    }
+    expect((await perform(verify)).finished.exitCode).not.toBe(0)
+    const foretold = await perform({ ...restore, dryRun: true })
+    expect(said(foretold)).toMatch(
+      form === 'plain'
+        ? /10 archived rows are missing .*missing rows come back from the files/
+        : /filled from its files/,
+    )
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+    expect([await inTable(), await state()]).toEqual(['300', 'RESTORED'])
+    expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
+    expect(await counted()).toMatch(/^900 /)
+  })
+
+  test.skipIf(why !== '' || form === 'plain')(
+    `a published partition that lacks rows keeps its files${why}`,
+    async () => {
+      const { place, restore, state, inTable } = await archived('published')
+      await place.sql(`DELETE FROM ${TABLE} WHERE id < 10`)
+      for (const dryRun of [true, false]) {
+        const { finished } = await perform({ ...restore, dryRun })
+        expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+        expect(finished.error?.message).toContain('10 archived rows are missing (0')
+        expect(finished.error?.hint).toMatch(/--into NEW_TABLE.*--as-changed --confirm=/)
+        expect(await state()).toBe('PUBLISHED')
+      }
+      expect((await perform({ ...restore, asChanged: true, confirm: TABLE })).finished).toMatchObject({ exitCode: 0 })
+      expect([await inTable(), await state()]).toEqual(['290', 'RESTORED'])
     },
   )
 

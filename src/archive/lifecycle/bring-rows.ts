@@ -18,7 +18,7 @@ import { withWriter } from '../../stores/with-writer.ts'
 const ROWS = 5000
 
 /**
- * DETACHED, restoring: rows whose key is free are inserted, those that are there already have to be the same.
+ * DETACHED and restoring, or PUBLISHED: rows whose key is free are inserted, those that are there already have to be the same.
  * @param except rows whose key has other values in the table stay as they are there
  * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; what was brought until then stays, and does not count yet
  */
@@ -144,7 +144,8 @@ async function bringSome(
       await writer.write(written)
       const there = await writer.digest({ scheme: 'canonical', ...all })
       if (!equalDigests(there, sumOfRows(rows))) return false
-      const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
+      const noted = partition.state === 'PUBLISHED' ? { error: null } : { restoring: true }
+      const closing = ledger.closing(held, partition.state, partition.state, noted)
       if ((await writer.commit(closing)) === 'fenced') throw lost(name, partition)
       return true
     },

@@ -50,7 +50,7 @@ export function gone(
   { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,
 ): SluiceError {
   const otherwise = isPublished(state)
-    ? `where it is gone for good, ${restoreCommand(name, { label })} lets go of what was archived of it, and what stands in its place can be archived with --partition ${shellQuote(label)}`
+    ? `where it is gone for good, ${restoreCommand(name, { label })} brings its rows back from the archive, unless what stands in its place has them, which can be archived then with --partition ${shellQuote(label)}`
     : 'or see sluice archive list'
   const table =
     native === null ? label : [native.table.schema, native.table.name].filter((part) => part !== undefined).join('.')
@@ -59,7 +59,7 @@ export function gone(
     `${table}, which ${label} of ${name} was, is no partition of it any more`,
     {
       where: `${name}, ${label}`,
-      hint: `somebody detached, dropped or replaced it: attach the table again, ${otherwise}`,
+      hint: `it was detached, dropped or replaced: attach the table again, ${otherwise}`,
     },
   )
 }

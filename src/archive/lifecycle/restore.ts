@@ -15,7 +15,7 @@ import { inOwnTable } from './refused-row.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
 import { otherRows } from './computed.ts'
-import { changedMeanwhile } from './refusals.ts'
+import { changedAfter, changedMeanwhile } from './refusals.ts'
 import { backOut, removedNow } from './remove-archived.ts'
 import { restoreBeside } from './restore-beside.ts'
 import { rowsNow, rowsText, type RowsNow } from './rows-now.ts'
@@ -58,6 +58,7 @@ export async function restorePartition(
   } else if (partition.away) {
     await attachAgain(context, { partition, held })
   } else if (partition.state === 'PUBLISHED') {
+    if (!isWhole(seen)) await bringMissing(context, { partition, held }, seen, wishes)
     await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
   } else if (partition.state !== 'RESTORED') {
     if (isWhole(seen)) await countAgain(context, { partition, held }, seen)
@@ -156,6 +157,21 @@ async function countAgain(context: ArchiveContext, { partition, held }: Work, { 
   // Behind the lock the rows have to be those that were compared.
   const end = await partitionsOf(context).attach(found?.now == null ? request : { ...request, expect: found.now })
   settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
+}
+
+/** Rows of a plain table that were removed by hand come back where the others have counted all the time. */
+async function bringMissing(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  { place }: Foreseen,
+  wishes: RestoreWishes,
+): Promise<void> {
+  if (place === null) throw new Error(`${partition.label} has no place to be brought back to`)
+  await inOwnTable(context, partition, bringRows(context, { partition, held }, place, 'changed'))
+  const found = await rowsNow(context, partition, place, wishes.late)
+  if (!isSettled(found, { ...wishes, asChanged: true }))
+    throw changedAfter(context.name, partition, rowsText(found, proofOf(partition).rows))
+  await warnOfDangling(context, partition, place)
 }
 
 /** Missing rows are brought back while the archive still answers; then all is compared again. */
