@@ -35,6 +35,16 @@ export function changed(name: string, { label }: Named, how: string): SluiceErro
   })
 }
 
+/** Its rows were removed when they were published, and had not left: the archive may have the only copy. */
+export function allGone(name: string, partition: Named): SluiceError {
+  const { label } = partition
+  return new SluiceError('PARTITION_CHANGED', `none of the rows of ${label} of ${name} is in the table any more`, {
+    where: `${name}, ${label}`,
+    reason: 'they were removed by hand after they were archived: the archive keeps its files, and nothing was changed',
+    hint: `${restoreCommand(name, partition)} brings them back from the archive; then ${runCommand(name, partition)} archives them again, or what is left of them`,
+  })
+}
+
 /** Rows of a partition that has left its table are not those that were exported before; nobody can change them any more. */
 export function changedAway(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed before it left its table: ${how}`, {
