@@ -1,10 +1,10 @@
 /** Rows of the archive go back into a table, some at a time: each transaction proves that all of its rows stand there with their values. */
-import { RowSum } from '../../model/copy/row-hash.ts'
+import { sumOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { WriteColumn } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
+import { computedNames, computedRefusal, otherwiseComputed, writtenOf } from './computed.ts'
 import { progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { findKeptOut } from './kept-out.ts'
 import { findOneKey, oneKeyText, type KeyedTable } from './one-key.ts'
@@ -18,7 +18,7 @@ import { withWriter } from '../../stores/with-writer.ts'
 const ROWS = 5000
 
 /**
- * DETACHED, restoring: rows whose key is free are inserted, those that are there already have to be the same.
+ * DETACHED and restoring, or PUBLISHED: rows whose key is free are inserted, those that are there already have to be the same.
  * @param except rows whose key has other values in the table stay as they are there
  * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; what was brought until then stays, and does not count yet
  */
@@ -33,7 +33,7 @@ export async function bringRows(
   requireKey(context, into)
   const { store, interrupt } = context
   const tell = progress(context, partition, 'restoring', proofOf(partition).rows)
-  const { written, ...writing } = await writingOf(context, into)
+  const writing = await writingOf(context, into)
   let seen = 0n
   for await (const rows of storedRows(
     context,
@@ -47,8 +47,8 @@ export async function bringRows(
       const standing = await standingOf(context, into, view, rows)
       wanted = standing.flatMap(({ row, how }) => (how === 'changed' ? [] : [row]))
     }
-    if (wanted.length > 0 && !(await bringSome(context, { partition, held }, writing, wanted.map(written))))
-      throw await notTaken(context, partition, into, wanted, { written, ...writing })
+    if (wanted.length > 0 && !(await bringSome(context, { partition, held }, into, writing, wanted)))
+      throw await notTaken(context, partition, into, wanted, writing)
     seen += BigInt(rows.length)
     tell(seen, 0n)
   }
@@ -66,23 +66,15 @@ export function requireKey(context: ArchiveContext, { table, shared }: Into): vo
   )
 }
 
-type Writing = KeyedTable & {
-  /** A row of the files as a row of `columns`. */
-  readonly written: (row: Row) => Row
-}
-
 /** Without columns that the database computes. */
-async function writingOf({ store, interrupt }: ArchiveContext, { table, shared }: Into): Promise<Writing> {
-  const columns = sharedColumns(shared)
-  const kept: readonly WriteColumn[] = columns.filter(({ column }) => column.generated !== true)
-  const places = kept.map((one) => columns.findIndex((other) => other.name === one.name))
+async function writingOf({ store, interrupt }: ArchiveContext, into: Into): Promise<KeyedTable> {
+  const { table, shared } = writtenOf(into).into
   return {
     target: store.target(),
     table,
-    columns: kept,
+    columns: sharedColumns(shared),
     pastTriggers: (await store.rowTriggers?.(table.table, interrupt.abort))?.quiet === true,
     signal: interrupt.abort,
-    written: (row) => (places.length === columns.length ? row : places.map((at) => row[at] ?? null)),
   }
 }
 
@@ -96,12 +88,12 @@ export async function oneKeyRefusal(
   place: Place,
 ): Promise<SluiceError | null> {
   const into: Into = { table: place.table, shared: sharedAt(context, partition, place) }
-  const { written, ...writing } = await writingOf(context, into)
+  const { row: written } = writtenOf(into)
   const files = into.shared.map(({ file }) => file)
   async function* rows(): AsyncGenerator<readonly Row[]> {
     for await (const some of storedRows(context, partition, files, ROWS)) yield some.map(written)
   }
-  const found = await findOneKey(rows(), writing)
+  const found = await findOneKey(rows(), await writingOf(context, into))
   return found === null ? null : keysAlike(context.name, partition, oneKeyText(found))
 }
 
@@ -111,13 +103,15 @@ async function notTaken(
   partition: ArchivedPartition,
   into: Into,
   rows: readonly Row[],
-  { written, ...writing }: Writing,
+  writing: KeyedTable,
 ): Promise<SluiceError> {
   await using view = await context.store.source(context.interrupt.abort)
   const standing = await standingOf(context, into, view, rows)
-  const missing = standing.flatMap(({ row, how }) => (how === 'missing' ? [written(row)] : []))
-  const kept = await findKeptOut(missing, writing)
+  const missing = standing.flatMap(({ row, how }) => (how === 'missing' ? [row] : []))
+  const kept = await findKeptOut(missing.map(writtenOf(into).row), writing)
   if (kept.rows > 0n) return keptOut(context.name, partition, kept)
+  const names = await otherwiseComputed(missing, into, writing)
+  if (names.length > 0) return computedRefusal(context.name, partition, names)
   return changedMeanwhile(context.name, partition, 'other rows with the same keys are in the source')
 }
 
@@ -125,13 +119,15 @@ async function notTaken(
 async function bringSome(
   { ledger, name }: ArchiveContext,
   { partition, held }: Work,
+  into: Into,
   { target, table, columns, pastTriggers = false, signal }: KeyedTable,
   rows: readonly Row[],
 ): Promise<boolean> {
+  const written = rows.map(writtenOf(into).row)
   const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
-  const sum = new RowSum()
-  for (const row of rows) sum.add(row)
-  const keys = rows.map((row) => rowKeyOf(row, key))
+  const keys = written.map((row) => rowKeyOf(row, key))
+  // What the table computes is compared, too.
+  const all = computedNames(into.shared).length === 0 ? {} : { columns: sharedColumns(into.shared) }
   return await withWriter(
     target,
     {
@@ -145,10 +141,11 @@ async function bringSome(
       signal,
     },
     async (writer) => {
-      await writer.write(rows)
-      const there = await writer.digest({ scheme: 'canonical' })
-      if (!equalDigests(there, sum.digest())) return false
-      const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
+      await writer.write(written)
+      const there = await writer.digest({ scheme: 'canonical', ...all })
+      if (!equalDigests(there, sumOfRows(rows))) return false
+      const noted = partition.state === 'PUBLISHED' ? { error: null } : { restoring: true }
+      const closing = ledger.closing(held, partition.state, partition.state, noted)
       if ((await writer.commit(closing)) === 'fenced') throw lost(name, partition)
       return true
     },

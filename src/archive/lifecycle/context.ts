@@ -34,6 +34,8 @@ export type ArchiveContext<E extends EventType = Looking> = {
   readonly name: string
   readonly table: TableSpec
   readonly archived: ArchivedTable
+  /** Columns that the table computes, and that are not compared with their archived values. */
+  readonly uncompared?: ReadonlySet<string>
   /** Whether the ledger knows of anything that was published: then there has to be a log. */
   readonly published: boolean
   readonly store: CopyStore
@@ -73,12 +75,18 @@ export function requestOf(context: ArchiveContext, partition: ArchivedPartition,
   }
 }
 
-/** The columns of a partition's files beside those of the table. A table that is gone has all of them. */
+/** The columns of a partition's files beside those of the table. A table that is gone has all of them; one that is not compared counts as one that came later. */
 export function fitNow(
-  { archived }: Pick<ArchiveContext, 'archived'>,
+  { archived, uncompared }: Pick<ArchiveContext, 'archived' | 'uncompared'>,
   { columns }: Pick<ArchivedPartition, 'columns'>,
 ): Fit {
-  return fitOf(columns, archived.stored.columns)
+  const { shared, lost, fresh } = fitOf(columns, archived.stored.columns)
+  const isLeft = ({ now }: SharedColumn): boolean => now.column.generated === true && uncompared?.has(now.name) === true
+  return {
+    shared: shared.filter((one) => !isLeft(one)),
+    lost,
+    fresh: [...fresh, ...shared.filter(isLeft).map(({ now }) => now)],
+  }
 }
 
 /** Columns of the table as it is now, whose values travel and are summed as those of the files. */

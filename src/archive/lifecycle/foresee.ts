@@ -3,12 +3,14 @@ import { SluiceError } from '../../shared/errors.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
+import { computedNames } from './computed.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
 import { losableRefusal } from './losable.ts'
 import { columnRefusal, meaningRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
 import { ceaseText, destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
 import { comparedOtherwise } from './one-key.ts'
 import { requireWhole } from './prove.ts'
+import { onlyCopy, publishedPlace } from './published.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
 import { partitionsOf, proofOf } from './take-out.ts'
@@ -65,11 +67,16 @@ async function foreseeRows(
   })
   if (partition.sweptMs !== null)
     return plain(destroyed(context.name, partition).message, destroyed(context.name, partition))
-  if (partition.away || state === 'DETACHED' || state === 'DROPPED' || state === 'EXPIRED') {
+  const isDropped = await isDroppedByHand(context, partition)
+  if (isDropped || partition.away || state === 'DETACHED' || state === 'DROPPED' || state === 'EXPIRED') {
     const other = columnRefusal(context, partition, wishes.without ?? new Set())
     if (other !== null) return plain(other.message, other)
   }
-  const tables = hasLeft(partition) ? await standingThere(context, partition) : []
+  const tables = isDropped || hasLeft(partition) ? await standingThere(context, partition) : []
+  if (state === 'PUBLISHED' && !partition.away && (tables.length > 0 || !isDropped)) {
+    const there = await published(context, partition, tables, wishes)
+    if (there !== null) return there
+  }
   if (tables.length > 0) return besideOthers(context, partition, tables)
   const made = async (text: string, refusal: SluiceError | null = null): Promise<Foreseen> => {
     const damage = refusal ?? (await damageOf(context, partition))
@@ -79,7 +86,7 @@ async function foreseeRows(
       isMade: true,
     }
   }
-  if (await isDroppedByHand(context, partition)) {
+  if (isDropped) {
     // Once the archive answers, the table held nothing that the files have not. Before that, it may have.
     return made(MADE_ANEW, partition.away && !wishes.asChanged ? droppedByHand(context.name, partition) : null)
   }
@@ -97,8 +104,6 @@ async function foreseeRows(
           ? 'it was restored before: nothing was left to do, and nothing was compared'
           : 'it was restored before: only the Delta table has to let go of its files; nothing was compared',
       )
-    case 'PUBLISHED':
-      return plain('its rows have never left the table, and count there as they are; they were not compared')
     case 'DETACHED':
       return compared(context, partition, await placeOf(context, partition), wishes)
     case 'EXPIRED':
@@ -110,6 +115,50 @@ async function foreseeRows(
       return plain(what, new SluiceError('PARTITION_STATE', what, { hint: 'its rows are in the source' }))
     }
   }
+}
+
+/**
+ * Of rows that count in their table, those that are missing there come back; values that were changed there count as they are.
+ * @param tables what stands in the place of a partition that is gone
+ * @returns null where all of its rows have to come back
+ */
+async function published(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  tables: readonly TableName[],
+  wishes: RestoreWishes,
+): Promise<Foreseen | null> {
+  const { name } = context
+  const { native } = partition
+  let what: string
+  let columns = ''
+  try {
+    const place = await publishedPlace(context, partition, tables)
+    if (place === null) return null
+    const seen = await compared(context, partition, place, { ...wishes, asChanged: true })
+    const { found } = seen
+    if (found === null || found.kind === 'equal' || (found.kind === 'told' && found.missing.rows === 0n)) {
+      return { ...seen, refusal: null }
+    }
+    if (found.kind === 'told' && tables.length > 0) return null
+    if (found.kind === 'told' && native === null) {
+      const refusal = columnRefusal(context, partition, wishes.without ?? new Set()) ?? seen.refusal
+      return { ...seen, refusal }
+    }
+    what = rowsText(found, proofOf(partition).rows)
+    columns = seen.columns
+  } catch (thrown) {
+    if (!(thrown instanceof SluiceError)) throw thrown
+    if (thrown.code === 'PARTITION_CHANGED')
+      return { place: null, found: null, text: thrown.message, columns, refusal: thrown }
+    // Files that cannot be read say nothing of rows that were changed.
+    if (thrown.code !== 'ARCHIVE_CONFLICT' && thrown.code !== 'PROOF_FAILED') throw thrown
+    what = thrown.message
+  }
+  const letGo = `${what}; the rows of the table count as they are, and the archive lets go of its files`
+  if (wishes.asChanged) return { place: null, found: null, text: letGo, columns, refusal: null }
+  const refusal = onlyCopy(name, partition, what)
+  return { place: null, found: null, text: refusal.message, columns, refusal }
 }
 
 async function besideOthers(
@@ -159,12 +208,12 @@ async function damageOf(context: ArchiveContext, partition: ArchivedPartition): 
 }
 
 const MADE_ANEW =
-  'somebody dropped its detached table by hand; it is made anew, filled from its files, and compared before it is attached'
+  'its table was dropped by hand; it is made anew, filled from its files, and compared before it is attached'
 
 /** Whether a table that had left its parent is nowhere any more, and its files are those of the archive. */
 async function isDroppedByHand(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
   const { state, native, away } = partition
-  const isPublished = state === 'DETACHED' || (away && (state === 'DETACHING' || state === 'PUBLISHED'))
+  const isPublished = state === 'DETACHED' || state === 'PUBLISHED' || (away && state === 'DETACHING')
   if (native === null || !isPublished) return false
   return partitionsOf(context).isGone(native.table, native.identity, context.interrupt.abort)
 }
@@ -212,9 +261,11 @@ function refusalOf(
 ): SluiceError | null {
   const { name } = context
   const what = rowsText(found, proofOf(partition).rows)
+  // A table of its own comes back with its columns as they are.
+  const computed = place.isOwn === true ? [] : computedNames(sharedAt(context, partition, place))
   if (found.kind === 'equal') return null
   if (found.kind === 'told') {
-    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what, found.changed)
+    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what, found.changed, computed)
     if (found.missing.rows === 0n) return null
     return rowsRefusal(context, partition, place)
   }

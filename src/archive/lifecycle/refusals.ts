@@ -35,6 +35,16 @@ export function changed(name: string, { label }: Named, how: string): SluiceErro
   })
 }
 
+/** Its rows were removed when they were published, and had not left: the archive may have the only copy. */
+export function allGone(name: string, partition: Named): SluiceError {
+  const { label } = partition
+  return new SluiceError('PARTITION_CHANGED', `none of the rows of ${label} of ${name} is in the table any more`, {
+    where: `${name}, ${label}`,
+    reason: 'they were removed by hand after they were archived: the archive keeps its files, and nothing was changed',
+    hint: `${restoreCommand(name, partition)} brings them back from the archive; then ${runCommand(name, partition)} archives them again, or what is left of them`,
+  })
+}
+
 /** Rows of a partition that has left its table are not those that were exported before; nobody can change them any more. */
 export function changedAway(name: string, { label }: Named, how: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed before it left its table: ${how}`, {
@@ -50,7 +60,7 @@ export function gone(
   { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,
 ): SluiceError {
   const otherwise = isPublished(state)
-    ? `where it is gone for good, ${restoreCommand(name, { label })} lets go of what was archived of it, and what stands in its place can be archived with --partition ${shellQuote(label)}`
+    ? `where it is gone for good, ${restoreCommand(name, { label })} brings its rows back from the archive, unless what stands in its place has them, which can be archived then with --partition ${shellQuote(label)}`
     : 'or see sluice archive list'
   const table =
     native === null ? label : [native.table.schema, native.table.name].filter((part) => part !== undefined).join('.')
@@ -59,7 +69,7 @@ export function gone(
     `${table}, which ${label} of ${name} was, is no partition of it any more`,
     {
       where: `${name}, ${label}`,
-      hint: `somebody detached, dropped or replaced it: attach the table again, ${otherwise}`,
+      hint: `it was detached, dropped or replaced: attach the table again, ${otherwise}`,
     },
   )
 }
@@ -103,15 +113,23 @@ export function elsewhereCommand(name: string, partition: Named): string {
   return restoreCommand(name, partition, '--into', 'NEW_TABLE')
 }
 
+/** The way out that counts what the table computes in these columns. */
+export function withoutHint(name: string, partition: Named, columns: readonly string[]): string {
+  const flags = columns.flatMap((column) => ['--without', column])
+  return `to count what the table computes for ${columns.join(', ')}, without a comparison: ${restoreCommand(name, partition, ...flags)}`
+}
+
 /**
  * Rows with keys of archived ones have other values, and the user has not decided which of them count.
  * @param changed the rows of the table
+ * @param computed names of compared columns that the table computes
  */
 export function otherValues(
   name: string,
   partition: Named,
   what: string,
   { rows, spelled, outside }: Pick<NamedRows, 'rows' | 'spelled' | 'outside'>,
+  computed: readonly string[] = [],
 ): SluiceError {
   const others = spelled === undefined ? outside?.keys.join('; ') : spelled.there
   const rekeyed = others === undefined ? '' : `give the row ${others} another key, then run the same command again, or `
@@ -125,7 +143,7 @@ export function otherValues(
         : outside === undefined
           ? 'the archived values of these rows would cease to count, so nothing was changed'
           : 'a row outside of the partition is another one under a key that was given again, or the archived one with another time: nothing was changed',
-    hint: `${both}; ${ours}`,
+    hint: [...(computed.length === 0 ? [] : [withoutHint(name, partition, computed)]), both, ours].join('; '),
   })
 }
 

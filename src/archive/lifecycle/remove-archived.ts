@@ -2,16 +2,17 @@
  * Rows of a plain table leave it beside rows that came late: each archived row is told by its key, and goes only while it has the values that were archived. The
  * late ones stay.
  */
-import { added, NO_ROWS, RowSum, subtracted } from '../../model/copy/row-hash.ts'
+import { added, NO_ROWS, subtracted, sumOfRows } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { rowKeyOf } from '../../model/copy/row-key.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
+import { writtenOf } from './computed.ts'
 import { conditionOf, fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { Naming } from './named-rows.ts'
 import { proofOver } from './prove.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
 import { keyPlaces, rowsText, standingOf, type Into } from './rows-now.ts'
-import { difference, settled } from './step-end.ts'
+import { difference, proofOf, settled } from './step-end.ts'
 import { storedRows } from './stored-rows.ts'
 
 /** Rows of one transaction: short enough for those who wait for its locks. */
@@ -80,14 +81,20 @@ type Standing = {
   readonly changed: { readonly rows: bigint; readonly keys: readonly string[] }
 }
 
-async function standing(context: ArchiveContext, partition: Work['partition'], into: Into): Promise<Standing> {
+/** @param by the columns by which a row is the same one; the sum is over those of `into` */
+async function standing(
+  context: ArchiveContext,
+  partition: Work['partition'],
+  into: Into,
+  by: ReturnType<typeof writtenOf> = { into, row: (row) => row },
+): Promise<Standing> {
   let same = NO_ROWS
   const [missing, changed] = [new Naming(), new Naming()]
   for await (const rows of archivedRows(context, partition, into)) {
     await using view = await context.store.source(context.interrupt.abort)
     const some: Row[] = []
-    for (const { row, key, how, there } of await standingOf(context, into, view, rows)) {
-      if (how === 'same') some.push(row)
+    for (const [at, { key, how, there }] of (await standingOf(context, by.into, view, rows.map(by.row))).entries()) {
+      if (how === 'same') some.push(rows[at] ?? [])
       // A row under another spelling of the key may have come once the archived one had gone.
       else (how === 'missing' || there !== undefined ? missing : changed).add(key)
     }
@@ -100,26 +107,24 @@ async function standing(context: ArchiveContext, partition: Work['partition'], i
 
 /**
  * DETACHED, restoring → the state before: DROPPED where all had gone, and DETACHED else. The archive answers all the time. What was brought goes out
- * again, each row only while it has the values of the archive, which goes on answering for it.
+ * again, each row only while it has the values that were written; what the table computes may be another value by now.
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore goes on with it then
  */
 export async function backOut(context: ArchiveContext, { partition, held }: Work): Promise<void> {
   const { ledger, interrupt, store, table, name } = context
-  const { shared } = fitNow(context, partition)
-  const places = keyPlaces(shared, table)
+  const { into } = writtenOf({ table, shared: fitNow(context, partition).shared })
+  const places = keyPlaces(into.shared, table)
   // In a table of its own they stand where they stood before.
   if (partition.native !== null || places === null)
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
-  const into: Into = { table, shared }
-  const whole = await wholeNow(context, partition)
-  if (partition.removed.rows < whole.rows) {
+  if (partition.removed.rows < proofOf(partition).rows) {
     // What stands there as it was archived does not count, and goes with the next drop.
-    const removed = subtracted(whole, (await standing(context, partition, into)).same)
+    const removed = await removedNow(context, partition)
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false, removed })
   }
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
-  const [columns, where] = [sharedColumns(shared), conditionOf(context, partition)]
+  const [columns, where] = [sharedColumns(into.shared), conditionOf(context, partition)]
   for await (const rows of archivedRows(context, partition, into)) {
     const some = await sameOf(context, into, rows)
     if (some.length === 0) continue
@@ -129,6 +134,8 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
     const end = await target.remove({ ...request, signal: interrupt.abort })
     settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
   }
+  const { same } = await standing(context, partition, into)
+  if (same.rows > 0n) throw changedMeanwhile(name, partition, `${same.rows} of its rows still stand in the table`)
   await ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
 }
 
@@ -141,10 +148,10 @@ function wholeNow(context: ArchiveContext, partition: Work['partition']): Promis
   )
 }
 
-/** The archived rows of a plain table that do not stand in it as they were archived. */
+/** The archived rows of a plain table that do not stand in it with the values that a restore writes. */
 export async function removedNow(context: ArchiveContext, partition: Work['partition']): Promise<Digest> {
   const into: Into = { table: context.table, shared: fitNow(context, partition).shared }
-  const { same } = await standing(context, partition, into)
+  const { same } = await standing(context, partition, into, writtenOf(into))
   return subtracted(await wholeNow(context, partition), same)
 }
 
@@ -165,10 +172,4 @@ function archivedRows(
     shared.map(({ file }) => file),
     ROWS,
   )
-}
-
-function sumOfRows(rows: readonly Row[]): Digest {
-  const sum = new RowSum()
-  for (const row of rows) sum.add(row)
-  return sum.digest()
 }

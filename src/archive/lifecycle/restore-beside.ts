@@ -5,11 +5,12 @@ import { shellQuote } from '../../shared/shell.ts'
 import type { BesideRequest } from '../../stores/archive-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
+import { otherRows } from './computed.ts'
 import { fitNow, readColumns, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { localFiles } from './local-files.ts'
 import { Naming } from './named-rows.ts'
 import { proofOver, proveLogged } from './prove.ts'
-import { changedAfter, changedMeanwhile, elsewhereCommand } from './refusals.ts'
+import { changedMeanwhile, elsewhereCommand } from './refusals.ts'
 import { standingOf, type Into } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
@@ -113,5 +114,5 @@ export async function restoreBeside(
   const paths = local.paths.map((path) => `${local.folder}/${path}`)
   const csv = parquet.csv({ columns: files, all: partition.columns, files: paths, signal: interrupt.abort })
   const end = await partitionsOf(context).bringBeside(request, csv)
-  settled(end, context, partition, (how) => changedAfter(name, partition, how))
+  settled(end, context, partition, (how) => otherRows(context, partition, how))
 }

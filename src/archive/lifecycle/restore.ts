@@ -14,6 +14,7 @@ import { localFiles } from './local-files.ts'
 import { inOwnTable } from './refused-row.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
+import { otherRows } from './computed.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
 import { backOut, removedNow } from './remove-archived.ts'
 import { restoreBeside } from './restore-beside.ts'
@@ -57,6 +58,7 @@ export async function restorePartition(
   } else if (partition.away) {
     await attachAgain(context, { partition, held })
   } else if (partition.state === 'PUBLISHED') {
+    if (!isWhole(seen)) await bringMissing(context, { partition, held }, seen, wishes)
     await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
   } else if (partition.state !== 'RESTORED') {
     if (isWhole(seen)) await countAgain(context, { partition, held }, seen)
@@ -157,6 +159,21 @@ async function countAgain(context: ArchiveContext, { partition, held }: Work, { 
   settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
 }
 
+/** Rows of a plain table that were removed by hand come back where the others have counted all the time. */
+async function bringMissing(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  { place }: Foreseen,
+  wishes: RestoreWishes,
+): Promise<void> {
+  if (place === null) throw new Error(`${partition.label} has no place to be brought back to`)
+  await inOwnTable(context, partition, bringRows(context, { partition, held }, place, 'changed'))
+  const found = await rowsNow(context, partition, place, wishes.late)
+  if (!isSettled(found, { ...wishes, asChanged: true }))
+    throw changedAfter(context.name, partition, rowsText(found, proofOf(partition).rows))
+  await warnOfDangling(context, partition, place)
+}
+
 /** Missing rows are brought back while the archive still answers; then all is compared again. */
 async function fill(
   context: ArchiveContext,
@@ -171,7 +188,9 @@ async function fill(
   // From now on what is in the source already does not count, as long as it is not all of it.
   if (!partition.restoring) {
     // Others have put some of the rows back: those never go out with what this restore brings.
-    const some = before?.kind === 'told' && before.same > 0n ? { removed: await removedNow(context, partition) } : {}
+    const mayStand = before?.kind === 'told' && (before.same > 0n || before.changed.rows > 0n)
+    const removed = mayStand ? await removedNow(context, partition) : proofOf(partition)
+    const some = removed.rows < proofOf(partition).rows ? { removed } : {}
     await ledger.move(held, from, 'DETACHED', { restoring: true, error: null, ...some })
   }
   const work = { held, partition: await reload() }
@@ -190,7 +209,7 @@ async function fill(
 }
 
 async function recreate(context: ArchiveContext, { partition, held }: Work): Promise<void> {
-  const { ledger, interrupt, name } = context
+  const { ledger, interrupt } = context
   const { shared } = fitNow(context, partition)
   const columns = shared.map(({ file }) => file)
   // Its files need not be read for that alone: the rows are added up again in the transaction that brings them back.
@@ -211,12 +230,12 @@ async function recreate(context: ArchiveContext, { partition, held }: Work): Pro
     expect: await proofOver(context, partition, columns),
   }
   const end = await partitionsOf(context).recreate(request, told)
-  settled(end, context, partition, (how) => changedAfter(name, partition, how))
+  settled(end, context, partition, (how) => otherRows(context, partition, how))
 }
 
 /** What a table that has left has to become before it is a partition again. */
 function reshapeOf(context: ArchiveContext, partition: ArchivedPartition): Reshape {
-  const { shared, lost } = fitNow(context, partition)
+  const { shared, lost } = fitNow({ archived: context.archived }, partition)
   return {
     dropped: lost.map(({ name }) => name),
     renamed: shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [{ from: file.name, to: now.name }])),

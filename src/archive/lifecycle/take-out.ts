@@ -5,7 +5,7 @@ import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { proveArchived, proveLogged } from './prove.ts'
-import { changed, changedAfter, moved } from './refusals.ts'
+import { allGone, changed, changedAfter, moved } from './refusals.ts'
 import { removeRows } from './remove-rows.ts'
 import { difference, proofOf, settled } from './step-end.ts'
 
@@ -20,6 +20,8 @@ export async function detachRows(context: ArchiveContext, { partition, held }: W
   await provePublished(context, partition, proved)
   await using view = await context.store.source(context.interrupt.abort)
   const now = await view.digest(requestOf(context, partition, context.table), context.interrupt.abort)
+  // An export of nothing would take the place of the only copy.
+  if (now.rows === 0n && proofOf(partition).rows > 0n) throw allGone(context.name, partition)
   if (!equalDigests(now, proofOf(partition))) {
     throw changed(context.name, partition, difference(now, proofOf(partition)))
   }

@@ -47,6 +47,8 @@ export type ArchiveSizes = {
   readonly rate?: number
   /** Lanes, which share the memory; one when absent. */
   readonly workers?: number
+  /** As `ArchiveContext.uncompared`. */
+  readonly uncompared?: ReadonlySet<string>
   /** Nothing is written: a folder that is not there is not made. */
   readonly reads?: true
   /** Heads of the log that are taken for own; those of the ledger when absent. */
@@ -92,6 +94,7 @@ export async function openArchive<E extends EventType>(
     name: tableText(table.table),
     table,
     archived,
+    ...(sizes.uncompared === undefined ? {} : { uncompared: sizes.uncompared }),
     published: archived.partitions?.some(({ version }) => version !== null) ?? false,
     store,
     ledger: new PartitionLedger(database, archived.table, ownerOf(run)),

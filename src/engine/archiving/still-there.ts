@@ -28,6 +28,13 @@ export async function stillThere(
     if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') throw thrown
     return { finding: 'differs from the source', partition: label, detail: thrown.message }
   }
+  if (now === null && partition.state === 'PUBLISHED' && partition.native !== null && !partition.away) {
+    return {
+      finding: 'differs from the source',
+      partition: label,
+      detail: 'its table is no partition any more, and the archive may have the only copy of its rows',
+    }
+  }
   if (digest === null || now === null) return 'none'
   if (equalDigests(now, await expectedNow(context, partition))) return 'equal'
   const rows =

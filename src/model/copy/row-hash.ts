@@ -133,6 +133,13 @@ export function added(a: Digest, b: Digest): Digest {
   return { rows: a.rows + b.rows, sum: addedSums(a.sum, b.sum) }
 }
 
+/** Count and sum of these rows. */
+export function sumOfRows(rows: readonly Row[]): Digest {
+  const sum = new RowSum()
+  for (const row of rows) sum.add(row)
+  return sum.digest()
+}
+
 export function sumOf(digests: readonly Digest[]): Digest {
   return digests.reduce((a, b) => added(a, b), NO_ROWS)
 }

@@ -11,7 +11,7 @@ export type RestoreOperation = {
   readonly partitions: readonly string[]
   /** Rows of the source that have other values than archived ones count as they are; without it they keep a partition from being restored. */
   readonly asChanged?: boolean
-  /** Columns that the table has no more: their archived values do not come back. */
+  /** Columns that the table has no more, or computes: their archived values do not come back, and are not compared. */
   readonly without?: readonly string[]
   /** Table that rows go into instead of their own, `name` or `schema.name`; one of the same name in another database when absent. */
   readonly into?: string
@@ -81,7 +81,8 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         type: 'list',
         shown: 'none',
         completes: 'column',
-        describe: 'bring rows back without the values of this column, which the table no longer has; repeatable',
+        describe:
+          'bring rows back without the values of this column, which the table no longer has or computes; repeatable',
       },
       {
         name: 'into',

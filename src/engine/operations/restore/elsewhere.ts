@@ -136,7 +136,7 @@ async function brought(
       ...(there ? { there: dec(digest.rows) } : {}),
     },
     proof: 'canonical',
-    ...notCompared(tableText(table.table), planned),
+    ...notCompared(tableText(table.table), planned.computed),
   }
 }
 
@@ -145,7 +145,7 @@ function besides({ computed }: Planned): string {
 }
 
 /** What no run writes there, and so nothing of this one has compared. */
-function notCompared(table: string, { computed }: Planned): { readonly notChecked?: string } {
+export function notCompared(table: string, computed: readonly string[]): { readonly notChecked?: string } {
   if (computed.length === 0) return {}
   const what = computed.join(', ')
   return {
@@ -245,7 +245,7 @@ async function foretold(
       rows: dec(sum(parts.map(({ expect }) => expect.rows))),
       bytes: dec(sum(parts.map(({ bytes }) => bytes))),
     },
-    ...notCompared(tableText(name), planned),
+    ...notCompared(tableText(name), planned.computed),
     ...(refusal === null ? {} : { error: refusal }),
   }
 }

@@ -1,6 +1,7 @@
 /** `restore`: archived partitions back into the live table, compared with what was proved of them. */
 import { foresee, type Foreseen, type RestoreWishes } from '../../../archive/lifecycle/foresee.ts'
-import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import { computedNames } from '../../../archive/lifecycle/computed.ts'
+import { fitNow, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { elsewhereCommand } from '../../../archive/lifecycle/refusals.ts'
 import { restorePartition } from '../../../archive/lifecycle/restore.ts'
 import { standingThere } from '../../../archive/lifecycle/restore-beside.ts'
@@ -11,7 +12,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { chosenOf } from './chosen.ts'
 import type { restore as declared, RestoreOperation } from './declaration.ts'
-import { goesElsewhere, restoreElsewhere } from './elsewhere.ts'
+import { goesElsewhere, notCompared, restoreElsewhere } from './elsewhere.ts'
 import { eachPartition, type Work } from '../../archiving/advance-all.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
@@ -40,7 +41,10 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   refuseUnconfirmed(operation, table)
   if (!dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
   const chosen = chosenOf(operation, table, record)
-  await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
+  await using open = await openArchive(table, record, opened, run, {
+    uncompared: new Set(operation.without),
+    ...(dryRun ? { reads: true } : {}),
+  })
   if (await comesByRow(open.context, chosen)) await refuseTriggers(table, opened.store, run)
   const wishes = {
     asChanged: operation.asChanged === true,
@@ -69,7 +73,17 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   }
   const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'RESTORED' && retracted
   const outcomes = await eachPartition(open.lanes, opened.database, labels, run, { work, isThere })
-  return endOfArchive(outcomes, run.interrupt.stop.aborted)
+  return {
+    ...endOfArchive(outcomes, run.interrupt.stop.aborted),
+    ...notCompared(open.context.name, uncomparedOf(open.context, chosen)),
+  }
+}
+
+/** Columns of these partitions that the table computes, and that the command leaves out of the comparison. */
+function uncomparedOf(context: ArchiveContext, chosen: readonly ArchivedPartition[]): readonly string[] {
+  const { archived, uncompared } = context
+  const had = new Set(chosen.flatMap((partition) => computedNames(fitNow({ archived }, partition).shared)))
+  return [...had].filter((name) => uncompared?.has(name) === true)
 }
 
 /** Whether rows come back one by one: into a plain table, or where another partition stands between their bounds. */
@@ -156,6 +170,7 @@ async function foretold(
   const partitions: PlannedPartition[] = []
   const refusals: SluiceError[] = []
   let comeByKey = false
+  const computed = new Set<string>()
   const natives = chosen.filter(({ native }) => native !== null)
   const source = { store: opened.store, table, signal: run.interrupt.abort }
   const looks = await periodRows(source, { ...record, partitions: natives }, 'any')
@@ -165,6 +180,8 @@ async function foretold(
       seen.refusal === null ? await besideDefault(open, record, known, looks.get(known.label), seen) : seen
     if (refusal !== null) refusals.push(refusal)
     else if (seen.found?.kind === 'told' && seen.found.missing.rows > 0n) comeByKey = true
+    const isWritten = seen.isMade === true || (seen.place?.isOwn !== true && comeByKey)
+    if (isWritten) for (const name of computedNames(fitNow(open.context, known).shared)) computed.add(name)
     const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
     const told = [text, ...(seen.columns === '' ? [] : [seen.columns])].join('; ')
     const note = refusal === null ? told : `it would be refused: ${text}`
@@ -173,9 +190,16 @@ async function foretold(
   emitArchivePlan({ table, archived: record, partitions }, run.emit, standing)
   tellStanding(record, standing, run)
   const [error] = refusals
+  const names = [...computed].join(', ')
+  const untried = [
+    ...(comeByKey ? [NOT_TRIED] : []),
+    ...(names === ''
+      ? []
+      : [`whether the table computes ${names} as it did: otherwise the restore brings nothing back`]),
+  ].join('; ')
   return {
     totals: { partitions: dec(chosen.length) },
-    ...(comeByKey ? { notChecked: NOT_TRIED } : {}),
+    ...(untried === '' ? {} : { notChecked: untried }),
     ...(error === undefined ? {} : { error }),
   }
 }

@@ -1,0 +1,41 @@
+/** Rows of a partition that is PUBLISHED count in their table, and are compared there before the archive lets go of its files. */
+import type { TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { tableNamed } from '../erase/found.ts'
+import { conditionOf, type ArchiveContext } from './context.ts'
+import { elsewhereCommand, gone, restoreCommand } from './refusals.ts'
+import type { Place } from './rows-now.ts'
+import { partitionsOf } from './take-out.ts'
+
+/**
+ * @param standing tables between the bounds of a partition that is gone; none of one that is a table still
+ * @returns null where its rows are to be brought back from the files, into a table of their own or beside others
+ * @throws SluiceError PARTITION_CHANGED where its table is there and no partition of this table
+ */
+export async function publishedPlace(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  standing: readonly TableName[],
+): Promise<Place | null> {
+  const { table, name, interrupt } = context
+  const { native } = partition
+  if (native === null) return { table, where: conditionOf(context, partition) }
+  const listed = await partitionsOf(context).list(table, interrupt.abort)
+  const own = listed?.partitions.find(({ identity }) => identity === native.identity)
+  if (own !== undefined) return { table: own.table, where: null }
+  const [other, ...more] = standing
+  if (other === undefined) throw gone(name, partition)
+  const found = more.length > 0 ? null : await tableNamed(context, other)
+  return found === null ? null : { table: found, where: null }
+}
+
+/** The table lacks rows that only the archive has, or nobody can tell. @param what of them, in words */
+export function onlyCopy(name: string, partition: ArchivedPartition, what: string): SluiceError {
+  const { label } = partition
+  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} is not in the table as it was archived: ${what}`, {
+    where: `${name}, ${label}`,
+    reason: 'the archive may have the only copy of these rows, and keeps its files: nothing was changed',
+    hint: `to have the archived rows, bring them into another table: ${elsewhereCommand(name, partition)}; where the rows of the table are the right ones, this lets go of the archived ones: ${restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)}`,
+  })
+}
