@@ -173,7 +173,8 @@ test.each([
       runId: '7',
       host: 'here',
       goesOn: ({ exitCode, error }) =>
-        slotEnd({ exitCode, crashed: false, ...(error === undefined ? {} : { error }) }, { times: 0, cause: null }).left !== 'none',
+        slotEnd({ exitCode, crashed: false, ...(error === undefined ? {} : { error }) }, { times: 0, cause: null })
+          .left !== 'none',
       clock: systemClock,
       emit: (event) => void (event.type === 'alert' && told.push(`${event.cause} ${event.state}`)),
       memory: undefined,
