@@ -26,6 +26,7 @@ import { emptyTables } from './empty-tables.ts'
 import { endStream, refuseSwitching, streamName } from './end-stream.ts'
 import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
+import { waitForArchives } from './wait-for-archives.ts'
 import { beginAlone, cdcOf, refuseFaulty, streamOfPlan } from './known-stream.ts'
 import { StreamLedger, streamFence } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
@@ -108,6 +109,7 @@ export class Following implements AsyncDisposable {
         )
         also = undefined
       }
+      await waitForArchives(planned, tables, parts)
       await beginAlone(stream, tables, ledger, { begin, signal: parts.stopping })
     }
     const fence = await takeStream(ledger, stream, run)
@@ -119,6 +121,7 @@ export class Following implements AsyncDisposable {
       if (found !== null && operation.follow?.fireTriggers === true)
         await ledger.noteWishes(stream, withFiring(found.wishes))
       const known = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
+      if ((await ledger.toCopy(stream)).length > 0) await waitForArchives(planned, tables, parts)
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
       const progress = await ledger.progress(stream, sides.changes)
       const states = await ledger.tables(stream, sides.changes)
