@@ -39,6 +39,7 @@ import { seenArchive } from '../table-changes.ts'
 import { attachedTexts, awayTables, leavingTables, standingsOf, standingsText, type Standings } from './away-tables.ts'
 import { hotPart, hotRows } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
+import { otherNumbers } from './other-numbers.ts'
 import { queryColumns } from './query-columns.ts'
 import { CheckedFiles } from './checked-files.ts'
 
@@ -68,6 +69,8 @@ export type Answer = {
   readonly hasArchive: boolean
   /** The name that the table had when it was archived; null where it has that one. */
   readonly formerName: string | null
+  /** What the statement compares in another way than the database, in words. */
+  readonly otherwise: readonly string[]
   readonly pages: AsyncIterable<readonly AnswerRow[]>
 }
 
@@ -214,6 +217,7 @@ async function answerOnce(
     columns: query.columns,
     booleans: store.can.booleans === true ? query.booleans : new Set(),
     hasArchive: record !== null,
+    otherwise: otherNumbers(columns, needs),
     formerName: record === null || tableText(record.table) === tableText(table.table) ? null : tableText(record.table),
     sources: {
       type: 'query.sources',
