@@ -13,8 +13,8 @@ import { beat } from '../../stores/lease/heartbeat.ts'
 import type { Alerts } from '../alerts/alerts.ts'
 import { openAlerts } from '../alerts/open-alerts.ts'
 import { LEASE_MS } from '../copy/ledger/owner.ts'
-import type { CopyEvent, CopyRun } from '../copy/copy-run.ts'
-import type { PlannedCopy, PlannedTable } from '../copy/plan/plan-copy.ts'
+import type { CopyEvent } from '../copy/copy-run.ts'
+import type { PlannedTable } from '../copy/plan/plan-copy.ts'
 import type { Surroundings } from '../copy/surroundings.ts'
 import type { Ending } from '../run-context.ts'
 import { buildReached } from './build-reached.ts'
@@ -31,6 +31,7 @@ import { beginAlone, cdcOf, refuseFaulty, streamOfPlan } from './known-stream.ts
 import { StreamLedger, streamFence } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop } from './loop.ts'
+import { refusePlans, tellOthers } from './planned-tables.ts'
 import { refuseLostPartitions } from './lost-partitions.ts'
 import { lanesRefusal, refuseCombinations, refuseInPart, refusedWhileFollowing } from './refusals.ts'
 import { refuseOtherTarget } from './same-target.ts'
@@ -380,16 +381,6 @@ function refuseOther(within: FollowingParts['within'], found: StreamRow | null):
   })
 }
 
-/** Tables that came to the source since. */
-function tellOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow | null, run: CopyRun): void {
-  if (unfollowed.length === 0 || stream === null) return
-  const names = unfollowed.map(tableText)
-  const [verb, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them']
-  const hint = `sluice copy --follow --tables ${names.join(',')} follows ${them} by a stream of ${names.length === 1 ? 'its' : 'their'} own`
-  const message = `${names.join(', ')} ${verb} not followed: stream ${stream.id} began without ${them}`
-  run.emit({ type: 'log', level: 'note', message, hint })
-}
-
 /** Empties the tables of a stream, which nobody but it has filled, and ends it. */
 async function begunAnew(
   { planned, run }: FollowingParts,
@@ -424,15 +415,4 @@ async function born(
   )
   await ledger.born(stream, birth)
   return birth
-}
-
-/** @throws the error of the first table that cannot be planned; those of the others are told */
-function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
-  const [first, ...others] = tables.flatMap(({ error, source }) => (error === null ? [] : [{ error, source }]))
-  if (first === undefined) return
-  for (const { error, source } of others) {
-    const hint = error.hint === undefined ? {} : { hint: error.hint }
-    run.emit({ type: 'log', level: 'error', table: tableText(source.table), message: error.message, ...hint })
-  }
-  throw first.error
 }
