@@ -18,10 +18,21 @@ export type WorkedPartition = {
 
 /** Partitions under a lease that has not run out, by the clock of the database, of owners that have not ended. @param me this program */
 export async function workedPartitions(database: LedgerDatabase, me: Owner): Promise<readonly WorkedPartition[]> {
-  if ((await ledgerColumns(database, 'migration_archive_partitions')).size === 0) return []
+  const there = await ledgerColumns(database, 'migration_archive_partitions')
+  if (!there.has(LEASE_COLUMNS.owner) || !there.has(LEASE_COLUMNS.until)) return []
+  const wanted = [
+    'schema_name',
+    'table_name',
+    'partition_name',
+    'native_schema',
+    'native_table',
+    ...ownerColumns(LEASE_COLUMNS),
+  ]
+  // A ledger that is only read may be one of an older program.
+  const columns = wanted.map((name) => (there.has(name) ? name : 'NULL'))
   const { held } = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
   const rows = await database.all(
-    `SELECT schema_name, table_name, partition_name, native_schema, native_table, ${ownerColumns(LEASE_COLUMNS).join(', ')}
+    `SELECT ${columns.join(', ')}
      FROM migration_archive_partitions WHERE ${held.sql} ORDER BY schema_name, table_name, partition_name`,
     held.parameters,
   )
