@@ -159,6 +159,12 @@ export interface PartitionStore {
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A table that has left its parent, found by its number; null where it is not there. */
   detached(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
+  /** Tables of these numbers that stand below the parent, by their numbers: of tables that had left it, those that were attached again by hand. */
+  attached(
+    parent: TableName,
+    identities: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, TableName>>
   /** Looks at the rows of a detached table once more, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
   /** Brings a detached table back under its name and into its parent, once it has the columns that the parent has by now. */

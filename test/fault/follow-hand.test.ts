@@ -10,6 +10,7 @@ import { makePlace, perform, type Ran } from '../support/copy-systems.ts'
 import { startWriter } from '../support/follow-writer.ts'
 import { caughtUp, expectEqual, stageOf, startFollowServer, writerStage, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import { psql } from '../real/copy-postgresql-kit.ts'
 import { of, startCopy, untilFrozen } from './copy-kit.ts'
 
 let server: PostgresServer
@@ -45,6 +46,13 @@ const ARCHIVE = {
   dryRun: false,
 } as const
 
+const FOLLOW = { kind: 'follow', untilCaughtUp: false, untilEqual: false } as const
+
+async function streamOf({ target }: Pick<Stage, 'target'>): Promise<string> {
+  const [[stream] = []] = await target.rows('SELECT stream_id FROM migration_streams')
+  return stream ?? ''
+}
+
 async function until(reached: () => Promise<boolean>): Promise<void> {
   while (!(await reached())) await sleep(20)
 }
@@ -59,9 +67,9 @@ async function byHand(
   more: Partial<DiffFollowedOperation> = {},
   around: Parameters<typeof perform>[1] = {},
 ): Promise<Ran> {
-  const [[stream] = []] = await target.rows('SELECT stream_id FROM migration_streams')
+  const stream = await streamOf({ target })
   const ends = { from: copy.from, to: copy.to }
-  const operation = { kind: 'diff-followed', stream: stream ?? '', ...ends, scope, limit: 100, dryRun: false } as const
+  const operation = { kind: 'diff-followed', stream, ...ends, scope, limit: 100, dryRun: false } as const
   return await perform({ ...operation, ...more }, around)
 }
 
@@ -249,6 +257,79 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     await expectEqual(one)
   })
+
+  test(
+    'stay with the stream that begins while an archive works: each partition asks again, and a stream waits for the one at work',
+    { timeout: 120_000 },
+    async () => {
+      using folder = temporaryFolder()
+      const one = await stageOf(
+        server,
+        [
+          'CREATE TABLE ev (id int PRIMARY KEY, k text NOT NULL, v text)',
+          "INSERT INTO ev SELECT i, chr(97 + i % 3), 'v' || i FROM generate_series(0, 59) i",
+        ],
+        ['ev'],
+      )
+      const { source } = one
+      const from = one.copy.from
+      const archive = { ...ARCHIVE, from, tables: ['ev'], to: folder.path, byValue: 'k', partitions: ['a', 'b'] }
+      const drop = { ...archive, detach: true, drop: true, confirm: 'ev', graceMs: 0 }
+      const restore = { kind: 'restore', from, table: 'ev', partitions: ['a', 'b'], dryRun: false } as const
+      const states = async (): Promise<string> =>
+        (await source.rows('SELECT partition_name, state FROM migration_archive_partitions ORDER BY 1')).join(' ')
+      expect((await perform(archive)).finished.exitCode).toBe(0)
+      const holder = await psql(source.url)
+      // A publication is the mark that a stream leaves at its source. It comes between the first partition and the second.
+      const between = async (operation: Parameters<typeof perform>[0], state: string): Promise<Ran> => {
+        await holder.run("BEGIN; SELECT 1 FROM migration_archive_partitions WHERE partition_name = 'b' FOR UPDATE")
+        const running = perform(operation)
+        await until(async () => (await states()).startsWith(`a,${state} `))
+        await source.sql('CREATE PUBLICATION sluice_4711 FOR TABLE ev')
+        await holder.run('COMMIT')
+        const ran = await running
+        await source.sql('DROP PUBLICATION sluice_4711')
+        return ran
+      }
+      const refused = { exitCode: 1, error: { reason: expect.stringContaining('b: stream 4711 reads from') } }
+      const grace = { graceMs: 0 }
+      expect((await between({ ...archive, ...grace, detach: true }, 'DETACHED')).finished).toMatchObject(refused)
+      expect(await states()).toBe('a,DETACHED b,PUBLISHED')
+      expect((await perform({ ...archive, ...grace, detach: true })).finished.exitCode).toBe(0)
+      expect((await between(drop, 'DROPPED')).finished).toMatchObject(refused)
+      expect(await states()).toBe('a,DROPPED b,DETACHED')
+      expect(await source.rows('SELECT k, count(*) FROM ev GROUP BY k ORDER BY k')).toEqual([
+        ['b', '20'],
+        ['c', '20'],
+      ])
+      await holder.run("BEGIN; SELECT 1 FROM ev WHERE k = 'b' FOR UPDATE")
+      const dropping = perform(drop)
+      await until(
+        async () =>
+          (await source.rows('SELECT 1 FROM migration_archive_partitions WHERE owner IS NOT NULL')).length > 0,
+      )
+      const events: Event[] = []
+      const following = perform(
+        { ...one.copy, follow: { until: 'caught-up' } },
+        { onEvent: (event) => void events.push(event) },
+      )
+      const waiting = /works on b of (public\.)?ev.*; waiting/
+      const ended = following.then(() => true)
+      await Promise.race([ended, until(async () => of(events, 'log').some(({ message }) => waiting.test(message)))])
+      expect(await one.target.rows("SELECT to_regclass('ev')")).toEqual([[null]])
+      await holder.run('COMMIT')
+      expect((await dropping).finished.exitCode).toBe(0)
+      expect((await following).finished.exitCode).toBe(0)
+      expect(of(events, 'log').filter(({ message }) => waiting.test(message))).toHaveLength(1)
+      await expectEqual(one, 'behind the drop')
+      const slot = (await perform({ ...FOLLOW, to: one.copy.to, from, stream: await streamOf(one), end: true }))
+        .finished
+      expect(slot.exitCode).toBe(0)
+      expect((await between(restore, 'RESTORED')).finished).toMatchObject(refused)
+      expect(await states()).toBe('a,RESTORED b,DROPPED')
+      await holder.close()
+    },
+  )
 
   test('that cannot be meant are refused by name', { timeout: 120_000 }, async () => {
     const one = await stageOf(

@@ -141,3 +141,32 @@ test.skipIf(why !== '')(`rows of infinity${why}`, async () => {
     '1 row has no value in at, some have infinity in at, and were not counted: they belong to no period, and no run archives them',
   )
 })
+
+test.skipIf(why !== '')(
+  `a period of a table that was partitioned since comes into the default partition, and a restore says so${why}`,
+  { timeout: 60_000 },
+  async () => {
+    const place = await makePlace('postgresql', folder)
+    const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
+    const { run, drop, restore } = commandsOf(archived)
+    for (const operation of [run, drop]) expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql(
+      `ALTER TABLE ${TABLE} RENAME TO parked`,
+      `CREATE TABLE ${TABLE} (LIKE parked, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`,
+      `CREATE TABLE ${TABLE}_now PARTITION OF ${TABLE} FOR VALUES FROM ('2020-07-01') TO (MAXVALUE)`,
+      `CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`,
+      `INSERT INTO ${TABLE} SELECT * FROM parked`,
+      'DROP TABLE parked',
+    )
+    const back = await perform({ ...restore, partitions: ['2020-Q1'] } as Operation)
+    expect(back.finished).toMatchObject({ exitCode: 0 })
+    const warned = back.events.filter((event) => event.type === 'log' && event.level === 'warn')
+    expect(warned).toContainEqual(
+      expect.objectContaining({
+        message: `rows of 2020-Q1 came into the default partition public.${TABLE}_rest, which no run archives`,
+        hint: expect.stringMatching(/^a partition from 2020-01-01.* to 2020-04-01.* has them archived again/),
+      }),
+    )
+    expect(await place.rows(`SELECT count(*) FROM ${TABLE}_rest`)).toEqual([['20']])
+  },
+)

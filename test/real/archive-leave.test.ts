@@ -232,6 +232,64 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['RESTORED', '180'])
     })
 
+    test(
+      'attached again by hand its rows count once, and a restore takes it as it is',
+      { timeout: 90_000 },
+      async () => {
+        const bounds = "FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')"
+        const archived = await fresh()
+        const attach = (): Promise<void> =>
+          byHand(archived, (table) => `ALTER TABLE bookings ATTACH PARTITION sluice_archived.${table} ${bounds}`)
+        const ids = '180 18005310'
+        expect((await countedBy(commandsOf(archived).query)).counted).toBe(ids)
+        expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
+        await attach()
+        const asked = await countedBy(commandsOf(archived).query)
+        expect(asked.counted).toBe(ids)
+        expect(asked.ran.events.flatMap((one) => (one.type === 'query.sources' ? one.notLooked : []))).toEqual([
+          expect.stringMatching(
+            /^files of 2020-Q1, whose table sluice_archived\.bookings_0_\d+ was attached again by hand/,
+          ),
+        ])
+        const verify = Object.assign({}, commandsOf(archived).verify, { deep: true })
+        const { finished, events } = await perform(verify)
+        expect(finished).toMatchObject({ exitCode: 1, totals: { findings: '1' } })
+        expect(events.flatMap((one) => (one.type === 'archive.finding' ? [one] : []))).toMatchObject([
+          {
+            finding: 'differs from the source',
+            partition: LABEL,
+            detail: expect.stringContaining('attached again by hand'),
+          },
+        ])
+        const hint = expect.stringMatching(
+          /^sluice restore .* --partition 2020-Q1 .*ALTER TABLE public\.bookings DETACH PARTITION/,
+        )
+        const refused = { error: { code: 'PARTITION_CHANGED', hint } }
+        expect((await perform(dropOf(archived))).finished).toMatchObject(refused)
+        // What the hint says works.
+        await byHand(archived, (table) => `ALTER TABLE bookings DETACH PARTITION sluice_archived.${table}`)
+        expect((await countedBy(commandsOf(archived).query)).counted).toBe(ids)
+        await attach()
+        await archived.place.sql("UPDATE bookings SET note = 'other' WHERE at < '2020-01-20'")
+        expect((await perform(restoreOf(archived, { dryRun: true }))).finished.error?.code).toBe('PARTITION_CHANGED')
+        const given = { asChanged: true, confirm: 'bookings' }
+        expect((await perform(restoreOf(archived, { ...given, dryRun: true }))).finished).toMatchObject({ exitCode: 0 })
+        expect((await perform(restoreOf(archived, given))).finished).toMatchObject({
+          exitCode: 0,
+          totals: { restored: '1' },
+        })
+        expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['RESTORED', '180'])
+        // It is archived as any partition is, and taken as it is where nothing was changed.
+        expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
+        expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['DETACHED', '120'])
+        await attach()
+        expect((await perform(restoreOf(archived))).finished).toMatchObject({ exitCode: 0, totals: { restored: '1' } })
+        expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['RESTORED', '180'])
+        expect((await countedBy(commandsOf(archived).query)).counted).toBe(ids)
+        expect((await perform(Object.assign({}, commandsOf(archived).verify))).finished).toMatchObject({ exitCode: 0 })
+      },
+    )
+
     test('the hint for one that was moved says where to', { timeout: 60_000 }, async () => {
       const archived = await fresh()
       expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })

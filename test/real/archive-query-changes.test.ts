@@ -401,3 +401,28 @@ describe('one bit of a file on a local disk', () => {
     },
   )
 })
+
+const NUMBERS: Readonly<Partial<Record<System, { readonly columns: string; readonly said: readonly string[] }>>> = {
+  postgresql: { columns: 'r real, y int', said: ['r (real) is compared'] },
+  mysql: { columns: 'r float, y year', said: ['r (float) is compared', 'y (year'] },
+}
+
+describe.each(['postgresql', 'mysql'] as const)('%s, numbers that the database compares otherwise', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  const { columns = '', said = [] } = NUMBERS[system] ?? {}
+
+  test.skipIf(why !== '')(`are named where a statement compares them${why}`, { timeout: 60_000 }, async () => {
+    const s = await queryPlace(system, folder, columns, both('0.1, 2021', '0.1, 2021', '5, 2020'))
+    await s.archive()
+    const statement = 'SELECT count(*) FROM s WHERE r = 0.1 OR y = 20'
+    const [[server] = []] = await s.place.rows('SELECT count(*) FROM s WHERE r = 0.1 OR y = 20')
+    const { rows, notes } = await s.ask(statement)
+    // The archive has as many rows as the table, with the same values.
+    expect(rows).not.toEqual([[2 * Number(server)]])
+    for (const one of said) expect(notes).toContain(one)
+    const cast = await s.ask('SELECT count(*) FROM s WHERE CAST(r AS DOUBLE) = 0.1 OR y = 2021')
+    expect(cast.rows).toEqual([[4]])
+    for (const plain of ['SELECT r, y FROM s', 'SELECT sum(r), max(y) FROM s WHERE id > 0'])
+      expect((await s.ask(plain)).notes).not.toMatch(/^r \(/m)
+  })
+})

@@ -1,4 +1,5 @@
 /** Programs that begin a stream of the same tables at the same moment: one of them has it, and the others name its run. */
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +9,8 @@ import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import { beginAlone } from '../../src/engine/follow/known-stream.ts'
 import { StreamLedger } from '../../src/engine/follow/ledger/streams.ts'
 import { newOwner } from '../../src/shared/owner.ts'
-import { makePlace, missing } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
 
 const KEY = { schema: 's', name: 't' }
 let folder = ''
@@ -61,5 +63,42 @@ test.for(['sqlite', 'postgresql', 'mysql'] as const)(
       expect(await ledger.all(`SELECT stream_id FROM migration_streams WHERE status <> 'ended'`)).toHaveLength(1)
       await ledger.batch([{ sql: `UPDATE migration_streams SET status = 'ended'`, parameters: [] }])
     }
+  },
+)
+
+test.for(['sqlite', 'postgresql', 'mysql'] as const)(
+  'a stream of %s begins once the archive of another machine has left its partition',
+  { timeout: 60_000 },
+  async (system, { skip }) => {
+    const why = await missing(system)
+    skip(why !== '', why)
+    const [source, target] = [await makePlace(system, folder), await makePlace('sqlite', folder)]
+    await source.sql(
+      'CREATE TABLE ev (id INTEGER NOT NULL PRIMARY KEY, k varchar(9) NOT NULL)',
+      "INSERT INTO ev VALUES (1, 'a'), (2, 'b')",
+      ...(system === 'sqlite' ? ['PRAGMA journal_mode = WAL'] : []),
+    )
+    const archive = { kind: 'archive', from: source.url, tables: ['ev'], to: mkdtempSync(join(folder, 'to-')) }
+    const byValue = { byValue: 'k', partitions: ['a'], asText: [], detach: false, drop: false, dryRun: false }
+    expect((await perform({ ...archive, ...byValue } as Operation)).finished.exitCode).toBe(0)
+    const lease = (owner: string, until: string): Promise<void> =>
+      source.sql(
+        `UPDATE migration_archive_partitions SET owner = ${owner}, host = 'elsewhere', pid = 7, machine = 'another', lease_until = ${until}`,
+      )
+    await lease(`'${randomUUID()}'`, '9000000000000')
+    let waited = ''
+    const { finished } = await perform(
+      copyOf(source, target, 'ev', { follow: { cdc: 'trigger', until: 'caught-up' } }),
+      {
+        onEvent: (event) => {
+          if (event.type !== 'log' || !event.message.includes('waiting until')) return
+          waited = event.message
+          void lease('NULL', '0')
+        },
+      },
+    )
+    expect(finished.error).toBeUndefined()
+    expect(waited).toMatch(/^the program 7 on elsewhere works on a of (?:\w+\.)?ev, /)
+    expect((await target.rows('SELECT count(*) FROM ev')).flat()).toEqual(['2'])
   },
 )

@@ -71,6 +71,8 @@ export async function advance(
     }
     try {
       if (takesOut(next, partition) && partition.held !== null) throw mustStay(context, partition)
+      // Hours may have passed since the partition was claimed.
+      if (next === 'detach' || next === 'leave' || next === 'drop') await context.refuseFollowed()
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
       examined = await step(context, work, next, examined, surroundings)
     } catch (thrown) {

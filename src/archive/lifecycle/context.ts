@@ -40,6 +40,11 @@ export type ArchiveContext<E extends EventType = Looking> = {
   readonly published: boolean
   readonly store: CopyStore
   readonly ledger: PartitionLedger
+  /**
+   * Asked while the partition is held: a stream asks for leases once it has left its mark, so that one of the two sees the other.
+   * @throws SluiceError TABLE_FOLLOWED where a stream reads from the table or writes into it
+   */
+  readonly refuseFollowed: () => Promise<void>
   readonly heads: HeadLedger
   readonly parquet: () => Promise<ParquetFiles>
   readonly log: () => Promise<ArchiveLog>

@@ -1,9 +1,9 @@
-/** The table of a partition that has left its parent. */
-import type { TableSpec } from '../../model/copy/column-type.ts'
+/** The table of a partition that has left its parent, wherever it stands now. */
+import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
-import { moved } from './refusals.ts'
-import { partitionsOf } from './take-out.ts'
+import { attached, gone, moved } from './refusals.ts'
 
 /** Null where somebody dropped it. @throws SluiceError PARTITION_CHANGED where it stands elsewhere: nothing may be said of its rows */
 export async function detachedTable(context: ArchiveContext, partition: ArchivedPartition): Promise<TableSpec | null> {
@@ -13,5 +13,30 @@ export async function detachedTable(context: ArchiveContext, partition: Archived
   const partitions = partitionsOf(context)
   const found = await partitions.detached(table, identity, context.interrupt.abort)
   if (found !== null || (await partitions.isGone(table, identity, context.interrupt.abort))) return found
-  throw moved(context.name, partition, partitions.detachedName(table, identity))
+  throw await movedNow(context, partition)
+}
+
+/** What a table that has left is called, where somebody attached it to its parent again; null where it stands elsewhere, or has not left. */
+export async function attachedByHand(
+  { store, table, interrupt }: ArchiveContext,
+  { native, state, away }: Pick<ArchivedPartition, 'native' | 'state' | 'away'>,
+): Promise<TableName | null> {
+  if (native === null || !(away || state === 'DETACHED')) return null
+  const found = await store.partitions?.().attached(table.table, [native.identity], interrupt.abort)
+  return found?.get(native.identity) ?? null
+}
+
+/** Why nothing can be done with a table that has left, and does not stand where it was put. */
+export async function movedNow(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError> {
+  const { native } = partition
+  if (native === null) return gone(context.name, partition)
+  const table = await attachedByHand(context, partition)
+  if (table !== null) return attached(context.name, partition, { parent: context.table.table, table })
+  return moved(context.name, partition, partitionsOf(context).detachedName(native.table, native.identity))
+}
+
+export function partitionsOf({ store }: ArchiveContext): NonNullable<ReturnType<NonNullable<typeof store.partitions>>> {
+  const partitions = store.partitions?.()
+  if (partitions === undefined) throw new Error('the store has no partitions')
+  return partitions
 }

@@ -5,15 +5,16 @@ import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { computedNames } from './computed.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
+import { attachedByHand, movedNow, partitionsOf } from './detached-table.ts'
 import { losableRefusal } from './losable.ts'
 import { columnRefusal, meaningRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
-import { ceaseText, destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
+import { ceaseText, destroyed, droppedByHand, otherColumns, otherValues } from './refusals.ts'
 import { comparedOtherwise } from './one-key.ts'
 import { requireWhole } from './prove.ts'
 import { onlyCopy, publishedPlace } from './published.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
-import { partitionsOf, proofOf } from './take-out.ts'
+import { proofOf } from './take-out.ts'
 
 export type RestoreWishes = {
   /** Rows of the source count as they are now, also where they have other values than the archived ones. */
@@ -36,6 +37,8 @@ export type Foreseen = {
   readonly isMade?: true
   /** Whether they come into another partition, which stands between its bounds. */
   readonly isBeside?: true
+  /** Whether somebody attached its table again: its rows are in the table already. */
+  readonly isAttached?: true
   /** Why it cannot be done. */
   readonly refusal: SluiceError | null
 }
@@ -78,6 +81,8 @@ async function foreseeRows(
     if (there !== null) return there
   }
   if (tables.length > 0) return besideOthers(context, partition, tables)
+  const again = await attachedByHand(context, partition)
+  if (again !== null) return attachedAlready(context, partition, again, wishes)
   const made = async (text: string, refusal: SluiceError | null = null): Promise<Foreseen> => {
     const damage = refusal ?? (await damageOf(context, partition))
     return {
@@ -95,7 +100,7 @@ async function foreseeRows(
     const text =
       'its table has left the partitioned one, and its rows count from there; it is attached again as it is, and was not compared'
     const columns = restoredColumns(context, partition)
-    return { ...plain(text, isThere ? null : movedByHand(context, partition)), columns }
+    return { ...plain(text, isThere ? null : await movedNow(context, partition)), columns }
   }
   switch (state) {
     case 'RESTORED':
@@ -161,6 +166,34 @@ async function published(
   return { place: null, found: null, text: refusal.message, columns, refusal }
 }
 
+/** Its table stands in its parent again: nothing has to move, and a restore compares the rows with the archive. */
+async function attachedAlready(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  again: TableName,
+  { asChanged }: RestoreWishes,
+): Promise<Foreseen> {
+  const { name, store, interrupt } = context
+  const what = `its table was attached again by hand, and stays ${tableText(again)}`
+  const columns = restoredColumns(context, partition)
+  const seen = { place: null, found: null, columns, isAttached: true } as const
+  // The archive has not answered for it yet.
+  if (partition.away)
+    return { ...seen, text: `${what}; its rows count as they are, and were not compared`, refusal: null }
+  const [table] = await store.tables(tableText(again), interrupt.abort)
+  if (table === undefined) {
+    const refusal = await movedNow(context, partition)
+    return { ...seen, text: refusal.message, refusal }
+  }
+  const found = await rowsNow(context, partition, { table, where: null }, async () => null)
+  const archived = proofOf(partition).rows
+  const text = `${what}; compared now: ${rowsText(found, archived)}`
+  if (found.kind === 'equal') return { ...seen, found, text, refusal: null }
+  if (asChanged)
+    return { ...seen, found, text: `${text}; they count as they are, and ${ceaseText(archived)}`, refusal: null }
+  return { ...seen, found, text, refusal: otherValues(name, partition, text, { rows: archived }) }
+}
+
 async function besideOthers(
   context: ArchiveContext,
   partition: ArchivedPartition,
@@ -177,7 +210,7 @@ async function besideOthers(
   /** Why the rows of the detached table are not those that were archived. */
   async function changedThere(): Promise<SluiceError | null> {
     const place = await placeOf(context, partition)
-    if (place === null) return movedByHand(context, partition)
+    if (place === null) return await movedNow(context, partition)
     const found = await rowsNow(context, partition, place, async () => null)
     if (found.kind === 'equal') return null
     const names = tables.map(tableText).join(', ')
@@ -218,12 +251,6 @@ async function isDroppedByHand(context: ArchiveContext, partition: ArchivedParti
   return partitionsOf(context).isGone(native.table, native.identity, context.interrupt.abort)
 }
 
-function movedByHand(context: ArchiveContext, partition: ArchivedPartition): SluiceError {
-  const { native } = partition
-  if (native === null) return gone(context.name, partition)
-  return moved(context.name, partition, partitionsOf(context).detachedName(native.table, native.identity))
-}
-
 async function placeOf(context: ArchiveContext, partition: ArchivedPartition): Promise<Place | null> {
   const { table, interrupt } = context
   const { native } = partition
@@ -239,7 +266,7 @@ async function compared(
   wishes: RestoreWishes,
 ): Promise<Foreseen> {
   if (place === null) {
-    const refusal = movedByHand(context, partition)
+    const refusal = await movedNow(context, partition)
     return { place, found: null, text: refusal.message, columns: '', refusal }
   }
   const found = await rowsNow(context, partition, place, wishes.late)

@@ -3,10 +3,10 @@ import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, wholeOf, type ArchiveContext, type Work } from './context.ts'
-import { detachedTable } from './detached-table.ts'
+import { detachedTable, partitionsOf } from './detached-table.ts'
 import { pacedDigest } from './paced-digest.ts'
 import { changed, changedAway, droppedByHand, mustStay } from './refusals.ts'
-import { detached, difference, partitionRequest, partitionsOf, proofOf, provePublished, settled } from './take-out.ts'
+import { detached, difference, partitionRequest, proofOf, provePublished, settled } from './take-out.ts'
 
 /**
  * PUBLISHED → DETACHING, in the transaction in which its table leaves its parent. From then on nobody reaches its rows, and they count where the table stands now.

@@ -3,8 +3,8 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
+import { partitionsOf } from './detached-table.ts'
 import type { ArchiveContext } from './context.ts'
-import { partitionsOf } from './take-out.ts'
 
 /** Why the rows of a partition must not be in the source alone; null where a crash leaves them there. */
 export async function losableRefusal(

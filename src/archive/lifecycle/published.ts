@@ -6,7 +6,7 @@ import { tableNamed } from '../erase/found.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
 import { elsewhereCommand, gone, restoreCommand } from './refusals.ts'
 import type { Place } from './rows-now.ts'
-import { partitionsOf } from './take-out.ts'
+import { partitionsOf } from './detached-table.ts'
 
 /**
  * @param standing tables between the bounds of a partition that is gone; none of one that is a table still

@@ -78,12 +78,27 @@ export function gone(
 export function moved(name: string, { label }: Named, to: TableName): SluiceError {
   return new SluiceError(
     'PARTITION_CHANGED',
-    `the detached table of ${label} of ${name} was moved, renamed or attached by hand`,
+    `the detached table of ${label} of ${name} was moved or renamed by hand`,
     {
       where: `${name}, ${label}`,
       hint: `move it back to ${tableText(to)}, then run the same command again`,
     },
   )
+}
+
+/** A detached table is a partition of its parent again, and the archive has its rows as well. */
+export function attached(
+  name: string,
+  partition: Named,
+  { parent, table }: { readonly parent: TableName; readonly table: TableName },
+): SluiceError {
+  const { label } = partition
+  const out = `ALTER TABLE ${tableText(parent)} DETACH PARTITION ${tableText(table)}`
+  return new SluiceError('PARTITION_CHANGED', `the detached table of ${label} of ${name} was attached again by hand`, {
+    where: `${name}, ${label}`,
+    reason: `its rows stand in ${name}, as those of ${tableText(table)}; nothing was changed`,
+    hint: `${restoreCommand(name, partition)} compares them with the archive and has them count there; or ${out} takes them out again: then run the same command again`,
+  })
 }
 
 /** A detached table whose rows still counted is gone: the archive has what was exported before it left. */

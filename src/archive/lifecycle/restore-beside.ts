@@ -7,24 +7,29 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { otherRows } from './computed.ts'
 import { fitNow, readColumns, sharedColumns, type ArchiveContext, type Work } from './context.ts'
+import { attachedByHand, partitionsOf } from './detached-table.ts'
 import { localFiles } from './local-files.ts'
 import { Naming } from './named-rows.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { changedMeanwhile, elsewhereCommand } from './refusals.ts'
 import { standingOf, type Into } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
-import { partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
+import { partitionRequest, proofOf, settled } from './take-out.ts'
 
 /** Keys that are looked up at once. */
 const AT_ONCE = 1000
 
-/** What stands between the bounds of a partition that is a table and has left; none where its place is free. */
+/** Other tables that stand between the bounds of a partition that is a table and has left; none where its place is free. */
 export async function standingThere(
   context: ArchiveContext,
-  { native, from, to }: ArchivedPartition,
+  partition: ArchivedPartition,
 ): Promise<readonly TableName[]> {
+  const { native, from, to } = partition
   if (native === null) return []
-  return partitionsOf(context).standing(context.table.table, { from, to }, context.interrupt.abort)
+  const tables = await partitionsOf(context).standing(context.table.table, { from, to }, context.interrupt.abort)
+  if (tables.length === 0) return tables
+  const own = await attachedByHand(context, partition)
+  return own === null ? tables : tables.filter((one) => tableText(one) !== tableText(own))
 }
 
 /** `its rows come into public.visits_late, which stands between its bounds now`. */

@@ -6,6 +6,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { bringRows, oneKeyRefusal } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
+import { partitionsOf } from './detached-table.ts'
 import { warnOfDangling } from './dangling.ts'
 import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
 import { endLeaving } from './leave.ts'
@@ -19,7 +20,7 @@ import { changedAfter, changedMeanwhile } from './refusals.ts'
 import { backOut, removedNow } from './remove-archived.ts'
 import { restoreBeside } from './restore-beside.ts'
 import { rowsNow, rowsText, type RowsNow } from './rows-now.ts'
-import { partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
+import { partitionRequest, proofOf, settled } from './take-out.ts'
 
 const BACK = { restoring: false, retracted: false, error: null } as const
 
@@ -55,6 +56,8 @@ export async function restorePartition(
     await inOwnTable(context, partition, restoreBeside(context, { partition, held }, isMade))
   } else if (isMade) {
     await inOwnTable(context, partition, recreate(context, { partition, held }))
+  } else if (seen.isAttached === true) {
+    await context.ledger.move(held, partition.state, 'RESTORED', { ...BACK, away: false })
   } else if (partition.away) {
     await attachAgain(context, { partition, held })
   } else if (partition.state === 'PUBLISHED') {

@@ -4,8 +4,9 @@ import type { PartitionRequest } from '../../stores/archive-port.ts'
 import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
+import { movedNow, partitionsOf } from './detached-table.ts'
 import { proveArchived, proveLogged } from './prove.ts'
-import { allGone, changed, changedAfter, moved } from './refusals.ts'
+import { allGone, changed, changedAfter } from './refusals.ts'
 import { removeRows } from './remove-rows.ts'
 import { difference, proofOf, settled } from './step-end.ts'
 
@@ -54,7 +55,7 @@ export async function dropPartition(context: ArchiveContext, work: Work): Promis
     ...(partition.own === null ? { keep: context.ledger.keeping(held) } : {}),
   })
   if (end === 'gone') {
-    throw moved(context.name, partition, partitionsOf(context).detachedName(native.table, native.identity))
+    throw await movedNow(context, partition)
   }
   settled(end, context, partition, (how) => changedAfter(context.name, partition, how))
 }
@@ -91,10 +92,4 @@ export function partitionRequest(
     closing,
     signal: interrupt.abort,
   }
-}
-
-export function partitionsOf({ store }: ArchiveContext): NonNullable<ReturnType<NonNullable<typeof store.partitions>>> {
-  const partitions = store.partitions?.()
-  if (partitions === undefined) throw new Error('the store has no partitions')
-  return partitions
 }

@@ -85,6 +85,7 @@ export async function eachPartition(
     try {
       held = await ledger.claim(label, before.holder)
       if (held === null || !(await holdsPeriod(context, database, before))) return false
+      await lane.refuseFollowed()
       await work(held, reload, lane)
     } catch (thrown) {
       error = asSluiceError(thrown)

@@ -55,10 +55,15 @@ export class Ledgers implements AsyncDisposable {
   /** Tables that any ledger names which this login can read, by name. */
   async tables(signal: AbortSignal): Promise<readonly ArchivedTable[]> {
     const found = new Map<string, ArchivedTable>()
-    const others = (await this.#store.otherLedgers?.('archive', null, signal)) ?? []
-    for (const { database } of await this.#places.readable(others))
+    for (const database of await this.all(signal))
       for (const one of await archivedTables(database)) found.set(tableText(one.table), one)
     return [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
+  }
+
+  /** Ledgers that this login can read, its own first. */
+  async all(signal: AbortSignal): Promise<readonly LedgerDatabase[]> {
+    const others = (await this.#store.otherLedgers?.('archive', null, signal)) ?? []
+    return (await this.#places.readable(others)).map(({ database }) => database)
   }
 
   /** Schemas with a ledger that this login cannot read. */

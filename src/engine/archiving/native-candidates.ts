@@ -75,6 +75,7 @@ function furtherOf(
     across,
     open,
     expired,
+    again,
     key,
     edges,
   }: Omit<NativeName, 'name'> & { readonly key: readonly string[]; readonly edges: readonly string[] },
@@ -82,6 +83,12 @@ function furtherOf(
   if (standing.status !== 'due') return standing
   if (open !== undefined)
     return { status: 'blocked', note: `${open.label} is on its way: it has to be dropped, or restored, before` }
+  if (again !== undefined) {
+    return {
+      status: 'blocked',
+      note: `it is the table of ${again.label}, attached again by hand, and the archive has its rows: restore ${again.label}, or detach the table again`,
+    }
+  }
   if (across !== null) {
     return {
       status: 'blocked',

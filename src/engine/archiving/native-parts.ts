@@ -15,6 +15,8 @@ export type NativeName = {
   /** Rows between its bounds are on their way out one by one, since before the table was partitioned. */
   readonly open?: ArchivedPartition
   readonly expired?: ArchivedPartition
+  /** The partition itself, which had left and was attached again by hand: the archive has its rows. */
+  readonly again?: ArchivedPartition
 }
 
 export class NativeParts {
@@ -57,6 +59,8 @@ export class NativeParts {
     const around = left.filter((one) => holds(one, partition, kind))
     const [first] = around.toSorted((a, b) => a.part - b.part)
     const expired = around.find(({ state }) => state === 'EXPIRED')
+    const again = left.find((one) => one.native?.identity === partition.identity && one.state !== 'DROPPED')
+    if (again !== undefined) return { name: this.#further(again.period), across: null, again }
     if (first !== undefined)
       return { name: this.#further(first.period), across: null, ...(expired === undefined ? {} : { expired }) }
     const across = left.find((one) => overlaps(one, partition, kind)) ?? null

@@ -20,6 +20,7 @@ import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { openLake, openLogWriter, parquetRows } from '../registry.ts'
 import type { Run } from '../run-context.ts'
 import { refuseAbsentFolder } from './absent-folder.ts'
+import { refuseFollowedTables } from './followed-table.ts'
 import { refuseHiddenColumns } from './hidden-columns.ts'
 import { ownerOf } from './owner.ts'
 import type { Owned } from './require-origin.ts'
@@ -98,6 +99,7 @@ export async function openArchive<E extends EventType>(
     published: archived.partitions?.some(({ version }) => version !== null) ?? false,
     store,
     ledger: new PartitionLedger(database, archived.table, ownerOf(run)),
+    refuseFollowed: () => refuseFollowedTables({ store, database }, [table.table], run.interrupt.abort),
     heads,
     log: log.get,
     reader,

@@ -2,6 +2,8 @@
 import { otherParts } from '../../archive/ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
+import { attachedByHand } from '../../archive/lifecycle/detached-table.ts'
+import { restoreCommand } from '../../archive/lifecycle/refusals.ts'
 import type { Place } from '../../archive/lifecycle/rows-now.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -41,6 +43,12 @@ export async function* sourceFindings(
   )
   for (const partition of chosen) {
     if (interrupt.stop.aborted) return
+    const again = await attachedByHand(context, partition)
+    if (again !== null) {
+      const detail = `its table was attached again by hand, as ${tableText(again)}, and its rows count there; ${restoreCommand(context.name, partition)} compares them, and has the archive let go of them`
+      yield { finding: 'differs from the source', partition: partition.label, detail }
+      continue
+    }
     if (partition.state === 'EXPIRED') {
       const late = looks.get(partition.label)
       if (late !== undefined) looked.look(late)

@@ -13,8 +13,8 @@ import { beat } from '../../stores/lease/heartbeat.ts'
 import type { Alerts } from '../alerts/alerts.ts'
 import { openAlerts } from '../alerts/open-alerts.ts'
 import { LEASE_MS } from '../copy/ledger/owner.ts'
-import type { CopyEvent, CopyRun } from '../copy/copy-run.ts'
-import type { PlannedCopy, PlannedTable } from '../copy/plan/plan-copy.ts'
+import type { CopyEvent } from '../copy/copy-run.ts'
+import type { PlannedTable } from '../copy/plan/plan-copy.ts'
 import type { Surroundings } from '../copy/surroundings.ts'
 import type { Ending } from '../run-context.ts'
 import { buildReached } from './build-reached.ts'
@@ -27,10 +27,12 @@ import { endStream, refuseSwitching, streamName } from './end-stream.ts'
 import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
 import { noteFollower, refuseMoved } from './follower.ts'
+import { waitForArchives } from './wait-for-archives.ts'
 import { beginAlone, cdcOf, refuseFaulty, streamOfPlan } from './known-stream.ts'
 import { StreamLedger, streamFence } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop } from './loop.ts'
+import { refusePlans, tellOthers } from './planned-tables.ts'
 import { refuseLostPartitions } from './lost-partitions.ts'
 import { lanesRefusal, refuseCombinations, refuseInPart, refusedWhileFollowing } from './refusals.ts'
 import { refuseOtherTarget } from './same-target.ts'
@@ -111,6 +113,7 @@ export class Following implements AsyncDisposable {
         )
         also = undefined
       }
+      await waitForArchives(planned, tables, parts)
       await beginAlone(stream, tables, ledger, { begin, signal: parts.stopping })
     }
     const fence = await takeStream(ledger, stream, run)
@@ -123,6 +126,7 @@ export class Following implements AsyncDisposable {
         await ledger.noteWishes(stream, withFiring(found.wishes))
       const begun = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
       const known = await noteFollower(stream, begun, { changes: sides.changes, ledger, to: planned.to }, run)
+      if ((await ledger.toCopy(stream)).length > 0) await waitForArchives(planned, tables, parts)
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
       const progress = await ledger.progress(stream, sides.changes)
       const states = await ledger.tables(stream, sides.changes)
@@ -381,16 +385,6 @@ function refuseOther(within: FollowingParts['within'], found: StreamRow | null):
   })
 }
 
-/** Tables that came to the source since. */
-function tellOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow | null, run: CopyRun): void {
-  if (unfollowed.length === 0 || stream === null) return
-  const names = unfollowed.map(tableText)
-  const [verb, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them']
-  const hint = `sluice copy --follow --tables ${names.join(',')} follows ${them} by a stream of ${names.length === 1 ? 'its' : 'their'} own`
-  const message = `${names.join(', ')} ${verb} not followed: stream ${stream.id} began without ${them}`
-  run.emit({ type: 'log', level: 'note', message, hint })
-}
-
 /** Empties the tables of a stream, which nobody but it has filled, and ends it. */
 async function begunAnew(
   { planned, run }: FollowingParts,
@@ -425,15 +419,4 @@ async function born(
   )
   await ledger.born(stream, birth)
   return birth
-}
-
-/** @throws the error of the first table that cannot be planned; those of the others are told */
-function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
-  const [first, ...others] = tables.flatMap(({ error, source }) => (error === null ? [] : [{ error, source }]))
-  if (first === undefined) return
-  for (const { error, source } of others) {
-    const hint = error.hint === undefined ? {} : { hint: error.hint }
-    run.emit({ type: 'log', level: 'error', table: tableText(source.table), message: error.message, ...hint })
-  }
-  throw first.error
 }

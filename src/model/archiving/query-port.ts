@@ -58,6 +58,8 @@ export type QueryNeeds = {
   readonly intervals: readonly Interval[]
   /** Whether it compares texts: for equality, or also for their order. `order` where that is not known. */
   readonly texts: 'none' | 'equal' | 'order'
+  /** Types of numbers that it compares, in DuckDB's words; absent where it compares none of them, or where that is not known. */
+  readonly numbers?: ReadonlySet<'FLOAT' | 'SMALLINT' | 'INTEGER'>
 }
 
 /** Parquet files on a local disk, how many rows each has to hold, and the columns that it has. */

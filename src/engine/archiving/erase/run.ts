@@ -111,6 +111,7 @@ export async function eraseBeside(
 ): Promise<void> {
   const { place, digest } = await besideAll(context, record, wanted.test)
   if (place === null || digest.rows === 0n) return
+  await context.refuseFollowed()
   const id = BigInt(run.runId) + BigInt(turn)
   const rows = await removeFrom(
     context,

@@ -5,7 +5,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
-import { fitOf, isSameShape } from '../../../archive/types/fit.ts'
 import { isShownAs, otherMeaning } from '../../../archive/types/index.ts'
 import {
   columnIn,
@@ -22,7 +21,6 @@ import { pathOfLocation } from '../../../model/lake-url.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import type { LeaveStanding } from '../../../stores/archive-port.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import {
   archivedPartitions,
@@ -38,8 +36,10 @@ import { archiveOf, refusePerhapsRenamed } from '../archive-of.ts'
 import { Ledgers } from '../ledgers.ts'
 import { refuseSwappedColumns } from '../swapped-columns.ts'
 import { seenArchive } from '../table-changes.ts'
-import { hotPart, hotRows, type AwayTable } from './hot-part.ts'
+import { attachedTexts, awayTables, leavingTables, standingsOf, standingsText, type Standings } from './away-tables.ts'
+import { hotPart, hotRows } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
+import { otherNumbers } from './other-numbers.ts'
 import { queryColumns } from './query-columns.ts'
 import { CheckedFiles } from './checked-files.ts'
 
@@ -69,6 +69,8 @@ export type Answer = {
   readonly hasArchive: boolean
   /** The name that the table had when it was archived; null where it has that one. */
   readonly formerName: string | null
+  /** What the statement compares in another way than the database, in words. */
+  readonly otherwise: readonly string[]
   readonly pages: AsyncIterable<readonly AnswerRow[]>
 }
 
@@ -96,9 +98,9 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
   }
   for (let tried = 1; tried <= TRIES; tried++) {
     const record = await readArchive(ledger, name)
-    const leaving = await standingsOf(store, table, record, signal)
+    const standings = await standingsOf(store, table, record, signal)
     try {
-      await answerOnce(question, ledger, { record, leaving }, telling)
+      await answerOnce(question, ledger, { record, standings }, telling)
       return
     } catch (error) {
       throwIfAborted(signal)
@@ -107,7 +109,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
       // again has failed it too, and counts as before.
       const moved =
         error instanceof Moved ||
-        standingsText(await standingsOf(store, table, record, signal)) !== standingsText(leaving) ||
+        standingsText(await standingsOf(store, table, record, signal)) !== standingsText(standings) ||
         (await readArchive(ledger, name))?.revision !== record?.revision
       if (!moved) throw error
     }
@@ -132,11 +134,12 @@ class Moved extends Error {}
 async function answerOnce(
   { store, table, sql, limit, verify = false, signal, open, lake }: Question,
   ledger: LedgerDatabase,
-  { record, leaving }: { readonly record: ArchiveRecord | null; readonly leaving: readonly Leaving[] },
+  { record, standings }: { readonly record: ArchiveRecord | null; readonly standings: Standings },
   told: (answer: Answer) => Promise<void>,
 ): Promise<void> {
   const seen = record === null ? null : await seenArchive(store, table, record, signal)
-  const archived = archivedPartitions(record)
+  const { leaving, attached } = standings
+  const archived = archivedPartitions(record).filter(({ label }) => !attached.has(label))
   const filed = new Set(archived.flatMap((partition) => partition.columns.map(({ physical }) => physical)))
   const columns = queryColumns(table, seen?.stored ?? null, record?.stored.columns, filed)
   const files = archived.flatMap((partition) => partition.files)
@@ -176,12 +179,15 @@ async function answerOnce(
   const unmoved = async (): Promise<void> => {
     const now = await readArchive(ledger, record?.table ?? table.table)
     if (countedOf(now) !== countedOf(record)) throw new Moved()
-    if (standingsText(await standingsOf(store, table, now, signal)) !== standingsText(leaving)) throw new Moved()
+    if (standingsText(await standingsOf(store, table, now, signal)) !== standingsText(standings)) throw new Moved()
   }
   // Where all readers of a view see one moment, the first row settles what belongs to it; elsewhere only the last one does.
   const settled = store.can.snapshot === 'shared'
   const wantedAway = (partition: ArchivedPartition): boolean => mayMatch(partition, by, needs.intervals)
-  const away = [...(await awayTables(store, seen, wantedAway, signal)), ...leavingTables(seen, leaving, wantedAway)]
+  const away = [
+    ...(await awayTables(store, seen, (one) => wantedAway(one) && !attached.has(one.label), signal)),
+    ...leavingTables(seen, leaving, wantedAway),
+  ]
   const came = await (async () => {
     await using view = await store.source(signal)
     const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal, away)
@@ -200,13 +206,18 @@ async function answerOnce(
   const untold = read
     .filter((partition) => sharesRows(partition) && !shared.some(({ label }) => label === partition.label))
     .map(({ label }) => label)
-  const notLooked = [...untold.map((label) => `${ALL_LEFT_OUT} ${label}`), ...otherTypes(seen, read, needs.columns)]
+  const notLooked = [
+    ...attachedTexts(attached),
+    ...untold.map((label) => `${ALL_LEFT_OUT} ${label}`),
+    ...otherTypes(seen, read, needs.columns),
+  ]
   const asTexts = [...textsOf(columns, needs), ...otherMeanings(columns, needs, read)]
   const byBytes = collatedOf(columns, needs)
   await told({
     columns: query.columns,
     booleans: store.can.booleans === true ? query.booleans : new Set(),
     hasArchive: record !== null,
+    otherwise: otherNumbers(columns, needs),
     formerName: record === null || tableText(record.table) === tableText(table.table) ? null : tableText(record.table),
     sources: {
       type: 'query.sources',
@@ -302,82 +313,6 @@ function otherTypes(
     const where = labels.map(({ label }) => label).join(', ')
     return [`values of ${now.name} in ${where}, which are ${earlier.column.native} and called ${earlier.name}`]
   })
-}
-
-/** @throws SluiceError PARTITION_STATE where one of them is not there */
-async function awayTables(
-  store: CopyStore,
-  record: ArchiveRecord | null,
-  wanted: (partition: ArchivedPartition) => boolean,
-  signal: AbortSignal,
-): Promise<readonly AwayTable[]> {
-  const tables: AwayTable[] = []
-  for (const partition of awayPartitions(record).filter(wanted)) {
-    const { native } = partition
-    const table = native === null ? null : await store.partitions?.().detached(native.table, native.identity, signal)
-    if (table == null) throw goneAway(record, partition)
-    tables.push(awayTable(record, partition, table))
-  }
-  return tables
-}
-
-type Leaving = {
-  readonly partition: ArchivedPartition
-  readonly standing: LeaveStanding
-  readonly table: TableSpec | null
-}
-
-/** How far the detach of each partition is that runs outside of any transaction. */
-async function standingsOf(
-  store: CopyStore,
-  { table: parent }: TableSpec,
-  record: ArchiveRecord | null,
-  signal: AbortSignal,
-): Promise<readonly Leaving[]> {
-  const found: Leaving[] = []
-  for (const partition of leavingPartitions(record)) {
-    const { native } = partition
-    if (record === null || native === null) continue
-    const request = { parent, partition: native.table, identity: native.identity }
-    const stands = await store.partitions?.().leaving(request, signal)
-    if (stands !== undefined) found.push({ partition, ...stands })
-  }
-  return found
-}
-
-function standingsText(leaving: readonly Leaving[]): string {
-  return JSON.stringify(leaving.map(({ partition, standing }) => [partition.label, standing]))
-}
-
-/** Those that nobody finds through the table any more. @throws SluiceError PARTITION_STATE where one of them is not there */
-function leavingTables(
-  record: ArchiveRecord | null,
-  leaving: readonly Leaving[],
-  wanted: (partition: ArchivedPartition) => boolean,
-): readonly AwayTable[] {
-  return leaving.flatMap(({ partition, standing, table }) => {
-    if (standing === 'in' || !wanted(partition)) return []
-    if (table === null) throw goneAway(record, partition)
-    return [awayTable(record, partition, table)]
-  })
-}
-
-function awayTable(record: ArchiveRecord | null, partition: ArchivedPartition, table: TableSpec): AwayTable {
-  const shape = record === null ? null : fitOf(partition.columns, record.stored.columns)
-  const isSame = shape === null || isSameShape(partition.columns, record?.stored.columns ?? [])
-  return { table, shared: isSame ? null : shape.shared }
-}
-
-/** Nobody can answer without its rows: only where nothing has moved meanwhile is that told. */
-function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): SluiceError {
-  return new SluiceError(
-    'PARTITION_STATE',
-    `the table of ${label} has left ${tableText(record?.table ?? { name: '' })}, and is gone`,
-    {
-      reason: 'its rows count where it stood, until the archive answers for them',
-      hint: 'somebody dropped or moved it by hand: sluice archive list shows its state',
-    },
-  )
 }
 
 /** The column that partitions are ranges of. */

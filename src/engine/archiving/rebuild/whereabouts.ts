@@ -1,9 +1,10 @@
 /** Where the rows of a published partition are now: in the table, in one of their own that has left it, or in the archive alone. */
 import type { ArchivedPartition } from '../../../archive/ledger/record.ts'
 import { conditionOf, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import { partitionsOf } from '../../../archive/lifecycle/detached-table.ts'
 import type { Finding } from '../../../archive/lifecycle/find-damage.ts'
 import { rowsNow, rowsText, type FindLate, type RowsNow } from '../../../archive/lifecycle/rows-now.ts'
-import { partitionsOf, proofOf } from '../../../archive/lifecycle/take-out.ts'
+import { proofOf } from '../../../archive/lifecycle/take-out.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { NativePartition, NativePartitions } from '../../../stores/archive-port.ts'

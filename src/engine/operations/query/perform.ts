@@ -35,7 +35,7 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
     open: openArchiveQuery,
     lake: openLake,
   }
-  await answer(question, async ({ columns, booleans, sources, hasArchive, formerName, pages }) => {
+  await answer(question, async ({ columns, booleans, sources, hasArchive, formerName, otherwise, pages }) => {
     let named = false
     for await (const page of pages) {
       throwIfAborted(signal)
@@ -48,6 +48,7 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
             table: sources.table,
             message: renamed(formerName, store.identities?.().by),
           })
+        for (const message of otherwise) run.emit({ type: 'log', level: 'note', table: sources.table, message })
         run.emit(sources)
         ;({ verified } = sources)
         run.emit({ type: 'columns', columns })

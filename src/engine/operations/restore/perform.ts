@@ -25,6 +25,7 @@ import type { PlannedPartition } from '../../archiving/planned-standing.ts'
 import { refuseTriggers } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
+import { cameToDefault } from '../../archiving/came-to-default.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
@@ -62,6 +63,8 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
     const { rows } = await restorePartition(open.context, { held, partition: before }, reload, wishes)
     const after = await reload()
     if (before.state === 'RESTORED') return
+    const came = await cameToDefault(open.context, after)
+    if (came !== null) run.emit({ type: 'log', level: 'warn', table: open.context.name, ...came })
     run.emit({
       type: 'archive.state',
       table: open.context.name,

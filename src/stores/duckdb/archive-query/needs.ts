@@ -72,7 +72,8 @@ export function needsOf(plan: string, standIn: string, columns: readonly QueryCo
   const [scan] = scans
   const names = new Set(columns.filter((_, i) => indexes.has(i)).map(({ name }) => name))
   const intervals = scan === undefined || scans.length > 1 ? [] : intervalsOf(scan, columns)
-  return { columns: names, intervals, texts: textsIn(at(parsed, 'plans')) }
+  const numbers = new Set(NUMBERS.filter((type) => compares(at(parsed, 'plans'), type)))
+  return { columns: names, intervals, texts: textsIn(at(parsed, 'plans')), ...(numbers.size === 0 ? {} : { numbers }) }
 }
 
 /** Every scan of the table in its place, wherever it stands in the plan. */
@@ -82,6 +83,21 @@ function scansOf(plan: Json | undefined, standIn: string): readonly Json[] {
   const inner = Object.values(plan).flatMap((item) => scansOf(item, standIn))
   const isScan = at(plan, 'type') === 'LOGICAL_GET' && at(at(plan, 'function_data'), 'table') === standIn
   return isScan ? [plan, ...inner] : inner
+}
+
+const NUMBERS = ['FLOAT', 'SMALLINT', 'INTEGER'] as const
+
+/** Whether the plan compares values of a type of numbers, wherever it does. */
+function compares(plan: Json | undefined, type: (typeof NUMBERS)[number]): boolean {
+  if (plan === null || typeof plan !== 'object') return false
+  if (Array.isArray(plan)) return plan.some((item: Json) => compares(item, type))
+  const node = plan as { readonly [key: string]: Json }
+  const isOne =
+    node['expression_class'] === 'BOUND_BETWEEN' ||
+    node['filter_type'] === 'IN_FILTER' ||
+    [node['comparison'], node['comparison_type'], node['type']].some(isComparison)
+  const own = isOne && OPERANDS.some((key) => isOf(node[key], type))
+  return own || Object.values(node).some((part) => compares(part, type))
 }
 
 /** What the plan does with texts, wherever it does. */
@@ -94,7 +110,7 @@ function textsIn(plan: Json | undefined): QueryNeeds['texts'] {
 
 function ownTexts(node: { readonly [key: string]: Json }): QueryNeeds['texts'] {
   const { name, expression_class: kind } = node
-  if (OPERANDS.some((key) => isText(node[key]))) {
+  if (OPERANDS.some((key) => isOf(node[key], 'VARCHAR'))) {
     if (kind === 'BOUND_BETWEEN') return 'order'
     if (kind === 'BOUND_AGGREGATE' && node['aggregate_type'] === 'DISTINCT') return 'equal'
     if (typeof name === 'string' && typeof kind === 'string' && ORDERS.test(name)) return 'order'
@@ -103,8 +119,8 @@ function ownTexts(node: { readonly [key: string]: Json }): QueryNeeds['texts'] {
     if (how !== undefined) return EQUAL.test(how) ? 'equal' : 'order'
     if (node['filter_type'] === 'IN_FILTER') return 'equal'
   }
-  if ((listOf(node['orders']) ?? []).some((one) => isText(at(one, 'expression')))) return 'order'
-  return GROUPED.some((key) => isText(node[key])) ? 'equal' : 'none'
+  if ((listOf(node['orders']) ?? []).some((one) => isOf(at(one, 'expression'), 'VARCHAR'))) return 'order'
+  return GROUPED.some((key) => isOf(node[key], 'VARCHAR')) ? 'equal' : 'none'
 }
 
 function isComparison(word: Json | undefined): word is string {
@@ -115,11 +131,11 @@ function strongest(found: readonly QueryNeeds['texts'][]): QueryNeeds['texts'] {
   return found.includes('order') ? 'order' : found.includes('equal') ? 'equal' : 'none'
 }
 
-/** Whether an expression gives a text, or one of a list of them does; a text within lists and structures counts. */
-function isText(part: Json | undefined): boolean {
-  if (Array.isArray(part)) return part.some((one: Json) => isText(one))
-  const type = at(part, 'return_type') ?? at(at(part, 'value'), 'type') ?? at(part, 'type')
-  return JSON.stringify(type ?? null).includes('"VARCHAR"')
+/** Whether an expression gives a value of a type, or one of a list of them does; one within lists and structures counts. */
+function isOf(part: Json | undefined, type: string): boolean {
+  if (Array.isArray(part)) return part.some((one: Json) => isOf(one, type))
+  const found = at(part, 'return_type') ?? at(at(part, 'value'), 'type') ?? at(part, 'type')
+  return JSON.stringify(found ?? null).includes(`"${type}"`)
 }
 
 function intervalsOf(scan: Json, columns: readonly QueryColumn[]): readonly Interval[] {

@@ -28,7 +28,7 @@ import { standingBetween } from './beside.ts'
 import type { Bounds } from './bounds.ts'
 import { attach, bringBeside, recreate, type ReturnRequest } from './come-back.ts'
 import { inheritanceOf } from './inheritance.ts'
-import { hasColumns, tableByIdentity, tableByName, type FoundTable } from './known.ts'
+import { attachedTables, hasColumns, tableByIdentity, tableByName, type FoundTable } from './known.ts'
 import {
   endAndMove,
   endMarkers,
@@ -175,6 +175,14 @@ export class PostgresPartitions implements PartitionStore {
       const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
       return spec ?? null
     })
+  }
+
+  async attached(
+    parent: TableName,
+    identities: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, TableName>> {
+    return this.#read(signal, (session) => attachedTables(session, parent, identities))
   }
 
   async isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean> {

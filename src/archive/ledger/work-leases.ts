@@ -1,0 +1,56 @@
+/** Partitions that programs work on right now, of all tables of a ledger. */
+import type { TableName } from '../../model/copy/column-type.ts'
+import type { Owner } from '../../shared/owner.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
+import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
+import { textOf } from './cells.ts'
+import { LEASE_MS } from './partition-ledger.ts'
+import { ledgerColumns } from './schema.ts'
+
+/** @property native the partition where it is a table itself */
+export type WorkedPartition = {
+  readonly table: TableName
+  readonly label: string
+  readonly native: TableName | null
+  readonly holder: Holder
+}
+
+/** Partitions under a lease that has not run out, by the clock of the database, of owners that have not ended. @param me this program */
+export async function workedPartitions(database: LedgerDatabase, me: Owner): Promise<readonly WorkedPartition[]> {
+  const there = await ledgerColumns(database, 'migration_archive_partitions')
+  if (!there.has(LEASE_COLUMNS.owner) || !there.has(LEASE_COLUMNS.until)) return []
+  const wanted = [
+    'schema_name',
+    'table_name',
+    'partition_name',
+    'native_schema',
+    'native_table',
+    ...ownerColumns(LEASE_COLUMNS),
+  ]
+  // A ledger that is only read may be one of an older program.
+  const columns = wanted.map((name) => (there.has(name) ? name : 'NULL'))
+  const { held } = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+  const rows = await database.all(
+    `SELECT ${columns.join(', ')}
+     FROM migration_archive_partitions WHERE ${held.sql} ORDER BY schema_name, table_name, partition_name`,
+    held.parameters,
+  )
+  return rows.flatMap((row) => {
+    const [schema, name, label, nativeSchema, nativeName] = row.slice(0, 5).map(textOf)
+    const holder = holderOf(row.slice(5))
+    if (name == null || label == null || holder === null || endedHolder(holder, me) !== null) return []
+    return [
+      {
+        table: named(schema, name),
+        label,
+        native: nativeName == null ? null : named(nativeSchema, nativeName),
+        holder,
+      },
+    ]
+  })
+}
+
+function named(schema: string | null | undefined, name: string): TableName {
+  return schema == null || schema === '' ? { name } : { schema, name }
+}
