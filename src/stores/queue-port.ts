@@ -73,6 +73,8 @@ export type Swept = {
   readonly carried: Carried
   /** Runs that begin nothing before they are confirmed in this database. */
   readonly unconfirmed: readonly string[]
+  /** Slots of lost workers stand, and this one may not take them yet: it has not reached the queue for long enough. */
+  readonly isWithheld: boolean
 }
 
 /** How many schedules, and runs that go on. @property isSetBack none: behind the new timeline the queue is one of an earlier time */

@@ -92,6 +92,8 @@ export interface ScheduleBook {
   want(name: string): Promise<boolean>
   /** Those that were confirmed in another database than this one, and begin nothing before they are confirmed here. */
   unconfirmed(): Promise<readonly Schedule[]>
+  /** How many begin nothing, because their command cannot be read or is not the one that was confirmed. */
+  refused(): Promise<number>
   /** Those that are due and have no run that goes on. */
   due(): Promise<readonly Schedule[]>
   /** In one transaction: the run, its slots and jobs, the line of history, and the next time. @returns what hindered it: `runs`, an earlier run goes on; `moved`, somebody else was faster */

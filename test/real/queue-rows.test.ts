@@ -196,7 +196,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     // Nor does one take them that begins just then.
     const late = queue.worker({ ...ABOUT, workerId: 'w3', host: 'later' })
     await late.beat(false)
-    expect((await late.sweep()).lost).toEqual([])
+    expect(await late.sweep()).toMatchObject({ lost: [], isWithheld: true })
     expect(await late.claim({ runId: '31', no: 1 })).toBeNull()
     await client.query(`DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'w3'`)
     // For 30 s the queue has answered this worker, and the other one is away.
@@ -206,7 +206,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     expect(await seen()).toEqual([['30', 0, 0, null], ['31', 1, 0, null], ['32', 0, 0, null]]) // prettier-ignore
     // A worker that begins beside it need not wait.
     await late.beat(false)
-    expect((await late.sweep()).lost).toEqual([{ runId: '31', no: 1 }])
+    expect(await late.sweep()).toMatchObject({ lost: [{ runId: '31', no: 1 }], isWithheld: false })
     await client.query(`DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'w3'`)
     expect(await other.claim({ runId: '31', no: 1 })).not.toBeNull()
     expect((await one.watch()).flatMap(({ lost }) => lost)).toMatchObject([{ state: 'working', isBack: true }])
@@ -369,6 +369,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
     await using looking = await openQueue(server.url('queue'), 'look')
+    expect(await looking.stand()).toMatchObject({ refusedSchedules: 0 })
     expect(await looking.slots('7')).toMatchObject([{ rows: 100n, onCall: false }])
     expect(await looking.drain('here')).toBe(0)
     expect(await looking.tables('7')).toBeNull()

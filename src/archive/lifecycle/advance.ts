@@ -18,6 +18,7 @@ import { isSameShape } from '../types/fit.ts'
 import { archivedFiles, proveFiles } from './prove.ts'
 import { leaveParent, proveAway } from './leave.ts'
 import { publishFiles } from './publish.ts'
+import { emptiedRefusal } from './published.ts'
 import { lost, mustStay } from './refusals.ts'
 import { retract } from './restore.ts'
 import { detachRows, dropPartition, proofOf } from './take-out.ts'
@@ -62,6 +63,7 @@ export async function advance(
     const next = nextStep(partition, wish)
     if (next === null) return partition.state
     if (OLD_SHAPE_HINDERS.has(next) && !isSameShape(partition.columns, exportColumns(context, partition))) {
+      await refuseEmptied(context, work)
       warn(context, `${partition.label}: the columns of the table are others by now; it is exported again`)
       await context.ledger.move(held, partition.state, 'PLANNED', { error: null })
       // Under a new fence: files of the old one are published, and the log has its word.
@@ -81,6 +83,7 @@ export async function advance(
       if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
         warn(context, `${error.message}; it is exported again`)
         if (partition.state === 'PUBLISHED' || partition.state === 'DETACHING') {
+          await refuseEmptied(context, work)
           await context.ledger.move(held, partition.state, 'PLANNED', { error })
           // Under a new fence: files of the old one are published, and the log has its word.
           held = await heldAnew(context, held)
@@ -104,6 +107,16 @@ export async function advance(
     if (after.state !== partition.state) tell(context, after, context.clock.ticks() - since)
     since = context.clock.ticks()
   }
+}
+
+/** Before what has been published is exported again. @throws SluiceError PARTITION_CHANGED where the source has none of its rows; the ledger has it too then */
+async function refuseEmptied(context: ArchiveContext, work: Work): Promise<void> {
+  const { partition } = work
+  if (partition.state !== 'PUBLISHED' && partition.state !== 'DETACHING') return
+  const refusal = await emptiedRefusal(context, partition)
+  if (refusal === null) return
+  await note(context, work, refusal)
+  throw refusal
 }
 
 function attemptsOf({ store, clock }: ArchiveContext): Attempts {

@@ -11,7 +11,7 @@ import { columnRefusal, meaningRefusal, restoredColumns, valuelessRefusal } from
 import { ceaseText, destroyed, droppedByHand, otherColumns, otherValues } from './refusals.ts'
 import { comparedOtherwise } from './one-key.ts'
 import { requireWhole } from './prove.ts'
-import { onlyCopy, publishedPlace } from './published.ts'
+import { emptiedRefusal, onlyCopy, publishedPlace } from './published.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
 import { proofOf } from './take-out.ts'
@@ -100,7 +100,12 @@ async function foreseeRows(
     const text =
       'its table has left the partitioned one, and its rows count from there; it is attached again as it is, and was not compared'
     const columns = restoredColumns(context, partition)
-    return { ...plain(text, isThere ? null : await movedNow(context, partition)), columns }
+    const refusal = isThere
+      ? wishes.asChanged || partition.digest === null
+        ? null
+        : await emptiedRefusal(context, partition)
+      : await movedNow(context, partition)
+    return { ...plain(refusal?.message ?? text, refusal), columns }
   }
   switch (state) {
     case 'RESTORED':

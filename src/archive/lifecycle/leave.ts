@@ -5,6 +5,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, wholeOf, type ArchiveContext, type Work } from './context.ts'
 import { detachedTable, partitionsOf } from './detached-table.ts'
 import { pacedDigest } from './paced-digest.ts'
+import { emptied } from './published.ts'
 import { changed, changedAway, droppedByHand, mustStay } from './refusals.ts'
 import { detached, difference, partitionRequest, proofOf, provePublished, settled } from './take-out.ts'
 
@@ -74,6 +75,7 @@ export async function proveAway(context: ArchiveContext, { partition, held }: Wo
   await provePublished(context, partition, proved)
   const now = await sumAway(context, partition)
   const proof = proofOf(partition)
+  if (now?.rows === 0n && proof.rows > 0n) throw emptied(context.name, partition)
   if (now === null || !equalDigests(now, proof)) {
     throw changedAway(
       context.name,

@@ -4,9 +4,10 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { tableNamed } from '../erase/found.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
-import { elsewhereCommand, gone, restoreCommand } from './refusals.ts'
+import { allGone, elsewhereCommand, gone, restoreCommand } from './refusals.ts'
 import type { Place } from './rows-now.ts'
-import { partitionsOf } from './detached-table.ts'
+import { detachedTable, partitionsOf } from './detached-table.ts'
+import { proofOf } from './step-end.ts'
 
 /**
  * @param standing tables between the bounds of a partition that is gone; none of one that is a table still
@@ -28,6 +29,34 @@ export async function publishedPlace(
   if (other === undefined) throw gone(name, partition)
   const found = more.length > 0 ? null : await tableNamed(context, other)
   return found === null ? null : { table: found, where: null }
+}
+
+/**
+ * Why a partition whose rows count in the source is neither exported again nor let go of: it has been emptied since, and an export of nothing would take the place of the
+ * only copy. Null where it holds rows, held none before, or is not there.
+ */
+export async function emptiedRefusal(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<SluiceError | null> {
+  if (proofOf(partition).rows === 0n) return null
+  const place = await placeNow(context, partition)
+  if (place === null) return null
+  await using view = await context.store.source(context.interrupt.abort)
+  const { rows } = await view.extent(place.table, place.where, true)
+  return rows === 0n ? emptied(context.name, partition) : null
+}
+
+async function placeNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Place | null> {
+  if (!partition.away) return publishedPlace(context, partition, [])
+  const table = await detachedTable(context, partition)
+  return table === null ? null : { table, where: null }
+}
+
+/** None of the archived rows stands in the source any more. */
+export function emptied(name: string, partition: ArchivedPartition): SluiceError {
+  if (partition.native === null) return allGone(name, partition)
+  return onlyCopy(name, partition, 'none of its rows is there any more')
 }
 
 /** The table lacks rows that only the archive has, or nobody can tell. @param what of them, in words */

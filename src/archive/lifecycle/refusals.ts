@@ -4,6 +4,7 @@ import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
+import { quotedName } from '../../shared/sql-text.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { NamedRows } from './named-rows.ts'
 
@@ -93,12 +94,16 @@ export function attached(
   { parent, table }: { readonly parent: TableName; readonly table: TableName },
 ): SluiceError {
   const { label } = partition
-  const out = `ALTER TABLE ${tableText(parent)} DETACH PARTITION ${tableText(table)}`
+  const out = `ALTER TABLE ${quotedTable(parent)} DETACH PARTITION ${quotedTable(table)}`
   return new SluiceError('PARTITION_CHANGED', `the detached table of ${label} of ${name} was attached again by hand`, {
     where: `${name}, ${label}`,
     reason: `its rows stand in ${name}, as those of ${tableText(table)}; nothing was changed`,
     hint: `${restoreCommand(name, partition)} compares them with the archive and has them count there; or ${out} takes them out again: then run the same command again`,
   })
+}
+
+function quotedTable({ schema, name }: TableName): string {
+  return [...(schema === undefined ? [] : [schema]), name].map(quotedName).join('.')
 }
 
 /** A detached table whose rows still counted is gone: the archive has what was exported before it left. */

@@ -134,8 +134,13 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
     const end = await target.remove({ ...request, signal: interrupt.abort })
     settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
   }
-  const { same } = await standing(context, partition, into)
+  // DROPPED would count what stands there a second time, also a row that was changed since it came back.
+  const { same, changed } = await standing(context, partition, into)
   if (same.rows > 0n) throw changedMeanwhile(name, partition, `${same.rows} of its rows still stand in the table`)
+  if (changed.rows > 0n) {
+    const rows = `${changed.rows} of its rows ${changed.rows === 1n ? 'was' : 'were'} changed since they came back`
+    throw changedMeanwhile(name, partition, `${rows}: ${changed.keys.join(', ')}`)
+  }
   await ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
 }
 

@@ -20,9 +20,11 @@ export class Ledgers implements AsyncDisposable {
   readonly #store: CopyStore
   readonly #changes: boolean
   readonly #places: LedgerPlaces
+  readonly #isLent: boolean
   readonly #prepared = new Map<LedgerDatabase, Promise<void>>()
 
-  private constructor(store: CopyStore, changes: boolean, own: LedgerDatabase) {
+  private constructor(store: CopyStore, changes: boolean, own: LedgerDatabase, isLent = false) {
+    this.#isLent = isLent
     this.#store = store
     this.#changes = changes
     this.own = own
@@ -39,6 +41,15 @@ export class Ledgers implements AsyncDisposable {
       await own[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  /**
+   * Reads, beside a run that goes on to use its own ledger of this store: that one stays open, since a file has one ledger and one lock.
+   * @throws SluiceError LEDGER_NEWER
+   */
+  static async beside(store: CopyStore, own: LedgerDatabase): Promise<Ledgers> {
+    await refuseNewer(own)
+    return new Ledgers(store, false, readingLedger(own), true)
   }
 
   /**
@@ -122,7 +133,7 @@ export class Ledgers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.own[Symbol.asyncDispose]()
+    if (!this.#isLent) await this.own[Symbol.asyncDispose]()
     await this.#places[Symbol.asyncDispose]()
   }
 }

@@ -359,6 +359,8 @@ export class Worker {
     // Somebody has gone on with a run after its end: what kept this worker from it may be mended.
     this.#refused.clear()
     for (const run of swept.own) this.#refused.add(run)
+    // One that ends when it is idle is not idle before it may take them.
+    if (swept.isWithheld) this.#busyAt = this.#run.clock.ticks()
     for (const line of this.#sweptLines.of(swept)) this.#run.emit({ type: 'log', ...line })
   }
 

@@ -17,7 +17,7 @@ import type { FollowTable } from './followed-table.ts'
 
 const LOOK_MS = 1000
 
-type Waiting = Pick<FollowingParts, 'run' | 'stopping'>
+type Waiting = Pick<FollowingParts, 'run' | 'stopping' | 'database'>
 
 /**
  * Returns when no program works on an archived partition of these tables, at the source or in the target. A lease that is not renewed ends after 30 s.
@@ -30,11 +30,13 @@ export async function waitForArchives(
 ): Promise<void> {
   await waitAt(
     from,
+    () => Ledgers.open(from, false),
     tables.map(({ source }) => source.table.table),
     waiting,
   )
   await waitAt(
     to,
+    () => Ledgers.beside(to, waiting.database),
     tables.map(({ plan }) => plan.target.table),
     waiting,
   )
@@ -49,9 +51,14 @@ const UNREADABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'TARGET_DENIED',
 ])
 
-async function waitAt(store: CopyStore, tables: readonly TableName[], { run, stopping }: Waiting): Promise<void> {
+async function waitAt(
+  store: CopyStore,
+  open: () => Promise<Ledgers>,
+  tables: readonly TableName[],
+  { run, stopping }: Waiting,
+): Promise<void> {
   try {
-    await using ledgers = await Ledgers.open(store, false)
+    await using ledgers = await open()
     for (let told = ''; ;) {
       const worked = await workedOf({ store, ledgers }, tables, run)
       if (worked === null) return

@@ -76,15 +76,12 @@ type RunRecord = Readonly<
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[] | null
 }
 
-export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unconfirmed'>> {
+export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unconfirmed' | 'refusedSchedules'>> {
   const { rows } = await pool.ask<
-    QueueStand['workers'] &
-      QueueStand['slots'] &
-      Record<'gone' | 'waiting' | 'unconfirmed' | 'refused' | 'oldest', number>
+    QueueStand['workers'] & QueueStand['slots'] & Record<'gone' | 'waiting' | 'unconfirmed' | 'oldest', number>
   >(
     `SELECT w.*, s.*, (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${WAITS} AND NOT ${unconfirmed('$1')}) AS waiting,
-       (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${unconfirmed('$1')}) AS unconfirmed,
-       (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_schedules WHERE state <> 'paused' AND error IS NOT NULL) AS refused
+       (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${unconfirmed('$1')}) AS unconfirmed
      FROM (
        SELECT count(*) FILTER (WHERE NOT ${silent('beat_at', SILENT_AFTER_MS)})::int AS lives,
          count(*) FILTER (WHERE ${silent('beat_at', SILENT_AFTER_MS)} AND NOT ${silent('beat_at')})::int AS silent,
@@ -100,24 +97,12 @@ export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unco
   )
   const [row] = rows
   if (row === undefined) throw new Error('a count has no row')
-  const {
-    lives,
-    silent: quiet,
-    gone,
-    queued,
-    working,
-    lost,
-    waiting,
-    unconfirmed: unconfirmedRuns,
-    refused: refusedSchedules,
-    oldest,
-  } = row
+  const { lives, silent: quiet, gone, queued, working, lost, waiting, unconfirmed: unconfirmedRuns, oldest } = row
   return {
     workers: { lives, silent: quiet, lost: gone },
     slots: { queued, working, lost },
     waiting,
     unconfirmedRuns,
-    refusedSchedules,
     oldestBeatMs: Math.max(0, Math.round(oldest)),
   }
 }

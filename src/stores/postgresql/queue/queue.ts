@@ -119,7 +119,8 @@ class PostgresQueue implements RunQueue {
 
   async stand(): Promise<QueueStand> {
     if (!(await this.#found())) return NOTHING
-    return { ...(await readStand(this.#pool)), unconfirmed: (await this.schedules.unconfirmed()).length }
+    const unconfirmed = (await this.schedules.unconfirmed()).length
+    return { ...(await readStand(this.#pool)), unconfirmed, refusedSchedules: await this.schedules.refused() }
   }
 
   async drain(name: string): Promise<number> {

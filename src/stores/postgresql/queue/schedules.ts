@@ -129,6 +129,10 @@ export class PostgresSchedules implements ScheduleBook {
     return (await this.#isThere()) ? await this.#read(`s.state = 'on' AND ${elsewhere('$1', 's')}`, []) : []
   }
 
+  async refused(): Promise<number> {
+    return (await this.#isThere()) ? (await this.#read(`s.state <> 'paused' AND s.error IS NOT NULL`, [])).length : 0
+  }
+
   async due(): Promise<readonly Schedule[]> {
     const isDue = `(s.state = 'on' AND s.next_ms <= ${ms('clock_timestamp()')}) OR (s.wanted AND s.state <> 'void')`
     return await this.#read(`(${isDue}) AND ${RUNNING} IS NULL AND NOT ${elsewhere('$1', 's')}`, [])

@@ -315,6 +315,7 @@ export class PostgresQueueWorker implements QueueWorker {
         own,
         carried,
         unconfirmed: await unconfirmedRuns(client, identity),
+        isWithheld: await this.#isWithheld(client),
       }
     })
   }
@@ -376,6 +377,15 @@ export class PostgresQueueWorker implements QueueWorker {
   }
 
   /** A run that was asked to stop while its last worker was lost ends here. */
+  async #isWithheld(client: PoolClient): Promise<boolean> {
+    const { rows } = await client.query<{ held: boolean }>(
+      `SELECT NOT ${steady('$1')} AND EXISTS (
+         SELECT FROM ${SLOTS} s JOIN ${RUNS} r USING (run_id) WHERE r.status = 'running' AND s.state = 'working' AND ${silent('s.beat_at')}) AS held`,
+      [this.#about.workerId],
+    )
+    return rows[0]?.held === true
+  }
+
   async #endStopped(keys: readonly SlotKey[], client: PoolClient): Promise<readonly EndedRun[]> {
     const ended: EndedRun[] = []
     for (const runId of new Set(keys.map((key) => key.runId))) {
