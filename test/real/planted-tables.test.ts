@@ -280,10 +280,10 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(rights).toEqual([{ rolsuper: false }])
 
     // A policy runs as the login that reads.
-    await server.createDatabase('planted_policy')
-    expect(sluice('worker', '--connect', server.url('planted_policy'), '--idle', '1s').code).toBe(0)
-    await ask('planted_policy', 'ALTER TABLE sluice_queue.sluice_workers ENABLE ROW LEVEL SECURITY')
-    const hidden = sluice('workers', '--connect', server.url('planted_policy'))
+    await server.createDatabase('planted_queue_policy')
+    expect(sluice('worker', '--connect', server.url('planted_queue_policy'), '--idle', '1s').code).toBe(0)
+    await ask('planted_queue_policy', 'ALTER TABLE sluice_queue.sluice_workers ENABLE ROW LEVEL SECURITY')
+    const hidden = sluice('workers', '--connect', server.url('planted_queue_policy'))
     expect([hidden.code, hidden.said]).toEqual([4, expect.stringContaining('row level security')])
     expect(hidden.said).toContain('TABLE_REFUSED')
   })

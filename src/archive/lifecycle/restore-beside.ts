@@ -11,7 +11,7 @@ import { attachedByHand, partitionsOf } from './detached-table.ts'
 import { localFiles } from './local-files.ts'
 import { Naming } from './named-rows.ts'
 import { proofOver, proveLogged } from './prove.ts'
-import { changedMeanwhile, elsewhereCommand } from './refusals.ts'
+import { elsewhereCommand } from './refusals.ts'
 import { standingOf, type Into } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { partitionRequest, proofOf, settled } from './take-out.ts'
@@ -93,7 +93,7 @@ export async function restoreBeside(
   { partition, held }: Work,
   isMade: boolean,
 ): Promise<void> {
-  const { ledger, interrupt, name, table } = context
+  const { ledger, interrupt, table } = context
   const { shared } = fitNow(context, partition)
   const files = shared.map(({ file }) => file)
   await proveLogged(context, partition)
@@ -112,7 +112,7 @@ export async function restoreBeside(
   }
   if (!isMade) {
     const end = await partitionsOf(context).bringBeside(request, null)
-    return settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
+    return settled(end, context, partition, (how) => otherRows(context, partition, how))
   }
   await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()

@@ -11,7 +11,6 @@ import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import { proofOver } from '../../archive/lifecycle/prove.ts'
 import type { ArchivedPartition } from '../../archive/ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { tableText } from '../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 
 /** @returns `none` where there is nothing left to compare with */
@@ -62,9 +61,12 @@ export async function digestNow(context: ArchiveContext, partition: ArchivedPart
     return await view.digest(requestOf(context, partition, table), interrupt.abort)
   }
   const isAway = state !== 'PUBLISHED' || away
-  const found = !isAway
-    ? (await store.tables(tableText(native.table), interrupt.abort))[0]
-    : await store.partitions?.().detached(native.table, native.identity, interrupt.abort)
+  // By its number: a table of its name that is no partition any more is in no query.
+  const found = isAway
+    ? await store.partitions?.().detached(native.table, native.identity, interrupt.abort)
+    : (await store.partitions?.().list(table, interrupt.abort))?.partitions.find(
+        ({ identity }) => identity === native.identity,
+      )?.table
   if (found == null) return null
   await using view = await store.source(interrupt.abort)
   const request = {

@@ -30,14 +30,16 @@ const catalogOid = (name: string): string => `'pg_catalog.${name}'::pg_catalog.r
 const NOT_PLAIN = `CASE
       WHEN NOT (c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])) THEN 'it is a view or a foreign table'
       WHEN c.relrowsecurity THEN 'it has row level security, which hides rows'
-      WHEN ${isStranger('c.relowner')} AND (c.relhassubclass OR EXISTS (
-        SELECT FROM pg_catalog.pg_depend d
+      WHEN ${isStranger('c.relowner')} AND EXISTS (
+        WITH tree (oid) AS (SELECT c.oid UNION SELECT p.relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree(c.oid::pg_catalog.regclass) p)
+        SELECT FROM pg_catalog.pg_class m JOIN tree ON tree.oid OPERATOR(pg_catalog.=) m.oid
+        WHERE m.relkind OPERATOR(pg_catalog.=) 'f'::pg_catalog."char" OR (m.relhassubclass AND m.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char")
+        UNION ALL SELECT FROM pg_catalog.pg_depend d
         WHERE d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${['pg_type', 'pg_proc', 'pg_operator', 'pg_opclass'].map(catalogOid).join(', ')}])
-          AND (d.classid OPERATOR(pg_catalog.=) ${catalogOid('pg_class')} AND d.objid OPERATOR(pg_catalog.=) c.oid
-            OR d.classid OPERATOR(pg_catalog.=) ${catalogOid('pg_class')} AND d.objid OPERATOR(pg_catalog.=) ANY (
-              ARRAY(SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid OPERATOR(pg_catalog.=) c.oid))
-            OR d.classid OPERATOR(pg_catalog.=) ${catalogOid('pg_statistic_ext')} AND d.objid OPERATOR(pg_catalog.=) ANY (
-              ARRAY(SELECT x.oid FROM pg_catalog.pg_statistic_ext x WHERE x.stxrelid OPERATOR(pg_catalog.=) c.oid)))))
+          AND (d.classid OPERATOR(pg_catalog.=) ${catalogOid('pg_class')} AND d.objid OPERATOR(pg_catalog.=) ANY (ARRAY(
+              SELECT tree.oid FROM tree UNION ALL SELECT i.indexrelid FROM pg_catalog.pg_index i JOIN tree ON tree.oid OPERATOR(pg_catalog.=) i.indrelid))
+            OR d.classid OPERATOR(pg_catalog.=) ${catalogOid('pg_statistic_ext')} AND d.objid OPERATOR(pg_catalog.=) ANY (ARRAY(
+              SELECT x.oid FROM pg_catalog.pg_statistic_ext x JOIN tree ON tree.oid OPERATOR(pg_catalog.=) x.stxrelid))))
         THEN 'it belongs to another role, and has a type, a function or a child table that may run code when it is read' END`
 
 /** Functions that catalogs call by name. */

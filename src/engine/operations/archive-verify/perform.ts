@@ -1,11 +1,12 @@
 /** `archive verify`: all of an archive is read again and compared with what was proved, and with rows that are still in the source. */
 import { changedCommits } from '../../../archive/lifecycle/find-changed-commits.ts'
 import { findings, type Finding } from '../../../archive/lifecycle/find-damage.ts'
-import type { ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { archiveVerify as declared, ArchiveVerifyOperation } from './declaration.ts'
 import { openSource, recordsOf, tableNow, tellUnread } from '../../archiving/each-table.ts'
 import { originNow, otherDatabase } from '../../archiving/require-origin.ts'
@@ -31,6 +32,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   const foreign: string[] = []
   const notCompared: string[] = []
   const looked = new Looked()
+  const movedOn = new Set<string>()
   refuseUnknown(
     records.map(({ record }) => record),
     operation.partitions,
@@ -76,8 +78,12 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
       ({ label }) => wanted(label),
       operation.deep,
       looked,
-    ))
-      told(found)
+    )) {
+      // Another command may have moved it on since the ledger was read: then it is another state that should have been found.
+      const moved = found.partition !== undefined && (await hasMoved(opened.database, record, found.partition))
+      if (moved) movedOn.add(`${found.partition ?? ''} of ${name}`)
+      else told(found)
+    }
   }
   const stopped = run.interrupt.stop.aborted
   const totals = {
@@ -86,7 +92,8 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     rows: dec(counts.rows),
     findings: dec(counts.findings),
   }
-  const sentences = [...notCompared, ...Object.values(looked.notChecked(operation.deep ? '' : DEEP))]
+  const notJudged = movedOn.size === 0 ? [] : [`${[...movedOn].join(', ')} changed in the ledger while they were read`]
+  const sentences = [...notCompared, ...notJudged, ...Object.values(looked.notChecked(operation.deep ? '' : DEEP))]
   const notChecked = sentences.length === 0 ? {} : { notChecked: sentences.join('; ') }
   // Where nothing was read, nothing is proved.
   const proof = stopped || counts.checked === 0 ? {} : { proof: 'canonical' }
@@ -94,6 +101,15 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   const error =
     counts.checked > 0 && counts.late === counts.findings ? lateError(counts) : damageError(counts.findings, foreign)
   return { totals, ...notChecked, error, ...(stopped ? { stopped } : {}) }
+}
+
+/** Whether a partition stands otherwise in the ledger than the record says. */
+async function hasMoved(database: LedgerDatabase, record: ArchiveRecord, label: string): Promise<boolean> {
+  const then = record.partitions.find((one) => one.label === label)
+  const now = await readPartition(database, record.table, label)
+  const stand = (one: ArchivedPartition | null | undefined): unknown =>
+    one == null ? null : [one.state, one.away, one.restoring, one.retracted, one.native?.identity ?? null]
+  return JSON.stringify(stand(then)) !== JSON.stringify(stand(now))
 }
 
 function damageError(found: number, foreign: readonly string[]): SluiceError {

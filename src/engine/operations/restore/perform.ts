@@ -183,7 +183,7 @@ async function foretold(
       seen.refusal === null ? await besideDefault(open, record, known, looks.get(known.label), seen) : seen
     if (refusal !== null) refusals.push(refusal)
     else if (seen.found?.kind === 'told' && seen.found.missing.rows > 0n) comeByKey = true
-    const isWritten = seen.isMade === true || (seen.place?.isOwn !== true && comeByKey)
+    const isWritten = seen.isMade === true || seen.isBeside === true || (seen.place?.isOwn !== true && comeByKey)
     if (isWritten) for (const name of computedNames(fitNow(open.context, known).shared)) computed.add(name)
     const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
     const told = [text, ...(seen.columns === '' ? [] : [seen.columns])].join('; ')
