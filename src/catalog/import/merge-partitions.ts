@@ -40,19 +40,17 @@ export async function mergePartitions(at: Place, lease: Lease): Promise<void> {
 async function setHashes(at: Place, lease: Lease): Promise<void> {
   const { database, tableId } = at
   const column = { relation: 'delta_partitions', key: 'partition_no', column: 'values_hash', tableId } as const
-  for (let after = -1; ;) {
-    const rows = await database.all(
-      `SELECT partition_no, values_hash, partition_values FROM delta_partitions WHERE table_id = ? AND partition_no > ?
-       ORDER BY partition_no LIMIT ?`,
-      [tableId, after, PAGE_ROWS],
-    )
-    const wrong = rows.flatMap(([number, hash, text]) => {
+  const rows = database.pages(
+    'SELECT partition_no, values_hash, partition_values FROM delta_partitions WHERE table_id = ?',
+    [tableId],
+    PAGE_ROWS,
+  )
+  for await (const page of rows) {
+    const wrong = page.flatMap(([number, hash, text]) => {
       const right = valuesHash(canonicalValues(text as string))
       return hash === right ? [] : [[number as number, right] as const]
     })
     if (wrong.length > 0) await write(at, lease, async (transaction) => setMany(transaction, column, wrong))
-    if (rows.length < PAGE_ROWS) return
-    after = rows.at(-1)?.[0] as number
   }
 }
 
