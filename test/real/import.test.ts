@@ -597,12 +597,12 @@ test('a partition is one row, in whatever order a writer puts its columns, and a
 
 test('a sync finds the partition that an older program stored by the text of its writer', async () => {
   using folder = temporaryFolder()
-  const at = (path: string): Line => add(path, { partitionValues: { day: '' } })
-  writeLog(folder.path, [[PROTOCOL, METADATA, at('a')]])
+  const unnamed = (path: string): Line => add(path, { partitionValues: { day: '' } })
+  writeLog(folder.path, [[PROTOCOL, METADATA, unnamed('a')]])
   await using database = await openCatalog(join(folder.path, 'c.db'))
   await importInto(database, folder.path)
   await unmergePartitions(database)
-  writeLog(folder.path, [[at('b')], [add('c', { partitionValues: { day: null } })], [at('d')]], 1)
+  writeLog(folder.path, [[unnamed('b')], [add('c', { partitionValues: { day: null } })], [unnamed('d')]], 1)
   await importInto(database, folder.path, { olderCompared: true })
   expect(await database.all('SELECT num_files FROM delta_partition_stats')).toEqual([[4]])
 })
