@@ -8,7 +8,7 @@ export function canonicalValues(text: string): string {
   return `{${sorted.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value === '' ? null : value)}`).join(',')}}`
 }
 
-/** The `values_hash` of a partition. @param values as `canonicalValues` gives them */
+/** The `values_hash` of a partition. @param values as `canonicalValues` gives them; older programs took the text of the log */
 export function valuesHash(values: string): number {
   return keyHash(values, null)
 }

@@ -89,14 +89,18 @@ export class Numbers {
       else texts.push(text)
     }
     const numbers = new Map<string, number>()
-    const hashes = [...partitions.keys()].map(valuesHash)
+    // A row of an older program is found by the hash of the text that its writer gave.
+    const hashes = [...new Set([...partitions].flatMap(([values, texts]) => [values, ...texts]))].map(valuesHash)
     for (let start = 0; start < hashes.length; start += HASHES_A_QUESTION) {
       const some = hashes.slice(start, start + HASHES_A_QUESTION)
       const found = await transaction.all(
         `SELECT partition_no, partition_values FROM delta_partitions WHERE table_id = ? AND values_hash IN (${some.map(() => '?').join(',')})`,
         [this.#tableId, ...some],
       )
-      for (const [number, text] of found) numbers.set(canonicalValues(text as string), number as number)
+      for (const [number, text] of found) {
+        const values = canonicalValues(text as string)
+        numbers.set(values, Math.min(number as number, numbers.get(values) ?? Infinity))
+      }
     }
     const fresh = [...partitions].filter(([values]) => !numbers.has(values))
     if (fresh.length > 0) {

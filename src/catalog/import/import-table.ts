@@ -114,16 +114,15 @@ class ImportRun {
   }
 
   /**
-   * Brings what older programs stored to what this one stores. It reads every commit and partition of the table in the catalog: where the caller asks for
-   * what is new alone, only partitions of several columns are read.
+   * Brings what older programs stored to what this one stores. It reads every commit and partition of the table in the catalog, so it does nothing
+   * where the caller asks for new commits alone: a sync may do that for each of them.
    * @returns the time of the newest version where it changed, else null
    */
   async #mendStored(stored: Versions): Promise<number | null> {
     const { database, tableId, olderCompared } = this.#o
-    const state = await stateAt(database, tableId, stored.to)
-    if (olderCompared !== true || (state.metadata?.partitionColumns ?? []).length > 1)
-      await mergePartitions(this.#o, this.#lease)
-    return olderCompared === true ? null : retimeStale(database, this.#lease, stored, state)
+    if (olderCompared === true) return null
+    await mergePartitions(this.#o, this.#lease)
+    return retimeStale(database, this.#lease, stored, await stateAt(database, tableId, stored.to))
   }
 
   /** The base checkpoint, then commits, stretch by stretch. */

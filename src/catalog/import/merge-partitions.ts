@@ -6,60 +6,91 @@ import { canonicalValues, valuesHash } from '../partition-values.ts'
 import type { ImportOptions } from './options.ts'
 import { setMany } from './set-many.ts'
 
+type Place = Pick<ImportOptions, 'database' | 'tableId' | 'interrupt'>
+
+const PAGE_ROWS = 5_000
 const ROWS_A_STATEMENT = 500
 
 /**
- * Gives the files of a partition the number of its first row, and every row the hash that it is found by. A transaction a partition: readers see the same files at each.
- * Reads every partition of the table.
+ * Gives every row the hash that it is found by, and the files of a partition the number of its first row.
+ * Reads every partition of the table, in pages. A transaction a partition: a reader that asks in one transaction sees the same files at each.
  * @throws SluiceError LEASE_LOST; the signal's reason
  */
-export async function mergePartitions(
-  { database, tableId, interrupt }: Pick<ImportOptions, 'database' | 'tableId' | 'interrupt'>,
-  lease: Lease,
-): Promise<void> {
-  const rows = await database.all(
-    'SELECT partition_no, values_hash, partition_values FROM delta_partitions WHERE table_id = ? ORDER BY partition_no',
-    [tableId],
-  )
-  const first = new Map<string, number>()
-  const doubled = new Map<number, number[]>()
-  const hashes: (readonly [number, number])[] = []
-  for (const row of rows) {
-    const [number, hash, text] = row as [number, number, string]
-    const values = canonicalValues(text)
-    const keeper = first.get(values)
-    if (keeper !== undefined) doubled.set(keeper, [...(doubled.get(keeper) ?? []), number])
-    else {
-      first.set(values, number)
-      if (hash !== valuesHash(values)) hashes.push([number, valuesHash(values)])
-    }
-  }
-  const write = async (change: (transaction: SqlTransaction) => Promise<void>): Promise<void> => {
-    throwIfAborted(interrupt.abort)
-    const now = await database.now()
-    await database.write(async (transaction) => {
-      await renewLease(transaction, lease, now)
-      await change(transaction)
-    }, REPEATABLE)
-  }
-  if (hashes.length > 0) {
-    const at = { relation: 'delta_partitions', key: 'partition_no', column: 'values_hash', tableId } as const
-    await write(async (transaction) => setMany(transaction, at, hashes))
-  }
-  for (const [keeper, numbers] of doubled) {
-    await write(async (transaction) => {
+export async function mergePartitions(at: Place, lease: Lease): Promise<void> {
+  await setHashes(at, lease)
+  for await (const [keeper, numbers] of doubled(at)) {
+    await write(at, lease, async (transaction) => {
       for (let start = 0; start < numbers.length; start += ROWS_A_STATEMENT) {
         const some = numbers.slice(start, start + ROWS_A_STATEMENT)
         const marks = some.map(() => '?').join(',')
         await transaction.run(
           `UPDATE delta_files SET partition_no = ? WHERE table_id = ? AND partition_no IN (${marks})`,
-          [keeper, tableId, ...some],
+          [keeper, at.tableId, ...some],
         )
         await transaction.run(`DELETE FROM delta_partitions WHERE table_id = ? AND partition_no IN (${marks})`, [
-          tableId,
+          at.tableId,
           ...some,
         ])
       }
     })
   }
+}
+
+/** Rows of one partition have the same hash afterwards, so the database finds them and no map of all partitions is kept. */
+async function setHashes(at: Place, lease: Lease): Promise<void> {
+  const { database, tableId } = at
+  const column = { relation: 'delta_partitions', key: 'partition_no', column: 'values_hash', tableId } as const
+  const rows = database.pages(
+    'SELECT partition_no, values_hash, partition_values FROM delta_partitions WHERE table_id = ?',
+    [tableId],
+    PAGE_ROWS,
+  )
+  for await (const page of rows) {
+    const wrong = page.flatMap(([number, hash, text]) => {
+      const right = valuesHash(canonicalValues(text as string))
+      return hash === right ? [] : [[number as number, right] as const]
+    })
+    if (wrong.length > 0) await write(at, lease, async (transaction) => setMany(transaction, column, wrong))
+  }
+}
+
+/** The number of the first row of each partition that has several, and the numbers of its other rows. */
+async function* doubled({ database, tableId }: Place): AsyncGenerator<readonly [keeper: number, others: number[]]> {
+  for (let after = -1; ;) {
+    const hashes = await database.all(
+      `SELECT values_hash FROM delta_partitions WHERE table_id = ? AND values_hash > ?
+       GROUP BY values_hash HAVING count(*) > 1 ORDER BY values_hash LIMIT ?`,
+      [tableId, after, ROWS_A_STATEMENT],
+    )
+    if (hashes.length === 0) return
+    const rows = await database.all(
+      `SELECT partition_no, partition_values FROM delta_partitions
+       WHERE table_id = ? AND values_hash IN (${hashes.map(() => '?').join(',')}) ORDER BY partition_no`,
+      [tableId, ...hashes.map(([hash]) => hash as number)],
+    )
+    const partitions = new Map<string, readonly [keeper: number, others: number[]]>()
+    for (const row of rows) {
+      const [number, text] = row as [number, string]
+      const values = canonicalValues(text)
+      const known = partitions.get(values)
+      if (known === undefined) partitions.set(values, [number, []])
+      else known[1].push(number)
+    }
+    // Partitions whose hashes are equal by chance have no others.
+    for (const partition of partitions.values()) if (partition[1].length > 0) yield partition
+    after = hashes.at(-1)?.[0] as number
+  }
+}
+
+async function write(
+  { database, interrupt }: Place,
+  lease: Lease,
+  change: (transaction: SqlTransaction) => Promise<void>,
+): Promise<void> {
+  throwIfAborted(interrupt.abort)
+  const now = await database.now()
+  await database.write(async (transaction) => {
+    await renewLease(transaction, lease, now)
+    await change(transaction)
+  }, REPEATABLE)
 }

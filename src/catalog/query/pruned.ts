@@ -68,7 +68,7 @@ export async function totalsByPartition(
   return sumOfPartitions(database, tableId, version, partitions.chosen)
 }
 
-/** Active files that may hold a matching row, in pages. */
+/** Active files that may hold a matching row, in pages. With a condition it takes several statements: only the reader of a transaction gives one state of the catalog. */
 export async function* prunedFiles(
   database: SqlReader,
   tableId: string,

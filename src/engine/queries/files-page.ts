@@ -5,6 +5,7 @@ import { prunedFiles, pruningAt, totalsByPartition } from '../../catalog/query/p
 import type { Pruning } from '../../delta/pruning.ts'
 import { statsRange } from '../../delta/stats.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
+import type { SqlReader } from '../../stores/port.ts'
 import { fileEvent } from '../operations/files/perform.ts'
 import type { FileSort, FilesPage, Funnel } from '../workbench.ts'
 import type { Located } from './located.ts'
@@ -61,7 +62,9 @@ export class FilePages {
       return { rows, total: counts.files, from: query.from, version, commitTime, funnel }
     }
     const key = JSON.stringify([tableId, located.importId, version, query.where, query.sort, query.descending])
-    if (this.#last?.key !== key) this.#last = await select(located, query, key, all, signal)
+    // One state of the catalog for all statements of a condition: an import may merge partitions between two of them.
+    if (this.#last?.key !== key)
+      this.#last = await database.read(async (reader) => select(reader, table, query, { key, all, signal }))
     const { numbers, funnel, pruning } = this.#last
     const wanted = [...numbers.subarray(query.from, query.from + query.count)]
     const rows = await this.#rows(located, wanted, pruning)
@@ -88,23 +91,21 @@ export class FilePages {
 }
 
 async function select(
-  located: InCatalog,
+  reader: SqlReader,
+  { tableId, version }: InCatalog['table'],
   query: FilesQuery,
-  key: string,
-  all: Funnel['all'],
-  signal: AbortSignal,
+  { key, all, signal }: { readonly key: string; readonly all: Funnel['all']; readonly signal: AbortSignal },
 ): Promise<Selection> {
-  const { database, table } = located
   const begun = performance.now()
-  const pruning = await pruningAt(database, table.tableId, table.version, query.where)
+  const pruning = await pruningAt(reader, tableId, version, query.where)
   const partition = {
-    ...sizeOf(await totalsByPartition(database, table.tableId, table.version, pruning)),
+    ...sizeOf(await totalsByPartition(reader, tableId, version, pruning)),
     columns: pruning.partitionColumns.map(({ path }) => path.join('.')),
   }
   const stats = { files: 0, bytes: 0, columns: pruning.dataColumns.map(({ path }) => path.join('.')) }
   let keptWithoutStats = 0
   const kept: { no: number; key: string | number }[] = []
-  for await (const page of prunedFiles(database, table.tableId, table.version, pruning)) {
+  for await (const page of prunedFiles(reader, tableId, version, pruning)) {
     throwIfAborted(signal)
     for (const file of page) {
       stats.files++

@@ -1,5 +1,5 @@
 /** `files`: active files of a version, pruned by a condition, from the catalog or from the log. */
-import { pruningAt, prunedFiles } from '../../../catalog/query/pruned.ts'
+import { pruningAt, prunedFiles, type TablePruning } from '../../../catalog/query/pruned.ts'
 import type { FileRecord } from '../../../catalog/query/files.ts'
 import type { AddAction, DeletionVectorDescriptor } from '../../../delta/actions.ts'
 import { compilePruning, type Pruning } from '../../../delta/pruning.ts'
@@ -9,6 +9,7 @@ import { numRecordsOf } from '../../../delta/stats.ts'
 import { dec, type FileEvent } from '../../../model/event.ts'
 import { parsePredicate } from '../../../model/predicate.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import type { SqlReader } from '../../../stores/port.ts'
 import { withTable } from '../../lake/table-source.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { files as declared, FilesOperation } from './declaration.ts'
@@ -34,11 +35,15 @@ export async function files(operation: FilesOperation, run: FilesRun): Promise<E
       const { tableId, version } = source.table
       totals.version = version
       const { where } = operation
-      const pruning = where === undefined ? null : await pruningAt(source.database, tableId, version, where)
-      for await (const page of prunedFiles(source.database, tableId, version, pruning)) {
-        throwIfAborted(abort)
-        for (const file of page) if (!tell(fileEvent(file))) return
+      const list = async (reader: SqlReader, pruning: TablePruning | null): Promise<void> => {
+        for await (const page of prunedFiles(reader, tableId, version, pruning)) {
+          throwIfAborted(abort)
+          for (const file of page) if (!tell(fileEvent(file))) return
+        }
       }
+      // A condition is answered in several statements, between which an import may merge partitions.
+      if (where === undefined) await list(source.database, null)
+      else await source.database.read(async (reader) => list(reader, await pruningAt(reader, tableId, version, where)))
       return
     }
     const { version, timestampMs } = operation.asOf
