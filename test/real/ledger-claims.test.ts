@@ -6,7 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
 import type { Work } from '../../src/engine/copy/ledger/claim-search.ts'
 import type { StoredRange } from '../../src/engine/copy/ledger/keys.ts'
+import type { Claim } from '../../src/model/copy/plan.ts'
 import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import { endLines, quarantined, quarantineStatement, type AsideRow } from '../../src/engine/copy/ledger/quarantine.ts'
+import { heldQuery } from '../../src/engine/copy/ledger/stored-chunk.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
@@ -153,6 +156,38 @@ describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
     expect((await claims.claim(null))?.no).toBe(2)
     await close(at)
   })
+})
+
+// Their targets have the type of ledger that commits batch by batch.
+test.each(['sqlite', 'd1'] as const)('only whoever has a chunk of %s ends and writes lines of it', async (system) => {
+  if ((await missing(system)) !== '') return
+  const at = await opened(system, 1)
+  const { ledger } = at
+  const claimed = async (who: Owner): Promise<Claim> => {
+    const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
+    if (claim === null) throw new Error('nothing was claimed')
+    return claim
+  }
+  const refused: AsideRow = { key: ['1'], stage: 'write', code: 'ROW_REFUSED', message: 'no', row: { id: '1' } }
+  const line = (who: Owner, claim: Claim, aside: AsideRow): Promise<unknown> =>
+    ledger.batch(quarantineStatement(ledger, KEY, who, claim, aside, heldQuery(who, claim)))
+  const keys = async (): Promise<unknown> => (await quarantined(ledger, null)).map(({ key }) => key)
+  const free = { sql: "UPDATE migration_checkpoints SET status = 'pending'", parameters: [] }
+  const [first, late, next] = [owner(1n), owner(2n), owner(3n)]
+  await line(first, await claimed(first), refused)
+  await ledger.batch([free])
+  const lost = await claimed(late)
+  await ledger.batch([free])
+  const has = await claimed(next)
+  expect([lost.attempt, has.attempt]).toEqual([2, 3])
+  await endLines(ledger, late, lost)
+  await line(late, lost, { ...refused, key: ['2'] })
+  expect(await keys()).toEqual([['1']])
+  await endLines(ledger, next, has)
+  expect(await keys()).toEqual([])
+  await line(next, has, { ...refused, key: ['3'] })
+  expect(await keys()).toEqual([['3']])
+  await close(at)
 })
 
 /** What a system says of how it finds the rows of a statement. */
