@@ -123,12 +123,13 @@ export function settleStatement({ schema, name }: TableKey): Statement {
   }
 }
 
-/** Notes that no row of a chunk waits any more. */
-export function replayedChunk(database: LedgerDatabase, checkpoint: number): Statement {
+/** Notes that no row of a chunk waits any more. @param held gives a row as long as that may be noted; not needed where the transaction has asked */
+export function replayedChunk(database: LedgerDatabase, checkpoint: number, held?: Statement): Statement {
   const { now } = ledgerDialect(database.dialect)
+  const under = held === undefined ? '' : ` AND EXISTS (${held.sql})`
   return {
-    sql: `UPDATE migration_quarantine SET replayed_ms = ${now} WHERE checkpoint_id = ? AND replayed_ms IS NULL`,
-    parameters: [checkpoint],
+    sql: `UPDATE migration_quarantine SET replayed_ms = ${now} WHERE checkpoint_id = ? AND replayed_ms IS NULL${under}`,
+    parameters: [checkpoint, ...(held?.parameters ?? [])],
   }
 }
 
@@ -148,17 +149,15 @@ export function endedLines(
  * however late the service executes it.
  */
 export async function endLines(database: LedgerDatabase, owner: Owner, claim: Claim): Promise<void> {
-  const held = heldQuery(owner, claim)
-  for (const { sql, parameters } of endedLines(database, claim)) {
-    const { castText: text } = ledgerDialect(database.dialect).types
-    const [[newest] = []] = await database.all(
-      `SELECT CAST(MAX(created_ms) AS ${text}) FROM migration_quarantine WHERE checkpoint_id = ? AND replayed_ms IS NULL`,
-      [claim.id],
-    )
-    if (newest == null) continue
-    const fenced = `${sql} AND created_ms <= ? AND EXISTS (${held.sql})`
-    await database.batch([{ sql: fenced, parameters: [...parameters, BigInt(String(newest)), ...held.parameters] }])
-  }
+  if (endedLines(database, claim).length === 0) return
+  const { castText: text } = ledgerDialect(database.dialect).types
+  const [[newest] = []] = await database.all(
+    `SELECT CAST(MAX(created_ms) AS ${text}) FROM migration_quarantine WHERE checkpoint_id = ? AND replayed_ms IS NULL`,
+    [claim.id],
+  )
+  if (newest == null) return
+  const { sql, parameters } = replayedChunk(database, claim.id, heldQuery(owner, claim))
+  await database.batch([{ sql: `${sql} AND created_ms <= ?`, parameters: [...parameters, BigInt(String(newest))] }])
 }
 
 /** What is not replayed yet, oldest first. @param runId of one run only; null for all @param table of one table of the target only; null for all */
