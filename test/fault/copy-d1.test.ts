@@ -182,6 +182,31 @@ describe.skipIf(!D1_AVAILABLE)(`D1 under faults${D1_MISSING === '' ? '' : ` (ski
   })
 
   test(
+    'rows that wait stay noted, however late the request arrives that ends older lines',
+    { timeout: 60_000 },
+    async () => {
+      const done = await room('t', 2 * ROWS)
+      await done.target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT CHECK (id % 194 <> 0))')
+      const copy = { ...done.copy, onExisting: 'upsert' as const }
+      const waiting = (): Promise<unknown> =>
+        done.target.rows('SELECT row_key FROM migration_quarantine WHERE replayed_ms IS NULL ORDER BY row_key')
+      const three = [['["194"]'], ['["388"]'], ['["582"]']]
+      expect((await perform(copy)).finished).toMatchObject({ totals: { quarantined: '3' } })
+      expect(await waiting()).toEqual(three)
+      await done.target.sql("UPDATE migration_checkpoints SET status = 'pending', cursor_key = NULL")
+      await account.faults({ kind: 'later', ms: 4000, match: 'SET replayed_ms' })
+      const { finished } = await perform(copy)
+      expect(finished).toMatchObject({ error: { code: 'ROWS_ASIDE' }, totals: { quarantined: '3' } })
+      await new Promise((passed) => setTimeout(passed, 4500))
+      expect(await waiting()).toEqual(three)
+      expect((await perform(copy)).finished).toMatchObject({
+        error: { code: 'ROWS_ASIDE' },
+        totals: { quarantined: '3' },
+      })
+    },
+  )
+
+  test(
     'the program is killed while it writes, and the next one goes on behind its cursor',
     { timeout: 60_000 },
     async () => {

@@ -235,6 +235,12 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
 
   test('a hook that fails leaves the switch as it is, and runs again', { timeout: 120_000 }, async () => {
     const stage = await twoStage(server, 200)
+    // What the target would keep apart no more is refused before.
+    await stage.source.sql(`ALTER TABLE ${SQL} ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =, qty WITH =)`)
+    const { events: found } = await perform(twoCutover(stage, { dryRun: true }))
+    const refused = { verdict: 'refused', about: 'exclusion', object: 'apart' }
+    expect(found.filter((event) => 'verdict' in event)).toContainEqual(expect.objectContaining(refused))
+    await stage.source.sql(`ALTER TABLE ${SQL} DROP CONSTRAINT apart`)
     const writer = startTwoWriter(stage, 7, 2)
     const failed = await perform(twoCutover(stage, { onSwitch: 'exit 7' }))
     expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'HOOK_FAILED' }, totals: { switched: '1' } })

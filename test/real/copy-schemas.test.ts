@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
-import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place, type RunWishes } from '../support/copy-systems.ts'
 
 const why = await missing('postgresql')
 let folder = ''
@@ -27,8 +27,8 @@ async function found(place: Place): Promise<string> {
 }
 
 /** How an operation ends, and the tables of the target that its plan names. */
-async function ends(operation: Operation): Promise<string> {
-  const { finished, events } = await perform(operation)
+async function ends(operation: Operation, wishes: RunWishes = {}): Promise<string> {
+  const { finished, events } = await perform(operation, wishes)
   const plan = events.findLast((event) => event.type === 'plan.ready')
   const named = (plan?.copies ?? []).map(({ to }) => to)
   const error = finished.error === undefined ? '' : ` ${finished.error.code} ${finished.error.message}`
@@ -94,6 +94,20 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     expect(await found(to)).toBe(name)
   })
 
+  test('is that of the ledger for a stream that begins anew, too', async () => {
+    const from = await database(null, ...MADE)
+    const to = await database('app', 'CREATE SCHEMA app')
+    const copy = copyOf(from, to, 't', { follow: { cdc: 'trigger', until: 'caught-up' } })
+    expect(await ends({ ...copy, toSchema: 'app' })).toBe('0 app.t')
+    await from.sql("INSERT INTO t VALUES (3, 'c')")
+    expect(await ends({ ...copy, restart: true })).toBe('0 app.t')
+    expect(await to.rows('SELECT count(*) FROM app.t')).toEqual([['3']])
+    await from.sql("INSERT INTO t VALUES (4, 'd')")
+    expect(await ends(copy)).toBe('0 app.t')
+    expect(await to.rows('SELECT count(*) FROM app.t')).toEqual([['4']])
+    expect(await found(to)).toBe('app.t')
+  })
+
   test('is that of the ledger where an older program put the table into the first of the search_path', async () => {
     const from = await database(null, ...MADE)
     const to = await database('app', 'CREATE SCHEMA app')
@@ -102,6 +116,20 @@ describe.skipIf(why !== '')(`the schema of a copied table ${why}`, { timeout: 90
     expect(await ends({ ...copy, toSchema: 'app' })).toBe('0 app.t')
     expect(await ends(copy)).toBe('0 app.t')
     expect(await ends({ ...copy, again: true })).toBe('0 app.t')
+    expect(await ends({ ...copy, dryRun: true })).toBe('0 app.t')
+    expect(await ends({ ...copy, dryRun: true, restart: true })).toBe('0 app.t')
+    // What begins anew does so in the table that people read.
+    await from.sql("INSERT INTO t VALUES (3, 'c')")
+    const anew = { ...copy, restart: true, onExisting: 'upsert' } as const
+    expect(await ends(anew)).toBe('0 app.t')
+    expect(await to.rows('SELECT count(*) FROM app.t')).toEqual([['3']])
+    await from.sql("INSERT INTO t VALUES (4, 'd')")
+    expect(await ends(anew, { sharedRun: '7' })).toBe('0 app.t')
+    expect(await to.rows('SELECT count(*) FROM app.t')).toEqual([['4']])
+    const turn = await perform(anew, { sharedRun: '7' })
+    expect(turn.finished).toMatchObject({ exitCode: 0 })
+    // A turn after the first one goes on.
+    expect(turn.events.filter(({ type }) => type === 'chunk.started')).toEqual([])
     const diff = { ...copy, kind: 'diff', limit: 1, fix: true, deleteExtra: false } as Operation
     expect(await ends(diff)).toBe('0')
     await using store = await openPostgresCopy(to.url)

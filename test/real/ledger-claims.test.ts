@@ -6,7 +6,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ChunkLedger } from '../../src/engine/copy/ledger/chunks.ts'
 import type { Work } from '../../src/engine/copy/ledger/claim-search.ts'
 import type { StoredRange } from '../../src/engine/copy/ledger/keys.ts'
+import type { Claim } from '../../src/model/copy/plan.ts'
 import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import { proveAgain } from '../../src/engine/copy/ledger/proofs.ts'
+import {
+  endLines,
+  quarantined,
+  quarantineStatement,
+  replayedChunk,
+  type AsideRow,
+} from '../../src/engine/copy/ledger/quarantine.ts'
+import { heldQuery } from '../../src/engine/copy/ledger/stored-chunk.ts'
 import { Planning } from '../../src/engine/copy/ledger/planning.ts'
 import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
@@ -22,6 +32,7 @@ import { D1_AVAILABLE } from '../support/servers/d1.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const
 const KEY = { schema: 's', name: 't' }
+const REFUSED: AsideRow = { key: ['1'], stage: 'write', code: 'ROW_REFUSED', message: 'no', row: { id: '1' } }
 
 let folder = ''
 beforeAll(() => {
@@ -153,6 +164,67 @@ describe.each(SYSTEMS)('claims in %s', { timeout: 60_000 }, (system) => {
     expect((await claims.claim(null))?.no).toBe(2)
     await close(at)
   })
+})
+
+test.each(SYSTEMS)('a comparison whose chunk of %s another program has taken ends no line of it', async (system) => {
+  if ((await missing(system)) !== '') return
+  const at = await opened(system, 1)
+  const { ledger } = at
+  const who = owner(1n)
+  const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
+  const status = { sql: "UPDATE migration_checkpoints SET status = 'completed'", parameters: [] }
+  await ledger.batch([status])
+  const compared = { ...(claim as unknown as StoredChunk), quarantined: 1n }
+  await ledger.batch(quarantineStatement(ledger, KEY, who, compared, REFUSED))
+  const digest = { rows: 0n, sum: '' }
+  const proof = { scheme: 'canonical', source: digest, target: digest, before: null, surplus: null, tookMs: 0 } as const
+  const tally = { read: 0n, written: 0n, skipped: 0n, quarantined: 0n, bytes: 0n }
+  const proved = (chunk: StoredChunk): Promise<boolean> =>
+    proveAgain(
+      ledger,
+      who,
+      chunk,
+      tally,
+      { ...proof, point: { view: 'v', at: 'now' } },
+      { sql: 'SELECT 1', parameters: [] },
+      (held) => [replayedChunk(ledger, chunk.id, held)],
+    )
+  expect(await proved({ ...compared, fence: compared.fence - 1 })).toBe(false)
+  expect(await quarantined(ledger, null)).toHaveLength(1)
+  expect(await proved(compared)).toBe(true)
+  expect(await quarantined(ledger, null)).toEqual([])
+  await close(at)
+})
+
+// Their targets have the type of ledger that commits batch by batch.
+test.each(['sqlite', 'd1'] as const)('only whoever has a chunk of %s ends and writes lines of it', async (system) => {
+  if ((await missing(system)) !== '') return
+  const at = await opened(system, 1)
+  const { ledger } = at
+  const claimed = async (who: Owner): Promise<Claim> => {
+    const claim = await new ChunkLedger(ledger, KEY, who).claims.claim(null)
+    if (claim === null) throw new Error('nothing was claimed')
+    return claim
+  }
+  const line = (who: Owner, claim: Claim, aside: AsideRow): Promise<unknown> =>
+    ledger.batch(quarantineStatement(ledger, KEY, who, claim, aside, heldQuery(who, claim)))
+  const keys = async (): Promise<unknown> => (await quarantined(ledger, null)).map(({ key }) => key)
+  const free = { sql: "UPDATE migration_checkpoints SET status = 'pending'", parameters: [] }
+  const [first, late, next] = [owner(1n), owner(2n), owner(3n)]
+  await line(first, await claimed(first), REFUSED)
+  await ledger.batch([free])
+  const lost = await claimed(late)
+  await ledger.batch([free])
+  const has = await claimed(next)
+  expect([lost.attempt, has.attempt]).toEqual([2, 3])
+  await endLines(ledger, late, lost)
+  await line(late, lost, { ...REFUSED, key: ['2'] })
+  expect(await keys()).toEqual([['1']])
+  await endLines(ledger, next, has)
+  expect(await keys()).toEqual([])
+  await line(next, has, { ...REFUSED, key: ['3'] })
+  expect(await keys()).toEqual([['3']])
+  await close(at)
 })
 
 /** What a system says of how it finds the rows of a statement. */

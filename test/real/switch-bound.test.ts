@@ -335,6 +335,11 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
       ],
       [`CREATE UNIQUE INDEX alone ON ${PUBLIC} (at)`, 'DROP INDEX public.alone', { about: 'unique index' }],
       [
+        `ALTER TABLE ${PUBLIC} ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =, qty WITH =)`,
+        `ALTER TABLE ${PUBLIC} DROP CONSTRAINT apart`,
+        { about: 'exclusion', object: 'apart' },
+      ],
+      [
         `CREATE FUNCTION public.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER t AFTER INSERT ON ${PUBLIC} REFERENCING NEW TABLE AS n FOR EACH ROW EXECUTE FUNCTION public.t()`,
         `DROP TRIGGER t ON ${PUBLIC}; DROP FUNCTION public.t`,
         { about: 'trigger' },

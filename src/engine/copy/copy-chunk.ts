@@ -22,7 +22,16 @@ import { isRanged } from './look/ranged.ts'
 import { Expiring } from './expiring.ts'
 import { failureKind } from './failure.ts'
 import { closingOf, stepOf } from './ledger/closing.ts'
-import { asideLines, endedLines, lineOf, numbered, quarantineStatement, type AsideRow } from './ledger/quarantine.ts'
+import {
+  asideLines,
+  endedLines,
+  endLines,
+  lineOf,
+  numbered,
+  quarantineStatement,
+  type AsideRow,
+} from './ledger/quarantine.ts'
+import { heldQuery } from './ledger/stored-chunk.ts'
 import { ChunkProof } from './prove-chunk.ts'
 import { asideOf, notEmpty, refusedText, shownIn, taken, tooManyAside } from './refused-rows.ts'
 import { rowsText } from './rows-text.ts'
@@ -124,10 +133,9 @@ class ChunkWork {
   }
 
   async #fill(writer: ChunkWriter): Promise<ChunkResult | null> {
-    const { plan, ledger, database } = this.#context
+    const { plan, ledger, database, owner } = this.#context
     await ledger.claims.note(this.#claim, writer.session)
-    const ended = this.#batchwise ? endedLines(database, this.#claim) : []
-    if (ended.length > 0) await database.batch(ended)
+    if (this.#batchwise) await endLines(database, owner, this.#claim)
     if (
       plan.onExisting === 'refuse' &&
       plan.cut === 'key' &&
@@ -376,7 +384,10 @@ class ChunkWork {
     this.#aside.push(aside)
     if (this.#aside.length > maxAside) throw tooManyAside(name, maxAside)
     // A target that commits batch by batch would forget it with the chunk.
-    if (this.#batchwise) await database.batch(quarantineStatement(database, key, owner, this.#claim, aside))
+    if (this.#batchwise) {
+      const held = heldQuery(owner, this.#claim)
+      await database.batch(quarantineStatement(database, key, owner, this.#claim, aside, held))
+    }
     emit({
       type: 'row.aside',
       table: name,

@@ -26,19 +26,20 @@ export function asideRows(plan: TablePlan, { piece, refused }: Comparison): read
   ]
 }
 
-/** For the transaction that closes the chunk. Those that nobody has told of are told. */
+/**
+ * For the transaction that closes the chunk. Those that nobody has told of are told.
+ * @returns the statements: lines end as long as a query gives a row, which says that the chunk is the one that was compared
+ */
 export function asideStatements(
   { database, key, owner, emit, name }: TableContext,
   chunk: StoredChunk,
   aside: readonly AsideRow[],
-): readonly Statement[] {
-  if (aside.length + Number(chunk.quarantined) === 0) return []
+): (held: Statement) => readonly Statement[] {
+  if (aside.length + Number(chunk.quarantined) === 0) return () => []
   for (const one of aside) {
     const error = { code: one.code, message: one.message, retryable: false }
     if (one.stage === 'read') emit({ type: 'row.aside', table: name, chunk: String(chunk.no), key: one.key, error })
   }
-  return [
-    replayedChunk(database, chunk.id),
-    ...aside.map(numbered()).flatMap((one) => quarantineStatement(database, key, owner, chunk, one)),
-  ]
+  const lines = aside.map(numbered()).flatMap((one) => quarantineStatement(database, key, owner, chunk, one))
+  return (held) => [replayedChunk(database, chunk.id, held), ...lines]
 }

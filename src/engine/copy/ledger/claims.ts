@@ -14,7 +14,7 @@ import { databaseTimes, LeaseSql } from '../../../stores/lease/sql.ts'
 import { ClaimSearch, share, without, type Part, type Work } from './claim-search.ts'
 import { readRange } from './keys.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
-import { BROKEN, chunkColumns, chunkOf, HELD, heldBy, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
+import { BROKEN, chunkColumns, chunkOf, HELD, heldBy, heldQuery, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 
 /** Ids that are read ahead where no index leads to the next chunk. */
 const READ_AHEAD = 200
@@ -229,7 +229,7 @@ export class ChunkClaims {
     const held = heldBy(this.#owner, claim)
     const [, rows = []] = await this.#database.batch([
       { sql: `UPDATE migration_checkpoints SET session = ? WHERE ${HELD}`, parameters: [session, ...held] },
-      { sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD}`, parameters: held },
+      heldQuery(this.#owner, claim),
     ])
     if (rows.length === 0) throw leaseLost(claim)
   }

@@ -5,7 +5,7 @@ import type { BatchStep, Closing, LedgerDatabase, Statement } from '../../../sto
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { errorText } from './error-text.ts'
 import type { Owner } from './owner.ts'
-import { ASIDE_CODE, CLOSED, HELD, heldBy } from './stored-chunk.ts'
+import { ASIDE_CODE, CLOSED, HELD, heldBy, heldQuery } from './stored-chunk.ts'
 
 /** What closes a chunk, for the transaction of its rows. */
 export function closingOf(
@@ -56,7 +56,7 @@ export function closingOf(
   }
   return {
     statements: [close, ...also],
-    guard: { sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD}`, parameters: held },
+    guard: heldQuery(owner, claim),
     landed: {
       sql: `SELECT 1 FROM migration_checkpoints WHERE id = ? AND fence = ? AND owner = ? AND ${CLOSED}`,
       parameters: held,

@@ -54,7 +54,7 @@ export function wholeProof({ schema, name }: TableKey, chunks: bigint, stored: D
 /**
  * Notes what a chunk came to that was compared once more.
  * @param hold nothing happens unless this program has the table to itself
- * @param also statements of the same transaction
+ * @param also statements of the same transaction, which do nothing without a row of what they are given
  * @returns false where the chunk has changed hands since it was read
  */
 export async function proveAgain(
@@ -74,7 +74,7 @@ export async function proveAgain(
     readonly tookMs: number
   },
   hold: Statement,
-  also: readonly Statement[],
+  also: (held: Statement) => readonly Statement[],
 ): Promise<boolean> {
   if (proof.source.sum !== proof.target.sum) throw new Error('sums that differ prove no chunk')
   const mine = `id = ? AND COALESCE(fence, 0) = ? AND status IN ('completed', 'failed')`
@@ -86,6 +86,7 @@ export async function proveAgain(
     noted.push(notedChange(database, owner.runId, 'chunk', surplus, held))
   }
   const { now } = ledgerDialect(database.dialect)
+  const isHeld = { sql: `SELECT 1 FROM migration_checkpoints WHERE ${held.sql}`, parameters: held.parameters }
   const answers = await database.batch([
     ...noted,
     {
@@ -115,8 +116,8 @@ export async function proveAgain(
         ...held.parameters,
       ],
     },
-    { sql: `SELECT 1 FROM migration_checkpoints WHERE ${held.sql}`, parameters: held.parameters },
-    ...also,
+    isHeld,
+    ...also(isHeld),
   ])
   return (answers[noted.length + 1] ?? []).length > 0
 }

@@ -8,7 +8,7 @@ import type { Claim } from '../../../model/copy/plan.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
 import { errorText } from './error-text.ts'
 import type { Owner, TableKey } from './owner.ts'
-import { CLOSED, OF_TABLE } from './stored-chunk.ts'
+import { CLOSED, heldQuery, OF_TABLE } from './stored-chunk.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type AsideRow = {
@@ -28,13 +28,17 @@ export type QuarantinedRow = AsideRow & { readonly id: string; readonly runId: b
 /** Of one table: longer values are cut, for the row itself stays at the source. */
 const SHOWN = 1000
 
-/** The statements that write a row into the quarantine, in the transaction of its chunk. Once more changes nothing. */
+/**
+ * The statements that write a row into the quarantine. Once more changes nothing.
+ * @param held gives a row as long as they may write; not needed in the transaction of the chunk, which has asked
+ */
 export function quarantineStatement(
   database: LedgerDatabase,
   table: TableKey,
   owner: Owner,
   claim: Pick<Claim, 'id' | 'no'>,
   aside: AsideRow,
+  held?: Statement,
 ): readonly Statement[] {
   const { now } = ledgerDialect(database.dialect)
   const { key, row, nth = 0 } = aside
@@ -43,11 +47,16 @@ export function quarantineStatement(
   const among = isOneRow(key) ? (nth === 0 ? [] : [claim.no, nth]) : [isKeyless ? claim.no : null, nth]
   const identity = [table.schema, table.name, key, isKeyless ? row : null, ...among]
   const id = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32)
+  const values = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${now}`
+  const under = held?.parameters ?? []
   return [
-    { sql: 'DELETE FROM migration_quarantine WHERE quarantine_id = ?', parameters: [id] },
+    {
+      sql: `DELETE FROM migration_quarantine WHERE quarantine_id = ?${held === undefined ? '' : ` AND EXISTS (${held.sql})`}`,
+      parameters: [id, ...under],
+    },
     {
       sql: `INSERT INTO migration_quarantine (quarantine_id, run_id, schema_name, table_name, checkpoint_id, row_key, stage, error_code, message,
-              row_json, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${now})`,
+              row_json, created_ms) ${held === undefined ? `VALUES (${values})` : `SELECT ${values} WHERE EXISTS (${held.sql})`}`,
       parameters: [
         id,
         owner.runId,
@@ -59,6 +68,7 @@ export function quarantineStatement(
         aside.code,
         errorText(aside.message),
         JSON.stringify(row),
+        ...under,
       ],
     },
   ]
@@ -113,12 +123,13 @@ export function settleStatement({ schema, name }: TableKey): Statement {
   }
 }
 
-/** Notes that no row of a chunk waits any more. */
-export function replayedChunk(database: LedgerDatabase, checkpoint: number): Statement {
+/** Notes that no row of a chunk waits any more. @param held gives a row as long as that may be noted; not needed where the transaction has asked */
+export function replayedChunk(database: LedgerDatabase, checkpoint: number, held?: Statement): Statement {
   const { now } = ledgerDialect(database.dialect)
+  const under = held === undefined ? '' : ` AND EXISTS (${held.sql})`
   return {
-    sql: `UPDATE migration_quarantine SET replayed_ms = ${now} WHERE checkpoint_id = ? AND replayed_ms IS NULL`,
-    parameters: [checkpoint],
+    sql: `UPDATE migration_quarantine SET replayed_ms = ${now} WHERE checkpoint_id = ? AND replayed_ms IS NULL${under}`,
+    parameters: [checkpoint, ...(held?.parameters ?? [])],
   }
 }
 
@@ -131,6 +142,22 @@ export function endedLines(
   { id, attempt, cursor }: Pick<Claim, 'id' | 'attempt' | 'cursor'>,
 ): readonly Statement[] {
   return attempt > 1 && cursor === null ? [replayedChunk(database, id)] : []
+}
+
+/**
+ * As `endedLines`, where a target commits batch by batch: nothing ends once another program has the chunk, nor does a line that was written after this was asked for,
+ * however late the service executes it.
+ */
+export async function endLines(database: LedgerDatabase, owner: Owner, claim: Claim): Promise<void> {
+  if (endedLines(database, claim).length === 0) return
+  const { castText: text } = ledgerDialect(database.dialect).types
+  const [[newest] = []] = await database.all(
+    `SELECT CAST(MAX(created_ms) AS ${text}) FROM migration_quarantine WHERE checkpoint_id = ? AND replayed_ms IS NULL`,
+    [claim.id],
+  )
+  if (newest == null) return
+  const { sql, parameters } = replayedChunk(database, claim.id, heldQuery(owner, claim))
+  await database.batch([{ sql: `${sql} AND created_ms <= ?`, parameters: [...parameters, BigInt(String(newest))] }])
 }
 
 /** What is not replayed yet, oldest first. @param runId of one run only; null for all @param table of one table of the target only; null for all */

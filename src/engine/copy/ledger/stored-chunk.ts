@@ -2,6 +2,7 @@
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { holderOf, type Holder } from '../../../stores/lease/columns.ts'
+import type { Statement } from '../../../stores/copy-port.ts'
 import type { SqlRow, SqlValue } from '../../../stores/port.ts'
 import { readRange } from './keys.ts'
 import type { Owner } from './owner.ts'
@@ -55,6 +56,11 @@ export const BROKEN = `COALESCE(error_code, '') <> '${ASIDE_CODE}'`
 /** Parameters of `HELD`. */
 export function heldBy(owner: Owner, { id, fence }: Claim): readonly SqlValue[] {
   return [id, fence, owner.id]
+}
+
+/** Gives a row as long as nobody else has taken the chunk since it was claimed. */
+export function heldQuery(owner: Owner, claim: Claim): Statement {
+  return { sql: `SELECT 1 FROM migration_checkpoints WHERE ${HELD}`, parameters: heldBy(owner, claim) }
 }
 
 /** What `chunkOf` reads. @param text the type that a number is cast to, so that it comes with all of its digits */

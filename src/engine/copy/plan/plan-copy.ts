@@ -241,6 +241,33 @@ const BEFORE: readonly Partial<TableWishes>[] = [
 /** What a plan of today may be refused for where one that was made before was not. */
 const REPLANNED: ReadonlySet<string> = new Set(['LOSSY_TYPE', 'UNSUPPORTED_TYPE'])
 
+/** Each table with the name that the ledger has a copy of it under, and its plan into the table of that name. */
+async function placed(
+  { from, to, tables }: PlannedCopy,
+  operation: CopyOperation,
+  planner: Planner,
+  begun: BegunPlans,
+): Promise<readonly { readonly name: TableName; readonly one: PlannedTable }[]> {
+  const all = []
+  for (const today of tables) {
+    const names = namesInTarget(wantedName(today.source, operation), today.source.table, from, to)
+    const name = await begun.placeOf(from.identity, today.source.table, names)
+    const one = name === names[0] ? today : await planOne(today.source, operation, { from, to, ...planner, begun })
+    all.push({ name, one })
+  }
+  return all
+}
+
+/** The plan of today, into the tables of the target that the ledger names: what begins anew does so where it is, and not beside it. */
+export async function asPlaced(
+  planned: PlannedCopy,
+  operation: CopyOperation,
+  planner: Planner,
+  begun: BegunPlans,
+): Promise<PlannedCopy> {
+  return { ...planned, tables: (await placed(planned, operation, planner, begun)).map(({ one }) => one) }
+}
+
 /**
  * Copies go on as they were begun: into the table of the target that the ledger names, and where the plan of today is another one, or refused for what it would lose, under the plan that the
  * ledger holds, if that is one of those that were made before.
@@ -251,12 +278,9 @@ export async function asBegun(
   planner: Planner,
   begun: BegunPlans,
 ): Promise<PlannedCopy> {
-  const { from, to, tables } = planned
+  const { from, to } = planned
   const kept: PlannedTable[] = []
-  for (const today of tables) {
-    const names = namesInTarget(wantedName(today.source, operation), today.source.table, from, to)
-    const name = await begun.placeOf(from.identity, today.source.table, names)
-    const one = name === names[0] ? today : await planOne(today.source, operation, { from, to, ...planner, begun })
+  for (const { name, one } of await placed(planned, operation, planner, begun)) {
     const hash = one.plan === null && !REPLANNED.has(one.error.code) ? null : await begun.hashOf(name)
     let before: PlannedTable | null = null
     const isBegun = ({ plan }: PlannedTable): boolean =>

@@ -21,6 +21,7 @@ import { begunPlans } from '../../copy/ledger/begun-plans.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { beginLedger } from '../../copy/ledger/elsewhere.ts'
+import { hasLedger } from '../../copy/ledger/schema.ts'
 import { SharedRestarts } from '../../copy/ledger/shared-restarts.ts'
 import { SharedTables } from '../../copy/ledger/shared-tables.ts'
 import { ledgerUnderAbort } from '../../copy/ledger/under-abort.ts'
@@ -31,7 +32,7 @@ import { retryMsOf } from '../../copy/failure.ts'
 import { openPatiently, patiently } from '../../copy/patience.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
-import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
+import { asBegun, asPlaced, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
 import { openTokens, tokensOfChunks } from '../../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../../copy/plan/plan-event.ts'
 import { hashOf, isHashOf } from '../../copy/plan/plan-hash.ts'
@@ -136,6 +137,8 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     ...(wished === null || operation.restart ? {} : { followed: wished.tables }),
   }
   let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
+  const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
+  if (operation.dryRun) planned = refusedForAgain(await inNotedPlaces(planned, operation, planner), operation)
   extents.clear()
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
@@ -145,7 +148,6 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     left: within === undefined ? await again(() => planLeftBehind(some, byPattern, run.interrupt.abort)) : [],
   })
   let { objects, left } = await besideOf(planned)
-  const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
   if (operation.dryRun) {
     // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
     refuseForeignAmong(await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort))))
@@ -162,15 +164,15 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   const beginsAnew = isAnew || (operation.follow?.resync ?? []).length > 0
   const restarts = beginsAnew && run.sharedRun !== undefined ? new SharedRestarts(database, run.sharedRun) : undefined
   await restarts?.prepare()
+  const asNoted = (some: PlannedCopy, wish: CopyOperation): Promise<PlannedCopy> =>
+    (wish.restart ? asPlaced : asBegun)(some, wish, planner, begunPlans(database))
   if (restarts !== undefined && operation.restart) {
-    const keys = planned.tables.map(({ targetName }) => tableKeyOf(targetName))
+    const keys = (await asNoted(planned, operation)).tables.map(({ targetName }) => tableKeyOf(targetName))
     operation = { ...operation, restart: !(await restarts.haveChunks(keys)) }
   }
-  if (!operation.restart) {
-    const begun = await asBegun(planned, operation, planner, begunPlans(database))
-    if (begun.tables.some((one, at) => one !== planned.tables[at])) ({ objects, left } = await besideOf(begun))
-    planned = begun
-  }
+  const begun = await asNoted(planned, operation)
+  if (begun.tables.some((one, at) => one !== planned.tables[at])) ({ objects, left } = await besideOf(begun))
+  planned = begun
   if (operation.follow === undefined)
     await refuseFollowed(
       to,
@@ -207,8 +209,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   const ranges = await again(async () => (await track?.before(planned)) ?? null)
   if (ranges !== null) {
     const open = { ...operation, ring: { ...operation.ring, ranges } }
-    planned = refusedForAgain(await planCopy(open, from, to, planner), operation)
-    if (!operation.restart) planned = await asBegun(planned, open, planner, begunPlans(database))
+    planned = await asNoted(refusedForAgain(await planCopy(open, from, to, planner), operation), open)
   }
   // Before the first chunk is read: what is committed from here on comes in the stream.
   await using following =
@@ -395,6 +396,14 @@ async function openFollowing(parts: FollowingParts, runs: RunLedger): Promise<Fo
     await runs.broken(thrown)
     throw thrown
   }
+}
+
+/** Of a plan that is only shown: tables of a target with schemas where the run would find them by the ledger. */
+async function inNotedPlaces(planned: PlannedCopy, operation: CopyOperation, planner: Planner): Promise<PlannedCopy> {
+  const { to } = planned
+  if (to.can.keepsSchemas !== true) return planned
+  await using database = await onSide('target', () => to.ledger())
+  return (await hasLedger(database)) ? await asPlaced(planned, operation, planner, begunPlans(database)) : planned
 }
 
 /** Of a plan that is only shown: the ledger is looked at, and nothing is made in it. */

@@ -79,6 +79,9 @@ export type TwinIndex = {
 export const indexTailSql = `pg_catalog.ltrim(pg_catalog.substr(pg_catalog.pg_get_indexdef(x.oid), 1 + pg_catalog.length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX '
         || pg_catalog.quote_ident(x.relname) || ' ON ' || CASE c.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname))))`
 
+/** Of the exclusion constraint that the index `x`, `i` in the catalog, belongs to, with its operators; NULL for any other index. */
+export const exclusionSql = `(SELECT pg_catalog.pg_get_constraintdef(e.oid) FROM pg_catalog.pg_constraint e WHERE e.conindid = x.oid AND e.conrelid = i.indrelid AND e.contype = 'x')`
+
 export function indexesSql({ oid, attnum }: About): string {
   return `
     SELECT pg_catalog.json_build_object('name', x.relname,

@@ -3,7 +3,7 @@ import { suffixed } from '../archiving/move.ts'
 import { quoteName } from '../connect.ts'
 import { tableSql } from '../copy/sql.ts'
 import { notOwnSql } from '../in-place/marks.ts'
-import { indexTailSql } from '../partition-plan/twin-facts.ts'
+import { exclusionSql, indexTailSql } from '../partition-plan/twin-facts.ts'
 import { objects, type Side, type Sides, type Step } from './sides.ts'
 
 type Named = {
@@ -14,6 +14,7 @@ type Named = {
   /** What it is, without its name and that of its table. */
   readonly what: string
   readonly unique: boolean
+  readonly exclusion: boolean
 }
 
 /** What `partition plan` puts behind the names of the new table's indexes. */
@@ -39,12 +40,12 @@ export async function namesOf(sides: Sides): Promise<readonly Step[]> {
   for (const one of old) {
     if (paired.has(one) || one.kind !== 'INDEX') continue
     steps.push(
-      one.unique
+      one.unique || one.exclusion
         ? {
             verdict: 'refused',
-            about: 'unique index',
+            about: one.exclusion ? 'exclusion' : 'unique index',
             object: one.name,
-            detail: `${sides.to.sql} has no such index: what it keeps apart would be kept apart no more`,
+            detail: `${sides.to.sql} has no such ${one.exclusion ? 'constraint' : 'index'}: what it keeps apart would be kept apart no more`,
             hint: `make it on ${sides.to.sql}, with the column of its partitions where it has any, or drop it: ${one.what}`,
           }
         : {
@@ -89,26 +90,31 @@ function pairsOf(old: readonly Named[], fresh: readonly Named[]): readonly (read
 }
 
 function isAlike(one: Named, other: Named): boolean {
-  return (
-    one.kind === other.kind && one.schema === other.schema && one.what === other.what && one.unique === other.unique
-  )
+  return isOneKind(one, other) && one.what === other.what
+}
+
+function isOneKind(one: Named, other: Named): boolean {
+  const { kind, schema, unique, exclusion } = one
+  return kind === other.kind && schema === other.schema && unique === other.unique && exclusion === other.exclusion
 }
 
 function isSibling(one: Named, other: Named): boolean {
-  if (one.kind !== other.kind || one.schema !== other.schema || one.unique !== other.unique) return false
+  // Another exclusion keeps other rows apart, and has no name to go by.
+  if (!isOneKind(one, other) || (one.exclusion && one.what !== other.what)) return false
   return MARKS.some((mark) => suffixed(one.name, mark) === other.name || suffixed(other.name, mark) === one.name)
 }
 
 function namedOf(sides: Sides, { oid }: Side): Promise<readonly Named[]> {
   return objects<Named>(
     sides,
-    `SELECT pg_catalog.json_build_object('oid', x.oid::text, 'kind', 'INDEX', 'schema', n.nspname, 'name', x.relname, 'unique', i.indisunique, 'what', ${indexTailSql})
+    `SELECT pg_catalog.json_build_object('oid', x.oid::text, 'kind', 'INDEX', 'schema', n.nspname, 'name', x.relname, 'unique', i.indisunique,
+       'exclusion', ${exclusionSql} IS NOT NULL, 'what', coalesce(${exclusionSql}, ${indexTailSql}))
      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid}::oid AND i.indisvalid AND ${notOwnSql('x.relname')}
-     UNION ALL SELECT pg_catalog.json_build_object('oid', s.oid::text, 'kind', 'STATISTICS', 'schema', n.nspname, 'name', s.stxname, 'unique', false,
+     UNION ALL SELECT pg_catalog.json_build_object('oid', s.oid::text, 'kind', 'STATISTICS', 'schema', n.nspname, 'name', s.stxname, 'unique', false, 'exclusion', false,
        'what', pg_catalog.pg_get_statisticsobjdef_columns(s.oid) || ' ' || s.stxkind::text)
      FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = ${oid}::oid
-     UNION ALL SELECT pg_catalog.json_build_object('oid', s.oid::text, 'kind', 'SEQUENCE', 'schema', n.nspname, 'name', s.relname, 'unique', false, 'what', a.attname)
+     UNION ALL SELECT pg_catalog.json_build_object('oid', s.oid::text, 'kind', 'SEQUENCE', 'schema', n.nspname, 'name', s.relname, 'unique', false, 'exclusion', false, 'what', a.attname)
      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid}::oid AND d.deptype = 'i'`,

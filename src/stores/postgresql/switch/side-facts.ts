@@ -1,7 +1,7 @@
 /** What belongs to a table and is no row, as one database has it: compared by name with what the other database of a switch has. */
 import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
-import { indexTailSql } from '../partition-plan/twin-facts.ts'
+import { exclusionSql, indexTailSql } from '../partition-plan/twin-facts.ts'
 import { objects, type Side } from './sides.ts'
 
 export type ColumnFact = {
@@ -23,6 +23,7 @@ export type IndexFact = {
   /** What it is, without its name and that of its table. */
   readonly what: string
   readonly unique: boolean
+  readonly exclusion: boolean
   readonly columns: readonly string[]
 }
 
@@ -78,7 +79,7 @@ function factsSql({ oid }: Side): string {
           'kind', CASE WHEN a.attidentity <> '' THEN 'numbers' WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS (' || pg_catalog.pg_get_expr(f.adbin, f.adrelid) || ')' WHEN ${numbers} THEN 'numbers' ELSE '' END,
           'default', CASE WHEN a.attgenerated = '' AND NOT ${numbers} THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END) ORDER BY a.attnum), '[]')
         FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-      'indexes', ${list(`SELECT pg_catalog.json_build_object('name', x.relname, 'what', ${indexTailSql}, 'unique', i.indisunique, 'columns', (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attname), '[]')
+      'indexes', ${list(`SELECT pg_catalog.json_build_object('name', x.relname, 'what', coalesce(${exclusionSql}, ${indexTailSql}), 'unique', i.indisunique, 'exclusion', ${exclusionSql} IS NOT NULL, 'columns', (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attname), '[]')
           FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey))) FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = c.oid AND i.indisvalid`)},
       'checks', ${named('k.conname', `pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', '')`, `pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'`)},

@@ -3,6 +3,7 @@ import type { SwitchFinding } from '../../switch-port.ts'
 import { quoteName } from '../connect.ts'
 import type { ColumnFact, Facts, IndexFact, NamedFact } from './side-facts.ts'
 
+const KEPT_APART = 'what it keeps apart would be kept apart no more'
 const DATA = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
 
 /** What only the database of the target can answer. */
@@ -104,7 +105,9 @@ function indexFindings(from: Facts, to: Facts, sql: string): readonly SwitchFind
     .map((one) => indexFinding(one, to, sql))
 }
 
-function indexFinding({ name, what, unique, columns }: IndexFact, to: Facts, sql: string): SwitchFinding {
+function indexFinding({ name, what, unique, exclusion, columns }: IndexFact, to: Facts, sql: string): SwitchFinding {
+  const make = `make it on ${sql}, or drop it: ${what}`
+  if (exclusion) return refused('exclusion', name, `the target has no such constraint: ${KEPT_APART}`, make)
   if (!unique) return left('index', name, `the target has no such index: ${what}`)
   const narrower = to.indexes.find((one) => one.unique && one.columns.every((column) => columns.includes(column)))
   if (narrower !== undefined && narrower.columns.length > 0)
@@ -112,12 +115,7 @@ function indexFinding({ name, what, unique, columns }: IndexFact, to: Facts, sql
   // A partitioned table keeps rows apart within a partition only.
   const wider = to.indexes.find((one) => one.unique && columns.every((column) => one.columns.includes(column)))
   return wider === undefined
-    ? refused(
-        'unique index',
-        name,
-        'the target has no such index: what it keeps apart would be kept apart no more',
-        `make it on ${sql}, or drop it: ${what}`,
-      )
+    ? refused('unique index', name, `the target has no such index: ${KEPT_APART}`, make)
     : left('unique index', name, `that of the target has more columns: ${wider.what}`)
 }
 
