@@ -262,7 +262,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
           },
         ])
         const hint = expect.stringMatching(
-          /^sluice restore .* --partition 2020-Q1 .*ALTER TABLE public\.bookings DETACH PARTITION/,
+          /^sluice restore .* --partition 2020-Q1 .*ALTER TABLE "public"\."bookings" DETACH PARTITION/,
         )
         const refused = { error: { code: 'PARTITION_CHANGED', hint } }
         expect((await perform(dropOf(archived))).finished).toMatchObject(refused)
