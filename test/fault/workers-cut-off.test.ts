@@ -198,7 +198,8 @@ describe.skipIf(!POSTGRES_OWN)(
         `echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_VALUE" >> ${file}`,
       ]
       const run = await stage.distribute(...copy, ...alarm)
-      const rested = `UPDATE sluice_queue.sluice_run_slots SET rests = 6 WHERE run_id = '${run}'`
+      const cause = `{"code": "CONNECT_FAILED", "message": "refused", "retryable": false}`
+      const rested = `UPDATE sluice_queue.sluice_run_slots SET rests = 6, error = '${cause}' WHERE run_id = '${run}'`
       await stage.ask(stage.queue, 'queue', rested)
       const cold = stage.urlOf(stage.data, 'target').replace(/\/\/[^/]*@/, '//stranger@')
       const worker = stage.worker({ stores: { cold } })
