@@ -194,8 +194,8 @@ export default defineConfig({
     // Long suites wait for clocks and servers for much of their time.
     maxWorkers: process.env['SLUICE_TEST_CI'] ? 3 : 2,
     sequence: { sequencer: LongFirst },
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: process.env['SLUICE_TEST_CI'] ? 90_000 : 30_000,
+    hookTimeout: process.env['SLUICE_TEST_CI'] ? 120_000 : 60_000,
     teardownTimeout: 10_000,
     // A test that waits for another program's clock may be late once on a machine that is shared. It is named at the end of the run, not hidden.
     retry: process.env['CI'] ? 1 : 0,
