@@ -75,7 +75,7 @@ export class Following implements AsyncDisposable {
     const cdc = operation.restart && wished !== undefined ? wished : cdcOf(before, wished)
     const sides = sidesOf(planned, cdc)
     tellOthers(planned, before, run)
-    const isMoved = operation.follow?.moved === true
+    const isMoved = operation.follow?.moved === true && (await parts.restarts?.hasMoved()) !== true
     if (before?.birth != null && !operation.restart && !isMoved)
       await refuseMoved(before.id, before.birth, sides.changes, planned.to, run)
     const anew = before === null || operation.restart ? NOTHING : await tablesAnew(parts, before, sides, ledger)
@@ -128,6 +128,13 @@ export class Following implements AsyncDisposable {
         await ledger.noteWishes(stream, withFiring(held.wishes))
       const begun = held.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
       const known = await noteFollower(stream, begun, { changes: sides.changes, ledger, to: planned.to, isMoved }, run)
+      if (isMoved && parts.restarts !== undefined)
+        await database.batch(
+          parts.restarts.notes(
+            'moved',
+            tables.map(({ key }) => key),
+          ),
+        )
       if ((await ledger.toCopy(stream)).length > 0) await waitForArchives(planned, tables, parts)
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
       const progress = await ledger.progress(stream, sides.changes)
