@@ -5,7 +5,7 @@
 import { tableText } from '../../model/copy/column-type.ts'
 import type { LogPosition } from '../../model/copy/change.ts'
 import { dec } from '../../model/event.ts'
-import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Statement } from '../../stores/copy-port.ts'
 import type { ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
