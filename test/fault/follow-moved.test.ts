@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ALL } from '../support/backend.ts'
+import type { EventBody } from '../../src/model/event.ts'
 import type { Cdc } from '../../src/stores/follow-port.ts'
 import {
   copyOf,
@@ -18,7 +19,7 @@ import {
 } from '../support/copy-systems.ts'
 import { leftAtSource, startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
-import { startCopy } from './copy-kit.ts'
+import { startCopy, type Child } from './copy-kit.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-moved-'))
 let server: PostgresServer
@@ -40,7 +41,16 @@ type Stage = {
   /** The command that began the stream, with a target in place of the original. */
   begunInto(to: Place, restart?: true): Promise<Ran>
   /** `follow ID`, with a target. */
-  follow(to: Place, more?: { readonly moved?: true; readonly end?: true }): Promise<Ran>
+  follow(to: Place, more?: More): Promise<Ran>
+}
+
+type More = {
+  readonly moved?: true
+  readonly end?: true
+  /** URL of the source, as another login. */
+  readonly from?: string
+  /** It is a slot of this run. */
+  readonly sharedRun?: string
 }
 
 async function stageOf(source: Place, original: Place, cdc: Cdc): Promise<Stage> {
@@ -56,17 +66,20 @@ async function stageOf(source: Place, original: Place, cdc: Cdc): Promise<Stage>
   expect(begun.finished, JSON.stringify(begun.finished.error)).toMatchObject({ exitCode: 0 })
   const started = begun.events.find((event) => event.type === 'follow.started')
   const stream = started?.type === 'follow.started' ? started.stream : ''
-  const follow = (to: Place, { moved, end }: { readonly moved?: true; readonly end?: true } = {}): Promise<Ran> =>
-    perform({
-      kind: 'follow',
-      stream,
-      from: source.url,
-      to: to.url,
-      end: end === true,
-      untilCaughtUp: end !== true,
-      untilEqual: false,
-      ...(moved === undefined ? {} : { moved }),
-    })
+  const follow = (to: Place, { moved, end, from = source.url, sharedRun }: More = {}): Promise<Ran> =>
+    perform(
+      {
+        kind: 'follow',
+        stream,
+        from,
+        to: to.url,
+        end: end === true,
+        untilCaughtUp: end !== true,
+        untilEqual: false,
+        ...(moved === undefined ? {} : { moved }),
+      },
+      sharedRun === undefined ? {} : { sharedRun },
+    )
   return { source, original, stream, begunInto, follow }
 }
 
@@ -85,8 +98,45 @@ async function cloneOf(original: Place): Promise<Place> {
   return postgresAt(url.href)
 }
 
+/** Of a stream with a slot: another name of its target's host is noted. */
+async function noteOtherHost({ source, stream }: Stage): Promise<void> {
+  const name = `sluice_${stream}`
+  const [[comment] = []] = await source.rows(
+    `SELECT obj_description(oid, 'pg_publication') FROM pg_publication WHERE pubname = '${name}'`,
+  )
+  const noted = JSON.parse(String(comment)) as { readonly follower: { readonly address: string } }
+  const follower = { ...noted.follower, address: noted.follower.address.replace(/\/\/[^/]*/, '//pooler:6432') }
+  const text = JSON.stringify({ ...noted, follower }).replaceAll("'", "''")
+  await source.sql(`COMMENT ON PUBLICATION ${name} IS '${text}'`)
+}
+
+function logsOf({ events }: Ran): readonly Extract<EventBody, { type: 'log' }>[] {
+  return events.filter((event) => event.type === 'log')
+}
+
 async function valuesIn(place: Place): Promise<string> {
   return (await place.rows('SELECT v FROM t ORDER BY id')).join()
+}
+
+/** A program of another machine that follows, and one of this machine that waits for its lease. */
+async function spareOf(one: Stage): Promise<{ readonly child: Child; readonly spare: Promise<Ran> }> {
+  const copy = copyOf(one.source, one.original, 't')
+  const child = startCopy({ ...copy, follow: {} }, { host: 'elsewhere', leaseMs: 2000 })
+  await child.until('follow.progress')
+  let spare: Promise<Ran> | undefined
+  const waits = new Promise<void>((resolve) => {
+    spare = perform(
+      { ...copy, follow: { until: 'caught-up' } },
+      {
+        onEvent: (event) => {
+          if (event.type === 'log' && event.message.includes('waiting until its lease ends')) resolve()
+        },
+      },
+    )
+  })
+  if (spare === undefined) throw new Error('it has not begun')
+  await Promise.race([waits, spare])
+  return { child, spare }
 }
 
 const GOES_ON = { exitCode: 0 }
@@ -154,8 +204,9 @@ describe.skipIf(!POSTGRES_OWN).each(KINDS)(
         const [clone, second] = [await cloneOf(one.original), await cloneOf(one.original)]
         const ended = await one.follow(clone, { end: true })
         expect(ended.finished, JSON.stringify(ended.finished.error)).toMatchObject(GOES_ON)
-        const said = ended.events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
-        expect(said).toContain('has ended here only')
+        const said = logsOf(ended).find(({ message }) => message.includes('has ended here only'))
+        // A clone knows the owner as well as a target with another name does.
+        expect(said?.hint).toContain(`sluice follow ${one.stream} --moved --end`)
         expect((await one.begunInto(second, true)).finished).toMatchObject(GOES_ON)
         await one.source.sql("INSERT INTO t VALUES (2, 'new')")
         const went = await one.follow(one.original)
@@ -207,6 +258,107 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(
         await leftAtSource({ ...one, target: renamed, names: ['t'], copy: copyOf(one.source, renamed, 't') }),
       ).toEqual([])
+    })
+
+    test('a login that may not note the target confirms none', async () => {
+      const one = await stageOf(
+        await placeOn('postgresql', server.url()),
+        await placeOn('postgresql', server.url()),
+        'slot',
+      )
+      const clone = await cloneOf(one.original)
+      const from = new URL(one.source.url)
+      const role = `reader_${one.stream}`
+      await one.source.sql(
+        `CREATE ROLE ${role} LOGIN REPLICATION PASSWORD 'pass'`,
+        `GRANT pg_read_all_data TO ${role}`,
+        `ALTER TABLE t OWNER TO ${role}`,
+        "INSERT INTO t VALUES (2, 'new')",
+      )
+      from.username = role
+      from.password = 'pass'
+      const denied = await one.follow(clone, { moved: true, from: from.href })
+      expect(denied.finished, JSON.stringify(denied.finished.error)).toMatchObject({ error: { code: 'SOURCE_DENIED' } })
+      expect(denied.finished.error?.hint).toContain(`sluice_${one.stream}`)
+      expect(await valuesIn(clone)).toBe('old')
+      // Of a target that is noted already a warning does.
+      const went = await one.follow(one.original, { from: from.href })
+      expect(went.finished, JSON.stringify(went.finished.error)).toMatchObject(GOES_ON)
+      expect(logsOf(went).map(({ message }) => message)).toContainEqual(expect.stringContaining('does not note who'))
+      expect(await valuesIn(one.original)).toBe('old,new')
+      expect((await one.follow(clone)).finished).toMatchObject(MOVED)
+    })
+
+    test('a program that waits for the lease does not take the stream back from a copy that was confirmed meanwhile', async () => {
+      const one = await stageOf(
+        await placeOn('postgresql', server.url()),
+        await placeOn('postgresql', server.url()),
+        'trigger',
+      )
+      const clone = await cloneOf(one.original)
+      const { child, spare } = await spareOf(one)
+      expect((await one.follow(clone, { moved: true })).finished).toMatchObject(GOES_ON)
+      expect((await child.ended).finished).toMatchObject(MOVED)
+      expect((await spare).finished).toMatchObject(MOVED)
+      await one.source.sql("INSERT INTO t VALUES (2, 'new')")
+      const went = await one.follow(clone)
+      expect(went.finished, JSON.stringify(went.finished.error)).toMatchObject(GOES_ON)
+      expect(await valuesIn(clone)).toBe('old,new')
+    })
+
+    test('a program that waits for the lease knows what the one before it has noted', async () => {
+      const one = await stageOf(
+        await placeOn('postgresql', server.url()),
+        await placeOn('postgresql', server.url()),
+        'slot',
+      )
+      const { child, spare } = await spareOf(one)
+      await one.original.sql(
+        `UPDATE migration_streams SET birth = jsonb_set(birth::jsonb, '{shapes,later}', '"noted"')::text`,
+      )
+      child.process.kill('SIGKILL')
+      const went = await spare
+      expect(went.finished, JSON.stringify(went.finished.error)).toMatchObject(GOES_ON)
+      const [[birth] = []] = await one.original.rows('SELECT birth FROM migration_streams')
+      expect(JSON.parse(String(birth))).toMatchObject({ shapes: { later: 'noted' } })
+    })
+
+    test('a worker may have another address for the target of its run; by hand it is confirmed, or ended as moved', async () => {
+      const one = await stageOf(
+        await placeOn('postgresql', server.url()),
+        await placeOn('postgresql', server.url()),
+        'slot',
+      )
+      await noteOtherHost(one)
+      expect((await one.follow(one.original)).finished).toMatchObject(MOVED)
+      const clone = await cloneOf(one.original)
+      expect((await one.follow(clone, { sharedRun: '7/1' })).finished).toMatchObject(MOVED)
+      const shared = await one.follow(one.original, { sharedRun: '7/1' })
+      expect(shared.finished, JSON.stringify(shared.finished.error)).toMatchObject(GOES_ON)
+
+      await noteOtherHost(one)
+      const ended = await one.follow(one.original, { end: true })
+      const said = logsOf(ended).find(({ message }) => message.includes('has ended here only'))
+      expect(said?.hint).toContain(`sluice follow ${one.stream} --moved --end`)
+      expect((await one.follow(one.original, { end: true, moved: true })).finished).toMatchObject(GOES_ON)
+      const place = { ...one, target: one.original, names: ['t'], copy: copyOf(one.source, one.original, 't') }
+      expect(await leftAtSource(place)).toEqual([])
+    })
+
+    test('a shared run confirms its target once, whatever turn comes later', async () => {
+      const one = await stageOf(
+        await placeOn('postgresql', server.url()),
+        await placeOn('postgresql', server.url()),
+        'slot',
+      )
+      const second = await cloneOf(one.original)
+      const confirmed = await one.follow(second, { moved: true, sharedRun: '8/1' })
+      expect(confirmed.finished, JSON.stringify(confirmed.finished.error)).toMatchObject(GOES_ON)
+      expect((await one.follow(second, { moved: true, sharedRun: '8/2' })).finished).toMatchObject(GOES_ON)
+      const third = await cloneOf(second)
+      expect((await one.follow(third, { moved: true })).finished).toMatchObject(GOES_ON)
+      expect((await one.follow(second, { moved: true, sharedRun: '8/3' })).finished).toMatchObject(MOVED)
+      expect((await one.follow(third)).finished).toMatchObject(GOES_ON)
     })
   },
 )

@@ -22,8 +22,12 @@ const TABLES = [
   'CREATE TABLE ev (id int, day date NOT NULL, v int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)',
   "CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",
   "CREATE TABLE ev_2 PARTITION OF ev FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
+  // Made by hand: its columns stand in another order than those of its parent.
+  'CREATE TABLE ev_3 (v int, day date NOT NULL, id int NOT NULL)',
+  "ALTER TABLE ev ATTACH PARTITION ev_3 FOR VALUES FROM ('2026-03-01') TO ('2026-04-01')",
 ]
-const ROWS = "INSERT INTO ev SELECT i, date '2026-01-01' + i % 50, i FROM generate_series(1, 200) i"
+const ROWS =
+  "INSERT INTO ev SELECT i, date '2026-01-01' + CASE WHEN i > 190 THEN 65 ELSE i % 50 END, i FROM generate_series(1, 200) i"
 
 /** A stream whose tables are live; one of them is in the same partitions on both sides. */
 beforeAll(async () => {
@@ -106,6 +110,9 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     ])
     expect(document.others).toEqual([expect.stringMatching('item$')])
     expect(document.history.signOffs).toMatchObject([{ verdict: 'refused' }])
+    const reordered = await signOff({ partition: 'ev_3' })
+    expect(reordered.finished, JSON.stringify(reordered.finished.error)).toMatchObject({ exitCode: 0, status: 'ok' })
+    expect(reordered.document.compared?.tables).toMatchObject([{ equal: true, rows: '10', targetRows: '10' }])
     const none = await perform({ ...given(), partition: 'ev_9' })
     expect(none.finished.error).toMatchObject({ code: 'BAD_FLAG' })
     const unknown = await perform({ ...given(), tables: ['nothing'] })
@@ -143,7 +150,7 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
       history: {
         stream,
         faults: [],
-        signOffs: [{ verdict: 'refused' }, { verdict: 'given', by: 'Ada' }, { verdict: 'given' }],
+        signOffs: [{ verdict: 'refused' }, { verdict: 'given', by: 'Ada' }, { verdict: 'given' }, { verdict: 'given' }],
       },
     })
     expect(report.finished).toMatchObject({ exitCode: 0, totals: { tables: '2', proofs: '4', mended: '0' } })

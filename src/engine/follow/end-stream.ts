@@ -48,15 +48,25 @@ export async function endStream(
     run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
     return
   }
-  const message = `stream ${id} has ended here only: ${made} stay at the source, for ${other}`
+  const message = `stream ${id} has ended here only: ${made} stay at the source, for ${other.text}`
   const byHand = changes?.endByHand?.(name) ?? `sluice slots --drop ${name} at the source`
-  run.emit({ type: 'log', level: 'warn', message, hint: `where that target is gone for good: ${byHand}` })
+  const gone = `where that target is gone for good: ${byHand}`
+  const hint =
+    other.place === 'moved'
+      ? `where that is this target under another name: sluice follow ${id} --moved --end; ${gone}`
+      : gone
+  run.emit({ type: 'log', level: 'warn', message, hint })
 }
 
-/** The target, in words, that the source's part of a stream belongs to, or may belong to; null where it is this one. */
-async function ofOther(birth: StreamBirth, changes: ChangeSource, to: CopyStore, run: CopyRun): Promise<string | null> {
-  const { place, noted } = await followerPlace(birth, changes, to, run.interrupt.abort)
-  return place === 'here' || noted === null ? null : targetText(noted)
+/** The target that the source's part of a stream belongs to, or may belong to: `text` in words; null where it is this one. */
+async function ofOther(
+  birth: StreamBirth,
+  changes: ChangeSource,
+  to: CopyStore,
+  run: CopyRun,
+): Promise<{ readonly place: 'moved' | 'elsewhere'; readonly text: string } | null> {
+  const { place, noted } = await followerPlace(birth, changes, to, run)
+  return place === 'here' || noted === null ? null : { place, text: targetText(noted) }
 }
 
 /**

@@ -26,7 +26,7 @@ export type FollowingParts = {
   readonly run: CopyRun
   /** The stream that it goes on with, and no other; whichever follows the tables, or a new one, when absent. */
   readonly within?: Within
-  /** Of a slot of a run that begins anew, or copies tables anew: what turns before it have done of that, and where it is noted. */
+  /** Of a slot of a run that begins anew, copies tables anew, or confirms its target: what turns before it have done of that, and where it is noted. */
   readonly restarts?: SharedRestarts
   /** Ends the copying of tables. */
   readonly stop: () => void

@@ -3,7 +3,7 @@
  * address and the facts of the target's database, and an owner that each start replaces (decision 18). The ledger notes the same owners in `StreamBirth.owners`.
  */
 import { randomUUID } from 'node:crypto'
-import { SluiceError } from '../../shared/errors.ts'
+import { errorLine, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { addressOf } from '../../stores/address.ts'
 import type { ChangeSource, Follower, StreamBirth } from '../../stores/follow-port.ts'
@@ -12,6 +12,8 @@ import type { StreamLedger } from './ledger/streams.ts'
 
 /** Facts that a promotion keeps: where one differs, another database is under the same address. */
 const KEPT = ['system', 'database'] as const
+/** Facts of which each names one server, whatever its address. */
+const SERVER = ['system', 'server'] as const
 /** Facts that only one file has. */
 const FILE = ['file', 'made'] as const
 
@@ -20,18 +22,20 @@ type Place = 'here' | 'moved' | 'elsewhere'
 
 type Target = Pick<Follower, 'address' | 'origin'>
 type To = Pick<CopyStore, 'label' | 'origin'>
+type Asking = Pick<CopyRun, 'interrupt' | 'sharedRun'>
 
-/** @returns with what the source notes */
+/** @returns with what the source notes, and what this target is */
 export async function followerPlace(
   { slot, owners = [] }: StreamBirth,
   changes: ChangeSource,
   to: To,
-  signal: AbortSignal,
-): Promise<{ readonly place: Place; readonly noted: Follower | null }> {
+  { interrupt: { abort: signal }, sharedRun }: Asking,
+): Promise<{ readonly place: Place; readonly noted: Follower | null; readonly now: Target }> {
   const noted = await changes.follower(slot, signal)
+  const now = await targetNow(to, signal)
   // A ledger that is behind where it always was is that of a standby which took over, or of a backup: positions say what it lacks.
-  if (noted === null || isSameTarget(noted, await targetNow(to, signal))) return { place: 'here', noted }
-  return { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted }
+  if (noted === null || isSameTarget(noted, now, sharedRun !== undefined)) return { place: 'here', noted, now }
+  return { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted, now }
 }
 
 /** @throws SluiceError STREAM_MOVED, before anything is read from the slot */
@@ -40,11 +44,10 @@ export async function refuseMoved(
   birth: StreamBirth,
   changes: ChangeSource,
   to: To,
-  signal: AbortSignal,
+  run: Asking,
 ): Promise<void> {
-  const { place, noted } = await followerPlace(birth, changes, to, signal)
-  if (place === 'here' || noted === null) return
-  throw movedError(stream, place, noted, await targetNow(to, signal))
+  const { place, noted, now } = await followerPlace(birth, changes, to, run)
+  if (place !== 'here' && noted !== null) throw movedError(stream, place, noted, now)
 }
 
 /** For a run that follows: another target may have been confirmed since it began. @throws SluiceError STREAM_MOVED */
@@ -53,51 +56,91 @@ export async function refuseElsewhere(
   birth: StreamBirth,
   changes: ChangeSource,
   to: To,
-  signal: AbortSignal,
+  run: Asking,
 ): Promise<void> {
-  const noted = await changes.follower(birth.slot, signal)
-  if (noted !== null && birth.owners?.includes(noted.owner) !== true)
-    await refuseMoved(stream, birth, changes, to, signal)
+  const noted = await changes.follower(birth.slot, run.interrupt.abort)
+  if (noted !== null && birth.owners?.includes(noted.owner) !== true) await refuseMoved(stream, birth, changes, to, run)
 }
 
 /**
  * Notes this target as the one that follows, under a new owner: in the ledger first, so that a program that is killed in between finds its own owner at the source.
+ * Without a note it goes on only where none is, or where this target is noted already.
+ * @param birth as the ledger has it since this program holds the stream
+ * @param isMoved the user has confirmed that this target takes the place of the noted one
  * @returns the birth from here on
- * @throws SluiceError STREAM_MOVED where another target was confirmed at the same moment
+ * @throws SluiceError STREAM_MOVED where another target is noted; SOURCE_DENIED where this one was confirmed, and the login may not note it
  */
 export async function noteFollower(
   stream: string,
   birth: StreamBirth,
-  { changes, ledger, to }: { readonly changes: ChangeSource; readonly ledger: StreamLedger; readonly to: To },
+  {
+    changes,
+    ledger,
+    to,
+    isMoved,
+  }: {
+    readonly changes: ChangeSource
+    readonly ledger: StreamLedger
+    readonly to: To
+    readonly isMoved: boolean
+  },
   run: CopyRun,
 ): Promise<StreamBirth> {
   const signal = run.interrupt.abort
-  const was = (await changes.follower(birth.slot, signal))?.owner ?? null
-  const follower = { ...(await targetNow(to, signal)), owner: randomUUID() }
-  const known: StreamBirth = { ...birth, owners: [...(was === null ? [] : [was]), follower.owner] }
+  const { place, noted, now } = await followerPlace(birth, changes, to, run)
+  const isOther = place !== 'here' && noted !== null
+  if (isOther && !isMoved) throw movedError(stream, place, noted, now)
+  const was = noted?.owner ?? null
+  const follower = { ...now, owner: randomUUID() }
+  const known: StreamBirth = {
+    ...birth,
+    owners: [...(was === null || place === 'elsewhere' ? [] : [was]), follower.owner],
+  }
   await ledger.database.batch([ledger.birthStatement(stream, known)])
   try {
     if (await changes.noteFollower(birth.slot, follower, was, signal)) return known
   } catch (error) {
     if (!(error instanceof SluiceError) || error.code !== 'SOURCE_DENIED') throw error
+    if (isOther) throw notNoted(stream, birth, noted, error)
     const message = `the source does not note who follows stream ${stream}: a copy of the target could take its changes`
     const hint = `let this login own ${birth.slot}`
     run.emit({ type: 'log', level: 'warn', message, hint })
     return known
   }
-  const noted = await changes.follower(birth.slot, signal)
-  throw movedError(stream, 'elsewhere', noted ?? follower, follower)
+  throw movedError(stream, 'elsewhere', (await changes.follower(birth.slot, signal)) ?? follower, follower)
 }
 
 async function targetNow(to: To, signal: AbortSignal): Promise<Target> {
   return { address: addressOf(to.label), origin: (await to.origin?.(signal)) ?? {} }
 }
 
-function isSameTarget(noted: Follower, now: Target): boolean {
+/**
+ * @param isShared the queue has compared the database with that of the run, whatever address its worker has for it (decision 15)
+ */
+function isSameTarget(noted: Follower, now: Target, isShared: boolean): boolean {
   const [was, is] = [noted.origin, now.origin]
   if (FILE.every((fact) => was[fact] !== undefined && was[fact] === is[fact])) return true
-  if (noted.address !== now.address) return false
+  if (
+    noted.address !== now.address &&
+    !(isShared && SERVER.some((fact) => isKnown(was[fact]) && was[fact] === is[fact]))
+  )
+    return false
   return KEPT.every((fact) => was[fact] === undefined || is[fact] === undefined || was[fact] === is[fact])
+}
+
+/** A MariaDB without an id of its server notes the prefix alone. */
+function isKnown(fact: string | undefined): boolean {
+  return fact !== undefined && !fact.endsWith(':')
+}
+
+/** To go on without the note would let both targets follow. */
+function notNoted(stream: string, { slot }: StreamBirth, noted: Follower, cause: SluiceError): SluiceError {
+  return new SluiceError('SOURCE_DENIED', `the source does not note that stream ${stream} goes on here`, {
+    ...(cause.where === undefined ? {} : { where: cause.where }),
+    reason: `${targetText(noted)} stays the target of the stream: ${errorLine(cause.info())}`,
+    hint: `let this login own ${slot} at the source, then run the same command again`,
+    cause,
+  })
 }
 
 function movedError(stream: string, place: Place, noted: Follower, now: Target): SluiceError {

@@ -5,7 +5,7 @@
 import { tableText } from '../../model/copy/column-type.ts'
 import type { LogPosition } from '../../model/copy/change.ts'
 import { dec } from '../../model/event.ts'
-import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Statement } from '../../stores/copy-port.ts'
 import type { ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
@@ -28,7 +28,7 @@ import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './ex
 import type { FollowTable } from './followed-table.ts'
 import { noteFollower, refuseMoved } from './follower.ts'
 import { waitForArchives } from './wait-for-archives.ts'
-import { beginAlone, cdcOf, refuseFaulty, streamOfPlan } from './known-stream.ts'
+import { beginAlone, cdcOf, refuseFaulty, refuseOther, streamHeld, streamOfPlan } from './known-stream.ts'
 import { StreamLedger, streamFence } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop } from './loop.ts'
@@ -75,8 +75,9 @@ export class Following implements AsyncDisposable {
     const cdc = operation.restart && wished !== undefined ? wished : cdcOf(before, wished)
     const sides = sidesOf(planned, cdc)
     tellOthers(planned, before, run)
-    if (before?.birth != null && !operation.restart && operation.follow?.moved !== true)
-      await refuseMoved(before.id, before.birth, sides.changes, planned.to, run.interrupt.abort)
+    const isMoved = operation.follow?.moved === true && (await parts.restarts?.hasMoved()) !== true
+    if (before?.birth != null && !operation.restart && !isMoved)
+      await refuseMoved(before.id, before.birth, sides.changes, planned.to, run)
     const anew = before === null || operation.restart ? NOTHING : await tablesAnew(parts, before, sides, ledger)
     if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger, anew)
     refusePlans(planned, run)
@@ -121,18 +122,26 @@ export class Following implements AsyncDisposable {
     const alerting = openAlerts(operation, run)
     const watch = watchOf(alerting.alerts, parts, sides, found?.birth ?? null, stream)
     try {
+      const held = await streamHeld(stream, database)
       // Whoever goes on by the number of the stream wants the same.
       if (found !== null && operation.follow?.fireTriggers === true)
-        await ledger.noteWishes(stream, withFiring(found.wishes))
-      const begun = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
-      const known = await noteFollower(stream, begun, { changes: sides.changes, ledger, to: planned.to }, run)
+        await ledger.noteWishes(stream, withFiring(held.wishes))
+      const begun = held.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
+      const known = await noteFollower(stream, begun, { changes: sides.changes, ledger, to: planned.to, isMoved }, run)
+      if (isMoved && parts.restarts !== undefined)
+        await database.batch(
+          parts.restarts.notes(
+            'moved',
+            tables.map(({ key }) => key),
+          ),
+        )
       if ((await ledger.toCopy(stream)).length > 0) await waitForArchives(planned, tables, parts)
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
       const progress = await ledger.progress(stream, sides.changes)
       const states = await ledger.tables(stream, sides.changes)
       watch?.born(birth, states.some(({ state }) => state === 'catchup' || state === 'live') ? progress : null)
       const { position } = progress
-      const isNew = found?.birth == null
+      const isNew = held.birth === null
       run.emit({
         type: 'follow.started',
         stream,
@@ -374,15 +383,6 @@ function watchOf(
 ): CopyWatch | null {
   if (alerts === null) return null
   return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), birth)
-}
-
-/** @throws SluiceError LEDGER_BUSY where the stream that was meant is not the one of these tables any more */
-function refuseOther(within: FollowingParts['within'], found: StreamRow | null): void {
-  if (within === undefined || found?.id === within.stream) return
-  throw new SluiceError('LEDGER_BUSY', `stream ${within.stream} has ended meanwhile`, {
-    reason: 'another program switched its tables, or ended it',
-    hint: 'run the same command again: it says how things stand',
-  })
 }
 
 /** Empties the tables of a stream, which nobody but it has filled, and ends it. */

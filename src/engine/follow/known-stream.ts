@@ -11,7 +11,7 @@ import { keyOf, type FollowingParts, type Sides } from './exam.ts'
 import { sourceOf, type FollowTable } from './followed-table.ts'
 import { haltStream, notThere, toldHalt } from './halt.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
-import { streamsOf, type StreamLedger } from './ledger/streams.ts'
+import { streamNamed, streamsOf, type StreamLedger } from './ledger/streams.ts'
 import { followedTables, type WishedStream } from './wished-stream.ts'
 
 /**
@@ -37,6 +37,28 @@ export async function streamOfPlan(
   throw new SluiceError('TABLE_FOLLOWED', `stream ${found.id} follows ${known.join(', ')}`, {
     reason: isSame ? `it reads from ${found.source}` : 'a run of a stream names all of its tables, and no others',
     hint: `go on with sluice follow ${found.id}, or end it first with sluice follow ${found.id} --end`,
+  })
+}
+
+/**
+ * The stream as the ledger has it now that this program holds it: while it waited for the lease, another program may have noted more of it.
+ * @throws SluiceError LEDGER_BUSY where it has ended
+ */
+export async function streamHeld(id: string, database: LedgerDatabase): Promise<StreamRow> {
+  const found = await streamNamed(database, id)
+  if (found === null || found.status === 'ended') throw endedMeanwhile(id)
+  return found
+}
+
+/** @throws SluiceError LEDGER_BUSY where the stream that was meant is not the one of these tables any more */
+export function refuseOther(within: FollowingParts['within'], found: StreamRow | null): void {
+  if (within !== undefined && found?.id !== within.stream) throw endedMeanwhile(within.stream)
+}
+
+function endedMeanwhile(stream: string): SluiceError {
+  return new SluiceError('LEDGER_BUSY', `stream ${stream} has ended meanwhile`, {
+    reason: 'another program switched its tables, or ended it',
+    hint: 'run the same command again: it says how things stand',
   })
 }
 

@@ -31,7 +31,7 @@ export class Wholeness {
    */
   async verify(): Promise<boolean> {
     const { changes, ledger, stream, tables, run, to } = this.#parts
-    await refuseElsewhere(stream, this.#birth, changes, to, run.interrupt.abort)
+    await refuseElsewhere(stream, this.#birth, changes, to, run)
     // A batch that is committed between both looks would be ahead of what was read.
     await this.lane?.written()
     const { position } = await ledger.progress(stream, changes)

@@ -1,5 +1,5 @@
 /**
- * What a run that workers share has begun anew already (`--restart`, `--resync`). Each turn of each slot has the operation as it was asked for: without these notes, each would begin
+ * What a run that workers share has begun anew already (`--restart`, `--resync`), or confirmed (`--moved`). Each turn of each slot has the operation as it was asked for: without these notes, each would begin
  * anew again, and empty what the turn before has copied.
  */
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
@@ -10,9 +10,9 @@ import type { TableKey } from './owner.ts'
 
 /**
  * `stream`: the stream of the table was ended, and another one begun. `chunks`: its chunks were retired, and its plan replaced. `resync`: the table was emptied within its
- * stream, to be copied anew.
+ * stream, to be copied anew. `moved`: the target was noted as the one of the table's stream.
  */
-export type Restarted = 'stream' | 'chunks' | 'resync'
+export type Restarted = 'stream' | 'chunks' | 'resync' | 'moved'
 
 const TABLE = 'migration_shared_restarts'
 
@@ -34,6 +34,11 @@ export class SharedRestarts {
   /** Whether the run has begun a stream anew. */
   async hasStream(): Promise<boolean> {
     return await this.#has(`what = 'stream'`, [])
+  }
+
+  /** Whether the run has confirmed its target: another one may have been confirmed since. */
+  async hasMoved(): Promise<boolean> {
+    return await this.#has(`what = 'moved'`, [])
   }
 
   async has(what: Restarted, { schema, name }: TableKey): Promise<boolean> {

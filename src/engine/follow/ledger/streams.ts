@@ -228,10 +228,11 @@ export class StreamLedger {
     await this.database.batch([{ sql, parameters: [wishes, id] }])
   }
 
+  /** Changes nothing where another program holds the stream. */
   birthStatement(id: string, birth: StreamBirth): Statement {
     return {
-      sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ?',
-      parameters: [JSON.stringify(birth), id],
+      sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ? AND owner = ?',
+      parameters: [JSON.stringify(birth), id, this.#owner.id],
     }
   }
 

@@ -161,7 +161,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   await beginLedger(planned, database, run.interrupt.abort)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
-  const beginsAnew = isAnew || (operation.follow?.resync ?? []).length > 0
+  const beginsAnew = isAnew || (operation.follow?.resync ?? []).length > 0 || operation.follow?.moved === true
   const restarts = beginsAnew && run.sharedRun !== undefined ? new SharedRestarts(database, run.sharedRun) : undefined
   await restarts?.prepare()
   const asNoted = (some: PlannedCopy, wish: CopyOperation): Promise<PlannedCopy> =>

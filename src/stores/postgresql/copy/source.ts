@@ -206,10 +206,11 @@ class PostgresView implements SourceView {
     await this.#snapshot[Symbol.asyncDispose]()
   }
 
-  async #relation({ table, columns }: TableSpec, session: CopySession): Promise<KnownRelation> {
+  async #relation(spec: TableSpec, session: CopySession): Promise<KnownRelation> {
+    const { table } = spec
     const found = await this.#relations.of(table, (sql) => session.ask(sql))
     if (found !== null) {
-      await this.#unchanged.hold(session, found, columns, this.#settings)
+      await this.#unchanged.hold(session, found, spec, this.#settings)
       return found
     }
     throw new SluiceError('SOURCE_GONE', missingTable(table), {

@@ -28,7 +28,7 @@ export class UnchangedTables {
   async hold(
     session: CopySession,
     relation: KnownRelation,
-    columns: TableSpec['columns'],
+    { columns, identity }: Pick<TableSpec, 'columns' | 'identity'>,
     settings: PostgresSettings,
   ): Promise<void> {
     const held = this.#held.get(session) ?? new Set()
@@ -46,10 +46,19 @@ export class UnchangedTables {
         hint: 'run the same command again: it plans the copy anew, and does only what is not done',
       })
     }
-    refuseReordered({ table: relation.name, columns }, await columnsOf(session, relation), 'source', settings.label)
+    if (isOf(identity, relation))
+      refuseReordered({ table: relation.name, columns }, await columnsOf(session, relation), 'source', settings.label)
     held.add(relation.oid)
     this.#held.set(session, held)
   }
+}
+
+/**
+ * Whether a table was planned from this very relation, so that the order of its columns is known. A partition may be read by the columns of its parent, and have them in another order.
+ * @param identity as `describeTables` has it; empty for a table that a copy made, in the order that was planned
+ */
+function isOf(identity: string, { oid }: KnownRelation): boolean {
+  return identity === '' || `${identity}/`.includes(`/${oid}/`)
 }
 
 /** Queries see the catalog as the snapshot does; the functions see it as it is. What is being detached concurrently is no part of the tree to whoever sees that. */
