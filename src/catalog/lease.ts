@@ -152,6 +152,19 @@ export async function renewLease(transaction: SqlTransaction, lease: Lease, nowM
   }
 }
 
+/** One transaction under the lease. @param body does no harm when it is done twice @throws SluiceError LEASE_LOST: nothing was written then */
+export async function writeUnderLease<T>(
+  database: SqlDatabase,
+  lease: Lease,
+  body: (transaction: SqlTransaction) => Promise<T>,
+): Promise<T> {
+  const now = await database.now()
+  return database.write(async (transaction) => {
+    await renewLease(transaction, lease, now)
+    return body(transaction)
+  }, REPEATABLE)
+}
+
 /**
  * Keeps a lease alive between the transactions that prove it, and its session lock through a restart of the server. Never rejects: that the lease
  * is lost is found out, and acted on, by the next transaction.

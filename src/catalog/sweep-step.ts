@@ -1,7 +1,7 @@
 /** One step of a sweep: a transaction that proves, and renews, the lease of its table. */
 import { throwIfAborted } from '../shared/abort.ts'
-import { REPEATABLE, type SqlDatabase, type SqlReader, type SqlTransaction } from '../stores/port.ts'
-import { renewLease, type Lease } from './lease.ts'
+import type { SqlDatabase, SqlReader, SqlTransaction } from '../stores/port.ts'
+import { writeUnderLease, type Lease } from './lease.ts'
 
 export type Sweep = {
   readonly database: SqlDatabase
@@ -23,9 +23,5 @@ export function readerOf({ database, within }: Sweep): SqlReader {
 export async function sweepStep<T>(at: Sweep, body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
   throwIfAborted(at.abort)
   if (at.within !== undefined) return body(at.within)
-  const now = await at.database.now()
-  return at.database.write(async (transaction) => {
-    await renewLease(transaction, at.lease, now)
-    return body(transaction)
-  }, REPEATABLE)
+  return writeUnderLease(at.database, at.lease, body)
 }

@@ -5,8 +5,8 @@
 import type { CommitInfoAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { parseAction } from '../../delta/parse-action.ts'
 import { inCommitRule, inCommitTimeOf } from '../../delta/timestamps.ts'
-import { REPEATABLE, type SqlDatabase, type SqlReader, type SqlTransaction } from '../../stores/port.ts'
-import { renewLease, type Lease } from '../lease.ts'
+import type { SqlDatabase, SqlReader, SqlTransaction } from '../../stores/port.ts'
+import { writeUnderLease, type Lease } from '../lease.ts'
 import { setMany } from './set-many.ts'
 
 /** Milliseconds since the epoch, and whether the commit itself says them. */
@@ -148,11 +148,7 @@ export async function retimeStale(
     [tableId, from, to, inCommitFrom],
   )
   if (Number(row?.[0]) === 0) return null
-  const now = await database.now()
-  return database.write(async (transaction) => {
-    await renewLease(transaction, lease, now)
-    return retimeTable(transaction, versions, declared)
-  }, REPEATABLE)
+  return writeUnderLease(database, lease, async (transaction) => retimeTable(transaction, versions, declared))
 }
 
 /**

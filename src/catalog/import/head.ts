@@ -1,8 +1,8 @@
 /** Where a table stands in the catalog: its head row, whether its import is whole, and what an interrupted one left behind. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { isoTime } from '../../shared/clock.ts'
-import { REPEATABLE, type SqlDatabase, type SqlReader, type SqlTransaction } from '../../stores/port.ts'
-import { renewLease, type Lease } from '../lease.ts'
+import type { SqlDatabase, SqlReader, SqlTransaction } from '../../stores/port.ts'
+import { writeUnderLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
 import { STATE_RELATIONS } from '../state-relations.ts'
 
@@ -124,13 +124,8 @@ export async function purgeTable(
   lease: Lease,
 ): Promise<void> {
   // Whoever slept past the lease would clear away what another has imported since.
-  const write = async (body: (transaction: SqlTransaction) => Promise<unknown>): Promise<void> => {
-    const now = await database.now()
-    await database.write(async (transaction) => {
-      await renewLease(transaction, lease, now)
-      await body(transaction)
-    }, REPEATABLE)
-  }
+  const write = (body: (transaction: SqlTransaction) => Promise<unknown>): Promise<unknown> =>
+    writeUnderLease(database, lease, body)
   const cursor: Cursor | null = importId === null ? null : { importId, done: 0, total: 0 }
   await write((transaction) =>
     transaction.run(

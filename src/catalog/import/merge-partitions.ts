@@ -1,7 +1,7 @@
 /** Partitions that have several rows in the catalog become one: an older program made a row for each order in which a writer put the keys. */
 import { throwIfAborted } from '../../shared/abort.ts'
-import { REPEATABLE, type SqlTransaction } from '../../stores/port.ts'
-import { renewLease, type Lease } from '../lease.ts'
+import type { SqlTransaction } from '../../stores/port.ts'
+import { writeUnderLease, type Lease } from '../lease.ts'
 import { canonicalValues, valuesHash } from '../partition-values.ts'
 import type { ImportOptions } from './options.ts'
 import { setMany } from './set-many.ts'
@@ -88,9 +88,5 @@ async function write(
   change: (transaction: SqlTransaction) => Promise<void>,
 ): Promise<void> {
   throwIfAborted(interrupt.abort)
-  const now = await database.now()
-  await database.write(async (transaction) => {
-    await renewLease(transaction, lease, now)
-    await change(transaction)
-  }, REPEATABLE)
+  await writeUnderLease(database, lease, change)
 }

@@ -9,9 +9,9 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { keyHash } from '../../shared/hash.ts'
-import { REPEATABLE, type SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../stores/port.ts'
 import { utf8 } from '../export/adds.ts'
-import { renewLease, type Lease } from '../lease.ts'
+import { writeUnderLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
 import { againIfRight } from '../ways-out.ts'
 import { retimeTable, type Versions } from './commit-clock.ts'
@@ -40,9 +40,7 @@ export async function followLog(options: ImportOptions, lease: Lease, from: Foll
   const keys = from === null ? [] : await database.read((reader) => keysFrom(reader, options, from.before))
   const stored = from?.stored ?? null
   const times = from === null || stored === null ? [] : await changedFileTimes(database, stored, from.listing)
-  const now = await database.now()
-  const time = await database.write(async (transaction) => {
-    await renewLease(transaction, lease, now)
+  const time = await writeUnderLease(database, lease, async (transaction) => {
     await transaction.run('UPDATE delta_tables SET location = ?, updated_at = ? WHERE table_id = ?', [
       log.root,
       isoTime(clock.now()),
@@ -52,7 +50,7 @@ export async function followLog(options: ImportOptions, lease: Lease, from: Foll
     if (stored === null || times.length === 0) return null
     await storeFileTimes(transaction, stored, times)
     return retimeTable(transaction, stored, await stateAt(transaction, tableId, stored.to))
-  }, REPEATABLE)
+  })
   if (times.length > 0)
     onNote(`${times.length} commits have the times of their files now, by which the log is read at a time`)
   return time

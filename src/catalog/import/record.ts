@@ -4,9 +4,9 @@
  */
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { REPEATABLE, type Landed, type SqlTransaction } from '../../stores/port.ts'
+import type { Landed, SqlTransaction } from '../../stores/port.ts'
 import { extendRanges } from '../ranges/build.ts'
-import { renewLease, type Lease } from '../lease.ts'
+import { renewLease, writeUnderLease, type Lease } from '../lease.ts'
 import { setStatus, startStatus, type ImportStatus } from '../status.ts'
 import type { Sweep } from '../sweep-step.ts'
 import { sweepBelow } from '../sweep.ts'
@@ -178,11 +178,7 @@ export class ImportRecord {
     await this.settled()
     if (!this.#hasStatus) return
     const to = this.#status('stopped', replay)
-    const now = await this.#o.database.now()
-    await this.#o.database.write(async (transaction) => {
-      await renewLease(transaction, this.#lease, now)
-      await setStatus(transaction, this.#importId, to)
-    }, REPEATABLE)
+    await writeUnderLease(this.#o.database, this.#lease, (transaction) => setStatus(transaction, this.#importId, to))
   }
 
   /** Makes the table readable. @throws SluiceError INTERNAL when the import did not reach the log's end */
@@ -193,15 +189,13 @@ export class ImportRecord {
       throw new SluiceError('INTERNAL', `the import ended at version ${String(this.version)}, the log at ${latest}`)
     }
     if (this.#rebase !== null) await sweepBelow(this.#sweep, this.historyFrom)
-    const now = await database.now()
-    await database.write(async (transaction) => {
-      await renewLease(transaction, this.#lease, now)
+    await writeUnderLease(database, this.#lease, async (transaction) => {
       await transaction.run('UPDATE delta_tables SET import_id = ?, "cursor" = NULL WHERE table_id = ?', [
         BigInt(this.#importId),
         tableId,
       ])
       await setStatus(transaction, this.#importId, this.#status('completed', replay))
-    }, REPEATABLE)
+    })
   }
 
   /** Brings ranges up to the new files. They are a shortcut: where a stop cuts this short, the next import goes on with it. */
