@@ -1,11 +1,10 @@
 /** Ends a stream: nothing of it is left at the source, and its tables belong to nobody. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
-import type { ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
 import { familyOf } from '../cutover/family.ts'
 import { SwitchLedger } from '../cutover/switch-ledger.ts'
-import { followerPlace, targetText } from './follower.ts'
+import { notedFollower, targetText } from './follower.ts'
 import { cdcOf } from './known-stream.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
@@ -40,7 +39,8 @@ export async function endStream(
   const cdc = cdcOf({ id, wishes }, undefined)
   const changes = source.changeSource?.(cdc)
   const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and logs ${name}`
-  const other = isMoved || birth === null || changes === undefined ? null : await ofOther(birth, changes, to, run)
+  const isAsked = !isMoved && birth !== null && changes !== undefined
+  const other = isAsked ? (await notedFollower(birth, changes, to, run)).other : null
   if (other === null) await changes?.end(name, run.interrupt.abort)
   await ledger.note(id, 'ended')
   await ledger.release(id)
@@ -48,7 +48,7 @@ export async function endStream(
     run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
     return
   }
-  const message = `stream ${id} has ended here only: ${made} stay at the source, for ${other.text}`
+  const message = `stream ${id} has ended here only: ${made} stay at the source, for ${targetText(other.noted)}`
   const byHand = changes?.endByHand?.(name) ?? `sluice slots --drop ${name} at the source`
   const gone = `where that target is gone for good: ${byHand}`
   const hint =
@@ -56,17 +56,6 @@ export async function endStream(
       ? `where that is this target under another name: sluice follow ${id} --moved --end; ${gone}`
       : gone
   run.emit({ type: 'log', level: 'warn', message, hint })
-}
-
-/** The target that the source's part of a stream belongs to, or may belong to: `text` in words; null where it is this one. */
-async function ofOther(
-  birth: StreamBirth,
-  changes: ChangeSource,
-  to: CopyStore,
-  run: CopyRun,
-): Promise<{ readonly place: 'moved' | 'elsewhere'; readonly text: string } | null> {
-  const { place, noted } = await followerPlace(birth, changes, to, run)
-  return place === 'here' || noted === null ? null : { place, text: targetText(noted) }
 }
 
 /**

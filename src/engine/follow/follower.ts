@@ -17,25 +17,25 @@ const SERVER = ['system', 'server'] as const
 /** Facts that only one file has. */
 const FILE = ['file', 'made'] as const
 
-/** `here`: this is the target that the source notes, or it notes none. `moved`: its ledger is that target's, and address or database are others. `elsewhere`: another target followed since. */
-type Place = 'here' | 'moved' | 'elsewhere'
+/** Another target that the source notes. `moved`: this ledger is that target's, and address or database are others. `elsewhere`: another target followed since. */
+type OtherTarget = { readonly place: 'moved' | 'elsewhere'; readonly noted: Follower }
 
 type Target = Pick<Follower, 'address' | 'origin'>
 type To = Pick<CopyStore, 'label' | 'origin'>
 type Asking = Pick<CopyRun, 'interrupt' | 'sharedRun'>
 
-/** @returns with what the source notes, and what this target is */
-export async function followerPlace(
+/** @returns the target that the source notes where it is not this one, `noted` in any case, and what this one is */
+export async function notedFollower(
   { slot, owners = [] }: StreamBirth,
   changes: ChangeSource,
   to: To,
   { interrupt: { abort: signal }, sharedRun }: Asking,
-): Promise<{ readonly place: Place; readonly noted: Follower | null; readonly now: Target }> {
+): Promise<{ readonly other: OtherTarget | null; readonly noted: Follower | null; readonly now: Target }> {
   const noted = await changes.follower(slot, signal)
   const now = await targetNow(to, signal)
   // A ledger that is behind where it always was is that of a standby which took over, or of a backup: positions say what it lacks.
-  if (noted === null || isSameTarget(noted, now, sharedRun !== undefined)) return { place: 'here', noted, now }
-  return { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted, now }
+  if (noted === null || isSameTarget(noted, now, sharedRun !== undefined)) return { other: null, noted, now }
+  return { other: { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted }, noted, now }
 }
 
 /** @throws SluiceError STREAM_MOVED, before anything is read from the slot */
@@ -46,8 +46,8 @@ export async function refuseMoved(
   to: To,
   run: Asking,
 ): Promise<void> {
-  const { place, noted, now } = await followerPlace(birth, changes, to, run)
-  if (place !== 'here' && noted !== null) throw movedError(stream, place, noted, now)
+  const { other, now } = await notedFollower(birth, changes, to, run)
+  if (other !== null) throw movedError(stream, other, now)
 }
 
 /** For a run that follows: another target may have been confirmed since it began. @throws SluiceError STREAM_MOVED */
@@ -87,27 +87,27 @@ export async function noteFollower(
   run: CopyRun,
 ): Promise<StreamBirth> {
   const signal = run.interrupt.abort
-  const { place, noted, now } = await followerPlace(birth, changes, to, run)
-  const isOther = place !== 'here' && noted !== null
-  if (isOther && !isMoved) throw movedError(stream, place, noted, now)
+  const { other, noted, now } = await notedFollower(birth, changes, to, run)
+  if (other !== null && !isMoved) throw movedError(stream, other, now)
   const was = noted?.owner ?? null
   const follower = { ...now, owner: randomUUID() }
   const known: StreamBirth = {
     ...birth,
-    owners: [...(was === null || place === 'elsewhere' ? [] : [was]), follower.owner],
+    owners: [...(was === null || other?.place === 'elsewhere' ? [] : [was]), follower.owner],
   }
   await ledger.database.batch([ledger.birthStatement(stream, known)])
   try {
     if (await changes.noteFollower(birth.slot, follower, was, signal)) return known
   } catch (error) {
     if (!(error instanceof SluiceError) || error.code !== 'SOURCE_DENIED') throw error
-    if (isOther) throw notNoted(stream, birth, noted, error)
+    if (other !== null) throw notNoted(stream, birth, other.noted, error)
     const message = `the source does not note who follows stream ${stream}: a copy of the target could take its changes`
     const hint = `let this login own ${birth.slot}`
     run.emit({ type: 'log', level: 'warn', message, hint })
     return known
   }
-  throw movedError(stream, 'elsewhere', (await changes.follower(birth.slot, signal)) ?? follower, follower)
+  const since = (await changes.follower(birth.slot, signal)) ?? follower
+  throw movedError(stream, { place: 'elsewhere', noted: since }, follower)
 }
 
 async function targetNow(to: To, signal: AbortSignal): Promise<Target> {
@@ -143,7 +143,7 @@ function notNoted(stream: string, { slot }: StreamBirth, noted: Follower, cause:
   })
 }
 
-function movedError(stream: string, place: Place, noted: Follower, now: Target): SluiceError {
+function movedError(stream: string, { place, noted }: OtherTarget, now: Target): SluiceError {
   const [there, here] = [targetText(noted), targetText(now)]
   if (place === 'elsewhere') {
     return new SluiceError('STREAM_MOVED', `stream ${stream} goes on into another target: ${there}`, {
