@@ -9,6 +9,7 @@ import type { Clock } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { CassandraCopyWish } from './cassandra/copy/index.ts'
 import type { CopyStore } from './copy-port.ts'
+import type { OpenedAgain } from './opened-again.ts'
 import type { Checks, ServerExam, Target } from './exam-port.ts'
 import type { OpenMode, SqlDatabase } from './port.ts'
 import type { DatabaseRetirement } from './retirement-port.ts'
@@ -93,16 +94,6 @@ export type CatalogDeclaration = {
   open(place: CatalogPlace, mode: OpenMode, options: CatalogOptions): Promise<SqlDatabase>
   /** How to look at a server; absent for files. It reads `connect_timeout` and `retry_seconds` of a URL. @throws SluiceError BAD_CONFIG */
   readonly server?: (url: string) => Promise<ServerExam>
-}
-
-/** A store that could not be reached, or a request that an open one sends again. @property attempt the next one @property forMs how long it is tried yet, ms */
-export type OpenedAgain = {
-  readonly label: string
-  readonly why: string
-  readonly attempt: number
-  readonly forMs: number
-  /** A request of a store that was reached before. */
-  readonly isOpen?: true
 }
 
 export type CopyOptions = {

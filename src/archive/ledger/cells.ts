@@ -1,9 +1,15 @@
 /** Values as the ledger of archives keeps them. */
 import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlValue } from '../../stores/port.ts'
 
 type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; sum: string; etag?: string }
+
+/** A table by the columns of its name: without a schema these hold '' or NULL. */
+export function storedName(schema: string | null | undefined, name: string): TableName {
+  return schema == null || schema === '' ? { name } : { schema, name }
+}
 
 /** Files as the ledger keeps them. */
 export function filesText(files: readonly ArchivedFile[]): string {

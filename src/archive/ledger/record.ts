@@ -10,7 +10,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
 import type { SqlRow, SqlValue } from '../../stores/port.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
-import { damaged, readFiles, readJson, textOf } from './cells.ts'
+import { damaged, readFiles, readJson, textOf, storedName } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type ArchivedTable = {
@@ -305,7 +305,7 @@ function tableOf(row: SqlRow): ArchivedTable {
   ] = row.map(textOf)
   if (name == null || archive == null || archiveId == null || stored == null) throw damaged('migration_archives')
   return {
-    table: schema == null || schema === '' ? { name } : { schema, name },
+    table: storedName(schema, name),
     archive,
     archiveId,
     timeColumn: timeColumn ?? null,
@@ -339,10 +339,7 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
     state,
     from: text('from_bound'),
     to: text('to_bound'),
-    native:
-      native === null || identity === null
-        ? null
-        : { table: schema === null || schema === '' ? { name: native } : { schema, name: native }, identity },
+    native: native === null || identity === null ? null : { table: storedName(schema, native), identity },
     digest: rows === null || sum === null ? null : { rows, sum },
     sourceBytes: whole('source_bytes'),
     files: readFiles(text('files')),

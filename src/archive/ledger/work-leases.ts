@@ -4,7 +4,7 @@ import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
-import { textOf } from './cells.ts'
+import { storedName, textOf } from './cells.ts'
 import { LEASE_MS } from './partition-ledger.ts'
 import { ledgerColumns } from './schema.ts'
 
@@ -42,15 +42,11 @@ export async function workedPartitions(database: LedgerDatabase, me: Owner): Pro
     if (name == null || label == null || holder === null || endedHolder(holder, me) !== null) return []
     return [
       {
-        table: named(schema, name),
+        table: storedName(schema, name),
         label,
-        native: nativeName == null ? null : named(nativeSchema, nativeName),
+        native: nativeName == null ? null : storedName(nativeSchema, nativeName),
         holder,
       },
     ]
   })
-}
-
-function named(schema: string | null | undefined, name: string): TableName {
-  return schema == null || schema === '' ? { name } : { schema, name }
 }

@@ -20,6 +20,7 @@ import { connectCassandra, type CassandraLink } from '../connect.ts'
 import { isBelowQuorum, levelName } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'
 import { failureOf, type RetryHeard } from '../failure.ts'
+import type { OpenedAgain } from '../../opened-again.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { untilSynced } from '../flushed.ts'
 import { openCqlLedger } from '../ledger/index.ts'
@@ -45,15 +46,6 @@ export type CassandraCopyWish = WriteWish & {
   readonly pageRows?: number
 }
 
-/** As `OpenedAgain` of a store that was reached before. */
-type RequestAgain = {
-  readonly label: string
-  readonly why: string
-  readonly attempt: number
-  readonly forMs: number
-  readonly isOpen: true
-}
-
 export type CassandraCopyOptions = {
   /** `read` and `plan` make nothing. */
   readonly mode?: 'read' | 'write' | 'plan'
@@ -64,7 +56,7 @@ export type CassandraCopyOptions = {
   /** Told of rows that could only be written at ONE. */
   readonly onWeakWrite?: WriteWish['onWeakWrite']
   /** Called before a statement is sent again. */
-  readonly onRetry?: (again: RequestAgain) => void
+  readonly onRetry?: (again: OpenedAgain) => void
 }
 
 const CAN: StoreAbilities = {

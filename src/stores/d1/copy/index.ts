@@ -12,7 +12,7 @@ import type {
   StoreAbilities,
 } from '../../copy-port.ts'
 import { redactText } from '../../../shared/redact.ts'
-import type { OpenedAgain } from '../../declaration.ts'
+import type { OpenedAgain } from '../../opened-again.ts'
 import type { BesideStore } from '../../beside-port.ts'
 import { D1Beside } from './beside.ts'
 import { declareType } from '../../sqlite-dialect/types.ts'

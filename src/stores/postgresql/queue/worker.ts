@@ -94,7 +94,7 @@ export class PostgresQueueWorker implements QueueWorker {
     const { workerId, host, pid, program, concurrency, queues } = this.#about
     const { rows } = await this.#pool.ask<{ drain_wanted: boolean; beats: number }>(
       `INSERT INTO ${WORKERS} AS w (worker_id, host, pid, program, concurrency, queues, draining, reached_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN ${UNWITNESSED} THEN now() END)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN EXISTS (SELECT FROM ${WORKERS} k WHERE k.worker_id = $1) THEN NULL WHEN ${UNWITNESSED} THEN now() END)
        ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), reached_at = CASE WHEN ${silent('w.beat_at', SILENT_AFTER_MS)} THEN now() ELSE w.reached_at END, draining = excluded.draining, ended_at = NULL,
          beats = w.beats + 1 RETURNING w.drain_wanted, w.beats`,
       [workerId, host, pid, program, concurrency, queues, draining],

@@ -1,7 +1,9 @@
-/** What SQLite knows about a table beside its columns. */
+/** What SQLite knows about a table. */
 import type Database from 'better-sqlite3'
 
 export type Shape = {
+  /** Names of its columns, in their order. */
+  readonly columns: readonly string[]
   readonly strict: boolean
   /** By which name the number of a row can be read; null where a table has none, or columns took all of its names. */
   readonly rowid: string | null
@@ -32,11 +34,12 @@ export function shapeOf(connection: Database.Database, table: string): Shape {
       `SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND lower(name) = lower(?)`,
     )
     .get(table) as { readonly wr: number; readonly strict: number } | undefined
-  if (info === undefined) return { strict: false, rowid: null, alias: null }
-  const columns = columnsOf(connection, table)
-  const taken = new Set(columns.map(({ name }) => name.toLowerCase()))
+  const found = columnsOf(connection, table)
+  const columns = found.map(({ name }) => name)
+  if (info === undefined) return { columns, strict: false, rowid: null, alias: null }
+  const taken = new Set(columns.map((name) => name.toLowerCase()))
   const rowid = info.wr === 1 ? null : (['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name)) ?? null)
-  return { strict: info.strict === 1, rowid, alias: info.wr === 1 ? null : aliasOf(connection, table, columns) }
+  return { columns, strict: info.strict === 1, rowid, alias: info.wr === 1 ? null : aliasOf(connection, table, found) }
 }
 
 /** One column of the very type INTEGER as the primary key, unless SQLite made an index for it (as for INTEGER PRIMARY KEY DESC). */

@@ -25,7 +25,7 @@ import { KEY_TERMS, SOURCE_KEYS } from './key-dialect.ts'
 import { partsOf } from '../../key-parts.ts'
 import { regrouped } from '../../regrouped.ts'
 import { slices, type Care, type Open, type Scan, type Slice } from './rows.ts'
-import { columnsOf, shapeOf, type Shape } from './shape.ts'
+import { shapeOf, type Shape } from './shape.ts'
 
 export class SqliteView implements SourceView {
   readonly point: ReadPoint
@@ -238,9 +238,8 @@ export class SqliteView implements SourceView {
     const { name } = spec.table
     const known = this.#shapes.get(name)
     if (known !== undefined) return known
-    const now = columnsOf(this.#connection, name).map((column) => column.name)
-    refuseReordered(spec, now, 'source', this.#label)
     const shape = shapeOf(this.#connection, name)
+    refuseReordered(spec, shape.columns, 'source', this.#label)
     this.#shapes.set(name, shape)
     return shape
   }

@@ -14,7 +14,7 @@ import { beginWrite, rollback } from './connection.ts'
 import { createTable, quote } from '../../sqlite-dialect/ddl.ts'
 import { copyError } from './errors.ts'
 import { numberingOf } from '../../sqlite-dialect/numbering.ts'
-import { columnsOf, shapeOf } from './shape.ts'
+import { shapeOf } from './shape.ts'
 import type { Turn } from '../../turn.ts'
 
 /** Rows of an index that ANALYZE looks at: enough for planners, and soon done. */
@@ -80,16 +80,9 @@ export class SqliteTarget implements CopyTarget {
       await beginWrite(connection, request.signal)
       try {
         const { table } = request
-        const now = columnsOf(connection, table.table.name).map(({ name }) => name)
-        refuseReordered(table, now, 'target', this.#label)
-        return new SqliteChunk(
-          connection,
-          request,
-          shapeOf(connection, table.table.name),
-          this.#label,
-          leave,
-          this.#turn,
-        )
+        const shape = shapeOf(connection, table.table.name)
+        refuseReordered(table, shape.columns, 'target', this.#label)
+        return new SqliteChunk(connection, request, shape, this.#label, leave, this.#turn)
       } catch (error) {
         rollback(connection)
         throw error
