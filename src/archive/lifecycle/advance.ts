@@ -63,11 +63,8 @@ export async function advance(
     const next = nextStep(partition, wish)
     if (next === null) return partition.state
     if (OLD_SHAPE_HINDERS.has(next) && !isSameShape(partition.columns, exportColumns(context, partition))) {
-      await refuseEmptied(context, work)
-      warn(context, `${partition.label}: the columns of the table are others by now; it is exported again`)
-      await context.ledger.move(held, partition.state, 'PLANNED', { error: null })
-      // Under a new fence: files of the old one are published, and the log has its word.
-      if (partition.state === 'PUBLISHED') held = await heldAnew(context, held)
+      const why = `${partition.label}: the columns of the table are others by now`
+      held = await toExportAgain(context, work, why, null)
       examined = null
       continue
     }
@@ -81,13 +78,8 @@ export async function advance(
       const error = asSluiceError(thrown)
       // What was exported is not what is there: once more, from the beginning.
       if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
-        warn(context, `${error.message}; it is exported again`)
-        if (partition.state === 'PUBLISHED' || partition.state === 'DETACHING') {
-          await refuseEmptied(context, work)
-          await context.ledger.move(held, partition.state, 'PLANNED', { error })
-          // Under a new fence: files of the old one are published, and the log has its word.
-          held = await heldAnew(context, held)
-        }
+        if (isOut(partition)) held = await toExportAgain(context, work, error.message, error)
+        else warn(context, `${error.message}; it is exported again`)
         continue
       }
       const waitMs = passes(error, next) ? attempts.failed() : null
@@ -109,14 +101,32 @@ export async function advance(
   }
 }
 
-/** Before what has been published is exported again. @throws SluiceError PARTITION_CHANGED where the source has none of its rows; the ledger has it too then */
-async function refuseEmptied(context: ArchiveContext, work: Work): Promise<void> {
-  const { partition } = work
-  if (partition.state !== 'PUBLISHED' && partition.state !== 'DETACHING') return
-  const refusal = await emptiedRefusal(context, partition)
-  if (refusal === null) return
-  await note(context, work, refusal)
-  throw refusal
+/** Whether its files are published, and its rows count in the source. */
+function isOut({ state }: ArchivedPartition): boolean {
+  return state === 'PUBLISHED' || state === 'DETACHING'
+}
+
+/**
+ * What was exported is not what is there: once more, from the beginning.
+ * @returns the lease to go on under
+ * @throws SluiceError PARTITION_CHANGED where the source has none of the published rows any more; the ledger has it too then
+ */
+async function toExportAgain(
+  context: ArchiveContext,
+  work: Work,
+  why: string,
+  error: SluiceError | null,
+): Promise<Held> {
+  const { partition, held } = work
+  const refusal = isOut(partition) ? await emptiedRefusal(context, partition) : null
+  if (refusal !== null) {
+    await note(context, work, refusal)
+    throw refusal
+  }
+  warn(context, `${why}; it is exported again`)
+  await context.ledger.move(held, partition.state, 'PLANNED', { error })
+  // Under a new fence: files of the old one are published, and the log has its word.
+  return isOut(partition) ? heldAnew(context, held) : held
 }
 
 function attemptsOf({ store, clock }: ArchiveContext): Attempts {

@@ -1,4 +1,4 @@
-/** The table of a partition that has left its parent, wherever it stands now. */
+/** The table of a partition, in its parent or wherever it stands since it left. */
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -16,7 +16,16 @@ export async function detachedTable(context: ArchiveContext, partition: Archived
   throw await movedNow(context, partition)
 }
 
-/** What a table that has left is called, where somebody attached it to its parent again; null where it stands elsewhere, or has not left. */
+/** The table of a partition that has not left, found by its number: one of its name that is no partition any more is in no query. Null where it is none. */
+export async function partitionNow(
+  { store, table, interrupt }: ArchiveContext,
+  { identity }: NonNullable<ArchivedPartition['native']>,
+): Promise<TableSpec | null> {
+  const found = await store.partitions?.().list(table, interrupt.abort)
+  return found?.partitions.find((one) => one.identity === identity)?.table ?? null
+}
+
+/** What a table that has left is called, where it was attached to its parent again by hand; null where it stands elsewhere, or has not left. */
 export async function attachedByHand(
   { store, table, interrupt }: ArchiveContext,
   { native, state, away }: Pick<ArchivedPartition, 'native' | 'state' | 'away'>,

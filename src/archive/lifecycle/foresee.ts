@@ -37,7 +37,7 @@ export type Foreseen = {
   readonly isMade?: true
   /** Whether they come into another partition, which stands between its bounds. */
   readonly isBeside?: true
-  /** Whether somebody attached its table again: its rows are in the table already. */
+  /** Whether its table was attached again by hand: its rows are in the parent already. */
   readonly isAttached?: true
   /** Why it cannot be done. */
   readonly refusal: SluiceError | null
@@ -96,15 +96,12 @@ async function foreseeRows(
     return made(MADE_ANEW, partition.away && !wishes.asChanged ? droppedByHand(context.name, partition) : null)
   }
   if (partition.away) {
-    const isThere = (await placeOf(context, partition)) !== null
     const text =
       'its table has left the partitioned one, and its rows count from there; it is attached again as it is, and was not compared'
     const columns = restoredColumns(context, partition)
-    const refusal = isThere
-      ? wishes.asChanged || partition.digest === null
-        ? null
-        : await emptiedRefusal(context, partition)
-      : await movedNow(context, partition)
+    let refusal: SluiceError | null = null
+    if ((await placeOf(context, partition)) === null) refusal = await movedNow(context, partition)
+    else if (!wishes.asChanged) refusal = await emptiedRefusal(context, partition)
     return { ...plain(refusal?.message ?? text, refusal), columns }
   }
   switch (state) {

@@ -3,7 +3,7 @@ import type { Digest } from '../../model/copy/rows.ts'
 import type { RowRequest, SourceView } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { added, NO_ROWS } from '../../model/copy/row-hash.ts'
-import { type ArchiveContext } from './context.ts'
+import type { ArchiveContext } from './context.ts'
 
 /** Rows that are added up at once: about a second of a rate that anybody sets. */
 const ROWS = 50_000

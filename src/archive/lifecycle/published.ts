@@ -6,8 +6,7 @@ import { tableNamed } from '../erase/found.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
 import { allGone, elsewhereCommand, gone, restoreCommand } from './refusals.ts'
 import type { Place } from './rows-now.ts'
-import { detachedTable, partitionsOf } from './detached-table.ts'
-import { proofOf } from './step-end.ts'
+import { detachedTable, partitionNow } from './detached-table.ts'
 
 /**
  * @param standing tables between the bounds of a partition that is gone; none of one that is a table still
@@ -19,14 +18,11 @@ export async function publishedPlace(
   partition: ArchivedPartition,
   standing: readonly TableName[],
 ): Promise<Place | null> {
-  const { table, name, interrupt } = context
-  const { native } = partition
-  if (native === null) return { table, where: conditionOf(context, partition) }
-  const listed = await partitionsOf(context).list(table, interrupt.abort)
-  const own = listed?.partitions.find(({ identity }) => identity === native.identity)
-  if (own !== undefined) return { table: own.table, where: null }
+  if (partition.native === null) return { table: context.table, where: conditionOf(context, partition) }
+  const own = await partitionNow(context, partition.native)
+  if (own !== null) return { table: own, where: null }
   const [other, ...more] = standing
-  if (other === undefined) throw gone(name, partition)
+  if (other === undefined) throw gone(context.name, partition)
   const found = more.length > 0 ? null : await tableNamed(context, other)
   return found === null ? null : { table: found, where: null }
 }
@@ -39,7 +35,7 @@ export async function emptiedRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<SluiceError | null> {
-  if (proofOf(partition).rows === 0n) return null
+  if (partition.digest === null || partition.digest.rows === 0n) return null
   const place = await placeNow(context, partition)
   if (place === null) return null
   await using view = await context.store.source(context.interrupt.abort)
@@ -59,7 +55,7 @@ export function emptied(name: string, partition: ArchivedPartition): SluiceError
   return onlyCopy(name, partition, 'none of its rows is there any more')
 }
 
-/** The table lacks rows that only the archive has, or nobody can tell. @param what of them, in words */
+/** The table lacks rows that only the archive may have. @param what of them, in words */
 export function onlyCopy(name: string, partition: ArchivedPartition, what: string): SluiceError {
   const { label } = partition
   return new SluiceError('PARTITION_CHANGED', `${label} of ${name} is not in the table as it was archived: ${what}`, {

@@ -6,7 +6,8 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { movedNow, partitionsOf } from './detached-table.ts'
 import { proveArchived, proveLogged } from './prove.ts'
-import { allGone, changed, changedAfter } from './refusals.ts'
+import { emptied } from './published.ts'
+import { changed, changedAfter } from './refusals.ts'
 import { removeRows } from './remove-rows.ts'
 import { difference, proofOf, settled } from './step-end.ts'
 
@@ -22,7 +23,7 @@ export async function detachRows(context: ArchiveContext, { partition, held }: W
   await using view = await context.store.source(context.interrupt.abort)
   const now = await view.digest(requestOf(context, partition, context.table), context.interrupt.abort)
   // An export of nothing would take the place of the only copy.
-  if (now.rows === 0n && proofOf(partition).rows > 0n) throw allGone(context.name, partition)
+  if (now.rows === 0n && proofOf(partition).rows > 0n) throw emptied(context.name, partition)
   if (!equalDigests(now, proofOf(partition))) {
     throw changed(context.name, partition, difference(now, proofOf(partition)))
   }

@@ -9,6 +9,7 @@ import {
 } from '../../archive/lifecycle/context.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import { proofOver } from '../../archive/lifecycle/prove.ts'
+import { partitionNow } from '../../archive/lifecycle/detached-table.ts'
 import type { ArchivedPartition } from '../../archive/ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
@@ -61,12 +62,9 @@ export async function digestNow(context: ArchiveContext, partition: ArchivedPart
     return await view.digest(requestOf(context, partition, table), interrupt.abort)
   }
   const isAway = state !== 'PUBLISHED' || away
-  // By its number: a table of its name that is no partition any more is in no query.
   const found = isAway
     ? await store.partitions?.().detached(native.table, native.identity, interrupt.abort)
-    : (await store.partitions?.().list(table, interrupt.abort))?.partitions.find(
-        ({ identity }) => identity === native.identity,
-      )?.table
+    : await partitionNow(context, native)
   if (found == null) return null
   await using view = await store.source(interrupt.abort)
   const request = {
