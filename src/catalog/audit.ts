@@ -4,7 +4,7 @@
  */
 import { isoTime } from '../shared/clock.ts'
 import { fateOf, type Fate, type ProcessIdentity } from '../shared/owner.ts'
-import { REPEATABLE, type SqlDatabase, type SqlReader } from '../stores/port.ts'
+import { REPEATABLE, type SqlDatabase, type SqlReader } from '../model/run/sql-port.ts'
 
 export type AuditStart = {
   readonly runId: string

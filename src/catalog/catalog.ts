@@ -1,7 +1,7 @@
 /** Opening a catalog, and finding a readable table in it. */
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
-import type { SqlDatabase, SqlReader } from '../stores/port.ts'
+import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
 import { readHead, wholeness, type Head, type TableKey } from './import/head.ts'
 import { catalogPresence, migrateCatalog } from './migrate.ts'
 

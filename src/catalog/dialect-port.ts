@@ -2,7 +2,7 @@
  * What differs between the databases a catalog can live in. Statements with `?` placeholders that all of them understand stand with
  * their callers; only what really differs is here, one object a dialect.
  */
-import type { SqlDatabase, SqlReader } from '../stores/port.ts'
+import type { SqlDatabase, SqlReader } from '../model/run/sql-port.ts'
 import type { Rights } from './access-level.ts'
 import type { GrantPlan, GrantWish } from './grant-plan.ts'
 

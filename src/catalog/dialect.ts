@@ -1,6 +1,6 @@
 /** Which dialect goes with which database. */
 import { SluiceError } from '../shared/errors.ts'
-import type { SqlDialect, SqlReader } from '../stores/port.ts'
+import type { SqlDialect, SqlReader } from '../model/run/sql-port.ts'
 import type { CatalogDialect } from './dialect-port.ts'
 import { duckdbDialect } from './duckdb/dialect.ts'
 import { mysqlDialect } from './mysql/dialect.ts'

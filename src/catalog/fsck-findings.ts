@@ -1,6 +1,6 @@
 /** `catalog_fsck`: what the newest `fsck` of each table found. The first row of a table says what was looked at. */
 import type { Finding } from '../delta/fsck/finding.ts'
-import type { SqlDatabase, SqlTransaction } from '../stores/port.ts'
+import type { SqlDatabase, SqlTransaction } from '../model/run/sql-port.ts'
 
 export type FsckRecord = {
   readonly tableId: string

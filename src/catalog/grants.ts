@@ -1,5 +1,5 @@
 /** The least rights that a login needs for its part of the work, as statements of the catalog's database. */
-import type { SqlReader } from '../stores/port.ts'
+import type { SqlReader } from '../model/run/sql-port.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { GrantPlan, GrantWish } from './grant-plan.ts'
 import { dialectOf } from './dialect.ts'

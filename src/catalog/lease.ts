@@ -12,9 +12,9 @@ import {
   ownerValues,
   type Holder as StoredHolder,
   type LeaseColumns,
-} from '../stores/lease/columns.ts'
-import { beat } from '../stores/lease/heartbeat.ts'
-import { LeaseSql, timesAt } from '../stores/lease/sql.ts'
+} from '../stores/common/lease/columns.ts'
+import { beat } from '../stores/common/lease/heartbeat.ts'
+import { LeaseSql, timesAt } from '../stores/common/lease/sql.ts'
 import {
   REPEATABLE,
   type SessionLock,
@@ -22,7 +22,7 @@ import {
   type SqlReader,
   type SqlRow,
   type SqlTransaction,
-} from '../stores/port.ts'
+} from '../model/run/sql-port.ts'
 import { OWNERS_VERSION } from './migration-5.ts'
 
 /**

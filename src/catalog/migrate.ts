@@ -2,8 +2,14 @@
 import { createHash } from 'node:crypto'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { isoTime } from '../shared/clock.ts'
-import { REPEATABLE, type SessionLock, type SqlDatabase, type SqlReader, type SqlTransaction } from '../stores/port.ts'
-import { OWN_TABLES } from '../stores/own-tables.ts'
+import {
+  REPEATABLE,
+  type SessionLock,
+  type SqlDatabase,
+  type SqlReader,
+  type SqlTransaction,
+} from '../model/run/sql-port.ts'
+import { OWN_TABLES } from '../stores/common/own-tables.ts'
 import { dialectOf } from './dialect.ts'
 import type { CatalogDialect, Migration } from './dialect-port.ts'
 

@@ -1,5 +1,5 @@
 /** Tables that have nothing to give up, told by a few statements for many of them. */
-import type { SqlReader } from '../stores/port.ts'
+import type { SqlReader } from '../model/run/sql-port.ts'
 import { oldestKept, type Keep } from './prune.ts'
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
 

@@ -4,7 +4,7 @@
  */
 import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
-import type { SqlReader } from '../stores/port.ts'
+import type { SqlReader } from '../model/run/sql-port.ts'
 import { versionAtTime } from './query/counts.ts'
 import type { ReadableTable } from './catalog.ts'
 import type { RowCounts } from './rollback.ts'

@@ -1,5 +1,5 @@
 /** Names of the relations that make up a catalog: tables by the register, views as the migrations of a dialect create them. */
-import { OWN_TABLES } from '../stores/own-tables.ts'
+import { OWN_TABLES } from '../stores/common/own-tables.ts'
 import type { CatalogDialect, RelationNames } from './dialect-port.ts'
 
 export const MIGRATIONS_RELATION = 'catalog_migrations'

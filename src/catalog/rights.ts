@@ -1,5 +1,5 @@
 /** What the login of a connection may do with the catalog in its database, asked of the server and never tried. */
-import type { SqlReader } from '../stores/port.ts'
+import type { SqlReader } from '../model/run/sql-port.ts'
 import type { Rights } from './access-level.ts'
 import { dialectOf } from './dialect.ts'
 import { relationNames } from './relation-names.ts'

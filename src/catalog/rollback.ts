@@ -1,5 +1,5 @@
 /** Taking a table out of the catalog. The log is never touched: it stays the truth that the catalog was made from. */
-import type { SqlReader, SqlTransaction } from '../stores/port.ts'
+import type { SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { forgetFsck } from './fsck-findings.ts'
 import { RELATIONS_OF_TABLE } from './import/head.ts'
 

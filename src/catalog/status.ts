@@ -1,6 +1,6 @@
 /** `migration_status`: one row an import, in the columns the guide queries. Its times are texts on SQLite, and in catalogs that nobody has upgraded yet. */
 import { isoOfText, isoTime } from '../shared/clock.ts'
-import type { SqlReader, SqlTransaction } from '../stores/port.ts'
+import type { SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { dialectOf } from './dialect.ts'
 
 export type ImportStatus = 'in_progress' | 'completed' | 'failed' | 'stopped'

@@ -4,7 +4,7 @@
  */
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
 import type { RowCounts } from './rollback.ts'
-import type { SqlReader } from '../stores/port.ts'
+import type { SqlReader } from '../model/run/sql-port.ts'
 import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
 
 type Place = { readonly version: number; readonly source: number; readonly line: number }

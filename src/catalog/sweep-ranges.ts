@@ -2,7 +2,7 @@
  * Ranges of files that are gone. They mislead nobody, because ranges only speak for files that are there; they take room. Zones stay as they are:
  * bounds that are too wide rule nothing out wrongly.
  */
-import type { SqlReader } from '../stores/port.ts'
+import type { SqlReader } from '../model/run/sql-port.ts'
 import { rangeColumns, ZONE_FILES } from './ranges/columns.ts'
 import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
 

@@ -1,6 +1,6 @@
 /** One step of a sweep: a transaction that proves, and renews, the lease of its table. */
 import { throwIfAborted } from '../shared/abort.ts'
-import type { SqlDatabase, SqlReader, SqlTransaction } from '../stores/port.ts'
+import type { SqlDatabase, SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from './lease.ts'
 
 export type Sweep = {

@@ -2,7 +2,7 @@
  * Takes away what no version from `history_from` on needs. Readers never see these rows, so they go in transactions of a bounded size, each
  * under the table's lease; a kill leaves some for the next time.
  */
-import type { SqlReader } from '../stores/port.ts'
+import type { SqlReader } from '../model/run/sql-port.ts'
 import type { RowCounts } from './rollback.ts'
 import { dropSuperseded, supersededRows } from './superseded.ts'
 import { rangesBelow, sweepRanges } from './sweep-ranges.ts'

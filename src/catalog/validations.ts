@@ -1,5 +1,5 @@
 /** `catalog_validations`: what each validation found, so that a list can say which tables are proved. */
-import type { SqlReader, SqlTransaction } from '../stores/port.ts'
+import type { SqlReader, SqlTransaction } from '../model/run/sql-port.ts'
 
 export type ValidationRow = {
   readonly tableId: string

@@ -1,6 +1,6 @@
 /** Commands whose first operand says what is done: `archive list`, `quarantine retry`. */
-import { takenBy, type SpokenAction } from '../engine/operations/facts.ts'
-import type { CommandDeclaration } from '../engine/operations/option.ts'
+import { takenBy, type SpokenAction } from '../app/operations/facts.ts'
+import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { text, type Arguments } from './arguments.ts'
 import { closest } from '../shared/closest.ts'

@@ -1,7 +1,7 @@
 /** `--alert 'lag>30s,failed'`, `--alert-command` and `--alert-exit`. */
-import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause, type AlertCondition, type AlertWish } from '../model/alert.ts'
-import { commandNameOf, declarationOf } from '../engine/operations/facts.ts'
-import type { OperationKind } from '../engine/operations/list.ts'
+import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause, type AlertCondition, type AlertWish } from '../model/run/alert.ts'
+import { commandNameOf, declarationOf } from '../app/operations/facts.ts'
+import type { OperationKind } from '../app/operations/list.ts'
 import { closest } from '../shared/closest.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, optionalText, type Arguments } from './arguments.ts'

@@ -1,6 +1,6 @@
 /** A command of the command line itself that answers, from its first event to its exit code. */
-import { statusOf } from '../model/run-status.ts'
-import type { Dec } from '../model/event.ts'
+import { statusOf } from '../model/run/run-status.ts'
+import type { Dec } from '../model/run/event.ts'
 import { asSluiceError, type ErrorInfo } from '../shared/errors.ts'
 import type { Session } from './session.ts'
 
@@ -42,6 +42,6 @@ export async function answered(
 
 async function whole(error: ErrorInfo, around: string): Promise<ErrorInfo> {
   if (error.hint === undefined) return error
-  const { wholeCommands } = await import('../engine/whole-commands/whole.ts')
+  const { wholeCommands } = await import('../app/whole-commands/whole.ts')
   return { ...error, hint: wholeCommands(around)(error.hint) }
 }

@@ -1,8 +1,8 @@
 /** Shows what `archive run --drop` is going to remove, and asks for the name of the table before it does. */
-import type { ArchiveAdoptOperation } from '../engine/operations/archive-adopt/declaration.ts'
-import type { ArchiveEraseOperation } from '../engine/operations/archive-erase/declaration.ts'
-import type { ArchiveExpireOperation } from '../engine/operations/archive-expire/declaration.ts'
-import type { ArchiveOperation } from '../engine/operations/archive-run/declaration.ts'
+import type { ArchiveAdoptOperation } from '../archive/operations/archive-adopt/declaration.ts'
+import type { ArchiveEraseOperation } from '../archive/operations/archive-erase/declaration.ts'
+import type { ArchiveExpireOperation } from '../archive/operations/archive-expire/declaration.ts'
+import type { ArchiveOperation } from '../archive/operations/archive-run/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { typedAfterTrial } from './confirm.ts'

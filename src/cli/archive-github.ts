@@ -1,8 +1,8 @@
 /** Archives as GitHub shows them: what became of each partition as a table, and annotations for what went wrong. */
-import type { Event } from '../model/event.ts'
-import { forecastText, sizesText } from './archive-lines.ts'
-import { durationText, grouped, plural } from './format.ts'
-import { alarmText } from './partition-lines.ts'
+import type { Event } from '../model/run/event.ts'
+import { forecastText, sizesText } from '../render/archive-lines.ts'
+import { durationText, grouped, plural } from '../render/format.ts'
+import { alarmText } from '../render/partition-lines.ts'
 
 type StateEvent = Extract<Event, { type: 'archive.state' }>
 

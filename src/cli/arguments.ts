@@ -1,5 +1,5 @@
 /** What yargs hands over, read with the checks that it does not make: empty texts, NaN, flags given twice. */
-import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
+import { isS3Url, parseLakeUrl } from '../model/lake/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 export type Arguments = Readonly<Record<string, unknown>>

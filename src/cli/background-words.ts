@@ -1,7 +1,7 @@
 /** What `--background` is for, and when such a run has begun. */
-import { isWatched } from '../engine/live/watched.ts'
-import type { Operation } from '../engine/operations/list.ts'
-import type { Event } from '../model/event.ts'
+import { isWatched } from '../app/live/watched.ts'
+import type { Operation } from '../app/operations/list.ts'
+import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 /** @throws SluiceError BAD_FLAG for what cannot go on in the background */

@@ -1,6 +1,6 @@
 /** What the command line adds to the events of a run: notes behind its first event, another command in its last. */
-import type { RunFinished } from '../engine/operation.ts'
-import type { Event } from '../model/event.ts'
+import type { RunFinished } from '../engine/run/operation.ts'
+import type { Event } from '../model/run/event.ts'
 
 export type Beginning = {
   /** Said at the beginning of the run. */

@@ -1,11 +1,5 @@
 /** Flags that say which periods there are, and how old they have to be. */
-import {
-  CALENDAR_UNITS,
-  EPOCHS,
-  type CalendarSpec,
-  type CalendarUnit,
-  type Epoch,
-} from '../engine/calendar/calendar.ts'
+import { CALENDAR_UNITS, EPOCHS, type CalendarSpec, type CalendarUnit, type Epoch } from '../model/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { given, optionalCount, optionalText, type Arguments } from './arguments.ts'
 

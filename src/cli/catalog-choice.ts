@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
+import { isS3Url, parseLakeUrl } from '../model/lake/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { stateFolder } from '../shared/state-folder.ts'

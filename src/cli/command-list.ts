@@ -1,7 +1,7 @@
 /** All commands in the order of the help, with what they take. */
-import { commandsOfOperations } from '../engine/operations/facts.ts'
-import type { CommandDeclaration } from '../engine/operations/option.ts'
-import { GROUPS } from '../engine/operations/pages.ts'
+import { commandsOfOperations } from '../app/operations/facts.ts'
+import type { CommandDeclaration } from '../engine/run/operations/option.ts'
+import { GROUPS } from '../engine/run/operations/pages.ts'
 import { OWN_COMMANDS } from './own-commands.ts'
 
 const KNOWN = [...commandsOfOperations(), ...OWN_COMMANDS]

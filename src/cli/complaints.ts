@@ -1,5 +1,5 @@
 /** What is wrong with the words of a command line, as errors of ours: what yargs says of them, and which flag was probably meant. */
-import type { CommandDeclaration } from '../engine/operations/option.ts'
+import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { closest } from '../shared/closest.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { COMMANDS } from './command-list.ts'

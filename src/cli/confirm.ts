@@ -4,8 +4,8 @@ import { shellQuote } from '../shared/shell.ts'
 import type { Surroundings } from './ports.ts'
 import { typedLine } from './prompt.ts'
 import type { Session } from './session.ts'
-import type { Operation } from '../engine/operations/list.ts'
-import type { RollbackOperation } from '../engine/operations/rollback/declaration.ts'
+import type { Operation } from '../app/operations/list.ts'
+import type { RollbackOperation } from '../engine/lake/operations/rollback/declaration.ts'
 
 export type Confirmation = { readonly operation: RollbackOperation } | { readonly exitCode: number }
 

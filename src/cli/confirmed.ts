@@ -1,6 +1,6 @@
 /** What destroys something asks for its name first, where its declaration says so. */
-import { declarationOf } from '../engine/operations/facts.ts'
-import type { Operation, OperationKind } from '../engine/operations/list.ts'
+import { declarationOf } from '../app/operations/facts.ts'
+import type { Operation, OperationKind } from '../app/operations/list.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
 

@@ -2,7 +2,7 @@
 import { SluiceError } from '../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../shared/redact.ts'
 import { shellQuote } from '../shared/shell.ts'
-import { GONE } from '../engine/operations/words.ts'
+import { GONE } from '../engine/run/operations/words.ts'
 import { list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'

@@ -1,6 +1,6 @@
 /** Flags that `copy` and `diff` share: which tables and columns, under which names, between which databases. */
 import { OBJECT_WISHES, type ObjectWish } from '../model/copy/schema-object.ts'
-import { defaultNumber } from '../engine/operations/facts.ts'
+import { defaultNumber } from '../app/operations/facts.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { given, list, optionalCount, optionalText } from './arguments.ts'

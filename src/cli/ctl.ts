@@ -1,7 +1,7 @@
 /** The other end of the socket beside a running copy: asks how it does, and tells it to go on otherwise. */
 import net from 'node:net'
 import path from 'node:path'
-import { noSuchRun, refuseStranger, removeDead } from '../engine/live/socket-folder.ts'
+import { noSuchRun, refuseStranger, removeDead } from '../engine/run/socket-folder.ts'
 import { ERROR_CODES, SluiceError } from '../shared/errors.ts'
 import type { ErrorCode } from '../shared/errors.ts'
 import { closest } from '../shared/closest.ts'

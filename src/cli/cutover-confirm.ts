@@ -1,5 +1,5 @@
 /** Shows gates and findings of a switch, and asks for the public name before the tables change places. */
-import type { CutoverOperation } from '../engine/operations/cutover/declaration.ts'
+import type { CutoverOperation } from '../engine/follow/operations/cutover/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { ask } from './confirm.ts'
 import type { Surroundings } from './ports.ts'

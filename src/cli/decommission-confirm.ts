@@ -1,6 +1,6 @@
 /** Shows what `partition decommission` would do, and asks for the name of the parked table, or of the database, where that is to drop it. */
-import type { PartitionDecommissionDatabaseOperation } from '../engine/operations/partition-decommission-database/declaration.ts'
-import type { PartitionDecommissionOperation } from '../engine/operations/partition-decommission/declaration.ts'
+import type { PartitionDecommissionDatabaseOperation } from '../partition/operations/partition-decommission-database/declaration.ts'
+import type { PartitionDecommissionOperation } from '../partition/operations/partition-decommission/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { ask } from './confirm.ts'
 import type { Surroundings } from './ports.ts'

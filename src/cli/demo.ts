@@ -2,16 +2,16 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { RunFinished } from '../engine/operation.ts'
-import type { Event, EventBody } from '../model/event.ts'
+import type { RunFinished } from '../engine/run/operation.ts'
+import type { Event, EventBody } from '../model/run/event.ts'
 import type { ErrorCode } from '../shared/errors.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { sqliteUrl } from './catalog-choice.ts'
 import { commandLine } from './command-line.ts'
-import { plural } from './format.ts'
+import { plural } from '../render/format.ts'
 import type { Session } from './session.ts'
-import type { Operation } from '../engine/operations/list.ts'
+import type { Operation } from '../app/operations/list.ts'
 
 /** The small lake that comes with the package. */
 export const DEMO_LAKE = fileURLToPath(new URL('../../fixtures/lake', import.meta.url))

@@ -1,5 +1,5 @@
 /** What every headless renderer is: a fold of events that writes as it goes. */
-import type { Event } from '../model/event.ts'
+import type { Event } from '../model/run/event.ts'
 
 export type Face = {
   /**

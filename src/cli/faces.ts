@@ -1,6 +1,6 @@
 /** The faces that write what a run tells, by what was asked for on the command line. */
-import type { RowFormat } from '../engine/operation.ts'
-import type { Event } from '../model/event.ts'
+import type { RowFormat } from '../engine/run/operation.ts'
+import type { Event } from '../model/run/event.ts'
 import { redactText, redactValue } from '../shared/redact.ts'
 import type { Face } from './face.ts'
 import { oneLine } from '../shared/visible.ts'

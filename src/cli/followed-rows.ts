@@ -1,6 +1,6 @@
 /** `diff --run STREAM`: which rows of a followed table are meant. */
 import { SluiceError } from '../shared/errors.ts'
-import type { DiffFollowedOperation } from '../engine/operations/diff-followed/declaration.ts'
+import type { DiffFollowedOperation } from '../engine/follow/operations/diff-followed/declaration.ts'
 import { count, flag, given, list, optionalText, type Arguments } from './arguments.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
 import { chooseEnd, optionalEnd } from './copy-ends.ts'

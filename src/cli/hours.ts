@@ -1,5 +1,5 @@
 /** `--between 22:00-05:00`: hours of the day in which a run may work. Outside of them it waits. */
-import type { RunControl } from '../engine/operation.ts'
+import type { RunControl } from '../engine/run/operation.ts'
 import type { Clock } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { optionalText } from './arguments.ts'

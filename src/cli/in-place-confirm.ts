@@ -1,5 +1,5 @@
 /** Shows what `partition in-place` would do, and asks for the name of the table before another one gets it. */
-import type { PartitionInPlaceOperation } from '../engine/operations/partition-in-place/declaration.ts'
+import type { PartitionInPlaceOperation } from '../partition/operations/partition-in-place/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { ask } from './confirm.ts'
 import type { Surroundings } from './ports.ts'

@@ -91,7 +91,7 @@ export async function launch(
     signals: process,
     ...around,
     die: (exitCode) => process.exit(exitCode),
-    loadEngine: () => import('../engine/index.ts'),
+    loadEngine: () => import('../app/index.ts'),
     loadTui: () => import('../tui/run-tui.tsx'),
   })
   setTimeout(() => process.exit(), LINGER_MS).unref()

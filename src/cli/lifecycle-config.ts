@@ -1,8 +1,8 @@
 /** `lifecycle:` of the config file: what is wanted of a table, under the names of the options that say it on a command line. */
 import { z } from 'zod'
-import { CALENDAR_UNITS, EPOCHS, type CalendarUnit, type Epoch } from '../engine/calendar/calendar.ts'
-import { MOST_AHEAD } from '../engine/partitioning/coverage.ts'
-import { ALERT_CAUSES } from '../model/alert.ts'
+import { CALENDAR_UNITS, EPOCHS, type CalendarUnit, type Epoch } from '../model/calendar/calendar.ts'
+import { MOST_AHEAD } from '../partition/coverage.ts'
+import { ALERT_CAUSES } from '../model/run/alert.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { readAlert } from './alert-flags.ts'
 import { ageIn, calendarWish } from './calendar-flags.ts'

@@ -1,5 +1,5 @@
 /** What `lifecycle:` of the config file says of the table of a command, where the command line says nothing. */
-import { declarationOf, takenBy, type SpokenAction } from '../engine/operations/facts.ts'
+import { declarationOf, takenBy, type SpokenAction } from '../app/operations/facts.ts'
 import { conditionsFor } from './alert-flags.ts'
 import type { Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'

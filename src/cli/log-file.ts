@@ -1,7 +1,7 @@
 /** `--log-file`: every event as one line of JSON in pino's form, appended. */
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
-import type { Event } from '../model/event.ts'
+import type { Event } from '../model/run/event.ts'
 import { inertJson } from '../shared/visible.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { Face } from './face.ts'

@@ -14,9 +14,9 @@ import { beginningTold, refuseBackground } from './background-words.ts'
 import { toolVersion } from './help.ts'
 import { chooseMode } from './mode.ts'
 import type { Mode } from './mode.ts'
-import { isCatalogUrl } from '../engine/systems.ts'
-import { isWatched } from '../engine/live/watched.ts'
-import type { Event } from '../model/event.ts'
+import { isCatalogUrl } from '../engine/run/systems.ts'
+import { isWatched } from '../app/live/watched.ts'
+import type { Event } from '../model/run/event.ts'
 import { listInstead, openUi, showRun, type OpenOptions } from './open.ts'
 import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
@@ -27,8 +27,8 @@ import { isTrusted, trustFile } from './trust.ts'
 import { NO_TELEMETRY, openTelemetry, refuseMetrics, tellBeforeScreen } from './telemetry.ts'
 import type { TranscriptOptions } from './transcript.ts'
 import type { Session } from './session.ts'
-import { declarationOf, isPlanOnly, rowFormatOf, storeOf, urlsOf } from '../engine/operations/facts.ts'
-import type { Operation } from '../engine/operations/list.ts'
+import { declarationOf, isPlanOnly, rowFormatOf, storeOf, urlsOf } from '../app/operations/facts.ts'
+import type { Operation } from '../app/operations/list.ts'
 
 function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Surroundings): Mode {
   const { ci, json, quiet, input, tui } = globals
@@ -361,7 +361,7 @@ async function control(
 ): Promise<number> {
   const [{ runCtl }, { controlSocketPath }] = await Promise.all([
     import('./run-ctl.ts'),
-    import('../engine/copy/control-socket.ts'),
+    import('../engine/copy/workers/control-socket.ts'),
   ])
   const socketPath = (runId: string): string => controlSocketPath(runId, env)
   return await runCtl(session, { run, request, tool: toolVersion(), ticks: () => clock.ticks(), socketPath })
@@ -376,7 +376,7 @@ async function attach(
 ): Promise<number> {
   const [{ goesOn, joinedFrom, watchRun }, { controlSocketPath }] = await Promise.all([
     import('./run-attach.ts'),
-    import('../engine/copy/control-socket.ts'),
+    import('../engine/copy/workers/control-socket.ts'),
   ])
   const { env } = surroundings
   const socketPath = (runId: string): string => controlSocketPath(runId, env)

@@ -1,8 +1,8 @@
 /** Pages of the manual in roff, made from the declarations: one of the program and one of each command. */
-import { actionsOf } from '../engine/operations/facts.ts'
-import { examplesOf } from '../engine/operations/examples.ts'
-import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
-import { GROUPS } from '../engine/operations/pages.ts'
+import { actionsOf } from '../app/operations/facts.ts'
+import { examplesOf } from '../app/operations/examples.ts'
+import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
+import { GROUPS } from '../engine/run/operations/pages.ts'
 import { COMMANDS } from './command-list.ts'
 import { shellRows } from './examples.ts'
 import { GLOBAL_FLAGS } from './help.ts'

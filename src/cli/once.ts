@@ -1,7 +1,7 @@
 /** Words of a command line that would be passed over in silence: a flag given twice, both on and off, or with nothing that it belongs to. */
-import { unconfirmable } from '../engine/operations/facts.ts'
-import type { Operation } from '../engine/operations/list.ts'
-import type { Option } from '../engine/operations/option.ts'
+import { unconfirmable } from '../app/operations/facts.ts'
+import type { Operation } from '../app/operations/list.ts'
+import type { Option } from '../engine/run/operations/option.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { Arguments } from './arguments.ts'
 import { shownOption } from './option-flags.ts'

@@ -1,12 +1,12 @@
 /** `sluice [PATH|URL]`: the terminal UI on a lake, or without a terminal a list of what is there. */
 import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { EVERY_TABLE } from '../engine/operations/discover-database/declaration.ts'
-import { hasOneOpener, isCatalogUrl, isCopyUrl } from '../engine/systems.ts'
-import type { JoinedRun } from '../engine/workbench.ts'
-import type { Event } from '../model/event.ts'
+import { EVERY_TABLE } from '../engine/copy/operations/discover-database/declaration.ts'
+import { hasOneOpener, isCatalogUrl, isCopyUrl } from '../engine/run/systems.ts'
+import type { JoinedRun } from '../app/workbench.ts'
+import type { Event } from '../model/run/event.ts'
 import type { Deadline } from '../shared/deadline.ts'
-import { isS3Url } from '../model/lake-url.ts'
+import { isS3Url } from '../model/lake/lake-url.ts'
 import { given } from './arguments.ts'
 import { bookFolder } from './book-folder.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
@@ -19,9 +19,9 @@ import type { KnownQueue, RunToShow, RunToWatch, Surroundings } from './ports.ts
 import { openTranscript } from './transcript.ts'
 import { uiCommands } from './ui/commands.ts'
 import type { TranscriptOptions } from './transcript.ts'
-import { storeOf } from '../engine/operations/facts.ts'
-import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
-import type { Operation } from '../engine/operations/list.ts'
+import { storeOf } from '../app/operations/facts.ts'
+import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
+import type { Operation } from '../app/operations/list.ts'
 
 /** What `sluice PATH` does without a terminal: it lists, and changes nothing. */
 export function listInstead(target: string): { readonly operation: Operation; readonly words: readonly string[] } {

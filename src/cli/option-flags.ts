@@ -1,6 +1,6 @@
 /** From options as they are declared to what yargs reads and prints. */
 import type { Argv, Options } from 'yargs'
-import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
+import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
 import type { ConfigDefaults } from './config.ts'
 
 /** What the config file says of an option. */

@@ -1,5 +1,5 @@
 /** Commands of the command line itself, which start no operation of their own. */
-import type { CommandDeclaration } from '../engine/operations/option.ts'
+import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 
 export const OWN_COMMANDS: readonly CommandDeclaration[] = [
   {

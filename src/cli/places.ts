@@ -1,5 +1,5 @@
 /** Options that take a file or folder of this machine: a URL there would become a folder with a colon in its name. */
-import { urlScheme } from '../model/lake-url.ts'
+import { urlScheme } from '../model/lake/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { Arguments } from './arguments.ts'
 import { commandNamed } from './command-list.ts'

@@ -1,17 +1,17 @@
 /** What the command line needs from the engine and the terminal UI. Both are loaded on demand, and replaced in tests. */
-import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
-import type { CommandPort } from '../engine/command-port.ts'
-import type { RunFinished } from '../engine/operation.ts'
-import type { JoinedRun, Workbench } from '../engine/workbench.ts'
-import type { DistributedRun, RunWishes } from '../model/distributed.ts'
-import type { TableWish } from '../model/table-wish.ts'
-import type { SlotListener } from '../engine/run-context.ts'
-import type { Event } from '../model/event.ts'
+import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
+import type { CommandPort } from '../app/command-port.ts'
+import type { RunFinished } from '../engine/run/operation.ts'
+import type { JoinedRun, Workbench } from '../app/workbench.ts'
+import type { DistributedRun, RunWishes } from '../model/share/distributed.ts'
+import type { TableWish } from '../model/run/table-wish.ts'
+import type { SlotListener } from '../engine/run/run-context.ts'
+import type { Event } from '../model/run/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import type { Clock } from '../shared/clock.ts'
-import type { Operation } from '../engine/operations/list.ts'
+import type { Operation } from '../app/operations/list.ts'
 
 /** A store of the config file, as the UI lists it: its URL has no password. */
 export type NamedStore = { readonly name: string; readonly url: string; readonly error?: ErrorInfo }

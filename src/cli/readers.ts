@@ -1,6 +1,6 @@
 /** What the words of a command ask for: as its operation declares, or read by hand where they say more than a declaration can. */
-import { actionsOf, ownerOf, type AnyDeclaration, type SpokenAction } from '../engine/operations/facts.ts'
-import type { CommandDeclaration } from '../engine/operations/option.ts'
+import { actionsOf, ownerOf, type AnyDeclaration, type SpokenAction } from '../app/operations/facts.ts'
+import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { actionOf } from './actions.ts'
 import type { Arguments } from './arguments.ts'
 import type { CommandFileExports, Request, RequestContext } from './commands/command.ts'

@@ -1,6 +1,6 @@
 /** Shows what `prune` and `archive sweep` would remove, and asks a person for the name of the table before it goes. */
-import type { ArchiveSweepOperation } from '../engine/operations/archive-sweep/declaration.ts'
-import type { PruneOperation } from '../engine/operations/prune/declaration.ts'
+import type { ArchiveSweepOperation } from '../archive/operations/archive-sweep/declaration.ts'
+import type { PruneOperation } from '../engine/lake/operations/prune/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { ask } from './confirm.ts'

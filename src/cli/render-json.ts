@@ -1,5 +1,5 @@
 /** JSON lines: one object an event on stdout, numbered without gaps in what was written. */
-import type { Event } from '../model/event.ts'
+import type { Event } from '../model/run/event.ts'
 import { jsonText } from '../shared/visible.ts'
 import type { Face } from './face.ts'
 import type { Output } from './output.ts'

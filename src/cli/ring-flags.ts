@@ -1,5 +1,5 @@
 /** Flags of tables that lie on a ring of tokens, of Cassandra, and of what the Cassandra Data Migrator calls tracking; for `copy` and `diff`. */
-import type { CassandraWish, CopyOperation, RingWish, TrackWish } from '../engine/operation.ts'
+import type { CassandraWish, CopyOperation, RingWish, TrackWish } from '../engine/run/operation.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
 import type { CdmWishes } from './cdm/wishes.ts'

@@ -1,8 +1,8 @@
 /** `sluice attach`: a run of this machine watched from here. Whoever leaves it stops nothing. */
 import path from 'node:path'
-import { joinRun } from '../engine/live/join.ts'
-import { runsIn } from '../engine/live/socket-folder.ts'
-import type { JoinedRun } from '../engine/workbench.ts'
+import { joinRun } from '../app/live/join.ts'
+import { runsIn } from '../engine/run/socket-folder.ts'
+import type { JoinedRun } from '../app/workbench.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { controlRun } from './ctl.ts'
 import type { Surroundings } from './ports.ts'

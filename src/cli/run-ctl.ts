@@ -1,7 +1,7 @@
 /** `sluice ctl`: a run of this machine told to go on otherwise, or the list of those that go on. */
 import path from 'node:path'
 import { asSluiceError } from '../shared/errors.ts'
-import { runsIn } from '../engine/live/socket-folder.ts'
+import { runsIn } from '../engine/run/socket-folder.ts'
 import { answered } from './answered.ts'
 import { controlRun } from './ctl.ts'
 import type { ControlRequest, RunState } from './ctl.ts'

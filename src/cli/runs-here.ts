@@ -1,7 +1,7 @@
 /** `sluice runs --here`: the runs of this user on this machine, by their book and their sockets. */
-import { goesOnBy } from '../engine/live/goes-on.ts'
-import { LocalRuns } from '../engine/live/machine-runs.ts'
-import type { MachineRun } from '../engine/workbench.ts'
+import { goesOnBy } from '../app/live/goes-on.ts'
+import { LocalRuns } from '../app/live/machine-runs.ts'
+import type { MachineRun } from '../app/workbench.ts'
 import { isoTime } from '../shared/clock.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import { bookFolder } from './book-folder.ts'

@@ -1,8 +1,8 @@
 /** When a schedule runs, by the options of `schedule add` and `print`. */
-import { CALENDAR_UNITS, DEFAULT_CALENDAR, type CalendarUnit } from '../engine/calendar/calendar.ts'
-import type { RULE } from '../engine/operations/schedule-add/declaration.ts'
-import { intervalOf, minuteOf } from '../engine/schedules/rule-text.ts'
-import type { ScheduleRule } from '../engine/schedules/rule.ts'
+import { CALENDAR_UNITS, DEFAULT_CALENDAR, type CalendarUnit } from '../model/calendar/calendar.ts'
+import type { RULE } from '../app/share/operations/schedule-add/declaration.ts'
+import { intervalOf, minuteOf } from '../app/share/schedules/rule-text.ts'
+import type { ScheduleRule } from '../app/share/schedules/rule.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { optionalText, type Arguments } from './arguments.ts'
 import { calendarWish } from './calendar-flags.ts'

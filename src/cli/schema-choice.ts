@@ -1,6 +1,6 @@
 /** `--schema NAME`: which schema of a PostgreSQL database holds the catalog. It becomes part of the URL, which is all that the engine sees. */
 import { SluiceError } from '../shared/errors.ts'
-import { isCatalogUrl, schemaOf } from '../engine/systems.ts'
+import { isCatalogUrl, schemaOf } from '../engine/run/systems.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 
 export type SchemaChoice = {

@@ -1,5 +1,5 @@
 /** `--slices`: the unit that periods are divided by, and with numbers which slices of the first period a run copies. */
-import type { SliceNumbers, SliceUnit } from '../engine/partitioning/slices.ts'
+import type { SliceNumbers, SliceUnit } from '../model/calendar/slices.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 export type SlicesWish = { readonly unit: SliceUnit; readonly numbers?: SliceNumbers }

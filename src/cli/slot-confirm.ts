@@ -1,5 +1,5 @@
 /** Shows the slot that `slots --drop` is going to remove, and asks for its name before it does. */
-import type { SlotsOperation } from '../engine/operations/slots/declaration.ts'
+import type { SlotsOperation } from '../engine/follow/operations/slots/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { typedAfterTrial } from './confirm.ts'

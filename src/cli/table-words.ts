@@ -1,5 +1,5 @@
 /** Which tables a command is about: by its words, else by the config file. */
-import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
+import { isS3Url, parseLakeUrl } from '../model/lake/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, list, type Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'

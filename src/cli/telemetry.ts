@@ -1,8 +1,8 @@
 /** What a program tells of its runs to other programs while they go on: metrics for Prometheus, spans for a collector of traces. No run ever fails by it. */
-import { isWatched } from '../engine/live/watched.ts'
-import type { SlotListener } from '../engine/run-context.ts'
-import type { EndedRun, HeardSlot } from '../model/distributed.ts'
-import type { Event } from '../model/event.ts'
+import { isWatched } from '../app/live/watched.ts'
+import type { SlotListener } from '../engine/run/run-context.ts'
+import type { EndedRun, HeardSlot } from '../model/share/distributed.ts'
+import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { redactText } from '../shared/redact.ts'
 import type { Request } from './commands/command.ts'
@@ -61,7 +61,7 @@ export async function openTelemetry(
   const notes: string[] = []
   const told: Told[] = []
   if (metrics !== null) {
-    const { openMetrics } = await import('../engine/metrics/open-metrics.ts')
+    const { openMetrics } = await import('../app/metrics/open-metrics.ts')
     const open = await openMetrics(metrics, shown)
     notes.push(`metrics ${open.url}`)
     told.push(open)
@@ -110,7 +110,7 @@ async function wantedTraces(
     return null
   }
   try {
-    const { openTraces } = await import('../engine/traces/open-traces.ts')
+    const { openTraces } = await import('../app/traces/open-traces.ts')
     const traceparent = env['TRACEPARENT']
     return openTraces({ endpoint: endpoint.origin, traceparent, version: toolVersion(), shown, say })
   } catch {

@@ -1,5 +1,5 @@
 /** What the scrollback gets after the terminal UI has left: for each run the lines that a headless run prints; its log file as it goes. */
-import type { Event } from '../model/event.ts'
+import type { Event } from '../model/run/event.ts'
 import { sayings, withNext } from './beginning.ts'
 import type { Beginning } from './beginning.ts'
 import type { Face } from './face.ts'

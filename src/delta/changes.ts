@@ -1,6 +1,6 @@
 /** What happened between two versions, action by action. */
 import { SluiceError } from '../shared/errors.ts'
-import type { LogStore } from '../model/log-store.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
 import type {
   ActionLine,
   AddAction,

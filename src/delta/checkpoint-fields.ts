@@ -1,5 +1,5 @@
 /** Which columns of a checkpoint to read for which actions. */
-import type { ParquetSelection } from '../model/parquet-rows.ts'
+import type { ParquetSelection } from '../model/lake/parquet-rows.ts'
 import type { ActionKind } from './actions.ts'
 
 /**

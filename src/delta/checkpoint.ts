@@ -3,8 +3,8 @@
  * with one is BAD_CHECKPOINT, so that a reader can try an older one.
  */
 import { SluiceError } from '../shared/errors.ts'
-import type { LogStore } from '../model/log-store.ts'
-import type { ParquetRows, ParquetSelection } from '../model/parquet-rows.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
+import type { ParquetRows, ParquetSelection } from '../model/lake/parquet-rows.ts'
 import type { ActionKind, ActionLine, SidecarAction } from './actions.ts'
 import { selectionOf } from './checkpoint-fields.ts'
 import type { FileFields } from './checkpoint-fields.ts'

@@ -1,6 +1,6 @@
 /** Finding the column that a condition names. */
-import { predicateError, renderColumn } from '../model/predicate.ts'
-import type { ColumnRef } from '../model/predicate.ts'
+import { predicateError, renderColumn } from '../model/lake/predicate.ts'
+import type { ColumnRef } from '../model/lake/predicate.ts'
 import { leafColumns, typeText } from './schema.ts'
 import type { Field, LeafColumn, StructType } from './schema.ts'
 

@@ -1,5 +1,5 @@
 /** A LogStore that counts what is asked of it, for comparing ways to answer one question. */
-import type { LogEntry, LogObject, LogStore } from '../model/log-store.ts'
+import type { LogEntry, LogObject, LogStore } from '../model/lake/log-store.ts'
 
 export type ReadCounts = {
   /** Listings started. */

@@ -1,5 +1,5 @@
 /** `<version>.crc` (PROTOCOL.md, "Version Checksum File"): what the writer itself says the table holds at a version. */
-import type { LogStore } from '../model/log-store.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from './actions.ts'
 import { countOrNull, parseObject, readSmall } from './last-checkpoint.ts'
 import { crcName, logPathOf } from './log-path.ts'

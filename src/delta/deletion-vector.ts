@@ -1,7 +1,7 @@
 /** Deletion vectors: which rows of a data file are gone (PROTOCOL.md, "Deletion Vectors" and "Deletion Vector Format"). */
 import { crc32 } from 'node:zlib'
 import { SluiceError } from '../shared/errors.ts'
-import type { LogStore } from '../model/log-store.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
 import type { DeletionVectorDescriptor } from './actions.ts'
 import { resolveDataPath } from './paths.ts'
 import { readRoaring64 } from './roaring.ts'

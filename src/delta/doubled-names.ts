@@ -2,7 +2,7 @@
  * Names that stand twice in one object of JSON. RFC 8259 §4 leaves their meaning open, and readers differ: JavaScript takes the last, DuckDB the first.
  * A log that two readers read differently is refused.
  */
-import { jsonTokens } from '../model/json-tokens.ts'
+import { jsonTokens } from '../model/lake/json-tokens.ts'
 import { jsonText } from './stats.ts'
 
 /** How deep the objects and lists of a line may lie in each other: any reader can follow that on its stack. */

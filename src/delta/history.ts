@@ -1,5 +1,5 @@
 /** What each commit did, newest first. */
-import type { LogStore } from '../model/log-store.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
 import type { ActionKind, CommitInfoAction } from './actions.ts'
 import { readLog } from './commit-lines.ts'
 import type { CommitFile } from './listing.ts'

@@ -1,6 +1,6 @@
 /** `_last_checkpoint` (PROTOCOL.md, "Last Checkpoint File"): a hint that saves listing, and never more than a hint. */
 import { SluiceError } from '../shared/errors.ts'
-import type { LogStore } from '../model/log-store.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
 import { LAST_CHECKPOINT, logPathOf } from './log-path.ts'
 
 export type LastCheckpointHint = {

@@ -4,7 +4,7 @@
  */
 import { throwIfAborted } from '../shared/abort.ts'
 import { SluiceError } from '../shared/errors.ts'
-import type { LogStore } from '../model/log-store.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
 import { readHint } from './last-checkpoint.ts'
 import { listLog } from './listing.ts'
 import type { CheckpointFiles, LogListing } from './listing.ts'

@@ -1,7 +1,7 @@
 /** What a log folder holds, sorted out once: commits, complete checkpoints, and what is left over. No file is opened. */
 import { SluiceError } from '../shared/errors.ts'
 import { throwIfAborted } from '../shared/abort.ts'
-import type { LogStore } from '../model/log-store.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
 import { LOG_FOLDER, parseLogName, versionDigits } from './log-path.ts'
 import type { LogPath } from './log-path.ts'
 

@@ -1,6 +1,6 @@
 /** One line of a log as an action: JSON, and a check of the fields that sluice reckons with. Everything else passes unread. */
 import type { Action, DeletionVectorDescriptor, TxnAction } from './actions.ts'
-import { eachScalar, jsonTokens } from '../model/json-tokens.ts'
+import { eachScalar, jsonTokens } from '../model/lake/json-tokens.ts'
 import { doubledName, MOST_NESTED, namesIn } from './doubled-names.ts'
 import { Fields, bad, isObject, shown } from './action-fields.ts'
 import type { Json, Where } from './action-fields.ts'

@@ -1,7 +1,7 @@
 /** Cheap facts of a table for listings: what one look at the log can tell, and DuckDB only where nothing else can. */
 import { SluiceError } from '../shared/errors.ts'
-import type { LogStore } from '../model/log-store.ts'
-import type { ParquetRows } from '../model/parquet-rows.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
+import type { ParquetRows } from '../model/lake/parquet-rows.ts'
 import type { MetadataAction, ProtocolAction } from './actions.ts'
 import { readCrc } from './crc.ts'
 import { featureNames, readerRefusal } from './features.ts'

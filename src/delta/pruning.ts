@@ -5,8 +5,8 @@
  * Meaning of a condition: SQL's three values, so a comparison with null is never true; NaN sorts above all numbers; text compares by code
  * points and with case; a timestamp without a zone is UTC.
  */
-import { NEGATED, predicateError, renderColumn } from '../model/predicate.ts'
-import type { ColumnRef, Comparison, Condition, Literal, Predicate } from '../model/predicate.ts'
+import { NEGATED, predicateError, renderColumn } from '../model/lake/predicate.ts'
+import type { ColumnRef, Comparison, Condition, Literal, Predicate } from '../model/lake/predicate.ts'
 import { resolveColumn } from './columns.ts'
 import { parsePartitionValue } from './values/partition-values.ts'
 import type { PartitionValue } from './values/partition-values.ts'

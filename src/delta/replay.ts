@@ -3,8 +3,8 @@
  * have been seen, and the rows of the checkpoint stream past it. A file's key is its canonical path and its deletion vector.
  */
 import { SluiceError } from '../shared/errors.ts'
-import type { LogStore } from '../model/log-store.ts'
-import type { ParquetRows } from '../model/parquet-rows.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
+import type { ParquetRows } from '../model/lake/parquet-rows.ts'
 import type { ActionKind, ActionLine, AddAction, RemoveAction } from './actions.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import type { FileFields } from './checkpoint.ts'

@@ -1,7 +1,7 @@
 /** A table at one version. Reads on demand; falls back to an older checkpoint when the one in use cannot be read. */
 import { SluiceError } from '../shared/errors.ts'
-import type { LogStore } from '../model/log-store.ts'
-import type { ParquetRows } from '../model/parquet-rows.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
+import type { ParquetRows } from '../model/lake/parquet-rows.ts'
 import type { ActionKind, AddAction, RemoveAction } from './actions.ts'
 import { proveCheckpoint } from './checkpoint.ts'
 import type { FileFields } from './checkpoint.ts'

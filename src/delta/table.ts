@@ -1,7 +1,7 @@
 /** A Delta table by its log, and everything that can be asked of it. What is listed once is not listed again. */
 import { SluiceError } from '../shared/errors.ts'
-import type { LogStore } from '../model/log-store.ts'
-import type { ParquetRows } from '../model/parquet-rows.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
+import type { ParquetRows } from '../model/lake/parquet-rows.ts'
 import { changesBetween } from './changes.ts'
 import type { Change } from './changes.ts'
 import { readerRefusal } from './features.ts'

@@ -4,7 +4,7 @@
  */
 import { SluiceError } from '../shared/errors.ts'
 import { isoTime } from '../shared/clock.ts'
-import type { LogStore } from '../model/log-store.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
 import type { CommitInfoAction } from './actions.ts'
 import { actionLines, readLog } from './commit-lines.ts'
 import type { CommitFile } from './listing.ts'

@@ -2,20 +2,20 @@
  * What a system says of itself before it is opened: by which URLs people mean it, and what it opens. A declaration imports no driver; whatever it opens
  * is loaded when it is asked for. What differs once a database is open stands in `StoreAbilities` and in the store itself.
  */
-import type { LakeStore } from '../model/lake-store.ts'
-import type { LogStore } from '../model/log-store.ts'
-import type { LogWriter } from '../model/log-writer.ts'
+import type { LakeStore } from '../model/lake/lake-store.ts'
+import type { LogStore } from '../model/lake/log-store.ts'
+import type { LogWriter } from '../model/lake/log-writer.ts'
 import type { Clock } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { CassandraCopyWish } from './cassandra/copy/index.ts'
-import type { CopyStore } from './copy-port.ts'
-import type { OpenedAgain } from './opened-again.ts'
-import type { Checks, ServerExam, Target } from './exam-port.ts'
-import type { OpenMode, SqlDatabase } from './port.ts'
-import type { DatabaseRetirement } from './retirement-port.ts'
-import type { RunQueue } from './queue-port.ts'
-import type { QueueRights } from './queue-rights-port.ts'
-import type { Route } from './route.ts'
+import type { CopyStore } from '../model/copy/port.ts'
+import type { OpenedAgain } from './common/opened-again.ts'
+import type { Checks, ServerExam, Target } from './common/exam-port.ts'
+import type { OpenMode, SqlDatabase } from '../model/run/sql-port.ts'
+import type { DatabaseRetirement } from '../model/partition/retirement-port.ts'
+import type { RunQueue } from '../model/share/queue-port.ts'
+import type { QueueRights } from '../model/share/queue-rights-port.ts'
+import type { Route } from '../model/run/route.ts'
 
 export type SystemDeclaration = {
   /** As `CopyStore.system` and `SqlReader.dialect` have it. */

@@ -1,12 +1,12 @@
 /** Parquet, and SQL over Parquet: one engine does both, and is loaded by the first call. */
-import type { WriteAnswer } from '../model/answer-file.ts'
-import type { CheckpointWriter } from '../model/checkpoint-writer.ts'
-import type { OpenArchiveQuery } from '../model/archiving/query-port.ts'
-import type { ParquetFiles } from '../model/archiving/parquet-port.ts'
-import type { ParquetFooters } from '../model/parquet-footers.ts'
-import type { ParquetRows } from '../model/parquet-rows.ts'
-import type { ParquetFilesOptions } from './duckdb/archiving/index.ts'
-import type { SqlDatabase } from './port.ts'
+import type { WriteAnswer } from '../model/run/answer-file.ts'
+import type { CheckpointWriter } from '../model/lake/checkpoint-writer.ts'
+import type { OpenArchiveQuery } from '../model/archive/query-port.ts'
+import type { ParquetFiles } from '../model/archive/parquet-port.ts'
+import type { ParquetFooters } from '../model/lake/parquet-footers.ts'
+import type { ParquetRows } from '../model/lake/parquet-rows.ts'
+import type { ParquetFilesOptions } from './duckdb/archive/index.ts'
+import type { SqlDatabase } from '../model/run/sql-port.ts'
 
 let rows: Promise<ParquetRows> | null = null
 let footers: Promise<ParquetFooters> | null = null
@@ -30,7 +30,7 @@ export async function checkpointWriter(): Promise<CheckpointWriter> {
 
 /** Writes and reads the files of archives. @throws SluiceError TARGET_IO where its folder cannot be made */
 export async function openParquetFiles(options: ParquetFilesOptions): Promise<ParquetFiles> {
-  return await (await import('./duckdb/archiving/index.ts')).openParquetFiles(options)
+  return await (await import('./duckdb/archive/index.ts')).openParquetFiles(options)
 }
 
 /** One question over hot and archived rows. @throws as `OpenArchiveQuery` says */

@@ -5,7 +5,7 @@ import type { LakeDeclaration, SystemDeclaration } from './declaration.ts'
 import { duckdb } from './duckdb/declared.ts'
 import { local } from './local/declared.ts'
 import { mysql } from './mysql/declared.ts'
-import { postgresql } from './postgresql/declared.ts'
+import { postgresql } from './postgresql/server/declared.ts'
 import { s3 } from './s3/declared.ts'
 import { sqlite } from './sqlite/declared.ts'
 

@@ -1,13 +1,13 @@
 /** The terminal UI as one call: takes the terminal, runs until the user leaves, gives it back. */
 import { PassThrough } from 'node:stream'
 import { render } from 'ink'
-import type { CommandPort } from '../engine/command-port.ts'
-import type { JoinedRun, Workbench } from '../engine/workbench.ts'
+import type { CommandPort } from '../app/command-port.ts'
+import type { JoinedRun, Workbench } from '../app/workbench.ts'
 import type { Clock } from '../shared/clock.ts'
 import { systemClock } from '../shared/clock.ts'
 import { TerminalInput } from '../shared/terminal/terminal-input.ts'
 import { App } from './app.tsx'
-import type { Event } from '../model/event.ts'
+import type { Event } from '../model/run/event.ts'
 import { Session } from './session/session.ts'
 import { Memory, type MemoryPort } from './session/memory.ts'
 import type { Action } from './state/action.ts'
@@ -19,8 +19,8 @@ import { initialState } from './state/state.ts'
 import { createStore } from './state/store.ts'
 import { ScreenWriter, sizeOf } from './terminal/screen-writer.ts'
 import { clipboardSequence, Takeover } from './terminal/takeover.ts'
-import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
-import type { Operation } from '../engine/operations/list.ts'
+import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
+import type { Operation } from '../app/operations/list.ts'
 
 export type TuiOptions = {
   readonly workbench: Workbench

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { actionsOf, commandNameOf, declarationOf, ownerOf, takenBy } from '../../src/engine/operations/facts.ts'
-import { OPERATIONS, type OperationKind } from '../../src/engine/operations/list.ts'
-import { ALERT_FLAGS } from '../../src/engine/operations/words.ts'
+import { actionsOf, commandNameOf, declarationOf, ownerOf, takenBy } from '../../src/app/operations/facts.ts'
+import { OPERATIONS, type OperationKind } from '../../src/app/operations/list.ts'
+import { ALERT_FLAGS } from '../../src/engine/run/operations/words.ts'
 import { ROOT } from './source-files.ts'
 
 const KINDS = Object.keys(OPERATIONS) as OperationKind[]

@@ -1,6 +1,6 @@
 /** Statements for PostgreSQL alone call functions by their schema: one that another role makes while a session is open is not taken instead. */
 import { expect, test } from 'vitest'
-import { UNQUALIFIED } from '../../src/stores/postgresql/planted.ts'
+import { UNQUALIFIED } from '../../src/stores/postgresql/server/planted.ts'
 import { readSources } from './source-files.ts'
 
 /** Sessions of the queue, and functions made for triggers, have a search_path of pg_catalog alone. What migrations of a catalog call is called once, when they run. */

@@ -24,10 +24,10 @@ import {
   takenBy,
   urlsOf,
   withUrls,
-} from '../../src/engine/operations/facts.ts'
-import type { Option } from '../../src/engine/operations/option.ts'
-import { optionsOf, type Word } from '../../src/engine/operations/words.ts'
-import { OPERATIONS, type Operation, type OperationKind } from '../../src/engine/operations/list.ts'
+} from '../../src/app/operations/facts.ts'
+import type { Option } from '../../src/engine/run/operations/option.ts'
+import { optionsOf, type Word } from '../../src/engine/run/operations/words.ts'
+import { OPERATIONS, type Operation, type OperationKind } from '../../src/app/operations/list.ts'
 import { EVENT_TYPES } from '../cli/event-schema.ts'
 import { readSources, ROOT, targetOf, type SourceFile } from './source-files.ts'
 

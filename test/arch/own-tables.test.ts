@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { relationNames } from '../../src/catalog/relation-names.ts'
 import { dialectOf } from '../../src/catalog/dialect.ts'
-import { isLedgerTable } from '../../src/stores/ledger-tables.ts'
-import { OWN_TABLES, ownTable, type OwnTableOwner } from '../../src/stores/own-tables.ts'
+import { isLedgerTable } from '../../src/stores/common/ledger-tables.ts'
+import { OWN_TABLES, ownTable, type OwnTableOwner } from '../../src/stores/common/own-tables.ts'
 import { readSources } from './source-files.ts'
 
 const ROOT = join(import.meta.dirname, '../..')

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { copyExamples, systemNamed, systemOf, systemOfFile } from '../../src/engine/systems.ts'
+import { copyExamples, systemNamed, systemOf, systemOfFile } from '../../src/engine/run/systems.ts'
 import { redactUrl } from '../../src/shared/redact.ts'
 import { LAKES, SYSTEMS } from '../../src/stores/systems.ts'
 import { layerOf, readSources, ROOT, targetOf } from './source-files.ts'

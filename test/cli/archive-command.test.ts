@@ -8,7 +8,7 @@ import { parseCommandLine } from '../../src/cli/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { dryRun, query, restore, run } from './archive-recorded.ts'
 import { fakeSurroundings, playingEngine, typed } from './surroundings.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const FROM = 'postgresql://app@db/shop'
 const SECRET = 'postgresql://app:s3cr3t-pw@db/shop'

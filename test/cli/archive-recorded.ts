@@ -1,5 +1,5 @@
 /** Events of archives as an engine sends them, by hand: what the renderers are tested on. */
-import type { EventBody } from '../../src/model/event.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 import { stamped } from './recorded.ts'
 
 type Stamped = readonly [ms: number, body: EventBody]

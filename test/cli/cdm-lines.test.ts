@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { CdmLines } from '../../src/cli/cdm/lines.ts'
-import { Narrator } from '../../src/cli/narrator.ts'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import { CdmLines } from '../../src/render/cdm-lines.ts'
+import { Narrator } from '../../src/render/narrator.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 
 let seq = 0
 const made = (body: EventBody): Event => ({ v: 1, seq: ++seq, ts: '2026-01-01T00:00:00.000Z', runId: '5', ...body })

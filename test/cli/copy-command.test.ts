@@ -5,13 +5,13 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import type { RunFinished } from '../../src/engine/operation.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { RunFinished } from '../../src/engine/run/operation.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { eventSchema } from './event-schema.ts'
 import { RUN_ID, stamped } from './recorded.ts'
 import { fakeSurroundings, playingEngine } from './surroundings.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 type Env = Readonly<Record<string, string>>
 

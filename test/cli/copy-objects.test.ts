@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { tellAt } from '../../src/cli/block.ts'
-import { objectTold, plannedObjects } from '../../src/cli/object-lines.ts'
+import { tellAt } from '../../src/render/block.ts'
+import { objectTold, plannedObjects } from '../../src/render/object-lines.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import type { CopyPlanLine, Event } from '../../src/model/event.ts'
+import type { CopyPlanLine, Event } from '../../src/model/run/event.ts'
 
 const COPY = ['copy', '--from', 'sqlite:///a.db', '--to', 'sqlite:///b.db', '--table', 't']
 

@@ -1,9 +1,9 @@
 /** Lines of a table that is retired: names with control characters and quotes stay on their line, and a refusal is a problem. */
 import { expect, it } from 'vitest'
-import { SubjectColumn, tellAt } from '../../src/cli/block.ts'
-import { decommissionBlocks } from '../../src/cli/decommission-lines.ts'
-import { SummaryFold } from '../../src/cli/summary.ts'
-import type { EventBody } from '../../src/model/event.ts'
+import { SubjectColumn, tellAt } from '../../src/render/block.ts'
+import { decommissionBlocks } from '../../src/render/decommission-lines.ts'
+import { SummaryFold } from '../../src/render/summary.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 import { stamped } from './recorded.ts'
 
 const table = 'public.old'

@@ -1,9 +1,9 @@
 /** The events as a zod schema: what docs/events.schema.json is made from, and what every emitted line is checked against. */
 import { z } from 'zod'
 import { FINDINGS, type FindingKind } from '../../src/delta/fsck/finding.ts'
-import { ARCHIVE_STATES } from '../../src/model/archiving/state.ts'
-import { LIFECYCLE_PHASES, LIFECYCLE_STATES } from '../../src/model/lifecycle-events.ts'
-import type { Event, EventType } from '../../src/model/event.ts'
+import { ARCHIVE_STATES } from '../../src/model/archive/state.ts'
+import { LIFECYCLE_PHASES, LIFECYCLE_STATES } from '../../src/model/partition/lifecycle-events.ts'
+import type { Event, EventType } from '../../src/model/run/event.ts'
 import { ERROR_CODES } from '../../src/shared/errors.ts'
 import type { ErrorCode } from '../../src/shared/errors.ts'
 import { historySchema } from './sign-off-schema.ts'

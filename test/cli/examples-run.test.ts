@@ -6,7 +6,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { EXAMPLES } from '../../src/engine/operations/examples.ts'
+import { EXAMPLES } from '../../src/app/operations/examples.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const bin = path.join(root, 'dist', 'cli', 'bin.js')

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import { EXAMPLES } from '../../src/engine/operations/examples.ts'
-import { actionsOf } from '../../src/engine/operations/facts.ts'
+import { EXAMPLES } from '../../src/app/operations/examples.ts'
+import { actionsOf } from '../../src/app/operations/facts.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
 
 const env = { SLUICE_DATABASE_URL: 'sqlite:///env.db' }

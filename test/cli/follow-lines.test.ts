@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { openOutput } from '../../src/cli/output.ts'
 import { textFace } from '../../src/cli/render-text.ts'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { Memory } from './surroundings.ts'
 
 const said = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-21T00:00:00.000Z', runId: '1', ...body })

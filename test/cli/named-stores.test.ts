@@ -5,7 +5,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { commandLine } from '../../src/cli/command-line.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { asSluiceError } from '../../src/shared/errors.ts'
 
 let folder = ''

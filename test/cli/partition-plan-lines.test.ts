@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { PartitionPlanText, partitionPlanText } from '../../src/cli/partition-plan-lines.ts'
-import type { EventBody } from '../../src/model/event.ts'
+import { PartitionPlanText, partitionPlanText } from '../../src/render/partition-plan-lines.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 
 const table = 'public.bookings'
 

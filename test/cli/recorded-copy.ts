@@ -1,5 +1,5 @@
 /** Copies and what comes after them, as an engine sends them, by hand. */
-import type { CopyPlanLine, EventBody } from '../../src/model/event.ts'
+import type { CopyPlanLine, EventBody } from '../../src/model/run/event.ts'
 import { RUN_ID, stamped } from './recorded.ts'
 
 type Timed = readonly [ms: number, body: EventBody]

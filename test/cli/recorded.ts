@@ -1,5 +1,5 @@
 /** Events as an engine sends them, by hand: what the renderers are tested on. */
-import type { Event, EventBody } from '../../src/model/event.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 
 const START = Date.parse('2026-11-20T12:04:16.204Z')
 export const RUN_ID = '1763625151000000000'

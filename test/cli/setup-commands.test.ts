@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import { postgresSettings } from '../../src/stores/postgresql/settings.ts'
+import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { stamped } from './recorded.ts'
 import { fakeSurroundings, playingEngine } from './surroundings.ts'
 

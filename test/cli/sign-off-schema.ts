@@ -1,6 +1,6 @@
 /** The document of `sluice sign-off` as a zod schema: what docs/sign-off.schema.json is made from, and what the tests hold documents against. */
 import { z } from 'zod'
-import type { SignOff } from '../../src/model/sign-off.ts'
+import type { SignOff } from '../../src/model/follow/sign-off.ts'
 
 const dec = z
   .string()

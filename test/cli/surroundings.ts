@@ -2,8 +2,8 @@
 import { EventEmitter } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
 import type { EnginePort, Surroundings, TuiPort } from '../../src/cli/ports.ts'
-import type { Event } from '../../src/model/event.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Event } from '../../src/model/run/event.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 /** Keeps what is written. */
 export class Memory extends Writable {

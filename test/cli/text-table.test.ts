@@ -1,7 +1,7 @@
 /** Tables of listings: whole in a pipe, and no wider than the terminal that reads them. */
 import { expect, it } from 'vitest'
-import type { EventBody } from '../../src/model/event.ts'
-import { cells } from '../../src/cli/cells.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
+import { cells } from '../../src/render/cells.ts'
 import { textFace } from '../../src/cli/render-text.ts'
 import { Memory } from './surroundings.ts'
 import { openOutput } from '../../src/cli/output.ts'

@@ -1,7 +1,7 @@
 /** Changes into MySQL over connections that break, past rows that others hold, and by sessions that the server ends. */
 import { createConnection, type Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { ChangeWriter } from '../../src/stores/follow-port.ts'
+import type { ChangeWriter } from '../../src/model/follow/port.ts'
 import { changesOf, type Target } from '../real/mysql-apply-kit.ts'
 import { changeTable, put, requestOf } from '../real/postgresql-apply-kit.ts'
 import { makePlace, missing, type Place } from '../support/copy-systems.ts'

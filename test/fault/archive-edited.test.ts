@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, makeBookings, observe, TABLE, type Archived, type Form } from '../support/archive-places.ts'
 import { ALL } from '../support/backend.ts'
 import { makePlace, missing, perform, type Ran, type System } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-archive-edited-'))))

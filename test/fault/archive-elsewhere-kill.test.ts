@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, countedBy, makeBookings, TABLE, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 import { startArchiver } from './archive-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-elsewhere-kill-'))))

@@ -8,7 +8,7 @@ import { ALL } from '../support/backend.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
 import { placesOf } from '../support/erased-places.ts'
 import { startArchiver, type ArchiverWishes } from './archive-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const SECRET = 'Ada Lovelace'
 const WHEN = ['before', 'after', 'during'] as const

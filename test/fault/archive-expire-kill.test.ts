@@ -7,7 +7,7 @@ import { commandsOf, countedBy, makeBookings, TABLE, type Archived } from '../su
 import { ALL } from '../support/backend.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
 import { startArchiver, type ArchiverWishes } from './archive-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const WHEN = ['before', 'after', 'during'] as const
 const DAY = Math.floor(Date.now() / 86_400_000)

@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RunFinished } from '../../src/engine/operation.ts'
-import type { Event } from '../../src/model/event.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { RunFinished } from '../../src/engine/run/operation.ts'
+import type { Event } from '../../src/model/run/event.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const PROGRAM = resolve(import.meta.dirname, 'archive-child.mjs')
 

@@ -18,7 +18,7 @@ import { ALL } from '../support/backend.ts'
 import type { Observer } from '../support/archive-observer.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 import { startArchiver, type ArchiverWishes } from './archive-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-archive-parts-'))))

@@ -21,7 +21,7 @@ import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } fr
 import { MARIADB_MISSING, startMariadb } from '../support/servers/mariadb.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 import { startArchiver, untilStill } from './archive-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const why = POSTGRES_MISSING || 'SLUICE_TEST_POSTGRES_URL names a server that is not ours to kill'
 type Stage = 'run' | 'drop' | 'restore'

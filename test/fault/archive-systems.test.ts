@@ -10,7 +10,7 @@ import { makePlace, missing, perform } from '../support/copy-systems.ts'
 import { conditionalS3 } from '../real/archive-log-s3-kit.ts'
 import { S3_AVAILABLE, startS3 } from '../support/servers/s3.ts'
 import { startProxy } from '../support/servers/proxy.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-archive-systems-'))))

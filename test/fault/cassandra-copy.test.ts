@@ -1,7 +1,7 @@
 /** A copy from one keyspace into another while programs and servers are killed, tables change, and a server has too much to do: never silently wrong. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CopyOperation } from '../../src/engine/operation.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { CopyOperation } from '../../src/engine/run/operation.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { openCqlLedger } from '../../src/stores/cassandra/ledger/index.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
 import { perform, type Place, type Ran } from '../support/copy-systems.ts'

@@ -10,7 +10,7 @@ import { LEASE_MS } from '../../src/catalog/lease.ts'
 import { OWNERS_VERSION } from '../../src/catalog/migration-5.ts'
 import { readStatus } from '../../src/catalog/status.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
-import type { SqlDatabase, SqlRow } from '../../src/stores/port.ts'
+import type { SqlDatabase, SqlRow } from '../../src/model/run/sql-port.ts'
 import { BACKEND, catalogUrl, makeRoom, openAt } from '../support/backend.ts'
 import {
   add,

@@ -1,7 +1,7 @@
 /** While a table is copied out of PostgreSQL, another session wants it to itself: it gets it, those who write wait for a moment, and the copy ends whole. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { request, SIGNAL, tableNamed } from '../real/copy-postgresql-kit.ts'
 import { copyOf, perform, placeOn, type Place } from '../support/copy-systems.ts'

@@ -1,6 +1,6 @@
 /** A switch that was killed while it was prepared leaves a slot, a publication and a guard: whoever ends its stream removes them, too. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { perform } from '../support/copy-systems.ts'
 import {
   cutoverOf,

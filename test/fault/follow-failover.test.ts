@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import type { Cdc } from '../../src/stores/follow-port.ts'
+import type { Cdc } from '../../src/model/follow/port.ts'
 import { ALL } from '../support/backend.ts'
 import { copyOf, perform, placeOn, postgresAt, type Place } from '../support/copy-systems.ts'
 import { caughtUp, expectEqual, type Stage } from '../support/follow-stage.ts'

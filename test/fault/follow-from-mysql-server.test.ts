@@ -1,8 +1,8 @@
 /** A MariaDB source that crashes before its log is on the disk, and servers on which triggers would not note everything. */
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
-import type { ChangeSource, ChangeStream, FollowedTable } from '../../src/stores/follow-port.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { ChangeSource, ChangeStream, FollowedTable } from '../../src/model/follow/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
 import { placeOn, type Place } from '../support/copy-systems.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'

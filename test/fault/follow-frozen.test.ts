@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { perform, placeOn } from '../support/copy-systems.ts'
 import { caughtUp, expectEqual, startFollowServer, writerStage, type Stage } from '../support/follow-stage.ts'

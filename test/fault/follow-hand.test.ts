@@ -1,9 +1,9 @@
 /** Rows of followed tables that wait to be read again: named by hand, or left by a program that was killed. The lane mends them, whoever has it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { DiffFollowedOperation } from '../../src/engine/operations/diff-followed/declaration.ts'
-import type { Wish } from '../../src/engine/operation.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { DiffFollowedOperation } from '../../src/engine/follow/operations/diff-followed/declaration.ts'
+import type { Wish } from '../../src/engine/run/operation.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { makePlace, perform, type Ran } from '../support/copy-systems.ts'

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { spread } from '../../src/engine/follow/divide.ts'
+import { spread } from '../../src/engine/follow/apply/divide.ts'
 import { ALL } from '../support/backend.ts'
 import { perform } from '../support/copy-systems.ts'
 import { caughtUp, expectEqual, stageOf, startFollowServer, writerStage } from '../support/follow-stage.ts'

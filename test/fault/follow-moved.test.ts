@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ALL } from '../support/backend.ts'
-import type { EventBody } from '../../src/model/event.ts'
-import type { Cdc } from '../../src/stores/follow-port.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
+import type { Cdc } from '../../src/model/follow/port.ts'
 import {
   copyOf,
   makePlace,

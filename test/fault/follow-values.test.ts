@@ -1,6 +1,6 @@
 /** Single values that one of the sides cannot hold, and partitions, in targets of every system. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { DiffFollowedOperation } from '../../src/engine/operations/diff-followed/declaration.ts'
+import type { DiffFollowedOperation } from '../../src/engine/follow/operations/diff-followed/declaration.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import {
   copyOf,

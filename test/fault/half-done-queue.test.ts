@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { identified } from '../../src/engine/distributed/identity.ts'
+import { identified } from '../../src/app/share/identity.ts'
 import { dumpDatabase, fillDatabases } from '../support/half-done/dumps.ts'
 import { finishQueue, leaveQueue, meantHere, placeOf, SIDES } from '../support/half-done/queue.ts'
 import { FIXTURES, NEWEST } from '../support/half-done/room.ts'

@@ -4,8 +4,8 @@
  */
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { openQueue } from '../../src/engine/distributed/queues.ts'
-import type { RunQueue } from '../../src/stores/queue-port.ts'
+import { openQueue } from '../../src/app/share/queues.ts'
+import type { RunQueue } from '../../src/model/share/queue-port.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { WorkerStage } from '../support/worker-stage.ts'
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
 import { commitName } from '../../src/delta/log-path.ts'
-import { openCatalogDatabase } from '../../src/engine/registry.ts'
+import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
 import { ENDED, holderOf, importInto, temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { MOUNT_MISSING, smallDisk, type Disk } from '../support/small-disk.ts'
 import {

@@ -4,7 +4,7 @@
  */
 import { beforeAll, expect, test } from 'vitest'
 import { prepareCatalog } from '../../src/catalog/catalog.ts'
-import { openCatalogDatabase } from '../../src/engine/registry.ts'
+import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
 import { ALL } from '../support/backend.ts'
 import { ENDED, holderOf, importInto } from '../support/catalog-kit.ts'
 import { dumpAt, expectNoSecret, expectWholeVersions, undisturbed, variant } from './server-kit.ts'

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { prepareCatalog, readableTable } from '../../src/catalog/catalog.ts'
-import { openCatalogDatabase } from '../../src/engine/registry.ts'
+import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
 import { holderOf, importInto } from '../support/catalog-kit.ts'
 import { dumpAt, expectNoSecret, expectWholeVersions, openCatalogAt, undisturbed, variant } from './server-kit.ts'
 import { onEverySystem } from './server-stage.ts'

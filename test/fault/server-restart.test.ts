@@ -5,7 +5,7 @@ import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { cleanEnv } from '../e2e/support/program.ts'
 import {

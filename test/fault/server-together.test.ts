@@ -1,10 +1,10 @@
 /** Several programs on one catalog at the same moment: each table ends as though it had been alone. */
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { openCatalogDatabase } from '../../src/engine/registry.ts'
-import { runOperation } from '../../src/engine/run.ts'
+import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
+import { runOperation } from '../../src/app/run.ts'
 import { prepareCatalog } from '../../src/catalog/catalog.ts'
-import type { RunFinished } from '../../src/engine/operation.ts'
+import type { RunFinished } from '../../src/engine/run/operation.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { ALL } from '../support/backend.ts'

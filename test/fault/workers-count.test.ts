@@ -1,7 +1,7 @@
 /** A shared run that ended while the ledger of its target was away: what it had read last is not its total, and is read again once the ledger can be reached. */
 import { afterAll, beforeAll, expect, describe, test } from 'vitest'
 import pg from 'pg'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
 

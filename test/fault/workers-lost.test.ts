@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { TAKEN_OVER_MS } from '../../src/model/distributed.ts'
+import { TAKEN_OVER_MS } from '../../src/model/share/distributed.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 import { compared, makeOrders, NAMESPACES, noteRows, WorkerStage } from '../support/worker-stage.ts'

@@ -1,6 +1,6 @@
 /** Single tables of a run that workers share, steered from anywhere: held back, let go on, left out, tried again. What becomes of them is counted in the target. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { WorkerStage, type TestWorker } from '../support/worker-stage.ts'
 

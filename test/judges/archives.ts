@@ -1,7 +1,7 @@
 /** Archives for judges: everything that sluice does to a Delta table has been done to them. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { makePlace, type Place, type System } from '../support/copy-systems.ts'
 import { renamedAndDropped, widened } from './changed-archives.ts'
 import { done, QUARTERS, RUN, TABLE, type MadeArchive } from './made-archive.ts'

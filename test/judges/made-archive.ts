@@ -1,7 +1,7 @@
 /** An archive for judges, and what each of them is to say of it. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { makePlace, perform, type Place, type System } from '../support/copy-systems.ts'
 import type { JudgeName } from './judge.ts'
 

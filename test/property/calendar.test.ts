@@ -1,13 +1,13 @@
 /** The calendar against twins that are slow and simple: days counted one by one, and clocks looked at minute by minute. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cutOff, isOlder, parseAge } from '../../src/engine/calendar/age.ts'
-import { boundsFor, periodOfBounds } from '../../src/engine/calendar/bounds.ts'
-import { calendarText, parseCalendar } from '../../src/engine/calendar/calendar-text.ts'
-import type { CalendarSpec, CalendarUnit } from '../../src/engine/calendar/calendar.ts'
-import { civilDay } from '../../src/model/civil-day.ts'
-import { dayNumber, dayText, FIRST_DAY, LAST_DAY, parseDay } from '../../src/engine/calendar/civil.ts'
-import { duePeriods, periodOfValue } from '../../src/engine/calendar/due.ts'
+import { cutOff, isOlder, parseAge } from '../../src/model/calendar/age.ts'
+import { boundsFor, periodOfBounds } from '../../src/model/calendar/bounds.ts'
+import { calendarText, parseCalendar } from '../../src/model/calendar/calendar-text.ts'
+import type { CalendarSpec, CalendarUnit } from '../../src/model/calendar/calendar.ts'
+import { civilDay } from '../../src/model/run/civil-day.ts'
+import { dayNumber, dayText, FIRST_DAY, LAST_DAY, parseDay } from '../../src/model/calendar/civil.ts'
+import { duePeriods, periodOfValue } from '../../src/model/calendar/due.ts'
 import {
   nextPeriod,
   periodAt,
@@ -15,9 +15,9 @@ import {
   periodsBetween,
   previousPeriod,
   type Period,
-} from '../../src/engine/calendar/period.ts'
-import { VALUE_KINDS } from '../../src/engine/calendar/value-text.ts'
-import { dayAt, firstMoment } from '../../src/engine/calendar/zone.ts'
+} from '../../src/model/calendar/period.ts'
+import { VALUE_KINDS } from '../../src/model/calendar/value-text.ts'
+import { dayAt, firstMoment } from '../../src/model/calendar/zone.ts'
 
 const units: readonly CalendarUnit[] = ['day', 'week', 'month', 'quarter', 'year']
 

@@ -1,8 +1,8 @@
 /** Batches of folded changes, applied in one step each, come to what the changes come to one by one. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CopiedPart, type CopiedStretch } from '../../src/engine/follow/copied-part.ts'
-import { Fold } from '../../src/engine/follow/fold.ts'
+import { CopiedPart, type CopiedStretch } from '../../src/engine/follow/compare/copied-part.ts'
+import { Fold } from '../../src/engine/follow/apply/fold.ts'
 import type { ChangeBatch, ChangeRow, RowChange } from '../../src/model/copy/change.ts'
 import type { FrameLayout } from '../../src/model/copy/frame.ts'
 import { identityName } from '../../src/model/copy/identity-name.ts'

@@ -3,7 +3,7 @@ import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { FsckFindingEvent } from '../../src/model/event.ts'
+import type { FsckFindingEvent } from '../../src/model/run/event.ts'
 import { openDuckDb, type DuckDb } from '../../src/stores/duckdb/instance.ts'
 import { fsckOf, perform } from '../real/operation-kit.ts'
 import { ALL } from '../support/backend.ts'

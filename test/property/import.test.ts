@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import { activeFiles } from '../../src/catalog/query/files.ts'
 import { countsAt } from '../../src/catalog/query/counts.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
-import type { SqlDatabase } from '../../src/stores/port.ts'
+import type { SqlDatabase } from '../../src/model/run/sql-port.ts'
 import {
   add,
   dumpCatalog,

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { LogLoader } from '../../src/catalog/validate/load-log.ts'
 import { LINE_SOURCE, prepareScratch } from '../../src/catalog/validate/scratch.ts'
 import { parseAction } from '../../src/delta/commit-lines.ts'
-import type { LogStore } from '../../src/model/log-store.ts'
+import type { LogStore } from '../../src/model/lake/log-store.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { openDuckdb } from '../../src/stores/duckdb/sql-database.ts'
 

@@ -5,7 +5,7 @@ import { ListedLog } from '../../src/delta/listed-log.ts'
 import { listLog, type CheckpointFiles, type LogListing } from '../../src/delta/listing.ts'
 import { versionDigits } from '../../src/delta/log-path.ts'
 import { historyOf, segmentAt } from '../../src/delta/segment.ts'
-import type { LogStore } from '../../src/model/log-store.ts'
+import type { LogStore } from '../../src/model/lake/log-store.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { memoryLog, NEVER } from '../unit/delta-fixtures.ts'
 

@@ -1,13 +1,13 @@
 /** The calendar that bounds tell: whatever calendar they were made by, the next bounds are the same. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { boundsFor } from '../../src/engine/calendar/bounds.ts'
-import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../src/engine/calendar/calendar.ts'
-import { nextPeriod } from '../../src/engine/calendar/period.ts'
-import { VALUE_KINDS, type ValueKind } from '../../src/engine/calendar/value-text.ts'
-import { calendarOf, learnCalendar } from '../../src/engine/partitioning/table-calendar.ts'
-import { knownZones } from '../../src/engine/calendar/zone.ts'
-import { zonesText } from '../../src/engine/partitioning/zones.ts'
+import { boundsFor } from '../../src/model/calendar/bounds.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../src/model/calendar/calendar.ts'
+import { nextPeriod } from '../../src/model/calendar/period.ts'
+import { VALUE_KINDS, type ValueKind } from '../../src/model/calendar/value-text.ts'
+import { calendarOf, learnCalendar } from '../../src/partition/table-calendar.ts'
+import { knownZones } from '../../src/model/calendar/zone.ts'
+import { zonesText } from '../../src/partition/zones.ts'
 import { partitionsOf, periodsFrom, rangePartition } from '../support/range-partitions.ts'
 
 const UNITS: readonly CalendarUnit[] = ['day', 'week', 'month', 'quarter', 'year']

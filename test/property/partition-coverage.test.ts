@@ -1,11 +1,11 @@
 /** What partitions cover, against a twin that goes through the days one by one. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../src/engine/calendar/calendar.ts'
-import { dayText, parseDay } from '../../src/engine/calendar/civil.ts'
-import { nextPeriod, periodOf } from '../../src/engine/calendar/period.ts'
-import { VALUE_KINDS, valueText, type ValueKind } from '../../src/engine/calendar/value-text.ts'
-import { dayAt, firstMoment, MS_OF_DAY } from '../../src/engine/calendar/zone.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../src/model/calendar/calendar.ts'
+import { dayText, parseDay } from '../../src/model/calendar/civil.ts'
+import { nextPeriod, periodOf } from '../../src/model/calendar/period.ts'
+import { VALUE_KINDS, valueText, type ValueKind } from '../../src/model/calendar/value-text.ts'
+import { dayAt, firstMoment, MS_OF_DAY } from '../../src/model/calendar/zone.ts'
 import {
   catchAll,
   comingPeriods,
@@ -14,8 +14,8 @@ import {
   periodsWithin,
   placed,
   placedPeriod,
-} from '../../src/engine/partitioning/coverage.ts'
-import type { RangePartition } from '../../src/stores/maintenance-port.ts'
+} from '../../src/partition/coverage.ts'
+import type { RangePartition } from '../../src/model/partition/maintenance-port.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { partitionsOf, periodsFrom, rangePartition } from '../support/range-partitions.ts'
 

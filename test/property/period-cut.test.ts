@@ -1,7 +1,7 @@
 /** A table that is copied period by period is covered exactly once, wherever its cutting was broken off, and in the order that was asked for. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { lastBefore } from '../../src/engine/partitioning/period-marks.ts'
+import { lastBefore } from '../../src/partition/period-marks.ts'
 import { Cover } from '../../src/engine/copy/plan/covered.ts'
 import {
   byPriority,
@@ -12,7 +12,7 @@ import {
 } from '../../src/engine/copy/plan/period-cut.ts'
 import type { PeriodWish } from '../../src/model/copy/period-marks.ts'
 import type { Bound, Range } from '../../src/model/copy/range.ts'
-import { valueText } from '../../src/engine/calendar/value-text.ts'
+import { valueText } from '../../src/model/calendar/value-text.ts'
 
 type KeyRange = Extract<Range, { by: 'key' }>
 

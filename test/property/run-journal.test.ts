@@ -1,8 +1,8 @@
 /** Whoever joins a run late folds the same totals, chunks and states as one who watched it from its start. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { RunJournal } from '../../src/engine/run-journal/run-journal.ts'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import { RunJournal } from '../../src/app/journal/run-journal.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { foldEvent } from '../../src/tui/run/fold.ts'
 import { bytesNow, doneNow, freshRun, share, type RunView } from '../../src/tui/run/run-view.ts'
 import * as told from '../tui/support/copy-events.ts'

@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { moment } from '../../src/model/copy/canonical-time.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
-import { compareTimes } from '../../src/stores/time-bounds.ts'
-import { timeCondition } from '../../src/stores/sqlite/archiving/time.ts'
+import { compareTimes } from '../../src/stores/common/time-bounds.ts'
+import { timeCondition } from '../../src/stores/sqlite/archive/time.ts'
 
 const database = new Database(':memory:')
 afterAll(() => database.close())

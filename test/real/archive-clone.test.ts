@@ -19,8 +19,8 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { commandsOf, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { startArchiver } from '../fault/archive-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
-import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 import { redactUrl } from '../../src/shared/redact.ts'
 
 const newFolder = (): string => mkdtempSync(join(tmpdir(), 'sluice-clone-'))

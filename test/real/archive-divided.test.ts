@@ -6,7 +6,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, countedBy, makeBookings, observe, TABLE } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Ran } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const why = await missing('postgresql')
 let folder = ''

@@ -9,7 +9,7 @@ import { ALL } from '../support/backend.ts'
 import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
 import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'
 import { conditionalS3, type ConditionalS3 } from './archive-log-s3-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const PLACES: readonly (readonly [System, Form])[] = [
   ['sqlite', 'plain'],

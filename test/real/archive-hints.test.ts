@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
+import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
 import { commandsOf, TABLE } from '../support/archive-places.ts'
 import { makePlace, perform, type Place, type Ran } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-hints-'))))

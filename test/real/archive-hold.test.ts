@@ -8,7 +8,7 @@ import { readArchive } from '../../src/archive/ledger/record.ts'
 import { prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { newOwner } from '../../src/shared/owner.ts'
-import type { CopyStore, LedgerDatabase } from '../../src/stores/copy-port.ts'
+import type { CopyStore, LedgerDatabase } from '../../src/model/copy/port.ts'
 
 const TABLE = { name: 'bookings' }
 const OWNER = { ...newOwner('here'), runId: 1n }

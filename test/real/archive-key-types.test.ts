@@ -1,7 +1,7 @@
 /** Every type that may be a key, on each system: rows leave by their keys beside a late one, are asked for in the archive, and come back with their values. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { commandsOf, countedBy } from '../support/archive-places.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'

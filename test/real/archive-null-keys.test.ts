@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, countedBy, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 type Run = Operation & { kind: 'archive' }
 

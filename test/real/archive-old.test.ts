@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { missing, perform } from '../support/copy-systems.ts'
 import { countedBy } from '../support/archive-places.ts'
 import { oldPostgresArchives, oldSqliteArchives } from '../support/old-archives.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const STATES =
   'planned exporting exported verified landed published detached dropping dropped restored retracted failed'.split(' ')

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { startArchiver } from '../fault/archive-kit.ts'
 import { commandsOf, makeBookings, type Archived } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 /** All that the catalogs say of a partition, and of what hangs on it. */
 const CATALOG = `

@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ArchivedEvent, ArchivePlanEvent } from '../../src/model/archive-events.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { ArchivedEvent, ArchivePlanEvent } from '../../src/model/archive/events.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { commandsOf, countedBy, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql'] as const
 const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))

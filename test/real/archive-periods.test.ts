@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { readdirSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
-import type { ArchivedEvent, ArchivePlanEvent } from '../../src/model/archive-events.ts'
-import type { Event } from '../../src/model/event.ts'
-import type { PeriodStore } from '../../src/stores/archive-port.ts'
+import type { ArchivedEvent, ArchivePlanEvent } from '../../src/model/archive/events.ts'
+import type { Event } from '../../src/model/run/event.ts'
+import type { PeriodStore } from '../../src/model/archive/port.ts'
 import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql'] as const
 const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { RowValue } from '../../src/model/event.ts'
+import type { RowValue } from '../../src/model/run/event.ts'
 import { missing, type System } from '../support/copy-systems.ts'
 import { COLD, HOT, queryPlace } from '../support/query-place.ts'
 

@@ -22,10 +22,10 @@ import {
   untouched,
   SIGNAL,
 } from './archive-query-kit.ts'
-import { answer, type Answer } from '../../src/engine/archiving/query/answer.ts'
+import { answer, type Answer } from '../../src/archive/query/answer.ts'
 import { openSourceStore } from '../../src/engine/copy/open-stores.ts'
-import { openLake } from '../../src/engine/registry.ts'
-import type { CopyStore, SourceView } from '../../src/stores/copy-port.ts'
+import { openLake } from '../../src/engine/run/registry.ts'
+import type { CopyStore, SourceView } from '../../src/model/copy/port.ts'
 import { openArchiveQuery } from '../../src/stores/duckdb/archive-query/index.ts'
 import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'
 import { psql, type Psql } from './copy-postgresql-kit.ts'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, countedBy, makeBookings, TABLE } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const noPostgres = await missing('postgresql')
 const noMysql = await missing('mysql')

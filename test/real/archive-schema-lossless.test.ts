@@ -1,6 +1,6 @@
 /** A column gets a type that keeps every value while rows are away: they come back as ALTER TABLE would have changed them, judged by a table that was altered with them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { leaveCommands } from '../support/leave-and-return.ts'

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startArchiver } from '../fault/archive-kit.ts'
 import { commandsOf, makeBookings, TABLE, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const [OLD, NEW] = ['2020-Q1', '2020-Q2'] as const
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, makeBookings, TABLE, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type Ran, type System } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const PLACES: readonly (readonly [System, Form])[] = [
   ['sqlite', 'plain'],

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { commandsOf } from '../support/archive-places.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 /** Each of them changes how a value or a name is written, read or compared. */
 const HOSTILE = {

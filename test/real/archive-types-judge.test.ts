@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { JUDGES_MISSING, ValuesJudge } from '../judges/judge.ts'
 import { MYSQL, POSTGRESQL, POSTGRESQL_FIRST, SQLITE, type Held, type TypeCase } from '../support/archive-types.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { done, errorOf, leaveCommands } from '../support/leave-and-return.ts'

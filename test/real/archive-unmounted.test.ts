@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
 import { makePlace, perform } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 /** What only looks says it in its own words. */
 const LOOKS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /** Values that leave with a partition and come back, judged by the server's own functions: hexadecimal bytes, storage class, number of a member. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { done, errorOf, leaveCommands } from '../support/leave-and-return.ts'

@@ -1,6 +1,6 @@
 /** A plain table is archived by the values of a column: each value is one partition, and all rows count at every moment. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
 import {

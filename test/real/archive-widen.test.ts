@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, makeBookings, TABLE, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 import { fsckOf, importOf } from './operation-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const PLACES: readonly (readonly [System, Form])[] = [
   ['postgresql', 'native'],

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BIN, run } from '../e2e/support/program.ts'
 import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
 import { makePlace, perform, type Place } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-words-'))))

@@ -1,10 +1,10 @@
 /** An answer that is saved as Parquet has the types of its database, read back by DuckDB value by value; what does not fit is text, and told by name. */
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { RunningAnswer } from '../../src/engine/asking/running-answer.ts'
-import type { Saved } from '../../src/engine/asking/port.ts'
+import { RunningAnswer } from '../../src/app/ask/running-answer.ts'
+import type { Saved } from '../../src/app/ask/port.ts'
 import { scratchDatabase } from '../../src/stores/parquet.ts'
-import type { SqlRow } from '../../src/stores/port.ts'
+import type { SqlRow } from '../../src/model/run/sql-port.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { perform } from './operation-kit.ts'
 import { makePlace, missing, type Place } from '../support/copy-systems.ts'

@@ -8,7 +8,7 @@ import { perform } from '../support/copy-systems.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
 import { failures } from './cassandra-target-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const NUMBERS = 'i int, b bigint, d double, n decimal, t timestamp'
 const TEXTS = 'i text, b text, d text, n text, t text'

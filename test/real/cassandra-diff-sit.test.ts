@@ -7,7 +7,7 @@ import type { CassandraLink } from '../../src/stores/cassandra/connect.ts'
 import { CDM_SIT, CDM_SIT_MISSING } from '../support/cdm-sit.ts'
 import { CASSANDRA_AVAILABLE, startCassandra, type CassandraCluster } from '../support/servers/cassandra.ts'
 import { perform, type Performed } from './operation-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 /** Comments of cqlsh; texts, which may hold what looks like one, come first. */
 const COMMENT = /'[^']*'|\/\*[\s\S]*?\*\/|--[^\n]*|^#[^\n]*/gm

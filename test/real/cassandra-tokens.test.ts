@@ -1,6 +1,6 @@
 /** How rows lie on the ring: on one node, on two, on tables that are even, skewed, wide and empty. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { RingEvent, RingHostEvent, RingPartEvent } from '../../src/model/event.ts'
+import type { RingEvent, RingHostEvent, RingPartEvent } from '../../src/model/run/event.ts'
 import { CASSANDRA_AVAILABLE, startCassandra, type CassandraCluster } from '../support/servers/cassandra.ts'
 import { perform } from './operation-kit.ts'
 

@@ -4,7 +4,7 @@ import { shareOf } from '../support/backend.ts'
 import type { Said } from './commands-kit.ts'
 import { appendCommits, historyOf, openStage, syncOf, validateOf, type Stage } from './commands-stage.ts'
 import { batchOf } from './operation-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 let stage: Stage
 let catalog: string

@@ -1,10 +1,10 @@
 /** Commands as a face runs them, and what they said as lines that are the same on every database: no times, no ids of runs, no places. */
-import type { RunFinished } from '../../src/engine/operation.ts'
-import { runOperation } from '../../src/engine/run.ts'
-import type { Event, EventBody, PlanLine } from '../../src/model/event.ts'
+import type { RunFinished } from '../../src/engine/run/operation.ts'
+import { runOperation } from '../../src/app/run.ts'
+import type { Event, EventBody, PlanLine } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 export type Said = {
   readonly finished: RunFinished

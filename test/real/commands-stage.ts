@@ -2,13 +2,13 @@
 import { appendFileSync, cpSync, utimesSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { commitName } from '../../src/delta/log-path.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { makeRoom } from '../support/backend.ts'
 import { add, temporaryFolder, type Line } from '../support/catalog-kit.ts'
 import { writeTable } from '../fault/lanes-kit.ts'
 import { command, type Said } from './commands-kit.ts'
-import type { FilesOperation } from '../../src/engine/operations/files/declaration.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { FilesOperation } from '../../src/engine/lake/operations/files/declaration.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const LAKE = resolve(import.meta.dirname, '../../fixtures/lake')
 

@@ -8,8 +8,8 @@ import { appendCommits, historyOf, openStage, syncOf, validateOf, type Stage } f
 import { add, METADATA, PROTOCOL, remove, writeLog } from '../support/catalog-kit.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
 import { batchOf, importOf } from './operation-kit.ts'
-import type { RollbackOperation } from '../../src/engine/operations/rollback/declaration.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { RollbackOperation } from '../../src/engine/lake/operations/rollback/declaration.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 let stage: Stage
 let catalog: string

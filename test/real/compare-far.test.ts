@@ -3,14 +3,14 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runOperation } from '../../src/engine/run.ts'
-import type { Event } from '../../src/model/event.ts'
+import { runOperation } from '../../src/app/run.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from '../support/catalog-kit.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { S3_AVAILABLE, startS3, type S3Server } from '../support/servers/s3.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const ROUND_TRIP = 40
 

@@ -1,7 +1,7 @@
 /** Small tables, their catalogs, and the comparison of both. */
 import { join } from 'node:path'
-import { compareTable, type CompareOptions, type CompareSummary } from '../../src/engine/compare/index.ts'
-import type { EventBody } from '../../src/model/event.ts'
+import { compareTable, type CompareOptions, type CompareSummary } from '../../src/engine/lake/compare/index.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'

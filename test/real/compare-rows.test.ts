@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FILE_COLUMNS } from '../../src/catalog/relations.ts'
-import { compareFailure } from '../../src/engine/compare/index.ts'
+import { compareFailure } from '../../src/engine/lake/compare/index.ts'
 import { openAt, shareOf } from '../support/backend.ts'
 import { add, METADATA, PROTOCOL, remove, temporaryFolder, writeLog, type Folder } from '../support/catalog-kit.ts'
 import { ask, day, imported } from './compare-kit.ts'

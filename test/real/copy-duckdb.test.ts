@@ -13,7 +13,7 @@ import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
 import { RowSum } from '../../src/model/copy/row-hash.ts'
 import type { Cell, Row } from '../../src/model/copy/rows.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
-import type { ChunkRequest, ChunkWriter, Closing, CopyStore } from '../../src/stores/copy-port.ts'
+import type { ChunkRequest, ChunkWriter, Closing, CopyStore } from '../../src/model/copy/port.ts'
 import { openDuckdbCopy } from '../../src/stores/duckdb/copy/index.ts'
 import { NEVER, onlyTable, readAll, rowsOf, tableOf, zooTable, ZOO } from '../support/copy-zoo.ts'
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hashOf } from '../../src/engine/copy/plan/plan-hash.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 
 let folder = ''

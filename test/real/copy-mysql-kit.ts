@@ -11,7 +11,7 @@ import type {
   LedgerDatabase,
   RowRequest,
   SourceView,
-} from '../../src/stores/copy-port.ts'
+} from '../../src/model/copy/port.ts'
 
 export const SIGNAL = new AbortController().signal
 export const SIZE = { rows: 500, bytes: 2 ** 20 }

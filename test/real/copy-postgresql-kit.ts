@@ -12,7 +12,7 @@ import type {
   RowRequest,
   SourceView,
   WriteColumn,
-} from '../../src/stores/copy-port.ts'
+} from '../../src/model/copy/port.ts'
 
 export const SIGNAL = new AbortController().signal
 export const SIZE = { rows: 1000, bytes: 1024 * 1024 }

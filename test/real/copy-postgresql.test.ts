@@ -5,7 +5,7 @@ import { canonicalJson } from '../../src/model/copy/canonical-json.ts'
 import { cellText, normalizer } from '../../src/model/copy/canonical.ts'
 import type { ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { FrameFormat, Row } from '../../src/model/copy/rows.ts'
-import type { CopyStore, ReadColumn, RowRequest, SourceView } from '../../src/stores/copy-port.ts'
+import type { CopyStore, ReadColumn, RowRequest, SourceView } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import {
   POSTGRES_AVAILABLE,

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { CopyChunkEvent, CopyRunEvent } from '../../src/model/event.ts'
+import type { CopyChunkEvent, CopyRunEvent } from '../../src/model/run/event.ts'
 import { startOf, thisProcess } from '../../src/shared/owner.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { copyOf, makePlace, missing, perform, type Place, type RunWishes } from '../support/copy-systems.ts'
 
 const why = await missing('postgresql')

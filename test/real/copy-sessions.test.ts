@@ -9,7 +9,7 @@ import { commandsOf, makeBookings } from '../support/archive-places.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { newKeyspace } from '../support/servers/cassandra-kit.ts'
 import { copyBetween } from './cassandra-target-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-sessions-'))))

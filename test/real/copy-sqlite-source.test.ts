@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
 import { RowSum } from '../../src/model/copy/row-hash.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openSqliteCopy } from '../../src/stores/sqlite/copy/index.ts'
 import { NEVER, onlyTable, readAll, rowsOf } from '../support/copy-zoo.ts'
 

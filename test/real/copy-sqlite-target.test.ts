@@ -11,7 +11,7 @@ import { keyText } from '../../src/model/copy/key-text.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
 import { RowSum } from '../../src/model/copy/row-hash.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
-import type { ChunkRequest, ChunkWriter, Closing, CopyStore } from '../../src/stores/copy-port.ts'
+import type { ChunkRequest, ChunkWriter, Closing, CopyStore } from '../../src/model/copy/port.ts'
 import { openSqliteCopy } from '../../src/stores/sqlite/copy/index.ts'
 import { NEVER, onlyTable, readAll, tableOf } from '../support/copy-zoo.ts'
 

@@ -12,7 +12,7 @@ import { keyText } from '../../src/model/copy/key-text.ts'
 import { RowSum } from '../../src/model/copy/row-hash.ts'
 import type { Cell, Row } from '../../src/model/copy/rows.ts'
 import type { SluiceError } from '../../src/shared/errors.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openSqliteCopy } from '../../src/stores/sqlite/copy/index.ts'
 import { columnOf, NEVER, onlyTable, readAll, rowsOf, tableOf, ZOO, zooTable } from '../support/copy-zoo.ts'
 

@@ -1,8 +1,8 @@
 /** The table that `sluice cutover` has parked: kept while the way back is wanted, retired after it is given up; and a partitioned one stays. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
-import type { PartitionDecommissionOperation } from '../../src/engine/operations/partition-decommission/declaration.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import type { PartitionDecommissionOperation } from '../../src/partition/operations/partition-decommission/declaration.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { perform } from '../support/copy-systems.ts'
 import { cutoverStage, PARKED, PUBLIC, switched, turnOf, type CutoverStage } from '../support/cutover-stage.ts'
 import { startFollowServer } from '../support/follow-stage.ts'

@@ -1,8 +1,8 @@
 /** A database with a hostile name whose tables have been copied to another one of the same server. */
 import { randomBytes } from 'node:crypto'
-import type { PartitionDecommissionDatabaseOperation } from '../../src/engine/operations/partition-decommission-database/declaration.ts'
-import type { Event } from '../../src/model/event.ts'
-import type { DecommissionFindingEvent } from '../../src/model/partition-events.ts'
+import type { PartitionDecommissionDatabaseOperation } from '../../src/partition/operations/partition-decommission-database/declaration.ts'
+import type { Event } from '../../src/model/run/event.ts'
+import type { DecommissionFindingEvent } from '../../src/model/partition/events.ts'
 import { copyOf, makePlace, perform, postgresAt, type Place } from '../support/copy-systems.ts'
 
 export const DAY = 86_400_000

@@ -401,7 +401,7 @@ describe.skipIf(why !== '' || !POSTGRES_OWN)(`a database of another server, whos
 /** A stream out of the old database, as the ledger has it. */
 async function noteStream({ old, to }: Pick<Awaited<ReturnType<typeof makeOld>>, 'old' | 'to'>) {
   const { openPostgresCopy } = await import('../../src/stores/postgresql/copy/index.ts')
-  const { StreamLedger } = await import('../../src/engine/follow/ledger/streams.ts')
+  const { StreamLedger } = await import('../../src/engine/copy/ledger/streams.ts')
   const { makeLateTable } = await import('../../src/engine/copy/ledger/late-tables.ts')
   const { newOwner } = await import('../../src/shared/owner.ts')
   await using source = await openPostgresCopy(old.url)

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { makeLateTable } from '../../src/engine/copy/ledger/late-tables.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
-import { StreamLedger } from '../../src/engine/follow/ledger/streams.ts'
+import { StreamLedger } from '../../src/engine/copy/ledger/streams.ts'
 import { newOwner } from '../../src/shared/owner.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import type { Place } from '../support/copy-systems.ts'

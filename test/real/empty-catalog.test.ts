@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openCatalogDatabase } from '../../src/engine/registry.ts'
+import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 

@@ -4,7 +4,7 @@ import { cpSync, existsSync, readdirSync, rmSync, readFileSync, writeFileSync } 
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { DeltaTable } from '../../src/delta/table.ts'
-import type { CheckpointRow } from '../../src/model/checkpoint-writer.ts'
+import type { CheckpointRow } from '../../src/model/lake/checkpoint-writer.ts'
 import { duckdbCheckpointWriter } from '../../src/stores/duckdb/checkpoint-writer.ts'
 import { literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'

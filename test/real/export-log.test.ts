@@ -11,7 +11,7 @@ import { parseLogName, type LogPath } from '../../src/delta/log-path.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
 import { literal, openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
-import type { SqlDatabase } from '../../src/stores/port.ts'
+import type { SqlDatabase } from '../../src/model/run/sql-port.ts'
 import { dumpCatalog, importInto, openCatalog, temporaryFolder } from '../support/catalog-kit.ts'
 import { ALL, someOf } from '../support/backend.ts'
 import {

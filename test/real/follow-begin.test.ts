@@ -1,8 +1,8 @@
 /** How a stream of PostgreSQL begins: what it waits for, what it makes, and what attempts that were killed have left. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { ChangeSource } from '../../src/stores/follow-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { ChangeSource } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'

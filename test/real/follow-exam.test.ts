@@ -1,7 +1,7 @@
 /** What is in the way of following a source: said by name, all at once, before anything is made. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { ChangeSource, FollowedTable } from '../../src/stores/follow-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { ChangeSource, FollowedTable } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import {
   PASSWORD,

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
-import { beginAlone } from '../../src/engine/follow/known-stream.ts'
-import { StreamLedger } from '../../src/engine/follow/ledger/streams.ts'
+import { beginAlone } from '../../src/engine/follow/stream/known-stream.ts'
+import { StreamLedger } from '../../src/engine/copy/ledger/streams.ts'
 import { newOwner } from '../../src/shared/owner.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
 
 const KEY = { schema: 's', name: 't' }

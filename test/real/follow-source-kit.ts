@@ -1,6 +1,6 @@
 /** A database whose changes are followed, in a few words. */
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { ChangeSource, FollowedTable, FollowExam } from '../../src/stores/follow-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { ChangeSource, FollowedTable, FollowExam } from '../../src/model/follow/port.ts'
 import { asThemselves, SIGNAL } from './copy-postgresql-kit.ts'
 
 /** For servers of tests about streams. */

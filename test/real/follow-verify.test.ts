@@ -1,7 +1,7 @@
 /** What halts a stream of PostgreSQL, and what does not: slots, publications, and DDL that no stream tells. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { ChangeSource, FollowedTable, StreamBirth, StreamState } from '../../src/stores/follow-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { ChangeSource, FollowedTable, StreamBirth, StreamState } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { look as partitions, make } from './partition-kit.ts'

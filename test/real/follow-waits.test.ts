@@ -1,7 +1,7 @@
 /** A run that follows waits for its source: it does not ask again and again for what cannot be there yet. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { PacedStream } from '../../src/engine/follow/paced-stream.ts'
+import { PacedStream } from '../../src/engine/follow/stream/paced-stream.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { perform } from '../support/copy-systems.ts'
 import { caughtUp, expectEqual, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'

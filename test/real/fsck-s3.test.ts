@@ -2,7 +2,7 @@
 import { cpSync, renameSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { falsify, makeHealthyTable, writeVector, type HealthyTable } from '../support/fsck-table.ts'
 import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'

@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { FsckFindingEvent } from '../../src/model/event.ts'
+import type { FsckFindingEvent } from '../../src/model/run/event.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { openDuckDb } from '../../src/stores/duckdb/instance.ts'
 import { add as addLine, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'

@@ -11,8 +11,8 @@ import { relationNames } from '../../src/catalog/relation-names.ts'
 import { nameForSql } from '../../src/shared/name-for-sql.ts'
 import { mysqlDialect } from '../../src/catalog/mysql/dialect.ts'
 import { postgresqlDialect } from '../../src/catalog/postgresql/dialect.ts'
-import { openWorkbench } from '../../src/engine/open-workbench.ts'
-import { openCatalogDatabase } from '../../src/engine/registry.ts'
+import { openWorkbench } from '../../src/app/open-workbench.ts'
+import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from '../support/catalog-kit.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import {
@@ -22,8 +22,8 @@ import {
   type PostgresServer,
 } from '../support/servers/postgresql.ts'
 import { batchOf, importOf, perform } from './operation-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
-import type { GrantsOperation } from '../../src/engine/operations/grants/declaration.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import type { GrantsOperation } from '../../src/engine/lake/operations/grants/declaration.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const SECRET = 'login secret'

@@ -1,8 +1,8 @@
 /** What would wait for a chunk that it holds itself, in the two systems with one writer, and what may not be mistaken for it. */
 import { expect, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
-import type { ChunkRequest, CopyStore } from '../../src/stores/copy-port.ts'
-import { withWriter } from '../../src/stores/with-writer.ts'
+import type { ChunkRequest, CopyStore } from '../../src/model/copy/port.ts'
+import { withWriter } from '../../src/stores/common/with-writer.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 
 const ITSELF = { code: 'INTERNAL', message: 'the program would wait for what it holds itself' }

@@ -1,5 +1,5 @@
 /** A table with hostile names that is partitioned in place, and what is bound to it. */
-import type { PartitionInPlaceOperation } from '../../src/engine/operations/partition-in-place/declaration.ts'
+import type { PartitionInPlaceOperation } from '../../src/partition/operations/partition-in-place/declaration.ts'
 import type { Place } from '../support/copy-systems.ts'
 
 export const TABLE = 'Amenity "Bookings"'

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { fsckOf, importOf, perform, validateOf, type Performed } from './operation-kit.ts'
 
 const CASES = path.join(process.env['SLUICE_SHARED'] ?? path.resolve('../shared'), 'cases/lake')

@@ -5,7 +5,7 @@ import { acquireLease, leaseHolder, LEASE_MS, releaseLease, renewLease, type Hol
 import { dialectOf } from '../../src/catalog/dialect.ts'
 import { OWNERS_VERSION } from '../../src/catalog/migration-5.ts'
 import { newOwner } from '../../src/shared/owner.ts'
-import type { SqlDatabase } from '../../src/stores/port.ts'
+import type { SqlDatabase } from '../../src/model/run/sql-port.ts'
 import { BACKEND } from '../support/backend.ts'
 import { holderOf, openCatalog, temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { LEASE_CASES, NOBODYS_PID } from '../support/lease-owners.ts'

@@ -1,7 +1,7 @@
 /** A database of its own on a MySQL server, and a session that applies changes to its tables. */
-import type { ChangeTarget } from '../../src/stores/follow-port.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { Closing } from '../../src/stores/ledger-port.ts'
+import type { ChangeTarget } from '../../src/model/follow/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { Closing } from '../../src/model/run/ledger-port.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
 import { makePlace, type Place } from '../support/copy-systems.ts'
 

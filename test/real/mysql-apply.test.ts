@@ -1,7 +1,7 @@
 /** Changes into MySQL: values as a copy writes them, unique values that change places, and what may not follow them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Row } from '../../src/model/copy/rows.ts'
-import type { ChangeRequest, ChangeTable, ChangeWriter, TargetExam } from '../../src/stores/follow-port.ts'
+import type { ChangeRequest, ChangeTable, ChangeWriter, TargetExam } from '../../src/model/follow/port.ts'
 import { missing } from '../support/copy-systems.ts'
 import { changesOf, closingOf, makeTarget, type Target } from './mysql-apply-kit.ts'
 import { changeTable, put, requestOf } from './postgresql-apply-kit.ts'

@@ -1,11 +1,11 @@
 /** Runs operations in this process, as a face would, and keeps what they say. */
-import type { RunFinished } from '../../src/engine/operation.ts'
-import { runOperation } from '../../src/engine/run.ts'
-import type { CheckEvent, Event } from '../../src/model/event.ts'
+import type { RunFinished } from '../../src/engine/run/operation.ts'
+import { runOperation } from '../../src/app/run.ts'
+import type { CheckEvent, Event } from '../../src/model/run/event.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock, type Clock } from '../../src/shared/clock.ts'
-import type { FsckOperation } from '../../src/engine/operations/fsck/declaration.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { FsckOperation } from '../../src/engine/lake/operations/fsck/declaration.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 export type Performed = {
   readonly finished: RunFinished

@@ -1,6 +1,6 @@
 /** What a move of a default partition does not do to others: rows that an old view finds nowhere, statements that fail, rights to what is in between, and what a killed run leaves. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, type Psql } from './copy-postgresql-kit.ts'

@@ -1,6 +1,6 @@
 /** Partitioned tables of PostgreSQL, and partitions made of them. */
-import type { Made, MakeRequest, MaintenanceStore, RangedTable } from '../../src/stores/maintenance-port.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { Made, MakeRequest, MaintenanceStore, RangedTable } from '../../src/model/partition/maintenance-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 
 export function maintenanceOf(store: CopyStore): MaintenanceStore {

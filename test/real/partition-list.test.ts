@@ -1,9 +1,9 @@
 /** `partition list` and `partition ensure` as a person has them: states with an archive beside, gaps, names, alarms, several tables. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Event } from '../../src/model/event.ts'
-import type { PartitionAlarmEvent, PartitionEvent, PartitionMadeEvent } from '../../src/model/partition-events.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Event } from '../../src/model/run/event.ts'
+import type { PartitionAlarmEvent, PartitionEvent, PartitionMadeEvent } from '../../src/model/partition/events.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { commandsOf, makeBookings } from '../support/archive-places.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'

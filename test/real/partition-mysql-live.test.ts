@@ -4,12 +4,17 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { ComingPartition, MaintenanceStore, MakeRequest, RangedTable } from '../../src/stores/maintenance-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type {
+  ComingPartition,
+  MaintenanceStore,
+  MakeRequest,
+  RangedTable,
+} from '../../src/model/partition/maintenance-port.ts'
 import { mysqlConfig } from '../../src/stores/mysql/config.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
 import { openCopySession } from '../../src/stores/mysql/copy/sessions.ts'
-import { alterWhenFree, politeUntil } from '../../src/stores/mysql/maintenance/locks.ts'
+import { alterWhenFree, politeUntil } from '../../src/stores/mysql/partition/maintenance/locks.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import { refused, SIGNAL } from './copy-mysql-kit.ts'
 

@@ -1,7 +1,7 @@
 /** Partitions of MySQL and MariaDB: how they are read, and how new ones come to be. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { Made, MaintenanceStore, MakeRequest, RangedTable } from '../../src/stores/maintenance-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { Made, MaintenanceStore, MakeRequest, RangedTable } from '../../src/model/partition/maintenance-port.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import { perform } from '../support/copy-systems.ts'

@@ -1,7 +1,7 @@
 /** What others have made of a table whose default partition is moved: triggers that change rows again, keys that are checked late, rights, and what they change meanwhile. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { MakeStep } from '../../src/stores/maintenance-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { MakeStep } from '../../src/model/partition/maintenance-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, type Psql } from './copy-postgresql-kit.ts'

@@ -1,6 +1,6 @@
 /** Rules that only the newest partition has: made for its period, they do not refuse the rows of the next one. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, type Psql } from './copy-postgresql-kit.ts'

@@ -1,8 +1,8 @@
 /** What `partition plan` says of a nasty table, and whether the server agrees: what is said to be refused is tried, and what is printed is run. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
-import type { Event } from '../../src/model/event.ts'
-import type { PartitionFindingEvent, PartitionForecastEvent } from '../../src/model/partition-events.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import type { Event } from '../../src/model/run/event.ts'
+import type { PartitionFindingEvent, PartitionForecastEvent } from '../../src/model/partition/events.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { perform, type Ran } from '../support/copy-systems.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'

@@ -1,7 +1,7 @@
 /** Rows of a default partition that the server would not take a second time: refused by name, with what to do, and nothing is left. */
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { perform } from '../support/copy-systems.ts'

@@ -1,7 +1,7 @@
 /** `partition run --slices 1-6`: some slices of the first period alone, then others, then the rest; changes of all of them come with the stream. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { PartitionRunOperation } from '../../src/engine/operations/partition-run/declaration.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { PartitionRunOperation } from '../../src/partition/operations/partition-run/declaration.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { perform, placeOn, type Place } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'

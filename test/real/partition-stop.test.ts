@@ -1,9 +1,9 @@
 /** Who asks `partition ensure` to stop is answered at once, and told the truth: what was made, and whether something is left. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { perform, type Ran } from '../support/copy-systems.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'

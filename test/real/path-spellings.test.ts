@@ -6,7 +6,7 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, stat
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DuckDBInstance } from '@duckdb/node-api'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { fsckOf, importOf, perform, validateOf, type Performed } from './operation-kit.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ChangeRequest, TargetExam } from '../../src/stores/follow-port.ts'
+import type { ChangeRequest, TargetExam } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { missing } from '../support/copy-systems.ts'
 import { majorOf } from '../support/servers/postgresql.ts'

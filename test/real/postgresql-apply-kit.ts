@@ -1,9 +1,9 @@
 /** A database of its own, a session that applies changes to its tables, and their rows past our own code. */
 import type { Put } from '../../src/model/copy/change.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { Applied, ChangeRequest, ChangeTable, ChangeTarget, ChangeWriter } from '../../src/stores/follow-port.ts'
-import type { Closing } from '../../src/stores/ledger-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { Applied, ChangeRequest, ChangeTable, ChangeTarget, ChangeWriter } from '../../src/model/follow/port.ts'
+import type { Closing } from '../../src/model/run/ledger-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { makePlace, type Place } from '../support/copy-systems.ts'
 import { onlyTable } from '../support/copy-zoo.ts'

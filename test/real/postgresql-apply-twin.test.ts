@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Put } from '../../src/model/copy/change.ts'
-import type { ChangeTable, ChangeWriter } from '../../src/stores/follow-port.ts'
+import type { ChangeTable, ChangeWriter } from '../../src/model/follow/port.ts'
 import { batches, batchOf, isUnique, rowByRow, twin, uniqueShift, type Model } from '../support/apply-twin.ts'
 import { missing } from '../support/copy-systems.ts'
 import { psql, type Psql } from './copy-postgresql-kit.ts'

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { wireLine } from '../../src/model/archiving/wire.ts'
-import type { StoredColumn } from '../../src/model/archiving/stored-column.ts'
+import { wireLine } from '../../src/model/archive/wire.ts'
+import type { StoredColumn } from '../../src/model/archive/stored-column.ts'
 import { normalizer } from '../../src/model/copy/canonical.ts'
 import type { ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
 import { RowSum } from '../../src/model/copy/row-hash.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
-import type { CopyStore, ReadColumn, RowRequest, SourceView } from '../../src/stores/copy-port.ts'
-import { refitted, type Refit } from '../../src/stores/postgresql/archiving/csv-refit.ts'
+import type { CopyStore, ReadColumn, RowRequest, SourceView } from '../../src/model/copy/port.ts'
+import { refitted, type Refit } from '../../src/stores/postgresql/archive/csv-refit.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import {
   POSTGRES_AVAILABLE,

@@ -7,8 +7,8 @@ import type {
   PartitionRequest,
   PartitionStore,
   StepEnd,
-} from '../../src/stores/archive-port.ts'
-import type { Closing, CopyStore, ReadColumn } from '../../src/stores/copy-port.ts'
+} from '../../src/model/archive/port.ts'
+import type { Closing, CopyStore, ReadColumn } from '../../src/model/copy/port.ts'
 import { request, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
 
 /** Closes a row of `ledger` for the owner with a fence. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TableSpec } from '../../src/model/copy/column-type.ts'
 import type { Range } from '../../src/model/copy/range.ts'
-import type { RemoveRequest, StepEnd } from '../../src/stores/archive-port.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { RemoveRequest, StepEnd } from '../../src/model/archive/port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import {
   POSTGRES_AVAILABLE,

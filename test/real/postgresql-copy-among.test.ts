@@ -1,7 +1,7 @@
 /** Rows of a COPY in one message with other statements: whatever of it is refused, the session goes on, and knows why. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CopySession } from '../../src/stores/postgresql/copy/session.ts'
-import { postgresSettings } from '../../src/stores/postgresql/settings.ts'
+import { CopySession } from '../../src/stores/postgresql/server/session.ts'
+import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { makePlace, missing } from '../support/copy-systems.ts'
 
 const absent = await missing('postgresql')

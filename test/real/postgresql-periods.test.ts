@@ -1,6 +1,6 @@
 /** Periods of time in the SQL of PostgreSQL. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import {
   POSTGRES_AVAILABLE,

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openPostgres } from '../../src/stores/postgresql/sql-database.ts'
-import type { SqlDatabase, SqlRow, SqlTransaction, SqlValue } from '../../src/stores/port.ts'
+import { openPostgres } from '../../src/stores/postgresql/server/sql-database.ts'
+import type { SqlDatabase, SqlRow, SqlTransaction, SqlValue } from '../../src/model/run/sql-port.ts'
 import {
   PASSWORD,
   POSTGRES_AVAILABLE,

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openPostgres } from '../../src/stores/postgresql/sql-database.ts'
+import { openPostgres } from '../../src/stores/postgresql/server/sql-database.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 
 const fixtures = resolve(import.meta.dirname, '../../fixtures/tls')

@@ -12,7 +12,7 @@ import { oldestKept, prunePlan, pruneTable, type Keep, type Pruned } from '../..
 import { Interrupter, NEVER } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
-import type { SqlDatabase, SqlRow, SqlTransaction } from '../../src/stores/port.ts'
+import type { SqlDatabase, SqlRow, SqlTransaction } from '../../src/model/run/sql-port.ts'
 import { shareOf, someOf } from '../support/backend.ts'
 import { answersOf } from '../support/answers.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
-import type { QuarantineRowEvent } from '../../src/model/answer-events.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import type { QuarantineRowEvent } from '../../src/model/run/answer-events.ts'
 import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 
 const SYSTEMS: readonly System[] = ['sqlite', 'postgresql']

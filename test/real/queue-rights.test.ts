@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import type { ErrorInfo } from '../../src/shared/errors.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
@@ -16,7 +16,7 @@ const HOSTILE = 'o"ne\'; DROP SCHEMA sluice_queue; -- $(id)'
 
 /** The statements that docs/WORKERS.md shows. */
 function grantsOfPage(): readonly string[] {
-  const page = readFileSync(path.join(import.meta.dirname, '../../docs/WORKERS.md'), 'utf8')
+  const page = readFileSync(path.join(import.meta.dirname, '../../docs/WORKERS'), 'utf8')
   const [, block = ''] = /## Rights in the queue's database[^]*?```sql\n([^]*?)```/.exec(page) ?? []
   return block.split('\n').flatMap((line) => (line === '' || line.startsWith('--') ? [] : [line.replace(/;$/, '')]))
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import { openQueue } from '../../src/engine/distributed/queues.ts'
+import { openQueue } from '../../src/app/share/queues.ts'
 import { LOCK } from '../../src/stores/postgresql/queue/schema.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'
 

@@ -12,9 +12,9 @@ import { candidateFiles } from '../../src/catalog/ranges/candidates.ts'
 import { rangeColumns } from '../../src/catalog/ranges/columns.ts'
 import { addRangeColumns } from '../../src/catalog/ranges/manage.ts'
 import { deleteTable } from '../../src/catalog/rollback.ts'
-import { FilePages } from '../../src/engine/queries/files-page.ts'
+import { FilePages } from '../../src/engine/lake/queries/files-page.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
-import type { SqlDatabase, SqlReader, SqlRow } from '../../src/stores/port.ts'
+import type { SqlDatabase, SqlReader, SqlRow } from '../../src/model/run/sql-port.ts'
 import { BACKEND, catalogUrl, openAt } from '../support/backend.ts'
 import {
   add,

@@ -1,7 +1,7 @@
 /** Values in the server's binary formats: the texts that are made of them are those that the server prints. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { binaryText, isPrinted } from '../../src/stores/postgresql/replication/binary-text.ts'
+import { binaryText, isPrinted } from '../../src/stores/postgresql/follow/replication/binary-text.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { startLogical, type LogicalServer } from './replication-kit.ts'
 

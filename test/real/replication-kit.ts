@@ -1,10 +1,10 @@
 /** A server whose log is decoded, and streams of it in a few words. */
 import type { Change, LogPosition } from '../../src/model/copy/change.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { ChangeStream, FollowedTable } from '../../src/stores/follow-port.ts'
-import { lsnOf } from '../../src/stores/postgresql/replication/lsn.ts'
-import { openStream, type StreamOptions } from '../../src/stores/postgresql/replication/stream.ts'
-import { postgresSettings } from '../../src/stores/postgresql/settings.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { ChangeStream, FollowedTable } from '../../src/model/follow/port.ts'
+import { lsnOf } from '../../src/stores/postgresql/server/lsn.ts'
+import { openStream, type StreamOptions } from '../../src/stores/postgresql/follow/replication/stream.ts'
+import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { startPostgres, type PostgresOptions, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
 

@@ -1,8 +1,8 @@
 /** Rows of a stream: keys that move, values that are not sent, truncation, partitions, and tables that are no longer what they were. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { FollowedTable } from '../../src/stores/follow-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { FollowedTable } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { birth, followed, open, rowsOnly, startLogical, take, types, type LogicalServer } from './replication-kit.ts'

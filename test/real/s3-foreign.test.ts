@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openLake } from '../../src/engine/registry.ts'
+import { openLake } from '../../src/engine/run/registry.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { NEVER } from '../tables/shared-tables.ts'

@@ -2,11 +2,11 @@
 import { cpSync, readdirSync, utimesSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { runOperation } from '../../src/engine/run.ts'
-import { openLakeStore, openLake, openCatalogDatabase } from '../../src/engine/registry.ts'
+import { runOperation } from '../../src/app/run.ts'
+import { openLakeStore, openLake, openCatalogDatabase } from '../../src/engine/run/registry.ts'
 import { dataFilesPresent } from '../../src/engine/lake/data-files.ts'
-import { parseLakeUrl, pathOfLocation } from '../../src/model/lake-url.ts'
-import type { Event } from '../../src/model/event.ts'
+import { parseLakeUrl, pathOfLocation } from '../../src/model/lake/lake-url.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { NEVER as NO_INTERRUPT } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { canonicalPath } from '../../src/delta/paths.ts'
@@ -14,7 +14,7 @@ import { add, dumpCatalog, METADATA, PROTOCOL, temporaryFolder, writeLog, type F
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'
 import { expectedTables, folderOf, HAVE_TABLES, NEVER } from '../tables/shared-tables.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 /** Checkpoints of every form, deletion vectors, odd paths, column mapping, long histories. */
 const WORDS = /checkpoint|v2|sidecar|deletion|dv|special|space|encod|partition|multi|percent|mapping|ict|domain/i

@@ -1,7 +1,7 @@
 /** Real tables in a bucket: the same snapshots as from a folder, by few requests. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DeltaTable } from '../../src/delta/table.ts'
-import type { LogStore } from '../../src/model/log-store.ts'
+import type { LogStore } from '../../src/model/lake/log-store.ts'
 import { S3Client } from '../../src/stores/s3/client.ts'
 import { openS3Log } from '../../src/stores/s3/index.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'

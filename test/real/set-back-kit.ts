@@ -3,10 +3,10 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, trun
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { perform, type Place } from '../support/copy-systems.ts'
 
-const PAGE = readFileSync(join(import.meta.dirname, '../../docs/dev/set-back.md'), 'utf8')
+const PAGE = readFileSync(join(import.meta.dirname, '../../docs/dev/set-back'), 'utf8')
 
 /** Something that can be set back by itself. */
 export type Side = {

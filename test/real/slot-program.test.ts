@@ -5,8 +5,8 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { copyOf } from '../support/half-done/copies.ts'
 import { afterAll, expect, test } from 'vitest'
-import { SlotProgram } from '../../src/engine/distributed/slot-program.ts'
-import type { Event } from '../../src/model/event.ts'
+import { SlotProgram } from '../../src/app/share/slot-program.ts'
+import type { Event } from '../../src/model/run/event.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-slot-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,6 +1,6 @@
 /** `sluice slots`: what slots of a source hold back, and the removal of one. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { perform, type Ran } from '../support/copy-systems.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'

@@ -6,7 +6,7 @@ import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import type { QueryOptions, SqlDatabase, SqlRow } from '../../src/stores/port.ts'
+import type { QueryOptions, SqlDatabase, SqlRow } from '../../src/model/run/sql-port.ts'
 import { ALL, BACKEND, catalogUrl } from '../support/backend.ts'
 import {
   add,

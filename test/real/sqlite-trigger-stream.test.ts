@@ -7,9 +7,9 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
-import type { ChangeSource, FollowedTable, StreamBirth } from '../../src/stores/follow-port.ts'
-import type { CopyStore, SourceView } from '../../src/stores/copy-port.ts'
-import type { MomentStream } from '../../src/stores/moment-port.ts'
+import type { ChangeSource, FollowedTable, StreamBirth } from '../../src/model/follow/port.ts'
+import type { CopyStore, SourceView } from '../../src/model/copy/port.ts'
+import type { MomentStream } from '../../src/model/follow/moment-port.ts'
 import { randomOf, SQLITE_NAMES, SQLITE_TABLES, writeSome } from '../support/sqlite-writer.ts'
 
 const SIGNAL = new AbortController().signal
@@ -448,7 +448,7 @@ test('what noting costs is measured beside the file', async () => {
 
 test('what is counted is on the disk before anything is told', async () => {
   await using sit = await sitOf(T)
-  const { openNoter } = await import('../../src/stores/sqlite/trigger-stream/counter.ts')
+  const { openNoter } = await import('../../src/stores/sqlite/follow/triggers/counter.ts')
   const noter = openNoter(sit.file)
   expect(noter.pragma('synchronous', { simple: true })).toBe(2)
   noter.close()

@@ -1,7 +1,7 @@
 /** What is bound to a table by its number, and who may do what with it: before two tables change places, after it, and after the way back. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { SwitchFinding } from '../../src/stores/switch-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { SwitchFinding } from '../../src/model/follow/switch-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'

@@ -1,7 +1,7 @@
 /** Two tables change places again and again while others write and read: every committed row is there exactly once at every moment, and nobody is refused. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, type Psql } from './copy-postgresql-kit.ts'

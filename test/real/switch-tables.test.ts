@@ -1,6 +1,6 @@
 /** A plain table and its partitioned twin change places, there and back: names, numbers, the guard, comparisons, and what is killed on the way. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'

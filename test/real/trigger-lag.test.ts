@@ -1,9 +1,9 @@
 /** A run whose changes triggers note says how long notes have waited while it is paused: nothing of them is read then. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Wish } from '../../src/engine/operation.ts'
-import type { Event } from '../../src/model/event.ts'
-import type { FollowProgressEvent } from '../../src/model/follow-events.ts'
+import type { Wish } from '../../src/engine/run/operation.ts'
+import type { Event } from '../../src/model/run/event.ts'
+import type { FollowProgressEvent } from '../../src/model/follow/events.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { perform } from '../support/copy-systems.ts'
 import type { Stage } from '../support/follow-stage.ts'

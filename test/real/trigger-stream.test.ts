@@ -1,10 +1,10 @@
 /** PostgreSQL as a source whose changes triggers note: what a round tells, what halts a stream, and whom the triggers serve. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { PacedStream } from '../../src/engine/follow/paced-stream.ts'
+import { PacedStream } from '../../src/engine/follow/stream/paced-stream.ts'
 import type { Change } from '../../src/model/copy/change.ts'
 import { systemClock } from '../../src/shared/clock.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
-import type { ChangeSource, ChangeStream, FollowedTable, StreamBirth } from '../../src/stores/follow-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
+import type { ChangeSource, ChangeStream, FollowedTable, StreamBirth } from '../../src/model/follow/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'

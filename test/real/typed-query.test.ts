@@ -1,9 +1,9 @@
 /** Typed queries on PostgreSQL: what a login could do with functions, by itself or by what another role has planted. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import pg from 'pg'
-import { openCatalogDatabase } from '../../src/engine/registry.ts'
+import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import type { SqlRow } from '../../src/stores/port.ts'
+import type { SqlRow } from '../../src/model/run/sql-port.ts'
 import {
   POSTGRES_AVAILABLE,
   POSTGRES_MISSING,

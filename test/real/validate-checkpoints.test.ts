@@ -2,7 +2,7 @@
 import { mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { CHECKPOINT_KINDS, type CheckpointRow } from '../../src/model/checkpoint-writer.ts'
+import { CHECKPOINT_KINDS, type CheckpointRow } from '../../src/model/lake/checkpoint-writer.ts'
 import { duckdbCheckpointWriter } from '../../src/stores/duckdb/checkpoint-writer.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { addLine, makeLake } from './validate-lake.ts'

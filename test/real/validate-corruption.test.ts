@@ -15,7 +15,7 @@ import {
 } from '../../src/catalog/relations.ts'
 import { TABLE_COLUMNS } from '../../src/catalog/validate/load-catalog.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import type { SqlDatabase, SqlRow, SqlValue } from '../../src/stores/port.ts'
+import type { SqlDatabase, SqlRow, SqlValue } from '../../src/model/run/sql-port.ts'
 import { ALL, BACKEND } from '../support/backend.ts'
 import { differencesOf, HAVE_TABLES, imported, TABLES, validated, type Imported } from './validate-setup.ts'
 import { makeLake, type Lake } from './validate-lake.ts'

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { SqlDatabase, SqlRow } from '../../src/stores/port.ts'
+import type { SqlDatabase, SqlRow } from '../../src/model/run/sql-port.ts'
 import { BACKEND } from '../support/backend.ts'
 import {
   add,
@@ -166,7 +166,7 @@ it(`no view of ${BACKEND} shows what lies above the current version`, async () =
   await head(2)
 })
 
-const page = readFileSync(resolve(import.meta.dirname, '../../docs/CATALOG.md'), 'utf8')
+const page = readFileSync(resolve(import.meta.dirname, '../../docs/CATALOG'), 'utf8')
 const queries = [...page.matchAll(/^```sql\n(.*?)^```/gms)]
   .flatMap(([, block = '']) => block.split(/;\s*$/m))
   .map((query) => query.trim())

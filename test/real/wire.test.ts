@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Wire } from '../../src/engine/compare/wire/wire.ts'
+import { Wire } from '../../src/engine/lake/compare/wire/wire.ts'
 
 const ROUND_TRIP = 40
 

@@ -1,13 +1,13 @@
 /** A workbench over its real threads, on a lake of one's own: what the tests of the workbench share. */
 import { cpSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { openWorkbench } from '../../src/engine/open-workbench.ts'
-import type { RunningOperation, TableRow, Workbench } from '../../src/engine/workbench.ts'
-import type { Event } from '../../src/model/event.ts'
+import { openWorkbench } from '../../src/app/open-workbench.ts'
+import type { RunningOperation, TableRow, Workbench } from '../../src/app/workbench.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
-import type { SqlDatabase } from '../../src/stores/port.ts'
+import type { SqlDatabase } from '../../src/model/run/sql-port.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 export const FIXTURE_LAKE = resolve(import.meta.dirname, '../../fixtures/lake')
 const DEADLINE_MS = 20_000

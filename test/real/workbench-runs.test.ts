@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Workbench } from '../../src/engine/workbench.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { Workbench } from '../../src/app/workbench.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
 import {
   add,

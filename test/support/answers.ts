@@ -5,7 +5,7 @@ import { countsAt, versionAtTime } from '../../src/catalog/query/counts.ts'
 import { activeFiles, partitionTotals } from '../../src/catalog/query/files.ts'
 import { commitsUpTo } from '../../src/catalog/query/history.ts'
 import { domainsAt, stateAt, txnsAt } from '../../src/catalog/query/state.ts'
-import type { SqlReader } from '../../src/stores/port.ts'
+import type { SqlReader } from '../../src/model/run/sql-port.ts'
 
 /** @param from first version that is asked about; the oldest that the catalog answers when absent */
 export async function answersOf(reader: SqlReader, tableId: string, from?: number): Promise<string> {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { perform, type Place, type Ran } from './copy-systems.ts'
 import { Observer } from './archive-observer.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 export const TABLE = 'bookings'
 /** Quarters that are archived, and the day behind each. */

@@ -3,9 +3,9 @@
  * database or a schema of its own. `vitest.config.ts` runs the catalog's suites once a backend.
  */
 import { createHash } from 'node:crypto'
-import { openCatalogDatabase } from '../../src/engine/registry.ts'
+import { openCatalogDatabase } from '../../src/engine/run/registry.ts'
 import { PLANTED } from './servers/planted.ts'
-import type { OpenMode, SqlDatabase, SqlDialect } from '../../src/stores/port.ts'
+import type { OpenMode, SqlDatabase, SqlDialect } from '../../src/model/run/sql-port.ts'
 
 export const BACKEND = (process.env['SLUICE_TEST_BACKEND'] ?? 'sqlite') as SqlDialect
 /** Plants stand behind the search_path of a database, and not beside a schema that is named. */

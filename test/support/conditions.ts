@@ -1,6 +1,6 @@
 /** Random tables and conditions on them, as fast-check draws them: columns of every kind, few values of each, statistics of many writers. */
 import fc from 'fast-check'
-import type { ColumnRef, Condition, Literal } from '../../src/model/predicate.ts'
+import type { ColumnRef, Condition, Literal } from '../../src/model/lake/predicate.ts'
 import { literalFor, type ColumnKind, type Habits, type Value } from './lake-rows.ts'
 
 export type Kinds = Readonly<Record<string, ColumnKind>>

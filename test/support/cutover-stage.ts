@@ -1,8 +1,8 @@
 /** A table that everybody writes to by its public name, and its partitioned twin in the same database, filled by a stream. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import type { CutoverOperation } from '../../src/engine/operations/cutover/declaration.ts'
-import type { CopyOperation } from '../../src/engine/operation.ts'
+import type { CutoverOperation } from '../../src/engine/follow/operations/cutover/declaration.ts'
+import type { CopyOperation } from '../../src/engine/run/operation.ts'
 import { copyOf, perform, placeOn, type Place, type Ran } from './copy-systems.ts'
 import { randomOf } from './follow-writer.ts'
 import type { PostgresServer } from './servers/postgresql.ts'

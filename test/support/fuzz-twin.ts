@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { AddAction, DeletionVectorDescriptor, MetadataAction, ProtocolAction } from '../../src/delta/actions.ts'
 import type { CheckpointFiles } from '../../src/delta/listing.ts'
 import { canonicalPath, dvId } from '../../src/delta/paths.ts'
-import { parquetRows } from '../../src/engine/registry.ts'
+import { parquetRows } from '../../src/engine/run/registry.ts'
 
 const NEVER = new AbortController().signal
 const EMPTY_SCHEMA = '{"type":"struct","fields":[]}'

@@ -2,7 +2,7 @@
  * Rows of a made-up table, the stats that different writers would keep of them, and a slow evaluator of conditions over rows.
  * It shares nothing with src: values are compared as what they are, not as text.
  */
-import type { Condition, LiteralValue } from '../../src/model/predicate.ts'
+import type { Condition, LiteralValue } from '../../src/model/lake/predicate.ts'
 
 export type ColumnKind = 'long' | 'double' | 'float' | 'decimal' | 'string' | 'date' | 'timestamp' | 'boolean'
 

@@ -2,7 +2,7 @@
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { perform, type Place, type Ran } from './copy-systems.ts'
 
 type Run = Operation & { readonly kind: 'archive' }

@@ -1,9 +1,9 @@
 /** A small table of which the quarter 2023-Q1 is archived and dropped, and the questions that `query` is asked of it. */
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RowValue } from '../../src/model/event.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
-import type { RunFinished } from '../../src/engine/operation.ts'
+import type { RowValue } from '../../src/model/run/event.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import type { RunFinished } from '../../src/engine/run/operation.ts'
 import { makePlace, perform, type Place, type Ran, type System } from './copy-systems.ts'
 
 /** Rows of the archived quarter and of one that stays have these times. */

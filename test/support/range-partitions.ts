@@ -1,9 +1,9 @@
 /** Partitions as a system lists them, for the pieces that read bounds and names alone. */
-import { boundsFor } from '../../src/engine/calendar/bounds.ts'
-import type { CalendarSpec } from '../../src/engine/calendar/calendar.ts'
-import { nextPeriod, periodOf, type Period } from '../../src/engine/calendar/period.ts'
-import type { ValueKind } from '../../src/engine/calendar/value-text.ts'
-import type { RangePartition } from '../../src/stores/maintenance-port.ts'
+import { boundsFor } from '../../src/model/calendar/bounds.ts'
+import type { CalendarSpec } from '../../src/model/calendar/calendar.ts'
+import { nextPeriod, periodOf, type Period } from '../../src/model/calendar/period.ts'
+import type { ValueKind } from '../../src/model/calendar/value-text.ts'
+import type { RangePartition } from '../../src/model/partition/maintenance-port.ts'
 
 export function rangePartition(
   name: string,

@@ -1,9 +1,9 @@
 /** Small tables that are archived by the values of a column, and the commands that a person would give. */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { Operation } from '../../src/engine/operations/list.ts'
-import type { ArchivedEvent, ArchivePlanEvent } from '../../src/model/archive-events.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import type { ArchivedEvent, ArchivePlanEvent } from '../../src/model/archive/events.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { countedBy } from './archive-places.ts'
 import { perform, type Place, type Ran } from './copy-systems.ts'
 

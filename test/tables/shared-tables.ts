@@ -5,7 +5,7 @@ import { ALL } from '../support/backend.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import { duckdbParquetRows } from '../../src/stores/duckdb/parquet-rows.ts'
 import { DeltaTable } from '../../src/delta/table.ts'
-import type { LogStore } from '../../src/model/log-store.ts'
+import type { LogStore } from '../../src/model/lake/log-store.ts'
 
 export type Stated = {
   readonly version?: number

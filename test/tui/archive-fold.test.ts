@@ -1,12 +1,12 @@
 /** How a run of archives is folded from its events: how far, how fast, how long still. */
 import { describe, expect, it } from 'vitest'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
 import type { RunView } from '../../src/tui/run/run-view.ts'
 import { byteRate, doneNow, eta, freshRun, rateOf, share, workOf } from '../../src/tui/run/run-view.ts'
 import { stepRates } from '../../src/tui/run/archiving/archive-partition.ts'
 import { ARCHIVE, changed, COMMAND, moved, planned, reached, RESTORE, ROWS, STORED } from './support/archive-events.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 type Timed = readonly [at: number, body: EventBody]
 

@@ -1,6 +1,6 @@
 /** The Ask screen over a workbench that the test leads. */
 import { afterEach, expect, it } from 'vitest'
-import type { AskCell } from '../../src/engine/asking/port.ts'
+import type { AskCell } from '../../src/app/ask/port.ts'
 import type { FakeAnswer } from './fake-workbench.mjs'
 import { fakeWorkbench } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'

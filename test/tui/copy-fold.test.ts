@@ -1,13 +1,13 @@
 /** Events of copies folded: sums that hold, what lies where in the key space, what is kept of twenty thousand chunks. */
 import { describe, expect, it } from 'vitest'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
 import { rateAfter } from '../../src/tui/run/rate-limit.ts'
 import { eta, freshRun, meanRate, rateOf, share, type RunView } from '../../src/tui/run/run-view.ts'
 import { ChunkMap } from '../../src/tui/run/copy/chunk-map.ts'
 import { fitSpan, spanText } from '../../src/tui/run/copy/key-axis.ts'
 import { chunkText } from '../../src/tui/views/copy/texts.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { isStory, withStory } from '../../src/tui/run/story.ts'
 import * as told from './support/copy-events.ts'
 

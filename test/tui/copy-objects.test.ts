@@ -1,7 +1,7 @@
 /** Indexes of a copy in the log of the Run screen. */
 import { expect, test } from 'vitest'
-import type { Event, EventBody } from '../../src/model/event.ts'
-import { logEntry } from '../../src/tui/run/log-entry.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
+import { logEntry } from '../../src/render/log-entry.ts'
 
 test('tells what is being made, what is there, and what could not be made', () => {
   const event = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', ...body })

@@ -1,8 +1,8 @@
 /** What the screen makes of the events of real copies: stopped, gone on with, with a row that does not go, with keys of any kind. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
-import type { CopyOperation } from '../../src/engine/operation.ts'
-import type { Event } from '../../src/model/event.ts'
+import type { CopyOperation } from '../../src/engine/run/operation.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
 import { freshRun, share, type RunView } from '../../src/tui/run/run-view.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'

@@ -1,6 +1,6 @@
 /** The Run screen of copies, and a database's tables, as a person sees them at three sizes. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { EventBody } from '../../src/model/event.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 import { uiCommands } from '../../src/cli/ui/commands.ts'
 import { fakeWorkbench, type FakeRun } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'

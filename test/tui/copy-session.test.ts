@@ -1,6 +1,6 @@
 /** What keys do on the screen of a copy, and with the tables of a database. */
 import { afterEach, expect, it } from 'vitest'
-import type { Event } from '../../src/model/event.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { fakeWorkbench, type FakeRun } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'
 import { openApp } from './support/app.ts'

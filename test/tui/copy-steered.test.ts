@@ -1,6 +1,6 @@
 /** Single tables and chunks of a copy told to wait, to be left out, to be tried again: by keys, and by somebody at a socket. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { EventBody } from '../../src/model/event.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 import { fakeWorkbench, type FakeRun } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'
 import { openApp } from './support/app.ts'

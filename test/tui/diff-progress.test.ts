@@ -1,7 +1,7 @@
 /** A comparison of two tables on its way: rows, ranges that are left, and what was found, in the UI and in the lines of a headless run. */
 import { afterEach, expect, it } from 'vitest'
-import { Narrator } from '../../src/cli/narrator.ts'
-import type { EventBody } from '../../src/model/event.ts'
+import { Narrator } from '../../src/render/narrator.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 import { fakeWorkbench } from './fake-workbench.mjs'
 import type { App } from './support/app.ts'
 import { openApp } from './support/app.ts'

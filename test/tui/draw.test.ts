@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bar, progressBar, sparkline } from '../../src/tui/draw/bars.ts'
-import { age, bytes, clockSpan, count, countDec, percent, took } from '../../src/tui/draw/format.ts'
+import { age, bytes, clockSpan, count, countDec, percent, took } from '../../src/render/screen-format.ts'
 import { chosen, fit, line, lineText, lineWidth, overlay, rule, span, spread } from '../../src/tui/draw/line.ts'
 import {
   clean,
@@ -13,7 +13,7 @@ import {
   width,
   wrap,
   wrapLabelled,
-} from '../../src/tui/draw/text.ts'
+} from '../../src/render/screen-text.ts'
 
 const anyText = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), fc.constantFrom('地址', 'Zoë', '👩‍👩‍👧', 'a地b', ''))
 

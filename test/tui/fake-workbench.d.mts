@@ -1,7 +1,7 @@
-import type { Answering, AskCell, AskProgress } from '../../src/engine/asking/port.ts'
-import type { RunningOperation, Workbench } from '../../src/engine/workbench.ts'
-import type { EventBody } from '../../src/model/event.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Answering, AskCell, AskProgress } from '../../src/app/ask/port.ts'
+import type { RunningOperation, Workbench } from '../../src/app/workbench.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 export const NOW: number
 

@@ -1,7 +1,7 @@
 /** The Run screen of a copy that is followed, once no table is copied any more, at three sizes. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { dec } from '../../src/model/event.ts'
-import type { FollowProgressEvent } from '../../src/model/follow-events.ts'
+import { dec } from '../../src/model/run/event.ts'
+import type { FollowProgressEvent } from '../../src/model/follow/events.ts'
 import { fakeWorkbench } from './fake-workbench.mjs'
 import { openApp, type App } from './support/app.ts'
 import * as told from './support/copy-events.ts'

@@ -1,7 +1,7 @@
 /** Forms of commands on the screen: found by name, filled in, planned, copied; and nothing begins before somebody has said so. */
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { uiCommands } from '../../src/cli/ui/commands.ts'
-import type { CommandPort } from '../../src/engine/command-port.ts'
+import type { CommandPort } from '../../src/app/command-port.ts'
 import { fakeWorkbench, NOW } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'
 import { openApp } from './support/app.ts'

@@ -1,7 +1,7 @@
 /** A check of files from the palette to its end: named by hand, followed on the Run screen, and told in the lines of a headless run. */
 import { afterEach, expect, it } from 'vitest'
-import { Narrator } from '../../src/cli/narrator.ts'
-import type { EventBody } from '../../src/model/event.ts'
+import { Narrator } from '../../src/render/narrator.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 import { fakeWorkbench } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'
 import { openApp } from './support/app.ts'

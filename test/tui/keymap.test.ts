@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { KEYMAP } from '../../src/tui/keymap/bindings.ts'
 import { keysDoc } from '../../src/tui/keymap/keys-doc.ts'
 import { commandOf, hints, workingBindings } from '../../src/tui/keymap/lookup.ts'
-import { width } from '../../src/tui/draw/text.ts'
+import { width } from '../../src/render/screen-text.ts'
 import { initialState } from '../../src/tui/state/state.ts'
 
 const state = initialState({ columns: 80, rows: 24, ascii: false, lake: './lake', catalog: 'sqlite:///x', now: 0 })
 
 describe('keymap', () => {
   it('is what docs/KEYS.md says', () => {
-    expect(readFileSync(new URL('../../docs/KEYS.md', import.meta.url), 'utf8')).toBe(keysDoc())
+    expect(readFileSync(new URL('../../docs/KEYS', import.meta.url), 'utf8')).toBe(keysDoc())
   })
 
   it('binds no key that terminals cannot send or that stops the terminal', () => {

@@ -2,11 +2,11 @@
 import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listInstead } from '../../src/cli/open.ts'
-import { knownNames } from '../../src/engine/known-names.ts'
+import { knownNames } from '../../src/app/known-names.ts'
 import { copyTables, discoverDatabase } from '../../src/tui/session/operations.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 
 const without = await missing('postgresql')
 

@@ -1,8 +1,8 @@
 /** Runs that workers share and the workers themselves, on screens of every size: listed beside runs of this machine, steered, and never told as alive when nobody heard of them. */
 import { afterEach, expect, it } from 'vitest'
-import type { QueueSeen, QueueWanted, SharedRun } from '../../src/engine/workbench.ts'
-import type { RunWishes, Slot, WorkerRow } from '../../src/model/distributed.ts'
-import type { ScheduleEvent } from '../../src/model/schedule-events.ts'
+import type { QueueSeen, QueueWanted, SharedRun } from '../../src/app/workbench.ts'
+import type { RunWishes, Slot, WorkerRow } from '../../src/model/share/distributed.ts'
+import type { ScheduleEvent } from '../../src/model/share/schedule-events.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { fakeWorkbench, NOW } from './fake-workbench.mjs'
 import { openApp, type App } from './support/app.ts'

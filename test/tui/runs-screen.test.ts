@@ -1,9 +1,9 @@
 /** Runs of other programs on the Runs screen: they come by themselves, are joined, steered and left; ended ones show their end and their curve. */
 import { afterEach, expect, it } from 'vitest'
-import type { CurvePoint, JoinedRun, MachineRun } from '../../src/engine/workbench.ts'
+import type { CurvePoint, JoinedRun, MachineRun } from '../../src/app/workbench.ts'
 import { uiCommands } from '../../src/cli/ui/commands.ts'
-import type { CommandPort } from '../../src/engine/command-port.ts'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import type { CommandPort } from '../../src/app/command-port.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { fakeWorkbench, NOW } from './fake-workbench.mjs'
 import type { App } from './support/app.ts'
 import { openApp } from './support/app.ts'

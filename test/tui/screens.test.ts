@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { compilePruning } from '../../src/delta/pruning.ts'
 import { parseSchema, type StructType } from '../../src/delta/schema.ts'
-import { parsePredicate } from '../../src/model/predicate.ts'
+import { parsePredicate } from '../../src/model/lake/predicate.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 import { fakeWorkbench } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'

@@ -1,6 +1,6 @@
 /** Whole screens through a pty, at the sizes that people have: nothing is wider or longer than the terminal, and each has its head and its foot. */
 import { afterEach, describe, expect, it } from 'vitest'
-import { width } from '../../src/tui/draw/text.ts'
+import { width } from '../../src/render/screen-text.ts'
 import { expectGolden } from './support/golden.ts'
 import { compiled, openPty, type PtyApp } from './support/pty.ts'
 

@@ -1,8 +1,8 @@
 /** The Run screen of a switch and of a stream that goes on: what they wait for and do, and no bar of a copy that nobody makes. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Operation } from '../../src/engine/operations/list.ts'
-import type { EventBody } from '../../src/model/event.ts'
-import type { FollowProgressEvent } from '../../src/model/follow-events.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
+import type { FollowProgressEvent } from '../../src/model/follow/events.ts'
 import { fakeWorkbench, type FakeRun } from './fake-workbench.mjs'
 import { openApp, type App } from './support/app.ts'
 import * as told from './support/copy-events.ts'

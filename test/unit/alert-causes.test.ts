@@ -1,12 +1,12 @@
 /** What causes of alerts are found in the events of a run, and how they are written where they are asked for. */
 import { describe, expect, test } from 'vitest'
 import { readAlert } from '../../src/cli/alert-flags.ts'
-import { Causes } from '../../src/engine/alerts/causes/watches.ts'
-import type { AlertCondition } from '../../src/model/alert.ts'
-import { ALERT_CAUSES, CAUSE_FORMS } from '../../src/model/alert.ts'
-import type { EventBody } from '../../src/model/event.ts'
+import { Causes } from '../../src/app/alerts/causes/watches.ts'
+import type { AlertCondition } from '../../src/model/run/alert.ts'
+import { ALERT_CAUSES, CAUSE_FORMS } from '../../src/model/run/alert.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 import { SluiceError, type ErrorCode, type ErrorInfo } from '../../src/shared/errors.ts'
-import { statusOf } from '../../src/model/run-status.ts'
+import { statusOf } from '../../src/model/run/run-status.ts'
 
 const MINUTE = 60_000
 

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { memoryOfMachine, memoryOfProgram } from '../../src/engine/alerts/memory.ts'
-import type { AlertKey } from '../../src/model/alert-memory.ts'
+import { memoryOfMachine, memoryOfProgram } from '../../src/app/alerts/memory.ts'
+import type { AlertKey } from '../../src/model/run/alert-memory.ts'
 
 let folder = ''
 const said: string[] = []

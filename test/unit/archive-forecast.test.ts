@@ -1,6 +1,6 @@
 /** How long a run of an archive takes, foretold from what was archived before. */
 import { expect, test } from 'vitest'
-import { foretoldMs } from '../../src/engine/archiving/forecast.ts'
+import { foretoldMs } from '../../src/archive/plan/forecast.ts'
 
 test('partitions of few rows say nothing of a row', () => {
   // One row that had to wait for a lock: 97 s.

@@ -1,6 +1,6 @@
 /** The command that brings a partition back, as hints print it. */
 import { expect, test } from 'vitest'
-import { restoreCommand } from '../../src/archive/lifecycle/refusals.ts'
+import { restoreCommand } from '../../src/archive/steps/refusals.ts'
 
 test.each([
   ['2024-Q1', 'sluice restore --table rides --partition 2024-Q1 --dry-run'],

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { conditionHash, isCondition } from '../../src/engine/archiving/erase/condition-hash.ts'
-import { withheldError, withheldEvent, withholding } from '../../src/engine/archiving/erase/withheld.ts'
+import { conditionHash, isCondition } from '../../src/archive/erase/condition-hash.ts'
+import { withheldError, withheldEvent, withholding } from '../../src/archive/erase/withheld.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import type { RowTest } from '../../src/model/archiving/row-test.ts'
+import type { RowTest } from '../../src/model/archive/row-test.ts'
 
 const TEST: RowTest = {
   kind: 'and',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { forwarded, present, type Answers } from '../../src/stores/around.ts'
+import { forwarded, present, type Answers } from '../../src/stores/common/around.ts'
 
 interface Port {
   readonly label: string

@@ -2,9 +2,9 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { AskHistory } from '../../src/engine/asking/history.ts'
-import type { Asked } from '../../src/engine/asking/port.ts'
-import { pathsThatBegin } from '../../src/engine/asking/paths.ts'
+import { AskHistory } from '../../src/app/ask/history.ts'
+import type { Asked } from '../../src/app/ask/port.ts'
+import { pathsThatBegin } from '../../src/app/ask/paths.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
 afterAll(() => rmSync(folder, { recursive: true }))

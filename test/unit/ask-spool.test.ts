@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RowSpool, WINDOW_CELL_BYTES } from '../../src/engine/asking/row-spool.ts'
-import type { AskCell } from '../../src/engine/asking/port.ts'
-import type { SqlValue } from '../../src/stores/port.ts'
+import { RowSpool, WINDOW_CELL_BYTES } from '../../src/app/ask/row-spool.ts'
+import type { AskCell } from '../../src/app/ask/port.ts'
+import type { SqlValue } from '../../src/model/run/sql-port.ts'
 
 const value = fc.oneof(
   fc.constant(null),

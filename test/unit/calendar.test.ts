@@ -1,11 +1,11 @@
 /** The fiscal calendar: what people type, what periods are called, where they begin, and which of them are due. */
 import { describe, expect, it } from 'vitest'
-import { ageText, cutOff, isOlder, parseAge } from '../../src/engine/calendar/age.ts'
-import { boundsFor, periodOfBounds } from '../../src/engine/calendar/bounds.ts'
-import { calendarText, parseCalendar } from '../../src/engine/calendar/calendar-text.ts'
-import { DEFAULT_CALENDAR } from '../../src/engine/calendar/calendar.ts'
-import { duePeriods, periodOfValue } from '../../src/engine/calendar/due.ts'
-import { nextPeriod, periodAt, periodOf, periodsBetween, previousPeriod } from '../../src/engine/calendar/period.ts'
+import { ageText, cutOff, isOlder, parseAge } from '../../src/model/calendar/age.ts'
+import { boundsFor, periodOfBounds } from '../../src/model/calendar/bounds.ts'
+import { calendarText, parseCalendar } from '../../src/model/calendar/calendar-text.ts'
+import { DEFAULT_CALENDAR } from '../../src/model/calendar/calendar.ts'
+import { duePeriods, periodOfValue } from '../../src/model/calendar/due.ts'
+import { nextPeriod, periodAt, periodOf, periodsBetween, previousPeriod } from '../../src/model/calendar/period.ts'
 import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
 
 /** Of the seed: the fiscal year begins in January, and is called by the next one. */

@@ -10,7 +10,7 @@ import {
   SOURCE,
   TXN_COLUMNS,
 } from '../../src/catalog/relations.ts'
-import type { SqlValue } from '../../src/stores/port.ts'
+import type { SqlValue } from '../../src/model/run/sql-port.ts'
 
 const named = (columns: readonly string[], row: readonly SqlValue[]): Readonly<Record<string, unknown>> => {
   expect(row).toHaveLength(columns.length)

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { ColumnFacts } from '../../src/engine/asking/column-facts.ts'
-import type { SqlRow } from '../../src/stores/port.ts'
+import { ColumnFacts } from '../../src/app/ask/column-facts.ts'
+import type { SqlRow } from '../../src/model/run/sql-port.ts'
 
 const told = (...values: SqlRow): boolean => {
   const facts = new ColumnFacts()

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { callsIn } from '../../src/engine/whole-commands/call.ts'
+import { callsIn } from '../../src/app/whole-commands/call.ts'
 
 /** Calls whose operand is a word of a sentence: placeholders are in capitals, and what a run is about is put in by the program. */
 function proseIn(text: string): readonly string[] {

@@ -1,6 +1,6 @@
 /** What stands below the picture of a comparison. */
 import { describe, expect, it } from 'vitest'
-import type { QuestionEvent, Side } from '../../src/model/event.ts'
+import type { QuestionEvent, Side } from '../../src/model/run/event.ts'
 import { compareNotes } from '../../src/tui/views/compare-note.ts'
 import { compareSvg } from '../../src/tui/views/compare-svg.ts'
 import { initialState } from '../../src/tui/state/state.ts'

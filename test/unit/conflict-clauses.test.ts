@@ -1,6 +1,6 @@
 /** ON CONFLICT in texts of SQL, whatever stands around it. */
 import { describe, expect, test } from 'vitest'
-import { conflictClauses } from '../../src/stores/postgresql/partition-plan/conflict-clauses.ts'
+import { conflictClauses } from '../../src/stores/postgresql/partition/plan/conflict-clauses.ts'
 
 const columns = (...names: readonly (string | null)[]) => ({ columns: names })
 

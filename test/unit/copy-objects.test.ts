@@ -11,8 +11,8 @@ import {
   type IndexObject,
   type SchemaObject,
 } from '../../src/model/copy/schema-object.ts'
-import { codeOf, elementsOf, nameAt } from '../../src/stores/definition-text.ts'
-import { shortened } from '../../src/stores/object-names.ts'
+import { codeOf, elementsOf, nameAt } from '../../src/stores/common/definition-text.ts'
+import { shortened } from '../../src/stores/common/object-names.ts'
 
 const index = (more: Partial<IndexObject> = {}): IndexObject => ({
   kind: 'index',

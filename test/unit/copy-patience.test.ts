@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { retryMsOf } from '../../src/engine/copy/failure.ts'
-import { openPatiently, patiently } from '../../src/engine/copy/patience.ts'
-import { Views } from '../../src/engine/copy/views.ts'
-import type { EventBody } from '../../src/model/event.ts'
+import { retryMsOf } from '../../src/engine/copy/workers/failure.ts'
+import { openPatiently, patiently } from '../../src/engine/copy/workers/patience.ts'
+import { Views } from '../../src/engine/copy/source-views.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 import { Attempts } from '../../src/shared/attempts.ts'
 import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore } from '../../src/model/copy/port.ts'
 
 const { signal } = new AbortController()
 

@@ -10,7 +10,7 @@ import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
 import { readRange, storeRange } from '../../src/engine/copy/ledger/keys.ts'
 import type { Column, ColumnType, TableSpec } from '../../src/model/copy/column-type.ts'
 import { baseOf, isHexed, typeOf } from '../../src/stores/mysql/copy/types.ts'
-import { byArithmetic } from '../../src/stores/key-ranges.ts'
+import { byArithmetic } from '../../src/stores/common/key-ranges.ts'
 import type { Range } from '../../src/model/copy/range.ts'
 import { coverOf, neighbours } from '../support/whole-cover.ts'
 

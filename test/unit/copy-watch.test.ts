@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { CopyWatch, type CopyWatchParts } from '../../src/engine/follow/copy-watch.ts'
-import { Alerts } from '../../src/engine/alerts/alerts.ts'
-import type { AlertEvent } from '../../src/model/alert.ts'
+import { CopyWatch, type CopyWatchParts } from '../../src/engine/follow/progress/copy-watch.ts'
+import { Alerts } from '../../src/engine/run/alerts/alerts.ts'
+import type { AlertEvent } from '../../src/model/run/alert.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 test('an alert that has ended a run stays its cause, whatever the end of its chunks says', async () => {

@@ -1,8 +1,8 @@
 /** What a switch finds, as a sentence each. */
 import { expect, test } from 'vitest'
-import { cutoverLines } from '../../src/cli/cutover-lines.ts'
-import type { Block } from '../../src/cli/block.ts'
-import type { Event } from '../../src/model/event.ts'
+import { cutoverLines } from '../../src/render/cutover-lines.ts'
+import type { Block } from '../../src/render/block.ts'
+import type { Event } from '../../src/model/run/event.ts'
 
 function said(finding: { readonly verdict: string; readonly about: string; readonly object?: string }): string[] {
   const event = { type: 'cutover.finding', detail: 'so it is', ...finding } as unknown as Event

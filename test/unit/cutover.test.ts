@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { familyOf, wantedOf } from '../../src/engine/cutover/family.ts'
-import { findingsGate, Gates, type Gate } from '../../src/engine/cutover/gates.ts'
-import { parkedName, reverseCopy } from '../../src/engine/cutover/reverse-copy.ts'
-import type { SwitchRow, SwitchStatus } from '../../src/engine/cutover/switch-row.ts'
-import { TouchedRows } from '../../src/engine/follow/touched-rows.ts'
+import { familyOf, wantedOf } from '../../src/engine/follow/cutover/family.ts'
+import { findingsGate, Gates, type Gate } from '../../src/engine/follow/cutover/gates.ts'
+import { parkedName, reverseCopy } from '../../src/engine/follow/cutover/reverse-copy.ts'
+import type { SwitchRow, SwitchStatus } from '../../src/engine/follow/cutover/switch-row.ts'
+import { TouchedRows } from '../../src/engine/follow/compare/touched-rows.ts'
 import { copyOf } from '../support/copy-systems.ts'
 
 function row(stream: string, reverse: string, turn: number, status: SwitchStatus = 'done'): SwitchRow {

@@ -1,10 +1,10 @@
 /** A value of a declared type is written as one only where nothing of it is lost. */
 import { describe, expect, test } from 'vitest'
-import type { DeclaredType } from '../../src/model/answer-file.ts'
-import { ColumnFacts } from '../../src/engine/asking/column-facts.ts'
-import { declaredIn as inPostgres } from '../../src/stores/postgresql/declared-type.ts'
+import type { DeclaredType } from '../../src/model/run/answer-file.ts'
+import { ColumnFacts } from '../../src/app/ask/column-facts.ts'
+import { declaredIn as inPostgres } from '../../src/stores/postgresql/server/declared-type.ts'
 import { declaredIn as inSqlite } from '../../src/stores/sqlite/declared-type.ts'
-import type { SqlValue } from '../../src/stores/port.ts'
+import type { SqlValue } from '../../src/model/run/sql-port.ts'
 
 function factsOf(declared: DeclaredType | undefined, ...values: readonly SqlValue[]): ColumnFacts {
   const facts = new ColumnFacts(declared)

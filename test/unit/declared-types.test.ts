@@ -1,7 +1,7 @@
 /** When archived texts of enums and composites mean other values: also for types that were restored from a dump, whose members have other numbers. */
 import { expect, test } from 'vitest'
 import { otherMeaning } from '../../src/archive/types/index.ts'
-import type { DeclaredType } from '../../src/model/archiving/stored-column.ts'
+import type { DeclaredType } from '../../src/model/archive/stored-column.ts'
 
 const PART = /^(?<number>\d+) (?<name>\w+)(?: (?<type>\S+))?$/
 

@@ -6,7 +6,7 @@ import type { DeletionVectorDescriptor } from '../../src/delta/actions.ts'
 import { deletionVectorPath, readDeletionVector } from '../../src/delta/deletion-vector.ts'
 import { readRoaring64 } from '../../src/delta/roaring.ts'
 import { decodeZ85, decodeZ85Uuid } from '../../src/delta/z85.ts'
-import type { LogStore } from '../../src/model/log-store.ts'
+import type { LogStore } from '../../src/model/lake/log-store.ts'
 import { encodeRoaring64 } from '../support/roaring-encoder.ts'
 import { HAVE_TABLES, TABLES } from '../tables/shared-tables.ts'
 

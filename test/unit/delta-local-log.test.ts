@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from '
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import type { LogEntry } from '../../src/model/log-store.ts'
+import type { LogEntry } from '../../src/model/lake/log-store.ts'
 import { openLocalLog, sourceError } from '../../src/stores/local/index.ts'
 import { NEVER, codeOf, put, temporaryFolder } from './delta-fixtures.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { LogStore } from '../../src/model/log-store.ts'
+import type { LogStore } from '../../src/model/lake/log-store.ts'
 import { commitName } from '../../src/delta/log-path.ts'
 import type { ActiveFile } from '../../src/delta/snapshot.ts'
 import { DeltaTable } from '../../src/delta/table.ts'

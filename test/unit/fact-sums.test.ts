@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { compareFacts, type Facts } from '../../src/engine/read-back/fact-sums.ts'
+import { compareFacts, type Facts } from '../../src/engine/lake/read-back/fact-sums.ts'
 
 const facts = (...values: readonly string[]): Facts =>
   async function* () {

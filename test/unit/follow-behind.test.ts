@@ -1,9 +1,9 @@
 /** What is told of a lag while a source is silent, and when there is an estimate of what is left. */
 import { expect, test } from 'vitest'
-import { progressText } from '../../src/cli/follow-lines.ts'
-import { SourceSilence, type Behind } from '../../src/engine/follow/behind.ts'
-import { Progress } from '../../src/engine/follow/progress.ts'
-import type { SourceLag } from '../../src/stores/follow-port.ts'
+import { progressText } from '../../src/render/follow-lines.ts'
+import { SourceSilence, type Behind } from '../../src/engine/follow/progress/behind.ts'
+import { Progress } from '../../src/engine/follow/progress/progress.ts'
+import type { SourceLag } from '../../src/model/follow/port.ts'
 
 const HOUR_MS = 3_600_000
 /** By the clock of the source. */

@@ -1,7 +1,7 @@
 /** How many rows tables of the target hold for sure. */
 import { describe, expect, test } from 'vitest'
-import { HeldRows } from '../../src/engine/follow/held-rows.ts'
-import { countedInAll, sureRows, type ChangeCounts } from '../../src/engine/follow/ledger/stream-row.ts'
+import { HeldRows } from '../../src/engine/follow/apply/held-rows.ts'
+import { countedInAll, sureRows, type ChangeCounts } from '../../src/engine/copy/ledger/stream-row.ts'
 import type { ChangeBatch, Put } from '../../src/model/copy/change.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 

@@ -1,7 +1,7 @@
 /** What a refusal of following tells somebody to do is something that can be done: each option stands in the command that it is said of. */
 import { describe, expect, test } from 'vitest'
-import { hintOfFollow } from '../../src/engine/operations/follow/hints.ts'
-import { declarationOf } from '../../src/engine/operations/facts.ts'
+import { hintOfFollow } from '../../src/engine/follow/operations/follow/hints.ts'
+import { declarationOf } from '../../src/app/operations/facts.ts'
 import { readSources } from '../arch/source-files.ts'
 
 const FOLLOWING = /^(?:engine\/(?:follow|copy\/plan)|stores\/(?:apply|[a-z]+\/(?:apply|replication|trigger-stream)))\//

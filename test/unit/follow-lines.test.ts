@@ -1,6 +1,6 @@
 /** The head of a followed copy's screen fits any width, and says what the newest events said. */
 import { expect, test } from 'vitest'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { FollowProgress } from '../../src/tui/run/copy/follow-progress.ts'
 import { followLines } from '../../src/tui/views/copy/follow.ts'
 

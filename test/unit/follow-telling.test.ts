@@ -1,12 +1,12 @@
 /** Who is alarmed by what a stream tells of itself: a rate is judged while the stream is behind, and what notes have waited for as a bound that is true. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { Alerts } from '../../src/engine/alerts/alerts.ts'
-import type { LaneRow } from '../../src/engine/follow/ledger/stream-row.ts'
-import { Telling } from '../../src/engine/follow/telling.ts'
-import type { AlertCondition, AlertEvent } from '../../src/model/alert.ts'
-import type { FollowProgressEvent } from '../../src/model/follow-events.ts'
-import type { SourceLag, StreamBirth } from '../../src/stores/follow-port.ts'
+import { Alerts } from '../../src/engine/run/alerts/alerts.ts'
+import type { LaneRow } from '../../src/engine/copy/ledger/stream-row.ts'
+import { Telling } from '../../src/engine/follow/progress/events.ts'
+import type { AlertCondition, AlertEvent } from '../../src/model/run/alert.ts'
+import type { FollowProgressEvent } from '../../src/model/follow/events.ts'
+import type { SourceLag, StreamBirth } from '../../src/model/follow/port.ts'
 
 const NOON = Date.UTC(2026, 10, 22, 12)
 const BIRTH = { slot: 'nobody' } as StreamBirth

@@ -1,7 +1,7 @@
 /** Lists of runs print no destructive command that is confirmed already. */
 import { expect, test } from 'vitest'
-import { goesOnBy } from '../../src/engine/live/goes-on.ts'
-import type { MachineRun } from '../../src/engine/workbench.ts'
+import { goesOnBy } from '../../src/app/live/goes-on.ts'
+import type { MachineRun } from '../../src/app/workbench.ts'
 import { shellQuote } from '../../src/shared/shell.ts'
 
 const run = (given: Partial<MachineRun>): MachineRun => ({

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { doubledName, namesIn } from '../../src/delta/doubled-names.ts'
 import { parseAction } from '../../src/delta/commit-lines.ts'
 import { canonicalJson } from '../../src/model/copy/canonical-json.ts'
-import { eachScalar, jsonTokens } from '../../src/model/json-tokens.ts'
-import { jsonText, parseJson } from '../../src/model/json-tree.ts'
+import { eachScalar, jsonTokens } from '../../src/model/lake/json-tokens.ts'
+import { jsonText, parseJson } from '../../src/model/lake/json-tree.ts'
 
 /** One that a regular expression for strings overflows its stack in. */
 const LONG = 'a'.repeat(10_000_000)

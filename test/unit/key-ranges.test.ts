@@ -12,8 +12,8 @@ import {
   lastKey,
   rangeCondition,
   type KeyDialect,
-} from '../../src/stores/key-ranges.ts'
-import type { SqlRow } from '../../src/stores/port.ts'
+} from '../../src/stores/common/key-ranges.ts'
+import type { SqlRow } from '../../src/model/run/sql-port.ts'
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
 

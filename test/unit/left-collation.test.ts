@@ -1,6 +1,6 @@
 /** Collations of SQLite columns that a copy leaves behind are called what they are. */
 import { expect, test } from 'vitest'
-import { leftIn } from '../../src/stores/sqlite-dialect/beside-list.ts'
+import { leftIn } from '../../src/stores/common/sqlite-dialect/beside-list.ts'
 
 test('RTRIM ignores blanks, and NOCASE ignores case', () => {
   const sql = 'CREATE TABLE t (a TEXT COLLATE RTRIM, b TEXT COLLATE NOCASE, c TEXT COLLATE BINARY)'

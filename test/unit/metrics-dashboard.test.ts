@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { METRICS, type MetricName } from '../../src/engine/metrics/declared.ts'
-import { registryOf } from '../../src/engine/metrics/exposition.ts'
+import { METRICS, type MetricName } from '../../src/app/metrics/declared.ts'
+import { registryOf } from '../../src/app/metrics/exposition.ts'
 import { readExposition } from '../support/exposition.ts'
 
 const FOLDER = path.join(import.meta.dirname, '../../docs/grafana')

@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Column, ColumnType } from '../../src/model/copy/column-type.ts'
-import { rangeMethod } from '../../src/stores/mysql/maintenance/bounds.ts'
-import { optionsIn } from '../../src/stores/mysql/maintenance/options.ts'
+import { rangeMethod } from '../../src/stores/mysql/partition/maintenance/bounds.ts'
+import { optionsIn } from '../../src/stores/mysql/partition/maintenance/options.ts'
 
 const DATE: ColumnType = { kind: 'date' }
 const CLOCK: ColumnType = { kind: 'timestamp', zone: false, digits: 0 }

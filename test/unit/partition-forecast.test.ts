@@ -1,14 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_CALENDAR } from '../../src/engine/calendar/calendar.ts'
-import { periodAt, periodsBetween } from '../../src/engine/calendar/period.ts'
-import { bytesPerHour, msFor, neededPerHour, spanOf } from '../../src/engine/partitioning/forecast.ts'
-import {
-  partitionName,
-  periodsOfYears,
-  plannedPeriods,
-  rowYears,
-} from '../../src/engine/partitioning/planned-periods.ts'
-import { slicesOf } from '../../src/engine/partitioning/slices.ts'
+import { DEFAULT_CALENDAR } from '../../src/model/calendar/calendar.ts'
+import { periodAt, periodsBetween } from '../../src/model/calendar/period.ts'
+import { bytesPerHour, msFor, neededPerHour, spanOf } from '../../src/partition/forecast.ts'
+import { partitionName, periodsOfYears, plannedPeriods, rowYears } from '../../src/partition/planned-periods.ts'
+import { slicesOf } from '../../src/model/calendar/slices.ts'
 
 const HOUR = 3_600_000
 const FISCAL = { ...DEFAULT_CALENDAR, yearOffset: 1 }

@@ -1,8 +1,8 @@
 /** Names of partitions as people write them: each means one period, or is refused with all that it may mean. */
 import { describe, expect, test } from 'vitest'
-import { askedFor } from '../../src/engine/archiving/asked.ts'
-import { labelNamed, nearestText } from '../../src/engine/archiving/label-named.ts'
-import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/engine/calendar/calendar.ts'
+import { askedFor } from '../../src/archive/work/named-partitions.ts'
+import { labelNamed, nearestText } from '../../src/archive/plan/label-named.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/model/calendar/calendar.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 const calendar = (more: Partial<CalendarSpec>): CalendarSpec => ({ ...DEFAULT_CALENDAR, ...more })

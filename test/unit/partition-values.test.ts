@@ -4,8 +4,8 @@ import { partitionCheck } from '../../src/delta/fsck/partitions.ts'
 import type { StructType } from '../../src/delta/schema.ts'
 import { isKernelText, isPartitionText } from '../../src/delta/values/typed.ts'
 import { parseSchema } from '../../src/delta/schema.ts'
-import { compareExact, parseExactNumber } from '../../src/model/exact-number.ts'
-import { parseDate, parseTimestamp } from '../../src/model/instant.ts'
+import { compareExact, parseExactNumber } from '../../src/model/run/exact-number.ts'
+import { parseDate, parseTimestamp } from '../../src/model/lake/instant.ts'
 
 function valueOf(text: string | null | undefined, type: unknown) {
   const schema = parseSchema(JSON.stringify({ type: 'struct', fields: [{ name: 'a', type }] }))

@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { localPlaces } from '../../src/cli/places.ts'
-import { parseCatalogUrl } from '../../src/engine/catalog-url.ts'
+import { parseCatalogUrl } from '../../src/engine/run/catalog-url.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
-import type { CommandDeclaration } from '../../src/engine/operations/option.ts'
+import type { CommandDeclaration } from '../../src/engine/run/operations/option.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 /** Options whose help speaks of files, folders or paths, and whose value is none of this machine. */

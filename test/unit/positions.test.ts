@@ -1,10 +1,10 @@
 /** Positions are ordered as texts of either kind, and streams whose positions are numbers tell notes in place of bytes. */
 import { expect, test } from 'vitest'
 import { positionOf } from '../../src/model/copy/position.ts'
-import { counterFault, counterOf, counterText } from '../../src/stores/trigger-stream/counter.ts'
-import { SourceSilence } from '../../src/engine/follow/behind.ts'
-import { Progress } from '../../src/engine/follow/progress.ts'
-import { progressText } from '../../src/cli/follow-lines.ts'
+import { counterFault, counterOf, counterText } from '../../src/stores/common/trigger-stream/counter.ts'
+import { SourceSilence } from '../../src/engine/follow/progress/behind.ts'
+import { Progress } from '../../src/engine/follow/progress/progress.ts'
+import { progressText } from '../../src/render/follow-lines.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 
 const said = <T>(body: T): T & { v: 1; seq: number; ts: string; runId: string } => ({

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SluiceError } from '../../src/shared/errors.ts'
-import { binaryText, type ValueText } from '../../src/stores/postgresql/replication/binary-text.ts'
+import { binaryText, type ValueText } from '../../src/stores/postgresql/follow/replication/binary-text.ts'
 
 const OIDS = [16, 17, 20, 21, 23, 25, 114, 700, 701, 1042, 1043, 1082, 1083, 1114, 1184, 1700, 2950, 3802]
 const textOf = (oid: number): ValueText => {

@@ -2,8 +2,8 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { connectFailed } from '../../src/stores/postgresql/errors.ts'
-import { postgresSettings } from '../../src/stores/postgresql/settings.ts'
+import { connectFailed } from '../../src/stores/postgresql/server/server-errors.ts'
+import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 
 const settings = postgresSettings('postgresql://nobody@127.0.0.1/db', { HOME: '/nonexistent' })

@@ -1,6 +1,6 @@
 /** Positions of PostgreSQL's log as texts. */
 import { expect, test } from 'vitest'
-import { lsnOf, lsnText, recordEnd } from '../../src/stores/postgresql/replication/lsn.ts'
+import { lsnOf, lsnText, recordEnd } from '../../src/stores/postgresql/server/lsn.ts'
 
 test.each([
   ['0/0', 0n],

@@ -1,8 +1,8 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { numbered } from '../../src/stores/postgresql/placeholders.ts'
-import { postgresSettings } from '../../src/stores/postgresql/settings.ts'
+import { numbered } from '../../src/stores/postgresql/server/placeholders.ts'
+import { postgresSettings } from '../../src/stores/postgresql/server/settings.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { columnsOf, parsePredicate, renderPredicate } from '../../src/model/predicate.ts'
+import { columnsOf, parsePredicate, renderPredicate } from '../../src/model/lake/predicate.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 
 const rendered = (text: string) => renderPredicate(parsePredicate(text))

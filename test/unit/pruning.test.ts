@@ -3,7 +3,7 @@ import { compilePruning } from '../../src/delta/pruning.ts'
 import { parseSchema } from '../../src/delta/schema.ts'
 import type { StructType } from '../../src/delta/schema.ts'
 import { compareCodePoints } from '../../src/delta/values/domains.ts'
-import { parsePredicate, renderColumn } from '../../src/model/predicate.ts'
+import { parsePredicate, renderColumn } from '../../src/model/lake/predicate.ts'
 import { commitLines, haveTables } from '../support/real-logs.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 

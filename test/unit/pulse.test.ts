@@ -1,7 +1,7 @@
 /** How far a run is, in a few numbers, from its events. */
 import { expect, test } from 'vitest'
-import { Pulse } from '../../src/engine/live/pulse.ts'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import { Pulse } from '../../src/app/live/pulse.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 
 const after = (...bodies: readonly EventBody[]): Pulse => fed(new Pulse(), bodies)
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { pauseBefore, retrying } from '../../src/stores/retry.ts'
+import { pauseBefore, retrying } from '../../src/stores/common/retry.ts'
 
 /** A clock that only moves while somebody sleeps. */
 function stoppedTime(): { ticks(): number; sleep(ms: number): Promise<void>; pauses: number[] } {

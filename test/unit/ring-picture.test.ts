@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { RINGS, splitTokens } from '../../src/model/copy/ring.ts'
 import { shareOf, skewOf } from '../../src/model/copy/ring-picture.ts'
 import { ringGroups } from '../../src/model/copy/ring-groups.ts'
-import type { RingPartEvent } from '../../src/model/event.ts'
+import type { RingPartEvent } from '../../src/model/run/event.ts'
 import { estimated } from '../../src/stores/cassandra/copy/ring-estimates.ts'
 import { tokensOf } from '../../src/stores/cassandra/copy/ring-hosts.ts'
 

@@ -1,7 +1,7 @@
 /** A run over a stream is about the tables of the run that began it, and not about a number. */
 import { expect, test } from 'vitest'
-import { subjectsOf } from '../../src/engine/operations/facts.ts'
-import { aboutInWords } from '../../src/model/run-book.ts'
+import { subjectsOf } from '../../src/app/operations/facts.ts'
+import { aboutInWords } from '../../src/model/run/run-book.ts'
 
 const [BEGAN, CUTOVER, FOLLOW] = ['1795445013682791745', '1795445133585262401', '1795445160545005952']
 

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
-import { BookKeeper } from '../../src/engine/live/book-keeper.ts'
-import { LocalRuns } from '../../src/engine/live/machine-runs.ts'
-import type { Event, EventBody } from '../../src/model/event.ts'
-import { KEPT_RUNS, type BookedEnd, type BookedRun } from '../../src/model/run-book.ts'
+import { BookKeeper } from '../../src/app/live/book-keeper.ts'
+import { LocalRuns } from '../../src/app/live/machine-runs.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
+import { KEPT_RUNS, type BookedEnd, type BookedRun } from '../../src/model/run/run-book.ts'
 import { thisProcess } from '../../src/shared/owner.ts'
-import { openRunBook, runBookFile } from '../../src/stores/run-book.ts'
+import { openRunBook, runBookFile } from '../../src/stores/common/run-book.ts'
 
 const folderOf = (): string => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-book-'))

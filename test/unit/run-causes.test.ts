@@ -1,9 +1,9 @@
 /** What slots have said of single tables, as the error of a run and its end name it: each table once, the last word counts, and bounded. */
 import { describe, expect, test } from 'vitest'
-import { Causes, causesOfSlots, withCauses } from '../../src/engine/distributed/causes.ts'
-import { ToldEvents } from '../../src/engine/distributed/told-events.ts'
-import type { Slot } from '../../src/model/distributed.ts'
-import type { Event } from '../../src/model/event.ts'
+import { Causes, causesOfSlots, withCauses } from '../../src/app/share/causes.ts'
+import { ToldEvents } from '../../src/app/share/told-events.ts'
+import type { Slot } from '../../src/model/share/distributed.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 const stamp = { v: 1, seq: 1, ts: '2026-11-24T00:00:00.000Z', runId: '1' } as const

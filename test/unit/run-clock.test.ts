@@ -1,9 +1,9 @@
 /** The clock in front of each line and the time that a run says it took begin together. */
 import { expect, test } from 'vitest'
-import { Narrator } from '../../src/cli/narrator.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
-import { runOperation, type RunOptions } from '../../src/engine/run.ts'
-import type { Event } from '../../src/model/event.ts'
+import { Narrator } from '../../src/render/narrator.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
+import { runOperation, type RunOptions } from '../../src/app/run.ts'
+import type { Event } from '../../src/model/run/event.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 
 test('what passes before the first event of a refused connection is on its clock', async () => {

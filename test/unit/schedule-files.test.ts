@@ -1,11 +1,11 @@
 /** Schedules for those who have no queue: systemd reads the same times as workers do, and a crontab says what it can. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/engine/calendar/calendar.ts'
-import { crontabTimes, systemdTimes } from '../../src/engine/schedules/cron-times.ts'
-import { intervalOf, minuteOf } from '../../src/engine/schedules/rule-text.ts'
-import { occurrencesAfter, type ScheduleRule } from '../../src/engine/schedules/rule.ts'
-import { crontabLine, systemdUnits } from '../../src/engine/schedules/unit-files.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/model/calendar/calendar.ts'
+import { crontabTimes, systemdTimes } from '../../src/app/share/schedules/cron-times.ts'
+import { intervalOf, minuteOf } from '../../src/app/share/schedules/rule-text.ts'
+import { occurrencesAfter, type ScheduleRule } from '../../src/app/share/schedules/rule.ts'
+import { crontabLine, systemdUnits } from '../../src/app/share/schedules/unit-files.ts'
 
 const SYSTEMD = spawnSync('systemd-analyze', ['calendar', '--base-time=2026-01-01 00:00:00 UTC', 'daily']).status === 0
 

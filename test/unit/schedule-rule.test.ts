@@ -2,11 +2,11 @@
 import fc from 'fast-check'
 import { IANAZone } from 'luxon'
 import { describe, expect, test } from 'vitest'
-import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/engine/calendar/calendar.ts'
-import { dueOf, MOST_CAUGHT_UP } from '../../src/engine/schedules/due.ts'
-import { intervalOf, minuteOf, parseRule, ruleText, ruleWords } from '../../src/engine/schedules/rule-text.ts'
-import { momentOf, newestUntil, occurrencesAfter, type ScheduleRule } from '../../src/engine/schedules/rule.ts'
-import { parseDay } from '../../src/engine/calendar/civil.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/model/calendar/calendar.ts'
+import { dueOf, MOST_CAUGHT_UP } from '../../src/app/share/schedules/due.ts'
+import { intervalOf, minuteOf, parseRule, ruleText, ruleWords } from '../../src/app/share/schedules/rule-text.ts'
+import { momentOf, newestUntil, occurrencesAfter, type ScheduleRule } from '../../src/app/share/schedules/rule.ts'
+import { parseDay } from '../../src/model/calendar/civil.ts'
 
 const at = (iso: string): number => Date.parse(iso)
 const rule = (calendar: Partial<CalendarSpec>, day = 1, clock = '02:30'): ScheduleRule => ({

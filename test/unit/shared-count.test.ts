@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { SharedCount } from '../../src/engine/copy/shared-count.ts'
+import { SharedCount } from '../../src/engine/copy/workers/shared-count.ts'
 import type { SharedTables } from '../../src/engine/copy/ledger/shared-tables.ts'
 
 afterEach(() => void vi.useRealTimers())

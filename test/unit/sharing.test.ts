@@ -1,7 +1,7 @@
 /** How the work of an operation is divided among workers. */
 import { expect, test } from 'vitest'
-import { refuseUnnamedEnd, sharingOf } from '../../src/engine/distributed/sharing.ts'
-import type { Operation } from '../../src/engine/operations/list.ts'
+import { refuseUnnamedEnd, sharingOf } from '../../src/app/share/sharing.ts'
+import type { Operation } from '../../src/app/operations/list.ts'
 import { copyOf } from '../support/copy-systems.ts'
 
 const [from, to] = [{ url: 'postgresql://a/x' }, { url: 'postgresql://b/y' }]

@@ -1,7 +1,7 @@
 /** A sign-off as Markdown: what names hold stays in its cell. */
 import { expect, test } from 'vitest'
-import type { SignOff } from '../../src/model/sign-off.ts'
-import { historyText, signOffText } from '../../src/model/sign-off-text.ts'
+import type { SignOff } from '../../src/model/follow/sign-off.ts'
+import { historyText, signOffText } from '../../src/model/follow/sign-off-text.ts'
 
 const SIDE = { url: 'postgresql://app@db/app', system: 'postgresql', identity: 'postgresql/1/2' }
 

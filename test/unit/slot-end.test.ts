@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { slotEnd } from '../../src/engine/distributed/slot-end.ts'
-import type { Rested } from '../../src/model/distributed.ts'
+import { slotEnd } from '../../src/app/share/slot-end.ts'
+import type { Rested } from '../../src/model/share/distributed.ts'
 import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
 
 /** Turns that have all failed with what fails now, or each with another cause. */

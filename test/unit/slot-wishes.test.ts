@@ -1,12 +1,12 @@
 /** What a slot is told of wishes: each once, shared out, and so that it stands as the queue says, in whatever order people have said it. */
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
-import { NOTHING_TOLD, wishesSince, type Told } from '../../src/engine/distributed/slot-wishes.ts'
-import { isOfNobody } from '../../src/engine/distributed/steered-tables.ts'
-import { refuseForOperation, wholeWishes } from '../../src/engine/distributed/table-orders.ts'
-import { Steering } from '../../src/engine/copy/steering.ts'
-import type { DistributedRun, RunWishes } from '../../src/model/distributed.ts'
-import { ordersAfter, tableWish, type TableOrders, type TableWish } from '../../src/model/table-wish.ts'
+import { NOTHING_TOLD, wishesSince, type Told } from '../../src/app/share/slot-wishes.ts'
+import { isOfNobody } from '../../src/app/share/steered-tables.ts'
+import { refuseForOperation, wholeWishes } from '../../src/app/share/table-orders.ts'
+import { Steering } from '../../src/engine/copy/workers/steering.ts'
+import type { DistributedRun, RunWishes } from '../../src/model/share/distributed.ts'
+import { ordersAfter, tableWish, type TableOrders, type TableWish } from '../../src/model/run/table-wish.ts'
 import { sluiceErrorOf } from '../support/sluice-error.ts'
 
 const NONE: TableOrders = { holds: [], retries: [] }

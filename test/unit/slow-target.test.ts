@@ -1,8 +1,8 @@
 /** A target that answers slower than usual slows the copy down, as far as that helps; with a clock of the test's own. */
 import { expect, test } from 'vitest'
-import { SlowTarget } from '../../src/engine/copy/slow-target.ts'
-import { Throttle, type Pressure } from '../../src/engine/copy/throttle.ts'
-import type { Latency } from '../../src/model/event.ts'
+import { SlowTarget } from '../../src/engine/copy/workers/slow-target.ts'
+import { Throttle, type Pressure } from '../../src/engine/copy/workers/throttle.ts'
+import type { Latency } from '../../src/model/run/event.ts'
 
 const NEVER = new AbortController().signal
 const MEBIBYTE = 1024 * 1024

@@ -1,6 +1,6 @@
 /** What a refusal says of two databases: their differing parts, by the names that their system gives them. */
 import { describe, expect, test } from 'vitest'
-import { identityDifference } from '../../src/engine/distributed/identity.ts'
+import { identityDifference } from '../../src/app/share/identity.ts'
 
 describe('two databases of one name', () => {
   test.each([

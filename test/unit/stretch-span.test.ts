@@ -1,6 +1,6 @@
 /** Where a chunk of a stretch lies, as a map draws it. */
 import { expect, test } from 'vitest'
-import { spanIn } from '../../src/model/stretch-span.ts'
+import { spanIn } from '../../src/model/run/stretch-span.ts'
 
 const all = (first: number, last: number, edges?: readonly (string | null)[]): readonly unknown[] =>
   Array.from({ length: last - first + 1 }, (_, i) =>

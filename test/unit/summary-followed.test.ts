@@ -1,7 +1,7 @@
 /** The closing line of a run that follows: how many changes it has applied, and no sum of a copy that there was not. */
 import { expect, test } from 'vitest'
-import { SummaryFold } from '../../src/cli/summary.ts'
-import type { EventBody } from '../../src/model/event.ts'
+import { SummaryFold } from '../../src/render/summary.ts'
+import type { EventBody } from '../../src/model/run/event.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 

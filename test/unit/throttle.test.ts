@@ -1,6 +1,6 @@
 /** How fast rows may go, with a clock of the test's own. */
 import { expect, test } from 'vitest'
-import { Throttle, type Pressure } from '../../src/engine/copy/throttle.ts'
+import { Throttle, type Pressure } from '../../src/engine/copy/workers/throttle.ts'
 
 function throttleOf(asked: number | null, stop?: AbortSignal) {
   let now = 0

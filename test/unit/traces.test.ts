@@ -1,9 +1,9 @@
 /** From events to spans: their number is bounded, and nothing secret is in them. */
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace'
 import { expect, test } from 'vitest'
-import { RunTraces } from '../../src/engine/traces/run-traces.ts'
-import { parentOf, parentOfSlots } from '../../src/engine/traces/trace-parent.ts'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import { RunTraces } from '../../src/app/traces/run-traces.ts'
+import { parentOf, parentOfSlots } from '../../src/app/traces/trace-parent.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { stamped } from '../cli/recorded.ts'
 

@@ -1,7 +1,7 @@
 /** The time of a slot: what is spent on chunks counts, and what is spent on counting earlier ones does not. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Turn } from '../../src/engine/distributed/turn.ts'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import { Turn } from '../../src/app/share/turn.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 
 const event = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-23T00:00:00.000Z', runId: '1', ...body })
 const COUNTING = event({ type: 'look.progress', table: 'orders', done: '1', total: '9' })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { chooseVersions } from '../../src/catalog/validate/index.ts'
 import { objectsOf, piecesOf } from '../../src/catalog/validate/read-lines.ts'
 import { windowOf, type Checkpoint, type LogFile, type LogFolder } from '../../src/catalog/validate/window.ts'
-import type { LogStore } from '../../src/model/log-store.ts'
+import type { LogStore } from '../../src/model/lake/log-store.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 describe('objects of a file', () => {

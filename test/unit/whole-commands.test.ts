@@ -1,7 +1,7 @@
 /** What a text names becomes a command that can be pasted: in the words of the run, without passwords. */
 import { describe, expect, test } from 'vitest'
-import { told } from '../../src/engine/whole-commands/told.ts'
-import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
+import { told } from '../../src/app/whole-commands/told.ts'
+import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 
 const COPY =
   'sluice copy --from "$SOURCE" --to prod --config sluice.yaml --tables \'public.*\' --rename a=b --workers 8'

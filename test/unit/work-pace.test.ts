@@ -1,7 +1,7 @@
 /** The mean of a copy is the same on its screen and in its closing line, however long changes were followed afterwards. */
 import { expect, test } from 'vitest'
-import { SummaryFold } from '../../src/cli/summary.ts'
-import type { Event, EventBody } from '../../src/model/event.ts'
+import { SummaryFold } from '../../src/render/summary.ts'
+import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { foldEvent } from '../../src/tui/run/fold.ts'
 import { freshRun, meanRate } from '../../src/tui/run/run-view.ts'
 import * as told from '../tui/support/copy-events.ts'

@@ -1,8 +1,8 @@
 /** Values as the ledger of archives keeps them. */
-import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlValue } from '../../stores/port.ts'
+import type { SqlValue } from '../../model/run/sql-port.ts'
 
 type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; sum: string; etag?: string }
 

@@ -1,9 +1,9 @@
 /** Heads of the log of one archive in the ledger: each is stored before its commit is put, so that a kill between the two is settled by the log. */
-import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { LedgerDatabase, Origin, Statement } from '../../stores/copy-port.ts'
-import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import type { LedgerDatabase, Origin, Statement } from '../../model/copy/port.ts'
+import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
 import type { CommitSums, HeadBook, HeadIntent, LedgerHead } from '../log/head.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
 import { filesText, readJson, textOf } from './cells.ts'

@@ -1,10 +1,10 @@
 /** Rows of the archive's ledger that one program works on at a time, under a lease by the clock of the database. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/lease/columns.ts'
-import { beat } from '../../stores/lease/heartbeat.ts'
-import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
+import { beat } from '../../stores/common/lease/heartbeat.ts'
+import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import { LEASE_MS } from './partition-ledger.ts'
 
 /** A row by its id, whoever held it when it was read, and what it is called in messages. */

@@ -1,6 +1,6 @@
 /** By what a table is known under another name, in the ledger. */
 import type { TableName } from '../../model/copy/column-type.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
 import type { Witness } from './record.ts'
 
 /** Takes the place of the witness before. @param witness null where the table has none: its name alone tells it then */

@@ -2,19 +2,19 @@
  * Partitions of one table in the ledger. Whoever works on one holds it under a lease, by the clock of the database, with a fence that grows with every
  * claim: a change of state by somebody who lost his partition changes nothing.
  */
-import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
-import type { StoredColumn } from '../../model/archiving/stored-column.ts'
-import type { ArchiveState } from '../../model/archiving/state.ts'
+import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import type { ArchiveState } from '../../model/archive/state.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
-import type { Closing, LedgerDatabase, Statement } from '../../stores/copy-port.ts'
-import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/lease/columns.ts'
-import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
-import type { SqlValue } from '../../stores/port.ts'
+import type { Closing, LedgerDatabase, Statement } from '../../model/copy/port.ts'
+import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/common/lease/columns.ts'
+import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
+import type { SqlValue } from '../../model/run/sql-port.ts'
 import { filesText, textOf } from './cells.ts'
 import type { ArchivedPartition, ArchivedTable, NewArchive } from './record.ts'
 

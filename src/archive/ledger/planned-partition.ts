@@ -1,4 +1,4 @@
-import type { StoredColumn } from '../../model/archiving/stored-column.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import type { NewPartition } from './partition-ledger.ts'
 import type { ArchivedPartition } from './record.ts'
 

@@ -6,10 +6,10 @@
  * `migration_archive_ledger` holds their version.
  */
 import { SluiceError } from '../../shared/errors.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import { changeTable, makeLate } from '../../stores/late-table.ts'
-import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
-import { refuseForeignTables, refuseIncomplete } from '../../stores/ledger-tables.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import { changeTable, makeLate } from '../../stores/common/late-table.ts'
+import { ledgerDialect, type LedgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { refuseForeignTables, refuseIncomplete } from '../../stores/common/ledger-tables.ts'
 import { INDEXES, TABLES, type Columns } from './columns.ts'
 
 /** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times; from 9 on by numbers that are no times. From 10 on the sha256 of commits is kept. From 11 on the log names ledgers, and an older program would sweep files of others; tables without a number have witnesses. */

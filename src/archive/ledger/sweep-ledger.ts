@@ -1,9 +1,9 @@
 /** Sweeps of older versions in the ledger: which files go, before the first one does, and who said so. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
 import type { DestroyedFile } from './erasure-ledger.ts'
 import { RowLeases } from './leased-row.ts'
 import { textOf } from './cells.ts'

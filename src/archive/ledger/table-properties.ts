@@ -1,8 +1,8 @@
 /** What an archive has to say of itself, so that nothing of it is known to the ledger alone. */
-import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
+import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
 import { columnsName, type ArchiveProperties } from '../log/properties.ts'
 import { textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'

@@ -1,9 +1,9 @@
 /** Partitions that programs work on right now, of all tables of a ledger. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
-import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
+import { databaseTimes, LeaseSql } from '../../stores/common/lease/sql.ts'
 import { storedName, textOf } from './cells.ts'
 import { LEASE_MS } from './partition-ledger.ts'
 import { ledgerColumns } from './schema.ts'

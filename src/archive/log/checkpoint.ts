@@ -6,11 +6,11 @@ import { readHint } from '../../delta/last-checkpoint.ts'
 import { LAST_CHECKPOINT, logPathOf, versionDigits } from '../../delta/log-path.ts'
 import type { ActiveFile, Snapshot, Tombstone } from '../../delta/snapshot.ts'
 import { DeltaTable } from '../../delta/table.ts'
-import type { CheckpointRow, CheckpointWriter } from '../../model/checkpoint-writer.ts'
+import type { CheckpointRow, CheckpointWriter } from '../../model/lake/checkpoint-writer.ts'
 import { retentionMs } from './retention.ts'
-import type { LogStore } from '../../model/log-store.ts'
-import type { LogWriter } from '../../model/log-writer.ts'
-import type { ParquetRows } from '../../model/parquet-rows.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import type { LogWriter } from '../../model/lake/log-writer.ts'
+import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 
 export type CheckpointParts = {
   readonly store: LogStore

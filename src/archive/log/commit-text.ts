@@ -1,6 +1,6 @@
 /** Commits of an archive as text: one action a line. Whole numbers of 64 bits and statistics never pass through a JavaScript number. */
 import { randomUUID } from 'node:crypto'
-import type { ExaminedFile, FileStats } from '../../model/archiving/archived-file.ts'
+import type { ExaminedFile, FileStats } from '../../model/archive/archived-file.ts'
 import type { AddAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { logUri } from './data-path.ts'
 

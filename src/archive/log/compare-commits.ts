@@ -1,7 +1,7 @@
 /** Commits of an archive's log, compared byte for byte with what a ledger wrote into it. */
 import { createHash } from 'node:crypto'
 import { commitName, LOG_FOLDER, logPathOf, parseLogName } from '../../delta/log-path.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 import type { CommitSums } from './head.ts'
 
 /** By version, in order. */

@@ -3,7 +3,7 @@ import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { numRecordsOf } from '../../delta/stats.ts'
 import type { AddAction } from '../../delta/actions.ts'
-import type { Departed, LoggedFile } from '../lifecycle/log.ts'
+import type { Departed, LoggedFile } from '../steps/log.ts'
 import { openTable, type LogSource } from './read-state.ts'
 
 /**

@@ -2,7 +2,7 @@
 import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
-import type { LogWriter } from '../../model/log-writer.ts'
+import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { foldersOf, isOurs, tableAbove } from './find-stray.ts'
 import { conflict, openTable, readState, type LogSource } from './read-state.ts'
 

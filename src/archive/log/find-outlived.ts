@@ -1,6 +1,6 @@
 /** What readers of the newest version do not need: older commits and checkpoints, and files that only those named. */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
-import type { LogWriter } from '../../model/log-writer.ts'
+import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { foldersOf, isOurs, isTemporary, nameOf, tableAbove } from './find-stray.ts'
 import { readState, type LogSource } from './read-state.ts'
 

@@ -7,7 +7,7 @@ import { readLog } from '../../delta/commit-lines.ts'
 import { LOG_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import type { DeltaTable } from '../../delta/table.ts'
-import type { LogWriter } from '../../model/log-writer.ts'
+import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { conflict, openTable, type LogSource } from './read-state.ts'
 
 /** `path` is relative to the root, as it stands on the disk; `modified` in ms since the epoch. */

@@ -2,7 +2,7 @@
 import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 import { ledgerOfApp, type NamedLedger } from './ledger-name.ts'
 import { openTable, type LogSource } from './read-state.ts'
 

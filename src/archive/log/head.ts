@@ -4,7 +4,7 @@
  */
 import { randomInt } from 'node:crypto'
 import type { ProtocolAction } from '../../delta/actions.ts'
-import type { ArchiveState } from '../../model/archiving/state.ts'
+import type { ArchiveState } from '../../model/archive/state.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { LedgerName } from './ledger-name.ts'

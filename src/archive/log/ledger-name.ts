@@ -1,6 +1,6 @@
 /** Names of ledgers in the log of an archive: each commit has that of the ledger that wrote it, in the application id of a `txn`, which checkpoints and erasures keep. */
 import { createHash } from 'node:crypto'
-import type { Origin } from '../../stores/copy-port.ts'
+import type { Origin } from '../../model/copy/port.ts'
 
 /** What one ledger is called in the log of one archive. */
 export type LedgerName = {

@@ -1,7 +1,7 @@
 /** What the commit of a partition says, action by action. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Publication } from '../lifecycle/log.ts'
+import type { Publication } from '../steps/log.ts'
 import { addLine, commitInfoLine, metadataLine, protocolLine, removeLine, txnLine } from './commit-text.ts'
 import { foreignFiles, HEAD_APP, withHeadFeature } from './head.ts'
 import { ledgerApp, type LedgerName } from './ledger-name.ts'

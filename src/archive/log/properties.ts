@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { RETENTION, retentionMs, retentionText } from './retention.ts'
-import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
+import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 
 export type ArchiveProperties = {
   readonly calendar: string

@@ -6,10 +6,10 @@ import { schemaOf } from '../../delta/schema.ts'
 import type { Snapshot } from '../../delta/snapshot.ts'
 import { numRecordsOf } from '../../delta/stats.ts'
 import { DeltaTable } from '../../delta/table.ts'
-import type { LogStore } from '../../model/log-store.ts'
-import type { ParquetRows } from '../../model/parquet-rows.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { LoggedFile, LogState } from '../lifecycle/log.ts'
+import type { LoggedFile, LogState } from '../steps/log.ts'
 import { HEAD_APP, HEAD_FEATURE } from './head.ts'
 
 export type ActiveArchiveFile = LoggedFile & {

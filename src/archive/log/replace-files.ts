@@ -1,10 +1,10 @@
 /** Some files of a partition give place to others, in one commit. */
-import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
-import type { Publication } from '../lifecycle/log.ts'
+import type { ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { Publication } from '../steps/log.ts'
 import { addLine, commitInfoLine, removeLine, txnLine } from './commit-text.ts'
 import { conflict, type ArchiveTableState } from './read-state.ts'
 import { ownLines, propertyLines, protocolLines, refuseAppendOnly, refuseUnknown, type Author } from './plan-commit.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 
 export type Replacement = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim' | 'tags'> & {
   /** Paths of the partition that stay as they are. */

@@ -1,5 +1,5 @@
 /** The columns of an archive as Delta's schema, and what readers and writers have to know for it. */
-import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
+import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { schemaOf, typeText, type Field } from '../../delta/schema.ts'
 import { SluiceError } from '../../shared/errors.ts'

@@ -1,5 +1,5 @@
 /** Whether texts of enums and composites still mean the values that were archived. */
-import type { DeclaredType, StoredColumn } from '../../model/archiving/stored-column.ts'
+import type { DeclaredType, StoredColumn } from '../../model/archive/stored-column.ts'
 
 /**
  * Why archived texts of a column would come back as other values of the type that it has now; null where they would not, or an older program noted no types.

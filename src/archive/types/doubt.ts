@@ -1,5 +1,5 @@
 /** Columns whose values may need a word before they are archived. */
-import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
+import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { isEnum } from '../../model/copy/members.ts'
 
 export type Doubt = {

@@ -4,7 +4,7 @@
  */
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
-import type { ColumnNumbers, StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
+import type { ColumnNumbers, StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { folded, isFreeName } from './names.ts'
 import { ruleFor, travelsAs } from './rule.ts'

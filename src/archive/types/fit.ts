@@ -1,5 +1,5 @@
 /** How the columns of archived files stand beside those of the table as it is now. A column keeps its physical name whatever it is called. */
-import type { StoredColumn } from '../../model/archiving/stored-column.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { returnsAs } from './same-type.ts'
 
 /** `file`: as the files have it, and as which its values travel into the table; `now`: as the table has it. */

@@ -1,7 +1,7 @@
 /** How the columns of any table are stored in an archive, and under which names. */
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
-import type { StoredTable } from '../../model/archiving/stored-column.ts'
+import type { StoredTable } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { ruled } from './ruled.ts'
 import { partitionColumnBeside, physicalNames } from './names.ts'

@@ -1,6 +1,6 @@
 /** Which type of a Delta schema holds the values of a column exactly. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
-import type { StoredColumn, StoredType } from '../../model/archiving/stored-column.ts'
+import type { StoredColumn, StoredType } from '../../model/archive/stored-column.ts'
 
 type Rule = Pick<StoredColumn, 'as' | 'stored'>
 

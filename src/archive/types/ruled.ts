@@ -1,6 +1,6 @@
 /** The type that a column is stored as, or why it cannot be. */
 import type { Column } from '../../model/copy/column-type.ts'
-import type { StoredColumn } from '../../model/archiving/stored-column.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { namesObjects, ruleFor } from './rule.ts'

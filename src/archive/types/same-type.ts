@@ -1,6 +1,6 @@
 /** Whether values of two types of a column can stand in one column of an archive, and whether those of one go back into the other as they are. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
-import type { StoredColumn, StoredType } from '../../model/archiving/stored-column.ts'
+import type { StoredColumn, StoredType } from '../../model/archive/stored-column.ts'
 import { isEnum, isMembered, membersOf, zeroText } from '../../model/copy/members.ts'
 import { travelsAs } from './rule.ts'
 

@@ -1,5 +1,5 @@
 /** File rows of the catalog as `add` lines. */
-import type { SqlRow } from '../../stores/port.ts'
+import type { SqlRow } from '../../model/run/sql-port.ts'
 import { parseAction } from '../../delta/parse-action.ts'
 import { rebuildAddLine, type AddColumns } from '../rebuild.ts'
 

@@ -3,10 +3,10 @@
  * order, so that an import of the export is the same catalog; elsewhere the rows are made from what is in force.
  */
 import type { MetadataAction, ProtocolAction, RemoveAction, TxnAction } from '../../delta/actions.ts'
-import { CHECKPOINT_KINDS, type CheckpointKind, type CheckpointRow } from '../../model/checkpoint-writer.ts'
+import { CHECKPOINT_KINDS, type CheckpointKind, type CheckpointRow } from '../../model/lake/checkpoint-writer.ts'
 import { retentionOf } from '../../delta/retention.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import { SOURCE } from '../relations.ts'
 import { domainsAt, stateAt, txnsAt } from '../query/state.ts'
 import { ADD_COLUMNS, addRecord, checkpointLine, utf8 } from './adds.ts'

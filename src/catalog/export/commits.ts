@@ -2,8 +2,8 @@
  * The commits of a log, rebuilt from the catalog: every line, in order and byte for byte. Lines come in pages, so that no commit is too
  * large; each has its number, which tells where blank lines were.
  */
-import { bytesOrNull, numberOrNull, textOrNull } from '../../stores/cells.ts'
-import type { SqlReader, SqlRow } from '../../stores/port.ts'
+import { bytesOrNull, numberOrNull, textOrNull } from '../../stores/common/cells.ts'
+import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 import { ADD_COLUMNS, addRecord, commitLine, utf8 } from './adds.ts'
 import { keyedPages, mergeByLine, type AtLine } from './merge.ts'
 

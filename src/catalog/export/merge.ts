@@ -1,5 +1,5 @@
 /** Rows of the catalog in the order of their lines: pages by key, and two sorted streams of pages as one. */
-import type { SqlReader, SqlRow } from '../../stores/port.ts'
+import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 
 /** Something that stood at a line of a commit, or in a row of a checkpoint. */
 export type AtLine = { readonly line: number }

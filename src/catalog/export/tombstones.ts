@@ -6,7 +6,7 @@ import type { RemoveAction } from '../../delta/actions.ts'
 import { parseAction } from '../../delta/parse-action.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
 import { hashInto, type HashPair } from '../../shared/hash.ts'
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import { utf8 } from './adds.ts'
 
 const PAGE_ROWS = 500

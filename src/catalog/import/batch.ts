@@ -2,7 +2,7 @@
  * What an import has read and not yet written. A batch is written in one transaction together with the table's new current version, so a
  * reader sees whole versions only and a killed import loses at most one batch.
  */
-import type { SqlReader, SqlTransaction, SqlValue } from '../../stores/port.ts'
+import type { SqlReader, SqlTransaction, SqlValue } from '../../model/run/sql-port.ts'
 import { dialectOf } from '../dialect.ts'
 import { canonicalValues, valuesHash } from '../partition-values.ts'
 import {

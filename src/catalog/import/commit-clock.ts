@@ -5,7 +5,7 @@
 import type { CommitInfoAction, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { parseAction } from '../../delta/parse-action.ts'
 import { inCommitRule, inCommitTimeOf } from '../../delta/timestamps.ts'
-import type { SqlDatabase, SqlReader, SqlTransaction } from '../../stores/port.ts'
+import type { SqlDatabase, SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from '../lease.ts'
 import { setMany } from './set-many.ts'
 

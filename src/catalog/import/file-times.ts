@@ -1,6 +1,6 @@
 /** Times of commit files that a copy of the folder or a restore has changed: a reader of the log travels by those. */
 import type { LogListing } from '../../delta/listing.ts'
-import type { SqlReader, SqlTransaction } from '../../stores/port.ts'
+import type { SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
 import type { Versions } from './commit-clock.ts'
 import { setMany } from './set-many.ts'
 

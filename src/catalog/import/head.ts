@@ -1,7 +1,7 @@
 /** Where a table stands in the catalog: its head row, whether its import is whole, and what an interrupted one left behind. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { isoTime } from '../../shared/clock.ts'
-import type { SqlDatabase, SqlReader, SqlTransaction } from '../../stores/port.ts'
+import type { SqlDatabase, SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
 import { STATE_RELATIONS } from '../state-relations.ts'

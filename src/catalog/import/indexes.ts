@@ -3,7 +3,7 @@
  * files up by key before that builds them first. A killed import leaves some missing, which is slow but right, and the next import ends with them.
  */
 import { SluiceError } from '../../shared/errors.ts'
-import { REPEATABLE, type SqlDatabase } from '../../stores/port.ts'
+import { REPEATABLE, type SqlDatabase } from '../../model/run/sql-port.ts'
 import { dialectOf } from '../dialect.ts'
 
 export class FileIndexes {

@@ -2,7 +2,7 @@
 import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { patientFor } from '../../shared/patient.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { acquireLease, type Holder, type Lease } from '../lease.ts'
 
 /** @throws SluiceError TABLE_LOCKED after `waitMs`; the stop reason */

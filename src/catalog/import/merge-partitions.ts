@@ -1,6 +1,6 @@
 /** Partitions that have several rows in the catalog become one: an older program made a row for each order in which a writer put the keys. */
 import { throwIfAborted } from '../../shared/abort.ts'
-import type { SqlTransaction } from '../../stores/port.ts'
+import type { SqlTransaction } from '../../model/run/sql-port.ts'
 import { writeUnderLease, type Lease } from '../lease.ts'
 import { canonicalValues, valuesHash } from '../partition-values.ts'
 import type { ImportOptions } from './options.ts'

@@ -1,9 +1,9 @@
 /** What an import is given, and what it comes to. */
-import type { LogStore } from '../../model/log-store.ts'
-import type { ParquetRows } from '../../model/parquet-rows.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import type { ParquetRows } from '../../model/lake/parquet-rows.ts'
 import type { Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import type { Holder } from '../lease.ts'
 import type { FileIndexes } from './indexes.ts'
 

@@ -3,7 +3,7 @@
  * left of what lies between. Everything up to the move is invisible: open lives get the new base's version as their end, the base is written
  * behind the current version, and the transaction that makes it current drops the old history.
  */
-import type { SqlTransaction } from '../../stores/port.ts'
+import type { SqlTransaction } from '../../model/run/sql-port.ts'
 import { STATE_RELATIONS } from '../state-relations.ts'
 import { sweepStep, type Sweep } from '../sweep-step.ts'
 import { dropActions, fileSteps } from '../sweep.ts'

@@ -4,7 +4,7 @@
  */
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Landed, SqlTransaction } from '../../stores/port.ts'
+import type { Landed, SqlTransaction } from '../../model/run/sql-port.ts'
 import { extendRanges } from '../ranges/build.ts'
 import { renewLease, writeUnderLease, type Lease } from '../lease.ts'
 import { setStatus, startStatus, type ImportStatus } from '../status.ts'

@@ -1,6 +1,6 @@
 /** Actions of the log as rows of the catalog, by the names of their columns. */
 import type { AddAction, DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
-import type { SqlValue } from '../../stores/port.ts'
+import type { SqlValue } from '../../model/run/sql-port.ts'
 import {
   ACTION_COLUMNS,
   DOMAIN_COLUMNS,

@@ -1,6 +1,6 @@
 /** Whether log and catalog hold the same files, where the commit that would say so is gone: two histories must never be mixed. */
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import { onlyInOne, sumsOf, type SetFile } from '../../delta/file-sums.ts'
 import type { LogListing } from '../../delta/listing.ts'
 import { readCommit } from '../../delta/commit-lines.ts'

@@ -1,7 +1,7 @@
 /** First pass over a stretch of commits: which key is added or removed when, and what the log says of itself at the end. */
 import type { HashPair } from '../../shared/hash.ts'
 import { hashInto } from '../../shared/hash.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 import type { ActionLine, MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import type { CommitFile } from '../../delta/listing.ts'

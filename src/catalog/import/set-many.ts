@@ -1,5 +1,5 @@
 /** One column of many rows, each with its own value. */
-import type { SqlTransaction } from '../../stores/port.ts'
+import type { SqlTransaction } from '../../model/run/sql-port.ts'
 
 /** Many a statement, because a server's answer takes longer than the change itself. */
 const ROWS_A_STATEMENT = 200

@@ -2,7 +2,7 @@
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { CheckpointFiles, CommitFile, LogListing } from '../../delta/listing.ts'
 import type { History } from '../../delta/segment.ts'
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import { resumePoint, type Head, type Totals, type Wholeness } from './head.ts'
 
 export type Point = {

@@ -2,7 +2,7 @@
 import { isoTime } from '../../shared/clock.ts'
 import { literal } from '../../shared/sql-text.ts'
 import type { CatalogDialect } from '../dialect-port.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { catalogSql } from '../relations-sql.ts'
 import { sql as rangesAndViews } from './002-ranges-views.ts'
 import { sql as fsck } from './003-fsck.ts'

@@ -1,5 +1,5 @@
 /** The least rights for a catalog in MySQL or MariaDB. */
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { AccessLevel } from '../access-level.ts'
 import type { GrantPlan, GrantWish } from '../grant-plan.ts'

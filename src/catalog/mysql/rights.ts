@@ -1,6 +1,6 @@
 /** What a user may do with a catalog in MySQL or MariaDB, read from SHOW GRANTS: the tables of grants themselves are for administrators. */
 import { regexText } from '../../shared/name-pattern.ts'
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import { missingTexts, withLevel, type Rights } from '../access-level.ts'
 import type { RelationNames } from '../dialect-port.ts'
 import { MIGRATIONS_RELATION } from '../relation-names.ts'

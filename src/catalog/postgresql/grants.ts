@@ -1,5 +1,5 @@
 /** The least rights for a catalog in PostgreSQL. */
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { GrantPlan, GrantWish } from '../grant-plan.ts'
 import { nameForSql } from '../../shared/name-for-sql.ts'

@@ -1,5 +1,5 @@
 /** What a role may do with a catalog in PostgreSQL. */
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import { missingTexts, withLevel, type Rights } from '../access-level.ts'
 import type { RelationNames } from '../dialect-port.ts'
 import { MIGRATIONS_RELATION } from '../relation-names.ts'

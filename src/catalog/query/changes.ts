@@ -1,5 +1,5 @@
 /** What happened after one version up to another: every action of those commits but commitInfo. */
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import { ADD_COLUMNS, addRecord, utf8, type AddRecord } from '../export/adds.ts'
 
 export type ChangeRecord = {

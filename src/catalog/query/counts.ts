@@ -1,5 +1,5 @@
 /** Counts at any version, from the running totals of `delta_commits`: any old version costs what the latest costs. */
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 
 export type Counts = {
   readonly files: number

@@ -1,5 +1,5 @@
 /** Active files of a version. A snapshot is one range predicate; no replay, whatever the version. */
-import type { SqlReader, SqlRow } from '../../stores/port.ts'
+import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 import { keyHash } from '../../shared/hash.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { dialectOf } from '../dialect.ts'

@@ -1,5 +1,5 @@
 /** Commits of a table, newest first. */
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 
 export type CommitRecord = {
   readonly version: number

@@ -4,8 +4,8 @@
  * is ever dropped.
  */
 import { compilePruning, type Pruning } from '../../delta/pruning.ts'
-import { parsePredicate } from '../../model/predicate.ts'
-import type { SqlReader } from '../../stores/port.ts'
+import { parsePredicate } from '../../model/lake/predicate.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import { candidateFiles, type Candidates } from '../ranges/candidates.ts'
 import type { BoundCondition } from '../ranges/condition.ts'
 import { countsAt } from './counts.ts'

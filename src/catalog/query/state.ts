@@ -2,7 +2,7 @@
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
 import { schemaOf, type StructType } from '../../delta/schema.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlReader, SqlRow } from '../../stores/port.ts'
+import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 
 export type CatalogState = {
   readonly protocol: ProtocolAction | null

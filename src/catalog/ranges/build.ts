@@ -5,7 +5,7 @@
 import { leafColumns, schemaOf } from '../../delta/schema.ts'
 import { statsReader } from '../../delta/stats.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import type { SqlDatabase, SqlReader, SqlTransaction, SqlValue } from '../../stores/port.ts'
+import type { SqlDatabase, SqlReader, SqlTransaction, SqlValue } from '../../model/run/sql-port.ts'
 import { stateAt } from '../query/state.ts'
 import { rangeClassOf } from './classes.ts'
 import { columnsStand, firstFileAfter, rangeColumns, ZONE_FILES, type RangeColumn } from './columns.ts'

@@ -1,5 +1,5 @@
 /** Which files their ranges cannot rule out: zones of 1,024 files first, then the files of the zones that remain. */
-import type { SqlReader, SqlValue } from '../../stores/port.ts'
+import type { SqlReader, SqlValue } from '../../model/run/sql-port.ts'
 import { columnsStand, firstFileAfter, rangeColumns, ZONE_FILES, type RangeColumn } from './columns.ts'
 import { rangeTest, testedColumns, type BoundCondition, type RangeTest } from './condition.ts'
 

@@ -1,5 +1,5 @@
 /** Which columns can have ranges, and the keys of their bounds. What a class says of a bound is what src/delta/pruning.ts would believe. */
-import { parseExactNumber, type ExactNumber } from '../../model/exact-number.ts'
+import { parseExactNumber, type ExactNumber } from '../../model/run/exact-number.ts'
 import type { Field } from '../../delta/schema.ts'
 import {
   bare,

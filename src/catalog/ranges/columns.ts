@@ -1,5 +1,5 @@
 /** `delta_range_columns`: which columns of a table have ranges, and how far those go. */
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 import type { RangeClass } from './classes.ts'
 
 export type RangeColumn = {

@@ -11,7 +11,7 @@ import {
   type Condition,
   type Literal,
   type Predicate,
-} from '../../model/predicate.ts'
+} from '../../model/lake/predicate.ts'
 import { answersFor, rangeClassOf } from './classes.ts'
 import { columnOf, type RangeColumn } from './columns.ts'
 import { wantedBetween, wantedBy, wantedByPrefix, type Wanted } from './literals.ts'

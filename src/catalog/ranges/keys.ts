@@ -2,7 +2,7 @@
  * Values as bytes that sort as the values do, compared by memcmp, which is what all four databases do with binary columns. A key that had to be
  * cut stands for a bound further out, never further in.
  */
-import type { ExactNumber } from '../../model/exact-number.ts'
+import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
 
 /** Which way a bound may move where it cannot be kept exactly. */

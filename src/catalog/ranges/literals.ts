@@ -2,8 +2,8 @@
  * What a literal asks of a file's keys. Where the exact judgement allows for rounding (floats, decimals that went through a double, timestamps
  * cut to milliseconds), the literal reaches that much further here.
  */
-import { parseExactNumber, type ExactNumber } from '../../model/exact-number.ts'
-import type { Comparison, LiteralValue } from '../../model/predicate.ts'
+import { parseExactNumber, type ExactNumber } from '../../model/run/exact-number.ts'
+import type { Comparison, LiteralValue } from '../../model/lake/predicate.ts'
 import { parseDouble } from '../../delta/values/partition-values.ts'
 import type { Field } from '../../delta/schema.ts'
 import { booleanDomain, dateDomain, textOf, timestampDomain } from '../../delta/values/domains.ts'

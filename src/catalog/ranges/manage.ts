@@ -1,6 +1,6 @@
 /** Which columns of a table have ranges: adding some, taking some away. */
 import { isoTime } from '../../shared/clock.ts'
-import type { SqlDatabase, SqlTransaction } from '../../stores/port.ts'
+import type { SqlDatabase, SqlTransaction } from '../../model/run/sql-port.ts'
 import type { RangeClass } from './classes.ts'
 import { columnOf, rangeColumns, type RangeColumn } from './columns.ts'
 

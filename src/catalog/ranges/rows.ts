@@ -1,6 +1,6 @@
 /** Rows of `delta_file_ranges` and `delta_range_zones` for a window of files. */
 import type { StatsPieces } from '../../delta/stats.ts'
-import type { SqlTransaction, SqlValue } from '../../stores/port.ts'
+import type { SqlTransaction, SqlValue } from '../../model/run/sql-port.ts'
 import { spanKeys } from './classes.ts'
 import { ZONE_FILES, type RangeColumn } from './columns.ts'
 

@@ -1,9 +1,9 @@
 /** Which checkpoints can be judged, and the comparison of each with the replay of the log at its version. One lies in the scratch database at a time. */
 import { intervalMs, TOMBSTONE_RETENTION_MS } from '../../delta/retention.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { checkpointComparisons, type Expiry } from './checkpoint-checks.ts'
 import { forgetCheckpoint, loadCheckpoint, refuseContradicted } from './load-checkpoint.ts'
 import { LogLoader } from './load-log.ts'

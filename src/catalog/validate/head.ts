@@ -1,5 +1,5 @@
 /** The table's own row in the catalog: what it promises, and whether it agrees with everything below it. */
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { literal } from '../../shared/sql-text.ts'
 import { copyOf } from './load-catalog.ts'

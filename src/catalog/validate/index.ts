@@ -4,11 +4,11 @@
  * checksum files and `_last_checkpoint`, and every checkpoint is compared with the replay. Ranges are proved against the statistics they
  * were made from.
  */
-import type { LogStore } from '../../model/log-store.ts'
-import type { Emit } from '../../model/event.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import type { Emit } from '../../model/run/event.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import {
   compareActions,
   compareActive,

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer'
 import { canonicalPath } from '../../delta/paths.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { keyHash } from '../../shared/hash.ts'
-import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../stores/port.ts'
+import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { canonicalValues, valuesHash } from '../partition-values.ts'
 import { rebuildAddLine } from '../rebuild.ts'
 import {

@@ -1,11 +1,11 @@
 /** A checkpoint in the scratch database: its rows as JSON, rendered by DuckDB from the Parquet types, and then read like any line. */
 import { LOG_FOLDER, SIDECAR_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath, decodeOnce } from '../../delta/paths.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { literal, quotedName } from '../../shared/sql-text.ts'
-import type { SqlDatabase, SqlTransaction } from '../../stores/port.ts'
+import type { SqlDatabase, SqlTransaction } from '../../model/run/sql-port.ts'
 import { EMPTY, TAKE_APART, type LogLoader } from './load-log.ts'
 import type { Checkpoint } from './window.ts'
 

@@ -1,9 +1,9 @@
 /** The log in the scratch database: lines of commits and rows of checkpoints, taken apart by DuckDB's own JSON and Parquet readers. */
 import { createHash } from 'node:crypto'
 import { LOG_FOLDER } from '../../delta/log-path.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import type { SqlDatabase, SqlValue } from '../../stores/port.ts'
+import type { SqlDatabase, SqlValue } from '../../model/run/sql-port.ts'
 import type { LongLines } from './long-lines.ts'
 import { badFile, objectsOf, piecesOf } from './read-lines.ts'
 import { loadCounted } from './scratch.ts'

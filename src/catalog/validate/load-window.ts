@@ -1,9 +1,9 @@
 /** Everything of the log that a validation needs, in the scratch database: base, commits and history. */
 import { LOG_FOLDER } from '../../delta/log-path.ts'
 import { canonicalPath } from '../../delta/paths.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { forgetCheckpoint, loadCheckpoint, RENUMBER } from './load-checkpoint.ts'
 import { LogLoader } from './load-log.ts'
 import type { LongLines } from './long-lines.ts'

@@ -1,7 +1,7 @@
 /** Partition values of the newest version that other readers take otherwise, or not at all. The catalog says what the log says: these are notes. */
 import { partitionCheck } from '../../delta/fsck/partitions.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { emptyAsNull } from './checks.ts'
 import { logActiveAt } from './replay-sql.ts'

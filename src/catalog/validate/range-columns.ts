@@ -1,6 +1,6 @@
 /** `delta_range_columns` as the catalog holds it, and whether what it says can be. */
 import { leafColumns, parseSchema } from '../../delta/schema.ts'
-import type { SqlReader, SqlValue } from '../../stores/port.ts'
+import type { SqlReader, SqlValue } from '../../model/run/sql-port.ts'
 import { boundsRule, type BoundsRule } from './range-bounds.ts'
 import { NO_SCHEMA } from './state-checks.ts'
 import type { Difference } from './report.ts'

@@ -3,7 +3,7 @@
  * further out, and rows of files that are gone, hide nothing and are no difference. The statistics themselves are proved against the log apart.
  */
 import { throwIfAborted } from '../../shared/abort.ts'
-import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../stores/port.ts'
+import type { SqlDatabase, SqlReader, SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { compareBounds, outerBounds, type Bound, type Bounds } from './range-bounds.ts'
 import { provedColumns, ZONE_FILES, type ProvedColumn, type Tell } from './range-columns.ts'
 import { factsOf } from './range-stats.ts'

@@ -1,7 +1,7 @@
 /** Bytes of a JSON file of the log: cut into pieces at line breaks for the scratch database, or into objects where lines are not whole. */
 import { createHash } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 export type Piece = { readonly firstLine: number; readonly body: Buffer }

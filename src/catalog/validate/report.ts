@@ -1,6 +1,6 @@
 /** What the checks found, as events: each check with both counts, each difference with both values, up to a bound. */
-import { dec, type Emit } from '../../model/event.ts'
-import type { SqlDatabase, SqlValue } from '../../stores/port.ts'
+import { dec, type Emit } from '../../model/run/event.ts'
+import type { SqlDatabase, SqlValue } from '../../model/run/sql-port.ts'
 import { compareSql, SETTLE, SETTLED, type Comparison } from './compare.ts'
 import { settleByType } from './settle-by-type.ts'
 import { loadCounted, runAll } from './scratch.ts'

@@ -3,7 +3,7 @@
  * replays in JavaScript: two pieces of code that share nothing are unlikely to be wrong in the same way.
  */
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlDatabase, SqlRow, SqlTransaction } from '../../stores/port.ts'
+import type { SqlDatabase, SqlRow, SqlTransaction } from '../../model/run/sql-port.ts'
 
 /** Where a line of the log was read, and what it counts for. */
 export const LINE_SOURCE = {

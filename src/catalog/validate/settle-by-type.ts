@@ -5,7 +5,7 @@
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { leafColumns, schemaOf, type StructType } from '../../delta/schema.ts'
 import { partitionsApart, statsComparer, type PartitionMap } from '../../delta/values/same.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { COMPACT } from './compare.ts'
 import { logMetadataAt, logProtocolAt } from './replay-sql.ts'
 import { runAll } from './scratch.ts'

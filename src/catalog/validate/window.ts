@@ -1,6 +1,6 @@
 /** Which versions log and catalog both know, and from which files of the log they can be built. Own listing, own rules. */
 import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 export type LogFile = {

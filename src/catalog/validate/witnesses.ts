@@ -1,8 +1,8 @@
 /** Cross-checks of the catalog against checksum files and `_last_checkpoint`. */
 import { crcName, LAST_CHECKPOINT, logPathOf } from '../../delta/log-path.ts'
 import { MAX_HINT_BYTES } from '../../delta/last-checkpoint.ts'
-import type { LogStore } from '../../model/log-store.ts'
-import type { SqlDatabase } from '../../stores/port.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import { compareState, type ParsedKind } from './state-checks.ts'
 import { catalogActiveAt } from './replay-sql.ts'
 import type { Report } from './report.ts'

@@ -1,6 +1,6 @@
 /** What the properties of the Cassandra Data Migrator ask for, in the words of a copy or a comparison. */
 import type { CodecWish } from '../../model/copy/codec.ts'
-import type { CassandraWish, CopyOperation, RingWish, TrackWish } from '../../engine/operation.ts'
+import type { CassandraWish, CopyOperation, RingWish, TrackWish } from '../../engine/run/operation.ts'
 import { given } from '../arguments.ts'
 import { cassandraUrl, isYsql, keyspaceTable, namesCluster, ysqlUrl } from './ends.ts'
 import { codecsOf } from './codecs.ts'

@@ -1,5 +1,5 @@
 /** What a file of commands exports for each of its commands. */
-import type { RunFinished } from '../../engine/operation.ts'
+import type { RunFinished } from '../../engine/run/operation.ts'
 import type { Arguments } from '../arguments.ts'
 import type { PrintedMore } from '../command-line.ts'
 import type { ConfigDefaults } from '../config.ts'
@@ -8,8 +8,8 @@ import type { Hours } from '../hours.ts'
 import type { InitRequest } from '../init/run-init.ts'
 import type { TrustRequest } from '../trust.ts'
 import type { ConfiguredStore } from '../named-stores.ts'
-import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
-import type { Operation } from '../../engine/operations/list.ts'
+import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
+import type { Operation } from '../../app/operations/list.ts'
 
 /** What is said and printed around an operation, beside its events. */
 export type Told = {

@@ -1,8 +1,8 @@
 /** discover: a path is a lake, and a URL a database. */
 import { SluiceError } from '../../shared/errors.ts'
 import { flag, list, text } from '../arguments.ts'
-import { EVERY_TABLE } from '../../engine/operations/discover-database/declaration.ts'
-import { isCopyUrl } from '../../engine/systems.ts'
+import { EVERY_TABLE } from '../../engine/copy/operations/discover-database/declaration.ts'
+import { isCopyUrl } from '../../engine/run/systems.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 import { splitNames } from '../name-list.ts'

@@ -1,6 +1,6 @@
 /** doctor: its flags. */
 import { given, optionalText } from '../arguments.ts'
-import { isCopyUrl } from '../../engine/systems.ts'
+import { isCopyUrl } from '../../engine/run/systems.ts'
 import { placeOr } from '../named-stores.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'

@@ -1,5 +1,5 @@
 /** follow: the stream goes on, ends, or is told about. */
-import { FOLLOW_WORDS } from '../../engine/operations/follow/declaration.ts'
+import { FOLLOW_WORDS } from '../../engine/follow/operations/follow/declaration.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { flag, optionalText } from '../arguments.ts'
 import { commandNamed } from '../command-list.ts'

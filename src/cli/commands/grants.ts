@@ -1,5 +1,5 @@
 /** grants: rights in a catalog, or in the database of a queue, by the role that is asked for. */
-import { ACCESS_LEVELS, QUEUE_ROLES } from '../../engine/operations/grants/declaration.ts'
+import { ACCESS_LEVELS, QUEUE_ROLES } from '../../engine/lake/operations/grants/declaration.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { flag, optionalText, text } from '../arguments.ts'
 import { chooseQueue } from '../queue-choice.ts'

@@ -1,5 +1,5 @@
 /** init: what stands in the new config file; what it does is in ../init. */
-import { isCopyUrl } from '../../engine/systems.ts'
+import { isCopyUrl } from '../../engine/run/systems.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { flag, optionalText, text, type Arguments } from '../arguments.ts'
 import type { Command } from './command.ts'

@@ -1,8 +1,8 @@
 /** What can stand where a shell asks, by the declarations of commands and the stores of the config file. Nothing is opened: names that a database knows are asked for elsewhere. */
-import type { CatalogNamedKind } from '../../engine/known-catalog.ts'
-import type { NamedKind } from '../../engine/known-names.ts'
-import { actionsOf, takenBy } from '../../engine/operations/facts.ts'
-import type { Completes, Option } from '../../engine/operations/option.ts'
+import type { CatalogNamedKind } from '../../app/known-catalog.ts'
+import type { NamedKind } from '../../app/known-names.ts'
+import { actionsOf, takenBy } from '../../app/operations/facts.ts'
+import type { Completes, Option } from '../../engine/run/operations/option.ts'
 import { commandNamed, COMMANDS } from '../command-list.ts'
 import { readConfig } from '../config.ts'
 import { configFlag, firstWord, GLOBAL_NAMES, VALUE_FLAGS } from '../globals.ts'

@@ -1,7 +1,7 @@
 /** Names for a shell that only the database of the line knows. It is asked for as long as somebody waits who has pressed a key; what goes wrong there is said by the command itself. */
-import { knownInCatalog } from '../../engine/known-catalog.ts'
-import { knownNames, type KnownName } from '../../engine/known-names.ts'
-import type { Option } from '../../engine/operations/option.ts'
+import { knownInCatalog } from '../../app/known-catalog.ts'
+import { knownNames, type KnownName } from '../../app/known-names.ts'
+import type { Option } from '../../engine/run/operations/option.ts'
 import { chooseCatalog, keptCatalogs, standingCatalog } from '../catalog-choice.ts'
 import { readConfig, type ConfigDefaults } from '../config.ts'
 import { configFlag } from '../globals.ts'

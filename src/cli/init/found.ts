@@ -1,7 +1,7 @@
 /** What `sluice init` writes down: the lake that lies here, and databases by their URLs, those with a password by the variable that holds it. */
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
-import { isCatalogUrl, isCopyUrl, systemOf } from '../../engine/systems.ts'
+import { isCatalogUrl, isCopyUrl, systemOf } from '../../engine/run/systems.ts'
 import { looksLikeFolder } from '../../shared/folder.ts'
 import { secretsOfUrl } from '../../shared/redact.ts'
 

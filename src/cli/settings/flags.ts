@@ -1,12 +1,12 @@
 /** `--settings` and `--preset`: a copy as the parallel script for Cassandra makes it. */
-import type { CopyOperation, ScriptWish } from '../../engine/operation.ts'
+import type { CopyOperation, ScriptWish } from '../../engine/run/operation.ts'
 import { SCRIPT_PRESETS, type ScriptPreset, type ScriptSizes } from '../../model/copy/script-presets.ts'
 import { optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import type { Told } from '../commands/command.ts'
 import type { ConfigDefaults } from '../config.ts'
 import { readSettingsFile, SETTINGS } from './settings-file.ts'
-import { batchesByPartition } from '../../engine/systems.ts'
+import { batchesByPartition } from '../../engine/run/systems.ts'
 
 /** The script's log, in the current folder. */
 export const SCRIPT_LOG = 'migrator.log'

@@ -1,12 +1,12 @@
 /** `migrator.log`: the story of a run in lines with time and level, beside the console, appended as it happens. */
 import { closeSync, openSync, writeSync } from 'node:fs'
-import type { Event } from '../../model/event.ts'
+import type { Event } from '../../model/run/event.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { Face } from '../face.ts'
-import { bytesText, durationText, grouped, plural } from '../format.ts'
+import { bytesText, durationText, grouped, plural } from '../../render/format.ts'
 import { oneLine } from '../../shared/visible.ts'
-import { Narrator } from '../narrator.ts'
-import { rowKeyText } from '../row-key.ts'
+import { Narrator } from '../../render/narrator.ts'
+import { rowKeyText } from '../../render/row-key.ts'
 
 /** Of one value of a key. */
 const KEY_CHARACTERS = 1000

@@ -1,10 +1,10 @@
 /** What a word of a form may become: what a shell is answered, with the files that a shell would find by itself, and names of any spelling. */
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
-import type { Candidate } from '../../engine/command-port.ts'
+import type { Candidate } from '../../app/command-port.ts'
 import { completionOf } from '../completion/candidates.ts'
 import { knownTo } from '../completion/names.ts'
-import { urlFiles } from '../../engine/url-files.ts'
+import { urlFiles } from '../../app/url-files.ts'
 
 /** More than this nobody looks through. */
 const MOST = 200

@@ -1,6 +1,6 @@
 /** Commands as forms: what each declaration takes, with what is needed of it. */
-import { ACTION_SUMMARIES } from '../../engine/operations/action-pages.ts'
-import type { CommandForm, FormOption } from '../../engine/command-port.ts'
+import { ACTION_SUMMARIES } from '../../app/operations/action-pages.ts'
+import type { CommandForm, FormOption } from '../../app/command-port.ts'
 import {
   actionsOf,
   commandNameOf,
@@ -9,10 +9,10 @@ import {
   takenBy,
   type AnyDeclaration,
   type SpokenAction,
-} from '../../engine/operations/facts.ts'
-import { OPERATIONS, type OperationKind } from '../../engine/operations/list.ts'
-import type { CommandDeclaration, Option } from '../../engine/operations/option.ts'
-import type { Word } from '../../engine/operations/words.ts'
+} from '../../app/operations/facts.ts'
+import { OPERATIONS, type OperationKind } from '../../app/operations/list.ts'
+import type { CommandDeclaration, Option } from '../../engine/run/operations/option.ts'
+import type { Word } from '../../engine/run/operations/words.ts'
 
 const CATALOG: Option = {
   name: 'database-url',

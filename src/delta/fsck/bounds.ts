@@ -3,8 +3,8 @@
  * the code that skips files: whatever that forgives (times cut to milliseconds, NaN) is forgiven here. Not forgiven is what other readers skip
  * a file for: a text above its max, and a decimal beyond a bound that went through a double.
  */
-import { parseTimestamp } from '../../model/instant.ts'
-import type { LiteralValue } from '../../model/predicate.ts'
+import { parseTimestamp } from '../../model/lake/instant.ts'
+import type { LiteralValue } from '../../model/lake/predicate.ts'
 import { checksOf } from '../values/checks.ts'
 import { typeText, type LeafColumn } from '../schema.ts'
 import { jsonText, statsReader } from '../stats.ts'

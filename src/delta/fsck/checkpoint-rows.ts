@@ -1,5 +1,5 @@
 /** Rows of a checkpoint beside each other: files that stand in it twice, and structs that contradict the texts they repeat. */
-import { eachScalar, memberText } from '../../model/json-tokens.ts'
+import { eachScalar, memberText } from '../../model/lake/json-tokens.ts'
 import type { AddAction, RemoveAction } from '../actions.ts'
 import { canonicalPath, dvId } from '../paths.ts'
 import { fileKey } from '../replay.ts'

@@ -1,5 +1,5 @@
 /** Texts of a log that stand where the path of a file should, and that no store can have a file for. */
-import { parseLakeUrl, urlScheme } from '../../model/lake-url.ts'
+import { parseLakeUrl, urlScheme } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { decodeOnce } from '../paths.ts'
 

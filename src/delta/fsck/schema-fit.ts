@@ -1,5 +1,5 @@
 /** Whether the columns of a data file fit the schema of a table (PROTOCOL.md, "Column Mapping", "Type Widening", "Reader Requirements"). */
-import type { FooterField } from '../../model/parquet-footers.ts'
+import type { FooterField } from '../../model/lake/parquet-footers.ts'
 import type { ColumnMappingMode, DeltaType, Field, LeafColumn, StructType, TypeChange } from '../schema.ts'
 import { typeText } from '../schema.ts'
 

@@ -1,5 +1,5 @@
 /** Whether a file's bounds leave room for a value that meets a condition: false only where none can. */
-import type { Comparison, LiteralValue } from '../../model/predicate.ts'
+import type { Comparison, LiteralValue } from '../../model/lake/predicate.ts'
 import { floatDomain, numericDomain } from './numbers.ts'
 import type { PartitionValue } from './partition-values.ts'
 import type { Field } from '../schema.ts'

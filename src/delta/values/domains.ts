@@ -2,8 +2,8 @@
  * How the values of each column type are ordered, and what a file's bounds are worth. A span never claims more than is certain: where
  * a writer may have rounded, cut or left something out, it reaches further than the text says.
  */
-import { parseDate, parseTimestamp } from '../../model/instant.ts'
-import type { LiteralValue } from '../../model/predicate.ts'
+import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'
+import type { LiteralValue } from '../../model/lake/predicate.ts'
 import { parsePartitionValue } from './partition-values.ts'
 import type { PartitionValue } from './partition-values.ts'
 import type { DeltaType } from '../schema.ts'

@@ -1,6 +1,6 @@
 /** Order and bounds of the numeric types. */
-import { compareExact, parseExactNumber } from '../../model/exact-number.ts'
-import type { ExactNumber } from '../../model/exact-number.ts'
+import { compareExact, parseExactNumber } from '../../model/run/exact-number.ts'
+import type { ExactNumber } from '../../model/run/exact-number.ts'
 import { parseDouble } from './partition-values.ts'
 import { bare, compareOrdered, point, textOf } from './domains.ts'
 import type { Domain, Point } from './domains.ts'

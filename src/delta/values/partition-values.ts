@@ -1,7 +1,7 @@
 /** Partition values (PROTOCOL.md, "Partition Value Serialization"): text in the log, values of the column's type to compare. */
-import { parseExactNumber } from '../../model/exact-number.ts'
-import type { ExactNumber } from '../../model/exact-number.ts'
-import { parseDate, parseTimestamp } from '../../model/instant.ts'
+import { parseExactNumber } from '../../model/run/exact-number.ts'
+import type { ExactNumber } from '../../model/run/exact-number.ts'
+import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'
 import type { DeltaType } from '../schema.ts'
 
 export type PartitionValue =

@@ -2,8 +2,8 @@
  * Whether two texts mean the same value of a column: a statistic in a commit and in a checkpoint's struct, a partition value as two writers spell
  * it. Columns that only one side has are no difference.
  */
-import { compareExact, parseExactNumber } from '../../model/exact-number.ts'
-import { parseTimestamp } from '../../model/instant.ts'
+import { compareExact, parseExactNumber } from '../../model/run/exact-number.ts'
+import { parseTimestamp } from '../../model/lake/instant.ts'
 import type { DeltaType, Field, LeafColumn } from '../schema.ts'
 import { jsonText, statsReader } from '../stats.ts'
 import { bare } from './domains.ts'

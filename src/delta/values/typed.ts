@@ -1,6 +1,6 @@
 /** Whether a text of the log is a value of its column's type: partition values, and bounds in the statistics. */
-import type { ExactNumber } from '../../model/exact-number.ts'
-import { parseDate, parseTimestamp } from '../../model/instant.ts'
+import type { ExactNumber } from '../../model/run/exact-number.ts'
+import { parseDate, parseTimestamp } from '../../model/lake/instant.ts'
 import type { DeltaType, Field } from '../schema.ts'
 import { jsonText } from '../stats.ts'
 import { parsePartitionValue } from './partition-values.ts'

@@ -1,6 +1,6 @@
 /** What a copy may say, from its first look to its last chunk. */
-import type { copy } from '../operations/copy/declaration.ts'
-import type { RunOf } from '../run-context.ts'
+import type { copy } from './operations/copy/declaration.ts'
+import type { RunOf } from '../run/run-context.ts'
 
 export type CopyRun = RunOf<typeof copy>
 export type CopyEvent = Parameters<CopyRun['emit']>[0]

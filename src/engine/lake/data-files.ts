@@ -3,9 +3,9 @@
  * A bucket is listed as a whole where that takes fewer requests than its folders would.
  */
 import { resolveDataPath } from '../../delta/paths.ts'
-import type { LogStore } from '../../model/log-store.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import type { CheckFiles } from '../operation.ts'
+import type { CheckFiles } from '../run/operation.ts'
 import { inOrder } from './in-order.ts'
 
 export type Presence = {

@@ -1,6 +1,6 @@
 /** Work on a list of items, several at a time, each by the lane that is free first. */
-import type { LakeRun } from './lake-run.ts'
-import { laneOpen } from './pause.ts'
+import type { LakeRun } from './import/lake-run.ts'
+import { laneOpen } from '../run/pause.ts'
 
 /**
  * Resolves when all items are done, or when those are that were begun before the run was asked to stop. Pauses and numbers of lanes that a

@@ -1,5 +1,5 @@
 /** Work on the items of a stream, several at a time, with results in the order of the items. */
-import { isS3Url } from '../../model/lake-url.ts'
+import { isS3Url } from '../../model/lake/lake-url.ts'
 
 /** Tables of a bucket that are looked at at the same time: that is mostly waiting. */
 const PARALLEL_TABLES = 16

@@ -1,10 +1,10 @@
 /** Names of tables as people read them in a list: the end of a path, `sales/orders` of `/data/lake/sales/orders`. */
 import { readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { pathOfLocation } from '../../model/lake-url.ts'
+import { pathOfLocation } from '../../model/lake/lake-url.ts'
 import { closest } from '../../shared/closest.ts'
 import { looksLikeFolder } from '../../shared/folder.ts'
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
 
 export type Place = { readonly tableId: string; readonly path: string }
 

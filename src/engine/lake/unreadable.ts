@@ -2,8 +2,8 @@
 import type { ReadableTable } from '../../catalog/catalog.ts'
 import { stateAt } from '../../catalog/query/state.ts'
 import { readerRefusal } from '../../delta/features.ts'
-import type { SqlReader } from '../../stores/port.ts'
-import type { Run } from '../run-context.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
+import type { Run } from '../run/run-context.ts'
 
 /** Warns where the protocol of the version that is answered needs more than this reader has. @param name of the table, as it was asked for */
 export async function warnUnreadable(

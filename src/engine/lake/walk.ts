@@ -2,12 +2,12 @@
  * Finds tables and database files below a folder. A folder with a `_delta_log` is a table: its folders of data, which may hold millions of files, are not
  * entered, and its other folders are, for they may hold tables of their own.
  */
-import type { FolderLook, LakeItem, LakeStore, Unseen } from '../../model/lake-store.ts'
+import type { FolderLook, LakeItem, LakeStore, Unseen } from '../../model/lake/lake-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SluiceError } from '../../shared/errors.ts'
-import { openLakeStore } from '../registry.ts'
+import { openLakeStore } from '../run/registry.ts'
 import { excludedBy } from './exclude.ts'
-import { systemOfFile } from '../systems.ts'
+import { systemOfFile } from '../run/systems.ts'
 
 export type Found =
   | { readonly kind: 'table'; readonly name: string; readonly path: string }

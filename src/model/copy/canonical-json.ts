@@ -2,7 +2,7 @@
  * JSON in one form: no blanks, keys sorted by UTF-16 units, the last of equal keys, escapes only where JSON demands them, numbers as
  * plain decimals without leading or trailing zeros. Numbers never pass through a double.
  */
-import { readJson, type JsonShape } from '../json-reader.ts'
+import { readJson, type JsonShape } from '../lake/json-reader.ts'
 import { canonicalDecimal } from './decimal.ts'
 
 const CANONICAL: JsonShape<string> = {

@@ -1,5 +1,5 @@
 /** Parts of a ring as few enough lines to look at. */
-import type { RingPartEvent } from '../event.ts'
+import type { RingPartEvent } from '../run/event.ts'
 
 export type RingGroup = {
   /** First and last token. */

@@ -1,5 +1,5 @@
 /** How fast a copy was, by its chunks: what every face says of it, so that two of them say the same. */
-import type { Event } from '../event.ts'
+import type { Event } from '../run/event.ts'
 
 /** Of what took less time a rate says nothing, s. */
 const LEAST_SECONDS = 1

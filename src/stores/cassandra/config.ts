@@ -1,7 +1,7 @@
 /** What a `cassandra://` or `ycql://` URL says about a cluster, checked word by word; user and password may come from the environment. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
-import { isLocalHost, tlsModeOf, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../tls.ts'
+import { isLocalHost, tlsModeOf, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../common/tls.ts'
 import { consistencyOf } from './consistency.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

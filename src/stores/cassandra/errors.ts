@@ -2,7 +2,7 @@
 import { asSluiceError, SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied } from '../../shared/guide-errors.ts'
 import { redactText } from '../../shared/redact.ts'
-import { tlsError, tlsMissing } from '../tls.ts'
+import { tlsError, tlsMissing } from '../common/tls.ts'
 import type { CassandraSettings } from './config.ts'
 import { failureOf, type Failure } from './failure.ts'
 

@@ -4,8 +4,8 @@ import type { CassandraLink } from './connect.ts'
 import { levelName } from './consistency.ts'
 import { noKeyspace } from './errors.ts'
 import { clockSkew, keyspaceCount, nodesOf, ping, replicationOf, rightsOf, schemaVersions } from './look.ts'
-import { isLocalHost } from '../tls.ts'
-import { countText, fail, failed, ok, timeText, warn, type Verdict } from '../../model/verdict.ts'
+import { isLocalHost } from '../common/tls.ts'
+import { countText, fail, failed, ok, timeText, warn, type Verdict } from '../../model/run/verdict.ts'
 
 const ROUND_TRIPS = 5
 const SLOW_MS = 50

@@ -1,7 +1,7 @@
 /** A Cassandra cluster as source or target of copies: whether its nodes answer, how rows lie on them, what this login may do. */
 import type { Clock } from '../../shared/clock.ts'
-import { ok, timeText, type Verdict } from '../../model/verdict.ts'
-import type { Checks } from '../exam-port.ts'
+import { ok, timeText, type Verdict } from '../../model/run/verdict.ts'
+import type { Checks } from '../common/exam-port.ts'
 import { cassandraSettings } from './config.ts'
 import { connectCassandra, type CassandraLink } from './connect.ts'
 import { cassandraError } from './errors.ts'

@@ -1,7 +1,7 @@
 /** The tables of the Cassandra Data Migrator in a keyspace. */
 import type { types } from 'cassandra-driver'
-import type { TrackedRange, TrackedRun, TrackStore } from '../track-port.ts'
-import { trackStatus } from '../track-port.ts'
+import type { TrackedRange, TrackedRun, TrackStore } from '../../model/copy/track-port.ts'
+import { trackStatus } from '../../model/copy/track-port.ts'
 import type { CassandraLink } from './connect.ts'
 import { cassandraError, type Doing } from './errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'

@@ -1,7 +1,7 @@
 /** Statements to a D1 database over Cloudflare's REST API. One request is one transaction: all of its statements happen, or none. */
 import { setTimeout as sleepFor } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { pauseBefore } from '../retry.ts'
+import { pauseBefore } from '../common/retry.ts'
 import type { RequestBudget } from './budget.ts'
 import { D1Failure } from './failure.ts'
 import type { D1Settings } from './settings.ts'

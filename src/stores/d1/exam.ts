@@ -1,6 +1,6 @@
 /** A D1 database as the target of copies: whether it can be asked, and whether the service keeps what copies rest on. */
-import { fail, ok, timeText } from '../../model/verdict.ts'
-import type { Checks } from '../exam-port.ts'
+import { fail, ok, timeText } from '../../model/run/verdict.ts'
+import type { Checks } from '../common/exam-port.ts'
 import { openD1Copy, type D1CopyStore } from './copy/index.ts'
 import { d1Settings } from './settings.ts'
 

@@ -1,7 +1,7 @@
 /** What a `d1://ACCOUNT/DATABASE` URL says, with token and address of the API from the environment. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
-import { isLocalHost } from '../tls.ts'
+import { isLocalHost } from '../common/tls.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

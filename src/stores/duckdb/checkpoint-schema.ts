@@ -1,5 +1,5 @@
 /** Columns of a classic checkpoint as DuckDB's types (PROTOCOL.md, "Checkpoint Schema"). */
-import type { CheckpointKind } from '../../model/checkpoint-writer.ts'
+import type { CheckpointKind } from '../../model/lake/checkpoint-writer.ts'
 import { identifier, literal } from './instance.ts'
 
 type Fields = Readonly<Record<string, string>>

@@ -6,13 +6,13 @@
 import { mkdtemp, open, rename, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { CHECKPOINT_KINDS } from '../../model/checkpoint-writer.ts'
+import { CHECKPOINT_KINDS } from '../../model/lake/checkpoint-writer.ts'
 import type {
   CheckpointKind,
   CheckpointRow,
   CheckpointWriter,
   WrittenCheckpoint,
-} from '../../model/checkpoint-writer.ts'
+} from '../../model/lake/checkpoint-writer.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { spaceExhausted } from '../../shared/guide-errors.ts'

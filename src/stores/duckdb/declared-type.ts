@@ -1,6 +1,6 @@
 /** Types of columns of a query that Parquet has as they are. */
 import { DuckDBDecimalType, DuckDBTypeId, type DuckDBType } from '@duckdb/node-api'
-import { decimalType, type DeclaredType } from '../../model/answer-file.ts'
+import { decimalType, type DeclaredType } from '../../model/run/answer-file.ts'
 
 const BY_ID: Readonly<Partial<Record<DuckDBTypeId, DeclaredType>>> = {
   [DuckDBTypeId.BOOLEAN]: 'boolean',

@@ -1,5 +1,5 @@
 /** How a ledger is written in DuckDB. */
-import { marks, type LedgerDialect } from '../ledger-dialect-port.ts'
+import { marks, type LedgerDialect } from '../common/ledger-dialect-port.ts'
 
 export const DUCKDB_LEDGER: LedgerDialect = {
   now: 'epoch_ms(get_current_timestamp())',

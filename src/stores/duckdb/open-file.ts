@@ -1,7 +1,7 @@
 /** The one way to open a database file of DuckDB, for a catalog, a copy and a ledger alike: claimed, and with what a killed program has left kept. */
 import { rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import type { OpenMode } from '../port.ts'
+import type { OpenMode } from '../../model/run/sql-port.ts'
 import { isEmptyFile, removeEmptyFile } from './empty-file.ts'
 import { claimFile } from './file-claim.ts'
 import { MEMORY, openInstance } from './instance.ts'

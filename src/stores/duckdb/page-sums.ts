@@ -1,7 +1,7 @@
 /** CRC-32 of data pages (Apache Parquet format, PageHeader): of the bytes behind the header, as they are in the file. */
 import { open } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import type { PageSums } from '../../model/parquet-footers.ts'
+import type { PageSums } from '../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { Thrift } from '../../shared/thrift.ts'
 

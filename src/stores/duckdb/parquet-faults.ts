@@ -1,5 +1,5 @@
 /** What DuckDB throws over a damaged data file, told apart from what is the machine's fault. */
-import type { FileFault } from '../../model/parquet-footers.ts'
+import type { FileFault } from '../../model/lake/parquet-footers.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { firstLine, isDenied, isDiskFull } from './errors.ts'
 

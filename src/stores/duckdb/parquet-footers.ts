@@ -8,7 +8,7 @@ import type {
   LeafStats,
   ParquetFooters,
   ScannedRows,
-} from '../../model/parquet-footers.ts'
+} from '../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { sourceError } from '../local/index.ts'

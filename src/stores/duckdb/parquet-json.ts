@@ -2,7 +2,7 @@
  * SQL that writes rows of a checkpoint as JSON text inside DuckDB, so that no number ever passes through a double. Null fields are left
  * out, but nulls inside a map stay: a partition value of null is not an absent one.
  */
-import type { ParquetColumn, ParquetSelection } from '../../model/parquet-rows.ts'
+import type { ParquetColumn, ParquetSelection } from '../../model/lake/parquet-rows.ts'
 import { identifier, literal } from './instance.ts'
 import { LOCAL_TIMESTAMP } from './parquet-types.ts'
 

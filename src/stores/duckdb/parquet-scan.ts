@@ -1,6 +1,6 @@
 /** Reads a data file back in full: every value is decoded, and what statistics claim is counted anew. */
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
-import type { FileFault, Footer, FooterField, ParquetFooters, ScannedRows } from '../../model/parquet-footers.ts'
+import type { FileFault, Footer, FooterField, ParquetFooters, ScannedRows } from '../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { literal, quotedName } from '../../shared/sql-text.ts'

@@ -1,6 +1,6 @@
 /** What DuckDB says about the columns of a Parquet file, as a tree with type names we choose renderers by. */
 import type { DuckDBConnection, DuckDBType } from '@duckdb/node-api'
-import type { ParquetColumn } from '../../model/parquet-rows.ts'
+import type { ParquetColumn } from '../../model/lake/parquet-rows.ts'
 
 /** DuckDB's name for a timestamp that has no zone; in Parquet that is either local time or an INT96, which is an instant. */
 const ZONELESS = /^TIMESTAMP(_S|_MS|_NS)?$/

@@ -7,8 +7,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { SluiceError } from '../../shared/errors.ts'
 import { literal, quotedName } from '../../shared/sql-text.ts'
-import { PLAIN_NAMES } from '../own-tables.ts'
-import { plantedOwn } from '../planted-own.ts'
+import { PLAIN_NAMES } from '../common/own-tables.ts'
+import { plantedOwn } from '../common/planted-own.ts'
 
 const MACROS = `SELECT f.schema_name, f.function_name, f.function_type FROM system.main.duckdb_functions() f
   SEMI JOIN (SELECT system.main.lower(function_name) AS name FROM system.main.duckdb_functions() WHERE internal) s

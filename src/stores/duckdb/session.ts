@@ -5,8 +5,8 @@
 import { ResultReturnType, type DuckDBConnection, type DuckDBMaterializedResult } from '@duckdb/node-api'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlRow } from '../port.ts'
-import { Turn } from '../turn.ts'
+import type { SqlRow } from '../../model/run/sql-port.ts'
+import { Turn } from '../../model/run/turn.ts'
 import { duckdbError, isExpressionError, oneLine } from './errors.ts'
 import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
 

@@ -5,7 +5,7 @@ import { connectFailed, duckdbError } from './errors.ts'
 import { MEMORY } from './instance.ts'
 import { queryPages } from './query.ts'
 import { Session } from './session.ts'
-import { MOST_COLUMNS, relationsOfRows } from '../known-relations.ts'
+import { MOST_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
 import type {
   KnownRelation,
   OpenMode,
@@ -15,7 +15,7 @@ import type {
   SqlReader,
   SqlRow,
   SqlTransaction,
-} from '../port.ts'
+} from '../../model/run/sql-port.ts'
 
 const RELATIONS = `SELECT CASE WHEN schema_name = current_schema() THEN table_name ELSE schema_name || '.' || table_name END, column_name, data_type
   FROM duckdb_columns() WHERE NOT internal AND database_name = current_database() ORDER BY 1, column_index LIMIT ${MOST_COLUMNS}`

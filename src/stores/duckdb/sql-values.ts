@@ -9,7 +9,7 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api'
 import { isoOfText, isoTime } from '../../shared/clock.ts'
-import type { SqlRow, SqlValue } from '../port.ts'
+import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 
 /** Bulk insert by the appender. Columns that are not named get their default. */
 export async function append(

@@ -1,9 +1,9 @@
 /** What an URL says about a MySQL server, checked word by word. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
-import type { Route } from '../route.ts'
+import type { Route } from '../../model/run/route.ts'
 import { clientLogin } from './option-file.ts'
-import { isLocalHost, TLS_MODES, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../tls.ts'
+import { isLocalHost, TLS_MODES, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../common/tls.ts'
 
 export type MysqlConfig = {
   /** URL without password. */

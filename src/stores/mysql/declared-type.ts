@@ -1,6 +1,6 @@
 /** Types of columns of a query that files with types have too. */
 import type { FieldPacket } from 'mysql2'
-import { decimalType, type DeclaredType } from '../../model/answer-file.ts'
+import { decimalType, type DeclaredType } from '../../model/run/answer-file.ts'
 
 const UNSIGNED = 32
 const NEWDECIMAL = 246

@@ -2,7 +2,7 @@
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 import { backquotedName } from '../../shared/sql-text.ts'
-import { networkCause } from '../not-connected.ts'
+import { networkCause } from '../common/not-connected.ts'
 import type { MysqlConfig } from './config.ts'
 import { failureOf, isConnectionGone, isLockLost, isReadOnly, passesWhileConnecting } from './error-numbers.ts'
 

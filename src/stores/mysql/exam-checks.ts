@@ -1,8 +1,8 @@
 /** What can be wrong with a MySQL or MariaDB server. */
-import type { SqlReader } from '../port.ts'
-import { fail, ok, sizeText, warn, type Verdict } from '../../model/verdict.ts'
-import type { ServerCheck } from '../exam-port.ts'
-import { connectionsVerdict, tlsVerdict } from '../server-verdicts.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
+import { fail, ok, sizeText, warn, type Verdict } from '../../model/run/verdict.ts'
+import type { ServerCheck } from '../common/exam-port.ts'
+import { connectionsVerdict, tlsVerdict } from '../common/server-verdicts.ts'
 import { isBinaryCollation } from './charset.ts'
 
 const SMALL_PACKET = 4 << 20

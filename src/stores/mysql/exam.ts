@@ -1,6 +1,6 @@
 /** A MySQL or MariaDB server as doctor looks at it. */
-import type { ServerExam, Target } from '../exam-port.ts'
-import { isLocalHost } from '../tls.ts'
+import type { ServerExam, Target } from '../common/exam-port.ts'
+import { isLocalHost } from '../common/tls.ts'
 import { mysqlConfig } from './config.ts'
 import { mysqlChecks } from './exam-checks.ts'
 

@@ -1,5 +1,5 @@
 /** How a ledger is written in MySQL and MariaDB. */
-import type { LedgerDialect } from '../ledger-dialect-port.ts'
+import type { LedgerDialect } from '../common/ledger-dialect-port.ts'
 
 export const MYSQL_LEDGER: LedgerDialect = {
   now: 'CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)',

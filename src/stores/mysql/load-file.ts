@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlRow, SqlValue } from '../port.ts'
+import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { packetTooLarge } from './errors.ts'
 import { bufferOf, numberText } from './values.ts'
 

@@ -1,7 +1,7 @@
 /** Rows in bulk: LOAD DATA from memory where the server allows it, else INSERTs of as many rows as fit. */
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
-import type { SqlRow, SqlValue } from '../port.ts'
+import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { fileOf, FILE_FORMAT } from './load-file.ts'
 import type { Session } from './session.ts'
 import { numberText, sizeOf } from './values.ts'

@@ -1,6 +1,6 @@
 /** A lock that the server ends with its session. */
 import { createHash } from 'node:crypto'
-import type { SessionLock } from '../port.ts'
+import type { SessionLock } from '../../model/run/sql-port.ts'
 import type { Session } from './session.ts'
 
 /** Often enough for firewalls that forget quiet connections, and to notice a line that was cut without a word. */

@@ -1,7 +1,7 @@
 /** User and password of MySQL's option file. Source: MySQL's manual, "Using Option Files". */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { fileText, isOpen, sectionOf } from '../option-file.ts'
+import { fileText, isOpen, sectionOf } from '../common/option-file.ts'
 
 export type ClientLogin = { readonly user: string | null; readonly password: string | null }
 

@@ -1,5 +1,5 @@
 /** Questions to one session inside its transaction. */
-import type { SqlReader, SqlRow } from '../port.ts'
+import type { SqlReader, SqlRow } from '../../model/run/sql-port.ts'
 import type { RowStream } from './row-stream.ts'
 import type { Session } from './session.ts'
 import { translate } from './translate.ts'

@@ -1,7 +1,7 @@
 /** Views and triggers that stand under names of our own in a database. Stored functions need no such question: the server's own go before them. */
-import { PLAIN_NAMES } from '../own-tables.ts'
-import { plantedOwn } from '../planted-own.ts'
-import type { SqlRow } from '../port.ts'
+import { PLAIN_NAMES } from '../common/own-tables.ts'
+import { plantedOwn } from '../common/planted-own.ts'
+import type { SqlRow } from '../../model/run/sql-port.ts'
 
 const NAMES = `(${PLAIN_NAMES.map((name) => `'${name}'`).join(', ')})`
 

@@ -6,9 +6,9 @@
 import { throwIfAborted } from '../../shared/abort.ts'
 import { isoOfText } from '../../shared/clock.ts'
 import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
-import type { QueryOptions, QueryPage, SqlRow } from '../port.ts'
-import { badQuery, givesNoRows } from '../query-errors.ts'
-import { QueryWatch } from '../query-watch.ts'
+import type { QueryOptions, QueryPage, SqlRow } from '../../model/run/sql-port.ts'
+import { badQuery, givesNoRows } from '../common/query-errors.ts'
+import { QueryWatch } from '../common/query-watch.ts'
 import { segmentsOf } from './lex.ts'
 import type { Session } from './session.ts'
 

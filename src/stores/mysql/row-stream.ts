@@ -4,8 +4,8 @@
  * iterates, `keepRest` takes what is left into memory, so that nobody waits for himself; the catalog's own reads never do so.
  */
 import type { FieldPacket } from 'mysql2'
-import type { SqlRow, SqlValue } from '../port.ts'
-import type { DeclaredType } from '../../model/answer-file.ts'
+import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
+import type { DeclaredType } from '../../model/run/answer-file.ts'
 import { declaredIn } from './declared-type.ts'
 import { rowReader, type RowReader } from './values.ts'
 

@@ -1,6 +1,6 @@
 /** After a connection broke during COMMIT: what became of the transaction, of the catalog, of a ledger and of a chunk alike. */
 import { SluiceError } from '../../shared/errors.ts'
-import { retrying } from '../retry.ts'
+import { retrying } from '../common/retry.ts'
 import type { MysqlConfig } from './config.ts'
 import { ended } from './fate.ts'
 import type { Session } from './session.ts'

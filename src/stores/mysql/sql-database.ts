@@ -2,8 +2,8 @@
  * MySQL and MariaDB as a store of the catalog. Reads of one statement, longer reads and writes have connections of their own, so that a
  * write whose body asks the database never waits for itself.
  */
-import { Pool } from '../pool.ts'
-import { MOST_COLUMNS, relationsOfRows } from '../known-relations.ts'
+import { Pool } from '../common/pool.ts'
+import { MOST_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
 import type {
   KnownRelation,
   Landed,
@@ -15,9 +15,9 @@ import type {
   SqlReader,
   SqlRow,
   SqlTransaction,
-} from '../port.ts'
-import { retrying } from '../retry.ts'
-import type { Route } from '../route.ts'
+} from '../../model/run/sql-port.ts'
+import { retrying } from '../common/retry.ts'
+import type { Route } from '../../model/run/route.ts'
 import { mysqlConfig, type MysqlConfig } from './config.ts'
 import { ColumnTypes } from './load.ts'
 import { lockName, takeLock } from './lock.ts'

@@ -1,6 +1,6 @@
 /** One attempt at a write transaction: it knows whether it may still commit, and whether a repeat may help. */
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlRow, SqlTransaction } from '../port.ts'
+import type { SqlRow, SqlTransaction } from '../../model/run/sql-port.ts'
 import { failureOf, isConnectionGone, isLockLost, isReadOnly } from './error-numbers.ts'
 import { statementsOf } from './lex.ts'
 import { loadRows, type ColumnTypes } from './load.ts'

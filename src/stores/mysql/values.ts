@@ -2,7 +2,7 @@
 import mysql from 'mysql2'
 import type { ExecuteValues, FieldPacket } from 'mysql2'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlRow, SqlValue } from '../port.ts'
+import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 
 const { LONGLONG } = mysql.TypedParameter
 const INT64_MIN = -(2n ** 63n)

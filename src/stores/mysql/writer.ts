@@ -1,7 +1,7 @@
 /** Write transactions: repeated while the cause passes by itself and the transaction surely did not commit. */
-import { Pool } from '../pool.ts'
-import type { Landed, SqlTransaction } from '../port.ts'
-import { retrying } from '../retry.ts'
+import { Pool } from '../common/pool.ts'
+import type { Landed, SqlTransaction } from '../../model/run/sql-port.ts'
+import { retrying } from '../common/retry.ts'
 import type { MysqlConfig } from './config.ts'
 import { ended } from './fate.ts'
 import type { ColumnTypes } from './load.ts'

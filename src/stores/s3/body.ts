@@ -1,5 +1,5 @@
 /** The bytes of one object, in order: a transfer that breaks off goes on where it stopped, and never with another object's bytes. */
-import { s3Path } from '../../model/lake-url.ts'
+import { s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Counts, S3Answer, S3Client } from './client.ts'

@@ -1,7 +1,7 @@
 /** A bucket as doctor looks at it: whose credentials are used, and where requests go. */
-import { parseLakeUrl } from '../../model/lake-url.ts'
+import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Target } from '../exam-port.ts'
+import type { Target } from '../common/exam-port.ts'
 import { findCredentials } from './credentials.ts'
 import { endpointOf, objectUrl } from './endpoint.ts'
 import { readProfile } from './profile.ts'

@@ -2,7 +2,7 @@
  * Names of the folders directly in a table. Its files stand between them in the order of their names, so that all has to be listed; only what lies in folders of data
  * can be passed over, whose names begin alike.
  */
-import type { Unseen } from '../../model/lake-store.ts'
+import type { Unseen } from '../../model/lake/lake-store.ts'
 import type { S3Client } from './client.ts'
 import { listPages, type ListPage, type ListRequest } from './list.ts'
 

@@ -1,5 +1,5 @@
 /** ListObjectsV2, page by page. */
-import { s3Path } from '../../model/lake-url.ts'
+import { s3Path } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { textOf, type Counts, type S3Client } from './client.ts'
 import { foreignAnswer } from './errors.ts'

@@ -1,7 +1,7 @@
 /** Files into a bucket: small ones in one request, others in parts, a few of which are in memory at a time. */
 import { createHash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
-import { s3Path } from '../../model/lake-url.ts'
+import { s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { readPieces } from './body.ts'

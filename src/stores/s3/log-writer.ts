@@ -1,10 +1,10 @@
 /** The folder of a Delta table in a bucket, for writing. That only one of two has a name is left to the store, which is asked first whether it can. */
 import { randomUUID } from 'node:crypto'
-import type { LogWriter } from '../../model/log-writer.ts'
-import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
+import type { LogWriter } from '../../model/lake/log-writer.ts'
+import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { tablePath } from '../table-path.ts'
+import { tablePath } from '../common/table-path.ts'
 import { readWhole } from './body.ts'
 import { noCounts, sharedClient, textOf, type S3Client } from './client.ts'
 import { listPages } from './list.ts'

@@ -5,7 +5,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { connect, type Socket } from 'node:net'
-import type { Route } from '../route.ts'
+import type { Route } from '../../model/run/route.ts'
 
 /** What this store asks of `fetch`, which fits it. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchAnswer>

@@ -1,7 +1,7 @@
 /** A lake in a bucket: folders are what lies between slashes. */
-import { mayHoldTables } from '../../model/lake-store.ts'
-import type { DatabaseFile, FolderLook, LakeItem, LakeStore, TableFolders } from '../../model/lake-store.ts'
-import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
+import { mayHoldTables } from '../../model/lake/lake-store.ts'
+import type { DatabaseFile, FolderLook, LakeItem, LakeStore, TableFolders } from '../../model/lake/lake-store.ts'
+import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { noCounts, sharedClient, type S3Client } from './client.ts'

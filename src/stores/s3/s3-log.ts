@@ -1,9 +1,9 @@
 /** A Delta log in a bucket. */
-import type { FileEntry, LogEntry, LogObject, LogStore, RequestCounts } from '../../model/log-store.ts'
-import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
+import type { FileEntry, LogEntry, LogObject, LogStore, RequestCounts } from '../../model/lake/log-store.ts'
+import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Route } from '../route.ts'
+import type { Route } from '../../model/run/route.ts'
 import { Ahead } from './ahead.ts'
 import { readChunks, readWhole } from './body.ts'
 import { noCounts, routedClient, sharedClient, type Counts, type S3Client } from './client.ts'

@@ -1,6 +1,6 @@
 /** Standing alerts as a file of SQLite. Every call is one statement, and so atomic; another program that writes is waited for. */
 import Database from 'better-sqlite3'
-import type { AlertMemory } from '../../model/alert-memory.ts'
+import type { AlertMemory } from '../../model/run/alert-memory.ts'
 
 const BUSY_MS = 2000
 

@@ -1,5 +1,5 @@
 /** Types that columns are declared with, where files with types have them too. SQLite holds no value to them: whoever writes a file looks at each. */
-import { decimalType, type DeclaredType } from '../../model/answer-file.ts'
+import { decimalType, type DeclaredType } from '../../model/run/answer-file.ts'
 
 const NAMED: readonly (readonly [RegExp, DeclaredType])[] = [
   [/^(?:BOOLEAN|BOOL)$/, 'boolean'],

@@ -1,8 +1,8 @@
 /** Views, virtual tables and triggers that a file brings along under names of our own. */
 import type Database from 'better-sqlite3'
 import { literal, quotedName } from '../../shared/sql-text.ts'
-import { PLAIN_NAMES } from '../own-tables.ts'
-import { plantedOwn } from '../planted-own.ts'
+import { PLAIN_NAMES } from '../common/own-tables.ts'
+import { plantedOwn } from '../common/planted-own.ts'
 
 const NAMES = `(${PLAIN_NAMES.map(literal).join(', ')})`
 

@@ -1,7 +1,7 @@
 /** The process that runs one typed query; see query.ts. Its writes wait for their reader, so that no more than a page is held. */
 import { readFileSync, writeSync } from 'node:fs'
 import process from 'node:process'
-import type { SqlRow } from '../port.ts'
+import type { SqlRow } from '../../model/run/sql-port.ts'
 import { wireOf, type QueryReply } from './query.ts'
 import { openReader } from './reader.ts'
 

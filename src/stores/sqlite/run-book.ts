@@ -1,6 +1,6 @@
 /** The book of runs as a file of SQLite. Every call is one short transaction; another program that writes is waited for a moment only. */
 import Database from 'better-sqlite3'
-import { KEPT_RUNS, type BookedEnd, type BookRow, type CurvePoint, type RunBook } from '../../model/run-book.ts'
+import { KEPT_RUNS, type BookedEnd, type BookRow, type CurvePoint, type RunBook } from '../../model/run/run-book.ts'
 
 const BUSY_MS = 250
 

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import { MOST_COLUMNS, relationsOfRows } from '../known-relations.ts'
+import { MOST_COLUMNS, relationsOfRows } from '../common/known-relations.ts'
 import type {
   KnownRelation,
   OpenMode,
@@ -14,7 +14,7 @@ import type {
   SqlReader,
   SqlRow,
   SqlTransaction,
-} from '../port.ts'
+} from '../../model/run/sql-port.ts'
 import { sqliteError } from './errors.ts'
 import { refusePlanted } from './planted.ts'
 import { queryFile } from './query.ts'

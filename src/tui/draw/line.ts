@@ -2,7 +2,7 @@
  * A screen is a list of lines, a line is a list of spans, and every function keeps count of cells. Views return lines; only the
  * root component turns them into Ink elements, so that a view can be tested and measured without a terminal.
  */
-import { cutEnd, padEnd, takeStart, width } from './text.ts'
+import { cutEnd, padEnd, takeStart, width } from '../../render/screen-text.ts'
 
 export type Tone = 'plain' | 'ok' | 'warn' | 'bad' | 'info' | 'muted' | 'strong' | 'chosen'
 export type Span = { readonly text: string; readonly tone: Tone }

@@ -1,5 +1,5 @@
 /** What tab makes of the text of an option, and what the screen itself knows that it may become. */
-import type { Candidate, FormOption } from '../../engine/command-port.ts'
+import type { Candidate, FormOption } from '../../app/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { runRows } from '../state/selectors.ts'
 import { isRunOf, meaningOf, runIdOf } from '../state/run-rows.ts'

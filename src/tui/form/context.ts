@@ -1,5 +1,5 @@
 /** What the place that a form is opened from says of it already. */
-import type { CommandForm, FormOption } from '../../engine/command-port.ts'
+import type { CommandForm, FormOption } from '../../app/command-port.ts'
 import { tableArgument } from '../session/operations.ts'
 import { runRows } from '../state/selectors.ts'
 import { isRunOf, runIdOf } from '../state/run-rows.ts'

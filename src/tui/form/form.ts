@@ -1,5 +1,5 @@
 /** What is filled in of a command, as plain data: which option has the cursor, what is typed, what is known of it so far. */
-import type { Candidate, CommandForm, FormOption, Startable } from '../../engine/command-port.ts'
+import type { Candidate, CommandForm, FormOption, Startable } from '../../app/command-port.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { field, type TextField } from '../state/text-field.ts'
 

@@ -1,8 +1,8 @@
 /** How a form divides its rows: its list, the words on the option under the cursor, the command, and beside them the plan. */
 import { isFirst, isStartable, shownOptions, type Form } from './form.ts'
-import type { FormOption } from '../../engine/command-port.ts'
+import type { FormOption } from '../../app/command-port.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-import { clean, wrap } from '../draw/text.ts'
+import { clean, wrap } from '../../render/screen-text.ts'
 
 export type FormRow =
   { readonly kind: 'option'; readonly option: FormOption } | { readonly kind: 'heading'; readonly text: string }

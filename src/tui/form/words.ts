@@ -1,5 +1,5 @@
 /** From what is filled in to the words of a command line, and back. */
-import type { CommandForm, FormOption } from '../../engine/command-port.ts'
+import type { CommandForm, FormOption } from '../../app/command-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 

@@ -1,5 +1,5 @@
 /** When a key works: only then it is dispatched, hinted in the last row and found in the palette. */
-import { isInCatalog } from '../../engine/workbench.ts'
+import { isInCatalog } from '../../app/workbench.ts'
 import type { State, Tab } from '../state/state.ts'
 import { geometry } from '../state/geometry.ts'
 import { activeRun, comparison, logRows, openRun, runResults, runRows, steeredRun } from '../state/selectors.ts'
@@ -15,7 +15,7 @@ import { runOfLine, runOfSchedule, scheduleAtCursor, slotAtCursor, workerAtCurso
 import { queueView, shownRun } from '../state/queue/queue-open.ts'
 import { pauseOf, slotLedger, steersShared, type SharedSteer } from '../state/queue/queue-steer.ts'
 import { isStory } from '../run/story.ts'
-import { declarationOf } from '../../engine/operations/facts.ts'
+import { declarationOf } from '../../app/operations/facts.ts'
 
 export type When = (state: State) => boolean
 

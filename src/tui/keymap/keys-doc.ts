@@ -1,5 +1,5 @@
 /** docs/KEYS.md, made from the keymap. */
-import { width } from '../draw/text.ts'
+import { width } from '../../render/screen-text.ts'
 import type { Binding, Command } from './bindings.ts'
 import { KEYMAP } from './bindings.ts'
 import { shownKey } from './lookup.ts'

@@ -1,6 +1,6 @@
 /** Finds what a key does, and what can be done now. */
 import type { State } from '../state/state.ts'
-import { width } from '../draw/text.ts'
+import { width } from '../../render/screen-text.ts'
 import type { Binding, Command } from './bindings.ts'
 import { KEYMAP } from './bindings.ts'
 

@@ -1,6 +1,6 @@
 /** Folds engine events into a `RunView`. */
-import type { Event } from '../../model/event.ts'
-import { countDec, numberOf, seconds } from '../draw/format.ts'
+import type { Event } from '../../model/run/event.ts'
+import { countDec, numberOf, seconds } from '../../render/screen-format.ts'
 import { foldFsck } from './fsck-fold.ts'
 import { isShownAs } from './run-screen.ts'
 import { foldSummary } from './summary-fold.ts'

@@ -1,5 +1,5 @@
 /** How a run of `fsck` grows with its events. */
-import type { Event } from '../../model/event.ts'
+import type { Event } from '../../model/run/event.ts'
 import { NO_FSCK } from './fsck-view.ts'
 import type { Lane, RunView } from './run-view.ts'
 

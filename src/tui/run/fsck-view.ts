@@ -1,5 +1,5 @@
 /** What is known of a run of `fsck`: what was gone through, and what was found. */
-import type { FsckCheckedEvent, FsckFindingEvent } from '../../model/event.ts'
+import type { FsckCheckedEvent, FsckFindingEvent } from '../../model/run/event.ts'
 
 export type FsckView = {
   readonly checked: readonly FsckCheckedEvent[]

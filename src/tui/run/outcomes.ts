@@ -1,5 +1,5 @@
 /** Events that say how a run, a table or a check came out. */
-import type { EventBody } from '../../model/event.ts'
+import type { EventBody } from '../../model/run/event.ts'
 
 export type TableResult = Extract<EventBody, { type: 'table.finished' }>
 export type Check = Extract<EventBody, { type: 'verify.check' }>

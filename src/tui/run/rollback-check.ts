@@ -1,6 +1,6 @@
 /** What the events of verify-rollback say, as lines of the roll back dialog. */
-import { clean } from '../draw/text.ts'
-import type { Event } from '../../model/event.ts'
+import { clean } from '../../render/screen-text.ts'
+import type { Event } from '../../model/run/event.ts'
 import type { CheckLine, Dialog } from '../state/state.ts'
 
 type RollbackDialog = Extract<Dialog, { kind: 'rollback' }>

@@ -1,5 +1,5 @@
 /** Which picture of a run each operation gets. An operation that is left out does not compile. */
-import type { Operation, OperationKind } from '../../engine/operations/list.ts'
+import type { Operation, OperationKind } from '../../app/operations/list.ts'
 
 /** `tables`: head, lanes and what became of each table, which every run has. */
 export type RunScreen = 'tables' | 'copy' | 'archiving' | 'differences' | 'findings' | 'compare'

@@ -1,11 +1,11 @@
 /** What is known of one run, folded from its events. Bounded: lists keep their newest entries, counters keep the rest. */
-import type { Dec, DifferenceEvent, EventBody, KeySpan, QuestionEvent } from '../../model/event.ts'
+import type { Dec, DifferenceEvent, EventBody, KeySpan, QuestionEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { ArchiveProgress } from './archiving/archive-progress.ts'
 import { CopyProgress } from './copy/copy-progress.ts'
 import { NO_FSCK, type FsckView } from './fsck-view.ts'
 import type { Check, Finished, Mismatch, TableResult } from './outcomes.ts'
-import type { Operation } from '../../engine/operations/list.ts'
+import type { Operation } from '../../app/operations/list.ts'
 import { isShownAs } from './run-screen.ts'
 
 export type { Check, Finished, Mismatch, TableResult } from './outcomes.ts'

@@ -1,5 +1,5 @@
 /** How a run that was joined late grows with what its earlier events add up to. */
-import type { Event, TableStatus } from '../../model/event.ts'
+import type { Event, TableStatus } from '../../model/run/event.ts'
 import type { RunView } from './run-view.ts'
 
 type Told = Extract<Event, { type: 'run.summary' | 'chunks.summary' }>

@@ -1,8 +1,8 @@
 /** What keys and dialogs may do with a session. */
 import type { Clock } from '../../shared/clock.ts'
-import type { CommandForm, CommandPort } from '../../engine/command-port.ts'
+import type { CommandForm, CommandPort } from '../../app/command-port.ts'
 import type { Form } from '../form/form.ts'
-import type { RunningOperation, TableRow, Workbench } from '../../engine/workbench.ts'
+import type { RunningOperation, TableRow, Workbench } from '../../app/workbench.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'

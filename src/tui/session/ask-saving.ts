@@ -1,9 +1,9 @@
 /** All rows of an answer into a file, whose path is typed in a prompt. */
-import type { Answering, SaveFormat } from '../../engine/asking/port.ts'
-import type { Workbench } from '../../engine/workbench.ts'
+import type { Answering, SaveFormat } from '../../app/ask/port.ts'
+import type { Workbench } from '../../app/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { visible } from '../../shared/visible.ts'
-import { bytes as bytesText, plural } from '../draw/format.ts'
+import { bytes as bytesText, plural } from '../../render/screen-format.ts'
 import type { Action } from '../state/action.ts'
 import { commonBeginning } from '../state/ask-complete.ts'
 import type { State } from '../state/state.ts'

@@ -1,6 +1,6 @@
 /** What `y` copies: the thing under the cursor, as one would paste it into a shell or a query. */
 import { textOf } from '../state/ask-editor.ts'
-import { goesOnBy, unconfirmed } from '../../engine/live/goes-on.ts'
+import { goesOnBy, unconfirmed } from '../../app/live/goes-on.ts'
 import type { RunView } from '../run/run-view.ts'
 import { literal } from '../../shared/sql-text.ts'
 import { fromFolder } from '../../shared/working-folder.ts'

@@ -1,10 +1,10 @@
 /** Databases whose tables are listed beside those of the lake: each is asked by an operation of its own. */
-import type { RunningOperation, TableRow, Workbench } from '../../engine/workbench.ts'
-import type { RelationEvent } from '../../model/event.ts'
+import type { RunningOperation, TableRow, Workbench } from '../../app/workbench.ts'
+import type { RelationEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import { count } from '../draw/format.ts'
+import { count } from '../../render/screen-format.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'

@@ -1,6 +1,6 @@
 /** Forms of commands: what keys do in them, and what is asked while somebody fills one in. */
-import type { CommandForm, CommandPort, Startable } from '../../engine/command-port.ts'
-import type { RunningOperation } from '../../engine/workbench.ts'
+import type { CommandForm, CommandPort, Startable } from '../../app/command-port.ts'
+import type { RunningOperation } from '../../app/workbench.ts'
 import { asSluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { KeyPress } from '../../shared/terminal/key-press.ts'
 import {

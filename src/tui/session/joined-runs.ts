@@ -1,7 +1,7 @@
 /** Runs that go on in other programs of this machine and are looked at here. Whoever leaves one stops nothing. */
-import type { Story } from '../../engine/command-port.ts'
-import type { JoinedRun, RunningOperation } from '../../engine/workbench.ts'
-import type { Event } from '../../model/event.ts'
+import type { Story } from '../../app/command-port.ts'
+import type { JoinedRun, RunningOperation } from '../../app/workbench.ts'
+import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'

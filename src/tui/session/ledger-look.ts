@@ -1,6 +1,6 @@
 /** A run by the ledger of its target, asked again while somebody looks at it: nothing else tells how a run on another machine does. */
-import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
-import type { CopyChunkEvent, CopyRunEvent, Dec } from '../../model/event.ts'
+import type { RunningOperation, Workbench } from '../../app/workbench.ts'
+import type { CopyChunkEvent, CopyRunEvent, Dec } from '../../model/run/event.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'

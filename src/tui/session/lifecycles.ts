@@ -2,16 +2,16 @@
  * The four phases of a table, as `lifecycle status` tells them, and what is started from there: by the entry of the table in the config file, or without one by
  * what the table is.
  */
-import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
-import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
-import type { LifecyclePhaseEvent } from '../../model/lifecycle-events.ts'
+import type { RunningOperation, Workbench } from '../../app/workbench.ts'
+import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
+import type { LifecyclePhaseEvent } from '../../model/partition/lifecycle-events.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RelationRow } from '../state/relation-row.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import { cursorRow } from '../state/tables-list.ts'
-import type { Operation } from '../../engine/operations/list.ts'
+import type { Operation } from '../../app/operations/list.ts'
 import { lifecycleOf } from './operations.ts'
 
 export class Lifecycles {

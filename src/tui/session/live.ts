@@ -1,7 +1,7 @@
 /**
  * What changes on the Tables screen by itself: new commits and what the catalog knows of them, and ages. A screen on which no text changes writes nothing.
  */
-import type { Workbench } from '../../engine/workbench.ts'
+import type { Workbench } from '../../app/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'

@@ -1,5 +1,5 @@
 /** What the screen lacks: a pure list of questions, so that nothing is asked twice and nothing that is not seen is asked. */
-import type { Workbench } from '../../engine/workbench.ts'
+import type { Workbench } from '../../app/workbench.ts'
 import { lakeTables } from '../state/stores.ts'
 import { detailContent, geometry, tabRows } from '../state/geometry.ts'
 import { identityOf, selectedVersion } from '../state/selectors.ts'

@@ -1,12 +1,12 @@
 /** Operations that keys start, and the command lines that do the same without the UI. */
-import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
-import { isInCatalog, type TableRow } from '../../engine/workbench.ts'
-import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
+import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
+import { isInCatalog, type TableRow } from '../../app/workbench.ts'
+import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
 import { redactUrl } from '../../shared/redact.ts'
-import { EVERY_TABLE } from '../../engine/operations/discover-database/declaration.ts'
-import { SAMPLED_VERSIONS } from '../../engine/operations/validate/declaration.ts'
-import { defaultNumber, defaultText } from '../../engine/operations/facts.ts'
-import type { Operation } from '../../engine/operations/list.ts'
+import { EVERY_TABLE } from '../../engine/copy/operations/discover-database/declaration.ts'
+import { SAMPLED_VERSIONS } from '../../engine/lake/operations/validate/declaration.ts'
+import { defaultNumber, defaultText } from '../../app/operations/facts.ts'
+import type { Operation } from '../../app/operations/list.ts'
 
 /** The command line's own defaults: the printed command would else not do the same. */
 const BATCH_SIZE = defaultNumber('import', 'batch-size')

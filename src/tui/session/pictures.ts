@@ -1,6 +1,6 @@
 /** Pictures of tables of a database: each is asked for by an operation of its own, when somebody wants to see it. */
-import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
-import type { Event } from '../../model/event.ts'
+import type { RunningOperation, Workbench } from '../../app/workbench.ts'
+import type { Event } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'
 import type { RelationRow } from '../state/relation-row.ts'

@@ -1,5 +1,5 @@
 /** Keeps what is shown of a queue fresh: asked every two seconds while a screen of it is open, one question at a time, and never else. */
-import type { QueueWanted, Workbench } from '../../engine/workbench.ts'
+import type { QueueWanted, Workbench } from '../../app/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'

@@ -1,5 +1,5 @@
 /** Rings of tokens of tables of Cassandra as pictures. */
-import type { RingEvent, RingHostEvent, RingPartEvent } from '../../model/event.ts'
+import type { RingEvent, RingHostEvent, RingPartEvent } from '../../model/run/event.ts'
 import { ringText } from '../views/ring.ts'
 import { tokensOf } from './operations.ts'
 import type { PictureKind } from './pictures.ts'

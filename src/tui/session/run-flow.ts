@@ -2,11 +2,11 @@
  * The events of one run on their way to the store. They are collected and reach it at most ten times a second; of the progress of a chunk only the newest
  * counts, so a fast engine costs no more than a slow one.
  */
-import type { Story } from '../../engine/command-port.ts'
-import type { Event } from '../../model/event.ts'
+import type { Story } from '../../app/command-port.ts'
+import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { msOf } from '../draw/format.ts'
-import { logEntry } from '../run/log-entry.ts'
+import { msOf } from '../../render/screen-format.ts'
+import { logEntry } from '../../render/log-entry.ts'
 import { storyEntries } from '../run/story.ts'
 import type { Action } from '../state/action.ts'
 import type { LogEntry, State } from '../state/state.ts'

@@ -1,12 +1,12 @@
 /** The run that works and those that wait. */
-import type { TableWish } from '../../engine/operation.ts'
-import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
-import type { Event } from '../../model/event.ts'
+import type { TableWish } from '../../engine/run/operation.ts'
+import type { RunningOperation, Workbench } from '../../app/workbench.ts'
+import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
-import type { Story } from '../../engine/command-port.ts'
+import type { Story } from '../../app/command-port.ts'
 import type { Job } from './operations.ts'
 import { RunFlow } from './run-flow.ts'
 

@@ -1,6 +1,6 @@
 /** What changes on the Runs screen by itself: runs of other programs begin and end. Asked only while the list is shown; where nothing changed, nothing is drawn. */
-import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
-import type { CopyRunEvent } from '../../model/event.ts'
+import type { RunningOperation, Workbench } from '../../app/workbench.ts'
+import type { CopyRunEvent } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'

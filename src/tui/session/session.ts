@@ -2,13 +2,13 @@
  * What keys do beyond the screen: asks the workbench, starts and steers runs, leaves. It owns no state of its own but what is on
  * its way; everything seen is in the store.
  */
-import type { CommandPort } from '../../engine/command-port.ts'
-import type { TableRow, Workbench } from '../../engine/workbench.ts'
+import type { CommandPort } from '../../app/command-port.ts'
+import type { TableRow, Workbench } from '../../app/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
-import { endsOf } from '../../engine/operations/facts.ts'
-import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
-import type { Event } from '../../model/event.ts'
+import { endsOf } from '../../app/operations/facts.ts'
+import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
+import type { Event } from '../../model/run/event.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { commandOf, elsewhere, shownKey } from '../keymap/lookup.ts'
 import { fieldText, isOneLine } from '../../shared/terminal/field-text.ts'

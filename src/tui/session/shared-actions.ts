@@ -1,7 +1,7 @@
 /** What keys do on the screens of a queue. */
-import { dec, type CopyRunEvent } from '../../model/event.ts'
+import { dec, type CopyRunEvent } from '../../model/run/event.ts'
 import type { Command } from '../keymap/bindings.ts'
-import type { ScheduleEvent } from '../../model/schedule-events.ts'
+import type { ScheduleEvent } from '../../model/share/schedule-events.ts'
 import { scheduleAtCursor, slotAtCursor, workerAtCursor } from '../state/queue/queue-rows.ts'
 import { shownRun } from '../state/queue/queue-open.ts'
 import { pauseOf, sharedRateAfter, slotLedger, workersAfter } from '../state/queue/queue-steer.ts'

@@ -1,6 +1,6 @@
 /** Orders to runs that workers share. They go to the queue one after the other, and are shown as on their way until it has noted them. */
-import type { SharedRun, Workbench } from '../../engine/workbench.ts'
-import type { RunWishes, WorkerRow } from '../../model/distributed.ts'
+import type { SharedRun, Workbench } from '../../app/workbench.ts'
+import type { RunWishes, WorkerRow } from '../../model/share/distributed.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'

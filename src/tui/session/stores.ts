@@ -1,6 +1,6 @@
 /** Stores beside the one that the program was opened with: each is read when it is unfolded, and one that fails hides no other. */
-import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
-import type { CommandPort } from '../../engine/command-port.ts'
+import type { RunningOperation, Workbench } from '../../app/workbench.ts'
+import type { CommandPort } from '../../app/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { isSamePlace } from '../../shared/same-place.ts'
@@ -11,7 +11,7 @@ import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import type { StoreRow } from '../state/stores.ts'
 import { field } from '../state/text-field.ts'
-import type { CopyRunEvent } from '../../model/answer-events.ts'
+import type { CopyRunEvent } from '../../model/run/answer-events.ts'
 import { copyRunsOf } from './operations.ts'
 import type { Databases } from './databases.ts'
 

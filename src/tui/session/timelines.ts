@@ -1,7 +1,7 @@
 /** Partitions of tables as lines of time. */
-import type { PartitionAlarmEvent, PartitionedEvent, PartitionEvent } from '../../model/partition-events.ts'
+import type { PartitionAlarmEvent, PartitionedEvent, PartitionEvent } from '../../model/partition/events.ts'
 import { linesFromNow, timelineText } from '../views/timeline.ts'
-import type { ArchivedEvent } from '../../model/archive-events.ts'
+import type { ArchivedEvent } from '../../model/archive/events.ts'
 import { archivedOf, partitionsOf } from './operations.ts'
 import type { PictureKind } from './pictures.ts'
 

@@ -1,8 +1,8 @@
 /** Everything that can change the state. */
-import type { TableRow } from '../../engine/workbench.ts'
-import type { AsOf } from '../../engine/operation.ts'
-import type { MachineRun, RunAbout } from '../../engine/workbench.ts'
-import type { CopyRunEvent, Event, RelationEvent } from '../../model/event.ts'
+import type { TableRow } from '../../app/workbench.ts'
+import type { AsOf } from '../../engine/run/operation.ts'
+import type { MachineRun, RunAbout } from '../../app/workbench.ts'
+import type { CopyRunEvent, Event, RelationEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { AskState } from './ask-state.ts'
@@ -14,7 +14,7 @@ import type { Dialog, Flash, LogEntry, Prompt, SlotName, SlotValues } from './st
 import type { Sync } from './sync-shown.ts'
 import type { NamedStore, Store } from './listed-store.ts'
 import type { TextField } from './text-field.ts'
-import type { Operation } from '../../engine/operations/list.ts'
+import type { Operation } from '../../app/operations/list.ts'
 
 export type Loaded = {
   [K in SlotName]: {

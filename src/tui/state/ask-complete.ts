@@ -1,5 +1,5 @@
 /** What the word before the caret may become: keywords, names of tables and views, and columns of those that the statement names. */
-import type { AskRelation } from '../../engine/asking/port.ts'
+import type { AskRelation } from '../../app/ask/port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { beforeCaret, textOf, type Editor } from './ask-editor.ts'
 import type { Offer } from './ask-state.ts'

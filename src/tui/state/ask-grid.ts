@@ -1,7 +1,7 @@
 /** How the Ask screen is divided, and how one moves in the rows of an answer. */
-import type { AskCell } from '../../engine/asking/port.ts'
+import type { AskCell } from '../../app/ask/port.ts'
 import { visible } from '../../shared/visible.ts'
-import { width } from '../draw/text.ts'
+import { width } from '../../render/screen-text.ts'
 import { geometry } from './geometry.ts'
 import type { Move } from './position.ts'
 import { moveIndex, scrollTop } from './position.ts'

@@ -1,5 +1,5 @@
 /** What can be asked: the catalog, databases that are open, and their tables together with what is archived of them. */
-import type { Asked, AskPlace } from '../../engine/asking/port.ts'
+import type { Asked, AskPlace } from '../../app/ask/port.ts'
 import { placeKey } from './ask-state.ts'
 import type { State } from './state.ts'
 

@@ -7,7 +7,7 @@ import {
   type AskProgress,
   type AskQuestion,
   type AskRelation,
-} from '../../engine/asking/port.ts'
+} from '../../app/ask/port.ts'
 import { editorOf, type Editor } from './ask-editor.ts'
 import { field, type TextField } from './text-field.ts'
 

@@ -1,6 +1,6 @@
 /** Figures of a comparison: what was measured, and what is reckoned for servers further away. */
-import type { QuestionEvent, Side } from '../../model/event.ts'
-import { numberOf } from '../draw/format.ts'
+import type { QuestionEvent, Side } from '../../model/run/event.ts'
+import { numberOf } from '../../render/screen-format.ts'
 
 /** Round trips of the slider, ms. */
 export const LATENCIES = [0, 1, 5, 20, 50, 100, 200] as const

@@ -1,5 +1,5 @@
 /** How a run of another program comes into the state: its past first, each event at its own time. */
-import { msOf } from '../draw/format.ts'
+import { msOf } from '../../render/screen-format.ts'
 import { foldEvent, sample } from '../run/fold.ts'
 import { freshRun, type RunView } from '../run/run-view.ts'
 import type { Action } from './action.ts'

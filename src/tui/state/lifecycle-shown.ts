@@ -1,5 +1,5 @@
 /** The phases of a table, as far as they have been read, and what can be started from them. */
-import { LIFECYCLE_STATES, type LifecyclePhaseEvent } from '../../model/lifecycle-events.ts'
+import { LIFECYCLE_STATES, type LifecyclePhaseEvent } from '../../model/partition/lifecycle-events.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
 export type LifecycleShown = {

@@ -1,6 +1,6 @@
 /** A store beside what the program was opened with. */
-import type { TableRow } from '../../engine/workbench.ts'
-import type { CopyRunEvent } from '../../model/answer-events.ts'
+import type { TableRow } from '../../app/workbench.ts'
+import type { CopyRunEvent } from '../../model/run/answer-events.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
 /** As it is handed in: by a config file, or remembered from an earlier session. */

@@ -1,6 +1,6 @@
 /** What needs somebody: tables that are broken, differ, were stopped or are behind, the worst first, each with what mends it. */
-import type { TableRow } from '../../engine/workbench.ts'
-import { plural } from '../draw/format.ts'
+import type { TableRow } from '../../app/workbench.ts'
+import { plural } from '../../render/screen-format.ts'
 import type { Store } from './listed-store.ts'
 import type { State } from './state.ts'
 import { EVERY_TABLE, type Sync } from './sync-shown.ts'

@@ -1,8 +1,8 @@
 /** The reducer: every change of the state goes through here, and ends with cursors that are in sight. */
-import type { Operation } from '../../engine/operations/list.ts'
-import { msOf } from '../draw/format.ts'
+import type { Operation } from '../../app/operations/list.ts'
+import { msOf } from '../../render/screen-format.ts'
 import { foldEvent, sample, turnedTo } from '../run/fold.ts'
-import { logEntry } from '../run/log-entry.ts'
+import { logEntry } from '../../render/log-entry.ts'
 import type { RunView } from '../run/run-view.ts'
 import { freshRun } from '../run/run-view.ts'
 import { withStory } from '../run/story.ts'

@@ -1,7 +1,7 @@
 /** A table of a database as a row of the Tables screen. */
-import { UNKNOWN_TABLE, type TableRow } from '../../engine/workbench.ts'
-import type { RelationEvent } from '../../model/event.ts'
-import { parseLakeUrl } from '../../model/lake-url.ts'
+import { UNKNOWN_TABLE, type TableRow } from '../../app/workbench.ts'
+import type { RelationEvent } from '../../model/run/event.ts'
+import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 
 export type RelationRow = Omit<TableRow, 'kind'> & {
   readonly kind: 'relation'

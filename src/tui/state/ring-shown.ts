@@ -1,5 +1,5 @@
 /** The picture of a table's ring of tokens, as far as it has been read. */
-import type { RingEvent, RingHostEvent, RingPartEvent } from '../../model/event.ts'
+import type { RingEvent, RingHostEvent, RingPartEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
 export type RingShown = {

@@ -1,7 +1,7 @@
 /** The list of the Runs screen: runs of this session, of this machine, and of every catalog and ledger that is open; each run once, the newest first. */
-import type { MachineRun, SharedRun } from '../../engine/workbench.ts'
-import type { CopyRunEvent, RunEvent } from '../../model/event.ts'
-import { msOf } from '../draw/format.ts'
+import type { MachineRun, SharedRun } from '../../app/workbench.ts'
+import type { CopyRunEvent, RunEvent } from '../../model/run/event.ts'
+import { msOf } from '../../render/screen-format.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { State } from './state.ts'
 

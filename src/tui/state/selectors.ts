@@ -1,6 +1,6 @@
 /** Questions about the state that several views, reducers and conditions ask. */
 import type { Slot, SlotName, SlotValues, State } from './state.ts'
-import type { QuestionEvent } from '../../model/event.ts'
+import type { QuestionEvent } from '../../model/run/event.ts'
 import type { RunView } from '../run/run-view.ts'
 import { isRunning } from '../run/run-view.ts'
 import { matches } from './tables-list.ts'

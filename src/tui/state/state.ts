@@ -1,7 +1,7 @@
-import type { WorkerRow } from '../../model/distributed.ts'
+import type { WorkerRow } from '../../model/share/distributed.ts'
 /** Everything the screen shows, as one plain value. Reducers replace it, views read it, nothing else keeps state. */
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
-import type { AsOf } from '../../engine/operation.ts'
+import type { AsOf } from '../../engine/run/operation.ts'
 import type {
   CommitDetail,
   Feature,
@@ -14,10 +14,10 @@ import type {
   SchemaField,
   RecordedRun,
   TableRow,
-} from '../../engine/workbench.ts'
-import type { CommitEvent, CopyRunEvent, CopyPlanLine, PlanLine, RelationEvent } from '../../model/event.ts'
+} from '../../app/workbench.ts'
+import type { CommitEvent, CopyRunEvent, CopyPlanLine, PlanLine, RelationEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { CommandForm, Startable } from '../../engine/command-port.ts'
+import type { CommandForm, Startable } from '../../app/command-port.ts'
 import type { Form } from '../form/form.ts'
 import { FRESH_ASK, type AskState } from './ask-state.ts'
 import type { BarsShown } from './compare-figures.ts'
@@ -30,7 +30,7 @@ import type { RingShown } from './ring-shown.ts'
 import type { LifecycleShown } from './lifecycle-shown.ts'
 import type { TimelineShown } from './timeline-shown.ts'
 import type { TextField } from './text-field.ts'
-import type { Operation } from '../../engine/operations/list.ts'
+import type { Operation } from '../../app/operations/list.ts'
 
 /** `queue`: a screen of a queue of workers, which is opened from the Runs screen. */
 export type Screen = 'tables' | 'runs' | 'compare' | 'log' | 'ask' | 'queue'

@@ -1,6 +1,6 @@
 /** The rows of the Tables screen as they stand: filtered, sorted, with other sources and the tables of databases last. */
-import type { TableRow } from '../../engine/workbench.ts'
-import type { RelationEvent } from '../../model/event.ts'
+import type { TableRow } from '../../app/workbench.ts'
+import type { RelationEvent } from '../../model/run/event.ts'
 import { relationRow, type RelationRow } from './relation-row.ts'
 import { isTree, lakeTables, ownRow, storeRow, type StoreRow } from './stores.ts'
 import type { Database, State, TableSort } from './state.ts'

@@ -1,6 +1,6 @@
 /** The partitions of a table as a line of time, as far as they have been read. */
-import type { PartitionAlarmEvent, PartitionedEvent, PartitionEvent } from '../../model/partition-events.ts'
-import type { ArchivedEvent } from '../../model/archive-events.ts'
+import type { PartitionAlarmEvent, PartitionedEvent, PartitionEvent } from '../../model/partition/events.ts'
+import type { ArchivedEvent } from '../../model/archive/events.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
 export type TimelineShown = {

@@ -2,7 +2,7 @@
  * What has to be written so that a row of the screen becomes another one: only the cells that changed. A key that moves a cursor then
  * costs some hundred bytes, also where three panes share a row and a whole one would be two hundred cells.
  */
-import { width } from '../draw/text.ts'
+import { width } from '../../render/screen-text.ts'
 
 type Cells = { readonly chars: readonly string[]; readonly styles: readonly string[] }
 

@@ -1,8 +1,8 @@
 /** The third pane: what runs, what ran, what was said. */
-import { clockSpan, msOf, percent, timeOfDay } from '../draw/format.ts'
+import { clockSpan, msOf, percent, timeOfDay } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, line, rule, span } from '../draw/line.ts'
-import { cutMiddle, padEnd, wrap } from '../draw/text.ts'
+import { cutMiddle, padEnd, wrap } from '../../render/screen-text.ts'
 import { progressBar, sparkline } from '../draw/bars.ts'
 import { marksOf } from '../draw/theme.ts'
 import { geometry } from '../state/geometry.ts'

@@ -1,7 +1,7 @@
 /** The frame of a dialog. */
 import type { Line } from '../draw/line.ts'
 import { fit, span } from '../draw/line.ts'
-import { cutEnd, width } from '../draw/text.ts'
+import { cutEnd, width } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { Dialog, State } from '../state/state.ts'
 

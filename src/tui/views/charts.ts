@@ -1,10 +1,10 @@
 /** Small panels of the detail pane: commits a day, file sizes, largest partitions. */
-import type { Overview } from '../../engine/workbench.ts'
+import type { Overview } from '../../app/workbench.ts'
 import { bar, sparkline } from '../draw/bars.ts'
-import { bytes, count } from '../draw/format.ts'
+import { bytes, count } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
-import { cutMiddle, padEnd, width } from '../draw/text.ts'
+import { cutMiddle, padEnd, width } from '../../render/screen-text.ts'
 import { failure, identityOf, known } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 

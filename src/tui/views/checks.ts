@@ -1,7 +1,7 @@
 /** What a validation found, line by line: checks, then the differences with both values. */
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
-import { clean, cutMiddle, padEnd } from '../draw/text.ts'
+import { clean, cutMiddle, padEnd } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { State } from '../state/state.ts'

@@ -1,7 +1,7 @@
 /** A comparison as a picture for a slide: plain SVG, light, 1280 by 720, with every figure written out. */
-import type { QuestionEvent } from '../../model/event.ts'
+import type { QuestionEvent } from '../../model/run/event.ts'
 import { oneLine } from '../../shared/visible.ts'
-import { cutEnd } from '../draw/text.ts'
+import { cutEnd } from '../../render/screen-text.ts'
 import { figureOf, meaningOf } from '../state/compare-figures.ts'
 import type { CompareState } from '../state/state.ts'
 import { compareNotes } from './compare-note.ts'

@@ -1,9 +1,9 @@
 /** The Compare screen: two bars from the middle for each question, on a log scale, and the figures of the one under the cursor. */
-import type { QuestionEvent, Side } from '../../model/event.ts'
-import { bytes, count, countDec, numberOf, plural, took } from '../draw/format.ts'
+import type { QuestionEvent, Side } from '../../model/run/event.ts'
+import { bytes, count, countDec, numberOf, plural, took } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, padStart, width, wrap } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, padStart, width, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { figureOf, LATENCIES, meaningOf } from '../state/compare-figures.ts'
 import { compareRows, geometry, hasRoom } from '../state/geometry.ts'

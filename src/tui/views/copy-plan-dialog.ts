@@ -1,10 +1,10 @@
 /** The dialog that shows the plan before a copy: tables, what becomes of their columns, and what keeps some of them from going. */
 import { leftLines } from '../../model/copy/left-behind.ts'
-import type { CopyPlanLine } from '../../model/event.ts'
-import { bytes, clockSpan, count, plural } from '../draw/format.ts'
+import type { CopyPlanLine } from '../../model/run/event.ts'
+import { bytes, clockSpan, count, plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line } from '../draw/line.ts'
-import { clean, wrap } from '../draw/text.ts'
+import { clean, wrap } from '../../render/screen-text.ts'
 import type { State } from '../state/state.ts'
 import type { Box, Of } from './box.ts'
 import { framed } from './box.ts'

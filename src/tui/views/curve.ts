@@ -1,6 +1,6 @@
 /** A run over its time, as columns. */
-import type { CurvePoint } from '../../engine/workbench.ts'
-import { bytes, shortRate, timeOfDay } from '../draw/format.ts'
+import type { CurvePoint } from '../../app/workbench.ts'
+import { bytes, shortRate, timeOfDay } from '../../render/screen-format.ts'
 
 const HEIGHT = 6
 const LABEL = 9

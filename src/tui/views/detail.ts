@@ -1,8 +1,8 @@
 /** The detail pane: title, tabs, and the tab that is open. */
-import { age, fullTime } from '../draw/format.ts'
+import { age, fullTime } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, lineWidth, line, rule, span, spread } from '../draw/line.ts'
-import { cutMiddle } from '../draw/text.ts'
+import { cutMiddle } from '../../render/screen-text.ts'
 import { geometry } from '../state/geometry.ts'
 import type { State, Tab } from '../state/state.ts'
 import { TABS } from '../state/state.ts'

@@ -1,8 +1,8 @@
 /** Dialogs as boxes of lines, drawn over the screen. */
-import { count, percent, plural } from '../draw/format.ts'
+import { count, percent, plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { chosen, line, span } from '../draw/line.ts'
-import { clean, cutMiddle, padEnd, width, wrap, wrapLabelled } from '../draw/text.ts'
+import { clean, cutMiddle, padEnd, width, wrap, wrapLabelled } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
 import { nameOfRun } from '../state/queue/queue-rows.ts'

@@ -1,9 +1,9 @@
 /** Rows that a `diff` found to differ, with what stands on both sides. */
-import type { DifferenceEvent } from '../../model/event.ts'
-import { plural } from '../draw/format.ts'
+import type { DifferenceEvent } from '../../model/run/event.ts'
+import { plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, line, rule, span } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { State } from '../state/state.ts'

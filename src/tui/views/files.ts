@@ -1,10 +1,10 @@
 /** The Files tab: the predicate, how far it prunes, and the files that are left. */
-import type { FilesPage, Funnel } from '../../engine/workbench.ts'
+import type { FilesPage, Funnel } from '../../app/workbench.ts'
 import { bar } from '../draw/bars.ts'
-import { bytes, count, fullTime, numberOf, plural, took } from '../draw/format.ts'
+import { bytes, count, fullTime, numberOf, plural, took } from '../../render/screen-format.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { block, cell, line, rule, span, spread } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, shortFile } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, shortFile } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { tabRows } from '../state/geometry.ts'
 import { failure, identityOf } from '../state/selectors.ts'

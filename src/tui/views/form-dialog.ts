@@ -1,9 +1,9 @@
 /** A command as a form: its options, what the one under the cursor is, the command that comes of it, and where there is room its plan. */
-import type { FormOption } from '../../engine/command-port.ts'
+import type { FormOption } from '../../app/command-port.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, columns, fit, line, rule, span } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { isStartable, isTyped, optionUnder, textOf, type Form } from '../form/form.ts'
 import { formLayout, hindrance, standingRows, type FormLayout, type FormRow } from '../form/layout.ts'

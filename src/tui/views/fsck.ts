@@ -1,8 +1,8 @@
 /** What `fsck` went through and found, line by line. */
-import { bytes, countDec, numberOf, plural } from '../draw/format.ts'
+import { bytes, countDec, numberOf, plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, line, rule, span } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { FsckView } from '../run/fsck-view.ts'
 import type { State } from '../state/state.ts'

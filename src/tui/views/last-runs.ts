@@ -1,6 +1,6 @@
 /** Recorded runs, as lists tell them. */
-import { seconds, msOf } from '../draw/format.ts'
-import type { RunEvent } from '../../model/event.ts'
+import { seconds, msOf } from '../../render/screen-format.ts'
+import type { RunEvent } from '../../model/run/event.ts'
 import type { State } from '../state/state.ts'
 
 export type LastRun = {

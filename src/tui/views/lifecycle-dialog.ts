@@ -1,7 +1,7 @@
 /** The phases of a table as a dialog, with a cursor on what can be started. */
 import type { Line } from '../draw/line.ts'
 import { chosen, line, lineText, span } from '../draw/line.ts'
-import { clean, cutMiddle } from '../draw/text.ts'
+import { clean, cutMiddle } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { chosenCommand, commandsOf, READING_LIFECYCLE, type LifecycleShown } from '../state/lifecycle-shown.ts'
 import type { State } from '../state/state.ts'

@@ -1,8 +1,8 @@
 /** The four phases of a table as bands: what somebody has to do first, then the others in their order. */
-import type { LifecyclePhaseEvent, LifecycleState } from '../../model/lifecycle-events.ts'
+import type { LifecyclePhaseEvent, LifecycleState } from '../../model/partition/lifecycle-events.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
-import { clean, padEnd, wrap } from '../draw/text.ts'
+import { clean, padEnd, wrap } from '../../render/screen-text.ts'
 import { urgentFirst, type LifecycleShown } from '../state/lifecycle-shown.ts'
 
 const NUMBERS = ['', 'I', 'II', 'III', 'IV']

@@ -1,8 +1,8 @@
 /** The Schema, Partitions and Features tabs. */
-import { bytes, count } from '../draw/format.ts'
+import { bytes, count } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, cell, line, span } from '../draw/line.ts'
-import { clean, cutMiddle, padEnd } from '../draw/text.ts'
+import { clean, cutMiddle, padEnd } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { tabRows } from '../state/geometry.ts'
 import { identityOf, known } from '../state/selectors.ts'

@@ -1,8 +1,8 @@
 /** The Log screen: what was said in this session, newest last. */
-import { fullTime, timeOfDay } from '../draw/format.ts'
+import { fullTime, timeOfDay } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, span } from '../draw/line.ts'
-import { cutEnd, wrap } from '../draw/text.ts'
+import { cutEnd, wrap } from '../../render/screen-text.ts'
 import { geometry, logHeight } from '../state/geometry.ts'
 import { logRows } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'

@@ -1,5 +1,5 @@
 /** Work a second over the last minute, as columns. */
-import { count } from '../draw/format.ts'
+import { count } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, rule, span } from '../draw/line.ts'
 import type { RunView } from '../run/run-view.ts'

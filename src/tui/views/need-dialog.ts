@@ -1,6 +1,6 @@
 /** The dialog that says why a table needs somebody, and what `enter` does about it. */
 import { line, span, type Line } from '../draw/line.ts'
-import { clean, wrap } from '../draw/text.ts'
+import { clean, wrap } from '../../render/screen-text.ts'
 import { needyRows } from '../state/needy.ts'
 import type { State } from '../state/state.ts'
 import type { Box, Of } from './box.ts'

@@ -1,9 +1,9 @@
 /** The Overview tab: what a table is, where it stands, and its shape. */
-import { isInCatalog, type Overview, type TableRow } from '../../engine/workbench.ts'
-import { age, bytes, count, fullTime, moment, msOf, plural } from '../draw/format.ts'
+import { isInCatalog, type Overview, type TableRow } from '../../app/workbench.ts'
+import { age, bytes, count, fullTime, moment, msOf, plural } from '../../render/screen-format.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
-import { clean, cutMiddle, padEnd, wrap } from '../draw/text.ts'
+import { clean, cutMiddle, padEnd, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { failure, known } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'

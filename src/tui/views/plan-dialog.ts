@@ -1,9 +1,9 @@
 /** The dialog that shows the plan before an import. */
-import type { PlanLine } from '../../model/event.ts'
-import { bytes, numberOf, plural, seconds } from '../draw/format.ts'
+import type { PlanLine } from '../../model/run/event.ts'
+import { bytes, numberOf, plural, seconds } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
-import { clean, cutMiddle, padEnd, width, wrap } from '../draw/text.ts'
+import { clean, cutMiddle, padEnd, width, wrap } from '../../render/screen-text.ts'
 import type { State } from '../state/state.ts'
 import type { Box, Of } from './box.ts'
 import { WIDE, framed } from './box.ts'

@@ -1,5 +1,5 @@
 /** Lines of a printed plan as rows of a dialog: what is told is wrapped below its words, a row of a table keeps its columns. */
-import { clean, width, wrap, wrapLabelled } from '../draw/text.ts'
+import { clean, width, wrap, wrapLabelled } from '../../render/screen-text.ts'
 import { isTold } from '../run/story.ts'
 
 /** Part of the row that columns may take before the last one is wrapped below itself. */

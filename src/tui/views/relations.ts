@@ -1,9 +1,9 @@
 /** Tables of a database: rows of the list, and the columns of one. */
-import type { RelationEvent } from '../../model/event.ts'
-import { bytes, count, plural } from '../draw/format.ts'
+import type { RelationEvent } from '../../model/run/event.ts'
+import { bytes, count, plural } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { cell, line, rule, span } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { Database, State } from '../state/state.ts'
 

@@ -1,11 +1,11 @@
 /** The ring of a table of Cassandra as a picture: a bar for what lies in each part of it, and what stands out. */
 import { ringGroups } from '../../model/copy/ring-groups.ts'
-import type { RingEvent, RingHostEvent } from '../../model/event.ts'
+import type { RingEvent, RingHostEvent } from '../../model/run/event.ts'
 import { bar } from '../draw/bars.ts'
-import { bytes, count, plural } from '../draw/format.ts'
+import { bytes, count, plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
-import { clean, padEnd, wrap } from '../draw/text.ts'
+import { clean, padEnd, wrap } from '../../render/screen-text.ts'
 import type { RingShown } from '../state/ring-shown.ts'
 
 /** Lines of a picture; more parts than that share a line. */

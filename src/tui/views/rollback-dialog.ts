@@ -1,8 +1,8 @@
 /** The dialog that asks for the name of the table before a roll back. */
-import { plural } from '../draw/format.ts'
+import { plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
-import { clean, wrap } from '../draw/text.ts'
+import { clean, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { known } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'

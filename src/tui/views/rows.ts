@@ -1,8 +1,8 @@
 /** What every list of the detail pane shares: rows of a page, the chosen one, and what is said when there is nothing. */
-import type { Page } from '../../engine/workbench.ts'
+import type { Page } from '../../app/workbench.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { block, chosen, line } from '../draw/line.ts'
-import { clean, width, wrap } from '../draw/text.ts'
+import { clean, width, wrap } from '../../render/screen-text.ts'
 import { pointedIn, pointerLines } from '../../shared/pointed.ts'
 import { failure, identityOf, known } from '../state/selectors.ts'
 import type { Position, SlotName, State } from '../state/state.ts'

@@ -1,8 +1,8 @@
 /** What is known of a run that is not joined: of the book of this machine, or of the ledger of its target. */
-import { goesOnBy } from '../../engine/live/goes-on.ts'
-import type { CurvePoint, MachineRun } from '../../engine/workbench.ts'
-import type { CopyChunkEvent, CopyRunEvent, Dec } from '../../model/event.ts'
-import { countDec, fullTime, msOf, seconds } from '../draw/format.ts'
+import { goesOnBy } from '../../app/live/goes-on.ts'
+import type { CurvePoint, MachineRun } from '../../app/workbench.ts'
+import type { CopyChunkEvent, CopyRunEvent, Dec } from '../../model/run/event.ts'
+import { countDec, fullTime, msOf, seconds } from '../../render/screen-format.ts'
 import { curveLines } from './curve.ts'
 
 const row = (label: string, text: string): string => `${label.padEnd(13)}${text}`

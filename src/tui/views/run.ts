@@ -11,11 +11,11 @@ import {
   rate,
   seconds,
   timeOfDay,
-} from '../draw/format.ts'
+} from '../../render/screen-format.ts'
 import { withoutPointer } from '../../shared/pointed.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, wrapLabelled } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, wrapLabelled } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { Lane, RunView, TableResult } from '../run/run-view.ts'
 import { bytesNow, doneNow, eta, laneRate, meanRate, perSecond, rateOf, share, shownTotal } from '../run/run-view.ts'

@@ -1,8 +1,8 @@
 /** The list of runs: of this session, of this machine, of every catalog and ledger that is open. */
-import { clockSpan, count, msOf, moment, percent, plural, rate, seconds } from '../draw/format.ts'
+import { clockSpan, count, msOf, moment, percent, plural, rate, seconds } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, span } from '../draw/line.ts'
-import { clean, column, cutMiddle, padEnd, wrap } from '../draw/text.ts'
+import { clean, column, cutMiddle, padEnd, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
 import { geometry } from '../state/geometry.ts'
@@ -15,11 +15,11 @@ import { asOf, queueLine } from './queue/words.ts'
 import { machineStatus } from './run-texts.ts'
 import { runMark } from './states.ts'
 import { tableName } from './table-name.ts'
-import type { MachineRun, SharedRun } from '../../engine/workbench.ts'
-import type { CopyRunEvent } from '../../model/event.ts'
-import { subjectsOf } from '../../engine/operations/facts.ts'
-import { aboutInWords } from '../../model/run-book.ts'
-import type { Operation } from '../../engine/operations/list.ts'
+import type { MachineRun, SharedRun } from '../../app/workbench.ts'
+import type { CopyRunEvent } from '../../model/run/event.ts'
+import { subjectsOf } from '../../app/operations/facts.ts'
+import { aboutInWords } from '../../model/run/run-book.ts'
+import type { Operation } from '../../app/operations/list.ts'
 
 /** What an operation is about: its table, or how many. @param machine runs by which streams are told in words */
 export function subject(operation: Operation, machine: readonly MachineRun[]): string {

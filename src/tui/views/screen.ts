@@ -1,8 +1,8 @@
 /** The whole screen as exactly `rows` lines of exactly `columns` cells. */
-import { percent } from '../draw/format.ts'
+import { percent } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, columns, line, overlay, span } from '../draw/line.ts'
-import { cutEnd } from '../draw/text.ts'
+import { cutEnd } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
 import { geometry, SMALLEST } from '../state/geometry.ts'

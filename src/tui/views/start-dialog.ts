@@ -1,8 +1,8 @@
 /** The plan of a command, read line by line, before it is started: what it says, what has to be typed, and two buttons. */
-import { plural } from '../draw/format.ts'
+import { plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
-import { clean, cutMiddle, width, wrap } from '../draw/text.ts'
+import { clean, cutMiddle, width, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { storyTone } from '../run/story.ts'
 import { activeRun } from '../state/selectors.ts'

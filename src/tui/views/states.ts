@@ -1,15 +1,15 @@
 /** The states of a table as mark + word + tone. */
-import type { TableRow } from '../../engine/workbench.ts'
+import type { TableRow } from '../../app/workbench.ts'
 import type { Span, Tone } from '../draw/line.ts'
 import { span } from '../draw/line.ts'
 import type { Marks } from '../draw/theme.ts'
-import { isInCatalog } from '../../engine/workbench.ts'
+import { isInCatalog } from '../../app/workbench.ts'
 import { sparkline } from '../draw/bars.ts'
-import { plural } from '../draw/format.ts'
+import { plural } from '../../render/screen-format.ts'
 import type { State } from '../state/state.ts'
 import { EVERY_TABLE, syncOf } from '../state/sync-shown.ts'
 import { isRefused } from '../state/needy.ts'
-import { titleOf } from '../../engine/systems.ts'
+import { titleOf } from '../../engine/run/systems.ts'
 
 /** Short names of error codes, for a column of 12 cells. */
 const SHORT: Readonly<Record<string, string>> = {

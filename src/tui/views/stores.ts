@@ -1,8 +1,8 @@
 /** A store as a line of the tree, and what is said of it beside. */
-import { bytes, moment, msOf, plural } from '../draw/format.ts'
+import { bytes, moment, msOf, plural } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { fit, line, lineWidth, rule, span, spread } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, wrap } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Database, State } from '../state/state.ts'

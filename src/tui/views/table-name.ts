@@ -1,5 +1,5 @@
 /** A table has one name on all screens: the one under which the Tables screen lists it. */
-import { clean } from '../draw/text.ts'
+import { clean } from '../../render/screen-text.ts'
 
 /** @param table as a run names it, a path too @param lake that is open */
 export function tableName(table: string, lake: string | null): string {

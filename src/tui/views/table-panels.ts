@@ -1,9 +1,9 @@
 /** Panels below the list where there is room: bytes by folder, and the tables that need somebody. */
 import { bar } from '../draw/bars.ts'
-import { bytes } from '../draw/format.ts'
+import { bytes } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { chosen, line, span, spread } from '../draw/line.ts'
-import { cutMiddle, padEnd } from '../draw/text.ts'
+import { cutMiddle, padEnd } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { State } from '../state/state.ts'
 import { needyIndex, needyRows } from '../state/needy.ts'

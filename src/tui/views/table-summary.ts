@@ -1,10 +1,10 @@
 /** What stands below the list in one pane: the row under the cursor, its last runs, and all tables together. */
-import { isInCatalog, type TableRow } from '../../engine/workbench.ts'
-import type { RelationEvent } from '../../model/event.ts'
-import { bytes, plural, timeOfDay, msOf } from '../draw/format.ts'
+import { isInCatalog, type TableRow } from '../../app/workbench.ts'
+import type { RelationEvent } from '../../model/run/event.ts'
+import { bytes, plural, timeOfDay, msOf } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { rule, span } from '../draw/line.ts'
-import { cutEnd } from '../draw/text.ts'
+import { cutEnd } from '../../render/screen-text.ts'
 import { known } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow } from '../state/tables-list.ts'
@@ -13,7 +13,7 @@ import { relationSummary } from './relations.ts'
 import { shortFeature, syncText } from './states.ts'
 import { lastRuns } from './last-runs.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-import { titleOf } from '../../engine/systems.ts'
+import { titleOf } from '../../engine/run/systems.ts'
 
 /** How the states of all tables add up, in words; `≥` when the bytes of some are not known. */
 function tally(rows: readonly TableRow[]): string {

@@ -1,8 +1,8 @@
 /** Whole entries as text, for the dialog that shows them and for `y`. */
-import type { CommitDetail } from '../../engine/workbench.ts'
-import type { FileEvent, RunEvent } from '../../model/event.ts'
+import type { CommitDetail } from '../../app/workbench.ts'
+import type { FileEvent, RunEvent } from '../../model/run/event.ts'
 import type { TableResult } from '../run/run-view.ts'
-import { bytes, count, countDec, fullTime, msOf, numberOf, seconds } from '../draw/format.ts'
+import { bytes, count, countDec, fullTime, msOf, numberOf, seconds } from '../../render/screen-format.ts'
 
 const row = (label: string, text: string): string => `${label.padEnd(13)}${text}`
 

@@ -1,11 +1,11 @@
 /** The partitions of a table as a line of time: a bar for what each holds, from the first period to those that are to come. */
-import type { ArchivedEvent } from '../../model/archive-events.ts'
-import type { PartitionedEvent, PartitionEvent, PartitionState } from '../../model/partition-events.ts'
+import type { ArchivedEvent } from '../../model/archive/events.ts'
+import type { PartitionedEvent, PartitionEvent, PartitionState } from '../../model/partition/events.ts'
 import { bar } from '../draw/bars.ts'
-import { bytes, count, plural } from '../draw/format.ts'
+import { bytes, count, plural } from '../../render/screen-format.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
-import { clean, cutEnd, padEnd, wrap } from '../draw/text.ts'
+import { clean, cutEnd, padEnd, wrap } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { TimelineShown } from '../state/timeline-shown.ts'
 

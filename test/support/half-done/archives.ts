@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import type { Operation } from '../../../src/engine/operations/list.ts'
+import type { Operation } from '../../../src/app/operations/list.ts'
 import { startArchiver } from '../../fault/archive-kit.ts'
 import type { Place } from '../copy-systems.ts'
 import { ELSEWHERE } from './copies.ts'

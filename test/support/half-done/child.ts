@@ -3,9 +3,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RunFinished } from '../../../src/engine/operation.ts'
-import type { Operation } from '../../../src/engine/operations/list.ts'
-import type { Event } from '../../../src/model/event.ts'
+import type { RunFinished } from '../../../src/engine/run/operation.ts'
+import type { Operation } from '../../../src/app/operations/list.ts'
+import type { Event } from '../../../src/model/run/event.ts'
 
 const PROGRAM = resolve(import.meta.dirname, '../../fault/half-done-child.mjs')
 

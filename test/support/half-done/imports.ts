@@ -1,6 +1,6 @@
 /** A table whose import was killed among its batches, in a catalog of each system. */
 import { join } from 'node:path'
-import type { Operation } from '../../../src/engine/operations/list.ts'
+import type { Operation } from '../../../src/app/operations/list.ts'
 import { add, METADATA, PROTOCOL, remove, writeLog, type Line } from '../catalog-kit.ts'
 import { leave } from './child.ts'
 import { ELSEWHERE } from './copies.ts'

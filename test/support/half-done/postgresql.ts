@@ -1,8 +1,8 @@
 /** What programs have left half-done in PostgreSQL, beside copies and archives: streams, switches, partition runs, tables that are partitioned in place, a retired table. */
 import { expect } from 'vitest'
-import type { CopyOperation } from '../../../src/engine/operation.ts'
-import type { Operation } from '../../../src/engine/operations/list.ts'
-import type { PartitionDecommissionOperation } from '../../../src/engine/operations/partition-decommission/declaration.ts'
+import type { CopyOperation } from '../../../src/engine/run/operation.ts'
+import type { Operation } from '../../../src/app/operations/list.ts'
+import type { PartitionDecommissionOperation } from '../../../src/partition/operations/partition-decommission/declaration.ts'
 import { parkTable, PARKED as RETIRED, PARKED_SQL, PUBLIC as RETIRED_PUBLIC } from '../../real/decommission-kit.ts'
 import { copyOf, perform, type Place } from '../copy-systems.ts'
 import { cutoverOf, makeTwins, PARKED, PUBLIC, TWIN } from '../cutover-stage.ts'

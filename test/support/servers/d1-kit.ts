@@ -9,7 +9,7 @@ import type {
   CopyStore,
   ReadColumn,
   SourceView,
-} from '../../../src/stores/copy-port.ts'
+} from '../../../src/model/copy/port.ts'
 import { RequestBudget } from '../../../src/stores/d1/budget.ts'
 import { openD1Copy, type D1CopyOptions, type D1CopyStore } from '../../../src/stores/d1/copy/index.ts'
 import type { Answer } from '../../setup/servers.ts'

@@ -1,8 +1,8 @@
 /** Events of an archive run as an engine sends them. */
-import type { ArchiveOperation } from '../../../src/engine/operations/archive-run/declaration.ts'
-import type { RestoreOperation } from '../../../src/engine/operations/restore/declaration.ts'
-import type { ArchivePlanEvent, ArchiveProgressEvent, ArchiveStateEvent } from '../../../src/model/archive-events.ts'
-import type { EventBody } from '../../../src/model/event.ts'
+import type { ArchiveOperation } from '../../../src/archive/operations/archive-run/declaration.ts'
+import type { RestoreOperation } from '../../../src/archive/operations/restore/declaration.ts'
+import type { ArchivePlanEvent, ArchiveProgressEvent, ArchiveStateEvent } from '../../../src/model/archive/events.ts'
+import type { EventBody } from '../../../src/model/run/event.ts'
 
 export const FROM = 'postgresql://app@db/shop'
 export const TABLE = 'public.bookings'

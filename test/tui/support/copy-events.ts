@@ -1,6 +1,6 @@
 /** Events of copies as the engine tells them, made by hand so that every state a chunk can be in comes up. */
-import type { CopyOperation } from '../../../src/engine/operation.ts'
-import type { CopyPlanLine, EventBody } from '../../../src/model/event.ts'
+import type { CopyOperation } from '../../../src/engine/run/operation.ts'
+import type { CopyPlanLine, EventBody } from '../../../src/model/run/event.ts'
 import type { ErrorInfo } from '../../../src/shared/errors.ts'
 
 export const TABLE = 'public.coordinate_speed_new'

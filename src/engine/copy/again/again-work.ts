@@ -1,7 +1,7 @@
 /** What `--again` has to compare of a table, and what it came to. */
-import { dec, type CopyAgain } from '../../../model/event.ts'
+import { dec, type CopyAgain } from '../../../model/run/event.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
-import { rowsText } from '../rows-text.ts'
+import { rowsText } from '../chunk/rows-text.ts'
 import { Numbers } from './numbers.ts'
 
 /** Sums of one table. */

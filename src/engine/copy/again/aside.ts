@@ -1,7 +1,7 @@
 /** Rows of a chunk that a comparison could not bring: they wait in the quarantine in the place of those that waited there before. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { Statement } from '../../../stores/copy-port.ts'
-import type { TableContext } from '../context.ts'
+import type { Statement } from '../../../model/copy/port.ts'
+import type { TableContext } from '../table/context.ts'
 import { numbered, quarantineStatement, replayedChunk, type AsideRow } from '../ledger/quarantine.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import type { Comparison } from './compare-chunk.ts'

@@ -5,7 +5,7 @@
 import type { Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
+import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
 import type { Difference } from '../diff/compare.ts'
 import { unproved } from '../diff/explained.ts'
 import { noneSettled, type Settler } from '../diff/settle.ts'

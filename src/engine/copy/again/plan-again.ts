@@ -1,9 +1,9 @@
 /** What `--again` is going to do, in words, for the plan that is shown. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { CopyOperation } from '../../operation.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import type { CopyOperation } from '../../run/operation.ts'
 import { hasLedger } from '../ledger/schema.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { MOST_UNASKED } from './delete-extra.ts'

@@ -1,6 +1,6 @@
 /** The run's view of the source for those who dispose of what they are given: it stays open. */
-import { forwarded, present } from '../../../stores/around.ts'
-import type { SourceView } from '../../../stores/copy-port.ts'
+import { forwarded, present } from '../../../stores/common/around.ts'
+import type { SourceView } from '../../../model/copy/port.ts'
 
 export function sharedView(view: SourceView): SourceView {
   return {

@@ -3,7 +3,7 @@
  * that copy expect of counts in step with them.
  */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
 import { tableKeyOf, type Owner, type TableKey } from '../ledger/owner.ts'
 import { RunLedger, type PlanRow } from '../ledger/runs.ts'

@@ -1,5 +1,5 @@
 /** What a comparison of two databases may say. */
-import type { diff } from '../../operations/diff/declaration.ts'
-import type { RunOf } from '../../run-context.ts'
+import type { diff } from '../operations/diff/declaration.ts'
+import type { RunOf } from '../../run/run-context.ts'
 
 export type DiffRun = RunOf<typeof diff>

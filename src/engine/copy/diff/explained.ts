@@ -4,7 +4,7 @@
  */
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { rowsText } from '../rows-text.ts'
+import { rowsText } from '../chunk/rows-text.ts'
 
 /** What a comparison has counted. */
 type Counted = {

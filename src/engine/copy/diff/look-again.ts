@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
 import { differenceOf, type Difference } from './compare.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
 import { boundOf, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'

@@ -1,8 +1,8 @@
 /** One table that lies on no ring: ranges of keys whose sums agree are done, and what differs in the others is settled at the end. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'
-import type { Extent } from '../../../stores/copy-port.ts'
-import type { DiffOperation } from '../../operation.ts'
+import type { Extent } from '../../../model/copy/port.ts'
+import type { DiffOperation } from '../../run/operation.ts'
 import type { DiffRun } from './diff-run.ts'
 import { compareRange, equalRows, type Difference, type Found } from './compare.ts'
 import type { CopiedPart } from './copied-part.ts'

@@ -1,5 +1,5 @@
 /** How far the comparison of one table is: rows, ranges of keys, and what was found. */
-import { dec, type Emit, type EventBody } from '../../../model/event.ts'
+import { dec, type Emit, type EventBody } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 
 type Step = Extract<EventBody, { type: 'diff.progress' }>['step']

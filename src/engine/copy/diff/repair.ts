@@ -4,15 +4,15 @@ import type { ColumnPlan, TablePlan } from '../../../model/copy/plan.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Row, Stamp } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { BatchStep, Closing, CopyStore, LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { comparedColumns, targetTable, writeColumns, writtenCells } from '../context.ts'
+import type { BatchStep, Closing, CopyStore, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import { comparedColumns, targetTable, writeColumns, writtenCells } from '../table/context.ts'
 import type { TableKey } from '../ledger/owner.ts'
 import { batchOnce, forgetBatches } from '../ledger/once.ts'
 import { notedStatement, repairStatement, undoneStatement, wasUndone } from '../ledger/repairs.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
 import { boundOf, sourceRequest, targetRange, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { differingLives, mendOf, sameCell, type Timed, type TimeWish } from './times.ts'
-import { withWriter } from '../../../stores/with-writer.ts'
+import { withWriter } from '../../../stores/common/with-writer.ts'
 
 export type Repairing = {
   readonly to: CopyStore

@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
 import type { TokenRange } from '../../../model/copy/ring.ts'
-import { dec, type EventBody } from '../../../model/event.ts'
+import { dec, type EventBody } from '../../../model/run/event.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { DiffRun } from './diff-run.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'

@@ -6,9 +6,9 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
 import { keyPart, rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
-import type { BatchSize, RowRequest, SourceView } from '../../../stores/copy-port.ts'
-import { comparedColumns, readColumns, targetTable, writeColumns } from '../context.ts'
-import { digestOf } from '../digest.ts'
+import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import { comparedColumns, readColumns, targetTable, writeColumns } from '../table/context.ts'
+import { digestOf } from '../chunk/digest.ts'
 import type { Timed, TimeWish } from './times.ts'
 
 export type Sides = {

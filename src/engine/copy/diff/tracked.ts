@@ -1,18 +1,18 @@
 /** A comparison told in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator's DiffData does. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { shuffled, type TokenRange } from '../../../model/copy/ring.ts'
-import { dec } from '../../../model/event.ts'
+import { dec } from '../../../model/run/event.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { DiffOperation } from '../../operation.ts'
+import type { DiffOperation } from '../../run/operation.ts'
 import type { DiffRun } from './diff-run.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
-import { previousRun } from '../track/previous-run.ts'
-import { countersOf, sumCounts, type Counts } from '../track/run-info.ts'
-import { TrackedTable } from '../track/tracked-table.ts'
+import { previousRun } from '../compat/cdm/previous-run.ts'
+import { countersOf, sumCounts, type Counts } from '../compat/cdm/run-info.ts'
+import { TrackedTable } from '../compat/cdm/tracked-table.ts'
 import type { DiffRange, RangeRecord } from './ring-table.ts'
 import type { Around } from './settle.ts'
-import { trackingTitles } from '../../systems.ts'
+import { trackingTitles } from '../../run/systems.ts'
 
 export type DiffRecord = RangeRecord & { readonly end: () => Promise<void> }
 

@@ -1,6 +1,6 @@
 /** What a ledger says of the copies that were begun. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { tableKeyOf } from './owner.ts'
 
 export type BegunPlans = {

@@ -3,11 +3,11 @@
  * it begins and when it ends.
  */
 import type { Range } from '../../../model/copy/range.ts'
-import type { ChunkStretch, ChunkSums } from '../../../model/summary-events.ts'
-import { dec } from '../../../model/dec.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { SqlValue } from '../../../stores/port.ts'
+import type { ChunkStretch, ChunkSums } from '../../../model/copy/summary-events.ts'
+import { dec } from '../../../model/run/dec.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'
 import type { TableKey } from './owner.ts'
 import { BROKEN, CLOSED, OF_TABLE } from './stored-chunk.ts'

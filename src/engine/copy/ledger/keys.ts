@@ -1,7 +1,7 @@
 /** How the ledger writes down which part of a table a chunk is. */
 import { hasWholeBounds, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { Bound, Range } from '../../../model/copy/range.ts'
-import type { SqlValue } from '../../../stores/port.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
 
 export type StoredRange = {
   readonly kind: string

@@ -1,6 +1,6 @@
 /** Whether a ledger knows what somebody names: a wrong name found nothing is not the same as nothing that waits. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
 
 /** What is asked for; null where everything is. */
 type Asked = { readonly runId: bigint | null; readonly table: string | null }

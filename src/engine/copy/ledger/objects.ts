@@ -1,9 +1,9 @@
 /** Indexes and constraints that copies made, in the ledger: for people to read. What is there is asked of the target itself. */
 import type { ObjectKind } from '../../../model/copy/schema-object.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { errorText } from './error-text.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
 import { makeLateTable } from './late-tables.ts'
 
 export type ObjectRow = { readonly name: string; readonly kind: ObjectKind }

@@ -1,5 +1,5 @@
 /** Which of some chunks are still open, for those who only look: tables go by the names that they have in the source. */
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { CLOSED } from './stored-chunk.ts'
 
 /**

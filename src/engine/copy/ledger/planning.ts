@@ -1,8 +1,8 @@
 /** One program at a time divides a table: under a lease, so that a dead one is followed, and a frozen one changes nothing when it thaws. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { endedHolder, holderOf, ownerColumns, type LeaseColumns } from '../../../stores/lease/columns.ts'
-import { databaseTimes, LeaseSql } from '../../../stores/lease/sql.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import { endedHolder, holderOf, ownerColumns, type LeaseColumns } from '../../../stores/common/lease/columns.ts'
+import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { batchOnce, type Hold } from './once.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'

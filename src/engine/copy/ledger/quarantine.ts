@@ -3,13 +3,13 @@ import { bytesText } from '../../../model/copy/bytes-text.ts'
 import { createHash } from 'node:crypto'
 import { isOneRow, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
-import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
 import { errorText } from './error-text.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { CLOSED, heldQuery, OF_TABLE } from './stored-chunk.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
 
 export type AsideRow = {
   /** By which the row is found at the source again; empty where it has none. */

@@ -1,8 +1,8 @@
 /** Rows that were written at a lower consistency than was asked for, until they are found, or brought, at that level. */
 import { createHash } from 'node:crypto'
-import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { Owner, TableKey } from './owner.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
 import { makeLateTable } from './late-tables.ts'
 
 /** Keys in one row of the ledger. */

@@ -1,9 +1,9 @@
 /** How the rows of a repair are written down: which columns, as which types, found by which key. Without it nobody could put them back. */
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { TableKey } from './owner.ts'
-import { isMissingTable } from '../../../stores/late-table.ts'
+import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from './late-tables.ts'
 
 type Stored = {

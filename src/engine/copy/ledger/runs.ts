@@ -1,11 +1,11 @@
 /** Runs and their plans in the ledger: one row a run, and one row for each table of the target that a copy is filling. */
 import { asSluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { ownerValues } from '../../../stores/lease/columns.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import { ownerValues } from '../../../stores/common/lease/columns.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { markKilled, rowsOf } from './killed-runs.ts'
 import { errorText } from './error-text.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
 import { forgetBatches } from './once.ts'
 
 export type RunRow = {

@@ -2,10 +2,10 @@
  * The tables of the ledger. `migration_checkpoints` begins with the columns that users of the resumable script query, and keeps one row a chunk
  * that counts: what was cut again, and what belongs to copies of before, goes to `migration_chunk_history`.
  */
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
-import { refuseForeignTables, refuseIncomplete } from '../../../stores/ledger-tables.ts'
+import { ledgerDialect, type LedgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { refuseForeignTables, refuseIncomplete } from '../../../stores/common/ledger-tables.ts'
 import { CHUNK_COLUMNS, columnType, removals, SEED_COLUMNS, tables } from './columns.ts'
 import { STEPS } from './steps.ts'
 

@@ -2,9 +2,9 @@
  * What a run that workers share has begun anew already (`--restart`, `--resync`), or confirmed (`--moved`). Each turn of each slot has the operation as it was asked for: without these notes, each would begin
  * anew again, and empty what the turn before has copied.
  */
-import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { isMissingTable } from '../../../stores/late-table.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'
 

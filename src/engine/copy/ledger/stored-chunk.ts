@@ -1,9 +1,9 @@
 /** A live chunk as it stands in the ledger. */
 import type { Claim } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { holderOf, type Holder } from '../../../stores/lease/columns.ts'
-import type { Statement } from '../../../stores/copy-port.ts'
-import type { SqlRow, SqlValue } from '../../../stores/port.ts'
+import { holderOf, type Holder } from '../../../stores/common/lease/columns.ts'
+import type { Statement } from '../../../model/copy/port.ts'
+import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { readRange } from './keys.ts'
 import type { Owner } from './owner.ts'
 

@@ -1,7 +1,7 @@
 /** A ledger that keeps no run from its end: once that is asked for, a server that does not answer is not waited for as long as otherwise. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
 
 /** How long the ledger is waited for after an abort, in all: what is given back there frees itself when its lease ends. */
 const GRACE_MS = 3000

@@ -1,7 +1,7 @@
 /** Rows of ranges on one side, by the store's own way, or by reading their keys. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import type { BatchSize, RowRequest, SourceView } from '../../../stores/copy-port.ts'
+import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
 import { areStamped } from '../diff/sides.ts'
 
 /** Rows and bytes that are read at once where a store cannot count. */

@@ -1,6 +1,6 @@
 /** Of the slots of a shared run one counts what was there before, and the others take its word: under the lease by which a table is divided, so that a slot that is lost is followed. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TableContext } from '../context.ts'
+import type { TableContext } from '../table/context.ts'
 import type { SharedTables } from '../ledger/shared-tables.ts'
 
 const WAIT_MS = 500

@@ -3,9 +3,9 @@
  * source holds now and the surplus that was noted when the chunk was closed. Counts see rows that came or went, and no changed values.
  */
 import type { Range } from '../../../model/copy/range.ts'
-import { dec } from '../../../model/event.ts'
-import type { SourceView } from '../../../stores/copy-port.ts'
-import type { TableContext } from '../context.ts'
+import { dec } from '../../../model/run/event.ts'
+import type { SourceView } from '../../../model/copy/port.ts'
+import type { TableContext } from '../table/context.ts'
 import { sourceRequest, targetRequest, targetRange } from '../diff/sides.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { onSide } from '../sides.ts'

@@ -1,6 +1,6 @@
 /** Whether the rows of a chunk can be counted in the target by the chunk's own range. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { StoreAbilities } from '../../../stores/copy-port.ts'
+import type { StoreAbilities } from '../../../model/copy/port.ts'
 
 /** Decimals that are texts in one of two systems sort differently there. */
 export function isRanged({ cut, sortsAlike, source, columns }: TablePlan): boolean {

@@ -2,7 +2,7 @@
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { signatureOf, wishOf, type ObjectWish, type SchemaObject } from '../../../model/copy/schema-object.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { ORDERED, translate, type Passage } from './translate.ts'

@@ -5,7 +5,7 @@ import { converter } from '../../../model/copy/convert.ts'
 import type { ColumnPlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
 import { pairTypes } from './pair-types.ts'
 import type { TableWishes } from './table-wishes.ts'
 

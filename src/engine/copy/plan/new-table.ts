@@ -1,6 +1,6 @@
 /** The table that is made in the target where it has none. */
 import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
 import type { TableWishes } from './table-wishes.ts'
 
 /** @param chosen columns of the source that go along */

@@ -2,9 +2,9 @@
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { foldedText } from '../../../shared/name-pattern.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
-import { LEDGER_TABLES, OWN_TABLES, type OwnTable } from '../../../stores/own-tables.ts'
-import type { CopyOperation } from '../../operation.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import { LEDGER_TABLES, OWN_TABLES, type OwnTable } from '../../../stores/common/own-tables.ts'
+import type { CopyOperation } from '../../run/operation.ts'
 
 /** What is done with the tables that are planned: rows are written, or mended where they differ, or only looked at. */
 export type Purpose = 'write' | 'mend' | 'look'

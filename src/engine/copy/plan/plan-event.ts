@@ -1,8 +1,8 @@
 /** The plan of a copy as faces show it. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
-import { dec, type CopyPlanLine, type PlannedObjectLine } from '../../../model/event.ts'
-import type { Ending, Run } from '../../run-context.ts'
+import { dec, type CopyPlanLine, type PlannedObjectLine } from '../../../model/run/event.ts'
+import type { Ending, Run } from '../../run/run-context.ts'
 import type { ObjectPlans, PlannedObject } from '../objects/plan-objects.ts'
 import { leftOfTable } from './left-behind.ts'
 import type { PlannedCopy, PlannedTable } from './plan-copy.ts'

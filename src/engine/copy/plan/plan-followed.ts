@@ -1,8 +1,8 @@
 /** The plan of a copy whose stream is there already, or is looked at before it is made. */
-import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
-import type { CopyOperation } from '../../operation.ts'
+import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyOperation } from '../../run/operation.ts'
 import { begunPlans } from '../ledger/begun-plans.ts'
-import { Views } from '../views.ts'
+import { Views } from '../source-views.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from './plan-copy.ts'
 
 /** @property begun the ledger in which the copy was begun, whose plans it keeps; null before it is */

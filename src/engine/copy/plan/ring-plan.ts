@@ -11,8 +11,8 @@ import {
   type TokenRange,
 } from '../../../model/copy/ring.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Extent } from '../../../stores/copy-port.ts'
-import type { RingWish } from '../../operation.ts'
+import type { Extent } from '../../../model/copy/port.ts'
+import type { RingWish } from '../../run/operation.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
 /** What the Cassandra Data Migrator aims at for a range. */

@@ -2,7 +2,7 @@
 import { tableText, type Column } from '../../../model/copy/column-type.ts'
 import { leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { StoreAbilities } from '../../../stores/copy-port.ts'
+import type { StoreAbilities } from '../../../model/copy/port.ts'
 
 type Numbering = Pick<StoreAbilities, 'numbering'>
 

@@ -1,6 +1,6 @@
 /** What a service that limits its users makes of a copy: requests, the time they need, and what a plan of payment holds. */
-import { dec, type CopyPlanLine } from '../../../model/event.ts'
-import type { StoreAbilities } from '../../../stores/copy-port.ts'
+import { dec, type CopyPlanLine } from '../../../model/run/event.ts'
+import type { StoreAbilities } from '../../../model/copy/port.ts'
 
 const REQUEST_BYTES = 4n * 1024n * 1024n
 /** Of what the service takes a copy uses so much: others may have the same token. */

@@ -9,7 +9,7 @@ import {
 import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan.ts'
 import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
 import { recommendedChunkRows } from './chunk-size.ts'
 import { refuseUnbalanced } from './condition.ts'
 import { planColumn, refuseLossy, refuseMissing, refuseOneColumn } from './column-plans.ts'
@@ -19,7 +19,7 @@ import { planHash } from './plan-hash.ts'
 import { timedCollections } from './rows-left.ts'
 import { sortAlike } from './sorts-alike.ts'
 import type { TableWishes, Verify } from './table-wishes.ts'
-import { sameFamily, titlesOf } from '../../systems.ts'
+import { sameFamily, titlesOf } from '../../run/systems.ts'
 
 /**
  * @param found the table of the target, or null where it has to be made

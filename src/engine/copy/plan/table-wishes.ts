@@ -1,6 +1,6 @@
 /** What a run wants of the plan of a table. */
 import type { OnExisting } from '../../../model/copy/plan.ts'
-import type { Derivation } from '../../../stores/derived/index.ts'
+import type { Derivation } from '../../../stores/common/derived/index.ts'
 
 export type Verify = 'chunk' | 'count' | 'none'
 

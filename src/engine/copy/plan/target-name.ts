@@ -1,6 +1,6 @@
 /** Where a table of the source goes in the target. */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
 
 /**
  * The name of a table in the target, and behind it a second one that a ledger may have it under: the older version, or the same command without `schema=` in the URL, took the other schema.

@@ -1,7 +1,7 @@
 /** Columns whose values become texts that a reader may take for something else. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
 
 type Columns = Pick<TablePlan, 'columns'>
 

@@ -1,5 +1,5 @@
 /** The chunks of a table that a run works on, one by one. */
-import type { TableContext } from '../context.ts'
+import type { TableContext } from '../table/context.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 import { isWanted } from './ring-plan.ts'
 

@@ -5,11 +5,11 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import { keyPart } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
-import { targetTable } from '../../copy/context.ts'
-import type { FollowTable } from '../followed-table.ts'
-import { partitionWhere, type SidesWhere } from '../partition-where.ts'
-import { byIdentity } from '../rereads.ts'
+import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import { targetTable } from '../../copy/table/context.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
+import { partitionWhere, type SidesWhere } from '../stream/partition-where.ts'
+import { byIdentity } from '../compare/rereads.ts'
 
 /** `range`: both ends are in it, by the first column of the key. `partition`: one of the source's table. */
 export type ScopeWish =

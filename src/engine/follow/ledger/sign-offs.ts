@@ -3,10 +3,10 @@
  * may be on different machines.
  */
 import type { TableName } from '../../../model/copy/column-type.ts'
-import type { SignOff, SignedTable } from '../../../model/sign-off.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { SidesWhere } from '../partition-where.ts'
+import type { SignOff, SignedTable } from '../../../model/follow/sign-off.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import type { SidesWhere } from '../stream/partition-where.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 
 /** What is to be compared. @property tables names of the source, all of the stream where there are none */

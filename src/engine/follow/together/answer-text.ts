@@ -1,5 +1,5 @@
 /** What a range came to as text, for whoever has asked for it. */
-import type { RangeAnswer } from '../range-answer.ts'
+import type { RangeAnswer } from '../compare/range-answer.ts'
 
 /** Values of so many rows are told of each range; of the others the key says which are to be read again. */
 const WITH_VALUES = 100

@@ -1,18 +1,18 @@
 /** Compares ranges of a stream that another worker has, as long as there are any. Nothing is proved by it: whoever has the stream adds the answers up. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { Emit } from '../../../model/event.ts'
+import type { Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import type { Interrupt } from '../../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../../shared/errors.ts'
-import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
-import { beat } from '../../../stores/lease/heartbeat.ts'
+import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import { DiffProgress } from '../../copy/diff/progress.ts'
 import { SEGMENT_ROWS } from '../../copy/diff/segments.ts'
 import { LEASE_MS, type Owner } from '../../copy/ledger/owner.ts'
 import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
-import { sidesAt } from '../compare-moment.ts'
-import { answerOfRange } from '../range-answer.ts'
+import { sidesAt } from '../compare/compare-moment.ts'
+import { answerOfRange } from '../compare/range-answer.ts'
 import { RoundLedger, TRIES, type SharedRound } from './rounds.ts'
 
 /** How often it is asked whether the round still goes on: its snapshots keep VACUUM from rows that nobody needs. */

@@ -3,8 +3,8 @@
  * takes, gives back or loses is compared here, so the round ends without any of them.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
-import { beat } from '../../../stores/lease/heartbeat.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import type { DiffProgress } from '../../copy/diff/progress.ts'
 import { segments } from '../../copy/diff/segments.ts'
 import { LEASE_MS, type Owner } from '../../copy/ledger/owner.ts'
@@ -15,9 +15,9 @@ import {
   type ComparingOptions,
   type NumberedTables,
   type TableComparison,
-} from '../compare-moment.ts'
-import type { Moment } from '../moment.ts'
-import { answerOfRange, TableAnswer } from '../range-answer.ts'
+} from '../compare/compare-moment.ts'
+import type { Moment } from '../compare/moment.ts'
+import { answerOfRange, TableAnswer } from '../compare/range-answer.ts'
 import { RoundLedger, type ProofRange } from './rounds.ts'
 
 /** How often the ledger is asked for answers while only others compare, ms. */

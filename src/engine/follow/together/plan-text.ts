@@ -1,5 +1,5 @@
 /** Tables of a stream as text, so that a program elsewhere compares the same columns by the same conditions. */
-import type { FollowTable } from '../followed-table.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
 
 /** What a comparison needs to know of a table. */
 export type ComparedTable = Pick<FollowTable, 'plan' | 'targetWhere'>

@@ -1,8 +1,8 @@
 /** First copies of streams that several programs make: as long as whoever has the stream copies, others of its run may take chunks, too. */
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
-import { isMissingTable } from '../../../stores/late-table.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
 
 /** @property fence of the stream: nobody takes chunks once another program has it */
 export type SharedCopy = { readonly stream: string; readonly fence: number }

@@ -1,5 +1,5 @@
 /** Whoever has a stream lets others copy with it. */
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { SharedCopies, type SharedCopy } from './shared-copies.ts'
 
 /** What is done within this time is not worth programs elsewhere, ms. */

@@ -1,7 +1,7 @@
 /** Rows of the target found one by one, by their keys. */
 import type { types } from 'cassandra-driver'
 import type { Row } from '../../../model/copy/rows.ts'
-import type { WriteColumn } from '../../copy-port.ts'
+import type { WriteColumn } from '../../../model/copy/port.ts'
 import type { CassandraLink } from '../connect.ts'
 import { FallBack } from '../consistency.ts'
 import { decoderOf } from './decode.ts'

@@ -1,5 +1,5 @@
 /** Closes a chunk in the ledger, which is a database of its own: the rows stand already, and nothing here can take them back. */
-import type { Closing, LedgerDatabase, Statement } from '../../copy-port.ts'
+import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 
 /** Fails its batch where `guard` gives no row: the ledger ends a transaction for nothing but an error. */
 export function fence({ sql, parameters }: Statement): Statement {

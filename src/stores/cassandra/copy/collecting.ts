@@ -2,7 +2,7 @@
  * Collections whose elements are cells of their own. Written again at the same time, lists hold everything twice and other collections keep what the
  * source has removed meanwhile; so what is there already is looked at first.
  */
-import type { WriteColumn } from '../../copy-port.ts'
+import type { WriteColumn } from '../../../model/copy/port.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { decoderOf } from './decode.ts'
 import type { KeyReader } from './by-keys.ts'

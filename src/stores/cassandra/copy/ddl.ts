@@ -3,7 +3,7 @@ import { tableText, type Column, type TableSpec, type UserType } from '../../../
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { Turn } from '../../turn.ts'
+import { Turn } from '../../../model/run/turn.ts'
 import type { CassandraLink } from '../connect.ts'
 import { cassandraError } from '../errors.ts'
 import { tableName } from './names.ts'

@@ -1,5 +1,5 @@
 /** Days, times of day, moments and durations: numbers of Cassandra, and the texts they have everywhere else (docs/CANONICAL.md). */
-import { DAYS_OF_400_YEARS, DAYS_TO_1970, eraDayText } from '../../../model/civil-day.ts'
+import { DAYS_OF_400_YEARS, DAYS_TO_1970, eraDayText } from '../../../model/run/civil-day.ts'
 
 const DAY = 86_400_000
 

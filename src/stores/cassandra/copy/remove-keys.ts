@@ -1,5 +1,5 @@
 /** Rows taken away by their keys: at the time of their latest value, so that what is written later is not hidden. */
-import type { ChunkRequest } from '../../copy-port.ts'
+import type { ChunkRequest } from '../../../model/copy/port.ts'
 import type { CassandraLink } from '../connect.ts'
 import type { Flow } from './flow.ts'
 import { tableName } from './names.ts'

@@ -1,5 +1,5 @@
 /** Single values of Cassandra in canonical form, as its driver gives them. */
-import { eraDayText } from '../../../model/civil-day.ts'
+import { eraDayText } from '../../../model/run/civil-day.ts'
 import cassandra from 'cassandra-driver'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'

@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Statement } from '../../copy-port.ts'
-import type { SqlValue } from '../../port.ts'
+import type { Statement } from '../../../model/copy/port.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
 
 export type Entry = {
   /** Milliseconds since the epoch by the clock of the cluster. */

@@ -2,7 +2,7 @@
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import type { BesideStore, LeftScope } from '../../beside-port.ts'
+import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import {
   detailedTable,
   detailQueries,
@@ -10,7 +10,7 @@ import {
   leftQueries,
   positionQuery,
   sequenceIn,
-} from '../../sqlite-dialect/beside-list.ts'
+} from '../../common/sqlite-dialect/beside-list.ts'
 import type { D1Client } from '../client.ts'
 import { rowsOf } from './read-rows.ts'
 

@@ -1,8 +1,8 @@
 /** Tables without a key, cut by the numbers that SQLite gives its rows. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { rangeCondition, type Condition } from '../../key-ranges.ts'
-import type { SqlRow } from '../../port.ts'
+import { rangeCondition, type Condition } from '../../common/key-ranges.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { rowidOf, SOURCE_KEYS } from './keys.ts'
 
 export type BlockRange = Range & { readonly by: 'block' }

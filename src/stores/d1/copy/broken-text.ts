@@ -1,6 +1,6 @@
 /** Texts that came with U+FFFD: whether that is what is stored, or stands for bytes that are no UTF-8. */
-import type { ReadColumn } from '../../copy-port.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
+import type { ReadColumn } from '../../../model/copy/port.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { D1Client, D1Row, D1Statement } from '../client.ts'
 
 /** Beyond it hexadecimal digits would be longer than any text may be; bytes come as a list of numbers then. */

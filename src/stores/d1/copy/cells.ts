@@ -2,10 +2,10 @@
 import { hexDigits } from '../../../model/copy/bytes-text.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { WriteColumn } from '../../copy-port.ts'
-import type { SqlValue } from '../../port.ts'
-import { binderOf } from '../../sqlite-dialect/bind.ts'
-import { affinityOf } from '../../sqlite-dialect/types.ts'
+import type { WriteColumn } from '../../../model/copy/port.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { binderOf } from '../../common/sqlite-dialect/bind.ts'
+import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 import { doubleJson, doubleSql } from './doubles.ts'
 
 /** Most bytes of one value, and of all values of one row. */

@@ -10,12 +10,12 @@ import type {
   ObjectStore,
   SourceView,
   StoreAbilities,
-} from '../../copy-port.ts'
+} from '../../../model/copy/port.ts'
 import { redactText } from '../../../shared/redact.ts'
-import type { OpenedAgain } from '../../opened-again.ts'
-import type { BesideStore } from '../../beside-port.ts'
+import type { OpenedAgain } from '../../common/opened-again.ts'
+import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import { D1Beside } from './beside.ts'
-import { declareType } from '../../sqlite-dialect/types.ts'
+import { declareType } from '../../common/sqlite-dialect/types.ts'
 import { API_RATE, sharedBudget, type RequestBudget } from '../budget.ts'
 import { D1Client, type ClientRule, type D1Usage, type Throttled } from '../client.ts'
 import { d1Error } from '../errors.ts'

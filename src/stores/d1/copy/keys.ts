@@ -4,12 +4,12 @@ import { normalizer } from '../../../model/copy/canonical.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { KeyDialect } from '../../key-ranges.ts'
-import type { SqlValue } from '../../port.ts'
-import { valueOfLiteral } from '../../sqlite-dialect/any.ts'
-import { binderOf } from '../../sqlite-dialect/bind.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
-import { affinityOf } from '../../sqlite-dialect/types.ts'
+import type { KeyDialect } from '../../common/key-ranges.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { valueOfLiteral } from '../../common/sqlite-dialect/any.ts'
+import { binderOf } from '../../common/sqlite-dialect/bind.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
 /** For tables that are read: bounds are texts of the stored values. */
 export const SOURCE_KEYS: KeyDialect = {

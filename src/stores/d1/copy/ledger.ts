@@ -1,6 +1,6 @@
 /** The ledger of a copy, in the database that the copy goes to. */
-import type { LedgerDatabase, Statement } from '../../copy-port.ts'
-import type { SqlRow } from '../../port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { D1Client, D1Result } from '../client.ts'
 import { d1Error } from '../errors.ts'
 import { d1Statement } from './statements.ts'

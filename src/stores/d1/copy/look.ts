@@ -3,8 +3,8 @@
  * hold; and since SQLite has no dates, a column of them is a number where they are kept as numbers.
  */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
-import { affinityOf, ANY, typeOf } from '../../sqlite-dialect/types.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import { affinityOf, ANY, typeOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Result, D1Row, D1Statement } from '../client.ts'
 import type { ColumnInfo, Shape } from './shape.ts'
 

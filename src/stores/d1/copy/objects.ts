@@ -1,9 +1,15 @@
 /** Indexes of a D1 database. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { SchemaObject } from '../../../model/copy/schema-object.ts'
-import type { ObjectStore } from '../../copy-port.ts'
-import { asObjectError } from '../../object-names.ts'
-import { createIndex, fittedObject, objectQueries, objectsIn, takenQuery } from '../../sqlite-dialect/object-list.ts'
+import type { ObjectStore } from '../../../model/copy/port.ts'
+import { asObjectError } from '../../common/object-names.ts'
+import {
+  createIndex,
+  fittedObject,
+  objectQueries,
+  objectsIn,
+  takenQuery,
+} from '../../common/sqlite-dialect/object-list.ts'
 import type { D1Client } from '../client.ts'
 import { rowsOf } from './read-rows.ts'
 import { writeError } from './statements.ts'

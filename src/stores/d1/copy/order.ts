@@ -1,9 +1,9 @@
 /** In which order rows are read page by page, and what tells where a page ended. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { keyColumns, rangeCondition, type Condition, type KeyDialect } from '../../key-ranges.ts'
-import type { SqlValue } from '../../port.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
+import { keyColumns, rangeCondition, type Condition, type KeyDialect } from '../../common/key-ranges.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { blockCondition } from './blocks.ts'
 import { rowidOf, SOURCE_KEYS } from './keys.ts'
 

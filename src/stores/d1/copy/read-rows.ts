@@ -1,6 +1,6 @@
 /** Queries of a D1 database in one request. */
-import type { SqlRow } from '../../port.ts'
-import type { Query } from '../../sqlite-dialect/object-list.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import type { Query } from '../../common/sqlite-dialect/object-list.ts'
 import type { D1Client } from '../client.ts'
 import { d1Error } from '../errors.ts'
 

@@ -1,6 +1,6 @@
 /** Batches that happen once or not at all: a first statement fails the whole of them where somebody else owns the chunk, or it was sent before. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Statement } from '../../copy-port.ts'
+import type { Statement } from '../../../model/copy/port.ts'
 import type { D1Client, D1Result, D1Statement } from '../client.ts'
 import { d1Error, whereOf } from '../errors.ts'
 import { D1Failure } from '../failure.ts'

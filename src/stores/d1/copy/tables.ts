@@ -1,8 +1,8 @@
 /** Tables of a D1 database: what its schema says, in three requests for however many tables. */
 import { createHash } from 'node:crypto'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { tableNamed } from '../../sqlite-dialect/table-named.ts'
-import { ANY, isNumberAsText, spelledOf, typeOf } from '../../sqlite-dialect/types.ts'
+import { tableNamed } from '../../common/sqlite-dialect/table-named.ts'
+import { ANY, isNumberAsText, spelledOf, typeOf } from '../../common/sqlite-dialect/types.ts'
 import type { D1Client, D1Row } from '../client.ts'
 import { lookAt, type Looks } from './look.ts'
 import type { Shape } from './shape.ts'

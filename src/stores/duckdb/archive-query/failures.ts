@@ -1,7 +1,7 @@
 /** What goes wrong with rows of the source, with files, and with the statement itself, told apart. */
-import type { QueryColumn } from '../../../model/archiving/query-port.ts'
+import type { QueryColumn } from '../../../model/archive/query-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { refusal, refused } from '../archiving/wire-cast.ts'
+import { refusal, refused } from '../archive/wire-cast.ts'
 import { duckdbError, firstLine, messageOf } from '../errors.ts'
 import { LINE_BYTES } from './read-csv.ts'
 import { queryFailure } from './statement.ts'

@@ -14,13 +14,13 @@ import type {
   KeyDifferences,
   QueryRequest,
   Shared,
-} from '../../../model/archiving/query-port.ts'
+} from '../../../model/archive/query-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
-import { nativeOf } from '../archiving/columns.ts'
-import { fed } from '../archiving/feed.ts'
-import { castColumn, readableColumn, refusing, wireName } from '../archiving/wire-cast.ts'
+import { nativeOf } from '../archive/columns.ts'
+import { fed } from '../archive/feed.ts'
+import { castColumn, readableColumn, refusing, wireName } from '../archive/wire-cast.ts'
 import { queryPages } from '../query.ts'
 import { answerFailure, bringFailure, changed, NOT_BROUGHT, unreadValue } from './failures.ts'
 import { needsOf, WITHOUT } from './needs.ts'

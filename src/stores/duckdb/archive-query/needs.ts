@@ -2,7 +2,7 @@
  * What a statement needs of a table, read out of the plan that DuckDB makes of it over an empty table in its place. What is not understood with
  * certainty is left out: then more is read, and the answer is the same.
  */
-import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archiving/query-port.ts'
+import type { Interval, QueryColumn, QueryNeeds } from '../../../model/archive/query-port.ts'
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 type Span = { least: bigint | null; most: bigint | null }

@@ -1,6 +1,6 @@
 /** Rows in wire form, as a table of texts. */
 import { literal } from '../../../shared/sql-text.ts'
-import { wireName } from '../archiving/wire-cast.ts'
+import { wireName } from '../archive/wire-cast.ts'
 
 /** Longest line of the CSV, and what is read of it at a time. */
 export const LINE_BYTES = 32 * 1024 * 1024

@@ -2,7 +2,7 @@
 import { DuckDBTypeId, StatementType } from '@duckdb/node-api'
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal } from '../../../shared/sql-text.ts'
-import { severalStatements } from '../../query-errors.ts'
+import { severalStatements } from '../../common/query-errors.ts'
 import { duckdbError } from '../errors.ts'
 import type { QuerySession } from './session.ts'
 

@@ -1,7 +1,7 @@
 /** Values of archived files, as a statement sees them. */
-import { columnIn, type FileColumn, type QueryColumn } from '../../../model/archiving/query-port.ts'
+import { columnIn, type FileColumn, type QueryColumn } from '../../../model/archive/query-port.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { isDecimal, nativeOf } from '../archiving/columns.ts'
+import { isDecimal, nativeOf } from '../archive/columns.ts'
 
 /**
  * The values of a column in files that have these columns, in the type that the column has now, as SQL. NULL where they have none. A condition on a floating point

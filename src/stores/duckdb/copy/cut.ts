@@ -2,8 +2,8 @@
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { Ascent, byArithmetic, keyColumns, keyOrder, keySpan, rangeCondition } from '../../key-ranges.ts'
-import type { SqlRow } from '../../port.ts'
+import { Ascent, byArithmetic, keyColumns, keyOrder, keySpan, rangeCondition } from '../../common/key-ranges.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { fromTable, SOURCE_KEYS } from './key-dialect.ts'
 
 type KeyRange = Range & { readonly by: 'key' }

@@ -11,11 +11,11 @@ import type {
   ObjectStore,
   SourceView,
   StoreAbilities,
-} from '../../copy-port.ts'
-import type { BesideStore } from '../../beside-port.ts'
-import type { ChangeTarget } from '../../follow-port.ts'
-import { Turn } from '../../turn.ts'
-import { DuckdbApply } from '../apply/index.ts'
+} from '../../../model/copy/port.ts'
+import type { BesideStore } from '../../../model/copy/beside-port.ts'
+import type { ChangeTarget } from '../../../model/follow/port.ts'
+import { Turn } from '../../../model/run/turn.ts'
+import { DuckdbApply } from '../follow/apply/index.ts'
 import { OpenFile } from '../open-file.ts'
 import { DuckdbBeside } from './beside.ts'
 import { copyError, type Side } from '../errors.ts'

@@ -5,7 +5,7 @@ import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-t
 import { quotedName } from '../../../shared/sql-text.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
-import { keyColumns, type KeyDialect } from '../../key-ranges.ts'
+import { keyColumns, type KeyDialect } from '../../common/key-ranges.ts'
 import { duckText } from './spell.ts'
 import { kept, wallClock } from './select.ts'
 

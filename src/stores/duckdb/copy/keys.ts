@@ -3,7 +3,7 @@ import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe } from '../../../shared/abort.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { keyColumns, type Condition } from '../../key-ranges.ts'
+import { keyColumns, type Condition } from '../../common/key-ranges.ts'
 import type { CopySession } from './session.ts'
 import { keyCellText } from './key-dialect.ts'
 

@@ -4,9 +4,9 @@
  * A batch waits until the chunk that is being written has ended, since a line of the ledger that changed meanwhile would make the chunk's commit
  * fail; asked for by whoever writes that chunk, it is refused at once (`withWriter`). Reads never wait; they show what is committed.
  */
-import type { LedgerDatabase, Statement } from '../../copy-port.ts'
-import type { SqlRow } from '../../port.ts'
-import type { Turn } from '../../turn.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import type { Turn } from '../../../model/run/turn.ts'
 import type { CopySession } from './session.ts'
 
 export class DuckdbLedger implements LedgerDatabase {

@@ -1,7 +1,7 @@
 /** Periods of time in the SQL of DuckDB. */
 import type { Column } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
-import { betweenBounds, dayBound, momentBound, wholeBound } from '../../time-bounds.ts'
+import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
 import { duckText } from './spell.ts'
 
 /** As `CopyStore.timeCondition`. */

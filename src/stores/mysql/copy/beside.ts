@@ -2,7 +2,7 @@
 import type { Column, Expression, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
-import type { BesideStore, LeftScope } from '../../beside-port.ts'
+import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import type { Session } from '../session.ts'
 import { leftOf } from './left-behind.ts'
 import { isDictionaryName } from './names.ts'

@@ -4,7 +4,7 @@ import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { isEnum, isMembered, membersOf, zeroText } from '../../../model/copy/members.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
-import type { SqlValue } from '../../port.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { baseOf, isOpaque } from './types.ts'
 
 /** The server prints these faster than the driver puts them together from numbers, and without a detour over numbers that are too large. */

@@ -1,6 +1,6 @@
 /** The end of a chunk's transaction, and what became of it where nobody answered. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Closing, Statement } from '../../copy-port.ts'
+import type { Closing, Statement } from '../../../model/copy/port.ts'
 import type { MysqlConfig } from '../config.ts'
 import { ended } from '../fate.ts'
 import type { Session } from '../session.ts'

@@ -1,5 +1,5 @@
 /** What goes wrong while rows are copied, told apart by side, and by whether a row, a table or the server is the cause. */
-import { StoredKeyError } from '../../as-stored.ts'
+import { StoredKeyError } from '../../common/as-stored.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { failureOf, isConnectionGone, isLockLost } from '../error-numbers.ts'
 

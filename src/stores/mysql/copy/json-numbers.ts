@@ -1,6 +1,6 @@
 /** Numbers inside JSON: MySQL keeps whole ones of 64 bits, and others as floating point numbers. */
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
-import { jsonTokens } from '../../../model/json-tokens.ts'
+import { jsonTokens } from '../../../model/lake/json-tokens.ts'
 
 const LEAST = -(2n ** 63n)
 const MOST = 2n ** 64n - 1n

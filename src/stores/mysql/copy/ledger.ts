@@ -1,7 +1,7 @@
 /** MySQL and MariaDB as the database of a copy's ledger. */
-import type { LedgerDatabase, Statement } from '../../copy-port.ts'
-import { FROZEN_LEDGER_MS } from '../../ledger-port.ts'
-import { REPEATABLE, type SqlRow } from '../../port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import { FROZEN_LEDGER_MS } from '../../../model/run/ledger-port.ts'
+import { REPEATABLE, type SqlRow } from '../../../model/run/sql-port.ts'
 import { charsetSql, tableEnd } from '../charset.ts'
 import type { MysqlConfig } from '../config.ts'
 import { openMysql, type MysqlDatabase } from '../sql-database.ts'

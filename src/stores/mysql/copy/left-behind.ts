@@ -1,10 +1,10 @@
 /** What tables of MySQL and MariaDB have that a copy does not bring along, by the server's dictionary. */
-import { streamOfTrigger } from '../trigger-stream/log.ts'
+import { streamOfTrigger } from '../follow/triggers/log.ts'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
-import type { LeftScope } from '../../beside-port.ts'
-import { LEDGER_MARKS } from '../../own-tables.ts'
-import type { SqlRow } from '../../port.ts'
+import type { LeftScope } from '../../../model/copy/beside-port.ts'
+import { LEDGER_MARKS } from '../../common/own-tables.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Session } from '../session.ts'
 import { isDictionaryName } from './names.ts'
 

@@ -1,8 +1,8 @@
 /** Indexes, constraints and defaults of a table: what the server's dictionary says, and its definition in SQL for what only that tells. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
-import { elementsOf, nameAt } from '../../definition-text.ts'
-import type { SqlRow } from '../../port.ts'
+import { elementsOf, nameAt } from '../../common/definition-text.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { Session } from '../session.ts'
 import { tableSql } from './names.ts'
 

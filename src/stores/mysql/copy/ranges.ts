@@ -14,8 +14,8 @@ import {
   rangeCondition,
   type Condition,
   type KeyDialect,
-} from '../../key-ranges.ts'
-import type { SqlRow, SqlValue } from '../../port.ts'
+} from '../../common/key-ranges.ts'
+import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { memberText } from './cells.ts'
 import { isNull, quoted, tableSql } from './names.ts'
 import { baseOf, isOpaque, isWhole } from './types.ts'

@@ -4,7 +4,7 @@
  */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { refuseReordered } from '../../column-order.ts'
+import { refuseReordered } from '../../common/column-order.ts'
 import type { Session } from '../session.ts'
 import { tableSql } from './names.ts'
 

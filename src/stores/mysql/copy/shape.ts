@@ -1,7 +1,7 @@
 /** What the server says about a table that is written to: whether it has transactions, and what tells its rows apart. */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ChunkRequest } from '../../copy-port.ts'
+import type { ChunkRequest } from '../../../model/copy/port.ts'
 import type { Session } from '../session.ts'
 
 export type TableShape = {

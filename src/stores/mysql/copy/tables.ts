@@ -1,7 +1,7 @@
 /** Tables as the server's dictionary describes them. */
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { doubledMember, isMembered } from '../../../model/copy/members.ts'
-import type { SqlRow, SqlValue } from '../../port.ts'
+import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import type { Session } from '../session.ts'
 import { readsAll } from './hidden-columns.ts'
 import { chooseKey, type IndexPart } from './keys.ts'

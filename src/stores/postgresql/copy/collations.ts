@@ -1,6 +1,6 @@
 /** How texts are ordered. Names are made so that equal ones stand for the same order on two servers. */
-import type { CopySession, TextRow } from './session.ts'
-import { literal } from './sql.ts'
+import type { CopySession, TextRow } from '../server/session.ts'
+import { literal } from '../server/sql.ts'
 
 /**
  * Expression for the collation with the given oid: NULL where texts are compared by their bytes, else its name, or the locale of the database, and

@@ -1,12 +1,12 @@
 /** How the transaction of a chunk ends: committed, given up to another owner, or a question for the server. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Closing, Statement } from '../../copy-port.ts'
-import { retrying } from '../../retry.ts'
-import { connectionLost, isConnectionLoss, postgresError } from '../errors.ts'
-import { hasLanded, type LostCommit } from '../settle.ts'
-import type { PostgresSettings } from '../settings.ts'
-import { CopySession } from './session.ts'
-import { underSignal } from './under-signal.ts'
+import type { Closing, Statement } from '../../../model/copy/port.ts'
+import { retrying } from '../../common/retry.ts'
+import { connectionLost, isConnectionLoss, postgresError } from '../server/server-errors.ts'
+import { hasLanded, type LostCommit } from '../server/settle.ts'
+import type { PostgresSettings } from '../server/settings.ts'
+import { CopySession } from '../server/session.ts'
+import { underSignal } from '../server/under-signal.ts'
 
 /** A value that is asked for behind all statements of a transaction, in a message that is sent anyway. @property see may throw: nothing is committed then */
 export type LastLook = { readonly sql: string; readonly see: (found: string | null) => void }

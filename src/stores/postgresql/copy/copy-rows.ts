@@ -1,9 +1,9 @@
 /** What a query gives, as COPY prints it. */
 import type { FrameFormat } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyOut } from '../copy-out.ts'
-import type { CopySession } from './session.ts'
-import { columnList } from './sql.ts'
+import type { CopyOut } from '../server/copy-out.ts'
+import type { CopySession } from '../server/session.ts'
+import { columnList } from '../server/sql.ts'
 
 export const FRAME_FORMATS = { 'pg-binary': 'binary', 'pg-text': 'text' } as const satisfies Record<FrameFormat, string>
 

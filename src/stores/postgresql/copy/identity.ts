@@ -1,8 +1,8 @@
 /** What tells a database from all others, by whatever name it is reached. */
-import type { Origin } from '../../copy-port.ts'
-import { isConnectionLoss } from '../errors.ts'
-import type { PostgresSettings } from '../settings.ts'
-import type { CopySession } from './session.ts'
+import type { Origin } from '../../../model/copy/port.ts'
+import { isConnectionLoss } from '../server/server-errors.ts'
+import type { PostgresSettings } from '../server/settings.ts'
+import type { CopySession } from '../server/session.ts'
 
 /** The server's own number and the database's in it; where the server keeps its number to itself, its address. */
 export async function databaseIdentity(session: CopySession, settings: PostgresSettings): Promise<string> {

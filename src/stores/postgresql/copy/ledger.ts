@@ -1,9 +1,9 @@
 /** The ledger of a copy in PostgreSQL, over the connections that the catalog uses too. */
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase, Statement } from '../../copy-port.ts'
-import { REPEATABLE, type SqlDatabase, type SqlRow } from '../../port.ts'
-import type { Backend } from '../connect.ts'
-import { backendIsGone } from '../settle.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import { REPEATABLE, type SqlDatabase, type SqlRow } from '../../../model/run/sql-port.ts'
+import type { Backend } from '../server/connect.ts'
+import { backendIsGone } from '../server/settle.ts'
 
 export class PostgresLedger implements LedgerDatabase {
   readonly dialect = 'postgresql'

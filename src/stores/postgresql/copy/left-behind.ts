@@ -1,11 +1,11 @@
 /** What tables of PostgreSQL have that a copy does not bring along, by the system catalogs. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
-import type { LeftScope } from '../../beside-port.ts'
-import { LEDGER_MARKS } from '../../own-tables.ts'
-import { sqlStateOf } from '../errors.ts'
-import type { CopySession } from './session.ts'
-import { literal, tableSql } from './sql.ts'
+import type { LeftScope } from '../../../model/copy/beside-port.ts'
+import { LEDGER_MARKS } from '../../common/own-tables.ts'
+import { sqlStateOf } from '../server/server-errors.ts'
+import type { CopySession } from '../server/session.ts'
+import { literal, tableSql } from '../server/sql.ts'
 
 const DENIED = '42501'
 const CANCELED = '57014'

@@ -1,8 +1,8 @@
 /** Indexes, constraints and defaults of a table, as the system catalogs describe them. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
-import type { CopySession } from './session.ts'
-import { literal } from './sql.ts'
+import type { CopySession } from '../server/session.ts'
+import { literal } from '../server/sql.ts'
 
 type IndexFacts = {
   readonly name: string

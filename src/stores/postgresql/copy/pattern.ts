@@ -1,5 +1,5 @@
 /** Names of tables as people write them: `schema.name`, `name`, `*` for any characters; double quotes as in SQL are understood too. */
-import { literal } from './sql.ts'
+import { literal } from '../server/sql.ts'
 
 type TablePattern = {
   /** On `n.nspname` and `c.relname`. */

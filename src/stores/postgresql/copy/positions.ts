@@ -1,8 +1,8 @@
 /** Sequences that number columns of a PostgreSQL table, where they stand, and how far those of a target are set. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { further, type ColumnSequence } from '../../../model/copy/sequence.ts'
-import type { CopySession } from './session.ts'
-import { literal, tableSql } from './sql.ts'
+import type { CopySession } from '../server/session.ts'
+import { literal, tableSql } from '../server/sql.ts'
 
 type Found = {
   readonly oid: string

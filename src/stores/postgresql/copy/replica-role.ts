@@ -1,6 +1,6 @@
 /** Whether a role may write past triggers and foreign keys, as a replica does: what the source has done is not done a second time. */
-import { sqlStateOf } from '../errors.ts'
-import type { CopySession } from './session.ts'
+import { sqlStateOf } from '../server/server-errors.ts'
+import type { CopySession } from '../server/session.ts'
 
 /** For the transaction that is open. */
 export const AS_REPLICA = 'SET LOCAL session_replication_role TO replica'

@@ -2,13 +2,13 @@
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
-import { addStored, type OddRows } from '../../as-stored.ts'
-import type { ReadColumn, WriteColumn } from '../../copy-port.ts'
-import { quoteName } from '../connect.ts'
-import { selected, travelsWhole } from './cells.ts'
+import { addStored, type OddRows } from '../../common/as-stored.ts'
+import type { ReadColumn, WriteColumn } from '../../../model/copy/port.ts'
+import { quoteName } from '../server/connect.ts'
+import { selected, travelsWhole } from '../server/cells.ts'
 import { copyRows } from './copy-rows.ts'
-import { batches } from './lines.ts'
-import type { CopySession } from './session.ts'
+import { batches } from '../server/lines.ts'
+import type { CopySession } from '../server/session.ts'
 
 type AnyColumn = ReadColumn | WriteColumn
 

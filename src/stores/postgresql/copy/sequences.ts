@@ -1,8 +1,8 @@
 /** Numbers that a table gives its rows by itself: after rows were copied, the next one has to lie behind all of them. */
-import { quoteName } from '../connect.ts'
-import type { KnownRelation } from './relation.ts'
-import type { CopySession } from './session.ts'
-import { fromSql, literal } from './sql.ts'
+import { quoteName } from '../server/connect.ts'
+import type { KnownRelation } from '../server/relation.ts'
+import type { CopySession } from '../server/session.ts'
+import { fromSql, literal } from '../server/sql.ts'
 
 /**
  * Sets the sequences that belong to columns of a table behind the largest value; none is ever set back.

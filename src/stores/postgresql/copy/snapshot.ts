@@ -4,14 +4,14 @@
  */
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { beat } from '../../lease/heartbeat.ts'
-import { Pool } from '../../pool.ts'
-import { isConnectionLoss } from '../errors.ts'
-import type { PostgresSettings } from '../settings.ts'
-import { tableWanted, viewLost } from './errors.ts'
-import { CopySession } from './session.ts'
-import { literal } from './sql.ts'
-import { watchWanted } from './wanted.ts'
+import { beat } from '../../common/lease/heartbeat.ts'
+import { Pool } from '../../common/pool.ts'
+import { isConnectionLoss } from '../server/server-errors.ts'
+import type { PostgresSettings } from '../server/settings.ts'
+import { tableWanted, viewLost } from '../server/errors.ts'
+import { CopySession } from '../server/session.ts'
+import { literal } from '../server/sql.ts'
+import { watchWanted } from '../server/wanted.ts'
 
 /** So long a session of a state that another program holds may say nothing, ms: as long as a lease. */
 const FROZEN_MS = 30_000

@@ -1,8 +1,8 @@
 /** The tables of the Cassandra Data Migrator in a schema of PostgreSQL, or of YugabyteDB's YSQL; times are UTC. */
 import { quotedName } from '../../../shared/sql-text.ts'
-import type { LedgerDatabase, Statement } from '../../copy-port.ts'
-import type { SqlValue } from '../../port.ts'
-import { trackStatus, type TrackedRange, type TrackedRun, type TrackStore } from '../../track-port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { trackStatus, type TrackedRange, type TrackedRun, type TrackStore } from '../../../model/copy/track-port.ts'
 
 /** Rows of one statement, and statements of one transaction. */
 const ROWS_A_STATEMENT = 100

@@ -4,12 +4,12 @@
  */
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { refuseReordered } from '../../column-order.ts'
-import { arrayText } from '../array-text.ts'
-import type { PostgresSettings } from '../settings.ts'
-import { columnsOf, type KnownRelation } from './relation.ts'
-import type { CopySession } from './session.ts'
-import { fromSql, literal, tableSql } from './sql.ts'
+import { refuseReordered } from '../../common/column-order.ts'
+import { arrayText } from '../server/array-text.ts'
+import type { PostgresSettings } from '../server/settings.ts'
+import { columnsOf, type KnownRelation } from '../server/relation.ts'
+import type { CopySession } from '../server/session.ts'
+import { fromSql, literal, tableSql } from '../server/sql.ts'
 
 export class UnchangedTables {
   /** By session: tables that nobody can change before its transaction ends. */

@@ -1,9 +1,9 @@
 /** Rows that overwrite those of equal key, or leave them as they are: by way of a temporary table, since COPY knows no conflict. */
-import type { ChunkRequest } from '../../copy-port.ts'
-import { quoteName } from '../connect.ts'
-import type { KnownRelation } from './relation.ts'
-import type { CopySession } from './session.ts'
-import { columnList, fromSql, tableSql } from './sql.ts'
+import type { ChunkRequest } from '../../../model/copy/port.ts'
+import { quoteName } from '../server/connect.ts'
+import type { KnownRelation } from '../server/relation.ts'
+import type { CopySession } from '../server/session.ts'
+import { columnList, fromSql, tableSql } from '../server/sql.ts'
 
 const STAGE = 'pg_temp.sluice_rows'
 

@@ -1,7 +1,7 @@
 /** Which alerts of shared and scheduled runs stand, for every host that works on them. Times are those of the database. */
 import { createHash } from 'node:crypto'
-import type { AlertKey } from '../../../model/alert-memory.ts'
-import type { AlertBook, AlertNote } from '../../queue-port.ts'
+import type { AlertKey } from '../../../model/run/alert-memory.ts'
+import type { AlertBook, AlertNote } from '../../../model/share/queue-port.ts'
 import { jsonbText } from './json.ts'
 import { ms } from './look.ts'
 import type { QueuePool } from './pool.ts'

@@ -3,8 +3,8 @@ import type { Pool } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied } from '../../../shared/guide-errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import { quoteName } from '../connect.ts'
-import type { PostgresSettings } from '../settings.ts'
+import { quoteName } from '../server/connect.ts'
+import type { PostgresSettings } from '../server/settings.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 /** `look`: reads rows of the queue. `change`: steers, begins runs, works, changes schedules. `make`: makes the queue where there is none. */

@@ -1,6 +1,6 @@
 /** How a shared run ends: with its last slot, or because somebody wishes it. */
 import type { PoolClient } from 'pg'
-import type { EndedRun } from '../../../model/distributed.ts'
+import type { EndedRun } from '../../../model/share/distributed.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import { queueSlots, unlockJobs, unqueueSlots } from './jobs.ts'
 import { ms, silent } from './look.ts'

@@ -1,6 +1,6 @@
 /** Jobs of graphile-worker for slots: one a slot, under a key, so that a slot which is queued twice waits once. */
 import type { PoolClient } from 'pg'
-import type { SlotKey } from '../../queue-port.ts'
+import type { SlotKey } from '../../../model/share/queue-port.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 /** What a worker asks for: slots of programs like itself, in the queues that it takes from. */

@@ -11,11 +11,11 @@ import {
   type UncountedRun,
   type WatchedRun,
   type WorkerRow,
-} from '../../../model/distributed.ts'
+} from '../../../model/share/distributed.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import { elsewhere } from './identity.ts'
 import type { QueuePool } from './pool.ts'
-import type { SteeredTables } from '../../queue-port.ts'
+import type { SteeredTables } from '../../../model/share/queue-port.ts'
 import { COUNT_IS_DUE, DRAIN_WANTED, LEDGER_CHUNKS, LEDGER_ROWS, ON_CALL, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
 
 /** SQL: ms since the epoch. */

@@ -1,12 +1,12 @@
 /** Connections of a queue: what graphile-worker and the rows about runs and workers share. */
 import { TLSSocket } from 'node:tls'
 import { Client, Pool, type ClientConfig, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
-import { connect } from '../connect.ts'
-import { isConnectionLoss, pooled, postgresError, sqlStateOf } from '../errors.ts'
+import { connect } from '../server/connect.ts'
+import { isConnectionLoss, pooled, postgresError, sqlStateOf } from '../server/server-errors.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { refuseStrangersInQueue } from '../trusted-tables.ts'
-import type { SqlValue } from '../../port.ts'
-import { postgresSettings, type PostgresSettings } from '../settings.ts'
+import { refuseStrangersInQueue } from '../server/trusted-tables.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { postgresSettings, type PostgresSettings } from '../server/settings.ts'
 import { QueueIdentity } from './identity.ts'
 import { deniedInQueue, type QueueUse } from './denied.ts'
 

@@ -1,5 +1,5 @@
 /** What a worker knows of the queue that it is in: it was there before the server was promoted, so the database behind that is no copy. */
-import type { Carried } from '../../queue-port.ts'
+import type { Carried } from '../../../model/share/queue-port.ts'
 import { elsewhere, isOnStandby, isSameServer, type Ask } from './identity.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 

@@ -1,10 +1,17 @@
 /** The queue of shared runs in a PostgreSQL database: graphile-worker hands out slots, and rows beside its own say how runs and workers stand. */
 import { makeWorkerUtils } from 'graphile-worker'
 import type { PoolClient } from 'pg'
-import type { DistributedRun, QueueStand, RunWishes, Slot, WorkerRow } from '../../../model/distributed.ts'
-import { ordersAfter, type TableWish } from '../../../model/table-wish.ts'
-import type { AlertBook, QueuedRun, QueueWorker, RunQueue, SteeredTables, WorkerAbout } from '../../queue-port.ts'
-import type { ScheduleBook } from '../../schedule-port.ts'
+import type { DistributedRun, QueueStand, RunWishes, Slot, WorkerRow } from '../../../model/share/distributed.ts'
+import { ordersAfter, type TableWish } from '../../../model/run/table-wish.ts'
+import type {
+  AlertBook,
+  QueuedRun,
+  QueueWorker,
+  RunQueue,
+  SteeredTables,
+  WorkerAbout,
+} from '../../../model/share/queue-port.ts'
+import type { ScheduleBook } from '../../../model/share/schedule-port.ts'
 import { PostgresAlerts } from './alerts.ts'
 import { endOfStopped } from './ends.ts'
 import { queueSlots } from './jobs.ts'

@@ -1,6 +1,6 @@
 /** Runs that every worker refuses: nobody would ever take them, and a schedule would wait for them for ever. */
 import type { PoolClient } from 'pg'
-import { REFUSED_FOR_MS, type EndedRun } from '../../../model/distributed.ts'
+import { REFUSED_FOR_MS, type EndedRun } from '../../../model/share/distributed.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { dropQueued, endOfRun } from './ends.ts'
 import { jsonbText } from './json.ts'

@@ -1,7 +1,7 @@
 /** Rights in the database of a queue: who owns it, what a role has of that already, and the statements that give the rest. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { nameForSql } from '../../../shared/name-for-sql.ts'
-import type { QueueGrants, QueueRights, QueueRole } from '../../queue-rights-port.ts'
+import type { QueueGrants, QueueRights, QueueRole } from '../../../model/share/queue-rights-port.ts'
 import { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 

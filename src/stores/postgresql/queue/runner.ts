@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { Logger, run } from 'graphile-worker'
 import type { Notification, Pool } from 'pg'
-import type { QueueRunner, SlotKey, WorkerAbout } from '../../queue-port.ts'
+import type { QueueRunner, SlotKey, WorkerAbout } from '../../../model/share/queue-port.ts'
 import { flagOf, taskName } from './jobs.ts'
 
 /** What it says is said by our own events. */

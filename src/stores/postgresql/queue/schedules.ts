@@ -1,12 +1,19 @@
 /** Schedules, and what became of them, as rows beside those of runs. */
 import type { PoolClient } from 'pg'
-import type { DistributedStatus } from '../../../model/distributed.ts'
-import type { Event } from '../../../model/event.ts'
-import type { CatchUp, ScheduleState } from '../../../model/schedule.ts'
+import type { DistributedStatus } from '../../../model/share/distributed.ts'
+import type { Event } from '../../../model/run/event.ts'
+import type { CatchUp, ScheduleState } from '../../../model/share/schedule.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { NamedStore } from '../../queue-port.ts'
-import type { Begun, Clockwork, Schedule, ScheduleBook, ScheduledRun, ScheduleSpec } from '../../schedule-port.ts'
+import type { NamedStore } from '../../../model/share/queue-port.ts'
+import type {
+  Begun,
+  Clockwork,
+  Schedule,
+  ScheduleBook,
+  ScheduledRun,
+  ScheduleSpec,
+} from '../../../model/share/schedule-port.ts'
 import { elsewhere } from './identity.ts'
 import { jsonbText } from './json.ts'
 import { ms, readClock } from './look.ts'

@@ -1,6 +1,6 @@
 /** A run and its slots, with their jobs. */
 import type { PoolClient } from 'pg'
-import type { QueuedRun } from '../../queue-port.ts'
+import type { QueuedRun } from '../../../model/share/queue-port.ts'
 import { queueSlots } from './jobs.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 

@@ -10,8 +10,8 @@ import {
   type UncountedRun,
   type WatchedRun,
   restsFor,
-} from '../../../model/distributed.ts'
-import type { Event } from '../../../model/event.ts'
+} from '../../../model/share/distributed.ts'
+import type { Event } from '../../../model/run/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
   ClaimedSlot,
@@ -23,7 +23,7 @@ import type {
   SlotOrders,
   Swept,
   WorkerAbout,
-} from '../../queue-port.ts'
+} from '../../../model/share/queue-port.ts'
 import {
   dropOnCall,
   dropQueued,

@@ -4,8 +4,8 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { BesideStore, LeftScope } from '../../beside-port.ts'
-import type { SqlRow } from '../../port.ts'
+import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
 import {
   detailedTable,
   detailQueries,
@@ -13,9 +13,9 @@ import {
   leftQueries,
   positionQuery,
   sequenceIn,
-} from '../../sqlite-dialect/beside-list.ts'
+} from '../../common/sqlite-dialect/beside-list.ts'
 import { copyError, type Side } from './errors.ts'
-import type { Query } from '../../sqlite-dialect/object-list.ts'
+import type { Query } from '../../common/sqlite-dialect/object-list.ts'
 
 export class SqliteBeside implements BesideStore {
   readonly #reader: () => Database.Database

@@ -1,8 +1,8 @@
 /** Counting in hops: SQLite counts within one call, which for a large table would hold up everything else. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe } from '../../../shared/abort.ts'
-import type { SqlRow } from '../../port.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
 
 const HOP = 50_000
 

@@ -4,9 +4,9 @@
  */
 import type Database from 'better-sqlite3'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { ColumnInfo } from './shape.ts'
-import { ANY, typeOf } from '../../sqlite-dialect/types.ts'
+import { ANY, typeOf } from '../../common/sqlite-dialect/types.ts'
 
 const LOOK_AT_ROWS = 1000
 

@@ -2,13 +2,13 @@
 import type Database from 'better-sqlite3'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { ChunkRequest } from '../../copy-port.ts'
-import type { SqlValue } from '../../port.ts'
-import { ofValue } from '../../refusals.ts'
-import { binderOf, type Binder } from '../../sqlite-dialect/bind.ts'
-import { insertEnds, type OnConflict } from '../../sqlite-dialect/ddl.ts'
+import type { ChunkRequest } from '../../../model/copy/port.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { ofValue } from '../../common/refusals.ts'
+import { binderOf, type Binder } from '../../common/sqlite-dialect/bind.ts'
+import { insertEnds, type OnConflict } from '../../common/sqlite-dialect/ddl.ts'
 import type { Shape } from './shape.ts'
-import { affinityOf } from '../../sqlite-dialect/types.ts'
+import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
 /** Values of one statement: measured best, well below what SQLite takes. */
 const VALUES_A_STATEMENT = 256

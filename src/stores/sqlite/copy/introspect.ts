@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto'
 import type Database from 'better-sqlite3'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { collationsOf, keyOf } from './keys.ts'
 import { inferredTypes } from './infer.ts'
 import { columnsOf, shapeOf, type ColumnInfo, type Shape } from './shape.ts'
 import { sizesOf } from './sizes.ts'
-import { tableNamed } from '../../sqlite-dialect/table-named.ts'
-import { ANY, isNumberAsText, spelledOf, typeOf } from '../../sqlite-dialect/types.ts'
+import { tableNamed } from '../../common/sqlite-dialect/table-named.ts'
+import { ANY, isNumberAsText, spelledOf, typeOf } from '../../common/sqlite-dialect/types.ts'
 
 type Named = { readonly name: string; readonly sql: string }
 

@@ -5,12 +5,12 @@ import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { fitsDouble } from '../../../model/copy/decimal.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { KeyDialect } from '../../key-ranges.ts'
-import type { SqlValue } from '../../port.ts'
-import { literalOf, valueOfLiteral } from '../../sqlite-dialect/any.ts'
-import { binderOf } from '../../sqlite-dialect/bind.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
-import { affinityOf } from '../../sqlite-dialect/types.ts'
+import type { KeyDialect } from '../../common/key-ranges.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { literalOf, valueOfLiteral } from '../../common/sqlite-dialect/any.ts'
+import { binderOf } from '../../common/sqlite-dialect/bind.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
 /** SQLite nests a condition as deep as it has terms, and takes a thousand. */
 export const KEY_TERMS = 400

@@ -1,7 +1,7 @@
 /** Which columns tell the rows of a table apart. */
 import type Database from 'better-sqlite3'
 import type { Column } from '../../../model/copy/column-type.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { ColumnInfo, Shape } from './shape.ts'
 
 export type Key = { readonly key: readonly string[]; readonly primary: boolean }

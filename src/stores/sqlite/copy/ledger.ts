@@ -5,11 +5,11 @@
  * (`withWriter`). Reads never wait; they show what is committed.
  */
 import type Database from 'better-sqlite3'
-import type { LedgerDatabase, Statement } from '../../copy-port.ts'
-import type { SqlRow } from '../../port.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { beginWrite, rollback } from './connection.ts'
 import { copyError } from './errors.ts'
-import type { Turn } from '../../turn.ts'
+import type { Turn } from '../../../model/run/turn.ts'
 
 export type LedgerParts = {
   readonly reader: () => Database.Database

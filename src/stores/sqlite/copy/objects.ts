@@ -3,10 +3,10 @@ import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { SchemaObject } from '../../../model/copy/schema-object.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { ObjectStore } from '../../copy-port.ts'
-import { objectFailed } from '../../object-names.ts'
-import type { SqlRow } from '../../port.ts'
-import type { Turn } from '../../turn.ts'
+import type { ObjectStore } from '../../../model/copy/port.ts'
+import { objectFailed } from '../../common/object-names.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import type { Turn } from '../../../model/run/turn.ts'
 import { beginWrite, rollback } from './connection.ts'
 import { copyError, type Side } from './errors.ts'
 import {
@@ -16,7 +16,7 @@ import {
   objectsIn,
   takenQuery,
   type Query,
-} from '../../sqlite-dialect/object-list.ts'
+} from '../../common/sqlite-dialect/object-list.ts'
 
 export type ObjectParts = {
   readonly reader: () => Database.Database

@@ -5,13 +5,13 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
-import { keyColumns, type Condition } from '../../key-ranges.ts'
-import type { SqlRow } from '../../port.ts'
-import { binderOf } from '../../sqlite-dialect/bind.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
+import { keyColumns, type Condition } from '../../common/key-ranges.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { binderOf } from '../../common/sqlite-dialect/bind.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { RowTexts } from './row-text.ts'
 import { RowReader, slices, type Care, type ScanColumn, type StoredRow } from './rows.ts'
-import { affinityOf } from '../../sqlite-dialect/types.ts'
+import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
 export type Stored = {
   readonly table: TableSpec

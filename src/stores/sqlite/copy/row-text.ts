@@ -5,12 +5,12 @@
 import type Database from 'better-sqlite3'
 import { cellText } from '../../../model/copy/canonical.ts'
 import { rowText } from '../../../model/copy/row-hash.ts'
-import type { Condition } from '../../key-ranges.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
-import type { CellReader } from '../../sqlite-dialect/read-cell.ts'
+import type { Condition } from '../../common/key-ranges.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import type { CellReader } from '../../common/sqlite-dialect/read-cell.ts'
 import { readerOf, type Scan, type ScanColumn } from './rows.ts'
-import { affinityOf } from '../../sqlite-dialect/types.ts'
-import type { StoredValue } from '../../sqlite-dialect/any.ts'
+import { affinityOf } from '../../common/sqlite-dialect/types.ts'
+import type { StoredValue } from '../../common/sqlite-dialect/any.ts'
 
 type Stored = null | StoredValue
 type Piece = (value: Stored) => string

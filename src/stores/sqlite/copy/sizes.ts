@@ -1,6 +1,6 @@
 /** How large tables are, without reading a large file for it. */
 import type Database from 'better-sqlite3'
-import { quote } from '../../sqlite-dialect/ddl.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
 
 export type Size = { readonly rows: bigint; readonly bytes: bigint }
 

@@ -13,17 +13,25 @@ import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { addStored, type OddRows } from '../../as-stored.ts'
-import { refuseReordered } from '../../column-order.ts'
-import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
-import { cutByKey, keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../key-ranges.ts'
-import type { SqlRow } from '../../port.ts'
+import { addStored, type OddRows } from '../../common/as-stored.ts'
+import { refuseReordered } from '../../common/column-order.ts'
+import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import {
+  cutByKey,
+  keyColumns,
+  keyOrder,
+  keySpan,
+  lastKey,
+  rangeCondition,
+  type Condition,
+} from '../../common/key-ranges.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { countRows } from './count.ts'
-import { quote } from '../../sqlite-dialect/ddl.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { copyError } from './errors.ts'
 import { KEY_TERMS, SOURCE_KEYS } from './key-dialect.ts'
-import { partsOf } from '../../key-parts.ts'
-import { regrouped } from '../../regrouped.ts'
+import { partsOf } from '../../common/key-parts.ts'
+import { regrouped } from '../../common/regrouped.ts'
 import { slices, type Care, type Open, type Scan, type Slice } from './rows.ts'
 import { shapeOf, type Shape } from './shape.ts'
 

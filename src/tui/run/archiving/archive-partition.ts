@@ -4,8 +4,8 @@ import type {
   ArchiveProgressEvent,
   ArchiveStateEvent,
   ArchiveStep,
-} from '../../../model/archive-events.ts'
-import type { ArchiveState } from '../../../model/archiving/state.ts'
+} from '../../../model/archive/events.ts'
+import type { ArchiveState } from '../../../model/archive/state.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
 /** States in the order in which a partition passes them; RESTORED and FAILED stand beside. */

@@ -1,9 +1,9 @@
 /** An archive run or a restore, folded from its events. It grows in place; a partition of a plan that nothing is done with is only counted. */
-import type { ArchiveOperation } from '../../../engine/operations/archive-run/declaration.ts'
-import type { RestoreOperation } from '../../../engine/operations/restore/declaration.ts'
-import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../../../model/archive-events.ts'
-import type { ArchiveState } from '../../../model/archiving/state.ts'
-import type { Event } from '../../../model/event.ts'
+import type { ArchiveOperation } from '../../../archive/operations/archive-run/declaration.ts'
+import type { RestoreOperation } from '../../../archive/operations/restore/declaration.ts'
+import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../../../model/archive/events.ts'
+import type { ArchiveState } from '../../../model/archive/state.ts'
+import type { Event } from '../../../model/run/event.ts'
 import { ArchivePartition, type PartitionStatus } from './archive-partition.ts'
 
 export class ArchiveProgress {

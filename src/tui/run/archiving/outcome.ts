@@ -1,5 +1,5 @@
 /** What an archive run or a restore came to, in the words of a headless run. */
-import { bytes, countDec, plural } from '../../draw/format.ts'
+import { bytes, countDec, plural } from '../../../render/screen-format.ts'
 import type { Finished } from '../run-view.ts'
 
 const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const

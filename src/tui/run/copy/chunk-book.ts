@@ -2,7 +2,7 @@
  * Chunks that a person may want to look at: those that are worked on, those that went wrong, and the newest of the others. Of all the rest
  * the map knows the state, and the ledger everything. It is changed in place, as the map is.
  */
-import type { KeySpan } from '../../../model/event.ts'
+import type { KeySpan } from '../../../model/run/event.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { ChunkState } from './chunk-map.ts'
 

@@ -2,7 +2,7 @@
  * The state of every chunk of one table in a few bytes each: a table may have a hundred thousand of them, and a run goes on for a night.
  * It is changed in place.
  */
-import type { KeySpan } from '../../../model/event.ts'
+import type { KeySpan } from '../../../model/run/event.ts'
 import { placeOf, type KeyAxis, type Place } from './key-axis.ts'
 import { StripCells } from './strip-cells.ts'
 

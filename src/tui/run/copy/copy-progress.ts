@@ -2,9 +2,9 @@
  * What is known of a copy, folded from its events: tables, chunks, sums, throttle. Bounded whatever the number of chunks, and therefore changed in
  * place.
  */
-import { differenceText } from './difference-text.ts'
+import { differenceText } from '../../../render/difference-text.ts'
 import { WorkPace } from '../../../model/copy/work-pace.ts'
-import type { Event, EventBody, KeySpan, Latency } from '../../../model/event.ts'
+import type { Event, EventBody, KeySpan, Latency } from '../../../model/run/event.ts'
 import { ChunkBook, freshChunk, KEPT_ROWS, type Chunk } from './chunk-book.ts'
 import type { ChunkState } from './chunk-map.ts'
 import { CopyTable, type Tally } from './copy-table.ts'

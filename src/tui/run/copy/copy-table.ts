@@ -1,6 +1,12 @@
 /** One table of a copy, as its events tell it. Numbers are rows unless they say otherwise. */
-import { spanIn } from '../../../model/stretch-span.ts'
-import type { ChunksSummaryEvent, ChunkSums, CopyPlanLine, CopyStartedEvent, CopyTally } from '../../../model/event.ts'
+import { spanIn } from '../../../model/run/stretch-span.ts'
+import type {
+  ChunksSummaryEvent,
+  ChunkSums,
+  CopyPlanLine,
+  CopyStartedEvent,
+  CopyTally,
+} from '../../../model/run/event.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { TableResult } from '../outcomes.ts'
 import { ChunkMap } from './chunk-map.ts'

@@ -1,6 +1,6 @@
 /** What is known of the stream that follows a copy, folded from its events. */
-import type { Event } from '../../../model/event.ts'
-import type { FollowProgressEvent, FollowTableEvent } from '../../../model/follow-events.ts'
+import type { Event } from '../../../model/run/event.ts'
+import type { FollowProgressEvent, FollowTableEvent } from '../../../model/follow/events.ts'
 
 /** Samples of the curves: one a second. */
 const KEPT = 60

@@ -1,6 +1,6 @@
 /** Where the chunks of a table lie: by the value of a whole-number key, or one after the other by their numbers. */
-import type { CopyStartedEvent, KeySpan } from '../../../model/event.ts'
-import { clean, cutEnd, width } from '../../draw/text.ts'
+import type { CopyStartedEvent, KeySpan } from '../../../model/run/event.ts'
+import { clean, cutEnd, width } from '../../../render/screen-text.ts'
 
 export type KeyAxis = { readonly by: 'value'; readonly low: bigint; readonly high: bigint } | { readonly by: 'order' }
 

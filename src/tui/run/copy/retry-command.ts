@@ -1,8 +1,8 @@
 /** The command that tries again the rows which a copy has set aside. */
-import type { CopyOperation } from '../../../engine/operation.ts'
-import type { Dec } from '../../../model/event.ts'
-import { urlsByFlag } from '../../../engine/operations/facts.ts'
-import { wholeCommands } from '../../../engine/whole-commands/whole.ts'
+import type { CopyOperation } from '../../../engine/run/operation.ts'
+import type { Dec } from '../../../model/run/event.ts'
+import { urlsByFlag } from '../../../app/operations/facts.ts'
+import { wholeCommands } from '../../../app/whole-commands/whole.ts'
 
 /**
  * @param commandLine of the copy: its ends are those of the command

@@ -1,6 +1,6 @@
 /** What is known of a switch, folded from its events: gates, the step that it is at, and that it has happened. */
-import type { CutoverGateEvent, CutoverStepEvent, CutoverSwitchedEvent } from '../../../model/cutover-events.ts'
-import type { Event } from '../../../model/event.ts'
+import type { CutoverGateEvent, CutoverStepEvent, CutoverSwitchedEvent } from '../../../model/follow/cutover-events.ts'
+import type { Event } from '../../../model/run/event.ts'
 
 export type SwitchGate = Pick<CutoverGateEvent, 'name' | 'state' | 'detail'>
 

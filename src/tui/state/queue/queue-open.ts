@@ -1,6 +1,6 @@
 /** What is open of a queue: the screen, and the run of it with its slots. */
-import type { SharedRun } from '../../../engine/workbench.ts'
-import type { Slot } from '../../../model/distributed.ts'
+import type { SharedRun } from '../../../app/workbench.ts'
+import type { Slot } from '../../../model/share/distributed.ts'
 import type { State } from '../state.ts'
 import { withSent, type QueueView } from './queue-shown.ts'
 

@@ -1,5 +1,5 @@
 /** What is shown of a queue of workers. Its times are those of its database; ages count from `now`, which comes with each answer. */
-import type { QueueSeen, SharedRun } from '../../../engine/workbench.ts'
+import type { QueueSeen, SharedRun } from '../../../app/workbench.ts'
 import {
   LOST_AFTER_MS,
   SILENT_AFTER_MS,
@@ -7,8 +7,8 @@ import {
   type RunWishes,
   type Slot,
   type WorkerRow,
-} from '../../../model/distributed.ts'
-import type { ScheduleEvent } from '../../../model/schedule-events.ts'
+} from '../../../model/share/distributed.ts'
+import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
 /** Where one is in a list whose rows are known by keys. `index` says what is chosen once the row is gone. */

@@ -1,7 +1,7 @@
 /** How a run of the queue can be steered, and what a key asks of it. All of it is wishes of the whole run, which are shared out among its slots. */
-import { OPERATIONS, type OperationKind } from '../../../engine/operations/list.ts'
-import type { SharedRun } from '../../../engine/workbench.ts'
-import { declarationOf } from '../../../engine/operations/facts.ts'
+import { OPERATIONS, type OperationKind } from '../../../app/operations/list.ts'
+import type { SharedRun } from '../../../app/workbench.ts'
+import { declarationOf } from '../../../app/operations/facts.ts'
 import { isPicturedAs } from '../../run/run-screen.ts'
 import { turnedRate } from '../../run/rate-limit.ts'
 import type { State } from '../state.ts'

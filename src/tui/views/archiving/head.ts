@@ -1,9 +1,9 @@
 /** The head of an archive's screen: what it is, how far, how fast, and how much smaller things get. */
 import { progressBar, sparkline } from '../../draw/bars.ts'
-import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../draw/format.ts'
+import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { line, span, spread } from '../../draw/line.ts'
-import { clean, cutMiddle, padEnd, width } from '../../draw/text.ts'
+import { clean, cutMiddle, padEnd, width } from '../../../render/screen-text.ts'
 import type { ArchiveProgress } from '../../run/archiving/archive-progress.ts'
 import { sizesText } from '../../run/archiving/outcome.ts'
 import type { RunView } from '../../run/run-view.ts'

@@ -1,9 +1,9 @@
 /** The partitions of an archive run: through which states each has come, and how its present step goes. */
 import { progressBar } from '../../draw/bars.ts'
-import { bytes, clockSpan, count, percent, plural, seconds, shortRate } from '../../draw/format.ts'
+import { bytes, clockSpan, count, percent, plural, seconds, shortRate } from '../../../render/screen-format.ts'
 import type { Line, Span } from '../../draw/line.ts'
 import { chosen, line, rule, span } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, padStart, width } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, padStart, width } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { STAGES, stepRates } from '../../run/archiving/archive-partition.ts'
 import type { ArchivePartition, StepView } from '../../run/archiving/archive-partition.ts'

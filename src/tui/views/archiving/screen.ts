@@ -1,7 +1,7 @@
 /** The Run screen of an archive run and of a restore. */
 import type { Line } from '../../draw/line.ts'
 import { block, rule, span } from '../../draw/line.ts'
-import { clean, cutEnd, wrap } from '../../draw/text.ts'
+import { clean, cutEnd, wrap } from '../../../render/screen-text.ts'
 import type { ArchiveProgress } from '../../run/archiving/archive-progress.ts'
 import { outcomeText } from '../../run/archiving/outcome.ts'
 import type { RunView } from '../../run/run-view.ts'

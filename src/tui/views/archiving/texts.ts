@@ -1,6 +1,6 @@
 /** What there is to say about one partition, and what stands in the clipboard. */
-import { cutText } from '../../../model/archiving/cut-text.ts'
-import { bytes, plural, seconds } from '../../draw/format.ts'
+import { cutText } from '../../../model/archive/cut-text.ts'
+import { bytes, plural, seconds } from '../../../render/screen-format.ts'
 import type { ArchivePartition } from '../../run/archiving/archive-partition.ts'
 import type { ArchiveProgress } from '../../run/archiving/archive-progress.ts'
 import { sizesText } from '../../run/archiving/outcome.ts'

@@ -1,7 +1,7 @@
 /** Lists over the Ask screen: what can be asked, what was asked, and what a word may become. */
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, overlay, span } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, width } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, width } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { beforeCaret } from '../../state/ask-editor.ts'
 import { askRows } from '../../state/ask-grid.ts'

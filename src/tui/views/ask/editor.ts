@@ -1,7 +1,7 @@
 /** The statement as lines, with the caret in sight. */
 import type { Line, Span } from '../../draw/line.ts'
 import { fit, span } from '../../draw/line.ts'
-import { clean, takeStart, width } from '../../draw/text.ts'
+import { clean, takeStart, width } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { beforeCaret } from '../../state/ask-editor.ts'
 import type { State } from '../../state/state.ts'

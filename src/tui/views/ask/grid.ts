@@ -2,7 +2,7 @@
 import { visible } from '../../../shared/visible.ts'
 import type { Line, Span } from '../../draw/line.ts'
 import { line, span, spread } from '../../draw/line.ts'
-import { cutEnd, padEnd, padStart } from '../../draw/text.ts'
+import { cutEnd, padEnd, padStart } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { cellText, numberCells, shownColumns } from '../../state/ask-grid.ts'
 import type { State } from '../../state/state.ts'

@@ -1,9 +1,9 @@
 /** The Ask screen: what is asked, the statement, what became of it, and the rows of its answer. */
-import type { AskProgress } from '../../../engine/asking/port.ts'
-import { bytes, count, plural, took } from '../../draw/format.ts'
+import type { AskProgress } from '../../../app/ask/port.ts'
+import { bytes, count, plural, took } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { block, line, rule, span, spread } from '../../draw/line.ts'
-import { clean, cutMiddle, wrap } from '../../draw/text.ts'
+import { clean, cutMiddle, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { textOf } from '../../state/ask-editor.ts'
 import { askRows } from '../../state/ask-grid.ts'

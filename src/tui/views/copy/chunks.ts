@@ -1,8 +1,8 @@
 /** The chunks of a table that are worth a look, those that need somebody first, and what is to be said of the one under the cursor. */
-import { count, seconds, timeOfDay } from '../../draw/format.ts'
+import { count, seconds, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span } from '../../draw/line.ts'
-import { clean, cutEnd, padEnd, wrap } from '../../draw/text.ts'
+import { clean, cutEnd, padEnd, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { Chunk } from '../../run/copy/chunk-book.ts'
 import type { CopyTable } from '../../run/copy/copy-table.ts'

@@ -1,10 +1,10 @@
 /** How a copy ended: in a sentence, with what to do and what to run next. */
-import type { FollowProgressEvent } from '../../../model/follow-events.ts'
+import type { FollowProgressEvent } from '../../../model/follow/events.ts'
 import { leftLines } from '../../../model/copy/left-behind.ts'
 import type { Line, Tone } from '../../draw/line.ts'
 import { span } from '../../draw/line.ts'
-import { clean, wrap } from '../../draw/text.ts'
-import { bytes, numberOf, plural } from '../../draw/format.ts'
+import { clean, wrap } from '../../../render/screen-text.ts'
+import { bytes, numberOf, plural } from '../../../render/screen-format.ts'
 import type { RunView } from '../../run/run-view.ts'
 import { lagText } from './follow.ts'
 import { retryOf } from './texts.ts'

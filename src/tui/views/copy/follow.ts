@@ -1,10 +1,10 @@
 /** The head of a copy's screen while changes follow it: which tables are live, how far it is behind, what the slot holds back. */
-import type { FollowProgressEvent } from '../../../model/follow-events.ts'
+import type { FollowProgressEvent } from '../../../model/follow/events.ts'
 import { progressBar, sparkline } from '../../draw/bars.ts'
-import { bytes, clockSpan, count, numberOf, percent, plural, timeOfDay } from '../../draw/format.ts'
+import { bytes, clockSpan, count, numberOf, percent, plural, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { line, span } from '../../draw/line.ts'
-import { clean, cutEnd, padEnd, width } from '../../draw/text.ts'
+import { clean, cutEnd, padEnd, width } from '../../../render/screen-text.ts'
 import type { FollowProgress } from '../../run/copy/follow-progress.ts'
 import type { RunView } from '../../run/run-view.ts'
 import type { State } from '../../state/state.ts'

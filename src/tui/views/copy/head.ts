@@ -1,9 +1,9 @@
 /** The head of a copy's screen: what it is, how far, how fast, and that what was read is accounted for. */
 import { progressBar, sparkline } from '../../draw/bars.ts'
-import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../draw/format.ts'
+import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { line, span, spread } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, width } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, width } from '../../../render/screen-text.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import { limitOf } from '../../run/rate-limit.ts'
 import type { RunView } from '../../run/run-view.ts'

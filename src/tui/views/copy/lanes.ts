@@ -1,9 +1,9 @@
 /** What each worker of a copy does just now. */
 import { progressBar } from '../../draw/bars.ts'
-import { percent, seconds, shortRate } from '../../draw/format.ts'
+import { percent, seconds, shortRate } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { line, span } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd } from '../../../render/screen-text.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import { fitSpan } from '../../run/copy/key-axis.ts'
 import { laneRate, type Lane, type RunView } from '../../run/run-view.ts'

@@ -1,7 +1,7 @@
 /** The Run screen of a copy. */
 import type { Line } from '../../draw/line.ts'
 import { block, rule } from '../../draw/line.ts'
-import { cutEnd } from '../../draw/text.ts'
+import { cutEnd } from '../../../render/screen-text.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import type { RunView } from '../../run/run-view.ts'
 import { shownTable } from '../../state/copy-shown.ts'

@@ -1,8 +1,8 @@
 /** The tables of a stream, once none is copied any more: what was applied to each, and how it was compared last. */
-import { count, percent, plural } from '../../draw/format.ts'
+import { count, percent, plural } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span, type Tone } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, width } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, width } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import type { CopyTable } from '../../run/copy/copy-table.ts'

@@ -1,8 +1,8 @@
 /** The key space of a table as a strip of cells that fills, with a scale below it. */
-import { count, plural } from '../../draw/format.ts'
+import { count, plural } from '../../../render/screen-format.ts'
 import type { Line, Span, Tone } from '../../draw/line.ts'
 import { line, rule, span } from '../../draw/line.ts'
-import { clean, cutMiddle, width } from '../../draw/text.ts'
+import { clean, cutMiddle, width } from '../../../render/screen-text.ts'
 import type { ChunkState } from '../../run/copy/chunk-map.ts'
 import type { CopyTable } from '../../run/copy/copy-table.ts'
 import type { KeyAxis } from '../../run/copy/key-axis.ts'

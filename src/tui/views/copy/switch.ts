@@ -1,8 +1,8 @@
 /** The Run screen of a switch that goes on: what it waits for or holds, its gates, and the stream that it relies on. */
-import { clockSpan, count, numberOf, percent } from '../../draw/format.ts'
+import { clockSpan, count, numberOf, percent } from '../../../render/screen-format.ts'
 import type { Line, Tone } from '../../draw/line.ts'
 import { block, line, rule, span } from '../../draw/line.ts'
-import { clean, cutEnd, padEnd, wrap } from '../../draw/text.ts'
+import { clean, cutEnd, padEnd, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import type { SwitchGate, SwitchProgress } from '../../run/copy/switch-progress.ts'

@@ -1,8 +1,8 @@
 /** The tables of a copy, where there are several. */
-import { count, percent, plural } from '../../draw/format.ts'
+import { count, percent, plural } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import type { StreamTable } from '../../run/copy/follow-progress.ts'

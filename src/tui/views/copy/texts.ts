@@ -1,7 +1,7 @@
 /** What is to be said of a chunk or a table of a copy: what happened, why, and what to do. */
-import { count, percent, plural, seconds } from '../../draw/format.ts'
+import { count, percent, plural, seconds } from '../../../render/screen-format.ts'
 import type { Tone } from '../../draw/line.ts'
-import { clean, cutEnd } from '../../draw/text.ts'
+import { clean, cutEnd } from '../../../render/screen-text.ts'
 import type { Chunk, RowAside } from '../../run/copy/chunk-book.ts'
 import type { CopyTable } from '../../run/copy/copy-table.ts'
 import { keyText, spanText } from '../../run/copy/key-axis.ts'

@@ -1,9 +1,9 @@
 /** The screen of a run that workers share: how it stands, what was ordered, and its slots. */
-import type { SharedRun } from '../../../engine/workbench.ts'
-import { clockSpan, count, fullTime, moment, plural, rate } from '../../draw/format.ts'
+import type { SharedRun } from '../../../app/workbench.ts'
+import { clockSpan, count, fullTime, moment, plural, rate } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { block, line, rule, span, spread } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle, wrap } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle, wrap } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { geometry } from '../../state/geometry.ts'
 import { slotAtCursor, slotLines, type SlotLine } from '../../state/queue/queue-rows.ts'

@@ -1,9 +1,9 @@
 /** The screen of schedules: when each runs next, how its last run came, and why one does not run. */
-import type { ScheduleEvent } from '../../../model/schedule-events.ts'
-import { count, fullTime, moment, msOf } from '../../draw/format.ts'
+import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
+import { count, fullTime, moment, msOf } from '../../../render/screen-format.ts'
 import type { Line, Span } from '../../draw/line.ts'
 import { block, line, rule, span } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle, wrap } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle, wrap } from '../../../render/screen-text.ts'
 import { marksOf, type Marks } from '../../draw/theme.ts'
 import { geometry } from '../../state/geometry.ts'
 import { scheduleAtCursor, scheduleLines, type ScheduleLine } from '../../state/queue/queue-rows.ts'

@@ -1,8 +1,8 @@
 /** A slot of a shared run in full, for the dialog that shows it. */
-import type { SharedRun } from '../../../engine/workbench.ts'
-import type { Slot } from '../../../model/distributed.ts'
-import { count, fullTime } from '../../draw/format.ts'
-import { clean } from '../../draw/text.ts'
+import type { SharedRun } from '../../../app/workbench.ts'
+import type { Slot } from '../../../model/share/distributed.ts'
+import { count, fullTime } from '../../../render/screen-format.ts'
+import { clean } from '../../../render/screen-text.ts'
 import { slotWord, type QueueShown } from '../../state/queue/queue-shown.ts'
 import { heardText, rateText } from './words.ts'
 

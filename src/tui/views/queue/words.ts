@@ -1,12 +1,12 @@
 /** Words that the screens of a queue share: how old something is, how slots, workers and runs stand, and what was ordered. */
-import type { SharedRun } from '../../../engine/workbench.ts'
-import type { RunWishes, Slot } from '../../../model/distributed.ts'
-import type { TableHold } from '../../../model/table-wish.ts'
+import type { SharedRun } from '../../../app/workbench.ts'
+import type { RunWishes, Slot } from '../../../model/share/distributed.ts'
+import type { TableHold } from '../../../model/run/table-wish.ts'
 import { errorLine, type ErrorInfo } from '../../../shared/errors.ts'
-import { age, count, plural, rate, timeOfDay } from '../../draw/format.ts'
+import { age, count, plural, rate, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line, Span } from '../../draw/line.ts'
 import { line, span } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle, width } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle, width } from '../../../render/screen-text.ts'
 import type { Marks } from '../../draw/theme.ts'
 import {
   ageOf,

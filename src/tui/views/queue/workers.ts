@@ -1,9 +1,9 @@
 /** The screen of workers: where they run, whether they were heard of, and what each works on. */
-import type { WorkerRow } from '../../../model/distributed.ts'
-import { count, fullTime, plural } from '../../draw/format.ts'
+import type { WorkerRow } from '../../../model/share/distributed.ts'
+import { count, fullTime, plural } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { block, line, rule } from '../../draw/line.ts'
-import { clean, cutEnd, cutMiddle } from '../../draw/text.ts'
+import { clean, cutEnd, cutMiddle } from '../../../render/screen-text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { geometry } from '../../state/geometry.ts'
 import { nameOfRun, workerAtCursor, workerLines, type WorkerLine } from '../../state/queue/queue-rows.ts'

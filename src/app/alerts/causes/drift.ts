@@ -1,0 +1,55 @@
+/** `drift`: catalog and log differ, as `validate` finds it; or the catalog is behind and cannot follow, as `sync` does. */
+import type { EventBody } from '../../../model/run/event.ts'
+import type { ErrorCode } from '../../../shared/errors.ts'
+import { LookedTables, type CauseWatch, type Verdict } from './cause.ts'
+
+/** Somebody else brings the table right now, or keeps it for a moment. */
+const BUSY: ReadonlySet<ErrorCode> = new Set(['TABLE_LOCKED', 'TARGET_BUSY', 'LEASE_LOST'])
+
+export function drift(): CauseWatch {
+  const tables = new LookedTables()
+  return {
+    take: (event) => {
+      switch (event.type) {
+        case 'table.finished':
+          return followed(event)
+        case 'verify.check':
+          tables.looked(event.table)
+          return []
+        case 'verify.mismatch': {
+          if (!tables.found(event.table)) return []
+          const { table, version, check, field, log, catalog, sides = ['log', 'catalog'] } = event
+          const [left, right] = sides
+          const value = `${check} of v${version} differs in ${field}: ${left} ${log}, ${right} ${catalog}`
+          return [{ cause: 'drift', table, holds: true, value }]
+        }
+        case 'run.finished':
+          if (event.status !== 'ok') return []
+          return tables.well.map((table) => well(table, 'the catalog is what the log says'))
+        default:
+          return []
+      }
+    },
+  }
+}
+
+/** What `sync` says of a table. */
+function followed(event: Extract<EventBody, { type: 'table.finished' }>): readonly Verdict[] {
+  const { table, status, error, behind } = event
+  if (status === 'ok' || status === 'current') return [well(table, 'the catalog has followed its log')]
+  if ((status !== 'failed' && status !== 'refused') || error === undefined || BUSY.has(error.code)) return []
+  const by =
+    behind === undefined || behind === '0' ? '' : ` ${behind} ${behind === '1' ? 'version' : 'versions'} behind, and`
+  return [
+    {
+      cause: 'drift',
+      table,
+      holds: true,
+      value: `the catalog is${by} unable to follow: ${error.code}: ${error.message}`,
+    },
+  ]
+}
+
+function well(table: string, value: string): Verdict {
+  return { cause: 'drift', table, holds: false, value }
+}

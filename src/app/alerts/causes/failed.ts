@@ -1,0 +1,72 @@
+/** `failed`: the run ends failed or refused. Whoever stops a run knows. */
+import type { RunCause } from '../../../model/run/alert.ts'
+import type { EventBody } from '../../../model/run/event.ts'
+import { errorLine, type ErrorCode, type ErrorInfo } from '../../../shared/errors.ts'
+import type { CauseWatch } from './cause.ts'
+
+/** What a run ends with that ran to its end, and the causes that have told it by then: one thing is told once. */
+const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
+  DIFFERENCES: ['drift', 'fsck'],
+  PROOF_FAILED: ['verify'],
+  ROWS_ASIDE: ['quarantine'],
+  PARTITIONS_MISSING: ['none-ahead'],
+  ROWS_IN_DEFAULT: ['default-rows'],
+}
+
+/** @param holds whether another cause holds by now */
+export function failed(holds: (cause: RunCause) => boolean): CauseWatch {
+  /** What tables, and partitions of archives, failed by: a run of one of them ends with the same. */
+  const ofTables = new Map<string, Failure>()
+  return {
+    take: (event) => {
+      const outcome = outcomeOf(event)
+      if (outcome?.failure === null) ofTables.delete(outcome.of)
+      else if (outcome !== null) ofTables.set(outcome.of, outcome.failure)
+      if (event.type !== 'run.finished' || event.error?.code === 'ALERTED') return []
+      const { status, error, exitCode } = event
+      if (status === 'stopped' && error?.code !== 'OUT_OF_TRIES') return []
+      if (status === 'ok') return [{ cause: 'failed', table: '', holds: false, value: 'the run ended well' }]
+      if (error !== undefined && TOLD_BY[error.code]?.some(holds) === true) return []
+      const isOfTable = [...ofTables.values()].some(({ code }) => code === error?.code)
+      if (error !== undefined && (error.code === 'TABLES_FAILED' || isOfTable) && holds('drift')) return []
+      const where = error?.where === undefined ? '' : ` (${error.where})`
+      const why = error === undefined ? `the run ended with ${exitCode}` : `${error.code}: ${error.message}${where}`
+      const tables = tablesText([...ofTables])
+      return [{ cause: 'failed', table: '', holds: true, value: tables === '' ? why : `${why}: ${tables}` }]
+    },
+  }
+}
+
+type Failure = { readonly code: ErrorCode | null; readonly text: string }
+
+/** What an event says of one table or partition; null for other events. */
+function outcomeOf(event: EventBody): { readonly of: string; readonly failure: Failure | null } | null {
+  switch (event.type) {
+    case 'table.finished': {
+      const { table, status, error, notes } = event
+      if (error !== undefined) return { of: table, failure: failureOf(error) }
+      return { of: table, failure: status === 'failed' ? { code: null, text: notes?.[0] ?? 'failed' } : null }
+    }
+    case 'archive.state': {
+      const { table, partition, error } = event
+      return { of: `${table} ${partition}`, failure: error === undefined ? null : failureOf(error) }
+    }
+    case 'log': {
+      const { table, level, message } = event
+      return table === undefined || level !== 'error' ? null : { of: table, failure: { code: null, text: message } }
+    }
+    default:
+      return null
+  }
+}
+
+const failureOf = (error: ErrorInfo): Failure => ({ code: error.code, text: errorLine(error) })
+
+/** Tables that an alert names. */
+const NAMED = 5
+
+/** `orders: CODE message; items: …`: who is called has to know which table it is about. */
+function tablesText(tables: readonly (readonly [string, Failure])[]): string {
+  const named = tables.slice(0, NAMED).map(([table, { text }]) => `${table}: ${text}`)
+  return [...named, ...(tables.length > NAMED ? [`and ${tables.length - NAMED} more`] : [])].join('; ')
+}

@@ -1,0 +1,71 @@
+/** `none-ahead` and `default-rows`: fewer partitions are ahead than were asked for, and rows lie where no partition of their own takes them. */
+import type { EventBody } from '../../../model/run/event.ts'
+import type { CauseWatch, Verdict } from './cause.ts'
+
+type AlarmEvent = Extract<EventBody, { type: 'partition.alarm' }>
+type Phase = Extract<EventBody, { type: 'lifecycle.phase' }>
+
+const AHEAD = 'as many partitions are ahead as were asked for'
+const NO_ROWS = 'no row lies in the default partition'
+
+export function noneAhead(): CauseWatch {
+  const said = (table: string, holds: boolean, value: string): readonly Verdict[] => [
+    { cause: 'none-ahead', table, holds, value },
+  ]
+  return watch({
+    alarm: 'none ahead',
+    stood: ({ table }, [first]) => said(table, first !== undefined, first?.detail ?? AHEAD),
+    phase: ({ table, missing, coveredTo, detail }) =>
+      missing === undefined
+        ? []
+        : said(
+            table,
+            missing !== '0' || coveredTo === undefined,
+            missing === '0' && coveredTo !== undefined ? AHEAD : detail,
+          ),
+  })
+}
+
+export function defaultRows(): CauseWatch {
+  const said = (table: string, rows: bigint, why: string): readonly Verdict[] => [
+    {
+      cause: 'default-rows',
+      table,
+      holds: rows > 0n,
+      value: rows > 0n ? `${rowsText(rows)} in the default partition${why}` : NO_ROWS,
+    },
+  ]
+  return watch({
+    alarm: 'rows in the default',
+    // A large default partition is not counted unasked: then nobody knows.
+    stood: ({ table, defaultRows: rows }, [first]) =>
+      rows === undefined ? [] : said(table, BigInt(rows), first === undefined ? '' : `: ${first.detail}`),
+    phase: ({ table, defaultRows: rows }) => (rows === undefined ? [] : said(table, BigInt(rows), '')),
+  })
+}
+
+type Sought = {
+  readonly alarm: AlarmEvent['alarm']
+  /** Of a table that was looked at, with the alarms that it has. */
+  readonly stood: (
+    table: Extract<EventBody, { type: 'partition.stands' }>,
+    alarms: readonly AlarmEvent[],
+  ) => readonly Verdict[]
+  readonly phase: (phase: Phase) => readonly Verdict[]
+}
+
+function watch({ alarm, stood, phase }: Sought): CauseWatch {
+  let alarms: AlarmEvent[] = []
+  return {
+    take: (event) => {
+      if (event.type === 'lifecycle.phase') return phase(event)
+      if (event.type === 'partition.table') alarms = []
+      if (event.type === 'partition.alarm' && event.alarm === alarm) alarms.push(event)
+      return event.type === 'partition.stands' ? stood(event, alarms) : []
+    },
+  }
+}
+
+function rowsText(rows: bigint): string {
+  return rows === 1n ? 'a row lies' : `${rows} rows lie`
+}

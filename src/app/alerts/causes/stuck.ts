@@ -1,0 +1,101 @@
+/** `stuck`: a chunk that is worked on gets no further, however often it is tried. It ends when that chunk moves, with its table, and with a run that was not broken off. */
+import { timeText } from '../../../model/run/verdict.ts'
+import type { CauseWatch, Verdict } from './cause.ts'
+import { StandingChunks, type ChunkMove, type OpenChunk } from './standing-chunks.ts'
+
+const MINUTE_MS = 60_000
+/** Chunks that an alert names; the others are counted. */
+const NAMED = 20
+
+/**
+ * An alert of a table.
+ * @property named chunks that it was raised with @property standing those, and others since, that have not moved @property moves of the others
+ */
+type Raised = {
+  readonly named: readonly string[]
+  readonly standing: Set<string>
+  readonly moves: Set<ChunkMove['is']>
+}
+
+/** @param limit ms */
+export function stuck(limit: number): CauseWatch {
+  const chunks = new StandingChunks()
+  const raised = new Map<string, Raised>()
+  const over = (table: string, value: string): Verdict => {
+    raised.delete(table)
+    return { cause: 'stuck', table, holds: false, value, limit: spanText(limit) }
+  }
+  return {
+    take: (event, at) => {
+      const move = chunks.take(event, at)
+      if (move !== null && move.is !== 'let go') {
+        const alert = raised.get(move.table)
+        if (alert?.standing.delete(move.chunk) !== true) return []
+        alert.moves.add(move.is)
+        return alert.standing.size > 0 ? [] : [over(move.table, movedText(alert.named, alert.moves))]
+      }
+      // What fails has not moved: it stands until a later run, or another host, does it.
+      if (event.type === 'table.finished' && event.error === undefined && event.status !== 'stopped')
+        return [over(event.table, 'the table is finished')]
+      if (event.type === 'run.finished' && (event.status === 'ok' || event.status === 'stopped'))
+        return [...raised.keys()].map((table) => over(table, 'the run has ended'))
+      return []
+    },
+    look: (at) => {
+      return [...byTable(chunks.standing(at, limit))].flatMap(([table, all]) => {
+        const known = raised.get(table)
+        for (const { chunk } of all) known?.standing.add(chunk)
+        if (known !== undefined) return []
+        const named = all.map(({ chunk }) => chunk)
+        raised.set(table, { named, standing: new Set(named), moves: new Set() })
+        const stood = all.map((one) => ({ ...one, stoodMs: at - one.since }))
+        const stoodMs = Math.max(...stood.map((one) => one.stoodMs))
+        return [{ cause: 'stuck', table, holds: true, value: stuckText(stood), limit: spanText(limit), stoodMs }]
+      })
+    },
+  }
+}
+
+/** In the order in which their first one comes. */
+export function byTable<C extends { readonly table: string }>(chunks: readonly C[]): ReadonlyMap<string, readonly C[]> {
+  const found = new Map<string, C[]>()
+  for (const chunk of chunks) {
+    const known = found.get(chunk.table)
+    if (known === undefined) found.set(chunk.table, [chunk])
+    else known.push(chunk)
+  }
+  return found
+}
+
+/** `chunk 5`, `chunks 5, 6`. */
+export function chunksText(chunks: readonly { readonly chunk: string }[]): string {
+  const named = chunks.slice(0, NAMED).map(({ chunk }) => chunk)
+  const more = chunks.length - named.length
+  return `${chunks.length === 1 ? 'chunk' : 'chunks'} ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+/** Chunks that an alert was raised with, at its end. @param moves how its chunks have moved */
+export function movedText(named: readonly string[], moves: ReadonlySet<ChunkMove['is']>): string {
+  const isOne = named.length === 1
+  const [further, done] = [isOne ? 'goes on' : 'go on', isOne ? 'is done' : 'are done']
+  const how = moves.size > 1 ? `${further} or ${done}` : moves.has('done') ? done : further
+  return `${chunksText(named.map((chunk) => ({ chunk })))} ${how}`
+}
+
+/** @param chunks of one table, at least one, each with how long it stands */
+export function stuckText(
+  chunks: readonly (Pick<OpenChunk, 'chunk'> &
+    Partial<Pick<OpenChunk, 'step' | 'attempts' | 'why'>> & { readonly stoodMs: number })[],
+): string {
+  const first = chunks.reduce((one, other) => (other.stoodMs > one.stoodMs ? other : one))
+  const { step = '', attempts = 0, why = '', stoodMs } = first
+  const what = step === '' ? '' : ` while ${step}`
+  const tries = attempts === 0 ? '' : `, tried ${attempts + 1} times`
+  const verb = chunks.length === 1 ? 'gets' : 'get'
+  return `${chunksText(chunks)} ${verb} no further for ${spanText(stoodMs)}${what}${tries}${why}`
+}
+
+/** `45.0 s`, `12 min`: people wait in minutes. */
+export function spanText(ms: number): string {
+  return ms < 2 * MINUTE_MS ? timeText(ms) : `${Math.floor(ms / MINUTE_MS)} min`
+}

@@ -1,0 +1,71 @@
+/** Where a run notes which alerts stand: in this program, or in the file that all runs of this machine share. */
+import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
+import { alertMemoryFile, openAlertMemory } from '../../stores/common/alert-memory.ts'
+import { isDamaged, setAside } from '../../stores/common/run-book.ts'
+
+/** For as long as the program runs. */
+export function memoryOfProgram(): AlertMemory {
+  const standing = new Map<string, number>()
+  const keyOf = ({ scope, cause, table }: AlertKey): string => JSON.stringify([scope, cause, table])
+  return {
+    begin: async (key, at) => {
+      const since = standing.get(keyOf(key))
+      if (since !== undefined) return { is: 'stands', since }
+      standing.set(keyOf(key), at)
+      return { is: 'new', since: at }
+    },
+    end: async (key) => {
+      const since = standing.get(keyOf(key))
+      standing.delete(keyOf(key))
+      return since === undefined ? { is: 'none' } : { is: 'cleared', since }
+    },
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+}
+
+/**
+ * The memory of this machine, opened once it is asked. A damaged file is set aside and counts as an empty one; where none can be had, this program remembers by
+ * itself. Its calls never reject.
+ * @param folder that of the book of runs
+ * @param say tells in words what is wrong with the file
+ */
+export function memoryOfMachine(folder: string, say: (what: string) => void): AlertMemory {
+  const file = alertMemoryFile(folder)
+  const own = memoryOfProgram()
+  let opened: AlertMemory | null = null
+  let isLost = false
+
+  async function close(): Promise<void> {
+    const known = opened
+    opened = null
+    await known?.[Symbol.asyncDispose]().then(undefined, () => undefined)
+  }
+
+  async function asked<T>(question: (memory: AlertMemory) => Promise<T>, tries = 0): Promise<T> {
+    if (isLost) return await question(own)
+    try {
+      opened ??= await openAlertMemory(file)
+      return await question(opened)
+    } catch (error) {
+      await close()
+      if (isDamaged(error) && tries < 2) {
+        // Another program may have put a new one there meanwhile: only what is damaged twice goes.
+        if (tries === 1) {
+          setAside(file)
+          say(`${file} is damaged and was set aside: alerts that stood are told once more`)
+        }
+        return await asked(question, tries + 1)
+      }
+      isLost = true
+      const why = error instanceof Error ? error.message : String(error)
+      say(`nobody remembers which alerts stand, so the next run tells them again: ${file}: ${why}`)
+      return await question(own)
+    }
+  }
+
+  return {
+    begin: async (key, at) => await asked((memory) => memory.begin(key, at)),
+    end: async (key) => await asked((memory) => memory.end(key)),
+    [Symbol.asyncDispose]: close,
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Rows as bytes: for each cell its kind and its length, and behind all of these the values as text. So a reader finds the beginning of each value
+ * without reading the long ones, and no digit is lost.
+ */
+import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
+import { bytesText } from '../../model/copy/bytes-text.ts'
+import type { AskCell } from './port.ts'
+
+const KINDS = ['null', 'text', 'integer', 'real', 'bytes'] as const
+type Kind = (typeof KINDS)[number]
+
+/** Kind and length of one cell. */
+export const HEAD_BYTES = 5
+
+/** Rows on their way to the file, in one buffer that is used again. */
+export class RowEncoder {
+  #bytes = Buffer.allocUnsafe(1 << 16)
+  #at = 0
+
+  /** @returns what was encoded since the last call, valid until the next row is */
+  taken(): Buffer {
+    const bytes = this.#bytes.subarray(0, this.#at)
+    this.#at = 0
+    return bytes
+  }
+
+  get length(): number {
+    return this.#at
+  }
+
+  row(values: SqlRow, columns: number): void {
+    const head = this.#at
+    this.#reserve(columns * HEAD_BYTES)
+    this.#at += columns * HEAD_BYTES
+    for (let i = 0; i < columns; i++) {
+      const value = values[i] ?? null
+      const begin = this.#at
+      const kind = kindOf(value)
+      if (value instanceof Uint8Array) {
+        this.#reserve(value.byteLength)
+        this.#bytes.set(value, this.#at)
+        this.#at += value.byteLength
+      } else if (value !== null) {
+        const text = Object.is(value, -0) ? '-0' : String(value)
+        // No character takes more than three bytes for each unit that it is counted by.
+        this.#reserve(text.length * 3)
+        this.#at += this.#bytes.write(text, this.#at, 'utf8')
+      }
+      const place = head + i * HEAD_BYTES
+      this.#bytes[place] = KINDS.indexOf(kind)
+      this.#bytes.writeUInt32LE(this.#at - begin, place + 1)
+    }
+  }
+
+  #reserve(more: number): void {
+    if (this.#at + more <= this.#bytes.byteLength) return
+    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.byteLength * 2, this.#at + more))
+    this.#bytes.copy(larger, 0, 0, this.#at)
+    this.#bytes = larger
+  }
+}
+
+function kindOf(value: SqlValue): Kind {
+  if (value === null) return 'null'
+  if (typeof value === 'string') return 'text'
+  if (typeof value === 'bigint') return 'integer'
+  // Larger whole numbers come as bigints.
+  if (typeof value === 'number') return Number.isSafeInteger(value) && !Object.is(value, -0) ? 'integer' : 'real'
+  return 'bytes'
+}
+
+export type CellHead = { readonly kind: Kind; readonly length: number }
+
+/** @param at where the head of the row begins */
+export function headOf(bytes: Buffer, at: number, column: number): CellHead {
+  const place = at + column * HEAD_BYTES
+  return { kind: KINDS[bytes[place] ?? 0] ?? 'null', length: bytes.readUInt32LE(place + 1) }
+}
+
+/**
+ * @param bytes of the value, or its beginning
+ * @param whole whether that is all of it
+ */
+export function cellOf(kind: Kind, bytes: Buffer, whole: boolean): AskCell {
+  if (kind === 'null') return null
+  if (kind === 'bytes') return { kind, text: bytesText(bytes), whole }
+  // The end of a beginning may be half a character.
+  const text = bytes.toString('utf8')
+  return { kind, text: whole ? text : text.replace(/\ufffd+$/, ''), whole }
+}

@@ -1,0 +1,110 @@
+/** Asks one statement of a catalog, of a database, or of a table with its archive. Nothing is changed: connections refuse to write. */
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { QuerySourcesEvent } from '../../model/archive/events.ts'
+import { openArchiveQuery } from '../../stores/parquet.ts'
+import type { QueryPage, SqlDatabase, SqlRow } from '../../model/run/sql-port.ts'
+import { answer } from '../../archive/query/answer.ts'
+import { openSourceStore } from '../../engine/copy/open-stores.ts'
+import { tableNamed } from '../../archive/query/table-named.ts'
+import { openCatalogDatabase, openLake } from '../../engine/run/registry.ts'
+import { booleansOf, shownRow } from '../../engine/run/row-value.ts'
+import { systemOf, titlesOf } from '../../engine/run/systems.ts'
+import { holdsCatalog, ofPlainDatabase } from './plain-database.ts'
+import type { AskQuestion } from './port.ts'
+
+const PAGE_ROWS = 500
+const EXPLAINS = /^\s*explain\b/i
+/** One end of a statement may stand behind it; SQL of cursors and views has no place for it. */
+const END = /;\s*$/
+
+/** Gets the rows; the statement waits meanwhile. */
+export type Sink = {
+  columns(names: readonly string[], types?: QueryPage['types']): void
+  rows(rows: readonly SqlRow[]): Promise<void>
+  note(text: string): void
+}
+
+/**
+ * @param question with the whole URL, which may hold a password
+ * @throws SluiceError BAD_QUERY, UNSUPPORTED_URL, CONNECT_FAILED …; the signal's reason, once the statement has ended
+ */
+export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, signal: AbortSignal): Promise<void> {
+  const text = sql.replace(END, '')
+  if (text.trim() === '') throw new SluiceError('BAD_QUERY', 'there is no statement', { hint: 'type one first' })
+  if (place.kind === 'archive') return await askArchive(place, text, explain, sink, signal)
+  const ask = async (database: SqlDatabase): Promise<void> => {
+    const asked = explain && !EXPLAINS.test(text) ? `${database.explains} ${text}` : text
+    let named = false
+    for await (const { columns, types, rows } of database.query(asked, { pageRows: PAGE_ROWS, signal })) {
+      throwIfAborted(signal)
+      if (!named) sink.columns(columns, types)
+      named = true
+      const booleans = booleansOf(types)
+      await sink.rows(booleans.size === 0 ? rows : rows.map((row) => shownRow(row, booleans)))
+      throwIfAborted(signal)
+    }
+  }
+  const isPlain = place.kind === 'database'
+  // What is opened as a catalog may be a database that holds none yet, and is asked all the same.
+  await using database = await openAsked(place.url).catch((error: unknown) => {
+    throw isPlain ? ofPlainDatabase(error) : error
+  })
+  try {
+    await ask(database)
+  } catch (error) {
+    if (signal.aborted || (await holdsCatalog(database))) throw error
+    throw ofPlainDatabase(error)
+  }
+}
+
+/** @throws SluiceError UNSUPPORTED_URL for a system that takes no statements here; CONNECT_FAILED … */
+export async function openAsked(url: string): Promise<SqlDatabase> {
+  if (systemOf(url)?.catalog === undefined) {
+    const { title = 'such a database', unasked } = systemOf(url) ?? {}
+    throw new SluiceError('UNSUPPORTED_URL', `statements cannot be asked of ${title}`, {
+      ...(unasked === undefined ? {} : { reason: unasked }),
+      hint: `ask a database of ${titlesOf(({ catalog }) => catalog !== undefined)}, or a table with its archive`,
+    })
+  }
+  return await openCatalogDatabase(url, 'read')
+}
+
+async function askArchive(
+  { url, table }: { readonly url: string; readonly table: string },
+  sql: string,
+  explain: boolean,
+  sink: Sink,
+  signal: AbortSignal,
+): Promise<void> {
+  if (explain) {
+    throw new SluiceError('BAD_QUERY', 'a query over a table and its archive cannot be explained', {
+      reason: 'its rows lie in two systems; what it reads is told beside the answer',
+      hint: 'run it, or explain it over the database alone',
+    })
+  }
+  await using store = await openSourceStore(url)
+  const question = {
+    store,
+    table: await tableNamed(store, table, signal),
+    sql,
+    limit: Number.MAX_SAFE_INTEGER,
+    signal,
+    open: openArchiveQuery,
+    lake: openLake,
+  }
+  await answer(question, async ({ columns, booleans, sources, hasArchive, pages }) => {
+    sink.columns(columns)
+    sink.note(hasArchive ? sourcesText(sources) : 'no archive of this table is known: these are rows of the database')
+    for await (const page of pages) {
+      throwIfAborted(signal)
+      await sink.rows(page.map((row) => shownRow(row, booleans)))
+      throwIfAborted(signal)
+    }
+  })
+}
+
+function sourcesText({ partitions, files, unchecked, hotRows, zone }: QuerySourcesEvent): string {
+  const bytes = unchecked === undefined ? '' : ' (bytes not checked)'
+  return `partitions ${partitions.read} of ${partitions.of} · files ${files.read} of ${files.of}${bytes} · rows still in the table ${hotRows} · times in ${zone}`
+}

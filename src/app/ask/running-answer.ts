@@ -1,0 +1,134 @@
+/** One statement that runs and the rows that have come of it. */
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { SqlRow } from '../../model/run/sql-port.ts'
+import { askInto, type Sink } from './pages.ts'
+import type { AskCell, AskProgress, AskQuestion, Saved, SaveWish } from './port.ts'
+import { RowSpool } from './row-spool.ts'
+import { saveRows } from './save.ts'
+
+/** How often its progress is told while it runs, ms. */
+const TELL_EVERY_MS = 200
+
+export class RunningAnswer implements AsyncDisposable {
+  readonly #cancel = new AbortController()
+  readonly #leave = new AbortController()
+  readonly #tell: (progress: AskProgress) => void
+  readonly #began = performance.now()
+  #spool: RowSpool | null = null
+  #columns: readonly string[] | null = null
+  #notes: readonly string[] = []
+  #done: Pick<AskProgress, 'ms' | 'whole' | 'cancelled' | 'error'> | null = null
+  #told = 0
+  #busy: Promise<unknown> = Promise.resolve()
+  readonly ended: Promise<void>
+
+  /**
+   * @param question with whole URLs
+   * @param tell hears how far it is, at first and at last, and a few times a second between
+   * @param most bytes that the answer may take
+   */
+  constructor(question: AskQuestion, tell: (progress: AskProgress) => void, most?: number) {
+    this.#tell = tell
+    this.ended = this.#run(question, most)
+  }
+
+  get progress(): AskProgress {
+    const running = this.#cancel.signal.aborted ? 'cancelling' : 'running'
+    const { ms, whole, cancelled, error } = this.#done ?? {
+      ms: performance.now() - this.#began,
+      whole: false,
+      cancelled: false,
+      error: null,
+    }
+    return {
+      state: this.#done === null ? running : 'done',
+      columns: this.#columns,
+      rows: this.#spool?.rows ?? 0,
+      bytes: this.#spool?.bytes ?? 0,
+      ms,
+      whole,
+      cancelled,
+      error,
+      notes: this.#notes,
+    }
+  }
+
+  /** Ends the statement where it runs; `ended` resolves once it has. */
+  cancel(): void {
+    if (this.#done !== null || this.#cancel.signal.aborted) return
+    this.#cancel.abort(new SluiceError('STOPPED', 'cancelled as asked'))
+    this.#tell(this.progress)
+  }
+
+  async window(from: number, count: number): Promise<readonly (readonly AskCell[])[]> {
+    return (await this.#spool?.window(from, count)) ?? []
+  }
+
+  async cell(row: number, column: number): Promise<AskCell> {
+    return (await this.#spool?.cell(row, column)) ?? null
+  }
+
+  /** @throws SluiceError BAD_QUERY while it runs, and where not all rows are there; as `saveRows` */
+  save(wish: SaveWish): Promise<Saved> {
+    const saving = this.#busy.then(async () => {
+      const [spool, columns] = [this.#spool, this.#columns]
+      if (this.#done?.whole !== true || spool === null || columns === null) {
+        throw new SluiceError('BAD_QUERY', 'not all rows of the answer are there, and a part is not saved as all', {
+          hint: this.#done === null ? 'wait until the statement has ended' : 'run the statement again',
+        })
+      }
+      return await saveRows({ spool, columns }, wish, this.#leave.signal)
+    })
+    this.#busy = saving.catch(() => undefined)
+    return saving
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cancel()
+    this.#leave.abort(new SluiceError('ABORTED', 'the answer is no longer wanted'))
+    await this.ended
+    await this.#busy
+    await this.#spool?.[Symbol.asyncDispose]()
+  }
+
+  async #run(question: AskQuestion, most: number | undefined): Promise<void> {
+    const beat = setInterval(() => this.#tell(this.progress), TELL_EVERY_MS)
+    let error: SluiceError | null = null
+    try {
+      const spool = await RowSpool.open(undefined, most)
+      this.#spool = spool
+      this.#tell(this.progress)
+      await askInto(question, this.#sinkOf(spool), this.#cancel.signal)
+    } catch (thrown) {
+      error = asSluiceError(thrown)
+    }
+    clearInterval(beat)
+    // Said only where it is the reason that came back: until then a statement may go on where it runs.
+    const cancelled = error?.code === 'STOPPED' && this.#cancel.signal.aborted
+    this.#done = {
+      ms: performance.now() - this.#began,
+      whole: error === null,
+      cancelled,
+      error: cancelled ? null : (error?.info() ?? null),
+    }
+    this.#tell(this.progress)
+  }
+
+  #sinkOf(spool: RowSpool): Sink {
+    return {
+      columns: (names, types) => {
+        this.#columns = names
+        spool.begin(names.length, types)
+      },
+      note: (text) => (this.#notes = [...this.#notes, text]),
+      rows: async (rows: readonly SqlRow[]) => {
+        const first = spool.rows === 0
+        await spool.append(rows)
+        if (first || performance.now() - this.#told >= TELL_EVERY_MS) {
+          this.#told = performance.now()
+          this.#tell(this.progress)
+        }
+      },
+    }
+  }
+}

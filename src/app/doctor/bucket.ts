@@ -1,0 +1,45 @@
+/** A lake in a bucket: whose credentials are used, whether the store answers, and whether it lets us list. */
+import { SluiceError } from '../../shared/errors.ts'
+import { openLakeStore } from '../../engine/run/registry.ts'
+import { fail, failed, ok, timeText, type Verdict } from '../../model/run/verdict.ts'
+import type { LakeDeclaration } from '../../stores/declaration.ts'
+import type { Target } from '../../stores/common/exam-port.ts'
+import type { Examination } from './examination.ts'
+import { examineNetwork } from './network.ts'
+
+/** @returns whether the bucket can be listed */
+export async function examineBucket(
+  examination: Examination,
+  area: string,
+  path: string,
+  credentials: NonNullable<LakeDeclaration['credentials']>,
+): Promise<boolean> {
+  let target: Target | null = null
+  const known = await examination.check(area, 'credentials', async () => {
+    const { found, target: named } = await credentials(path)
+    target = named
+    return ok(found)
+  })
+  if (known.verdict?.status !== 'ok' || target === null) return false
+  if (!(await examineNetwork(examination, area, target))) return false
+  const listed = await examination.check(area, 'list', (signal) => listVerdict(path, signal))
+  return listed.verdict?.status === 'ok'
+}
+
+async function listVerdict(path: string, signal: AbortSignal): Promise<Verdict> {
+  const start = performance.now()
+  try {
+    const store = await openLakeStore(path)
+    const look = await store.look(store.root, signal)
+    if (look.is === 'denied') throw look.error
+    return ok(`answers in ${timeText(performance.now() - start)}`)
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'SOURCE_DENIED') {
+      return fail(error.message, {
+        ...(error.reason === undefined ? {} : { cause: error.reason }),
+        hint: error.hint ?? 'give these credentials s3:ListBucket on the bucket, and s3:GetObject on its objects',
+      })
+    }
+    return failed(error)
+  }
+}

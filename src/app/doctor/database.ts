@@ -1,0 +1,118 @@
+/** The database of the catalog, from its address to its settings. What fails early leaves out what would fail for the same cause. */
+import type { Clock } from '../../shared/clock.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
+import type { ServerExam } from '../../stores/common/exam-port.ts'
+import { parseCatalogUrl, type CatalogUrl } from '../../engine/run/catalog-url.ts'
+import { openCatalogDatabase } from '../../engine/run/registry.ts'
+import { systemOf } from '../../engine/run/systems.ts'
+import { examineCatalog } from './catalog.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import { ok, warn, type Verdict } from '../../model/run/verdict.ts'
+import type { Examination } from './examination.ts'
+import { examineFile } from './local-file.ts'
+import { examineNetwork } from './network.ts'
+import { clockVerdict, locksVerdict, roundTripVerdict } from './server-check.ts'
+
+const AREA = 'database'
+
+type Run = { readonly clock: Clock; readonly runId: string }
+
+export async function examineDatabase(examination: Examination, url: string, run: Run): Promise<void> {
+  // Some hold no catalog, and are looked at for copies.
+  const examine = systemOf(url)?.examine
+  if (examine !== undefined) return await examine(examination, url, run.clock)
+  const known: { catalog?: CatalogUrl; server?: ServerExam | undefined } = {}
+  await examination.check(AREA, 'address', async () => {
+    const catalog = (known.catalog = parseCatalogUrl(url))
+    known.server = await catalog.system.catalog.server?.(url)
+    return ok(catalog.label)
+  })
+  const { catalog, server } = known
+  if (catalog === undefined) return
+  let opens = false
+  if ('file' in catalog) opens = await examineFile(examination, AREA, catalog.system.title, catalog.file)
+  else if (server !== undefined) opens = await examineNetwork(examination, AREA, server.target)
+  if (!opens) return
+  const database = await login(examination, catalog, url)
+  if (database === null) return
+  try {
+    if (server !== undefined && !(await examineServer(examination, database, server, run))) return
+    await examineCatalog(examination, database)
+    if (server !== undefined) await examination.check(AREA, 'archives', (signal) => archivesVerdict(url, signal))
+  } finally {
+    await closed(database)
+  }
+}
+
+async function login(examination: Examination, catalog: CatalogUrl, url: string): Promise<SqlDatabase | null> {
+  let database: SqlDatabase | null = null
+  let given = false
+  await examination.check(AREA, 'login', async (signal) => {
+    const opened = await openCatalogDatabase('file' in catalog ? url : impatient(url), 'read')
+    // Opened after its time was over: nobody waits for it any more.
+    if (signal.aborted) await closed(opened)
+    else {
+      database = opened
+      given = true
+    }
+    return ok('file' in catalog ? 'the file opens for reading' : await loginName(opened))
+  })
+  return given ? database : null
+}
+
+async function loginName(database: SqlDatabase): Promise<string> {
+  const [[name] = []] = await database.all('SELECT current_user')
+  return `as ${String(name)}`
+}
+
+/** @returns false when the server went silent: what is asked next would wait too */
+async function examineServer(
+  examination: Examination,
+  database: SqlDatabase,
+  { checks, wishes }: ServerExam,
+  { clock, runId }: Run,
+): Promise<boolean> {
+  const looks: readonly (readonly [name: string, look: () => Promise<Verdict | null>])[] = [
+    ['round trip', () => roundTripVerdict(database)],
+    ...checks.map(({ name, look }) => [name, () => look(database, wishes)] as const),
+    ['session locks', () => locksVerdict(database, `doctor ${runId}`)],
+    ['clocks', () => clockVerdict(database, clock)],
+  ]
+  for (const [name, look] of looks) if ((await examination.check(AREA, name, look)).late) return false
+  return true
+}
+
+/**
+ * Partitions that an older version took out of tables of serial ids; null where there are none. Archives need a session of their own, which a database that serves
+ * as a catalog need not give: then they are named as not inspected.
+ */
+async function archivesVerdict(url: string, signal: AbortSignal): Promise<Verdict | null> {
+  const { mistakenOf } = await import('../../archive/plan/wrongly-detached.ts')
+  let found: Awaited<ReturnType<typeof mistakenOf>>
+  try {
+    found = await mistakenOf(url, signal)
+  } catch (thrown) {
+    const { code, message, hint } = asSluiceError(thrown)
+    if (code !== 'CONNECT_FAILED') throw thrown
+    return warn('not inspected', { cause: message, hint: hint ?? 'archive list says more' })
+  }
+  const [first, ...others] = found
+  if (first === undefined) return null
+  const more = others.length === 0 ? '' : `; and of ${others.length} more tables`
+  return warn(`${first.message}${more}`, { hint: first.hint })
+}
+
+/** Connects and gives up within the time of a check. Every server that holds catalogs reads these parameters. */
+function impatient(url: string): string {
+  const [base = '', query = ''] = (url.split('#', 1)[0] ?? '').split(/\?(.*)/s)
+  const kept = query.split('&').filter((pair) => pair !== '' && !/^(?:connect_timeout|retry_seconds)=/.test(pair))
+  return `${base}?${[...kept, 'connect_timeout=4', 'retry_seconds=0'].join('&')}`
+}
+
+/** A server that says nothing any more is not waited for. */
+async function closed(database: SqlDatabase): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, 2_000)))
+  await Promise.race([database.close().catch(() => undefined), late])
+  clearTimeout(timer)
+}

@@ -1,0 +1,60 @@
+/** How `doctor` looks at one thing after the other: each look has a time limit, and ends in a finding whatever happens. */
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { Emit } from '../../model/run/event.ts'
+import { fail, failed, type Verdict } from '../../model/run/verdict.ts'
+import { CHECK_MS, type Checks, type Outcome } from '../../stores/common/exam-port.ts'
+
+export class Examination implements Checks {
+  readonly counts = { ok: 0, warn: 0, fail: 0 }
+  readonly #emit: Emit<'check'>
+  readonly #abort: AbortSignal
+  readonly #limitMs: number
+
+  /** @param abort ends the examination at its next check */
+  constructor(emit: Emit<'check'>, abort: AbortSignal, limitMs: number = CHECK_MS) {
+    this.#emit = emit
+    this.#abort = abort
+    this.#limitMs = limitMs
+  }
+
+  /**
+   * Runs one check. Its signal fires when its time is over; a check that does not hear it is left behind.
+   * @param body gives null where there is nothing to say
+   * @throws SluiceError ABORTED, and nothing that the body throws
+   */
+  async check(area: string, check: string, body: (signal: AbortSignal) => Promise<Verdict | null>): Promise<Outcome> {
+    const seconds = this.#limitMs / 1000
+    const late = new AbortController()
+    let isLate = false
+    let timer: NodeJS.Timeout | undefined
+    const timeUp = new Promise<Verdict>((resolve) => {
+      timer = setTimeout(() => {
+        isLate = true
+        late.abort(new SluiceError('ABORTED', `not done within ${seconds} s`))
+        resolve(
+          fail(`no answer within ${seconds} s`, { hint: 'find out what holds it up: a firewall, a lock, a disk' }),
+        )
+      }, this.#limitMs)
+    })
+    let stop: (() => void) | undefined
+    const aborted = new Promise<never>((_, reject) => {
+      stop = () => reject(asSluiceError(this.#abort.reason))
+      if (this.#abort.aborted) stop()
+      this.#abort.addEventListener('abort', stop, { once: true })
+    })
+    try {
+      const looked = body(AbortSignal.any([late.signal, this.#abort])).catch((error: unknown) => failed(error))
+      const verdict = await Promise.race([looked, timeUp, aborted])
+      if (verdict !== null) this.#tell(area, check, verdict)
+      return { verdict, late: isLate }
+    } finally {
+      clearTimeout(timer)
+      if (stop !== undefined) this.#abort.removeEventListener('abort', stop)
+    }
+  }
+
+  #tell(area: string, check: string, verdict: Verdict): void {
+    this.counts[verdict.status]++
+    this.#emit({ type: 'check', area, check, ...verdict })
+  }
+}

@@ -1,0 +1,104 @@
+/** A lake: is it there, which tables does it hold, does a first log answer, and are its times to be trusted. */
+import { listLog } from '../../delta/listing.ts'
+import type { LogListing } from '../../delta/listing.ts'
+import { isS3Url, parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { walkLake } from '../../engine/lake/walk.ts'
+import { lakeOf, openLake, openLakeStore } from '../../engine/run/registry.ts'
+import { examineBucket } from './bucket.ts'
+import { countText, fail, ok, timeText, warn, type Verdict } from '../../model/run/verdict.ts'
+import { CHECK_MS } from '../../stores/common/exam-port.ts'
+import type { Examination } from './examination.ts'
+
+const AREA = 'lake'
+/** Looking for tables ends before its check would. */
+const LOOK_MS = CHECK_MS - 1_000
+/** Clocks of file servers differ a little. */
+const AHEAD_MS = 60_000
+
+export async function examineLake(examination: Examination, path: string, clock: Clock): Promise<void> {
+  const place = await examination.check(AREA, 'address', async () => {
+    if (isS3Url(path)) return ok(placeName(path))
+    const { root } = await openLakeStore(path)
+    return ok(root)
+  })
+  if (place.verdict?.status === 'fail') return
+  const credentials = isS3Url(path) ? lakeOf(path).credentials : undefined
+  if (credentials !== undefined && !(await examineBucket(examination, AREA, path, credentials))) return
+  const tables: string[] = []
+  const looked = await examination.check(AREA, 'tables', (signal) => tablesVerdict(path, tables, signal))
+  if (looked.verdict?.status === 'fail') return
+  const [first] = tables
+  if (first === undefined) return
+  let listing: LogListing | null = null
+  await examination.check(AREA, 'first log', async (signal) => {
+    const start = performance.now()
+    listing = await listLog(await openLake(first), { signal })
+    const { commits, checkpoints, latest } = listing
+    const time = timeText(performance.now() - start)
+    return ok(
+      `${first}: version ${latest}, ${countText(commits.length, 'commit')}, ${countText(checkpoints.length, 'checkpoint')}, listed in ${time}`,
+    )
+  })
+  if (listing === null) return
+  const read = listing
+  await examination.check(AREA, 'commit times', async () => timesVerdict(read, clock.now()))
+}
+
+function placeName(path: string): string {
+  const place = parseLakeUrl(path)
+  return place.kind === 'bucket' ? s3Path(place.bucket, place.prefix) : place.path
+}
+
+async function tablesVerdict(path: string, tables: string[], signal: AbortSignal): Promise<Verdict> {
+  const enough = new AbortController()
+  const timer = setTimeout(() => enough.abort(), LOOK_MS)
+  const unreadable: string[] = []
+  let isWhole = true
+  try {
+    const both = AbortSignal.any([signal, enough.signal])
+    for await (const found of walkLake(path, { recursive: true, exclude: [], signal: both })) {
+      if (found.kind === 'table') tables.push(found.path)
+      else if (found.kind === 'unreadable') unreadable.push(found.name)
+      else if (found.kind === 'unseen') isWhole = false
+    }
+  } catch (error) {
+    if (!enough.signal.aborted) throw error
+  } finally {
+    clearTimeout(timer)
+  }
+  const found = `${enough.signal.aborted || !isWhole ? 'at least ' : ''}${countText(tables.length, 'table')}`
+  if (unreadable.length > 0) {
+    return warn(
+      `${found}; ${countText(unreadable.length, 'folder')} cannot be read: ${unreadable.slice(0, 3).join(', ')}`,
+      {
+        hint: 'give this user the right to read them, or leave them out with --exclude',
+      },
+    )
+  }
+  if (tables.length > 0) return ok(found)
+  if (enough.signal.aborted) return warn('none found in time', { hint: 'name a folder nearer to the tables' })
+  return warn('none', { cause: 'no folder there holds a _delta_log', hint: 'name the folder that holds the tables' })
+}
+
+/** Delta takes the time of a file for that of its commit, unless the commit names its own. */
+export function timesVerdict({ commits }: Pick<LogListing, 'commits'>, now: number): Verdict {
+  const ahead = commits.filter(({ modified }) => modified > now + AHEAD_MS)
+  if (ahead.length > 0) {
+    return warn(`${countText(ahead.length, 'commit')} from the future`, {
+      cause: `${ahead[0]?.name ?? ''} was written ${timeText((ahead[0]?.modified ?? now) - now)} from now by its file's time`,
+      hint: 'check the clocks of this machine, and of the one that writes the lake',
+    })
+  }
+  const backward = commits.filter(({ modified }, i) => modified < (commits[i - 1]?.modified ?? modified))
+  if (backward.length > 0) {
+    return warn(`${countText(backward.length, 'commit')} older than the one before`, {
+      cause: 'the log was copied without the times of its files',
+      hint: 'questions by --timestamp go by these times: copy it again with its times (cp -a, rsync -t), or ask by version',
+    })
+  }
+  const newest = commits.at(-1)?.modified
+  if (newest === undefined) return ok('none: the log holds checkpoints only')
+  if (newest <= 0) return fail('files without a time', { hint: 'copy the log with its times' })
+  return ok('in order')
+}

@@ -1,0 +1,82 @@
+/** A catalog in a file: its folder, its rights and the disk it is on. */
+import { constants } from 'node:fs'
+import { access, stat, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { looksLikeFolder } from '../../shared/folder.ts'
+import { fail, ok, sizeText, warn, type Verdict } from '../../model/run/verdict.ts'
+import type { Examination } from './examination.ts'
+import { freeSpace, spaceVerdict } from './program.ts'
+
+/** What statfs calls file systems on other machines, whose locks cannot be trusted. */
+const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'NFS'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB'],
+  [0x517b, 'SMB'],
+  [0x01021997, '9p'],
+  [0x65735546, 'FUSE'],
+])
+
+/** @param title of the system that the file is of @returns whether there is a file to open */
+export async function examineFile(
+  examination: Examination,
+  area: string,
+  title: string,
+  file: string,
+): Promise<boolean> {
+  const folder = dirname(file)
+  const placed = await examination.check(area, 'folder', () => folderVerdict(folder))
+  if (placed.verdict?.status === 'fail') return false
+  let exists = false
+  const looked = await examination.check(area, 'file', async () => {
+    if (looksLikeFolder(file))
+      return fail(`${file} is a folder`, { hint: 'add the name of a file to the URL, such as catalog.db' })
+    const stats = await stat(file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null
+      throw error
+    })
+    if (stats === null) return ok('not there yet: the first import makes it')
+    if (!(await may(file, constants.R_OK)))
+      return fail(`${file} cannot be read by this user`, { hint: `chmod or chown ${file}` })
+    exists = true
+    const found = sizeText(stats.size)
+    if (await may(file, constants.W_OK)) return ok(found)
+    return warn(`${found}, and this user may only read it`, { hint: `to import, chmod or chown ${file}` })
+  })
+  await examination.check(area, 'disk', () => diskVerdict(folder, title))
+  return exists && looked.verdict?.status !== 'fail'
+}
+
+async function folderVerdict(folder: string): Promise<Verdict> {
+  try {
+    await access(folder, constants.R_OK | constants.X_OK)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return fail(`${folder} does not exist`, { hint: `mkdir -p ${folder}` })
+    return fail(`${folder} cannot be read`, { cause: code, hint: `chmod or chown ${folder}` })
+  }
+  if (await may(folder, constants.W_OK)) return ok(folder)
+  return warn(`${folder}, and this user may not write there`, {
+    cause: 'an import keeps files of its own beside the catalog',
+    hint: `to import, chmod or chown ${folder}`,
+  })
+}
+
+async function diskVerdict(folder: string, title: string): Promise<Verdict> {
+  const free = await freeSpace(folder)
+  const { type } = await statfs(folder)
+  const network = NETWORK_FILE_SYSTEMS.get(type)
+  const verdict = spaceVerdict(`${sizeText(free)} free`, free, 'free some, or put the catalog on a larger disk')
+  if (network === undefined || verdict.status !== 'ok') return verdict
+  return warn(`${verdict.found}, on ${network}`, {
+    cause: `${title} needs locks that file systems of other machines do not keep`,
+    hint: 'put the catalog on a disk of this machine, or into a database server',
+  })
+}
+
+function may(path: string, mode: number): Promise<boolean> {
+  return access(path, mode).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,71 @@
+/** Checks that ask every database server alike. */
+import type { Clock } from '../../shared/clock.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
+import { fail, ok, timeText, warn, type Verdict } from '../../model/run/verdict.ts'
+
+const ROUND_TRIPS = 5
+const SLOW_MS = 50
+const SKEW_WARN_MS = 2_000
+const SKEW_FAIL_MS = 30_000
+
+/** Median of several. */
+export async function roundTripVerdict(database: SqlDatabase): Promise<Verdict> {
+  const times: number[] = []
+  for (let i = 0; i < ROUND_TRIPS; i++) {
+    const start = performance.now()
+    await database.all('SELECT 1')
+    times.push(performance.now() - start)
+  }
+  const median = times.toSorted((a, b) => a - b)[Math.floor(ROUND_TRIPS / 2)] ?? 0
+  const found = `${timeText(median)}, median of ${ROUND_TRIPS}`
+  if (median <= SLOW_MS) return ok(found)
+  return warn(found, { cause: 'every small table costs some of these', hint: 'run sluice nearer to the database' })
+}
+
+/** Leases go by the database's clock, and a process on this machine by its own. */
+export async function clockVerdict(database: SqlDatabase, clock: Pick<Clock, 'now'>): Promise<Verdict> {
+  const before = clock.now()
+  const there = await database.now()
+  const after = clock.now()
+  // Within the round trip nobody can tell.
+  const skew = there < before ? there - before : there > after ? there - after : 0
+  const amount = Math.abs(skew)
+  const found =
+    amount < 50 ? 'the same time here and there' : `the server is ${timeText(amount)} ${skew > 0 ? 'ahead' : 'behind'}`
+  if (amount <= SKEW_WARN_MS) return ok(found)
+  const trouble = {
+    cause: 'leases of running imports go by both clocks',
+    hint: 'let both machines follow a time server (NTP)',
+  }
+  return amount > SKEW_FAIL_MS ? fail(found, trouble) : warn(found, trouble)
+}
+
+/** Takes a lock, sees that another session does not get it, lets go, and takes it again. */
+export async function locksVerdict(database: SqlDatabase, name: string): Promise<Verdict | null> {
+  if (database.lock === undefined) return null
+  const first = await database.lock(name)
+  if (first === null) {
+    return warn('another session holds the lock of this check', { hint: 'run sluice doctor again' })
+  }
+  try {
+    const second = await database.lock(name)
+    if (second !== null) {
+      await second[Symbol.asyncDispose]()
+      return warn('locks do not hold: two sessions got the same one', {
+        cause: 'a pooler between here and the server hands out another session each time (pool_mode=transaction)',
+        hint: 'connect to the server itself, or to a pooler with pool_mode=session',
+      })
+    }
+  } finally {
+    await first[Symbol.asyncDispose]()
+  }
+  const again = await database.lock(name)
+  if (again === null) {
+    return warn('a lock that was given back is still held', {
+      cause: 'a pooler keeps the session that took it',
+      hint: 'connect to the server itself, or to a pooler with pool_mode=session',
+    })
+  }
+  await again[Symbol.asyncDispose]()
+  return ok('taken by one session at a time, and given back')
+}

@@ -1,0 +1,115 @@
+/** The state of every chunk of a table that is kept no more, and where it lies, in a few bytes each. It is changed in place. */
+import type { ChunkStretch, ClosedState, KeySpan } from '../../model/run/event.ts'
+
+const STATES: readonly (ClosedState | null)[] = [null, 'pending', 'proved', 'written', 'aside', 'failed']
+/** Numbers beyond this are none that a plan gives. */
+const MOST = 4_000_000
+const WHOLE = /^-?\d{1,40}$/
+/** So many digits fit into 64 bits. */
+const SHORT = 18
+
+/** What is known of an edge of a chunk. */
+const EDGE = { untold: 0, open: 1, told: 2 } as const
+
+type Growing = { first: number; last: number; state: ClosedState; edges?: (string | null)[] }
+
+export class ChunkStates {
+  #states = new Uint8Array(64)
+  /** Of each chunk its first edge and its last. */
+  #kinds: Uint8Array
+  #edges: BigInt64Array
+  #largest = -1
+  /** Edges of more than 64 bits, as tokens of some rings are. */
+  readonly #wide = new Map<number, bigint>()
+  readonly #isPlaced: boolean
+
+  /** @param isPlaced whether the key is one whole number, so that a map draws chunks where they lie */
+  constructor(isPlaced: boolean) {
+    this.#isPlaced = isPlaced
+    this.#kinds = new Uint8Array(isPlaced ? 128 : 0)
+    this.#edges = new BigInt64Array(isPlaced ? 128 : 0)
+  }
+
+  /** @returns whether the chunk has a number that can be kept */
+  set(chunk: string, state: ClosedState, { from, to }: KeySpan): boolean {
+    const no = Number(chunk)
+    if (!/^\d{1,7}$/.test(chunk) || no > MOST) return false
+    this.#grow(no)
+    this.#largest = Math.max(this.#largest, no)
+    this.#states[no] = STATES.indexOf(state)
+    if (this.#isPlaced && (from !== undefined || to !== undefined)) {
+      this.#edge(2 * no, from)
+      this.#edge(2 * no + 1, to)
+    }
+    return true
+  }
+
+  /** Every chunk that failed is as if nobody had tried it. */
+  forgetFailed(): void {
+    for (let no = 0; no <= this.#largest; no++) if (STATES[this.#states[no] ?? 0] === 'failed') this.#states[no] = 1
+  }
+
+  /** What is known, in stretches that are as long as they can be. */
+  stretches(): readonly ChunkStretch[] {
+    const found: Growing[] = []
+    let last: Growing | null = null
+    for (let no = 0; no <= this.#largest; no++) {
+      const state = STATES[this.#states[no] ?? 0] ?? null
+      if (state === null) {
+        last = null
+        continue
+      }
+      const isTold = this.#isPlaced && this.#kinds[2 * no] !== EDGE.untold
+      if (last === null || !this.#goesOn(last, no, state, isTold)) {
+        last = { first: no, last: no, state, ...(isTold ? { edges: [this.#text(2 * no)] } : {}) }
+        found.push(last)
+      }
+      last.last = no
+      if (isTold) last.edges?.push(this.#text(2 * no + 1))
+    }
+    return found
+  }
+
+  #goesOn(stretch: Growing, no: number, state: ClosedState, isTold: boolean): boolean {
+    if (stretch.state !== state || isTold !== (stretch.edges !== undefined)) return false
+    return !isTold || this.#joins(no)
+  }
+
+  /** Whether a chunk begins right behind the one before it. */
+  #joins(no: number): boolean {
+    if (this.#kinds[2 * no - 1] !== EDGE.told || this.#kinds[2 * no] !== EDGE.told) return false
+    return this.#valueAt(2 * no - 1) + 1n === this.#valueAt(2 * no)
+  }
+
+  #valueAt(at: number): bigint {
+    return this.#wide.get(at) ?? this.#edges[at] ?? 0n
+  }
+
+  #text(at: number): string | null {
+    return this.#kinds[at] === EDGE.told ? String(this.#valueAt(at)) : null
+  }
+
+  #edge(at: number, bound: readonly string[] | null | undefined): void {
+    const [text] = bound ?? []
+    const isWhole = text !== undefined && WHOLE.test(text)
+    this.#kinds[at] = isWhole ? EDGE.told : EDGE.open
+    this.#wide.delete(at)
+    if (isWhole && text.length > SHORT) this.#wide.set(at, BigInt(text))
+    else this.#edges[at] = isWhole ? BigInt(text) : 0n
+  }
+
+  #grow(no: number): void {
+    if (no < this.#states.length) return
+    const size = Math.max(no + 1, this.#states.length * 2)
+    const states = new Uint8Array(size)
+    states.set(this.#states)
+    this.#states = states
+    if (!this.#isPlaced) return
+    const kinds = new Uint8Array(2 * size)
+    kinds.set(this.#kinds)
+    this.#kinds = kinds
+    const edges = new BigInt64Array(2 * size)
+    edges.set(this.#edges)
+    this.#edges = edges
+  }
+}

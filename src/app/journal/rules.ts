@@ -1,0 +1,53 @@
+/** Which events a run keeps of itself for whoever joins it late, where they are told apart by less than their chunks. */
+import type { Event, EventType } from '../../model/run/event.ts'
+
+type Of<T extends EventType> = Extract<Event, { type: T }>
+
+/** The newest of each key stays, at its newest place. */
+type Keyed<T extends EventType> = { readonly by: (event: Of<T>) => string }
+/** The newest stay; `counts` tells which of those that go are counted. */
+type Newest<T extends EventType> = {
+  readonly newest: number
+  readonly counts?: 'mismatches' | 'differences' | 'findings'
+  readonly only?: (event: Of<T>) => boolean
+}
+
+export type Rule<T extends EventType = EventType> = Keyed<T> | Newest<T>
+
+/** As many as a screen keeps of anything. */
+const SHOWN = 500
+/** What each partition of an archive says of itself: a plan holds as much. */
+const OF_PARTITIONS = 20_000
+/** A minute of curves. */
+const CURVE = 60
+
+const single = { by: (): string => '' }
+
+/** All others: as many as a screen keeps. */
+const RULES: { readonly [T in EventType]?: Rule<T> } = {
+  'run.started': single,
+  'plan.ready': single,
+  'run.steered': { by: (event) => Object.keys(event).slice(4).toSorted().join() },
+  'table.started': { by: ({ table }) => table },
+  'look.progress': { by: ({ table }) => table },
+  'target.latency': single,
+  'throttle.on': single,
+  'diff.progress': { by: ({ table }) => table },
+  'fsck.progress': { by: ({ step }) => step },
+  'fsck.finding': { newest: SHOWN, counts: 'findings', only: ({ level }) => level !== 'note' },
+  'verify.mismatch': { newest: SHOWN, counts: 'mismatches' },
+  difference: { newest: SHOWN, counts: 'differences' },
+  'archive.planned': { newest: OF_PARTITIONS },
+  'archive.state': { newest: OF_PARTITIONS },
+  'follow.progress': { newest: CURVE },
+  'follow.table': { by: ({ table }) => table },
+  'follow.counted': { by: ({ table }) => table },
+  'partition.progress': single,
+  'worker.beat': single,
+  'queue.stand': single,
+  'run.finished': single,
+}
+
+export function ruleOf(type: EventType): Rule {
+  return (RULES[type] ?? { newest: SHOWN }) as Rule
+}

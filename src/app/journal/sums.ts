@@ -1,0 +1,74 @@
+/** What chunks come to once their events are not kept any more. */
+import { dec, type ChunkSums, type ChunkTally, type Dec } from '../../model/run/event.ts'
+
+type Told = Partial<ChunkTally> & { readonly done?: Dec }
+
+/** Adds up in place; exact, whatever the numbers. */
+export class Sums {
+  read = 0n
+  written = 0n
+  skipped = 0n
+  quarantined = 0n
+  proved = 0n
+
+  add({ read, written, skipped, quarantined, checksum, done = '0' }: Told): void {
+    const rows = BigInt(written ?? done)
+    this.read += BigInt(read ?? done)
+    this.written += rows
+    this.skipped += BigInt(skipped ?? 0)
+    this.quarantined += BigInt(quarantined ?? 0)
+    if (checksum === undefined || checksum.target !== '') this.proved += rows
+  }
+
+  take({ read, written, skipped, quarantined, proved }: ChunkSums): void {
+    this.read += BigInt(read)
+    this.written += BigInt(written)
+    this.skipped += BigInt(skipped)
+    this.quarantined += BigInt(quarantined)
+    this.proved += BigInt(proved)
+  }
+
+  told(): ChunkSums {
+    const { read, written, skipped, quarantined, proved } = this
+    return {
+      read: dec(read),
+      written: dec(written),
+      skipped: dec(skipped),
+      quarantined: dec(quarantined),
+      proved: dec(proved),
+    }
+  }
+}
+
+/** What was done, by its unit. */
+export class Work {
+  chunks = 0n
+  bytes = 0n
+  retries = 0n
+  readonly #units = new Map<string, bigint>()
+
+  add(unit: string, done: Dec): void {
+    this.#units.set(unit, (this.#units.get(unit) ?? 0n) + BigInt(done))
+  }
+
+  /** All of another one. */
+  take(other: Work): void {
+    this.chunks += other.chunks
+    this.bytes += other.bytes
+    this.retries += other.retries
+    for (const [unit, done] of other.#units) this.add(unit, done.toString())
+  }
+
+  get isEmpty(): boolean {
+    return this.chunks === 0n && this.bytes === 0n && this.retries === 0n && this.#units.size === 0
+  }
+
+  told(): { readonly chunks: Dec; readonly bytes: Dec; readonly retries: Dec; readonly work: Record<string, Dec> } {
+    return {
+      chunks: dec(this.chunks),
+      work: Object.fromEntries([...this.#units].map(([unit, done]) => [unit, dec(done)])),
+      bytes: dec(this.bytes),
+      retries: dec(this.retries),
+    }
+  }
+}

@@ -1,0 +1,165 @@
+/** The chunks of one table, as its run keeps them: those that somebody may look at event by event, of all others the state and what they add up to. */
+import { spanIn } from '../../model/run/stretch-span.ts'
+import { dec, type ChunksSummaryEvent, type ClosedState, type Event, type KeySpan } from '../../model/run/event.ts'
+import { ChunkStates } from './chunk-states.ts'
+import { Sums, Work } from './sums.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+/** Rows set aside that a screen shows of a chunk. */
+const KEPT_ROWS = 20
+const WHOLE = /^-?\d{1,40}$/
+
+/** What became of a chunk, where its events are kept one by one. */
+export type ChunkEnd = Of<'chunk.done' | 'chunk.skipped' | 'chunk.failed' | 'look.difference'>
+
+/** The events of one chunk since it was last begun. */
+export type ChunkLife = {
+  readonly table: string
+  readonly chunk: string
+  started: Of<'chunk.started'> | null
+  progress: Of<'chunk.progress'> | null
+  retried: Of<'chunk.retried'> | null
+  aside: Of<'row.aside'>[]
+  steered: Of<'table.steered'> | null
+  end: ChunkEnd | null
+}
+
+export function freshLife(table: string, chunk: string): ChunkLife {
+  return { table, chunk, started: null, progress: null, retried: null, aside: [], steered: null, end: null }
+}
+
+/** The events of a life that are kept. */
+export function eventsOf({ started, progress, retried, aside, steered, end }: ChunkLife): readonly Event[] {
+  return [started, progress, retried, ...aside, steered, end].filter((event) => event !== null)
+}
+
+export function noteAside(life: ChunkLife, event: Of<'row.aside'>): void {
+  if (life.aside.length < KEPT_ROWS) life.aside.push(event)
+}
+
+/** Where it lies, as far as its events tell. */
+function spanOf({ started, end }: ChunkLife): KeySpan {
+  const told = end !== null && 'from' in end && (end.from !== undefined || end.to !== undefined) ? end : started
+  const { from, to } = told ?? {}
+  return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
+}
+
+export class TableChunks {
+  readonly name: string
+  /** In the order in which the table began, and began anew. */
+  readonly begins: Of<'copy.started'>[] = []
+  /** What was last asked of all of it. */
+  steered: Of<'table.steered'> | null = null
+  /** Order of the newest chunk that was begun and is kept no more. */
+  lastBegun = 0
+  #lastSeq = 0
+  #lastTs = ''
+  #states = new ChunkStates(false)
+  #since: string | null = null
+  #begun = 0
+  #workers = 0
+  readonly #here = new Sums()
+  readonly #before = new Sums()
+  readonly work = new Work()
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  begin(event: Of<'copy.started'>): void {
+    this.begins.push(event)
+    const { key, low, high } = event
+    this.#states = new ChunkStates(
+      key.length === 1 && low !== undefined && high !== undefined && WHOLE.test(low) && WHOLE.test(high),
+    )
+  }
+
+  /** One of its chunks was begun. */
+  noteStart(event: Of<'chunk.started'>): void {
+    if (this.#since !== null) return
+    this.#since = event.ts
+    this.#note(event)
+  }
+
+  /** A chunk of an earlier run of which nobody has to hear more. */
+  skip(event: Of<'chunk.skipped'>): void {
+    this.#note(event)
+    this.#before.add(event)
+    this.#states.set(event.chunk, closedBy(event), event)
+  }
+
+  /** Chunks of earlier runs that were never told one by one. */
+  skipMany(event: Of<'chunks.summary'>): void {
+    this.#note(event)
+    this.#before.take(event.before)
+    for (const stretch of event.states) {
+      const { first, last, state } = stretch
+      for (let no = first; no <= last && this.#states.set(String(no), state, spanIn(stretch, no) ?? {}); no++);
+    }
+  }
+
+  /** Its events are kept no more. @param as its state where they do not tell it */
+  retire(life: ChunkLife, as: ClosedState | null = null): void {
+    const { chunk, started, end } = life
+    for (const event of eventsOf(life)) this.#note(event)
+    if (started !== null) {
+      this.#begun += 1
+      this.#workers = Math.max(this.#workers, started.worker)
+      this.lastBegun = Math.max(this.lastBegun, started.seq)
+    }
+    if (life.retried !== null) this.work.retries += 1n
+    if (end?.type === 'chunk.done') {
+      this.#here.add(end)
+      this.work.chunks += 1n
+      this.work.bytes += BigInt(end.bytes ?? 0)
+      this.work.add(end.unit, end.read ?? end.done)
+    } else if (end?.type === 'chunk.skipped') this.#before.add(end)
+    const state = as ?? (end === null ? 'pending' : closedBy(end))
+    // Nobody has ever spoken of its state.
+    if (as === null && end === null && started === null && life.retried === null) return
+    this.#states.set(chunk, state, spanOf(life))
+  }
+
+  forgetFailed(): void {
+    this.#states.forgetFailed()
+  }
+
+  /** Its number and its time are those of the newest event that was left out. */
+  summary(): ChunksSummaryEvent & { readonly seq: number; readonly ts: string } {
+    const { chunks, work, bytes, retries } = this.work.told()
+    return {
+      type: 'chunks.summary',
+      table: this.name,
+      ...(this.#since === null ? {} : { since: this.#since }),
+      begun: dec(this.#begun),
+      chunks,
+      work,
+      bytes,
+      retries,
+      workers: this.#workers,
+      here: this.#here.told(),
+      before: this.#before.told(),
+      states: this.#states.stretches(),
+      seq: this.#lastSeq,
+      ts: this.#lastTs,
+    }
+  }
+
+  /** Whether anything is to be told of chunks whose events are left out. */
+  get isCut(): boolean {
+    return this.#lastSeq > 0
+  }
+
+  #note({ seq, ts }: Event): void {
+    if (seq <= this.#lastSeq) return
+    this.#lastSeq = seq
+    this.#lastTs = ts
+  }
+}
+
+function closedBy(end: ChunkEnd): ClosedState {
+  if (end.type === 'chunk.failed' || end.type === 'look.difference') return 'failed'
+  if (Number(end.quarantined ?? 0) > 0) return 'aside'
+  return end.checksum !== undefined && end.checksum.target === '' ? 'written' : 'proved'
+}

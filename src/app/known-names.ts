@@ -1,0 +1,71 @@
+/** Names that a database knows, for whoever types one. Nothing is changed, and nothing is created. */
+import { tableText } from '../model/copy/column-type.ts'
+import { isLedgerTable } from '../stores/common/ledger-tables.ts'
+import { EVERY_TABLE } from '../engine/copy/operations/discover-database/declaration.ts'
+import { openSource, recordsOf, type OpenSource } from '../archive/work/each-table.ts'
+import { openSourceStore } from '../engine/copy/open-stores.ts'
+
+/** @property meaning a word or two about it; empty where there is nothing to say */
+export type KnownName = { readonly name: string; readonly meaning: string }
+
+/** `partition`: of archives, by their labels, and those that the database itself keeps. */
+export type NamedKind = 'table' | 'column' | 'partition'
+
+/**
+ * @param url of a database @param tables names or patterns that the names have to belong to; all tables where there are none
+ * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER, NO_SUCH_TABLE
+ */
+export async function knownNames(
+  url: string,
+  kind: NamedKind,
+  tables: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly KnownName[]> {
+  if (kind === 'partition') {
+    await using opened = await openSource(url, false)
+    return await partitionNames(opened, tables, signal)
+  }
+  await using store = await openSourceStore(url)
+  const found = new Map<string, string>()
+  for (const pattern of tables.length === 0 || kind === 'table' ? EVERY_TABLE : tables) {
+    const some = (await store.tables(pattern, signal)).filter(({ table }) => !isLedgerTable(table))
+    if (kind === 'table') {
+      for (const { table } of some) found.set(table.name, '').set(tableText(table), '')
+    } else for (const { columns } of some) for (const { name, native } of columns) found.set(name, native)
+  }
+  return [...found].map(([name, meaning]) => ({ name, meaning }))
+}
+
+async function partitionNames(
+  opened: OpenSource,
+  tables: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly KnownName[]> {
+  const found = new Map<string, string>()
+  const archived = await recordsOf(opened, [], signal)
+  const isMeant = new Set<string>()
+  for (const pattern of tables) {
+    for (const table of await opened.store.tables(pattern, signal)) {
+      isMeant.add(tableText(table.table))
+      // How a table is partitioned that no archive can take is said by the plan.
+      const natives = await opened.store
+        .partitions?.()
+        .list(table, signal)
+        .catch(() => null)
+      for (const { table: part, isDefault } of natives?.partitions ?? []) {
+        if (!isDefault) found.set(part.table.name, 'not archived')
+      }
+    }
+  }
+  for (const {
+    name: table,
+    record: { partitions },
+  } of archived) {
+    if (tables.length > 0 && !isMeant.has(tableText(table)) && !tables.includes(table.name)) continue
+    for (const { label, native, state } of partitions) {
+      if (native !== null) found.delete(native.table.name)
+      found.set(label, state)
+    }
+  }
+  return [...found].map(([name, meaning]) => ({ name, meaning }))
+}

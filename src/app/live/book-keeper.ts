@@ -1,0 +1,101 @@
+/** Writes a run into the book of this machine while it goes on. Nothing of it ever hurts the run: what cannot be written is left out. */
+import type { Event } from '../../model/run/event.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { BookedRun, RunBook } from '../../model/run/run-book.ts'
+import { isDamaged, openRunBook, runBookFile, setAside } from '../../stores/common/run-book.ts'
+import { Pulse } from './pulse.ts'
+
+/** Points of a curve; then every second one goes, and points come half as often. */
+const POINTS = 300
+const FIRST_MS = 1000
+
+export class BookKeeper implements AsyncDisposable {
+  readonly #run: BookedRun
+  readonly #clock: Clock
+  readonly #pulse = new Pulse()
+  readonly #opened: Promise<RunBook | null>
+  #book: RunBook | null = null
+  #everyMs = FIRST_MS
+  #points = 0
+  #lastAt = 0
+  #timer: ReturnType<typeof setInterval> | null = null
+  #finished: Extract<Event, { type: 'run.finished' }> | null = null
+
+  /** @param folder that the book is in, or is made in */
+  constructor(folder: string, run: BookedRun, clock: Clock) {
+    this.#run = run
+    this.#clock = clock
+    this.#opened = this.#open(runBookFile(folder))
+  }
+
+  take(event: Event): void {
+    this.#pulse.take(event)
+    if (event.type === 'run.finished') this.#finished = event
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const book = await this.#opened
+    if (this.#timer !== null) clearInterval(this.#timer)
+    const { run } = this.#run
+    const finished = this.#finished
+    this.#write(() => {
+      this.#sample()
+      if (finished === null) return
+      const { status, exitCode, totals, resumeCommand = null, error } = finished
+      const endedAt = Math.round(this.#clock.now())
+      book?.end(run, { endedAt, status, exitCode, totals, resumeCommand, error: error?.message ?? null })
+    })
+    this.#write(() => book?.[Symbol.dispose]())
+  }
+
+  async #open(file: string): Promise<RunBook | null> {
+    try {
+      const book = await begunBook(file, this.#run)
+      this.#book = book
+      this.#timer = setInterval(() => {
+        if (this.#clock.now() - this.#lastAt >= this.#everyMs - FIRST_MS / 10) this.#write(() => this.#sample())
+      }, FIRST_MS).unref()
+      return book
+    } catch {
+      return null
+    }
+  }
+
+  #sample(): void {
+    const book = this.#book
+    if (book === null) return
+    const { run } = this.#run
+    const at = Math.round(this.#clock.now())
+    this.#lastAt = at
+    const { done, bytes, lag } = this.#pulse
+    book.sample(run, { at, done, bytes, lag })
+    this.#points += 1
+    if (this.#points < POINTS) return
+    book.thin(run)
+    this.#points = Math.ceil(this.#points / 2)
+    this.#everyMs *= 2
+  }
+
+  #write(what: () => void): void {
+    try {
+      what()
+    } catch {
+      // A disk that is full, another program that writes: a gap in a curve.
+    }
+  }
+}
+
+/** @returns a book with the run in it; a damaged one is set aside, and another begun */
+async function begunBook(file: string, run: BookedRun, isNew = false): Promise<RunBook> {
+  let book: RunBook | null = null
+  try {
+    book = await openRunBook(file)
+    book.begin(run)
+    return book
+  } catch (error) {
+    book?.[Symbol.dispose]()
+    if (isNew || !isDamaged(error)) throw error
+    setAside(file)
+    return await begunBook(file, run, true)
+  }
+}

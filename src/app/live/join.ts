@@ -1,0 +1,245 @@
+/** A run that goes on elsewhere on this machine, joined over its socket: what it did so far, then every event as it comes. */
+import { createConnection, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import type { Event } from '../../model/run/event.ts'
+import { isoTime, systemClock } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { fromFolder } from '../../shared/working-folder.ts'
+import { controlSocketPath } from '../../engine/copy/workers/control-socket.ts'
+import type { TableWish } from '../../engine/run/operation.ts'
+import type { JoinedRun, RunAbout } from '../workbench.ts'
+import { noSuchRun, refuseStranger } from '../../engine/run/socket-folder.ts'
+
+const ANSWER_MS = 5_000
+/** A snapshot is as large as a plan; a line that is longer is none of ours. */
+const LONGEST = 256 * 1024 * 1024
+/** How long a request waits for its turn before it is left undone. */
+const PATIENCE_MS = 5_000
+
+type Line = {
+  readonly ok?: unknown
+  readonly run?: RunAbout
+  readonly error?: { readonly message?: unknown; readonly hint?: unknown }
+  readonly live?: unknown
+  readonly dropped?: unknown
+  readonly type?: undefined
+}
+
+/**
+ * @param env where sockets are looked for
+ * @returns once everything that has happened so far is there
+ * @throws SluiceError NO_SUCH_PATH where no such run goes on here; CONNECT_FAILED where it does not answer, or is of a version that cannot be watched
+ */
+export async function joinRun(
+  runId: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<JoinedRun> {
+  const path = controlSocketPath(runId, env)
+  refuseStranger(dirname(path))
+  const joined = new Joined(path, runId)
+  return await joined.begun
+}
+
+class Joined {
+  readonly begun: Promise<JoinedRun>
+  readonly #path: string
+  readonly #runId: string
+  readonly #socket: Socket
+  readonly #snapshot: Event[] = []
+  readonly #listeners = new Set<(event: Event) => void>()
+  readonly #refused = new Set<(message: string) => void>()
+  readonly #missed: Event[] = []
+  #about: RunAbout | null = null
+  #isLive = false
+  #isHeard = false
+  #last: Event | null = null
+  #how: 'dropped' | 'left' | null = null
+  #resolve: (run: JoinedRun) => void = () => undefined
+  #reject: (error: SluiceError) => void = () => undefined
+  #end: (exitCode: number) => void = () => undefined
+
+  constructor(path: string, runId: string) {
+    this.#path = path
+    this.#runId = runId
+    this.begun = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#socket = createConnection(path)
+    this.#listen()
+  }
+
+  #listen(): void {
+    const socket = this.#socket
+    let pieces: string[] = []
+    let length = 0
+    const silent = setTimeout(() => this.#fail('the run does not answer', SILENT_HINT), ANSWER_MS)
+    socket.setEncoding('utf8')
+    socket.once('connect', () => socket.write('{"watch":true}\n'))
+    socket.on('data', (piece: string) => {
+      clearTimeout(silent)
+      const lines = piece.split('\n')
+      const rest = lines.pop() ?? ''
+      for (const line of lines) {
+        this.#line(pieces.length === 0 ? line : pieces.join('') + line)
+        pieces = []
+        length = 0
+      }
+      pieces.push(rest)
+      length += rest.length
+      if (length > LONGEST) socket.destroy()
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(silent)
+      // A socket that nobody listens at was left by a run that was killed.
+      const isGone = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
+      this.#reject(
+        isGone ? noSuchRun(this.#runId, this.#path) : unreachable('the run cannot be reached', this.#path, error),
+      )
+    })
+    socket.once('close', () => {
+      clearTimeout(silent)
+      this.#closed()
+    })
+  }
+
+  #fail(message: string, hint?: string): void {
+    this.#reject(
+      new SluiceError('CONNECT_FAILED', message, { where: this.#path, ...(hint === undefined ? {} : { hint }) }),
+    )
+    this.#socket.destroy()
+  }
+
+  #line(text: string): void {
+    let line: Line | Event
+    try {
+      line = JSON.parse(text) as Line | Event
+    } catch {
+      return this.#fail('the answer of the run is none')
+    }
+    if (line.type !== undefined) return this.#event(line)
+    if (this.#about === null) return this.#hello(line)
+    if (line.dropped !== undefined) this.#how = 'dropped'
+    if (line.live !== true || this.#isLive) return
+    this.#isLive = true
+    this.#resolve(this.#running(this.#about))
+  }
+
+  #hello({ ok, run, error }: Line): void {
+    if (ok === true && run !== undefined) {
+      this.#about = run
+      return
+    }
+    // A program of before asks for "get" or "set".
+    const message = typeof error?.message === 'string' ? error.message : 'it does not say why'
+    this.#fail(`the run cannot be watched: ${message}`, 'one that an older sluice runs is steered with sluice ctl')
+  }
+
+  #event(told: Event): void {
+    const event = resumedFrom(told, this.#about?.folder ?? null)
+    this.#last = event
+    if (!this.#isLive) this.#snapshot.push(event)
+    else if (this.#isHeard) for (const listener of this.#listeners) listener(event)
+    else this.#missed.push(event)
+  }
+
+  #closed(): void {
+    const about = this.#about
+    if (about === null || !this.#isLive)
+      return this.#reject(unreachable('the run has ended before it told anything', this.#path))
+    const last = this.#last
+    if (last?.type === 'run.finished') return this.#end(last.exitCode)
+    if (this.#how === null) this.#event(brokenOff(about, last))
+    this.#end(this.#how === null ? BROKEN.exitCode : 0)
+  }
+
+  #running(about: RunAbout): JoinedRun {
+    const done = new Promise<number>((resolve) => (this.#end = resolve))
+    if (this.#last?.type === 'run.finished') this.#end(this.#last.exitCode)
+    const steer = ({ act, table, chunk }: TableWish): void =>
+      this.#ask({ set: { [act]: chunk === undefined ? table : `${table}#${chunk}` } })
+    return {
+      about,
+      operation: about.operation,
+      snapshot: this.#snapshot,
+      done,
+      wasDropped: () => this.#how === 'dropped',
+      subscribe: (listener) => {
+        this.#listeners.add(listener)
+        this.#isHeard = true
+        for (const event of this.#missed.splice(0)) listener(event)
+        return () => void this.#listeners.delete(listener)
+      },
+      onRefused: (listener) => void this.#refused.add(listener),
+      leave: () => {
+        this.#how ??= 'left'
+        this.#socket.destroy()
+      },
+      stop: () => this.#ask({ set: { stop: true } }),
+      abort: () => this.#ask({ abort: true }),
+      pause: (paused) => this.#ask({ set: { paused } }),
+      lanes: (count) => this.#ask({ set: { workers: Math.max(1, count) } }),
+      rate: (rows) => this.#ask({ set: { rate: Number.isFinite(rows) ? Math.max(1, Math.round(rows)) : null } }),
+      steer,
+    }
+  }
+
+  /** Over a connection of its own: among events an answer would be lost. */
+  #ask(request: Readonly<Record<string, unknown>>): void {
+    const refuse = (message: string): void => {
+      for (const listener of this.#refused) listener(message)
+    }
+    const socket = createConnection(this.#path)
+    let text = ''
+    socket.setEncoding('utf8')
+    socket.setTimeout(PATIENCE_MS, () => {
+      socket.destroy()
+      refuse('the run does not answer; what was asked is left undone')
+    })
+    socket.once('connect', () => socket.write(`${JSON.stringify({ ...request, until: Date.now() + PATIENCE_MS })}\n`))
+    socket.on('data', (piece: string) => {
+      text += piece
+      if (!text.includes('\n')) return
+      socket.destroy()
+      const { ok, error } = JSON.parse(text) as Line
+      if (ok !== true) refuse(typeof error?.message === 'string' ? error.message : 'the run refuses')
+    })
+    socket.once('error', () => refuse('the run does not answer any more'))
+  }
+}
+
+/** How a run goes on is told as it works from the folder of the viewer. */
+function resumedFrom(event: Event, folder: string | null): Event {
+  if (event.type !== 'run.finished' || event.resumeCommand === undefined) return event
+  return { ...event, resumeCommand: fromFolder(event.resumeCommand, folder) }
+}
+
+const BROKEN = new SluiceError('RUN_BROKE_OFF', 'the run broke off: its program ended without a last word', {
+  hint: 'the same command goes on where it was broken off',
+})
+
+/** The last word of a run that had none. */
+function brokenOff({ runId, commandLine }: RunAbout, last: Event | null): Event {
+  return {
+    v: 1,
+    seq: (last?.seq ?? 0) + 1,
+    ts: isoTime(systemClock.now()),
+    runId,
+    type: 'run.finished',
+    status: 'stopped',
+    exitCode: BROKEN.exitCode,
+    totals: {},
+    ms: 0,
+    resumeCommand: commandLine,
+    error: BROKEN.info(),
+  }
+}
+
+function unreachable(message: string, where: string, cause?: Error): SluiceError {
+  return new SluiceError('CONNECT_FAILED', message, {
+    where,
+    ...(cause === undefined ? {} : { reason: cause.message, cause }),
+  })
+}
+
+const SILENT_HINT = 'it may be stopped (kill -STOP) or very busy; say it again when it goes on'

@@ -1,0 +1,163 @@
+/** A run that others can watch and steer while it goes on: its journal, those who watch, and the socket they come by. */
+import type { Socket } from 'node:net'
+import type { Event, EventBody } from '../../model/run/event.ts'
+import { Interrupter, type Interrupt } from '../../shared/abort.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { ProcessIdentity } from '../../shared/owner.ts'
+import { redactUrl, redactValue, secretsOfUrl } from '../../shared/redact.ts'
+import { workingFolder } from '../../shared/working-folder.ts'
+import { openControlSocket } from '../../engine/copy/workers/control-socket.ts'
+import type { RunControl } from '../../engine/run/operation.ts'
+import { declarationOf, endsOf, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
+import type { Operation } from '../operations/list.ts'
+import { RunJournal } from '../journal/run-journal.ts'
+import type { RunAbout } from '../workbench.ts'
+import { BookKeeper } from './book-keeper.ts'
+import { PlainSteering } from './plain-steering.ts'
+import { steeredEvent, type Steered } from '../../engine/run/steered.ts'
+import { Viewers } from './viewers.ts'
+
+export type LiveOptions = {
+  readonly runId: string
+  readonly interrupt: Interrupt
+  readonly control?: RunControl
+  readonly commandLine: string
+  readonly tool: string
+  readonly host: string
+  readonly startedAt: string
+  readonly clock: Clock
+  /** Folder of the book that it is written into; nowhere when absent. */
+  readonly book?: string
+  readonly owner: ProcessIdentity
+  /** Says an event of the run. */
+  readonly emit: (body: EventBody) => void
+}
+
+export class LiveRun implements AsyncDisposable {
+  /** Fires as the one it was given, and when somebody asks over the socket. */
+  readonly interrupt: Interrupter = new Interrupter()
+  readonly control: RunControl
+  readonly #journal = new RunJournal()
+  readonly #viewers: Viewers
+  readonly #plain: PlainSteering
+  #own: Steered | null = null
+  #socket: AsyncDisposable | null = null
+  readonly #keeper: BookKeeper | null
+  #isBroken = false
+  /** Why nobody can come by. */
+  #complaint: SluiceError | null = null
+  readonly #emit: (body: EventBody) => void
+  readonly #over = new AbortController()
+
+  private constructor(operation: Operation, options: LiveOptions) {
+    const { interrupt, control, emit } = options
+    this.#emit = emit
+    const secrets = urlsOf(operation).flatMap(secretsOfUrl)
+    const { runId, commandLine, tool, host, startedAt } = options
+    const about: RunAbout = redactValue(
+      {
+        runId,
+        operation: withUrls(operation, redactUrl),
+        commandLine,
+        folder: workingFolder(),
+        tool,
+        host,
+        pid: process.pid,
+        startedAt,
+      },
+      secrets,
+    )
+    this.#viewers = new Viewers(this.#journal, about, secrets)
+    this.#keeper = keeperOf(about, options)
+    const over = this.#over.signal
+    pass(interrupt.stop, over, (reason) => this.interrupt.requestStop(reason))
+    pass(interrupt.abort, over, (reason) => this.interrupt.requestAbort(reason))
+    this.#plain = new PlainSteering(this.interrupt, declarationOf(operation.kind).pauses === true)
+    this.#plain.onWish = (wish) => emit(steeredEvent(wish))
+    this.control = this.#plain.control(control)
+  }
+
+  /** Listens from now on; where no socket can be had, the run goes without one. */
+  static async open(operation: Operation, options: LiveOptions): Promise<LiveRun> {
+    const live = new LiveRun(operation, options)
+    const watched = {
+      join: (socket: Socket) => live.#viewers.join(socket),
+      abort: () => live.interrupt.requestAbort(),
+    }
+    live.#socket = await openControlSocket(options.runId, live.#steered(operation.kind), watched, (error) => {
+      live.#complaint = error
+    })
+    return live
+  }
+
+  /** Every event of the run. A picture of it is never worth the run: what cannot be kept ends the picture. */
+  take(event: Event): void {
+    if (this.#isBroken) return
+    try {
+      this.#journal.take(event)
+      this.#viewers.tell(event)
+      this.#keeper?.take(event)
+    } catch {
+      this.#isBroken = true
+    }
+  }
+
+  /** Says why nobody can come by, where that is so; once the run has begun, since no event comes before that. */
+  tellUnreachable(): void {
+    if (this.#complaint === null) return
+    const { message, where = '', hint } = this.#complaint
+    this.#complaint = null
+    this.#emit({
+      type: 'log',
+      level: 'warn',
+      message: `nobody can watch or steer this run: ${message}: ${where}`,
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+
+  /** The operation has a steering of its own from now on, until it is disposed. */
+  steerBy(steered: Steered): Disposable {
+    this.#own = steered
+    if (this.#plain.held) {
+      this.#plain.held = false
+      steered.heed({ act: 'hold', held: true })
+    }
+    return { [Symbol.dispose]: () => void (this.#own = this.#own === steered ? null : this.#own) }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort()
+    await Promise.all([this.#viewers.end(), this.#keeper?.[Symbol.asyncDispose]()])
+    await this.#socket?.[Symbol.asyncDispose]()
+  }
+
+  #steered(command: string): Steered {
+    const now = (): Steered => this.#own ?? this.#plain
+    return {
+      state: () => ({ command, ...now().state() }),
+      checked: (wish) => now().checked(wish),
+      heed: (wish) => now().heed(wish),
+    }
+  }
+}
+
+function keeperOf({ runId, operation, commandLine, folder = null }: RunAbout, options: LiveOptions): BookKeeper | null {
+  const { book, clock, owner } = options
+  if (book === undefined) return null
+  const { source = null, target = null } = endsOf(operation)
+  const { kind } = operation
+  const about = subjectsOf(operation)
+    .map((name) => redactUrl(name))
+    .join(', ')
+  const begunAt = Math.round(clock.now())
+  const run = { run: runId, kind, commandLine, folder, source, target, about, begunAt, owner }
+  return new BookKeeper(book, run, clock)
+}
+
+/** @param over nobody listens any more once it fires */
+function pass(signal: AbortSignal, over: AbortSignal, to: (reason: SluiceError | undefined) => void): void {
+  const fire = (): void => to(signal.reason instanceof SluiceError ? signal.reason : undefined)
+  if (signal.aborted) fire()
+  else signal.addEventListener('abort', fire, { once: true, signal: over })
+}

@@ -1,0 +1,158 @@
+/** The runs of this user on this machine: those that listen at their sockets, and those that the book has. */
+import { existsSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { dirname } from 'node:path'
+import type { SluiceError } from '../../shared/errors.ts'
+import { fateOf, thisProcess } from '../../shared/owner.ts'
+import { fromFolder } from '../../shared/working-folder.ts'
+import { aboutInWords, type BookRow, type CurvePoint, type RunBook } from '../../model/run/run-book.ts'
+import { damagedBooks, openRunBook, runBookFile, unreadBook } from '../../stores/common/run-book.ts'
+import { controlSocketPath } from '../../engine/copy/workers/control-socket.ts'
+import type { JoinedRun, MachineRun, MachineRuns } from '../workbench.ts'
+import { joinRun } from './join.ts'
+import { refuseStranger, removeDead, runsIn } from '../../engine/run/socket-folder.ts'
+
+const ANSWER_MS = 500
+
+export class LocalRuns implements MachineRuns {
+  readonly #file: string | null
+  readonly #env: Readonly<Record<string, string | undefined>>
+  #book: Promise<RunBook> | null = null
+  #trouble: SluiceError | null = null
+
+  /** @param folder where this user's programs keep what is theirs; null where nothing is kept */
+  constructor(folder: string | null, env: Readonly<Record<string, string | undefined>> = process.env) {
+    this.#file = folder === null ? null : runBookFile(folder)
+    this.#env = env
+  }
+
+  readonly join = (runId: string): Promise<JoinedRun> => joinRun(runId, this.#env)
+
+  readonly list = async (limit: number): Promise<readonly MachineRun[]> => {
+    const listening = new Set(ownRuns(dirname(controlSocketPath('0', this.#env))))
+    const rows = await this.#read((book) => book.list(limit), [])
+    const known = new Map(rows.map(({ run, about }) => [run, about]))
+    // Of a run that could not be booked nothing is known but that it listens.
+    const others = [...listening].filter((run) => !known.has(run))
+    const answering = await Promise.all(others.map((run) => isAnswered(controlSocketPath(run, this.#env))))
+    return [
+      ...others.filter((_, at) => answering[at]).map(unbooked),
+      ...rows.map((row, at) => ({
+        ...machineRun(row, listening.has(row.run), doneSince(row, rows.slice(0, at))),
+        about: aboutInWords(row.about, known),
+      })),
+    ]
+  }
+
+  readonly curve = async (runId: string): Promise<readonly CurvePoint[]> => {
+    return await this.#read((book) => book.curve(runId), [])
+  }
+
+  /** Why the last look has not seen the book; null where it has, or there is none. */
+  readonly trouble = (): SluiceError | null => this.#trouble
+
+  /** Damaged books that were set aside. */
+  asides(): readonly string[] {
+    return this.#file === null ? [] : damagedBooks(this.#file)
+  }
+
+  close(): void {
+    this.#book?.then(
+      (book) => book[Symbol.dispose](),
+      () => undefined,
+    )
+    this.#book = null
+  }
+
+  async #read<T>(ask: (book: RunBook) => T, otherwise: T): Promise<T> {
+    const file = this.#file
+    this.#trouble = null
+    if (file === null || (this.#book === null && !existsSync(file))) return otherwise
+    try {
+      this.#book ??= openRunBook(file)
+      return ask(await this.#book)
+    } catch (error) {
+      // Another program may set it aside: the next look opens what is there by then.
+      this.close()
+      this.#trouble = unreadBook(file, error)
+      return otherwise
+    }
+  }
+}
+
+/** None in a folder where others could make them up. */
+function ownRuns(folder: string): readonly string[] {
+  try {
+    refuseStranger(folder)
+    return runsIn(folder)
+  } catch {
+    return []
+  }
+}
+
+/** The run that has ended well since, by the command that goes on with this one; null without one. @param later those that began after it */
+function doneSince({ folder, commandLine, end }: BookRow, later: readonly BookRow[]): string | null {
+  if (end !== null && end.resumeCommand === null) return null
+  const command = end?.resumeCommand ?? commandLine
+  const stream = STREAM_STEP.exec(command)?.[1] ?? null
+  const done = later.find(
+    (one) =>
+      one.end?.exitCode === 0 &&
+      ((one.folder === folder && one.commandLine === command) || (stream !== null && switchesFrom(one, stream))),
+  )
+  return done?.run ?? null
+}
+
+/** What is done with a stream as long as its tables have not been switched. */
+const STREAM_STEP = /^sluice (?:sign-off|follow|cutover) (\d{16,20})(?: |$)/
+
+/** Whether a run has ended a stream by a switch: nothing is signed off or followed there any more. */
+function switchesFrom({ kind, commandLine, end }: BookRow, stream: string): boolean {
+  return kind === 'cutover' && commandLine.split(' ').includes(stream) && end?.totals['switched'] === '1'
+}
+
+function machineRun({ owner, end: stored, ...row }: BookRow, isListening: boolean, doneBy: string | null): MachineRun {
+  const { folder } = row
+  const commandLine = fromFolder(row.commandLine, folder)
+  const resume = stored?.resumeCommand ?? null
+  const end = stored === null ? null : { ...stored, resumeCommand: resume === null ? null : fromFolder(resume, folder) }
+  const fate = end === null ? fateOf(owner, thisProcess()) : 'ended'
+  const state = end !== null ? 'ended' : fate === 'lives' ? 'live' : fate === 'ended' ? 'broken off' : 'elsewhere'
+  return { ...row, commandLine, host: owner.host, state, canJoin: state === 'live' && isListening, end, doneBy }
+}
+
+/** Its id is when it began, in ns. */
+function unbooked(run: string): MachineRun {
+  return {
+    run,
+    kind: '?',
+    commandLine: '',
+    folder: null,
+    source: null,
+    target: null,
+    about: '',
+    begunAt: Number(BigInt(run) / 1_000_000n),
+    host: null,
+    state: 'live',
+    canJoin: true,
+    end: null,
+    doneBy: null,
+  }
+}
+
+/** A socket that nobody listens at was left behind by a run that was killed. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path)
+    const end = (answer: boolean) => (): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.setTimeout(ANSWER_MS, end(false))
+    socket.once('connect', end(true))
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ECONNREFUSED') removeDead(path)
+      end(false)()
+    })
+  })
+}

@@ -1,0 +1,64 @@
+/** How a run is steered from elsewhere that has no steering of its own: it is stopped, aborted, and held where it looks for that. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { Interrupter } from '../../shared/abort.ts'
+import type { RunControl, Wish } from '../../engine/run/operation.ts'
+import type { Steered } from '../../engine/run/steered.ts'
+
+export class PlainSteering implements Steered {
+  /** Told of what is heeded. */
+  onWish: (wish: Wish) => void = () => undefined
+  held = false
+  readonly #interrupter: Interrupter
+  readonly #canHold: boolean
+
+  constructor(interrupter: Interrupter, canHold: boolean) {
+    this.#interrupter = interrupter
+    this.#canHold = canHold
+  }
+
+  state(): Readonly<Record<string, unknown>> {
+    return { paused: this.held, stopping: this.#interrupter.stop.aborted }
+  }
+
+  checked(wish: Wish): Wish {
+    if (wish.act === 'stop' || (wish.act === 'hold' && this.#canHold)) return wish
+    const can = this.#canHold ? 'pause, resume and stop' : 'stop'
+    throw new SluiceError('BAD_FLAG', `this run takes no ${WORDS[wish.act]} from elsewhere`, {
+      hint: `it takes ${can}`,
+    })
+  }
+
+  heed(wish: Wish): void {
+    this.checked(wish)
+    if (wish.act === 'stop') this.#interrupter.requestStop()
+    else if (wish.act === 'hold') this.held = wish.held
+    this.onWish(wish)
+  }
+
+  /** What the operation looks at: what it was given, or what was asked for from elsewhere. */
+  control(given: RunControl | undefined): RunControl {
+    const isHeld = (): boolean => this.held
+    return {
+      get paused() {
+        return isHeld() || given?.paused === true
+      },
+      get lanes() {
+        return given?.lanes ?? null
+      },
+      ...(given === undefined ? { fixedLanes: true } : {}),
+      ...(given?.onWish === undefined ? {} : { onWish: given.onWish }),
+    }
+  }
+}
+
+const WORDS: Readonly<Record<Wish['act'], string>> = {
+  hold: 'pause',
+  stop: 'stop',
+  workers: 'workers',
+  lanes: 'lanes',
+  rate: 'rate',
+  pause: 'pause of a table',
+  resume: 'resume of a table',
+  skip: 'skip',
+  retry: 'retry',
+}

@@ -1,0 +1,29 @@
+/** The metrics of a program, from the events that it hears to the address where they are asked for. */
+import type { HeardSlot } from '../../model/share/distributed.ts'
+import type { Event } from '../../model/run/event.ts'
+import { registryOf } from './exposition.ts'
+import { RunMetrics } from './run-metrics.ts'
+import { MetricsServer, type MetricsAddress } from './server.ts'
+
+export type OpenMetrics = AsyncDisposable & {
+  readonly url: string
+  take(event: Event): void
+  takeOfSlot(slot: HeardSlot, event: Event): void
+}
+
+/**
+ * Listens from now on, until it is disposed.
+ * @param shown of a name of a table, without what is secret
+ * @throws SluiceError PORT_TAKEN, BAD_FLAG
+ */
+export async function openMetrics(address: MetricsAddress, shown: (text: string) => string): Promise<OpenMetrics> {
+  const metrics = new RunMetrics(shown)
+  const registry = registryOf((metric) => metrics.of(metric))
+  const server = await MetricsServer.open(address, registry)
+  return {
+    url: server.url,
+    take: (event) => metrics.take(event),
+    takeOfSlot: ({ runId, no }, event) => metrics.takeOfSlot(runId, no, event),
+    [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
+  }
+}

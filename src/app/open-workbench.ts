@@ -1,0 +1,44 @@
+/** The workbench for the terminal UI. */
+import type { Deadline } from '../shared/deadline.ts'
+import { ThreadedWorkbench } from './thread/threaded-workbench.ts'
+import { parseCatalogUrl } from '../engine/run/catalog-url.ts'
+import type { KnownQueue } from './thread/threaded-queue.ts'
+import type { Workbench } from './workbench.ts'
+
+/**
+ * A copy needs neither lake nor catalog: what is not open is empty.
+ * @param options.lake folder with the tables; without one the tables are those of the catalog
+ * @param options.database URL of a database whose tables are shown
+ * @param options.urls others that operations name by what is shown of them
+ * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for a catalog URL that cannot be opened
+ */
+export async function openWorkbench(options: {
+  readonly lake?: string | null
+  readonly catalog?: string | null
+  readonly database?: string | null
+  readonly urls?: readonly string[]
+  readonly tool: string
+  readonly actor: string
+  readonly host: string
+  /** Folder of the book of this machine's runs; none is kept when absent. */
+  readonly book?: string
+  /** The queue of workers, where one is named. */
+  readonly queue?: KnownQueue
+  /** Of each run. */
+  readonly deadline?: Deadline
+}): Promise<Workbench> {
+  const { lake = null, catalog = null, database = null, urls = [], tool, actor, host, deadline, book, queue } = options
+  if (catalog !== null) parseCatalogUrl(catalog)
+  else if (lake !== null) throw new Error('a lake is opened with a catalog')
+  const identity = {
+    tool,
+    actor,
+    host,
+    ...(deadline === undefined ? {} : { deadline }),
+    ...(book === undefined ? {} : { book }),
+  }
+  return new ThreadedWorkbench(
+    { lake, catalogUrl: catalog, databaseUrl: database, urls, ...(queue === undefined ? {} : { queue }) },
+    identity,
+  )
+}

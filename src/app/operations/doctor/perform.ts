@@ -1,0 +1,24 @@
+/** `doctor`: looks at everything a run needs, and says what is wrong and what to do. Changes nothing. */
+import { dec } from '../../../model/run/event.ts'
+import { countText } from '../../../model/run/verdict.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { examineDatabase } from '../../doctor/database.ts'
+import { Examination } from '../../doctor/examination.ts'
+import { examineLake } from '../../doctor/lake.ts'
+import { examineProgram } from '../../doctor/program.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import type { doctor as declared, DoctorOperation } from './declaration.ts'
+
+type DoctorRun = RunOf<typeof declared>
+
+export async function doctor(operation: DoctorOperation, run: DoctorRun): Promise<Ending> {
+  const examination = new Examination(run.emit, run.interrupt.abort)
+  await examineProgram(examination)
+  if (operation.catalog !== undefined) await examineDatabase(examination, operation.catalog, run)
+  if (operation.path !== undefined) await examineLake(examination, operation.path, run.clock)
+  const { ok, warn, fail } = examination.counts
+  const totals = { checks: dec(ok + warn + fail), ok: dec(ok), warnings: dec(warn), problems: dec(fail) }
+  if (fail === 0) return { totals }
+  const hint = 'do what stands below each FAIL, then run sluice doctor again'
+  return { totals, error: new SluiceError('SETUP_PROBLEMS', `${countText(fail, 'problem')} found`, { hint }) }
+}

@@ -1,0 +1,283 @@
+/** What the declaration of an operation says of one that stands before us: the stores it touches, what it is about, what it takes away. */
+import { redactUrl } from '../../shared/redact.ts'
+import type { RowFormat } from '../../engine/run/row-format.ts'
+import type { Event } from '../../model/run/event.ts'
+import type { Declaration, Destruction, NamedBy, StoreFamily } from '../../engine/run/operations/declaration.ts'
+import type { CommandDeclaration } from '../../engine/run/operations/option.ts'
+import { OPERATIONS, type Operation, type OperationKind } from './list.ts'
+import { optionsOf, type ByHand, type Words } from '../../engine/run/operations/words.ts'
+
+/** A declaration where nobody cares which: its fields are those of any operation. */
+export type AnyDeclaration = Declaration<{ readonly kind: OperationKind } & Readonly<Record<string, unknown>>>
+
+export type AnyDestruction = Destruction<Readonly<Record<string, unknown>>>
+
+/** A store by its name in an operation. */
+export type TouchedStore = {
+  readonly field: string
+  /** A URL, a path, or the id of a table. URLs may hold passwords. */
+  readonly name: string
+  readonly family: StoreFamily
+  readonly access: 'read' | 'write'
+  readonly end?: 'source' | 'target'
+}
+
+const kinds = Object.keys(OPERATIONS) as OperationKind[]
+
+export function declarationOf(kind: OperationKind): AnyDeclaration {
+  return OPERATIONS[kind].declaration as AnyDeclaration
+}
+
+/** Where the fields of an operation stand on the command line. */
+type AnyWords = Words<Readonly<Record<string, unknown>>>
+
+/** An action of a command; one that is read by hand has no words, and says only which options it takes. */
+export type SpokenAction = {
+  readonly name: string
+  /** The flag by which it is told from another action of the same name; null for the one without. */
+  readonly flag: string | null
+  readonly kind: OperationKind
+  readonly words: AnyWords | null
+  readonly byHand: readonly string[]
+}
+
+/** The operation that declares a command. @throws Error for a command that starts none */
+export function ownerOf(command: string): AnyDeclaration {
+  const owner = kinds
+    .map(declarationOf)
+    .find((known) => typeof known.command !== 'string' && known.command.name === command)
+  if (owner === undefined) throw new Error(`no operation declares ${command}`)
+  return owner
+}
+
+/** Actions of a command, in the order of the list; none where its operands are others. */
+export function actionsOf(command: string): readonly SpokenAction[] {
+  return kinds.flatMap((kind) =>
+    Object.entries(declarationOf(kind).actions ?? {}).flatMap(([key, words]) => {
+      const [of, name = '', dashed] = key.split(' ')
+      if (of !== command) return []
+      const flag = dashed?.replace(/^--/, '') ?? null
+      return [
+        isByHand(words)
+          ? { name, flag, kind, words: null, byHand: words.byHand }
+          : { name, flag, kind, words, byHand: [] },
+      ]
+    }),
+  )
+}
+
+/** Names of the options that it takes. */
+export function takenBy({ words, byHand, flag }: SpokenAction): ReadonlySet<string> {
+  return new Set([
+    ...(flag === null ? [] : [flag]),
+    ...(words === null ? byHand : Object.values(words).flatMap(optionsOf)),
+  ])
+}
+
+/** Every command that starts an operation, in the order of the list. */
+export function commandsOfOperations(): readonly CommandDeclaration[] {
+  return Object.values(OPERATIONS).flatMap(({ declaration: { command } }) =>
+    typeof command === 'string' ? [] : [command],
+  )
+}
+
+/** The name of the command that starts an operation. */
+export function commandNameOf(kind: OperationKind): string {
+  const { command } = declarationOf(kind)
+  return typeof command === 'string' ? command : command.name
+}
+
+/** The declaration of what an event calls `command`; null for what is none of the engine's. */
+export function declarationOfCommand(command: string): AnyDeclaration | null {
+  return isKind(command) ? declarationOf(command) : null
+}
+
+/**
+ * The number that counts where nobody says one, so that a face starts what the bare command starts.
+ * @throws Error for an option that has none
+ */
+export function defaultNumber(kind: OperationKind, option: string): number {
+  const value = defaultOf(kind, option)
+  if (typeof value === 'number') return value
+  throw new Error(`${kind} has no number by default for --${option}`)
+}
+
+/** The same of a text. */
+export function defaultText(kind: OperationKind, option: string): string {
+  const value = defaultOf(kind, option)
+  if (typeof value === 'string') return value
+  throw new Error(`${kind} has no text by default for --${option}`)
+}
+
+/** Every store that a run of it touches, in the order of its declaration. */
+export function storesOf(operation: Operation): readonly TouchedStore[] {
+  return declarationOf(operation.kind).stores.flatMap((store) =>
+    textsOf(operation, store.field).map((name) => ({ ...store, name })),
+  )
+}
+
+/** The first store of a family; undefined where none is named. */
+export function storeOf(operation: Operation, family: StoreFamily): string | undefined {
+  return storesOf(operation).find((store) => store.family === family)?.name
+}
+
+/** What `run.started` calls source and target, without passwords. */
+export function endsOf(operation: Operation): { readonly source?: string; readonly target?: string } {
+  const stores = storesOf(operation)
+  const [source, target] = (['source', 'target'] as const).map((end) => stores.find((store) => store.end === end)?.name)
+  return {
+    ...(source === undefined ? {} : { source: redactUrl(source) }),
+    ...(target === undefined ? {} : { target: redactUrl(target) }),
+  }
+}
+
+/** URLs of databases, which may hold passwords. */
+export function urlsOf(operation: Operation): readonly string[] {
+  return storesOf(operation)
+    .filter(({ family }) => hasPassword(family))
+    .map(({ name }) => name)
+}
+
+/** The same by the flag of the command line that names it; of several databases in one field none. */
+export function urlsByFlag(operation: Operation): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    storesOf(operation)
+      .filter(({ family }) => hasPassword(family))
+      .map(({ field, family, name }) => [family === 'catalog' ? 'database-url' : field, name]),
+  )
+}
+
+/** The operation with another name for each of its databases: whole URLs for labels. */
+export function withUrls(operation: Operation, urlOf: (name: string) => string): Operation {
+  const named = storesOf(operation).filter(({ family }) => hasPassword(family))
+  const fields = [...new Set(named.map(({ field }) => field))]
+  const renamed = fields.map((field) => {
+    const value = valueOf(operation, field)
+    return [field, Array.isArray(value) ? textsOf(operation, field).map(urlOf) : urlOf(String(value))]
+  })
+  return { ...operation, ...(Object.fromEntries(renamed) as object) }
+}
+
+/** The operation with another name for each lake, table with a log, and folder. */
+export function withPlaces(operation: Operation, placeOf: (name: string) => string): Operation {
+  const fields = new Set(storesOf(operation).flatMap(({ family, field }) => (hasPassword(family) ? [] : [field])))
+  const renamed = [...fields].map((field) => {
+    const value = valueOf(operation, field)
+    return [field, Array.isArray(value) ? textsOf(operation, field).map(placeOf) : placeOf(String(value))]
+  })
+  return { ...operation, ...(Object.fromEntries(renamed) as object) }
+}
+
+/** Names of what it is about: tables as they were given, or a folder. */
+export function subjectsOf(operation: Operation): readonly string[] {
+  const { about } = declarationOf(operation.kind)
+  const fields = about === undefined ? [] : typeof about === 'string' ? [about] : about
+  return fields.map((field) => textsOf(operation, field)).find((names) => names.length > 0) ?? []
+}
+
+/** Whether only the plan is asked for: then nothing is changed. */
+export function isPlanOnly(operation: Operation): boolean {
+  const { plans } = declarationOf(operation.kind)
+  return plans !== undefined && valueOf(operation, plans) === true
+}
+
+/** How rows are written that it answers with. */
+export function rowFormatOf(operation: Operation): RowFormat {
+  const { rows } = declarationOf(operation.kind)
+  const format = rows === undefined ? undefined : valueOf(operation, rows)
+  return format === 'csv' || format === 'json' ? format : 'table'
+}
+
+/** Whether it may come again by a schedule. */
+export function comesAgain(operation: Operation): boolean {
+  const { comesAgain: when } = declarationOf(operation.kind)
+  return when === true || (when !== undefined && valueOf(operation, when) === true)
+}
+
+/** The field with which it goes on until somebody stops it; null where it ends by itself. */
+export function endlessBy(operation: Operation): string | null {
+  const { endless = [] } = declarationOf(operation.kind)
+  return endless.find((field) => ![undefined, false].includes(valueOf(operation, field) as undefined)) ?? null
+}
+
+/** The same operation asked for its plan alone; null where it has none. */
+export function planOf(operation: Operation): Operation | null {
+  const { plans } = declarationOf(operation.kind)
+  return plans === undefined ? null : { ...operation, [plans]: true }
+}
+
+/**
+ * What has to be typed before it may start, by the events of its dry run.
+ * @returns null where nothing is to be typed; `name` is null where nobody says what
+ */
+export function typedName(
+  operation: Operation,
+  events: readonly Event[],
+): { readonly confirm: string; readonly what: string; readonly name: string | null } | null {
+  for (const { what, confirm, asked, named } of destructionsOf(operation)) {
+    if (asked !== true || confirm === undefined) continue
+    if (named === undefined) return { confirm, what, name: null }
+    const names = 'event' in named ? namesIn(events, named) : textsOf(operation, named.field)
+    const name = 'event' in named || named.several === undefined || names.length === 1 ? names[0] : named.several
+    // No event of the dry run names it: nothing of it would go.
+    if (name !== undefined) return { confirm, what, name }
+  }
+  return null
+}
+
+/** What of it is gone afterwards, as it stands; nothing where only the plan is asked for. */
+export function destructionsOf(operation: Operation): readonly AnyDestruction[] {
+  if (isPlanOnly(operation)) return []
+  const { destroys = [] } = declarationOf(operation.kind)
+  return destroys.filter(({ when }) => when === undefined || valueOf(operation, when) === true)
+}
+
+/** Fields of which one has to be on before there is anything to confirm, none where nothing ever is; null where there is something. */
+export function unconfirmable(operation: Operation): readonly string[] | null {
+  const { destroys = [] } = declarationOf(operation.kind)
+  const held = (destroys as readonly AnyDestruction[]).filter(({ confirm }) => confirm !== undefined)
+  if (held.some(({ when }) => when === undefined || valueOf(operation, when) === true)) return null
+  return held.flatMap(({ when }) => when ?? [])
+}
+
+function namesIn(
+  events: readonly Event[],
+  { event: type, field, where = {} }: Extract<NamedBy<unknown>, { readonly event: string }>,
+): readonly string[] {
+  return events
+    .filter((event) => event.type === type)
+    .map((event) => new Map(Object.entries(event)))
+    .filter((event) =>
+      Object.entries(where).every(([name, value]) => [value].flat().some((one) => one === event.get(name))),
+    )
+    .flatMap((event) => [event.get(field)])
+    .filter((name) => typeof name === 'string')
+}
+
+function defaultOf(kind: OperationKind, option: string): unknown {
+  const name = commandNameOf(kind)
+  const command = commandsOfOperations().find((known) => known.name === name)
+  const found = command?.takes.find((taken) => taken.name === option)
+  return found?.default ?? found?.fallback
+}
+
+function isByHand(words: AnyWords | ByHand): words is ByHand {
+  return Array.isArray(words['byHand'])
+}
+
+function hasPassword(family: StoreFamily): boolean {
+  return family === 'catalog' || family === 'database'
+}
+
+function isKind(word: string): word is OperationKind {
+  return Object.hasOwn(OPERATIONS, word)
+}
+
+function valueOf(operation: Operation, field: string): unknown {
+  return Object.entries(operation).find(([name]) => name === field)?.[1]
+}
+
+function textsOf(operation: Operation, field: string): readonly string[] {
+  const value = valueOf(operation, field)
+  return (Array.isArray(value) ? value : [value]).filter((item) => typeof item === 'string')
+}

@@ -1,0 +1,80 @@
+import { REPORT_FORMATS, type ReportFormat } from '../../../model/run/report/formats.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import { PAGES } from '../../../engine/run/operations/pages.ts'
+import { CONNECT } from '../../../engine/run/operations/shared-options.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+/** What is known of one run, by everybody who is asked: only read. */
+export type ReportOperation = {
+  readonly kind: 'report'
+  readonly run: string
+  /** Database that a copy went into: its ledger is asked. */
+  readonly to?: string
+  readonly catalog?: string
+  /** Database with the queue of workers: asked where nobody else knows the run. */
+  readonly connect?: string
+  readonly format: ReportFormat
+  /** A file; printed when absent, or `-`. */
+  readonly write?: string
+  readonly overwrite: boolean
+}
+
+const EVENTS = ['run.report', 'log'] as const
+
+export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
+  kind: 'report',
+  command: {
+    ...PAGES.report,
+    takes: [
+      {
+        name: 'run',
+        operand: true,
+        type: 'text',
+        completes: 'run',
+        describe: 'id of the run; sluice runs lists them',
+      },
+      {
+        name: 'to',
+        type: 'text',
+        completes: 'database',
+        describe: 'URL of the database that a copy went into: ask its ledger',
+      },
+      CONNECT,
+      {
+        name: 'format',
+        type: 'choice',
+        choices: REPORT_FORMATS,
+        default: 'markdown',
+        describe: 'html is one file with pictures, which loads nothing',
+      },
+      {
+        name: 'write',
+        type: 'text',
+        completes: 'file',
+        describe: 'write it to this file, which must not be there yet; - prints it',
+      },
+      { name: 'overwrite', type: 'flag', default: false, describe: 'with --write: replace the file' },
+    ],
+    epilogue:
+      'The ledger of --to and the audit of --database-url are asked where they are named, and the book of this machine always: its part of the report is for showing ' +
+      'only. Where nobody of those knows the run, the queue of --connect is asked: it knows runs that workers share by the id of runs --distributed, with their slots, and the run in the ledger that each slot ' +
+      'is. One that is not reached is named, and the exit code is that of its error. Nothing is compared.\n',
+  },
+  words: {
+    run: words.text('run'),
+    to: words.optionalEnd('to'),
+    catalog: words.optionalCatalog,
+    connect: words.optionalQueue,
+    format: words.choice('format', REPORT_FORMATS),
+    write: words.optionalText('write'),
+    overwrite: words.flag('overwrite'),
+  },
+  shape: 'listing',
+  stores: [
+    { field: 'to', family: 'database', access: 'read', end: 'source' },
+    { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
+    { field: 'connect', family: 'database', access: 'read' },
+  ],
+  about: 'run',
+  events: EVENTS,
+}

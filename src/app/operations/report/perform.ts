@@ -1,0 +1,131 @@
+/** `report RUN`: what the ledger, the catalog and the book of this machine know of a run, as one document. */
+import { dec } from '../../../model/run/event.ts'
+import { renderReport } from '../../../model/run/report/render.ts'
+import type { LookedAt, NotReached, RunReport } from '../../../model/run/report/run-report.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { asSluiceError, SluiceError, type ErrorKind } from '../../../shared/errors.ts'
+import { redactUrl, redactValue } from '../../../shared/redact.ts'
+import { withCatalog } from '../../../engine/lake/catalog-session.ts'
+import { knowsRun, readLedger } from '../../../engine/copy/ledger/elsewhere.ts'
+import { hasLedger } from '../../../engine/copy/ledger/schema.ts'
+import { openCopyStore } from '../../../engine/copy/open-stores.ts'
+import { onSide } from '../../../engine/copy/sides.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import { bookPart } from '../../report/of-book.ts'
+import { catalogPart } from '../../report/of-catalog.ts'
+import { ledgerPart } from '../../report/of-ledger.ts'
+import { queuePart } from '../../report/of-queue.ts'
+import { checkNewFile, writeWhole } from '../../../engine/run/whole-file.ts'
+import type { report as declared, ReportOperation } from './declaration.ts'
+
+/**
+ * A database that is not reached ends no report: the others are told, and the run ends with its code.
+ * @throws SluiceError BAD_FLAG for what is no id, for a run that nobody knows, and where the file cannot be written; CONNECT_FAILED … where nobody else knows the run
+ */
+export async function report(operation: ReportOperation, run: RunOf<typeof declared>): Promise<Ending> {
+  const { format, overwrite } = operation
+  const file = operation.write === '-' ? undefined : operation.write
+  if (!/^\d{1,19}$/.test(operation.run) || BigInt(operation.run) >= 2n ** 63n) {
+    throw new SluiceError('BAD_FLAG', `${operation.run} is no id of a run`, { hint: 'sluice runs lists them' })
+  }
+  if (file !== undefined) await checkNewFile(file, overwrite)
+  const found = await gathered(operation, run)
+  const document = redactValue(found.document)
+  const { failure } = found
+  const text = renderReport(document, format)
+  if (file === undefined) run.emit({ type: 'run.report', format, text })
+  else await writeWhole(file, text, overwrite)
+  return {
+    totals: {
+      known: dec(document.looked.filter(({ knows }) => knows).length),
+      notReached: dec(document.notReached.length),
+    },
+    notChecked: 'a report tells what was noted, and compares no rows',
+    ...(file === undefined ? {} : { wrote: [file] }),
+    ...(failure === null ? {} : { error: failure }),
+  }
+}
+
+type Gathered = {
+  readonly document: RunReport
+  /** Of the first that was not reached: the report tells what the others know, and the run ends with it. */
+  readonly failure: SluiceError | null
+}
+
+async function gathered(
+  { run: id, to, catalog, connect }: ReportOperation,
+  run: RunOf<typeof declared>,
+): Promise<Gathered> {
+  const runId = BigInt(id)
+  const looked: LookedAt[] = []
+  const notReached: NotReached[] = []
+  const notLookedAt: string[] = []
+  const failures: SluiceError[] = []
+  const ask = async <T>(what: NotReached['what'], url: string, body: () => Promise<T | null>): Promise<T | null> => {
+    const where = redactUrl(url)
+    try {
+      const part = await body()
+      looked.push({ what, where, knows: part !== null })
+      return part
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      if (!AWAY.has(error.kind) || run.interrupt.abort.aborted) throw thrown
+      failures.push(error)
+      notReached.push({ what, where, code: error.code, message: error.message })
+      return null
+    }
+  }
+  const ledger = to === undefined ? null : await ask('ledger', to, async () => await ofLedger(to, runId, run))
+  if (to === undefined) notLookedAt.push('the ledger of a target (--to URL)')
+  const audit =
+    catalog === undefined ? null : await ask('catalog', catalog, async () => await ofCatalog(catalog, runId, run))
+  if (catalog === undefined) notLookedAt.push('the audit of a catalog (--database-url URL)')
+  const book = run.book === undefined ? null : await bookPart(run.book, id)
+  if (book === null) notLookedAt.push('the book of this machine: none is kept')
+  else if (book.trouble !== null) notLookedAt.push(`the book of this machine: ${book.trouble}`)
+  else looked.push({ what: 'book', where: run.host, knows: book.part !== null })
+  const isKnown = ledger !== null || audit !== null || (book !== null && book.part !== null)
+  // Only a run that workers share is not known elsewhere by its id: what is known here is told without a queue that may be away.
+  const queue =
+    isKnown || connect === undefined ? null : await ask('queue', connect, async () => await queuePart(connect, id))
+  if (connect === undefined) notLookedAt.push('the queue of workers (--connect URL)')
+  const [failure = null] = failures
+  if (!isKnown && queue === null) {
+    // Who was not reached may know it.
+    if (failure !== null) throw failure
+    throw new SluiceError('BAD_FLAG', `nobody who was asked knows run ${id}`, {
+      reason: `asked: ${looked.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'nobody'}; not asked: ${notLookedAt.join('; ') || 'nobody else'}`,
+      hint: 'sluice runs --here lists the runs of this machine, sluice runs --distributed those that workers share; with --to URL it lists those of a ledger, with --database-url URL those of a catalog',
+    })
+  }
+  notLookedAt.push('rows of either side', 'how long a run was throttled, which no ledger notes')
+  const document = {
+    format: 'sluice-run-report',
+    version: 1,
+    run: id,
+    at: isoTime(run.clock.now()),
+    tool: run.tool,
+    looked,
+    notReached,
+    notLookedAt,
+    ledger,
+    catalog: audit,
+    book: book?.part ?? null,
+    ...(queue === null ? {} : { queue }),
+  } as const
+  return { document, failure }
+}
+
+/** What is the fault of a database or the way to it; a wrong word of the command line is told before anything is written. */
+const AWAY: ReadonlySet<ErrorKind> = new Set(['source', 'target', 'state'])
+
+async function ofCatalog(url: string, runId: bigint, run: RunOf<typeof declared>) {
+  return await withCatalog(url, async (database) => await catalogPart(database, runId, run.owner))
+}
+
+async function ofLedger(url: string, runId: bigint, run: RunOf<typeof declared>) {
+  await using store = await onSide('target', () => openCopyStore(url, { mode: 'read' }))
+  await using read = await readLedger(store, knowsRun(runId), run)
+  const ledger = read.database
+  return (await hasLedger(ledger)) ? await ledgerPart(ledger, runId, run.owner) : null
+}

@@ -1,0 +1,34 @@
+import type { RowFormat } from '../../../engine/run/row-format.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import { ROW_WORDS, ROWS } from '../../../engine/run/operations/shared-options.ts'
+import { PAGES } from '../../../engine/run/operations/pages.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+export type SqlOperation = {
+  readonly kind: 'sql'
+  readonly query: string
+  readonly catalog: string
+  /** Rows to give. */
+  readonly limit: number
+  /** How a headless face writes rows. */
+  readonly format: RowFormat
+  readonly timeoutMs?: number
+}
+
+const EVENTS = ['columns', 'row', 'log'] as const
+
+export const sql: Declaration<SqlOperation, (typeof EVENTS)[number]> = {
+  kind: 'sql',
+  command: {
+    ...PAGES.sql,
+    takes: [
+      { name: 'query', operand: true, type: 'text', describe: 'one query in the SQL of the catalog, in quotes' },
+      ...ROWS,
+    ],
+  },
+  words: { query: words.text('query'), catalog: words.catalog, ...ROW_WORDS },
+  shape: 'listing',
+  stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
+  rows: 'format',
+  events: EVENTS,
+}

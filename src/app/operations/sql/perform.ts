@@ -1,0 +1,71 @@
+/** `sql`: a query over the catalog, or over a database that holds none, read-only by the connection it goes over. */
+import { dec } from '../../../model/run/event.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { holdsCatalog, ofPlainDatabase } from '../../ask/plain-database.ts'
+import { withCatalog } from '../../../engine/lake/catalog-session.ts'
+import { openCatalogDatabase } from '../../../engine/run/registry.ts'
+import { systemOf } from '../../../engine/run/systems.ts'
+import { openAsked } from '../../ask/pages.ts'
+import { booleansOf, rowValues } from '../../../engine/run/row-value.ts'
+import { renamedText } from '../../../shared/unique-names.ts'
+import type { SqlDatabase } from '../../../model/run/sql-port.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import type { sql as declared, SqlOperation } from './declaration.ts'
+
+type SqlRun = RunOf<typeof declared>
+
+const PAGE_ROWS = 500
+
+export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending> {
+  const { limit, timeoutMs } = operation
+  // A query changes nothing that would have to be brought to an end: the first request to stop cancels it.
+  const signal = run.interrupt.stop
+  let rows = 0
+  await withAsked(operation.catalog, async (database) => {
+    let named = false
+    let booleans: ReadonlySet<number> = new Set()
+    const options = {
+      pageRows: Math.min(PAGE_ROWS, limit + 1),
+      signal,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    }
+    for await (const page of database.query(operation.query, options)) {
+      throwIfAborted(signal)
+      if (!named) {
+        run.emit({ type: 'columns', columns: page.columns })
+        booleans = booleansOf(page.types)
+        const renamed = operation.format === 'json' ? renamedText(page.columns) : null
+        if (renamed !== null) run.emit({ type: 'log', level: 'warn', message: renamed })
+      }
+      named = true
+      for (const row of page.rows) {
+        if (rows >= limit) {
+          run.emit({ type: 'log', level: 'note', message: `there are more rows; --limit ${limit} leaves them out` })
+          return
+        }
+        rows++
+        run.emit({ type: 'row', values: rowValues(row, booleans) })
+      }
+      await run.drained?.()
+      throwIfAborted(signal)
+    }
+  })
+  return { totals: { rows: dec(rows) } }
+}
+
+/** A catalog is checked first; a database that holds none is asked as it is. */
+async function withAsked(url: string, body: (database: SqlDatabase) => Promise<void>): Promise<void> {
+  {
+    // A system that takes no statements says why.
+    const open = systemOf(url)?.unasked === undefined ? openCatalogDatabase(url, 'read') : openAsked(url)
+    await using database = await open
+    if (!(await holdsCatalog(database))) {
+      try {
+        return await body(database)
+      } catch (error) {
+        throw ofPlainDatabase(error)
+      }
+    }
+  }
+  await withCatalog(url, body)
+}

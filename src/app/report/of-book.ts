@@ -1,0 +1,44 @@
+/** What the book of this machine has noted of one run: for showing only. */
+import { existsSync } from 'node:fs'
+import type { BookPart } from '../../model/run/report/run-report.ts'
+import { aboutInWords, KEPT_RUNS } from '../../model/run/run-book.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { fateOf, thisProcess } from '../../shared/owner.ts'
+import { fromFolder } from '../../shared/working-folder.ts'
+import { openRunBook, runBookFile, unreadBook } from '../../stores/common/run-book.ts'
+
+/** @property trouble why the book could not be read; null where it could */
+type LookedUp = { readonly part: BookPart | null; readonly trouble: string | null }
+
+/** What a run without an end is called, by what became of its process. */
+const FATES = { lives: 'live', ended: 'broken off', unknown: 'on another machine, or not known' } as const
+
+/** @param folder that the book is in; none is made */
+export async function bookPart(folder: string, runId: string): Promise<LookedUp> {
+  const file = runBookFile(folder)
+  if (!existsSync(file)) return { part: null, trouble: null }
+  try {
+    using book = await openRunBook(file)
+    const runs = book.list(KEPT_RUNS)
+    const found = runs.find(({ run }) => run === runId)
+    if (found === undefined) return { part: null, trouble: null }
+    const { kind, source, target, begunAt, end } = found
+    const part = {
+      kind,
+      about: aboutInWords(found.about, new Map(runs.map(({ run, about }) => [run, about]))),
+      command: fromFolder(found.commandLine, found.folder),
+      source,
+      target,
+      startedAt: isoTime(begunAt),
+      endedAt: end === null ? null : isoTime(end.endedAt),
+      status: end?.status ?? FATES[fateOf(found.owner, thisProcess())],
+      exitCode: end?.exitCode ?? null,
+      totals: end?.totals ?? {},
+      error: end?.error ?? null,
+      curve: book.curve(runId),
+    }
+    return { part, trouble: null }
+  } catch (error) {
+    return { part: null, trouble: unreadBook(file, error).message }
+  }
+}

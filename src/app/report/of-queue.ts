@@ -1,0 +1,68 @@
+/** What a queue of workers says of one run that they share: its slots, the run in the ledger that each of them is, and how it ended. */
+import { dec } from '../../model/run/event.ts'
+import type { QueuePart, ReportedSlot } from '../../model/run/report/run-report.ts'
+import type { Slot } from '../../model/share/distributed.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { errorLine } from '../../shared/errors.ts'
+import { causesOfSlots } from '../share/causes.ts'
+import { waitingText } from '../share/waiting.ts'
+import { openQueue } from '../share/queues.ts'
+
+/** Causes that a report lists. */
+const MOST = 100
+
+/** @returns null where the queue has no such run @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL, LEDGER_NEWER, TARGET_DENIED */
+export async function queuePart(connect: string, runId: string): Promise<QueuePart | null> {
+  await using queue = await openQueue(connect, 'look')
+  const [found] = await queue.runs(1, runId)
+  if (found === undefined) return null
+  const slots = await queue.slots(runId)
+  const { kind, commandLine, source, target, status, begunAt, endedAt, exitCode, error, actor, host, refusals } = found
+  const causes = error === null ? [] : causesOfSlots(slots, await queue.schedules.output(runId), error)
+  return {
+    operation: kind,
+    command: commandLine,
+    source,
+    target,
+    status,
+    startedAt: isoTime(begunAt),
+    endedAt: endedAt === null ? null : isoTime(endedAt),
+    exitCode,
+    error: error === null ? (waitingText(found)?.message ?? null) : errorLine(error),
+    actor,
+    host,
+    rows: dec(found.rows),
+    chunks: dec(found.chunks),
+    countedAt: found.countedAt === null ? null : isoTime(found.countedAt),
+    slots: slots.map(reportedSlot),
+    causes: causes.slice(0, MOST).map(({ table = '', message, hint = '' }) => ({ table, cause: message, hint })),
+    refusals: refusals.map((one) => ({ host: one.host, error: errorLine(one.error) })),
+  }
+}
+
+function reportedSlot({
+  no,
+  about,
+  state,
+  isLost,
+  turns,
+  host,
+  ledgerRun,
+  rows,
+  chunks,
+  exitCode,
+  error,
+}: Slot): ReportedSlot {
+  return {
+    slot: dec(no),
+    about,
+    state: isLost ? 'lost' : state,
+    turns: dec(turns),
+    host,
+    ledgerRun,
+    rows: dec(rows),
+    chunks: dec(chunks),
+    exitCode,
+    error: error === null ? null : errorLine(error),
+  }
+}

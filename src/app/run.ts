@@ -1,0 +1,252 @@
+/** Runs one operation: numbers and stamps its events, records it in the catalog's audit, and always ends with `run.finished`. */
+import { isoTime } from '../shared/clock.ts'
+import type { Clock } from '../shared/clock.ts'
+import { exitOfStop, type Interrupt } from '../shared/abort.ts'
+import { asSluiceError, EXIT_OF_KIND, SluiceError } from '../shared/errors.ts'
+import { newOwner, type Owner } from '../shared/owner.ts'
+import type { Dec, Event, EventBody, EventType, RunStatus } from '../model/run/event.ts'
+import { statusOf } from '../model/run/run-status.ts'
+import type { RunControl, RunFinished } from '../engine/run/operation.ts'
+import type { ReadWords } from '../model/share/work-port.ts'
+import type { Ending, Run, SlotListener } from '../engine/run/run-context.ts'
+import type { AlertMemory } from '../model/run/alert-memory.ts'
+import type { LedgerTotals } from '../model/share/distributed.ts'
+import type { RunAlerts } from './alerts/run-alerts.ts'
+import { alertWishOf } from './alerts/wish.ts'
+import type { LiveRun } from './live/live-run.ts'
+import { isWatched } from './live/watched.ts'
+import { unlessStuck } from '../engine/run/abandoned.ts'
+import { newRunId, operatorRun } from '../engine/run/run-id.ts'
+import { declarationOf, endsOf, isPlanOnly, urlsByFlag } from './operations/facts.ts'
+import { OPERATIONS, type Operation } from './operations/list.ts'
+import { told } from './whole-commands/told.ts'
+import { wholeCommands } from './whole-commands/whole.ts'
+
+export type RunOptions = {
+  readonly interrupt: Interrupt
+  readonly clock: Clock
+  readonly tool: string
+  readonly actor: string
+  readonly host: string
+  /** The command that does the same again, without secrets. */
+  readonly commandLine: string
+  readonly onEvent: (event: Event) => void
+  /** Of a worker: told of its slots. */
+  readonly slots?: SlotListener
+  /** Folder of the book of this machine's runs; none is kept when absent. */
+  readonly book?: string
+  /** Of a slot: the same for all turns of all slots of one shared run. */
+  readonly sharedRun?: string
+  /** Of a slot that has a stream: asks other workers to copy, or compare, with it. */
+  readonly callOthers?: () => void
+  /** Of a slot that copies: given what the ledger has of the shared run. */
+  readonly ledgerTotals?: (totals: LedgerTotals) => void
+  /** Does not follow the stream that the operation is about: it copies and compares for whoever does, as long as there is something to do. */
+  readonly onCall?: true
+  /** Which alerts earlier runs have told; that of this machine when absent. @param say tells in words what is wrong with it */
+  readonly alertMemory?: (say: (what: string) => void) => AlertMemory
+  /** Of a slot: whether one that ends so is tried again by itself. */
+  readonly goesOn?: (finished: RunFinished) => boolean
+  readonly control?: RunControl
+  readonly readCommand?: ReadWords
+  /** What to run next, where that is another command than the operation names. */
+  readonly next?: (finished: RunFinished, runId: string) => string | undefined
+  readonly drained?: () => Promise<void>
+}
+
+/** @returns the last event; never rejects */
+export async function runOperation(operation: Operation, options: RunOptions): Promise<RunFinished> {
+  const { clock, onEvent } = options
+  const runId = newRunId(clock)
+  const begun = clock.ticks()
+  const begunAt = clock.now()
+  let seq = 0
+  let live: LiveRun | null = null
+  let alerts: RunAlerts | null = null
+  const whole = wholeCommands(options.commandLine, urlsByFlag(operation))
+  const emit = (body: EventBody): void => {
+    // What is loaded before the first event belongs to the run: the times of its events count from where `ms` does.
+    const at = body.type === 'run.started' ? begunAt : clock.now()
+    const event: Event = { v: 1, seq: ++seq, ts: isoTime(at), runId, ...told(body, whole) }
+    live?.take(event)
+    onEvent(event)
+    alerts?.take(body)
+    if (event.type === 'run.started') live?.tellUnreachable()
+  }
+  const owner = newOwner(options.host)
+  live = await liveRun(operation, options, owner, runId, emit)
+  const interrupt = live?.interrupt ?? options.interrupt
+  alerts = await runAlerts(operation, options, { runId, emit, live })
+  const run: Run<EventType> = {
+    ...options,
+    ...(live === null ? {} : { interrupt, control: live.control, steerBy: (steered) => live.steerBy(steered) }),
+    emit,
+    runId,
+    owner,
+    watchRuns: async (parts) => new (await import('./share/run-watch.ts')).RunWatch(parts, whole),
+    workOf: async (scheduled, known) => {
+      const { workOf } = await import('./share/schedules/work.ts')
+      return workOf(
+        scheduled as Operation,
+        known,
+        async (plan, heard) => await runOperation(plan, trialOptions(options, heard)),
+      )
+    },
+  }
+  const finish = async (ending: Partial<Ending>, error: SluiceError | null): Promise<RunFinished> => {
+    const { status, exitCode } = verdict(ending, error, interrupt)
+    const why = error ?? (status === 'stopped' ? overdue(interrupt) : null)
+    const resume = ending.next ?? (status === 'stopped' ? options.commandLine : undefined)
+    const ended: RunFinished = {
+      type: 'run.finished',
+      status,
+      exitCode,
+      totals: ending.totals ?? {},
+      ms: Math.round(clock.ticks() - begun),
+      ...(ending.proof === undefined ? {} : { proof: ending.proof }),
+      ...(ending.notChecked === undefined ? {} : { notChecked: ending.notChecked }),
+      ...(ending.asideRuns === undefined ? {} : { asideRuns: ending.asideRuns }),
+      ...(ending.leftBehind === undefined ? {} : { leftBehind: ending.leftBehind }),
+      ...(resume === undefined ? {} : { resumeCommand: resume }),
+      ...(ending.wrote === undefined ? {} : { wrote: ending.wrote }),
+      ...(why === null ? {} : { error: why.info() }),
+    }
+    const alerted = (await alerts?.ended(ended)) ?? null
+    const last = alerted === null ? ended : endedBy(alerted, ended)
+    const next = options.next?.(last, runId)
+    const finished = told(withoutItself(next === undefined ? last : { ...last, resumeCommand: next }, options), whole)
+    emit(finished)
+    return finished
+  }
+  emit({
+    type: 'run.started',
+    command: declarationOf(operation.kind).event ?? operation.kind,
+    tool: options.tool,
+    ...endsOf(operation),
+    ...(await resumed(operation)),
+  })
+  try {
+    const work = options.onCall === true ? forStream(operation, run) : perform(operation, run)
+    const ending = await unlessStuck(work, interrupt.abort)
+    return await finish(ending, ending.error ?? null)
+  } catch (error) {
+    return await finish({}, asSluiceError(error))
+  } finally {
+    // What only shows a run must not be what it fails by.
+    await live?.[Symbol.asyncDispose]().catch(() => undefined)
+  }
+}
+
+/** What is refused as it was called is refused again: the same command is nothing to do next. */
+function withoutItself(ended: RunFinished, { commandLine }: RunOptions): RunFinished {
+  const { resumeCommand, ...rest } = ended
+  const isRefused = ended.exitCode === EXIT_OF_KIND.usage || ended.exitCode === EXIT_OF_KIND.unsupported
+  return isRefused && resumeCommand === commandLine ? rest : ended
+}
+
+/** The same end with the error of an alert. */
+function endedBy(error: SluiceError, ended: RunFinished): RunFinished {
+  return { ...ended, status: statusOf(error.kind), exitCode: error.exitCode, error: error.info() }
+}
+
+/** Null where nobody asked for an alert. */
+async function runAlerts(
+  operation: Operation,
+  { clock, book, alertMemory, onCall, sharedRun, host, goesOn }: RunOptions,
+  {
+    runId,
+    emit,
+    live,
+  }: { readonly runId: string; readonly emit: (body: EventBody) => void; readonly live: LiveRun | null },
+): Promise<RunAlerts | null> {
+  // What a plan finds is no end of what a run has told, and no beginning; and whoever has the stream tells of it.
+  const wish = isPlanOnly(operation) || onCall === true ? undefined : alertWishOf(operation)
+  if (wish === undefined) return null
+  const [{ RunAlerts: Alerts }, { memoryOfMachine }] = await Promise.all([
+    import('./alerts/run-alerts.ts'),
+    import('./alerts/memory.ts'),
+  ])
+  const memory =
+    alertMemory ?? (book === undefined ? undefined : (say: (what: string) => void) => memoryOfMachine(book, say))
+  const stop = (reason: SluiceError, now: boolean): void => {
+    live?.interrupt[now ? 'requestAbort' : 'requestStop'](reason)
+  }
+  return new Alerts(operation, wish, { runId: operatorRun(runId, sharedRun), host, goesOn, clock, emit, memory, stop })
+}
+
+/** A dry run within a run: it is nobody's to watch, steer or alert of. */
+function trialOptions(
+  { interrupt, clock, tool, actor, host, commandLine }: RunOptions,
+  onEvent: (event: Event) => void,
+): RunOptions {
+  return { interrupt, clock, tool, actor, host, commandLine, onEvent }
+}
+
+/** What ended a run well before its end needs no words, but for a time that somebody has set and may have forgotten. */
+function overdue({ stop }: Interrupt): SluiceError | null {
+  const reason: unknown = stop.reason
+  return reason instanceof SluiceError && reason.code === 'DEADLINE' ? reason : null
+}
+
+/** Null for what nobody watches. */
+async function liveRun(
+  operation: Operation,
+  { interrupt, control, commandLine, tool, host, clock, book }: RunOptions,
+  owner: Owner,
+  runId: string,
+  emit: (body: EventBody) => void,
+): Promise<LiveRun | null> {
+  if (!isWatched(operation)) return null
+  const { LiveRun: Live } = await import('./live/live-run.ts')
+  const startedAt = isoTime(clock.now())
+  return await Live.open(operation, {
+    runId,
+    interrupt,
+    ...(control === undefined ? {} : { control }),
+    commandLine,
+    tool,
+    host,
+    startedAt,
+    clock,
+    owner,
+    ...(book === undefined ? {} : { book }),
+    emit,
+  })
+}
+
+function verdict(
+  ending: Partial<Ending>,
+  error: SluiceError | null,
+  interrupt: Interrupt,
+): { status: RunStatus; exitCode: number } {
+  const stopped = ending.stopped === true || error?.kind === 'stopped'
+  if (stopped || (error !== null && interrupt.abort.aborted))
+    return { status: 'stopped', exitCode: exitOfStop(interrupt) }
+  if (error === null) return { status: 'ok', exitCode: 0 }
+  return { status: statusOf(error.kind), exitCode: error.exitCode }
+}
+
+/** The unfinished imports that this operation goes on with. What hinders the look is found again, and told, by the operation itself. */
+async function resumed(operation: Operation): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {
+  if ((operation.kind !== 'import' && operation.kind !== 'batch-import') || operation.dryRun) return {}
+  try {
+    const { unfinishedImports } = await import('../engine/lake/import/unfinished.ts')
+    return await unfinishedImports(operation)
+  } catch {
+    return {}
+  }
+}
+
+/** @throws SluiceError CONNECT_FAILED … */
+async function forStream(operation: Operation, run: Run<EventType>): Promise<Ending> {
+  const { onCall } = await import('./on-call.ts')
+  return await onCall(operation, run)
+}
+
+/** Each operation loads what it needs when it runs. @throws whatever the operation throws */
+async function perform(operation: Operation, run: Run<EventType>): Promise<Ending> {
+  const { load } = OPERATIONS[operation.kind] as {
+    load: () => Promise<(operation: Operation, run: Run<EventType>) => Promise<Ending>>
+  }
+  return (await load())(operation, run)
+}

@@ -1,0 +1,106 @@
+/** Why a run of several tables is not whole: what its slots have said of single tables, bounded, for whoever looks at it later. */
+import type { Slot } from '../../model/share/distributed.ts'
+import type { Event } from '../../model/run/event.ts'
+import { errorLine, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
+
+/** @property message with its code, where it has one */
+export type Cause = { readonly table?: string; readonly message: string; readonly hint?: string }
+
+const DIFFERENCES: ErrorCode = 'DIFFERENCES'
+/** Ends of a run of several tables, of which each is a cause. */
+const SUMMARIES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED', DIFFERENCES])
+
+/** Causes that are kept of a slot; the others are counted. */
+const KEPT = 100
+/** Causes that the error of a run names. */
+const NAMED = 5
+
+/** Whether an event says why a table or something else failed: such events are kept longer than others. */
+export function isCause(event: Event): boolean {
+  if (event.type === 'table.finished') return event.status === 'failed' || event.error !== undefined
+  return event.type === 'log' && event.level === 'error'
+}
+
+/** Folds the events of one turn: the last that was said of a table counts. */
+export class Causes {
+  readonly #found = new Map<string, Cause>()
+  #more = 0
+
+  take(event: Event): void {
+    if (event.type === 'table.finished') {
+      const { table, error, status, notes } = event
+      this.#found.delete(table)
+      if (error !== undefined) this.#note(table, { table, message: errorLine(error), ...hintOf(error) })
+      // A comparison names a table that differs without an error. A range or row of it that was named before says more.
+      else if (status === 'failed' && !this.all.some((cause) => cause.table === table))
+        this.#note(table, { table, message: `${DIFFERENCES} ${notes?.[0] ?? 'the table differs'}` })
+    } else if (event.type === 'log' && event.level === 'error') {
+      const { table, message } = event
+      const about = table === undefined ? {} : { table }
+      this.#note(`${table ?? ''}\n${message}`, { ...about, message, ...hintOf(event) })
+    }
+  }
+
+  get all(): readonly Cause[] {
+    return [...this.#found.values()]
+  }
+
+  /** Causes beyond those that are kept. */
+  get more(): number {
+    return this.#more
+  }
+
+  #note(key: string, cause: Cause): void {
+    if (this.#found.size < KEPT || this.#found.has(key)) this.#found.set(key, cause)
+    else this.#more += 1
+  }
+}
+
+/** The error of a run with its causes as the reason, where it has none and is not the only cause itself. */
+export function withCauses(error: ErrorInfo, causes: Causes): ErrorInfo {
+  const others = causes.all.filter((cause) => !isSame(cause, error))
+  if (error.reason !== undefined || others.length === 0) return error
+  const named = others
+    .slice(0, NAMED)
+    .map(({ table, message }) => (table === undefined ? message : `${table}: ${message}`))
+  const left = others.length - named.length + causes.more
+  const isSum = causes.all.length === others.length && SUMMARIES.has(error.code)
+  const list = `${named.join('; ')}${left > 0 ? `; and ${left} more` : ''}`
+  return { ...error, reason: isSum ? list : `also: ${list}` }
+}
+
+/** Whether the error of a run says the same as one of its causes. */
+export function isSame({ message }: Cause, error: Pick<ErrorInfo, 'code' | 'message' | 'reason'>): boolean {
+  return message === error.message || message === errorLine(error) || message === `${error.code} ${error.message}`
+}
+
+/**
+ * What the slots of a run have said of single tables, each cause once, without the one that the run's own error is. A slot that ended well has none, and who is
+ * on call says nothing of the whole.
+ * @param output events that were kept of each slot
+ */
+export function causesOfSlots(
+  slots: readonly Slot[],
+  output: readonly { readonly no: number; readonly events: readonly Event[] }[],
+  error: ErrorInfo,
+): readonly Cause[] {
+  const found = new Map<string, Cause>()
+  for (const slot of slots.filter(({ onCall, exitCode }) => !onCall && exitCode !== 0)) {
+    const causes = new Causes()
+    for (const event of output.find(({ no }) => no === slot.no)?.events ?? []) causes.take(event)
+    const own = slot.about === '' || slot.error === null ? [] : [ofSlot(slot.about, slot.error)]
+    // What a comparison says to do is about all of its tables.
+    const advice = slot.error?.code === DIFFERENCES ? hintOf(slot.error) : {}
+    for (const cause of causes.all.length > 0 ? causes.all : own)
+      if (!isSame(cause, error)) found.set(`${cause.table ?? ''}\n${cause.message}`, { ...advice, ...cause })
+  }
+  return [...found.values()]
+}
+
+function ofSlot(table: string, error: ErrorInfo): Cause {
+  return { table, message: errorLine(error), ...hintOf(error) }
+}
+
+function hintOf({ hint }: { readonly hint?: string }): { readonly hint?: string } {
+  return hint === undefined ? {} : { hint }
+}

@@ -1,0 +1,86 @@
+/** Leaves an operation to workers: looks at what it names, makes the run and queues its slots. Whoever has begun it may leave. */
+import type { Clock } from '../../shared/clock.ts'
+import { takesFrom } from '../../model/share/distributed.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { openCopyStore } from '../../engine/copy/open-stores.ts'
+import { storesOf } from '../operations/facts.ts'
+import type { Operation } from '../operations/list.ts'
+import { titleOf } from '../../engine/run/systems.ts'
+import { openQueue } from './queues.ts'
+import type { NamedUrl } from '../../model/share/own-url.ts'
+import { identitiesOf, queueable, queuedRun } from './queued-run.ts'
+import { sharingOf } from './sharing.ts'
+
+export type DistributeOptions = {
+  readonly operation: Operation
+  /** Without secrets. */
+  readonly commandLine: string
+  /** URL of the queue's database. */
+  readonly queue: string
+  /** Queue that its slots wait in; null is that of every worker. */
+  readonly queueName: string | null
+  /** How many workers may share one operation. */
+  readonly slots: number
+  /** Stores of the config file. */
+  readonly stores: readonly NamedUrl[]
+  readonly tool: string
+  readonly actor: string
+  readonly host: string
+  readonly clock: Clock
+}
+
+export type Distributed = {
+  readonly runId: string
+  /** That wait for a worker from the beginning. */
+  readonly slots: number
+  /** That wait until the one with the stream calls them. */
+  readonly onCall: number
+  /** Of the queue, without password. */
+  readonly label: string
+  /** Workers of the same program that live, and would take it. */
+  readonly workers: number
+}
+
+/** @throws SluiceError BAD_FLAG for what cannot be shared, UNSUPPORTED_URL, CONNECT_FAILED … */
+export async function distribute(options: DistributeOptions): Promise<Distributed> {
+  const { queueName, clock, tool, commandLine, slots, actor, host } = options
+  // What cannot be shared is told before anything is opened.
+  sharingOf(options.operation)
+  const shared = queueable(options.operation, options.stores)
+  await refuseOneHost(shared.operation)
+  const stores = await identitiesOf(shared)
+  const run = queuedRun(shared, { commandLine, stores, slots, queue: queueName, tool, actor, host, clock })
+  await using queue = await openQueue(options.queue, 'work')
+  await queue.submit(run)
+  const workers = (await queue.workers()).filter((one) => one.state === 'lives' && takesFrom(one, run))
+  const onCall = run.slots.filter((slot) => slot.onCall === true).length
+  return {
+    runId: run.runId,
+    slots: run.slots.length - onCall,
+    onCall,
+    label: queue.label,
+    workers: workers.length,
+  }
+}
+
+/** The first file of this machine that the operation writes into as a database; null where there is none. @throws SluiceError CONNECT_FAILED … */
+export async function writtenFile(
+  operation: Operation,
+): Promise<{ readonly label: string; readonly title: string } | null> {
+  for (const { family, access, name } of storesOf(operation)) {
+    if (access !== 'write' || (family !== 'database' && family !== 'catalog')) continue
+    await using store = await openCopyStore(name, { mode: 'plan' })
+    if (store.can.hosts !== 'any') return { label: store.label, title: titleOf(store.system) }
+  }
+  return null
+}
+
+/** A file that one program opens cannot be written from several machines. */
+async function refuseOneHost(operation: Operation): Promise<void> {
+  const file = await writtenFile(operation)
+  if (file === null) return
+  throw new SluiceError('BAD_FLAG', `${file.label} is a file of this machine, and cannot be written from several`, {
+    reason: `${file.title} has one writer`,
+    hint: 'name a server, or leave --distributed out',
+  })
+}

@@ -1,0 +1,60 @@
+/**
+ * Totals of shared runs as of their end, by the ledger of their target. The slots read it while they work, so a run that ended while the ledger was away, or whose
+ * last slot was killed, has an older reading.
+ */
+import type { UncountedRun } from '../../model/share/distributed.ts'
+import { systemClock } from '../../shared/clock.ts'
+import type { QueueWorker } from '../../model/share/queue-port.ts'
+import { SharedTables } from '../../engine/copy/ledger/shared-tables.ts'
+import { knownOperation } from './known-operation.ts'
+import type { NamedUrl } from '../../model/share/own-url.ts'
+import { answerWithin, withRunLedger } from './run-ledger.ts'
+
+/** A ledger that was away rests so long before the next try, ms, and twice as long each time. */
+const FIRST_REST_MS = 4_000
+const LONGEST_REST_MS = 60_000
+
+type Tried = { readonly restMs: number; readonly againAt: number }
+
+export class EndCounts {
+  readonly #queue: Pick<QueueWorker, 'uncounted' | 'countEnd'>
+  readonly #known: readonly NamedUrl[]
+  /** Runs whose ledger is read now. */
+  readonly #reading = new Set<string>()
+  readonly #tried = new Map<string, Tried>()
+
+  /** @param known stores of this machine, by the names that runs have for them */
+  constructor(queue: Pick<QueueWorker, 'uncounted' | 'countEnd'>, known: readonly NamedUrl[]) {
+    this.#queue = queue
+    this.#known = known
+  }
+
+  /** Reads what is due, within five seconds; what takes longer is noted later. @throws SluiceError where the queue is away */
+  async read(): Promise<void> {
+    const runs = await this.#queue.uncounted()
+    const ids = new Set(runs.map(({ runId }) => runId))
+    for (const id of this.#tried.keys()) if (!ids.has(id)) this.#tried.delete(id)
+    const now = systemClock.ticks()
+    const due = runs.filter(({ runId }) => !this.#reading.has(runId) && now >= (this.#tried.get(runId)?.againAt ?? now))
+    await answerWithin(Promise.all(due.map((run) => this.#readOne(run))), [])
+  }
+
+  /** Never rejects: a ledger that cannot be read is tried again. */
+  async #readOne(run: UncountedRun): Promise<void> {
+    const { runId } = run
+    this.#reading.add(runId)
+    try {
+      const operation = knownOperation(run.operation)
+      if (operation?.kind !== 'copy') return
+      await withRunLedger(run, operation.to, this.#known, async (ledger) => {
+        await this.#queue.countEnd(run, await new SharedTables(ledger, runId).totals(run.until))
+      })
+    } catch {
+      // The next try may reach it.
+    } finally {
+      this.#reading.delete(runId)
+      const restMs = Math.min(LONGEST_REST_MS, (this.#tried.get(runId)?.restMs ?? FIRST_REST_MS / 2) * 2)
+      this.#tried.set(runId, { restMs, againAt: systemClock.ticks() + restMs })
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** Whether a name means the same database here and where a run was begun. */
+import { SluiceError } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { NamedStore } from '../../model/share/queue-port.ts'
+import { openCopyStore } from '../../engine/copy/open-stores.ts'
+import { systemOf } from '../../engine/run/systems.ts'
+import { identifiedFolder, isFolderName } from './folder-identity.ts'
+import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
+
+/**
+ * What tells the database from every other one, whatever it is called.
+ * @throws SluiceError CONNECT_FAILED, BAD_CONFIG … as opening it does
+ */
+export async function identified({ name, url }: NamedUrl): Promise<NamedStore> {
+  await using store = await openCopyStore(url, { mode: 'read' })
+  return { name, identity: store.identity, label: redactUrl(url) }
+}
+
+/**
+ * Asks each store what it is now. No answer is kept: a database may be dropped and created again under its name between two slots.
+ * @throws SluiceError BAD_CONFIG for a store that is another one here, and as `identified`
+ */
+export async function checkStores(stores: readonly NamedStore[], known: readonly NamedUrl[]): Promise<void> {
+  for (const store of stores) {
+    if (isFolderName(store.name)) checkFolder(store.name, store.identity)
+    else await checkDatabase(store, ownUrl(store.name, known))
+  }
+}
+
+async function checkDatabase(begun: NamedStore, url: string): Promise<void> {
+  const here = await identified({ name: begun.name, url })
+  if (here.identity === begun.identity) return
+  const difference = identityDifference(url, here.identity, begun.identity)
+  throw new SluiceError(
+    'BAD_CONFIG',
+    `the store ${begun.name} of this worker is another database than that of the run`,
+    here.label === begun.label
+      ? {
+          where: here.label,
+          reason: `${difference}; the URL is the same: the database was created anew or restored since, or the name of its host leads elsewhere here`,
+          hint: 'begin the run again where this database is the right one; where it is not, mend the way from this worker to the one that the run was begun with',
+        }
+      : {
+          where: here.label,
+          reason: `${difference}; the run was begun with ${begun.label}`,
+          hint: 'correct stores: in the config file of this worker',
+        },
+  )
+}
+
+/**
+ * By what two databases differ, in words.
+ * @param url of the one that is here: its system names the parts
+ */
+export function identityDifference(url: string, here: string, begun: string): string {
+  const names = systemOf(url)?.copies?.identity ?? []
+  const [own, other] = [here.split('/'), begun.split('/')]
+  const isNamed = own.length === names.length && other.length === names.length
+  const parts = isNamed ? names.map((name, at) => [name, own[at], other[at]] as const) : []
+  const different = parts.filter(([, a, b]) => a !== b)
+  const told = different.length > 0 ? different : [['database', here, begun] as const]
+  return told.map(([name, a, b]) => `${name}: ${a} here, ${b} where the run was begun`).join('; ')
+}
+
+/** @throws SluiceError BAD_CONFIG, NO_SUCH_PATH */
+function checkFolder(folder: string, identity: string): void {
+  if (identifiedFolder(folder).identity === identity) return
+  throw new SluiceError('BAD_CONFIG', `${folder} of this worker is another folder than that of the run`, {
+    hint: 'workers on other machines share buckets and databases, and no folders; start one where the run was begun',
+  })
+}

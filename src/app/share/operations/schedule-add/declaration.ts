@@ -1,0 +1,168 @@
+import type { CatchUp } from '../../../../model/share/schedule.ts'
+import { CALENDAR_UNITS } from '../../../../model/calendar/calendar.ts'
+import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
+import { PAGES } from '../../../../engine/run/operations/pages.ts'
+import { CONNECT } from '../../../../engine/run/operations/shared-options.ts'
+
+/** Has a command come again, at times of a calendar. */
+export type ScheduleAddOperation = {
+  readonly kind: 'schedule-add'
+  /** URL of the queue's database. */
+  readonly connect: string
+  readonly name: string
+  /** As `engine/schedules/rule-text` writes it. */
+  readonly rule: string
+  readonly catchUp: CatchUp
+  /** The command, without the program, and as a shell takes it; with names of stores in place of URLs. */
+  readonly words: readonly string[]
+  readonly commandLine: string
+  /** What the words say, with names in place of URLs. */
+  readonly scheduled: unknown
+  /** Stores of the config file: names, and beside each its URL. */
+  readonly names: readonly string[]
+  readonly stores: readonly string[]
+  readonly slots: number
+  readonly queue?: string
+  /** In place of one of that name, whose history stays. */
+  readonly replace: boolean
+}
+
+const EVENTS = ['schedule.changed', 'schedule.time', 'log'] as const
+
+/** What `add` and `print` take. */
+export const RULE = ['every', 'at', 'day', 'first-month', 'year-offset', 'first-weekday', 'zone'] as const
+
+export const scheduleAdd: Declaration<ScheduleAddOperation, (typeof EVENTS)[number]> = {
+  kind: 'schedule-add',
+  command: {
+    ...PAGES.schedule,
+    takes: [
+      {
+        name: 'action',
+        operand: true,
+        type: 'text',
+        describe: 'add, list, next, history, pause, resume, run-now, remove, print',
+      },
+      { name: 'name', operand: true, type: 'text', describe: 'what the schedule is called' },
+      {
+        name: 'command',
+        operand: true,
+        type: 'list',
+        describe: 'add and print: the command, behind --: -- archive run --from shop --table orders --older-than 8q',
+      },
+      { ...CONNECT, group: 'all actions but print:' },
+      {
+        name: 'every',
+        type: 'text',
+        shown: 'day',
+        group: 'add and print:',
+        describe: `${CALENDAR_UNITS.join(', ')}, or a part of a day such as 15m, 1h or 6h`,
+      },
+      {
+        name: 'at',
+        type: 'text',
+        shown: '00:00',
+        group: 'add and print:',
+        describe: 'time of the day, such as 02:30, by the clock on the wall of --zone',
+      },
+      {
+        name: 'day',
+        type: 'text',
+        fallback: '1',
+        group: 'add and print:',
+        describe: 'day of the period: 1 is its first, -1 its last',
+      },
+      {
+        name: 'first-month',
+        type: 'text',
+        shown: 'january',
+        group: 'add and print:',
+        describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
+      },
+      {
+        name: 'year-offset',
+        type: 'number',
+        fallback: 0,
+        group: 'add and print:',
+        describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',
+      },
+      {
+        name: 'first-weekday',
+        type: 'text',
+        shown: 'monday',
+        group: 'add and print:',
+        describe: 'first day of a week: 1 (Monday) to 7, or its name',
+      },
+      {
+        name: 'zone',
+        type: 'text',
+        shown: 'UTC',
+        group: 'add and print:',
+        describe: 'whose clock counts, such as Europe/Berlin',
+      },
+      {
+        name: 'catch-up',
+        type: 'choice',
+        choices: ['last', 'all', 'none'],
+        fallback: 'last',
+        group: 'add:',
+        describe:
+          'times at which no worker was there: the last one runs late, all do, or none that is over an hour late',
+      },
+      {
+        name: 'slots',
+        type: 'number',
+        fallback: 1,
+        least: 1,
+        most: 64,
+        group: 'add:',
+        describe: 'workers that share each run',
+      },
+      {
+        name: 'queue',
+        type: 'text',
+        group: 'add:',
+        describe: 'queue that its runs wait in; else that of every worker',
+      },
+      {
+        name: 'replace',
+        type: 'flag',
+        fallback: false,
+        group: 'add:',
+        describe: 'in place of the schedule of that name; its history stays',
+      },
+      {
+        name: 'limit',
+        type: 'number',
+        fallback: 20,
+        least: 1,
+        group: 'next and history:',
+        describe: 'lines to show',
+      },
+      { name: 'output', type: 'flag', fallback: false, group: 'history:', describe: 'what its newest run has said' },
+      { name: 'run', type: 'text', completes: 'run', group: 'history:', describe: 'what this run has said' },
+      {
+        name: 'as',
+        type: 'choice',
+        choices: ['systemd', 'crontab'],
+        fallback: 'systemd',
+        group: 'print:',
+        describe: 'for whom: units of systemd, or a line of a crontab',
+      },
+    ],
+    epilogue:
+      'Workers begin what is due: sluice worker has to run somewhere. Each period has one run; the next one waits until it has ended. What destroys something is dry-run when it is ' +
+      'added, and the schedule is void as soon as its plan is another one; archives want --confirm=NAME in the command. May be scheduled: partition ensure, archive run, verify and expire, sync, ' +
+      'validate, fsck, diff, copy --again, lifecycle status. print needs no queue.\n',
+  },
+  actions: {
+    'schedule add': { byHand: ['name', 'command', 'connect', ...RULE, 'catch-up', 'slots', 'queue', 'replace'] },
+  },
+  shape: 'answer',
+  stores: [
+    { field: 'connect', family: 'database', access: 'write', end: 'target' },
+    { field: 'stores', family: 'database', access: 'read' },
+  ],
+  about: 'name',
+  events: EVENTS,
+}

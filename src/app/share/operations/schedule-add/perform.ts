@@ -1,0 +1,70 @@
+/** `schedule add`: what is confirmed is compared with its dry run first, and what its stores say of themselves is noted. */
+import { takesFrom } from '../../../../model/share/distributed.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { ScheduleSpec } from '../../../../model/share/schedule-port.ts'
+import { openQueue, programMark } from '../../queues.ts'
+import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
+import { unknownSchedule } from '../../schedules/change.ts'
+import { parseRule, ruleWords } from '../../schedules/rule-text.ts'
+import { clockworkFrom } from '../../schedules/scheduler.ts'
+import { tellTimes } from '../../schedules/telling.ts'
+import type { scheduleAdd as declared, ScheduleAddOperation } from './declaration.ts'
+
+type Run = RunOf<typeof declared>
+
+/** Times that are shown. */
+const SHOWN = 10
+
+/** @throws SluiceError BAD_FLAG for what cannot be scheduled, MISSING_CONFIRM for what destroys something, CONNECT_FAILED … */
+export async function scheduleAdd(operation: ScheduleAddOperation, run: Run): Promise<Ending> {
+  const { connect, name, words, commandLine, catchUp, slots, queue: queueName = null, replace } = operation
+  const rule = parseRule(operation.rule)
+  const known = operation.names.map((one, at) => ({ name: one, url: operation.stores[at] ?? '' }))
+  if (run.workOf === undefined) throw new Error('a part of a run adds no schedule')
+  const work = await run.workOf(operation.scheduled, known)
+  const file = slots > 1 ? await work.writtenFile() : null
+  if (file !== null) {
+    throw new SluiceError('BAD_FLAG', `${file} is a file, and one worker at a time writes into it`, {
+      hint: 'leave --slots out',
+    })
+  }
+  const stores = await work.identities()
+  const mark = await work.confirmedMark()
+  await using queue = await openQueue(connect, 'work')
+  const book = queue.schedules
+  const spec: ScheduleSpec = {
+    name,
+    words,
+    commandLine,
+    rule: operation.rule,
+    catchUp,
+    stores,
+    confirmed: mark === null ? null : work.operation,
+    mark,
+    slots,
+    queue: queueName,
+    actor: run.actor,
+    host: run.host,
+  }
+  const now = await book.now()
+  if (!(await book.add(spec, clockworkFrom(rule, now), replace))) throw replace ? unknownSchedule(name) : taken(name)
+  const waits = { program: programMark(run.tool), queue: queueName }
+  const workers = (await queue.workers()).filter((one) => one.state === 'lives' && takesFrom(one, waits))
+  const notes = [
+    `it runs ${ruleWords(rule)}`,
+    ...(mark === null
+      ? []
+      : ['it destroys something each time: it is void as soon as its plan is another one than now']),
+    ...(workers.length > 0 ? [] : ['no worker of this version takes from there now: start one with sluice worker']),
+  ]
+  run.emit({ type: 'schedule.changed', schedule: name, change: replace ? 'replaced' : 'added', notes })
+  tellTimes(name, rule, { after: now, count: SHOWN }, run.emit)
+  return { totals: { schedules: dec(1) } }
+}
+
+function taken(name: string): SluiceError {
+  return new SluiceError('BAD_FLAG', `there is a schedule ${name} already`, {
+    hint: 'take another name, or --replace, which keeps its history',
+  })
+}

@@ -1,0 +1,22 @@
+import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
+
+/** A schedule is held, goes on, runs at once, or is gone. */
+export type ScheduleChangeOperation = {
+  readonly kind: 'schedule-change'
+  readonly connect: string
+  readonly name: string
+  readonly change: 'pause' | 'resume' | 'run-now' | 'remove'
+}
+
+const EVENTS = ['schedule.changed', 'log'] as const
+const TAKES = { byHand: ['name', 'connect'] } as const
+
+export const scheduleChange: Declaration<ScheduleChangeOperation, (typeof EVENTS)[number]> = {
+  kind: 'schedule-change',
+  command: 'schedule',
+  actions: { 'schedule pause': TAKES, 'schedule resume': TAKES, 'schedule run-now': TAKES, 'schedule remove': TAKES },
+  shape: 'answer',
+  stores: [{ field: 'connect', family: 'database', access: 'write', end: 'target' }],
+  about: 'name',
+  events: EVENTS,
+}

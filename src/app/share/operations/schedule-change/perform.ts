@@ -1,0 +1,18 @@
+/** `schedule pause`, `resume`, `run-now` and `remove`. */
+import { dec } from '../../../../model/run/event.ts'
+import { openQueue } from '../../queues.ts'
+import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
+import { changeSchedule } from '../../schedules/change.ts'
+import type { scheduleChange as declared, ScheduleChangeOperation } from './declaration.ts'
+
+type Run = RunOf<typeof declared>
+
+const CHANGED = { pause: 'paused', resume: 'resumed', 'run-now': 'wanted', remove: 'removed' } as const
+
+/** @throws SluiceError NO_SUCH_PATH for a name that there is none of, BAD_FLAG where it is not such that it could, CONNECT_FAILED */
+export async function scheduleChange({ connect, name, change }: ScheduleChangeOperation, run: Run): Promise<Ending> {
+  await using queue = await openQueue(connect, 'look')
+  const notes = await changeSchedule(queue, name, change)
+  run.emit({ type: 'schedule.changed', schedule: name, change: CHANGED[change], notes })
+  return { totals: { schedules: dec(1) } }
+}

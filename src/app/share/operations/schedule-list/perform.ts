@@ -1,0 +1,19 @@
+/** `schedule list`. */
+import { dec } from '../../../../model/run/event.ts'
+import { openQueue } from '../../queues.ts'
+import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
+import { scheduleEvent } from '../../schedules/telling.ts'
+import { unknownSchedule } from '../../schedules/change.ts'
+import type { scheduleList as declared, ScheduleListOperation } from './declaration.ts'
+
+/** @throws SluiceError NO_SUCH_PATH for a name that there is none of, CONNECT_FAILED, LEDGER_NEWER */
+export async function scheduleList(
+  { connect, name }: ScheduleListOperation,
+  run: RunOf<typeof declared>,
+): Promise<Ending> {
+  await using queue = await openQueue(connect, 'look')
+  const found = await queue.schedules.list(name)
+  if (name !== undefined && found.length === 0) throw unknownSchedule(name)
+  for (const schedule of found) run.emit(scheduleEvent(schedule))
+  return { totals: { schedules: dec(found.length) } }
+}

@@ -1,0 +1,22 @@
+/** `schedule next`: by the clock of the queue's database. */
+import { dec } from '../../../../model/run/event.ts'
+import { openQueue } from '../../queues.ts'
+import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
+import { parseRule } from '../../schedules/rule-text.ts'
+import { tellTimes } from '../../schedules/telling.ts'
+import { unknownSchedule } from '../../schedules/change.ts'
+import type { scheduleNext as declared, ScheduleNextOperation } from './declaration.ts'
+
+/** @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED, LEDGER_NEWER */
+export async function scheduleNext(
+  { connect, name, limit }: ScheduleNextOperation,
+  run: RunOf<typeof declared>,
+): Promise<Ending> {
+  await using queue = await openQueue(connect, 'look')
+  const [found] = await queue.schedules.list(name)
+  if (found === undefined) throw unknownSchedule(name)
+  if (found.state !== 'on')
+    run.emit({ type: 'log', level: 'warn', message: `schedule ${name} is ${found.state}: it runs at none of them` })
+  const after = await queue.schedules.now()
+  return { totals: { times: dec(tellTimes(name, parseRule(found.rule), { after, count: limit }, run.emit)) } }
+}

@@ -1,0 +1,28 @@
+import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
+import { RULE } from '../schedule-add/declaration.ts'
+
+/** Prints a schedule for those who have no queue. */
+export type SchedulePrintOperation = {
+  readonly kind: 'schedule-print'
+  readonly name: string
+  /** As `engine/schedules/rule-text` writes it. */
+  readonly rule: string
+  readonly words: readonly string[]
+  /** It destroys something each time. */
+  readonly destroys: boolean
+  /** Where it works. */
+  readonly folder: string
+  readonly as: 'systemd' | 'crontab'
+}
+
+const EVENTS = ['schedule.unit', 'log'] as const
+
+export const schedulePrint: Declaration<SchedulePrintOperation, (typeof EVENTS)[number]> = {
+  kind: 'schedule-print',
+  command: 'schedule',
+  actions: { 'schedule print': { byHand: ['name', 'command', ...RULE, 'as'] } },
+  shape: 'listing',
+  stores: [{ field: 'folder', family: 'folder', access: 'read' }],
+  about: 'name',
+  events: EVENTS,
+}

@@ -1,0 +1,20 @@
+/** `schedule print`. */
+import { dec } from '../../../../model/run/event.ts'
+import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
+import { parseRule } from '../../schedules/rule-text.ts'
+import { crontabLine, systemdUnits } from '../../schedules/unit-files.ts'
+import type { schedulePrint as declared, SchedulePrintOperation } from './declaration.ts'
+
+/** @throws SluiceError BAD_FLAG for times that cannot be said there */
+export async function schedulePrint(operation: SchedulePrintOperation, run: RunOf<typeof declared>): Promise<Ending> {
+  const { name, words, folder, as, destroys } = operation
+  const printed = { name, rule: parseRule(operation.rule), words, folder }
+  const files = as === 'systemd' ? systemdUnits(printed) : [crontabLine(printed)]
+  for (const { file, text } of files) run.emit({ type: 'schedule.unit', file, text })
+  if (destroys) {
+    const message =
+      'it destroys something each time; nobody compares its plan with that of now, as workers do for those of a queue'
+    run.emit({ type: 'log', level: 'warn', message })
+  }
+  return await Promise.resolve({ totals: { files: dec(files.length) } })
+}

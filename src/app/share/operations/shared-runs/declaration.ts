@@ -1,0 +1,19 @@
+import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
+
+/** Runs that workers share, or the slots of one of them. */
+export type SharedRunsOperation = {
+  readonly kind: 'shared-runs'
+  readonly connect: string
+  readonly limit: number
+  readonly runId?: string
+}
+
+const EVENTS = ['shared.run', 'shared.slot', 'shared.table', 'log'] as const
+
+export const sharedRuns: Declaration<SharedRunsOperation, (typeof EVENTS)[number]> = {
+  kind: 'shared-runs',
+  command: 'runs',
+  shape: 'listing',
+  stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],
+  events: EVENTS,
+}

@@ -1,0 +1,155 @@
+/** `runs --distributed`: the runs of a queue, or how the slots of one of them stand. */
+import { dec } from '../../../../model/run/event.ts'
+import type { DistributedRun, Slot } from '../../../../model/share/distributed.ts'
+import { isoTime } from '../../../../shared/clock.ts'
+import { errorLine } from '../../../../shared/errors.ts'
+import { causesOfSlots } from '../../causes.ts'
+import { waitingText } from '../../waiting.ts'
+import { unknownRun } from '../../unknown-run.ts'
+import { isOfNobody } from '../../steered-tables.ts'
+import type { RunQueue } from '../../../../model/share/queue-port.ts'
+import { openQueue } from '../../queues.ts'
+import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
+import type { sharedRuns as declared, SharedRunsOperation } from './declaration.ts'
+
+type SharedRuns = RunOf<typeof declared>
+
+/** Causes of the end of a run that are told. */
+const MOST_CAUSES = 20
+
+/** @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, CONNECT_FAILED, LEDGER_NEWER */
+export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns): Promise<Ending> {
+  const { connect, limit, runId } = operation
+  await using queue = await openQueue(connect, 'look')
+  const runs = await queue.runs(runId === undefined ? limit : 1, runId)
+  if (runId === undefined) {
+    for (const one of runs) tellRun(one, run)
+    for (const one of runs) tellWaiting(one, run)
+    return { totals: { runs: dec(runs.length) } }
+  }
+  const [found] = runs
+  if (found === undefined) throw unknownRun(runId, queue.label)
+  const slots = await queue.slots(runId)
+  for (const slot of slots) tellSlot(slot, run)
+  await tellTables(found, slots, queue, run)
+  for (const { host, error } of found.refusals)
+    run.emit({ type: 'log', level: 'warn', message: `a worker on ${host} refuses it: ${errorLine(error)}` })
+  tellWaiting(found, run)
+  tellCounted(found, run)
+  await tellEnd(found, slots, queue, run)
+  return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
+}
+
+/** Why a run that has ended is not whole: the causes of its slots first, then its own error with what to do. */
+async function tellEnd(found: DistributedRun, slots: readonly Slot[], queue: RunQueue, run: SharedRuns): Promise<void> {
+  const { error, status, exitCode } = found
+  if (error === null || status === 'running') return
+  const all = causesOfSlots(slots, await queue.schedules.output(found.runId), error)
+  for (const { table, message, hint } of all.slice(0, MOST_CAUSES)) {
+    const about = table === undefined ? {} : { table }
+    run.emit({ type: 'log', level: 'error', ...about, message, ...(hint === undefined ? {} : { hint }) })
+  }
+  if (all.length > MOST_CAUSES)
+    run.emit({ type: 'log', level: 'error', message: `and ${all.length - MOST_CAUSES} more causes` })
+  const message = `the run ended: ${status}, exit ${exitCode ?? '?'}: ${errorLine(error)}`
+  run.emit({ type: 'log', level: 'error', message, ...(error.hint === undefined ? {} : { hint: error.hint }) })
+}
+
+function tellRun(one: DistributedRun, run: SharedRuns): void {
+  const { runId, kind, commandLine, source, target, status, wishes, slots, rows, chunks, rate } = one
+  run.emit({
+    type: 'shared.run',
+    run: runId,
+    operation: kind,
+    command: commandLine,
+    ...(source === null ? {} : { source }),
+    ...(target === null ? {} : { target }),
+    status,
+    paused: status === 'running' && (wishes.held === true || one.isUnconfirmed),
+    queued: dec(slots.queued),
+    working: dec(slots.working),
+    ended: dec(slots.ended),
+    rows: dec(rows),
+    chunks: dec(chunks),
+    ...(one.countedAt === null ? {} : { countedAt: isoTime(one.countedAt) }),
+    rate: dec(Math.round(rate)),
+    begunAt: isoTime(one.begunAt),
+    ...(one.endedAt === null ? {} : { endedAt: isoTime(one.endedAt) }),
+    ...(one.exitCode === null ? {} : { exitCode: one.exitCode }),
+    ...(one.error === null ? {} : { error: errorLine(one.error) }),
+    actor: one.actor,
+    host: one.host,
+    program: one.program,
+    ...(one.isWaiting ? { waitsFor: one.program } : {}),
+    ...(one.refusals.length === 0
+      ? {}
+      : { refusedBy: one.refusals.map(({ host, error }) => `${host}: ${errorLine(error)}`) }),
+  })
+}
+
+function tellWaiting(one: DistributedRun, run: SharedRuns): void {
+  const waiting = waitingText(one)
+  if (waiting !== null) run.emit({ type: 'log', level: 'warn', ...waiting })
+}
+
+/** Of a run that has ended since its ledger was read. */
+function tellCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
+  if (countedAt === null) return
+  const message = `rows and chunks are as of ${isoTime(countedAt)}, before the end of the run: its ledger was not reached since`
+  const hint = 'a worker that lives reads it again by itself, within a minute of when it can be reached'
+  run.emit({ type: 'log', level: 'warn', message, hint })
+}
+
+/** Of a run that goes on: what was left out of one that has ended, its error says. */
+async function tellTables(
+  one: DistributedRun,
+  slots: readonly Slot[],
+  queue: RunQueue,
+  run: SharedRuns,
+): Promise<void> {
+  const { runId, status, wishes } = one
+  const { tables = [], orderedAt = 0 } = wishes
+  if (status !== 'running' || tables.length === 0) return
+  const known = await queue.tables(runId)
+  const unheard = slots.filter(
+    ({ state, isLost, beatAt }) => state === 'working' && !isLost && (beatAt ?? 0) <= orderedAt,
+  )
+  for (const { table, chunk, held } of tables) {
+    run.emit({
+      type: 'shared.table',
+      run: runId,
+      table,
+      ...(chunk === undefined ? {} : { chunk }),
+      held,
+      unheard: dec(unheard.length),
+    })
+    if (known === null || !isOfNobody(table, known)) continue
+    // It was wished before the first slot had planned, or when a stream had just begun to follow.
+    run.emit({
+      type: 'log',
+      level: 'warn',
+      table,
+      message: `no slot of the run can be steered by a table ${table}: nothing is held back`,
+    })
+  }
+}
+
+function tellSlot(slot: Slot, run: SharedRuns): void {
+  const { runId, no, about, state, isLost, turns, host, ledgerRun, rows, chunks, rate, beatAt, exitCode, error } = slot
+  run.emit({
+    type: 'shared.slot',
+    run: runId,
+    slot: dec(no),
+    about,
+    state: isLost ? 'lost' : state,
+    turns: dec(turns),
+    ...(host === null ? {} : { host }),
+    ...(ledgerRun === null ? {} : { ledgerRun }),
+    rows: dec(rows),
+    chunks: dec(chunks),
+    rate: dec(Math.round(rate)),
+    ...(beatAt === null ? {} : { beatAt: isoTime(beatAt) }),
+    ...(exitCode === null ? {} : { exitCode }),
+    ...(error === null ? {} : { error: errorLine(error) }),
+  })
+}

@@ -1,0 +1,65 @@
+import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
+import { PAGES } from '../../../../engine/run/operations/pages.ts'
+import { CONNECT } from '../../../../engine/run/operations/shared-options.ts'
+
+/** Takes slots of shared runs from a queue, and works on them, until it is stopped. */
+export type WorkerOperation = {
+  readonly kind: 'worker'
+  /** URL of the queue's database. */
+  readonly connect: string
+  /** Slots that it works on at once. */
+  readonly concurrency: number
+  /** Queues that it takes from; that of every worker where there are none. */
+  readonly queues: readonly string[]
+  /** Stores of the config file: names, and beside each its URL. */
+  readonly names: readonly string[]
+  readonly stores: readonly string[]
+  /** Ends when nothing has waited for it for so long, ms; never when absent. */
+  readonly idleMs?: number
+}
+
+const MOST = 64
+
+const EVENTS = ['worker.slot', 'worker.beat', 'alert', 'log'] as const
+
+export const worker: Declaration<WorkerOperation, (typeof EVENTS)[number]> = {
+  kind: 'worker',
+  command: {
+    ...PAGES.worker,
+    takes: [
+      CONNECT,
+      {
+        name: 'concurrency',
+        type: 'number',
+        default: 1,
+        least: 1,
+        most: MOST,
+        describe: 'slots that it works on at once, each in a program of its own',
+      },
+      {
+        name: 'queues',
+        type: 'list',
+        commas: true,
+        describe: 'take from these queues only (copy --distributed --queue NAME); else from that of runs without one',
+      },
+      {
+        name: 'idle',
+        type: 'text',
+        unit: 'duration',
+        describe: 'end when nothing has waited for so long; else it waits for ever',
+      },
+    ],
+    epilogue:
+      'The queue hands out slots of runs that were begun with --distributed. Leases, fences and proofs are those of the ledger, so a worker may be killed at any moment: what it had ' +
+      'goes on elsewhere within 35 seconds where a worker is free. Databases go by the names below stores: of the config file, and have to be the same ones here as where the run was begun. ' +
+      'ctrl-c gives back what it works on after its batch; a second one drops the batch.\n',
+  },
+  shape: 'lines',
+  doing: 'working',
+  stores: [
+    { field: 'connect', family: 'database', access: 'write', end: 'target' },
+    { field: 'stores', family: 'database', access: 'write' },
+  ],
+  about: 'queues',
+  events: EVENTS,
+}

@@ -1,0 +1,28 @@
+/** `worker`: takes slots of shared runs, each into a program of its own, and tells of them. */
+import { dec } from '../../../../model/run/event.ts'
+import { Worker } from '../../worker.ts'
+import { openQueue, programMark } from '../../queues.ts'
+import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
+import type { worker as declared, WorkerOperation } from './declaration.ts'
+
+/** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER */
+export async function worker(operation: WorkerOperation, run: RunOf<typeof declared>): Promise<Ending> {
+  const { connect, concurrency, queues, names, stores, idleMs } = operation
+  await using queue = await openQueue(connect, 'work', concurrency)
+  const { id: workerId, host, pid } = run.owner
+  const about = { workerId, host, pid, program: programMark(run.tool), concurrency, queues }
+  const known = names.map((name, at) => ({ name, url: stores[at] ?? '' }))
+  const taking = new Worker(queue, about, known, run)
+  const from = queues.length === 0 ? '' : `, queues ${queues.join(', ')}`
+  run.emit({
+    type: 'log',
+    level: 'note',
+    message: `worker ${workerId} takes from ${queue.label}${from}: ${concurrency} ${concurrency === 1 ? 'slot' : 'slots'} at once`,
+  })
+  if (run.readCommand === undefined) {
+    const message = 'it begins no schedules: only a worker of the command line can read their commands'
+    run.emit({ type: 'log', level: 'warn', message })
+  }
+  const { slots, rows } = await taking.work(idleMs ?? null)
+  return { totals: { slots: dec(slots), rows: dec(rows) } }
+}

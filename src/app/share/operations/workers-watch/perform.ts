@@ -1,0 +1,34 @@
+/** `workers --metrics`: how the queue stands, until it is stopped. */
+import { LOST_AFTER_MS } from '../../../../model/share/distributed.ts'
+import { restUnder } from '../../../../shared/abort.ts'
+import { asSluiceError, errorLine } from '../../../../shared/errors.ts'
+import { openQueue } from '../../queues.ts'
+import { standTold } from '../../stand-told.ts'
+import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
+import type { workersWatch as declared, WorkersWatchOperation } from './declaration.ts'
+
+/** Between two looks, ms: Prometheus seldom asks more often. */
+const LOOK_MS = 5_000
+
+/** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER; CONNECTION_LOST for a queue that was not reached for 30 seconds: what it said before is true no more */
+export async function workersWatch({ connect }: WorkersWatchOperation, run: RunOf<typeof declared>): Promise<Ending> {
+  await using queue = await openQueue(connect, 'look')
+  const { stop } = run.interrupt
+  run.emit({ type: 'log', level: 'note', message: `watching ${queue.label}; stop with ctrl-c` })
+  let since: number | null = null
+  while (!stop.aborted) {
+    try {
+      run.emit({ type: 'queue.stand', queue: standTold(await queue.stand()) })
+      since = null
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      const now = run.clock.ticks()
+      if (!error.retryable || now - (since ?? now) >= LOST_AFTER_MS) throw error
+      if (since === null)
+        run.emit({ type: 'log', level: 'warn', message: `${errorLine(error.info())}; it is tried again` })
+      since ??= now
+    }
+    await restUnder(stop, LOOK_MS)
+  }
+  return { totals: {}, stopped: true }
+}

@@ -1,0 +1,34 @@
+import type { Declaration } from '../../../../engine/run/operations/declaration.ts'
+import { PAGES } from '../../../../engine/run/operations/pages.ts'
+import { CONNECT } from '../../../../engine/run/operations/shared-options.ts'
+
+/** Workers of a queue: where they run, when they were heard of, and what they work on; or asks some of them to end. */
+export type WorkersOperation = {
+  readonly kind: 'workers'
+  readonly connect: string
+  /** Host, or id, of workers that take nothing new, give back what they have, and end. */
+  readonly drain?: string
+}
+
+const EVENTS = ['worker', 'log'] as const
+
+export const workers: Declaration<WorkersOperation, (typeof EVENTS)[number]> = {
+  kind: 'workers',
+  command: {
+    ...PAGES.workers,
+    takes: [
+      CONNECT,
+      {
+        name: 'drain',
+        type: 'text',
+        describe:
+          'ask the workers of a host, or the one of this id (first column of --json), to take nothing new, give back what they have after the batch, and end',
+      },
+    ],
+    epilogue:
+      'A worker that was not heard of for 7 seconds is silent, and counts in no rate; after 30 it is lost, and a free one has what it had within 35 seconds of its last heartbeat. Those that have ended are listed for a day. sluice runs --distributed lists the runs.\n',
+  },
+  shape: 'listing',
+  stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],
+  events: EVENTS,
+}

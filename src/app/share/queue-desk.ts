@@ -1,0 +1,87 @@
+/** Answers what the UI asks of a queue, over one connection pool that the first question opens and that is dropped where it fails. */
+import type { DistributedRun, RunWishes, WorkerRow } from '../../model/share/distributed.ts'
+import type { RunQueue } from '../../model/share/queue-port.ts'
+import { storesOf, subjectsOf } from '../operations/facts.ts'
+import { changeSchedule, type ScheduleChange } from './schedules/change.ts'
+import { scheduleEvent } from './schedules/telling.ts'
+import { drainWorkers } from './drain.ts'
+import { knownOperation } from './known-operation.ts'
+import { openQueue, programMark } from './queues.ts'
+import type { QueueSeen, QueueWanted, ScheduleChanged, SharedRun } from './queue-look.ts'
+import { steered } from './steer.ts'
+
+export class QueueDesk {
+  readonly #url: string
+  readonly #tool: string
+  #queue: Promise<RunQueue> | null = null
+
+  /** @param url of the queue's database @param tool version of this program */
+  constructor(url: string, tool: string) {
+    this.#url = url
+    this.#tool = tool
+  }
+
+  async look({ runs, workers, schedules, run }: QueueWanted): Promise<QueueSeen> {
+    return await this.#ask(async (queue) => ({
+      runs: runs === 0 ? null : (await queue.runs(runs)).map(sharedRun),
+      workers: workers ? await queue.workers() : null,
+      schedules: schedules ? (await queue.schedules.list()).map(scheduleEvent) : null,
+      run: run === null ? null : await oneRun(queue, run),
+      // Read last, so that no row is younger than it.
+      now: await queue.now(),
+      program: programMark(this.#tool),
+    }))
+  }
+
+  async steer(runId: string, wishes: RunWishes): Promise<SharedRun> {
+    return await this.#ask(async (queue) => sharedRun(await steered(queue, runId, wishes)))
+  }
+
+  async drain(worker: string): Promise<readonly WorkerRow[]> {
+    return await this.#ask(async (queue) => {
+      await drainWorkers(queue, worker)
+      return await queue.workers()
+    })
+  }
+
+  async changeSchedule(name: string, change: ScheduleChange): Promise<ScheduleChanged> {
+    return await this.#ask(async (queue) => {
+      const notes = await changeSchedule(queue, name, change)
+      return { notes, schedules: (await queue.schedules.list()).map(scheduleEvent) }
+    })
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#queue
+    this.#queue = null
+    await opened?.then((queue) => queue[Symbol.asyncDispose]()).catch(() => undefined)
+  }
+
+  /** A connection that failed is not asked again: the next question opens another one. */
+  async #ask<T>(question: (queue: RunQueue) => Promise<T>): Promise<T> {
+    try {
+      this.#queue ??= openQueue(this.#url, 'look')
+      return await question(await this.#queue)
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+}
+
+async function oneRun(queue: RunQueue, runId: string): Promise<NonNullable<QueueSeen['run']>> {
+  const [found] = await queue.runs(1, runId)
+  return { found: found === undefined ? null : sharedRun(found), slots: await queue.slots(runId) }
+}
+
+function sharedRun({ operation, ...run }: DistributedRun): SharedRun {
+  const known = knownOperation(operation)
+  if (known === null) return { ...run, about: '', ledgerStore: null, workersEach: null }
+  const ledger = storesOf(known).find(({ family, access }) => family === 'database' && access === 'write')
+  return {
+    ...run,
+    about: subjectsOf(known).join(', '),
+    ledgerStore: ledger?.name ?? null,
+    workersEach: known.kind === 'copy' || known.kind === 'partition-run' ? known.workers : null,
+  }
+}

@@ -1,0 +1,81 @@
+/** An operation as a run of a queue: how it is divided, with names in place of its URLs. */
+import path from 'node:path'
+import type { NamedStore, QueuedRun, QueuedSlot } from '../../model/share/queue-port.ts'
+import { endsOf, withPlaces } from '../operations/facts.ts'
+import type { Operation } from '../operations/list.ts'
+import { newRunId } from '../../engine/run/run-id.ts'
+import { identifiedFolder } from './folder-identity.ts'
+import { identified } from './identity.ts'
+import type { NamedUrl } from '../../model/share/own-url.ts'
+import type { QueuedOptions } from '../../model/share/work-port.ts'
+import { programMark } from './queues.ts'
+import { foldersOf, namedStores, sharingOf, withNames, type Sharing, refuseUnnamedEnd } from './sharing.ts'
+
+/** An operation that can be queued: nothing of it is secret, and no path depends on where somebody stands. */
+export type Queueable = {
+  /** With whole URLs. */
+  readonly operation: Operation
+  /** Those of the config file that it works on. */
+  readonly stores: readonly NamedUrl[]
+  readonly folders: readonly string[]
+}
+
+/** @throws SluiceError BAD_FLAG for a database without a name in the config file */
+export function queueable(operation: Operation, known: readonly NamedUrl[]): Queueable {
+  refuseUnnamedEnd(operation)
+  const relative = new Set(foldersOf(operation))
+  const placed = withPlaces(operation, (name) => (relative.has(name) ? path.resolve(name) : name))
+  return { operation: placed, stores: namedStores(placed, known), folders: foldersOf(placed) }
+}
+
+/** What its stores and folders say of themselves, here and now. @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH … */
+export async function identitiesOf({ stores, folders }: Queueable): Promise<readonly NamedStore[]> {
+  const named = folders.map(identifiedFolder)
+  for (const store of stores) named.push(await identified(store))
+  return named
+}
+
+/** @param most workers that may share it @param whole one slot has all of it */
+function slotsOf(
+  sharing: Sharing,
+  operation: Operation,
+  stores: readonly NamedUrl[],
+  { most, whole }: { readonly most: number; readonly whole: boolean },
+): readonly QueuedSlot[] {
+  const named = (about: string, part: Operation): QueuedSlot => ({ about, operation: withNames(part, stores) })
+  switch (sharing.by) {
+    case 'chunks':
+      return Array.from({ length: most }, () => ({ about: '' }))
+    case 'parts':
+      return whole ? [named('', operation)] : sharing.parts.map(({ about, operation: part }) => named(about, part))
+    case 'stream':
+      return [
+        named('', operation),
+        ...Array.from({ length: most - 1 }, (): QueuedSlot => ({ about: 'beside the stream', onCall: true })),
+      ]
+  }
+}
+
+/** @throws SluiceError BAD_FLAG for what cannot be shared */
+export function queuedRun({ operation, stores }: Queueable, options: QueuedOptions): QueuedRun {
+  const { commandLine, tool, actor, host, clock, queue, mark = null, whole = false } = options
+  const sharing = sharingOf(operation)
+  const slots = slotsOf(sharing, operation, stores, { most: options.slots, whole })
+  const { source = null, target = null } = endsOf(operation)
+  return {
+    runId: newRunId(clock),
+    kind: operation.kind,
+    takesTurns: sharing.by === 'chunks',
+    operation: withNames(operation, stores),
+    stores: options.stores,
+    commandLine,
+    source,
+    target,
+    program: programMark(tool),
+    actor,
+    host,
+    queue,
+    mark,
+    slots,
+  }
+}

@@ -1,0 +1,37 @@
+/** Which database holds a queue, by its URL. */
+import { SluiceError } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { RunQueue } from '../../model/share/queue-port.ts'
+import type { QueueRights } from '../../model/share/queue-rights-port.ts'
+import { ARCHIVE_LEDGER_VERSION } from '../../archive/ledger/schema.ts'
+import { LEDGER_VERSION } from '../../engine/copy/ledger/schema.ts'
+import { systemOf, titlesOf } from '../../engine/run/systems.ts'
+
+/**
+ * @param mode `look`: nothing is made there
+ * @param slots that a worker has at once
+ * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER
+ */
+export async function openQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
+  const queue = systemOf(url)?.queue
+  if (queue === undefined) throw noQueueIn(url)
+  return await queue(url, mode, slots)
+}
+
+/** Rights in the database of a queue. @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, TARGET_DENIED */
+export async function openQueueRights(url: string): Promise<QueueRights> {
+  const rights = systemOf(url)?.queueRights
+  if (rights === undefined) throw noQueueIn(url)
+  return await rights(url)
+}
+
+function noQueueIn(url: string): SluiceError {
+  return new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} holds no queue`, {
+    hint: `a queue of workers is in ${titlesOf((system) => system.queue !== undefined)}, such as postgresql://user@host/database`,
+  })
+}
+
+/** Which programs may work on one run: those of one version, with ledgers of one version. */
+export function programMark(tool: string): string {
+  return `${tool}, ledgers ${LEDGER_VERSION} and ${ARCHIVE_LEDGER_VERSION}`
+}

@@ -1,0 +1,320 @@
+/**
+ * Alerts of shared runs that no slot of them can raise: a worker that is killed, frozen or cut off reports nothing, so every live worker reads the queue for all of
+ * them. The queue notes which alerts stand, so one host reports each. Times are those of the queue's database.
+ */
+import type { AlertEvent, AlertWish } from '../../model/run/alert.ts'
+import type { AlertKey } from '../../model/run/alert-memory.ts'
+import type { SilentSlot, StandingAlert, StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
+import { timeText } from '../../model/run/verdict.ts'
+import { isoTime, systemClock } from '../../shared/clock.ts'
+import { errorLine } from '../../shared/errors.ts'
+import type { AlertNote } from '../../model/share/queue-port.ts'
+import { keyOf } from '../alerts/causes/standing-chunks.ts'
+import { byTable, chunksText, movedText, spanText, stuckText } from '../alerts/causes/stuck.ts'
+import { aboutInWords, alertScope, subjectPlace } from '../alerts/scope.ts'
+import { isReached, send, sinksOf, type AlertSinks } from '../../engine/run/alerts/sinks.ts'
+import { alertWishOf } from '../alerts/wish.ts'
+import type { Operation } from '../operations/list.ts'
+import type { Whole } from '../whole-commands/whole.ts'
+import { EndCounts } from './end-counts.ts'
+import { FinishedChunks } from './finished-chunks.ts'
+import { knownOperation } from './known-operation.ts'
+import type { AlertRun, MovedChunk, OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
+
+/** What is asked of the alerts of a run. */
+type Wished = { readonly operation: Operation; readonly wish: AlertWish; readonly sinks: AlertSinks }
+/** A run whose alerts are known here. */
+type Known = Wished & { readonly run: WatchedRun }
+/** A chunk that stands. @property host null where it is not known @property isSilent its host was not heard of lately */
+type Stood = StoodChunk & { readonly host: string | null; readonly isSilent: boolean }
+/** @property moves what has come further here since a chunk is named, by its key @property finished keys of chunks */
+type Unstuck = {
+  readonly moves: (key: string) => readonly MovedChunk[]
+  readonly finished: ReadonlySet<string>
+  readonly limit: string
+}
+type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
+/** @property since ms since the epoch */
+type Ended = { readonly run: string; readonly since: number; readonly words: Words }
+
+export class RunWatch implements QueueWatch {
+  readonly #parts: WatchParts
+  readonly #whole: Whole
+  readonly #finished: FinishedChunks
+  readonly #counts: EndCounts
+  /** By run: each chunk of an alert that stands, and since when it is known here to be named, ms of a steady clock. */
+  readonly #named = new Map<string, ReadonlyMap<string, number>>()
+  /** Chunks that each `stuck` was raised with, by run and table; `since` tells it from one before it. */
+  readonly #raised = new Map<string, Pick<StandingAlert, 'since' | 'chunks'>>()
+  /** Alerts are sent one after the other, so that no end comes before its beginning. */
+  #sending: Promise<void> = Promise.resolve()
+
+  /** @param whole completes commands that an alert names */
+  constructor(parts: WatchParts, whole: Whole = (text) => text) {
+    this.#parts = parts
+    this.#whole = whole
+    this.#finished = new FinishedChunks(parts.known)
+    this.#counts = new EndCounts(parts.queue, parts.known)
+  }
+
+  async look(own: readonly OwnSlot[]): Promise<void> {
+    for (const run of await this.#parts.queue.watch()) {
+      const wished = this.#wished(run)
+      if (wished === null) continue
+      const known = { ...wished, run }
+      await this.#failures(known)
+      await this.#losses(known)
+      await this.#waits(known)
+      await this.#stuck(
+        known,
+        own.filter(({ runId }) => runId === run.runId),
+      )
+    }
+  }
+
+  async countEnds(): Promise<void> {
+    await this.#counts.read()
+  }
+
+  cleared(run: AlertRun, key: AlertKey, since: number): void {
+    const { cause, table } = key
+    const wished = this.#wished(run)
+    if (wished === null) return
+    const value = 'it was over while the queue was away'
+    this.#sendEnd(wished, key, { run: run.runId, since, words: { cause, value, ...(table === '' ? {} : { table }) } })
+  }
+
+  async sent(): Promise<void> {
+    await this.#sending
+  }
+
+  /** Null where the run has no alerts, or is one that this program does not know. */
+  #wished({ runId, operation: read }: AlertRun): Wished | null {
+    const operation = knownOperation(read)
+    const wish = operation === null ? undefined : alertWishOf(operation)
+    if (operation === null || wish === undefined) return null
+    const sinks = sinksOf(wish, { run: runId, about: aboutInWords(operation), host: this.#parts.host })
+    return { operation, wish, sinks }
+  }
+
+  /** What no program of a slot has reported, whichever worker noted its end. As a slot of the run keys it, so that a later run which ends well clears it. */
+  async #failures({ run }: Known): Promise<void> {
+    const { queue, alerts } = this.#parts
+    for (const { no, operation, error } of run.unreported) {
+      const slot = { runId: run.runId, no }
+      const taken = await queue.takeFailure(slot)
+      if (taken === null) continue
+      const reported = async (): Promise<void> => await queue.reported(slot, taken.at)
+      const wished = this.#wished({ runId: run.runId, operation })
+      if (wished === null || !wished.wish.conditions.some(({ cause }) => cause === 'failed')) {
+        await reported()
+        continue
+      }
+      const key: AlertKey = { scope: alertScope(wished.operation, true), cause: 'failed', table: '' }
+      const { is } = await alerts.begin(key)
+      // It stands since a run before this one, unless a worker has noted it that was killed before it was sent.
+      if (is === 'stands' && !taken.isAgain) {
+        await reported()
+        continue
+      }
+      const where = error.where === undefined ? '' : ` (${error.where})`
+      const value = `${errorLine(error)}${where}`
+      const event: AlertEvent = { type: 'alert', cause: 'failed', state: 'raised', run: run.runId, value }
+      this.#send(wished, event, async () => void (await alerts.end(key)), reported)
+    }
+  }
+
+  /** Slots that were taken from a lost worker: each is reported once, and is over when another worker has the slot, or the run has ended. */
+  async #losses(known: Known): Promise<void> {
+    const { runId, status, lost } = known.run
+    const { queue } = this.#parts
+    for (const loss of lost) {
+      const { no, host, at, state, beatAt, isBack } = loss
+      const key = { runId, no }
+      const told = { type: 'alert', cause: 'worker-lost', run: runId, ...hostOf(host) } as const
+      // Workers read the same at once: the row of the slot says which of them reports it.
+      if (await queue.noteLoss(key, at, 'reported'))
+        this.#send(known, { ...told, state: 'raised', value: lossText(loss) }, async () => {
+          await queue.noteLoss(key, at, 'unreported')
+        })
+      if (state === 'queued' && status === 'running') continue
+      if (!(await queue.noteLoss(key, at, 'over'))) continue
+      const isOver = status === 'running' ? `slot ${no} has ended, and the run goes on without it` : 'the run has ended'
+      const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has slot ${no}` : isOver
+      const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
+      this.#send(known, { ...told, state: 'cleared', value }, async () => undefined)
+    }
+  }
+
+  /** No worker of its version lives: raised by those of others, and over when one lives, or the run has ended. */
+  async #waits(known: Known): Promise<void> {
+    const { runId, waitsFor, alerts, status } = known.run
+    const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
+    if (waitsFor !== null) {
+      const look = this.#whole(`sluice runs --distributed --run ${runId}`)
+      const value = `no worker of version ${waitsFor} lives; ${look} says how to go on`
+      await this.#begin(known, key, { cause: 'no-worker', value }, { run: runId })
+    } else if (alerts.some(({ cause }) => cause === 'no-worker')) {
+      const value = status === 'running' ? 'a worker lives that takes the run' : 'the run has ended'
+      await this.#end(known, key, { cause: 'no-worker', value })
+    }
+  }
+
+  async #stuck(known: Known, own: readonly OwnSlot[]): Promise<void> {
+    const { run, operation, wish } = known
+    const condition = wish.conditions.find(({ cause }) => cause === 'stuck')
+    if (condition === undefined || !('limit' in condition)) return
+    const limit = spanText(condition.limit)
+    const stands = run.status === 'running' && !run.isHeld
+    const all = !stands ? [] : stoodOf(run, own, this.#parts.host).filter(({ stoodMs }) => stoodMs > condition.limit)
+    const standing = run.alerts.filter(({ cause }) => cause === 'stuck')
+    const finished = await this.#finishedOf(known, all, standing)
+    for (const [table, chunks] of byTable(all.filter((chunk) => !finished.has(keyOf(chunk))))) {
+      const key = stuckKey(operation, table)
+      const at = run.now - Math.max(...chunks.map(({ stoodMs }) => stoodMs))
+      const hosts = [...new Set(chunks.flatMap(({ host }) => host ?? []))].join(', ')
+      const words: Words = {
+        cause: 'stuck',
+        table,
+        ...hostOf(hosts === '' ? null : hosts),
+        value: stuckText(chunks),
+        limit,
+      }
+      const note = { at, run: run.runId, chunks: chunks.map(({ chunk }) => chunk) }
+      const since = await this.#begin(known, key, words, note)
+      if (since !== null) this.#raised.set(raisedKey(run.runId, key), { since, chunks: note.chunks })
+    }
+    for (const alert of standing) this.#noteRaised(run.runId, alert)
+    const now = systemClock.ticks()
+    const named = this.#namedSince(run.runId, standing, now)
+    // A chunk that is named had stood for as long as the limit: what moved it then, or later, came after that.
+    const moves = (key: string): readonly MovedChunk[] =>
+      own.flatMap((slot) => slot.moved(now - (named.get(key) ?? now) + condition.limit))
+    for (const alert of standing) await this.#unstuck(known, alert, { moves, finished, limit })
+  }
+
+  /** What of these is finished, though no slot here has done it: a silent host may have, after it was heard of last. Chunks that are worked on here are open. */
+  async #finishedOf(
+    { run, operation }: Known,
+    stood: readonly Stood[],
+    standing: readonly StandingAlert[],
+  ): Promise<ReadonlySet<string>> {
+    const named = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => ({ table, chunk })))
+    const keys = new Set(named.map(keyOf))
+    const fresh = stood.filter((chunk) => chunk.isSilent && !keys.has(keyOf(chunk)))
+    return await this.#finished.among(run, operation, fresh, named)
+  }
+
+  /** Over when each of its chunks has moved, or the run or a later one of the same command ended well, or it was stopped. A run that failed has moved none. */
+  async #unstuck(known: Known, alert: StandingAlert, { moves, finished, limit }: Unstuck): Promise<void> {
+    const { run, operation } = known
+    const { table, chunks } = alert
+    const over = async (value: string): Promise<void> =>
+      await this.#end(known, alert, { cause: 'stuck', table, value, limit })
+    if (run.status === 'ok' || run.status === 'stopped') return await over('the run has ended')
+    if (run.isMended) return await over('a later run of the same command has ended well')
+    const goesOn = (chunk: string): boolean =>
+      moves(keyOf({ table, chunk })).some(
+        (move) => subjectPlace(operation, move.table) === table && (move.chunk === null || move.chunk === chunk),
+      )
+    const moved = [...new Set(chunks)].filter((chunk) => goesOn(chunk) || finished.has(keyOf({ table, chunk })))
+    if (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved))) return
+    const raised = this.#raised.get(raisedKey(run.runId, alert))?.chunks ?? chunks
+    // Others have moved before, on this host or another one.
+    if (raised.some((chunk) => !moved.includes(chunk)))
+      return await over(movedText(raised, new Set(['further', 'done'])))
+    const [isOne, isDone] = [raised.length === 1, !moved.some(goesOn)]
+    const how = isDone ? (isOne ? 'is done' : 'are done') : `${isOne ? 'goes' : 'go'} on on ${this.#parts.host}`
+    await over(`${chunksText(raised.map((chunk) => ({ chunk })))} ${how}`)
+  }
+
+  /** An alert that another host has raised names the chunks that are read first. */
+  #noteRaised(runId: string, alert: StandingAlert): void {
+    const key = raisedKey(runId, alert)
+    if (this.#raised.get(key)?.since === alert.since) return
+    this.#raised.set(key, alert)
+  }
+
+  /** Chunks that are named no longer are forgotten: where they stand again, they are named anew. */
+  #namedSince(runId: string, standing: readonly StandingAlert[], now: number): ReadonlyMap<string, number> {
+    const before = this.#named.get(runId)
+    const keys = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => keyOf({ table, chunk })))
+    const named = new Map(keys.map((key) => [key, before?.get(key) ?? now]))
+    if (named.size === 0) this.#named.delete(runId)
+    else this.#named.set(runId, named)
+    return named
+  }
+
+  /**
+   * @returns since when it stands, ms since the epoch by the clock of the queue; null where it stood before
+   */
+  async #begin(known: Known, key: AlertKey, words: Words, note: AlertNote): Promise<number | null> {
+    const { alerts } = this.#parts
+    const { is, since } = await alerts.begin(key, note)
+    if (is === 'stands') return null
+    this.#send(known, { type: 'alert', state: 'raised', run: known.run.runId, ...words }, async () => {
+      await alerts.end(key)
+    })
+    return since
+  }
+
+  async #end(known: Known, key: AlertKey, words: Words): Promise<void> {
+    const { runId } = known.run
+    const end = await this.#parts.alerts.end(key)
+    this.#raised.delete(raisedKey(runId, key))
+    if (end.is === 'cleared') this.#sendEnd(known, key, { run: runId, since: end.since, words })
+  }
+
+  #sendEnd(wished: Wished, key: AlertKey, { run, since, words: { value, ...words } }: Ended): void {
+    const told = `${value}; it stood since ${isoTime(since)}`
+    this.#send(wished, { type: 'alert', state: 'cleared', run, ...words, value: told }, async () => {
+      await this.#parts.alerts.begin(key, { at: since, run })
+    })
+  }
+
+  /** @param undo of what the queue has noted, where no sink took it: a later look reports it again @param reached called where one did */
+  #send(
+    { sinks }: Pick<Wished, 'sinks'>,
+    event: AlertEvent,
+    undo: () => Promise<void>,
+    reached: () => Promise<void> = async () => undefined,
+  ): void {
+    const { emit } = this.#parts
+    this.#sending = this.#sending.then(async () => {
+      emit(event)
+      const failures = await send(event, sinks)
+      for (const message of failures) emit({ type: 'log', level: 'warn', message })
+      await (isReached(failures, sinks) ? reached() : undo()).catch(() => undefined)
+    })
+  }
+}
+
+/** As the slots of the run key it: of a command that comes again it is the same. */
+function stuckKey(operation: Operation, table: string): AlertKey {
+  return { scope: alertScope(operation, false), cause: 'stuck', table: subjectPlace(operation, table) }
+}
+
+function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'table'>): string {
+  return `${runId}\0${scope}\0${table}`
+}
+
+/** Chunks of own slots, and of slots that are silent, each once with how long it stands now. What is worked on here no silent host has any more. */
+function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
+  const all = [
+    ...silent.flatMap(({ chunks, beatAt, host: other }) =>
+      chunks.map((chunk) => ({ ...chunk, stoodMs: now - beatAt + chunk.stoodMs, host: other, isSilent: true })),
+    ),
+    ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host, isSilent: false }))),
+  ]
+  return [...new Map(all.map((chunk) => [keyOf(chunk), chunk])).values()]
+}
+
+function lossText({ no, host, beatAt, at, chunks }: SilentSlot & { readonly at: number }): string {
+  const had = [...byTable(chunks)].map(([table, some]) => `${chunksText(some)} of ${table}`).join(', ')
+  const what = had === '' ? '' : `; it worked on ${had}`
+  return `${host ?? 'a worker'} was not heard of for ${timeText(at - beatAt)}, and slot ${no} waits for another worker${what}`
+}
+
+function hostOf(host: string | null): { readonly host?: string } {
+  return host === null ? {} : { host }
+}

@@ -1,0 +1,84 @@
+/** A schedule is paused, goes on, runs now or is removed: by a command, or by a key on its screen. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { RunQueue } from '../../../model/share/queue-port.ts'
+import type { Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
+import { parseRule } from './rule-text.ts'
+import { newestUntil } from './rule.ts'
+import { clockworkFrom, passedText } from './scheduler.ts'
+
+export type ScheduleChange = 'pause' | 'resume' | 'run-now' | 'remove'
+
+/**
+ * @returns what there is to say of it
+ * @throws SluiceError NO_SUCH_PATH for a name that there is none of, BAD_FLAG and SCHEDULE_VOID where it is not such that it could, CONNECT_FAILED
+ */
+export async function changeSchedule(
+  queue: RunQueue,
+  name: string,
+  change: ScheduleChange,
+): Promise<readonly string[]> {
+  const [found] = await queue.schedules.list(name)
+  if (found === undefined) throw unknownSchedule(name)
+  const notes = await DO[change](queue, found)
+  if (notes === null) throw refused(found, change)
+  return notes
+}
+
+/** @throws SluiceError NO_SUCH_PATH */
+export function unknownSchedule(name: string): SluiceError {
+  return new SluiceError('NO_SUCH_PATH', `there is no schedule ${name}`, {
+    hint: 'sluice schedule list shows those that there are',
+  })
+}
+
+/** What is said of it; null where it could not be done. */
+const DO: Readonly<Record<ScheduleChange, (queue: RunQueue, found: Schedule) => Promise<readonly string[] | null>>> = {
+  pause: async ({ schedules }, { name, running }) =>
+    (await schedules.pause(name))
+      ? running === null
+        ? []
+        : [`its run ${running} goes on: sluice ctl ${running} stop --distributed ends it`]
+      : null,
+  resume: async ({ schedules }, found) => await resumed(schedules, found),
+  'run-now': async (queue, { name, running }) => {
+    if (!(await queue.schedules.want(name))) return null
+    const isAlone = !(await queue.workers()).some(({ state }) => state === 'lives')
+    return [
+      running === null ? 'a worker begins it within some seconds' : `it waits for its run ${running}`,
+      ...(isAlone ? ['no worker is there now: start one with sluice worker'] : []),
+    ]
+  },
+  remove: async ({ schedules }, { name, running }) =>
+    (await schedules.remove(name))
+      ? [
+          'its history is gone with it; its runs stay in sluice runs --distributed',
+          ...(running === null ? [] : [`its run ${running} goes on`]),
+        ]
+      : null,
+}
+
+/** What came due while it was paused is not caught up with: that is what pausing is for. */
+async function resumed(schedules: ScheduleBook, { name, rule, since }: Schedule): Promise<readonly string[] | null> {
+  const now = await schedules.now()
+  const parsed = parseRule(rule)
+  if (!(await schedules.resume(name, clockworkFrom(parsed, now)))) return null
+  const missed = newestUntil(parsed, since, now)
+  return missed === null
+    ? []
+    : [`${passedText({ first: missed.first, last: missed.newest, count: missed.count })} while it was paused`]
+}
+
+function refused({ name, state, error }: Schedule, change: ScheduleChange): SluiceError {
+  if (error?.code === 'MISSING_CONFIRM') {
+    const { hint } = error
+    return new SluiceError('MISSING_CONFIRM', error.message, hint === undefined ? {} : { hint })
+  }
+  if (state === 'void') {
+    return new SluiceError('SCHEDULE_VOID', `schedule ${name} is void: what it would do is not what was confirmed`, {
+      hint: `sluice schedule list ${name} says why; add it once more with --replace to confirm it anew`,
+    })
+  }
+  return new SluiceError('BAD_FLAG', `schedule ${name} is ${state === 'on' ? 'not paused' : 'paused already'}`, {
+    hint: change === 'pause' ? `sluice schedule resume ${name} has it go on` : `sluice schedule list ${name} shows it`,
+  })
+}

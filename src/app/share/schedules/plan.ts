@@ -1,0 +1,30 @@
+/** What was confirmed for a schedule that destroys something, and what it would do now. */
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** Fields in which two operations differ, by name. */
+export function differences(one: unknown, other: unknown): readonly string[] {
+  const [a, b] = [fieldsOf(one), fieldsOf(other)]
+  return [...new Set([...a.keys(), ...b.keys()])].filter((field) => canonical(a.get(field)) !== canonical(b.get(field)))
+}
+
+export function planChanged(reason: string): SluiceError {
+  return new SluiceError('SCHEDULE_VOID', 'what this schedule would do is not what was confirmed', {
+    reason,
+    hint: 'look at what it would do now, and confirm it anew: add it once more with --replace',
+  })
+}
+
+function fieldsOf(value: unknown): ReadonlyMap<string, unknown> {
+  return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
+}
+
+/** JSON with its fields in one order. */
+export function canonical(value: unknown): string {
+  return (
+    JSON.stringify(value, (_key, part: unknown) =>
+      typeof part === 'object' && part !== null && !Array.isArray(part)
+        ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+        : part,
+    ) ?? ''
+  )
+}

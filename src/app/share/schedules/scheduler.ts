@@ -1,0 +1,135 @@
+/**
+ * What a worker does for schedules: every few seconds it looks which are due, and makes their runs. Each run and the note that its period has had one are one
+ * transaction, so any number of workers may look. A run waits in the queue like any other.
+ */
+import type { Clock } from '../../../shared/clock.ts'
+import { asSluiceError, errorLine, SluiceError } from '../../../shared/errors.ts'
+import { redactValue } from '../../../shared/redact.ts'
+import type { QueuedRun } from '../../../model/share/queue-port.ts'
+import type { Clockwork, Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
+import type { NamedUrl } from '../../../model/share/own-url.ts'
+import { dueOf, type Due, type PassedOver } from './due.ts'
+import { differences, planChanged } from './plan.ts'
+import { parseRule } from './rule-text.ts'
+import type { ReadWords, WorkOf } from '../../../model/share/work-port.ts'
+import { occurrencesAfter, type ScheduleRule } from './rule.ts'
+
+export type SchedulerOptions = {
+  readonly book: ScheduleBook
+  readonly known: readonly NamedUrl[]
+  readonly secrets: readonly string[]
+  readonly readCommand: ReadWords
+  readonly workOf: WorkOf
+  readonly tool: string
+  readonly host: string
+  readonly clock: Clock
+  readonly log: (level: 'note' | 'warn', message: string) => void
+}
+
+export class Scheduler {
+  readonly #options: SchedulerOptions
+  /** What was said last of each, so that it is said once. */
+  readonly #said = new Map<string, string>()
+  /** Those that are not confirmed in this database, as was said. */
+  readonly #held = new Set<string>()
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options
+  }
+
+  /** Begins what is due. @throws SluiceError where the queue is not reached */
+  async look(): Promise<void> {
+    const { book } = this.#options
+    await this.#noteUnconfirmed()
+    const found = await book.due()
+    if (found.length === 0) return
+    const now = await book.now()
+    for (const schedule of found) await this.#begin(schedule, now)
+  }
+
+  /** What came here with a copy of the queue is said once by each worker: it is found by no time that passes. */
+  async #noteUnconfirmed(): Promise<void> {
+    const held = await this.#options.book.unconfirmed()
+    const names = new Set(held.map(({ name }) => name))
+    for (const name of this.#held) if (!names.has(name)) this.#held.delete(name)
+    for (const { name, error } of held) {
+      if (this.#held.has(name) || error === null) continue
+      this.#held.add(name)
+      this.#options.log('warn', `schedule ${name} begins nothing: ${errorLine(error)}`)
+    }
+  }
+
+  async #begin(schedule: Schedule, now: number): Promise<void> {
+    const { book, log, secrets } = this.#options
+    const { name, since, catchUp } = schedule
+    try {
+      const rule = parseRule(schedule.rule)
+      // What somebody wishes is no period's, and moves no time.
+      const due: Due | null = schedule.wanted ? null : dueOf(rule, catchUp, since, now)
+      if (due === null && !schedule.wanted) return
+      const run = due !== null && due.run === null ? null : await this.#queued(schedule)
+      const clockwork = due === null ? { since, next: schedule.next } : clockworkFrom(rule, due.since)
+      const time = due?.run ?? null
+      const passed = due?.passed ?? null
+      const came = await book.begin(name, {
+        ...clockwork,
+        found: since,
+        run,
+        time,
+        passed: passed === null ? null : passedText(passed),
+      })
+      this.#said.delete(name)
+      if (came !== 'begun') return
+      if (passed !== null) log('warn', `schedule ${name}: ${passedText(passed)}`)
+      if (run !== null)
+        log(
+          'note',
+          `schedule ${name} begins run ${run.runId}${time === null ? ', as somebody wishes' : ` for ${time.period}`}`,
+        )
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      // A queue that is away is told by whoever looks.
+      if (error.code === 'CONNECTION_LOST') throw error
+      const info = redactValue(error.info(), secrets)
+      await book.refuse(name, info, error.code === 'SCHEDULE_VOID')
+      const text = `schedule ${name} begins nothing: ${errorLine(info)}`
+      if (this.#said.get(name) !== text) log('warn', text)
+      this.#said.set(name, text)
+    }
+  }
+
+  /** @throws SluiceError for words that this program reads as something else than was added */
+  async #queued(schedule: Schedule): Promise<QueuedRun> {
+    const { known, readCommand, workOf, tool, host, clock } = this.#options
+    const { words, stores, commandLine, slots, queue, mark, actor, confirmed } = schedule
+    const work = await workOf(await readCommand(words), known)
+    const added = stores.map(({ name }) => name)
+    const others = work.names.filter((name) => !added.includes(name))
+    if (others.length > 0) {
+      throw new SluiceError(
+        'BAD_CONFIG',
+        `its command works on ${others.join(', ')} here, and on ${added.join(', ')} where it was added`,
+        {
+          hint: 'a config file fills in what the command leaves out: compare that of this worker',
+        },
+      )
+    }
+    if (confirmed !== null) {
+      const fields = differences(confirmed, work.operation)
+      if (fields.length > 0) throw planChanged(`other values of ${fields.join(', ')}`)
+    }
+    return work.queued({ commandLine, stores, slots, queue, tool, actor, host, clock, mark, whole: slots === 1 })
+  }
+}
+
+/** Where a rule stands once all up to a moment is dealt with. */
+export function clockworkFrom(rule: ScheduleRule, since: number): Clockwork {
+  return { since, next: occurrencesAfter(rule, since).next().value ?? null }
+}
+
+/** In words: `3 times were passed over: 2026-11-20 to 2026-11-22`. */
+export function passedText({ first, last, count }: PassedOver): string {
+  return count === 1
+    ? `the time of ${first.period} was passed over`
+    : `${count} times were passed over: ${first.period} to ${last.period}`
+}

@@ -1,0 +1,69 @@
+/** An operation as work that can be queued. */
+import { SluiceError } from '../../../shared/errors.ts'
+import { writtenFile } from '../distribute.ts'
+import type { NamedUrl } from '../../../model/share/own-url.ts'
+import { identitiesOf, queueable, queuedRun } from '../queued-run.ts'
+import { sharingOf, withNames } from '../sharing.ts'
+import { commandNameOf, comesAgain, destructionsOf, endlessBy, typedName, withUrls } from '../../operations/facts.ts'
+import type { Operation } from '../../operations/list.ts'
+import { markOf, trialOf, type Trial } from './mark.ts'
+import type { Work } from '../../../model/share/work-port.ts'
+
+/** @param trial runs its dry run @throws SluiceError BAD_FLAG for what cannot be shared, or works on a database without a name */
+export function workOf(operation: Operation, known: readonly NamedUrl[], trial: Trial): Work {
+  const whole = withUrls(operation, (name) => known.find((store) => store.name === name)?.url ?? name)
+  // What stands in a row of the queue is held to the same as what is typed.
+  refuseUnlessItComesAgain(whole)
+  sharingOf(whole)
+  const ready = queueable(whole, known)
+  return {
+    names: [...ready.folders, ...ready.stores.map(({ name }) => name)],
+    operation: withNames(ready.operation, ready.stores),
+    writtenFile: async () => (await writtenFile(ready.operation))?.label ?? null,
+    identities: async () => await identitiesOf(ready),
+    confirmedMark: async () => await confirmedMark(ready.operation, trial),
+    queued: (options) => queuedRun(ready, options),
+  }
+}
+
+/** @throws SluiceError BAD_FLAG for what is not for a schedule, or never ends: its next time would wait for ever */
+export function refuseUnlessItComesAgain(operation: Operation): void {
+  if (!comesAgain(operation)) throw notForSchedules(operation)
+  const endless = endlessBy(operation)
+  if (endless === null) return
+  const [command, option] = [commandNameOf(operation.kind), `--${endless}`]
+  throw new SluiceError(
+    'BAD_FLAG',
+    `${command} ${option} goes on until somebody stops it: its next time would wait for ever`,
+    {
+      hint: `leave ${option} out of the command of the schedule, or start it once with --distributed`,
+    },
+  )
+}
+
+/** Says what is for schedules. */
+function notForSchedules({ kind }: Operation): SluiceError {
+  const command = commandNameOf(kind)
+  return new SluiceError(
+    'BAD_FLAG',
+    `${command} is not for a schedule${command === 'copy' ? ' without --again' : ''}`,
+    {
+      hint: 'take partition ensure, archive run, verify or expire, import, batch-import, sync, validate, fsck, diff, copy --again, or lifecycle status',
+    },
+  )
+}
+
+async function confirmedMark(operation: Operation, trial: Trial): Promise<string | null> {
+  if (destructionsOf(operation).length === 0) return null
+  const events = await trialOf(operation, trial)
+  const typed = typedName(operation, events)
+  const said = new Map<string, unknown>(Object.entries(operation)).get('confirm')
+  if (typed !== null && typed.name !== null && said !== typed.name) {
+    throw new SluiceError(
+      'MISSING_CONFIRM',
+      `each run of it destroys ${typed.what}, and wants the name of that as confirmation`,
+      { hint: `add --confirm=${typed.name} to the command, or leave out what destroys` },
+    )
+  }
+  return markOf(operation, events)
+}

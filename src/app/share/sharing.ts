@@ -1,0 +1,93 @@
+/** Which operations several machines can share, how their work is divided into slots, and what stands in place of their URLs on the way. */
+import { existsSync } from 'node:fs'
+import { SluiceError } from '../../shared/errors.ts'
+import { isS3Url } from '../../model/lake/lake-url.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
+import { commandNameOf, declarationOf, isPlanOnly, storesOf, urlsOf, withUrls } from '../operations/facts.ts'
+import type { Operation } from '../operations/list.ts'
+
+/**
+ * How the work of an operation is divided. `chunks`: every slot does all of it, and they share it by the ledger. `parts`: each has a part of its own, or all of
+ * it, and one worker at a time works on it. `stream`: one slot has all of it, and the others compare with it when it calls them.
+ */
+export type Sharing =
+  | { readonly by: 'chunks' }
+  | { readonly by: 'stream' }
+  | { readonly by: 'parts'; readonly parts: readonly { readonly about: string; readonly operation: Operation }[] }
+
+/** @throws SluiceError BAD_FLAG for what is not shared */
+export function sharingOf(operation: Operation): Sharing {
+  const { distributes } = declarationOf(operation.kind)
+  const command = commandNameOf(operation.kind)
+  if (distributes === undefined) {
+    throw new SluiceError('BAD_FLAG', `${command} cannot be left to workers`, {
+      hint: 'leave --distributed out',
+    })
+  }
+  if (isPlanOnly(operation)) {
+    throw new SluiceError('BAD_FLAG', 'a plan is made here, and by no worker', {
+      hint: 'leave --distributed or --dry-run out',
+    })
+  }
+  const fields = new Map<string, unknown>(Object.entries(operation))
+  const isOn = (field: string): boolean => ![undefined, false].includes(fields.get(field) as undefined)
+  const { by, unless = [], field, stream } = distributes
+  if (stream === true || (stream !== undefined && isOn(stream))) return { by: 'stream' }
+  if (by === 'chunks' && !unless.some(isOn)) return { by: 'chunks' }
+  const names = field === undefined ? [] : [fields.get(field)].flat().filter((name) => typeof name === 'string')
+  if (field === undefined || names.length < 2) return { by: 'parts', parts: [{ about: names[0] ?? '', operation }] }
+  return { by: 'parts', parts: names.map((name) => ({ about: name, operation: { ...operation, [field]: [name] } })) }
+}
+
+/** @throws SluiceError BAD_FLAG where an end is left to the ledger, which has its URL without the password */
+export function refuseUnnamedEnd(operation: Operation): void {
+  const needs = declarationOf(operation.kind).distributes?.needs
+  if (needs === undefined || new Map<string, unknown>(Object.entries(operation)).get(needs) !== undefined) return
+  throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} is left to workers with --${needs} only`, {
+    reason: 'the ledger has the URL of the source without its password, and workers know databases by names of stores',
+    hint: `name it: --${needs} STORE, one of stores: in sluice.yaml`,
+  })
+}
+
+/** Folders of this machine that an operation works on: lakes, tables with a log, archives. */
+export function foldersOf(operation: Operation): readonly string[] {
+  const places = storesOf(operation).filter(({ family, name }) => {
+    if (isS3Url(name)) return false
+    // The id of a table in the catalog may look like a path.
+    return (
+      family === 'lake' || family === 'folder' || (family === 'table' && (/^\.{0,2}\//.test(name) || existsSync(name)))
+    )
+  })
+  return [...new Set(places.map(({ name }) => name))]
+}
+
+/**
+ * The stores of the config file that an operation works on.
+ * @throws SluiceError BAD_FLAG for one that has no name there
+ */
+export function namedStores(operation: Operation, known: readonly NamedUrl[]): readonly NamedUrl[] {
+  return [...new Set(urlsOf(operation))].map((url) => {
+    const found = known.find((store) => store.url === url)
+    if (found !== undefined) return found
+    throw new SluiceError('BAD_FLAG', `${redactUrl(url)} has no name, and a queue holds no URLs`, {
+      hint:
+        known.length === 0
+          ? 'write it below stores: in sluice.yaml, here and where workers run, and name it by that'
+          : `name a store of the config file: ${known.map(({ name }) => name).join(', ')}`,
+    })
+  })
+}
+
+/** With names in place of URLs, so that nothing of it is secret. */
+export function withNames(operation: Operation, stores: readonly NamedUrl[]): Operation {
+  return withUrls(operation, (url) => stores.find((store) => store.url === url)?.name ?? '')
+}
+
+/**
+ * With the URLs that this machine has for the names.
+ * @throws SluiceError BAD_CONFIG for a name that it does not have
+ */
+export function withOwnUrls(operation: Operation, known: readonly NamedUrl[]): Operation {
+  return withUrls(operation, (name) => ownUrl(name, known))
+}

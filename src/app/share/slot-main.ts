@@ -1,0 +1,126 @@
+/** Entry of the program that works on one slot. It ends well when its worker asks for that, and when its worker is gone. */
+import process from 'node:process'
+import type { Event } from '../../model/run/event.ts'
+import { Interrupter } from '../../shared/abort.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { asSluiceError, EXIT_OF_KIND, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
+import type { RunControl, Wish } from '../../engine/run/operation.ts'
+import type { Operation } from '../operations/list.ts'
+import { runOperation } from '../run.ts'
+import { withOwnUrls } from './sharing.ts'
+import { slotEnd } from './slot-end.ts'
+import { leftToWorkers, SlotAlerts } from './slot-alerts.ts'
+import { Turn } from './turn.ts'
+import type { FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
+
+const interrupter = new Interrupter()
+const early: Wish[] = []
+let listener = (wish: Wish): void => void early.push(wish)
+let isHeld = false
+
+const control: RunControl = {
+  onWish: (told) => {
+    listener = told
+    for (const wish of early.splice(0)) told(wish)
+  },
+  get paused() {
+    return isHeld
+  },
+  lanes: null,
+}
+
+const alerts = new SlotAlerts((alert) => tell({ alert }))
+const order = await new Promise<SlotOrder>((resolve) => {
+  process.on('message', (message: ToSlot) => {
+    if ('order' in message) {
+      // Before the promise goes on: a request of the first beat may arrive together with the order, and is newer than the order's.
+      for (const wish of message.order.wishes) heed(wish)
+      resolve(message.order)
+    } else if ('wish' in message) heed(message.wish)
+    else if ('alert' in message) alerts.hear(message.alert)
+    else if ('stop' in message) interrupter.requestStop()
+    else interrupter.requestAbort()
+  })
+})
+// Nobody beats for this slot any more, and others may have it soon.
+process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED', 'the worker of this slot is gone')))
+// A terminal sends its signals to all of its programs; the worker says what is to be done.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
+
+const operation = withOwnUrls(order.operation as Operation, order.stores)
+// Of a shared run the workers find it, for all slots at once; where it ends the run, the slot has to.
+const watched = leftToWorkers(operation)
+const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
+const { turnMs, book, sharedRun, onCall } = order
+const turn = turnMs === undefined ? null : new Turn(turnMs, () => interrupter.requestStop())
+const { tool, actor, host, commandLine, mark } = order
+const options = { tool, actor, host, commandLine, interrupt: interrupter, clock: systemClock, control }
+/** By table: how it failed, where it is not whole. */
+const failed = new Map<string, ErrorInfo>()
+const refusal = mark === undefined ? null : await refusalOf(mark)
+const finished =
+  refusal ??
+  (await runOperation(watched, {
+    ...options,
+    onEvent: (event: Event) => {
+      turn?.take(event)
+      if (event.type === 'table.finished') noteEnd(event)
+      tell({ event: redactValue(event, secrets) })
+    },
+    ...(book === undefined ? {} : { book }),
+    sharedRun,
+    goesOn: ({ exitCode: code, error }) =>
+      slotEnd(
+        { exitCode: code, crashed: false, failures: [...failed.values()], ...(error === undefined ? {} : { error }) },
+        order.rested,
+      ).left !== 'none',
+    ledgerTotals: (totals) => tell({ totals }),
+    alertMemory: (say) => alerts.memory(order.operation as Operation, book, say),
+    ...(onCall === undefined ? { callOthers: () => tell({ callOthers: true }) } : { onCall }),
+  }))
+turn?.[Symbol.dispose]()
+const { exitCode, error: failure } = finished
+// Nobody has asked it to stop: there is nothing left but what was left out as asked.
+const isLeftOut = exitCode === EXIT_OF_KIND.stopped && !interrupter.stop.aborted && !interrupter.abort.aborted
+const done = {
+  exitCode,
+  ...(failure === undefined ? {} : { error: redactValue(failure, secrets) }),
+  ...(isLeftOut ? { leftOut: true as const } : {}),
+  ...(refusal === null ? {} : { isUnworked: true as const }),
+  failures: [...failed.values()].map((error) => redactValue(error, secrets)),
+}
+tell({ done }, () => process.exit(exitCode))
+if (!process.connected) process.exit(exitCode)
+
+/** Why nothing of it may be done: its plan is another one, or cannot be made. */
+async function refusalOf(confirmed: string): Promise<{ readonly exitCode: number; readonly error: ErrorInfo } | null> {
+  try {
+    const [{ markOf, trialOf }, { planChanged }] = await Promise.all([
+      import('./schedules/mark.ts'),
+      import('./schedules/plan.ts'),
+    ])
+    const events = await trialOf(operation, async (plan, onEvent) => await runOperation(plan, { ...options, onEvent }))
+    if (markOf(operation, events) === confirmed) return null
+    throw planChanged(
+      'its dry run shows other columns, another calendar or another place than the one that was confirmed',
+    )
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    return { exitCode: error.exitCode, error: error.info() }
+  }
+}
+
+function noteEnd({ table, error }: Extract<Event, { type: 'table.finished' }>): void {
+  if (error === undefined) failed.delete(table)
+  else failed.set(table, error)
+}
+
+function heed(wish: Wish): void {
+  if (wish.act === 'hold') isHeld = wish.held
+  listener(wish)
+}
+
+function tell(message: FromSlot, then: () => void = () => undefined): void {
+  if (process.connected) process.send?.(message, undefined, {}, then)
+}

@@ -1,0 +1,188 @@
+/** The program of one slot, as its worker has it: started, told what people wish, and listened to. */
+import { fork, type ChildProcess } from 'node:child_process'
+import { MOST_STANDING, type LedgerTotals, type StoodChunk, type TurnProgress } from '../../model/share/distributed.ts'
+import type { Event } from '../../model/run/event.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { compiledEntry } from '../../shared/compiled-entry.ts'
+import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import { keyOf, StandingChunks } from '../alerts/causes/standing-chunks.ts'
+import { Pulse } from '../live/pulse.ts'
+import { NOTHING_TOLD, wishesSince, type Told } from './slot-wishes.ts'
+import { SteeredNames } from './steered-tables.ts'
+import { Causes, withCauses } from './causes.ts'
+import { ToldEvents } from './told-events.ts'
+import type { MovedChunk } from './watch-port.ts'
+import type { AlertAnswer, AlertQuestion, FromSlot, SlotDone, SlotOrder, ToSlot } from './slot-messages.ts'
+
+/** A rate is that of so many ms. */
+const RATE_MS = 10_000
+
+export class SlotProgram {
+  readonly done: Promise<SlotDone>
+  /** Id of its run in ledger, catalog and book, once it has said so. */
+  ledgerRun: string | null = null
+  /** What the ledger has of the shared run, as the program read it last, and when that came, ms of a clock that does not jump; null before that. */
+  totals: { readonly read: LedgerTotals; readonly heardAt: number } | null = null
+  /** Told of each event of its run. */
+  heard: (event: Event) => void = () => undefined
+  /** Told when a table is done with: where this host is lost, the queue has to have heard of it. */
+  settled: () => void = () => undefined
+  /** Told when it has a stream, and wants others to compare with it. */
+  called: () => void = () => undefined
+  /** Asked whether an alert stands. Does not reject. */
+  asked: (question: AlertQuestion) => Promise<AlertAnswer['answer']> = async () => null
+  readonly #child: ChildProcess
+  readonly #pulse: Pulse
+  readonly #told = new ToldEvents()
+  readonly #causes = new Causes()
+  #chunks = 0
+  readonly #standing = new StandingChunks()
+  /** When chunks came further last, ms of a clock that does not jump. */
+  readonly #moved = new Map<string, MovedChunk & { readonly at: number }>()
+  readonly #onCall: boolean
+  #heeded: Told
+  /** Tables that it can be steered by. */
+  readonly steered = new SteeredNames()
+  #points: { readonly at: number; readonly done: number }[] = []
+
+  /** @param heeded what is wished before it begins */
+  constructor(order: Omit<SlotOrder, 'wishes'>, heeded: Told) {
+    this.#pulse = new Pulse(order.onCall)
+    this.#onCall = order.onCall === true
+    this.#heeded = heeded
+    this.#child = fork(compiledEntry('slot-main', import.meta.url), [], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      serialization: 'advanced',
+    })
+    let said: Omit<SlotDone, 'crashed'> | null = null
+    let complaint = ''
+    this.#child.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => (complaint = (complaint + text).slice(-LONGEST)))
+    this.#child.on('message', (message: FromSlot) => {
+      if ('done' in message) said = message.done
+      else if ('callOthers' in message) this.called()
+      else if ('totals' in message) this.totals = { read: message.totals, heardAt: systemClock.ticks() }
+      else if ('alert' in message) void this.#answer(message.alert)
+      else this.#take(message.event)
+    })
+    this.done = new Promise((resolve) => {
+      this.#child.once('error', (error) => resolve({ exitCode: 70, crashed: true, error: crash(error.message) }))
+      this.#child.once('exit', (code, signal) => {
+        if (said !== null) {
+          const { error } = said
+          resolve({
+            ...said,
+            ...(error === undefined ? {} : { error: withCauses(error, this.#causes) }),
+            crashed: false,
+          })
+        } else resolve({ exitCode: 70, crashed: true, error: crash(signal ?? `exit ${code}`, complaint) })
+      })
+    })
+    this.#send({ order: { ...order, wishes: wishesSince(NOTHING_TOLD, heeded, this.#onCall) } })
+  }
+
+  /** @param now ms of a clock that does not jump */
+  progress(now: number): TurnProgress {
+    const { done, rows, open } = this.#pulse
+    this.#points = [...this.#points.filter(({ at }) => now - at <= RATE_MS), { at: now, done }]
+    const [first] = this.#points
+    const rate = first === undefined || now - first.at < 1 ? 0 : ((done - first.done) * 1000) / (now - first.at)
+    return {
+      rows: BigInt(rows),
+      open: BigInt(open),
+      chunks: this.#chunks,
+      rate: Math.max(0, rate),
+      standing: this.standing(now),
+    }
+  }
+
+  /** Chunks that it works on. @param now as `progress` */
+  standing(now: number): readonly StoodChunk[] {
+    return this.#standing
+      .standing(now, 0)
+      .slice(0, MOST_STANDING)
+      .map(({ table, chunk, since }) => ({ table, chunk, stoodMs: Math.round(now - since) }))
+  }
+
+  /** Chunks that have come further within the last `ms`, and tables that were finished. @param now as `progress` */
+  moved(ms: number, now: number): readonly MovedChunk[] {
+    return [...this.#moved.values()].filter(({ at }) => now - at < ms)
+  }
+
+  /** Passes on what is wished, where that is new. */
+  heed(told: Told): void {
+    for (const wish of wishesSince(this.#heeded, told, this.#onCall)) this.#send({ wish })
+    if (told.wishes.stop === true && this.#heeded.wishes.stop !== true) this.stop()
+    this.#heeded = told
+  }
+
+  /** What it has said, without what only tells how far it is. */
+  get said(): readonly Event[] {
+    return this.#told.kept
+  }
+
+  /** Asks it to end after its batch. */
+  stop(): void {
+    this.#send({ stop: true })
+  }
+
+  /** Asks it to drop its batch. */
+  abort(): void {
+    this.#send({ abort: true })
+  }
+
+  /** Ends it where it does not end by itself. */
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  async #answer(question: AlertQuestion): Promise<void> {
+    this.#send({ alert: { id: question.id, answer: await this.asked(question) } })
+  }
+
+  #send(message: ToSlot): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined)
+  }
+
+  #take(event: Event): void {
+    this.ledgerRun ??= event.runId
+    this.#pulse.take(event)
+    this.#told.take(event)
+    this.steered.take(event)
+    this.#causes.take(event)
+    this.#noteMove(event)
+    if (event.type === 'chunk.done') this.#chunks += 1
+    if (event.type === 'table.finished') this.settled()
+    this.heard(event)
+  }
+
+  #noteMove(event: Event): void {
+    const at = systemClock.ticks()
+    const move = this.#standing.take(event, at)
+    if (event.type === 'table.finished' && event.error === undefined && event.status !== 'stopped')
+      this.#keepMove({ table: event.table, chunk: null }, at)
+    else if (move?.is === 'let go') this.#moved.delete(keyOf(move))
+    else if (move !== null) this.#keepMove({ table: move.table, chunk: move.chunk }, at)
+  }
+
+  #keepMove(move: MovedChunk, at: number): void {
+    const key = keyOf({ ...move, chunk: move.chunk ?? '' })
+    // The newest stand at the end.
+    this.#moved.delete(key)
+    this.#moved.set(key, { ...move, at })
+    const [oldest] = this.#moved.keys()
+    if (this.#moved.size > MOVES && oldest !== undefined) this.#moved.delete(oldest)
+  }
+}
+
+const LONGEST = 2_000
+/** Chunks of which it is known when they came further. */
+const MOVES = 5_000
+
+function crash(how: string, complaint = ''): ErrorInfo {
+  return new SluiceError('INTERNAL', `the program of a slot ended without a word: ${how}`, {
+    ...(complaint.trim() === '' ? {} : { reason: complaint.trim() }),
+    hint: 'look at the log of the worker; the slot is tried again',
+  }).info()
+}

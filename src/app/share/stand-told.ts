@@ -1,0 +1,25 @@
+/** How a queue stands, as events have it. */
+import type { QueueStand } from '../../model/share/distributed.ts'
+import { dec } from '../../model/run/event.ts'
+import type { QueueStandEvent } from '../../model/share/worker-events.ts'
+
+export function standTold({
+  workers,
+  slots,
+  waiting,
+  unconfirmed,
+  unconfirmedRuns,
+  refusedSchedules,
+  oldestBeatMs,
+}: QueueStand): QueueStandEvent['queue'] {
+  const { lives, silent, lost } = workers
+  return {
+    workers: { lives: dec(lives), silent: dec(silent), lost: dec(lost) },
+    slots: { queued: dec(slots.queued), working: dec(slots.working), lost: dec(slots.lost) },
+    waiting: dec(waiting),
+    unconfirmed: dec(unconfirmed),
+    unconfirmedRuns: dec(unconfirmedRuns),
+    refusedSchedules: dec(refusedSchedules),
+    oldestBeatMs: dec(oldestBeatMs),
+  }
+}

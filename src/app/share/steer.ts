@@ -1,0 +1,73 @@
+/** What people wish of a shared run, from anywhere: noted in its row, and heeded by whoever works on it. */
+import type { DistributedRun, RunWishes } from '../../model/share/distributed.ts'
+import type { TableWish } from '../../model/run/table-wish.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { RunQueue } from '../../model/share/queue-port.ts'
+import { openQueue } from './queues.ts'
+import { unknownRun } from './unknown-run.ts'
+import { refuseForOperation, refuseWorkers, wholeWishes } from './table-orders.ts'
+
+/**
+ * @param wishes nothing: it is only looked at. `resume` of a run that has ended queues what is left of it once more
+ * @param tables wishes for single tables, in their order
+ * @returns the run as it is now
+ * @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, BAD_FLAG for one that has ended, a table that it does not have, or what it does not take;
+ *   CONNECT_FAILED
+ */
+export async function steerShared(
+  connect: string,
+  runId: string,
+  wishes: RunWishes | null,
+  tables: readonly TableWish[] = [],
+): Promise<DistributedRun> {
+  await using queue = await openQueue(connect, 'look')
+  return await steered(queue, runId, wishes, tables)
+}
+
+/** The same over a queue that is open. @throws SluiceError as `steerShared` */
+export async function steered(
+  queue: RunQueue,
+  runId: string,
+  wishes: RunWishes | null,
+  tables: readonly TableWish[] = [],
+): Promise<DistributedRun> {
+  const before = await standing(queue, runId)
+  if (wishes === null) return before
+  const isOver = before.status !== 'running' && wishes.held === false && tables.length === 0
+  if (isOver) await queue.resume(runId)
+  else {
+    if (before.status !== 'running') throw ended(before)
+    if (before.wishes.stop === true && wishes.stop !== true) throw stopping(before)
+    refuseForOperation(before, wishes, tables)
+    const isOfChunks = tables.length > 0 || wishes.workers !== undefined
+    const known = isOfChunks ? await queue.tables(runId) : null
+    if (wishes.workers !== undefined) refuseWorkers(before, known)
+    if (!(await queue.steer(runId, wishes, wholeWishes(before, tables, known)))) throw ended(before)
+  }
+  const [after] = await queue.runs(1, runId)
+  // Of one that ended well nothing is left.
+  if (isOver && after?.status === 'ok') throw ended(after)
+  return after ?? before
+}
+
+/** How it stands. Of one that stops the slots of lost workers end here: no worker may be left to find them. */
+async function standing(queue: RunQueue, runId: string): Promise<DistributedRun> {
+  const [found] = await queue.runs(1, runId)
+  if (found === undefined) throw unknownRun(runId, queue.label)
+  if (found.status !== 'running' || found.wishes.stop !== true || found.slots.lost === 0) return found
+  await queue.steer(runId, { stop: true })
+  return (await queue.runs(1, runId))[0] ?? found
+}
+
+/** Slots may have heard of the stop already, so that nothing else can be wished before all of them have ended. */
+function stopping({ runId, slots }: DistributedRun): SluiceError {
+  return new SluiceError('BAD_FLAG', `the run ${runId} is stopping: ${slots.working} of its slots end their batches`, {
+    hint: `wait until sluice runs --distributed --run ${runId} shows that it has stopped, then run the same command again`,
+  })
+}
+
+function ended({ runId, status }: DistributedRun): SluiceError {
+  return new SluiceError('BAD_FLAG', `the run ${runId} has ended: ${status}`, {
+    hint: status === 'ok' ? 'begin another one' : `sluice ctl ${runId} resume --distributed queues what is left of it`,
+  })
+}

@@ -1,0 +1,48 @@
+/** What a worker says of its sweeps. */
+import type { SlotKey, Swept } from '../../model/share/queue-port.ts'
+import { unconfirmedText } from './waiting.ts'
+
+export class SweptLines {
+  /** Runs of which was said that they are not confirmed in this database. */
+  #held: ReadonlySet<string> = new Set()
+
+  /** What is new in a sweep; a run that begins nothing is named once. */
+  of({ lost, unqueued, refused, carried, unconfirmed }: Swept): readonly Line[] {
+    const again = new Set(lost.map(keyOf))
+    const others = unqueued.filter((key) => !again.has(keyOf(key)))
+    const held = unconfirmed.filter((runId) => !this.#held.has(runId))
+    this.#held = new Set(unconfirmed)
+    const { schedules, runs, isSetBack } = carried
+    return [
+      ...(schedules + runs === 0
+        ? []
+        : [
+            note(
+              `the server of the queue was promoted, and ${schedules} schedules and ${runs} runs go on: this worker was here before`,
+            ),
+          ]),
+      ...(isSetBack === true
+        ? [
+            warn(
+              'the queue was set back: beats of this worker are missing in it, so what was done since would begin again, and nothing goes on that is not confirmed',
+            ),
+          ]
+        : []),
+      ...held.map((runId): Line => ({ level: 'warn', ...unconfirmedText(runId) })),
+      ...(refused.length === 0
+        ? []
+        : [warn(`ended, because every worker that could take them refuses them: ${refused.join(', ')}`)]),
+      ...(lost.length === 0
+        ? []
+        : [warn(`queued again, because their workers were not heard of for 30 s: ${named(lost)}`)]),
+      ...(others.length === 0 ? [] : [warn(`queued again, because nothing waited for them: ${named(others)}`)]),
+    ]
+  }
+}
+
+type Line = { readonly level: 'note' | 'warn'; readonly message: string; readonly hint?: string }
+
+const note = (message: string): Line => ({ level: 'note', message })
+const warn = (message: string): Line => ({ level: 'warn', message })
+const keyOf = ({ runId, no }: SlotKey): string => `${runId}/${no}`
+const named = (keys: readonly SlotKey[]): string => keys.map(keyOf).join(', ')

@@ -1,0 +1,118 @@
+/** Which tables of a shared run somebody means, and why a wish for single ones cannot be heeded. */
+import { SluiceError } from '../../shared/errors.ts'
+import { namePattern } from '../../shared/name-pattern.ts'
+import type { DistributedRun, RunWishes } from '../../model/share/distributed.ts'
+import type { TableHold, TableWish } from '../../model/run/table-wish.ts'
+import type { SteeredTables } from '../../model/share/queue-port.ts'
+import { refusedForStream, refusedWorkers } from '../../engine/follow/stream/refusals.ts'
+import { commandNameOf } from '../operations/facts.ts'
+import type { Operation } from '../operations/list.ts'
+import { knownOperation } from './known-operation.ts'
+import { sharingOf } from './sharing.ts'
+import { tablesCalled } from './steered-tables.ts'
+
+/** Tables that a message names. */
+const NAMED = 8
+
+/**
+ * What of the wishes the run can be asked for at all, by its operation.
+ * @throws SluiceError BAD_FLAG for lanes of a run that does not follow, and for tables of a run that is no copy
+ */
+export function refuseForOperation(run: DistributedRun, wishes: RunWishes, tables: readonly TableWish[]): void {
+  if (wishes.lanes === undefined && tables.length === 0) return
+  const operation = knownOperation(run.operation)
+  if (operation === null) {
+    throw new SluiceError('BAD_FLAG', `the run ${run.runId} is of another program, which knows what it takes`, {
+      hint: `use the program of its workers: ${run.program}`,
+    })
+  }
+  const follows = sharingOf(operation).by === 'stream'
+  if (wishes.lanes !== undefined && !follows)
+    throw new SluiceError('BAD_FLAG', `the run ${run.runId} does not follow, and has no lanes`, {
+      hint: 'workers N says how many chunks are copied at once',
+    })
+  const [wish] = tables
+  if (wish === undefined || operation.kind === 'copy') return
+  if (follows) throw refusedForStream(wish.act)
+  throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} takes no ${wish.act} of single tables`, {
+    hint: 'pause, resume and stop are of all of the run',
+  })
+}
+
+/**
+ * A stream has no workers: chunks are copied at once only until all tables are there.
+ * @param known null where the queue is of an older program
+ * @throws SluiceError BAD_FLAG for a run that follows by now
+ */
+export function refuseWorkers({ operation }: DistributedRun, known: SteeredTables | null): void {
+  const asked = knownOperation(operation)
+  if (asked === null || sharingOf(asked).by !== 'stream') return
+  if (asked.kind === 'follow' || (known !== null && known.isWhole && known.names.length === 0)) throw refusedWorkers()
+}
+
+/**
+ * The wishes by the names that the slots know, with what was noted under shorter names before they had planned.
+ * @param known null where the queue is of an older program
+ * @throws SluiceError BAD_FLAG for a table that the run does not have, several of that name, or a run that follows by now
+ */
+export function wholeWishes(
+  { runId, operation, wishes: { tables: holds = [] } }: DistributedRun,
+  tables: readonly TableWish[],
+  known: SteeredTables | null,
+): readonly TableWish[] {
+  if (tables.length === 0) return []
+  if (known === null) {
+    throw new SluiceError('BAD_FLAG', 'the queue is of an older program, whose workers steer no single tables', {
+      hint: 'the first worker, or run, of this version makes it newer; pause, resume and stop are of all of the run',
+    })
+  }
+  const whole = tables.map((wish) => ({ ...wish, table: meant(wish, runId, operation, known) }))
+  return [...holds.flatMap((hold) => renamed(hold, known)), ...whole]
+}
+
+function meant(
+  { act, table }: TableWish,
+  runId: string,
+  operation: unknown,
+  { names, isWhole }: SteeredTables,
+): string {
+  if (names.includes(table)) return table
+  const [one, ...more] = tablesCalled(table, names)
+  if (one !== undefined && more.length === 0) return one
+  // The stream lets go of its tables when all of them are copied.
+  if (isWhole && names.length === 0) throw refusedForStream(act)
+  if (one === undefined && !isWhole && isAskedFor(table, operation)) return table
+  const what =
+    one === undefined ? `the run ${runId} has no table ${table}` : `several tables of the run are called ${table}`
+  const shown = names.length === 0 ? [...patternsOf(operation)] : names
+  throw new SluiceError('BAD_FLAG', what, {
+    hint: `its tables are ${shown.slice(0, NAMED).join(', ')}${shown.length > NAMED ? ' …' : ''}`,
+  })
+}
+
+/** A hold under a shorter name, moved to the whole one. */
+function renamed({ held, ...hold }: TableHold, { names }: SteeredTables): readonly TableWish[] {
+  const [whole, ...more] = names.includes(hold.table) ? [] : tablesCalled(hold.table, names)
+  if (whole === undefined || more.length > 0) return []
+  return [
+    { ...hold, act: 'resume' },
+    { ...hold, table: whole, act: held === 'paused' ? 'pause' : 'skip' },
+  ]
+}
+
+/** Before the first slot has planned only the words of the command are known. */
+function isAskedFor(table: string, operation: unknown): boolean {
+  return [...patternsOf(operation)].some((pattern) => {
+    const fits = namePattern(pattern, 'unicode')
+    // Either may have a schema in front that the other leaves out.
+    const bare = namePattern(lastPart(pattern), 'unicode')
+    return fits(table) || (pattern.includes('.') !== table.includes('.') && bare(lastPart(table)))
+  })
+}
+
+const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1)
+
+function patternsOf(operation: unknown): readonly string[] {
+  const known: Operation | null = knownOperation(operation)
+  return known?.kind === 'copy' ? known.tables : []
+}

@@ -1,0 +1,33 @@
+/** Runs whose slots no worker takes: those of another version or queue, and those that came with a copy of their queue. */
+import type { DistributedRun } from '../../model/share/distributed.ts'
+
+type WaitingText = { readonly message: string; readonly hint: string }
+
+/** What a run waits for, and how it goes on; null where it does not wait. */
+export function waitingText({
+  runId,
+  program,
+  queue,
+  commandLine,
+  isWaiting,
+  isUnconfirmed,
+}: Pick<
+  DistributedRun,
+  'runId' | 'program' | 'queue' | 'commandLine' | 'isWaiting' | 'isUnconfirmed'
+>): WaitingText | null {
+  if (isUnconfirmed) return unconfirmedText(runId)
+  if (!isWaiting) return null
+  const from = queue === null ? '' : ` that takes from the queue ${queue}`
+  return {
+    message: `the run ${runId} waits: no worker of version ${program}${from} lives`,
+    hint: `start one; or sluice ctl ${runId} stop --distributed, and then the same command with this version, which goes on from ledger and catalog by workers of it: ${commandLine} --distributed (without --distributed this machine does the work)`,
+  }
+}
+
+/** What was wanted in one environment need not be wanted in another. */
+export function unconfirmedText(runId: string): WaitingText {
+  return {
+    message: `the run ${runId} begins nothing: it was put into this queue in another database, and the queue is a copy, or was moved, restored from a backup or promoted while no worker was there`,
+    hint: `sluice ctl ${runId} resume --distributed confirms it; sluice ctl ${runId} stop --distributed ends it here`,
+  }
+}

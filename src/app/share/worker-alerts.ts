@@ -1,0 +1,83 @@
+/**
+ * Which alerts stand, for the slots of one worker: the queue says so, and the memory of this machine while the queue is away. What begins or ends meanwhile the queue hears of
+ * once it is there again, so that another host raises and clears by what has been sent.
+ */
+import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
+import { systemClock } from '../../shared/clock.ts'
+import type { AlertBook, ClaimedSlot } from '../../model/share/queue-port.ts'
+import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
+import type { AlertRun } from './watch-port.ts'
+
+/** What the queue has not heard of. @property isTold its end was found here, and is sent by the slot */
+type Unheard = Pick<AlertQuestion, 'act' | 'key'> & { readonly run: AlertRun; readonly isTold: boolean }
+
+type Parts = {
+  readonly queue: Pick<AlertBook, 'begin' | 'end'>
+  /** Of this machine: its calls never reject. */
+  readonly own: AlertMemory
+  /** Why the queue was not asked. */
+  readonly note: (error: unknown) => void
+  /** Sends the end of an alert that no slot can send any more. */
+  readonly cleared: (run: AlertRun, key: AlertKey, since: number) => void
+}
+
+export class WorkerAlerts {
+  readonly #parts: Parts
+  /** By alert: the last that has happened to each. */
+  readonly #unheard = new Map<string, Unheard>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** The memory of this machine answers until the queue has heard what it missed. Never rejects. */
+  async answer({ act, key }: AlertQuestion, { runId, operation }: ClaimedSlot): Promise<AlertAnswer['answer']> {
+    if (this.#unheard.size === 0) {
+      try {
+        return act === 'begin' ? { act, found: await this.#begin(key) } : { act, found: await this.#end(key) }
+      } catch (error) {
+        this.#parts.note(error)
+      }
+    }
+    const { own } = this.#parts
+    const answer =
+      act === 'begin' ? { act, found: await own.begin(key, systemClock.now()) } : { act, found: await own.end(key) }
+    this.#unheard.set(JSON.stringify(key), {
+      act,
+      key,
+      run: { runId, operation },
+      isTold: answer.found.is === 'cleared',
+    })
+    return answer
+  }
+
+  /** Says to the queue what it has not heard of. @throws SluiceError where the queue is away: the rest is said the next time */
+  async deliver(): Promise<void> {
+    for (const [name, one] of this.#unheard) {
+      const { act, key, run, isTold } = one
+      if (act === 'begin') await this.#begin(key)
+      else {
+        const end = await this.#end(key)
+        if (end.is === 'cleared' && !isTold) this.#parts.cleared(run, key, end.since)
+      }
+      // A slot may have asked meanwhile.
+      if (this.#unheard.get(name) === one) this.#unheard.delete(name)
+    }
+  }
+
+  /** What this machine remembers from a time without the queue was raised then. @throws SluiceError where the queue is away */
+  async #begin(key: AlertKey): ReturnType<AlertMemory['begin']> {
+    const { queue, own } = this.#parts
+    const found = await queue.begin(key)
+    const before = await own.end(key)
+    return before.is === 'cleared' ? { is: 'stands', since: Math.min(before.since, found.since) } : found
+  }
+
+  /** @throws SluiceError where the queue is away */
+  async #end(key: AlertKey): ReturnType<AlertMemory['end']> {
+    const { queue, own } = this.#parts
+    const found = await queue.end(key)
+    const before = await own.end(key)
+    return found.is === 'cleared' ? found : before
+  }
+}

@@ -1,0 +1,449 @@
+/**
+ * A worker: takes slots from the queue, gives each to a program of its own, and says every two seconds that both live. What it does not get told (a queue that is
+ * away, a wish that is late) never stops the work: leases and proofs are the ledger's.
+ */
+import {
+  BEAT_MS,
+  SILENT_AFTER_MS,
+  SWEEP_MS,
+  TURN_MS,
+  restsFor,
+  type EndedRun,
+  type RunWishes,
+} from '../../model/share/distributed.ts'
+import { dec } from '../../model/run/event.ts'
+import { restUnder } from '../../shared/abort.ts'
+import { asSluiceError, errorLine } from '../../shared/errors.ts'
+import { oneAtATime } from '../../shared/one-at-a-time.ts'
+import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
+import type {
+  ClaimedSlot,
+  QueueRunner,
+  QueueWorker,
+  RunQueue,
+  SlotKey,
+  SlotOrders,
+  WorkerAbout,
+} from '../../model/share/queue-port.ts'
+import type { ScheduleBook } from '../../model/share/schedule-port.ts'
+import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
+import type { worker as declared } from './operations/worker/declaration.ts'
+import type { RunOf } from '../../engine/run/run-context.ts'
+import { isFolderName } from './folder-identity.ts'
+import { checkStores } from './identity.ts'
+import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
+import type { OwnSlot, QueueWatch } from './watch-port.ts'
+import { RefusedLogin } from './refused-login.ts'
+import { Scheduler } from './schedules/scheduler.ts'
+import { REFUSED_LOGINS, slotEnd } from './slot-end.ts'
+import type { SlotOrder } from './slot-messages.ts'
+import type { SlotDone } from './slot-messages.ts'
+import { SlotProgram } from './slot-program.ts'
+import type { Told } from './slot-wishes.ts'
+import { standTold } from './stand-told.ts'
+import { SweptLines } from './swept-lines.ts'
+import { WorkerAlerts } from './worker-alerts.ts'
+
+type WorkerRun = RunOf<typeof declared>
+
+/** What a program of a slot gets to end after it was told to drop its batch. */
+const GRACE_MS = 20_000
+/** At most so often it is told that the queue has heard of it. */
+const TOLD_MS = 10_000
+/** Between two tries of what the queue has to be told. */
+const AGAIN_MS = 2_000
+/** A worker that ends tries for so long to reach its queue; then a sweep of another one finds its slots. */
+const LEAVING_MS = 5_000
+
+export class Worker {
+  readonly #queue: QueueWorker
+  readonly #schedules: ScheduleBook
+  readonly #alertBook: RunQueue['alerts']
+  readonly #alerts: WorkerAlerts
+  readonly #stand: RunQueue['stand']
+  /** Null where the program cannot read commands: then other workers begin what is due. */
+  readonly #scheduler: Scheduler | null
+  readonly #known: readonly NamedUrl[]
+  readonly #run: WorkerRun
+  readonly #concurrency: number
+  readonly #secrets: readonly string[]
+  readonly #refused = new Set<string>()
+  /** Somebody has asked for its end by the queue. */
+  readonly #drain = new AbortController()
+  /** Nothing new is taken. */
+  readonly #stop: AbortSignal
+  readonly #programs = new Map<SlotProgram, { readonly runId: string; heardAt: number }>()
+  #slots = 0
+  #rows = 0n
+  /** Slots that it claims, works on or gives back now. */
+  #taken = 0
+  #busyAt: number
+  #toldAt = Number.NEGATIVE_INFINITY
+  /** Why the queue was not reached the last time; null while it is. */
+  #silence: string | null = null
+  readonly #login: RefusedLogin
+  readonly #sweptLines = new SweptLines()
+  #watch: QueueWatch | undefined
+
+  constructor(queue: RunQueue, about: WorkerAbout, known: readonly NamedUrl[], run: WorkerRun) {
+    this.#queue = queue.worker(about)
+    this.#concurrency = about.concurrency
+    this.#schedules = queue.schedules
+    this.#alertBook = queue.alerts
+    const say = (what: string): void => this.#log('warn', what)
+    this.#alerts = new WorkerAlerts({
+      queue: queue.alerts,
+      own: run.book === undefined ? memoryOfProgram() : memoryOfMachine(run.book, say),
+      note: (error) => this.#note(error),
+      cleared: (ended, key, since) => this.#watch?.cleared(ended, key, since),
+    })
+    this.#stand = () => queue.stand()
+    this.#known = known
+    this.#run = run
+    this.#secrets = known.flatMap(({ url }) => secretsOfUrl(url))
+    this.#busyAt = run.clock.ticks()
+    this.#login = new RefusedLogin(run.clock, () => {
+      this.#log('warn', 'the queue refuses the login of this worker: it ends, and gives its work back after the batch')
+      this.#drain.abort()
+    })
+    this.#stop = AbortSignal.any([run.interrupt.stop, this.#drain.signal])
+    const { readCommand, workOf, tool, host, clock } = run
+    this.#scheduler =
+      readCommand === undefined || workOf === undefined
+        ? null
+        : new Scheduler({
+            book: queue.schedules,
+            known,
+            secrets: this.#secrets,
+            readCommand,
+            workOf,
+            tool,
+            host,
+            clock,
+            log: (level, message) => this.#log(level, message),
+          })
+  }
+
+  /**
+   * Works until it is asked to stop. A queue that is not reached does not end it.
+   * @param idleMs ends when it had nothing to do for so long; null: never
+   * @returns slots that were worked on, and rows of them
+   * @throws SluiceError CONNECT_FAILED where the queue has refused its login for two minutes, once its slots have ended
+   */
+  async work(idleMs: number | null): Promise<{ readonly slots: number; readonly rows: bigint }> {
+    const { abort } = this.#run.interrupt
+    const stop = this.#stop
+    await this.#beat(false)
+    const over = new AbortController()
+    const beats = this.#every(BEAT_MS, over.signal, async () => this.#beat(stop.aborted))
+    const sweeps = this.#every(SWEEP_MS, AbortSignal.any([stop, over.signal]), async () => {
+      await this.#sweep()
+      await this.#scheduler?.look()
+    })
+    const { watchRuns, host, emit } = this.#run
+    const watch = await watchRuns?.({ queue: this.#queue, alerts: this.#alertBook, known: this.#known, host, emit })
+    this.#watch = watch
+    const watches = this.#every(BEAT_MS, over.signal, async () => {
+      await this.#alerts.deliver()
+      await watch?.look(this.#ownSlots())
+      await watch?.countEnds()
+    })
+    stop.addEventListener('abort', () => this.#each((program) => program.stop()), { once: true })
+    abort.addEventListener('abort', () => this.#each((program) => this.#drop(program)), { once: true })
+    // What came due while nobody was there does not wait for the first sweep.
+    await this.#scheduler?.look().catch((error: unknown) => this.#note(error))
+    while (!stop.aborted) {
+      let runner: QueueRunner | null = null
+      try {
+        runner = await this.#queue.take(
+          (key) => this.#perform(key),
+          () => [...this.#refused],
+        )
+        // Its promise also ends where the queue gives up by itself: then it is opened anew.
+        await Promise.race([runner.ended.catch((error: unknown) => this.#note(error)), this.#idle(idleMs, stop)])
+      } catch (error) {
+        this.#note(error)
+      }
+      const isIdle = this.#isIdle(idleMs)
+      await runner?.stop().catch((error: unknown) => this.#note(error))
+      if (isIdle) break
+      if (!stop.aborted) await restUnder(stop, AGAIN_MS)
+    }
+    over.abort()
+    await Promise.all([beats, sweeps, watches])
+    // What it noted last need not wait for another worker.
+    if (this.#silence === null) {
+      await this.#alerts.deliver().catch((error: unknown) => this.#note(error))
+      await watch?.look([]).catch((error: unknown) => this.#note(error))
+    }
+    await watch?.sent()
+    await this.#queue.leave().catch(() => undefined)
+    if (this.#login.error !== null) throw this.#login.error
+    return { slots: this.#slots, rows: this.#rows }
+  }
+
+  /** Never throws: what a job throws, the queue would take for the slot's own failure. */
+  async #perform(key: SlotKey): Promise<void> {
+    if (this.#stop.aborted) return
+    this.#taken += 1
+    try {
+      const slot = await this.#queue.claim(key)
+      if (slot !== null) await this.#worked(slot)
+    } catch (error) {
+      // The slot was not claimed, or nobody knows: a sweep finds it.
+      this.#note(error)
+    } finally {
+      this.#taken -= 1
+      this.#busyAt = this.#run.clock.ticks()
+    }
+  }
+
+  async #worked(slot: ClaimedSlot): Promise<void> {
+    let stores: readonly NamedUrl[]
+    try {
+      const urls = slot.stores.filter(({ name }) => !isFolderName(name))
+      stores = urls.map(({ name }) => ({ name, url: ownUrl(name, this.#known) }))
+      await checkStores(slot.stores, this.#known)
+    } catch (thrown) {
+      const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
+      // The database said nothing of itself: the next try reads the password again. A login that stays refused is this worker's: others may have another one.
+      if (error.retryable || (error.code === 'CONNECT_FAILED' && restsFor(slot.rested, error) < REFUSED_LOGINS))
+        return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
+      this.#refused.add(slot.runId)
+      this.#tell(slot, { state: 'refused', error })
+      return await this.#toQueue(() => this.#queue.refuse(slot, error))
+    }
+    this.#slots += 1
+    this.#tell(slot, { state: 'begun', command: slot.kind })
+    const began = this.#run.clock.ticks()
+    const { tool, actor, host, book, slots } = this.#run
+    const order: Omit<SlotOrder, 'wishes'> = {
+      operation: slot.operation,
+      stores,
+      commandLine: slot.commandLine,
+      sharedRun: slot.sharedRun,
+      rested: slot.rested,
+      tool,
+      actor,
+      host,
+      ...(slot.takesTurns ? { turnMs: TURN_MS } : {}),
+      ...(slot.mark === null ? {} : { mark: slot.mark }),
+      ...(slot.onCall ? { onCall: true } : {}),
+      // Whoever is on call has one run after the other, none of which is about anything of its own.
+      ...(book === undefined || slot.onCall ? {} : { book }),
+    }
+    const program = new SlotProgram(order, toldOf(slot, slot.orders))
+    if (slots !== undefined) program.heard = (event) => slots.event(slot, event)
+    // Where the queue is away nobody comes, and the slot works alone.
+    program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
+    const beat = async (): Promise<void> => await this.#beatSlot(slot, program)
+    program.settled = oneAtATime(async () => await beat().catch((error: unknown) => this.#note(error)))
+    program.asked = async (question) => await this.#alerts.answer(question, slot)
+    this.#programs.set(program, { runId: slot.runId, heardAt: this.#run.clock.ticks() })
+    if (this.#stop.aborted) program.stop()
+    await beat().catch((error: unknown) => this.#note(error))
+    const over = new AbortController()
+    const beats = this.#every(BEAT_MS, over.signal, beat)
+    // A program that crashed says on its stderr whatever it likes.
+    const done = redactValue(await program.done, this.#secrets)
+    over.abort()
+    await beats
+    this.#programs.delete(program)
+    const { rows } = program.progress(this.#run.clock.ticks())
+    this.#rows += rows
+    await this.#end(slot, done, this.#run.clock.ticks() - began, program)
+  }
+
+  async #beat(isDraining: boolean): Promise<void> {
+    if ((await this.#queue.beat(isDraining)) && !this.#drain.signal.aborted) {
+      this.#log('note', 'somebody asks this worker to end: what it has is given back after the batch')
+      this.#drain.abort()
+    }
+    this.#heard()
+    const now = this.#run.clock.ticks()
+    if (now - this.#toldAt < TOLD_MS) return
+    this.#toldAt = now
+    const [concurrency, working] = [dec(this.#concurrency), dec(this.#programs.size)]
+    this.#run.emit({ type: 'worker.beat', concurrency, working, queue: standTold(await this.#stand()) })
+  }
+
+  async #beatSlot(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+    const { fresh } = program.steered
+    const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun, fresh)
+    program.steered.heard(fresh)
+    await this.#count(slot, program)
+    // Somebody took this worker for lost, and has the slot: what both of them write, the ledger's fences tell apart.
+    if (orders === null || orders.isOver) return program.abort()
+    const known = this.#programs.get(program)
+    if (known !== undefined) known.heardAt = this.#run.clock.ticks()
+    program.heed(toldOf(slot, orders))
+  }
+
+  #ownSlots(): readonly OwnSlot[] {
+    const now = this.#run.clock.ticks()
+    return [...this.#programs].map(([program, { runId, heardAt }]) => ({
+      runId,
+      standing: now - heardAt < SILENT_AFTER_MS ? program.standing(now) : [],
+      moved: (ms) => program.moved(ms, now),
+    }))
+  }
+
+  /** What the ledger has of the run, where the program has read it since. @throws SluiceError where the queue is away */
+  async #count(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+    const { totals } = program
+    if (totals === null) return
+    await this.#queue.count(slot, totals.read, this.#run.clock.ticks() - totals.heardAt)
+    if (program.totals === totals) program.totals = null
+  }
+
+  async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
+    const end = {
+      ...slotEnd(done, slot.rested),
+      isUnworked: program === null || done.crashed || done.isUnworked === true,
+    }
+    let [isMine, ended]: [boolean, EndedRun | null] = [true, null]
+    await this.#toQueue(async () => {
+      if (program !== null) await this.#last(slot, program)
+      // Before the run ends: nothing of the schedule may begin in between.
+      if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
+      const released = await this.#queue.release(slot, end)
+      isMine = released.isMine
+      ended = released.ended
+      if (ended !== null) this.#run.slots?.ended(ended)
+    })
+    if (ended !== null) await this.#watch?.countEnds().catch((error: unknown) => this.#note(error))
+    const state = !isMine ? 'lost' : end.left === 'none' ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
+    const progress = program?.progress(this.#run.clock.ticks())
+    this.#tell(slot, {
+      state,
+      ms: Math.round(ms),
+      exitCode: end.exitCode,
+      ...(progress === undefined ? {} : { rows: dec(progress.rows), chunks: dec(progress.chunks) }),
+      ...(end.error === undefined ? {} : { error: end.error }),
+    })
+  }
+
+  /** How far a slot came, and what it has said: told before it is given back, for then it is somebody else's. @throws SluiceError where the queue is away */
+  async #last(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+    await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun)
+    await this.#count(slot, program)
+    try {
+      await this.#queue.keep(slot, redactValue(program.said, this.#secrets))
+    } catch (error) {
+      if (asSluiceError(error).retryable) throw error
+      this.#note(error)
+    }
+  }
+
+  /** Says it until the queue has heard it, or this worker is dropped or ends: then a sweep of another one finds the slot. */
+  async #toQueue(say: () => Promise<void>): Promise<void> {
+    const { interrupt, clock } = this.#run
+    const { abort } = interrupt
+    let since: number | null = null
+    while (!abort.aborted) {
+      try {
+        await say()
+        return
+      } catch (error) {
+        this.#note(error)
+        since ??= clock.ticks()
+        if (this.#stop.aborted && clock.ticks() - since >= LEAVING_MS) return
+        await restUnder(abort, AGAIN_MS)
+      }
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const swept = await this.#queue.sweep()
+    for (const run of swept.ended) this.#run.slots?.ended(run)
+    // Somebody has gone on with a run after its end: what kept this worker from it may be mended.
+    this.#refused.clear()
+    for (const run of swept.own) this.#refused.add(run)
+    // One that ends when it is idle is not idle before it may take them.
+    if (swept.isWithheld) this.#busyAt = this.#run.clock.ticks()
+    for (const line of this.#sweptLines.of(swept)) this.#run.emit({ type: 'log', ...line })
+  }
+
+  async #every(ms: number, until: AbortSignal, what: () => Promise<void>): Promise<void> {
+    while (!until.aborted) {
+      await restUnder(until, ms)
+      if (until.aborted) return
+      try {
+        await what()
+      } catch (error) {
+        this.#note(error)
+      }
+    }
+  }
+
+  async #idle(idleMs: number | null, stop: AbortSignal): Promise<void> {
+    while (!stop.aborted && !this.#isIdle(idleMs)) await restUnder(stop, LOOK_MS)
+  }
+
+  #isIdle(idleMs: number | null): boolean {
+    if (idleMs === null || this.#taken > 0) return false
+    return this.#run.clock.ticks() - this.#busyAt >= idleMs
+  }
+
+  #drop(program: SlotProgram): void {
+    program.abort()
+    setTimeout(() => program.kill(), GRACE_MS).unref()
+  }
+
+  #each(what: (program: SlotProgram) => void): void {
+    for (const program of this.#programs.keys()) what(program)
+  }
+
+  /** Once until it is reached again, however its questions fail; another cause than a lost connection is told by itself. */
+  #note(error: unknown): void {
+    this.#login.failed(asSluiceError(error))
+    const info = redactValue(asSluiceError(error).info(), this.#secrets)
+    const text = errorLine(info)
+    // A login that is refused is another cause than a server that is away.
+    const cause = LOST.has(info.code) && info.retryable ? 'lost' : text
+    if (this.#silence === cause) return
+    this.#silence = cause
+    this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
+  }
+
+  /** After what writes: a queue that only answers questions, as a standby does, is not reached. */
+  #heard(): void {
+    this.#login.answered()
+    if (this.#silence === null) return
+    this.#silence = null
+    this.#log('note', 'the queue is reached again')
+  }
+
+  #log(level: 'note' | 'warn', message: string): void {
+    this.#run.emit({ type: 'log', level, message })
+  }
+
+  #tell(
+    slot: ClaimedSlot,
+    more: Omit<Parameters<WorkerRun['emit']>[0] & { type: 'worker.slot' }, 'type' | 'run' | 'slot'>,
+  ): void {
+    this.#run.emit({
+      type: 'worker.slot',
+      run: slot.runId,
+      slot: dec(slot.no),
+      ...(slot.about === '' ? {} : { about: slot.about }),
+      ...more,
+    })
+  }
+}
+
+const LOOK_MS = 100
+/** A connection that is gone, or cannot be made. */
+const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED'])
+
+function toldOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): Told {
+  return { wishes: { ...askedRate(slot), ...wishes }, among: working }
+}
+
+/** The rate that the command of a run asks for is that of all who share it, until somebody wishes for another one. */
+function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunWishes, 'rate'> {
+  if (typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
+  // A copy that nobody follows and that takes no turns has a part of its own in each slot.
+  if (!takesTurns && !('follow' in operation)) return {}
+  return typeof operation.rate === 'number' ? { rate: operation.rate } : {}
+}

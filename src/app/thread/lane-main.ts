@@ -1,0 +1,85 @@
+/** Entry of a thread that imports large tables for a batch, one after the other, over a connection of its own. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { FileIndexes } from '../../catalog/import/indexes.ts'
+import { Interrupter } from '../../shared/abort.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { asSluiceError, errorFromInfo } from '../../shared/errors.ts'
+import type { SqlDatabase } from '../../model/run/sql-port.ts'
+import { importAndTell, type TableOutcome } from '../../engine/lake/import/import-one.ts'
+import { openCatalogDatabase } from '../../engine/run/registry.ts'
+import { packed, type LaneMessage, type LaneOrder, type LaneStart, type LaneTask } from './messages.ts'
+
+const start = workerData as LaneStart
+const interrupter = new Interrupter()
+let paused = false
+const post = (message: LaneMessage): void => parentPort?.postMessage(message)
+
+/** The connection, or null where there is none: then no table is sent here. Never rejects, or the thread would die of it. */
+const opening = open()
+let working: Promise<unknown> = Promise.resolve()
+
+parentPort?.on('message', (order: LaneOrder) => {
+  switch (order.type) {
+    case 'import':
+      working = working.then(async () => {
+        const { result, error, ms } = await perform(order)
+        post({ type: 'done', result, ms, error: error === null ? null : packed(error) })
+      })
+      break
+    case 'stop':
+      return interrupter.requestStop(errorFromInfo(order.reason.info, order.reason.kind))
+    case 'abort':
+      return interrupter.requestAbort(errorFromInfo(order.reason.info, order.reason.kind))
+    case 'pause':
+      paused = order.paused
+      break
+    case 'close':
+      void working.then(close)
+  }
+})
+
+async function open(): Promise<SqlDatabase | null> {
+  try {
+    const database = await openCatalogDatabase(start.catalog, 'write')
+    post({ type: 'opened', error: null })
+    return database
+  } catch (thrown) {
+    post({ type: 'opened', error: packed(asSluiceError(thrown)) })
+    return null
+  }
+}
+
+async function close(): Promise<void> {
+  try {
+    await (await opening)?.close()
+  } catch {
+    // The catalog is away; what was written to it is safe, and there is nothing left to write.
+  } finally {
+    parentPort?.close()
+  }
+}
+
+async function perform({ target, settings }: LaneTask): Promise<TableOutcome> {
+  try {
+    const database = await opening
+    if (database === null) throw new Error('there is no connection')
+    return await importAndTell({ database, indexes: new FileIndexes(database) }, target, settings, {
+      ...start.identity,
+      runId: start.runId,
+      owner: start.owner,
+      commandLine: start.commandLine,
+      ...(start.sharedRun === undefined ? {} : { sharedRun: start.sharedRun }),
+      interrupt: interrupter,
+      clock: systemClock,
+      emit: (body) => post({ type: 'event', body }),
+      control: {
+        get paused() {
+          return paused
+        },
+        lanes: null,
+      },
+    })
+  } catch (thrown) {
+    return { result: null, error: asSluiceError(thrown), ms: 0 }
+  }
+}

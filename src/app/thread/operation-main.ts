@@ -1,0 +1,56 @@
+/** Entry of the thread that runs one operation: all of it, reading, parsing and writing, so that the screen never waits. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { Interrupter } from '../../shared/abort.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { RunControl, Wish } from '../../engine/run/operation.ts'
+import { armDeadline } from '../../shared/deadline.ts'
+import { runOperation } from '../run.ts'
+import { FLAG, type OperationMessage, type OperationStart } from './operation-messages.ts'
+
+const LOOK_EVERY_MS = 40
+
+const start = workerData as OperationStart
+const flags = new Int32Array(start.flags)
+const interrupter = new Interrupter()
+const look = setInterval(() => {
+  const [stop, abort] = [Atomics.load(flags, FLAG.stop), Atomics.load(flags, FLAG.abort)]
+  if (stop !== 0) interrupter.requestStop(new SluiceError('STOPPED', 'stopped as asked', { exitCode: stop }))
+  if (abort !== 0) interrupter.requestAbort(new SluiceError('ABORTED', 'aborted as asked', { exitCode: abort }))
+}, LOOK_EVERY_MS)
+
+// A wish that comes before the operation listens must not be lost.
+const early: Wish[] = []
+let listener = (wish: Wish): void => void early.push(wish)
+parentPort?.on('message', (wish: Wish) => listener(wish))
+// Nobody has to wish for anything: it keeps no thread alive.
+parentPort?.unref()
+
+const control: RunControl = {
+  onWish: (told) => {
+    listener = told
+    for (const wish of early.splice(0)) told(wish)
+  },
+  get paused() {
+    return Atomics.load(flags, FLAG.paused) === 1
+  },
+  get lanes() {
+    const lanes = Atomics.load(flags, FLAG.lanes)
+    return lanes === 0 ? null : lanes
+  },
+}
+
+const { deadline, ...identity } = start.identity
+const disarm = armDeadline(interrupter, deadline)
+const post = (message: OperationMessage): void => parentPort?.postMessage(message)
+const finished = await runOperation(start.operation, {
+  ...identity,
+  interrupt: interrupter,
+  clock: systemClock,
+  commandLine: start.commandLine,
+  control,
+  onEvent: (event) => post({ type: 'event', event }),
+})
+clearInterval(look)
+disarm()
+post({ type: 'done', exitCode: finished.exitCode })

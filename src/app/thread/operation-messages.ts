@@ -1,0 +1,17 @@
+/** What crosses between the UI and the thread that runs its operation. Plain data only. */
+import type { Event } from '../../model/run/event.ts'
+import type { Operation } from '../operations/list.ts'
+import type { Identity } from './messages.ts'
+
+/** Cells of the shared flags: a thread in a synchronous loop sees no message, but it can look here. Those of `stop` and `abort` hold the exit code, 0 while nobody asks. */
+export const FLAG = { stop: 0, abort: 1, paused: 2, lanes: 3 } as const
+export const FLAG_BYTES = 16
+
+export type OperationStart = {
+  readonly operation: Operation
+  readonly identity: Identity
+  readonly commandLine: string
+  readonly flags: SharedArrayBuffer
+}
+export type OperationMessage =
+  { readonly type: 'event'; readonly event: Event } | { readonly type: 'done'; readonly exitCode: number }

@@ -1,0 +1,30 @@
+/** Entry of the thread that answers the UI's questions, one after the other. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { asSluiceError } from '../../shared/errors.ts'
+import { QueryDesk } from '../../engine/lake/queries/desk.ts'
+import type { Answer, Question, QueryStart } from './messages.ts'
+
+const desk = new QueryDesk(workerData as QueryStart)
+let last: Promise<void> = Promise.resolve()
+let closing = false
+
+parentPort?.on('message', (question: Question | 'close') => {
+  if (question === 'close') {
+    closing = true
+    desk.stop()
+    // A thread that is ended while DuckDB works for it takes the whole process with it.
+    last = last.then(() => parentPort?.postMessage('closed'))
+    return
+  }
+  last = last.then(async () => {
+    if (closing) return
+    let answer: Answer
+    try {
+      answer = { id: question.id, value: await desk.answer(question.method, question.arguments) }
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      answer = { id: question.id, error: error.info(), kind: error.kind }
+    }
+    parentPort?.postMessage(answer)
+  })
+})

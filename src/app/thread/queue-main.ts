@@ -1,0 +1,42 @@
+/** Entry of the thread that looks at a queue: it answers one question after the other, so that what is seen behind an order shows it. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { asSluiceError } from '../../shared/errors.ts'
+import { QueueDesk } from '../share/queue-desk.ts'
+import { packed } from './messages.ts'
+import type { QueueAnswer, QueueAsked, QueueQuestion, QueueStart } from './queue-messages.ts'
+
+const { url, tool } = workerData as QueueStart
+const desk = new QueueDesk(url, tool)
+let last: Promise<void> = Promise.resolve()
+
+parentPort?.on('message', (question: QueueQuestion | 'close') => {
+  last = last.then(async () => {
+    if (question === 'close') {
+      await desk.close()
+      parentPort?.close()
+      return
+    }
+    parentPort?.postMessage(await answered(question))
+  })
+})
+
+async function answered({ id, asked }: QueueQuestion): Promise<QueueAnswer> {
+  try {
+    return { id, value: await answerOf(asked) }
+  } catch (thrown) {
+    return { id, error: packed(asSluiceError(thrown)) }
+  }
+}
+
+async function answerOf(asked: QueueAsked): Promise<unknown> {
+  switch (asked.act) {
+    case 'look':
+      return await desk.look(asked.wanted)
+    case 'steer':
+      return await desk.steer(asked.runId, asked.wishes)
+    case 'drain':
+      return await desk.drain(asked.worker)
+    case 'change-schedule':
+      return await desk.changeSchedule(asked.name, asked.change)
+  }
+}

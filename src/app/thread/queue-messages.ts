@@ -1,0 +1,17 @@
+/** What crosses between the UI and the thread that looks at a queue. Plain data only. */
+import type { RunWishes } from '../../model/share/distributed.ts'
+import type { QueueWanted } from '../share/queue-look.ts'
+import type { ScheduleChange } from '../share/schedules/change.ts'
+import type { Packed } from './messages.ts'
+
+/** @property url of the queue's database, with its password @property tool version of the program */
+export type QueueStart = { readonly url: string; readonly tool: string }
+
+export type QueueAsked =
+  | { readonly act: 'look'; readonly wanted: QueueWanted }
+  | { readonly act: 'steer'; readonly runId: string; readonly wishes: RunWishes }
+  | { readonly act: 'drain'; readonly worker: string }
+  | { readonly act: 'change-schedule'; readonly name: string; readonly change: ScheduleChange }
+export type QueueQuestion = { readonly id: number; readonly asked: QueueAsked }
+export type QueueAnswer =
+  { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: Packed }

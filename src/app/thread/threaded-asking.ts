@@ -1,0 +1,154 @@
+/** Statements over threads: each has its own, which holds the answer too. The caller's event loop never waits. */
+import type { Worker } from 'node:worker_threads'
+import { compiledEntry } from '../../shared/compiled-entry.ts'
+import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
+import { startThread } from '../../shared/thread.ts'
+import { AskHistory } from '../ask/history.ts'
+import { pathsThatBegin } from '../ask/paths.ts'
+import { saveText } from '../ask/save.ts'
+import {
+  JUST_ASKED,
+  type Answering,
+  type Asking,
+  type AskPlace,
+  type AskProgress,
+  type AskQuestion,
+  type AskRelation,
+} from '../ask/port.ts'
+import type { AskMessage, AskOrder, AskStart } from './ask-messages.ts'
+
+type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
+
+export class ThreadedAsking implements Asking {
+  readonly #urlOf: (label: string) => string
+  readonly #history = new AskHistory()
+  readonly #open = new Set<AskThread>()
+
+  /** @param urlOf the whole URL of what is shown of it */
+  constructor(urlOf: (label: string) => string) {
+    this.#urlOf = urlOf
+  }
+
+  history: Asking['history'] = () => this.#history.read()
+  remember: Asking['remember'] = (asked) => this.#history.add(asked)
+  write: Asking['write'] = (path, text, overwrite) => saveText(path, text, overwrite)
+  paths: Asking['paths'] = (begin) => pathsThatBegin(begin)
+
+  ask(question: AskQuestion): Answering {
+    const thread = this.#start({ question: { ...question, place: this.#whole(question.place) } })
+    return {
+      question,
+      subscribe: (listener) => thread.subscribe(listener),
+      cancel: () => thread.order({ type: 'cancel' }),
+      window: (from, count) => thread.asked((id) => ({ type: 'window', id, from, count })),
+      cell: (row, column) => thread.asked((id) => ({ type: 'cell', id, row, column })),
+      save: (wish) => thread.asked((id) => ({ type: 'save', id, wish })),
+      close: () => thread.close(),
+    }
+  }
+
+  async relations(place: AskPlace): Promise<readonly AskRelation[]> {
+    return await this.#start({ relations: this.#whole(place) }).asked<readonly AskRelation[]>(null)
+  }
+
+  /** Ends all statements where they run, and waits for it. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((thread) => thread.close()))
+  }
+
+  /** Ends threads as kill -9 would. */
+  async terminate(): Promise<void> {
+    await Promise.all([...this.#open].map((thread) => thread.terminate()))
+  }
+
+  #whole<P extends AskPlace>(place: P): P {
+    return { ...place, url: this.#urlOf(place.url) }
+  }
+
+  #start(start: AskStart): AskThread {
+    const thread = new AskThread(start, () => this.#open.delete(thread))
+    this.#open.add(thread)
+    return thread
+  }
+}
+
+class AskThread {
+  readonly #worker: Worker
+  readonly #listeners = new Set<(progress: AskProgress) => void>()
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #ended: Promise<void>
+  #last: AskProgress | null
+  #nextId = 1
+  #gone = false
+
+  constructor(start: AskStart, onEnd: () => void) {
+    this.#last = 'question' in start ? JUST_ASKED : null
+    this.#worker = startThread(compiledEntry('ask-main', import.meta.url), start)
+    this.#ended = new Promise((resolve) => {
+      this.#worker.on('message', (message: AskMessage) => {
+        this.#hear(message)
+        if (message.type === 'closed') resolve()
+      })
+      this.#worker.on('error', (error) => this.#fail(error))
+      this.#worker.on('exit', () => {
+        this.#fail(new SluiceError('INTERNAL', 'the thread of the statement ended'))
+        onEnd()
+        resolve()
+      })
+    })
+  }
+
+  subscribe(listener: (progress: AskProgress) => void): () => void {
+    this.#listeners.add(listener)
+    if (this.#last !== null) listener(this.#last)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  order(order: AskOrder): void {
+    if (!this.#gone) this.#worker.postMessage(order)
+  }
+
+  /** @param order null where the thread was started with what it is asked */
+  asked<T>(order: ((id: number) => AskOrder) | null): Promise<T> {
+    if (this.#gone) return Promise.reject(new SluiceError('ABORTED', 'the answer is closed'))
+    const id = order === null ? 0 : this.#nextId++
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      if (order !== null) this.#worker.postMessage(order(id))
+    })
+  }
+
+  close(): Promise<void> {
+    this.order({ type: 'close' })
+    return this.#ended
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #hear(message: AskMessage): void {
+    if (message.type === 'progress') {
+      this.#last = message.progress
+      for (const listener of this.#listeners) listener(message.progress)
+    } else if (message.type !== 'closed') {
+      const waiting = this.#waiting.get(message.id)
+      this.#waiting.delete(message.id)
+      if (message.type === 'answer') waiting?.resolve(message.value)
+      else waiting?.reject(errorFromInfo(message.error, message.kind))
+    }
+  }
+
+  /** The thread is gone: whoever waits for it hears so, and a statement that ran has ended with it. */
+  #fail(error: Error): void {
+    if (this.#gone) return
+    this.#gone = true
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+    const last = this.#last
+    if (last === null || last.state === 'done') return
+    const info = (error instanceof SluiceError ? error : new SluiceError('INTERNAL', error.message)).info()
+    this.#last = { ...last, state: 'done', whole: false, error: info }
+    for (const listener of this.#listeners) listener(this.#last)
+  }
+}

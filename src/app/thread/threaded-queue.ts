@@ -1,0 +1,95 @@
+/** A queue that is looked at from a thread of its own: neither its driver nor a server that is silent holds up the screen. */
+import type { Worker } from 'node:worker_threads'
+import type { RunWishes, WorkerRow } from '../../model/share/distributed.ts'
+import { compiledEntry } from '../../shared/compiled-entry.ts'
+import { errorFromInfo, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import { startThread } from '../../shared/thread.ts'
+import type { QueueLook, QueueSeen, QueueWanted, ScheduleChanged, SharedRun } from '../share/queue-look.ts'
+import type { ScheduleChange } from '../share/schedules/change.ts'
+import type { QueueAnswer, QueueAsked, QueueQuestion, QueueStart } from './queue-messages.ts'
+
+/** A queue by its URL, or why what the config file names is none. */
+export type KnownQueue = { readonly url: string; readonly error?: ErrorInfo }
+
+/** How long a thread may take to let its connections go before it is ended, ms. */
+const GRACE_MS = 2_000
+
+type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
+
+export class ThreadedQueue implements QueueLook {
+  readonly label: string
+  readonly #start: QueueStart
+  readonly #error: ErrorInfo | null
+  #asked: Asked | null = null
+
+  /** @param tool version of this program */
+  constructor({ url, error }: KnownQueue, tool: string) {
+    this.label = redactUrl(url)
+    this.#error = error ?? null
+    this.#start = { url, tool }
+  }
+
+  look = (wanted: QueueWanted): Promise<QueueSeen> => this.#ask<QueueSeen>({ act: 'look', wanted })
+
+  steer = (runId: string, wishes: RunWishes): Promise<SharedRun> =>
+    this.#ask<SharedRun>({ act: 'steer', runId, wishes })
+
+  drain = (worker: string): Promise<readonly WorkerRow[]> => this.#ask<readonly WorkerRow[]>({ act: 'drain', worker })
+
+  changeSchedule = (name: string, change: ScheduleChange): Promise<ScheduleChanged> =>
+    this.#ask<ScheduleChanged>({ act: 'change-schedule', name, change })
+
+  rest = (): void => {
+    const asked = this.#asked
+    this.#asked = null
+    asked?.close()
+  }
+
+  #ask<T>(asked: QueueAsked): Promise<T> {
+    if (this.#error !== null) return Promise.reject(errorFromInfo(this.#error))
+    this.#asked ??= new Asked(this.#start, () => (this.#asked = null))
+    return this.#asked.ask<T>(asked)
+  }
+}
+
+/** One life of the thread. */
+class Asked {
+  readonly #thread: Worker
+  readonly #waiting = new Map<number, Waiting>()
+  #nextId = 1
+
+  /** @param gone told when the thread has ended by itself */
+  constructor(start: QueueStart, gone: () => void) {
+    this.#thread = startThread(compiledEntry('queue-main', import.meta.url), start)
+    // Nothing of it keeps the program alive.
+    this.#thread.unref()
+    const failAll = (error: Error): void => {
+      gone()
+      for (const { reject } of this.#waiting.values()) reject(error)
+      this.#waiting.clear()
+    }
+    this.#thread.on('message', (answer: QueueAnswer) => {
+      const waiting = this.#waiting.get(answer.id)
+      this.#waiting.delete(answer.id)
+      if ('error' in answer) waiting?.reject(errorFromInfo(answer.error.info, answer.error.kind))
+      else waiting?.resolve(answer.value)
+    })
+    this.#thread.on('error', failAll)
+    this.#thread.on('exit', () => failAll(new SluiceError('INTERNAL', 'the thread that looks at the queue ended')))
+  }
+
+  ask<T>(asked: QueueAsked): Promise<T> {
+    const id = this.#nextId++
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      this.#thread.postMessage({ id, asked } satisfies QueueQuestion)
+    })
+  }
+
+  /** What was asked before is answered still, unless the server is silent. */
+  close(): void {
+    this.#thread.postMessage('close')
+    setTimeout(() => void this.#thread.terminate(), GRACE_MS).unref()
+  }
+}

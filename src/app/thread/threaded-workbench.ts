@@ -1,0 +1,257 @@
+/** The workbench over threads: one answers questions, each running operation has its own. The caller's event loop never waits. */
+import type { Worker } from 'node:worker_threads'
+import { isoTime, systemClock } from '../../shared/clock.ts'
+import { compiledEntry } from '../../shared/compiled-entry.ts'
+import { errorFromInfo, EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
+import { startThread } from '../../shared/thread.ts'
+import type { Event } from '../../model/run/event.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { Wish } from '../../engine/run/operation.ts'
+import { LocalRuns } from '../live/machine-runs.ts'
+import type { RunningOperation, Workbench } from '../workbench.ts'
+import type { Answer, Identity, QueryMethod, Question } from './messages.ts'
+import { FLAG, FLAG_BYTES, type OperationMessage, type OperationStart } from './operation-messages.ts'
+import { withUrls } from '../operations/facts.ts'
+import type { Operation } from '../operations/list.ts'
+import { ThreadedAsking } from './threaded-asking.ts'
+import { ThreadedQueue, type KnownQueue } from './threaded-queue.ts'
+
+/** How long an aborted operation may take to roll back, and a question to be broken off, before its thread is ended, ms. */
+const GRACE_MS = 8_000
+
+export class ThreadedWorkbench implements Workbench {
+  readonly lake: string | null
+  readonly catalog: string | null
+  readonly database: string | null
+  readonly machine: LocalRuns
+  readonly queue?: ThreadedQueue
+  readonly #identity: Identity
+  readonly #catalogUrl: string | null
+  /** Whole URLs by what is shown of them. */
+  readonly #urls: Map<string, string>
+  #queries: Asked | null = null
+  #nextId = 1
+  #disposed = false
+  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+  readonly #running = new Set<Started>()
+  readonly asking = new ThreadedAsking((label) => this.#urls.get(label) ?? label)
+
+  /** @param at what is open, with passwords; they go to the threads that need them and nowhere else */
+  constructor(
+    at: {
+      readonly lake: string | null
+      readonly catalogUrl: string | null
+      readonly databaseUrl: string | null
+      /** Of databases that are not open, and that operations may name. */
+      readonly urls?: readonly string[]
+      /** Runs of which are listed beside those of this machine. */
+      readonly queue?: KnownQueue
+    },
+    identity: Identity,
+  ) {
+    const { lake, catalogUrl, databaseUrl, urls: others = [], queue } = at
+    this.lake = lake
+    this.catalog = catalogUrl === null ? null : redactUrl(catalogUrl)
+    this.database = databaseUrl === null ? null : redactUrl(databaseUrl)
+    this.#catalogUrl = catalogUrl
+    this.#identity = identity
+    this.machine = new LocalRuns(identity.book ?? null)
+    if (queue !== undefined) this.queue = new ThreadedQueue(queue, identity.tool)
+    // What is open goes before another URL that is shown alike.
+    const urls = [...others, catalogUrl, databaseUrl].filter((url) => url !== null)
+    this.#urls = new Map(urls.map((url) => [redactUrl(url), url]))
+  }
+
+  tables: Workbench['tables'] = async () => (this.#catalogUrl === null ? [] : this.#ask('tables', []))
+  placed: Workbench['placed'] = (text) => this.#ask('placed', [text])
+  lakeAt: Workbench['lakeAt'] = (path) => this.#ask('lakeAt', [path])
+  changed: Workbench['changed'] = (seen) => this.#ask('changed', [seen])
+  overview: Workbench['overview'] = (key) => this.#ask('overview', [key])
+  schema: Workbench['schema'] = (key) => this.#ask('schema', [key])
+  features: Workbench['features'] = (key) => this.#ask('features', [key])
+  history: Workbench['history'] = (key, from, count) => this.#ask('history', [key, from, count])
+  commit: Workbench['commit'] = (key, version) => this.#ask('commit', [key, version])
+  partitions: Workbench['partitions'] = (key, asOf, from, count) => this.#ask('partitions', [key, asOf, from, count])
+  files: Workbench['files'] = (key, query) => this.#ask('files', [key, query])
+  runs: Workbench['runs'] = async (count) => (this.#catalogUrl === null ? [] : this.#ask('runs', [count]))
+
+  start(operation: Operation, commandLine: string): RunningOperation {
+    const started = startOperation(this.#withUrls(operation), commandLine, this.#identity)
+    this.#running.add(started)
+    started.worker.once('exit', () => this.#running.delete(started))
+    return started.running
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    this.machine.close()
+    this.queue?.rest()
+    const started = [...this.#running]
+    for (const { running } of started) running.abort()
+    const ended = Promise.all([
+      this.#queries?.closed(),
+      this.asking.close(),
+      ...started.map(({ running }) => running.done),
+    ])
+    const { promise, clear } = after(GRACE_MS)
+    await Promise.race([ended, promise])
+    clear()
+    // What could not roll back in time is ended as a kill -9 would end it, and that a catalog survives.
+    await Promise.all([
+      this.#queries?.worker.terminate(),
+      this.asking.terminate(),
+      ...started.map(({ worker }) => worker.terminate()),
+    ])
+  }
+
+  know(url: string): void {
+    this.#urls.set(redactUrl(url), url)
+  }
+
+  /** The UI knows databases by their labels only; URLs, which may hold passwords, are put in here. */
+  #withUrls(operation: Operation): Operation {
+    return withUrls(operation, (label) => this.#urls.get(label) ?? label)
+  }
+
+  #ask<T>(method: QueryMethod, given: readonly unknown[]): Promise<T> {
+    if (this.#disposed) return Promise.reject(new SluiceError('ABORTED', 'the workbench is closed'))
+    const { worker } = (this.#queries ??= this.#openQueries(this.#catalogUrl))
+    const id = this.#nextId++
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      // Only a thread that owes an answer keeps the process alive.
+      worker.ref()
+      worker.postMessage({ id, method, arguments: given } satisfies Question)
+    })
+  }
+
+  #openQueries(catalog: string | null): Asked {
+    const worker = startThread(compiledEntry('query-main', import.meta.url), { lake: this.lake, catalog })
+    const failAll = (error: Error): void => {
+      for (const { reject } of this.#waiting.values()) reject(error)
+      this.#waiting.clear()
+      this.#queries = null
+      isClosed()
+    }
+    let isClosed = (): void => undefined
+    const closed = new Promise<void>((resolve) => (isClosed = resolve))
+    worker.on('message', (answer: Answer | 'closed') => {
+      if (answer === 'closed') return isClosed()
+      const waiting = this.#waiting.get(answer.id)
+      this.#waiting.delete(answer.id)
+      // While the thread is being ended, it alone may keep the process alive until it has ended.
+      if (this.#waiting.size === 0 && !this.#disposed) worker.unref()
+      if ('error' in answer) waiting?.reject(errorFromInfo(answer.error, answer.kind))
+      else waiting?.resolve(answer.value)
+    })
+    worker.on('error', failAll)
+    worker.on('exit', () => failAll(new SluiceError('INTERNAL', 'the thread that answers questions ended')))
+    worker.unref()
+    return {
+      worker,
+      closed: () => {
+        worker.ref()
+        worker.postMessage('close')
+        return closed
+      },
+    }
+  }
+}
+
+/** The thread that answers questions. `closed` asks it to break off, and resolves when nothing works for it any more. */
+type Asked = { readonly worker: Worker; readonly closed: () => Promise<void> }
+
+function after(ms: number): { readonly promise: Promise<void>; readonly clear: () => void } {
+  let clear: () => void = () => undefined
+  const promise = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    clear = () => clearTimeout(timer)
+  })
+  return { promise, clear }
+}
+
+type Started = { readonly running: RunningOperation; readonly worker: Worker }
+
+function startOperation(operation: Operation, commandLine: string, identity: Identity): Started {
+  const flags = new SharedArrayBuffer(FLAG_BYTES)
+  const cells = new Int32Array(flags)
+  const listeners = new Set<(event: Event) => void>()
+  const workerData: OperationStart = { operation, identity, commandLine, flags }
+  const worker = startThread(compiledEntry('operation-main', import.meta.url), workerData)
+  // A listener that subscribes late must not miss the beginning.
+  const missed: Event[] = []
+  let told = false
+  let last: Event | null = null
+  const tell = (event: Event): void => {
+    last = event
+    if (told) for (const listener of listeners) listener(event)
+    else missed.push(event)
+  }
+  const done = new Promise<number>((resolve) => {
+    /** The thread is gone without its last word: it is said here, so that every run has one. */
+    const endFor = (message: string): void => {
+      if (last?.type === 'run.finished') return
+      const { runId = null, seq = 0 } = last ?? {}
+      const aborted = Atomics.load(cells, FLAG.abort) !== 0
+      const error = aborted ? new SluiceError('ABORTED', 'aborted as asked') : new SluiceError('INTERNAL', message)
+      const exitCode = aborted ? Atomics.load(cells, FLAG.stop) : error.exitCode
+      tell({
+        v: 1,
+        seq: seq + 1,
+        ts: isoTime(systemClock.now()),
+        runId,
+        type: 'run.finished',
+        status: aborted ? 'stopped' : 'failed',
+        exitCode,
+        totals: {},
+        ms: 0,
+        ...(aborted ? { resumeCommand: commandLine } : {}),
+        error: error.info(),
+      })
+      resolve(exitCode)
+    }
+    worker.on('message', (message: OperationMessage) => {
+      if (message.type === 'done') resolve(message.exitCode)
+      else tell(message.event)
+    })
+    worker.on('error', (error) => endFor(String(error)))
+    worker.on('exit', () => {
+      endFor('the thread of the run ended before the run')
+      resolve(70)
+    })
+  })
+  const set = (cell: number, value: number): void => void Atomics.store(cells, cell, value)
+  // Whoever asks first says what the run ends with.
+  const stop = (exitCode: number = EXIT_OF_KIND.stopped): void =>
+    void Atomics.compareExchange(cells, FLAG.stop, 0, exitCode)
+  // A copy is told, for it hears others too, and the last one is heeded; imports look at the flags.
+  const wish = (what: Wish): void => worker.postMessage(what)
+  const running: RunningOperation = {
+    operation,
+    done,
+    subscribe(listener) {
+      listeners.add(listener)
+      if (!told) {
+        told = true
+        for (const event of missed.splice(0)) listener(event)
+      }
+      return () => void listeners.delete(listener)
+    },
+    stop,
+    abort: (exitCode = EXIT_OF_KIND.stopped) => {
+      stop(exitCode)
+      set(FLAG.abort, exitCode)
+    },
+    pause: (held) => {
+      set(FLAG.paused, held ? 1 : 0)
+      wish({ act: 'hold', held })
+    },
+    lanes: (count) => {
+      set(FLAG.lanes, Math.max(1, count))
+      wish({ act: 'workers', workers: Math.max(1, count) })
+    },
+    rate: (rows) => wish({ act: 'rate', rate: Number.isFinite(rows) ? Math.max(1, Math.round(rows)) : null }),
+    steer: wish,
+  }
+  return { running, worker }
+}

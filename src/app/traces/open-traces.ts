@@ -1,0 +1,106 @@
+/** Traces of the runs of a program, sent to a collector by OTLP over HTTP. A collector that is away is said once, and never waited for. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
+import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
+import { BatchSpanProcessor, TracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace'
+import type { EndedRun, HeardSlot } from '../../model/share/distributed.ts'
+import type { Event } from '../../model/run/event.ts'
+import { ChosenIds, tellEnd } from './shared-run.ts'
+import { RunTraces } from './run-traces.ts'
+import { parentOf, parentOfSlots } from './trace-parent.ts'
+
+/** What is left when the program ends gets so long. */
+const LAST_MS = 2_000
+
+export type OpenTraces = AsyncDisposable & {
+  take(event: Event): void
+  takeOfSlot(slot: HeardSlot, event: Event): void
+  /** Sends the span of a shared run whose end this program has noted. */
+  takeEnd(run: EndedRun): void
+}
+
+export type TracesOptions = {
+  /** Where they go, as it may be shown. */
+  readonly endpoint: string
+  readonly traceparent: string | undefined
+  readonly version: string
+  /** Of a name or a URL, without what is secret. */
+  readonly shown: (text: string) => string
+  /** Says to whoever started the program what is wrong. */
+  readonly say: (text: string) => void
+}
+
+/** Addresses, headers and the name of the service are those of the variables OTEL_*. */
+export function openTraces({ endpoint, traceparent, version, shown, say }: TracesOptions): OpenTraces {
+  const sending = new ToldExporter(new OTLPTraceExporter(), () =>
+    say(`the traces do not reach ${endpoint}; the run goes on without them`),
+  )
+  const resource = defaultResource()
+    .merge(resourceFromAttributes({ 'service.name': 'sluice', 'service.version': version }))
+    .merge(detectResources({ detectors: [envDetector] }))
+  const ids = new ChosenIds()
+  const spanProcessors = [new BatchSpanProcessor({ exporter: sending })]
+  const provider = new TracerProvider({ resource, spanProcessors, idGenerator: ids })
+  const tracer = provider.getTracer('sluice', version)
+  const parent = parentOf(traceparent)
+  const runs = new Map<string, RunTraces>()
+  const heard = (key: string, event: Event, open: () => RunTraces): void => {
+    const traces = runs.get(key) ?? open()
+    runs.set(key, traces)
+    traces.take(event)
+    if (event.type === 'run.finished') runs.delete(key)
+  }
+  return {
+    take: (event) => {
+      if (event.runId !== null) heard(event.runId, event, () => new RunTraces(tracer, parent, shown))
+    },
+    takeOfSlot: (slot, event) => {
+      const { runId, no } = slot
+      const more = { 'sluice.shared_run': runId, 'sluice.slot': no }
+      heard(`${runId} ${no} ${event.runId}`, event, () => new RunTraces(tracer, parentOfSlots(slot), shown, more))
+    },
+    takeEnd: (run) => tellEnd(run, { tracer, ids, shown }),
+    [Symbol.asyncDispose]: async () => {
+      for (const traces of runs.values()) traces.end()
+      const over = new AbortController()
+      const late = sleep(sending.isAway ? 0 : LAST_MS, 'late', { signal: over.signal }).catch(() => 'late')
+      const last = await Promise.race([provider.shutdown().catch(() => 'failed'), late])
+      over.abort()
+      if (last === 'late') sending.complain()
+    },
+  }
+}
+
+class ToldExporter implements SpanExporter {
+  /** Whether the last ones have not arrived. */
+  isAway = false
+  readonly #inner: SpanExporter
+  readonly #say: () => void
+  #isTold = false
+
+  constructor(inner: SpanExporter, say: () => void) {
+    this.#inner = inner
+    this.#say = say
+  }
+
+  export(...[spans, done]: Parameters<SpanExporter['export']>): void {
+    this.#inner.export(spans, (result) => {
+      const { code }: { readonly code: number } = result
+      // Of a package that is not ours to import: ExportResultCode.SUCCESS.
+      this.isAway = code !== 0
+      if (this.isAway) this.complain()
+      done(result)
+    })
+  }
+
+  /** Once. */
+  complain(): void {
+    if (this.#isTold) return
+    this.#isTold = true
+    this.#say()
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#inner.shutdown()
+  }
+}

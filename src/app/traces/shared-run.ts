@@ -1,0 +1,59 @@
+/** The span of a whole shared run, which its slots are children of: sent by the worker that has noted its end, with times of the queue's database. */
+import { ROOT_CONTEXT, type HrTime, type Tracer } from '@opentelemetry/api'
+import { RandomIdGenerator, type IdGenerator } from '@opentelemetry/sdk-trace'
+import type { EndedRun } from '../../model/share/distributed.ts'
+import { declarationOfCommand } from '../operations/facts.ts'
+import { fail } from './run-traces.ts'
+import { spanOfRun, type SpanIds } from './trace-parent.ts'
+
+/** Random ids, but for one span whose ids others know already. */
+export class ChosenIds implements IdGenerator {
+  readonly #random = new RandomIdGenerator()
+  #chosen: SpanIds | null = null
+
+  generateTraceId = (): string => this.#chosen?.traceId ?? this.#random.generateTraceId()
+  generateSpanId = (): string => this.#chosen?.spanId ?? this.#random.generateSpanId()
+
+  /** @param make a span without a parent, which gets these ids */
+  choose<T>(chosen: SpanIds, make: () => T): T {
+    this.#chosen = chosen
+    try {
+      return make()
+    } finally {
+      this.#chosen = null
+    }
+  }
+}
+
+type Around = {
+  readonly tracer: Tracer
+  readonly ids: ChosenIds
+  /** Of a URL, without what is secret. */
+  readonly shown: (text: string) => string
+}
+
+/** Sends the span of a run that has ended. */
+export function tellEnd(run: EndedRun, { tracer, ids, shown }: Around): void {
+  const { runId, kind, source, target, program, status, exitCode, error, from, endedAt } = run
+  const command = declarationOfCommand(kind)?.event ?? kind
+  const attributes = {
+    'sluice.shared_run': runId,
+    'sluice.command': command,
+    'sluice.program': program,
+    'sluice.status': status,
+    'sluice.exit_code': exitCode,
+    ...(source === null ? {} : { 'sluice.source': shown(source) }),
+    ...(target === null ? {} : { 'sluice.target': shown(target) }),
+  }
+  const span = ids.choose(spanOfRun(run), () =>
+    tracer.startSpan(`sluice ${command}`, { root: true, startTime: timeOf(from), attributes }, ROOT_CONTEXT),
+  )
+  fail(span, status === 'stopped' || error === null ? undefined : error)
+  span.end(timeOf(endedAt))
+}
+
+/** A number of before this program began would be taken for one of its own clock. @param ms since the epoch */
+function timeOf(ms: number): HrTime {
+  const seconds = Math.floor(ms / 1000)
+  return [seconds, Math.round((ms - seconds * 1000) * 1_000_000)]
+}

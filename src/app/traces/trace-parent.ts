@@ -1,0 +1,27 @@
+/** Which span a run is a child of: W3C Trace Context, and of runs that workers share one that all of them work out. */
+import { createHash } from 'node:crypto'
+import { isSpanContextValid, ROOT_CONTEXT, trace, TraceFlags, type Context } from '@opentelemetry/api'
+import type { HeardSlot } from '../../model/share/distributed.ts'
+
+const FORM = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
+
+/** @param traceparent as the variable TRACEPARENT has it; what is none is as if nothing was said */
+export function parentOf(traceparent: string | undefined): Context {
+  const [, version, traceId = '', spanId = '', flags = '', more] = FORM.exec(traceparent?.trim() ?? '') ?? []
+  if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return ROOT_CONTEXT
+  const parent = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true }
+  return isSpanContextValid(parent) ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT
+}
+
+/** The span of a shared run: slots of one run stand in one trace, on whichever machine they are worked on, and below another span where somebody went on with it after its end. */
+export function spanOfRun({ runId, sharedRun }: Pick<HeardSlot, 'runId' | 'sharedRun'>): SpanIds {
+  const digestOf = (text: string): string => createHash('sha256').update(`sluice shared run ${text}`).digest('hex')
+  return { traceId: digestOf(runId).slice(0, 32), spanId: digestOf(sharedRun).slice(32, 48) }
+}
+
+export type SpanIds = { readonly traceId: string; readonly spanId: string }
+
+/** What the turns of slots are children of. */
+export function parentOfSlots(slot: Pick<HeardSlot, 'runId' | 'sharedRun'>): Context {
+  return trace.setSpanContext(ROOT_CONTEXT, { ...spanOfRun(slot), traceFlags: TraceFlags.SAMPLED, isRemote: true })
+}

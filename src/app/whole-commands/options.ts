@@ -1,0 +1,130 @@
+/** What a command takes, by name: with it a call is found in a text, and known which ends it needs. */
+import { actionsOf, commandsOfOperations, declarationOf, takenBy } from '../operations/facts.ts'
+import { OPERATIONS, type OperationKind } from '../operations/list.ts'
+import type { Option } from '../../engine/run/operations/option.ts'
+import { CALENDAR_FLAGS } from '../../engine/run/operations/words.ts'
+
+export type Callable = {
+  readonly name: string
+  /** `archive list`; null where the command has no actions, or none is named. */
+  readonly action: string | null
+  /** Operands behind the action, in their order. */
+  readonly operands: readonly { readonly name: string; readonly required: boolean; readonly many: boolean }[]
+  readonly takes: ReadonlyMap<string, Option>
+}
+
+/** Options of every command that have a value. */
+export const GLOBAL_VALUES = [
+  'database-url',
+  'schema',
+  'config',
+  'log-file',
+  'max-runtime',
+  'metrics',
+  'confirm',
+  'connect',
+  'queue',
+  'slots',
+] as const
+const GLOBAL_FLAGS = [
+  'no-config',
+  'yes',
+  'json',
+  'ci',
+  'quiet',
+  'verbose',
+  'no-input',
+  'ascii',
+  'help',
+  'distributed',
+  'background',
+  'tui',
+] as const
+const GLOBALS: readonly Option[] = [
+  ...GLOBAL_VALUES.map((name): Option => ({ name, type: 'text', describe: '' })),
+  ...GLOBAL_FLAGS.map((name): Option => ({ name, type: 'flag', describe: '' })),
+]
+
+/** Steers a run, and is no operation: which queue a shared run is in is all that is put behind it. */
+export const STEERING = 'ctl'
+const OF_STEERING: readonly string[] = ['connect', 'config', 'no-config', 'distributed']
+
+const known = new Map<string, Callable | null>()
+
+/**
+ * @param next the word behind the name: an action, or anything else
+ * @returns null for what starts no operation
+ */
+export function callable(name: string, next: string | undefined): Callable | null {
+  return remembered(name, actionsOf(name).find((one) => one.name === next)?.name ?? null, null)
+}
+
+/** The same where a flag makes another operation of an action: `partition decommission --database`. */
+export function narrowed(called: Callable, flags: ReadonlyMap<string, unknown>): Callable {
+  const { name, action } = called
+  const told = actionsOf(name).find((one) => one.name === action && one.flag !== null && flags.has(one.flag))
+  return (told === undefined ? null : remembered(name, action, told.flag)) ?? called
+}
+
+function remembered(name: string, action: string | null, flag: string | null): Callable | null {
+  const key = `${name} ${action ?? ''} ${flag ?? ''}`
+  const before = known.get(key)
+  if (before !== undefined) return before
+  const made = read(name, action, flag)
+  known.set(key, made)
+  return made
+}
+
+/** Whether a value follows. */
+export function hasValue({ type }: Option): boolean {
+  return type !== 'flag'
+}
+
+/** How a table is told, and how it is cut into periods. */
+const TABLE = ['table', 'tables', 'by', ...CALENDAR_FLAGS] as const
+
+/** Options by which a command that takes them is told of which table it is: those of one, and how it is copied. */
+export function isSelection(name: string, { takes }: Callable): boolean {
+  const option = takes.get(name)
+  if (option === undefined) return false
+  const copied = takes.get('to-schema')?.group
+  return TABLE.some((one) => one === name) || (copied !== undefined && option.group === copied)
+}
+
+function read(name: string, action: string | null, flag: string | null): Callable | null {
+  if (name === STEERING) {
+    const takes = GLOBALS.filter((option) => OF_STEERING.includes(option.name))
+    return { name, action, operands: [], takes: new Map(takes.map((option) => [option.name, option])) }
+  }
+  const command = commandsOfOperations().find((one) => one.name === name)
+  if (command === undefined) return null
+  const spoken = actionsOf(name).filter((one) => one.name === action && (flag === null || one.flag === flag))
+  const own = spoken.length === 0 ? null : new Set(spoken.flatMap((one) => [...takenBy(one)]))
+  const takes = command.takes.filter((option) => own === null || option.operand === true || own.has(option.name))
+  const catalog = kindsOf(name).some((kind) => declarationOf(kind).stores.some(({ family }) => family === 'catalog'))
+  const globals = GLOBALS.filter(({ name: global }) => catalog || !['database-url', 'schema'].includes(global))
+  const operands = [...command.operands.matchAll(/([<[])([\w-]+)(\.\.)?[>\]]/g)].map(
+    ([, open, operand = '', many]) => ({
+      name: operand,
+      required: open === '<',
+      many: many !== undefined,
+    }),
+  )
+  return {
+    name,
+    action,
+    operands: action === null ? operands : operands.slice(1),
+    takes: new Map([...globals, ...takes].flatMap((option) => namesFor(option).map((one) => [one, option]))),
+  }
+}
+
+function namesFor({ name, alias }: Option): readonly string[] {
+  return alias === undefined ? [name] : [name, alias]
+}
+
+function kindsOf(name: string): readonly OperationKind[] {
+  return (Object.keys(OPERATIONS) as OperationKind[]).filter((kind) => {
+    const { command } = declarationOf(kind)
+    return (typeof command === 'string' ? command : command.name) === name
+  })
+}

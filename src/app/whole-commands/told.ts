@@ -1,0 +1,49 @@
+/** Texts of an event that may name commands. What is data of somebody, such as a row, a key or a path, is never touched. */
+import type { EventBody } from '../../model/run/event.ts'
+import type { Whole } from './whole.ts'
+
+const TEXTS: ReadonlySet<string> = new Set([
+  'message',
+  'hint',
+  'reason',
+  'detail',
+  'means',
+  'note',
+  'notes',
+  'notChecked',
+  'wayBack',
+  'next',
+  'resumeCommand',
+])
+
+/** What holds such texts. */
+const AROUND: ReadonlySet<string> = new Set(['error', 'details', 'copies', 'leftBehind', 'tables'])
+
+/** The event with every command whole; the same one where none is named. */
+export function told<T extends EventBody>(event: T, whole: Whole): T {
+  return inside(event, whole)
+}
+
+function inside<T extends object>(value: T, whole: Whole): T {
+  let changed: T | null = null
+  for (const [key, one] of Object.entries(value)) {
+    const now = TEXTS.has(key) ? texts(one, whole) : AROUND.has(key) ? parts(one, whole) : one
+    if (now !== one) changed = { ...(changed ?? value), [key]: now }
+  }
+  return changed ?? value
+}
+
+function texts(value: unknown, whole: Whole): unknown {
+  if (typeof value === 'string') return whole(value)
+  return Array.isArray(value) ? each(value, (one: unknown) => texts(one, whole)) : value
+}
+
+function parts(value: unknown, whole: Whole): unknown {
+  if (Array.isArray(value)) return each(value, (one: unknown) => parts(one, whole))
+  return typeof value === 'object' && value !== null ? inside(value, whole) : value
+}
+
+function each(values: readonly unknown[], map: (one: unknown) => unknown): readonly unknown[] {
+  const now = values.map(map)
+  return now.some((one, at) => one !== values[at]) ? now : values
+}

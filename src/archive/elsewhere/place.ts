@@ -1,0 +1,132 @@
+/** The table that archived rows are to go into: another one of their own database, or one of another database. */
+import type { ArchiveContext } from '../steps/context.ts'
+import type { ArchiveRecord } from '../ledger/record.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import type { LeftKind } from '../../model/copy/left-behind.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { openCopyStore } from '../../engine/copy/open-stores.ts'
+import { refuseOwnTarget } from '../../engine/copy/plan/own-target.ts'
+import { tableAt } from '../../engine/copy/plan/plan-copy.ts'
+import { namesInTarget } from '../../engine/copy/plan/target-name.ts'
+import { titlesOf } from '../../engine/run/systems.ts'
+import { refuseFollowedTables } from '../plan/followed-table.ts'
+import { findArchive } from '../work/find-archive.ts'
+import { Ledgers } from '../work/find-ledger.ts'
+
+export type Asked = { readonly into?: string; readonly intoUrl?: string; readonly dryRun: boolean }
+
+/** @property isOwn it is the database of the archive itself */
+export type Target = AsyncDisposable & { readonly store: CopyStore; readonly isOwn: boolean }
+
+/** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED … */
+export async function openTarget(own: CopyStore, { intoUrl, dryRun }: Asked): Promise<Target> {
+  const same: Target = { store: own, isOwn: true, async [Symbol.asyncDispose]() {} }
+  if (intoUrl === undefined) return same
+  const store = await openCopyStore(intoUrl, { mode: dryRun ? 'plan' : 'write' })
+  const isOwn = store.identity === own.identity
+  // Rows are written as the role of this URL, which may be allowed less, or more.
+  if (!isOwn || store.can.writers > 1) {
+    return { store, isOwn, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
+  }
+  // One program has one store of a file with one writer: two would wait for each other.
+  await store[Symbol.asyncDispose]()
+  return same
+}
+
+/** @throws SluiceError UNSUPPORTED_URL where rows and proof are no one transaction */
+export function refuseUnfit({ can, label }: CopyStore): void {
+  if (can.atomic === 'chunk') return
+  throw new SluiceError('UNSUPPORTED_URL', 'this system takes no rows of an archive', {
+    where: label,
+    reason: 'it cannot write all of them, or none, and what a broken run left could not be told from rows of others',
+    hint: `name a database of ${titlesOf(({ copies }) => copies?.atomic === 'chunk')}`,
+  })
+}
+
+/** `name` or `schema.name`, in a system that has schemas; a table without a name has that of its source. */
+export function targetName(own: CopyStore, to: CopyStore, source: TableName, into?: string): TableName {
+  if (into === undefined) return namesInTarget({ name: source.name }, source, own, to)[0]
+  const dot = into.indexOf('.')
+  if (to.schema === null) return { name: into }
+  return dot <= 0 ? { schema: to.schema, name: into } : { schema: into.slice(0, dot), name: into.slice(dot + 1) }
+}
+
+/**
+ * The table of that name; null where there is none yet.
+ * @throws SluiceError BAD_FLAG for the table of the archive itself, its partitions, and what is ours; TABLE_REFUSED for a view; TABLE_FOLLOWED
+ */
+export async function targetTable(
+  context: Pick<ArchiveContext, 'store' | 'table' | 'name' | 'interrupt'>,
+  record: ArchiveRecord,
+  { store, isOwn }: Target,
+  name: TableName,
+): Promise<TableSpec | null> {
+  const { abort } = context.interrupt
+  const found = await tableAt(name, store, abort)
+  const called = found?.table ?? name
+  if (isOwn) await refuseSource(context, record, called)
+  const hint = 'name another table with --into, or another database; nothing was changed'
+  refuseOwnTarget(called, found, store, { onExisting: 'append' }, 'write', hint)
+  if (found === null) await refuseOther(store, called, abort)
+  else {
+    await using ledgers = await Ledgers.open(store, false)
+    await refuseFollowedTables({ store, database: ledgers.own }, [found.table], abort)
+    const other = await findArchive({ store, ledgers }, found.table, abort)
+    if (other.record?.archiveId === record.archiveId) throw sameArchive(found.table, store)
+  }
+  return found
+}
+
+/** What takes the name without being a table. */
+const OTHERS: ReadonlySet<LeftKind> = new Set<LeftKind>(['view', 'foreign table', 'virtual table', 'free sequence'])
+
+async function refuseOther(store: CopyStore, name: TableName, signal: AbortSignal): Promise<void> {
+  const isIt = (text: string): boolean =>
+    text === tableText(name) || text === name.name || (name.schema === undefined && text.endsWith(`.${name.name}`))
+  const left = (await store.beside?.().left({ tables: [name], all: true }, signal)) ?? []
+  const other = left.find(({ kind, names }) => OTHERS.has(kind) && names.some(isIt))
+  if (other === undefined) return
+  const kind = other.kind === 'free sequence' ? 'sequence' : other.kind
+  throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is a ${kind}, and no table`, {
+    where: store.label,
+    reason: 'archived rows go into a table, which is made where there is none',
+    hint: 'name another table with --into; nothing was changed',
+  })
+}
+
+function sameArchive(table: TableName, { label }: CopyStore): SluiceError {
+  return new SluiceError('BAD_FLAG', `${tableText(table)} has this archive there, too`, {
+    where: label,
+    reason: 'that database is a copy of the one that was archived, and its queries would count the rows twice',
+    hint: 'name another table with --into',
+  })
+}
+
+async function refuseSource(
+  { store, table, name, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'name' | 'interrupt'>,
+  { partitions }: ArchiveRecord,
+  into: TableName,
+): Promise<void> {
+  const asked = tableText(into)
+  const restore = `sluice restore --table ${shellQuote(name)} --partition LABEL`
+  if (asked === tableText(table.table)) {
+    throw new SluiceError('BAD_FLAG', `${name} is the table that these rows were archived from`, {
+      hint: `without --into they come back into it, and count there: ${restore}`,
+    })
+  }
+  const natives = store.partitions?.()
+  const listed = table.columns.length === 0 ? null : await natives?.list(table, interrupt.abort)
+  const own = [
+    ...(listed?.partitions ?? []).map((one) => one.table.table),
+    ...partitions.flatMap(({ native }) =>
+      native === null || natives === undefined ? [] : [natives.detachedName(native.table, native.identity)],
+    ),
+  ]
+  if (!own.some((one) => tableText(one) === asked)) return
+  throw new SluiceError('BAD_FLAG', `${asked} is a partition of ${name}`, {
+    reason: 'rows that come into it would count with the archived ones, or keep them from coming back',
+    hint: `name another table; or bring the partition back: ${restore}`,
+  })
+}

@@ -1,0 +1,158 @@
+/** What becomes of archived rows in another table: which of its columns they go to and as what, by the rules of copies. */
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { otherMeaning } from '../types/index.ts'
+import type { ArchiveContext } from '../steps/context.ts'
+import type { Destination } from '../steps/elsewhere/destination.ts'
+import { converter } from '../../model/copy/convert.ts'
+import { tableText, type ColumnType, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import type { ColumnPlan } from '../../model/copy/plan.ts'
+import type { Cell, Row } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { planTable } from '../../engine/copy/plan/table-plan.ts'
+import { sameFamily } from '../../engine/run/systems.ts'
+import { shapeOf, tableOfShape, type ShapeColumn } from './shape.ts'
+
+export type Planned = {
+  /** The table that is there, or the one that is made. */
+  readonly table: TableSpec
+  readonly create: boolean
+  readonly columns: readonly ColumnPlan[]
+  /** Columns of the rows, in the order of `columns`. */
+  readonly shape: readonly ShapeColumn[]
+  /** Archived columns that the table that is there computes by itself. */
+  readonly computed: readonly string[]
+}
+
+/**
+ * @param found the table that is there; null where it is made
+ * @throws SluiceError TABLE_REFUSED, UNSUPPORTED_TYPE, LOSSY_TYPE, UNSUPPORTED_KEY
+ */
+export async function planElsewhere(
+  { store: from, table: now, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'interrupt'>,
+  record: ArchiveRecord,
+  partitions: readonly ArchivedPartition[],
+  to: CopyStore,
+  name: TableName,
+  found: TableSpec | null,
+): Promise<Planned> {
+  const generated = new Set(found?.columns.flatMap((one) => (one.generated === true ? [one.name] : [])))
+  const all = shapeOf(record, partitions)
+  const shape = all.filter((one) => !generated.has(one.name))
+  const computed = all.flatMap(({ name: column }) => (generated.has(column) ? [column] : []))
+  const rows = partitions.reduce((sum, { digest }) => sum + (digest?.rows ?? 0n), 0n)
+  const same = sameFamily(from.system, to.system)
+  const given = tableOfShape(shape, record, now, rows, same)
+  try {
+    const plan = planTable(from, to, given, found, name, {
+      rename: new Map(),
+      onExisting: 'append',
+      acceptLossy: [],
+      verify: 'chunk',
+    })
+    if (plan.create) await to.refuseUncreatable?.(plan.target, interrupt.abort)
+    const columns = plan.columns.map((column) => ({ ...column, as: travels(column, shape, same) }))
+    return { table: plan.target, create: plan.create, columns, shape, computed }
+  } catch (thrown) {
+    throw thrown instanceof SluiceError ? inOurWords(thrown, found) : thrown
+  }
+}
+
+/**
+ * Types of the table that is there have the members and attributes that archived texts name.
+ * @throws SluiceError TABLE_REFUSED
+ */
+export async function refuseOtherMeaning(
+  to: CopyStore,
+  table: TableSpec,
+  partitions: readonly ArchivedPartition[],
+  { columns, shape }: Planned,
+  signal: AbortSignal,
+): Promise<void> {
+  const noted = (await to.columnNumbers?.(table, signal)) ?? null
+  for (const { from, to: name } of columns) {
+    const physical = shape.find((one) => one.name === from)?.file.physical
+    const declared = noted?.declared.get(name) ?? []
+    for (const { columns: files, label } of partitions) {
+      const file = files.find((column) => column.physical === physical)
+      const other = file === undefined ? null : otherMeaning(file, { declared })
+      if (other === null) continue
+      throw new SluiceError(
+        'TABLE_REFUSED',
+        `${label} cannot come into ${tableText(table.table)}: in ${name}, ${other}`,
+        {
+          where: to.label,
+          reason: 'archived texts would become other values than those that were archived; no row was written',
+          hint: `make a table with a text for ${name}, and name it with --into`,
+        },
+      )
+    }
+  }
+}
+
+/** Between equal types of one system, values go as they were archived: nobody reads them on their way. */
+function travels({ source, target, as, from }: ColumnPlan, shape: readonly ShapeColumn[], same: boolean): ColumnType {
+  const file = shape.find(({ name }) => name === from)?.file
+  // A list is archived as the text that its system prints, which is no JSON.
+  if (same && file?.as.kind === 'native' && source.type.kind === 'list' && target.type.kind === 'text')
+    return target.type
+  return same && file !== undefined && source.native === target.native ? file.as : as
+}
+
+export function destinationOf(store: CopyStore, table: TableSpec, { columns, shape }: Planned): Destination {
+  return {
+    store,
+    table,
+    columns: columns.map(({ to, as, target }) => ({
+      name: to,
+      as,
+      column: table.columns.find(({ name }) => name === to) ?? target,
+    })),
+    rowOf: (partition) => {
+      const cells = columns.map((column) => cellOf(column, shape, partition, tableText(table.table)))
+      return (row: Row) => cells.map((cell) => cell(row))
+    },
+  }
+}
+
+function cellOf(
+  { from, as }: ColumnPlan,
+  shape: readonly ShapeColumn[],
+  { columns, label }: ArchivedPartition,
+  table: string,
+): (row: Row) => Cell {
+  const physical = shape.find(({ name }) => name === from)?.file.physical
+  const at = columns.findIndex((column) => column.physical === physical)
+  const file = columns[at]
+  if (file === undefined) return () => null
+  if (JSON.stringify(file.as) === JSON.stringify(as)) return (row) => row[at] ?? null
+  const convert = converter(file.as.kind === 'native' ? { kind: 'text' } : file.as, as)
+  return (row) => {
+    const cell = row[at] ?? null
+    if (cell === null) return null
+    try {
+      return convert(cell)
+    } catch (thrown) {
+      if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') throw thrown
+      throw new SluiceError('VALUE_REFUSED', `${from} of a row of ${label}: ${thrown.message}`, {
+        where: table,
+        reason: 'the table would hold another value than the archive; nothing was changed',
+        hint: 'make the table with a text for this column, and name it with --into',
+      })
+    }
+  }
+}
+
+/** Flags of copies mean nothing here. */
+function inOurWords({ code, message, where, reason, kind }: SluiceError, found: TableSpec | null): SluiceError {
+  const hint =
+    found === null
+      ? 'make the table with columns that hold these values, a text for instance, and name it with --into'
+      : 'name a table that is not there with --into, and it is made; or alter this one'
+  return new SluiceError(code, message, {
+    kind,
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+    hint,
+  })
+}

@@ -1,0 +1,131 @@
+/** The columns of archived rows that go into another table. Partitions that were archived before a column came have none of its values. */
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { isCarried } from '../types/index.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import { tableText, type Column, type ColumnType, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+
+/** A column of the files, under the name that the table has for it by now. */
+export type ShapeColumn = {
+  readonly name: string
+  readonly file: StoredColumn
+  /** Not every partition has it. */
+  readonly partial: boolean
+}
+
+/**
+ * Every column that the files of some partitions have, in the order of the table.
+ * @throws SluiceError TABLE_REFUSED where two of them would be one
+ */
+export function shapeOf(
+  { stored, table }: Pick<ArchiveRecord, 'stored' | 'table'>,
+  partitions: readonly ArchivedPartition[],
+): readonly ShapeColumn[] {
+  const now = new Map(stored.columns.map(({ physical, name }, at) => [physical, { name, at }]))
+  const found = new Map<string, { readonly file: StoredColumn; count: number; readonly of: string }>()
+  const names = new Map<string, { readonly file: StoredColumn; readonly of: string }>()
+  for (const { columns, label } of partitions) {
+    for (const file of columns) {
+      const name = now.get(file.physical)?.name ?? file.name
+      const other = names.get(name)
+      const one = { file, of: label }
+      const widest = other === undefined ? one : widestOf(other, one)
+      if (widest === null) throw twoColumns(tableText(table), name, [...(other === undefined ? [] : [other]), one])
+      names.set(name, widest)
+      const known = found.get(file.physical)
+      if (known === undefined) found.set(file.physical, { file, count: 1, of: label })
+      else known.count++
+    }
+  }
+  const place = ({ physical }: StoredColumn): number => now.get(physical)?.at ?? stored.columns.length
+  return [...names]
+    .map(([name, { file }]): ShapeColumn => {
+      const count = found.get(file.physical)?.count ?? 0
+      return { name, file, partial: count < partitions.length }
+    })
+    .toSorted((a, b) => place(a.file) - place(b.file))
+}
+
+type Named = { readonly file: StoredColumn; readonly of: string }
+
+/** One of them, whose type holds the values of both as they are; null where they are two columns. */
+function widestOf(a: Named, b: Named): Named | null {
+  if (a.file.physical !== b.file.physical) return null
+  if (JSON.stringify(a.file.as) === JSON.stringify(b.file.as) || isCarried(b.file.as, a.file.as)) return a
+  return isCarried(a.file.as, b.file.as) ? b : null
+}
+
+function twoColumns(
+  table: string,
+  name: string,
+  both: readonly { readonly file: StoredColumn; readonly of: string }[],
+): SluiceError {
+  const what = both.map(({ file, of }) => `${file.column.native} in ${of}`).join(', ')
+  return new SluiceError('TABLE_REFUSED', `${name} of ${table} is ${what}`, {
+    where: table,
+    reason: 'one column of a table does not hold both as they are',
+    hint: 'bring these partitions into tables of their own, one command each',
+  })
+}
+
+/**
+ * The rows as a table of the source, for a plan of copies. No system makes a value of it: what was generated or numbered was archived as it was.
+ * @param now the table as it is; one without columns where it is gone
+ * @param sameSystem the target prints and reads the texts of the source
+ */
+export function tableOfShape(
+  shape: readonly ShapeColumn[],
+  record: Pick<ArchiveRecord, 'table'>,
+  now: TableSpec,
+  rows: bigint,
+  sameSystem: boolean,
+): TableSpec {
+  const hasKey = now.key.length > 0 && now.key.every((name) => shape.some((one) => one.name === name && !one.partial))
+  const columns = shape.map((one): Column => {
+    const { nullable } = one.file.column
+    return { ...(sameSystem ? own(one) : foreign(one)), name: one.name, nullable: nullable || one.partial }
+  })
+  return {
+    table: record.table,
+    identity: now.identity,
+    columns,
+    key: hasKey ? now.key : [],
+    primary: hasKey && now.primary,
+    rows,
+    bytes: 0n,
+    ...(sameSystem && now.types !== undefined ? { types: now.types } : {}),
+  }
+}
+
+type Kept = Pick<Column, 'type' | 'native' | 'asText' | 'spelled' | 'oneWay' | 'portable' | 'hexed' | 'collation'>
+
+function own({ file: { column } }: ShapeColumn): Kept {
+  const { type, native, asText, spelled, oneWay, portable, hexed, collation } = column
+  return {
+    type,
+    native,
+    ...(asText === true ? { asText } : {}),
+    ...(spelled === true ? { spelled } : {}),
+    ...(oneWay === true ? { oneWay } : {}),
+    ...(portable === undefined ? {} : { portable }),
+    ...(hexed === true ? { hexed } : {}),
+    ...(collation === undefined ? {} : { collation }),
+  }
+}
+
+/** What its own system printed is a text in every other, but for what all of them read alike. */
+function foreign({ file: { column, as } }: ShapeColumn): Kept {
+  const { native, type, spelled } = column
+  if (as.kind !== 'native') return { native, type: as }
+  if (type.kind === 'json') return { native, type, ...(spelled === true ? { spelled } : {}) }
+  if (type.kind === 'decimal') return { native, type: plainDecimal(type) }
+  return { native, type: { kind: 'text' } }
+}
+
+function plainDecimal({ precision, scale }: ColumnType & { readonly kind: 'decimal' }): ColumnType {
+  return {
+    kind: 'decimal',
+    ...(precision === undefined ? {} : { precision }),
+    ...(scale === undefined ? {} : { scale }),
+  }
+}

@@ -1,0 +1,174 @@
+/** What an erasure would meet, before anything is changed: rows in files and in the database, and what keeps it from beginning. */
+import { columnsNow, digestOf, foundRows, sourceTest, tableNamed, type SourcePlace } from './found.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { NO_ROWS } from '../../model/copy/row-hash.ts'
+import { conditionOf, type ArchiveContext } from '../steps/context.ts'
+import type { RowTest } from '../../model/archive/row-test.ts'
+import { isArchived } from '../../model/archive/state.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import { archivedColumns, testPredicate } from './row-test.ts'
+
+export type Wanted = {
+  readonly test: RowTest
+  /** Every file is looked into. */
+  readonly thorough?: boolean
+}
+
+/** One partition that holds such rows, or whose files are on their way. */
+export type PartitionLook = {
+  readonly partition: ArchivedPartition
+  readonly archivedRows: bigint
+  readonly sourceRows: bigint
+  /** Paths of its files that hold such rows: they are written anew without them. */
+  readonly files: readonly string[]
+  /** Its files belong to no version yet, or the newest one may have to let go of them still. */
+  readonly underWay: boolean
+}
+
+export type EraseLook = {
+  readonly partitions: readonly PartitionLook[]
+  /** Rows of the table that stand in no partition of the archive. */
+  readonly beside: Digest
+  readonly refusal: SluiceError | null
+}
+
+/** Its files, if it has any, belong to no version: it is exported anew. */
+export const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED', 'FAILED'])
+
+/** @throws SluiceError PARTITION_STATE where a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO */
+export async function lookAround(context: ArchiveContext, record: ArchiveRecord, wanted: Wanted): Promise<EraseLook> {
+  const log = await context.log()
+  const { abort } = context.interrupt
+  const without = await spared(context, wanted)
+  const logged = (await log.state(abort))?.files
+  const partitions: PartitionLook[] = []
+  for (const partition of record.partitions) {
+    throwIfAborted(abort)
+    const { label, state, filePrefix, retracted } = partition
+    refuseBetween(context, partition, (logged?.get(label)?.length ?? 0) > 0)
+    const underWay = state === 'EXPIRED' ? !retracted : UNDER_WAY.has(state) && filePrefix !== null
+    const found =
+      isArchived(state) || state === 'PUBLISHED' ? await foundRows(context, partition, wanted.test, without) : null
+    const archivedRows = (found?.files ?? []).reduce((sum, { digest }) => sum + digest.rows, 0n)
+    const sourceRows = found?.source.rows ?? 0n
+    if (archivedRows === 0n && sourceRows === 0n && !underWay) continue
+    partitions.push({
+      partition,
+      archivedRows,
+      sourceRows,
+      files: (found?.files ?? []).map(({ file }) => file.path),
+      underWay,
+    })
+  }
+  const beside = await besideAll(context, record, wanted.test)
+  const refusal = heldError(context, partitions) ?? heldExpiredError(context, record)
+  return { partitions, beside: beside.digest, refusal }
+}
+
+/** Paths of files that need not be opened. None where an erasure that was broken off goes on: statistics may have hidden what is left. */
+export async function spared(context: ArchiveContext, { test, thorough }: Wanted): Promise<ReadonlySet<string>> {
+  if (thorough === true) return new Set()
+  const predicate = testPredicate(test, archivedColumns(context.archived))
+  return (await context.log()).without(predicate, context.interrupt.abort)
+}
+
+/** @param isLogged whether the log names files of it @throws SluiceError PARTITION_STATE where its rows stand in two places, and neither counts alone */
+export function refuseBetween(context: ArchiveContext, partition: ArchivedPartition, isLogged: boolean): void {
+  const { state, restoring, retracted, removed, version, away, leaving } = partition
+  const isBetween =
+    away || leaving || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
+  // The log names files that the ledger does not count, and whose rows stand in the source, too.
+  const isLoose = !isArchived(state) && state !== 'PUBLISHED' && state !== 'EXPIRED' && isLogged
+  if ((isBetween && state !== 'DROPPED' && state !== 'EXPIRED') || isLoose) throw between(context, partition)
+}
+
+/** Rows of the table itself, without those of partitions that are erased as such. */
+export async function besideAll(
+  context: ArchiveContext,
+  record: ArchiveRecord,
+  test: RowTest,
+): Promise<{ readonly place: SourcePlace | null; readonly digest: Digest }> {
+  const { store, table, interrupt } = context
+  if (table.columns.length === 0) return { place: null, digest: NO_ROWS }
+  const own = record.partitions.filter(
+    ({ state, native }) => native === null && (state === 'PUBLISHED' || state === 'DETACHED'),
+  )
+  const without = own.map((partition) => `NOT coalesce((${conditionOf(context, partition)}), false)`)
+  const attached = record.partitions.flatMap(({ state, native }) =>
+    state === 'PUBLISHED' && native !== null ? [native] : [],
+  )
+  const columns = columnsNow(context, table)
+  const place = { table, columns, where: [`(${sourceTest(context, table, test)})`, ...without].join(' AND ') }
+  await using view = await store.source(interrupt.abort)
+  const all = await digestOf(context, view, place)
+  // A native partition that is published and attached still is a part of the table.
+  let rows = all.rows
+  for (const { table: name } of attached) {
+    const found = await tableNamed(context, name)
+    if (found === null) continue
+    rows -= (
+      await digestOf(context, view, {
+        table: found,
+        columns: columnsNow(context, found),
+        where: sourceTest(context, found, test),
+      })
+    ).rows
+  }
+  return { place, digest: { ...all, rows: rows < 0n ? 0n : rows } }
+}
+
+export function heldError(
+  { name }: ArchiveContext,
+  looks: readonly Pick<PartitionLook, 'partition'>[],
+): SluiceError | null {
+  const held = looks.filter(({ partition }) => partition.held !== null)
+  const [first] = held
+  if (first === undefined) return null
+  const named = held.map(({ partition }) => `${partition.label} (${partition.held ?? ''})`).join(', ')
+  return new SluiceError(
+    'PARTITION_HELD',
+    `partitions of ${name} that hold such rows have to stay as they are: ${named}`,
+    {
+      where: name,
+      reason: 'a hold wins over an erasure, and a part of it would be no erasure: nothing was changed',
+      hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.partition.label)} lets it go`,
+    },
+  )
+}
+
+/** The end of the history takes the files of what has expired, whatever rows they hold. */
+export function heldExpiredError({ name }: ArchiveContext, { partitions }: ArchiveRecord): SluiceError | null {
+  const held = partitions.filter((one) => one.state === 'EXPIRED' && one.sweptMs === null && one.held !== null)
+  const [first] = held
+  if (first === undefined) return null
+  const named = held.map((one) => `${one.label} (${one.held ?? ''})`).join(', ')
+  return new SluiceError('PARTITION_HELD', `files of expired partitions of ${name} have to stay: ${named}`, {
+    where: name,
+    reason:
+      'an erasure ends with the older versions of the archive, which are all that names them: nothing was changed',
+    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.label)} lets it go`,
+  })
+}
+
+/** Rows of a partition that is neither here nor there cannot be erased for sure. */
+export function between(
+  { name }: ArchiveContext,
+  { label, state, restoring, away, leaving }: ArchivedPartition,
+): SluiceError {
+  const command =
+    restoring || state === 'RESTORED'
+      ? `sluice restore --table ${shellQuote(name)} --partition ${shellQuote(label)}`
+      : `sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}`
+  return new SluiceError('PARTITION_STATE', `${label} of ${name} is on its way between two states (${state})`, {
+    where: `${name}, ${label}`,
+    reason: leaving
+      ? 'its detach was begun and has not ended'
+      : away
+        ? 'its table has left the partitioned one, and was not summed yet'
+        : 'its rows are in two places, and neither counts alone',
+    hint: `nothing was changed; end that first: ${command}`,
+  })
+}

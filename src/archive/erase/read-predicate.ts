@@ -1,0 +1,20 @@
+/** A condition that may name a person: what is wrong with it is said without its text. */
+import { parsePredicate, type Predicate } from '../../model/lake/predicate.ts'
+import { SluiceError } from '../../shared/errors.ts'
+
+/** @throws SluiceError BAD_PREDICATE that shows nothing of the text: messages are kept */
+export function readPredicate(text: string): Predicate {
+  try {
+    return parsePredicate(text)
+  } catch (thrown) {
+    if (!(thrown instanceof SluiceError) || thrown.code !== 'BAD_PREDICATE') throw thrown
+    const at = /at character (\d+)/.exec(thrown.message)?.[1]
+    throw new SluiceError(
+      'BAD_PREDICATE',
+      `--where cannot be read${at === undefined ? '' : ` from character ${at} on`}`,
+      {
+        hint: "write it as customer_id = 42, email IN ('a@b.example'), or several with AND and OR",
+      },
+    )
+  }
+}

@@ -1,0 +1,170 @@
+/** What `--where` means in the database and in Parquet files alike. Whatever the two could read in two ways is refused. */
+import type { ArchivedTable } from '../ledger/record.ts'
+import type { RowTest } from '../../model/archive/row-test.ts'
+import { NEGATED } from '../../model/lake/condition.ts'
+import type { ColumnRef, Comparison, Condition, Literal, LiteralValue, Predicate } from '../../model/lake/condition.ts'
+import { normalizer } from '../../model/copy/canonical.ts'
+import type { Column, ColumnType, TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+
+/** Columns of these kinds sort alike everywhere; of the others only equality is asked for. */
+const SORTED: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'date', 'timestamp'])
+const EQUAL: ReadonlySet<ColumnType['kind']> = new Set([...SORTED, 'bool', 'text', 'uuid'])
+
+/** Where a column that the archive does not have may come from. */
+export type Beside = {
+  /** Columns of the table as it is now. */
+  readonly columns: readonly Pick<Column, 'name'>[]
+  /** What a person types to publish to the archive. */
+  readonly run: string
+}
+
+/**
+ * @param predicate as a person wrote it. No message of this shows its values, since messages are kept
+ * @throws SluiceError BAD_PREDICATE where a column is not there, its type is none that both compare alike, or a value is none of its type
+ */
+export function rowTest({ root }: Predicate, { columns }: Pick<TableSpec, 'columns'>, beside?: Beside): RowTest {
+  const named = ({ names }: { readonly names: readonly string[] }): Column => {
+    const name = names.join('.')
+    const found = columns.find((column) => column.name === name)
+    if (found !== undefined) return found
+    if (beside?.columns.some((column) => column.name === name) === true) {
+      throw refused(
+        `the archive has no column ${name}: the table got it when rows were archived already`,
+        `no archived row has a value in it, and rows of the table that have one can be deleted there; ${beside.run} brings the column to the archive with the next partition that is due, and this command takes it from then on`,
+      )
+    }
+    throw refused(`no column is called ${name}`, `its columns are ${columns.map((column) => column.name).join(', ')}`)
+  }
+  const compare = (column: Column, op: Comparison, value: Literal): RowTest => ({
+    kind: 'compare',
+    column: column.name,
+    op,
+    value: canonical(column, op, value),
+  })
+  const test = (condition: Condition): RowTest => {
+    switch (condition.kind) {
+      case 'and':
+      case 'or':
+        return { kind: condition.kind, parts: condition.parts.map(test) }
+      case 'not':
+        return { kind: 'not', part: test(condition.part) }
+      case 'compare':
+        return compare(named(condition.column), condition.op, condition.value)
+      case 'isNull': {
+        const found: RowTest = { kind: 'null', column: named(condition.column).name }
+        return condition.negated ? { kind: 'not', part: found } : found
+      }
+      case 'in': {
+        const column = named(condition.column)
+        const op = condition.negated ? '<>' : '='
+        return { kind: op === '=' ? 'or' : 'and', parts: condition.values.map((value) => compare(column, op, value)) }
+      }
+      case 'between': {
+        const column = named(condition.column)
+        const { negated, low, high } = condition
+        const sides = [
+          compare(column, negated ? NEGATED['>='] : '>=', low),
+          compare(column, negated ? '>' : '<=', high),
+        ]
+        return { kind: negated ? 'or' : 'and', parts: sides }
+      }
+      case 'like':
+        throw refused(
+          `LIKE on ${condition.column.names.join('.')} is not the same in every system`,
+          'name the whole values, with = or IN',
+        )
+    }
+  }
+  return test(root)
+}
+
+/** Columns of an archive by its types: what database and files have to agree on. */
+export function archivedColumns({ stored }: Pick<ArchivedTable, 'stored'>): readonly Column[] {
+  return stored.columns.map(({ column, as, name }) => ({ ...column, name, type: as }))
+}
+
+/**
+ * A test as a condition, for those who compare it with statistics of files: its values are spelled as the files spell them, which a person need not have done
+ * (a uuid in upper case).
+ */
+export function testPredicate(test: RowTest, columns: readonly Pick<Column, 'name' | 'type'>[]): Predicate {
+  const condition = (one: RowTest): Condition => {
+    switch (one.kind) {
+      case 'and':
+      case 'or':
+        return { kind: one.kind, parts: one.parts.map(condition) }
+      case 'not':
+        return { kind: 'not', part: condition(one.part) }
+      case 'compare':
+        return { kind: 'compare', column: named(one.column), op: one.op, value: { ...literalOf(one), at: 0 } }
+      case 'null':
+        return { kind: 'isNull', column: named(one.column), negated: false }
+      case 'absent':
+        throw new Error('a column that is not there has no statistics')
+    }
+  }
+  const named = (column: string): ColumnRef => ({ names: [column], at: 0 })
+  const literalOf = ({ column, value }: RowTest & { readonly kind: 'compare' }): LiteralValue => {
+    const kind = columns.find(({ name }) => name === column)?.type.kind
+    if (kind === 'bool') return { kind: 'boolean', value: value === '1' }
+    return { kind: kind === 'int' || kind === 'decimal' ? 'number' : 'string', text: value }
+  }
+  return { text: '', root: condition(test) }
+}
+
+function canonical({ name, type, native }: Column, op: Comparison, value: Literal): string {
+  if (!EQUAL.has(type.kind)) {
+    throw refused(`${name} is ${native}, which a database and Parquet files do not compare alike`, 'name other columns')
+  }
+  if (op !== '=' && op !== '<>' && !SORTED.has(type.kind)) {
+    throw refused(`${name} is ${native}, which is not sorted alike everywhere`, 'use =, <> or IN for this column')
+  }
+  if (value.kind === 'null') throw refused(`${name} ${op} NULL is true of no row`, `write ${name} IS NULL`)
+  const raw = value.kind === 'boolean' ? value.value : value.text
+  const isText = value.kind !== 'number' && value.kind !== 'boolean'
+  const fits =
+    type.kind === 'int' || type.kind === 'decimal'
+      ? value.kind === 'number'
+      : type.kind === 'bool'
+        ? value.kind === 'boolean'
+        : isText
+  if (fits) {
+    try {
+      const found = String(normalizer(type)(raw))
+      if (isPlainValue(type, found)) return found
+    } catch {
+      // Said below, without the value.
+    }
+  }
+  const shape = type.kind === 'text' || type.kind === 'uuid' ? ': it takes a text in single quotes' : ''
+  throw refused(
+    `a value that ${name} is compared with is no value of ${native}${shape}`,
+    'write it as the column holds it',
+  )
+}
+
+/** Infinity, NaN and years before ours are in no archive as values of their types, and mean other things in other systems. */
+function isPlainValue(type: ColumnType, text: string): boolean {
+  switch (type.kind) {
+    case 'int': {
+      const bits = BigInt(type.bits)
+      const [least, most] = type.unsigned === true ? [0n, 1n << bits] : [-(1n << (bits - 1n)), 1n << (bits - 1n)]
+      return BigInt(text) >= least && BigInt(text) < most
+    }
+    case 'decimal': {
+      const { precision = 0, scale = 0 } = type
+      const [whole = '', fraction = ''] = text.replace('-', '').split('.')
+      return /^\d/.test(whole) && whole.replace(/^0$/, '').length <= precision - scale && fraction.length <= scale
+    }
+    case 'date':
+    case 'timestamp':
+      return /^\d{4}-/.test(text) && !text.endsWith(' BC')
+    default:
+      return true
+  }
+}
+
+function refused(message: string, hint: string): SluiceError {
+  return new SluiceError('BAD_PREDICATE', message, { hint })
+}

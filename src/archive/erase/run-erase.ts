@@ -1,0 +1,249 @@
+/** Takes rows out of files, database and history, in this order; each step begins where the ledger says that the one before has ended. */
+import { removeFrom, erasePartition } from './erase-partition.ts'
+import { foundRows } from './found.ts'
+import type { DestroyedFile, Erasure, ErasureLedger } from '../ledger/erasure-ledger.ts'
+import { filePrefixes, readArchive, type ArchiveRecord } from '../ledger/record.ts'
+import type { ArchiveContext } from '../steps/context.ts'
+import { Destroyer } from '../steps/destroy-files.ts'
+import { endExpiry } from '../steps/expire.ts'
+import { removeLeftovers } from '../steps/export.ts'
+import { lost } from '../steps/refusals.ts'
+import { sha256InPlace } from '../steps/local-files.ts'
+import { outlivedFiles, type OutlivedFile } from '../log/find-outlived.ts'
+import { isArchived } from '../../model/archive/state.ts'
+import { dec } from '../../model/run/event.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import { parquetRows } from '../../engine/run/registry.ts'
+import type { RunOf } from '../../engine/run/run-context.ts'
+import type { archiveErase } from '../operations/archive-erase/declaration.ts'
+import { eachPartition, type Work } from '../work/advance-all.ts'
+import { endOfArchive } from '../work/outcome.ts'
+import { keptError, type OtherLedgers } from '../work/other-ledgers.ts'
+import {
+  besideAll,
+  between,
+  heldError,
+  heldExpiredError,
+  refuseBetween,
+  spared,
+  UNDER_WAY,
+  type PartitionLook,
+  type Wanted,
+} from './look.ts'
+
+export type EraseRun = RunOf<typeof archiveErase>
+
+/** States in which files stand in the folder that no version names yet. */
+const WRITING: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED'])
+
+export type Erasing = {
+  readonly context: ArchiveContext<'archive.state' | 'archive.progress' | 'log'>
+  readonly database: LedgerDatabase
+  readonly others: OtherLedgers
+  readonly erasures: ErasureLedger
+  readonly erasure: Erasure
+  readonly wanted: Wanted
+  readonly run: EraseRun
+}
+
+/**
+ * Partitions one after the other, each under its fence.
+ * @returns false where it was stopped before all were done
+ * @throws SluiceError the error of the one that failed, or TABLES_FAILED
+ */
+export async function erasePartitions(
+  { context, database, erasures, erasure, wanted, run }: Erasing,
+  looks: readonly PartitionLook[],
+): Promise<boolean> {
+  const log = await context.log()
+  const without = await spared(context, wanted)
+  const work: Work = async (held, reload) => {
+    const partition = await reload()
+    const { state } = partition
+    const logged = (await log.own(context.interrupt.abort))?.files.get(partition.label) ?? []
+    // Somebody may have held it, or moved it on, since it was looked at.
+    refuseBetween(context, partition, logged.length > 0)
+    if (state === 'EXPIRED') return await endExpiry(context, { partition, held })
+    if (UNDER_WAY.has(state)) {
+      await removeLeftovers(context, { partition, held })
+      await context.ledger.move(held, state, 'PLANNED', { error: null, files: [] })
+      return
+    }
+    if (partition.held !== null) throw heldError(context, [{ partition }]) ?? new Error('a hold that holds nothing')
+    if (!isArchived(state) && state !== 'PUBLISHED') return
+    const done = await erasePartition(
+      context,
+      { partition, held },
+      {
+        test: wanted.test,
+        without,
+        reason: erasure.reason,
+        noting: (place, now, guard) => erasures.noting(erasure.id, place, now, guard),
+        noted: (place, fence) => erasures.noted(erasure.id, place, fence),
+      },
+    )
+    if (done === null) return
+    run.emit({
+      type: 'archive.erasure',
+      table: context.name,
+      partition: partition.label,
+      state,
+      step: 'erased',
+      archived: dec(done.archivedRows),
+      source: dec(done.sourceRows),
+      files: dec(done.files),
+    })
+  }
+  const labels = looks.map(({ partition }) => partition.label)
+  const outcomes = await eachPartition([context], database, labels, run, { work, isThere: () => false })
+  const { error, stopped } = endOfArchive(outcomes, run.interrupt.stop.aborted)
+  if (error !== undefined) throw error
+  return stopped !== true
+}
+
+/** Rows of the table that no partition of the archive has. @throws SluiceError PARTITION_CHANGED where others write such rows all the time */
+export async function eraseBeside(
+  { context, erasures, erasure, wanted, run }: Erasing,
+  record: ArchiveRecord,
+  turn: number,
+): Promise<void> {
+  const { place, digest } = await besideAll(context, record, wanted.test)
+  if (place === null || digest.rows === 0n) return
+  await context.refuseFollowed()
+  const id = BigInt(run.runId) + BigInt(turn)
+  const rows = await removeFrom(
+    context,
+    place,
+    digest,
+    (count) => erasures.closing(erasure.id, `table/${run.runId}`, id, count),
+    (end) => {
+      if (end === 'done') return
+      if (end === 'fenced') throw lost(context.name, { label: 'the erasure' })
+      const how = end === 'gone' ? 'in a table that is another one by now' : 'changed all the time'
+      throw new SluiceError('PARTITION_CHANGED', `rows of ${context.name} that are to go are ${how}`, {
+        where: context.name,
+        hint: 'stop whoever writes them, and run the same command again',
+      })
+    },
+  )
+  run.emit({
+    type: 'archive.erasure',
+    table: context.name,
+    step: 'erased',
+    archived: '0',
+    source: dec(rows),
+    files: '0',
+  })
+}
+
+/**
+ * Every file that the newest version names is looked through once more, and so are detached tables and the table.
+ * @throws SluiceError PROOF_FAILED where such a row is still there; ARCHIVE_CONFLICT where the log names files that the ledger does not
+ */
+export async function requireGone({ context, wanted }: Erasing, record: ArchiveRecord): Promise<void> {
+  const { abort } = context.interrupt
+  const away = record.partitions.find((partition) => partition.away || partition.leaving)
+  // Another run took it out of the table meanwhile.
+  if (away !== undefined) throw between(context, away)
+  const log = await (await context.log()).own(abort)
+  let left = 0n
+  for (const [label, logged] of log?.files ?? []) {
+    throwIfAborted(abort)
+    const partition = record.partitions.find((one) => one.label === label)
+    const strange = logged.find(({ path }) => partition?.files.every((file) => file.path !== path) ?? true)
+    if (partition === undefined || strange !== undefined) throw notLooked(context.name, strange?.path ?? label)
+    const { files, source } = await foundRows(context, partition, wanted.test, new Set())
+    left = files.reduce((sum, { digest }) => sum + digest.rows, left + source.rows)
+  }
+  const { digest } = await besideAll(context, record, wanted.test)
+  if (left === 0n && digest.rows === 0n) return
+  throw new SluiceError(
+    'PROOF_FAILED',
+    `${left} such rows are still in partitions of ${context.name}, and ${digest.rows} in the table`,
+    {
+      where: context.name,
+      reason: 'somebody wrote them while they were taken out, or a file has other statistics than rows',
+      hint: 'run the same command again; sluice archive verify says whether files are sound',
+    },
+  )
+}
+
+function notLooked(name: string, path: string): SluiceError {
+  return new SluiceError('ARCHIVE_CONFLICT', `the log of ${name} names ${path}, which the ledger does not`, {
+    where: name,
+    reason: 'nobody has looked for such rows there, so that nothing is said to be erased',
+    hint: 'sluice archive verify says what else is wrong',
+  })
+}
+
+/**
+ * The log gets a version that it may begin with, and what only older versions need is noted and destroyed.
+ * @returns the erasure as it ended
+ */
+export async function endHistory({ context, database, others, erasures, erasure, run }: Erasing): Promise<Erasure> {
+  const log = await context.log()
+  const { abort } = context.interrupt
+  let { version, destroyed } = erasure
+  if (erasure.state === 'erasing' || version === null) {
+    const { archiveId } = context.archived
+    const info = { table: context.name, run: run.runId, reason: erasure.reason }
+    version = (await log.milestone({ tableId: archiveId, info }, abort)).version
+    const listed = await historyOf(context, { database, others }, version, erasure.begunMs)
+    for (const { path } of listed) {
+      const kept = others.reason(path)
+      if (kept !== null) throw keptError(context.name, path, kept)
+    }
+    const files: DestroyedFile[] = []
+    for (const { path, bytes } of listed) {
+      files.push({ path, bytes: bytes.toString(), sha256: await sha256InPlace(context, path) })
+    }
+    destroyed = files
+    const record = await readArchive(database, context.archived.table)
+    const held = record === null ? null : heldExpiredError(context, record)
+    if (held !== null) throw held
+    const paths = new Set(files.map(({ path }) => path))
+    const expired = (record?.partitions ?? []).filter(
+      (one) => one.state === 'EXPIRED' && one.files.some(({ path }) => paths.has(path)),
+    )
+    const labels = expired.map(({ label }) => label)
+    if (labels.length > 0) {
+      const message = `expired, and cannot come back any more: ${labels.join(', ')}`
+      run.emit({ type: 'log', level: 'warn', table: context.name, message })
+    }
+    await erasures.destroying(erasure.id, version, files, labels)
+  }
+  const destroyer = new Destroyer(context, database, others)
+  for (const { path, bytes, sha256 } of destroyed) {
+    await destroyer.remove(path)
+    run.emit({ type: 'archive.destroyed', table: context.name, path, bytes, sha256 })
+  }
+  await erasures.forgetSums()
+  await erasures.end(erasure.id)
+  return { ...erasure, state: 'done', version, destroyed }
+}
+
+/** What no reader of a version needs. @param olderThanMs temporary files that are older are nobody's, ms since the epoch */
+export async function historyOf(
+  context: ArchiveContext,
+  { database, others }: Pick<Erasing, 'database' | 'others'>,
+  version: number,
+  olderThanMs: number,
+): Promise<readonly OutlivedFile[]> {
+  return outlivedFiles(
+    {
+      store: context.reader,
+      writer: context.writer,
+      parquet: parquetRows,
+      version,
+      olderThanMs,
+      awaited: async () => {
+        const own = (await readArchive(database, context.archived.table))?.partitions ?? []
+        const partitions = [...own, ...(await others.partitions())]
+        return filePrefixes(partitions.filter(({ state }) => WRITING.has(state)))
+      },
+    },
+    context.interrupt.abort,
+  )
+}

@@ -1,0 +1,43 @@
+/** Messages of databases quote rows and statements: values of a condition that may be about a person are taken out of them. */
+import { testedValues, type RowTest } from '../../model/archive/row-test.ts'
+import { asSluiceError, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import type { EventBody } from '../../model/run/event.ts'
+
+export type Withhold = (text: string) => string
+
+/** A short number is a part of many others: only a whole one is taken out. */
+export function withholding(test: RowTest): Withhold {
+  const values = testedValues(test)
+    .filter((value) => value !== '')
+    .toSorted((a, b) => b.length - a.length)
+    .map(
+      (value) =>
+        new RegExp(`(?<![\\p{L}\\p{N}])${value.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'gu'),
+    )
+  return (text) => values.reduce((clean, value) => clean.replaceAll(value, '***'), text)
+}
+
+/** The same error without its cause. */
+export function withheldError(thrown: unknown, withhold: Withhold): SluiceError {
+  const error = asSluiceError(thrown)
+  if (error.code === 'INTERNAL') return error
+  const { code, message, ...details } = withheldInfo(error.info(), withhold)
+  return new SluiceError(code, message, { ...details, kind: error.kind })
+}
+
+/** What is told of an error, or of a step, while it runs. */
+export function withheldEvent<E extends EventBody>(event: E, withhold: Withhold): E {
+  if (event.type === 'log') return { ...event, message: withhold(event.message) }
+  if (!('error' in event) || event.error === undefined) return event
+  const { error } = event
+  return { ...event, error: typeof error === 'string' ? withhold(error) : withheldInfo(error, withhold) }
+}
+
+function withheldInfo({ message, reason, where, ...rest }: ErrorInfo, withhold: Withhold): ErrorInfo {
+  return {
+    ...rest,
+    message: withhold(message),
+    ...(reason === undefined ? {} : { reason: withhold(reason) }),
+    ...(where === undefined ? {} : { where: withhold(where) }),
+  }
+}

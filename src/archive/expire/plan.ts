@@ -1,0 +1,78 @@
+/** Which archived partitions are old enough to leave the archive for good, and what keeps those that are from it. */
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { cutOff, parseAge } from '../../model/calendar/age.ts'
+import { parseCalendar } from '../../model/calendar/calendar-text.ts'
+import { askedFor, isAsked } from '../work/named-partitions.ts'
+import { isOld } from '../plan/native-candidates.ts'
+import type { ValueKind } from '../../model/calendar/value-text.ts'
+
+export type PlannedExpiry = {
+  readonly partition: ArchivedPartition
+  /**
+   * `due`: it expires. `resume`: it has, and the Delta table has to let go of its files still. `done`: it has expired. `held`, `blocked`: it stays, and
+   * `note` says why. `later`: not old enough.
+   */
+  readonly status: 'due' | 'resume' | 'done' | 'held' | 'blocked' | 'later'
+  readonly note?: string
+}
+
+export type ExpiryWish = {
+  /** `10y` */
+  readonly olderThan: string
+  /** As somebody typed them; all when empty. */
+  readonly named: readonly string[]
+  /** By the clock of the database, ms since the epoch. */
+  readonly nowMs: number
+  /** What bounds are values of. */
+  readonly kind: ValueKind
+}
+
+/** @throws SluiceError BAD_FLAG for an age or a label that is none; PARTITION_STATE for a label that is not archived */
+export function planExpiry(record: ArchiveRecord, wish: ExpiryWish): readonly PlannedExpiry[] {
+  const { olderThan, named, nowMs, kind } = wish
+  const calendar = parseCalendar(record.calendar)
+  const until = cutOff(calendar, parseAge(olderThan), new Date(nowMs))
+  const chosen = named.length === 0 ? record.partitions : [...new Set(named.flatMap((text) => labelled(record, text)))]
+  return chosen.map((partition): PlannedExpiry => {
+    if (!isOld(partition, until, calendar, kind)) {
+      return {
+        partition,
+        status: 'later',
+        note: `its period ends at ${partition.to ?? 'no time'}, and what ended by ${until} may go`,
+      }
+    }
+    return { partition, ...standing(partition, record.graceMs, nowMs) }
+  })
+}
+
+/** What keeps a partition that is old enough from its expiry. @param nowMs by the clock of the database */
+export function standing(
+  { state, held, retracted, changedMs, expired }: ArchivedPartition,
+  graceMs: number,
+  nowMs: number,
+): Pick<PlannedExpiry, 'status' | 'note'> {
+  if (state === 'EXPIRED') {
+    return retracted ? { status: 'done', note: `it expired at ${isoTime(expired?.ms ?? 0)}` } : { status: 'resume' }
+  }
+  if (held !== null) return { status: 'held', note: held }
+  if (state !== 'DROPPED') return { status: 'blocked', note: whyNot(state) }
+  const from = (changedMs ?? nowMs) + graceMs
+  if (from <= nowMs) return { status: 'due' }
+  return { status: 'blocked', note: `it was dropped less than its grace ago: it may expire from ${isoTime(from)} on` }
+}
+
+function whyNot(state: ArchivedPartition['state']): string {
+  if (state === 'DETACHED') return 'it is DETACHED: its rows are in the database still, until archive run --drop'
+  if (state === 'RESTORED') return 'it is RESTORED: its rows are in the table'
+  return `it is ${state}: it has not left the database`
+}
+
+/** Of a period all parts. */
+function labelled({ partitions, calendar }: ArchiveRecord, text: string): readonly ArchivedPartition[] {
+  const asked = askedFor(parseCalendar(calendar), text, partitions)
+  const found = partitions.filter((one) => isAsked([asked], one))
+  if (found.length > 0) return found
+  throw new SluiceError('PARTITION_STATE', `${text} is not archived`, { hint: 'sluice archive list shows what is' })
+}

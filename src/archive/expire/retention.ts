@@ -1,0 +1,54 @@
+/** How long files of an archive stay that its newest version does not name: said once, and kept in the ledger and in the Delta table. */
+import type { PartitionLedger } from '../ledger/partition-ledger.ts'
+import type { ArchivedTable } from '../ledger/record.ts'
+import type { ArchiveContext } from '../steps/context.ts'
+import { spanText } from '../log/retention.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+
+/**
+ * @param asked ms; absent where nothing is said
+ * @throws SluiceError BAD_FLAG where it was never said; PLAN_CHANGED for a shorter one than was promised
+ */
+export function wantedRetention({ table, retentionMs }: ArchivedTable, asked: number | undefined): number {
+  if (asked === undefined && retentionMs === null) {
+    throw new SluiceError(
+      'BAD_FLAG',
+      `nobody has said how long files of ${tableText(table)} stay that have left its archive`,
+      {
+        hint: 'say it once with --retention, such as 30d: until then what has expired can come back',
+      },
+    )
+  }
+  if (asked !== undefined && retentionMs !== null && asked < retentionMs) {
+    throw new SluiceError(
+      'PLAN_CHANGED',
+      `files that leave the archive of ${tableText(table)} stay for ${spanText(retentionMs)}`,
+      {
+        reason: 'what has expired until now was to come back for as long',
+        hint: 'leave --retention out; a longer one is taken',
+      },
+    )
+  }
+  return asked ?? retentionMs ?? 0
+}
+
+/** Of the ledger first: what the Delta table says is for other programs. Said twice it is one commit. */
+export async function keepRetention(
+  {
+    ledger,
+    log,
+    archived,
+    interrupt,
+    name,
+    runId,
+  }: Pick<ArchiveContext, 'log' | 'archived' | 'interrupt' | 'name' | 'runId'> & {
+    readonly ledger: Pick<PartitionLedger, 'keep'>
+  },
+  { retentionMs: before }: ArchivedTable,
+  retentionMs: number,
+): Promise<void> {
+  if (before !== retentionMs) await ledger.keep(retentionMs)
+  // What it says is what the ledger has.
+  await (await log()).tell({ tableId: archived.archiveId, info: { table: name, run: runId } }, interrupt.abort)
+}

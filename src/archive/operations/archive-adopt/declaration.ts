@@ -1,0 +1,64 @@
+import type { AlertWish } from '../../../model/run/alert.ts'
+import type { CalendarSpec } from '../../../model/calendar/calendar.ts'
+import { FAILED } from '../../../engine/run/operations/alert-options.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+/** Goes on with the archive of a table under this database; every other database is refused from then on. */
+export type ArchiveAdoptOperation = {
+  readonly kind: 'archive-adopt'
+  readonly from: string
+  readonly table: string
+  /** Name of the table, once more. */
+  readonly confirm?: string
+  /** Labels of partitions whose rows in the source may differ from the archived ones. */
+  readonly accept: readonly string[]
+  /** The archive, or the folder that it was made in: where the ledger knows nothing of it, the ledger is made anew from it. */
+  readonly to?: string
+  /** What an archive of an older program does not say of itself: calendar, and the column of a plain table that says when a row belongs. */
+  readonly calendar?: Partial<CalendarSpec>
+  readonly by?: string
+  /** How long a detached partition is kept, ms; what the archive says when absent. */
+  readonly graceMs?: number
+  /** Compare only. */
+  readonly dryRun: boolean
+  readonly alert?: AlertWish
+}
+
+const EVENTS = ['archived', 'archive.finding', 'archive.progress', 'log'] as const
+
+export const archiveAdopt: Declaration<ArchiveAdoptOperation, (typeof EVENTS)[number]> = {
+  kind: 'archive-adopt',
+  command: 'archive',
+  actions: {
+    'archive adopt': {
+      from: words.end('from'),
+      table: words.oneTable,
+      confirm: words.optionalText('confirm'),
+      accept: words.list('accept-difference'),
+      to: words.archivePlace('to'),
+      calendar: words.calendar,
+      by: words.optionalText('by'),
+      graceMs: words.optionalDuration('grace'),
+      dryRun: words.flag('dry-run'),
+      alert: words.alert,
+    },
+  },
+  shape: 'lines',
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'to', family: 'folder', access: 'write', end: 'target' },
+  ],
+  about: 'table',
+  destroys: [
+    {
+      what: 'the right of the database that wrote into the archive before',
+      confirm: 'confirm',
+      asked: true,
+      named: { field: 'table' },
+    },
+  ],
+  plans: 'dryRun',
+  alerts: { causes: FAILED },
+  events: EVENTS,
+}

@@ -1,0 +1,203 @@
+/** `archive adopt`: a database goes on with the archive of another one, or of itself before a failover; the other one is refused from then on. */
+import { PartitionLedger } from '../../ledger/partition-ledger.ts'
+import { isBeingRebuilt } from '../../ledger/rebuilt-ledger.ts'
+import { nameAgain } from '../../steps/expire.ts'
+import { withoutFiles } from '../../steps/files-gone.ts'
+import { isUnpublished, readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
+import { tableProperties } from '../../ledger/table-properties.ts'
+import { readProperties, type ArchiveProperties } from '../../log/properties.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { pathOfLocation } from '../../../model/lake/lake-url.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { dec } from '../../../model/run/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { LogState } from '../../steps/log.ts'
+import type { archiveAdopt as declared, ArchiveAdoptOperation } from './declaration.ts'
+import { compareArchive, type Compared, type FindCandidate } from '../../plan/compare-archive.ts'
+import { archiveOf } from '../../work/find-archive.ts'
+import { notArchived, openSource, tableNamed, type Opened } from '../../work/each-table.ts'
+import { isAt } from '../../rebuild/archive-at.ts'
+import { rebuildLedger } from '../../rebuild/run.ts'
+import { openArchive, openOwned } from '../../work/open.ts'
+import { labelNamed } from '../../plan/label-named.ts'
+import { ownerOf } from '../../work/owner.ts'
+import { seenArchive } from '../../plan/table-changes.ts'
+import { planArchive } from '../../plan/plan.ts'
+import { ledgerName, originNow } from '../../work/require-origin.ts'
+import { recordCalendar } from '../../../model/calendar/record-calendar.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+
+type ArchiveAdoptRun = RunOf<typeof declared>
+
+/**
+ * Compares first, and changes nothing where a partition differs. A ledger that knows nothing of the archive is made anew.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM, ARCHIVE_CONFLICT; PROOF_FAILED where a partition differs; as `rebuildLedger`
+ */
+export async function archiveAdopt(operation: ArchiveAdoptOperation, run: ArchiveAdoptRun): Promise<Ending> {
+  const { from, table: named, confirm, dryRun, to, calendar = {} } = operation
+  if (!dryRun && confirm !== named) {
+    throw new SluiceError('MISSING_CONFIRM', 'the database that wrote into this archive so far is refused afterwards', {
+      hint: `say it twice: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
+    })
+  }
+  await using source = await openSource(from, !dryRun)
+  const table = await tableNamed(source, named, run.interrupt.abort)
+  const { opened, record } = await archiveOf(source, table, run.interrupt.abort)
+  const isLost = record === null || isBeingRebuilt(record) || (await isOfAnother(record, opened, run))
+  if (!isLost) {
+    if (to !== undefined) refuseElsewhere(record, to, table)
+    return await takeOver(operation, table, record, opened, run)
+  }
+  const place = to ?? (record === null ? null : pathOfLocation(record.archive))
+  if (place === null) throw notArchived(table, opened.store, 'where its ledger is lost, name the archive: --to FOLDER')
+  return await rebuildLedger(table, { ...operation, to: place, calendar }, record, opened, run)
+}
+
+/** A run without a ledger begins a new archive, finds one in its place, and is refused: it has noted nothing that is worth keeping. */
+async function isOfAnother(record: ArchiveRecord, opened: Opened, run: ArchiveAdoptRun): Promise<boolean> {
+  if (!isUnpublished(record)) return false
+  const owned = await openOwned(record, opened, run)
+  const state = await (await owned.log()).state(run.interrupt.abort)
+  return state !== null && state.tableId !== record.archiveId
+}
+
+function refuseElsewhere({ archive }: ArchiveRecord, to: string, table: TableSpec): void {
+  if (isAt(archive, to, table)) return
+  const name = tableText(table.table)
+  throw new SluiceError(
+    'PLAN_CHANGED',
+    `the ledger knows the archive of ${name} at another place: ${redactUrl(archive)}`,
+    {
+      where: name,
+      hint: 'leave --to out, or change archive in migration_archives when the folder was moved',
+    },
+  )
+}
+
+async function takeOver(
+  { from, table: named, accept, dryRun }: ArchiveAdoptOperation,
+  table: TableSpec,
+  noted: ArchiveRecord,
+  opened: Opened,
+  run: ArchiveAdoptRun,
+): Promise<Ending> {
+  const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+  const name = tableText(table.table)
+  await using open = await openArchive(table, record, opened, run)
+  const { context } = open
+  const labels = record.partitions.map(({ label }) => label)
+  const accepted = accept.map((text) => labelNamed(recordCalendar(record), text, labels))
+  const around = { ...opened, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  const candidate: FindCandidate = async (label) => {
+    const asked = {
+      kind: 'archive',
+      from,
+      tables: [named],
+      partitions: [label],
+      asText: [],
+      detach: false,
+      drop: false,
+      dryRun: true,
+    } as const
+    try {
+      return (await planArchive(table, asked, around)).partitions[0]?.candidate ?? null
+    } catch (error) {
+      if (error instanceof SluiceError && error.kind === 'usage') return null
+      throw error
+    }
+  }
+  let compared: readonly Compared[] = []
+  let back: ReadonlyMap<string, string> = new Map()
+  const judge = async (state: LogState): Promise<ArchiveProperties | null> => {
+    const all: Compared[] = []
+    for await (const one of compareArchive(context, record, state, candidate)) all.push(one)
+    compared = all
+    const against = all.flatMap(({ finding }) => (finding === null ? [] : [finding]))
+    for (const { label, unnamed } of all) {
+      if (unnamed === null) continue
+      const { state: said, files } = unnamed.partition
+      const message = `${label}: the ledger says ${said} and the log names no file of it${unnamed.outdated.length === 0 ? '' : ' that is there'}; its ${files.length} files are there and were read: the log ${dryRun ? 'would name' : 'names'} them again`
+      run.emit({ type: 'log', level: 'note', table: name, message })
+    }
+    for (const finding of against) run.emit({ type: 'archive.finding', table: name, ...finding })
+    const free = new Set(all.flatMap(({ label, gone }) => (gone === null || gone.held !== null ? [] : [label])))
+    const standing = against.filter(
+      ({ finding, partition }) =>
+        !accepted.includes(partition ?? '') ||
+        (finding !== 'differs from the source' && !(finding === 'not in the log' && free.has(partition ?? ''))),
+    )
+    if (standing.length > 0) throw differs(name, standing.length, against.length)
+    const own = await tableProperties(opened.database, record.table)
+    if (own === null) return null
+    // Holds that were set after this ledger was saved.
+    const { holds } = readProperties(state.metadata.configuration ?? {})
+    back = new Map([...holds].filter(([label]) => !own.holds.has(label)))
+    return { ...own, holds: new Map([...back, ...own.holds]) }
+  }
+  const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
+  const addUnknown = async (label: string): Promise<void> => {
+    if (record.partitions.some((one) => one.label === label)) return
+    await ledger.addPartition((await candidate(label)) ?? { label, from: null, to: null, native: null })
+  }
+  const holdAgain = async (label: string, reason: string): Promise<void> => {
+    const isKnown = record.partitions.some((one) => one.label === label)
+    const found = isKnown ? null : await candidate(label)
+    if (found !== null) await ledger.addPartition(found)
+    const message = `the archive says that ${label} is held: ${reason}`
+    if (isKnown || found !== null) {
+      await ledger.hold(label, reason)
+      run.emit({ type: 'log', level: 'note', table: name, message })
+    } else run.emit({ type: 'log', level: 'warn', table: name, message: `${message}; there is no such partition here` })
+  }
+  const log = await context.log()
+  if (dryRun) {
+    const state = await log.state(run.interrupt.abort)
+    if (state !== null) await judge(state)
+    return { totals: totalsOf(compared) }
+  }
+  const info = { table: name, run: run.runId }
+  const origin = await originNow(context)
+  const ledgerNow = ledgerName(record.ledger ?? null, opened.store, origin)
+  const { version } = await log.adopt(
+    { tableId: record.archiveId, info, ledger: ledgerNow },
+    judge,
+    async (head, next, sha256) => {
+      for (const [label, reason] of back) await holdAgain(label, reason)
+      await context.heads.begin(head, next, sha256, ledgerNow)
+    },
+    run.interrupt.abort,
+  )
+  for (const { label, files, fence, unnamed, gone } of compared) {
+    const reload = async (): Promise<ArchivedPartition> => {
+      const partition = await readPartition(opened.database, record.table, label)
+      if (partition === null) throw new Error(`the ledger has no ${label} any more`)
+      return partition
+    }
+    await addUnknown(label)
+    // What the ledger says of its files stays: those of a partition without any are looked for once more where a program was killed here.
+    if (gone === null) await context.heads.takeOver(label, files, fence, unnamed?.outdated)
+    else {
+      await context.heads.takeOver(label, gone.files, fence)
+      await withoutFiles(context, label, reload, run.actor)
+    }
+    if (unnamed !== null) await nameAgain(context, unnamed.partition, unnamed.examined, reload)
+  }
+  // Last: a program that is killed before it is refused, and adopts again.
+  await context.heads.setOrigin(origin)
+  return { totals: { ...totalsOf(compared), version: dec(version) }, proof: 'canonical' }
+}
+
+function totalsOf(compared: readonly Compared[]): Readonly<Record<string, string>> {
+  return {
+    partitions: dec(compared.length),
+    rows: dec(compared.reduce((sum, { proof }) => sum + (proof?.rows ?? 0n), 0n)),
+    findings: dec(compared.filter(({ finding }) => finding !== null).length),
+  }
+}
+
+function differs(name: string, count: number, all: number): SluiceError {
+  return new SluiceError('PROOF_FAILED', `${count} of ${all} differences keep ${name} from taking its archive over`, {
+    hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED; and one whose files are gone: rows that the database has count then, and those of which the difference says that they are neither in the table nor in the archive are lost',
+  })
+}

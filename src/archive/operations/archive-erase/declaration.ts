@@ -1,0 +1,59 @@
+import type { AlertWish } from '../../../model/run/alert.ts'
+import { FAILED } from '../../../engine/run/operations/alert-options.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+/** Rows about somebody go out of a table and of its archive, with every older version of it. */
+export type ArchiveEraseOperation = {
+  readonly kind: 'archive-erase'
+  readonly from: string
+  readonly table: string
+  /** Which rows: `customer_id = 42`. It may name a person, and is kept nowhere. */
+  readonly where: string
+  /** A ticket: it stands in the certificate, and names an erasure that was broken off. */
+  readonly reason: string
+  /** Databases whose ledgers are asked too, or `gone:` and the id of one: of those that the log names besides that of `from`. */
+  readonly ledgers?: readonly string[] | undefined
+  /** Name of the table, once more. */
+  readonly confirm?: string
+  /** Count only. */
+  readonly dryRun: boolean
+  readonly alert?: AlertWish
+}
+
+const EVENTS = ['archive.erasure', 'archive.destroyed', 'archive.state', 'archive.progress', 'log'] as const
+
+export const archiveErase: Declaration<ArchiveEraseOperation, (typeof EVENTS)[number]> = {
+  kind: 'archive-erase',
+  command: 'archive',
+  actions: {
+    'archive erase': {
+      from: words.end('from'),
+      table: words.oneTable,
+      where: words.text('where'),
+      reason: words.text('reason'),
+      ledgers: words.databases('ledger'),
+      confirm: words.optionalText('confirm'),
+      dryRun: words.flag('dry-run'),
+      alert: words.alert,
+    },
+  },
+  shape: 'lines',
+  doing: 'erasing',
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'ledgers', family: 'database', access: 'read' },
+  ],
+  about: 'table',
+  destroys: [
+    {
+      what: 'rows of the table and of its archive, and every older version of the archive',
+      confirm: 'confirm',
+      asked: true,
+      named: { field: 'table' },
+    },
+  ],
+  plans: 'dryRun',
+  alerts: { causes: FAILED, by: ['reason'] },
+  events: EVENTS,
+}

@@ -1,0 +1,266 @@
+/** `archive erase`: rows about somebody go out of a table and its archive, and no older version of the archive is left that has them. */
+import { ErasureLedger, type Erasure } from '../../ledger/erasure-ledger.ts'
+import { readArchive, type ArchiveRecord } from '../../ledger/record.ts'
+import type { ArchiveContext } from '../../steps/context.ts'
+import { testedColumns, type RowTest } from '../../../model/archive/row-test.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import { archivedTable, openSource, type Opened, type OpenSource } from '../../work/each-table.ts'
+import { lookAround, type EraseLook, type Wanted } from '../../erase/look.ts'
+import { conditionHash, isCondition } from '../../erase/condition-hash.ts'
+import { readPredicate } from '../../erase/read-predicate.ts'
+import { archivedColumns, rowTest } from '../../erase/row-test.ts'
+import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
+import {
+  endHistory,
+  eraseBeside,
+  erasePartitions,
+  historyOf,
+  requireGone,
+  type EraseRun,
+  type Erasing,
+} from '../../erase/run-erase.ts'
+import { refuseFollowedTables, tellFollowedTables } from '../../plan/followed-table.ts'
+import { openArchive } from '../../work/open.ts'
+import { keptError, OtherLedgers, unaskedError } from '../../work/other-ledgers.ts'
+import { tellErased } from '../../plan/row-triggers.ts'
+import { requireOrigin } from '../../work/require-origin.ts'
+import { renewWitness } from '../../work/witness.ts'
+import type { Ending } from '../../../engine/run/run-context.ts'
+import type { ArchiveEraseOperation } from './declaration.ts'
+
+const NOT_LOOKED =
+  'not looked at: backups, replicas and logs of the database, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies'
+
+/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, PARTITION_HELD, MISSING_CONFIRM, BAD_PREDICATE, TABLE_FOLLOWED, TABLE_REFUSED, ARCHIVE_FOREIGN, PROOF_FAILED */
+export async function archiveErase(operation: ArchiveEraseOperation, run: EraseRun): Promise<Ending> {
+  const { from, table: named, where, dryRun } = operation
+  refuseUnconfirmed(operation)
+  const predicate = readPredicate(where)
+  await using source = await openSource(from, !dryRun)
+  const found = await archivedTable(source, named, run.interrupt.abort)
+  const test = rowTest(
+    predicate,
+    { columns: archivedColumns(found.record) },
+    { columns: found.table.columns, run: `sluice archive run --table ${shellQuote(named)}` },
+  )
+  const withhold = withholding(test)
+  const quiet: EraseRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
+  try {
+    const ending = await erase(operation, { ...found, source, test }, quiet)
+    // Its witness may be rows that are gone.
+    if (!dryRun) await renewWitness(found.opened, found.table, found.record, quiet)
+    return ending
+  } catch (thrown) {
+    throw withheldError(thrown, withhold)
+  }
+}
+
+type Asked = {
+  readonly source: OpenSource
+  readonly opened: Opened
+  readonly table: TableSpec
+  readonly record: ArchiveRecord
+  readonly test: RowTest
+}
+
+async function erase(
+  operation: ArchiveEraseOperation,
+  { source, opened, table, record, test }: Asked,
+  run: EraseRun,
+): Promise<Ending> {
+  const { reason, dryRun } = operation
+  if (dryRun) await tellFollowedTables(source, [table.table], { emit: run.emit, signal: run.interrupt.abort })
+  else await refuseFollowedTables(source, [table.table], run.interrupt.abort)
+  const fired = await tellErased(table, source.store, run)
+  const notChecked = fired === null ? NOT_LOOKED : `${NOT_LOOKED}, ${fired}`
+  await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
+  const { context } = open
+  if (!dryRun) await requireOrigin(context)
+  const erasures = new ErasureLedger(opened.database, record.table, run.owner)
+  const before = await erasures.unfinished()
+  if (before !== null) refuseOther(before, reason, test, context.name)
+  await using others = await OtherLedgers.ask(context, source, operation.ledgers ?? [], run)
+  const unasked = unaskedError(context.name, others.unasked)
+  if (unasked !== null && !dryRun) throw unasked
+  const counting = { database: opened.database, others }
+  const wanted: Wanted = { test, thorough: before !== null }
+  tellTexts(record, wanted, run)
+  if (before?.state === 'destroying' && !dryRun) {
+    return await erasures.during(before, async () => {
+      const erasing: Erasing = { context, ...counting, erasures, erasure: before, wanted, run }
+      return await ended(erasing, await endHistory(erasing), notChecked)
+    })
+  }
+  const look = await lookAround(context, record, wanted)
+  if (dryRun || look.refusal !== null) tell(tableText(table.table), look, run)
+  const history = await historyNow(context, counting)
+  // Files of which another ledger says so would stop the erasure at its end, behind rows that are erased.
+  const refusal = look.refusal ?? unasked ?? keptBy(others, context.name, [...history, ...rewritten(look)])
+  if (dryRun) {
+    const totals = { ...foundTotals(look), files: dec(history.length) }
+    return { totals, ...(refusal === null ? {} : { error: refusal }) }
+  }
+  if (refusal !== null) throw refusal
+  // Older versions may have what the newest one and the table have not any more.
+  if (before === null && isNothing(look) && history.length === 0) {
+    return { totals: { rows: '0', sourceRows: '0' }, notChecked }
+  }
+  const erasure = before ?? (await begin(erasures, operation, wanted, run))
+  return await erasures.during(erasure, async () => {
+    const erasing: Erasing = { context, ...counting, erasures, erasure, wanted, run }
+    if (!(await eraseAll(erasing, opened, record, look))) return { totals: {}, stopped: true }
+    return await ended(erasing, await endHistory(erasing), notChecked)
+  })
+}
+
+/**
+ * Twice: an export that began before the rows left the table may have them, and is found on its way behind that.
+ * @returns false where it was stopped
+ */
+async function eraseAll(erasing: Erasing, opened: Opened, record: ArchiveRecord, first: EraseLook): Promise<boolean> {
+  const { context, wanted, run } = erasing
+  for (const turn of [0, 1]) {
+    const now = turn === 0 ? record : await recordNow(opened, record)
+    const look = turn === 0 ? first : await lookAround(context, now, wanted)
+    if (look.refusal !== null) throw look.refusal
+    if (!(await erasePartitions(erasing, look.partitions))) return false
+    await eraseBeside(erasing, await recordNow(opened, record), turn)
+  }
+  await requireGone(erasing, await recordNow(opened, record))
+  return !run.interrupt.stop.aborted
+}
+
+/** @throws SluiceError LEDGER_BUSY, PLAN_CHANGED where another erasure of the table has not ended, or this one began with another condition */
+function refuseOther({ reason, condition, state }: Erasure, asked: string, test: RowTest, name: string): void {
+  if (reason !== asked) {
+    throw new SluiceError('LEDGER_BUSY', `the erasure ${reason} of ${name} has not ended`, {
+      where: name,
+      reason: `it is ${state}; a table has one at a time`,
+      hint: `run it again to its end first: the same command with --reason ${shellQuote(reason)}`,
+    })
+  }
+  if (condition === null || isCondition(test, condition)) return
+  throw new SluiceError('PLAN_CHANGED', `the erasure ${reason} of ${name} began with another condition`, {
+    where: name,
+    reason: 'it has not ended, and its certificate is about those rows',
+    hint: 'run it to its end with the condition that it began with; give the other one a ticket of its own, such as the same with /2 behind it',
+  })
+}
+
+/** Paths of files that only older versions need. */
+async function historyNow(
+  context: ArchiveContext,
+  counting: Pick<Erasing, 'database' | 'others'>,
+): Promise<readonly string[]> {
+  const state = await (await context.log()).state(context.interrupt.abort)
+  if (state === null) return []
+  return (await historyOf(context, counting, state.version, Date.now())).map(({ path }) => path)
+}
+
+function rewritten({ partitions }: EraseLook): readonly string[] {
+  return partitions.flatMap(({ files }) => files)
+}
+
+/** Null where no other ledger needs one of these files. */
+function keptBy(others: OtherLedgers, name: string, paths: readonly string[]): SluiceError | null {
+  for (const path of paths) {
+    const kept = others.reason(path)
+    if (kept !== null) return keptError(name, path, kept)
+  }
+  return null
+}
+
+function begin(
+  erasures: ErasureLedger,
+  { reason }: ArchiveEraseOperation,
+  { test }: Wanted,
+  run: EraseRun,
+): Promise<Erasure> {
+  const condition = conditionHash(test)
+  return erasures.begin(
+    { id: BigInt(run.runId), reason, tested: testedColumns(test), signedBy: run.actor, condition },
+    run.tool,
+  )
+}
+
+async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure, notChecked: string): Promise<Ending> {
+  const erased = await erasures.erased(id)
+  const sum = (values: readonly bigint[]): string => dec(values.reduce((all, one) => all + one, 0n))
+  return {
+    totals: {
+      rows: sum(erased.map(({ archivedRows }) => archivedRows)),
+      sourceRows: sum(erased.map(({ sourceRows }) => sourceRows)),
+      partitions: dec(erased.filter(({ archivedRows }) => archivedRows > 0n).length),
+      files: dec(destroyed.length),
+      bytes: sum(destroyed.map(({ bytes }) => BigInt(bytes))),
+      erasure: dec(id),
+      ...(version === null ? {} : { version: dec(version) }),
+    },
+    proof: 'canonical',
+    notChecked,
+  }
+}
+
+function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveEraseOperation): void {
+  if (dryRun || confirm === table) return
+  throw new SluiceError(
+    'MISSING_CONFIRM',
+    'erased rows are gone for good, and so is every older version of the archive',
+    {
+      where: table,
+      hint: `say it twice: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run counts the rows first`,
+    },
+  )
+}
+
+/** A free text may name the same person in a row that the condition does not mean. */
+function tellTexts({ stored }: ArchiveRecord, { test }: Wanted, run: EraseRun): void {
+  const tested = new Set(testedColumns(test))
+  const free = stored.columns.filter(
+    ({ name, stored: type, column }) =>
+      type === 'string' && !tested.has(name) && (column.type.kind === 'text' || column.type.kind === 'json'),
+  )
+  if (free.length === 0) return
+  const names = free.map(({ name }) => name).join(', ')
+  const message = `rows are told by ${[...tested].join(', ')} alone: ${names} may name somebody in other rows, too`
+  run.emit({ type: 'log', level: 'warn', message })
+}
+
+function tell(table: string, { partitions, beside }: EraseLook, { emit }: EraseRun): void {
+  for (const { partition, archivedRows, sourceRows, files } of partitions) {
+    emit({
+      type: 'archive.erasure',
+      table,
+      partition: partition.label,
+      state: partition.state,
+      step: 'found',
+      archived: dec(archivedRows),
+      source: dec(sourceRows),
+      files: dec(files.length),
+      ...(partition.held === null ? {} : { held: partition.held }),
+    })
+  }
+  if (beside.rows === 0n) return
+  emit({ type: 'archive.erasure', table, step: 'found', archived: '0', source: dec(beside.rows), files: '0' })
+}
+
+function foundTotals({ partitions, beside }: EraseLook): Readonly<Record<string, string>> {
+  return {
+    rows: dec(partitions.reduce((sum, { archivedRows }) => sum + archivedRows, 0n)),
+    sourceRows: dec(partitions.reduce((sum, { sourceRows }) => sum + sourceRows, beside.rows)),
+    partitions: dec(partitions.filter(({ archivedRows }) => archivedRows > 0n).length),
+  }
+}
+
+function isNothing({ partitions, beside }: EraseLook): boolean {
+  return beside.rows === 0n && partitions.length === 0
+}
+
+async function recordNow({ database }: Opened, { table }: ArchiveRecord): Promise<ArchiveRecord> {
+  const record = await readArchive(database, table)
+  if (record !== null) return record
+  throw new SluiceError('LEDGER_DAMAGED', `the ledger knows nothing of ${tableText(table)} any more`)
+}

@@ -1,0 +1,60 @@
+import type { AlertWish } from '../../../model/run/alert.ts'
+import { EPOCHS, type Epoch } from '../../../model/calendar/calendar.ts'
+import { FAILED } from '../../../engine/run/operations/alert-options.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+/** Archived partitions whose period is long over leave the archive for good; their files stay until a retention is over. */
+export type ArchiveExpireOperation = {
+  readonly kind: 'archive-expire'
+  readonly from: string
+  readonly table: string
+  /** `10y`: what is older than so many whole periods before the one of today. */
+  readonly olderThan: string
+  readonly epoch?: Epoch
+  /** Only these, by label; all that are old enough when empty. */
+  readonly partitions: readonly string[]
+  /** How long files stay that the archive does not name any more, ms; what the ledger has when absent. */
+  readonly retentionMs?: number
+  /** Name of the table, once more. */
+  readonly confirm?: string
+  readonly alert?: AlertWish
+  readonly dryRun: boolean
+}
+
+const EVENTS = ['archive.expiry', 'archive.state', 'archive.progress', 'log'] as const
+
+export const archiveExpire: Declaration<ArchiveExpireOperation, (typeof EVENTS)[number]> = {
+  kind: 'archive-expire',
+  command: 'archive',
+  actions: {
+    'archive expire': {
+      from: words.end('from'),
+      table: words.oneTable,
+      olderThan: words.text('older-than'),
+      epoch: words.optionalChoice('epoch', EPOCHS),
+      partitions: words.list('partition'),
+      retentionMs: words.optionalDuration('retention'),
+      confirm: words.optionalText('confirm'),
+      alert: words.alert,
+      dryRun: words.flag('dry-run'),
+    },
+  },
+  shape: 'lines',
+  doing: 'expiring',
+  stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
+  about: 'table',
+  destroys: [
+    {
+      what: 'archived partitions of which no other copy is left',
+      confirm: 'confirm',
+      asked: true,
+      named: { field: 'table' },
+    },
+  ],
+  plans: 'dryRun',
+  alerts: { causes: FAILED, by: ['partitions'] },
+  distributes: { by: 'parts' },
+  comesAgain: true,
+  events: EVENTS,
+}

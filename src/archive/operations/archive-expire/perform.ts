@@ -1,0 +1,239 @@
+/** `archive expire`: partitions of which the archive has the last copy leave it for good, and can come back as long as their files stay. */
+import { isByValue } from '../../ledger/by-value.ts'
+import { ErasureLedger } from '../../ledger/erasure-ledger.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../../ledger/record.ts'
+import type { ArchiveContext } from '../../steps/context.ts'
+import { expirePartition } from '../../steps/expire.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { ArchiveExpiryEvent } from '../../../model/archive/events.ts'
+import { dec } from '../../../model/run/event.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import { eachPartition, type Work } from '../../work/advance-all.ts'
+import { archivedTable, openSource, type Opened } from '../../work/each-table.ts'
+import { endOfArchive } from '../../work/outcome.ts'
+import { nativeKind, timeKind, timelessError } from '../../../model/calendar/time-kind.ts'
+import { columnNamed } from '../../../engine/copy/plan/column-named.ts'
+import type { ValueKind } from '../../../model/calendar/value-text.ts'
+import { planExpiry, standing, type PlannedExpiry } from '../../expire/plan.ts'
+import { keepRetention, wantedRetention } from '../../expire/retention.ts'
+import { refuseFollowedTables, tellFollowedTables } from '../../plan/followed-table.ts'
+import { openArchive } from '../../work/open.ts'
+import { requireOrigin } from '../../work/require-origin.ts'
+import { standingOf, tellStanding } from '../../plan/resumable.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import type { archiveExpire as declared, ArchiveExpireOperation } from './declaration.ts'
+
+type ArchiveExpireRun = RunOf<typeof declared>
+
+/** @throws SluiceError NO_SUCH_TABLE, MISSING_CONFIRM, BAD_FLAG, PLAN_CHANGED, PARTITION_STATE, PARTITION_HELD, PARTITIONS_BLOCKED, TABLE_FOLLOWED, ARCHIVE_FOREIGN, ARCHIVE_CONFLICT, LEDGER_BUSY */
+export async function archiveExpire(operation: ArchiveExpireOperation, run: ArchiveExpireRun): Promise<Ending> {
+  const { from, table: named, dryRun } = operation
+  refuseUnconfirmed(operation)
+  await using source = await openSource(from, !dryRun)
+  const { abort } = run.interrupt
+  const { table, record, opened } = await archivedTable(source, named, abort)
+  refuseAgeless(record)
+  const retentionMs = wantedRetention(record, operation.retentionMs)
+  if (dryRun) await tellFollowedTables(source, [table.table], { emit: run.emit, signal: abort })
+  else await refuseFollowedTables(source, [table.table], abort)
+  await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
+  const { context } = open
+  const erasures = new ErasureLedger(opened.database, record.table, run.owner)
+  if (dryRun) {
+    tellStanding(record, await standingOf(record, opened, run), run)
+    const refusal = await erasureError(erasures, context.name)
+    if (refusal !== null)
+      run.emit({ type: 'log', level: 'warn', message: `a run would be refused: ${refusal.message}` })
+  } else {
+    await requireOrigin(context)
+    const refusal = await erasureError(erasures, context.name)
+    if (refusal !== null) throw refusal
+  }
+  const nowMs = await context.ledger.now()
+  const kind = await kindOf(opened, table, record, operation, abort)
+  const plan = planExpiry(record, { ...operation, named: operation.partitions, nowMs, kind })
+  tell(context, plan, nowMs + retentionMs, run)
+  refuseNamed(operation, context.name, plan)
+  const due = plan.filter(({ status }) => status === 'due' || status === 'resume')
+  const totals = totalsOf(due.map(({ partition }) => partition))
+  const blocked = plan.filter(({ status }) => status === 'blocked')
+  if (dryRun) return { totals }
+  if (due.length === 0 && blocked.length > 0) throw allBlocked(context.name, blocked)
+  if (due.length === 0) return { totals }
+  await keepRetention(context, record, retentionMs)
+  const work: Work = async (held, reload) => {
+    const partition = await reload()
+    // Somebody may have held it, brought it back, or begun an erasure, since it was looked at.
+    await refuseNow(context, partition, erasures)
+    try {
+      await expirePartition(context, { partition, held }, run.actor)
+    } catch (thrown) {
+      const now = asSluiceError(thrown).code === 'LEASE_LOST' ? await reload() : partition
+      throw now.held !== null && now.state === 'DROPPED' ? heldError(context.name, now) : thrown
+    }
+    const after = await reload()
+    const until = isoTime((after.expired?.ms ?? nowMs) + retentionMs)
+    run.emit({ ...expiryOf(context.name, after), step: 'expired', until })
+  }
+  const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'EXPIRED' && retracted
+  const labels = due.map(({ partition }) => partition.label)
+  const outcomes = await eachPartition([context], opened.database, labels, run, { work, isThere })
+  const { error, stopped } = endOfArchive(outcomes, run.interrupt.stop.aborted)
+  const done = outcomes.filter(({ partition, error: failed }) => failed === null && partition.state === 'EXPIRED')
+  return {
+    totals: totalsOf(done.map(({ partition }) => partition)),
+    notChecked: NOT_CHECKED,
+    ...(error === undefined ? {} : { error }),
+    ...(stopped === true ? { stopped } : {}),
+  }
+}
+
+const NOT_CHECKED =
+  'files were not read: the log names them, and nothing else of them was looked at; copies of the archive and backups have them still'
+
+/** @throws SluiceError BAD_FLAG where partitions are values */
+function refuseAgeless(record: ArchiveRecord): void {
+  if (!isByValue(record)) return
+  const name = tableText(record.table)
+  const column = record.timeColumn ?? ''
+  throw new SluiceError('BAD_FLAG', `the archive of ${name} is cut by values of ${column}, which have no age`, {
+    where: name,
+    hint: `sluice archive erase --table ${shellQuote(name)} --where "$WHERE" --reason TICKET takes rows out for good, with a condition on ${column}`,
+  })
+}
+
+/** What bounds of partitions are values of, by the table as it is now. */
+async function kindOf(
+  { store }: Opened,
+  table: TableSpec,
+  record: ArchiveRecord,
+  { epoch }: ArchiveExpireOperation,
+  signal: AbortSignal,
+): Promise<ValueKind> {
+  const { timeColumn, partitions } = record
+  const natives = timeColumn === null ? await store.partitions?.().list(table, signal) : null
+  const by = timeColumn ?? natives?.by
+  if (by !== undefined) {
+    const kind =
+      natives == null
+        ? timeKind(table, columnNamed(table, by), { epoch, bounds: [], record })
+        : nativeKind(table, natives, record, epoch)
+    if (kind === null) throw timelessError(table, by)
+    return kind
+  }
+  throw new SluiceError('PARTITION_STATE', `${tableText(table.table)} is cut by no column any more`, {
+    reason: `its ${partitions.length} archived partitions were partitions of the table, and it has none now`,
+    hint: 'partition it by the same column again',
+  })
+}
+
+async function erasureError(erasures: ErasureLedger, name: string): Promise<SluiceError | null> {
+  const erasure = await erasures.unfinished()
+  if (erasure === null) return null
+  return new SluiceError('LEDGER_BUSY', `the erasure ${erasure.reason} of ${name} has not ended`, {
+    where: name,
+    reason: 'it looks into all files of the archive, and ends their history itself',
+    hint: `run it to its end first: the same command with --reason ${shellQuote(erasure.reason)}`,
+  })
+}
+
+async function refuseNow(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  erasures: ErasureLedger,
+): Promise<void> {
+  const { name, archived, ledger } = context
+  const { status, note } = standing(partition, archived.graceMs, await ledger.now())
+  if (status === 'held') throw heldError(name, partition)
+  if (status === 'blocked') throw notNow(name, { partition, status, ...(note === undefined ? {} : { note }) })
+  const refusal = status === 'due' ? await erasureError(erasures, name) : null
+  if (refusal !== null) throw refusal
+}
+
+/** Whoever names a partition means it: one that cannot go ends the command before anything is changed. */
+function refuseNamed({ partitions }: ArchiveExpireOperation, name: string, plan: readonly PlannedExpiry[]): void {
+  if (partitions.length === 0) return
+  const [first] = plan.filter(({ status }) => status === 'held' || status === 'blocked' || status === 'later')
+  if (first === undefined) return
+  throw first.status === 'held' ? heldError(name, first.partition) : notNow(name, first)
+}
+
+function notNow(name: string, { partition: { label }, note = '' }: PlannedExpiry): SluiceError {
+  return new SluiceError('PARTITION_STATE', `${label} of ${name} does not expire: ${note}`, {
+    where: `${name}, ${label}`,
+    hint: 'only what the archive alone has, and for longer than its grace, leaves it; nothing was changed',
+  })
+}
+
+function heldError(name: string, { label, held }: ArchivedPartition): SluiceError {
+  return new SluiceError('PARTITION_HELD', `${label} of ${name} has to stay: ${held ?? ''}`, {
+    where: `${name}, ${label}`,
+    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} lets it go`,
+  })
+}
+
+function allBlocked(name: string, blocked: readonly PlannedExpiry[]): SluiceError {
+  const named = blocked.slice(0, 5).map(({ partition, note }) => `${partition.label}: ${note ?? ''}`)
+  return new SluiceError('PARTITIONS_BLOCKED', `of what is old enough, nothing of ${name} can expire`, {
+    where: name,
+    reason: `${named.join('; ')}${blocked.length > named.length ? `; and ${blocked.length - named.length} more` : ''}`,
+    hint: 'nothing was changed; sluice archive run --drop takes detached partitions out of the database first',
+  })
+}
+
+function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveExpireOperation): void {
+  if (dryRun || confirm === table) return
+  throw new SluiceError('MISSING_CONFIRM', 'what expires is in the archive only, and leaves it for good', {
+    where: table,
+    hint: `say it twice: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run shows what would go, and until when it can come back`,
+  })
+}
+
+function tell(
+  { name }: ArchiveContext,
+  plan: readonly PlannedExpiry[],
+  untilMs: number,
+  { emit }: ArchiveExpireRun,
+): void {
+  for (const one of plan) {
+    const { partition, status, note } = one
+    if (status === 'later' || status === 'done') continue
+    const goes = status === 'due' || status === 'resume'
+    emit({
+      ...expiryOf(name, partition),
+      step: goes ? 'due' : status,
+      ...(goes ? { until: isoTime(untilMs) } : {}),
+      ...(note === undefined || status === 'held' ? {} : { note }),
+    })
+  }
+}
+
+function expiryOf(
+  table: string,
+  { label, state, from, to, digest, files, held }: ArchivedPartition,
+): Omit<ArchiveExpiryEvent, 'step' | 'until' | 'note'> {
+  return {
+    type: 'archive.expiry',
+    table,
+    partition: label,
+    state,
+    ...(from === null ? {} : { from }),
+    ...(to === null ? {} : { to }),
+    ...(digest === null ? {} : { rows: dec(digest.rows), checksum: digest.sum }),
+    files: dec(files.length),
+    bytes: dec(files.reduce((sum, { bytes }) => sum + bytes, 0n)),
+    ...(held === null ? {} : { held }),
+  }
+}
+
+function totalsOf(partitions: readonly ArchivedPartition[]): Readonly<Record<string, string>> {
+  const files = partitions.flatMap((one) => one.files)
+  return {
+    partitions: dec(partitions.length),
+    rows: dec(partitions.reduce((sum, { digest }) => sum + (digest?.rows ?? 0n), 0n)),
+    files: dec(files.length),
+    bytes: dec(files.reduce((sum, { bytes }) => sum + bytes, 0n)),
+  }
+}

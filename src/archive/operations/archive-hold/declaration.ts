@@ -1,0 +1,39 @@
+import type { AlertWish } from '../../../model/run/alert.ts'
+import { FAILED } from '../../../engine/run/operations/alert-options.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+/** Keeps partitions where they are, or lets them go again. */
+export type ArchiveHoldOperation = {
+  readonly kind: 'archive-hold'
+  readonly from: string
+  readonly table: string
+  readonly partitions: readonly string[]
+  /** Why; null takes the hold away. */
+  readonly reason: string | null
+  readonly alert?: AlertWish
+}
+
+const HELD = {
+  from: words.end('from'),
+  table: words.oneTable,
+  partitions: words.someOf('partition', 'sluice archive plan shows them'),
+  alert: words.alert,
+}
+
+/** What was held is said by its number alone, at the end. */
+const EVENTS = [] as const
+
+export const archiveHold: Declaration<ArchiveHoldOperation, (typeof EVENTS)[number]> = {
+  kind: 'archive-hold',
+  command: 'archive',
+  actions: {
+    'archive hold': { ...HELD, reason: words.text('reason') },
+    'archive release': { ...HELD, reason: words.constant(null) },
+  },
+  shape: 'answer',
+  stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
+  about: 'table',
+  alerts: { causes: FAILED, by: ['partitions', 'reason'] },
+  events: EVENTS,
+}

@@ -1,0 +1,163 @@
+/** `archive hold` and `archive release`: partitions that have to stay where they are, and that may go again. */
+import { destroyed } from '../../steps/refusals.ts'
+import { PartitionLedger } from '../../ledger/partition-ledger.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../../ledger/record.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import type { ArchiveProperties } from '../../log/properties.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { archiveHold as declared, ArchiveHoldOperation } from './declaration.ts'
+import type { ArchiveOperation } from '../archive-run/declaration.ts'
+import { archivedTable, openSource, type Opened } from '../../work/each-table.ts'
+import { askedFor, isAsked } from '../../work/named-partitions.ts'
+import { nearestText } from '../../plan/label-named.ts'
+import { ownerOf } from '../../work/owner.ts'
+import { planArchive } from '../../plan/plan.ts'
+import type { PlannedPartition } from '../../plan/planned-standing.ts'
+import { tellArchive } from '../../work/note-in-archive.ts'
+import { recordCalendar } from '../../../model/calendar/record-calendar.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+
+type ArchiveHoldRun = RunOf<typeof declared>
+
+/** Which partition a label means is said by the calendar, and that is noted with the archive. */
+const FIRST =
+  'give archive run --no-detach once, with all flags that later runs get: it publishes, and takes nothing out of the table; then hold the partition, and later runs leave it where it is'
+
+/**
+ * A partition that the ledger does not know yet can be held too, if the source has it. The ledger holds it at once; the archive says so too, for the
+ * ledger may be lost.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; BAD_FLAG for what is no partition; whatever keeps the archive from saying it
+ */
+export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveHoldRun): Promise<Ending> {
+  const { from, table: name, partitions, reason } = operation
+  await using source = await openSource(from, true)
+  const { table, record, opened } = await archivedTable(source, name, run.interrupt.abort, FIRST)
+  const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
+  // All are found before the first is touched.
+  const found: Found[] = []
+  for (const text of partitions) {
+    const known = knownAs(record, text)
+    if (known === null) found.push(await unknownYet(text, { table, record }, operation, opened, run))
+    else {
+      refuseSwept(known.parts, table, reason)
+      found.push(known)
+    }
+  }
+  const labels = found.flatMap(({ label, parts }) => [label, ...parts.map((part) => part.label)])
+  // A program that is killed in between leaves a hold rather than none.
+  if (reason === null) await toldWithout(labels, { table, record, opened, run })
+  for (const { label, isPeriod, planned } of found) {
+    if (planned !== null) await ledger.addPartition(planned.candidate ?? { label, from: null, to: null, native: null })
+    await (isPeriod ? ledger.holdPeriod(label, reason) : ledger.hold(label, reason))
+  }
+  await told({ table, record, opened, run }, reason === null ? 'released' : 'held')
+  return { totals: { partitions: dec(found.reduce((sum, { parts }) => sum + Math.max(1, parts.length), 0)) } }
+}
+
+type About = {
+  readonly table: TableSpec
+  readonly record: ArchiveRecord
+  readonly opened: Opened
+  readonly run: ArchiveHoldRun
+}
+
+/** @throws SluiceError as `tellArchive`; nothing is released then */
+async function toldWithout(labels: readonly string[], { table, record, opened, run }: About): Promise<void> {
+  const change = (properties: ArchiveProperties): ArchiveProperties => ({
+    ...properties,
+    holds: new Map([...properties.holds].filter(([label]) => !labels.includes(label))),
+  })
+  try {
+    await tellArchive(record, opened, run, { change })
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    throw new SluiceError(error.code, `${named(table)} is not released: its archive goes on saying that it is held`, {
+      reason: error.message,
+      hint: againText(error),
+      retryable: error.retryable,
+      cause: thrown,
+    })
+  }
+}
+
+/** What is in the ledger is said in the archive. @throws SluiceError as `tellArchive`; the ledger has it then */
+async function told({ table, record, opened, run }: About, what: 'held' | 'released'): Promise<void> {
+  try {
+    await tellArchive(record, opened, run)
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    throw new SluiceError(
+      error.code,
+      `${named(table)} is ${what}, and so says the ledger of this database, but not the archive`,
+      {
+        reason: error.message,
+        hint: `${againText(error)}: a ledger that is lost is made anew from there`,
+        retryable: error.retryable,
+        cause: thrown,
+      },
+    )
+  }
+}
+
+/** Why the archive could not be written says what to do first. */
+function againText({ hint }: SluiceError): string {
+  const again = 'run the same command again when the archive can be written'
+  return hint === undefined ? again : `${hint}; then ${again}`
+}
+
+function named({ table }: TableSpec): string {
+  return `what was named of ${tableText(table)}`
+}
+
+type Found = {
+  readonly label: string
+  /** All parts of a period are meant, and those that come later. */
+  readonly isPeriod: boolean
+  readonly parts: readonly ArchivedPartition[]
+  readonly planned: PlannedPartition | null
+}
+
+function knownAs({ partitions, calendar }: ArchiveRecord, text: string): Found | null {
+  const asked = askedFor(recordCalendar({ calendar }), text, partitions)
+  const parts = partitions.filter((one) => isAsked([asked], one))
+  return parts.length === 0 ? null : { label: asked.label, isPeriod: asked.whole, parts, planned: null }
+}
+
+/** A hold keeps what was dropped from its expiry, and what has expired from being swept. */
+function refuseSwept(parts: readonly ArchivedPartition[], table: TableSpec, reason: string | null): void {
+  const swept = reason === null ? undefined : parts.find(({ sweptMs }) => sweptMs !== null)
+  if (swept !== undefined) throw destroyed(tableText(table.table), swept)
+}
+
+async function unknownYet(
+  text: string,
+  { table, record }: Pick<About, 'table' | 'record'>,
+  { from, reason }: ArchiveHoldOperation,
+  { store, database }: Opened,
+  run: ArchiveHoldRun,
+): Promise<Found> {
+  if (reason === null) {
+    const { label } = askedFor(recordCalendar(record), text, record.partitions)
+    const near = nearestText(
+      label,
+      record.partitions.map((one) => one.label),
+    )
+    const what = `the ledger knows no partition ${label} of ${tableText(table.table)}${near}`
+    throw new SluiceError('PARTITION_STATE', what, { hint: 'sluice archive list shows those that it knows' })
+  }
+  const asked: ArchiveOperation = {
+    kind: 'archive',
+    from,
+    tables: [tableText(table.table)],
+    partitions: [text],
+    asText: [],
+    detach: false,
+    drop: false,
+    dryRun: true,
+  }
+  const around = { store, database, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  const [planned] = (await planArchive(table, asked, around)).partitions
+  if (planned === undefined) throw new Error(`${text} was planned as nothing`)
+  return { label: planned.label, isPeriod: false, parts: [], planned }
+}

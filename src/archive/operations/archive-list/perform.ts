@@ -1,0 +1,92 @@
+/** `archive list`: what the ledger of a source says of its archives. */
+import type { ArchivedPartition } from '../../ledger/record.ts'
+import type { ArchivedEvent } from '../../../model/archive/events.ts'
+import { dec, type Dec } from '../../../model/run/event.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import type { archiveList as declared, ArchiveListOperation } from './declaration.ts'
+import { openSource, recordsOf, tableNow, tellUnread } from '../../work/each-table.ts'
+import { boundFields } from '../../plan/bound-fields.ts'
+import { standingFields, standingOf, tellStanding } from '../../plan/resumable.ts'
+import { seenArchive } from '../../plan/table-changes.ts'
+import { mistakenText } from '../../plan/wrongly-detached.ts'
+import { Looked } from '../../plan/counted.ts'
+import { periodRows, type PeriodLook } from '../../plan/period-rows.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+
+type ArchiveListRun = RunOf<typeof declared>
+
+/** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
+export async function archiveList({ from, tables, count }: ArchiveListOperation, run: ArchiveListRun): Promise<Ending> {
+  await using source = await openSource(from, false)
+  if (tables.length === 0) await tellUnread(source, run)
+  const records = await recordsOf(source, tables, run.interrupt.abort)
+  const looked = new Looked()
+  let partitions = 0
+  let rows = 0n
+  let stored = 0n
+  for (const { name: called, record: noted, opened } of records) {
+    const { abort: signal } = run.interrupt
+    const table = await tableNow(opened, called, signal)
+    const record = await seenArchive(opened.store, table, noted, signal)
+    const standing = await standingOf(record, opened, run)
+    tellStanding(record, standing, run)
+    const name = tableText(called)
+    const mistaken = await mistakenText(opened.store, table, record, signal)
+    if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: name, ...mistaken })
+    const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
+    for (const one of record.partitions) {
+      const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
+      const inArchive = one.version !== null && one.state !== 'RESTORED' && one.state !== 'EXPIRED'
+      const look = looks.get(one.label)
+      if (look !== undefined) looked.look(look)
+      partitions++
+      if (inArchive) rows += one.digest?.rows ?? 0n
+      if (inArchive) stored += bytes
+      run.emit({
+        type: 'archived',
+        table: name,
+        partition: one.label,
+        state: one.state,
+        archive: redactUrl(record.archive),
+        ...boundFields(record, one),
+        ...(one.digest === null ? {} : { rows: dec(one.digest.rows) }),
+        ...(one.files.length === 0 ? {} : { files: dec(one.files.length), bytes: dec(bytes) }),
+        ...(one.sourceBytes === null ? {} : { sourceBytes: dec(one.sourceBytes) }),
+        ...(one.version === null ? {} : { version: dec(one.version) }),
+        ...(one.changedMs === null ? {} : { changedAt: isoTime(one.changedMs) }),
+        ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
+        ...expiredFields(one, record.retentionMs),
+        ...(one.held === null ? {} : { held: one.held }),
+        ...lookFields(look),
+        ...standingFields(standing, look !== undefined && 'notLooked' in look ? [look.notLooked] : []),
+        ...(one.error === null ? {} : { error: `${one.error.code}: ${one.error.message}` }),
+      })
+    }
+  }
+  const notChecked = looked.notChecked('sluice archive verify looks closer')
+  return {
+    ...notChecked,
+    totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) },
+  }
+}
+
+/** The certificate of a partition that has left the archive for good. */
+function expiredFields(
+  { state, expired, sweptMs, digest }: ArchivedPartition,
+  retentionMs: number | null,
+): Pick<ArchivedEvent, 'expiredAt' | 'expiredBy' | 'until' | 'destroyedAt' | 'checksum'> {
+  if (state !== 'EXPIRED' || expired === null) return {}
+  return {
+    expiredAt: isoTime(expired.ms),
+    expiredBy: expired.by,
+    ...(sweptMs === null ? { until: isoTime(expired.ms + (retentionMs ?? 0)) } : { destroyedAt: isoTime(sweptMs) }),
+    ...(digest === null ? {} : { checksum: digest.sum }),
+  }
+}
+
+function lookFields(look: PeriodLook | undefined): { readonly counted?: Dec; readonly surplus?: Dec } {
+  if (look === undefined || 'notLooked' in look) return {}
+  return { counted: dec(look.rows), ...(look.surplus === 0n ? {} : { surplus: dec(look.surplus) }) }
+}

@@ -1,0 +1,87 @@
+import type { AlertWish } from '../../../model/run/alert.ts'
+import { FAILED } from '../../../engine/run/operations/alert-options.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import type { Option } from '../../../engine/run/operations/option.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+/** Removes files that no version of the archive names and that nobody is writing, and those that no version within the retention names. */
+export type ArchiveSweepOperation = {
+  readonly kind: 'archive-sweep'
+  readonly from: string
+  readonly tables: readonly string[]
+  /** Only files that are older, ms. */
+  readonly olderThanMs: number
+  /** How long files of older versions stay, ms; what the ledger has when absent, and for ever where it has nothing. */
+  readonly retentionMs?: number
+  /** Databases whose ledgers are asked too, or `gone:` and the id of one: of those that the log names besides that of `from`. */
+  readonly ledgers?: readonly string[] | undefined
+  /** Name of the table, or `all` where it is not one: said twice. */
+  readonly confirm?: string
+  readonly alert?: AlertWish
+  readonly dryRun: boolean
+}
+
+/** What `archive sweep` takes, of which other actions of `archive` take some. */
+export const SWEEP_OPTIONS: readonly Option[] = [
+  {
+    name: 'age',
+    type: 'text',
+    unit: 'duration',
+    fallback: '24h',
+    group: 'sweep:',
+    describe: 'only files that are older than this',
+  },
+  {
+    name: 'retention',
+    type: 'text',
+    unit: 'duration',
+    shown: 'that of the ledger',
+    group: 'sweep and expire:',
+    describe:
+      'how long files stay that have left the archive: 30d; said once, and kept. Until then restore brings back what has expired, and older versions can be read',
+  },
+  {
+    name: 'ledger',
+    type: 'list',
+    shown: 'none',
+    group: 'sweep and erase:',
+    describe:
+      "database whose ledger is asked too before anything is destroyed, of those that the archive's log names; or gone:ID of a ledger that is gone for good; repeatable",
+  },
+]
+
+const EVENTS = ['archive.finding', 'log'] as const
+
+export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[number]> = {
+  kind: 'archive-sweep',
+  command: 'archive',
+  actions: {
+    'archive sweep': {
+      from: words.end('from'),
+      tables: words.anyTables,
+      olderThanMs: words.duration('age'),
+      retentionMs: words.optionalDuration('retention'),
+      ledgers: words.databases('ledger'),
+      confirm: words.optionalText('confirm'),
+      alert: words.alert,
+      dryRun: words.flag('dry-run'),
+    },
+  },
+  shape: 'lines',
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'ledgers', family: 'database', access: 'read' },
+  ],
+  about: 'tables',
+  destroys: [
+    {
+      what: 'files of archives that no version names, or none within the retention',
+      confirm: 'confirm',
+      asked: true,
+      named: { field: 'tables', several: 'all' },
+    },
+  ],
+  plans: 'dryRun',
+  alerts: { causes: FAILED },
+  events: EVENTS,
+}

@@ -1,0 +1,151 @@
+/** `archive verify`: all of an archive is read again and compared with what was proved, and with rows that are still in the source. */
+import { changedCommits } from '../../steps/find-changed-commits.ts'
+import { findings, type Finding } from '../../steps/find-damage.ts'
+import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { archiveVerify as declared, ArchiveVerifyOperation } from './declaration.ts'
+import { openSource, recordsOf, tableNow, tellUnread } from '../../work/each-table.ts'
+import { originNow, otherDatabase } from '../../work/require-origin.ts'
+import { seenArchive } from '../../plan/table-changes.ts'
+import { periodSums } from '../../plan/period-sum.ts'
+import { tellStanding } from '../../plan/resumable.ts'
+import { askedFor, isAsked, isWanted } from '../../work/named-partitions.ts'
+import { nearestText } from '../../plan/label-named.ts'
+import { openArchive } from '../../work/open.ts'
+import { Looked } from '../../plan/counted.ts'
+import { sourceFindings } from '../../plan/source-findings.ts'
+import { recordCalendar } from '../../../model/calendar/record-calendar.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+
+type ArchiveVerifyRun = RunOf<typeof declared>
+
+/** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
+export async function archiveVerify(operation: ArchiveVerifyOperation, run: ArchiveVerifyRun): Promise<Ending> {
+  await using source = await openSource(operation.from, false)
+  if (operation.tables.length === 0) await tellUnread(source, run)
+  const records = await recordsOf(source, operation.tables, run.interrupt.abort)
+  const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0 }
+  const foreign: string[] = []
+  const notCompared: string[] = []
+  const looked = new Looked()
+  const movedOn = new Set<string>()
+  refuseUnknown(
+    records.map(({ record }) => record),
+    operation.partitions,
+  )
+  for (const { name: called, record: noted, opened } of records) {
+    if (run.interrupt.stop.aborted) break
+    const name = tableText(called)
+    const table = await tableNow(opened, called, run.interrupt.abort)
+    const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+    await using open = await openArchive(table, record, opened, run, { reads: true })
+    const other = otherDatabase(open.context, await originNow(open.context))
+    if (other !== null) tellStanding(record, { kind: 'refused', error: other }, run)
+    const damaged = new Set<string>()
+    const told = (finding: Finding): void => {
+      counts.findings++
+      if (finding.finding === 'late rows') counts.late++
+      if (finding.finding === 'foreign archive') foreign.push(name)
+      if (finding.partition !== undefined) damaged.add(finding.partition)
+      run.emit({ type: 'archive.finding', table: name, ...finding })
+    }
+    const calendar = recordCalendar(record)
+    const asked = operation.partitions.map((text) => askedFor(calendar, text, record.partitions))
+    const wanted = (label: string): boolean =>
+      isWanted(asked, record.partitions.find((one) => one.label === label) ?? { label, period: label })
+    for await (const step of findings(open.context, record, wanted, run.interrupt)) {
+      if ('finding' in step) told(step)
+      else {
+        counts.checked++
+        counts.files += step.files
+        counts.rows += step.rows
+      }
+    }
+    const commits = await changedCommits(open.context, other !== null || foreign.includes(name))
+    commits.findings.forEach(told)
+    if (commits.notCompared !== null) notCompared.push(commits.notCompared)
+    for await (const found of periodSums(open.context, record, ({ label }) => wanted(label), damaged)) {
+      if ('finding' in found) told(found)
+      else run.emit({ type: 'log', level: found.isChecked ? 'note' : 'warn', table: name, message: found.text })
+    }
+    for await (const found of sourceFindings(
+      open.context,
+      record,
+      ({ label }) => wanted(label),
+      operation.deep,
+      looked,
+    )) {
+      // Another command may have moved it on since the ledger was read: then it is another state that should have been found.
+      const moved = found.partition !== undefined && (await hasMoved(opened.database, record, found.partition))
+      if (moved) movedOn.add(`${found.partition ?? ''} of ${name}`)
+      else told(found)
+    }
+  }
+  const stopped = run.interrupt.stop.aborted
+  const totals = {
+    checked: dec(counts.checked),
+    files: dec(counts.files),
+    rows: dec(counts.rows),
+    findings: dec(counts.findings),
+  }
+  const notJudged = movedOn.size === 0 ? [] : [`${[...movedOn].join(', ')} changed in the ledger while they were read`]
+  const sentences = [...notCompared, ...notJudged, ...Object.values(looked.notChecked(operation.deep ? '' : DEEP))]
+  const notChecked = sentences.length === 0 ? {} : { notChecked: sentences.join('; ') }
+  // Where nothing was read, nothing is proved.
+  const proof = stopped || counts.checked === 0 ? {} : { proof: 'canonical' }
+  if (counts.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : {}), ...proof }
+  const error =
+    counts.checked > 0 && counts.late === counts.findings ? lateError(counts) : damageError(counts.findings, foreign)
+  return { totals, ...notChecked, error, ...(stopped ? { stopped } : {}) }
+}
+
+/** Whether a partition stands otherwise in the ledger than the record says. */
+async function hasMoved(database: LedgerDatabase, record: ArchiveRecord, label: string): Promise<boolean> {
+  const then = record.partitions.find((one) => one.label === label)
+  const now = await readPartition(database, record.table, label)
+  const stand = (one: ArchivedPartition | null | undefined): unknown =>
+    one == null ? null : [one.state, one.away, one.restoring, one.retracted, one.native?.identity ?? null]
+  return JSON.stringify(stand(then)) !== JSON.stringify(stand(now))
+}
+
+function damageError(found: number, foreign: readonly string[]): SluiceError {
+  const what = found === 1 ? 'thing in the archive is not as it was' : 'things in the archive are not as they were'
+  return new SluiceError('PROOF_FAILED', `${found} ${what} proved`, {
+    hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
+  })
+}
+
+/** Nothing that was read is damaged; rows wait to be archived. */
+function lateError({ late, checked }: { readonly late: number; readonly checked: number }): SluiceError {
+  const [periods, partitions] = [late === 1 ? 'period has' : 'periods have', checked === 1 ? 'partition' : 'partitions']
+  return new SluiceError('PROOF_FAILED', `${late} archived ${periods} rows in the table that came late`, {
+    reason: `the ${checked} ${partitions} that were read are as they were proved`,
+    hint: 'nothing was changed; sluice archive plan says what becomes of these rows',
+  })
+}
+
+const MEND =
+  'bring damaged files back from a backup, or archive the partition again where its rows are still in the source'
+
+function ownHint(name: string): string {
+  return `after a failover, a restore or a move of the database: sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)}; in a copy of a database, first name a copy of the folder in migration_archives.archive`
+}
+
+const DEEP = 'sluice archive verify --deep compares values'
+
+/** A name that no ledger knows would be a partition that nobody has looked at. @throws SluiceError PARTITION_STATE */
+function refuseUnknown(records: readonly ArchiveRecord[], texts: readonly string[]): void {
+  const known = records.flatMap(({ partitions }) => partitions.map(({ label }) => label))
+  for (const text of texts) {
+    const asked = records.map(({ calendar, partitions }) => askedFor(recordCalendar({ calendar }), text, partitions))
+    if (records.some(({ partitions }) => partitions.some((one) => isAsked(asked, one)))) continue
+    const label = asked[0]?.label ?? text
+    throw new SluiceError('PARTITION_STATE', `no ledger knows a partition ${label}${nearestText(label, known)}`, {
+      hint: 'sluice archive list shows those that are known; without --partition all of them are looked at, and what else the log names',
+    })
+  }
+}

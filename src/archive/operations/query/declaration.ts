@@ -1,0 +1,67 @@
+import type { RowFormat } from '../../../engine/run/row-format.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import { ROW_WORDS, ROWS } from '../../../engine/run/operations/shared-options.ts'
+import { PAGES } from '../../../engine/run/operations/pages.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+/** One statement over what is in the source and what is in its archives. */
+export type QueryOperation = {
+  readonly kind: 'query'
+  readonly from: string
+  readonly table: string
+  readonly query: string
+  readonly limit: number
+  readonly format: RowFormat
+  readonly timeoutMs?: number
+  /** Compare the sha256 of each file before it is read. */
+  readonly verifyFiles?: boolean
+}
+
+const EVENTS = ['columns', 'row', 'query.sources', 'log'] as const
+
+export const query: Declaration<QueryOperation, (typeof EVENTS)[number]> = {
+  kind: 'query',
+  command: {
+    ...PAGES.query,
+    takes: [
+      {
+        name: 'table',
+        operand: true,
+        type: 'text',
+        completes: 'table',
+        describe: 'table of the database; the query calls it by this name',
+      },
+      {
+        name: 'query',
+        operand: true,
+        type: 'text',
+        describe: 'one query in the SQL of DuckDB, in quotes; conditions on the time column keep it to few partitions',
+      },
+      {
+        name: 'from',
+        type: 'text',
+        completes: 'database',
+        describe: 'URL of the database, which knows where the archive is; else the config file or $DATABASE_URL',
+      },
+      {
+        name: 'verify',
+        type: 'flag',
+        default: false,
+        describe: 'fetch the files that are read whole, and compare their sha256 first',
+      },
+      ...ROWS,
+    ],
+  },
+  words: {
+    from: words.end('from'),
+    table: words.text('table'),
+    query: words.text('query'),
+    verifyFiles: words.set('verify'),
+    ...ROW_WORDS,
+  },
+  shape: 'listing',
+  stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
+  about: 'table',
+  rows: 'format',
+  events: EVENTS,
+}

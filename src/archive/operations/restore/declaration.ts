@@ -1,0 +1,137 @@
+import type { AlertWish } from '../../../model/run/alert.ts'
+import { alertOptions, FAILED } from '../../../engine/run/operations/alert-options.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import { PAGES } from '../../../engine/run/operations/pages.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+export type RestoreOperation = {
+  readonly kind: 'restore'
+  readonly from: string
+  readonly table: string
+  readonly partitions: readonly string[]
+  /** Rows of the source that have other values than archived ones count as they are; without it they keep a partition from being restored. */
+  readonly asChanged?: boolean
+  /** Columns that the table has no more, or computes: their archived values do not come back, and are not compared. */
+  readonly without?: readonly string[]
+  /** Table that rows go into instead of their own, `name` or `schema.name`; one of the same name in another database when absent. */
+  readonly into?: string
+  /** URL of another database that they go into. */
+  readonly intoUrl?: string
+  /** Which rows: `customer_id = 42`; only into another table. It may name a person, and is kept nowhere. */
+  readonly where?: string
+  /** Name of the table, where archived values cease to count. */
+  readonly confirm?: string
+  readonly dryRun: boolean
+  readonly alert?: AlertWish
+}
+
+const EVENTS = [
+  'plan.ready',
+  'archive.columns',
+  'archive.planned',
+  'archive.progress',
+  'archive.state',
+  'archive.finding',
+  'log',
+] as const
+
+export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
+  kind: 'restore',
+  command: {
+    ...PAGES.restore,
+    takes: [
+      {
+        name: 'from',
+        type: 'text',
+        group: 'Options:',
+        completes: 'database',
+        describe: 'URL of the database, such as postgresql://user@host/database; else the config file or $DATABASE_URL',
+      },
+      {
+        name: 'table',
+        type: 'list',
+        shown: 'none',
+        group: 'Options:',
+        completes: 'table',
+        describe: 'the table that partitions were taken from',
+      },
+      {
+        name: 'partition',
+        type: 'list',
+        shown: 'none',
+        group: 'Options:',
+        completes: 'partition',
+        describe: 'the partition to bring back, by its label or name, such as Q2-FY21; repeatable',
+      },
+      {
+        name: 'dry-run',
+        alias: 'n',
+        type: 'flag',
+        default: false,
+        describe: 'compare, show what would come back, and change nothing',
+      },
+      {
+        name: 'as-changed',
+        type: 'flag',
+        default: false,
+        describe: 'rows that have changed in the database since they were archived count as they are now',
+      },
+      {
+        name: 'without',
+        type: 'list',
+        shown: 'none',
+        completes: 'column',
+        describe:
+          'bring rows back without the values of this column, which the table no longer has or computes; repeatable',
+      },
+      {
+        name: 'into',
+        type: 'text',
+        group: 'Into another table (the archive stays as it is):',
+        completes: 'table',
+        describe:
+          'table that the rows go into, made if it is not there; in another database the same name without this',
+      },
+      {
+        name: 'into-url',
+        type: 'text',
+        group: 'Into another table (the archive stays as it is):',
+        completes: 'database',
+        describe: 'URL of another database that the rows go into; its file is made if it is not there',
+      },
+      {
+        name: 'where',
+        type: 'text',
+        withheld: true,
+        group: 'Into another table (the archive stays as it is):',
+        describe: 'only rows of this condition, such as "customer_id = 42"',
+      },
+      ...alertOptions(FAILED),
+    ],
+  },
+  words: {
+    from: words.end('from'),
+    table: words.oneTable,
+    partitions: words.someOf('partition', 'sluice archive list shows them'),
+    asChanged: words.set('as-changed'),
+    without: words.filledList('without'),
+    into: words.optionalText('into'),
+    intoUrl: words.database('into-url'),
+    where: words.optionalText('where'),
+    confirm: words.optionalText('confirm'),
+    dryRun: words.flag('dry-run'),
+    alert: words.alert,
+  },
+  shape: 'long',
+  doing: 'restoring',
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'intoUrl', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: 'table',
+  destroys: [{ what: 'archived values of rows that have changed since', when: 'asChanged', confirm: 'confirm' }],
+  plans: 'dryRun',
+  distributes: { by: 'parts' },
+  alerts: { causes: FAILED },
+  events: EVENTS,
+}

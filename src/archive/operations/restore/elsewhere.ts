@@ -1,0 +1,291 @@
+/** `restore --into`: archived rows into another table, or another database. The archive goes on answering for them. */
+import { fileTest } from '../../erase/found.ts'
+import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
+import type { Held } from '../../ledger/partition-ledger.ts'
+import type { ArchiveContext } from '../../steps/context.ts'
+import { bringElsewhere } from '../../steps/elsewhere/bring.ts'
+import { standingIn } from '../../steps/elsewhere/destination.ts'
+import { partOf, type Part } from '../../steps/elsewhere/part.ts'
+import { destroyed } from '../../steps/refusals.ts'
+import type { RowTest } from '../../../model/archive/row-test.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import { destinationOf, planElsewhere, refuseOtherMeaning, type Planned } from '../../elsewhere/plan.ts'
+import { openTarget, refuseUnfit, targetName, targetTable, type Target } from '../../elsewhere/place.ts'
+import { openSource, recordsOf, tableNow, type Opened, type OpenSource } from '../../work/each-table.ts'
+import { readPredicate } from '../../erase/read-predicate.ts'
+import { spared } from '../../erase/look.ts'
+import { archivedColumns, rowTest } from '../../erase/row-test.ts'
+import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
+import { openArchive } from '../../work/open.ts'
+import { beatOfArchive } from '../../work/owner.ts'
+import { tellTriggers } from '../../plan/row-triggers.ts'
+import { emitArchivePlan } from '../../plan/plan-event.ts'
+import { refuseSwappedColumns } from '../../plan/swapped-columns.ts'
+import { seenArchive } from '../../plan/table-changes.ts'
+import { tableAt } from '../../../engine/copy/plan/plan-copy.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import { chosenOf } from './chosen.ts'
+import type { restore as declared, RestoreOperation } from './declaration.ts'
+
+type RestoreRun = RunOf<typeof declared>
+
+/** Whether rows go elsewhere than back into their table. @throws SluiceError BAD_FLAG for flags that mean nothing there, or nothing here */
+export function goesElsewhere({ into, intoUrl, where, asChanged, without }: RestoreOperation): boolean {
+  if (into === undefined && intoUrl === undefined) {
+    if (where === undefined) return false
+    throw new SluiceError('BAD_FLAG', '--where brings back a part of a partition, and only into another table', {
+      reason: 'the rest of it would be neither in the archive nor in the table',
+      hint: 'add --into TABLE, or --into-url URL',
+    })
+  }
+  if (asChanged !== true && without === undefined) return true
+  throw new SluiceError('BAD_FLAG', `--into takes no ${asChanged === true ? '--as-changed' : '--without'}`, {
+    hint: 'rows of the table that they came from are not looked at, and every archived column comes along',
+  })
+}
+
+/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, BAD_FLAG, BAD_PREDICATE, TARGET_NOT_EMPTY, TABLE_FOLLOWED, PROOF_FAILED … */
+export async function restoreElsewhere(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
+  const predicate = operation.where === undefined ? null : readPredicate(operation.where)
+  await using source = await openSource(operation.from, !operation.dryRun)
+  const { table, record, opened } = await archiveOf(source, operation.table, run)
+  if (predicate === null) return await bring(operation, { opened, table, record, test: null }, run)
+  const test = rowTest(predicate, { columns: archivedColumns(record) })
+  const withhold = withholding(test)
+  const quiet: RestoreRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
+  try {
+    return await bring(operation, { opened, table, record, test }, quiet)
+  } catch (thrown) {
+    throw withheldError(thrown, withhold)
+  }
+}
+
+/** Also of a table that is gone. */
+async function archiveOf(
+  source: OpenSource,
+  name: string,
+  { interrupt }: RestoreRun,
+): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord; readonly opened: Opened }> {
+  const [found, ...others] = await recordsOf(source, [name], interrupt.abort)
+  if (others.length > 0) {
+    throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
+  }
+  if (found === undefined) throw new SluiceError('NO_SUCH_TABLE', `no archive is called ${name}`)
+  const { name: called, record: noted, opened } = found
+  const table = await tableNow(opened, called, interrupt.abort)
+  await refuseSwappedColumns(opened.store, table, noted, interrupt.abort)
+  return { table, opened, record: await seenArchive(opened.store, table, noted, interrupt.abort) }
+}
+
+type Asked = {
+  readonly opened: Opened
+  readonly table: TableSpec
+  readonly record: ArchiveRecord
+  readonly test: RowTest | null
+}
+
+async function bring(operation: RestoreOperation, asked: Asked, run: RestoreRun): Promise<Ending> {
+  const { opened, table, record } = asked
+  const { dryRun } = operation
+  const chosen = [...new Set(chosenOf(operation, table, record))]
+  await using to = await openTarget(opened.store, operation)
+  refuseUnfit(to.store)
+  await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
+  const { context } = open
+  if (dryRun) return await foretold(context, chosen, asked, { operation, to }, run)
+  const held = new Holding(context, opened)
+  try {
+    return await brought(context, await held.take(chosen), asked, { operation, to }, run)
+  } finally {
+    await held.release()
+  }
+}
+
+type Where = { readonly operation: RestoreOperation; readonly to: Target }
+
+async function brought(
+  context: ArchiveContext,
+  partitions: readonly ArchivedPartition[],
+  asked: Asked,
+  where: Where,
+  run: RestoreRun,
+): Promise<Ending> {
+  const { store } = where.to
+  const { planned, name, found } = await plannedOf(context, partitions, asked, where)
+  if (found !== null) await tellTriggers(found, store, run)
+  const parts = await partsOf(context, partitions, asked)
+  if (planned.create) await store.target().create(planned.table, run.interrupt.abort)
+  const table = await tableAt(name, store, run.interrupt.abort)
+  if (table === null) throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is not there any more`)
+  if (planned.create) await refuseOtherMeaning(store, table, partitions, planned, run.interrupt.abort)
+  const { digest, there } = await bringElsewhere(context, parts, destinationOf(store, table, planned))
+  await store.target().finish(table, run.interrupt.abort)
+  for (const part of parts) {
+    const { rows } = part.expect
+    const what = `${rows} ${rows === 1n ? 'row' : 'rows'}`
+    const message = `${part.partition.label}: ${what} ${there ? 'stood' : rows === 1n ? 'stands' : 'stand'} in ${tableText(table.table)}${there ? ' before' : ''}, equal by count and sum to those of the archive${besides(planned)}`
+    run.emit({ type: 'log', level: 'note', table: context.name, message })
+  }
+  return {
+    totals: {
+      partitions: dec(parts.length),
+      brought: dec(there ? 0n : digest.rows),
+      ...(there ? { there: dec(digest.rows) } : {}),
+    },
+    proof: 'canonical',
+    ...notCompared(tableText(table.table), planned.computed),
+  }
+}
+
+function besides({ computed }: Planned): string {
+  return computed.length === 0 ? '' : ` in all columns but ${computed.join(', ')}`
+}
+
+/** What no run writes there, and so nothing of this one has compared. */
+export function notCompared(table: string, computed: readonly string[]): { readonly notChecked?: string } {
+  if (computed.length === 0) return {}
+  const what = computed.join(', ')
+  return {
+    notChecked: `${table} computes ${what} by itself: archived values of ${what} were not written, and not compared`,
+  }
+}
+
+async function plannedOf(
+  context: ArchiveContext,
+  partitions: readonly ArchivedPartition[],
+  { record }: Asked,
+  { operation, to }: Where,
+) {
+  for (const partition of partitions) refuseUnpublished(context, partition)
+  const name = targetName(context.store, to.store, context.table.table, operation.into)
+  const found = await targetTable(context, record, to, name)
+  const planned = await planElsewhere(context, record, partitions, to.store, name, found)
+  if (found !== null) await refuseOtherMeaning(to.store, found, partitions, planned, context.interrupt.abort)
+  return { planned, name: found?.table ?? name, found }
+}
+
+/** @throws SluiceError PARTITION_STATE where the archive does not answer for it */
+function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartition): void {
+  const { label, state, away } = partition
+  if (partition.sweptMs !== null) throw destroyed(name, partition)
+  if (!away && (state === 'PUBLISHED' || state === 'DETACHED' || state === 'DROPPED')) return
+  const named = (command: string): string =>
+    `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`
+  throw new SluiceError(
+    'PARTITION_STATE',
+    `the archive does not answer for ${label} of ${name}: its state is ${state}`,
+    {
+      where: `${name}, ${label}`,
+      hint:
+        state === 'RESTORED'
+          ? `its rows are in the table: sluice copy --table ${shellQuote(name)} copies them from there`
+          : state === 'EXPIRED'
+            ? `${named('restore')} brings it back into its table, from where it can be copied`
+            : `${named('archive run')} ends what was begun`,
+    },
+  )
+}
+
+async function partsOf(
+  context: ArchiveContext,
+  partitions: readonly ArchivedPartition[],
+  { test }: Pick<Asked, 'test'>,
+): Promise<readonly Part[]> {
+  const without = test === null ? new Set<string>() : await spared(context, { test })
+  const parts: Part[] = []
+  for (const partition of partitions) {
+    const own = test === null ? null : fileTest(context, partition, test)
+    parts.push(await partOf(context, partition, own, without))
+  }
+  return parts
+}
+
+/** What would come, and what is in the way; nothing is changed. */
+async function foretold(
+  context: ArchiveContext,
+  chosen: readonly ArchivedPartition[],
+  asked: Asked,
+  where: Where,
+  run: RestoreRun,
+): Promise<Ending> {
+  const { planned, name, found } = await plannedOf(context, chosen, asked, where)
+  if (found !== null) await tellTriggers(found, where.to.store, run)
+  const parts = await partsOf(context, chosen, asked)
+  let refusal: SluiceError | null = null
+  let isThere = false
+  if (found !== null) {
+    try {
+      const standing = await standingIn(context, parts, destinationOf(where.to.store, found, planned))
+      isThere = standing.kind === 'there'
+    } catch (thrown) {
+      if (!(thrown instanceof SluiceError) || thrown.code !== 'TARGET_NOT_EMPTY') throw thrown
+      refusal = thrown
+    }
+  }
+  const goes = planned.create ? `into ${tableText(name)}, which is made` : `into ${tableText(name)}`
+  const partitions = parts.map(({ partition, expect, bytes }) => {
+    const rows = `${expect.rows} ${expect.rows === 1n ? 'row' : 'rows'}, ${bytes} bytes of files`
+    const what = isThere ? `${rows}: all of them stand in ${tableText(name)} already` : `${rows}, go ${goes}`
+    return {
+      label: partition.label,
+      status: refusal !== null ? ('blocked' as const) : isThere ? ('done' as const) : ('due' as const),
+      candidate: null,
+      known: partition,
+      note: refusal === null ? what : `it would be refused: ${refusal.message}`,
+    }
+  })
+  emitArchivePlan({ table: asked.table, archived: asked.record, partitions }, run.emit)
+  const sum = (values: readonly bigint[]): bigint => values.reduce((all, one) => all + one, 0n)
+  return {
+    totals: {
+      partitions: dec(parts.length),
+      rows: dec(sum(parts.map(({ expect }) => expect.rows))),
+      bytes: dec(sum(parts.map(({ bytes }) => bytes))),
+    },
+    ...notCompared(tableText(name), planned.computed),
+    ...(refusal === null ? {} : { error: refusal }),
+  }
+}
+
+/** Partitions that nobody else may change as long as their files are read. Their states stay as they are. */
+class Holding {
+  readonly #context: ArchiveContext
+  readonly #opened: Opened
+  readonly #held: Held[] = []
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(context: ArchiveContext, opened: Opened) {
+    this.#context = context
+    this.#opened = opened
+  }
+
+  /** @returns the partitions as they are now @throws SluiceError LEDGER_BUSY */
+  async take(chosen: readonly ArchivedPartition[]): Promise<readonly ArchivedPartition[]> {
+    const { ledger, archived, name } = this.#context
+    this.#timer = beatOfArchive(ledger)
+    const taken: ArchivedPartition[] = []
+    for (const { label, holder } of chosen) {
+      const held = await ledger.claim(label, holder)
+      const partition = await readPartition(this.#opened.database, archived.table, label)
+      if (held === null || partition === null) {
+        throw new SluiceError('LEDGER_BUSY', `another program works on ${label} of ${name}`, {
+          where: `${name}, ${label}`,
+          hint: 'let it finish; a program that vanished lets go of it after half a minute',
+          retryable: true,
+        })
+      }
+      this.#held.push(held)
+      taken.push(partition)
+    }
+    return taken
+  }
+
+  async release(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    // Where the database is away, the end of the lease settles it.
+    for (const held of this.#held) await this.#context.ledger.release(held).catch(() => undefined)
+  }
+}

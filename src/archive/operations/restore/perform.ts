@@ -1,0 +1,211 @@
+/** `restore`: archived partitions back into the live table, compared with what was proved of them. */
+import { foresee, type Foreseen, type RestoreWishes } from '../../steps/foresee.ts'
+import { computedNames } from '../../steps/computed.ts'
+import { fitNow, type ArchiveContext } from '../../steps/context.ts'
+import { elsewhereCommand } from '../../steps/refusals.ts'
+import { restorePartition } from '../../steps/restore.ts'
+import { standingThere } from '../../steps/restore-beside.ts'
+import { readParts, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import { chosenOf } from './chosen.ts'
+import type { restore as declared, RestoreOperation } from './declaration.ts'
+import { goesElsewhere, notCompared, restoreElsewhere } from './elsewhere.ts'
+import { eachPartition, type Work } from '../../work/advance-all.ts'
+import { archivedTable, openSource, type Opened } from '../../work/each-table.ts'
+import { endOfArchive } from '../../work/outcome.ts'
+import { refuseFollowedTables } from '../../plan/followed-table.ts'
+import { keyDifferences, lateRows } from '../../plan/late-rows.ts'
+import { openArchive, type OpenArchive } from '../../work/open.ts'
+import { emitArchivePlan } from '../../plan/plan-event.ts'
+import { periodRows, type PeriodLook } from '../../plan/period-rows.ts'
+import type { PlannedPartition } from '../../plan/planned-standing.ts'
+import { refuseTriggers } from '../../plan/row-triggers.ts'
+import { requireOrigin } from '../../work/require-origin.ts'
+import { seenArchive } from '../../plan/table-changes.ts'
+import { cameToDefault } from '../../work/came-to-default.ts'
+import { standingOf, tellStanding } from '../../plan/resumable.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import { openArchiveQuery } from '../../../stores/parquet.ts'
+
+type RestoreRun = RunOf<typeof declared>
+
+/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM */
+export async function restore(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
+  const { from, table: name, dryRun } = operation
+  if (goesElsewhere(operation)) return await restoreElsewhere(operation, run)
+  await using source = await openSource(from, !dryRun)
+  const { table, record: noted, opened } = await archivedTable(source, name, run.interrupt.abort)
+  const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+  refuseUnconfirmed(operation, table)
+  if (!dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
+  const chosen = chosenOf(operation, table, record)
+  await using open = await openArchive(table, record, opened, run, {
+    uncompared: new Set(operation.without),
+    ...(dryRun ? { reads: true } : {}),
+  })
+  if (await comesByRow(open.context, chosen)) await refuseTriggers(table, opened.store, run)
+  const wishes = {
+    asChanged: operation.asChanged === true,
+    without: new Set(operation.without),
+    late: lateRows(open.context, record, ({ period }) => readParts(opened.database, record.table, period)),
+  }
+  if (dryRun) return await foretold({ table, record, chosen, wishes }, { opened, open }, run)
+  await requireOrigin(open.context)
+  for (const message of expiredBeside(chosen, record))
+    run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
+  const labels = chosen.map(({ label }) => label)
+  const work: Work = async (held, reload) => {
+    const begun = run.clock.ticks()
+    const before = await reload()
+    const { rows } = await restorePartition(open.context, { held, partition: before }, reload, wishes)
+    const after = await reload()
+    if (before.state === 'RESTORED') return
+    const came = await cameToDefault(open.context, after)
+    if (came !== null) run.emit({ type: 'log', level: 'warn', table: open.context.name, ...came })
+    run.emit({
+      type: 'archive.state',
+      table: open.context.name,
+      partition: held.label,
+      state: after.state,
+      ...(rows === null ? {} : { rows: dec(rows) }),
+      ms: Math.round(run.clock.ticks() - begun),
+    })
+  }
+  const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'RESTORED' && retracted
+  const outcomes = await eachPartition(open.lanes, opened.database, labels, run, { work, isThere })
+  return {
+    ...endOfArchive(outcomes, run.interrupt.stop.aborted),
+    ...notCompared(open.context.name, uncomparedOf(open.context, chosen)),
+  }
+}
+
+/** Columns of these partitions that the table computes, and that the command leaves out of the comparison. */
+function uncomparedOf(context: ArchiveContext, chosen: readonly ArchivedPartition[]): readonly string[] {
+  const { archived, uncompared } = context
+  const had = new Set(chosen.flatMap((partition) => computedNames(fitNow({ archived }, partition).shared)))
+  return [...had].filter((name) => uncompared?.has(name) === true)
+}
+
+/** Whether rows come back one by one: into a plain table, or where another partition stands between their bounds. */
+async function comesByRow(context: ArchiveContext, chosen: readonly ArchivedPartition[]): Promise<boolean> {
+  for (const partition of chosen)
+    if (partition.native === null || (await standingThere(context, partition)).length > 0) return true
+  return false
+}
+
+/** Parts that have left the archive, of a period whose other parts come back. */
+function expiredBeside(chosen: readonly ArchivedPartition[], { partitions }: ArchiveRecord): readonly string[] {
+  const periods = new Set(chosen.map(({ period }) => period))
+  const beside = partitions.filter((one) => one.state === 'EXPIRED' && periods.has(one.period) && !chosen.includes(one))
+  return beside.map(({ label, digest, sweptMs }) => {
+    const rows = digest === null ? '' : `, ${digest.rows} ${digest.rows === 1n ? 'row' : 'rows'},`
+    const way =
+      sweptMs === null
+        ? 'the same restore once more brings it back, as long as its files are there'
+        : 'its files were destroyed'
+    return `${label}${rows} has expired and does not come back with the others: ${way}`
+  })
+}
+
+/** Whoever gives up archived values says the name of the table twice. */
+function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: RestoreOperation, { table }: TableSpec): void {
+  const name = tableText(table)
+  if (asChanged !== true || dryRun || confirm === given || confirm === name) return
+  throw new SluiceError('MISSING_CONFIRM', 'archived values of rows that have changed would cease to count', {
+    where: name,
+    hint: `add ${shellQuote(`--confirm=${name}`)}, or --dry-run to see which rows differ`,
+  })
+}
+
+/** Rows of its period that stand in the default partition come into a native partition with it, unless it has their keys. */
+async function besideDefault(
+  { context }: OpenArchive,
+  record: ArchiveRecord,
+  partition: ArchivedPartition,
+  look: PeriodLook | undefined,
+  seen: Foreseen,
+): Promise<Pick<Foreseen, 'text' | 'refusal'>> {
+  if (seen.isBeside === true || look === undefined || !('rows' in look) || look.place === undefined) return seen
+  const { rows, place } = look
+  if (rows === 0n) return seen
+  const what = `${rows} ${rows === 1n ? 'row' : 'rows'} of ${partition.label} came late, and ${rows === 1n ? 'stands' : 'stand'} in the default partition ${tableText(place.table.table)}`
+  const { store, table, reader, interrupt } = context
+  const source = { store, table: { ...place.table, key: table.key }, signal: interrupt.abort }
+  const archive = { reader, open: openArchiveQuery }
+  const options = { values: false, where: place.where }
+  const found = table.key.length === 0 ? null : await keyDifferences(source, record, [partition], archive, options)
+  if (found === null) {
+    const refusal = new SluiceError('TABLE_REFUSED', what, {
+      reason:
+        'a partition cannot be attached beside rows of its period, and without a key nobody can tell whether it has them',
+      hint: 'the same command without --dry-run changes nothing, and says the statements that take them aside and back',
+    })
+    return { text: what, refusal }
+  }
+  if (found.both.rows === 0n) return { text: `${seen.text}; ${what}: they come into it`, refusal: null }
+  const taken = `${what}; ${found.both.rows} of them under a key of the archive: ${found.both.keys.join('; ')}`
+  const refusal = new SluiceError('PARTITION_CHANGED', taken, {
+    reason: 'a restore would be refused by that key, and change nothing',
+    hint: `give these rows other keys, or take them out, then run the same command again; or bring the archived rows into another table: ${elsewhereCommand(context.name, partition)}`,
+  })
+  return { text: taken, refusal }
+}
+
+type Asked = {
+  readonly table: TableSpec
+  readonly record: ArchiveRecord
+  readonly chosen: readonly ArchivedPartition[]
+  readonly wishes: RestoreWishes
+}
+
+/** What a restore would find and do; nothing is changed. */
+async function foretold(
+  { table, record, chosen, wishes }: Asked,
+  { opened, open }: { readonly opened: Opened; readonly open: OpenArchive },
+  run: RestoreRun,
+): Promise<Ending> {
+  const standing = await standingOf(record, opened, run)
+  for (const message of expiredBeside(chosen, record))
+    run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
+  const partitions: PlannedPartition[] = []
+  const refusals: SluiceError[] = []
+  let comeByKey = false
+  const computed = new Set<string>()
+  const natives = chosen.filter(({ native }) => native !== null)
+  const source = { store: opened.store, table, signal: run.interrupt.abort }
+  const looks = await periodRows(source, { ...record, partitions: natives }, 'any')
+  for (const known of chosen) {
+    const seen = await foresee(open.context, known, wishes)
+    const { text, refusal } =
+      seen.refusal === null ? await besideDefault(open, record, known, looks.get(known.label), seen) : seen
+    if (refusal !== null) refusals.push(refusal)
+    else if (seen.found?.kind === 'told' && seen.found.missing.rows > 0n) comeByKey = true
+    const isWritten = seen.isMade === true || seen.isBeside === true || (seen.place?.isOwn !== true && comeByKey)
+    if (isWritten) for (const name of computedNames(fitNow(open.context, known).shared)) computed.add(name)
+    const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
+    const told = [text, ...(seen.columns === '' ? [] : [seen.columns])].join('; ')
+    const note = refusal === null ? told : `it would be refused: ${text}`
+    partitions.push({ label: known.label, status, candidate: null, known, note })
+  }
+  emitArchivePlan({ table, archived: record, partitions }, run.emit, standing)
+  tellStanding(record, standing, run)
+  const [error] = refusals
+  const names = [...computed].join(', ')
+  const untried = [
+    ...(comeByKey ? [NOT_TRIED] : []),
+    ...(names === ''
+      ? []
+      : [`whether the table computes ${names} as it did: otherwise the restore brings nothing back`]),
+  ].join('; ')
+  return {
+    totals: { partitions: dec(chosen.length) },
+    ...(untried === '' ? {} : { notChecked: untried }),
+    ...(error === undefined ? {} : { error }),
+  }
+}
+
+const NOT_TRIED =
+  'whether constraints of the table beside its key take the missing rows: where one refuses a row, the restore takes out again what it has brought'

@@ -1,0 +1,214 @@
+/** An archive that is going to be taken over, compared with the ledger and with the rows that are still in the database, partition by partition. */
+import { sumOf } from '../../model/copy/row-hash.ts'
+import { type ArchiveContext } from '../steps/context.ts'
+import type { Finding } from '../steps/find-damage.ts'
+import { lostRows, lostText } from '../steps/files-gone.ts'
+import { localFiles } from '../steps/local-files.ts'
+import type { LoggedFile, LogState } from '../steps/log.ts'
+import { appIdOf } from '../steps/publish.ts'
+import { difference } from '../steps/take-out.ts'
+import type { NewPartition } from '../ledger/partition-ledger.ts'
+import { plannedPartition } from '../ledger/planned-partition.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { proveInPlace } from '../steps/prove.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import { isPublished } from '../../model/archive/state.ts'
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { digestNow, expectedNow } from './not-removed.ts'
+
+/** What is compared, and what the ledger notes of it afterwards. */
+export type Compared = {
+  readonly label: string
+  /** Proof of the files that the log names; null where it names none. */
+  readonly proof: Digest | null
+  readonly files: readonly ArchivedFile[]
+  /** Of the last commit that published or retracted it; 0 without one. */
+  readonly fence: bigint
+  readonly finding: Finding | null
+  /** The log names no file that is there, and those of the ledger are in their place and were read: the log has to name them again. */
+  readonly unnamed: Unnamed | null
+  /** The log names no file of it, and every file of the ledger is gone: there is nothing that the archive could name again. */
+  readonly gone: ArchivedPartition | null
+}
+
+/** @property outdated paths that the log names, and that are gone */
+export type Unnamed = {
+  readonly partition: ArchivedPartition
+  readonly examined: readonly ExaminedFile[]
+  readonly outdated: readonly string[]
+}
+
+/** Of a label that the ledger does not know: the partition as the source has it; null where it has none. */
+export type FindCandidate = (label: string) => Promise<NewPartition | null>
+
+/** Of every partition that the ledger or the log names, in no order. */
+export async function* compareArchive(
+  context: ArchiveContext,
+  { partitions }: ArchiveRecord,
+  state: LogState,
+  candidate: FindCandidate,
+): AsyncGenerator<Compared> {
+  const known = new Map(partitions.map((partition) => [partition.label, partition]))
+  for (const label of new Set([...known.keys(), ...state.files.keys()])) {
+    const columns = known.get(label)?.columns ?? context.archived.stored.columns
+    const fence = state.txns.get(appIdOf(context, label)) ?? 0n
+    const logged = state.files.get(label) ?? []
+    const own = await ownInstead(context, known.get(label), logged)
+    if (own !== null) {
+      yield {
+        label,
+        proof: own.partition.digest,
+        files: own.partition.files,
+        fence,
+        finding: null,
+        unnamed: own,
+        gone: null,
+      }
+      continue
+    }
+    const files = await provedFiles(context, logged, columns)
+    const proof = files.length === 0 ? null : sumOf(files.map(({ rows, sum }) => ({ rows, sum })))
+    const partition = known.get(label) ?? (await planned(label, candidate, context.archived.stored.columns))
+    const finding = await compared(context, label, partition, proof)
+    const lost = finding?.finding === 'not in the log' ? partition : null
+    const examined = lost === null ? null : await examinedThere(context, lost)
+    if (lost === null || examined === null) {
+      const gone = lost !== null && (await isGone(context, lost)) ? lost : null
+      const said = gone === null || finding === null ? finding : await saidOfGone(context, gone, finding)
+      yield { label, proof, files, fence, finding: said, unnamed: null, gone }
+    } else {
+      const unnamed = { partition: lost, examined, outdated: [] }
+      yield { label, proof: lost.digest, files: lost.files, fence, finding: null, unnamed, gone: null }
+    }
+  }
+}
+
+async function isGone({ reader, interrupt }: ArchiveContext, { files }: ArchivedPartition): Promise<boolean> {
+  for (const { path } of files) if ((await reader.head(path, interrupt.abort)) !== null) return false
+  return true
+}
+
+/** Why a backup of the ledger counts on files that are gone: what the log says of the partition since, and which rows are lost with them. */
+async function saidOfGone(context: ArchiveContext, partition: ArchivedPartition, finding: Finding): Promise<Finding> {
+  const departed = (await (await context.log()).departed(context.interrupt.abort)).get(partition.label)
+  const since = departed === undefined ? '' : `: version ${departed.version} let go of them (${departed.step})`
+  const lost = lostText(await lostRows(context, partition))
+  return {
+    ...finding,
+    detail: `${finding.detail}; those of the ledger are gone${since}${lost === '' ? '' : `; ${lost}`}`,
+  }
+}
+
+/** Files of the ledger, where the log is so old that it names others, which were swept since; null where it names one that is there. */
+async function ownInstead(
+  context: ArchiveContext,
+  partition: ArchivedPartition | undefined,
+  logged: readonly LoggedFile[],
+): Promise<Unnamed | null> {
+  if (partition === undefined || logged.length === 0 || !isPublished(partition.state)) return null
+  const own = new Set(partition.files.map(({ path }) => path))
+  for (const { path } of logged) {
+    if (own.has(path) || (await context.reader.head(path, context.interrupt.abort)) !== null) return null
+  }
+  const examined = await examinedThere(context, partition)
+  return examined === null ? null : { partition, examined, outdated: logged.map(({ path }) => path) }
+}
+
+async function compared(
+  context: ArchiveContext,
+  label: string,
+  partition: ArchivedPartition | null,
+  proof: Digest | null,
+): Promise<Finding | null> {
+  const state = partition?.state ?? 'PLANNED'
+  const wasPublished = isPublished(state)
+  if (proof === null) {
+    if (!wasPublished || partition === null || partition.digest?.rows === 0n) return null
+    return {
+      finding: 'not in the log',
+      partition: label,
+      detail: `the ledger says ${state}, and the log names no file of it`,
+    }
+  }
+  const isProved = partition?.digest != null && equalDigests(proof, partition.digest)
+  if (wasPublished && !isProved) {
+    const detail = partition?.digest == null ? 'the ledger has no proof of it' : difference(proof, partition.digest)
+    return { finding: 'other rows', partition: label, detail: `the archive is not what the ledger proved: ${detail}` }
+  }
+  if (state === 'DROPPED' || (isProved && !wasPublished)) return null
+  const hot = partition === null ? null : await digestNow(context, wasPublished ? partition : inPlace(partition))
+  if (hot === null) {
+    if (wasPublished) return null
+    return {
+      finding: 'not in the ledger',
+      partition: label,
+      detail: `the archive has ${proof.rows} rows of it, the database none`,
+    }
+  }
+  const expected = wasPublished && partition !== null ? await expectedNow(context, partition) : proof
+  if (equalDigests(hot, expected)) return null
+  const detail =
+    hot.rows === proof.rows
+      ? `${hot.rows} rows on both sides, but other values`
+      : `${hot.rows} rows in the database, ${proof.rows} in the archive`
+  return { finding: 'differs from the source', partition: label, detail }
+}
+
+/** The files of the ledger, read whole; null where one is not there, or is not the one that was proved. */
+async function examinedThere(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<readonly ExaminedFile[] | null> {
+  try {
+    return await proveInPlace(context, partition)
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'stopped' || error.retryable) throw error
+    return null
+  }
+}
+
+/** Nothing of it was taken out. */
+function inPlace(partition: ArchivedPartition): ArchivedPartition {
+  return { ...partition, state: 'PUBLISHED', digest: null, removed: { rows: 0n, sum: '0' }, restoring: false }
+}
+
+async function planned(
+  label: string,
+  candidate: FindCandidate,
+  columns: readonly StoredColumn[],
+): Promise<ArchivedPartition | null> {
+  const found = await candidate(label)
+  return found === null ? null : plannedPartition(found, columns)
+}
+
+/** The proof in the tags of each file; files that another writer has added are read instead. */
+async function provedFiles(
+  context: ArchiveContext,
+  files: readonly LoggedFile[],
+  columns: readonly StoredColumn[],
+): Promise<readonly ArchivedFile[]> {
+  const tagged = files.map(({ path, size, rows, tags }): ArchivedFile | null => {
+    const { 'sluice.checksum': sum, 'sluice.sha256': sha256 } = tags
+    return sum === undefined || sha256 === undefined || rows === null ? null : { path, bytes: size, rows, sha256, sum }
+  })
+  const proved = tagged.filter((file) => file !== null)
+  if (proved.length === files.length) return proved
+  await using local = await localFiles(context, files)
+  const examined = await (
+    await context.parquet()
+  ).examine({
+    columns,
+    files: local.paths.map((path) => `${local.folder}/${path}`),
+    signal: context.interrupt.abort,
+  })
+  return examined.map(({ bytes, rows, sha256, digest }, i) => ({
+    path: files[i]?.path ?? '',
+    bytes,
+    rows,
+    sha256,
+    sum: digest.sum,
+  }))
+}

@@ -1,0 +1,68 @@
+/** Rows of a table that a stream reads from, or writes into, neither leave it for an archive nor come back from one. */
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Emit } from '../../model/run/event.ts'
+import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'
+import { streamsInto } from '../../engine/follow/stream/streams-into.ts'
+import type { Opened } from '../work/each-table.ts'
+
+/** @throws SluiceError TABLE_FOLLOWED with the first of these tables that is followed */
+export async function refuseFollowedTables(
+  opened: Pick<Opened, 'store' | 'database'>,
+  tables: readonly TableName[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const table of tables) {
+    const error = await followedError(opened, table, signal)
+    if (error !== null) throw error
+  }
+}
+
+/** The same as a warning, where only a plan is asked for. */
+export async function tellFollowedTables(
+  opened: Pick<Opened, 'store' | 'database'>,
+  tables: readonly TableName[],
+  { emit, signal }: { readonly emit: Emit<'log'>; readonly signal: AbortSignal },
+): Promise<void> {
+  for (const table of tables) {
+    const error = await followedError(opened, table, signal)
+    if (error === null) continue
+    const message = `a run would be refused: ${error.message}`
+    const hint = error.hint === undefined ? {} : { hint: error.hint }
+    emit({ type: 'log', level: 'warn', table: tableText(table), message, ...hint })
+  }
+}
+
+async function followedError(
+  { store, database }: Pick<Opened, 'store' | 'database'>,
+  table: TableName,
+  signal: AbortSignal,
+): Promise<SluiceError | null> {
+  const name = tableText(table)
+  const isTarget = store.changeTarget !== undefined
+  const [into] = isTarget ? await streamsInto(store, { database, signal }, [tableKeyOf(table)]) : []
+  if (into !== undefined) {
+    return new SluiceError('TABLE_FOLLOWED', `stream ${into.id} writes into ${name}`, {
+      where: store.label,
+      reason: 'it knows nothing of rows that leave or come back: its next comparison would undo that',
+      hint: `archive the table at its source, or end the stream first: sluice follow ${into.id} --end --from URL --to ${store.label}, with the URL of its source`,
+    })
+  }
+  for (const cdc of ['slot', 'trigger'] as const) {
+    const source = store.changeSource?.(cdc)
+    const [out] = (await source?.streamsOf?.(table, signal)) ?? []
+    if (out !== undefined) return readFrom(store, name, out, source?.endByHand?.(out))
+  }
+  return null
+}
+
+function readFrom({ label }: Opened['store'], name: string, out: string, byHand?: string): SluiceError {
+  const id = out.slice(out.lastIndexOf('_') + 1)
+  const drop = byHand ?? `sluice slots --drop ${out}`
+  return new SluiceError('TABLE_FOLLOWED', `stream ${id} reads from ${name}`, {
+    where: label,
+    reason:
+      'a partition that leaves or comes back halts it, and rows that are removed would be removed from its target too',
+    hint: `end the stream first: sluice follow ${id} --end --to URL, with the URL of its target; where that is gone for good: ${drop}`,
+  })
+}

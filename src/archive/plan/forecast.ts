@@ -1,0 +1,105 @@
+/** What a run has before it, foretold from what was exported of the same table before. */
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { takenMs } from '../ledger/taken-ms.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import { dec, type Emit } from '../../model/run/event.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { PlannedArchive } from './plan.ts'
+import type { PlannedPartition } from './planned-standing.ts'
+
+/** Says nothing where nothing is due. */
+export async function emitForecast(
+  { table, archived, partitions, before }: Pick<PlannedArchive, 'table' | 'archived' | 'partitions' | 'before'>,
+  { database, workers = 1 }: { readonly database: LedgerDatabase; readonly workers?: number | undefined },
+  emit: Emit<'archive.forecast'>,
+): Promise<void> {
+  const due = partitions.filter(({ status }) => status === 'due' || status === 'resume')
+  const drops = partitions.filter(({ status }) => status === 'drop')
+  if (due.length + drops.length === 0) return
+  const earlier = before?.partitions ?? []
+  const exported = earlier.flatMap((one) => sizeOf(one) ?? [])
+  const all = due.map((one) => {
+    const own = one.known === null ? null : sizeOf(one.known)
+    return own ?? foretold(rowsOf(one), exported)
+  })
+  const taken = due.length === 0 ? new Map<string, number>() : await takenMs(database, archived.table)
+  const rows = all.reduce((sum, one) => sum + one.rows, 0n)
+  const ms =
+    due.length === 0
+      ? null
+      : foretoldMs(
+          samplesOf(earlier, taken),
+          all.map((one) => one.rows),
+        )
+  emit({
+    type: 'archive.forecast',
+    table: tableText(table.table),
+    partitions: dec(due.length),
+    drops: dec(drops.length),
+    rows: dec(rows),
+    estimated: due.some(({ known, candidate }) => known?.digest == null && (candidate?.estimated ?? true)),
+    ...(exported.length === 0 || due.length === 0
+      ? {}
+      : {
+          sourceBytes: dec(all.reduce((sum, one) => sum + one.sourceBytes, 0n)),
+          bytes: dec(all.reduce((sum, one) => sum + one.bytes, 0n)),
+        }),
+    ...(ms === null ? {} : { ms: Math.round(ms) }),
+    workers: Math.max(1, Math.min(workers, due.length + drops.length)),
+    from: dec(exported.length),
+  })
+}
+
+type Size = { readonly rows: bigint; readonly sourceBytes: bigint; readonly bytes: bigint }
+
+/** Null of one that was not exported. */
+function sizeOf({ digest, sourceBytes, files }: ArchivedPartition): Size | null {
+  if (digest === null || digest.rows === 0n || sourceBytes === null || files.length === 0) return null
+  return { rows: digest.rows, sourceBytes, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0n) }
+}
+
+function rowsOf({ known, candidate }: PlannedPartition): bigint {
+  return known?.digest?.rows ?? candidate?.rows ?? 0n
+}
+
+/** Rows that are as wide, and compress as well, as all that were exported. */
+function foretold(rows: bigint, exported: readonly Size[]): Size {
+  const sum = (of: (one: Size) => bigint): bigint => exported.reduce((all, one) => all + of(one), 0n)
+  const known = sum((one) => one.rows)
+  if (known === 0n) return { rows, sourceBytes: 0n, bytes: 0n }
+  return {
+    rows,
+    sourceBytes: (rows * sum((one) => one.sourceBytes)) / known,
+    bytes: (rows * sum((one) => one.bytes)) / known,
+  }
+}
+
+/** Rows below which the time of a partition is that of its steps, and says nothing of a row. */
+const FEW = 100
+/** A partition of so many times the rows of the largest that was archived is too far from what is known. */
+const FAR = 10
+
+export type Sample = { readonly rows: bigint; readonly ms: number }
+
+/**
+ * @param samples what partitions took
+ * @param due rows of each partition that is before a run
+ * @returns ms; null where what was archived says too little. A partition takes what the quickest took, and its rows the median of a row: one that had to wait for
+ * others says nothing of the next one
+ */
+export function foretoldMs(samples: readonly Sample[], due: readonly bigint[]): number | null {
+  const telling = samples.filter(({ rows }) => rows >= FEW)
+  const largest = telling.reduce((most, { rows }) => (rows > most ? rows : most), 0n)
+  if (telling.length === 0 || due.some((rows) => rows > largest * BigInt(FAR))) return null
+  const base = samples.length > 1 ? Math.min(...samples.map(({ ms }) => ms)) : 0
+  const paces = telling.map(({ rows, ms }) => (ms - base) / Number(rows)).toSorted((a, b) => a - b)
+  const pace = paces[Math.floor(paces.length / 2)] ?? 0
+  return due.reduce((sum, rows) => sum + base + pace * Number(rows), 0)
+}
+
+function samplesOf(earlier: readonly ArchivedPartition[], taken: ReadonlyMap<string, number>): readonly Sample[] {
+  return earlier.flatMap(({ label, digest }) => {
+    const ms = taken.get(label)
+    return ms === undefined || digest === null || digest.rows === 0n ? [] : [{ rows: digest.rows, ms }]
+  })
+}

@@ -1,0 +1,51 @@
+/** What rows that came late to an archived period would be archived as. */
+import { byPeriod, isAbsorbed, isNoted, nextPart } from '../ledger/parts.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
+
+export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>>
+
+/**
+ * The part of a period of a plain table that rows in the table would become; null where a part is on its way, or was brought back.
+ * @param period its label
+ */
+export function partFor(record: ArchiveRecord | null, period: string): PartName | null {
+  const parts = (record?.partitions ?? []).filter((one) => one.period === period)
+  if (record === null || parts.every(isNoted)) return { label: period, period, part: 1 }
+  const isFree = (one: ArchivedPartition): boolean =>
+    one.native === null && (one.state === 'DROPPED' || isAbsorbed(one) || isNoted(one))
+  return parts.every(isFree) && parts.some(({ state }) => state === 'DROPPED') ? nextPart(record, parts) : null
+}
+
+/**
+ * Rows that stand in the table of periods that have left it.
+ * @param wish as that of `periodRows`
+ * @returns by the labels of the periods
+ */
+export async function latePeriods(
+  source: Source,
+  record: ArchiveRecord | null,
+  periods: readonly string[],
+  wish: 'cheap' | 'any',
+): Promise<ReadonlyMap<string, PeriodLook>> {
+  if (record === null) return new Map()
+  const known = byPeriod(record.partitions)
+  const gone = periods.flatMap((period) => {
+    const next = partFor(record, period)
+    const dropped = (known.get(period) ?? []).find(({ state }) => state === 'DROPPED')
+    return next === null || next.part === 1 || dropped === undefined ? [] : [dropped]
+  })
+  if (gone.length === 0) return new Map()
+  const looks = await periodRows(source, { ...record, partitions: gone }, wish)
+  return new Map(
+    gone.flatMap(({ label, period }) => {
+      const look = looks.get(label)
+      return look === undefined ? [] : [[period, look] as const]
+    }),
+  )
+}
+
+/** `3 rows that came when 2024-Q2 was archived already`. */
+export function lateText(rows: bigint, period: string): string {
+  return `${rows} ${rows === 1n ? 'row' : 'rows'} that came when ${period} was archived already`
+}

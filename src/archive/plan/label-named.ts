@@ -1,0 +1,35 @@
+/** Which partition somebody means: people write `q2-fy2025` for Q2-FY25, and a partition that is a table may have any name. */
+import { closest } from '../../shared/closest.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CalendarSpec } from '../../model/calendar/calendar.ts'
+import { daysText, readingsOf } from '../../model/calendar/readings.ts'
+import { isQuotedLabel, valueLabel } from './value-label.ts'
+
+/**
+ * The label of what somebody named; what is no name of a period stays as it is.
+ * @param known labels that the ledger or the table has: one of them is meant whatever the calendar says
+ * @param calendar null where partitions are values: then every character counts
+ * @throws SluiceError BAD_FLAG where a name may mean two periods
+ */
+export function labelNamed(calendar: CalendarSpec | null, text: string, known: readonly string[] = []): string {
+  const trimmed = text.trim()
+  if (known.includes(text)) return text
+  if (calendar === null) return isQuotedLabel(text) ? text : valueLabel(text)
+  const [alike, ...others] = known.filter((label) => label.toLowerCase() === trimmed.toLowerCase())
+  if (alike !== undefined && others.length === 0) return alike
+  const readings = readingsOf(calendar, trimmed)
+  const [reading, other] = readings
+  if (reading === undefined) return text
+  if (other === undefined) return reading.label
+  const both = readings.map((period) => `${period.label} (${daysText(period)})`).join(' or ')
+  throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} may be ${both}`, {
+    hint: `write ${readings.map(({ label }) => label).join(' or ')}`,
+  })
+}
+
+/** What was probably meant, for the end of a sentence: ` (Q2-FY25?)`; empty where nothing is near. */
+export function nearestText(label: string, known: readonly string[]): string {
+  const lower = new Map(known.map((one) => [one.toLowerCase(), one]))
+  const near = closest(label.toLowerCase(), [...lower.keys()])
+  return near === null ? '' : ` (${lower.get(near) ?? near}?)`
+}

@@ -1,0 +1,146 @@
+/** Rows of archived periods of a plain table that are not what the archive has: late, changed, or deleted. */
+import { isBack, otherParts } from '../ledger/parts.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import type { ArchiveContext } from '../steps/context.ts'
+import { cutCondition } from '../steps/cut-condition.ts'
+import type { Finding } from '../steps/find-damage.ts'
+import type { FindLate } from '../steps/rows-now.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { openArchiveQuery } from '../../stores/parquet.ts'
+import {
+  columnIn,
+  type KeyDifferences,
+  type OpenArchiveQuery,
+  type QueryColumn,
+} from '../../model/archive/query-port.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import type { Source } from './period-rows.ts'
+import { openFiles, placedFiles } from '../query/archived-part.ts'
+import { hotRows } from '../query/hot-part.ts'
+import { queryColumns } from '../query/query-columns.ts'
+import { sharedPartition } from '../query/shared-partitions.ts'
+
+/** What a comparison by key needs besides the source. */
+export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQuery }
+
+/**
+ * The rows of one archived period of a plain table, compared with its files by key.
+ * @param values whether values are compared, too
+ * @param beside other parts of the period that the archive answers for
+ * @returns a finding for late, changed and deleted rows each; null where rows cannot be told by key, because a column of it is missing on a side
+ */
+export async function keyFindings(
+  source: Source,
+  record: ArchiveRecord,
+  partition: ArchivedPartition,
+  archive: Archive,
+  values: boolean,
+  beside: readonly ArchivedPartition[] = [],
+): Promise<readonly Finding[] | null> {
+  const { store, table } = source
+  const shared = sharedPartition(table, record, queryColumns(table, record.stored), partition)
+  const condition = shared === null ? null : cutCondition(store, table, record, partition)
+  if (shared === null || condition === null) return null
+  const parts = [partition, ...beside]
+  const found = await keyDifferences(source, record, parts, archive, { values, where: condition })
+  if (found === null || beside.length === 0 || !holdsAll(partition))
+    return found === null ? null : described(partition, found)
+  // Rows of the others have left the table as they should.
+  const own = await keyDifferences(source, record, [partition], archive, { values: false, where: condition })
+  return own === null ? null : described(partition, { ...found, deleted: own.deleted })
+}
+
+/**
+ * Rows of a table compared with the files of partitions by key.
+ * @param options `where`: a condition in the SQL of the store; null for all rows
+ * @returns null where a column of the key is missing on a side
+ */
+export async function keyDifferences(
+  { store, table, signal }: Source,
+  record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,
+  partitions: readonly Pick<ArchivedPartition, 'files' | 'columns'>[],
+  { reader, open }: Archive,
+  { values, where }: { readonly values: boolean; readonly where: string | null },
+): Promise<KeyDifferences | null> {
+  const columns = queryColumns(table, record.stored)
+  const wanted = (name: string): boolean => values || table.key.includes(name) || name === record.timeColumn
+  // Values under an earlier type may have another text, which would be no difference: only keys are compared then.
+  const has = (column: QueryColumn): boolean =>
+    partitions.every((partition) => {
+      const found = columnIn(partition.columns, column)
+      return found !== undefined && (found.physical === column.physical || table.key.includes(column.name))
+    })
+  const both = columns.filter((column) => column.hot && column.archived && has(column) && wanted(column.name))
+  if (table.key.length === 0 || !table.key.every((name) => both.some((one) => one.name === name))) return null
+  const physical = both.flatMap((one) => [one.physical, ...(one.earlier ?? [])])
+  await using local = await openFiles(reader, partitions.flatMap(placedFiles), physical, signal)
+  await using query = await open({
+    table: table.table,
+    columns,
+    sql: 'SELECT 1',
+    limit: 1,
+    files: [],
+    strict: true,
+    signal,
+  })
+  await using view = await store.source(signal)
+  const request = {
+    table,
+    columns: both.map(({ name, as, column: of }) => ({ name, as, column: of })),
+    range: { by: 'all' as const },
+    where,
+    ordered: false,
+  }
+  const rows = hotRows(view, { columns: both, request, except: [] }, async () => undefined, signal)
+  await query.bring(both, rows.csv, [])
+  return await query.compare({ within: null, key: table.key, files: local.files })
+}
+
+function described(partition: ArchivedPartition, { late, changed, deleted }: KeyDifferences): readonly Finding[] {
+  const { label } = partition
+  const finding = (kind: Finding['finding'], { rows, keys }: KeyDifferences['late'], what: string): Finding[] => {
+    if (rows === 0n) return []
+    const named = keys.length === 0 ? '' : `: ${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
+    return [{ finding: kind, partition: label, detail: `${rows} ${rows === 1n ? 'row' : 'rows'} ${what}${named}` }]
+  }
+  return [
+    ...finding('late rows', late, 'in the table but not in the archive'),
+    ...finding('changed rows', changed, 'with other values in the archive'),
+    // Once rows have begun to leave, those that are not there have gone as they should.
+    ...(holdsAll(partition) ? finding('deleted rows', deleted, 'in the archive but gone from the table') : []),
+  ]
+}
+
+/** Whether the table should still hold every archived row. */
+function holdsAll({ state, removed, restoring }: ArchivedPartition): boolean {
+  return state === 'DETACHED' && !restoring && removed.rows === 0n
+}
+
+/** Names of rows of a place whose key the archive has not. @param parts of a period, as the ledger has them now */
+export function lateRows(
+  { reader, store, interrupt }: ArchiveContext,
+  record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,
+  parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]> = async () => [],
+): FindLate {
+  return async (partition, { table, where, isOwn }) => {
+    // A table that has left keeps its columns.
+    const stored = isOwn === true ? { ...record.stored, columns: partition.columns } : record.stored
+    const signal = interrupt.abort
+    const archive = { reader, open: openArchiveQuery }
+    try {
+      const found = await keyDifferences({ store, table, signal }, { ...record, stored }, [partition], archive, {
+        values: false,
+        where,
+      })
+      if (found === null) return null
+      const back = isOwn === true ? [] : otherParts(partition, await parts(partition)).filter(isBack)
+      return back.length === 0 ? found.late : { ...found.late, back: back.map(({ label }) => label) }
+    } catch (thrown) {
+      throwIfAborted(signal)
+      // A value that no archive could hold: then late rows are counted, and not named.
+      if (thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED') return null
+      throw thrown
+    }
+  }
+}

@@ -1,0 +1,162 @@
+/** Partitions that the system itself keeps, as candidates for the archive. */
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import type { NativePartition, NativePartitions } from '../../model/archive/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { CalendarSpec } from '../../model/calendar/calendar.ts'
+import { boundsFor, periodOfBounds } from '../../model/calendar/bounds.ts'
+import { periodOf } from '../../model/calendar/period.ts'
+import { readValue, type ValueKind } from '../../model/calendar/value-text.ts'
+import { BY_NAME } from '../../model/calendar/time-kind.ts'
+import { isAsked } from '../work/named-partitions.ts'
+import type { Candidate, Wanted } from './candidate.ts'
+import type { PartName } from './further-part.ts'
+import { edgesWithin, NativeParts, type NativeName } from './native-parts.ts'
+
+/** @param kind of the values that bounds are; null where they are no times: then only what is named is due */
+export async function nativeCandidates(
+  { partitions, kind: time }: Pick<NativePartitions, 'partitions'> & { readonly kind: ValueKind | null },
+  wanted: Wanted,
+  { known, key }: { readonly known: readonly ArchivedPartition[]; readonly key: readonly string[] },
+  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<readonly Candidate[]> {
+  const candidates: Candidate[] = []
+  const names = new NativeParts(known, partitions)
+  const labels = new Set<string>()
+  // Whole numbers stand in the same order as seconds.
+  const kind = time ?? 'epoch-seconds'
+  for (const partition of partitions) {
+    const label = labelOf(partition, wanted.calendar, time, { taken: labels, names })
+    labels.add(label)
+    const { name, ...others } = names.nameOf(partition, label, kind)
+    const edges = others.across === null ? [] : edgesWithin(others.across, partition, kind)
+    const named = isAsked(wanted.asked, name)
+    const standing = furtherOf(standingOf(partition, wanted, time, named), name, { ...others, key, edges })
+    const counted = standing.status === 'due' ? await rowsOf(partition, store, signal) : null
+    const rows = counted ?? partition.rows
+    const empty = standing.status === 'due' && rows === 0n
+    candidates.push({
+      ...name,
+      from: partition.from,
+      to: partition.to,
+      native: { table: partition.table.table, identity: partition.identity },
+      rows,
+      estimated: counted === null,
+      bytes: partition.bytes,
+      chosenBy: time === null ? BY_NAME : isEpoch(time) ? time : null,
+      ...(partition.isDivided ? { isDivided: true } : {}),
+      ...(empty ? { status: 'blocked', note: 'it holds no rows: detach and drop it by hand' } : standing),
+    })
+  }
+  return wanted.asked.length > 0 || partitions.some(({ isDefault }) => isDefault) ? candidates : keepNewest(candidates)
+}
+
+/** The partition with the newest keys is where rows are written: without it and without a default partition the next INSERT fails. */
+function keepNewest(candidates: readonly Candidate[]): readonly Candidate[] {
+  const at = candidates.findLastIndex(({ rows, status }) => status !== 'blocked' || rows > 0n)
+  const newest = candidates[at]
+  if (newest?.status !== 'due') return candidates
+  const note =
+    'it holds the newest keys, and no default partition would take new rows: name it with --partition if nothing is written any more'
+  return candidates.with(at, { ...newest, status: 'blocked', note })
+}
+
+function isEpoch(kind: ValueKind): boolean {
+  return kind === 'epoch-seconds' || kind === 'epoch-milliseconds'
+}
+
+type Place = Pick<Candidate, 'status' | 'note'>
+
+/** What stands between the bounds of a partition that has left holds late rows, if they can be told from archived ones. */
+function furtherOf(
+  standing: Place,
+  { part, period }: PartName,
+  {
+    across,
+    open,
+    expired,
+    again,
+    key,
+    edges,
+  }: Omit<NativeName, 'name'> & { readonly key: readonly string[]; readonly edges: readonly string[] },
+): Place {
+  if (standing.status !== 'due') return standing
+  if (open !== undefined)
+    return { status: 'blocked', note: `${open.label} is on its way: it has to be dropped, or restored, before` }
+  if (again !== undefined) {
+    return {
+      status: 'blocked',
+      note: `it is the table of ${again.label}, attached again by hand, and the archive has its rows: restore ${again.label}, or detach the table again`,
+    }
+  }
+  if (across !== null) {
+    return {
+      status: 'blocked',
+      note: `its bounds are partly those of ${across.label}, which has left the table: split it at ${edges.join(' and ')}`,
+    }
+  }
+  if (part === 1) return standing
+  if (expired !== undefined) {
+    return {
+      status: 'blocked',
+      note: `${expired.label} has expired: whether its keys stand here too could not be told once its files are gone`,
+    }
+  }
+  if (key.length === 0) {
+    return {
+      status: 'blocked',
+      note: `without a key nobody can tell late rows from those of ${period} that are archived already: give the table a primary key`,
+    }
+  }
+  const late = `it holds rows that came when ${period} was archived already`
+  return { ...standing, note: standing.note === undefined ? late : `${late}; ${standing.note}` }
+}
+
+/** The name that the calendar has for its bounds, and otherwise its own: with its schema where a table of another one has the name, too. */
+function labelOf(
+  { from, to, table: { table }, identity }: NativePartition,
+  calendar: CalendarSpec,
+  kind: ValueKind | null,
+  { taken, names }: { readonly taken: ReadonlySet<string>; readonly names: NativeParts },
+): string {
+  const period = kind === null ? null : periodOfBounds(calendar, from, to, kind)
+  if (period !== null && !taken.has(period.label)) return period.label
+  const label = names.isShared(table) ? tableText(table) : table.name
+  return taken.has(label) ? `${label} (${identity})` : label
+}
+
+function standingOf(
+  partition: NativePartition,
+  { asked, until, calendar }: Wanted,
+  kind: ValueKind | null,
+  named: boolean,
+): Pick<Candidate, 'status' | 'note'> {
+  if (asked.length > 0 && !named) return { status: 'later' }
+  if (!named && !isOld(partition, until, calendar, kind)) return { status: 'later' }
+  if (partition.isDefault) return { status: 'blocked', note: 'the default partition belongs to no period' }
+  if (partition.blocked !== null) return { status: 'blocked', note: partition.blocked }
+  return partition.own === null ? { status: 'due' } : { status: 'due', note: `has of its own: ${partition.own}` }
+}
+
+/** Whether all that it may hold is older than the first day that is kept. */
+export function isOld(
+  { to }: Pick<NativePartition, 'to'>,
+  until: string | null,
+  calendar: CalendarSpec,
+  kind: ValueKind | null,
+): boolean {
+  if (until === null || to === null || kind === null) return false
+  const end = readValue(to, kind)
+  const edge = readValue(
+    boundsFor({ ...calendar, unit: 'day' }, periodOf({ ...calendar, unit: 'day' }, until), kind).from,
+    kind,
+  )
+  return end !== null && edge !== null && end.at <= edge.at
+}
+
+/** Estimates are good enough to show; that there are none at all is not. */
+async function rowsOf({ table, rows }: NativePartition, store: CopyStore, signal: AbortSignal): Promise<bigint | null> {
+  if (rows > 0n) return null
+  await using view = await store.source(signal)
+  return (await view.extent(table, null, true)).rows
+}

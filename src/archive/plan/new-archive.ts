@@ -1,0 +1,79 @@
+/** The archive that a table gets: its place, its columns, and how long detached partitions are kept. */
+import { randomUUID } from 'node:crypto'
+import { resolve } from 'node:path'
+import { UNNOTED, type ArchivedTable } from '../ledger/record.ts'
+import { BY_VALUE } from '../ledger/by-value.ts'
+import { partitionFolder } from '../log/data-path.ts'
+import { storedTable, withNumbers } from '../types/index.ts'
+import type { StoredTable } from '../../model/archive/stored-column.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { parseLakeUrl } from '../../model/lake/lake-url.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
+import { calendarText } from '../../model/calendar/calendar-text.ts'
+import type { CalendarSpec } from '../../model/calendar/calendar.ts'
+
+const DAY_MS = 86_400_000
+
+/** How long a detached partition is kept before it may be dropped, ms. */
+export const GRACE_MS = 7 * DAY_MS
+
+/** What the ledger will keep of a table of which nothing is archived yet. @throws SluiceError BAD_FLAG without a place, UNSUPPORTED_TYPE */
+export async function newArchive(
+  table: TableSpec,
+  operation: ArchiveOperation,
+  {
+    store,
+    calendar,
+    timeColumn,
+    signal,
+  }: { store: CopyStore; calendar: CalendarSpec | null; timeColumn: string | null; signal: AbortSignal },
+): Promise<ArchivedTable> {
+  const { to, asText, graceMs } = operation
+  if (to === undefined) {
+    throw new SluiceError('BAD_FLAG', `nothing of ${tableText(table.table)} was archived yet, so it needs a place`, {
+      hint: 'give --to a folder, or s3://bucket/folder',
+    })
+  }
+  return {
+    table: table.table,
+    archive: placeOf(to, table),
+    archiveId: randomUUID(),
+    timeColumn,
+    calendar: calendar === null ? BY_VALUE : calendarText(calendar),
+    stored: await laidOut(store, table, asText, timeColumn, signal),
+    graceMs: graceMs ?? GRACE_MS,
+    origin: (await store.origin?.(signal)) ?? null,
+    ...UNNOTED,
+  }
+}
+
+/** A table has a folder of its own below the one that was given. */
+export function placeOf(to: string, { table: { schema, name } }: Pick<TableSpec, 'table'>): string {
+  // Names of tables may hold anything.
+  const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)
+  const place = parseLakeUrl(to)
+  return place.kind === 'bucket' ? `${place.root}/${encodeURIComponent(folder)}` : resolve(to, folder)
+}
+
+/** The columns of an archive of which nothing was published. */
+export async function laidOut(
+  store: CopyStore,
+  table: TableSpec,
+  asText: readonly string[],
+  timeColumn: string | null,
+  signal: AbortSignal,
+): Promise<StoredTable> {
+  const comments = (await store.comments?.(table, signal)) ?? {}
+  const numbers = (await store.columnNumbers?.(table, signal)) ?? null
+  return withNumbers(
+    storedTable(table, { asText, isLoose: store.can.looseTypes === true, comments, sortBy: sortOf(table, timeColumn) }),
+    numbers,
+  )
+}
+
+function sortOf({ key, columns }: TableSpec, timeColumn: string | null): readonly string[] {
+  const sortBy = key.filter((name) => columns.some((column) => column.name === name))
+  return timeColumn === null ? sortBy : [...new Set([timeColumn, ...sortBy])]
+}

@@ -1,0 +1,71 @@
+/** Archived rows that are still in the source, compared with what was proved of them. */
+import { fitNow, readColumns, requestOf, sharedColumns, wholeOf, type ArchiveContext } from '../steps/context.ts'
+import type { Finding } from '../steps/find-damage.ts'
+import { proofOver } from '../steps/prove.ts'
+import { partitionNow } from '../steps/detached-table.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+
+/** @returns `none` where there is nothing left to compare with */
+export async function stillThere(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<Finding | 'equal' | 'none'> {
+  const { label, digest } = partition
+  let now: Digest | null
+  try {
+    now = digest === null ? null : await digestNow(context, partition)
+  } catch (thrown) {
+    // A value that is none of its type was in no row that was proved.
+    if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') throw thrown
+    return { finding: 'differs from the source', partition: label, detail: thrown.message }
+  }
+  if (now === null && partition.state === 'PUBLISHED' && partition.native !== null && !partition.away) {
+    return {
+      finding: 'differs from the source',
+      partition: label,
+      detail: 'its table is no partition any more, and the archive may have the only copy of its rows',
+    }
+  }
+  if (digest === null || now === null) return 'none'
+  if (equalDigests(now, await expectedNow(context, partition))) return 'equal'
+  const rows =
+    now.rows === digest.rows
+      ? 'as many rows, but other values'
+      : `${now.rows} rows in the source, ${digest.rows} in the archive`
+  return { finding: 'differs from the source', partition: label, detail: rows }
+}
+
+/** What these rows have to come to: the proof, as far as it covers columns that the table still has. */
+export async function expectedNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest> {
+  const isAway = partition.native !== null && (partition.state !== 'PUBLISHED' || partition.away)
+  const columns = isAway ? partition.columns : fitNow(context, partition).shared.map(({ file }) => file)
+  return proofOver(context, partition, columns)
+}
+
+/** Sum of the rows of a partition that are still in the source; null where some have left it, or it is not there. */
+export async function digestNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
+  const { store, table, interrupt } = context
+  const { state, native, removed, restoring, away } = partition
+  if (state !== 'PUBLISHED' && state !== 'DETACHING' && state !== 'DETACHED') return null
+  if (native === null) {
+    if (removed.rows > 0n || restoring || table.columns.length === 0) return null
+    await using view = await store.source(interrupt.abort)
+    return await view.digest(requestOf(context, partition, table), interrupt.abort)
+  }
+  const isAway = state !== 'PUBLISHED' || away
+  const found = isAway
+    ? await store.partitions?.().detached(native.table, native.identity, interrupt.abort)
+    : await partitionNow(context, native)
+  if (found == null) return null
+  await using view = await store.source(interrupt.abort)
+  const request = {
+    table: found,
+    columns: isAway ? readColumns(partition.columns) : sharedColumns(fitNow(context, partition).shared),
+    range: wholeOf(found),
+    where: null,
+    ordered: false,
+  }
+  return await view.digest(request, interrupt.abort)
+}

@@ -1,0 +1,215 @@
+/** How many rows a table holds of its archived periods, counted where that costs little, or where somebody wants it whatever it costs. */
+import type { Place } from '../steps/rows-now.ts'
+import { cutCondition } from '../steps/cut-condition.ts'
+import { isByValue } from '../ledger/by-value.ts'
+import { byPeriod, isBack, isOpen } from '../ledger/parts.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { isArchived } from '../../model/archive/state.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import type { Effort } from '../../model/archive/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+
+/** Rows that are counted without being asked for: less than a second of any system. */
+export const COUNTED_AT_ONCE = 1_000_000n
+/** Gaps between archived periods that a plan is asked about; beyond these it is asked about all of the time between the first and the last. */
+const MOST_SPANS = 50
+
+export type Source = { readonly store: CopyStore; readonly table: TableSpec; readonly signal: AbortSignal }
+
+/** Of one archived period of a plain table, or of what a native partition has left behind. */
+export type PeriodLook =
+  /**
+   * `surplus`: rows beyond those that the ledger expects there; negative where some are gone.
+   * `place`: where they stand, if not in the table itself.
+   */
+  | { readonly rows: bigint; readonly surplus: bigint; readonly cheap: boolean; readonly place?: Place }
+  /** What nobody looked at, and why, in words. */
+  | { readonly notLooked: string }
+
+type Period = { readonly partition: ArchivedPartition; readonly condition: string; readonly expected: bigint }
+type Cut = { readonly timeColumn: string; readonly calendar: string }
+/** Periods of one table, and what says where a row belongs. */
+type Periods = { readonly source: Source; readonly cut: Cut; readonly what: string }
+
+/**
+ * Looks at the rows that the source still has of archived periods. A count does not see a row that took the place of another, nor other values.
+ * @param wish `cheap`: only where it takes about a second, `any`: whatever it takes
+ * @returns one entry for each period that the archive answers for, or that has expired, and that the source may hold rows of
+ */
+export async function periodRows(
+  source: Source,
+  record: ArchiveRecord,
+  wish: 'cheap' | 'any',
+): Promise<ReadonlyMap<string, PeriodLook>> {
+  const natives = record.partitions.filter(
+    ({ state, native }) => (isArchived(state) || state === 'EXPIRED') && native !== null,
+  )
+  const cut = { timeColumn: record.timeColumn ?? '', calendar: record.calendar }
+  const whole = { source, cut, what: 'rows in the table' }
+  const looks = new Map(await looksAt(whole, plainPeriods(record), wish))
+  const rest = natives.length === 0 ? null : await defaultOf(source, record)
+  const late = rest === null ? null : await looksAt(rest, widest(natives), wish)
+  for (const { label, state } of natives) {
+    const look = late?.get(label)
+    const isFound = look !== undefined && 'rows' in look && look.rows > 0n
+    const detached = `rows of the detached table; ${DEEP}`
+    if (state !== 'DETACHED' || isFound) {
+      if (look !== undefined) looks.set(label, look)
+    } else if (look !== undefined && 'notLooked' in look) {
+      looks.set(label, { notLooked: `${detached}; ${look.notLooked}` })
+    } else looks.set(label, { notLooked: detached })
+  }
+  return looks
+}
+
+/** Parts of a period of a plain table that the archive answers for, under the one whose rows may still be there. */
+type Group = {
+  readonly partition: ArchivedPartition
+  readonly parts: readonly ArchivedPartition[]
+  readonly why?: string
+}
+
+/** Periods of which no part is on its way: rows of one that is count where they stand, and nobody expects a number of them. */
+function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
+  const groups = [...byPeriod(partitions.filter(({ native }) => native === null)).values()]
+  return groups.flatMap((all): Group[] => {
+    const parts = all.filter(({ state }) => isArchived(state) || state === 'EXPIRED')
+    const partition = parts.find(({ state }) => state === 'DETACHED') ?? parts.at(-1)
+    if (partition === undefined || all.some((one) => isOpen(one) && !isArchived(one.state))) return []
+    const back = all.find(isBack)
+    const why = back === undefined ? {} : { why: `rows of ${back.label}, which was restored, stand among them` }
+    return [{ partition, parts, ...why }]
+  })
+}
+
+/** Of parts of one period those whose bounds no other has: all of them leave late rows in the same place. */
+function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
+  return [...byPeriod(natives).values()].flatMap((parts) => {
+    const first = parts.find(({ part }) => part === 1)
+    const apart = parts.filter(({ from, to }, i) => parts.findIndex((one) => one.from === from && one.to === to) === i)
+    return (first === undefined ? apart : [first]).map((partition) => ({ partition, parts: [partition] }))
+  })
+}
+
+/** Rows that come once their partition has left stand in the default one; null where the table has none. */
+async function defaultOf({ store, table, signal }: Source, { calendar }: ArchiveRecord): Promise<Periods | null> {
+  const listed = table.columns.length === 0 ? null : ((await store.partitions?.().list(table, signal)) ?? null)
+  const rest = listed?.partitions.find(({ isDefault }) => isDefault)
+  if (listed === null || rest === undefined || rest.table.columns.length === 0) return null
+  const cut = { timeColumn: listed.by, calendar }
+  return { source: { store, table: rest.table, signal }, cut, what: 'rows in the default partition' }
+}
+
+async function looksAt(
+  place: Periods,
+  groups: readonly Group[],
+  wish: 'cheap' | 'any',
+): Promise<ReadonlyMap<string, PeriodLook>> {
+  const { source, what } = place
+  const looks = new Map<string, PeriodLook>()
+  const periods: Period[] = []
+  for (const group of groups) {
+    const { partition } = group
+    const period = group.why ?? periodOf(place, group)
+    if (typeof period === 'string') looks.set(partition.label, { notLooked: `${what}: ${period}` })
+    else periods.push(period)
+  }
+  if (periods.length === 0) return looks
+  const effort = await effortOf(place, periods)
+  const limit = wish === 'cheap' ? COUNTED_AT_ONCE : null
+  if (limit !== null && (effort.rows === null || effort.rows > limit)) {
+    const notLooked = `${what}: ${tooMuch(effort, place)}`
+    for (const { partition } of periods) looks.set(partition.label, { notLooked })
+    return looks
+  }
+  const counts = await countsOf(source, periods, effort)
+  const cheap = effort.by === 'index' || (effort.rows !== null && effort.rows <= COUNTED_AT_ONCE)
+  for (const [i, { partition, expected, condition }] of periods.entries()) {
+    const rows = counts[i]
+    const own = partition.native === null ? {} : { place: { table: source.table, where: condition } }
+    if (rows == null) looks.set(partition.label, { notLooked: `${what}: ${UNCOUNTABLE}` })
+    else looks.set(partition.label, { rows, surplus: rows - expected, cheap, ...own })
+  }
+  return looks
+}
+
+const DEEP = 'sluice archive verify --deep adds them up'
+const UNCOUNTABLE = 'the database counts no table of this size'
+
+/** In words, why nobody can look. */
+function periodOf({ source: { store, table }, cut }: Periods, { partition, parts }: Group): Period | string {
+  const { timeColumn } = cut
+  if (!table.columns.some(({ name }) => name === timeColumn)) {
+    return table.columns.length === 0 ? 'the table is gone' : `it has no column ${timeColumn} any more`
+  }
+  if (partition.native === null && parts.some(({ restoring }) => restoring)) return 'they are being brought back'
+  const condition = cutCondition(store, table, cut, partition)
+  if (condition === null) {
+    return isByValue(cut)
+      ? `values of ${timeColumn} are not compared any more`
+      : `${timeColumn} is no time${partition.native === null ? ' any more' : ''}`
+  }
+  return { partition, condition, expected: parts.reduce((sum, one) => sum + expectedRows(one), 0n) }
+}
+
+/** How many rows of the period the place should hold. */
+function expectedRows({ state, digest, removed, native }: ArchivedPartition): bigint {
+  return state === 'DROPPED' || state === 'EXPIRED' || native !== null ? 0n : (digest?.rows ?? 0n) - removed.rows
+}
+
+async function effortOf(
+  { source: { store, table, signal }, cut }: Periods,
+  periods: readonly Period[],
+): Promise<Effort> {
+  const expected = periods.reduce((sum, one) => sum + one.expected, 0n)
+  // Without a planner every period is a look at the whole table.
+  if (store.periods === undefined) return { by: 'scan', rows: table.rows * BigInt(periods.length) } as const
+  // Nothing lies between two values: too many of them to ask about are looked for in the whole table.
+  if (isByValue(cut) && periods.length > MOST_SPANS) return { by: 'scan', rows: table.rows }
+  const spans = isByValue(cut)
+    ? periods.map(({ condition }) => condition)
+    : spansOf(periods.map(({ partition }) => partition)).flatMap((span) => cutCondition(store, table, cut, span) ?? [])
+  const effort = await store.periods().effort(table, spans, signal)
+  return effort.by === 'index' && effort.rows === null ? { ...effort, rows: expected } : effort
+}
+
+type Span = Pick<ArchivedPartition, 'from' | 'to'>
+
+/** Neighbours as one; they come by their lower bounds. */
+function spansOf(partitions: readonly Span[]): readonly Span[] {
+  const spans: Span[] = []
+  for (const { from, to } of partitions) {
+    const last = spans.at(-1)
+    if (last !== undefined && last.to !== null && last.to === from) spans.splice(-1, 1, { from: last.from, to })
+    else spans.push({ from, to })
+  }
+  const [first, last] = [spans[0], spans.at(-1)]
+  if (spans.length <= MOST_SPANS || first === undefined || last === undefined) return spans
+  return [{ from: first.from, to: last.to }]
+}
+
+function tooMuch({ by, rows }: Effort, { cut: { timeColumn } }: Periods): string {
+  const many = rows === null ? 'nobody knows how many rows it has' : `it has about ${rows} rows`
+  const why =
+    by === 'scan'
+      ? `no index of ${timeColumn === '' ? 'the time' : timeColumn} leads to them, and ${many}`
+      : `they are about ${String(rows)} rows`
+  return `${why}; sluice archive list --count counts them`
+}
+
+/** Null where the system does not count. */
+async function countsOf(
+  { store, table, signal }: Source,
+  periods: readonly Period[],
+  { by }: Effort,
+): Promise<readonly (bigint | null)[]> {
+  const conditions = periods.map(({ condition }) => condition)
+  if (store.periods !== undefined) return store.periods().counts(table, conditions, by, signal)
+  await using view = await store.source(signal)
+  const counts: (bigint | null)[] = []
+  for (const condition of conditions) {
+    const { rows, exact } = await view.extent(table, condition, true)
+    counts.push(exact ? rows : null)
+  }
+  return counts
+}

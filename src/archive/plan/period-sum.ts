@@ -1,0 +1,89 @@
+/** Whether the rows of a period are the sum of its parts: each part was proved by itself, and no key stands in two of them. */
+import { byPeriod, isBack } from '../ledger/parts.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { sameKeys } from '../steps/beside.ts'
+import { sumOf } from '../../model/copy/row-hash.ts'
+import { type ArchiveContext } from '../steps/context.ts'
+import type { Finding } from '../steps/find-damage.ts'
+import { isPublished } from '../../model/archive/state.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+
+export type PeriodSum = { readonly period: string; readonly text: string; readonly isChecked: boolean }
+
+/**
+ * Looks at each period of several parts.
+ * @param wanted whether somebody asked for a part of the period
+ * @param damaged labels of partitions whose files are not what was proved
+ * @returns what was found, and what each period comes to
+ */
+export async function* periodSums(
+  context: ArchiveContext,
+  { partitions }: ArchiveRecord,
+  wanted: (partition: ArchivedPartition) => boolean,
+  damaged: ReadonlySet<string>,
+): AsyncGenerator<Finding | PeriodSum> {
+  for (const [period, all] of byPeriod(partitions)) {
+    const parts = all.filter(({ state }) => isPublished(state))
+    if (parts.length < 2 || !parts.some(wanted)) continue
+    if (context.interrupt.stop.aborted) return
+    const named = parts.map(({ label }) => label).join(', ')
+    const unchecked = (why: string): PeriodSum => ({
+      period,
+      text: `whether ${period} is the sum of its parts was not checked: ${why}`,
+      isChecked: false,
+    })
+    const spoiled = parts.find(({ label }) => damaged.has(label))
+    const unread = parts.find((part) => !wanted(part))
+    if (spoiled !== undefined) {
+      yield unchecked(`${spoiled.label} is not as it was proved`)
+      continue
+    }
+    let doubled = 0
+    let why: string | null = null
+    for (const [i, part] of parts.entries()) {
+      const others = parts.slice(i + 1)
+      if (others.length === 0) continue
+      const found = await doubledIn(context, part, others)
+      if (typeof found === 'string') why ??= found
+      else if (found !== null) {
+        doubled++
+        yield found
+      }
+    }
+    if (why !== null) yield unchecked(why)
+    else if (doubled === 0) {
+      const { rows, sum } = sumOf(parts.flatMap(({ digest }) => (digest === null ? [] : [digest])))
+      const proved = unread === undefined ? 'each proved by itself' : `${unread.label} was not read`
+      const text = `${period}: ${rows} rows with the checksum ${sum} are the sum of ${parts.length} parts (${named}), ${proved}, and no key stands in two of them${backText(all)}`
+      yield { period, text, isChecked: true }
+    }
+  }
+}
+
+/** Rows of parts that were brought back are in the table, and in no sum of archived ones. */
+function backText(all: readonly ArchivedPartition[]): string {
+  const back = all.filter(isBack).map(({ label }) => label)
+  if (back.length === 0) return ''
+  return `; ${back.join(', ')} ${back.length === 1 ? 'was' : 'were'} brought back, and those rows are in the table, not in this sum`
+}
+
+/** In words, why nobody can tell. */
+async function doubledIn(
+  context: ArchiveContext,
+  part: ArchivedPartition,
+  others: readonly ArchivedPartition[],
+): Promise<Finding | string | null> {
+  try {
+    const found = await sameKeys(context, part, others)
+    if (found === null) return 'the table has no key, or files lack a column of it'
+    if (found.rows === 0n) return null
+    const more = found.rows > BigInt(found.keys.length) ? ' …' : ''
+    const rows = `${found.rows} ${found.rows === 1n ? 'row' : 'rows'}`
+    const detail = `${rows} under keys that ${others.map(({ label }) => label).join(', ')} has, too: ${found.keys.join('; ')}${more}`
+    return { finding: 'doubled rows', partition: part.label, detail }
+  } catch (thrown) {
+    throwIfAborted(context.interrupt.abort)
+    return asSluiceError(thrown).message
+  }
+}

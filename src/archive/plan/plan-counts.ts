@@ -1,0 +1,64 @@
+/** A plan beside what the source still has of archived periods. */
+import { cutCondition } from '../steps/cut-condition.ts'
+import { surplusText } from '../../model/archive/surplus-text.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { periodRows, type PeriodLook } from './period-rows.ts'
+import type { PlannedArchive } from './plan.ts'
+import type { PlannedPartition } from './planned-standing.ts'
+import { heldText } from './referring-rows.ts'
+
+/**
+ * The plan with what of its archived periods is still in the source, as far as that can be counted in about a second. For rows of a plain table that are to go: the
+ * rows of other tables that refer to them, and the numbers that the system gives again.
+ */
+export async function lookedThrough(
+  plan: PlannedArchive,
+  around: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<PlannedArchive> {
+  const { archived, table } = plan
+  const { partitions: known } = archived
+  const looks =
+    known === undefined ? null : await periodRows({ ...around, table }, { ...archived, partitions: known }, 'cheap')
+  const partitions: PlannedPartition[] = []
+  for (const one of plan.partitions) {
+    partitions.push(withLook(await withGoing(plan, one, around), looks?.get(one.label)))
+  }
+  return { ...plan, partitions }
+}
+
+/** Of a plain table: rows that refer to a period keep its rows from being removed, and rows that come later may get their numbers. */
+async function withGoing(
+  { table, archived, referred }: PlannedArchive,
+  one: PlannedPartition,
+  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<PlannedPartition> {
+  const place = one.known ?? one.candidate
+  const isGoing =
+    one.status === 'due' || one.status === 'resume' || one.status === 'drop' || one.known?.state === 'DETACHED'
+  if (!isGoing || place === null || place.native !== null) return one
+  const condition = cutCondition(store, table, archived, place)
+  if (condition === null) return one
+  const again = (await store.periods?.().givesAgain?.(table, condition, signal)) ?? null
+  const notes = [
+    heldText(await referred.look(table.table, condition, signal)),
+    again === null
+      ? null
+      : `the highest ${again} leaves with it, and ${store.system} gives that number to another row then, under which this one cannot come back: a key with AUTOINCREMENT gives no number twice`,
+    one.note ?? null,
+  ].filter((text) => text !== null)
+  return notes.length === 0 ? one : { ...one, note: notes.join('; ') }
+}
+
+function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedPartition {
+  if (look === undefined) return one
+  const surplus = 'surplus' in look ? look.surplus : 0n
+  const notes = [
+    ...('notLooked' in look ? [`not looked at: ${look.notLooked}`] : []),
+    ...(surplus === 0n ? [] : [surplusText(surplus)]),
+    ...(surplus > 0n && one.known?.native === null && one.known.state === 'DETACHED'
+      ? ['late rows are archived as a further part once this one is dropped, or with it once it was restored']
+      : []),
+    ...(one.note === undefined ? [] : [one.note]),
+  ]
+  return { ...one, look, ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
+}

@@ -1,0 +1,168 @@
+/** What a plan of an archive refuses, before anything is changed. */
+import type { ArchiveRecord } from '../ledger/record.ts'
+import { isByValue } from '../ledger/by-value.ts'
+import { isAsText, type ColumnChange } from '../types/index.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { pathOfLocation } from '../../model/lake/lake-url.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
+import { calendarText } from '../../model/calendar/calendar-text.ts'
+import type { CalendarSpec } from '../../model/calendar/calendar.ts'
+import { isAsked, type Asked } from '../work/named-partitions.ts'
+import { nearestText } from './label-named.ts'
+import { nameOf } from '../work/merge-parts.ts'
+import { placeOf } from './new-archive.ts'
+import type { PlannedPartition } from './planned-standing.ts'
+
+/** What to do where the calendar of an archive is not the one that was asked for. */
+export const CALENDAR_HINT = 'leave --calendar, --first-month, --year-offset, --first-weekday and --zone out'
+
+/**
+ * Columns whose texts an archive could not work with: the one that cuts it, since its conditions would compare texts, and bytes of the key, which rows leave and
+ * come back by. An archive that an older sluice made so goes on.
+ * @param column the one that cuts the archive
+ * @param isLoose the text of a value is its literal in SQL, of which a key is made, too
+ * @throws SluiceError BAD_FLAG
+ */
+export function refuseAsText(
+  { table, columns, key }: TableSpec,
+  column: string | null,
+  { asText }: ArchiveOperation,
+  { record, isLoose }: { readonly record: ArchiveRecord | null; readonly isLoose: boolean },
+): void {
+  const refuse = (name: string, what: string, reason: string): void => {
+    const old = record?.stored.columns.find((one) => one.name === name)
+    if (old !== undefined && isAsText(old)) return
+    throw new SluiceError('BAD_FLAG', `${name} ${what}: it is not stored as text`, {
+      where: `${tableText(table)}.${name}`,
+      reason,
+      hint: `leave --as-text ${shellQuote(name)} out; change a value that an archive cannot hold at its source`,
+    })
+  }
+  if (column !== null && asText.includes(column))
+    refuse(
+      column,
+      `says to which partition a row of ${tableText(table)} belongs`,
+      'conditions of time would compare texts then',
+    )
+  for (const { name, type } of columns)
+    if (!isLoose && type.kind === 'bytes' && key.includes(name) && asText.includes(name))
+      refuse(
+        name,
+        `is bytes, and in the key of ${tableText(table)}`,
+        'rows are removed and brought back by their keys, and an archive holds any bytes',
+      )
+}
+
+/** @throws SluiceError BAD_FLAG where --as-text names a column that the table lacks */
+export function refuseUnknownColumns({ table, columns }: TableSpec, names: readonly string[]): void {
+  const missing = names.find((name) => !columns.some((column) => column.name === name))
+  if (missing === undefined) return
+  throw new SluiceError('BAD_FLAG', `${tableText(table)} has no column ${missing}, which --as-text names`, {
+    hint: `its columns are ${columns.map(({ name }) => name).join(', ')}`,
+  })
+}
+
+/** The archive as the ledger has it, with the grace of this command. @throws SluiceError PLAN_CHANGED where the command asks for another place, cut or calendar */
+export function sameArchive(
+  table: TableSpec,
+  record: ArchiveRecord,
+  operation: ArchiveOperation,
+  { calendar, timeColumn }: { readonly calendar: CalendarSpec | null; readonly timeColumn: string | null },
+): ArchiveRecord {
+  const name = tableText(table.table)
+  const refuse = (what: string, was: string, hint: string): never => {
+    throw new SluiceError('PLAN_CHANGED', `the archive of ${name} has another ${what}: ${was}`, { where: name, hint })
+  }
+  if (operation.to !== undefined && pathOfLocation(placeOf(operation.to, record)) !== pathOfLocation(record.archive)) {
+    refuse('place', record.archive, 'leave --to out, or move the folder and change archive in migration_archives')
+  }
+  if (operation.byValue !== undefined && !isByValue(record))
+    refuse('cut', `periods of ${record.timeColumn ?? 'the partitions'}`, 'leave --by-value out')
+  if (operation.by !== undefined && isByValue(record))
+    refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --by out, or say --by-value')
+  if (calendar !== null && isByValue(record))
+    refuse('cut', `values of ${record.timeColumn ?? ''}`, `${CALENDAR_HINT}, or say --by-value`)
+  if (calendar !== null && calendarText(calendar) !== record.calendar)
+    refuse('calendar', record.calendar, CALENDAR_HINT)
+  if (timeColumn !== record.timeColumn)
+    refuse(
+      isByValue(record) ? 'column of values' : 'column of time',
+      record.timeColumn ?? 'the partitions',
+      `leave ${isByValue(record) ? '--by-value' : '--by'} out`,
+    )
+  const graceMs = operation.graceMs ?? record.graceMs
+  return { ...record, graceMs }
+}
+
+/** Bounds of its periods are values of this column. */
+export function refuseOtherTime(
+  { table }: TableSpec,
+  { timeColumn }: ArchiveRecord,
+  changes: readonly ColumnChange[],
+): void {
+  const name = tableText(table)
+  const change = changes.find(
+    (one) =>
+      (one.kind === 'dropped' && one.column.name === timeColumn) ||
+      (one.kind === 'retyped' && one.column.name === timeColumn),
+  )
+  if (change === undefined) return
+  const what = change.kind === 'dropped' ? 'gone' : `${change.column.column.native} now`
+  throw new SluiceError('PLAN_CHANGED', `the archive of ${name} is cut by ${timeColumn}, which is ${what}`, {
+    where: name,
+    hint: 'archive the table into another folder from now on',
+  })
+}
+
+/** @throws SluiceError BAD_FLAG */
+export function refuseByValue({ table }: TableSpec, { byValue }: ArchiveOperation): void {
+  if (byValue === undefined) return
+  throw new SluiceError('BAD_FLAG', `${tableText(table)} has partitions of its own: its archive has those`, {
+    where: tableText(table),
+    hint: 'leave --by-value out; it is for tables without partitions',
+  })
+}
+
+/** @throws SluiceError UNSUPPORTED_URL, UNSUPPORTED_KEY where rows cannot be removed one by one */
+export function refuseUnremovable(table: TableSpec, store: CopyStore): void {
+  const name = tableText(table.table)
+  if (store.target().remove === undefined || store.timeCondition === undefined) {
+    throw new SluiceError('UNSUPPORTED_URL', `rows cannot be archived out of ${store.system}`, { where: store.label })
+  }
+  refuseFloatKey(table)
+  if (table.key.length > 0) return
+  throw new SluiceError('UNSUPPORTED_KEY', `rows of ${name} cannot be told apart: it has no key`, {
+    where: name,
+    hint: 'give the table a primary key, so that archived rows can be removed and brought back one by one',
+  })
+}
+
+/** The ranges in which rows leave are cut by the key; on a ring they are cut by its tokens. */
+function refuseFloatKey({ table, columns, key, ring }: TableSpec): void {
+  const float = columns.find(({ name, type }) => type.kind === 'float' && key.includes(name))
+  if (float === undefined || ring !== undefined) return
+  throw new SluiceError('UNSUPPORTED_KEY', `${float.name} is a floating point number, and no safe key`, {
+    where: tableText(table),
+    reason: 'archived rows are removed and brought back by their keys, and no two systems compare such numbers alike',
+    hint: 'give the table a primary key of another type: whole numbers, decimals, texts, bytes, dates',
+  })
+}
+
+/** @throws SluiceError BAD_FLAG where the command names a partition that neither table nor ledger has */
+export function refuseUnknown(
+  table: TableSpec,
+  asked: readonly Asked[],
+  found: readonly PlannedPartition[],
+  all: readonly { readonly label: string }[],
+): void {
+  const unknown = asked.filter((one) => !found.some((partition) => isAsked([one], nameOf(partition))))
+  if (unknown.length === 0) return
+  const there = all.map(({ label }) => label)
+  const labels = unknown.map(({ label }) => label + nearestText(label, there)).join(', ')
+  throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no partition ${labels}`, {
+    hint: 'sluice archive plan without --partition lists them',
+  })
+}

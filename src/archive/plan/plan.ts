@@ -1,0 +1,233 @@
+/** Which partitions of a table are to be archived, what they hold, and how far they have come. */
+import {
+  isUnpublished,
+  readArchive,
+  type ArchivedPartition,
+  type ArchivedTable,
+  type ArchiveRecord,
+} from '../ledger/record.ts'
+import { isByValue } from '../ledger/by-value.ts'
+import { isAsText, type ColumnChange } from '../types/index.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { NativePartitions, PartitionTable } from '../../model/archive/port.ts'
+import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
+import { cutOff, parseAge } from '../../model/calendar/age.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../../model/calendar/calendar.ts'
+import { recordCalendar } from '../../model/calendar/record-calendar.ts'
+import { isMistaken, nativeKind, timelessError } from '../../model/calendar/time-kind.ts'
+import type { ValueKind } from '../../model/calendar/value-text.ts'
+import { columnNamed } from '../../engine/copy/plan/column-named.ts'
+import { askedFor, isAsked } from '../work/named-partitions.ts'
+import type { Candidate, Wanted } from './candidate.ts'
+import { defaultText } from './default-text.ts'
+import { merged, nameOf } from '../work/merge-parts.ts'
+import { nativeCandidates } from './native-candidates.ts'
+import { refuseHiddenColumns } from './hidden-columns.ts'
+import { laidOut, newArchive } from './new-archive.ts'
+import {
+  refuseByValue,
+  refuseAsText,
+  refuseOtherTime,
+  refuseUnknown,
+  refuseUnknownColumns,
+  refuseUnremovable,
+  sameArchive,
+} from './plan-refusals.ts'
+import type { PlannedPartition } from './planned-standing.ts'
+import { rangeCandidates } from './range-candidates.ts'
+import { heldBack, Referred } from './referring-rows.ts'
+import { refuseSwappedColumns } from './swapped-columns.ts'
+import { presentArchive, unsureError, type PresentArchive } from './table-changes.ts'
+import { valueCandidates } from './value-candidates.ts'
+
+export type PlannedArchive = {
+  readonly table: TableSpec
+  readonly archived: ArchivedTable & Partial<Pick<ArchiveRecord, 'partitions'>>
+  /** The ledger does not know the table yet. */
+  readonly fresh: boolean
+  /** As the ledger has it; null for a new one. */
+  readonly before: ArchiveRecord | null
+  /** What the next publication changes in the columns of the archive. */
+  readonly changes: readonly ColumnChange[]
+  /** Why a run would have to guess what became of a column; null where it is sure. */
+  readonly unsure: SluiceError | null
+  /** Labels that the command names. */
+  readonly asked: ReadonlySet<string>
+  readonly partitions: readonly PlannedPartition[]
+  /** What is due next leaves as partitions of the system, and not row by row. */
+  readonly isNative: boolean
+  /** Rows that belong to no period, in words; null where none are known. */
+  readonly unplaced: string | null
+  /** Foreign keys that lead to the table. */
+  readonly referred: Referred
+  /** Why an age says nothing of it, where one was given; null otherwise. */
+  readonly timeless: SluiceError | null
+}
+
+/** @throws SluiceError BAD_FLAG, UNSUPPORTED_TYPE, UNSUPPORTED_KEY, PLAN_CHANGED, SOURCE_DENIED where columns are hidden */
+export async function planArchive(
+  table: TableSpec,
+  operation: ArchiveOperation,
+  around: {
+    readonly store: CopyStore
+    readonly database: LedgerDatabase
+    /** Under which the ledger has the table. */
+    readonly name: TableName
+    readonly nowMs: number
+    readonly signal: AbortSignal
+  },
+): Promise<PlannedArchive> {
+  const { store, database, name, nowMs, signal } = around
+  refuseHiddenColumns(table)
+  const record = await readArchive(database, name)
+  const calendar = operation.calendar ?? ownCalendar(record, operation)
+  const present = record === null ? null : await presentOf(table, record, operation, { store, signal })
+  const natives = await nativesFor(store, table, present?.record ?? null, signal)
+  if (natives !== null && record === null) refuseByValue(table, operation)
+  const by = operation.byValue ?? operation.by ?? present?.record.timeColumn ?? null
+  // The archive of a table that was partitioned later keeps the column that it was cut by.
+  const timeColumn = natives === null || (present !== null && present.record.timeColumn !== null) ? by : null
+  if (present === null && timeColumn !== null) columnNamed(table, timeColumn)
+  refuseAsText(table, natives?.by ?? timeColumn, operation, { record, isLoose: store.can.looseTypes === true })
+  const archived =
+    present === null
+      ? await newArchive(table, operation, { store, calendar, timeColumn, signal })
+      : sameArchive(table, present.record, operation, { calendar, timeColumn })
+  if (record !== null && present !== null && natives === null) refuseOtherTime(table, record, present.changes)
+  if (natives === null) refuseUnremovable(table, store)
+  const until = untilOf(table, operation, calendar, nowMs)
+  const known = record?.partitions ?? []
+  const asked = operation.partitions.map((text) => askedFor(calendar, text, known))
+  const referred = await Referred.of(store, table.table, signal)
+  const kind = natives === null ? null : nativeKind(table, natives, record, operation.epoch)
+  const ranged = table.columns.find((column) => column.name === natives?.by)
+  const { candidates, unplaced } = await candidatesOf(
+    table,
+    natives === null ? null : { ...natives, kind },
+    timeColumn,
+    { asked, until, calendar, epoch: operation.epoch },
+    record,
+    { store, referred, signal },
+  )
+  const partitions = merged(tableText(table.table), candidates, known, {
+    asked,
+    drop: operation.drop,
+    mistaken: (one) => isMistaken(one, ranged, kind),
+  })
+  refuseUnknown(table, asked, partitions, [...known, ...candidates])
+  return {
+    table,
+    archived,
+    fresh: record === null,
+    before: record,
+    changes: present?.changes ?? [],
+    unsure: present?.unsure == null ? null : unsureError(table, present.unsure),
+    asked: new Set(partitions.flatMap((one) => (isAsked(asked, nameOf(one)) ? [one.label] : []))),
+    partitions,
+    isNative: natives !== null,
+    unplaced,
+    referred,
+    timeless:
+      natives !== null && kind === null && until !== null && asked.length === 0
+        ? timelessError(table, natives.by)
+        : null,
+  }
+}
+
+/**
+ * The partitions of a table as units of its archive. Null for a table without any, and for one that was archived by another column, or by values, before it was
+ * partitioned: its archive goes on row by row.
+ */
+export async function nativesFor(
+  store: CopyStore,
+  table: TableSpec,
+  record: Pick<ArchivedTable, 'timeColumn' | 'calendar'> | null,
+  signal: AbortSignal,
+): Promise<NativePartitions | null> {
+  const natives = (await store.partitions?.().list(table, signal)) ?? null
+  if (natives === null || record === null || record.timeColumn === null) return natives
+  return !isByValue(record) && record.timeColumn === natives.by ? natives : null
+}
+
+/** The table of a partition, as it stands in the source now: in its parent, or where it has gone. */
+export async function nativeNow(
+  store: CopyStore,
+  table: TableSpec,
+  { native, away }: Pick<ArchivedPartition, 'native' | 'away'>,
+  signal: AbortSignal,
+): Promise<PartitionTable | null> {
+  if (native === null) return null
+  if (away) {
+    const found = await store.partitions?.().detached(native.table, native.identity, signal)
+    return found == null ? null : { table: found, identity: native.identity }
+  }
+  const natives = await store.partitions?.().list(table, signal)
+  return natives?.partitions.find(({ identity }) => identity === native.identity) ?? null
+}
+
+/** The archive with the columns of the table now. Where nothing was published, they are laid anew. */
+async function presentOf(
+  table: TableSpec,
+  record: ArchiveRecord,
+  operation: ArchiveOperation,
+  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<PresentArchive> {
+  refuseUnknownColumns(table, operation.asText)
+  await refuseSwappedColumns(store, table, record, signal)
+  const present = await presentArchive(store, table, record, signal, operation)
+  if (present.changes.length === 0 || !isUnpublished(record)) return present
+  const { timeColumn } = present.record
+  const asText = present.record.stored.columns.filter(isAsText).map(({ name }) => name)
+  const stored = await laidOut(store, table, asText, timeColumn, signal)
+  return { record: { ...present.record, stored }, changes: [], unsure: null }
+}
+
+/** What the ledger says, or else the flags of a new table; null where the values of a column cut it. */
+function ownCalendar(record: ArchiveRecord | null, { byValue }: ArchiveOperation): CalendarSpec | null {
+  if (record !== null) return recordCalendar(record)
+  return byValue === undefined ? DEFAULT_CALENDAR : null
+}
+
+/** The first day that is kept. @throws SluiceError BAD_FLAG */
+function untilOf(
+  { table }: TableSpec,
+  { olderThan }: ArchiveOperation,
+  calendar: CalendarSpec | null,
+  nowMs: number,
+): string | null {
+  if (olderThan === undefined) return null
+  if (calendar !== null) return cutOff(calendar, parseAge(olderThan), new Date(nowMs))
+  throw new SluiceError(
+    'BAD_FLAG',
+    `values of a column have no age: --older-than says nothing of ${tableText(table)}`,
+    {
+      where: tableText(table),
+      hint: 'name the values with --partition; sluice archive plan without --partition lists them',
+    },
+  )
+}
+
+async function candidatesOf(
+  table: TableSpec,
+  natives: (NativePartitions & { readonly kind: ValueKind | null }) | null,
+  timeColumn: string | null,
+  { asked, until, calendar, epoch }: Omit<Wanted, 'calendar'> & { readonly calendar: CalendarSpec | null },
+  record: ArchiveRecord | null,
+  around: { readonly store: CopyStore; readonly referred: Referred; readonly signal: AbortSignal },
+): Promise<{ readonly candidates: readonly Candidate[]; readonly unplaced: string | null }> {
+  if (calendar === null)
+    return { candidates: await valueCandidates(table, timeColumn ?? '', asked, record, around), unplaced: null }
+  const wanted = { asked, until, calendar, epoch }
+  if (natives === null) return await rangeCandidates(table, timeColumn, wanted, record, around)
+  const known = record?.partitions ?? []
+  return {
+    candidates: await heldBack(
+      await nativeCandidates(natives, wanted, { known, key: table.key }, around),
+      around.referred,
+      around.signal,
+    ),
+    unplaced: await defaultText(natives, around),
+  }
+}

@@ -1,0 +1,117 @@
+/** Where a partition of a plan stands: whether it is due, goes on, is done, or what keeps it. */
+import { isAbsorbed, isBack, isOpen } from '../ledger/parts.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { isArchived } from '../../model/archive/state.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { isAsked, type Asked } from '../work/named-partitions.ts'
+import type { Candidate } from './candidate.ts'
+import type { PeriodLook } from './period-rows.ts'
+
+/** A partition of the plan: what the ledger has of it, what the source has, or both. */
+export type PlannedPartition = {
+  readonly label: string
+  readonly status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'restored' | 'held' | 'blocked'
+  readonly candidate: Candidate | null
+  readonly known: ArchivedPartition | null
+  readonly note?: string
+  /** What of an archived period is still in the source; absent where nothing is to be there, or it is not archived. */
+  readonly look?: PeriodLook
+}
+
+type Around = {
+  /** Other parts of its period. */
+  readonly others: readonly ArchivedPartition[]
+  readonly asked: readonly Asked[]
+  readonly drop: boolean
+  /** An older program took its numbers for times. */
+  readonly mistaken: boolean
+  /** `sluice restore` with the options that bring it back. */
+  readonly restoreCommand: string
+}
+
+/** Whether the archive is still to get it: it was not there yet, and has not left it again. */
+const isOnItsWay = ({ state }: ArchivedPartition): boolean =>
+  !isArchived(state) && state !== 'RESTORED' && state !== 'EXPIRED'
+
+/** What a run does with a partition, by what the ledger and the source have of it. */
+export function standing(
+  known: ArchivedPartition | null,
+  candidate: Candidate | null,
+  { others, asked, drop, mistaken, restoreCommand }: Around,
+): Pick<PlannedPartition, 'status' | 'note'> {
+  if (known === null) {
+    // Somebody wanted the period to stay when this part was not there yet.
+    const period = others.find(({ part, held }) => part === 1 && held !== null)
+    if (period?.held != null && candidate !== null) return { status: 'held', note: period.held }
+    return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
+  }
+  // What has left its table goes on as far as the archive answers for it.
+  if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away && !known.leaving)
+    return { status: 'held', note: known.held }
+  const mistake = `an older sluice took its numbers for times: ${restoreCommand} brings it back; where they are times, say --epoch s or ms`
+  if (mistaken && isOnItsWay(known) && !known.away && !known.leaving && !isAsked(asked, known))
+    return {
+      status: 'blocked',
+      note: 'an older sluice took its numbers for times, and had begun to archive it: it stays, unless --partition names it',
+    }
+  const leaving = known.leaving ? 'its detach was begun: the next run ends it once nobody reads it any more' : null
+  if (leaving !== null && known.error === null) return { status: 'resume', note: leaving }
+  const note = known.error === null ? {} : { note: `${known.error.code}: ${known.error.message}` }
+  switch (known.state) {
+    case 'EXPIRED':
+    case 'DROPPED':
+      return candidate?.native == null
+        ? {
+            status: 'done',
+            ...(known.state === 'EXPIRED' ? { note: 'it has expired, and is not archived again' } : {}),
+          }
+        : { status: 'blocked', note: 'it was archived, and another table stands in its place since then' }
+    case 'DETACHED':
+      if (known.restoring)
+        return { status: 'blocked', note: `rows are being brought back: the same restore goes on with it` }
+      if (mistaken) return { status: drop ? 'blocked' : 'done', note: mistake }
+      if (drop && known.graceOver) return { status: 'drop', ...note }
+      return { status: 'done', ...graceLeft(known, drop), ...note }
+    case 'RESTORED':
+      if (isAbsorbed(known)) return { status: 'done', note: 'its rows were archived again with another part' }
+      if (known.retracted && known.native !== null && candidate === null)
+        return {
+          status: 'done',
+          note: 'its rows were brought into partitions that stand in its place, and go with those',
+        }
+      if (known.retracted && isAsked(asked, known)) return restoredAgain(known, others, asked, note)
+      if (!known.retracted) return { status: 'resume', ...note }
+      return { status: 'restored', note: 'it was restored: name it with --partition to archive it again' }
+    case 'PLANNED':
+      return known.fence === 0n && candidate !== null
+        ? { status: candidate.status, ...(candidate.note === undefined ? {} : { note: candidate.note }) }
+        : { status: 'resume', ...note }
+    default: {
+      const held = candidate?.status === 'blocked' && !known.away ? [candidate.note] : []
+      const notes = [...held, note.note].filter((part) => part !== undefined)
+      return { status: 'resume', ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
+    }
+  }
+}
+
+/** Of a plain table, rows between the bounds of a period go with one part: the first of those that were restored. */
+function restoredAgain(
+  known: ArchivedPartition,
+  others: readonly ArchivedPartition[],
+  asked: readonly Asked[],
+  note: Pick<PlannedPartition, 'note'>,
+): Pick<PlannedPartition, 'status' | 'note'> {
+  const plain = known.native === null ? others.filter(({ native }) => native === null) : []
+  const open = plain.find(isOpen)
+  if (open !== undefined)
+    return { status: 'blocked', note: `${open.label} is on its way: it has to be dropped, or restored, before` }
+  const first = plain.find((one) => isBack(one) && one.part < known.part && isAsked(asked, one))
+  return first === undefined
+    ? { status: 'resume', ...note }
+    : { status: 'restored', note: `its rows are archived again with ${first.label}` }
+}
+
+/** Why it is not dropped, where somebody asked for that. */
+function graceLeft({ dropAfterMs }: ArchivedPartition, drop: boolean): { readonly note?: string } {
+  return drop && dropAfterMs !== null ? { note: `it may be dropped from ${isoTime(dropAfterMs)} on` } : {}
+}

@@ -1,0 +1,173 @@
+/** Ranges of time of a plain table, as candidates for the archive. */
+import type { ArchiveRecord } from '../ledger/record.ts'
+import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { boundsFor } from '../../model/calendar/bounds.ts'
+import type { CalendarSpec } from '../../model/calendar/calendar.ts'
+import { duePeriods } from '../../model/calendar/due.ts'
+import { periodAt, type Period } from '../../model/calendar/period.ts'
+import type { Candidate, Wanted } from './candidate.ts'
+import { latePeriods, lateText, partFor } from './further-part.ts'
+import type { PeriodLook } from './period-rows.ts'
+import { nearestText } from './label-named.ts'
+import { kindBySize, knownTimeKind } from '../../model/calendar/time-kind.ts'
+import { columnNamed } from '../../engine/copy/plan/column-named.ts'
+
+/** What numbers may do that are no times. */
+const OTHER_CUT = 'name another column with --by, or make each value a partition with --by-value'
+
+/** @throws SluiceError BAD_FLAG where nobody said which column is the time */
+export async function rangeCandidates(
+  table: TableSpec,
+  timeColumn: string | null,
+  wanted: Wanted,
+  record: ArchiveRecord | null,
+  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<{ readonly candidates: readonly Candidate[]; readonly unplaced: string | null }> {
+  if (timeColumn === null) {
+    throw new SluiceError(
+      'BAD_FLAG',
+      `${tableText(table.table)} is not partitioned: say which column tells when a row belongs`,
+      {
+        hint: 'name it with --by COLUMN; with --by-value COLUMN each value of a column is a partition',
+      },
+    )
+  }
+  const column = columnNamed(table, timeColumn)
+  const extent = await store.timeExtent?.(table, column, signal)
+  const { low, high, nulls, unreal = 0n } = extent ?? { low: null, high: null, nulls: 0n }
+  const { calendar, asked, until, epoch } = wanted
+  const bounds = await ownBounds(store, table, column, signal)
+  const kind =
+    wanted.isLogged === true && column.type.kind === 'int'
+      ? kindBySize(high === null ? [] : [high])
+      : knownTimeKind(table, column, { epoch, bounds, record }, OTHER_CUT)
+  const named = [...new Set(asked.map(({ period }) => period))].map((label) => periodNamed(calendar, label, record))
+  const periods: readonly Period[] =
+    named.length > 0 ? named : until === null ? [] : [...duePeriods(calendar, low, kind, until)]
+  const candidates: Candidate[] = []
+  const labels = periods.map(({ label }) => label)
+  const late = await latePeriods({ store, table, signal }, record, labels, named.length > 0 ? 'any' : 'cheap')
+  await using view = await store.source(signal)
+  const counted = async (first: Period, last: Period): Promise<bigint> => {
+    const { from } = boundsFor(calendar, first, kind)
+    const { to } = boundsFor(calendar, last, kind)
+    const condition = store.timeCondition?.(column, from, to) ?? null
+    if (condition === null) {
+      throw new SluiceError('BAD_FLAG', `${timeColumn} says no time`, {
+        hint: 'name another column with --by, or make each value a partition with --by-value',
+      })
+    }
+    return (await view.extent(table, condition, true)).rows
+  }
+  for (let at = 0; at < periods.length; at++) {
+    const period = periods[at]
+    // What happened to it decides, not what is in the source by now.
+    const part = period === undefined ? null : partFor(record, period.label)
+    if (period === undefined || part === null) continue
+    const look = part.part === 1 ? undefined : late.get(period.label)
+    const rows = part.part === 1 ? await counted(period, period) : look !== undefined && 'rows' in look ? look.rows : 0n
+    // Of a period that is archived, no more rows are no news.
+    if (rows === 0n && part.part > 1) continue
+    if (rows === 0n && named.length === 0) {
+      at = (await nextWithRows(periods, at, counted)) - 1
+      continue
+    }
+    candidates.push({
+      ...part,
+      ...boundsFor(calendar, period, kind),
+      chosenBy: column.type.kind === 'int' ? kind : null,
+      native: null,
+      rows,
+      estimated: false,
+      bytes: table.rows === 0n ? 0n : (table.bytes * rows) / (table.rows > rows ? table.rows : rows),
+      ...(rows === 0n ? { status: 'blocked', note: 'it holds no rows' } : { status: 'due' }),
+      ...(part.part > 1 ? { note: lateText(rows, part.period) } : {}),
+    })
+  }
+  const unplaced = [unplacedText(timeColumn, { nulls, unreal }, high), unlookedText(late)].filter(
+    (text) => text !== null,
+  )
+  return { candidates, unplaced: unplaced.length === 0 ? null : unplaced.join('; ') }
+}
+
+/** Bounds of partitions that the system keeps inside of one table, where they are ranges of whole numbers of this column. */
+async function ownBounds(
+  store: CopyStore,
+  { table }: TableSpec,
+  { name, type }: Column,
+  signal: AbortSignal,
+): Promise<readonly (string | null)[]> {
+  if (type.kind !== 'int') return []
+  try {
+    const ranged = await store.maintenance?.().look(table, false, signal)
+    return ranged?.column.name === name ? ranged.partitions.flatMap(({ from, to }) => [from, to]) : []
+  } catch (thrown) {
+    if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown
+    return []
+  }
+}
+
+/** Periods whose late rows nobody has counted; null where all were. */
+function unlookedText(late: ReadonlyMap<string, PeriodLook>): string | null {
+  const unlooked = [...late].flatMap(([label, look]) => ('notLooked' in look ? [{ label, why: look.notLooked }] : []))
+  const [first] = unlooked
+  if (first === undefined) return null
+  const many = unlooked.length === 1 ? first.label : `${first.label} and ${unlooked.length - 1} more archived periods`
+  return `rows that came late to ${many} were not looked for (${first.why}): --partition ${first.label} looks for them, whatever it takes`
+}
+
+/** Rows that no run ever archives; null where there are none. */
+function unplacedText(
+  column: string,
+  { nulls, unreal }: { readonly nulls: bigint; readonly unreal: bigint },
+  high: string | null,
+): string | null {
+  const parts = [
+    ...(unreal === 0n
+      ? []
+      : [
+          `${unreal} ${unreal === 1n ? 'row has' : 'rows have'} a day in ${column} that lies outside of the years 1 to 9999`,
+        ]),
+    ...(nulls === 0n ? [] : [`${nulls} ${nulls === 1n ? 'row has' : 'rows have'} no value in ${column}`]),
+    ...(high === 'infinity' ? [`some have infinity in ${column}, and were not counted`] : []),
+  ]
+  return parts.length === 0 ? null : `${parts.join(', ')}: they belong to no period, and no run archives them`
+}
+
+/**
+ * The first period behind an empty one that may hold rows: one row of long ago would otherwise cost a question for every day since.
+ * @returns the number of periods where none of them does
+ */
+async function nextWithRows(
+  periods: readonly Period[],
+  empty: number,
+  counted: (first: Period, last: Period) => Promise<bigint>,
+): Promise<number> {
+  let from = empty + 1
+  for (let step = 1; from < periods.length; step *= 2) {
+    const last = Math.min(from + step, periods.length) - 1
+    const [a, b] = [periods[from], periods[last]]
+    if (a === undefined || b === undefined) break
+    if ((await counted(a, b)) === 0n) {
+      from = last + 1
+      continue
+    }
+    if (from === last) return from
+    step = 0.5
+  }
+  return from
+}
+
+/** @throws SluiceError BAD_FLAG where the calendar has no such period */
+function periodNamed(calendar: CalendarSpec, label: string, record: ArchiveRecord | null): Period {
+  try {
+    return periodAt(calendar, label)
+  } catch (thrown) {
+    const known = (record?.partitions ?? []).map((one) => one.label)
+    const near = nearestText(label, known)
+    if (!(thrown instanceof SluiceError) || near === '') throw thrown
+    throw new SluiceError(thrown.code, thrown.message + near, thrown.hint === undefined ? {} : { hint: thrown.hint })
+  }
+}

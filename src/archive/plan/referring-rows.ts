@@ -1,0 +1,106 @@
+/** Rows of other tables that keep partitions from leaving: foreign keys that lead to an archived table, and one row by which each holds a partition. */
+import { referringText } from '../../model/archive/referring-text.ts'
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import type { Referrer, ReferringRow } from '../../model/archive/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { Candidate } from './candidate.ts'
+
+/** For one key and one partition, and for all of a table, ms. */
+const LOOK_MS = 500
+const ALL_LOOKS_MS = 5000
+
+/** What was found of one partition, each in words. */
+export type HeldBy = {
+  /** Rows that refer to it, one for each key. */
+  readonly rows: readonly string[]
+  /** Keys whose rows nobody has looked through. */
+  readonly notLooked: readonly string[]
+}
+
+/** Looks at the partitions of one table, as long as that is cheap. */
+export class Referred {
+  readonly referrers: readonly Referrer[]
+  readonly #store: CopyStore
+  #leftMs = ALL_LOOKS_MS
+
+  private constructor(store: CopyStore, referrers: readonly Referrer[]) {
+    this.#store = store
+    this.referrers = referrers
+  }
+
+  /** @throws SluiceError CONNECTION_LOST … */
+  static async of(store: CopyStore, table: TableName, signal: AbortSignal): Promise<Referred> {
+    return new Referred(store, (await store.referrers?.().list(table, signal)) ?? [])
+  }
+
+  /**
+   * @param table the partition, or the table that it is a period of
+   * @param condition rows of the period, in the SQL of the store; null for all of the table
+   */
+  async look(table: TableName, condition: string | null, signal: AbortSignal): Promise<HeldBy> {
+    const [rows, notLooked]: [string[], string[]] = [[], []]
+    for (const referrer of this.referrers) {
+      const found = await this.#row(table, referrer, condition, signal)
+      if (found === null) continue
+      if ('unknown' in found) notLooked.push(`${keyText(referrer)}: ${found.unknown}`)
+      else rows.push(`${referringText(referrer, found.values)} refers to it (${keyText(referrer)})`)
+    }
+    return { rows, notLooked }
+  }
+
+  async #row(
+    table: TableName,
+    referrer: Referrer,
+    condition: string | null,
+    signal: AbortSignal,
+  ): Promise<ReferringRow> {
+    if (this.#leftMs <= 0)
+      return { unknown: `looking for such rows took ${ALL_LOOKS_MS / 1000} s for partitions before` }
+    const since = performance.now()
+    const store = this.#store.referrers?.()
+    const budgetMs = Math.min(LOOK_MS, this.#leftMs)
+    const found = (await store?.referringRow(table, referrer, condition, budgetMs, signal)) ?? null
+    this.#leftMs -= performance.now() - since
+    return found
+  }
+}
+
+/** The server detaches no partition that rows of other tables refer to. */
+export async function heldBack(
+  candidates: readonly Candidate[],
+  referred: Referred,
+  signal: AbortSignal,
+): Promise<readonly Candidate[]> {
+  const held: Candidate[] = []
+  for (const one of candidates) {
+    const by = one.status === 'due' && one.native !== null ? await referred.look(one.native.table, null, signal) : null
+    const text = by === null ? null : heldText(by)
+    const note = [text, one.note].filter((part) => part != null).join('; ')
+    held.push(text === null ? one : { ...one, note, ...(by?.rows.length === 0 ? {} : { status: 'blocked' }) })
+  }
+  return held
+}
+
+/** What keeps a partition, or may keep it, as a note; null where nothing does. */
+export function heldText({ rows, notLooked }: HeldBy): string | null {
+  const parts = [...rows, ...notLooked.map((text) => `not looked for rows that refer to it: ${text}`)]
+  return parts.length === 0 ? null : parts.join('; ')
+}
+
+/**
+ * Of a table as a whole: `foreign key photos_ride: public.photos (ride_id) refers to (id), ON DELETE CASCADE`.
+ * @param native whether its partitions are tables: no row is deleted then
+ */
+export function referrerText(referrer: Referrer, native: boolean): string {
+  const { table, columns, to, onDelete, stopsRemoval } = referrer
+  const stops = native
+    ? ': no partition leaves that a row refers to'
+    : stopsRemoval
+      ? ': no row is removed as long as it is there'
+      : ''
+  return `${keyText(referrer)}: ${tableText(table)} (${columns.join(', ')}) refers to (${to.join(', ')}), ON DELETE ${onDelete}${stops}`
+}
+
+function keyText({ name, columns }: Referrer): string {
+  return name === null ? `foreign key on ${columns.join(', ')}` : `foreign key ${name}`
+}

@@ -1,0 +1,73 @@
+/** Whether a run would go on with an archive, for those who only look: whoever plans or lists learns it before a run refuses. */
+import { tableText } from '../../model/copy/column-type.ts'
+import type { ArchivedTable } from '../ledger/record.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { asSluiceError, type ErrorCode, type SluiceError } from '../../shared/errors.ts'
+import type { Run } from '../../engine/run/run-context.ts'
+import type { Opened } from '../work/each-table.ts'
+import { openOwned } from '../work/open.ts'
+import { lookAtOrigin } from '../work/require-origin.ts'
+
+/** A folder on a disk answers at once; nobody who lists archives waits longer for a bucket. */
+const PATIENCE_MS = 10_000
+
+/** What a run ends with before it changes anything. */
+const REFUSED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ARCHIVE_FOREIGN',
+  'ARCHIVE_CONFLICT',
+  'TABLE_FEATURE',
+  'PROTOCOL_VERSION',
+])
+
+export type Standing =
+  | { readonly kind: 'own' }
+  /** What a run would throw. */
+  | { readonly kind: 'refused'; readonly error: SluiceError }
+  /** Nobody knows: the log could not be read. */
+  | { readonly kind: 'unread'; readonly why: string }
+
+/** Reads the newest version of the log, and changes nothing. */
+export async function standingOf(archived: ArchivedTable, opened: Opened, run: Run): Promise<Standing> {
+  const patience = AbortSignal.timeout(PATIENCE_MS)
+  const abort = AbortSignal.any([run.interrupt.abort, patience])
+  try {
+    await lookAtOrigin(await openOwned(archived, opened, { ...run, interrupt: { stop: run.interrupt.stop, abort } }))
+    return { kind: 'own' }
+  } catch (thrown) {
+    throwIfAborted(run.interrupt.abort)
+    if (patience.aborted) return { kind: 'unread', why: `the archive did not answer within ${PATIENCE_MS / 1000} s` }
+    const error = asSluiceError(thrown)
+    return REFUSED.has(error.code) ? { kind: 'refused', error } : { kind: 'unread', why: error.message }
+  }
+}
+
+/** Says what is not well as a warning; an archive of this database needs no words. */
+export function tellStanding(archived: ArchivedTable, standing: Standing, { emit }: Run<'log'>): void {
+  const table = tableText(archived.table)
+  if (standing.kind === 'refused') {
+    const { message, hint } = standing.error
+    emit({
+      type: 'log',
+      level: 'warn',
+      table,
+      message: `a run would refuse this archive: ${message}`,
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+  if (standing.kind === 'unread') {
+    const message = `whether the archive is this database's was not looked at: ${standing.why}`
+    emit({ type: 'log', level: 'warn', table, message })
+  }
+}
+
+/** Fields of events: why a run would refuse, and what of the archive nobody has looked at. */
+export function standingFields(
+  standing: Standing,
+  notLooked: readonly string[] = [],
+): { readonly foreign?: string; readonly notLooked?: readonly string[] } {
+  const all = [...(standing.kind === 'unread' ? [`whose archive it is: ${standing.why}`] : []), ...notLooked]
+  return {
+    ...(standing.kind === 'refused' ? { foreign: standing.error.message } : {}),
+    ...(all.length === 0 ? {} : { notLooked: all }),
+  }
+}

@@ -1,0 +1,97 @@
+/** What triggers and rules of a plain table do to rows that leave it and come back, said before anything leaves. */
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { Run } from '../../engine/run/run-context.ts'
+
+/** Says which tables are archived as others are, and take no archived rows back as they are. */
+export async function tellLosable(
+  { table }: TableSpec,
+  store: CopyStore,
+  { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+): Promise<void> {
+  for (const { what, remedy } of (await store.losable?.([table], interrupt.abort)) ?? []) {
+    const message = `${what}: a crash of the server may take its rows away before they are archived, and a restore into it is refused`
+    emit({ type: 'log', level: 'warn', table: tableText(table), message, hint: `${remedy} ends that` })
+  }
+}
+
+/**
+ * Names triggers and rules that fire, and those that do not fire in the session of a run.
+ * @throws SluiceError TABLE_REFUSED where one may change a row or keep it out: then what a restore brings back is not what was archived
+ */
+export async function refuseTriggers(
+  { table }: TableSpec,
+  store: CopyStore,
+  { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+): Promise<void> {
+  const found = await store.rowTriggers?.(table, interrupt.abort)
+  if (found === undefined) return
+  const { changing, firing, quiet, remedy, history, unread } = found
+  const name = tableText(table)
+  if (history !== undefined) {
+    const message = `rows that leave the table stay in the database as history (${history.by})`
+    emit({ type: 'log', level: 'warn', table: name, message, hint: `${history.remedy} removes them` })
+  }
+  const all = [...changing, ...firing]
+  if (all.length === 0) return
+  if (quiet) {
+    const message = `${all.join(', ')}: not fired for rows that are taken out or brought back (session_replication_role in these transactions alone)`
+    return emit({ type: 'log', level: 'note', table: name, message })
+  }
+  if (changing.length > 0) {
+    throw new SluiceError('TABLE_REFUSED', `${changing.join(', ')} of ${name} may change rows, or keep them out`, {
+      where: name,
+      reason: 'rows would not come back as they were archived, and this session cannot keep it from firing',
+      hint: remedy,
+    })
+  }
+  const other = unread === true ? '; its function was not read, and may change rows that stay' : ''
+  const message = `${firing.join(', ')}: fired for each row that is taken out or brought back${other}`
+  emit({ type: 'log', level: 'warn', table: name, message })
+}
+
+/**
+ * Names triggers and rules that fire for rows which are erased: what they write elsewhere stays.
+ * @returns what an erasure does not reach by them, in words; null where none fires
+ * @throws SluiceError TABLE_REFUSED where the system keeps deleted rows itself
+ */
+export async function tellErased(
+  { table }: Pick<TableSpec, 'table'>,
+  store: CopyStore,
+  { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+): Promise<string | null> {
+  const {
+    changing = [],
+    firing = [],
+    quiet = false,
+    history,
+  } = (await store.rowTriggers?.(table, interrupt.abort)) ?? {}
+  const name = tableText(table)
+  if (history !== undefined) {
+    throw new SluiceError('TABLE_REFUSED', `${name} keeps rows that are deleted, which an erasure does not reach`, {
+      where: name,
+      reason: history.by,
+      hint: `delete the rows, then ${history.remedy}, and take the versioning off for the erasure of the archive`,
+    })
+  }
+  const all = [...changing, ...firing]
+  if (quiet || all.length === 0) return null
+  const message = `${all.join(', ')}: may fire for each row that is erased, and what it writes elsewhere is not erased`
+  emit({ type: 'log', level: 'warn', table: name, message })
+  return `what ${all.join(', ')} of ${name} wrote elsewhere`
+}
+
+/** Names triggers and rules of a table that other rows come into: they fire, and rows that are not those of the archive afterwards are refused. */
+export async function tellTriggers(
+  { table }: Pick<TableSpec, 'table'>,
+  store: CopyStore,
+  { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+): Promise<void> {
+  const { changing = [], firing = [] } = (await store.rowTriggers?.(table, interrupt.abort)) ?? {}
+  if (changing.length + firing.length === 0) return
+  const change =
+    changing.length === 0 ? '' : '; a row that one of them changes or keeps out ends the restore, and nothing stays'
+  const message = `${[...changing, ...firing].join(', ')}: fired for each row that comes into the table${change}`
+  emit({ type: 'log', level: 'warn', table: tableText(table), message })
+}

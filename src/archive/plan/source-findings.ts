@@ -1,0 +1,163 @@
+/** Archived rows that a database still has, and that are not what was proved: by sum, by key, or by count, as far as each goes. */
+import { otherParts } from '../ledger/parts.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import type { ArchiveContext } from '../steps/context.ts'
+import { attachedByHand } from '../steps/detached-table.ts'
+import { restoreCommand } from '../steps/refusals.ts'
+import type { Place } from '../steps/rows-now.ts'
+import type { Finding } from '../steps/find-damage.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { surplusText } from '../../model/archive/surplus-text.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import { isArchived } from '../../model/archive/state.ts'
+import type { KeyDifferences } from '../../model/archive/query-port.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import { keyDifferences, keyFindings } from './late-rows.ts'
+import type { Looked } from './counted.ts'
+import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
+import { stillThere } from './not-removed.ts'
+import { openArchiveQuery } from '../../stores/parquet.ts'
+
+/**
+ * Rows of periods are counted, and compared by key where an index leads to them, or where their number is not the expected one.
+ * @param wanted whether somebody asked for a partition
+ * @param deep whether the sums of all rows are compared
+ * @param looked gets what was looked at
+ */
+export async function* sourceFindings(
+  context: ArchiveContext,
+  record: ArchiveRecord,
+  wanted: (partition: ArchivedPartition) => boolean,
+  deep: boolean,
+  looked: Looked,
+): AsyncGenerator<Finding> {
+  const { store, table, interrupt, reader } = context
+  const source = { store, table, signal: interrupt.abort }
+  const chosen = record.partitions.filter(wanted)
+  const periods = new Set(chosen.map(({ period }) => period))
+  const looks = await periodRows(
+    source,
+    { ...record, partitions: record.partitions.filter(({ period }) => periods.has(period)) },
+    'any',
+  )
+  for (const partition of chosen) {
+    if (interrupt.stop.aborted) return
+    const again = await attachedByHand(context, partition)
+    if (again !== null) {
+      const detail = `its table was attached again by hand, as ${tableText(again)}, and its rows count there; ${restoreCommand(context.name, partition)} compares them, and has the archive let go of them`
+      yield { finding: 'differs from the source', partition: partition.label, detail }
+      continue
+    }
+    if (partition.state === 'EXPIRED') {
+      const late = looks.get(partition.label)
+      if (late !== undefined) looked.look(late)
+      yield* lateExpired(partition, late)
+      continue
+    }
+    const sums = deep ? await stillThere(context, partition) : 'none'
+    const differs = typeof sums === 'string' ? null : sums
+    const look = looks.get(partition.label)
+    const beside = look !== undefined && 'rows' in look && look.rows > 0n ? look.place : undefined
+    if (beside !== undefined) {
+      looked.by(sums === 'none' ? 'count' : 'values')
+      yield* await lateBeside(source, record, partition, beside, reader)
+      if (differs !== null) yield differs
+      continue
+    }
+    const isSuspect = differs !== null || surplusOf(look) !== 0n
+    // Rows on their way back have no count that they should have.
+    const isComing = partition.native === null && partition.restoring
+    const isKeyed =
+      look !== undefined && 'rows' in look && (isSuspect || (sums === 'none' && look.cheap && look.rows > 0n))
+    const values = isSuspect || isComing
+    const byKey = isComing || isKeyed ? await differencesByKey(source, record, partition, values, reader) : null
+    if (sums !== 'none') looked.by('values')
+    else if (byKey !== null) looked.by(values ? 'values' : 'keys')
+    else if (look !== undefined) looked.look(look)
+    if (byKey !== null && byKey.length > 0) yield* byKey
+    else if (differs !== null) yield differs
+    else if (surplusOf(look) !== 0n) {
+      yield { finding: 'differs from the source', partition: partition.label, detail: surplusText(surplusOf(look)) }
+    }
+  }
+}
+
+/** Its files may be gone: rows of an expired period are late, whatever they are. */
+function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined): Generator<Finding> {
+  if (look === undefined || !('rows' in look) || look.rows === 0n) return
+  const where = look.place === undefined ? 'the table' : `${tableText(look.place.table.table)}, the default partition`
+  const detail = `${look.rows} ${look.rows === 1n ? 'row' : 'rows'} in ${where}, of a period that has expired`
+  yield { finding: 'late rows', partition: label, detail }
+}
+
+/** Rows that came when their partition had left already: they stand in another one. */
+async function lateBeside(
+  { store, signal }: Source,
+  record: ArchiveRecord,
+  partition: ArchivedPartition,
+  { table, where }: Place,
+  reader: LogStore,
+): Promise<readonly Finding[]> {
+  const archive = { reader, open: openArchiveQuery }
+  await using view = await store.source(signal)
+  const { rows } = await view.extent(table, where, true)
+  let late: KeyDifferences['late'] | null = null
+  const parts = [partition, ...archivedBeside(partition, record)]
+  try {
+    const found = await keyDifferences({ store, table, signal }, record, parts, archive, { values: false, where })
+    late = found?.late ?? null
+  } catch (thrown) {
+    throwIfAborted(signal)
+    if (!(thrown instanceof SluiceError)) throw thrown
+  }
+  const finding = (many: bigint, what: string): Finding => ({
+    finding: 'late rows',
+    partition: partition.label,
+    detail: `${many} ${many === 1n ? 'row' : 'rows'} in ${tableText(table.table)}, the default partition, ${what}`,
+  })
+  if (late === null) return rows === 0n ? [] : [finding(rows, 'not looked at by key')]
+  const doubled = rows - late.rows
+  return [
+    ...(late.rows === 0n ? [] : [finding(late.rows, `but not in the archive: ${late.keys.join('; ')}`)]),
+    ...(doubled > 0n ? [finding(doubled, 'under keys that the archive has')] : []),
+  ]
+}
+
+/** Other parts of its period whose rows are those of the archive: none of them came late. */
+function archivedBeside(partition: ArchivedPartition, { partitions }: ArchiveRecord): readonly ArchivedPartition[] {
+  return otherParts(partition, partitions).filter(({ state }) => isArchived(state))
+}
+
+function surplusOf(look: PeriodLook | undefined): bigint {
+  return look !== undefined && 'surplus' in look ? look.surplus : 0n
+}
+
+/**
+ * Null where rows cannot be told by key, or where a file of the archive cannot be read, which is a finding of its own.
+ * @param values whether values are compared at once; else only where keys differ
+ */
+async function differencesByKey(
+  source: Source,
+  record: ArchiveRecord,
+  partition: ArchivedPartition,
+  values: boolean,
+  reader: LogStore,
+): Promise<readonly Finding[] | null> {
+  const archive = { reader, open: openArchiveQuery }
+  const beside = archivedBeside(partition, record)
+  try {
+    const found = await keyFindings(source, record, partition, archive, values, beside)
+    if (found === null || found.length === 0 || values) return found
+    return await keyFindings(source, record, partition, archive, true, beside)
+  } catch (thrown) {
+    throwIfAborted(source.signal)
+    if (!(thrown instanceof SluiceError)) throw thrown
+    const { code, message } = thrown
+    if (code === 'PARTITION_CHANGED' || code === 'SOURCE_GONE') return null
+    // A row that no archive of the table could hold was not in this one.
+    if (code === 'VALUE_REFUSED')
+      return [{ finding: 'differs from the source', partition: partition.label, detail: message }]
+    throw thrown
+  }
+}

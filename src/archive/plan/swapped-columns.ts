@@ -1,0 +1,48 @@
+/** Columns that changed their names with each other, where the source has no numbers of columns: the noted rows tell them from columns that only stand in another order. */
+import type { ArchivedTable } from '../ledger/record.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { LARGE, readRows } from '../work/witness.ts'
+
+/**
+ * Nothing is read unless columns stand in another order than in the archive. Where no noted row is there any more, or its values were changed, the names count.
+ * @throws SluiceError PARTITION_CHANGED where each noted row that is there has the values of columns under the names of others
+ */
+export async function refuseSwappedColumns(
+  store: CopyStore,
+  table: TableSpec,
+  { stored, witness }: Pick<ArchivedTable, 'stored' | 'witness'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const moved = movedColumns(table, stored.columns)
+  if (witness === null || moved.size === 0 || JSON.stringify(table.key) !== JSON.stringify(witness.key)) return
+  const columns = table.columns.filter(
+    ({ name, type }) => table.key.includes(name) || (moved.has(name) && !LARGE.has(type.kind)),
+  )
+  await using view = await store.source(signal)
+  const there = await readRows(view, table, columns, { by: 'keys', keys: witness.rows.map(({ key }) => key) }, signal)
+  const noted = new Map(witness.rows.map(({ key, values }) => [JSON.stringify(key), values]))
+  const isOf = (name: string, then: string): boolean =>
+    there.every(({ key, values }) => values[name] === noted.get(JSON.stringify(key))?.[then])
+  const names = columns.flatMap(({ name }) => (table.key.includes(name) ? [] : [name]))
+  const others = names.filter((name) => !isOf(name, name))
+  const swapped = others.flatMap((name) => {
+    const before = others.find((one) => isOf(name, one))
+    return before === undefined ? [] : [{ name, before }]
+  })
+  if (swapped.length < 2 || swapped.length < others.length) return
+  const words = swapped.map(({ name, before }) => `${before} is called ${name} now`).join(', ')
+  throw new SluiceError('PARTITION_CHANGED', `columns of ${tableText(table.table)} changed names with each other`, {
+    where: store.label,
+    reason: `by the rows that the ledger noted, ${words}: archived values would be taken for those of the other column`,
+    hint: 'give the columns the names that they had when rows were archived',
+  })
+}
+
+/** Columns that the archive has, and that stand where another one of them stood. */
+function movedColumns(table: TableSpec, before: readonly { readonly name: string }[]): ReadonlySet<string> {
+  const now = table.columns.map(({ name }) => name).filter((name) => before.some((one) => one.name === name))
+  const then = before.map(({ name }) => name).filter((name) => now.includes(name))
+  return new Set(now.filter((name, i) => name !== then[i]))
+}

@@ -1,0 +1,148 @@
+/** The columns of an archived table as they are now, beside those that its archive has. */
+import type { ArchiveRecord } from '../ledger/record.ts'
+import { evolved, isWidening, retypedText, type ColumnChange, type Evolved } from '../types/index.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+
+/** What somebody says of columns where the source cannot tell. */
+export type ColumnWords = {
+  /** `OLD=NEW` */
+  readonly renamed?: readonly string[]
+  readonly dropped?: readonly string[]
+  readonly asText?: readonly string[]
+  /** Wider types stay in the fields that there are. */
+  readonly widen?: boolean
+}
+
+/** An archive as the next publication makes it. */
+export type PresentArchive = {
+  readonly record: ArchiveRecord
+  readonly changes: readonly ColumnChange[]
+  readonly unsure: Evolved['unsure']
+}
+
+/**
+ * The archive of a table with the columns that the table has now. Partitions keep those of their files.
+ * @throws SluiceError BAD_FLAG for a column that is not there; UNSUPPORTED_TYPE for one that cannot be stored; PLAN_CHANGED
+ */
+export async function presentArchive(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord,
+  signal: AbortSignal,
+  words: ColumnWords = {},
+): Promise<PresentArchive> {
+  if (table.columns.length === 0) return { record, changes: [], unsure: null }
+  const { stored, changes, unsure } = evolved(table, record.stored, {
+    numbers: (await store.columnNumbers?.(table, signal)) ?? null,
+    ...saidOf(words, table, record),
+    asText: words.asText ?? [],
+    isLoose: store.can.looseTypes === true,
+    widen: words.widen === true,
+    comments: (await store.comments?.(table, signal)) ?? {},
+  })
+  const moved = changes.find((change) => change.kind === 'renamed' && change.from === record.timeColumn)
+  const timeColumn = moved === undefined ? record.timeColumn : moved.column.name
+  return { record: { ...record, stored, timeColumn }, changes, unsure }
+}
+
+/** The same for a caller that only reads: what it is not sure of is a dropped and an added column. */
+export async function seenArchive(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord,
+  signal: AbortSignal,
+): Promise<ArchiveRecord> {
+  try {
+    return (await presentArchive(store, table, record, signal)).record
+  } catch (thrown) {
+    // What a run would refuse keeps nobody from reading what is archived.
+    if (thrown instanceof SluiceError && READ_ALL_THE_SAME.has(thrown.code)) return record
+    throw thrown
+  }
+}
+
+const READ_ALL_THE_SAME: ReadonlySet<string> = new Set(['UNSUPPORTED_TYPE', 'PLAN_CHANGED'])
+
+function saidOf(
+  { renamed = [], dropped = [] }: ColumnWords,
+  { columns }: TableSpec,
+  { stored }: ArchiveRecord,
+): { readonly renamed: ReadonlyMap<string, string>; readonly dropped: ReadonlySet<string> } {
+  const has = (name: string): boolean => columns.some((column) => column.name === name)
+  const had = (name: string): boolean => stored.columns.some((column) => column.name === name)
+  const names = new Map<string, string>()
+  for (const text of renamed) {
+    const at = text.indexOf('=')
+    const [from, to] = [text.slice(0, at), text.slice(at + 1)]
+    if (at < 1 || to === '') throw new SluiceError('BAD_FLAG', `--renamed ${text} names no two columns: write OLD=NEW`)
+    // A job that says it every night is right the first time.
+    if (!had(from) && had(to)) continue
+    if (!had(from)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: the archive has no column ${from}`)
+    if (!has(to) || had(to)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: ${to} is no new column of the table`)
+    if (has(from)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: the table still has the column ${from}`)
+    names.set(from, to)
+  }
+  for (const name of dropped) {
+    if (has(name)) throw new SluiceError('BAD_FLAG', `--dropped ${name}: the table still has the column`)
+  }
+  return { renamed: names, dropped: new Set(dropped) }
+}
+
+/** Each change in words. A column that was dropped and added again under its name is one of them. */
+export function changeTexts(changes: readonly ColumnChange[]): readonly string[] {
+  const has = (kind: ColumnChange['kind'], name: string): boolean =>
+    changes.some((one) => one.kind === kind && one.column.name === name)
+  return changes.flatMap((change) => {
+    const { name } = change.column
+    if (change.kind === 'dropped' && has('added', name)) return []
+    if (change.kind !== 'added' || !has('dropped', name)) return [changeText(change)]
+    return [
+      `${name} was dropped and added again, which is another column: archived rows have NULL there, and values of the first one stay in older versions of the archive`,
+    ]
+  })
+}
+
+/** What the next publication does with a column, and what becomes of older rows. */
+export function changeText(change: ColumnChange): string {
+  const { name, column } = change.column
+  switch (change.kind) {
+    case 'added': {
+      const back = column.hasDefault === true ? 'its default' : 'NULL'
+      return `${name} is new: the next publication adds it to the archive; older files have NULL there, and rows that come back from them get ${back}`
+    }
+    case 'dropped':
+      return `${name} is gone: the next publication takes it out of the archive; older versions of the archive still show its values`
+    case 'renamed':
+      return `${change.from} is called ${name} now: the next publication renames it in the archive, older files included`
+    case 'retyped':
+      return `${retypedText(change.kept, change.column)}: the next publication adds it as a new column, and older values are called ${change.kept.name}${widerText(change.kept, change.column)}`
+    case 'widened':
+      return `${retypedText(change.from, change.column)}: the next publication widens it in the archive, older files included; readers without type widening cannot read the archive from then on`
+  }
+}
+
+function widerText(kept: StoredColumn, column: StoredColumn): string {
+  return isWidening(kept, column) ? '; --widen makes it one column, for readers that know type widening' : ''
+}
+
+/** Why a run would have to guess. */
+export function unsureError(
+  { table }: Pick<TableSpec, 'table'>,
+  { gone, fresh }: NonNullable<Evolved['unsure']>,
+): SluiceError {
+  const [from = '', to = ''] = [gone[0], fresh[0]]
+  const is = (names: readonly string[]): string => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'}`
+  return new SluiceError(
+    'PLAN_CHANGED',
+    `the columns of ${tableText(table)} are not those of its archive: ${is(gone)} gone, ${is(fresh)} new`,
+    {
+      where: tableText(table),
+      reason: 'nobody here can tell a renamed column from one that was dropped beside another that was added',
+      hint: `--renamed ${shellQuote(`${from}=${to}`)} where it is the same column, --dropped ${shellQuote(from)} where it is not`,
+    },
+  )
+}

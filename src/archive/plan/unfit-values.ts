@@ -1,0 +1,107 @@
+/** Values of the periods that are due which an archive cannot hold: looked for one by one, where somebody asks for that. */
+import { cutCondition } from '../steps/cut-condition.ts'
+import { readColumns, wholeOf } from '../steps/context.ts'
+import { NULL_KEY_HINT, nullKeyRows, nullKeyText } from '../steps/null-keys.ts'
+import { doubtful } from '../types/index.ts'
+import type { Doubt } from '../types/doubt.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import { cellText } from '../../model/copy/canonical.ts'
+import { membersOf, zeroText } from '../../model/copy/members.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import type { Cell } from '../../model/copy/rows.ts'
+import type { Emit } from '../../model/run/event.ts'
+import type { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { nativeNow, type PlannedArchive } from './plan.ts'
+
+const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
+
+/**
+ * Reads all rows of what is due, and warns of each column with values that a run would refuse: those that the archive does not hold, and those that are none of the
+ * column's type. Error values of an enum are kept, and named.
+ */
+export async function tellDoubtful(
+  { table, archived, partitions }: PlannedArchive,
+  { store, emit, signal }: { readonly store: CopyStore; readonly emit: Emit<'log'>; readonly signal: AbortSignal },
+): Promise<void> {
+  const doubts = doubtful(archived.stored)
+  for (const { candidate, label, status } of partitions) {
+    if (candidate === null || status !== 'due') continue
+    const native = await nativeNow(store, table, { native: candidate.native, away: false }, signal)
+    const own = candidate.native === null ? table : native?.table
+    if (own === undefined) continue
+    const where = candidate.native === null ? cutCondition(store, table, archived, candidate) : null
+    const columns = readColumns(archived.stored.columns)
+    const placed = doubts.map((doubt) => ({ doubt, at: archived.stored.columns.indexOf(doubt.column) }))
+    const counts = doubts.map(() => 0)
+    const untyped = new Map<StoredColumn, number>()
+    await using view = await store.source(signal)
+    const aside = (row: readonly (string | null)[], error: SluiceError): void => {
+      for (const [i, { doubt, at }] of placed.entries())
+        if (isOdd(row[at] ?? null, doubt, error)) counts[i] = (counts[i] ?? 0) + 1
+      const named = archived.stored.columns.find(({ name }) => namesColumn(error, name))
+      if (named === undefined || doubts.some(({ column }) => column === named)) return
+      untyped.set(named, (untyped.get(named) ?? 0) + 1)
+    }
+    const request = { table: own, columns, range: wholeOf(own), where, ordered: false, aside }
+    const nulls = await nullKeyRows(view, request, signal)
+    if (nulls > 0n) {
+      const message = `a run would be refused: ${nullKeyText(label, nulls, request)}`
+      emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint: NULL_KEY_HINT })
+    }
+    for await (const { rows } of view.read(request, BATCH, signal)) {
+      for (const row of rows) {
+        for (const [i, { doubt, at }] of placed.entries())
+          if (!isHeld(row[at] ?? null, doubt)) counts[i] = (counts[i] ?? 0) + 1
+      }
+    }
+    const warn = ({ name }: StoredColumn, count: number, what: string): void => {
+      const message = `a run would be refused: ${label} has ${valuesText(count)} in ${name} that ${what}`
+      const hint = `--as-text ${shellQuote(name)} stores the text that the source prints`
+      emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
+    }
+    for (const [i, { column, why }] of doubts.entries()) {
+      const count = counts[i] ?? 0
+      if (count === 0) continue
+      if (why !== null) {
+        warn(column, count, `${column.stored} does not hold (${why})`)
+        continue
+      }
+      const message = `${label} has ${valuesText(count)} in ${column.name} with number 0, the error value of the enum: the archive keeps it, and it comes back with number 0`
+      emit({ type: 'log', level: 'note', table: tableText(table.table), message })
+    }
+    for (const [column, count] of untyped)
+      warn(column, count, `${count === 1 ? 'is' : 'are'} none of its type (${column.column.native})`)
+  }
+}
+
+function valuesText(count: number): string {
+  return `${count} ${count === 1 ? 'value' : 'values'}`
+}
+
+/** The same of a row that holds a value which is none of its type: its texts are as the source prints them. */
+function isOdd(text: string | null, doubt: Doubt, error: SluiceError): boolean {
+  if (text === null) return false
+  const { name, as } = doubt.column
+  if (as.kind === 'native') return false
+  if (as.kind !== 'decimal' && /^\d{4,}-\d\d-\d\d/.test(text)) return !isHeld(text, doubt)
+  return namesColumn(error, name)
+}
+
+/** Whether an error is about a value of the column. Systems write its name in quotes, or behind that of the table. */
+function namesColumn({ where = '' }: SluiceError, name: string): boolean {
+  return [`column \`${name}\``, `column "${name}"`, `.${name}, row `].some((text) => where.includes(text))
+}
+
+/** Whether the stored type holds the value, by its canonical text. */
+function isHeld(cell: Cell, { column: { as } }: Doubt): boolean {
+  if (cell === null) return true
+  const text = cellText(cell)
+  if (as.kind === 'native') return text !== zeroText(membersOf(as.name))
+  if (as.kind !== 'decimal')
+    return /^\d{4}-(?!00)\d\d-(?!00)/.test(text) && !text.startsWith('0000') && !text.endsWith('BC')
+  const [, whole = '', rest = ''] = /^-?0*(\d*)(?:\.(\d*?)0*)?$/.exec(text) ?? []
+  const { precision = 0, scale = 0 } = as
+  return /^-?[\d.]+$/.test(text) && whole.length <= precision - scale && rest.length <= scale
+}

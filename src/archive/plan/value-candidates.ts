@@ -1,0 +1,126 @@
+/** Values of a column of a plain table, as candidates for the archive: one partition a value. */
+import { valueCondition } from '../steps/cut-condition.ts'
+import type { ArchiveRecord } from '../ledger/record.ts'
+import { normalizer } from '../../model/copy/canonical.ts'
+import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { ColumnValue, CopyStore } from '../../model/copy/port.ts'
+import { isAsked, type Asked } from '../work/named-partitions.ts'
+import type { Candidate } from './candidate.ts'
+import { lateText, partFor } from './further-part.ts'
+import { LONGEST_LABEL, valueLabel } from './value-label.ts'
+import { columnNamed } from '../../engine/copy/plan/column-named.ts'
+
+/** Values of one column: with more it is no column to make partitions of. */
+export const MOST_VALUES = 1000
+
+/**
+ * All values that the table has now, by their names. Of a value that has left the table already, its rows are late ones.
+ * @throws SluiceError BAD_FLAG for a column whose values are no partitions, or of which there are too many
+ */
+export async function valueCandidates(
+  table: TableSpec,
+  columnName: string,
+  asked: readonly Asked[],
+  record: ArchiveRecord | null,
+  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<readonly Candidate[]> {
+  const column = columnNamed(table, columnName)
+  const candidates: Candidate[] = []
+  for (const { value, label, rows, note } of await namedValues(table, column, { store, signal })) {
+    const part = note === undefined ? partFor(record, label) : { label, period: label, part: 1 }
+    // What happened to it decides, not what is in the source by now.
+    if (part === null) continue
+    const late = part.part > 1 ? { note: lateText(rows, part.period) } : {}
+    candidates.push({
+      ...part,
+      from: value,
+      to: null,
+      native: null,
+      rows,
+      estimated: false,
+      bytes: table.rows === 0n ? 0n : (table.bytes * rows) / (table.rows > rows ? table.rows : rows),
+      ...(!isAsked(asked, part)
+        ? { status: 'later', ...late, ...(note === undefined ? {} : { note }) }
+        : note === undefined
+          ? { status: 'due', ...late }
+          : { status: 'blocked', note }),
+    })
+  }
+  return candidates
+}
+
+type NamedValue = {
+  readonly value: string | null
+  readonly label: string
+  readonly rows: bigint
+  /** Why it can be no partition, in words. */
+  readonly note?: string
+}
+
+async function namedValues(
+  table: TableSpec,
+  column: Column,
+  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<readonly NamedValue[]> {
+  const where = `${tableText(table.table)}.${column.name}`
+  if (store.columnValues === undefined) {
+    throw new SluiceError('UNSUPPORTED_URL', `tables of ${store.system} are archived by time only`, {
+      where: store.label,
+      hint: 'name a column of times with --by in place of --by-value',
+    })
+  }
+  const found = await store.columnValues(table, column, MOST_VALUES, signal)
+  if (found === null) {
+    throw new SluiceError('BAD_FLAG', `values of ${where} make no partitions: it is ${column.native}`, {
+      where,
+      reason: `${store.system} does not compare such values exactly`,
+      hint: 'name a column of texts or whole numbers with --by-value, or one of times with --by',
+    })
+  }
+  if (found.more) {
+    throw new SluiceError('BAD_FLAG', `${where} has more than ${MOST_VALUES} values`, {
+      where,
+      reason: 'each of them would be a partition with files of its own',
+      hint: 'name a column with few values with --by-value, or one of times with --by',
+    })
+  }
+  const named = new Map<string, NamedValue>()
+  for (const one of found.values) {
+    const next = namedValue(store, column, one)
+    const same = named.get(next.label)
+    named.set(next.label, same === undefined ? next : { ...same, rows: same.rows + next.rows })
+  }
+  return [...named.values()].toSorted((a, b) => (a.label < b.label ? -1 : 1))
+}
+
+function namedValue(store: CopyStore, column: Column, { value: raw, rows, odd }: ColumnValue): NamedValue {
+  const blocked = (why: string): NamedValue => {
+    const label = valueLabel(raw)
+    const shown = label.length > LONGEST_LABEL ? `${label.slice(0, 60)}…` : label
+    return { value: raw, label: shown, rows, note: why }
+  }
+  if (odd === true) return blocked(`it is no value of ${column.native}`)
+  let value: string | null
+  try {
+    value = raw === null ? null : String(normalizer(column.type)(raw))
+  } catch {
+    return blocked(`it is no value of ${column.native}`)
+  }
+  // SQLite holds any bytes as a text, and a program is told this character for those that are none.
+  if (value?.includes('\uFFFD') === true)
+    return blocked('it has characters that are none, or that stand for such bytes')
+  if (value !== null && isEndless(column, value)) return blocked('it is no value that an archive holds as one')
+  const label = valueLabel(value, column.type.kind)
+  if (label.length > LONGEST_LABEL) {
+    return blocked(`a name of ${label.length} characters is too long for a partition: ${LONGEST_LABEL} are the most`)
+  }
+  if (valueCondition(store, column, value) === null) return blocked(`${store.system} does not compare it exactly`)
+  return { value, label, rows }
+}
+
+/** NaN, infinity, days before ours and days of MySQL that are none: systems compare them in other ways than files do. */
+function isEndless({ type: { kind } }: Column, value: string): boolean {
+  if (kind === 'decimal') return !/^-?\d/.test(value)
+  return kind === 'date' && !/^(?!0000)\d{4}-(?!00)\d\d-(?!00)\d\d$/.test(value)
+}

@@ -1,0 +1,62 @@
+/** Partitions that an older program took out of a table of serial ids, for those who only read the ledger. */
+import { restoreCommand } from '../steps/refusals.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { openSource, recordsOf, tableNow } from '../work/each-table.ts'
+import { isMistaken, nativeKind } from '../../model/calendar/time-kind.ts'
+
+/** Those that are DETACHED: their rows are there, and new rows between their bounds are refused by the server. */
+async function mistakenIn(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord,
+  signal: AbortSignal,
+): Promise<readonly ArchivedPartition[]> {
+  const detached = record.partitions.filter(({ state, native }) => state === 'DETACHED' && native !== null)
+  if (table.columns.length === 0 || detached.length === 0) return []
+  try {
+    const natives = (await store.partitions?.().list(table, signal)) ?? null
+    const kind = natives === null ? null : nativeKind(table, natives, record)
+    const by = table.columns.find(({ name }) => name === natives?.by)
+    return detached.filter((one) => isMistaken(one, by, kind))
+  } catch (thrown) {
+    // Partitioned in another way by now: then none of them has a place in it.
+    if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown
+    return []
+  }
+}
+
+/** What to say of them in a whole database; nothing of a database without archives. */
+export async function mistakenOf(
+  url: string,
+  signal: AbortSignal,
+): Promise<readonly { readonly message: string; readonly hint: string }[]> {
+  await using opened = await openSource(url, false)
+  if (opened.store.partitions === undefined) return []
+  const texts = []
+  for (const { name, record } of await recordsOf(opened, [], signal)) {
+    const text = await mistakenText(opened.store, await tableNow(opened, name, signal), record, signal)
+    if (text !== null) texts.push(text)
+  }
+  return texts
+}
+
+/** What to say of them; null where there are none. */
+export async function mistakenText(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord,
+  signal: AbortSignal,
+): Promise<{ readonly message: string; readonly hint: string } | null> {
+  const all = await mistakenIn(store, table, record, signal)
+  const [first] = all
+  if (first === undefined) return null
+  const name = tableText(table.table)
+  const labels = all.map(({ label }) => label).join(' and ')
+  return {
+    message: `an older sluice took the numbers of ${name} for times, and took ${labels} out: new rows between ${all.length === 1 ? 'its' : 'their'} bounds are refused by the server`,
+    hint: `${restoreCommand(name, first, ...all.slice(1).flatMap(({ label }) => ['--partition', label]))} brings back what was taken out; where the numbers are times, archive run --epoch s or ms says so`,
+  }
+}

@@ -1,0 +1,114 @@
+/** Tables of partitions that have left the table that is asked for, or are about to: where their rows count. */
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { fitOf, isSameShape } from '../types/fit.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { LeaveStanding } from '../../model/archive/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { awayPartitions, leavingPartitions } from './archived-part.ts'
+import type { AwayTable } from './hot-part.ts'
+
+/** @throws SluiceError PARTITION_STATE where one of them is not there */
+export async function awayTables(
+  store: CopyStore,
+  record: ArchiveRecord | null,
+  wanted: (partition: ArchivedPartition) => boolean,
+  signal: AbortSignal,
+): Promise<readonly AwayTable[]> {
+  const tables: AwayTable[] = []
+  for (const partition of awayPartitions(record).filter(wanted)) {
+    const { native } = partition
+    const table = native === null ? null : await store.partitions?.().detached(native.table, native.identity, signal)
+    if (table == null) throw goneAway(record, partition)
+    tables.push(awayTable(record, partition, table))
+  }
+  return tables
+}
+
+type Leaving = {
+  readonly partition: ArchivedPartition
+  readonly standing: LeaveStanding
+  readonly table: TableSpec | null
+}
+
+/** @property attached tables that had left and were attached again by hand, by the labels of their partitions: their rows are read through the table */
+export type Standings = { readonly leaving: readonly Leaving[]; readonly attached: ReadonlyMap<string, TableName> }
+
+/** Where tables stand of which the ledger alone does not know it: those whose detach runs outside of any transaction, and those that have left. */
+export async function standingsOf(
+  store: CopyStore,
+  { table: parent }: TableSpec,
+  record: ArchiveRecord | null,
+  signal: AbortSignal,
+): Promise<Standings> {
+  const leaving: Leaving[] = []
+  for (const partition of leavingPartitions(record)) {
+    const { native } = partition
+    if (record === null || native === null) continue
+    const request = { parent, partition: native.table, identity: native.identity }
+    const stands = await store.partitions?.().leaving(request, signal)
+    if (stands !== undefined) leaving.push({ partition, ...stands })
+  }
+  return { leaving, attached: await attachedNow(store, parent, record, signal) }
+}
+
+export function standingsText({ leaving, attached }: Standings): string {
+  return JSON.stringify([leaving.map(({ partition, standing }) => [partition.label, standing]), [...attached.keys()]])
+}
+
+/** Those that nobody finds through the table any more. @throws SluiceError PARTITION_STATE where one of them is not there */
+export function leavingTables(
+  record: ArchiveRecord | null,
+  leaving: readonly Leaving[],
+  wanted: (partition: ArchivedPartition) => boolean,
+): readonly AwayTable[] {
+  return leaving.flatMap(({ partition, standing, table }) => {
+    if (standing === 'in' || !wanted(partition)) return []
+    if (table === null) throw goneAway(record, partition)
+    return [awayTable(record, partition, table)]
+  })
+}
+
+function awayTable(record: ArchiveRecord | null, partition: ArchivedPartition, table: TableSpec): AwayTable {
+  const shape = record === null ? null : fitOf(partition.columns, record.stored.columns)
+  const isSame = shape === null || isSameShape(partition.columns, record?.stored.columns ?? [])
+  return { table, shared: isSame ? null : shape.shared }
+}
+
+/** Nobody can answer without its rows: only where nothing has moved meanwhile is that told. */
+function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): SluiceError {
+  return new SluiceError(
+    'PARTITION_STATE',
+    `the table of ${label} has left ${tableText(record?.table ?? { name: '' })}, and is gone`,
+    {
+      reason: 'its rows count where it stood, until the archive answers for them',
+      hint: 'somebody dropped or moved it by hand: sluice archive list shows its state',
+    },
+  )
+}
+
+async function attachedNow(
+  store: CopyStore,
+  parent: TableName,
+  record: ArchiveRecord | null,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TableName>> {
+  const out = (record?.partitions ?? []).filter(({ state, away }) => away || state === 'DETACHED')
+  const identities = out.flatMap(({ native }) => native?.identity ?? [])
+  if (identities.length === 0) return new Map()
+  const found = (await store.partitions?.().attached(parent, identities, signal)) ?? new Map<string, TableName>()
+  return new Map(
+    out.flatMap(({ label, native }) => {
+      const table = found.get(native?.identity ?? '')
+      return table === undefined ? [] : [[label, table]]
+    }),
+  )
+}
+
+/** What a query says of files whose rows it has from the table. */
+export function attachedTexts(attached: Standings['attached']): readonly string[] {
+  return [...attached].map(
+    ([label, table]) =>
+      `files of ${label}, whose table ${tableText(table)} was attached again by hand: its rows count as they are there`,
+  )
+}

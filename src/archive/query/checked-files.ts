@@ -1,0 +1,62 @@
+/** Files on a local disk whose sha256 was compared already, in a file of the state folder: a line for each, the newest last. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OwnLines } from '../../shared/own-lines.ts'
+import { stateFolder } from '../../shared/state-folder.ts'
+
+/** Lines that are kept when the file has twice as many. */
+const KEPT = 10_000
+
+export class CheckedFiles {
+  readonly #lines: OwnLines
+  #marks: Promise<Map<string, string>> | null = null
+
+  constructor(file: string = join(stateFolder(process.env), 'checked-files.jsonl')) {
+    this.#lines = new OwnLines(file)
+  }
+
+  /**
+   * Whether a file has this sha256. It is computed only once for each size, inode and times of change and of modification.
+   * @param compute reads the file
+   */
+  async has(path: string, sha256: string, compute: () => Promise<string>): Promise<boolean> {
+    const before = await markOf(path)
+    const mark = `${before} ${sha256}`
+    const marks = await (this.#marks ??= this.#read())
+    if (marks.get(path) === mark) return true
+    if ((await compute()) !== sha256) return false
+    // A file that changes meanwhile is read again by the next query.
+    if ((await markOf(path)) === before) {
+      marks.set(path, mark)
+      // Where nothing can be written, the next query compares again.
+      await this.#lines.append(JSON.stringify([path, mark])).catch(() => undefined)
+    }
+    return true
+  }
+
+  async #read(): Promise<Map<string, string>> {
+    const lines = (await this.#lines.read()).flatMap(markIn)
+    const marks = new Map(lines)
+    if (lines.length > 2 * KEPT) {
+      const kept = [...marks].slice(-KEPT).map((one) => JSON.stringify(one))
+      await this.#lines.replace(kept).catch(() => undefined)
+    }
+    return marks
+  }
+}
+
+async function markOf(path: string): Promise<string> {
+  const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
+  return `${dev}:${ino} ${size} ${mtimeNs} ${ctimeNs}`
+}
+
+function markIn(text: string): readonly (readonly [string, string])[] {
+  try {
+    const line: unknown = JSON.parse(text)
+    if (!Array.isArray(line)) return []
+    const [path, mark] = line as readonly unknown[]
+    return typeof path === 'string' && typeof mark === 'string' ? [[path, mark]] : []
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,196 @@
+/** The rows of a table that are still in the source: which of them count, which a query needs, and their text. */
+import { isByValue } from '../ledger/by-value.ts'
+import { cutCondition } from '../steps/cut-condition.ts'
+import type { SharedColumn } from '../types/fit.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import type { Excepted, Interval, QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
+import { wireLine, wirePieces } from '../../model/archive/wire.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore, RowRequest, SourceView } from '../../model/copy/port.ts'
+import { archivedPartitions } from './archived-part.ts'
+import { isKnown, sharesRows, type SharedPartition } from './shared-partitions.ts'
+import { textOf, unitsOfDay } from './units.ts'
+
+const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
+
+export type HotPart = {
+  readonly columns: readonly QueryColumn[]
+  readonly request: RowRequest
+  /** Rows that the source had no words to leave out. */
+  readonly except: readonly Excepted[]
+}
+
+export function hotPart(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord | null,
+  columns: readonly QueryColumn[],
+  needs: QueryNeeds,
+  shared: readonly SharedPartition[] = [],
+): HotPart {
+  const { conditions, except } = exceptions(store, table, record, columns, new Set(shared.map(({ label }) => label)))
+  const wanted = needs.intervals.flatMap((interval) => pushed(store, table, columns, interval))
+  const all = [...wanted, ...conditions]
+  const where = isSingle(store) ? wanted[0] : all.map((condition) => `(${condition})`).join(' AND ')
+  const told = shared.length === 0 ? [] : [...table.key, ...shared.flatMap(({ within }) => within?.column ?? [])]
+  const names = new Set([...needs.columns, ...except.map(({ column }) => column), ...told])
+  const found = columns.filter(({ name, hot }) => hot && names.has(name))
+  const brought = found.length > 0 ? found : [slimmest(columns)]
+  return {
+    columns: brought,
+    except,
+    request: {
+      table,
+      columns: brought.map(({ name, as, column }) => ({ name, as, column })),
+      range: { by: 'all' },
+      where: where === undefined || where === '' ? null : where,
+      ordered: false,
+    },
+  }
+}
+
+export type HotRows = {
+  readonly csv: AsyncIterable<Buffer>
+  /** How many the source said there were; once the text has ended. */
+  readonly rows: () => bigint
+}
+
+/**
+ * A table that has left the one that is asked for, and whose rows count with it.
+ * @property shared what its columns are in the table now, where these are others; null where it has the columns of the table
+ */
+export type AwayTable = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] | null }
+
+/**
+ * Rows of the table, and then those of tables that have left it.
+ * @param begun called once rows have begun to come, or have ended: from then on the source knows what it is going to give
+ */
+export function hotRows(
+  view: SourceView,
+  { request, columns }: HotPart,
+  begun: () => Promise<void>,
+  signal: AbortSignal,
+  away: readonly AwayTable[] = [],
+): HotRows {
+  let rows = 0n
+  const printed = async function* (one: RowRequest): AsyncGenerator<Buffer> {
+    if (view.csv !== undefined) {
+      const text = view.csv(one, signal)
+      for (;;) {
+        const next = await text.next()
+        if (next.done === true) {
+          rows += next.value
+          return
+        }
+        yield next.value
+      }
+    }
+    for await (const batch of view.read(one, BATCH, signal)) {
+      rows += BigInt(batch.rows.length)
+      yield* wirePieces(batch.rows, columns)
+    }
+  }
+  /** All of its rows: the condition of the request names columns as they are called now. */
+  const fitted = async function* (table: TableSpec, shared: readonly SharedColumn[]): AsyncGenerator<Buffer> {
+    const met = columns.map(({ physical }) => shared.find(({ now }) => now.physical === physical)?.file ?? null)
+    const read = met.filter((file) => file !== null)
+    const own = read.length === 0 ? shared.slice(0, 1).map(({ file }) => file) : read
+    const one = { ...request, table, where: null, columns: own.map(({ name, as, column }) => ({ name, as, column })) }
+    const places = met.map((file) => (file === null ? -1 : read.indexOf(file)))
+    for await (const batch of view.read(one, BATCH, signal)) {
+      rows += BigInt(batch.rows.length)
+      const lines = batch.rows.map((row) =>
+        wireLine(
+          places.map((at) => (at === -1 ? null : (row[at] ?? null))),
+          columns,
+        ),
+      )
+      yield Buffer.from(lines.join(''))
+    }
+  }
+  const watched = async function* (): AsyncGenerator<Buffer> {
+    let first = true
+    for await (const bytes of printed(request)) {
+      if (first) await begun()
+      first = false
+      yield bytes
+    }
+    if (first) await begun()
+    for (const { table, shared } of away) {
+      if (shared === null) yield* printed({ ...request, table })
+      else yield* fitted(table, shared)
+    }
+  }
+  return { csv: watched(), rows: () => rows }
+}
+
+function isSingle({ can }: CopyStore): boolean {
+  return can.conditions === 'single'
+}
+
+/**
+ * What is left in a plain table of a partition that is on its way out does not count. A partition of the system's own is out as a whole. Those in
+ * `shared` are told row by row, by key.
+ */
+function exceptions(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord | null,
+  columns: readonly QueryColumn[],
+  shared: ReadonlySet<string>,
+): { readonly conditions: readonly string[]; readonly except: readonly Excepted[] } {
+  const conditions: string[] = []
+  const except: Excepted[] = []
+  for (const partition of archivedPartitions(record)) {
+    if (shared.has(partition.label) || !sharesRows(partition)) continue
+    const column = columns.find(({ name }) => name === record?.timeColumn)
+    const condition = record === null || isSingle(store) ? null : cutCondition(store, table, record, partition)
+    // Rows without a time are in no period.
+    if (condition !== null) conditions.push(`NOT coalesce((${condition}), false)`)
+    else except.push(exceptionOf(table, partition, record !== null && isByValue(record) ? undefined : column))
+  }
+  return { conditions, except }
+}
+
+function exceptionOf(
+  table: TableSpec,
+  { label, from, to }: ArchivedPartition,
+  column: QueryColumn | undefined,
+): Excepted {
+  if (column?.hot === true && isKnown(from, column) && isKnown(to, column)) return { column: column.name, from, to }
+  throw new SluiceError(
+    'PARTITION_STATE',
+    `rows of ${label} cannot be told from those that are still in ${tableText(table.table)}`,
+    {
+      reason: 'the partition is detached and not dropped, and its bounds are no times of the column that it is made by',
+      hint: 'drop it, or restore it, and ask again',
+    },
+  )
+}
+
+/** A condition for the source. A day more on either side, because some sources keep moments as texts. */
+function pushed(
+  store: CopyStore,
+  table: TableSpec,
+  columns: readonly QueryColumn[],
+  { column: name, least, most }: Interval,
+): readonly string[] {
+  const column = columns.find((one) => one.name === name)
+  const spec = table.columns.find((one) => one.name === name)
+  if (column === undefined || spec === undefined || spec.type.kind !== column.as.kind) return []
+  const { stored } = column
+  const from = least === null ? null : textOf(least - unitsOfDay(stored), stored)
+  const to = most === null ? null : textOf(most + 1n + unitsOfDay(stored), stored)
+  if (from === null && to === null) return []
+  const condition = store.timeCondition?.(spec, from, to) ?? null
+  return condition === null ? [] : [condition]
+}
+
+/** For a query that only counts rows. */
+function slimmest(columns: readonly QueryColumn[]): QueryColumn {
+  const hot = columns.filter((column) => column.hot)
+  const slim = hot.find(({ stored }) => stored !== 'string' && stored !== 'binary') ?? hot[0]
+  if (slim === undefined) throw new SluiceError('NO_SUCH_TABLE', 'the table has no columns')
+  return slim
+}

@@ -1,0 +1,57 @@
+/** Columns of a table as a query sees them: those of its archive, and what the source has besides. */
+import { isShownAs } from '../types/index.ts'
+import { ruleFor } from '../types/rule.ts'
+import type { QueryColumn } from '../../model/archive/query-port.ts'
+import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
+import type { Column, TableSpec } from '../../model/copy/column-type.ts'
+
+/**
+ * In the order of the source. Earlier types of its columns whose values are none of the type that the column has now, and columns that it has lost since the last
+ * publication, stand at the end.
+ * @param stored the archive as the table is now; null for a table that was never archived
+ * @param noted columns of the archive as the ledger has them
+ * @param has physical names that files of the archive have; null for all
+ */
+export function queryColumns(
+  { columns }: TableSpec,
+  stored: StoredTable | null,
+  noted: readonly StoredColumn[] = [],
+  has: ReadonlySet<string> | null = null,
+): readonly QueryColumn[] {
+  if (stored === null) return columns.map((column) => ({ ...ofColumn(column), archived: false, hot: true }))
+  const archived = new Map(stored.columns.map((column) => [column.name, column]))
+  const isFiled = ({ physical }: StoredColumn): boolean => has === null || has.has(physical)
+  const kept = stored.kept ?? []
+  const earlierOf = (column: StoredColumn): readonly string[] =>
+    (column.was ?? []).filter((name) =>
+      kept.some((one) => one.physical === name && isFiled(one) && isShownAs(one, column)),
+    )
+  const present = columns.map((column): QueryColumn => {
+    const known = archived.get(column.name)
+    const before = known === undefined ? [] : earlierOf(known)
+    if (known !== undefined && (isFiled(known) || before.length > 0)) {
+      return { ...known, archived: true, hot: true, ...(before.length === 0 ? {} : { earlier: before }) }
+    }
+    return { ...(known ?? ofColumn(column)), archived: false, hot: true }
+  })
+  const shownAgain = new Set(present.flatMap((column) => column.earlier ?? []))
+  const earlier = kept.filter((one) => isFiled(one) && !shownAgain.has(one.physical))
+  const shown = [...stored.columns.filter(({ name }) => columns.some((one) => one.name === name)), ...earlier]
+  const lost = [...stored.columns, ...noted].filter(
+    (one, i, all) =>
+      isFiled(one) &&
+      !shownAgain.has(one.physical) &&
+      !shown.some(({ physical, name }) => physical === one.physical || name === one.name) &&
+      all.findIndex(({ physical }) => physical === one.physical) === i,
+  )
+  return [...present, ...[...earlier, ...lost].map((column) => ({ ...column, archived: true, hot: false }))]
+}
+
+function ofColumn(column: Column): StoredColumn {
+  return { name: column.name, physical: column.name, column, ...storedAs(column) }
+}
+
+/** As an archive would hold it; what has no rule is the text that the source prints. */
+function storedAs(column: Column): Pick<StoredColumn, 'as' | 'stored'> {
+  return ruleFor(column, false) ?? { as: { kind: 'native', name: column.native }, stored: 'string' }
+}

@@ -1,0 +1,69 @@
+/** The archive of a table, found by the folder that somebody names: no ledger knows it. */
+import { UNNOTED, type ArchivedTable } from '../ledger/record.ts'
+import type { LogState } from '../steps/log.ts'
+import { resolve } from 'node:path'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { parseLakeUrl, pathOfLocation } from '../../model/lake/lake-url.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Run } from '../../engine/run/run-context.ts'
+import type { Opened } from '../work/each-table.ts'
+import { openOwned } from '../work/open.ts'
+import { placeOf } from '../plan/new-archive.ts'
+
+export type FoundArchive = {
+  /** Folder or URI of the Delta table. */
+  readonly archive: string
+  readonly state: LogState
+}
+
+/**
+ * @param to the archive itself, or the folder that `archive run --to` was given
+ * @throws SluiceError NO_LOG where neither is a Delta table; ARCHIVE_CONFLICT for one that sluice did not make, or for another table; of reading a log
+ */
+export async function archiveAt(to: string, table: TableSpec, opened: Opened, run: Run): Promise<FoundArchive> {
+  for (const archive of placesAt(to, table)) {
+    const owned = await openOwned({ ...NOTHING, table: table.table, archive }, opened, run)
+    const state = await (await owned.log()).state(run.interrupt.abort)
+    if (state === null) continue
+    refuseOther(archive, table, state)
+    return { archive, state }
+  }
+  throw new SluiceError('NO_LOG', `there is no archive of ${tableText(table.table)} at ${redactUrl(to)}`, {
+    where: placesAt(to, table).map(redactUrl).join(', '),
+    hint: 'name the folder of the archive, in which _delta_log lies, or the one that archive run --to was given',
+  })
+}
+
+/** Whether somebody means the archive by a folder, in either way. */
+export function isAt(archive: string, to: string, table: TableSpec): boolean {
+  return placesAt(to, table).some((place) => pathOfLocation(place) === pathOfLocation(archive))
+}
+
+const NOTHING: Omit<ArchivedTable, 'table' | 'archive'> = {
+  archiveId: '',
+  timeColumn: null,
+  calendar: '',
+  stored: { columns: [], partitionColumn: '', mapped: false, sortBy: [] },
+  graceMs: 0,
+  origin: null,
+  ...UNNOTED,
+}
+
+function placesAt(to: string, table: TableSpec): readonly string[] {
+  const place = parseLakeUrl(to)
+  return [place.kind === 'bucket' ? place.root : resolve(place.path), placeOf(to, table)]
+}
+
+function refuseOther(archive: string, { table }: TableSpec, { metadata }: LogState): void {
+  const name = tableText(table)
+  const own = metadata.configuration?.['sluice.table'] ?? null
+  if (own === name) return
+  throw new SluiceError(
+    'ARCHIVE_CONFLICT',
+    own === null
+      ? 'this Delta table is no archive: it does not say of which table'
+      : `it is the archive of ${own}, not of ${name}`,
+    { where: redactUrl(archive), hint: 'nothing was changed; name the archive of this table with --to' },
+  )
+}

@@ -1,0 +1,72 @@
+/** Partitions as the log of an archive has them, with all that the tags of their files say. */
+import { sumOf } from '../../model/copy/row-hash.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { plannedPartition } from '../ledger/planned-partition.ts'
+import type { Finding } from '../steps/find-damage.ts'
+import type { LoggedFile, LogState } from '../steps/log.ts'
+import { appIdOf } from '../steps/publish.ts'
+import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import type { SaidArchive } from './said.ts'
+
+/** Labels that the log names files of, has taken files of out again, or says to be held. */
+export function labelsOf(name: string, state: LogState, { said }: SaidArchive): ReadonlySet<string> {
+  const before = appIdOf({ name }, '')
+  const written = [...state.txns.keys()].flatMap((id) => (id.startsWith(before) ? [id.slice(before.length)] : []))
+  return new Set([...state.files.keys(), ...written, ...said.holds.keys()])
+}
+
+/**
+ * @param files that the log names of the partition, or has named
+ * @returns a partition in the state PUBLISHED with its proof, as the tags have it; a finding where they do not say enough
+ */
+export function loggedPartition(
+  name: string,
+  label: string,
+  files: readonly LoggedFile[],
+  state: LogState,
+  { noted, said }: SaidArchive,
+): ArchivedPartition | Finding {
+  const untold = (detail: string): Finding => ({ finding: 'other rows', partition: label, detail })
+  const [first] = files
+  if (label === '' || first === undefined) return untold('files that belong to no partition')
+  const archived = files.map(archivedFile)
+  const proved = archived.filter((file) => file !== null)
+  if (proved.length < files.length) return untold('another program added files: they say nothing of their rows')
+  const same = (tag: string): boolean => files.every(({ tags }) => tags[tag] === first.tags[tag])
+  if (!OF_PARTITION.every(same)) return untold('its files are not those of one publication')
+  const {
+    'sluice.from': from = null,
+    'sluice.to': to = null,
+    'sluice.columns': set,
+    'sluice.native': native,
+    'sluice.chosenBy': chosenBy = null,
+  } = first.tags
+  const { 'sluice.period': period = label, 'sluice.part': part = '1' } = first.tags
+  const columns = set === undefined ? noted.stored.columns : (said.columns.get(set) ?? null)
+  if (columns === null) return untold(`the archive does not say which columns its files have (${set ?? ''})`)
+  const versions = files.flatMap(({ addedVersion }) => addedVersion ?? [])
+  const named = { label, period, part: Number(part), from, to, native: nativeOf(native), chosenBy }
+  return {
+    ...plannedPartition(named, columns),
+    state: 'PUBLISHED',
+    digest: sumOf(proved.map(({ rows, sum }) => ({ rows, sum }))),
+    files: proved,
+    version: versions.length === files.length ? Math.max(...versions) : state.version,
+    held: said.holds.get(label) ?? null,
+    fence: state.txns.get(appIdOf({ name }, label)) ?? 0n,
+    logged: proved.map(({ path }) => path),
+  }
+}
+
+const OF_PARTITION = ['sluice.from', 'sluice.to', 'sluice.columns', 'sluice.native', 'sluice.period', 'sluice.part']
+
+function archivedFile({ path, size, rows, tags }: LoggedFile): ArchivedFile | null {
+  const { 'sluice.checksum': sum, 'sluice.sha256': sha256 } = tags
+  return sum === undefined || sha256 === undefined || rows === null ? null : { path, bytes: size, rows, sha256, sum }
+}
+
+function nativeOf(text: string | undefined): ArchivedPartition['native'] {
+  if (text === undefined) return null
+  const { identity, ...table } = JSON.parse(text) as { schema?: string; name: string; identity: string }
+  return { table, identity }
+}

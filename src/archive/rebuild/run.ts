@@ -1,0 +1,284 @@
+/**
+ * A ledger that is lost is made anew from an archive: what the log says of each partition, read and compared with the rows that the source has now. The
+ * archive belongs to this database from then on, as after any adoption.
+ */
+import { writeRebuilt } from '../ledger/rebuilt-ledger.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import type { ArchiveContext } from '../steps/context.ts'
+import { fileFindings, type Finding } from '../steps/find-damage.ts'
+import type { Departed, LogState } from '../steps/log.ts'
+import { byPeriod } from '../ledger/parts.ts'
+import { columnsName, type ArchiveProperties } from '../log/properties.ts'
+import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import { dec } from '../../model/run/event.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { NativePartitions } from '../../model/archive/port.ts'
+import { recordCalendar } from '../../model/calendar/record-calendar.ts'
+import type { Ending, Run } from '../../engine/run/run-context.ts'
+import type { Opened } from '../work/each-table.ts'
+import { labelNamed } from '../plan/label-named.ts'
+import { boundFields } from '../plan/bound-fields.ts'
+import { lateRows } from '../plan/late-rows.ts'
+import { nativesFor } from '../plan/plan.ts'
+import { openArchive } from '../work/open.ts'
+import { ownerOf } from '../work/owner.ts'
+import { ledgerName, originNow } from '../work/require-origin.ts'
+import { archiveAt, type FoundArchive } from './archive-at.ts'
+import { labelsOf, loggedPartition } from './logged.ts'
+import { saidArchive, type SaidArchive, type Wishes } from './said.ts'
+import { unpublished } from './unpublished.ts'
+import { whereabouts, type Surroundings } from './whereabouts.ts'
+
+type Events = 'archived' | 'archive.finding' | 'archive.progress' | 'log'
+
+export type Rebuilding = Wishes & {
+  readonly to: string
+  /** Labels of partitions whose rows in the source may differ from the archived ones. */
+  readonly accept: readonly string[]
+  readonly dryRun: boolean
+}
+
+/** What is compared, and what the ledger notes of it afterwards. */
+type Found = { readonly partitions: readonly ArchivedPartition[]; readonly findings: number }
+
+/**
+ * @param before what a rebuild that was killed has left in the ledger, or a run that found an archive that was not its own; null where it knows nothing of the table
+ * @throws SluiceError NO_LOG, ARCHIVE_CONFLICT, BAD_FLAG, PLAN_CHANGED; PROOF_FAILED where a partition differs: then nothing was changed
+ */
+export async function rebuildLedger(
+  table: TableSpec,
+  wishes: Rebuilding,
+  before: ArchiveRecord | null,
+  opened: Opened,
+  run: Run<Events>,
+): Promise<Ending> {
+  const { abort } = run.interrupt
+  const { store, database } = opened
+  const found = await archiveAt(wishes.to, table, opened, run)
+  const natives = (await store.partitions?.().list(table, abort)) ?? null
+  const look = (state: LogState): Promise<SaidArchive> =>
+    saidArchive(table, { ...found, state }, wishes, natives, { store, signal: abort })
+  const first = await look(found.state)
+  const units = await nativesFor(store, table, first.present, abort)
+  // Whatever head the log has that is looked at: this ledger has none yet.
+  let head = found.state.head
+  const heads = {
+    read: async () => (head === null ? [] : [{ head, version: found.state.version, state: 'left' as const }]),
+  }
+  await using open = await openArchive(table, first.present, opened, run, { reads: true, heads })
+  const { context } = open
+  const log = await context.log()
+  let last: { readonly said: SaidArchive; readonly partitions: readonly ArchivedPartition[] } | null = null
+  let findings = 0
+  const judge = async (state: LogState): Promise<ArchiveProperties | null> => {
+    head = state.head
+    const said = await look(state)
+    const seen = { ...found, state }
+    const looked = await comparedWith({ ...context, archived: said.present }, seen, said, {
+      natives: units,
+      before,
+      wishes,
+      run,
+    })
+    findings = looked.findings
+    last = { said, partitions: looked.partitions }
+    return propertiesOf(said, looked.partitions)
+  }
+  const totals = (): Readonly<Record<string, string>> => {
+    const partitions = last?.partitions ?? []
+    const rows = partitions.reduce((sum, { digest }) => sum + (digest?.rows ?? 0n), 0n)
+    return { partitions: dec(partitions.length), rows: dec(rows), findings: dec(findings) }
+  }
+  if (wishes.dryRun) {
+    await judge(found.state)
+    return { totals: totals() }
+  }
+  const owner = ownerOf(run)
+  const origin = await originNow(context)
+  const name = ledgerName(before?.ledger ?? null, store, origin)
+  const { version } = await log.adopt(
+    { tableId: found.state.tableId, info: { table: context.name, run: run.runId }, ledger: name },
+    judge,
+    async (next, at, sha256) => {
+      if (last === null) throw new Error('nothing was compared')
+      const record = { ...last.said.noted, partitions: last.partitions }
+      const work = { tool: run.tool, runId: owner.runId, replaces: before?.archiveId ?? null }
+      // A ledger that is made anew knows of no commit that it wrote one.
+      await context.heads.forget([...(await context.heads.sums()).keys()])
+      await writeRebuilt(database, record, work, context.heads.beginning(next, at, sha256, name))
+    },
+    abort,
+  )
+  // Last: a program that is killed before it begins anew.
+  await context.heads.setOrigin(origin)
+  tellLost(last, run, context.name)
+  const rebuilt = totals()['partitions'] ?? '0'
+  return { totals: { ...totals(), rebuilt, version: dec(version) }, proof: 'canonical' }
+}
+
+type Around = {
+  readonly natives: NativePartitions | null
+  readonly before: ArchiveRecord | null
+  readonly wishes: Rebuilding
+  readonly run: Run<Events>
+}
+
+/** @throws SluiceError PROOF_FAILED where a partition differs, and nobody has said that it may */
+async function comparedWith(
+  context: ArchiveContext,
+  { archive, state }: FoundArchive,
+  said: SaidArchive,
+  { natives, before, wishes, run }: Around,
+): Promise<Found> {
+  const { name } = context
+  const partitions: ArchivedPartition[] = []
+  let [findings, standing] = [0, 0]
+  // Somebody may have held one after a rebuild was killed.
+  const held = new Map((before?.partitions ?? []).map((one) => [one.label, one.held]))
+  const labels = [...labelsOf(name, state, said)].toSorted()
+  const all = await comparedLabels(context, labels, { state, said, natives, late: lateRows(context, said.present) })
+  const calendar = recordCalendar(said.present)
+  const accept = wishes.accept.map((text) => labelNamed(calendar, text, labels))
+  for (const label of labels) {
+    const { finding, partition } = all.get(label) ?? { finding: [], partition: null }
+    const isAccepted = partition !== null && accept.includes(label)
+    for (const one of finding) run.emit({ type: 'archive.finding', table: name, ...one })
+    findings += finding.length
+    if (finding.length > 0 && !isAccepted) {
+      standing += finding.length
+      continue
+    }
+    if (partition === null) {
+      const what = `neither files of it nor a table are there: it is not in the new ledger`
+      run.emit({ type: 'log', level: 'warn', table: name, message: `${label} was archived once, and ${what}` })
+      continue
+    }
+    const noted = { ...partition, held: partition.held ?? held.get(label) ?? null }
+    partitions.push(noted)
+    tell(name, archive, said.present, noted, run)
+  }
+  if (standing > 0) throw differs(name, standing)
+  return { partitions, findings }
+}
+
+type Compared = { readonly finding: readonly Finding[]; readonly partition: ArchivedPartition | null }
+type Sides = Surroundings & { readonly state: LogState; readonly said: SaidArchive }
+
+/** A finding without a partition is one that nobody can accept. */
+async function comparedLabels(
+  context: ArchiveContext,
+  labels: readonly string[],
+  sides: Sides,
+): Promise<ReadonlyMap<string, Compared>> {
+  const { state, said } = sides
+  const all = new Map<string, Compared>()
+  const sound: ArchivedPartition[] = []
+  for (const label of labels) {
+    const files = state.files.get(label)
+    if (files === undefined) continue
+    const logged = loggedPartition(context.name, label, files, state, said)
+    if ('finding' in logged) {
+      all.set(label, { finding: [logged], partition: null })
+      continue
+    }
+    const { finding, partition } = await readThrough(context, logged)
+    if (finding.length > 0) all.set(label, { finding, partition: null })
+    else sound.push(partition)
+  }
+  for (const parts of byPeriod(sound).values()) {
+    for (const [label, found] of await whereabouts(context, parts, sides)) {
+      const partition = 'partition' in found ? found.partition : (found.accepted ?? null)
+      all.set(label, { finding: 'finding' in found ? [found.finding] : [], partition })
+    }
+  }
+  const rest = labels.filter((label) => !state.files.has(label))
+  const departed =
+    rest.length === 0 ? new Map<string, Departed>() : await (await context.log()).departed(context.interrupt.abort)
+  for (const label of rest) all.set(label, await unpublished(context, label, departed.get(label), sides))
+  return all
+}
+
+/** All bytes and rows of the files. */
+async function readThrough(
+  context: ArchiveContext,
+  logged: ArchivedPartition,
+): Promise<{ readonly finding: readonly Finding[]; readonly partition: ArchivedPartition }> {
+  const before = await etagsOf(context, logged.files)
+  const finding = (await fileFindings(context, logged)).filter((one) => 'finding' in one)
+  const after = await etagsOf(context, logged.files)
+  const files = logged.files.map((file): ArchivedFile => {
+    const etag = before.get(file.path)
+    // Of the very bytes that were read in between.
+    return etag !== undefined && etag === after.get(file.path) ? { ...file, etag } : file
+  })
+  return { finding, partition: { ...logged, files } }
+}
+
+async function etagsOf(
+  { reader, writer, interrupt }: ArchiveContext,
+  files: readonly ArchivedFile[],
+): Promise<ReadonlyMap<string, string>> {
+  if (writer.folder !== null) return new Map()
+  const etags = new Map<string, string>()
+  for (const { path } of files) {
+    const etag = (await reader.head(path, interrupt.abort))?.etag ?? null
+    if (etag !== null) etags.set(path, etag)
+  }
+  return etags
+}
+
+function propertiesOf({ noted, said }: SaidArchive, partitions: readonly ArchivedPartition[]): ArchiveProperties {
+  const { calendar, timeColumn, graceMs, retentionMs, stored } = noted
+  return {
+    calendar,
+    timeColumn,
+    graceMs,
+    retentionMs,
+    stored,
+    holds: new Map(partitions.flatMap(({ label, held }) => (held === null ? [] : [[label, held] as const]))),
+    columns: new Map([...said.columns, ...partitions.map(({ columns }) => [columnsName(columns), columns] as const)]),
+  }
+}
+
+function tell(
+  table: string,
+  archive: string,
+  cut: SaidArchive['present'],
+  one: ArchivedPartition,
+  { emit }: Run<Events>,
+): void {
+  const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
+  emit({
+    type: 'archived',
+    table,
+    partition: one.label,
+    state: one.state,
+    archive: redactUrl(archive),
+    ...boundFields(cut, one),
+    ...(one.digest === null ? {} : { rows: dec(one.digest.rows) }),
+    ...(one.files.length === 0 ? {} : { files: dec(one.files.length), bytes: dec(bytes) }),
+    ...(one.version === null ? {} : { version: dec(one.version) }),
+    ...(one.held === null ? {} : { held: one.held }),
+  })
+}
+
+/** What no archive has, and a restore would miss. */
+function tellLost(
+  last: { readonly partitions: readonly ArchivedPartition[] } | null,
+  { emit }: Run<Events>,
+  table: string,
+): void {
+  const gone = (last?.partitions ?? []).filter(({ state, native }) => state === 'DROPPED' && native !== null)
+  if (gone.length === 0) return
+  const message = `what ${gone.length === 1 ? 'a dropped partition' : `${gone.length} dropped partitions`} had of their own (local indexes, triggers, grants) was in the old ledger only: restored, they have what their table gives them`
+  emit({ type: 'log', level: 'warn', table, message })
+}
+
+function differs(name: string, standing: number): SluiceError {
+  const what = standing === 1 ? '1 difference keeps' : `${standing} differences keep`
+  return new SluiceError('PROOF_FAILED', `${what} ${name} from taking its archive over`, {
+    hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: rows that changed or came late are archived by the next run in place of the archived ones, and of rows of which some are missing the archive answers for all',
+  })
+}

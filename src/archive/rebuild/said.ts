@@ -1,0 +1,149 @@
+/** A table as its archive says of itself, beside the table of the source as it is now; what an archive of an older program lacks is said by hand. */
+import { BY_VALUE } from '../ledger/by-value.ts'
+import { UNNOTED, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
+import type { LogState } from '../steps/log.ts'
+import { readProperties, type ArchiveProperties } from '../log/properties.ts'
+import { grownShape } from '../log/table-schema.ts'
+import { schemaOf, typeText } from '../../delta/schema.ts'
+import type { StoredTable } from '../../model/archive/stored-column.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { calendarText } from '../../model/calendar/calendar-text.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../../model/calendar/calendar.ts'
+import type { NativePartitions } from '../../model/archive/port.ts'
+import type { Opened } from '../work/each-table.ts'
+import { GRACE_MS, laidOut } from '../plan/new-archive.ts'
+import { CALENDAR_HINT } from '../plan/plan-refusals.ts'
+import { changeText, presentArchive, unsureError } from '../plan/table-changes.ts'
+import type { FoundArchive } from './archive-at.ts'
+
+/** What somebody says by hand. */
+export type Wishes = {
+  readonly calendar: Partial<CalendarSpec>
+  readonly by?: string
+  readonly graceMs?: number
+}
+
+export type SaidArchive = {
+  /** As the archive has it. */
+  readonly noted: Omit<ArchiveRecord, 'partitions'>
+  /** The same with the columns that the table has now. */
+  readonly present: Omit<ArchiveRecord, 'partitions'>
+  readonly said: ReturnType<typeof readProperties>
+}
+
+/**
+ * @param natives partitions of the source; null for a plain table
+ * @throws SluiceError BAD_FLAG where something has to be said by hand; PLAN_CHANGED where the archive says something else, or the table is another one;
+ * ARCHIVE_CONFLICT, UNSUPPORTED_TYPE
+ */
+export async function saidArchive(
+  table: TableSpec,
+  { archive, state }: FoundArchive,
+  wishes: Wishes,
+  natives: NativePartitions | null,
+  { store, signal }: Pick<Opened, 'store'> & { readonly signal: AbortSignal },
+): Promise<SaidArchive> {
+  const said = readProperties(state.metadata.configuration ?? {})
+  const { calendar, timeColumn } = cutBy(table, said, wishes, natives)
+  const stored = said.stored ?? (await storedBefore(table, archive, state, timeColumn, { store, signal }))
+  const archived: ArchivedTable = {
+    table: table.table,
+    archive,
+    archiveId: state.tableId,
+    timeColumn,
+    calendar,
+    stored,
+    graceMs: wishes.graceMs ?? said.graceMs ?? GRACE_MS,
+    origin: null,
+    ...UNNOTED,
+    retentionMs: said.retentionMs ?? null,
+  }
+  const { record, changes, unsure } = await presentArchive(store, table, { ...archived, partitions: [] }, signal)
+  if (unsure !== null) throw unsureError(table, unsure)
+  const isSure = stored.numbersOf !== undefined && stored.numbersOf === record.stored.numbersOf
+  const other = isSure ? undefined : changes.find(({ kind }) => kind !== 'added')
+  if (other !== undefined) {
+    throw new SluiceError(
+      'PLAN_CHANGED',
+      `the columns of ${tableText(table.table)} are not those of its archive: ${changeText(other)}`,
+      {
+        where: redactUrl(archive),
+        reason: 'nobody here can tell whether it is the table that was archived',
+        hint: 'nothing was changed; bring the columns back as they were archived, adopt, and change them then: the next run follows',
+      },
+    )
+  }
+  const { partitions: _, ...present } = record
+  return { noted: archived, present, said }
+}
+
+type Cut = { readonly calendar: string; readonly timeColumn: string | null }
+
+function cutBy(
+  { table, columns }: TableSpec,
+  said: Partial<ArchiveProperties>,
+  { calendar: wish, by }: Wishes,
+  natives: NativePartitions | null,
+): Cut {
+  const name = tableText(table)
+  const asked = Object.keys(wish).length === 0 ? null : calendarText({ ...DEFAULT_CALENDAR, ...wish })
+  const missing = [
+    ...(said.calendar === undefined && asked === null ? ['--calendar'] : []),
+    ...(said.calendar === undefined && natives === null && by === undefined ? ['--by'] : []),
+  ]
+  if (missing.length > 0) {
+    throw new SluiceError('BAD_FLAG', `the archive of ${name} does not say how it is cut: an older sluice made it`, {
+      hint: `give ${missing.join(' and ')} as archive run was given them`,
+    })
+  }
+  const refuse = (what: string, hint: string): never => {
+    throw new SluiceError('PLAN_CHANGED', what, { where: name, hint })
+  }
+  const calendar = said.calendar ?? asked ?? ''
+  if (asked !== null && calendar === BY_VALUE)
+    refuse(`the archive of ${name} is cut by values, and has no calendar`, CALENDAR_HINT)
+  if (asked !== null && asked !== calendar)
+    refuse(`the archive of ${name} has another calendar: ${calendar}`, CALENDAR_HINT)
+  const own = said.calendar === undefined ? null : (said.timeColumn ?? null)
+  // A table that was partitioned later has an archive of rows, and of partitions since.
+  if (natives !== null && own === null) return { calendar, timeColumn: null }
+  if (said.calendar !== undefined && own === null)
+    refuse(`${name} has no partitions now, and was archived by them`, ANOTHER)
+  if (own !== null && by !== undefined && by !== own)
+    refuse(`the archive of ${name} is cut by another column: ${own}`, 'leave --by out')
+  const timeColumn = own ?? by ?? ''
+  if (!columns.some((column) => column.name === timeColumn))
+    refuse(`${name} has no column ${timeColumn}, by which it was archived`, ANOTHER)
+  return { calendar, timeColumn }
+}
+
+const ANOTHER = 'nothing was changed; bring the table back as it was archived, or archive it into another folder'
+
+/** Columns of an archive that does not say them: those of the table, where they make the very schema that the log has. */
+async function storedBefore(
+  table: TableSpec,
+  archive: string,
+  { protocol, metadata }: LogState,
+  timeColumn: string | null,
+  { store, signal }: Pick<Opened, 'store'> & { readonly signal: AbortSignal },
+): Promise<StoredTable> {
+  const types = new Map(schemaOf(protocol, metadata).fields.map(({ name, type }) => [name, typeText(type)]))
+  const plain = await laidOut(store, table, [], timeColumn, signal).catch(() => null)
+  const asText = table.columns.flatMap(({ name }) => {
+    const rule = plain?.columns.find((column) => column.name === name)
+    return types.get(name) === 'string' && rule?.stored !== 'string' ? [name] : []
+  })
+  const stored = asText.length === 0 && plain !== null ? plain : await laidOut(store, table, asText, timeColumn, signal)
+  const isSame =
+    types.size === stored.columns.length + 1 &&
+    metadata.configuration?.['sluice.shape'] === undefined &&
+    grownShape(stored, { protocol, metadata }, redactUrl(archive)) === null
+  if (isSame) return stored
+  throw new SluiceError('PLAN_CHANGED', `the columns of ${tableText(table.table)} are not those of its archive`, {
+    where: redactUrl(archive),
+    reason: 'an older sluice made it, and did not note which columns its files have',
+    hint: 'nothing was changed; bring the columns back as they were archived, and adopt then',
+  })
+}

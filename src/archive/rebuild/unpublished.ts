@@ -1,0 +1,142 @@
+/** Partitions of which the newest version of an archive names no files: restored, expired, or held before anything of them was published. */
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { NewPartition } from '../ledger/partition-ledger.ts'
+import { plannedPartition } from '../ledger/planned-partition.ts'
+import type { ArchiveContext } from '../steps/context.ts'
+import type { Finding } from '../steps/find-damage.ts'
+import type { Departed, LogState } from '../steps/log.ts'
+import { appIdOf } from '../steps/publish.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import type { NativePartitions } from '../../model/archive/port.ts'
+import { recordCalendar } from '../../model/calendar/record-calendar.ts'
+import { valueCandidates } from '../plan/value-candidates.ts'
+import type { CalendarSpec } from '../../model/calendar/calendar.ts'
+import { periodAt } from '../../model/calendar/period.ts'
+import { nativeKind } from '../../model/calendar/time-kind.ts'
+import { nativeCandidates } from '../plan/native-candidates.ts'
+import { rangeCandidates } from '../plan/range-candidates.ts'
+import { digestNow } from '../plan/not-removed.ts'
+import { loggedPartition } from './logged.ts'
+import type { SaidArchive } from './said.ts'
+
+export type Unpublished = { readonly finding: readonly Finding[]; readonly partition: ArchivedPartition | null }
+
+type Sides = { readonly state: LogState; readonly said: SaidArchive; readonly natives: NativePartitions | null }
+
+/** Who has let a partition expire is in no log. */
+const SOMEBODY = 'unknown: the ledger was made anew'
+
+/**
+ * @param departed what older commits say of it; absent where an erasure has ended the history, or nothing was ever published
+ * @returns no partition where neither archive nor source have anything of it
+ */
+export async function unpublished(
+  context: ArchiveContext,
+  label: string,
+  departed: Departed | undefined,
+  sides: Sides,
+): Promise<Unpublished> {
+  const { state, said } = sides
+  const fence = state.txns.get(appIdOf(context, label))
+  const before = departed === undefined ? null : departedPartition(context, label, departed, sides)
+  if (departed?.step === 'expire' && before !== null) return expired(context, before, departed)
+  const candidate = before === null ? await candidateOf(context, label, sides) : standingNow(before, sides)
+  const held = said.said.holds.get(label) ?? null
+  if (candidate === null) {
+    if (held === null) return { finding: [], partition: null }
+    const detail = `the archive says that it is held (${held}), and neither files of it nor a table are there`
+    return { finding: [{ finding: 'not in the log', partition: label, detail }], partition: null }
+  }
+  const planned = { ...plannedPartition(candidate, said.noted.stored.columns), label, held }
+  if (fence === undefined) return { finding: [], partition: planned }
+  const restored = { ...(before ?? planned), native: candidate.native, state: 'RESTORED' as const, held, fence }
+  // Where no proof is left, the ledger gets to know what is there.
+  const digest = restored.digest ?? (await digestOf(context, restored))
+  const version = departed?.version ?? state.version
+  return { finding: [], partition: { ...restored, digest, retracted: true, version, logged: [] } }
+}
+
+/** Its files may be swept once the retention is over: it can come back as long as they are all there, and are read then. */
+async function expired(
+  { reader, interrupt }: ArchiveContext,
+  before: ArchivedPartition,
+  { at, version }: Departed,
+): Promise<Unpublished> {
+  let isWhole = true
+  for (const { path, bytes } of before.files) {
+    const head = await reader.head(path, interrupt.abort)
+    isWhole &&= head !== null && BigInt(head.size) === bytes
+  }
+  const partition: ArchivedPartition = {
+    ...before,
+    state: 'EXPIRED',
+    retracted: true,
+    version,
+    expired: { ms: at, by: SOMEBODY },
+    sweptMs: isWhole ? null : at,
+    logged: [],
+  }
+  if (isWhole || partition.held === null) return { finding: [], partition }
+  const detail = `it has expired and is held (${partition.held}), and files of it are gone`
+  return { finding: [{ finding: 'missing file', partition: partition.label, detail }], partition }
+}
+
+function departedPartition(
+  { name }: ArchiveContext,
+  label: string,
+  { files }: Departed,
+  { state, said }: Sides,
+): ArchivedPartition | null {
+  const found = loggedPartition(name, label, files, state, said)
+  return 'finding' in found ? null : found
+}
+
+/** Where a partition stands that was brought back; null where its table is not there. */
+function standingNow(before: ArchivedPartition, { natives }: Sides): NewPartition | null {
+  if (natives === null) return before
+  const { from, to, label } = before
+  const found = natives.partitions.find((one) => !one.isDefault && one.from === from && one.to === to)
+  return found === undefined
+    ? null
+    : { label, from, to, native: { table: found.table.table, identity: found.identity } }
+}
+
+/** The partition as the source has it; null where it has none of that name. */
+async function candidateOf(
+  { store, table, interrupt }: ArchiveContext,
+  label: string,
+  { said: { present }, natives }: Sides,
+): Promise<NewPartition | null> {
+  const around = { store, signal: interrupt.abort }
+  const calendar = recordCalendar(present)
+  const asked = [{ label, period: label, whole: true }]
+  if (calendar === null) {
+    const values = natives === null ? await valueCandidates(table, present.timeColumn ?? '', asked, null, around) : []
+    return values.find((one) => one.label === label) ?? null
+  }
+  const wanted = { asked, until: null, calendar, isLogged: true } as const
+  // A further part whose history is gone has the name of no period.
+  if (natives === null && !isPeriod(calendar, label)) return null
+  const candidates =
+    natives === null
+      ? (await rangeCandidates(table, present.timeColumn, wanted, null, around)).candidates
+      : await nativeCandidates(
+          { ...natives, kind: nativeKind(table, natives, null) },
+          wanted,
+          { known: [], key: table.key },
+          around,
+        )
+  return candidates.find((one) => one.label === label) ?? null
+}
+
+function isPeriod(calendar: CalendarSpec, label: string): boolean {
+  try {
+    return periodAt(calendar, label).label === label
+  } catch {
+    return false
+  }
+}
+
+async function digestOf(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
+  return digestNow(context, { ...partition, state: 'PUBLISHED' })
+}

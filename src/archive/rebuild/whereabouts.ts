@@ -1,0 +1,223 @@
+/** Where the rows of a published partition are now: in the table, in one of their own that has left it, or in the archive alone. */
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { conditionOf, type ArchiveContext } from '../steps/context.ts'
+import { partitionsOf } from '../steps/detached-table.ts'
+import type { Finding } from '../steps/find-damage.ts'
+import { rowsNow, rowsText, type FindLate, type RowsNow } from '../steps/rows-now.ts'
+import { proofOf } from '../steps/take-out.ts'
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { NativePartition, NativePartitions } from '../../model/archive/port.ts'
+import { digestNow, expectedNow } from '../plan/not-removed.ts'
+import { columnNamed } from '../../engine/copy/plan/column-named.ts'
+
+/** `accepted`: what it is where somebody says that it may differ; absent where nobody can say that. */
+export type Whereabouts =
+  { readonly partition: ArchivedPartition } | { readonly finding: Finding; readonly accepted?: ArchivedPartition }
+
+export type Surroundings = {
+  /** Partitions of the source; null for a plain table. */
+  readonly natives: NativePartitions | null
+  readonly late: FindLate
+}
+
+/**
+ * @param parts all of one period, PUBLISHED, as the log has them
+ * @returns by label
+ * @throws SluiceError of reading the source
+ */
+export async function whereabouts(
+  context: ArchiveContext,
+  parts: readonly ArchivedPartition[],
+  { natives, late }: Surroundings,
+): Promise<ReadonlyMap<string, Whereabouts>> {
+  if (natives === null) return ofPlain(context, parts, late)
+  if (context.archived.timeColumn !== null) {
+    const rows = parts.filter(({ native }) => native === null)
+    const tables = parts.filter(({ native }) => native !== null)
+    return new Map([...(await ofPlain(context, rows, late)), ...(await ofNative(context, tables, natives))])
+  }
+  return ofNative(context, parts, natives)
+}
+
+async function ofNative(
+  context: ArchiveContext,
+  parts: readonly ArchivedPartition[],
+  natives: NativePartitions,
+): Promise<ReadonlyMap<string, Whereabouts>> {
+  const found = new Map<string, Whereabouts>()
+  const left: ArchivedPartition[] = []
+  let standing = 0n
+  for (const part of parts) {
+    const attached = attachedAs(natives, part)
+    const seen = attached === null ? null : await ofAttached(context, part, attached)
+    if (seen === null) {
+      left.push(part)
+      continue
+    }
+    found.set(part.label, seen)
+    if ('partition' in seen && seen.partition.state === 'PUBLISHED') standing += proofOf(part).rows
+  }
+  for (const part of left) found.set(part.label, await ofLeft(context, part, natives, standing))
+  return found
+}
+
+/** @param standing rows between its bounds that are those of other parts */
+async function ofLeft(
+  context: ArchiveContext,
+  logged: ArchivedPartition,
+  natives: NativePartitions,
+  standing: bigint,
+): Promise<Whereabouts> {
+  const { native } = logged
+  if (native === null) {
+    const detail =
+      'its files do not say which table it was: an older sluice published them, and a run of this one tells it where the ledger is still there'
+    return { finding: differing(logged, detail) }
+  }
+  const besides = (await rowsInParent(context, logged, natives)) - standing
+  const found = await ofDetached(context, logged, native)
+  if ('finding' in found || besides <= 0n) return found
+  const detail = `${besides} rows of its period are in the table besides`
+  return { finding: differing(logged, detail), accepted: found.partition }
+}
+
+/** Rows between the bounds are those of one part at most: the others have gone. */
+async function ofPlain(
+  context: ArchiveContext,
+  parts: readonly ArchivedPartition[],
+  late: FindLate,
+): Promise<ReadonlyMap<string, Whereabouts>> {
+  const found = new Map<string, Whereabouts>(
+    parts.map((part) => [part.label, { partition: { ...part, state: 'DROPPED' as const } }]),
+  )
+  const [first] = parts
+  if (first === undefined) return found
+  const now = await digestOrNull(context, first)
+  if (now !== null && now.rows === 0n) return found
+  const rest: { readonly part: ArchivedPartition; readonly rows: RowsNow }[] = []
+  const place = { table: context.table, where: conditionOf(context, first) }
+  for (const part of parts) {
+    if (now !== null && equalDigests(now, await expectedNow(context, part)))
+      return found.set(part.label, { partition: part })
+    const rows = await rowsNow(context, part, place, late)
+    if (!isGone(rows, part)) rest.push({ part, rows })
+  }
+  const [one, ...more] = rest
+  if (one === undefined) {
+    // All that is there came late.
+    const last = parts.at(-1) ?? first
+    const detail = `${now?.rows ?? 0n} rows of its period are in the table, and none of them is archived`
+    return found.set(last.label, { finding: differing(last, detail), accepted: { ...last, state: 'DROPPED' } })
+  }
+  if (more.length === 0) return found.set(one.part.label, await ofRest(context, one.part, one.rows, now))
+  for (const { part, rows } of rest) {
+    found.set(part.label, { finding: differing(part, rowsText(rows, proofOf(part).rows)) })
+  }
+  return found
+}
+
+function isGone(rows: RowsNow, part: ArchivedPartition): boolean {
+  return rows.kind === 'told' && rows.missing.rows === proofOf(part).rows
+}
+
+async function ofRest(
+  context: ArchiveContext,
+  part: ArchivedPartition,
+  rows: RowsNow,
+  now: Digest | null,
+): Promise<Whereabouts> {
+  const finding = differing(part, rowsText(rows, proofOf(part).rows))
+  if (rows.kind !== 'told') return { finding }
+  if (rows.missing.rows === 0n) return { finding, accepted: part }
+  // Rows that are in the archive alone: as a drop leaves it that was broken off.
+  const isRest = rows.changed.rows === 0n && rows.late.rows === 0n && now !== null
+  const removed = isRest ? less(await expectedNow(context, part), now) : null
+  return removed === null ? { finding } : { finding, accepted: { ...part, state: 'DETACHED', removed } }
+}
+
+/** Null where another table stands between its bounds. */
+async function ofAttached(
+  context: ArchiveContext,
+  logged: ArchivedPartition,
+  { table, identity }: NativePartition,
+): Promise<Whereabouts | null> {
+  const partition = { ...logged, native: { table: table.table, identity } }
+  const isOwn = identity === logged.native?.identity
+  const now = await digestOrNull(context, partition)
+  if (isOwn && now !== null && now.rows === 0n) return { partition: { ...partition, state: 'DROPPED' } }
+  if (now !== null && equalDigests(now, await expectedNow(context, partition))) return { partition }
+  // Another table that stands in its place, if it is not the same one in a database that was copied.
+  if (!isOwn && logged.native !== null) return null
+  return { finding: differing(logged, countsText(now, logged)), accepted: partition }
+}
+
+async function ofDetached(
+  context: ArchiveContext,
+  logged: ArchivedPartition,
+  { table, identity }: NonNullable<ArchivedPartition['native']>,
+): Promise<Whereabouts> {
+  const { abort } = context.interrupt
+  const partitions = partitionsOf(context)
+  const found = await partitions.detached(table, identity, abort)
+  const dropped: ArchivedPartition = { ...logged, state: 'DROPPED' }
+  if (found === null) {
+    if (await partitions.isGone(table, identity, abort)) return { partition: dropped }
+    const { schema, name } = partitions.detachedName(table, identity)
+    const detail = `its detached table is not what stood at ${schema ?? ''}.${name}: it was moved, renamed or attached by hand`
+    return { finding: differing(logged, detail), accepted: dropped }
+  }
+  const detached: ArchivedPartition = { ...logged, state: 'DETACHED' }
+  const now = await digestOrNull(context, detached)
+  if (now !== null && equalDigests(now, proofOf(logged))) return { partition: detached }
+  // As it left: its rows count where they stand, and the next run exports them again.
+  const detail = `in its detached table: ${countsText(now, logged)}`
+  return { finding: differing(logged, detail), accepted: { ...logged, state: 'DETACHING', away: true } }
+}
+
+/** A table of another database has another number, and the same bounds. */
+function attachedAs({ partitions }: NativePartitions, { native, from, to }: ArchivedPartition): NativePartition | null {
+  const own = partitions.find(({ identity }) => identity === native?.identity)
+  if (own !== undefined) return own
+  if (from === null && to === null) return null
+  return partitions.find((one) => !one.isDefault && one.from === from && one.to === to) ?? null
+}
+
+async function rowsInParent(
+  { store, table, interrupt }: ArchiveContext,
+  { from, to }: ArchivedPartition,
+  { by }: NativePartitions,
+): Promise<bigint> {
+  const condition = store.timeCondition?.(columnNamed(table, by), from, to) ?? null
+  if (condition === null) throw new Error(`the column ${by} is no time`)
+  await using view = await store.source(interrupt.abort)
+  return (await view.extent(table, condition, true)).rows
+}
+
+/** Null where a row holds a value that is none of its type: it was in no row that was proved. */
+async function digestOrNull(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
+  try {
+    return await digestNow(context, partition)
+  } catch (thrown) {
+    if (thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED') return null
+    throw thrown
+  }
+}
+
+function differing({ label }: ArchivedPartition, detail: string): Finding {
+  return { finding: 'differs from the source', partition: label, detail }
+}
+
+function countsText(now: Digest | null, { digest }: ArchivedPartition): string {
+  const rows = digest?.rows ?? 0n
+  if (now === null) return 'a row holds a value that is none of its type'
+  return now.rows === rows
+    ? `${rows} rows on both sides, but other values`
+    : `${now.rows} rows in the database, ${rows} in the archive`
+}
+
+/** Of the rows that are missing; null where the rest is no part of all. */
+function less(all: Digest, rest: Digest): Digest | null {
+  const sum = BigInt(`0x${all.sum}`) - BigInt(`0x${rest.sum}`)
+  return sum < 0n ? null : { rows: all.rows - rest.rows, sum: sum.toString(16).padStart(16, '0') }
+}

@@ -1,0 +1,153 @@
+/** Rows of the archive go back into a table, some at a time: each transaction proves that all of its rows stand there with their values. */
+import { sumOfRows } from '../../model/copy/row-hash.ts'
+import { equalDigests, type Row } from '../../model/copy/rows.ts'
+import { rowKeyOf } from '../../model/copy/row-key.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { computedNames, computedRefusal, otherwiseComputed, writtenOf } from './computed.ts'
+import { progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
+import { findKeptOut } from './kept-out.ts'
+import { findOneKey, oneKeyText, type KeyedTable } from './one-key.ts'
+import { changedMeanwhile, keptOut, keysAlike, lost, queryCommand } from './refusals.ts'
+import { keyPlaces, sharedAt, standingOf, type Into, type Place } from './rows-now.ts'
+import { storedRows } from './stored-rows.ts'
+import { proofOf } from './take-out.ts'
+import { withWriter } from '../../stores/common/with-writer.ts'
+
+/** Rows that are brought back in one transaction. */
+const ROWS = 5000
+
+/**
+ * DETACHED and restoring, or PUBLISHED: rows whose key is free are inserted, those that are there already have to be the same.
+ * @param except rows whose key has other values in the table stay as they are there
+ * @throws SluiceError PARTITION_CHANGED, UNSUPPORTED_KEY, LEASE_LOST; what was brought until then stays, and does not count yet
+ */
+export async function bringRows(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  place: Place,
+  except: 'none' | 'changed',
+): Promise<void> {
+  const { table } = place
+  const into: Into = { table, shared: sharedAt(context, partition, place) }
+  requireKey(context, into)
+  const { store, interrupt } = context
+  const tell = progress(context, partition, 'restoring', proofOf(partition).rows)
+  const writing = await writingOf(context, into)
+  let seen = 0n
+  for await (const rows of storedRows(
+    context,
+    partition,
+    into.shared.map(({ file }) => file),
+    ROWS,
+  )) {
+    let wanted = rows
+    if (except === 'changed') {
+      await using view = await store.source(interrupt.abort)
+      const standing = await standingOf(context, into, view, rows)
+      wanted = standing.flatMap(({ row, how }) => (how === 'changed' ? [] : [row]))
+    }
+    if (wanted.length > 0 && !(await bringSome(context, { partition, held }, into, writing, wanted)))
+      throw await notTaken(context, partition, into, wanted, writing)
+    seen += BigInt(rows.length)
+    tell(seen, 0n)
+  }
+}
+
+/** @throws SluiceError UNSUPPORTED_KEY where rows cannot be told apart */
+export function requireKey(context: ArchiveContext, { table, shared }: Into): void {
+  const columns = shared.filter(({ now }) => now.column.generated !== true)
+  const isWritten = table.key.every((name) => columns.some(({ now }) => now.name === name))
+  if (keyPlaces(shared, table) !== null && isWritten) return
+  throw new SluiceError(
+    'UNSUPPORTED_KEY',
+    `rows of ${context.name} cannot be told apart, and so not be brought back in parts`,
+    { hint: `give the table a primary key; or read the archive: ${queryCommand(context.name)}` },
+  )
+}
+
+/** Without columns that the database computes. */
+async function writingOf({ store, interrupt }: ArchiveContext, into: Into): Promise<KeyedTable> {
+  const { table, shared } = writtenOf(into).into
+  return {
+    target: store.target(),
+    table,
+    columns: sharedColumns(shared),
+    pastTriggers: (await store.rowTriggers?.(table.table, interrupt.abort))?.quiet === true,
+    signal: interrupt.abort,
+  }
+}
+
+/**
+ * Why rows of a partition could not come back: two of them have one key in the table. Asked while none of them stands in it.
+ * @returns null where that was not the cause, or is not known
+ */
+export async function oneKeyRefusal(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  place: Place,
+): Promise<SluiceError | null> {
+  const into: Into = { table: place.table, shared: sharedAt(context, partition, place) }
+  const { row: written } = writtenOf(into)
+  const files = into.shared.map(({ file }) => file)
+  async function* rows(): AsyncGenerator<readonly Row[]> {
+    for await (const some of storedRows(context, partition, files, ROWS)) yield some.map(written)
+  }
+  const found = await findOneKey(rows(), await writingOf(context, into))
+  return found === null ? null : keysAlike(context.name, partition, oneKeyText(found))
+}
+
+/** Why not all of these rows stand in the table, each of whose keys was free or had its values before. */
+async function notTaken(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  into: Into,
+  rows: readonly Row[],
+  writing: KeyedTable,
+): Promise<SluiceError> {
+  await using view = await context.store.source(context.interrupt.abort)
+  const standing = await standingOf(context, into, view, rows)
+  const missing = standing.flatMap(({ row, how }) => (how === 'missing' ? [row] : []))
+  const kept = await findKeptOut(missing.map(writtenOf(into).row), writing)
+  if (kept.rows > 0n) return keptOut(context.name, partition, kept)
+  const names = await otherwiseComputed(missing, into, writing)
+  if (names.length > 0) return computedRefusal(context.name, partition, names)
+  return changedMeanwhile(context.name, partition, 'other rows with the same keys are in the source')
+}
+
+/** @returns whether all rows stand in the table now; otherwise the transaction was rolled back */
+async function bringSome(
+  { ledger, name }: ArchiveContext,
+  { partition, held }: Work,
+  into: Into,
+  { target, table, columns, pastTriggers = false, signal }: KeyedTable,
+  rows: readonly Row[],
+): Promise<boolean> {
+  const written = rows.map(writtenOf(into).row)
+  const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
+  const keys = written.map((row) => rowKeyOf(row, key))
+  // What the table computes is compared, too.
+  const all = computedNames(into.shared).length === 0 ? {} : { columns: sharedColumns(into.shared) }
+  return await withWriter(
+    target,
+    {
+      table,
+      columns,
+      range: { by: 'keys', keys },
+      onExisting: 'append',
+      careful: false,
+      pastTriggers,
+      cursor: null,
+      signal,
+    },
+    async (writer) => {
+      await writer.write(written)
+      const there = await writer.digest({ scheme: 'canonical', ...all })
+      if (!equalDigests(there, sumOfRows(rows))) return false
+      const noted = partition.state === 'PUBLISHED' ? { error: null } : { restoring: true }
+      const closing = ledger.closing(held, partition.state, partition.state, noted)
+      if ((await writer.commit(closing)) === 'fenced') throw lost(name, partition)
+      return true
+    },
+  )
+}

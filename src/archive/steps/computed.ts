@@ -1,0 +1,79 @@
+/** Columns that the table computes: a restore never writes them, and compares what the table computes with the archived values. */
+import { sumOfRows } from '../../model/copy/row-hash.ts'
+import { rowKeyOf } from '../../model/copy/row-key.ts'
+import { equalDigests, type Row } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { withWriter } from '../../stores/common/with-writer.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { SharedColumn } from '../types/fit.ts'
+import { fitNow, sharedColumns, type ArchiveContext } from './context.ts'
+import type { KeyedTable } from './one-key.ts'
+import { changedAfter, elsewhereCommand, withoutHint } from './refusals.ts'
+import type { Into } from './rows-now.ts'
+
+const isComputed = ({ now }: SharedColumn): boolean => now.column.generated === true
+
+/** Names of the columns that the table computes, of those that are compared. */
+export function computedNames(shared: readonly SharedColumn[]): readonly string[] {
+  return shared.filter(isComputed).map(({ now }) => now.name)
+}
+
+/** The columns that a restore writes. @property row a row of all columns as one of these */
+export function writtenOf({ table, shared }: Into): { readonly into: Into; readonly row: (row: Row) => Row } {
+  const written = shared.filter((one) => !isComputed(one))
+  const places = written.map((one) => shared.indexOf(one))
+  return {
+    into: { table, shared: written },
+    row: (row) => (places.length === shared.length ? row : places.map((at) => row[at] ?? null)),
+  }
+}
+
+/**
+ * Names of columns for which the table computes other values than the archived ones, found in a transaction that is rolled back.
+ * @param rows of all columns, whose keys are free in the table
+ * @throws SluiceError ROW_REFUSED, CONNECTION_LOST …
+ */
+export async function otherwiseComputed(
+  rows: readonly Row[],
+  { table, shared }: Into,
+  { target, columns, pastTriggers = false, signal }: KeyedTable,
+): Promise<readonly string[]> {
+  const { row: written } = writtenOf({ table, shared })
+  const wrote = rows.map(written)
+  const places = table.key.map((name) => columns.findIndex((one) => one.name === name))
+  const range = { by: 'keys', keys: wrote.map((row) => rowKeyOf(row, places)) } as const
+  const request = { table, columns, range, onExisting: 'append', careful: false, pastTriggers, cursor: null } as const
+  return await withWriter(target, { ...request, signal }, async (writer) => {
+    await writer.write(wrote)
+    const names: string[] = []
+    for (const [at, column] of sharedColumns(shared).entries()) {
+      if (column.column.generated !== true) continue
+      const there = await writer.digest({ scheme: 'canonical', columns: [column] })
+      if (!equalDigests(there, sumOfRows(rows.map((row) => [row[at] ?? null])))) names.push(column.name)
+    }
+    return names
+  })
+}
+
+/** What the table computes is not what was archived: the rows do not come back as long as these columns are compared. */
+export function computedRefusal(name: string, partition: ArchivedPartition, names: readonly string[]): SluiceError {
+  const what = names.join(', ')
+  const same = `give ${what} the expression that ${names.length === 1 ? 'it' : 'they'} had, then run the same command again`
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `${partition.label} of ${name} cannot come back: with ${what}, which the table computes, its rows are not those that were archived`,
+    {
+      where: `${name}, ${partition.label}`,
+      reason: 'nothing was changed: the archive goes on answering for it',
+      hint: `${same}; or ${withoutHint(name, partition, names)}; or bring the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+    },
+  )
+}
+
+/** Rows that were brought into a table of their own are not those of the archive. @param how in words */
+export function otherRows(context: ArchiveContext, partition: ArchivedPartition, how: string): SluiceError {
+  const names = computedNames(fitNow(context, partition).shared)
+  return names.length === 0
+    ? changedAfter(context.name, partition, how)
+    : computedRefusal(context.name, partition, names)
+}

@@ -1,0 +1,30 @@
+/** Which rows of a plain table one of its partitions is, in the SQL of its system. */
+import type { RowTest } from '../../model/archive/row-test.ts'
+import type { Column, TableSpec } from '../../model/copy/column-type.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { isByValue } from '../ledger/by-value.ts'
+import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
+
+type Cutting = Pick<CopyStore, 'timeCondition' | 'rowCondition'>
+
+/**
+ * @param cut the column that says where a row belongs, and whether by time or by value
+ * @returns null where the table has no such column any more, or its type says no time, or its values are not compared exactly by this system
+ */
+export function cutCondition(
+  store: Cutting,
+  { columns }: Pick<TableSpec, 'columns'>,
+  cut: Pick<ArchivedTable, 'timeColumn' | 'calendar'>,
+  { from, to }: Pick<ArchivedPartition, 'from' | 'to'>,
+): string | null {
+  const column = columns.find(({ name }) => name === cut.timeColumn)
+  if (column === undefined) return null
+  return isByValue(cut) ? valueCondition(store, column, from) : (store.timeCondition?.(column, from, to) ?? null)
+}
+
+/** True of exactly the rows with this value, byte by byte. @param value canonical text; null is NULL */
+export function valueCondition(store: Cutting, column: Column, value: string | null): string | null {
+  const test: RowTest =
+    value === null ? { kind: 'null', column: column.name } : { kind: 'compare', column: column.name, op: '=', value }
+  return store.rowCondition?.([column], test) ?? null
+}

@@ -1,0 +1,170 @@
+/** Archived rows are written into a table that is not theirs, in one transaction with the proof that they stand there; the archive stays as it is. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { added, NO_ROWS, RowSum } from '../../../model/copy/row-hash.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkWriter, Closing, WriteColumn } from '../../../model/copy/port.ts'
+import { withWriter } from '../../../stores/common/with-writer.ts'
+import { progress, type ArchiveContext } from '../context.ts'
+import { inOtherTable } from '../refused-row.ts'
+import { findOneKey, oneKeyText } from '../one-key.ts'
+import { ROWS, standingIn, type Destination, type Standing } from './destination.ts'
+import { rowsOf, type Part } from './part.ts'
+
+/** No ledger has a part in it. Whether a transaction whose answer was lost has ended is found out by a look at the rows. */
+const NOTHING: Closing = {
+  statements: [],
+  guard: { sql: 'SELECT 1', parameters: [] },
+  landed: { sql: 'SELECT 1 WHERE 1 = 0', parameters: [] },
+}
+
+/** Rows of all parts, as they stand in the table. `there`: they stood there before. */
+export type Brought = { readonly digest: Digest; readonly there: boolean }
+
+/**
+ * All rows of all parts, or none.
+ * @param into a table that is there
+ * @throws SluiceError TARGET_NOT_EMPTY, PROOF_FAILED, ROW_REFUSED, VALUE_REFUSED; as `standingIn`: nothing is changed then
+ */
+export async function bringElsewhere(
+  context: ArchiveContext,
+  parts: readonly Part[],
+  into: Destination,
+): Promise<Brought> {
+  const before = await standingIn(context, parts, into)
+  if (before.kind === 'there') return { digest: before.digest, there: true }
+  try {
+    return { digest: await inOtherTable(written(context, parts, into, before)), there: false }
+  } catch (thrown) {
+    if (!(thrown instanceof SluiceError)) throw thrown
+    if (!LOST.has(thrown.code)) throw (await keysAlike(context, parts, into, thrown)) ?? thrown
+    const now = await standingIn(context, parts, into)
+    if (now.kind !== 'there') throw thrown
+    return { digest: now.digest, there: false }
+  }
+}
+
+/** Why the table did not take all rows: its key takes those of two of them for one. Null where that was not the cause, or is not known. */
+async function keysAlike(
+  context: ArchiveContext,
+  parts: readonly Part[],
+  { store, table, columns, rowOf }: Destination,
+  cause: SluiceError,
+): Promise<SluiceError | null> {
+  if (cause.code !== 'ROW_REFUSED' && cause.code !== 'TARGET_NOT_EMPTY') return null
+  async function* rows(): AsyncGenerator<readonly Row[]> {
+    for (const part of parts) {
+      const row = rowOf(part.partition)
+      for await (const some of rowsOf(context, part, ROWS)) yield some.map(row)
+    }
+  }
+  const found = await findOneKey(rows(), { target: store.target(), table, columns, signal: context.interrupt.abort })
+  if (found === null) return null
+  return new SluiceError(
+    'ROW_REFUSED',
+    `${tableText(table.table)} cannot hold all of these rows: ${oneKeyText(found)}`,
+    {
+      where: store.label,
+      reason: 'both rows were archived under keys of their own; nothing was changed',
+      hint: 'make a table whose key tells these texts apart, by another collation, and name it with --into',
+      cause,
+    },
+  )
+}
+
+/** Nobody knows whether the transaction has ended. */
+const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'COMMIT_UNKNOWN'])
+
+async function written(
+  context: ArchiveContext,
+  parts: readonly Part[],
+  into: Destination,
+  before: Exclude<Standing, { kind: 'there' }>,
+): Promise<Digest> {
+  const { table, columns, store } = into
+  const kept: readonly WriteColumn[] = columns
+  // Rows that are few are told from others by their keys; otherwise the whole table is added up before and behind.
+  const keys = before.kind === 'free' ? before.keys : null
+  const range: Range = keys === null ? { by: 'all' } : { by: 'keys', keys }
+  const isEmpty = before.kind === 'empty'
+  return await withWriter(
+    store.target(),
+    {
+      table,
+      columns: kept,
+      range,
+      onExisting: isEmpty ? 'refuse' : 'append',
+      careful: false,
+      cursor: null,
+      signal: context.interrupt.abort,
+    },
+    async (writer) => {
+      if (isEmpty && (await writer.occupied())) throw meanwhile(into)
+      const first = isEmpty ? NO_ROWS : await writer.digest({ scheme: 'canonical' })
+      const sum = await write(context, parts, into, writer)
+      const last = await writer.digest({ scheme: 'canonical' })
+      if (!equalDigests(last, added(first, sum))) throw otherRows(into, sum.rows, last.rows - first.rows)
+      if ((await writer.commit(NOTHING)) === 'fenced') throw meanwhile(into)
+      return sum
+    },
+  )
+}
+
+async function write(
+  context: ArchiveContext,
+  parts: readonly Part[],
+  into: Destination,
+  writer: ChunkWriter,
+): Promise<Digest> {
+  const sum = new RowSum()
+  for (const part of parts) {
+    const row = into.rowOf(part.partition)
+    const tell = progress(context, part.partition, 'restoring', part.expect.rows)
+    let seen = 0n
+    for await (const some of rowsOf(context, part, ROWS)) {
+      const rows = some.map(row)
+      for (const one of rows) sum.add(one)
+      const wrote = await writer.write(rows)
+      if (wrote !== rows.length) throw leftOut(into, rows.length, wrote)
+      seen += BigInt(rows.length)
+      tell(seen, 0n)
+    }
+    tell(seen, 0n, true)
+  }
+  return sum.digest()
+}
+
+function meanwhile({ store, table }: Destination): SluiceError {
+  return new SluiceError('TARGET_NOT_EMPTY', `somebody else wrote into ${tableText(table.table)} meanwhile`, {
+    where: store.label,
+    reason: 'rows stand there now under keys of these, or in a table that was empty; nothing was changed',
+    hint: 'the same command looks at it again',
+    retryable: true,
+  })
+}
+
+function leftOut({ store, table }: Destination, given: number, wrote: number): SluiceError {
+  return new SluiceError('TARGET_NOT_EMPTY', `${tableText(table.table)} took ${wrote} of ${given} rows`, {
+    where: store.label,
+    reason:
+      'a trigger or a rule of the table leaves rows out, or somebody else wrote under their keys meanwhile; nothing was changed',
+    hint: 'the same command looks at it again; or name a table that is not there with --into, and it is made',
+    retryable: true,
+  })
+}
+
+function otherRows({ store, table }: Destination, wanted: bigint, found: bigint): SluiceError {
+  return new SluiceError(
+    'PROOF_FAILED',
+    wanted === found
+      ? `the ${wanted} rows in ${tableText(table.table)} do not come to the sum of those that were written`
+      : `${tableText(table.table)} has ${found} more rows, and ${wanted} were written`,
+    {
+      where: store.label,
+      reason:
+        'a trigger or a rule of the table changes rows, its columns keep values otherwise, or somebody else wrote meanwhile; nothing was changed',
+      hint: 'name a table that is not there with --into, and it is made',
+    },
+  )
+}

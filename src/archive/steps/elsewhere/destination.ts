@@ -1,0 +1,187 @@
+/** A table that archived rows go into and that is not theirs, and how it stands before they come. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { RowSum, rowHash } from '../../../model/copy/row-hash.ts'
+import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
+import { rowKeyOf, rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, ReadColumn, SourceView } from '../../../model/copy/port.ts'
+import type { ArchivedPartition } from '../../ledger/record.ts'
+import type { ArchiveContext } from '../context.ts'
+import { rowsOf, type Part } from './part.ts'
+
+export type Destination = {
+  readonly store: CopyStore
+  /** As it is there. */
+  readonly table: TableSpec
+  /** Those that rows are given, and as what. */
+  readonly columns: readonly ReadColumn[]
+  /** A row of the files of a partition as a row of these columns. @throws (the function) SluiceError VALUE_REFUSED */
+  readonly rowOf: (partition: ArchivedPartition) => (row: Row) => Row
+}
+
+/** Rows that are looked up, or written, at once; so many can be told from all others by their keys alone. */
+export const ROWS = 5000
+/** Keys that a sentence names. */
+const NAMED = 5
+
+/** `empty`: the table. `free`: it has rows, and none of them under these keys. `there`: all of these rows stand in it with their values. */
+export type Standing =
+  | { readonly kind: 'empty' }
+  | {
+      readonly kind: 'free'
+      /** Of all rows; null where those are too many to be named. */
+      readonly keys: readonly RowKey[] | null
+    }
+  | { readonly kind: 'there'; readonly digest: Digest }
+
+/**
+ * How the rows of some parts stand in a table that is there.
+ * @throws SluiceError TARGET_NOT_EMPTY where keys are taken, or rows cannot be told from those that it has; as `rowsOf`
+ */
+export async function standingIn(
+  context: ArchiveContext,
+  parts: readonly Part[],
+  into: Destination,
+): Promise<Standing> {
+  await using view = await into.store.source(context.interrupt.abort)
+  if (await isEmpty(context, view, into)) return { kind: 'empty' }
+  const places = keyPlaces(into)
+  return places === null ? await whole(context, parts, into, view) : await byKey(context, parts, into, { view, places })
+}
+
+/** Where the columns of its key stand in a row; null where rows do not say their key, or it need not tell them apart. */
+function keyPlaces({ table, columns }: Destination): readonly number[] | null {
+  const places = table.key.map((name) =>
+    columns.findIndex((column) => column.name === name && (table.primary || !column.column.nullable)),
+  )
+  return places.length === 0 || places.includes(-1) ? null : places
+}
+
+async function isEmpty(
+  { interrupt }: ArchiveContext,
+  view: SourceView,
+  { table, columns }: Destination,
+): Promise<boolean> {
+  let seen = false
+  const request = {
+    table,
+    columns: columns.slice(0, 1),
+    range: { by: 'all' } as const,
+    where: null,
+    ordered: false,
+    // A value that is none of its type stands in a row all the same.
+    aside: () => void (seen = true),
+  }
+  for await (const { rows } of view.read(request, { rows: 1, bytes: 1 << 20 }, interrupt.abort)) {
+    seen ||= rows.length > 0
+    if (seen) return false
+  }
+  return !seen
+}
+
+/** Without a key: the table holds exactly these rows, as another run has left them, or others. */
+async function whole(
+  context: ArchiveContext,
+  parts: readonly Part[],
+  { store, table, columns, rowOf }: Destination,
+  view: SourceView,
+): Promise<Standing> {
+  const { abort } = context.interrupt
+  const wanted = parts.reduce((sum, { expect }) => sum + expect.rows, 0n)
+  const { rows } = await view.extent(table, null, true)
+  if (rows === wanted) {
+    const sum = new RowSum()
+    for (const part of parts) {
+      const row = rowOf(part.partition)
+      for await (const some of rowsOf(context, part, ROWS)) for (const one of some) sum.add(row(one))
+    }
+    const now = await view.digest({ table, columns, range: { by: 'all' }, where: null, ordered: false }, abort)
+    if (equalDigests(now, sum.digest())) return { kind: 'there', digest: now }
+  }
+  const name = tableText(table.table)
+  throw new SluiceError('TARGET_NOT_EMPTY', `${name} holds ${rows} ${rows === 1n ? 'row' : 'rows'}, and has no key`, {
+    where: store.label,
+    reason: 'rows that come could not be told from those that are there; nothing was changed',
+    hint: 'name a table that is not there with --into, and it is made; or empty this one',
+  })
+}
+
+async function byKey(
+  context: ArchiveContext,
+  parts: readonly Part[],
+  into: Destination,
+  { view, places }: { readonly view: SourceView; readonly places: readonly number[] },
+): Promise<Standing> {
+  const { rowOf } = into
+  const sum = new RowSum()
+  let [same, missing, changed] = [0n, 0n, 0n]
+  const taken: string[] = []
+  let keys: RowKey[] | null = []
+  for (const part of parts) {
+    const row = rowOf(part.partition)
+    for await (const some of rowsOf(context, part, ROWS)) {
+      const rows = some.map(row)
+      const asked = rows.map((one) => rowKeyOf(one, places))
+      const found = await standing(context, view, into, asked, places)
+      const names = new Set(asked.map((key) => JSON.stringify(key)))
+      // The collation of the table takes their keys for those of these rows.
+      const others = [...found.keys()].filter((name) => !names.has(name))
+      changed += BigInt(others.length)
+      for (const name of others.slice(0, NAMED - taken.length)) taken.push(rowKeyText(JSON.parse(name) as RowKey))
+      keys = keys === null || keys.length + asked.length > ROWS ? null : [...keys, ...asked]
+      for (const [i, one] of rows.entries()) {
+        sum.add(one)
+        const there = found.get(JSON.stringify(asked[i]))
+        if (there === undefined) missing++
+        else {
+          if (there === rowHash(one)) same++
+          else changed++
+          if (taken.length < NAMED) taken.push(rowKeyText(asked[i] ?? []))
+        }
+      }
+    }
+  }
+  const all = same + missing + changed
+  if (missing === all) return { kind: 'free', keys }
+  if (same === all) return { kind: 'there', digest: sum.digest() }
+  throw takenError(into, taken, same + changed, changed)
+}
+
+/** Rows of the table by their keys, as a digest each; empty for one that holds a value which is none of its type. */
+async function standing(
+  { interrupt }: ArchiveContext,
+  view: SourceView,
+  { table, columns }: Destination,
+  keys: readonly RowKey[],
+  places: readonly number[],
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>()
+  const request = {
+    table,
+    columns,
+    range: { by: 'keys', keys } as const,
+    where: null,
+    ordered: false,
+    aside: (row: readonly (string | null)[]) => void found.set(JSON.stringify(places.map((i) => row[i] ?? null)), ''),
+  }
+  for await (const { rows } of view.read(request, { rows: ROWS, bytes: 16 << 20 }, interrupt.abort)) {
+    for (const row of rows) found.set(JSON.stringify(rowKeyOf(row, places)), rowHash(row))
+  }
+  return found
+}
+
+/** @param taken some of the keys @param rows of all that are @param changed those of them with other values */
+function takenError(
+  { store, table }: Destination,
+  taken: readonly string[],
+  rows: bigint,
+  changed: bigint,
+): SluiceError {
+  const more = rows > BigInt(taken.length) ? ' …' : ''
+  const what = rows === 1n ? 'a key of these rows is' : `${rows} keys of these rows are`
+  return new SluiceError('TARGET_NOT_EMPTY', `${what} taken in ${tableText(table.table)}: ${taken.join('; ')}${more}`, {
+    where: store.label,
+    reason: `${changed === 0n ? 'the rows there have the same values' : `${changed} of the rows there have other values`}, and not all of these are there; nothing was changed`,
+    hint: 'name a table that is not there with --into, and it is made; or take these rows out of this one',
+  })
+}

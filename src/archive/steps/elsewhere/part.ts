@@ -1,0 +1,84 @@
+/** Rows of the archive that are to go into another table: a whole partition, or those of its rows that a test means. */
+import { join } from 'node:path'
+import type { ArchivedFile } from '../../../model/archive/archived-file.ts'
+import type { RowTest } from '../../../model/archive/row-test.ts'
+import { RowSum, sumOf } from '../../../model/copy/row-hash.ts'
+import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
+import type { ArchivedPartition } from '../../ledger/record.ts'
+import type { ArchiveContext } from '../context.ts'
+import { localFiles } from '../local-files.ts'
+import { proveLogged, requireWhole } from '../prove.ts'
+import { otherArchive } from '../refusals.ts'
+import { proofOf } from '../step-end.ts'
+import { storedRows } from '../stored-rows.ts'
+
+export type Part = {
+  readonly partition: ArchivedPartition
+  /** By the names that the columns of its files have; null for all of its rows. */
+  readonly test: RowTest | null
+  /** Files that may hold such rows. */
+  readonly files: readonly ArchivedFile[]
+  /** What its rows come to, over all columns of the files. */
+  readonly expect: Digest
+  /** Of its files, as far as these rows are known. */
+  readonly bytes: bigint
+}
+
+/**
+ * What a part comes to. All of a partition is what was proved of it; some of its rows are counted in files that are read and compared with their proof first.
+ * @param without paths of files that hold no such row for certain
+ * @throws SluiceError ARCHIVE_CONFLICT for files that are not those that were proved; PROOF_FAILED, SOURCE_IO, ARCHIVE_FOREIGN
+ */
+export async function partOf(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  test: RowTest | null,
+  without: ReadonlySet<string>,
+): Promise<Part> {
+  await proveLogged(context, partition)
+  const files = test === null ? partition.files : partition.files.filter(({ path }) => !without.has(path))
+  await requireWhole(context, partition, files)
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0n)
+  const expect = test === null ? proofOf(partition) : await meantRows(context, partition, test, files)
+  return { partition, test, files, expect, bytes }
+}
+
+async function meantRows(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  test: RowTest,
+  files: readonly ArchivedFile[],
+): Promise<Digest> {
+  await using local = await localFiles(context, files)
+  const parquet = await context.parquet()
+  const request = {
+    columns: partition.columns,
+    files: local.paths.map((path) => join(local.folder, path)),
+    signal: context.interrupt.abort,
+  }
+  const read = await parquet.examine(request)
+  const other = files.find(({ sha256, sum }, i) => sha256 !== read[i]?.sha256 || sum !== read[i]?.digest.sum)
+  if (other !== undefined) {
+    throw otherArchive(context.name, partition, `${other.path} has other bytes than when it was proved`)
+  }
+  return sumOf(await parquet.matching({ ...request, test }))
+}
+
+/**
+ * Its rows as the files have them. The last one is followed by a look at the sum of all.
+ * @throws SluiceError ARCHIVE_CONFLICT where they do not come to what was proved; as `storedRows`
+ */
+export async function* rowsOf(
+  context: ArchiveContext,
+  { partition, test, files, expect }: Part,
+  atOnce: number,
+): AsyncGenerator<readonly Row[]> {
+  const sum = new RowSum()
+  const { columns } = partition
+  for await (const rows of storedRows(context, { files, columns }, columns, atOnce, test ?? undefined)) {
+    for (const row of rows) sum.add(row)
+    yield rows
+  }
+  if (equalDigests(sum.digest(), expect)) return
+  throw otherArchive(context.name, partition, 'its files hold other rows than those that were proved')
+}

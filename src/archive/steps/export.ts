@@ -1,0 +1,254 @@
+/** Rows of a partition into Parquet files, and what the source says that they come to. */
+import { mkdir, readdir, rm, statfs } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import type { WrittenFile } from '../../model/archive/archived-file.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import { wirePieces } from '../../model/archive/wire.ts'
+import type { ReadPoint } from '../../model/copy/plan.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import { sizeText } from '../../model/run/verdict.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { isDiskExhausted, spaceExhausted } from '../../shared/guide-errors.ts'
+import type { RowRequest, SourceView } from '../../model/copy/port.ts'
+import type { PartitionTable } from '../../model/archive/port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { partitionFolder } from '../log/data-path.ts'
+import { ledgerOfApp } from '../log/ledger-name.ts'
+import { progress, readColumns, requestOf, type ArchiveContext, type Pace, type Work } from './context.ts'
+import { refuseNullKeys } from './null-keys.ts'
+import { longValueError, refuseLongBytes } from './long-value.ts'
+import { pacedDigest } from './paced-digest.ts'
+import { refusedValueOf } from './refused-value.ts'
+import { changed, gone } from './refusals.ts'
+
+export type Exported = {
+  readonly files: readonly WrittenFile[]
+  readonly prefix: string
+  readonly digest: Digest
+  /** Of text that came out of the source. */
+  readonly bytes: bigint
+  readonly point: ReadPoint
+  /** Until the files were whole; the source may have been adding up its rows for longer. */
+  readonly ms: number
+}
+
+/** A table that has left its parent keeps the columns that it had; any other partition has those of the table. */
+export function exportColumns(
+  { archived }: ArchiveContext,
+  { away, leaving, columns }: Pick<ArchivedPartition, 'away' | 'leaving' | 'columns'>,
+): readonly StoredColumn[] {
+  return away || leaving ? columns : archived.stored.columns
+}
+
+/** Rows of one batch, where a source prints none itself. */
+const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
+
+/**
+ * Files stand in their final place where the archive lies on a disk, and wait in a spool folder otherwise.
+ * @throws SluiceError PARTITION_CHANGED where the source gave other rows than it summed up; UNSUPPORTED_KEY for rows without a key; VALUE_REFUSED, NO_SPACE …
+ */
+export async function exportPartition(
+  context: ArchiveContext,
+  work: Work,
+  native: PartitionTable | null,
+): Promise<Exported> {
+  const { partition, held } = work
+  const { ledger, store } = context
+  if (partition.native !== null && (native === null || native.identity !== partition.native.identity)) {
+    throw gone(context.name, partition)
+  }
+  // A bucket in which a commit could be overwritten is refused before a row is read.
+  await context.writer.ready?.(context.interrupt.abort)
+  const prefix = `part-${context.runId}-${held.fence}`
+  await removeLeftovers(context, work)
+  await ledger.move(held, partition.state, 'EXPORTING', {
+    filePrefix: prefix,
+    error: null,
+    removed: { rows: 0n, sum: '0' },
+  })
+  await using view = await store.source(context.interrupt.abort)
+  const columns = readColumns(exportColumns(context, partition))
+  const request = { ...requestOf(context, partition, native?.table ?? context.table), columns }
+  await refuseNullKeys(partition.label, view, request, context.interrupt.abort)
+  const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix).catch(
+    (error: unknown) => {
+      throw refusedValueOf(error, exportColumns(context, partition))
+    },
+  )
+  const written = files.reduce((sum, file) => sum + file.rows, 0n)
+  if (rows !== digest.rows || written !== rows) {
+    throw changed(
+      context.name,
+      partition,
+      `the source counted ${digest.rows} rows, printed ${rows}, and ${written} were written`,
+    )
+  }
+  return { files, prefix, digest, bytes, point: view.point, ms }
+}
+
+type BothWays = {
+  readonly files: readonly WrittenFile[]
+  readonly digest: Digest
+  readonly rows: bigint
+  readonly bytes: bigint
+  readonly ms: number
+}
+
+/** Once as text for the files, once as a sum that the source makes of its own columns; whichever fails ends the other. */
+async function bothWays(
+  context: ArchiveContext,
+  { partition }: Work,
+  view: SourceView,
+  request: RowRequest,
+  prefix: string,
+): Promise<BothWays> {
+  const columns = exportColumns(context, partition)
+  const { stored: noted } = context.archived
+  const isThere = (name: string): boolean => columns.some((column) => column.name === name)
+  const stored = { ...noted, columns, sortBy: noted.sortBy.filter(isThere) }
+  const failed = new AbortController()
+  const signal = AbortSignal.any([context.interrupt.abort, failed.signal])
+  // Of a table that is one whole nobody has counted the rows of a period: what it holds in all is another number.
+  const rows = partition.native === null ? 0n : request.table.rows
+  const tell = progress(context, partition, 'exporting', rows)
+  const seen = { rows: -1n, bytes: 0n }
+  const csv = counted(view, request, {
+    name: context.name,
+    columns: stored.columns,
+    signal,
+    seen,
+    tell,
+    pace: context.pace,
+  })
+  const folder = await dataFolder(context, partition.label)
+  const begun = context.clock.ticks()
+  const parquet = await context.parquet()
+  const write = parquet.write({ table: stored, folder, prefix, fileBytes: context.fileBytes, signal }, csv)
+  let ms = 0
+  const written = write.then((files) => {
+    ms = context.clock.ticks() - begun
+    return files
+  })
+  // Both at once keep four processors busy; fewer are busy with either.
+  const sum = (availableParallelism() < 4 ? written.then(() => undefined) : Promise.resolve()).then(() =>
+    pacedDigest(context, partition, view, request, signal),
+  )
+  const stop = (error: unknown): never => {
+    failed.abort(error)
+    throw error
+  }
+  const [files, digest] = await Promise.allSettled([written.catch(stop), sum.catch(stop)])
+  if (failed.signal.aborted) {
+    await removeParts(folder, prefix)
+    const { reason } = failed.signal as { readonly reason: unknown }
+    const long = await longValueError(reason, context, request)
+    throw long ?? (await withRoomNeeded(reason, partition.label, folder, seen))
+  }
+  if (files.status === 'rejected') throw files.reason
+  if (digest.status === 'rejected') throw digest.reason
+  return { files: files.value, digest: digest.value, rows: seen.rows, bytes: seen.bytes, ms }
+}
+
+/** Where files of a partition are written: their final place, or a spool folder for a bucket. */
+export async function dataFolder({ writer, archived, spool }: ArchiveContext, label: string): Promise<string> {
+  const folder = join(writer.folder ?? spool, partitionFolder(archived.stored.partitionColumn, label))
+  await mkdir(folder, { recursive: true })
+  return folder
+}
+
+/** Cut files of an attempt that failed: they take room that the next attempt may need, and nothing names them. */
+async function removeParts(folder: string, prefix: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  const own = names.filter((name) => name.startsWith(`${prefix}-`))
+  await Promise.all(own.map((name) => rm(join(folder, name), { force: true }).catch(() => undefined)))
+}
+
+/** @param thrown by an export; one of a full disk gets to say what would be enough */
+async function withRoomNeeded(thrown: unknown, label: string, folder: string, seen: Seen): Promise<unknown> {
+  if (!(thrown instanceof SluiceError) || !isDiskExhausted(thrown)) return thrown
+  const free = await statfs(folder).catch(() => null)
+  const had = free === null ? '' : `; ${sizeText(free.bavail * free.bsize)} are free at ${folder}`
+  const whole = seen.rows >= 0n ? '' : ' so far'
+  return new SluiceError(
+    ...spaceExhausted({
+      where: thrown.where ?? folder,
+      reason: `the rows of ${label} are ${sizeText(Number(seen.bytes))} of text${whole}, and their files need up to that${had}`,
+      hint: 'free or add that much on the disk of the archive (of the temporary folder for a bucket), and run the same command again',
+      cause: thrown,
+    }),
+  )
+}
+
+type Seen = { rows: bigint; bytes: bigint }
+
+type Counting = {
+  readonly name: string
+  readonly columns: readonly StoredColumn[]
+  readonly signal: AbortSignal
+  readonly seen: Seen
+  readonly tell: (rows: bigint, bytes: bigint) => void
+  readonly pace: Pace | null
+}
+
+async function* counted(
+  view: SourceView,
+  request: RowRequest,
+  { name, columns, signal, seen, tell, pace }: Counting,
+): AsyncGenerator<Buffer> {
+  if (view.csv === undefined) {
+    let rows = 0n
+    for await (const batch of view.read(request, BATCH, signal)) {
+      rows += BigInt(batch.rows.length)
+      refuseLongBytes(batch.rows, request, { name })
+      for (const text of wirePieces(batch.rows, columns)) {
+        seen.bytes += BigInt(text.length)
+        tell(rows, seen.bytes)
+        await pace?.(text.length, signal)
+        yield text
+      }
+    }
+    seen.rows = rows
+    return
+  }
+  const pieces = view.csv(request, signal)
+  let bytesOfRow = 0
+  for (;;) {
+    const next = await pieces.next()
+    if (next.done === true) {
+      seen.rows = next.value
+      return
+    }
+    seen.bytes += BigInt(next.value.length)
+    // Good enough to show: the rows themselves are counted by those who print and write them.
+    if (bytesOfRow === 0) bytesOfRow = next.value.length / Math.max(1, linesOf(next.value))
+    tell(BigInt(Math.round(Number(seen.bytes) / bytesOfRow)), seen.bytes)
+    await pace?.(next.value.length, signal)
+    yield next.value
+  }
+}
+
+function linesOf(text: Buffer): number {
+  let lines = 0
+  for (let at = text.indexOf(10); at !== -1; at = text.indexOf(10, at + 1)) lines++
+  return lines
+}
+
+/** Files of an attempt that was broken off; never one that the log names, and none where another ledger may count on it: those are left to a sweep, which asks. */
+export async function removeLeftovers(context: ArchiveContext, { partition }: Work): Promise<void> {
+  const { filePrefix, label, state } = partition
+  // Files of a restored partition belong to older versions of the archive.
+  if (filePrefix === null || state === 'RESTORED') return
+  const { writer, interrupt, archived } = context
+  const logged = await (await context.log()).own(interrupt.abort)
+  // The ledger of a copy has the names of files that the original has written.
+  const own = (await context.heads.name())?.id
+  const ledgers = [...(logged?.txns.keys() ?? [])].flatMap((appId) => ledgerOfApp(appId) ?? [])
+  if (ledgers.some(({ id }) => id !== own)) return
+  const named = new Set((logged?.files.get(label) ?? []).map(({ path }) => path))
+  const folder = partitionFolder(archived.stored.partitionColumn, label)
+  for await (const { path } of writer.listAll(folder, interrupt.abort)) {
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    if (name.startsWith(`${filePrefix}-`) && !named.has(path)) await writer.remove(path, interrupt.abort)
+  }
+}

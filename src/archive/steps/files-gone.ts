@@ -1,0 +1,77 @@
+/** A ledger that is older than the archive: it counts on files that the log let go of and a sweep has destroyed. */
+import { dec } from '../../model/run/event.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { ArchiveContext } from './context.ts'
+import { detachedTable } from './detached-table.ts'
+import { lost } from './refusals.ts'
+import { attachAgain } from './restore.ts'
+
+/** Rows that were only in the files. */
+export type LostRows = {
+  readonly rows: bigint
+  /** Not one is left in the source: `rows` are all. */
+  readonly all: boolean
+  /** Some were brought back already, and how many is not known. */
+  readonly atMost: boolean
+}
+
+/**
+ * What is lost of a partition whose files are gone: all of it where it was dropped, or where the table that it was is nowhere any more; what was taken out of a plain table.
+ * @throws SluiceError PARTITION_CHANGED where its table has left its parent and stands elsewhere
+ */
+export async function lostRows(context: ArchiveContext, partition: ArchivedPartition): Promise<LostRows> {
+  const { state, native, digest, removed, restoring, away } = partition
+  const hasLeft = native !== null && (state === 'DETACHED' || away)
+  if (state === 'DROPPED' || (hasLeft && (await detachedTable(context, partition)) === null))
+    return { rows: digest?.rows ?? 0n, all: true, atMost: false }
+  return { rows: native === null && state === 'DETACHED' ? removed.rows : 0n, all: false, atMost: restoring }
+}
+
+/** In words for people; empty where none is lost. */
+export function lostText({ rows, all, atMost }: LostRows): string {
+  if (rows === 0n) return ''
+  return `${all ? 'all of its' : atMost ? 'up to' : ''} ${dec(rows)} rows are neither in the table nor in the archive`.trim()
+}
+
+/**
+ * → EXPIRED, whose files are destroyed, where all of its rows are lost. Any other one → RESTORED: the rows that the source has count, whatever they are; a table that has left is attached again.
+ * @param by who says so
+ * @throws SluiceError LEASE_LOST where another program works on it; PARTITION_CHANGED as `lostRows`; as a restore of a table that has left
+ */
+export async function withoutFiles(
+  context: ArchiveContext,
+  label: string,
+  reload: () => Promise<ArchivedPartition>,
+  by: string,
+): Promise<void> {
+  const { ledger, store, name, emit, interrupt } = context
+  const held = await ledger.claim(label, (await reload()).holder)
+  if (held === null) throw lost(name, { label })
+  try {
+    const partition = await reload()
+    const { state, native } = partition
+    const rows = await lostRows(context, partition)
+    const back = { restoring: false, away: false, error: null }
+    if (rows.all) {
+      const expired = { retracted: true, logged: [], expired: { by }, unheld: true } as const
+      await ledger.move(held, state, 'EXPIRED', { ...back, ...expired })
+      await ledger.move(held, 'EXPIRED', 'EXPIRED', { swept: true })
+    } else {
+      const left =
+        native === null ? null : await store.partitions?.().detached(native.table, native.identity, interrupt.abort)
+      if (left != null) await attachAgain(context, { partition, held })
+      else await ledger.move(held, state, 'RESTORED', { ...back, removed: { rows: 0n, sum: '0' } })
+      await ledger.move(held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
+    }
+    const said = lostText(rows)
+    const now = rows.all ? 'EXPIRED' : 'RESTORED: its rows are those that the table has'
+    emit({
+      type: 'log',
+      level: 'warn',
+      table: name,
+      message: `${label} was ${state} and has no files any more: it is ${now}${said === '' ? '' : `; ${said}`}`,
+    })
+  } finally {
+    await ledger.release(held).catch(() => undefined)
+  }
+}

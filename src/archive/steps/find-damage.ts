@@ -1,0 +1,148 @@
+/** What in an archive is not as it was proved: in its log, in its files, byte by byte and row by row. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import type { ArchiveFindingEvent } from '../../model/archive/events.ts'
+import { isPublished } from '../../model/archive/state.ts'
+import { equalDigests } from '../../model/copy/rows.ts'
+import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { sumOf } from '../../model/copy/row-hash.ts'
+import { progress, type ArchiveContext } from './context.ts'
+import { localFiles } from './local-files.ts'
+import type { LoggedFile, LogState } from './log.ts'
+
+export type Finding = Omit<ArchiveFindingEvent, 'type' | 'table'>
+/** A partition was read through. */
+export type Read = { readonly files: number; readonly rows: bigint }
+
+/** Reads every partition that is published; each ends with what was read of it. A log of somebody else is told before. */
+export async function* findings(
+  context: ArchiveContext,
+  { partitions }: ArchiveRecord,
+  wanted: (label: string) => boolean,
+  interrupt: Interrupt,
+): AsyncGenerator<Finding | Read> {
+  let state: LogState | null
+  try {
+    state = await (await context.log()).state(interrupt.abort)
+    const other = state === null ? null : await foreignLog(context, interrupt.abort)
+    if (other !== null) yield other
+    if (state === null && partitions.some(({ version }) => version !== null))
+      yield { finding: 'broken log', detail: `there is no log in ${context.reader.label}: is its disk mounted?` }
+  } catch (thrown) {
+    throwIfAborted(interrupt.abort)
+    yield { finding: 'broken log', detail: asSluiceError(thrown).message }
+    return
+  }
+  const published = partitions.filter((one) => isPublished(one.state))
+  for (const partition of published.filter(({ label }) => wanted(label))) {
+    if (interrupt.stop.aborted) return
+    yield* logFindings(partition, state?.files.get(partition.label) ?? [])
+    yield* await fileFindings(context, partition)
+  }
+  const known = new Set(published.map(({ label }) => label))
+  for (const [label, files] of state?.files ?? []) {
+    if (known.has(label) || !wanted(label) || partitions.some((one) => one.label === label && mayBeLogged(one)))
+      continue
+    yield { finding: 'not in the ledger', partition: label, detail: `the log names ${files.length} files of it` }
+  }
+}
+
+/** What is read of such an archive may be well, and is not what this ledger has proved. */
+async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal): Promise<Finding | null> {
+  try {
+    await (await log()).own(signal, { tableId: archived.archiveId })
+    return null
+  } catch (thrown) {
+    const { code, message } = asSluiceError(thrown)
+    if (code !== 'ARCHIVE_FOREIGN' && code !== 'ARCHIVE_CONFLICT') throw thrown
+    return { finding: 'foreign archive', detail: `${message}: what is read here is not the archive of this ledger` }
+  }
+}
+
+/** A program that was ended between the commit and the ledger, or is not done with taking the files out of the log. */
+function mayBeLogged({ state, retracted }: ArchivedPartition): boolean {
+  return state === 'RESTORED' || state === 'EXPIRED' ? !retracted : true
+}
+
+function* logFindings({ label, files }: ArchivedPartition, logged: readonly LoggedFile[]): Generator<Finding> {
+  const inLog = new Map(logged.map((file) => [file.path, file]))
+  const inLedger = new Set(files.map(({ path }) => path))
+  for (const { path, bytes } of files) {
+    const found = inLog.get(path)
+    if (found === undefined)
+      yield { finding: 'not in the log', partition: label, path, detail: 'the Delta log does not name it' }
+    else if (found.size !== bytes) {
+      yield {
+        finding: 'not in the log',
+        partition: label,
+        path,
+        detail: `the log says ${found.size} bytes, the ledger ${bytes}`,
+      }
+    }
+  }
+  for (const { path } of logged) {
+    if (!inLedger.has(path))
+      yield { finding: 'not in the ledger', partition: label, path, detail: 'the Delta log names it' }
+  }
+}
+
+/** Reads all files of a partition. The last one is what was read. */
+export async function fileFindings(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<readonly (Finding | Read)[]> {
+  const { label, files, digest } = partition
+  const found: Finding[] = []
+  const sums = []
+  let rows = 0n
+  const tell = progress(context, partition, 'verifying', digest?.rows ?? 0n)
+  for (const file of files) {
+    throwIfAborted(context.interrupt.abort)
+    const end = await oneFile(context, partition, file)
+    if ('finding' in end) found.push({ ...end, partition: label, path: file.path })
+    else {
+      sums.push(end)
+      rows += end.rows
+    }
+    tell(rows, 0n)
+  }
+  if (found.length === 0 && digest !== null && !equalDigests(sumOf(sums), digest)) {
+    found.push({ finding: 'other rows', partition: label, detail: `${rows} rows, whose sum is not that of the source` })
+  }
+  return [...found, { files: files.length, rows }]
+}
+
+async function oneFile(
+  context: ArchiveContext,
+  { columns }: ArchivedPartition,
+  file: ArchivedFile,
+): Promise<Omit<Finding, 'partition' | 'path'> | { readonly rows: bigint; readonly sum: string }> {
+  const { interrupt } = context
+  try {
+    const head = await context.reader.head(file.path, interrupt.abort)
+    if (head === null) return { finding: 'missing file', detail: `${file.rows} rows were in it` }
+    if (BigInt(head.size) !== file.bytes) {
+      return { finding: 'changed file', detail: `${head.size} bytes, and ${file.bytes} when it was proved` }
+    }
+    await using local = await localFiles(context, [file])
+    const path = join(local.folder, local.paths[0] ?? '')
+    await stat(path)
+    const parquet = await context.parquet()
+    const [read] = await parquet.examine({ columns, files: [path], signal: interrupt.abort })
+    if (read === undefined) return { finding: 'unreadable file', detail: 'it could not be read' }
+    if (read.sha256 !== file.sha256) return { finding: 'changed file', detail: 'its sha256 is another one' }
+    if (read.digest.rows !== file.rows || read.digest.sum !== file.sum) {
+      return {
+        finding: 'other rows',
+        detail: `${read.digest.rows} rows, and ${file.rows} when it was proved, or other values`,
+      }
+    }
+    return read.digest
+  } catch (thrown) {
+    throwIfAborted(interrupt.abort)
+    return { finding: 'unreadable file', detail: asSluiceError(thrown).message }
+  }
+}

@@ -1,0 +1,46 @@
+/** Files of the archive where a program can open them: in their place on a disk, or fetched from a bucket. */
+import { createHash } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ArchivedFile } from '../../model/archive/archived-file.ts'
+import type { ArchiveContext } from './context.ts'
+
+export type LocalFiles = AsyncDisposable & { readonly folder: string; readonly paths: readonly string[] }
+
+export async function localFiles(
+  context: ArchiveContext,
+  files: readonly Pick<ArchivedFile, 'path'>[],
+): Promise<LocalFiles> {
+  const { writer, spool, interrupt } = context
+  const paths = files.map(({ path }) => path)
+  if (writer.folder !== null) return { folder: writer.folder, paths, async [Symbol.asyncDispose]() {} }
+  const folder = await mkdtemp(join(spool, 'fetched-'))
+  const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true })
+  try {
+    for (const path of paths) {
+      const file = join(folder, path)
+      await mkdir(dirname(file), { recursive: true })
+      const bytes = context.reader.read(path, { signal: interrupt.abort })
+      await pipeline(Readable.from(bytes), createWriteStream(file, { mode: 0o600 }), { signal: interrupt.abort })
+    }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  return { folder, paths, [Symbol.asyncDispose]: dispose }
+}
+
+/** Of the bytes that stand in a bucket, as 64 hexadecimal digits. @param etag of the object that is meant; null for whatever is there */
+export async function sha256InPlace(
+  { reader, interrupt }: Pick<ArchiveContext, 'reader' | 'interrupt'>,
+  path: string,
+  etag: string | null = null,
+): Promise<string> {
+  const hash = createHash('sha256')
+  const only = etag === null ? {} : { etag }
+  for await (const bytes of reader.read(path, { ...only, signal: interrupt.abort })) hash.update(bytes)
+  return hash.digest('hex')
+}

@@ -1,0 +1,86 @@
+/** A value larger than an archive takes, named where an export failed by it. */
+import { constants } from 'node:buffer'
+import { keyPart } from '../../model/copy/row-key.ts'
+import type { Cell, Row } from '../../model/copy/rows.ts'
+import { sizeText } from '../../model/run/verdict.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore, RowRequest } from '../../model/copy/port.ts'
+import type { ArchiveContext } from './context.ts'
+
+/** Bytes of a value that is archived on every system: their hexadecimal digits fit into one string of Node, with room for what stands beside them. */
+const MOST_BYTES = 256_000_000
+const ONE_ROW = { rows: 1, bytes: 1 }
+
+/** What Node and PostgreSQL say of a text that is longer than any of theirs. */
+const TOO_LONG =
+  /^(?:Cannot create a string longer than|Invalid string length|invalid memory alloc request size|cannot enlarge string buffer|string buffer exceeds maximum)/i
+
+function isTooLong(thrown: unknown): boolean {
+  return thrown instanceof Error && (TOO_LONG.test(thrown.message) || isTooLong(thrown.cause))
+}
+
+/**
+ * @param thrown by an export
+ * @returns VALUE_REFUSED with key, column and limit where a value was too large; else null. The rows are read once more, up to that value: where they cannot be, it is
+ * not named
+ */
+export async function longValueError(
+  thrown: unknown,
+  { store, name, interrupt }: Pick<ArchiveContext, 'store' | 'name' | 'interrupt'>,
+  request: RowRequest,
+): Promise<SluiceError | null> {
+  if (!isTooLong(thrown)) return null
+  return refused(await firstLong(store, request, interrupt.abort).catch(() => null), name, thrown)
+}
+
+/** @throws SluiceError VALUE_REFUSED for bytes whose hexadecimal digits no string of Node holds: no sum of them can be made */
+export function refuseLongBytes(
+  rows: readonly Row[],
+  request: RowRequest,
+  { name }: Pick<ArchiveContext, 'name'>,
+): void {
+  const row = rows.find((cells) =>
+    cells.some((cell) => cell instanceof Uint8Array && cell.byteLength * 2 > constants.MAX_STRING_LENGTH),
+  )
+  if (row !== undefined) throw refused(longOf(row, request), name)
+}
+
+function refused(found: Found | null, name: string, cause?: unknown): SluiceError {
+  const limit = `an archive takes values of up to ${sizeText(MOST_BYTES)}`
+  return new SluiceError('VALUE_REFUSED', `${found?.what ?? 'a row holds a value that is too large'}: ${limit}`, {
+    where: found === null || found.key === '' ? name : `${name}, ${found.key}`,
+    kind: 'source',
+    reason: 'nothing of the partition was archived',
+    hint: 'make the value smaller, or keep it outside of the table, then run the same command again',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+type Found = { readonly what: string; readonly key: string }
+
+async function firstLong(store: CopyStore, request: RowRequest, signal: AbortSignal): Promise<Found | null> {
+  // The view of the export may have ended with its failure.
+  await using view = await store.source(signal)
+  for await (const { rows } of view.read(request, ONE_ROW, signal)) {
+    for (const row of rows) {
+      const found = longOf(row, request)
+      if (found !== null) return found
+    }
+  }
+  return null
+}
+
+function longOf(row: Row, { columns, table }: RowRequest): Found | null {
+  const at = row.findIndex((cell) => bytesOf(cell) > MOST_BYTES)
+  if (at === -1) return null
+  const key = columns.flatMap(({ name }, i) => {
+    const cell = row[i] ?? null
+    return table.key.includes(name) && bytesOf(cell) < 1000 ? [`${name} = ${keyPart(cell)}`] : []
+  })
+  return { what: `${columns[at]?.name} holds ${sizeText(bytesOf(row[at] ?? null))}`, key: key.join(', ') }
+}
+
+function bytesOf(cell: Cell): number {
+  if (cell === null) return 0
+  return typeof cell === 'number' ? 8 : typeof cell === 'string' ? Buffer.byteLength(cell) : cell.byteLength
+}

@@ -1,0 +1,39 @@
+/** Rows of which a column of the key is NULL: a key tells none of them from another one, so that no archive holds them. */
+import { keyMayBeNull, tableText } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { RowRequest, SourceView } from '../../model/copy/port.ts'
+
+/** @returns how many of the rows of a request have no key @throws as `SourceView.digest` */
+export async function nullKeyRows(view: SourceView, request: RowRequest, signal: AbortSignal): Promise<bigint> {
+  const { table } = request
+  if (keyMayBeNull(table).length === 0) return 0n
+  const columns = request.columns.filter(({ name }) => table.key.includes(name))
+  const { rows } = await view.digest({ ...request, columns, range: { by: 'nullKey' } }, signal)
+  return rows
+}
+
+/** `2020-Q1 has 1 row with NULL in its key (email)`. */
+export function nullKeyText(label: string, rows: bigint, { table }: Pick<RowRequest, 'table'>): string {
+  return `${label} has ${rows} ${rows === 1n ? 'row' : 'rows'} with NULL in ${rows === 1n ? 'its key' : 'their keys'} (${keyMayBeNull(table).join(', ')})`
+}
+
+/** What ends a refusal for such rows, and for a column of the key. */
+export const NULL_KEY_HINT =
+  'give these rows a key, or remove them, and run the same command again; a key of columns that are NOT NULL keeps further ones out'
+
+/** @throws SluiceError UNSUPPORTED_KEY where a row has no key: it could neither be removed by its key nor be told from others when it comes back */
+export async function refuseNullKeys(
+  label: string,
+  view: SourceView,
+  request: RowRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const rows = await nullKeyRows(view, request, signal)
+  if (rows === 0n) return
+  throw new SluiceError('UNSUPPORTED_KEY', nullKeyText(label, rows, request), {
+    where: `${tableText(request.table.table)}, ${label}`,
+    reason:
+      'nothing tells rows without a key apart, so that an archive could not take them out and bring them back one by one',
+    hint: NULL_KEY_HINT,
+  })
+}

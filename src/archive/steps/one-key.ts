@@ -1,0 +1,124 @@
+/** Archived rows whose keys a table takes for one: its key compares texts in another way than when the rows were archived. */
+import type { Column, TableSpec } from '../../model/copy/column-type.ts'
+import { rowKeyOf, rowKeyText, type RowKey } from '../../model/copy/row-key.ts'
+import type { Row } from '../../model/copy/rows.ts'
+import type { CopyTarget, WriteColumn } from '../../model/copy/port.ts'
+import { withWriter } from '../../stores/common/with-writer.ts'
+import type { SharedColumn } from '../types/fit.ts'
+
+/** A table that rows are written into, and the columns that they have. */
+export type KeyedTable = {
+  readonly target: CopyTarget
+  readonly table: TableSpec
+  readonly columns: readonly WriteColumn[]
+  readonly pastTriggers?: boolean
+  readonly signal: AbortSignal
+}
+
+/** Two keys, and how the table compares their texts. */
+export type OneKey = { readonly keys: readonly [string, string]; readonly by: string }
+
+type Keyed = { readonly row: Row; readonly key: RowKey }
+
+/** Keys that are kept at once, and pairs that the table is asked for. */
+const MOST_KEYS = 1_000_000
+const MOST_PAIRS = 100
+
+/**
+ * Two rows whose keys the table takes for one, as far as letters, digits and their order tell: the table is asked for each such pair, in a transaction that is
+ * rolled back.
+ * @param rows whose keys are free in the table
+ * @returns null where no pair was found; a collation may take other texts for one
+ */
+export async function findOneKey(rows: AsyncIterable<readonly Row[]>, into: KeyedTable): Promise<OneKey | null> {
+  const { table, columns } = into
+  const places = table.key.map((name) => columns.findIndex((one) => one.name === name))
+  if (places.length === 0 || places.includes(-1)) return null
+  let asked = 0
+  for await (const [one, other] of alikePairs(rows, places)) {
+    if (asked++ >= MOST_PAIRS) return null
+    if (await areOne(into, one, other))
+      return { keys: [rowKeyText(one.key), rowKeyText(other.key)], by: comparedBy(table.key, columns) }
+  }
+  return null
+}
+
+/** Rows whose keys have the same letters and digits. */
+async function* alikePairs(
+  rows: AsyncIterable<readonly Row[]>,
+  places: readonly number[],
+): AsyncGenerator<readonly [Keyed, Keyed]> {
+  const seen = new Map<string, Keyed>()
+  for await (const some of rows) {
+    for (const row of some) {
+      const key = rowKeyOf(row, places)
+      const name = JSON.stringify(key.map((text) => (text === null ? null : folded(text))))
+      const before = seen.get(name)
+      if (before !== undefined) yield [before, { row, key }]
+      else if (seen.size < MOST_KEYS) seen.set(name, { row, key })
+    }
+  }
+}
+
+/** Its letters and digits without case and accents. */
+function folded(text: string): string {
+  return text
+    .normalize('NFKD')
+    .replaceAll(/[^\p{L}\p{N}]/gu, '')
+    .toUpperCase()
+}
+
+/** Of two rows whose keys are free, the table takes one. */
+async function areOne(
+  { target, table, columns, pastTriggers = false, signal }: KeyedTable,
+  one: Keyed,
+  other: Keyed,
+): Promise<boolean> {
+  const request = {
+    table,
+    columns,
+    range: { by: 'keys', keys: [one.key, other.key] } as const,
+    onExisting: 'append' as const,
+    careful: false,
+    pastTriggers,
+    cursor: null,
+    signal,
+  }
+  return await withWriter(
+    target,
+    request,
+    async (writer) => (await writer.write([one.row])) === 1 && (await writer.write([other.row])) === 0,
+  )
+}
+
+/** Columns of the key whose texts are compared in another way than when they were archived, in words; empty where there are none. */
+export function comparedOtherwise(key: readonly string[], shared: readonly SharedColumn[]): string {
+  const by = ({ column: { collation, sortsOnly } }: SharedColumn['now']): string =>
+    collation === undefined || sortsOnly === true ? 'its bytes' : collation
+  return shared
+    .flatMap(({ file, now }) =>
+      key.includes(now.name) && by(file) !== by(now)
+        ? [
+            `${now.name} of the key is compared by ${by(now)} now, and was by ${by(file)}: of rows whose keys are one by that, none would come back, and their keys were not compared`,
+          ]
+        : [],
+    )
+    .join('; ')
+}
+
+/** `k by utf8mb4_general_ci`; empty where no column of the key has a collation of its own. */
+function comparedBy(
+  key: readonly string[],
+  columns: readonly { readonly name: string; readonly column: Pick<Column, 'collation' | 'sortsOnly'> }[],
+): string {
+  return columns
+    .flatMap(({ name, column: { collation, sortsOnly } }) =>
+      key.includes(name) && collation !== undefined && sortsOnly !== true ? [`${name} by ${collation}`] : [],
+    )
+    .join(', ')
+}
+
+/** `the key takes a and A for one (k by utf8mb4_general_ci)`. */
+export function oneKeyText({ keys: [one, other], by }: OneKey): string {
+  return `the key takes ${one} and ${other} for one${by === '' ? '' : ` (${by})`}`
+}

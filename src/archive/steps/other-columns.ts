@@ -1,0 +1,155 @@
+/** A partition whose files have other columns than its table has now: what a restore gives back, what it cannot, and what a drop would lose. */
+import { RowSum } from '../../model/copy/row-hash.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SourceView } from '../../model/copy/port.ts'
+import { otherMeaning, retypedText } from '../types/index.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { fitNow, readColumns, requestOf, type ArchiveContext } from './context.ts'
+import { restoreCommand, runCommand } from './refusals.ts'
+
+/** What becomes of each column in a restore, in words; empty where the columns are the same. */
+export function restoredColumns(context: ArchiveContext, partition: ArchivedPartition): string {
+  const { shared, lost, fresh } = fitNow(context, partition)
+  const isWhole = isWholeInTable(partition)
+  return [
+    ...lost.map(({ name }) => `${name} is left out, and its values stay in older versions of the archive only`),
+    ...shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [`${file.name} comes back as ${now.name}`])),
+    ...shared.flatMap(({ file, now }) =>
+      file.physical === now.physical && file.stored === now.stored ? [] : [retypedText(file, now)],
+    ),
+    ...fresh.map(({ name, column }) => {
+      if (column.generated === true) return `${name} is computed by the database`
+      const value = column.hasDefault === true ? 'its default' : 'NULL'
+      return isWhole
+        ? `${name} is not in the files: rows in the table keep its values, and a row that comes back gets ${value}`
+        : `${name} is not in the files, and gets ${value}`
+    }),
+  ].join('; ')
+}
+
+/**
+ * Why the rows of a partition cannot come back into the columns of the table.
+ * @param without names of columns whose values somebody gives up
+ */
+export function columnRefusal(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  without: ReadonlySet<string>,
+): SluiceError | null {
+  const { name, archived } = context
+  const { lost } = fitNow(context, partition)
+  const kept = lost.filter((column) => !without.has(column.name))
+  if (kept.length === 0) return isWholeInTable(partition) ? null : valuelessRefusal(context, partition)
+  const now = archived.stored.columns
+  const what = kept.map((column) => lostText(now, column)).join(', ')
+  const isKey = lost.some((column) => context.table.key.includes(retypedNow(now, column)?.name ?? ''))
+  if (isKey && !isWholeInTable(partition)) return refusal(context, partition, what, elsewhereHint(context, partition))
+  const retyped = kept.flatMap((column) => retypedNow(now, column) ?? [])
+  // A column that is added again is another one where the source numbers its columns.
+  const again =
+    retyped.length === kept.length
+      ? `make it ${kept.map((column, i) => `${retyped[i]?.name} ${column.column.native}`).join(', ')} again, run the same command, and change the type then; or `
+      : retyped.length === 0 && archived.stored.numbersOf === undefined
+        ? 'add the column again, then run the same command; or '
+        : ''
+  const command = restoreCommand(name, partition, ...withoutFlags(lost))
+  const hint = `${again}leave its values in the archive, where older versions show them: ${command}`
+  return refusal(context, partition, what, hint)
+}
+
+/** Rows that are brought back have no value in a column that has to have one; null where each has. */
+export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
+  const needed = fitNow(context, partition).fresh.find(
+    ({ column }) => !column.nullable && column.hasDefault !== true && column.generated !== true && !column.identity,
+  )
+  if (needed === undefined) return null
+  const hint = context.table.key.includes(needed.name)
+    ? elsewhereHint(context, partition)
+    : 'give the column a default, or let it be NULL, then run the same command'
+  return refusal(context, partition, `${needed.name} has to have a value, and has no default`, hint)
+}
+
+/** Archived texts would come back as other values than those that were archived; null where none would, or nothing is noted of the types. */
+export function meaningRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
+  for (const { file, now } of fitNow(context, partition).shared) {
+    const other = otherMeaning(file, now)
+    if (other === null) continue
+    const into = restoreCommand(context.name, partition, '--into', 'NEW_TABLE')
+    const hint = `give them back the names and places that they had, and run the same command again; or make NEW_TABLE with a text for ${now.name}, and bring the rows there: ${into}`
+    return refusal(context, partition, `in ${now.name}, ${other}`, hint)
+  }
+  return null
+}
+
+/** A key that others have now leaves archived rows no place in the table. */
+function elsewhereHint({ name }: ArchiveContext, partition: ArchivedPartition): string {
+  return `give the key its earlier type, then run the same command; or bring the rows into another table: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}`
+}
+
+function refusal({ name }: ArchiveContext, partition: ArchivedPartition, what: string, hint: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
+    where: `${name}, ${partition.label}`,
+    hint,
+  })
+}
+
+/** Whether no row of a plain table has left it since the archive answers for them: as long as none is missing, a restore brings none. */
+function isWholeInTable({ state, native, removed, restoring }: ArchivedPartition): boolean {
+  return state === 'DETACHED' && native === null && removed.rows === 0n && !restoring
+}
+
+function withoutFlags(lost: readonly StoredColumn[]): readonly string[] {
+  return lost.flatMap((column) => ['--without', column.name])
+}
+
+/** The column of the table that has another type since. */
+function retypedNow(now: readonly StoredColumn[], { physical }: StoredColumn): StoredColumn | undefined {
+  return now.find(({ was }) => was?.includes(physical) === true)
+}
+
+function lostText(now: readonly StoredColumn[], lost: StoredColumn): string {
+  const { name } = lost
+  const other = retypedNow(now, lost)
+  if (other === undefined)
+    return now.some((one) => one.name === name)
+      ? `its column ${name} was dropped, and the column ${name} of the table is another one that was added since`
+      : `it has no column ${name} any more`
+  return retypedText(lost, other)
+}
+
+/**
+ * Before rows go: columns that came since they were archived hold the same value in all of them, as a default does, so that no value of them is lost.
+ * @throws SluiceError PARTITION_CHANGED
+ */
+export async function refuseFreshValues(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  view: SourceView,
+): Promise<void> {
+  const { name, table, interrupt } = context
+  const { lost, fresh: all } = fitNow(context, partition)
+  const fresh = all.filter(({ column }) => column.generated !== true)
+  if (fresh.length === 0) return
+  const request = { ...requestOf(context, partition, table), columns: readColumns(fresh) }
+  const one = new RowSum()
+  for await (const { rows } of view.read(request, { rows: 1, bytes: 1 << 20 }, interrupt.abort)) {
+    const [row] = rows
+    if (row === undefined) continue
+    one.add(row)
+    break
+  }
+  const { rows, sum } = await view.digest(request, interrupt.abort)
+  if (BigInt(`0x${sum}`) === rows * BigInt(`0x${one.digest().sum}`)) return
+  const names = fresh.map((column) => column.name).join(', ')
+  const isRetyped = fresh.some(({ was }) => lost.some(({ physical }) => was?.includes(physical) === true))
+  throw new SluiceError(
+    'PARTITION_CHANGED',
+    `${partition.label} of ${name} has values in ${names} that were not archived`,
+    {
+      where: `${name}, ${partition.label}`,
+      reason: `${isRetyped ? 'the column got another type' : 'the column came'} when the rows were archived already, and its values would go with them`,
+      hint: `nothing was removed; ${restoreCommand(name, partition, ...withoutFlags(lost))}, then ${runCommand(name, partition)}`,
+    },
+  )
+}

@@ -1,0 +1,166 @@
+/** The files of a partition are read back whole, and their rows compared with what the source said. */
+import { join } from 'node:path'
+import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { sumOf } from '../../model/copy/row-hash.ts'
+import { progress, type ArchiveContext } from './context.ts'
+import { localFiles, sha256InPlace } from './local-files.ts'
+import { damagedFile, notLogged, otherArchive } from './refusals.ts'
+
+/**
+ * Reads every byte and every column of files on this machine.
+ * @param names relative to the folder
+ * @returns the files with path relative to the root, in their order
+ * @throws SluiceError PROOF_FAILED where their rows are not those of the source
+ */
+export async function proveFiles(
+  context: ArchiveContext,
+  partition: Pick<ArchivedPartition, 'label' | 'columns'>,
+  expected: Digest,
+  paths: readonly string[],
+  folder: string,
+): Promise<readonly ExaminedFile[]> {
+  const { interrupt, name } = context
+  const tell = progress(context, partition, 'verifying', expected.rows)
+  tell(0n, 0n, true)
+  const parquet = await context.parquet()
+  const files = await parquet.examine({
+    columns: partition.columns,
+    files: paths.map((path) => join(folder, path)),
+    signal: interrupt.abort,
+  })
+  const read = sumOf(files.map(({ digest }) => digest))
+  tell(read.rows, 0n, true)
+  if (!equalDigests(read, expected)) {
+    const what = read.rows === expected.rows ? 'other values' : `${read.rows} rows instead of ${expected.rows}`
+    throw new SluiceError('PROOF_FAILED', `the Parquet files of ${partition.label} of ${name} hold ${what}`, {
+      where: `${name}, ${partition.label}`,
+      hint: 'nothing was taken out of the source; the same command writes the files again',
+    })
+  }
+  return files.map((file, i) => ({ ...file, name: paths[i] ?? file.name }))
+}
+
+/**
+ * Reads the published files of a partition once more, in their place, before something is done that cannot be undone.
+ * @throws SluiceError ARCHIVE_CONFLICT for files that are not the ones that were proved, or that the log does not name; PROOF_FAILED
+ */
+export async function proveArchived(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<readonly ExaminedFile[]> {
+  // What has expired is named by older versions only.
+  if (partition.state !== 'EXPIRED') await proveLogged(context, partition)
+  return proveInPlace(context, partition)
+}
+
+/** The same, whatever the log names. @throws SluiceError as `proveArchived` */
+export async function proveInPlace(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<readonly ExaminedFile[]> {
+  const { digest, files } = partition
+  if (digest === null) throw new Error(`${partition.label} has no proof`)
+  return whole(context, partition, async () => {
+    await using local = await localFiles(context, files)
+    const examined = await proveFiles(context, partition, digest, local.paths, local.folder)
+    if (examined.some(({ sha256 }, i) => sha256 !== files[i]?.sha256)) await requireWhole(context, partition)
+    return examined.map((file, i) => ({ ...file, name: files[i]?.path ?? file.name }))
+  })
+}
+
+/** Reads files of a partition by `work`. What fails because one of them is damaged ends with the name of that file. */
+async function whole<T>(context: ArchiveContext, partition: ArchivedPartition, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (thrown) {
+    throwIfAborted(context.interrupt.abort)
+    await requireWhole(context, partition).catch((found: unknown) => {
+      // A store that does not answer says nothing of its files.
+      if (asSluiceError(found).code === 'ARCHIVE_CONFLICT') throw found
+    })
+    throw thrown
+  }
+}
+
+/**
+ * Every file of the partition has the bytes that were proved.
+ * @throws SluiceError ARCHIVE_CONFLICT, which names the first one that has not
+ */
+export async function requireWhole(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  files: readonly ArchivedFile[] = partition.files,
+): Promise<void> {
+  const { reader, interrupt, name } = context
+  for (const { path, bytes, sha256 } of files) {
+    const head = await reader.head(path, interrupt.abort)
+    if (head === null) throw damagedFile(name, partition, path, 'is not there')
+    const isSame = BigInt(head.size) === bytes && (await sha256InPlace(context, path)) === sha256
+    if (!isSame) throw damagedFile(name, partition, path, 'has other bytes than when it was proved')
+  }
+}
+
+/**
+ * The sum of some columns of a partition, as the types that they travel as: its proof where these are all that the files have, else what its files say, which are proved first.
+ * @throws SluiceError PROOF_FAILED where the rows of the files are not those of the proof
+ */
+export async function proofOver(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  columns: readonly StoredColumn[],
+): Promise<Digest> {
+  const { digest: proof } = partition
+  if (proof === null) throw new Error(`${partition.label} has no proof`)
+  if (columns.length === partition.columns.length && columns.every((column) => isProved(column, partition)))
+    return proof
+  return whole(context, partition, async () => {
+    await using local = await localFiles(context, partition.files)
+    await proveFiles(context, partition, proof, local.paths, local.folder)
+    const parquet = await context.parquet()
+    const files = await parquet.examine({
+      columns,
+      all: partition.columns,
+      files: local.paths.map((path) => join(local.folder, path)),
+      signal: context.interrupt.abort,
+    })
+    return sumOf(files.map(({ digest }) => digest))
+  })
+}
+
+/** The proof was made of its values as the same type. */
+function isProved({ physical, as }: StoredColumn, { columns }: Pick<ArchivedPartition, 'columns'>): boolean {
+  const proved = columns.find((column) => column.physical === physical)
+  return proved !== undefined && JSON.stringify(proved.as) === JSON.stringify(as)
+}
+
+/** The newest version of the Delta table names exactly the files of the partition. */
+export async function proveLogged(context: ArchiveContext, partition: ArchivedPartition): Promise<void> {
+  const state = await (await context.log()).own(context.interrupt.abort)
+  const logged = state?.files.get(partition.label) ?? []
+  const wanted = new Map(partition.files.map((file) => [file.path, file]))
+  const same =
+    logged.length === wanted.size &&
+    logged.every(({ path, size }) => {
+      const file = wanted.get(path)
+      return file !== undefined && file.bytes === size
+    })
+  if (same) return
+  if (logged.length === 0) throw notLogged(context.name, partition)
+  throw otherArchive(context.name, partition, 'the Delta log names other files')
+}
+
+/** @param etags of files in a bucket, by name */
+export function archivedFiles(
+  files: readonly ExaminedFile[],
+  etags: ReadonlyMap<string, string> = new Map(),
+): readonly ArchivedFile[] {
+  return files.map(({ name, bytes, rows, sha256, digest }) => {
+    const etag = etags.get(name)
+    return { path: name, bytes, rows, sha256, sum: digest.sum, ...(etag === undefined ? {} : { etag }) }
+  })
+}

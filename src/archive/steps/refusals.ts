@@ -1,0 +1,288 @@
+/** Why a partition cannot go on, said in the same words everywhere. Commands in hints are for a shell, as they stand. */
+import { isPublished } from '../../model/archive/state.ts'
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import { quotedName } from '../../shared/sql-text.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { NamedRows } from './named-rows.ts'
+
+type Named = Pick<ArchivedPartition, 'label'>
+
+/** `sluice restore --table public.visits --partition 2020-Q1`, with more words behind. */
+export function restoreCommand(name: string, { label }: Named, ...more: readonly string[]): string {
+  return ['sluice', 'restore', ...flag('--table', name), ...flag('--partition', label), ...more]
+    .map(shellQuote)
+    .join(' ')
+}
+
+/** `sluice archive run --table public.visits --partition 2020-Q1`. */
+export function runCommand(name: string, { label }: Named): string {
+  return ['sluice', 'archive', 'run', ...flag('--table', name), ...flag('--partition', label)].map(shellQuote).join(' ')
+}
+
+/** A value that begins like a flag is taken for one, unless it stands in the same word. */
+function flag(name: string, value: string): readonly string[] {
+  return value.startsWith('-') ? [`${name}=${value}`] : [name, value]
+}
+
+/** Rows of the source are not what they were. */
+export function changed(name: string, { label }: Named, how: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed: ${how}`, {
+    where: `${name}, ${label}`,
+    hint: 'find out who writes into it; the same command exports it again, and nothing of it was taken out',
+    retryable: true,
+  })
+}
+
+/** Its rows were removed when they were published, and had not left: the archive may have the only copy. */
+export function allGone(name: string, partition: Named): SluiceError {
+  const { label } = partition
+  return new SluiceError('PARTITION_CHANGED', `none of the rows of ${label} of ${name} is in the table any more`, {
+    where: `${name}, ${label}`,
+    reason: 'they were removed by hand after they were archived: the archive keeps its files, and nothing was changed',
+    hint: `${restoreCommand(name, partition)} brings them back from the archive; then ${runCommand(name, partition)} archives them again, or what is left of them`,
+  })
+}
+
+/** Rows of a partition that has left its table are not those that were exported before; nobody can change them any more. */
+export function changedAway(name: string, { label }: Named, how: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed before it left its table: ${how}`, {
+    where: `${name}, ${label}`,
+    hint: 'the same command exports it again; until then its rows count where they stand',
+    retryable: true,
+  })
+}
+
+/** The table of a partition is not there, or is another one under its name. */
+export function gone(
+  name: string,
+  { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,
+): SluiceError {
+  const otherwise = isPublished(state)
+    ? `where it is gone for good, ${restoreCommand(name, { label })} brings its rows back from the archive, unless what stands in its place has them, which can be archived then with --partition ${shellQuote(label)}`
+    : 'or see sluice archive list'
+  const table =
+    native === null ? label : [native.table.schema, native.table.name].filter((part) => part !== undefined).join('.')
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `${table}, which ${label} of ${name} was, is no partition of it any more`,
+    {
+      where: `${name}, ${label}`,
+      hint: `it was detached, dropped or replaced: attach the table again, ${otherwise}`,
+    },
+  )
+}
+
+/** A detached table stands where nobody looks for it. @param to where it is looked for */
+export function moved(name: string, { label }: Named, to: TableName): SluiceError {
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `the detached table of ${label} of ${name} was moved or renamed by hand`,
+    {
+      where: `${name}, ${label}`,
+      hint: `move it back to ${tableText(to)}, then run the same command again`,
+    },
+  )
+}
+
+/** A detached table is a partition of its parent again, and the archive has its rows as well. */
+export function attached(
+  name: string,
+  partition: Named,
+  { parent, table }: { readonly parent: TableName; readonly table: TableName },
+): SluiceError {
+  const { label } = partition
+  const out = `ALTER TABLE ${quotedTable(parent)} DETACH PARTITION ${quotedTable(table)}`
+  return new SluiceError('PARTITION_CHANGED', `the detached table of ${label} of ${name} was attached again by hand`, {
+    where: `${name}, ${label}`,
+    reason: `its rows stand in ${name}, as those of ${tableText(table)}; nothing was changed`,
+    hint: `${restoreCommand(name, partition)} compares them with the archive and has them count there; or ${out} takes them out again: then run the same command again`,
+  })
+}
+
+function quotedTable({ schema, name }: TableName): string {
+  return [...(schema === undefined ? [] : [schema]), name].map(quotedName).join('.')
+}
+
+/** A detached table whose rows still counted is gone: the archive has what was exported before it left. */
+export function droppedByHand(name: string, partition: Named): SluiceError {
+  const command = restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `somebody dropped the table of ${partition.label} of ${name} before it was summed`,
+    {
+      where: `${name}, ${partition.label}`,
+      reason: 'rows that were changed between the export and the leave were in that table only',
+      hint: `bring the table back from a backup, or make it anew from the files of the archive: ${command}`,
+    },
+  )
+}
+
+/** Rows that were archived are not the rows that are in the source now; only some of them may still be there. */
+export function changedAfter(name: string, partition: Named, how: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${how}`, {
+    where: `${name}, ${partition.label}`,
+    hint: `nothing more is removed; ${restoreCommand(name, partition, '--dry-run')} says which rows differ, and what a restore does with them`,
+  })
+}
+
+/** The way out that keeps archived rows whatever stands in the table. */
+export function elsewhereCommand(name: string, partition: Named): string {
+  return restoreCommand(name, partition, '--into', 'NEW_TABLE')
+}
+
+/** The way out that counts what the table computes in these columns. */
+export function withoutHint(name: string, partition: Named, columns: readonly string[]): string {
+  const flags = columns.flatMap((column) => ['--without', column])
+  return `to count what the table computes for ${columns.join(', ')}, without a comparison: ${restoreCommand(name, partition, ...flags)}`
+}
+
+/**
+ * Rows with keys of archived ones have other values, and the user has not decided which of them count.
+ * @param changed the rows of the table
+ * @param computed names of compared columns that the table computes
+ */
+export function otherValues(
+  name: string,
+  partition: Named,
+  what: string,
+  { rows, spelled, outside }: Pick<NamedRows, 'rows' | 'spelled' | 'outside'>,
+  computed: readonly string[] = [],
+): SluiceError {
+  const others = spelled === undefined ? outside?.keys.join('; ') : spelled.there
+  const rekeyed = others === undefined ? '' : `give the row ${others} another key, then run the same command again, or `
+  const both = `to keep both rows, ${rekeyed}bring the archived rows into another table: ${elsewhereCommand(name, partition)}`
+  const ours = `where the rows of the database are the right ones, and ${ceaseText(rows)}: ${restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)}`
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${what}`, {
+    where: `${name}, ${partition.label}`,
+    reason:
+      spelled !== undefined
+        ? `the key of the table takes ${spelled.archived} and ${spelled.there} for one: the archived row cannot stand beside the other one, and nothing was changed`
+        : outside === undefined
+          ? 'the archived values of these rows would cease to count, so nothing was changed'
+          : 'a row outside of the partition is another one under a key that was given again, or the archived one with another time: nothing was changed',
+    hint: [...(computed.length === 0 ? [] : [withoutHint(name, partition, computed)]), both, ours].join('; '),
+  })
+}
+
+/** What becomes of archived rows whose keys other rows have. */
+export function ceaseText(rows: bigint): string {
+  return rows === 1n ? '1 archived row ceases to count' : `${rows} archived rows cease to count`
+}
+
+/** The table does not take archived rows although none stands under their keys: another row keeps them out by its key. */
+export function keptOut(name: string, partition: Named, { rows, keys }: NamedRows): SluiceError {
+  const more = rows > BigInt(keys.length) ? ' …' : ''
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `${partition.label} of ${name} cannot come back: the table does not take ${rows} of its rows (${keys.join('; ')}${more})`,
+    {
+      where: `${name}, ${partition.label}`,
+      reason: 'rows that stand in the table keep them out by the key, such as one without overlaps',
+      hint: `change those rows or take them out, then run the same command again; or bring the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+    },
+  )
+}
+
+/** Two archived rows have one key in the table as it is now. @param what in words, with both keys */
+export function keysAlike(name: string, partition: Named, what: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
+    where: `${name}, ${partition.label}`,
+    reason: 'both rows were archived under keys of their own; nothing was changed',
+    hint: `give the key the collation that it had, and run the same command again; or make a table whose key tells these texts apart, and bring the rows there: ${elsewhereCommand(name, partition)}`,
+  })
+}
+
+/** Reads what a table and its archive hold, without a change of either. */
+export function queryCommand(name: string): string {
+  return `sluice query ${shellQuote(name)} ${shellQuote(`SELECT * FROM ${name} LIMIT 10`)}`
+}
+
+/** Archived rows have columns that the table has not, so that they cannot come back. */
+export function otherColumns(name: string, partition: Named, what: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
+    where: `${name}, ${partition.label}`,
+    hint: `add the column again, then run the same command; to read the archive as it is: ${queryCommand(name)}`,
+  })
+}
+
+/** Somebody wrote into it while its rows were brought back. */
+export function changedMeanwhile(name: string, partition: Named, how: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed while it was restored: ${how}`, {
+    where: `${name}, ${partition.label}`,
+    reason: 'the archive goes on answering for it; what was brought back stays in the table, and does not count yet',
+    hint: `compare again, and go on: ${restoreCommand(name, partition)}`,
+  })
+}
+
+/** It has expired, and its files go or are gone. */
+export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartition, 'label' | 'sweptMs'>): SluiceError {
+  const when = sweptMs === null ? '' : `; its files were destroyed from ${isoTime(sweptMs)} on`
+  return new SluiceError('PARTITION_STATE', `${label} of ${name} has expired for good${when}`, {
+    where: `${name}, ${label}`,
+    hint: 'nothing of it is left in the archive; sluice archive list shows what it was',
+  })
+}
+
+/** Its lease ran out, and somebody else has taken it over. */
+export function lost(name: string, { label }: Named): SluiceError {
+  return new SluiceError('LEASE_LOST', `another program works on ${label} of ${name} by now`, { retryable: true })
+}
+
+export function otherArchive(name: string, { label }: Named, how: string): SluiceError {
+  return new SluiceError(
+    'ARCHIVE_CONFLICT',
+    `the archive of ${label} of ${name} is not the one that was proved: ${how}`,
+    {
+      where: `${name}, ${label}`,
+      hint: 'sluice archive verify says what is wrong; nothing is taken out of the source before that is mended',
+    },
+  )
+}
+
+/** A file is not as it was proved. @param how in words, and `path` says which file it is */
+export function damagedFile(
+  name: string,
+  { label, state, removed, restoring }: Pick<ArchivedPartition, 'label' | 'state' | 'removed' | 'restoring'>,
+  path: string,
+  how: string,
+): SluiceError {
+  const isOnlyCopy = state === 'DROPPED' || state === 'EXPIRED' || restoring || removed.rows > 0n
+  return new SluiceError('ARCHIVE_CONFLICT', `${path}, a file of ${label} of ${name}, ${how}`, {
+    where: `${name}, ${label}`,
+    reason: isOnlyCopy
+      ? 'the file is the only copy of its rows; nothing was changed'
+      : 'its rows are still in the database; nothing was taken out of it',
+    hint: isOnlyCopy
+      ? 'bring the file back from a copy of the archive or an older version of the object, then run the same command again; sluice archive verify names every damaged file'
+      : `${restoreCommand(name, { label })} has its rows count there again, and ${runCommand(name, { label })} writes new files`,
+  })
+}
+
+/** The way out where the ledger counts on files that the log names no more. */
+export function adoptHint(name: string): string {
+  return `sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)} reads these files, and has the log name them again`
+}
+
+/** The ledger counts on files that the log has let go: the ledger came back from a backup, or the server forgot a commit. */
+export function notLogged(name: string, { label, state }: Pick<ArchivedPartition, 'label' | 'state'>): SluiceError {
+  return new SluiceError(
+    'ARCHIVE_CONFLICT',
+    `the ledger says ${state} of ${label} of ${name}, and the log names no file of it`,
+    {
+      where: `${name}, ${label}`,
+      reason: 'the database has forgotten a commit, after a crash or a backup; its files are kept by every sweep',
+      hint: adoptHint(name),
+    },
+  )
+}
+
+/** Somebody holds it where it is. */
+export function mustStay({ name }: { readonly name: string }, { label, held }: ArchivedPartition): SluiceError {
+  return new SluiceError('PARTITION_HELD', `${label} of ${name} has to stay: ${held ?? ''}`, {
+    where: `${name}, ${label}`,
+    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} lets it go`,
+  })
+}

@@ -1,0 +1,45 @@
+/** A value that its source holds and no archive does: said with its column, and the flag that stores it all the same. */
+import type { ColumnType } from '../../model/copy/column-type.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import { quotedName } from '../../shared/sql-text.ts'
+
+/** The error of an export, by the column that a store names in `where`; what names none stays as it is. */
+export function refusedValueOf(thrown: unknown, columns: readonly StoredColumn[]): unknown {
+  if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') return thrown
+  const { where = '', message, hint = '', reason, kind } = thrown
+  const bytes = hint.includes('the type BLOB')
+    ? columns.find(({ name }) => where.includes(`.${name}, row `))
+    : undefined
+  // What is no text has none that could be stored, and as bytes it has a spelling.
+  if (bytes !== undefined) return noText(thrown, bytes)
+  if (hint.includes('--as-text')) return thrown
+  const column = columns.find(({ name, as }) => isNamed(where, name, as))
+  if (column === undefined) return thrown
+  return new SluiceError('VALUE_REFUSED', `${column.name}: ${message}`, {
+    where,
+    kind,
+    ...(reason === undefined ? {} : { reason }),
+    hint: `mend the value at its source, or store the text of the column with --as-text ${shellQuote(column.name)}`,
+    cause: thrown,
+  })
+}
+
+/** Stores name a column in their own way. A text that the source prints has no other text; only of SQLite, which holds columns to no type, has it. */
+function isNamed(where: string, name: string, as: ColumnType): boolean {
+  if (where.includes(`.${name}, row `)) return as.kind !== 'native' || as.name !== 'any'
+  return as.kind !== 'native' && ['`', '"'].some((quote) => where.includes(`column ${quote}${name}${quote}`))
+}
+
+function noText(thrown: SluiceError, { name }: StoredColumn): SluiceError {
+  const { where = '', message, reason, kind } = thrown
+  const column = quotedName(name)
+  return new SluiceError('VALUE_REFUSED', `${name}: ${message}`, {
+    where,
+    kind,
+    ...(reason === undefined ? {} : { reason }),
+    hint: `mend the value at its source, or make it the bytes that it is (SET ${column} = CAST(${column} AS BLOB) in that row) and store the column with --as-text ${shellQuote(name)}`,
+    cause: thrown,
+  })
+}

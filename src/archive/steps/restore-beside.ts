@@ -1,0 +1,123 @@
+/** Archived rows come back where another partition stands between their bounds by now: into that one, in one transaction that compares them there. */
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { BesideRequest } from '../../model/archive/port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { requireKey } from './bring-rows.ts'
+import { otherRows } from './computed.ts'
+import { fitNow, readColumns, sharedColumns, type ArchiveContext, type Work } from './context.ts'
+import { attachedByHand, partitionsOf } from './detached-table.ts'
+import { localFiles } from './local-files.ts'
+import { Naming } from './named-rows.ts'
+import { proofOver, proveLogged } from './prove.ts'
+import { elsewhereCommand } from './refusals.ts'
+import { standingOf, type Into } from './rows-now.ts'
+import { storedRows } from './stored-rows.ts'
+import { partitionRequest, proofOf, settled } from './take-out.ts'
+
+/** Keys that are looked up at once. */
+const AT_ONCE = 1000
+
+/** Other tables that stand between the bounds of a partition that is a table and has left; none where its place is free. */
+export async function standingThere(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<readonly TableName[]> {
+  const { native, from, to } = partition
+  if (native === null) return []
+  const tables = await partitionsOf(context).standing(context.table.table, { from, to }, context.interrupt.abort)
+  if (tables.length === 0) return tables
+  const own = await attachedByHand(context, partition)
+  return own === null ? tables : tables.filter((one) => tableText(one) !== tableText(own))
+}
+
+/** `its rows come into public.visits_late, which stands between its bounds now`. */
+export function besideText(tables: readonly TableName[]): string {
+  const names = tables.map(tableText).join(', ')
+  return `its rows come into ${names}, which ${tables.length === 1 ? 'stands' : 'stand'} between its bounds now; what it had of its own stays away`
+}
+
+/** Why its rows cannot come beside others; null where all of its keys are free. @throws SluiceError as `rowsNow` */
+export async function besideRefusal(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  tables: readonly TableName[],
+): Promise<SluiceError | null> {
+  const { name, table, store, interrupt } = context
+  const { label } = partition
+  const names = tables.map(tableText).join(', ')
+  if (partition.away) {
+    return new SluiceError('PARTITION_STATE', `${label} of ${name} cannot be attached: ${names} took its bounds`, {
+      where: `${name}, ${label}`,
+      reason: 'its table has left, and was not summed yet',
+      hint: `let it come to DETACHED first: sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}; then run the same command again`,
+    })
+  }
+  const into: Into = { table, shared: fitNow(context, partition).shared }
+  try {
+    requireKey(context, into)
+  } catch (thrown) {
+    if (thrown instanceof SluiceError) return thrown
+    throw thrown
+  }
+  const taken = new Naming()
+  await using view = await store.source(interrupt.abort)
+  const columns = into.shared.map(({ file }) => file)
+  for await (const rows of storedRows(context, partition, columns, AT_ONCE)) {
+    for (const { how, key, there } of await standingOf(context, into, view, rows))
+      if (how !== 'missing') taken.add(key, there)
+  }
+  if (taken.rows === 0n) return null
+  const { rows, keys } = taken.named()
+  const many = `${rows} of its keys ${rows === 1n ? 'is' : 'are'} taken in the table`
+  const named = `${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `${label} of ${name} cannot come back beside ${names}: ${many}: ${named}`,
+    {
+      where: `${name}, ${label}`,
+      reason: 'nothing was changed: the archive goes on answering for it',
+      hint: `give these rows other keys, or take them out, then run the same command again; or bring the archived rows into another table: ${elsewhereCommand(name, partition)}`,
+    },
+  )
+}
+
+/**
+ * DETACHED or DROPPED → RESTORED, or nothing.
+ * @param isMade whether its rows come from the files; else from the detached table, which goes
+ * @throws SluiceError PARTITION_CHANGED, TABLE_REFUSED, LEASE_LOST, ARCHIVE_CONFLICT
+ */
+export async function restoreBeside(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  isMade: boolean,
+): Promise<void> {
+  const { ledger, interrupt, table } = context
+  const { shared } = fitNow(context, partition)
+  const files = shared.map(({ file }) => file)
+  await proveLogged(context, partition)
+  const back = { restoring: false, retracted: false, error: null, away: false } as const
+  const closing = ledger.closing(held, partition.state, 'RESTORED', back)
+  const expectCame = await proofOver(context, partition, files)
+  const request: BesideRequest = {
+    ...partitionRequest(context, partition, closing),
+    label: partition.label,
+    columns: isMade ? sharedColumns(shared) : readColumns(partition.columns),
+    expect: isMade ? expectCame : proofOf(partition),
+    came: sharedColumns(shared),
+    expectCame,
+    sources: files.map((file) => file.name),
+    key: table.key,
+  }
+  if (!isMade) {
+    const end = await partitionsOf(context).bringBeside(request, null)
+    return settled(end, context, partition, (how) => otherRows(context, partition, how))
+  }
+  await using local = await localFiles(context, partition.files)
+  const parquet = await context.parquet()
+  const paths = local.paths.map((path) => `${local.folder}/${path}`)
+  const csv = parquet.csv({ columns: files, all: partition.columns, files: paths, signal: interrupt.abort })
+  const end = await partitionsOf(context).bringBeside(request, csv)
+  settled(end, context, partition, (how) => otherRows(context, partition, how))
+}

@@ -1,0 +1,282 @@
+/** Archived rows come back into the source, compared with what was proved of them; then the Delta table lets go of their files. */
+import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
+import type { Giving, PartitionRequest, Reshape } from '../../model/archive/port.ts'
+import type { Closing } from '../../model/copy/port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { bringRows, oneKeyRefusal } from './bring-rows.ts'
+import { unexpire } from './expire.ts'
+import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
+import { partitionsOf } from './detached-table.ts'
+import { warnOfDangling } from './dangling.ts'
+import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
+import { endLeaving } from './leave.ts'
+import { losableRefusal } from './losable.ts'
+import { localFiles } from './local-files.ts'
+import { inOwnTable } from './refused-row.ts'
+import { proofOver, proveLogged } from './prove.ts'
+import { retractFiles } from './publish.ts'
+import { otherRows } from './computed.ts'
+import { changedAfter, changedMeanwhile } from './refusals.ts'
+import { backOut, removedNow } from './remove-archived.ts'
+import { restoreBeside } from './restore-beside.ts'
+import { rowsNow, rowsText, type RowsNow } from './rows-now.ts'
+import { partitionRequest, proofOf, settled } from './take-out.ts'
+
+const BACK = { restoring: false, retracted: false, error: null } as const
+
+/** Rows that this run has compared with their proof, or brought back; null where it looked at none. */
+export type Restored = { readonly rows: bigint | null }
+
+/**
+ * PUBLISHED, DETACHED, DROPPED, EXPIRED as long as its files are there, or whatever has left its parent and still counts, → RESTORED, from wherever an attempt before came to. What is refused is refused before anything is changed.
+ * @param reload the partition as the ledger has it now
+ * @throws SluiceError PARTITION_STATE, PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED
+ */
+export async function restorePartition(
+  context: ArchiveContext,
+  work: Work,
+  reload: () => Promise<ArchivedPartition>,
+  wishes: RestoreWishes,
+): Promise<Restored> {
+  // What has begun to leave comes to an end first: from there it can come back.
+  if (work.partition.leaving && work.partition.state === 'PUBLISHED') {
+    await endLeaving(context, work)
+    work = { held: work.held, partition: await reload() }
+  }
+  const seen = await foresee(context, work.partition, wishes)
+  if (seen.refusal !== null) throw await backedOut(context, work, seen.refusal, reload)
+  const { partition, held } = work.partition.state === 'EXPIRED' ? await unexpire(context, work, reload) : work
+  const isMade = seen.isMade === true
+  const isPlain = isMade && seen.isBeside !== true && partition.state === 'DROPPED'
+  for (const text of [isPlain ? '' : seen.text, seen.columns]) {
+    if (text === '') continue
+    context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${text}` })
+  }
+  if (seen.isBeside === true) {
+    await inOwnTable(context, partition, restoreBeside(context, { partition, held }, isMade))
+  } else if (isMade) {
+    await inOwnTable(context, partition, recreate(context, { partition, held }))
+  } else if (seen.isAttached === true) {
+    await context.ledger.move(held, partition.state, 'RESTORED', { ...BACK, away: false })
+  } else if (partition.away) {
+    await attachAgain(context, { partition, held })
+  } else if (partition.state === 'PUBLISHED') {
+    if (!isWhole(seen)) await bringMissing(context, { partition, held }, seen, wishes)
+    await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
+  } else if (partition.state !== 'RESTORED') {
+    if (isWhole(seen)) await countAgain(context, { partition, held }, seen)
+    else await fill(context, { partition, held }, seen, reload, wishes)
+  }
+  await retract(context, { held, partition: await reload() })
+  const isLooked = isMade || seen.isBeside === true || (seen.found !== null && seen.found.kind !== 'untold')
+  // Rows that stayed with other values are none of those.
+  const changed = seen.found?.kind === 'told' ? seen.found.changed.rows : 0n
+  return { rows: isLooked ? proofOf(partition).rows - changed : null }
+}
+
+/**
+ * Ends what a restore has left to do in the Delta table.
+ * @throws SluiceError TABLE_REFUSED where a crash of the server may take the rows away: the log goes on naming the files
+ */
+export async function retract(context: ArchiveContext, work: Work): Promise<void> {
+  if (work.partition.retracted) return
+  const refusal = await losableRefusal(context, work.partition)
+  if (refusal !== null) throw refusal
+  await retractFiles(context, work, 'restore')
+  await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
+}
+
+/** Its rows count, whatever they are: nothing of them is compared. */
+export async function attachAgain(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+  const closing = context.ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
+  const end = await partitionsOf(context).attach({
+    ...returnRequest(context, partition, closing),
+    reshape: reshapeOf(context, partition),
+    expect: null,
+  })
+  settled(end, context, partition, (how) => changedMeanwhile(context.name, partition, how))
+}
+
+/** No archived row has to be brought back. */
+function isWhole({ found }: Foreseen): boolean {
+  return found === null || found.kind !== 'told' || found.missing.rows === 0n
+}
+
+/** The same restore would end in the same way, until the rows, the constraints or the rights of the table change. */
+const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'PARTITION_CHANGED',
+  'ROW_REFUSED',
+  'TABLE_REFUSED',
+  'TARGET_DENIED',
+  'VALUE_REFUSED',
+])
+
+/**
+ * Rows that have come back go out again where the table does not take the rest: else the partition would stay between two states, and each command would name the
+ * other one.
+ * @returns the error, with what became of the rows
+ */
+async function backedOut(
+  context: ArchiveContext,
+  { held }: Work,
+  error: SluiceError,
+  reload: () => Promise<ArchivedPartition>,
+): Promise<SluiceError> {
+  const partition = await reload()
+  if (!LASTING.has(error.code) || !partition.restoring || context.store.can.atomic === 'row') return error
+  const out = await backOut(context, { held, partition }).then(
+    async () => outText((await reload()).state),
+    // The first error says what to mend: the same restore goes on with these rows then.
+    (thrown: unknown) => `what was brought back stays, and does not count yet: ${asSluiceError(thrown).message}`,
+  )
+  // That of a changed partition says what becomes of rows that stay.
+  const isReplaced = error.code === 'PARTITION_CHANGED' || error.reason === undefined
+  return new SluiceError(error.code, error.message, {
+    kind: error.kind,
+    ...(error.where === undefined ? {} : { where: error.where }),
+    reason: isReplaced ? out : `${error.reason}; ${out}`,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    cause: error,
+  })
+}
+
+function outText(state: ArchivedPartition['state']): string {
+  const rows =
+    state === 'DROPPED'
+      ? 'what had been brought back went out again, and it is DROPPED as before'
+      : `it is ${state}, and its rows that stand in the table as they were archived go with the next drop`
+  return `the archive goes on answering for it: ${rows}`
+}
+
+/** The rows in the source count again. */
+async function countAgain(context: ArchiveContext, { partition, held }: Work, { found }: Foreseen): Promise<void> {
+  const { ledger, name } = context
+  if (partition.native === null) {
+    const state = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
+    return ledger.move(held, state, 'RESTORED', { ...BACK, removed: { rows: 0n, sum: '0' } })
+  }
+  const closing = ledger.closing(held, 'DETACHED', 'RESTORED', BACK)
+  const request = { ...returnRequest(context, partition, closing), reshape: reshapeOf(context, partition) }
+  // Behind the lock the rows have to be those that were compared.
+  const end = await partitionsOf(context).attach(found?.now == null ? request : { ...request, expect: found.now })
+  settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
+}
+
+/** Rows of a plain table that were removed by hand come back where the others have counted all the time. */
+async function bringMissing(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  { place }: Foreseen,
+  wishes: RestoreWishes,
+): Promise<void> {
+  if (place === null) throw new Error(`${partition.label} has no place to be brought back to`)
+  await inOwnTable(context, partition, bringRows(context, { partition, held }, place, 'changed'))
+  const found = await rowsNow(context, partition, place, wishes.late)
+  if (!isSettled(found, { ...wishes, asChanged: true }))
+    throw changedAfter(context.name, partition, rowsText(found, proofOf(partition).rows))
+  await warnOfDangling(context, partition, place)
+}
+
+/** Missing rows are brought back while the archive still answers; then all is compared again. */
+async function fill(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  { place, found: before }: Foreseen,
+  reload: () => Promise<ArchivedPartition>,
+  wishes: RestoreWishes,
+): Promise<void> {
+  if (place === null) throw new Error(`${partition.label} has no place to be brought back to`)
+  const { ledger, name } = context
+  const from = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
+  // From now on what is in the source already does not count, as long as it is not all of it.
+  if (!partition.restoring) {
+    // Others have put some of the rows back: those never go out with what this restore brings.
+    const mayStand = before?.kind === 'told' && (before.same > 0n || before.changed.rows > 0n)
+    const removed = mayStand ? await removedNow(context, partition) : proofOf(partition)
+    const some = removed.rows < proofOf(partition).rows ? { removed } : {}
+    await ledger.move(held, from, 'DETACHED', { restoring: true, error: null, ...some })
+  }
+  const work = { held, partition: await reload() }
+  let found: RowsNow
+  try {
+    await inOwnTable(context, partition, bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none'))
+    found = await rowsNow(context, work.partition, place, wishes.late)
+    if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
+  } catch (thrown) {
+    const error = await backedOut(context, work, asSluiceError(thrown), reload)
+    const isOut = LASTING.has(error.code) && !(await reload()).restoring
+    throw (isOut ? await oneKeyRefusal(context, partition, place) : null) ?? error
+  }
+  await warnOfDangling(context, partition, place)
+  await countAgain(context, work, { place, found, text: '', columns: '', refusal: null })
+}
+
+async function recreate(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+  const { ledger, interrupt } = context
+  const { shared } = fitNow(context, partition)
+  const columns = shared.map(({ file }) => file)
+  // Its files need not be read for that alone: the rows are added up again in the transaction that brings them back.
+  await proveLogged(context, partition)
+  const closing = ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
+  await using local = await localFiles(context, partition.files)
+  const parquet = await context.parquet()
+  const csv = parquet.csv({
+    columns,
+    all: partition.columns,
+    files: local.paths.map((path) => `${local.folder}/${path}`),
+    signal: interrupt.abort,
+  })
+  const told = withProgress(context, partition, csv)
+  const request = {
+    ...returnRequest(context, partition, closing),
+    columns: sharedColumns(shared),
+    expect: await proofOver(context, partition, columns),
+  }
+  const end = await partitionsOf(context).recreate(request, told)
+  settled(end, context, partition, (how) => otherRows(context, partition, how))
+}
+
+/** What a table that has left has to become before it is a partition again. */
+function reshapeOf(context: ArchiveContext, partition: ArchivedPartition): Reshape {
+  const { shared, lost } = fitNow({ archived: context.archived }, partition)
+  return {
+    dropped: lost.map(({ name }) => name),
+    renamed: shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [{ from: file.name, to: now.name }])),
+  }
+}
+
+function returnRequest(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  closing: Closing,
+): PartitionRequest & Giving & Pick<ArchivedPartition, 'from' | 'to'> {
+  const { emit, name } = context
+  const { from, to, own, label } = partition
+  return {
+    ...partitionRequest(context, partition, closing),
+    from,
+    to,
+    ...(own === null ? {} : { own }),
+    notGiven: (what, why) => {
+      emit({ type: 'log', level: 'warn', table: name, message: `${label}: not given back: ${what}: ${why}` })
+    },
+  }
+}
+
+async function* withProgress(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  csv: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
+  const { rows } = proofOf(partition)
+  const tell = progress(context, partition, 'restoring', rows)
+  const all = Number(partition.sourceBytes ?? 0n)
+  let bytes = 0
+  for await (const piece of csv) {
+    bytes += piece.length
+    const share = all === 0 ? 0 : Math.min(1, bytes / all)
+    tell(BigInt(Math.round(Number(rows) * share)), BigInt(bytes))
+    yield piece
+  }
+  tell(rows, BigInt(bytes), true)
+}

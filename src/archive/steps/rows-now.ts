@@ -1,0 +1,280 @@
+/** Rows that the source has of an archived partition now, beside those that were archived: told apart by key, before a restore says anything of them. */
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import { rowHash } from '../../model/copy/row-hash.ts'
+import { rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
+import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { SourceView } from '../../model/copy/port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { SharedColumn } from '../types/fit.ts'
+import { fitNow, progress, sharedColumns, wholeOf, type ArchiveContext } from './context.ts'
+import { Naming, type NamedRows } from './named-rows.ts'
+import { proofOver, proveArchived } from './prove.ts'
+import { storedRows } from './stored-rows.ts'
+import { proofOf } from './step-end.ts'
+
+/** Where rows of a partition stand: in the table itself, or in one of their own, which keeps the columns that it had when it left. */
+export type Place = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
+
+/** @property back other parts of the period that were brought back: rows of theirs are among these */
+export type LateRows = NamedRows & { readonly back?: readonly string[] }
+
+/** Rows of a place whose key the archive has not; null where nobody can tell them. */
+export type FindLate = (partition: ArchivedPartition, place: Place) => Promise<LateRows | null>
+
+export type RowsNow =
+  /** By count and sum. */
+  | { readonly kind: 'equal'; readonly now: Digest }
+  /** They are not those that were archived, and without a key nobody can tell which are. */
+  | { readonly kind: 'untold'; readonly now: Digest | null; readonly rows: bigint; readonly why: string }
+  /** `same` and `changed` stand under their keys, `missing` do not, and `late` stand there besides. */
+  | {
+      readonly kind: 'told'
+      /** Null where a row holds a value that is none of its type. */
+      readonly now: Digest | null
+      readonly rows: bigint
+      readonly same: bigint
+      readonly missing: NamedRows
+      readonly changed: NamedRows
+      readonly late: LateRows
+    }
+
+/** Keys that are looked up at once. */
+const AT_ONCE = 1000
+const SIZE = { rows: AT_ONCE, bytes: 16 * 1024 * 1024 }
+
+/**
+ * Compares all columns of all rows. The files are read only where the sums differ, and their rows are looked up by key in the whole table, since somebody
+ * may have moved one to another period.
+ * @throws SluiceError ARCHIVE_CONFLICT, PROOF_FAILED for files that are not those that were proved; CONNECTION_LOST, SOURCE_IO …
+ */
+export async function rowsNow(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  place: Place,
+  late: FindLate,
+): Promise<RowsNow> {
+  const { store } = context
+  const { table, where } = place
+  const shared = sharedAt(context, partition, place)
+  await using view = await store.source(context.interrupt.abort)
+  const gone = shared.filter(({ now: { name } }) => !table.columns.some((column) => column.name === name))
+  const now = gone.length > 0 ? null : await digestOf(context, view, place, shared)
+  const proof = await proofOver(
+    context,
+    partition,
+    shared.map(({ file }) => file),
+  )
+  if (now !== null && equalDigests(now, proof)) return { kind: 'equal', now }
+  const rows = now?.rows ?? (await view.extent(table, where, true)).rows
+  if (gone.length > 0) {
+    return {
+      kind: 'untold',
+      now,
+      rows,
+      why: `it has no column ${gone.map(({ now: { name } }) => name).join(', ')} any more`,
+    }
+  }
+  if (keyPlaces(shared, table) === null) return { kind: 'untold', now, rows, why: 'without a key' }
+  // A damaged file would make changes of rows that nobody has changed.
+  await proveArchived(context, partition)
+  const found = await lookedUp(context, partition, { table, shared, where }, view)
+  const besides = rows - found.same
+  const changed = found.changed.rows - (found.changed.outside?.rows ?? 0n)
+  const told = besides > 0n ? await late(partition, place) : { rows: 0n, keys: [] }
+  const uncounted = besides > changed ? besides - changed : 0n
+  return { kind: 'told', now, rows, ...found, late: told ?? { rows: uncounted, keys: [] } }
+}
+
+/** The columns in which archived rows and those of a place are compared. */
+export function sharedAt(
+  context: ArchiveContext,
+  partition: Pick<ArchivedPartition, 'columns'>,
+  { isOwn }: Pick<Place, 'isOwn'>,
+): readonly SharedColumn[] {
+  if (isOwn === true) return partition.columns.map((column) => ({ file: column, now: column }))
+  return fitNow(context, partition).shared
+}
+
+/** Null where a row holds a value that is none of its type, and so was never archived. */
+async function digestOf(
+  { interrupt }: ArchiveContext,
+  view: SourceView,
+  { table, where }: Place,
+  shared: readonly SharedColumn[],
+): Promise<Digest | null> {
+  const request = {
+    table,
+    columns: sharedColumns(shared),
+    range: wholeOf(table),
+    where,
+    ordered: false,
+  }
+  try {
+    return await view.digest(request, interrupt.abort)
+  } catch (thrown) {
+    if (asSluiceError(thrown).code === 'VALUE_REFUSED') return null
+    throw thrown
+  }
+}
+
+/** Where the columns of the key stand in a row; null without a key, or where the archive has not all of it. */
+export function keyPlaces(shared: readonly SharedColumn[], { key }: TableSpec): readonly number[] | null {
+  const places = key.map((name) => shared.findIndex(({ now }) => now.name === name))
+  return places.length === 0 || places.includes(-1) ? null : places
+}
+
+async function lookedUp(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  into: Into & Pick<Place, 'where'>,
+  view: SourceView,
+): Promise<{ readonly same: bigint; readonly missing: NamedRows; readonly changed: NamedRows }> {
+  const tell = progress(context, partition, 'verifying', proofOf(partition).rows)
+  const [missing, changed, outside] = [new Naming(), new Naming(), new Naming()]
+  let same = 0n
+  for await (const rows of storedRows(
+    context,
+    partition,
+    into.shared.map(({ file }) => file),
+    AT_ONCE,
+  )) {
+    const standing = await standingOf(context, into, view, rows)
+    for (const { how, key, there } of standing) {
+      if (how === 'same') same++
+      else (how === 'missing' ? missing : changed).add(key, there)
+    }
+    const taken = standing.flatMap(({ how, key, there }) => (how === 'changed' ? [there ?? key] : []))
+    for (const key of await outsideOf(context, into, view, taken)) outside.add(key)
+    tell(same + missing.rows + changed.rows, 0n)
+  }
+  const others = outside.rows === 0n ? {} : { outside: outside.named() }
+  return { same, missing: missing.named(), changed: { ...changed.named(), ...others } }
+}
+
+/** Those keys of rows of the table that no row within the bounds has; none where a value of a key cannot be read. */
+async function outsideOf(
+  { interrupt }: ArchiveContext,
+  { table, shared, where }: Into & Pick<Place, 'where'>,
+  view: SourceView,
+  keys: readonly RowKey[],
+): Promise<readonly RowKey[]> {
+  if (where === null || keys.length === 0) return []
+  const columns = shared.filter(({ now }) => table.key.includes(now.name))
+  const places = keyPlaces(columns, table) ?? []
+  const within = new Set<string>()
+  let isRefused = false
+  const request = {
+    table,
+    columns: sharedColumns(columns),
+    range: { by: 'keys', keys } as const,
+    where,
+    ordered: false,
+    aside: () => void (isRefused = true),
+  }
+  for await (const { rows } of view.read(request, SIZE, interrupt.abort))
+    for (const row of rows) within.add(JSON.stringify(rowKeyOf(row, places)))
+  return isRefused ? [] : keys.filter((key) => !within.has(JSON.stringify(key)))
+}
+
+type Standing = {
+  readonly row: Row
+  readonly key: RowKey
+  readonly how: 'same' | 'missing' | 'changed'
+  /** Of a changed row: its key in the table, where a collation takes the two for one. */
+  readonly there?: RowKey
+}
+
+/** A table, and the columns in which it and archived rows are compared. */
+export type Into = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] }
+
+/** How archived rows stand in a table, by their keys. @param rows of the shared columns */
+export async function standingOf(
+  context: ArchiveContext,
+  { table, shared }: Into,
+  view: SourceView,
+  rows: readonly Row[],
+): Promise<readonly Standing[]> {
+  const places = keyPlaces(shared, table) ?? []
+  const keyOf = (row: Row): RowKey => rowKeyOf(row, places)
+  const asked = new Set(rows.map((row) => JSON.stringify(keyOf(row))))
+  const found = new Map<string, string>()
+  let refused = 0
+  /** @returns keys of rows that stand there for those that were asked for, and are spelled in another way */
+  const look = async (keys: readonly RowKey[]): Promise<readonly RowKey[]> => {
+    const request = {
+      table,
+      columns: sharedColumns(shared),
+      range: { by: 'keys', keys } as const,
+      where: null,
+      ordered: false,
+      aside: () => void refused++,
+    }
+    const others: RowKey[] = []
+    for await (const batch of view.read(request, SIZE, context.interrupt.abort)) {
+      for (const row of batch.rows) {
+        const name = JSON.stringify(keyOf(row))
+        if (asked.has(name)) found.set(name, rowHash(row))
+        else others.push(keyOf(row))
+      }
+    }
+    return others
+  }
+  let others = (await look(rows.map(keyOf))).length
+  const standing: Standing[] = []
+  for (const row of rows) {
+    const key = keyOf(row)
+    const name = JSON.stringify(key)
+    if (!found.has(name) && (refused > 0 || others > 0)) {
+      // Neither a row that could not be read nor one with another spelling says for which key it came: each is asked for alone.
+      const before = refused
+      const [there] = await look([key])
+      if (there !== undefined) {
+        others--
+        standing.push({ row, key, how: 'changed', there })
+        continue
+      }
+      if (refused > before) found.set(name, '')
+    }
+    const there = found.get(name)
+    standing.push({ row, key, how: there === undefined ? 'missing' : there === rowHash(row) ? 'same' : 'changed' })
+  }
+  return standing
+}
+
+/** What is not as it was archived: `10 archived rows are missing (3; 5 …), 1 row has other values (7)`. */
+export function rowsText(found: RowsNow, archived: bigint): string {
+  if (found.kind === 'equal') return `${rowCount(found.now.rows)}, equal to those that were archived by count and sum`
+  if (found.kind === 'untold')
+    return `${rowCount(found.rows)} now, ${archived} when it was archived, and not the same (${found.why}, nobody can tell which)`
+  const { missing, changed, late } = found
+  const parts = [
+    ...(missing.rows === 0n ? [] : [named(missing, 'archived row is missing', 'archived rows are missing')]),
+    ...(changed.rows === 0n ? [] : [named(changed, 'row has other values', 'rows have other values')]),
+    ...(changed.outside === undefined ? [] : [outsideText(changed.outside, changed.rows)]),
+    ...(late.rows === 0n ? [] : [lateText(late)]),
+  ]
+  return parts.length === 0 ? 'no row is missing, changed or late' : parts.join(', ')
+}
+
+/** A row outside of the bounds is another row that was given the key, or the archived one with another time. */
+function outsideText(outside: NamedRows, changed: bigint): string {
+  if (outside.rows === changed)
+    return changed === 1n ? 'which stands outside of the partition' : 'all of them outside of the partition'
+  return named(outside, 'of them stands outside of the partition', 'of them stand outside of the partition')
+}
+
+function lateText({ back = [], ...late }: LateRows): string {
+  if (back.length === 0) return named(late, 'row came later', 'rows came later')
+  const parts = `${back.join(', ')}, which ${back.length === 1 ? 'was' : 'were'} brought back`
+  return named(late, `row stands beside them, of ${parts}, or later`, `rows stand beside them, of ${parts}, or later`)
+}
+
+function rowCount(rows: bigint): string {
+  return `${rows} ${rows === 1n ? 'row' : 'rows'}`
+}
+
+function named({ rows, keys }: NamedRows, one: string, many: string): string {
+  const text = `${rows} ${rows === 1n ? one : many}`
+  return keys.length === 0 ? text : `${text} (${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''})`
+}

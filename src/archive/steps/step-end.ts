@@ -1,0 +1,37 @@
+/** How a step of the source came out, against the proof of the partition. */
+import type { Digest } from '../../model/copy/rows.ts'
+import type { SluiceError } from '../../shared/errors.ts'
+import type { StepEnd } from '../../model/archive/port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { ArchiveContext } from './context.ts'
+import { gone, lost } from './refusals.ts'
+
+export function proofOf({ digest, label }: ArchivedPartition): Digest {
+  if (digest === null) throw new Error(`${label} has no proof`)
+  return digest
+}
+
+/** @throws SluiceError for whatever is not done */
+export function settled(
+  end: StepEnd,
+  { name }: ArchiveContext,
+  partition: ArchivedPartition,
+  differs: (how: string) => SluiceError,
+): void {
+  switch (end) {
+    case 'done':
+      return
+    case 'differs':
+      throw differs('its rows are not those that were exported')
+    case 'gone':
+      throw gone(name, partition)
+    case 'fenced':
+      throw lost(name, partition)
+  }
+}
+
+export function difference(now: Digest, then: Digest): string {
+  return now.rows === then.rows
+    ? `as many rows (${now.rows}), but other values`
+    : `${now.rows} rows now, ${then.rows} when it was exported`
+}

@@ -1,0 +1,204 @@
+/** Partitions, by as many lanes as are wanted, each as far as it may go. What hinders one hinders no other. */
+import { advance, nextStep, type Wish } from '../steps/advance.ts'
+import type { Advancing, ArchiveContext } from '../steps/context.ts'
+import type { Held } from '../ledger/partition-ledger.ts'
+import { otherParts } from '../ledger/parts.ts'
+import { readArchive, readPartition, readParts, type ArchivedPartition } from '../ledger/record.ts'
+import type { ArchiveState } from '../../model/archive/state.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { isDiskExhausted } from '../../shared/guide-errors.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import { whilePaused } from '../../engine/run/pause.ts'
+import type { Run } from '../../engine/run/run-context.ts'
+import { beatOfArchive } from './owner.ts'
+import { besideOf } from './siblings.ts'
+import { nativeNow } from '../plan/plan.ts'
+
+/** What became of one partition. */
+export type Outcome = {
+  readonly label: string
+  readonly before: ArchiveState
+  readonly after: ArchiveState
+  readonly partition: ArchivedPartition
+  readonly error: SluiceError | null
+}
+
+export type Work = (
+  held: Held,
+  reload: () => Promise<ArchivedPartition>,
+  context: ArchiveContext<Advancing>,
+) => Promise<void>
+
+/** One or more. Each works on a partition of its own; they share the archive. */
+export type Lanes = readonly ArchiveContext<Advancing>[]
+
+/** Archives partitions. @returns one outcome each, up to those where it was stopped */
+export async function advanceAll(
+  lanes: Lanes,
+  database: LedgerDatabase,
+  labels: readonly string[],
+  wish: (label: string) => Wish,
+  run: Run,
+): Promise<readonly Outcome[]> {
+  const work: Work = async (held, reload, context) => {
+    const { store, table, interrupt } = context
+    const native = async () => nativeNow(store, table, await reload(), interrupt.abort)
+    await advance(context, held, wish(held.label), { reload, native, beside: besideOf(context, database) })
+  }
+  const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, wish(partition.label)) === null
+  return eachPartition(lanes, database, labels, run, { work, isThere })
+}
+
+/** What is done with each partition, and whether nothing of it is left to do. */
+export type Aim = { readonly work: Work; readonly isThere: (partition: ArchivedPartition) => boolean }
+
+/**
+ * Holds each partition while something is done with it, by the lane that is free first. One that another program works on is looked at again at the end.
+ * @returns one outcome each, up to those where it was stopped; LEDGER_BUSY of those that others hold, and that are not where they were wanted
+ */
+export async function eachPartition(
+  lanes: Lanes,
+  database: LedgerDatabase,
+  labels: readonly string[],
+  run: Run,
+  { work, isThere }: Aim,
+): Promise<readonly Outcome[]> {
+  const [context] = lanes
+  if (context === undefined) return []
+  const { ledger, emit, name } = context
+  const timer = beatOfArchive(ledger)
+  const outcomes: Outcome[] = []
+  /** Nothing else has room where one had none. */
+  let isFull = false
+  let left = 0
+  const say = (level: 'note' | 'warn', message: string): void => emit({ type: 'log', level, table: name, message })
+  const now = (label: string) => partitionNow(database, context, label)
+
+  /** @returns false where another program has it; null where it was stopped */
+  const tryOne = async (label: string, lane: ArchiveContext<Advancing>): Promise<boolean | null> => {
+    await whilePaused(run)
+    if (run.interrupt.stop.aborted) return null
+    const reload = () => now(label)
+    const before = await reload()
+    let error: SluiceError | null = null
+    let held: Held | null = null
+    try {
+      held = await ledger.claim(label, before.holder)
+      if (held === null || !(await holdsPeriod(context, database, before))) return false
+      await lane.refuseFollowed()
+      await work(held, reload, lane)
+    } catch (thrown) {
+      error = asSluiceError(thrown)
+    } finally {
+      // Where the database is away, the end of the lease settles it.
+      if (held !== null) await ledger.release(held).catch(() => undefined)
+    }
+    if (error?.kind === 'stopped') return null
+    const partition = error === null ? await reload() : await reload().catch(() => before)
+    outcomes.push({ label, before: before.state, after: partition.state, partition, error })
+    isFull ||= error !== null && isDiskExhausted(error)
+    if (error !== null) {
+      emit({ type: 'archive.state', table: name, partition: label, state: partition.state, ms: 0, error: error.info() })
+    }
+    return true
+  }
+
+  try {
+    const queue = await byPeriods(labels, database, context)
+    const others: string[] = []
+    const begin = async (lane: ArchiveContext<Advancing>): Promise<void> => {
+      for (let parts = queue.shift(); parts !== undefined; parts = isFull ? undefined : queue.shift()) {
+        for (let label = parts.shift(); label !== undefined; label = isFull ? undefined : parts.shift()) {
+          const done = await tryOne(label, lane)
+          if (done === null) return
+          if (done) continue
+          others.push(label)
+          say('note', `${label}: ${holderText(await now(label))} works on it; it is looked at again at the end`)
+        }
+        left += parts.length
+      }
+    }
+    // Each goes on as far as it can: what ended one is thrown when nobody works any more.
+    const ends = await Promise.allSettled(lanes.map(begin))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    if (isFull) {
+      left += queue.flat().length + others.length
+      if (left > 0) say('warn', `the disk is full: ${left} more of the partitions were not begun`)
+      return outcomes
+    }
+    if (run.interrupt.stop.aborted) return outcomes
+    for (const label of others) {
+      const done = await tryOne(label, context)
+      if (done === null) return outcomes
+      if (done) continue
+      const partition = await now(label)
+      const error = isThere(partition) ? null : busy(context, partition)
+      // What another program did is no work of this run.
+      outcomes.push({ label, before: partition.state, after: partition.state, partition, error })
+      if (error === null) say('note', `${label}: another program brought it where it was wanted`)
+      else say('warn', `${label}: ${holderText(partition)} still works on it`)
+    }
+  } finally {
+    clearInterval(timer)
+  }
+  return outcomes
+}
+
+/** Parts of one period are worked on one after the other. */
+async function byPeriods(
+  labels: readonly string[],
+  database: LedgerDatabase,
+  { archived }: ArchiveContext,
+): Promise<string[][]> {
+  const known = (await readArchive(database, archived.table))?.partitions ?? []
+  const periodOf = new Map(known.map(({ label, period }) => [label, period]))
+  const periods = new Map<string, string[]>()
+  for (const label of labels) {
+    const period = periodOf.get(label) ?? label
+    periods.set(period, [...(periods.get(period) ?? []), label])
+  }
+  return [...periods.values()]
+}
+
+/**
+ * Whether no other program works on another part of the period. Called once the part itself is held, so that of two programs one sees the other. What somebody has
+ * left behind is taken from him: should he wake up, he changes nothing.
+ */
+async function holdsPeriod(
+  { archived, ledger }: ArchiveContext,
+  database: LedgerDatabase,
+  partition: ArchivedPartition,
+): Promise<boolean> {
+  for (const other of otherParts(partition, await readParts(database, archived.table, partition.period))) {
+    if (other.holder === null) continue
+    const held = await ledger.claim(other.label, other.holder)
+    if (held === null) return false
+    await ledger.release(held)
+  }
+  return true
+}
+
+async function partitionNow(
+  database: LedgerDatabase,
+  { archived, name }: ArchiveContext,
+  label: string,
+): Promise<ArchivedPartition> {
+  const partition = await readPartition(database, archived.table, label)
+  if (partition !== null) return partition
+  throw new SluiceError('PARTITION_STATE', `the ledger knows no partition ${label} of ${name}`, {
+    hint: 'sluice archive list shows those that it knows',
+  })
+}
+
+function busy({ name }: ArchiveContext, partition: ArchivedPartition): SluiceError {
+  const { label } = partition
+  return new SluiceError('LEDGER_BUSY', `${label} of ${name} is in the hands of ${holderText(partition)}`, {
+    where: `${name}, ${label}`,
+    hint: 'let it finish; a program that vanished lets go of it after half a minute',
+    retryable: true,
+  })
+}
+
+function holderText({ holder }: ArchivedPartition): string {
+  return holder?.host == null ? 'another program' : `the program ${holder.pid} on ${holder.host}`
+}

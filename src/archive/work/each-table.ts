@@ -1,0 +1,172 @@
+/** The tables that an operation on archives is about. */
+import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { tablePattern } from './table-pattern.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
+import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'
+import { archiveOf, namesNow, otherTable, refusePerhapsRenamed } from './find-archive.ts'
+import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
+import { openExisting, openSourceStore } from '../../engine/copy/open-stores.ts'
+import { GRANT_HINT, Ledgers, type Opened } from './find-ledger.ts'
+import type { Run } from '../../engine/run/run-context.ts'
+
+export type { Opened } from './find-ledger.ts'
+
+/** A database with its ledgers of archives. `database` is the one that streams and new archives are noted in. */
+export type OpenSource = AsyncDisposable &
+  Opened & {
+    readonly ledgers: Ledgers
+    /** @throws SluiceError as `Ledgers.of` */
+    of(table: TableName, signal: AbortSignal): Promise<Opened>
+  }
+
+/**
+ * A source with its ledgers.
+ * @param changes whether anything is going to be changed: then the ledger of a table is created, or brought to this version, once it is asked for
+ * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED
+ */
+export async function openSource(url: string, changes: boolean): Promise<OpenSource> {
+  const store = changes ? await openExisting(url) : await openSourceStore(url)
+  try {
+    const ledgers = await Ledgers.open(store, changes)
+    return {
+      store,
+      database: ledgers.own,
+      ledgers,
+      of: (table, signal) => ledgers.of(table, signal),
+      async [Symbol.asyncDispose]() {
+        await ledgers[Symbol.asyncDispose]()
+        await store[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await store[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** Tables of the source by names or patterns. @throws SluiceError NO_SUCH_TABLE */
+export async function tablesOf(
+  { store }: Pick<Opened, 'store'>,
+  patterns: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly TableSpec[]> {
+  const found = new Map<string, TableSpec>()
+  for (const pattern of patterns) {
+    const tables = (await store.tables(pattern, signal)).filter(({ table }) => !isLedgerTable(table))
+    if (tables.length === 0) throw await noSuchTable(store, pattern, `no table fits ${pattern}`)
+    for (const table of tables) found.set(tableText(table.table), table)
+  }
+  return [...found.values()]
+}
+
+/**
+ * One table that is archived.
+ * @param hint what to do where nothing of it ever was
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, PARTITION_STATE; as `archiveOf`
+ */
+export async function archivedTable(
+  source: OpenSource,
+  name: string,
+  signal: AbortSignal,
+  hint?: string,
+): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord; readonly opened: Opened }> {
+  const table = await tableNamed(source, name, signal)
+  const { record, opened } = await archiveOf(source, table, signal)
+  if (record !== null) {
+    await refuseSwappedColumns(source.store, table, record, signal)
+    return { table, record, opened }
+  }
+  await refusePerhapsRenamed(source, table, signal)
+  throw notArchived(table, opened.store, hint)
+}
+
+/** One table of the source. @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
+export async function tableNamed(opened: Pick<Opened, 'store'>, name: string, signal: AbortSignal): Promise<TableSpec> {
+  const [table, ...others] = await tablesOf(opened, [name], signal)
+  if (table === undefined) throw await noSuchTable(opened.store, name, `no table fits ${name}`)
+  if (others.length === 0) return table
+  throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
+}
+
+/** The table of an archive; one without columns where it is gone from the source, for which its archive is none the worse. */
+export async function tableNow(
+  { store }: Pick<Opened, 'store'>,
+  table: TableName,
+  signal: AbortSignal,
+): Promise<TableSpec> {
+  const [found] = await store.tables(tableText(table), signal)
+  return found ?? { table, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
+}
+
+/** `name`: what the table is called now, also one that is gone. */
+export type RecordOf = { readonly name: TableName; readonly record: ArchiveRecord; readonly opened: Opened }
+
+/**
+ * Archives by names or patterns of their tables, also of tables that are gone; all where no pattern is given.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; PLAN_CHANGED for a name that another table has by now; as `Ledgers.of`
+ */
+export async function recordsOf(
+  source: OpenSource,
+  patterns: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly RecordOf[]> {
+  const { store } = source
+  const all = await calledNow(source, signal)
+  const chosen = new Map<string, RecordOf>()
+  for (const pattern of patterns.length === 0 ? ['*'] : patterns) {
+    const fits = tablePattern(pattern, store.can.folds?.tables ?? 'exact')
+    const some = all.filter(({ name }) => fits(name))
+    const other =
+      some.length > 0 || pattern.includes('*') ? undefined : all.find(({ archived }) => fits(archived.table))
+    if (other !== undefined) await refuseOther(source, other, signal)
+    some.push(...(other === undefined ? [] : [other]))
+    if (some.length === 0 && patterns.length > 0) {
+      const [table] = (await store.tables(pattern, signal)).filter((one) => !isLedgerTable(one.table))
+      throw table === undefined
+        ? await noSuchTable(store, pattern, `no table fits ${pattern}`)
+        : notArchived(table, store)
+    }
+    for (const { name, archived } of some) {
+      const opened = await source.of(archived.table, signal)
+      const record = await readArchive(opened.database, archived.table)
+      if (record !== null) chosen.set(tableText(archived.table), { name, record, opened })
+    }
+  }
+  return [...chosen.values()]
+}
+
+type Called = { readonly name: TableName; readonly archived: ArchivedTable }
+
+async function calledNow(source: OpenSource, signal: AbortSignal): Promise<readonly Called[]> {
+  const all = await source.ledgers.tables(signal)
+  const names = await namesNow(source, all, signal)
+  return all.map((archived) => ({ archived, name: names.get(tableText(archived.table)) ?? archived.table }))
+}
+
+/** An archive is found by the name that its table had, too, as long as no other table has that. */
+async function refuseOther(source: OpenSource, { name, archived }: Called, signal: AbortSignal): Promise<void> {
+  const there = await source.store.tables(tableText(archived.table), signal)
+  if (there.length > 0) throw otherTable(source.store, archived, name)
+}
+
+/** Says that a listing of all archives may lack some. */
+export async function tellUnread({ ledgers }: OpenSource, { emit, interrupt }: Run<'log'>): Promise<void> {
+  for (const schema of await ledgers.unread(interrupt.abort)) {
+    const message = `schema ${schema} has a ledger of archives that this login cannot read: what it names is not shown here`
+    emit({ type: 'log', level: 'warn', message, hint: GRANT_HINT })
+  }
+}
+
+export function notArchived(
+  { table }: TableSpec,
+  { label }: CopyStore,
+  hint = 'sluice archive list shows what is',
+): SluiceError {
+  return new SluiceError('PARTITION_STATE', `nothing of ${tableText(table)} was ever archived`, {
+    where: label,
+    hint,
+  })
+}

@@ -1,0 +1,178 @@
+/** Which archive is that of a table: a table may have another name since it was archived, and another table its old one. */
+import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
+import { isArchived } from '../../model/archive/state.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { NumberedTable, TableIdentities } from '../../model/archive/port.ts'
+import type { CopyStore, Origin } from '../../model/copy/port.ts'
+import { hasSwitched, readSwitches, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+import type { Ledgers, Opened } from './find-ledger.ts'
+import { hasNotedRow, witnessed } from './witness.ts'
+
+/** A database with its ledgers, as `OpenSource` is one. */
+export type Sought = { readonly store: CopyStore; readonly ledgers: Ledgers }
+
+/** `name`: under which the ledger has the table, or is to have it. */
+export type ArchiveOf = { readonly opened: Opened; readonly name: TableName; readonly record: ArchiveRecord | null }
+
+/**
+ * The archive of a table, whatever the table was called when it was archived.
+ * @throws SluiceError PLAN_CHANGED where the ledger has its name for a table that is called otherwise by now; as `Ledgers.of`
+ */
+export async function archiveOf(
+  sought: Sought,
+  { table }: Pick<TableSpec, 'table'>,
+  signal: AbortSignal,
+): Promise<ArchiveOf> {
+  const { other, ...found } = await findArchive(sought, table, signal)
+  if (other !== null) throw otherTable(sought.store, other.archived, other.now)
+  return found
+}
+
+/**
+ * As `archiveOf`, for those to whom a table under the old name of an archived one is a table without an archive.
+ * @returns `other`: the archive that has the name of the table, and what its own table is called by now; null where there is none
+ * @throws as `Ledgers.of`
+ */
+export async function findArchive(
+  sought: Sought,
+  table: TableName,
+  signal: AbortSignal,
+): Promise<ArchiveOf & { readonly other: { readonly archived: ArchivedTable; readonly now: TableName } | null }> {
+  const { store, ledgers } = sought
+  const at = async (name: TableName): Promise<ArchiveOf> => {
+    const opened = await ledgers.of(name, signal)
+    return { opened, name, record: await readArchive(opened.database, name) }
+  }
+  const called = tableText(table)
+  const own = await at(table)
+  let other: { readonly archived: ArchivedTable; readonly now: TableName } | null = null
+  if (own.record !== null) {
+    const now = (await namesNow(sought, [own.record], signal)).get(called) ?? table
+    if (tableText(now) === called) return { ...own, other }
+    other = { archived: own.record, now }
+  }
+  if (store.identities === undefined) return { ...own, other }
+  const all = await ledgers.tables(signal)
+  const names = await namesNow(sought, all, signal)
+  const renamed = all.find((one) => tableText(names.get(tableText(one.table)) ?? one.table) === called)
+  return renamed === undefined ? { ...own, record: null, other } : { ...(await at(renamed.table)), other: null }
+}
+
+/**
+ * What the tables of archives are called by now, by `tableText` of what the ledger calls them: the same, unless the system knows them under another name, by
+ * their number or their witness. A table that `cutover` has parked gave its archive to the one that took its name.
+ */
+export async function namesNow(
+  { store, ledgers }: Sought,
+  archives: readonly ArchivedTable[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TableName>> {
+  const names = new Map(archives.map(({ table }) => [tableText(table), table]))
+  const identities = store.identities?.()
+  if (identities === undefined) return names
+  const known =
+    identities.by === 'number'
+      ? await numbered(store, identities, archives, signal)
+      : await witnessed(store, identities, archives, signal)
+  const renamed = [...known].filter(([before, now]) => tableText(now) !== before)
+  if (renamed.length === 0) return names
+  const parked = new Set((await readSwitches(ledgers.own)).filter(isParked).map(({ parkedTable }) => parkedTable))
+  for (const [before, now] of renamed) if (!parked.has(tableText(now))) names.set(before, now)
+  return names
+}
+
+function isParked({ status }: SwitchRow): boolean {
+  return hasSwitched(status)
+}
+
+/** Names by the numbers that tables have for as long as they exist. */
+async function numbered(
+  store: CopyStore,
+  numbers: TableIdentities & { readonly by: 'number' },
+  archives: readonly ArchivedTable[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TableName>> {
+  const asked = archives.flatMap(({ stored }) => stored.numbersOf ?? [])
+  const there = asked.length === 0 ? new Map<string, NumberedTable>() : await numbers.tables(asked, signal)
+  const here = there.size === 0 ? {} : ((await store.origin?.(signal)) ?? {})
+  const found = new Map<string, TableName>()
+  for (const one of archives) {
+    const table = there.get(one.stored.numbersOf ?? '')
+    if (table !== undefined && hasNumbers(one, table) && !isElsewhere(one.origin, here))
+      found.set(tableText(one.table), table.table)
+  }
+  return found
+}
+
+/** Numbers of a database that was copied may be those of another table: its columns have to agree, too. */
+function hasNumbers({ stored }: ArchivedTable, { numbers }: NumberedTable): boolean {
+  return stored.columns.some(({ name, number }) => number !== undefined && numbers.get(name) === number)
+}
+
+/** A number says nothing in another database than the one that gave it. */
+function isElsewhere(then: Origin | null, now: Origin): boolean {
+  return ['system', 'database'].some((fact) => {
+    const [was, is] = [then?.[fact], now[fact]]
+    return was !== undefined && is !== undefined && was !== is
+  })
+}
+
+/** For the name of an archived table that another table has by now. */
+export function otherTable(store: CopyStore, { table, archive }: ArchivedTable, now: TableName): SluiceError {
+  const [old, name] = [tableText(table), tableText(now)]
+  // A number is never that of a copy. A witness may be, and a living table is never to be dropped because of it.
+  const otherwise =
+    store.identities?.().by === 'number'
+      ? `where it took the place of ${name} with all of its rows, once ${name} is dropped`
+      : `where ${name} is a copy that was made of it, once a column of the key of ${name} has another name`
+  return new SluiceError('PLAN_CHANGED', `the archive of ${old} is that of the table which is called ${name} now`, {
+    where: store.label,
+    reason: `that table was renamed, and the one that is called ${old} now is another one: ${archive} has no rows of it`,
+    hint: `--table ${shellQuote(name)} finds the archive; the other table is archived once it has a name of its own, or, ${otherwise}`,
+  })
+}
+
+/**
+ * For tables without a number and a witness, and those that are known by neither any more.
+ * @throws SluiceError PARTITION_STATE where a table without an archive may be an archived one under another name
+ */
+export async function refusePerhapsRenamed(
+  { store, ledgers }: Sought,
+  table: TableSpec,
+  signal: AbortSignal,
+): Promise<void> {
+  const all = await ledgers.tables(signal)
+  const names = await namesNow({ store, ledgers }, all, signal)
+  for (const one of all) {
+    const isNumbered = store.identities?.().by === 'number' && one.stored.numbersOf !== undefined
+    const isTold = isNumbered || names.get(tableText(one.table)) !== one.table
+    if (isTold || (await store.tables(tableText(one.table), signal)).length > 0) continue
+    const has = isAlike(one, table) ? 'all of its columns' : 'rows that it had'
+    if (!isAlike(one, table) && !(await hasNotedRow(store, table, one, signal))) continue
+    const { database } = await ledgers.of(one.table, signal)
+    const other = await readArchive(database, one.table)
+    if (other?.partitions.some(({ state }) => isArchived(state)) === true) throw perhapsRenamed(store, one, table, has)
+  }
+}
+
+/** Whether the table has all columns of the archive. */
+function isAlike({ stored }: ArchivedTable, { columns }: TableSpec): boolean {
+  return stored.columns.every(({ name, column: { native } }) =>
+    columns.some((column) => column.name === name && column.native === native),
+  )
+}
+
+function perhapsRenamed({ label }: CopyStore, archived: ArchivedTable, { table }: TableSpec, has: string): SluiceError {
+  const [old, now] = [tableText(archived.table), tableText(table)]
+  return new SluiceError(
+    'PARTITION_STATE',
+    `${now} may be ${old} under another name, and the archive of ${old} is not asked`,
+    {
+      where: label,
+      reason: `the ledger has archived rows of ${old}, the database has no such table any more, and ${now} has ${has}`,
+      hint: `rename the table back to ${old}, which finds its archive again; if ${now} is another table, an empty table of the name ${old} says so`,
+    },
+  )
+}

@@ -1,0 +1,139 @@
+/** Which ledger of a database names a table that is archived: each login may have made one in the first schema of its search_path. */
+import { archivedTables, isUnpublished, readArchive, type ArchivedTable } from '../ledger/record.ts'
+import { prepareArchiveLedger, refuseNewer } from '../ledger/schema.ts'
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import { refuseForeignTables } from '../../stores/common/ledger-tables.ts'
+import { LedgerPlaces, type Place } from '../../engine/run/ledger-places.ts'
+import { readingLedger } from './reading-ledger.ts'
+
+export const GRANT_HINT =
+  'GRANT USAGE ON SCHEMA and SELECT ON ALL TABLES IN SCHEMA of it to this login, or connect as its owner'
+
+/** A database and the ledger that names the archive of one table. */
+export type Opened = { readonly store: CopyStore; readonly database: LedgerDatabase }
+
+export class Ledgers implements AsyncDisposable {
+  /** The one of the URL or of the login, in which a new archive is noted. */
+  readonly own: LedgerDatabase
+  readonly #store: CopyStore
+  readonly #changes: boolean
+  readonly #places: LedgerPlaces
+  readonly #isLent: boolean
+  readonly #prepared = new Map<LedgerDatabase, Promise<void>>()
+
+  private constructor(store: CopyStore, changes: boolean, own: LedgerDatabase, isLent = false) {
+    this.#isLent = isLent
+    this.#store = store
+    this.#changes = changes
+    this.own = own
+    this.#places = new LedgerPlaces(store, own, (ledger) => (changes ? ledger : readingLedger(ledger)))
+  }
+
+  /** @param changes whether ledgers may be written to @throws SluiceError CONNECT_FAILED; LEDGER_NEWER */
+  static async open(store: CopyStore, changes: boolean): Promise<Ledgers> {
+    const own = await store.ledger()
+    try {
+      await refuseNewer(own)
+      return new Ledgers(store, changes, changes ? own : readingLedger(own))
+    } catch (error) {
+      await own[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /**
+   * Reads, beside a run that goes on to use its own ledger of this store: that one stays open, since a file has one ledger and one lock.
+   * @throws SluiceError LEDGER_NEWER
+   */
+  static async beside(store: CopyStore, own: LedgerDatabase): Promise<Ledgers> {
+    await refuseNewer(own)
+    return new Ledgers(store, false, readingLedger(own), true)
+  }
+
+  /**
+   * The ledger that names a table, brought to this version where it may be written to, and a store whose steps end in it; the login's own where none does.
+   * @throws SluiceError ARCHIVE_CONFLICT where two name it; TABLE_REFUSED where one that may name it cannot be read, or not be written to; LEDGER_NEWER
+   */
+  async of(table: TableName, signal: AbortSignal): Promise<Opened> {
+    const { store, database } = await this.#naming(table, signal)
+    if (this.#changes) await this.#prepare(database)
+    else await refuseNewer(database)
+    return { store, database }
+  }
+
+  /** Tables that any ledger names which this login can read, by name. */
+  async tables(signal: AbortSignal): Promise<readonly ArchivedTable[]> {
+    const found = new Map<string, ArchivedTable>()
+    for (const database of await this.all(signal))
+      for (const one of await archivedTables(database)) found.set(tableText(one.table), one)
+    return [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
+  }
+
+  /** Ledgers that this login can read, its own first. */
+  async all(signal: AbortSignal): Promise<readonly LedgerDatabase[]> {
+    const others = (await this.#store.otherLedgers?.('archive', null, signal)) ?? []
+    return (await this.#places.readable(others)).map(({ database }) => database)
+  }
+
+  /** Schemas with a ledger that this login cannot read. */
+  async unread(signal: AbortSignal): Promise<readonly string[]> {
+    const others = (await this.#store.otherLedgers?.('archive', null, signal)) ?? []
+    return others.flatMap(({ schema, isReadable }) => (isReadable ? [] : [schema]))
+  }
+
+  async #naming(table: TableName, signal: AbortSignal): Promise<Opened> {
+    const others = (await this.#store.otherLedgers?.('archive', table, signal)) ?? []
+    if (others.length === 0) return this.#places.own
+    const named: (Place & { readonly isUnpublished: boolean })[] = []
+    for (const place of await this.#places.readable(others)) {
+      const record = await readArchive(place.database, table)
+      if (record !== null) named.push({ ...place, isUnpublished: isUnpublished(record) })
+    }
+    // An older program that did not find the ledger has begun one, and was refused before it published anything.
+    const published = named.filter((one) => !one.isUnpublished)
+    const [first, second] = published.length > 0 ? published : named
+    if (first !== undefined && second !== undefined) throw this.#twice(table, first, second)
+    const unread = others.find(({ isReadable }) => !isReadable)
+    if (first === undefined && unread !== undefined) throw this.#unread(table, unread.schema)
+    return first ?? this.#places.own
+  }
+
+  /** Refused before anything is planned: a run that cannot note what it does must not begin. */
+  async #prepare(database: LedgerDatabase): Promise<void> {
+    const prepared =
+      this.#prepared.get(database) ??
+      (database === this.own
+        ? prepareArchiveLedger(database)
+        : refuseForeignTables(database).then(() => prepareArchiveLedger(database)))
+    this.#prepared.set(database, prepared)
+    await prepared
+  }
+
+  #twice(table: TableName, first: Place, second: Place): SluiceError {
+    const name = tableText(table)
+    return new SluiceError(
+      'ARCHIVE_CONFLICT',
+      `two ledgers of archives name ${name}: ${first.where} and ${second.where}`,
+      {
+        where: this.#store.label,
+        reason: 'each would publish and drop without the other, and neither knows all that was archived',
+        hint: `sluice archive list with ?schema= of each shows what it has; then delete the rows of ${name} from migration_archives and migration_archive_partitions of the one that is not right`,
+      },
+    )
+  }
+
+  #unread(table: TableName, schema: string): SluiceError {
+    return new SluiceError('TABLE_REFUSED', `the ledger of archives in schema ${schema} cannot be read by this login`, {
+      where: this.#store.label,
+      reason: `whether it names ${tableText(table)}, and which rows are in the archive alone, is not known`,
+      hint: GRANT_HINT,
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isLent) await this.own[Symbol.asyncDispose]()
+    await this.#places[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,63 @@
+/** Partitions that the ledger knows, and those that were found, in one list. */
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { byPeriod, otherParts } from '../ledger/parts.ts'
+import { restoreCommand } from '../steps/refusals.ts'
+import { isWanted, type Asked } from './named-partitions.ts'
+import type { Candidate } from '../plan/candidate.ts'
+import type { PartName } from '../plan/further-part.ts'
+import { standing, type PlannedPartition } from '../plan/planned-standing.ts'
+
+type Pair = Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: PartName }
+
+/** Known ones by their bounds, a further part behind the others of its period, and last what is new. */
+export function merged(
+  name: string,
+  candidates: readonly Candidate[],
+  known: readonly ArchivedPartition[],
+  {
+    asked,
+    drop,
+    mistaken,
+  }: {
+    readonly asked: readonly Asked[]
+    readonly drop: boolean
+    readonly mistaken: (one: ArchivedPartition) => boolean
+  },
+): readonly PlannedPartition[] {
+  const byLabel = new Map(candidates.map((candidate) => [candidate.label, candidate]))
+  const labels = new Set(known.map(({ label }) => label))
+  const last = new Map(known.map(({ period }, i) => [period, i]))
+  const further = new Map<string, Pair[]>()
+  const fresh: Pair[] = []
+  for (const candidate of byLabel.values()) {
+    if (labels.has(candidate.label)) continue
+    const { period } = candidate
+    const pairs = last.has(period) ? (further.get(period) ?? []) : fresh
+    if (pairs !== fresh) further.set(period, pairs)
+    pairs.push({ named: candidate, known: null, candidate })
+  }
+  const pairs = known.flatMap((one, i): readonly Pair[] => [
+    { named: one, known: one, candidate: byLabel.get(one.label) ?? null },
+    ...(last.get(one.period) === i ? (further.get(one.period) ?? []) : []),
+  ])
+  const parts = byPeriod(known)
+  return [...pairs, ...fresh]
+    .filter(({ named }) => isWanted(asked, named))
+    .map(({ named, known: one, candidate }) => {
+      const others = otherParts(named, parts.get(named.period) ?? [])
+      const status = standing(one, candidate, {
+        others,
+        asked,
+        drop,
+        mistaken: one !== null && mistaken(one),
+        restoreCommand: restoreCommand(name, named),
+      })
+      return { label: named.label, candidate, known: one, ...status }
+    })
+}
+
+/** What a planned partition is called, and the period that it is a part of. */
+export function nameOf({ known, candidate, label }: Pick<PlannedPartition, 'known' | 'candidate' | 'label'>): PartName {
+  const { period, part } = known ?? candidate ?? { period: label, part: 1 }
+  return { label, period, part }
+}

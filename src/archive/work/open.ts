@@ -1,0 +1,211 @@
+/** Everything that works on the archive of one table is opened here, and handed on. */
+import type { EventType } from '../../model/run/event.ts'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ArchiveContext, Looking, Pace } from '../steps/context.ts'
+import type { ArchiveLog } from '../steps/log.ts'
+import { HeadLedger } from '../ledger/head-ledger.ts'
+import { PartitionLedger } from '../ledger/partition-ledger.ts'
+import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
+import { tableProperties } from '../ledger/table-properties.ts'
+import { ArchiveTable } from '../log/archive-table.ts'
+import type { HeadBook } from '../log/head.ts'
+import type { ParquetFiles } from '../../model/archive/parquet-port.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { parseLakeUrl, pathOfLocation } from '../../model/lake/lake-url.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import type { LogWriter } from '../../model/lake/log-writer.ts'
+import { makeFolder } from '../../shared/make-folder.ts'
+import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import { openLake, openLogWriter, parquetRows } from '../../engine/run/registry.ts'
+import type { Run } from '../../engine/run/run-context.ts'
+import { refuseAbsentFolder } from './absent-folder.ts'
+import { refuseFollowedTables } from '../plan/followed-table.ts'
+import { refuseHiddenColumns } from '../plan/hidden-columns.ts'
+import { ownerOf } from './owner.ts'
+import type { Owned } from './require-origin.ts'
+import { makeSpool } from './spool.ts'
+import { checkpointWriter, openParquetFiles } from '../../stores/parquet.ts'
+import { Turn } from '../../model/run/turn.ts'
+import { Throttle } from '../../engine/copy/workers/throttle.ts'
+
+/** About so large a file becomes: large enough for scans, small enough to be rewritten and fetched. */
+export const FILE_BYTES = 256 * 1024 * 1024
+/** Of the engine that writes and reads Parquet. */
+export const MEMORY_BYTES = 1024 * 1024 * 1024
+
+/** Of a partition that leaves its parent: most that others should wait because of one try, and for how long it is tried. */
+export const PATIENCE_MS = 100
+export const BUDGET_MS = 60_000
+
+export type ArchiveSizes = {
+  readonly fileBytes?: number
+  readonly memoryBytes?: number
+  /** Most that others wait because of one try for a lock, and how long locks are tried for, ms. */
+  readonly patienceMs?: number
+  readonly budgetMs?: number
+  /** Bytes of the source that may be read or removed a second, by all lanes together. */
+  readonly rate?: number
+  /** Lanes, which share the memory; one when absent. */
+  readonly workers?: number
+  /** As `ArchiveContext.uncompared`. */
+  readonly uncompared?: ReadonlySet<string>
+  /** Nothing is written: a folder that is not there is not made. */
+  readonly reads?: true
+  /** Heads of the log that are taken for own; those of the ledger when absent. */
+  readonly heads?: Pick<HeadBook, 'read'>
+}
+
+/** A table and the partitions that the ledger knows, none of a new one. */
+type Known = ArchivedTable & { readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[] }
+
+/** Closing it waits for the engine, and removes what was spooled. */
+export type OpenArchive<E extends EventType = Looking> = AsyncDisposable & {
+  readonly context: ArchiveContext<E>
+  /** The same for each of those who work side by side, with an engine and a spool folder of their own; the first one is `context`. */
+  readonly lanes: readonly ArchiveContext<E>[]
+}
+
+/** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED, SOURCE_DENIED where columns are hidden; ARCHIVE_CONFLICT where its folder has gone and something would be written */
+export async function openArchive<E extends EventType>(
+  table: TableSpec,
+  archived: Known,
+  { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
+  run: Run<E | Looking>,
+  sizes: ArchiveSizes = {},
+): Promise<OpenArchive<E | Looking>> {
+  refuseHiddenColumns(table)
+  if (sizes.reads !== true) refuseAbsentFolder(archived)
+  const { reader, writer } = await openFolder(archived.archive, sizes.reads === true ? 'read' : 'write')
+  const { workers = 1, memoryBytes = MEMORY_BYTES } = sizes
+  const desks: Desk[] = []
+  for (let lane = 0; lane < workers; lane++) desks.push(await openDesk(Math.floor(memoryBytes / workers)))
+  const heads = new HeadLedger(database, archived.table, ownerOf(run))
+  const book: HeadBook = {
+    name: () => heads.name(),
+    read: () => (sizes.heads ?? heads).read(),
+    intend: (intent) => heads.intend(intent),
+    settle: (head, version) => heads.settle(head, version),
+    sums: () => heads.sums(),
+    forget: (versions) => heads.forget(versions),
+  }
+  const log = once(() => openLog({ reader, writer, heads: book, database, table: archived.table }, run))
+  const leaving = new Turn()
+  const shared = {
+    name: tableText(table.table),
+    table,
+    archived,
+    ...(sizes.uncompared === undefined ? {} : { uncompared: sizes.uncompared }),
+    published: archived.partitions?.some(({ version }) => version !== null) ?? false,
+    store,
+    ledger: new PartitionLedger(database, archived.table, ownerOf(run)),
+    refuseFollowed: () => refuseFollowedTables({ store, database }, [table.table], run.interrupt.abort),
+    heads,
+    log: log.get,
+    reader,
+    writer,
+    pace: paceOf(sizes.rate, run),
+    leaving: <T>(work: () => Promise<T>): Promise<T> => leaving.take(work),
+    waits: { patienceMs: sizes.patienceMs ?? PATIENCE_MS, budgetMs: sizes.budgetMs ?? BUDGET_MS },
+    fileBytes: sizes.fileBytes ?? FILE_BYTES,
+    emit: run.emit,
+    clock: run.clock,
+    interrupt: run.interrupt,
+    tool: run.tool,
+    runId: run.runId,
+  }
+  const lanes = desks.map(({ spool, parquet }): ArchiveContext<E | Looking> => ({ ...shared, spool, parquet }))
+  const [context] = lanes
+  if (context === undefined) throw new Error('an archive without lanes')
+  return {
+    context,
+    lanes,
+    async [Symbol.asyncDispose]() {
+      for (const desk of desks) await desk[Symbol.asyncDispose]()
+    },
+  }
+}
+
+type Desk = AsyncDisposable & { readonly spool: string; readonly parquet: () => Promise<ParquetFiles> }
+
+async function openDesk(memoryBytes: number): Promise<Desk> {
+  const spool = await makeSpool()
+  const parquet = once(() => openParquetFiles({ memoryBytes, threads: 2, tempFolder: join(spool, 'engine') }))
+  return {
+    spool,
+    parquet: parquet.get,
+    async [Symbol.asyncDispose]() {
+      const opened = await parquet.opened()
+      await opened?.[Symbol.asyncDispose]()
+      await rm(spool, { recursive: true, force: true })
+    },
+  }
+}
+
+function paceOf(rate: number | undefined, { clock }: Run): Pace | null {
+  if (rate === undefined) return null
+  const throttle = new Throttle({ clock, asked: () => rate, onChange: () => undefined })
+  return (bytes, signal) => throttle.take(bytes, signal)
+}
+
+/** A context of an archive has it, too. */
+export type OwnedFolder = Owned & { readonly reader: LogStore; readonly writer: LogWriter }
+
+/** What the log of an archive is asked through, without files: whose it is, and which of its files nobody names. @throws SluiceError as `openArchive` */
+export async function openOwned(
+  archived: Known,
+  { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
+  run: Run,
+): Promise<OwnedFolder> {
+  refuseAbsentFolder(archived)
+  const { reader, writer } = await openFolder(archived.archive, 'read')
+  const heads = new HeadLedger(database, archived.table, ownerOf(run))
+  const name = tableText(archived.table)
+  const log = (): Promise<ArchiveLog> => openLog({ reader, writer, heads, database, table: archived.table }, run)
+  return { name, archived, store, interrupt: run.interrupt, heads, log, reader, writer }
+}
+
+/**
+ * The Delta table itself, to read and to write.
+ * @param archive as the ledger has it: a path, or the URI of a prefix, in which `%20` is a space
+ * @param mode `write`: a folder on a disk is made
+ */
+async function openFolder(
+  archive: string,
+  mode: 'read' | 'write',
+): Promise<{ readonly reader: LogStore; readonly writer: LogWriter }> {
+  const path = pathOfLocation(archive)
+  const place = parseLakeUrl(path)
+  if (mode === 'write' && place.kind === 'local') await makeFolder(place.path)
+  return { reader: await openLake(path), writer: await openLogWriter(path) }
+}
+
+type LogParts = {
+  readonly reader: LogStore
+  readonly writer: LogWriter
+  readonly heads: HeadBook
+  readonly database: LedgerDatabase
+  readonly table: TableName
+}
+
+async function openLog({ reader, writer, heads, database, table }: LogParts, run: Run): Promise<ArchiveLog> {
+  return ArchiveTable.open({
+    store: reader,
+    writer,
+    parquet: parquetRows,
+    checkpoints: await checkpointWriter(),
+    heads,
+    properties: () => tableProperties(database, table),
+    table: tableText(table),
+    now: () => run.clock.now(),
+    tool: run.tool,
+  })
+}
+
+function once<T>(make: () => Promise<T>): { readonly get: () => Promise<T>; readonly opened: () => Promise<T | null> } {
+  let made: Promise<T> | null = null
+  return {
+    get: () => (made ??= make()),
+    opened: async () => (made === null ? null : made.catch(() => null)),
+  }
+}

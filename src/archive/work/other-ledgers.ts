@@ -1,0 +1,225 @@
+/**
+ * Ledgers that the log of an archive names besides its own: databases that it was moved from, or copied. Those whose database the user names are asked; of all others
+ * files stay, since a log is not trusted to name a host that credentials go to.
+ */
+import { onlyCopies, readArchive, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
+import type { CountingLedger } from '../steps/destroy-files.ts'
+import { findWriters, type Writers } from '../log/find-writers.ts'
+import { databaseDigest, type NamedLedger } from '../log/ledger-name.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import { GONE } from '../../engine/run/operations/words.ts'
+import { parquetRows } from '../../engine/run/registry.ts'
+import type { Run } from '../../engine/run/run-context.ts'
+import { openSource, type OpenSource } from './each-table.ts'
+import type { OwnedFolder } from './open.ts'
+import { originNow, otherDatabase } from './require-origin.ts'
+
+/** A ledger that was asked, and its record of the archive. */
+type Asked = CountingLedger & {
+  readonly record: ArchiveRecord
+  readonly named: NamedLedger
+  readonly url: string
+  /** By path: the label of the partition whose rows may be in that file alone. */
+  readonly only: ReadonlyMap<string, string>
+}
+
+/** Why a file stays, and what to do. @property back the command that brings rows back where an asked ledger calls the file their only copy */
+type Reason = { readonly why: string; readonly hint?: string; readonly back?: string }
+
+export class OtherLedgers implements AsyncDisposable {
+  readonly #owned: OwnedFolder
+  readonly #writers: Writers
+  readonly #opened: OpenSource[] = []
+  readonly asked: Asked[] = []
+  /** Ids of those that were asked, or are gone. */
+  readonly #known = new Set<string>()
+  readonly #kept = new Map<string, Reason & { readonly bytes: bigint }>()
+
+  private constructor(owned: OwnedFolder, writers: Writers) {
+    this.#owned = owned
+    this.#writers = writers
+  }
+
+  /**
+   * Reads the log, and asks the ledgers that are named.
+   * @param wanted URLs of databases, or ids behind `gone:`; one of neither kind that the log names is said as a warning
+   * @throws SluiceError CONNECT_FAILED … of a database that is named; of reading the log
+   */
+  static async ask(
+    owned: OwnedFolder,
+    source: OpenSource,
+    wanted: readonly string[],
+    run: Run<'log'>,
+  ): Promise<OtherLedgers> {
+    const { reader: store, heads } = owned
+    const { abort } = run.interrupt
+    const writers = await findWriters({ store, parquet: parquetRows }, (await heads.name())?.id ?? null, abort)
+    const asked = new OtherLedgers(owned, writers)
+    try {
+      await asked.#askHere(source, run)
+      for (const word of wanted) {
+        const ids = word.startsWith(GONE) ? [word.slice(GONE.length)] : await asked.#askAt(word, run)
+        const found = ids.filter((id) => writers.others.some((one) => one.id === id))
+        for (const id of found) asked.#known.add(id)
+        if (found.length > 0) continue
+        const message = `${redactUrl(word)}: no ledger was asked there, the log of ${owned.name} names none of it besides its own`
+        run.emit({ type: 'log', level: 'warn', table: owned.name, message })
+      }
+      return asked
+    } catch (error) {
+      await asked[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Named by the log, and not asked. */
+  get unasked(): readonly NamedLedger[] {
+    return this.#writers.others.filter(({ id }) => !this.#known.has(id))
+  }
+
+  /** The first ledger that a file may be of and that was not asked; null where it is free of them. */
+  keeper(path: string): NamedLedger | null {
+    return this.#writers.mayBeOf(path).find(({ id }) => !this.#known.has(id)) ?? null
+  }
+
+  /** Whether a file stays for another ledger, asked or not; `tell` says so. */
+  keeps(path: string, bytes: bigint): boolean {
+    const why = this.reason(path)
+    if (why !== null) this.#kept.set(path, { ...why, bytes })
+    return why !== null
+  }
+
+  /** Why a file has to stay for another ledger; null where it has not. */
+  reason(path: string): Reason | null {
+    for (const { record, named, url, only } of this.asked) {
+      const label = only.get(path)
+      if (label === undefined) continue
+      const state = record.partitions.find((one) => one.label === label)?.state
+      const [from, table, partition] = [redactUrl(url), tableText(record.table), label].map(shellQuote)
+      return {
+        why: `${ledgerText(named)} says ${state} of ${label}: its rows may be nowhere else`,
+        back: `sluice restore --from ${from} --table ${table} --partition ${partition}`,
+      }
+    }
+    const keeper = this.keeper(path)
+    if (keeper === null) return null
+    const why = `they may be of ${ledgerText(keeper)}, which the log names and which was not asked`
+    return { why, hint: askHint(`sluice archive sweep --table ${shellQuote(this.#owned.name)}`, keeper) }
+  }
+
+  /** Partitions of asked ledgers, as they are now. */
+  async partitions(): Promise<readonly ArchivedPartition[]> {
+    const records = await Promise.all(this.asked.map(({ database, table }) => readArchive(database, table)))
+    return records.flatMap((record) => record?.partitions ?? [])
+  }
+
+  /** Says which files stay for ledgers that were not asked, and the next command; of a log that began without names, which ledgers were asked. @param files that go, or would */
+  tell(files: number, run: Run<'log'>): void {
+    const { name } = this.#owned
+    const all = [...this.#kept.values()]
+    for (const why of new Set(all.map((one) => one.why))) {
+      const kept = all.filter((one) => one.why === why)
+      const bytes = kept.reduce((sum, one) => sum + one.bytes, 0n)
+      const message = `${kept.length === 1 ? '1 file' : `${kept.length} files`}, ${bytes} bytes, ${kept.length === 1 ? 'stays' : 'stay'}: ${why}`
+      const hint = kept[0]?.hint
+      run.emit({ type: 'log', level: 'warn', table: name, message, ...(hint === undefined ? {} : { hint }) })
+    }
+    if (this.#writers.isNamed || files === 0) return
+    const message =
+      'commits of an older sluice name no ledger: the one of this database was asked, and those that the log names'
+    run.emit({ type: 'log', level: 'note', table: name, message })
+  }
+
+  async #askAt(url: string, run: Run<'log'>): Promise<readonly string[]> {
+    if (this.#writers.others.length === 0) return []
+    const source = await openSource(url, false)
+    this.#opened.push(source)
+    return this.#askIn(source, url, run)
+  }
+
+  /** Of ledgers that lay in this very database nothing has to be named: they are asked, or are gone where none of its ledgers is one of them. */
+  async #askHere(source: OpenSource, run: Run<'log'>): Promise<void> {
+    const { store } = this.#owned
+    if (this.#writers.others.length === 0) return
+    const origin = await originNow({ store, interrupt: run.interrupt })
+    const database = databaseDigest(origin)
+    const here = this.#writers.others.filter((one) => one.database === database)
+    // Without a fact all databases are alike.
+    if (here.length === 0 || Object.keys(origin).length === 0) return
+    await this.#askIn(source, store.label, run)
+    if ((await source.ledgers.unread(run.interrupt.abort)).length > 0) return
+    for (const { id } of here) this.#known.add(id)
+  }
+
+  /** @returns ids of the ledgers that were asked */
+  async #askIn(source: OpenSource, url: string, run: Run<'log'>): Promise<readonly string[]> {
+    const { others } = this.#writers
+    const { archiveId } = this.#owned.archived
+    const ids: string[] = []
+    for (const archived of await source.ledgers.tables(run.interrupt.abort)) {
+      if (archived.archiveId !== archiveId) continue
+      const { store, database } = await source.of(archived.table, run.interrupt.abort)
+      const record = await readArchive(database, archived.table)
+      const named = others.find(({ id }) => id === record?.ledger?.id)
+      if (record === null || named === undefined) continue
+      const owned = { name: tableText(archived.table), archived: record, store }
+      const other = otherDatabase(owned, await originNow({ store, interrupt: run.interrupt }))
+      if (other === null) {
+        this.asked.push({
+          store,
+          database,
+          table: record.table,
+          record,
+          named,
+          url,
+          only: onlyCopies(record.partitions),
+        })
+        ids.push(named.id)
+        continue
+      }
+      const message = `${redactUrl(url)} has a copy of ${ledgerText(named)}, which was not asked: ${other.message}`
+      run.emit({ type: 'log', level: 'warn', table: this.#owned.name, message })
+    }
+    return ids
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const source of this.#opened) await source[Symbol.asyncDispose]()
+  }
+}
+
+/** @returns a SluiceError ARCHIVE_CONFLICT that names the ledgers which have to be asked before a history may end */
+export function unaskedError(name: string, [first, ...more]: readonly NamedLedger[]): SluiceError | null {
+  if (first === undefined) return null
+  const others = more.length === 0 ? '' : `, and ${more.length} more`
+  return new SluiceError(
+    'ARCHIVE_CONFLICT',
+    `the log of ${name} names ${ledgerText(first)}${others}, which was not asked`,
+    {
+      where: name,
+      reason: 'an erasure destroys all older files, and that ledger may call some of them the only copy of rows',
+      hint: askHint('the same command', first),
+    },
+  )
+}
+
+/** @returns a SluiceError ARCHIVE_CONFLICT for a file that an erasure would destroy, or was to destroy */
+export function keptError(name: string, path: string, { why, hint, back }: Reason): SluiceError {
+  const way = back ?? 'bring its rows back into their database'
+  return new SluiceError('ARCHIVE_CONFLICT', `${path} stays: ${why}`, {
+    where: name,
+    reason: 'an erasure destroys all older files; none was destroyed',
+    hint: hint ?? `${way}, then run the same command again`,
+  })
+}
+
+function ledgerText({ id, at }: NamedLedger): string {
+  return `the ledger ${id} (${at})`
+}
+
+function askHint(command: string, { id }: NamedLedger): string {
+  return `${command} --ledger LEDGER_URL, with the URL of that database, asks it; --ledger=${GONE}${id} says that it is gone for good, and its files may go`
+}

@@ -1,0 +1,70 @@
+/** What operations on partitions came to. */
+import { dec, type Dec } from '../../model/run/event.ts'
+import type { ArchiveState } from '../../model/archive/state.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Ending } from '../../engine/run/run-context.ts'
+import type { Outcome } from './advance-all.ts'
+
+const ORDER: readonly ArchiveState[] = ['EXPORTED', 'VERIFIED', 'PUBLISHED', 'DETACHING', 'DETACHED', 'DROPPED']
+
+/** @param stopped before all of them were looked at */
+export function endOfArchive(outcomes: readonly Outcome[], stopped: boolean): Ending {
+  const reached = (state: ArchiveState): Dec =>
+    dec(outcomes.filter(({ before, after }) => passed(before, after, state)).length)
+  const moved = outcomes.filter(({ before, after }) => passed(before, after, 'EXPORTED'))
+  const sum = (values: readonly bigint[]): Dec => dec(values.reduce((all, one) => all + one, 0n))
+  const busy = outcomes.filter(({ error }) => error?.code === 'LEDGER_BUSY')
+  const failed = outcomes.filter(({ error }) => error !== null && error.code !== 'LEDGER_BUSY')
+  const error = failureOf(outcomes, failed, busy)
+  return {
+    totals: {
+      partitions: dec(outcomes.length),
+      exported: reached('EXPORTED'),
+      published: reached('PUBLISHED'),
+      detached: reached('DETACHED'),
+      dropped: reached('DROPPED'),
+      restored: dec(outcomes.filter(({ before, after }) => after === 'RESTORED' && before !== 'RESTORED').length),
+      failed: dec(failed.length),
+      ...(busy.length === 0 ? {} : { busy: dec(busy.length) }),
+      rows: sum(moved.map(({ partition }) => partition.digest?.rows ?? 0n)),
+      sourceBytes: sum(moved.map(({ partition }) => partition.sourceBytes ?? 0n)),
+      bytes: sum(moved.flatMap(({ partition }) => partition.files.map(({ bytes }) => bytes))),
+    },
+    ...(error === null && moved.length > 0 ? { proof: 'canonical' } : {}),
+    ...(error === null ? {} : { error }),
+    ...(stopped ? { stopped } : {}),
+  }
+}
+
+function passed(before: ArchiveState, after: ArchiveState, state: ArchiveState): boolean {
+  const [from, to, at] = [ORDER.indexOf(before), ORDER.indexOf(after), ORDER.indexOf(state)]
+  return to >= at && from < at
+}
+
+/** One partition that failed alone says it itself. What others work on is no failure. */
+function failureOf(
+  outcomes: readonly Outcome[],
+  failed: readonly Outcome[],
+  busy: readonly Outcome[],
+): SluiceError | null {
+  const [first] = failed
+  if (first?.error == null) return busyOf(outcomes, busy)
+  if (outcomes.length === 1) return first.error
+  const left = failed.length + busy.length
+  return new SluiceError('TABLES_FAILED', `${left} of ${outcomes.length} partitions did not get as far as asked`, {
+    reason: `${first.label}: ${first.error.message}`,
+    hint: 'mend what is said of each, and run the same command again: what is done stays done',
+  })
+}
+
+function busyOf(outcomes: readonly Outcome[], busy: readonly Outcome[]): SluiceError | null {
+  const [first] = busy
+  if (first?.error == null) return null
+  if (busy.length === 1) return first.error
+  const what = `${busy.length} of ${outcomes.length} partitions are in the hands of other programs`
+  return new SluiceError('LEDGER_BUSY', what, {
+    reason: busy.map(({ label }) => label).join(', '),
+    hint: 'let them finish, and run the same command again: what is done stays done',
+    retryable: true,
+  })
+}

@@ -1,0 +1,248 @@
+/** Tables that have no number, known by what the ledger noted of them when their last run ended: their mark, and some rows that stayed. */
+import { createHash } from 'node:crypto'
+import { noteWitness } from '../ledger/note-witness.ts'
+import type { ArchivedTable, Witness, WitnessRow } from '../ledger/record.ts'
+import { tableText, type Column, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
+import { isOneRow, keyPart, rowKeyOf } from '../../model/copy/row-key.ts'
+import type { Row } from '../../model/copy/rows.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { TableIdentities } from '../../model/archive/port.ts'
+import type { CopyStore, SourceView } from '../../model/copy/port.ts'
+import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
+import type { Run } from '../../engine/run/run-context.ts'
+import type { Opened } from './find-ledger.ts'
+
+export type Marks = TableIdentities & { readonly by: 'mark' }
+
+type Noted = ArchivedTable & { readonly witness: Witness }
+
+/** Rows with the lowest keys, beside the last one: several, so that one that is deleted says nothing. */
+const FIRST = 3
+const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
+
+/**
+ * What the tables of these archives are called by now, by `tableText` of what the ledger calls them. The first rule that fits decides:
+ * 1. The table of the noted name with the noted mark is the archived one.
+ * 2. So is a table of the noted name that has any of the noted rows, as far as their values are spelled alike by now, or that cannot be asked.
+ * 3. So is the one other table that has the key, each noted column, all noted rows with all of their values, and, where marks last, the noted mark.
+ * 4. Where marks last and the noted name is gone: the one table of rule 3 with any mark, since one statement may rename and alter.
+ * 5. Every doubt is decided for the name: the noted one where there is such a table, and else the one of the ledger.
+ */
+export async function witnessed(
+  store: CopyStore,
+  marks: Marks,
+  archives: readonly ArchivedTable[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TableName>> {
+  const noted = archives.filter((one): one is Noted => one.witness !== null)
+  const found = new Map<string, TableName>()
+  if (noted.length === 0) return found
+  const now = await marks.marks(
+    noted.map(({ witness }) => witness.table),
+    signal,
+  )
+  /** Listed once, and only where an archive is searched for. */
+  let all: Promise<readonly TableSpec[]> | null = null
+  const everyTable = (): Promise<readonly TableSpec[]> => (all ??= store.tables('*', signal))
+  for (const one of noted) {
+    const { table, mark } = one.witness
+    const isSame = now.get(tableText(table)) === mark
+    found.set(tableText(one.table), isSame ? table : await searched(store, marks, one, everyTable, signal))
+  }
+  return found
+}
+
+async function searched(
+  store: CopyStore,
+  marks: Marks,
+  archived: Noted,
+  everyTable: () => Promise<readonly TableSpec[]>,
+  signal: AbortSignal,
+): Promise<TableName> {
+  await using view = await store.source(signal)
+  const name = tableText(archived.witness.table)
+  const own = (await store.tables(name, signal)).find(({ table }) => tableText(table) === name)
+  if (own !== undefined && (await heldRows(view, own, archived, signal))?.alike !== 0) return own.table
+  const others = (await everyTable()).filter(
+    (one) => tableText(one.table) !== name && !isLedgerTable(one.table) && isAlike(one, archived),
+  )
+  const theirs = marks.lasting
+    ? await marks.marks(
+        others.map(({ table }) => table),
+        signal,
+      )
+    : null
+  const isMarked = ({ table }: TableSpec): boolean =>
+    theirs === null || theirs.get(tableText(table)) === archived.witness.mark
+  const holder =
+    (await onlyHolder(view, others.filter(isMarked), archived, signal)) ??
+    (own === undefined && theirs !== null ? await onlyHolder(view, others, archived, signal) : null)
+  return holder ?? own?.table ?? archived.table
+}
+
+/** The table that has all of the noted rows with all of their values; null where none has, or several. */
+async function onlyHolder(
+  view: SourceView,
+  tables: readonly TableSpec[],
+  archived: Noted,
+  signal: AbortSignal,
+): Promise<TableName | null> {
+  const holders: TableName[] = []
+  for (const one of tables)
+    if ((await heldRows(view, one, archived, signal))?.whole === archived.witness.rows.length) holders.push(one.table)
+  return holders.length === 1 ? (holders[0] ?? null) : null
+}
+
+/** Whether a table may be the noted one: it has a noted row, as far as that can be compared. False where nothing was noted. */
+export async function hasNotedRow(
+  store: CopyStore,
+  table: TableSpec,
+  { witness, ...archived }: ArchivedTable,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (witness === null) return false
+  await using view = await store.source(signal)
+  return ((await heldRows(view, table, { ...archived, witness }, signal))?.alike ?? 0) > 0
+}
+
+/** Whether it has the key and the noted columns; where none is noted beside the key, all columns of the archive: ids alone say nothing. */
+function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
+  const noted = Object.keys(witness.rows[0]?.values ?? {})
+  const needed = noted.length > 0 ? noted : stored.columns.map(({ name }) => name)
+  const has = new Set(table.columns.map(({ name }) => name))
+  return JSON.stringify(table.key) === JSON.stringify(witness.key) && needed.every((name) => has.has(name))
+}
+
+/** How many of the noted rows a table has. */
+type Held = {
+  /** With their key, and without another value in any column whose values are spelled as they were. A key alone is not enough, since ids begin with 1 in any table. */
+  readonly alike: number
+  /** With their key and all of their values. */
+  readonly whole: number
+}
+
+/** Null where that is not known: it has another key, or this login may not read it. */
+async function heldRows(
+  view: SourceView,
+  table: TableSpec,
+  { witness: { key, rows }, stored }: Noted,
+  signal: AbortSignal,
+): Promise<Held | null> {
+  const isSpelledAlike = ({ name, type, native }: Column): boolean =>
+    stored.columns.some(
+      ({ name: then, column }) =>
+        then === name && (column.native === native || (column.type.kind === type.kind && WHOLE.has(type.kind))),
+    )
+  const noted = new Set(rows.flatMap(({ values }) => Object.keys(values)))
+  const columns = table.columns.filter(
+    ({ name, type }) => key.includes(name) || (noted.has(name) && !LARGE.has(type.kind)),
+  )
+  const comparable = new Set(table.columns.filter(isSpelledAlike).map(({ name }) => name))
+  if (!key.every((name) => comparable.has(name)) || JSON.stringify(table.key) !== JSON.stringify(key)) return null
+  const there = await readRows(view, table, columns, { by: 'keys', keys: rows.map((row) => row.key) }, signal).catch(
+    (thrown: unknown) => {
+      if (asSluiceError(thrown).code === 'SOURCE_DENIED') return null
+      throw thrown
+    },
+  )
+  if (there === null) return null
+  const now = new Map(there.map((row) => [JSON.stringify(row.key), row.values]))
+  const held = { alike: 0, whole: 0 }
+  for (const { key: one, values } of rows) {
+    const found = now.get(JSON.stringify(one))
+    if (found === undefined) continue
+    const sums = Object.entries(values)
+    const compared = sums.filter(([name]) => found[name] !== undefined && comparable.has(name))
+    if ((compared.length > 0 || sums.length === 0) && compared.every(([name, sum]) => found[name] === sum)) held.alike++
+    if (sums.every(([name, sum]) => found[name] === sum)) held.whole++
+  }
+  return held
+}
+
+/** Kinds of values that are spelled alike whatever their width. */
+const WHOLE: ReadonlySet<string> = new Set(['bool', 'int', 'text', 'uuid', 'date'])
+
+/** Of these no sum is kept: they may be large. */
+export const LARGE: ReadonlySet<string> = new Set(['bytes', 'json', 'list', 'native'])
+const MOST_COLUMNS = 32
+
+/** The columns of a witness: its key, and others beside it. */
+function columnsOf({ columns, key }: TableSpec): readonly Column[] {
+  const others = columns.filter(({ name, type }) => !key.includes(name) && !LARGE.has(type.kind))
+  return [...columns.filter(({ name }) => key.includes(name)), ...others.slice(0, MOST_COLUMNS)]
+}
+
+/** A text cannot be told from it, and NULL has one of its own. */
+const sumOf = (text: string | null): string =>
+  createHash('sha256')
+    .update(text === null ? 'NULL' : `=${text}`)
+    .digest('hex')
+    .slice(0, 16)
+
+/** Rows of a range, or the first few of all in the order of their keys. @param columns the key among them */
+export async function readRows(
+  view: SourceView,
+  table: TableSpec,
+  columns: readonly Column[],
+  range: Range,
+  signal: AbortSignal,
+): Promise<readonly WitnessRow[]> {
+  const read = columns.map((column) => ({ name: column.name, as: column.type, column }))
+  const places = table.key.map((name) => columns.findIndex((column) => column.name === name))
+  const ordered = range === EVERY_KEY
+  const request = { table, columns: read, range, where: null, ordered, aside: () => undefined }
+  const found: WitnessRow[] = []
+  for await (const { rows } of view.read(request, SIZE, signal)) {
+    found.push(...rows.map((row) => ({ key: rowKeyOf(row, places), values: sumsOf(row, columns, places) })))
+    if (ordered && found.length >= FIRST) return found.slice(0, FIRST)
+  }
+  return found
+}
+
+/** What tells the values of a row beside its key from others, without the values. */
+function sumsOf(row: Row, columns: readonly Column[], key: readonly number[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    columns.flatMap(({ name }, at) => (key.includes(at) ? [] : [[name, sumOf(keyPart(row[at] ?? null))]])),
+  )
+}
+
+/** Notes the witness of a table whose run has ended, in place of the one before. A failure is a line of the log: the name tells the table then. */
+export async function renewWitness(
+  { store, database }: Opened,
+  table: TableSpec,
+  archived: ArchivedTable,
+  { emit, interrupt }: Run<'log'>,
+): Promise<void> {
+  const identities = store.identities?.()
+  if (identities?.by !== 'mark') return
+  try {
+    await noteWitness(database, archived.table, await witnessOf(store, identities, table, interrupt.abort))
+  } catch (thrown) {
+    throwIfAborted(interrupt.abort)
+    const { code, message } = asSluiceError(thrown)
+    if (code === 'INTERNAL') throw thrown
+    const text = `how the table would be known under another name was not noted: ${message}`
+    emit({ type: 'log', level: 'warn', table: tableText(table.table), message: text })
+  }
+}
+
+async function witnessOf(
+  store: CopyStore,
+  identities: Marks,
+  table: TableSpec,
+  signal: AbortSignal,
+): Promise<Witness | null> {
+  const columns = columnsOf(table)
+  const mark = (await identities.marks([table.table], signal)).get(tableText(table.table))
+  if (table.key.length === 0 || mark === undefined) return null
+  await using view = await store.source(signal)
+  const last = await view.last(table, EVERY_KEY, null, signal)
+  const rows = [
+    ...(await readRows(view, table, columns, EVERY_KEY, signal)),
+    ...(last === null ? [] : await readRows(view, table, columns, { by: 'keys', keys: [last] }, signal)),
+  ].filter(({ key }) => isOneRow(key))
+  const different = [...new Map(rows.map((row) => [JSON.stringify(row.key), row])).values()]
+  return different.length === 0 ? null : { table: table.table, mark, key: table.key, rows: different }
+}

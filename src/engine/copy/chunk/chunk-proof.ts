@@ -1,0 +1,21 @@
+/** Whether what the target holds is what was read. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** @throws SluiceError PROOF_FAILED with what differs */
+export function compareDigests(plan: TablePlan, source: Digest, target: Digest): void {
+  if (equalDigests(source, target)) return
+  const what =
+    source.rows === target.rows
+      ? `their ${source.rows} rows have other values`
+      : `${source.rows} rows were read, and ${target.rows} are there`
+  throw new SluiceError(
+    'PROOF_FAILED',
+    `the target does not hold what was read from ${plan.source.table.name}: ${what}`,
+    {
+      reason: 'a trigger or another writer changed rows of the target, or the target stores some value in another way',
+      hint: 'sluice diff names the rows that differ',
+    },
+  )
+}

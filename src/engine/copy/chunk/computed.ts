@@ -1,0 +1,80 @@
+/** Generated columns that both sides compute: they are read and compared on both sides, and never written. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkWriter, ReadColumn, SourceView } from '../../../model/copy/port.ts'
+import { comparedColumns, keyPositions, readColumns, writeColumns } from '../table/context.ts'
+
+/** Rows with their generated columns, as one chunk reads them. */
+export class Computed {
+  readonly #plan: TablePlan
+  readonly #sum = new RowSum()
+
+  constructor(plan: TablePlan) {
+    this.#plan = plan
+  }
+
+  /** To be read behind the columns that are written. */
+  get columns(): readonly ReadColumn[] {
+    return readColumns({ columns: this.#plan.checked ?? [] })
+  }
+
+  add(row: Row): void {
+    if (this.#plan.checked !== undefined) this.#sum.add(row)
+  }
+
+  /** Takes out a row that the target refused. */
+  remove(row: Row): void {
+    if (this.#plan.checked !== undefined) this.#sum.remove(row)
+  }
+
+  digest(): Digest {
+    return this.#sum.digest()
+  }
+
+  /**
+   * Compares rows with their generated columns: of a range, or of some keys.
+   * @param view from which the rows were forwarded without a look inside; null where `add` has seen them
+   * @param only keys that the chunk has written, where others stand between them
+   * @throws SluiceError PROOF_FAILED
+   */
+  async prove(
+    writer: ChunkWriter,
+    range: Range,
+    view: SourceView | null,
+    only: ReadonlySet<string> | null,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { checked, source: table, where = null } = this.#plan
+    if (checked === undefined) return
+    const columns = view === null ? comparedColumns(this.#plan) : keyAndGenerated(this.#plan)
+    const read =
+      view === null
+        ? this.#sum.digest()
+        : await view.digest({ table, columns: readColumns({ columns }), range, where, ordered: false }, signal)
+    const stored = await writer.digest({
+      scheme: 'canonical',
+      columns: writeColumns({ columns }),
+      ...(only === null ? {} : { only }),
+    })
+    refuseOtherValues(this.#plan, read, stored)
+  }
+}
+
+/** The values of rows whose bytes were compared already. */
+function keyAndGenerated(plan: TablePlan): TablePlan['columns'] {
+  const key = keyPositions(plan).flatMap((at) => plan.columns.slice(at, at + 1))
+  return comparedColumns({ ...plan, columns: key.length === 0 ? plan.columns : key })
+}
+
+/** @throws SluiceError PROOF_FAILED */
+export function refuseOtherValues({ checked = [], source }: TablePlan, read: Digest, stored: Digest): void {
+  if (equalDigests(read, stored)) return
+  const names = checked.map(({ to }) => to).join(', ')
+  throw new SluiceError('PROOF_FAILED', `the target computes other values of ${names} than ${source.table.name} has`, {
+    reason: 'the expressions of both sides, their servers or their settings do not compute alike',
+    hint: 'give the table in the target the expressions of the source, or plain columns for these values, and copy again with --restart',
+  })
+}

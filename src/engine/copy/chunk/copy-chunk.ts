@@ -1,0 +1,454 @@
+/** One chunk: read, written, proved and closed in one transaction of the target, or in batches where the target has no more to offer. */
+import { createHash } from 'node:crypto'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
+import type { Claim, Tally } from '../../../model/copy/plan.ts'
+import type { Bound, Range } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import { type Digest, type Row, type Stamp } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChunkRequest, ChunkWriter, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import { Computed } from './computed.ts'
+import { ExactKeys } from './exact-keys.ts'
+import {
+  readColumns,
+  targetKeyPositions,
+  targetTable,
+  writeColumns,
+  writtenCells,
+  type TableContext,
+} from '../table/context.ts'
+import { isRanged } from '../look/ranged.ts'
+import { Expiring } from './expiring.ts'
+import { failureKind } from '../workers/failure.ts'
+import { closingOf, stepOf } from '../ledger/closing.ts'
+import {
+  asideLines,
+  endedLines,
+  endLines,
+  lineOf,
+  numbered,
+  quarantineStatement,
+  type AsideRow,
+} from '../ledger/quarantine.ts'
+import { heldQuery } from '../ledger/stored-chunk.ts'
+import { ChunkProof } from './prove-chunk.ts'
+import { asideOf, notEmpty, refusedText, shownIn, taken, tooManyAside } from './refused-rows.ts'
+import { rowsText } from './rows-text.ts'
+import { UnevenElements } from './uneven-elements.ts'
+import { withWriter } from '../../../stores/common/with-writer.ts'
+
+/** @param bytes of the source, about */
+export type ChunkProgress = (step: 'reading' | 'writing' | 'proving', rows: bigint, bytes: number) => void
+
+export type ChunkResult = {
+  readonly tally: Tally
+  readonly source: Digest | null
+  readonly target: Digest | null
+  readonly aside: readonly AsideRow[]
+}
+
+/** Rows of a batch that is taken apart when one of them is refused. */
+const CAREFUL_ROWS = 500
+const CAREFUL_BYTES = 1024 * 1024
+
+/**
+ * @param careful every row that is refused is found and set aside; slower
+ * @returns null where somebody else has the chunk now
+ * @throws SluiceError whatever hinders the chunk: see `failureKind`
+ */
+export async function copyChunk(
+  context: TableContext,
+  view: SourceView,
+  claim: Claim,
+  careful: boolean,
+  progress: ChunkProgress,
+): Promise<ChunkResult | null> {
+  const work = new ChunkWork(context, view, claim, careful, progress)
+  return work.run()
+}
+
+class ChunkWork {
+  readonly #context: TableContext
+  readonly #view: SourceView
+  readonly #claim: Claim
+  readonly #careful: boolean
+  readonly #progress: ChunkProgress
+  #sum = new RowSum()
+  #computed: Computed
+  readonly #aside: AsideRow[] = []
+  /** Rows that could not be read, until the batch around them is written. */
+  readonly #unread: AsideRow[] = []
+  readonly #numbered = numbered()
+  readonly #keys: Set<string> | null
+  readonly #exact: ExactKeys
+  readonly #targetKey: readonly number[]
+  readonly #batchwise: boolean
+  #read = 0n
+  #written = 0n
+  #skipped = 0n
+  /** Rows that ended on their own before they were written. */
+  #expired = 0n
+  readonly #expiring = new Expiring()
+  readonly #uneven = new UnevenElements()
+  #bytes = 0
+  #cursor: string | null
+  /** Nothing stood in the range before this chunk was written, or nothing stays of it. */
+  #fresh = false
+
+  constructor(context: TableContext, view: SourceView, claim: Claim, careful: boolean, progress: ChunkProgress) {
+    this.#context = context
+    this.#view = view
+    this.#claim = claim
+    this.#careful = careful
+    this.#progress = progress
+    const { plan, store } = context
+    this.#exact = new ExactKeys(plan)
+    this.#computed = new Computed(plan)
+    this.#targetKey = targetKeyPositions(plan)
+    // Other rows may stand between ours: what is proved are the keys that were written.
+    const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append' || !plan.sortsAlike
+    // Tokens are no range of a target without a ring: there rows can only be counted by their keys.
+    const counted = plan.proof === 'count' && plan.source.ring !== undefined && !plan.sortsAlike
+    const keyed = shared && (plan.proof === 'canonical' || counted)
+    this.#keys = keyed && this.#targetKey.length > 0 ? new Set() : null
+    this.#batchwise = store.can.atomic === 'batch'
+    this.#cursor = claim.cursor
+  }
+
+  async run(): Promise<ChunkResult | null> {
+    const { plan, target, signal, pastTriggers = false } = this.#context
+    const request: ChunkRequest = {
+      table: targetTable(plan),
+      columns: writeColumns(plan),
+      range: this.#claim.range,
+      sortsAlike: plan.sortsAlike,
+      onExisting: plan.onExisting,
+      careful: this.#careful,
+      pastTriggers,
+      cursor: this.#cursor,
+      signal,
+    }
+    return await withWriter(target, request, (writer) => this.#fill(writer))
+  }
+
+  async #fill(writer: ChunkWriter): Promise<ChunkResult | null> {
+    const { plan, ledger, database, owner } = this.#context
+    await ledger.claims.note(this.#claim, writer.session)
+    if (this.#batchwise) await endLines(database, owner, this.#claim)
+    if (
+      plan.onExisting === 'refuse' &&
+      plan.cut === 'key' &&
+      plan.sortsAlike &&
+      this.#cursor === null &&
+      this.#isFirst() &&
+      (await writer.occupied())
+    ) {
+      // Whoever has taken the chunk over may have filled it. Where a chunk is one transaction, `note` has looked.
+      if (this.#batchwise) await ledger.claims.current(this.#claim)
+      throw notEmpty(plan.target.table.name)
+    }
+    const shared = plan.onExisting === 'upsert' || plan.onExisting === 'append'
+    this.#fresh =
+      !shared ||
+      (isRanged(plan) && writer.seesRange && this.#cursor === null && this.#isFirst() && !(await writer.occupied()))
+    const frames = !this.#careful && plan.frames !== undefined && plan.proof !== 'canonical'
+    const source = frames ? await this.#forward(writer) : await this.#copyRows(writer)
+    return await this.#close(writer, source, frames)
+  }
+
+  /** Rows as the source prints them; their bytes are hashed on the way. */
+  async #forward(writer: ChunkWriter): Promise<Digest | null> {
+    const { plan, throttle, frameRows, pulse, signal } = this.#context
+    const { frames: format } = plan
+    if (format === undefined || this.#view.frames === undefined || writer.writeFrames === undefined) {
+      throw new Error('the plan forwards frames, and a store has none')
+    }
+    const hash = plan.proof === 'echo' ? createHash('sha256') : null
+    // Bytes are compared in the order of the key; rows that are only counted come as the source finds them fastest.
+    const request = { ...this.#request(this.#claim.range), ...(hash === null ? { ordered: false } : {}) }
+    const pieces = this.#view.frames(request, format, signal)
+    const report = this.#progress
+    const count = (bytes: number): number => (this.#bytes += bytes)
+    let read = 0n
+    let own = 0
+    let guessed = 0
+    async function* hashed(): AsyncGenerator<Buffer> {
+      try {
+        for (let next = await pieces.next(); ; next = await pieces.next()) {
+          if (next.done === true) {
+            read = next.value
+            // What was guessed too low has gone faster than it may, and is paid off by what comes next.
+            throttle.settle(Number(read) - guessed)
+            frameRows.counted(own, Number(read))
+            return
+          }
+          const piece = next.value
+          hash?.update(piece)
+          own = count(piece.length)
+          const rows = frameRows.of(piece.length)
+          guessed += rows
+          throttle.moved(rows)
+          await throttle.paced(rows, signal, (left) =>
+            report('writing', BigInt(Math.floor(frameRows.of(own) - left)), own),
+          )
+          const given = performance.now()
+          yield piece
+          pulse.streamed(performance.now() - given, piece.length)
+        }
+      } finally {
+        await pieces.return(0n)
+      }
+    }
+    this.#written = await writer.writeFrames(hashed(), format)
+    this.#read = read
+    return hash === null ? null : { rows: this.#read, sum: hash.digest('hex') }
+  }
+
+  async #copyRows(writer: ChunkWriter): Promise<Digest | null> {
+    const { plan, throttle, batch, signal } = this.#context
+    const sums = plan.proof === 'canonical' || plan.proof === 'echo'
+    const resumed = this.#cursor !== null
+    const size = this.#careful ? { rows: CAREFUL_ROWS, bytes: CAREFUL_BYTES } : batch
+    this.#progress('reading', this.#claim.written, this.#bytes)
+    for await (const { rows: read, bytes, stamps } of this.#view.read(this.#wanted(this.#rest()), size, signal)) {
+      const rows = this.#exact.taken(read)
+      this.#expiring.note(stamps)
+      this.#uneven.note(plan, stamps)
+      throttle.moved(rows.length)
+      this.#read += BigInt(rows.length)
+      await throttle.paced(rows.length, signal, (left) => {
+        const went = this.#claim.written + this.#read - BigInt(Math.ceil(left))
+        if (left > 0) this.#progress('writing', went, this.#bytes)
+      })
+      if (sums) for (const row of rows) this.#add(row)
+      if (this.#careful) await this.#writeCarefully(writer, rows, bytes, stamps)
+      else await this.#write(writer, rows, bytes, stamps)
+      for (const one of this.#unread.splice(0)) await this.#note(one)
+      this.#progress('writing', this.#claim.written + this.#read, this.#bytes)
+    }
+    for (const one of this.#unread.splice(0)) await this.#note(one)
+    if (!resumed) return sums ? this.#sum.digest() : null
+    return this.#sumOfAll(sums)
+  }
+
+  /** Of a chunk that went on in its middle: everything that it should have come to. */
+  async #sumOfAll(sums: boolean): Promise<Digest | null> {
+    const { database, plan, signal } = this.#context
+    const before = await asideLines(database, this.#claim.id)
+    this.#sum = new RowSum()
+    this.#computed = new Computed(plan)
+    this.#read = 0n
+    const request = { ...this.#wanted(this.#claim.range), aside: () => (this.#read += 1n) }
+    for await (const { rows } of this.#view.read(request, this.#context.batch, signal)) {
+      for (const row of this.#exact.taken(rows)) {
+        this.#read += 1n
+        if (!taken(before, lineOf({ key: this.#keyOf(row), row: shownIn(plan, row) }))) this.#add(row)
+        this.#noteKey(row)
+      }
+    }
+    this.#written = this.#sum.rows
+    return sums ? this.#sum.digest() : null
+  }
+
+  async #close(writer: ChunkWriter, read: Digest | null, forwarded: boolean): Promise<ChunkResult | null> {
+    const { plan, database, owner, key } = this.#context
+    this.#progress('proving', this.#read, this.#bytes)
+    // What was read row by row is proved by its values, whatever the plan would have forwarded.
+    const scheme = plan.proof === 'echo' && this.#careful ? 'canonical' : plan.proof
+    const proof = new ChunkProof({
+      context: this.#context,
+      view: this.#view,
+      writer,
+      claim: this.#claim,
+      scheme,
+      fresh: this.#fresh,
+      keys: this.#keys,
+      targetKey: this.#targetKey,
+      written: this.#written,
+      expired: this.#expired,
+      expiring: this.#expiring,
+      computed: this.#computed,
+      aside: this.#aside,
+      request: { ...this.#request(this.#claim.range), aside: () => undefined },
+      keyOf: (row) => this.#keyOf(row),
+    })
+    const { source, stored, rows } = await proof.compare(read, forwarded)
+    const quarantined = BigInt(this.#aside.length) + (this.#batchwise ? await this.#asideBefore() : 0n)
+    const tally: Tally = {
+      read: this.#read,
+      written: this.#written,
+      skipped: this.#skipped + this.#expired,
+      quarantined,
+      bytes: BigInt(Math.round(this.#bytes)),
+    }
+    if (tally.read !== tally.written + tally.skipped + tally.quarantined) {
+      throw new SluiceError(
+        'PROOF_FAILED',
+        `${tally.read} rows were read, but ${tally.written} written, ${tally.skipped} skipped and ${quarantined} set aside`,
+        { hint: 'this is a bug in sluice: please report it with the command and this message' },
+      )
+    }
+    const end = await proof.end()
+    const also = this.#batchwise
+      ? []
+      : [
+          ...endedLines(database, this.#claim),
+          ...this.#aside.flatMap((one) => quarantineStatement(database, key, owner, this.#claim, one)),
+        ]
+    const surplus = await proof.surplus(tally, rows, end?.last ?? null)
+    this.#tellExpired()
+    const proved = {
+      scheme,
+      source,
+      target: stored,
+      point: this.#view.point,
+      surplus,
+      refused: refusedText(this.#aside),
+    }
+    // Before the chunk counts as done: a run that is killed in between must not forget them.
+    await this.#context.weak?.keep(this.#context)
+    const closing = performance.now()
+    const outcome = await writer.commit(closingOf(database, owner, this.#claim, tally, proved, end, also))
+    this.#context.pulse.committed(performance.now() - closing)
+    if (outcome === 'fenced') return null
+    this.#context.uneven.add(this.#uneven)
+    this.#context.computedRows.add(this.#computed.digest())
+    return { tally, source, target: stored, aside: this.#aside }
+  }
+
+  #tellExpired(): void {
+    const { name, emit } = this.#context
+    if (this.#expired === 0n) return
+    const message = `${rowsText(this.#expired)} of chunk ${this.#claim.no} expired between reading and writing, and ${this.#expired === 1n ? 'is' : 'are'} not in the target`
+    emit({ type: 'log', level: 'note', table: name, message })
+  }
+
+  async #write(writer: ChunkWriter, read: readonly Row[], bytes: number, stamps?: readonly Stamp[]): Promise<void> {
+    const last = read.at(-1)
+    if (last === undefined) return
+    const { plan } = this.#context
+    const rows = plan.checked === undefined ? read : read.map((row) => writtenCells(plan, row))
+    const given = performance.now()
+    if (this.#batchwise) {
+      const next = JSON.stringify(this.#keyOf(last))
+      const step = stepOf(this.#context.owner, this.#claim, this.#cursor, next, rows.length, Math.round(bytes))
+      this.#count(rows.length, await writer.write(rows, step))
+      this.#cursor = next
+    } else this.#count(rows.length, await writer.write(rows, undefined, stamps), stamps !== undefined)
+    this.#context.pulse.wrote(performance.now() - given, bytes)
+    this.#bytes += bytes
+    if (this.#keys !== null) for (const row of rows) this.#noteKey(row)
+  }
+
+  #add(row: Row): void {
+    this.#sum.add(writtenCells(this.#context.plan, row))
+    this.#computed.add(row)
+  }
+
+  #count(given: number, written: number, stamped = false): void {
+    this.#written += BigInt(written)
+    if (this.#context.plan.onExisting === 'append') this.#skipped += BigInt(given - written)
+    else if (stamped) this.#expired += BigInt(given - written)
+  }
+
+  /** Halves what is refused until one row is left. */
+  async #writeCarefully(
+    writer: ChunkWriter,
+    rows: readonly Row[],
+    bytes: number,
+    stamps?: readonly Stamp[],
+  ): Promise<void> {
+    try {
+      await this.#write(writer, rows, bytes, stamps)
+      return
+    } catch (thrown) {
+      const { kind, error } = failureKind(thrown)
+      if (kind !== 'row') throw thrown
+      const [row] = rows
+      if (rows.length === 1 && row !== undefined) {
+        this.#sum.remove(writtenCells(this.#context.plan, row))
+        this.#computed.remove(row)
+        await this.#note({ ...asideOf(this.#context.plan, this.#keyOf(row), row, error), stage: 'write' })
+        return
+      }
+    }
+    const half = rows.length >> 1
+    await this.#writeCarefully(writer, rows.slice(0, half), bytes / 2, stamps?.slice(0, half))
+    await this.#writeCarefully(writer, rows.slice(half), bytes / 2, stamps?.slice(half))
+  }
+
+  async #note(refused: AsideRow): Promise<void> {
+    const { database, key, owner, name, maxAside, emit } = this.#context
+    const aside = this.#numbered(refused)
+    this.#aside.push(aside)
+    if (this.#aside.length > maxAside) throw tooManyAside(name, maxAside)
+    // A target that commits batch by batch would forget it with the chunk.
+    if (this.#batchwise) {
+      const held = heldQuery(owner, this.#claim)
+      await database.batch(quarantineStatement(database, key, owner, this.#claim, aside, held))
+    }
+    emit({
+      type: 'row.aside',
+      table: name,
+      chunk: String(this.#claim.no),
+      key: aside.key,
+      error: { code: aside.code, message: aside.message, retryable: false },
+    })
+  }
+
+  /** Rows that an earlier attempt at this chunk set aside, and this one has not met. */
+  async #asideBefore(): Promise<bigint> {
+    if (this.#claim.cursor === null) return 0n
+    const before = await asideLines(this.#context.database, this.#claim.id)
+    for (const one of this.#aside) taken(before, lineOf(one))
+    return [...before.values()].reduce((sum, count) => sum + BigInt(count), 0n)
+  }
+
+  #request(range: Range): RowRequest {
+    const { plan } = this.#context
+    return {
+      table: plan.source,
+      columns: readColumns(plan),
+      range,
+      where: plan.where ?? null,
+      ordered: range.by === 'key',
+      ...(plan.source.ring !== undefined && plan.target.ring !== undefined ? { stamps: true as const } : {}),
+      ...(this.#careful
+        ? {
+            aside: (row: readonly (string | null)[], error: SluiceError) => {
+              this.#read += 1n
+              const key = this.#exact.ofShown(row)
+              this.#unread.push({ ...asideOf(plan, key, row, error), stage: 'read' })
+            },
+          }
+        : {}),
+    }
+  }
+
+  /** With what the target computes, and keys as they stand at the source. */
+  #wanted(range: Range): RowRequest {
+    const request = this.#request(range)
+    return { ...request, columns: [...request.columns, ...this.#computed.columns, ...this.#exact.columns] }
+  }
+
+  /** Where rows stay as soon as they are written, an attempt before this one may have left some. */
+  #isFirst(): boolean {
+    return this.#context.store.can.atomic !== 'row' || this.#claim.attempt <= 1
+  }
+
+  /** What is left of the chunk behind its cursor. */
+  #rest(): Range {
+    const { range } = this.#claim
+    if (this.#cursor === null || range.by !== 'key') return range
+    return { by: 'key', after: JSON.parse(this.#cursor) as Bound, through: range.through }
+  }
+
+  #keyOf(row: Row): RowKey {
+    return this.#exact.of(row)
+  }
+
+  #noteKey(row: Row): void {
+    this.#keys?.add(keyTextOf(row, this.#targetKey))
+  }
+}

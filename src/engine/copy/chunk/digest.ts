@@ -1,0 +1,14 @@
+/** What stands in a range of a source: by the store's own way, or row by row where only our code knows what values come to. */
+import { isCut } from '../../../model/copy/column-type.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
+
+const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
+
+export async function digestOf(view: SourceView, request: RowRequest, signal: AbortSignal): Promise<Digest> {
+  if (!request.columns.some(({ as }) => isCut(as))) return view.digest(request, signal)
+  const sum = new RowSum()
+  for await (const { rows } of view.read(request, BATCH, signal)) for (const row of rows) sum.add(row)
+  return sum.digest()
+}

@@ -1,0 +1,56 @@
+/** Rows that a chunk leaves out, as the ledger and its errors name them. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
+import type { Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shownRow, type AsideRow } from '../ledger/quarantine.ts'
+
+/** The first row that was refused, for the ledger. */
+export function refusedText([first]: readonly AsideRow[]): string | null {
+  return first === undefined ? null : `${rowKeyText(first.key)}: ${first.message}`.slice(0, 500)
+}
+
+/** @param key as the source knows the row by */
+export function asideOf(
+  plan: TablePlan,
+  key: RowKey,
+  row: Row,
+  { code, message }: SluiceError,
+): Omit<AsideRow, 'stage'> {
+  return { key, code, message, row: shownIn(plan, row) }
+}
+
+/** The cells that were written, by names of the source. */
+export function shownIn({ columns }: TablePlan, row: Row): AsideRow['row'] {
+  return shownRow(
+    columns.map(({ from }) => from),
+    row,
+  )
+}
+
+/** Takes one line out of a count of them. @returns whether there was one */
+export function taken(lines: Map<string, number>, line: string): boolean {
+  const left = lines.get(line) ?? 0
+  if (left > 0) lines.set(line, left - 1)
+  return left > 0
+}
+
+/** Rows stand where some are going to be written. @param begun rows of the table were copied already: how, is decided */
+export function notEmpty(table: string, begun = false): SluiceError {
+  return new SluiceError(
+    'TARGET_NOT_EMPTY',
+    `the target's ${table} holds rows already where some are going to be written`,
+    {
+      hint: begun
+        ? 'add --again: it copies what is left, compares these rows with the source, and mends what differs'
+        : 'say what is to become of them: --on-existing upsert, replace-range or append',
+    },
+  )
+}
+
+/** Where every row is refused, something is wrong with the table and not with its rows. */
+export function tooManyAside(table: string, most: number): SluiceError {
+  return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the table is given up`, {
+    hint: 'sluice quarantine list names their causes; --max-aside allows more',
+  })
+}

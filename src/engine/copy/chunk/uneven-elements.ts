@@ -1,0 +1,30 @@
+/** Rows in which the elements of a collection had write times or times to live of their own, of which one went along for all. */
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { Stamp } from '../../../model/copy/rows.ts'
+import { rowsText } from './rows-text.ts'
+
+export class UnevenElements {
+  /** By column of the source. */
+  readonly #rows = new Map<string, bigint>()
+
+  /** Adds the rows of a batch. */
+  note({ columns }: TablePlan, stamps: readonly Stamp[] | undefined): void {
+    for (const { uneven = [] } of stamps ?? []) for (const at of uneven) this.#add(columns[at]?.from ?? '', 1n)
+  }
+
+  add(more: UnevenElements): void {
+    for (const [column, rows] of more.#rows) this.#add(column, rows)
+  }
+
+  /** A sentence for each column; none where all elements agreed. */
+  notes(): readonly string[] {
+    return [...this.#rows].map(
+      ([column, rows]) =>
+        `in ${rowsText(rows)} elements of ${column} had write times or times to live of their own: all of them have the latest and the longest now`,
+    )
+  }
+
+  #add(column: string, rows: bigint): void {
+    this.#rows.set(column, (this.#rows.get(column) ?? 0n) + rows)
+  }
+}

@@ -1,0 +1,308 @@
+/** A copy told in the tables of the Cassandra Data Migrator: before it, what an earlier run has left; then range by range; at last what it came to. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { RINGS, type TokenRange } from '../../../../model/copy/ring.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { TrackStore } from '../../../../model/copy/track-port.ts'
+import type { CopyOperation, RingWish, TrackWish } from '../../../run/operation.ts'
+import type { CopyEvent, CopyRun } from '../../copy-run.ts'
+import { ChunkLedger } from '../../ledger/chunks.ts'
+import { tableKeyOf, type Owner } from '../../ledger/owner.ts'
+import { CLOSED, type StoredChunk } from '../../ledger/stored-chunk.ts'
+import type { PlannedCopy, PlannedTable } from '../../plan/plan-copy.ts'
+import { wantedChunks } from '../../plan/wanted-chunks.ts'
+import type { TableRun } from '../../table/table-run.ts'
+import { noteTrackedRun } from '../../ledger/tracked-runs.ts'
+import { countsOf, settleDeadRuns, tokensOf, type TrackedCopy } from './dead-runs.ts'
+import { doneSince, previousRun, type Previous } from './previous-run.ts'
+import type { Counts } from './run-info.ts'
+import { TrackedTable } from './tracked-table.ts'
+import { trackingTitles } from '../../../run/systems.ts'
+
+export type TrackSurroundings = {
+  readonly operation: CopyOperation
+  readonly run: CopyRun
+  readonly to: CopyStore
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+}
+
+type Followed = {
+  readonly table: TrackedTable
+  readonly copy: TrackedCopy
+  readonly ledger: ChunkLedger
+  readonly ring: TokenRange
+  readonly chunks: Map<string, TokenRange>
+  /** Rows that were read of a chunk so far. */
+  readonly read: Map<string, bigint>
+}
+
+export class CopyTrack {
+  readonly #wish: TrackWish
+  readonly #around: TrackSurroundings
+  readonly #stores = new Map<string, TrackStore>()
+  readonly #previous = new Map<string, Previous>()
+  readonly #tables = new Map<string, Followed>()
+  #told = false
+
+  /** @returns null where a copy is not tracked @throws SluiceError BAD_FLAG, UNSUPPORTED_URL, NO_RING for what cannot be */
+  static of(around: TrackSurroundings, planned: PlannedCopy): CopyTrack | null {
+    const { track } = around.operation
+    if (track === undefined) return null
+    if (around.to.track === undefined) {
+      throw new SluiceError('UNSUPPORTED_URL', `runs are not tracked in ${around.to.system}`, {
+        where: around.to.label,
+        hint: `leave --track-run out: the ledger keeps all of it too; or copy into ${trackingTitles()}`,
+      })
+    }
+    for (const { source } of planned.tables) {
+      if (source.ring !== undefined && source.ring.partitioner !== 'random') continue
+      const what = source.ring === undefined ? 'lies on no ring of tokens' : 'has tokens that no bigint holds'
+      throw new SluiceError('NO_RING', `${tableText(source.table)} ${what}`, {
+        hint: 'leave --track-run out: the ledger keeps all of it too',
+      })
+    }
+    if (planned.tables.length > 1 && (track.previous !== undefined || track.autoRerun === true)) {
+      throw new SluiceError('BAD_FLAG', `${planned.tables.length} tables are copied, and a run is of one`, {
+        hint: 'name one table, or leave --prev-run-id and --auto-rerun out: the same command does only what is not done',
+      })
+    }
+    return new CopyTrack(track, around)
+  }
+
+  /** Whether a run is asked for what another one has left, and the target knows that run. */
+  static async goesOn(
+    { operation: { track }, to, database }: Omit<TrackSurroundings, 'run' | 'owner'>,
+    planned: PlannedCopy,
+  ): Promise<boolean> {
+    if (track?.previous === undefined) return false
+    const [one] = planned.tables
+    if (one === undefined || to.track === undefined) return true
+    const store = to.track(one.targetName.schema ?? to.schema ?? '', database)
+    await store.prepare()
+    return (await previousRun(store, one.targetName.name, 'MIGRATE', track)).lost === null
+  }
+
+  private constructor(wish: TrackWish, around: TrackSurroundings) {
+    this.#wish = wish
+    this.#around = around
+  }
+
+  /**
+   * Looks for what an earlier run has left.
+   * @returns the ranges that are wanted; null where all are
+   * @throws SluiceError BAD_FLAG where the number of the run is taken, and what the target says
+   */
+  async before(planned: PlannedCopy): Promise<RingWish['ranges'] | null> {
+    let ranges: RingWish['ranges'] | null = null
+    for (const one of planned.tables) {
+      const store = await this.#store(one)
+      const { name } = one.targetName
+      const { previous, lost } = await previousRun(store, name, 'MIGRATE', this.#wish)
+      if (lost !== null) {
+        const message = `Run NOT FOUND/NOT STARTED for Previous RunId: ${lost}, starting new run!`
+        this.#say('warn', message, tableText(one.source.table))
+      }
+      await settleDeadRuns(this.#copyOf(store, one), null)
+      if (previous === null) continue
+      const chunks = await new ChunkLedger(this.#around.database, tableKeyOf(one.targetName), this.#around.owner).some(
+        CLOSED,
+      )
+      const left = await this.#left(one, previous, chunks)
+      this.#previous.set(tableText(one.source.table), { ...previous, pending: left })
+      ranges = left.map(({ low, high }) => ({ min: low.toString(), max: high.toString() }))
+    }
+    return ranges
+  }
+
+  /** Writes the new run of each table that has anything left to do. */
+  async begin(planned: PlannedCopy, tables: readonly TableRun[]): Promise<void> {
+    for (const { name, context } of tables) {
+      const one = planned.tables.find(({ source }) => tableText(source.table) === name)
+      if (one === undefined || context === null || context.ring === null) continue
+      const { ring } = context.ring
+      const isAgain = this.#around.operation.again === true
+      const open: StoredChunk[] = []
+      let count = 0
+      for await (const chunk of wantedChunks(context)) {
+        count++
+        if (isAgain || chunk.status !== 'completed') open.push(chunk)
+      }
+      if (open.length === 0) continue
+      const previous = this.#previous.get(name) ?? null
+      const store = await this.#store(one)
+      const runId = BigInt(this.#wish.runId ?? this.#around.run.runId)
+      const table = new TrackedTable({
+        store,
+        table: one.targetName.name,
+        runId,
+        type: 'MIGRATE',
+        previous: previous?.run.runId ?? (open.length === count ? 0n : await latestOf(store, one, runId)),
+        now: () => this.#around.run.clock.now(),
+        onTrouble: (error) => this.#trouble(name, error),
+      })
+      const { database, run } = this.#around
+      if (this.#wish.runId !== undefined)
+        await noteTrackedRun(database, BigInt(run.runId), tableKeyOf(one.targetName), runId)
+      const byNo = new Map(open.flatMap((chunk) => tokensOf(chunk, ring)))
+      await table.begin([...byNo.values()])
+      const copy = this.#copyOf(store, one)
+      this.#tables.set(name, { table, copy, ledger: context.ledger, ring, chunks: byNo, read: new Map() })
+    }
+  }
+
+  /** What was told in the tables of each table so far, by the name of the source's. */
+  get tables(): ReadonlyMap<string, TrackedTable> {
+    return new Map([...this.#tables].map(([name, { table }]) => [name, table]))
+  }
+
+  previousOf(name: string): Previous | null {
+    return this.#previous.get(name) ?? null
+  }
+
+  event(event: CopyEvent): void {
+    if (!('chunk' in event) || event.chunk === undefined || !('table' in event) || event.table === undefined) return
+    const followed = this.#tables.get(event.table)
+    if (followed === undefined) return
+    const { table, chunks, read, ring } = followed
+    if (event.type === 'chunk.started' && !chunks.has(event.chunk)) {
+      const [low, high] = [event.from?.[0], event.to?.[0]]
+      chunks.set(event.chunk, {
+        low: low === undefined ? ring.low : BigInt(low),
+        high: high === undefined ? ring.high : BigInt(high),
+      })
+    }
+    const range = chunks.get(event.chunk)
+    if (range === undefined) return
+    switch (event.type) {
+      case 'chunk.started':
+        return table.started(range)
+      case 'chunk.progress':
+        return void read.set(event.chunk, BigInt(event.done))
+      case 'chunk.released':
+        return table.released(range)
+      case 'chunk.failed': {
+        const rows = read.get(event.chunk) ?? 0n
+        return table.ended(range, 'FAIL', { Read: rows, Error: rows })
+      }
+      case 'chunk.done': {
+        const { read: rows, written, skipped, quarantined } = event
+        const counts: Counts = {
+          Read: BigInt(rows ?? 0),
+          Write: BigInt(written ?? 0),
+          Skipped: BigInt(skipped ?? 0),
+          Error: BigInt(quarantined ?? 0),
+        }
+        return table.ended(range, counts.Error === 0n ? 'PASS' : 'FAIL', counts)
+      }
+      default:
+    }
+  }
+
+  /** Brings the rows of this run to what the ledger says, and ends runs that were killed. Failures are told, and change nothing else. */
+  async end(): Promise<void> {
+    const own = BigInt(this.#around.run.runId)
+    for (const [name, { table, copy, ledger, ring }] of this.#tables) {
+      try {
+        // What another run has done meanwhile is told in its own rows.
+        const completed = await ledger.some(CLOSED)
+        const done = completed.filter(({ runId }) => runId === own)
+        const others = completed.filter(({ runId }) => runId !== own).flatMap((chunk) => tokensOf(chunk, ring))
+        for (const [no, range] of done.flatMap((chunk) => tokensOf(chunk, ring))) {
+          const told = table.ranges().find(({ low }) => low === range.low)
+          const chunk = done.find((one) => String(one.no) === no)
+          if (told === undefined || chunk === undefined || !['NOT_STARTED', 'STARTED'].includes(told.status)) continue
+          table.ended(range, chunk.quarantined === 0n ? 'PASS' : 'FAIL', countsOf([chunk]))
+        }
+        await table.end(new Set(others.map(([, { low }]) => low)))
+        // The lease of a run that was killed may have outlived the beginning of this one.
+        await settleDeadRuns(copy, table.runId)
+      } catch (error) {
+        this.#trouble(name, error)
+      }
+    }
+  }
+
+  async #store({ targetName }: PlannedTable): Promise<TrackStore> {
+    const { to, database } = this.#around
+    const schema = targetName.schema ?? to.schema ?? ''
+    const known = this.#stores.get(schema)
+    if (known !== undefined) return known
+    const store = to.track?.(schema, database)
+    if (store === undefined) throw new Error('of() has looked')
+    await store.prepare()
+    this.#stores.set(schema, store)
+    return store
+  }
+
+  #copyOf(store: TrackStore, one: PlannedTable): TrackedCopy {
+    const { database, owner, run } = this.#around
+    return {
+      store,
+      table: one.targetName.name,
+      key: tableKeyOf(one.targetName),
+      ring: RINGS[one.source.ring?.partitioner ?? 'murmur3'],
+      ledger: new ChunkLedger(database, tableKeyOf(one.targetName), owner),
+      database,
+      now: () => run.clock.now(),
+    }
+  }
+
+  /** What is left of the pending ranges, whichever run has done the others. */
+  async #left(
+    one: PlannedTable,
+    { run, pending }: Previous,
+    chunks: readonly StoredChunk[],
+  ): Promise<Previous['pending']> {
+    const ring = RINGS[one.source.ring?.partitioner ?? 'murmur3']
+    const whole = chunks.filter(({ status, quarantined }) => status === 'completed' && quarantined === 0n)
+    const tokens = whole.flatMap((chunk) => tokensOf(chunk, ring).map(([, range]) => range))
+    // Ranges of a comparison are to be done again whatever a copy before it has done.
+    const done = run.type === 'MIGRATE' ? doneSince(pending, tokens) : []
+    const left = pending.filter((range) => !done.includes(range))
+    if (this.#wish.previous !== undefined || this.#wish.autoRerun === true) await this.#reopen(one, chunks, left, ring)
+    return left
+  }
+
+  /** What the ledger calls done, and the earlier run does not: rows that were set aside, and differences. */
+  async #reopen(
+    one: PlannedTable,
+    chunks: readonly StoredChunk[],
+    left: Previous['pending'],
+    ring: TokenRange,
+  ): Promise<void> {
+    const { operation, to, database, owner } = this.#around
+    const again = chunks.filter(
+      (chunk) =>
+        chunk.status === 'completed' &&
+        tokensOf(chunk, ring).some(([, tokens]) =>
+          left.some(({ low, high }) => low <= tokens.high && tokens.low <= high),
+        ),
+    )
+    if (again.length === 0) return
+    if (to.can.atomic !== 'row' && !['upsert', 'replace-range'].includes(operation.onExisting)) {
+      const message = `${again.length} ranges that are not PASS hold rows already, and are left as they are`
+      const hint = 'add --on-existing upsert to write them again, or run sluice quarantine retry for rows set aside'
+      this.#say('warn', message, tableText(one.source.table), hint)
+      return
+    }
+    const ledger = new ChunkLedger(database, tableKeyOf(one.targetName), owner)
+    for (const chunk of again) await ledger.reopen(chunk)
+  }
+
+  #trouble(table: string, error: unknown): void {
+    const { message, hint } = asSluiceError(error)
+    if (!this.#told) this.#say('warn', `cdm_run_details falls behind: ${message}`, table, hint)
+    this.#told = true
+  }
+
+  #say(level: 'note' | 'warn', message: string, table: string, hint?: string): void {
+    this.#around.run.emit({ type: 'log', level, table, message, ...(hint === undefined ? {} : { hint }) })
+  }
+}
+
+/** A copy that goes on by itself names the run before it too. @param own which may have been written down already, without an answer */
+async function latestOf(store: TrackStore, { targetName }: PlannedTable, own: bigint): Promise<bigint> {
+  const runs = await store.runs(targetName.name)
+  return runs.find(({ type, runId }) => type === 'MIGRATE' && runId !== own)?.runId ?? 0n
+}

@@ -1,0 +1,146 @@
+/**
+ * One run over one table in `cdm_run_info` and `cdm_run_details`. What is told of ranges is written a little later and together, and all of it before
+ * the run ends; what a killed program did not come to write, the next run finds in the ledger.
+ */
+import type { TokenRange } from '../../../../model/copy/ring.ts'
+import type { RunType, TrackedRange, TrackStatus, TrackStore } from '../../../../model/copy/track-port.ts'
+import { runInfo, sumCounts, type Counts } from './run-info.ts'
+
+/** How long a change may wait for others, in milliseconds. */
+const WAIT_MS = 250
+
+export type TrackedTableOptions = {
+  readonly store: TrackStore
+  /** Without a schema. */
+  readonly table: string
+  readonly runId: bigint
+  readonly type: RunType
+  /** 0 for none. */
+  readonly previous: bigint
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** Told when the tables cannot be written; what was to be written is tried again. */
+  readonly onTrouble: (error: unknown) => void
+}
+
+export class TrackedTable {
+  readonly #options: TrackedTableOptions
+  readonly #ranges = new Map<bigint, TrackedRange>()
+  readonly #counts = new Map<bigint, Counts>()
+  readonly #dirty = new Set<bigint>()
+  #started = 0
+  #timer: NodeJS.Timeout | null = null
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(options: TrackedTableOptions) {
+    this.#options = options
+  }
+
+  get runId(): bigint {
+    return this.#options.runId
+  }
+
+  get previous(): bigint {
+    return this.#options.previous
+  }
+
+  /** Ranges that were told of. */
+  get size(): number {
+    return this.#ranges.size
+  }
+
+  /** Writes the run and all of its ranges. @throws SluiceError what the target says */
+  async begin(ranges: readonly TokenRange[]): Promise<void> {
+    const { store, table, runId, now } = this.#options
+    this.#started = now()
+    await this.#putRun('NOT_STARTED')
+    for (const { low, high } of ranges)
+      this.#ranges.set(low, { low, high, status: 'NOT_STARTED', info: null, started: null })
+    await store.putRanges(table, runId, [...this.#ranges.values()])
+    this.#started = now()
+    await this.#putRun('STARTED')
+  }
+
+  /** A worker has taken the range. */
+  started(range: TokenRange): void {
+    this.#set(range, 'STARTED', null, this.#options.now())
+  }
+
+  /** The range is free again, and nothing is left of what was done with it. */
+  released(range: TokenRange): void {
+    this.#set(range, 'NOT_STARTED', null, null)
+  }
+
+  ended(range: TokenRange, status: 'PASS' | 'FAIL' | 'DIFF' | 'DIFF_CORRECTED', counts: Counts): void {
+    this.#counts.set(range.low, counts)
+    const failed = status === 'FAIL'
+    this.#set(range, status, runInfo(this.#options.type, counts, failed ? 0 : 1, failed ? 1 : 0), null)
+  }
+
+  /** As they stand now, ascending. */
+  ranges(): readonly TrackedRange[] {
+    return [...this.#ranges.values()].toSorted((a, b) => (a.low < b.low ? -1 : 1))
+  }
+
+  /** Counters of all ranges that have ended. */
+  totals(): { readonly counts: Counts; readonly passed: number; readonly failed: number } {
+    const ranges = [...this.#ranges.values()]
+    const passed = ranges.filter(({ status }) => ['PASS', 'DIFF', 'DIFF_CORRECTED'].includes(status)).length
+    const failed = ranges.filter(({ status }) => status === 'FAIL').length
+    return { counts: sumCounts(this.#counts.values()), passed, failed }
+  }
+
+  /**
+   * Writes what is left to write, and how the run ended: ENDED also where ranges failed; a run that was stopped before all of its ranges stays STARTED.
+   * @param elsewhere lower ends of ranges that another run has done: nothing is left to do there, and this run says nothing of them
+   * @throws SluiceError what the target says
+   */
+  async end(elsewhere: ReadonlySet<bigint> = new Set()): Promise<void> {
+    await this.flush()
+    const open = [...this.#ranges.values()].some(
+      ({ low, status }) => (status === 'NOT_STARTED' || status === 'STARTED') && !elsewhere.has(low),
+    )
+    await this.#putRun(open ? 'STARTED' : 'ENDED', true)
+  }
+
+  /** @throws SluiceError what the target says */
+  async flush(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    const before = this.#writing
+    this.#writing = before.catch(() => undefined).then(() => this.#write())
+    await this.#writing
+  }
+
+  async #write(): Promise<void> {
+    const { store, table, runId } = this.#options
+    const lows = [...this.#dirty]
+    this.#dirty.clear()
+    try {
+      await store.putRanges(
+        table,
+        runId,
+        lows.flatMap((low) => this.#ranges.get(low) ?? []),
+      )
+    } catch (error) {
+      for (const low of lows) this.#dirty.add(low)
+      throw error
+    }
+  }
+
+  #set({ low, high }: TokenRange, status: TrackStatus, info: string | null, started: number | null): void {
+    this.#ranges.set(low, { low, high, status, info, started: started ?? this.#ranges.get(low)?.started ?? null })
+    this.#dirty.add(low)
+    this.#timer ??= setTimeout(() => {
+      this.flush().catch((error: unknown) => this.#options.onTrouble(error))
+    }, WAIT_MS).unref()
+  }
+
+  async #putRun(status: TrackStatus, isEnd = false): Promise<void> {
+    const { store, table, runId, type, previous, now } = this.#options
+    const { counts, passed, failed } = this.totals()
+    const info = isEnd ? runInfo(type, counts, passed, failed) : null
+    const ended = isEnd && status === 'ENDED' ? now() : null
+    await store.putRun({ table, runId, type, previous, started: this.#started, ended, info, status })
+  }
+}

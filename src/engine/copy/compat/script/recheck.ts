@@ -1,0 +1,109 @@
+/** Rows that a copy could only write at ONE, looked up at the level that is asked for; what is not found there is written again. */
+import { equalDigests, type Row, type Stamp } from '../../../../model/copy/rows.ts'
+import { RowSum } from '../../../../model/copy/row-hash.ts'
+import { keyTextOf } from '../../../../model/copy/key-text.ts'
+import { rowKeyOf } from '../../../../model/copy/row-key.ts'
+import type { TablePlan } from '../../../../model/copy/plan.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type {
+  ChunkRequest,
+  ChunkWriter,
+  Closing,
+  CopyStore,
+  LedgerDatabase,
+  SourceView,
+} from '../../../../model/copy/port.ts'
+import { keyPositions, readColumns, targetKeyPositions, targetTable, writeColumns } from '../../table/context.ts'
+import { recheckedStatement, type Recheck } from '../../ledger/rechecks.ts'
+import { withWriter } from '../../../../stores/common/with-writer.ts'
+
+type Key = readonly string[]
+
+export type Around = {
+  readonly to: CopyStore
+  readonly view: SourceView
+  readonly database: LedgerDatabase
+  readonly signal: AbortSignal
+}
+
+const BATCH = { rows: 500, bytes: 4 * 1024 * 1024 }
+
+/**
+ * Checks the rows of one list, and notes that nobody needs to do so again.
+ * @param plan under which they were copied, with rows of equal key written over
+ * @returns rows that were found as the source has them, and rows that had to be written again
+ * @throws SluiceError PROOF_FAILED where the target does not hold what was written
+ */
+export async function recheck(
+  list: Recheck,
+  plan: TablePlan,
+  around: Around,
+): Promise<{ readonly found: number; readonly brought: number }> {
+  const { to, view, database, signal } = around
+  const keys = sourceKeys(plan, list.keys)
+  const rows: Row[] = []
+  const stamps: Stamp[] = []
+  const stamped = plan.source.ring !== undefined && plan.target.ring !== undefined
+  const request = {
+    table: plan.source,
+    columns: readColumns(plan),
+    range: { by: 'keys', keys } as const,
+    where: plan.where ?? null,
+    ordered: false,
+    ...(stamped ? { stamps: true as const } : {}),
+  }
+  for await (const batch of view.read(request, BATCH, signal)) {
+    rows.push(...batch.rows)
+    stamps.push(...(batch.stamps ?? []))
+  }
+  const positions = targetKeyPositions(plan)
+  const wish: ChunkRequest = {
+    table: targetTable(plan),
+    columns: writeColumns(plan),
+    range: { by: 'keys', keys: rows.map((row) => rowKeyOf(row, positions)) },
+    onExisting: 'upsert',
+    careful: false,
+    cursor: null,
+    signal,
+  }
+  const isThere = async (writer: ChunkWriter): Promise<boolean> => {
+    const sum = new RowSum()
+    for (const row of rows) sum.add(row)
+    const only = new Set(rows.map((row) => keyTextOf(row, positions)))
+    return equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
+  }
+  // Rows that the source has no more are no matter of a copy.
+  let brought = 0
+  await withWriter(to.target(), wish, async (writer) => {
+    if (rows.length > 0 && !(await isThere(writer))) {
+      await writer.write(rows, undefined, stamps.length === rows.length ? stamps : undefined)
+      brought = rows.length
+      if (!(await isThere(writer))) {
+        throw new SluiceError('PROOF_FAILED', `the target does not hold rows of ${list.table.name} as they were read`, {
+          hint: 'if nobody writes them meanwhile, sluice diff names what differs',
+        })
+      }
+    }
+    await writer.commit(closingOf(database, list))
+  })
+  return { found: rows.length - brought, brought }
+}
+
+/** The keys of the target in the columns of the source's. @throws SluiceError UNSUPPORTED_KEY */
+function sourceKeys(plan: TablePlan, keys: readonly Key[]): readonly Key[] {
+  const inRow = plan.target.key.map((name) => plan.columns.findIndex(({ to }) => to === name))
+  const at = keyPositions(plan).map((position) => inRow.indexOf(position))
+  if (at.length > 0 && !at.includes(-1)) return keys.map((key) => at.map((index) => key[index] ?? ''))
+  throw new SluiceError('UNSUPPORTED_KEY', `rows of ${plan.source.table.name} cannot be found by the target's key`, {
+    hint: 'sluice diff --fix compares all of the table instead',
+  })
+}
+
+function closingOf(database: LedgerDatabase, { id }: Recheck): Closing {
+  const open = 'SELECT 1 FROM migration_rechecks WHERE recheck_id = ? AND rechecked_ms IS'
+  return {
+    statements: [recheckedStatement(database, id)],
+    guard: { sql: `${open} NULL`, parameters: [id] },
+    landed: { sql: `${open} NOT NULL`, parameters: [id] },
+  }
+}

@@ -1,0 +1,452 @@
+/** Streams in the ledger of the target: who follows what, since when, and how far each table is. */
+import { randomUUID } from 'node:crypto'
+import type { LogPosition } from '../../../model/copy/change.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { StreamBirth, StreamFault } from '../../../model/follow/port.ts'
+import {
+  endedHolder,
+  holderOf,
+  LEASE_COLUMNS,
+  ownerColumns,
+  ownerValues,
+  type Holder,
+} from '../../../stores/common/lease/columns.ts'
+import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
+import { makeLateTable } from './late-tables.ts'
+import { RereadLedger } from './rereads.ts'
+import {
+  LANE_COLUMNS,
+  joinedLanes,
+  laneOf,
+  STREAM_COLUMNS,
+  streamOf,
+  type LaneRow,
+  type StreamRow,
+  type StreamStatus,
+  type StreamTable,
+  type TableState,
+} from './stream-row.ts'
+
+const TABLES = [
+  'migration_streams',
+  'migration_stream_lanes',
+  'migration_stream_tables',
+  'migration_stream_rereads',
+  'migration_stream_proofs',
+] as const
+
+/** Between the names of sessions. */
+const SESSIONS = '\n'
+
+/** How positions of the source are written. */
+export type Positions = {
+  readonly text: (position: LogPosition) => string
+  readonly position: (text: string) => LogPosition
+}
+
+/** @property position as the source writes it @property differing rows @property pauseMs how long changes had to wait for it */
+export type Proof = {
+  readonly position: string
+  readonly rows: bigint
+  readonly targetRows: bigint
+  readonly differing: number
+  readonly unread: number
+  readonly pauseMs: number
+  readonly ms: number
+}
+
+export class StreamLedger {
+  readonly database: LedgerDatabase
+  readonly rereads: RereadLedger
+  readonly #owner: Owner
+  readonly #lease: LeaseSql
+  readonly #now: string
+
+  constructor(database: LedgerDatabase, owner: Owner) {
+    this.database = database
+    this.rereads = new RereadLedger(database)
+    this.#owner = owner
+    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+    this.#now = ledgerDialect(database.dialect).now
+  }
+
+  /** Makes its tables in a ledger that has none. */
+  async prepare(): Promise<void> {
+    if (await hasStreams(this.database)) return
+    // The table that others look for comes last.
+    for (const name of TABLES.toReversed()) await makeLateTable(this.database, name)
+  }
+
+  /** Notes a stream of which nothing is made yet, held by this owner. @param also statements of the same transaction */
+  async begin(
+    stream: Pick<StreamRow, 'id' | 'source' | 'sourceIdentity' | 'wishes'>,
+    tables: readonly Pick<StreamTable, 'key' | 'source'>[],
+    tool: string,
+    also: readonly Statement[] = [],
+  ): Promise<void> {
+    const { id, source, sourceIdentity, wishes } = stream
+    await this.database.batch([
+      { sql: 'DELETE FROM migration_stream_tables WHERE stream_id = ?', parameters: [id] },
+      { sql: 'DELETE FROM migration_streams WHERE stream_id = ?', parameters: [id] },
+      {
+        sql: `INSERT INTO migration_streams (stream_id, status, run_id, source, source_identity, wishes, tool, created_ms, fence,
+                ${ownerColumns(LEASE_COLUMNS).join(', ')}, lease_until)
+              VALUES (?, 'begun', ?, ?, ?, ?, ?, ${this.#now}, 1, ?, ?, ?, ?, ?, ${this.#now} + ${LEASE_MS})`,
+        parameters: [id, this.#owner.runId, source, sourceIdentity, wishes, tool, ...ownerValues(this.#owner)],
+      },
+      ...tables.map(({ key, source: name }): Statement => ({
+        sql: `INSERT INTO migration_stream_tables (stream_id, schema_name, table_name, source_table, lane, state, changed_ms)
+                VALUES (?, ?, ?, ?, 0, 'copying', ${this.#now})`,
+        parameters: [id, key.schema, key.name, name],
+      })),
+      ...also,
+    ])
+  }
+
+  /** Publication and slot are there: the lane begins at the slot's own position. */
+  async born(id: string, birth: StreamBirth): Promise<void> {
+    await this.database.batch([
+      { sql: 'DELETE FROM migration_stream_lanes WHERE stream_id = ?', parameters: [id] },
+      {
+        sql: `INSERT INTO migration_stream_lanes (stream_id, lane, log_position, batches, transactions, counts, fence)
+              SELECT stream_id, 0, ?, 0, 0, '{}', fence FROM migration_streams WHERE stream_id = ?`,
+        parameters: [birth.start, id],
+      },
+      {
+        sql: `UPDATE migration_streams SET status = 'active', birth = ? WHERE stream_id = ? AND owner = ?`,
+        parameters: [JSON.stringify(birth), id, this.#owner.id],
+      },
+    ])
+  }
+
+  /**
+   * Makes a stream this owner's, under a new fence: what an owner before it still writes is refused from here on.
+   * @returns the fence; or who has it, where that is not this program's to take yet
+   */
+  async take(id: string): Promise<number | Holder> {
+    const columns = ownerColumns(LEASE_COLUMNS).join(', ')
+    const read = async (): Promise<readonly [Holder | null, string | null]> => {
+      const [row] = await this.database.all(`SELECT ${columns}, session FROM migration_streams WHERE stream_id = ?`, [
+        id,
+      ])
+      return [holderOf(row?.slice(0, -1) ?? []), row?.at(-1) == null ? null : String(row.at(-1))]
+    }
+    const [before, session] = await read()
+    const ended = endedHolder(before, this.#owner)
+    const [taken, free] = [this.#lease.taken(this.#owner), this.#lease.free(this.#owner, ended)]
+    const update = async (): Promise<void> => {
+      await this.database.batch([
+        {
+          sql: `UPDATE migration_streams SET ${taken.sql}, fence = fence + 1, session = NULL, run_id = ? WHERE stream_id = ? AND ${free.sql}`,
+          parameters: [...taken.parameters, this.#owner.runId, id, ...free.parameters],
+        },
+        {
+          sql: `UPDATE migration_stream_lanes SET fence = (SELECT s.fence FROM migration_streams s WHERE s.stream_id = ?)
+                WHERE stream_id = ? AND EXISTS (SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.owner = ?)`,
+          parameters: [id, id, id, this.#owner.id],
+        },
+      ])
+    }
+    if (ended !== null)
+      for (const one of session?.split(SESSIONS) ?? []) if (one !== '') await this.database.endSession(one)
+    await update()
+    const [now] = await read()
+    if (now !== null && now.id !== this.#owner.id) return now
+    const [row] = await this.database.all('SELECT fence FROM migration_streams WHERE stream_id = ?', [id])
+    return Number(row?.[0])
+  }
+
+  /** Whoever follows a stream now, as far as anybody can tell; null where it is this program's to take. */
+  async holder(id: string): Promise<Holder | null> {
+    const { sql, parameters } = this.#lease.held
+    const columns = ownerColumns(LEASE_COLUMNS).join(', ')
+    const [row] = await this.database.all(`SELECT ${columns} FROM migration_streams WHERE stream_id = ? AND ${sql}`, [
+      id,
+      ...parameters,
+    ])
+    const holder = holderOf(row ?? [])
+    if (holder === null || holder.id === this.#owner.id) return null
+    return endedHolder(holder, this.#owner) === null ? holder : null
+  }
+
+  /**
+   * To be asked before a slot is read again: whoever reads it ends the reader before.
+   * @throws SluiceError LEASE_LOST where another program has the stream now
+   */
+  async refuseLost(id: string, fence: number): Promise<void> {
+    const sql = 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND owner = ? AND fence = ?'
+    if ((await this.database.all(sql, [id, this.#owner.id, fence])).length > 0) return
+    throw streamLost()
+  }
+
+  /** The sessions that apply changes, so that they can be ended where their program is gone. */
+  async noteSessions(id: string, sessions: readonly string[]): Promise<void> {
+    await this.database.batch([
+      {
+        sql: 'UPDATE migration_streams SET session = ? WHERE stream_id = ? AND owner = ?',
+        parameters: [sessions.join(SESSIONS), id, this.#owner.id],
+      },
+    ])
+  }
+
+  /** For the heartbeat: the stream stays this owner's. */
+  async renew(id: string): Promise<void> {
+    const { sql, parameters } = this.#lease.renewed
+    await this.database.batch([
+      {
+        sql: `UPDATE migration_streams SET ${sql} WHERE stream_id = ? AND owner = ?`,
+        parameters: [...parameters, id, this.#owner.id],
+      },
+    ])
+  }
+
+  /** It is nobody's any more. */
+  async release(id: string): Promise<void> {
+    await this.database.batch([
+      {
+        sql: `UPDATE migration_streams SET ${this.#lease.back}, session = NULL WHERE stream_id = ? AND owner = ?`,
+        parameters: [id, this.#owner.id],
+      },
+    ])
+  }
+
+  async note(id: string, status: StreamStatus, faults: readonly StreamFault[] = []): Promise<void> {
+    await this.database.batch([
+      {
+        sql: `UPDATE migration_streams SET status = ?, fault = ?, ended_ms = ${status === 'ended' ? this.#now : 'NULL'} WHERE stream_id = ?`,
+        parameters: [status, faults.length === 0 ? null : JSON.stringify(faults), id],
+      },
+    ])
+  }
+
+  /** What a run that goes on by the number of the stream does again. */
+  async noteWishes(id: string, wishes: string): Promise<void> {
+    const sql = 'UPDATE migration_streams SET wishes = ? WHERE stream_id = ?'
+    await this.database.batch([{ sql, parameters: [wishes, id] }])
+  }
+
+  /** Changes nothing where another program holds the stream. */
+  birthStatement(id: string, birth: StreamBirth): Statement {
+    return {
+      sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ? AND owner = ?',
+      parameters: [JSON.stringify(birth), id, this.#owner.id],
+    }
+  }
+
+  /**
+   * Tables are emptied, and noted anew in the source: they are copied from here on, as if the stream had begun with them, and what halted it is over.
+   * @param lanes with what the stream has changed in the tables that stay as they are
+   */
+  resyncStatements(
+    id: string,
+    birth: StreamBirth,
+    keys: readonly TableKey[],
+    lanes: readonly Pick<LaneRow, 'lane' | 'counts'>[],
+  ): readonly Statement[] {
+    return [
+      {
+        sql: `UPDATE migration_streams SET status = 'active', fault = NULL, birth = ? WHERE stream_id = ? AND owner = ?`,
+        parameters: [JSON.stringify(birth), id, this.#owner.id],
+      },
+      ...lanes.map(({ lane, counts }): Statement => ({
+        sql: 'UPDATE migration_stream_lanes SET counts = ? WHERE stream_id = ? AND lane = ?',
+        parameters: [JSON.stringify(counts), id, lane],
+      })),
+      ...keys.flatMap((key): readonly Statement[] => [
+        {
+          sql: 'DELETE FROM migration_stream_rereads WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
+          parameters: [id, key.schema, key.name],
+        },
+        this.stateStatement(id, key, 'copying', null),
+      ]),
+    ]
+  }
+
+  /** Gives a row where the stream has this birth. */
+  isBorn(id: string, birth: StreamBirth): Statement {
+    return {
+      sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND birth = ?',
+      parameters: [id, JSON.stringify(birth)],
+    }
+  }
+
+  /** Of a stream that is about to end, whose tables are emptied. */
+  emptiedStatement(id: string): Statement {
+    return {
+      sql: `UPDATE migration_streams SET fault = NULL, ended_ms = ${this.#now} WHERE stream_id = ? AND owner = ?`,
+      parameters: [id, this.#owner.id],
+    }
+  }
+
+  /** Gives a row once `emptiedStatement` has. */
+  isEmptied(id: string): Statement {
+    return { sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND ended_ms IS NOT NULL', parameters: [id] }
+  }
+
+  /** Tables of which not all is copied. */
+  async toCopy(id: string): Promise<readonly Pick<StreamTable, 'key' | 'source'>[]> {
+    const rows = await this.database.all(
+      `SELECT schema_name, table_name, source_table FROM migration_stream_tables
+       WHERE stream_id = ? AND state IN ('copying', 'resync') ORDER BY schema_name, table_name`,
+      [id],
+    )
+    return rows.map(([schema, name, source]) => ({
+      key: { schema: String(schema), name: String(name) },
+      source: String(source),
+    }))
+  }
+
+  async tables(id: string, positions: Positions): Promise<readonly StreamTable[]> {
+    const rows = await this.database.all(
+      'SELECT schema_name, table_name, source_table, lane, state, fence_position FROM migration_stream_tables WHERE stream_id = ? ORDER BY schema_name, table_name',
+      [id],
+    )
+    return rows.map(([schema, name, source, lane, state, fence]) => ({
+      key: { schema: String(schema), name: String(name) },
+      source: String(source),
+      lane: Number(lane),
+      state: String(state) as TableState,
+      fence: fence == null ? null : positions.position(String(fence)),
+    }))
+  }
+
+  /** In the order of their numbers. @throws SluiceError LEDGER_DAMAGED for a stream that has none */
+  async lanes(id: string): Promise<readonly LaneRow[]> {
+    const sql = `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`
+    const rows = await this.database.all(sql, [id])
+    if (rows.length > 0) return rows.map(laneOf)
+    throw new SluiceError('LEDGER_DAMAGED', `stream ${id} has no position in migration_stream_lanes`, {
+      hint: `changes may be missing: end the stream with sluice follow ${id} --end, and copy again`,
+    })
+  }
+
+  /** How far the stream has come: as far as the lane that is furthest behind. @throws SluiceError LEDGER_DAMAGED */
+  async progress(id: string, positions: Positions): Promise<LaneRow> {
+    return joinedLanes(await this.lanes(id), positions)
+  }
+
+  /** How far the lane of a table has come. @throws SluiceError LEDGER_DAMAGED */
+  async positionOf(id: string, { schema, name }: TableKey): Promise<string> {
+    const [row] = await this.database.all(
+      'SELECT lane FROM migration_stream_tables WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
+      [id, schema, name],
+    )
+    const lanes = await this.lanes(id)
+    return (lanes.find(({ lane }) => lane === Number(row?.[0] ?? 0)) ?? lanes[0])?.position ?? ''
+  }
+
+  /**
+   * Divides a stream anew, all of whose lanes stand at one position.
+   * @param lanes by the key of each table, its lane
+   * @param rows of the lanes from here on
+   */
+  async divide(id: string, lanes: readonly (readonly [TableKey, number])[], rows: readonly LaneRow[]): Promise<void> {
+    await this.database.batch([
+      { sql: 'DELETE FROM migration_stream_lanes WHERE stream_id = ?', parameters: [id] },
+      ...rows.map(({ lane, position, batches, commitMs, transactions, counts }): Statement => ({
+        sql: `INSERT INTO migration_stream_lanes (stream_id, lane, log_position, batches, commit_ms, transactions, counts, fence)
+              SELECT stream_id, ?, ?, ?, ?, ?, ?, fence FROM migration_streams WHERE stream_id = ?`,
+        parameters: [lane, position, batches, commitMs, transactions, JSON.stringify(counts), id],
+      })),
+      ...lanes.map(([{ schema, name }, lane]): Statement => ({
+        sql: 'UPDATE migration_stream_tables SET lane = ? WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
+        parameters: [lane, id, schema, name],
+      })),
+    ])
+  }
+
+  /**
+   * @param fence as the ledger stores positions; null while the table is copied
+   * @throws SluiceError LEASE_LOST where another program has the stream now
+   */
+  async noteState(id: string, keys: readonly TableKey[], state: TableState, fence: string | null): Promise<void> {
+    if (keys.length === 0) return
+    const own = {
+      sql: 'SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.owner = ?',
+      parameters: [id, this.#owner.id],
+    }
+    const { shareLocked } = ledgerDialect(this.database.dialect)
+    const [held = []] = await this.database.batch([
+      { ...own, sql: `${own.sql} ${shareLocked}` },
+      ...keys.map((key): Statement => {
+        const { sql, parameters } = this.stateStatement(id, key, state, fence)
+        return { sql: `${sql} AND EXISTS (${own.sql})`, parameters: [...parameters, ...own.parameters] }
+      }),
+    ])
+    if (held.length === 0) throw streamLost()
+  }
+
+  /** The same, for the transaction of a batch that a fence guards. */
+  stateStatement(id: string, key: TableKey, state: TableState, fence: string | null): Statement {
+    return {
+      sql: `UPDATE migration_stream_tables SET state = ?, fence_position = ?, changed_ms = ${this.#now} WHERE stream_id = ? AND schema_name = ? AND table_name = ?`,
+      parameters: [state, fence, id, key.schema, key.name],
+    }
+  }
+
+  /** What a comparison of a table came to. */
+  async noteProof(id: string, { schema, name }: TableKey, proof: Proof): Promise<void> {
+    await this.database.batch([
+      {
+        sql: `INSERT INTO migration_stream_proofs (proof_id, stream_id, run_id, schema_name, table_name, log_position, source_rows, target_rows, differing, unread, pause_ms, took_ms, proved_ms)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${this.#now})`,
+        parameters: [
+          randomUUID(),
+          id,
+          this.#owner.runId,
+          schema,
+          name,
+          proof.position,
+          proof.rows,
+          proof.targetRows,
+          proof.differing,
+          proof.unread,
+          proof.pauseMs,
+          proof.ms,
+        ],
+      },
+    ])
+  }
+}
+
+function streamLost(): SluiceError {
+  return new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+    hint: 'nothing of this program is applied any more; end one of both',
+  })
+}
+
+/** Gives a row as long as nobody has taken the stream since. @param fence as `StreamLedger.take` gave it */
+export function streamFence(id: string, fence: number): Statement {
+  return {
+    sql: 'SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.fence = ?',
+    parameters: [id, fence],
+  }
+}
+
+/** A stream by its id, or by that of the run that worked on it last; null where there is none. */
+export async function streamNamed(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
+  if (!/^\d{1,19}$/.test(id) || !(await hasStreams(database))) return null
+  const sql = `SELECT ${STREAM_COLUMNS} FROM migration_streams WHERE stream_id = ? OR run_id = ? ORDER BY created_ms DESC`
+  const rows = (await database.all(sql, [id, BigInt(id)])).map(streamOf)
+  return rows.find((row) => row.id === id) ?? rows[0] ?? null
+}
+
+/** Whether anything was ever followed into this database. */
+export async function hasStreams(database: LedgerDatabase): Promise<boolean> {
+  return (await database.all(ledgerDialect(database.dialect).columns, ['migration_streams'])).length > 0
+}
+
+/** Streams that have not ended and write into any of these tables, the newest first. */
+export async function streamsOf(database: LedgerDatabase, keys: readonly TableKey[]): Promise<readonly StreamRow[]> {
+  if (keys.length === 0 || !(await hasStreams(database))) return []
+  const columns = STREAM_COLUMNS.split(', ').map((name) => `s.${name}`)
+  const rows = await database.all(
+    `SELECT DISTINCT ${columns.join(', ')}, s.created_ms FROM migration_streams s JOIN migration_stream_tables t ON t.stream_id = s.stream_id
+     WHERE s.status <> 'ended' AND (${keys.map(() => '(t.schema_name = ? AND t.table_name = ?)').join(' OR ')}) ORDER BY s.created_ms DESC`,
+    keys.flatMap(({ schema, name }) => [schema, name]),
+  )
+  return rows.map((row) => streamOf(row.slice(0, -1)))
+}

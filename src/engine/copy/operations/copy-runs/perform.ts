@@ -1,0 +1,93 @@
+/** `runs --to URL`: the copies that went into a database, by its own ledger, and the chunks of one of them. */
+import { dec } from '../../../../model/run/event.ts'
+import type { LedgerDatabase } from '../../../../model/copy/port.ts'
+import { noSuchRun } from '../../ledger/known.ts'
+import { chunkCounts, recordedChunks, recordedRuns, type RecordedRun } from '../../ledger/read-runs.ts'
+import { knowsRun, readLedger } from '../../ledger/elsewhere.ts'
+import { hasLedger } from '../../ledger/schema.ts'
+import { openCopyStore } from '../../open-stores.ts'
+import { onSide } from '../../sides.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { copyRuns as declared, CopyRunsOperation } from './declaration.ts'
+
+type CopyRunsRun = RunOf<typeof declared>
+
+export async function copyRuns({ to, limit, runId }: CopyRunsOperation, run: CopyRunsRun): Promise<Ending> {
+  await using store = await onSide('target', () => openCopyStore(to, { mode: 'read' }))
+  await using read = await readLedger(store, knowsRun(runId === undefined ? null : BigInt(runId)), run)
+  const ledger = read.database
+  if (!(await hasLedger(ledger))) {
+    if (runId !== undefined) throw noSuchRun(runId)
+    run.emit({ type: 'log', level: 'note', message: `no copy has gone into ${store.label} yet` })
+    return { totals: { runs: dec(0) } }
+  }
+  const rows = await recordedRuns(
+    ledger,
+    runId === undefined ? null : BigInt(runId),
+    runId === undefined ? limit : 1,
+    run.owner,
+  )
+  if (rows.length === 0 && runId !== undefined) throw noSuchRun(runId)
+  if (runId !== undefined) return await chunksOf(ledger, BigInt(runId), limit, run)
+  for (const row of rows) run.emit({ type: 'copy.run', ...told(row) })
+  return { totals: { runs: dec(rows.length) } }
+}
+
+async function chunksOf(ledger: LedgerDatabase, runId: bigint, limit: number, run: CopyRunsRun): Promise<Ending> {
+  for (const { table, no, status, first, last, lo, hi, rows, attempts, code, error } of await recordedChunks(
+    ledger,
+    runId,
+    limit,
+  )) {
+    run.emit({
+      type: 'copy.chunk',
+      table,
+      chunk: no,
+      status,
+      ...(first === null ? {} : { tokenMin: first }),
+      ...(last === null ? {} : { tokenMax: last }),
+      ...(lo === null ? {} : { after: lo }),
+      ...(hi === null ? {} : { through: hi }),
+      rows: dec(rows),
+      attempts,
+      ...(error === null ? {} : { error: code === null ? error : `${code}: ${error}` }),
+    })
+  }
+  const counts = await chunkCounts(ledger, runId)
+  const sum = (values: readonly bigint[]): bigint => values.reduce((all, one) => all + one, 0n)
+  return {
+    totals: {
+      chunks: dec(sum(counts.map(({ chunks }) => chunks))),
+      rows: dec(sum(counts.map(({ rows }) => rows))),
+      ...Object.fromEntries(counts.map(({ status, chunks }) => [status, dec(chunks)])),
+    },
+  }
+}
+
+function told({
+  id,
+  operation,
+  source,
+  target,
+  status,
+  startedMs,
+  endedMs,
+  exitCode,
+  rows,
+  detail,
+  host,
+}: RecordedRun) {
+  return {
+    run: id,
+    operation,
+    source,
+    target,
+    status,
+    rows: dec(rows),
+    ...(startedMs === null ? {} : { startedAt: new Date(startedMs).toISOString() }),
+    ...(endedMs === null ? {} : { completedAt: new Date(endedMs).toISOString() }),
+    ...(exitCode === null ? {} : { exitCode }),
+    ...(host === null ? {} : { host }),
+    ...(detail === null ? {} : { error: detail }),
+  }
+}

@@ -1,0 +1,387 @@
+import { STREAM_CAUSES, type AlertWish } from '../../../../model/run/alert.ts'
+import type { CodecWish } from '../../../../model/copy/codec.ts'
+import type { PeriodWish, TimeSpan } from '../../../../model/copy/period-marks.ts'
+import type { OnExisting } from '../../../../model/copy/plan.ts'
+import type { ObjectWish } from '../../../../model/copy/schema-object.ts'
+import type { CassandraWish, FollowWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
+import { alertOptions, formsText } from '../../../run/operations/alert-options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { inGroup } from '../../../run/operations/option.ts'
+import {
+  AS_OTHERS,
+  CASSANDRA,
+  DECIMALS,
+  ENDS,
+  ON_EXISTING,
+  PROOFS,
+  PROVE_EVERY,
+  LANES,
+  RESYNC,
+  RING,
+  SELECTION,
+  TRACK,
+  UNTIL_EQUAL,
+  WRITING,
+  COPY_CAUSES,
+  FOLLOW_CAUSES,
+} from './options.ts'
+import { BETWEEN, PLAN_ONLY } from '../../../run/operations/shared-options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+
+const WRITTEN = 'How it is written:'
+const PROVED = 'How it is proved:'
+const AGAIN = 'Going on, and once more:'
+const FOLLOWED = 'Changes of the source:'
+
+export type CopyOperation = {
+  readonly kind: 'copy'
+  /** URLs of the stores. */
+  readonly from: string
+  readonly to: string
+  /** Names or patterns of tables of the source. */
+  readonly tables: readonly string[]
+  /** Schema of the target that new tables go to; that of the source when absent. */
+  readonly toSchema?: string
+  readonly columns?: readonly string[]
+  /** New names of columns, and of tables where only one is copied, by old ones. */
+  readonly rename: Readonly<Record<string, string>>
+  /** Name of the table in the target, where one table is copied. */
+  readonly toTable?: string
+  readonly where?: string
+  readonly key?: readonly string[]
+  readonly onExisting: OnExisting
+  readonly acceptLossy: readonly string[]
+  /** A comparison judges what the columns can hold in common. */
+  readonly acceptAllLossy?: true
+  /** What decimals become in tables that are made in SQLite or D1; by their precision when absent. */
+  readonly decimal?: (typeof DECIMALS)[number]
+  readonly verify: (typeof PROOFS)[number]
+  /** Rows of a chunk; by the size of the table when absent. */
+  readonly chunkRows?: number
+  /** Rows that are written at once; by the target when absent. */
+  readonly batchRows?: number
+  readonly workers: number
+  /** Rows a second. */
+  readonly rate?: number
+  /** This job's share of the chunks, where several jobs split a copy. */
+  readonly part?: { readonly no: number; readonly of: number }
+  /** Rows of a table that may be set aside before the table is given up. */
+  readonly maxAside: number
+  /** Chunks of earlier runs are believed: this run does not count their rows. */
+  readonly noLook?: true
+  /** Tables whose differences in the counts of earlier chunks are accepted, by their names in the source or the target. */
+  readonly acceptDifference?: readonly string[]
+  readonly restart: boolean
+  /** Compares every chunk that earlier runs have copied once more, and writes what differs. */
+  readonly again?: true
+  /** As `again`, where earlier runs have copied everything: the Cassandra Data Migrator reads everything whenever it is started. */
+  readonly againWhenDone?: true
+  /** With `again`: removes rows that the source has not. */
+  readonly deleteExtra?: true
+  /** Name of the table of which more rows may be removed than go without asking. */
+  readonly confirm?: string
+  readonly dryRun: boolean
+  /** Changes of the source are applied from then on, until the run is asked to stop. */
+  readonly follow?: FollowWish
+  /** What is made in the target beside rows, when they are there; nothing when absent. */
+  readonly with?: readonly ObjectWish[]
+  /** Which part of a ring of tokens is copied, and in how many pieces; all of it when absent. */
+  readonly ring?: RingWish
+  /** Columns of the target that get the same value in every row, by name, as texts. */
+  readonly constants?: Readonly<Record<string, string>>
+  /** A map column of the source of which every entry becomes a row of its own, and the columns that key and value go to. */
+  readonly explodeMap?: { readonly column: string; readonly key: string; readonly value: string }
+  /** Conversions between a number or a moment and a text, by the types of both columns; none when absent. */
+  readonly codecs?: CodecWish
+  /** Runs are told in `cdm_run_info` and `cdm_run_details`, as the Cassandra Data Migrator does. */
+  readonly track?: TrackWish
+  /** Told in the lines of the Cassandra Data Migrator too, as those who came with its files expect. */
+  readonly cdmLines?: true
+  /** The table is copied period by period; its key begins with their column. `partition run` says so. */
+  readonly periods?: PeriodWish
+  /** Of a copy by periods, chunks with rows of this time are copied, and others left to a later run; all of them when absent. */
+  readonly span?: TimeSpan
+  /** How Cassandra is written to and read; what its URL and the defaults say when absent. */
+  readonly cassandra?: CassandraWish
+  /** Goes as the parallel script for Cassandra goes: sums up its tables at the end. */
+  readonly script?: ScriptWish
+  /** Of a copy that follows nothing. */
+  readonly alert?: AlertWish
+}
+
+export const COPY_EVENTS = [
+  'plan.ready',
+  'copy.started',
+  'table.finished',
+  'run.steered',
+  'table.steered',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.retried',
+  'chunk.done',
+  'chunk.skipped',
+  'chunks.summary',
+  'chunk.failed',
+  'chunk.released',
+  'look.progress',
+  'look.difference',
+  'partition.landed',
+  'index.started',
+  'index.done',
+  'index.failed',
+  'row.aside',
+  'rows.fallback',
+  'copy.summary',
+  'throttle.on',
+  'throttle.off',
+  'target.latency',
+  'run.tracked',
+  'run.counted',
+  'difference',
+  'diff.progress',
+  'diff.range',
+  'follow.started',
+  'follow.table',
+  'follow.progress',
+  'follow.counted',
+  'follow.proved',
+  'follow.halted',
+  'alert',
+  'log',
+] as const
+
+export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
+  kind: 'copy',
+  command: {
+    ...PAGES.copy,
+    takes: [
+      ...ENDS,
+      ...SELECTION,
+      {
+        name: 'with',
+        group: WRITTEN,
+        type: 'list',
+        commas: true,
+        choices: ['indexes', 'constraints', 'defaults', 'all'],
+        shown: 'rows, primary keys and NOT NULL only',
+        describe:
+          'what else of a table is made when its rows are there: indexes, constraints (unique, check, foreign keys), defaults, or all; with commas between, repeatable',
+      },
+      {
+        name: 'settings',
+        group: AS_OTHERS,
+        type: 'text',
+        completes: 'file',
+        describe:
+          'work as the parallel script for Cassandra does, with its migrator_settings.yaml; writes migrator.log too',
+      },
+      {
+        name: 'preset',
+        group: AS_OTHERS,
+        type: 'choice',
+        choices: ['small', 'medium', 'large', 'unstable', 'auto'],
+        shown: 'medium, where --settings is given',
+        describe: 'settings of the parallel script by the size of the tables; auto looks at it. The file wins over it',
+      },
+      {
+        name: 'on-existing',
+        group: WRITTEN,
+        type: 'choice',
+        choices: ON_EXISTING,
+        fallback: 'refuse',
+        config: 'shown',
+        describe:
+          'what becomes of rows that the target holds: refuse to go on, overwrite those of equal key (upsert), remove those in the range of a chunk before it is written, or append to them',
+      },
+      {
+        name: 'accept-lossy',
+        group: WRITTEN,
+        type: 'list',
+        shown: 'none',
+        completes: 'column',
+        describe:
+          'a column whose type in the target does not hold all of its values, of every table that has it, or TABLE.COLUMN of one; repeatable',
+      },
+      {
+        name: 'decimal',
+        group: WRITTEN,
+        type: 'choice',
+        choices: DECIMALS,
+        shown: 'real up to 15 digits, else text',
+        describe:
+          'what decimals become in tables that are made in SQLite and D1: texts, which keep every digit and compare as texts, or real numbers, which keep 15 digits',
+      },
+      {
+        name: 'verify',
+        group: PROVED,
+        type: 'choice',
+        choices: PROOFS,
+        default: 'chunk',
+        config: 'default',
+        describe: 'proof of every chunk: number and checksum of its rows (chunk), their number, or none',
+      },
+      {
+        name: 'checkpoint-size',
+        group: PROVED,
+        type: 'number',
+        unit: 'rows',
+        shown: 'by the size of the table',
+        describe: 'rows of a chunk',
+      },
+      {
+        name: 'batch-size',
+        group: WRITTEN,
+        type: 'number',
+        unit: 'rows',
+        shown: 'by the target',
+        describe: 'rows written at once',
+      },
+      {
+        name: 'rate',
+        group: WRITTEN,
+        type: 'number',
+        unit: 'rows a second',
+        shown: 'no limit',
+        describe: 'rows a second, at most',
+      },
+      {
+        name: 'part',
+        group: AGAIN,
+        type: 'text',
+        describe: "i/n: this job's share of the chunks, where n jobs split a copy",
+      },
+      {
+        name: 'max-aside',
+        group: WRITTEN,
+        type: 'number',
+        unit: 'rows',
+        fallback: 1000,
+        config: 'shown',
+        describe: 'rows of a table that may be set aside before it is given up',
+      },
+      {
+        name: 'resume',
+        group: AGAIN,
+        type: 'flag',
+        default: false,
+        describe: 'go on where a copy stopped; happens without it too',
+      },
+      {
+        name: 'look',
+        group: PROVED,
+        type: 'flag',
+        default: true,
+        describe:
+          'count the rows of chunks that earlier runs have proved, on both sides, before the copy says that it is done; --no-look believes them',
+      },
+      {
+        name: 'accept-difference',
+        group: PROVED,
+        type: 'list',
+        shown: 'none',
+        completes: 'table',
+        describe:
+          'a table whose chunks of earlier runs may hold the numbers of rows that they hold now; noted with date and name; repeatable',
+      },
+      {
+        name: 'restart',
+        group: AGAIN,
+        type: 'flag',
+        default: false,
+        describe:
+          'copy everything again; rows that the target holds stay there, but for those of a stream: with --follow its tables are emptied first',
+      },
+      {
+        name: 'again',
+        group: AGAIN,
+        type: 'flag',
+        default: false,
+        describe:
+          'compare every chunk that earlier runs have copied on both sides, and write what differs, as diff --fix does; --undo of diff takes it back',
+      },
+      {
+        name: 'delete-extra',
+        group: WRITTEN,
+        type: 'flag',
+        default: false,
+        describe: 'with --again, remove rows that the source has not; more than 1000 of a table want --confirm=TABLE',
+      },
+      {
+        name: 'confirm',
+        group: WRITTEN,
+        type: 'text',
+        completes: 'table',
+        shown: 'none',
+        describe: 'name of the table of which more than 1000 rows may be removed',
+      },
+      {
+        name: 'follow',
+        group: FOLLOWED,
+        type: 'flag',
+        default: false,
+        describe:
+          'apply what is changed at the source from then on, until it is stopped; the same command goes on where it was (PostgreSQL with logical replication)',
+      },
+      {
+        name: 'until-caught-up',
+        group: FOLLOWED,
+        type: 'flag',
+        default: false,
+        describe: 'with --follow, end as soon as everything is applied that the source held when the rows were copied',
+      },
+      ...inGroup(FOLLOWED, [UNTIL_EQUAL, PROVE_EVERY, LANES, RESYNC]),
+      ...alertOptions(`${formsText(COPY_CAUSES)}; with --follow ${formsText(STREAM_CAUSES)} too`),
+      {
+        name: 'fire-triggers',
+        group: FOLLOWED,
+        type: 'flag',
+        default: false,
+        describe: 'with --follow, triggers of the target fire for changes of the source, too',
+      },
+      {
+        name: 'cdc',
+        group: FOLLOWED,
+        type: 'text',
+        choices: ['slot', 'trigger'],
+        describe:
+          'with --follow, how the source tells changes: by a replication slot, or by triggers on its tables, where wal_level is not logical, and in SQLite, MySQL and MariaDB; a stream goes on as it began (slot)',
+      },
+      ...RING,
+      ...TRACK,
+      ...CASSANDRA,
+      ...WRITING,
+      PLAN_ONLY,
+      { ...BETWEEN, group: 'Options:' },
+      {
+        name: 'zone',
+        type: 'text',
+        group: 'Options:',
+        describe: 'time zone of --between, such as Europe/Berlin; else that of this machine',
+      },
+    ],
+    epilogue:
+      'Where --from or --to is left to the environment, the variables of the resumable migration script count: DATABASE_URL, ' +
+      'CLOUDFLARE_ACCOUNT_ID with D1_DATABASE_ID, TABLE_NAME, CHECKPOINT_SIZE (50000), BATCH_SIZE, and RESUME_MODE=false for ' +
+      '--restart; rows are then written over those of equal key (--on-existing upsert). Flags win. The token of D1 is ' +
+      'CLOUDFLARE_API_TOKEN.\n',
+  },
+  shape: 'long',
+  doing: 'copying',
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: 'tables',
+  destroys: [{ what: 'rows of the target that the source has not', when: 'deleteExtra', confirm: 'confirm' }],
+  plans: 'dryRun',
+  distributes: {
+    by: 'chunks',
+    unless: ['again', 'againWhenDone', 'follow', 'part', 'restart'],
+    field: 'tables',
+    stream: 'follow',
+  },
+  alerts: { causes: FOLLOW_CAUSES },
+  comesAgain: 'again',
+  endless: ['follow'],
+  events: COPY_EVENTS,
+}

@@ -1,0 +1,258 @@
+/** Options that `copy` and `diff` share. */
+import { STREAM_CAUSES, type AlertCause } from '../../../../model/run/alert.ts'
+import type { OnExisting } from '../../../../model/copy/plan.ts'
+import { inGroup, type Option } from '../../../run/operations/option.ts'
+
+export const ON_EXISTING = ['refuse', 'upsert', 'replace-range', 'append'] as const satisfies readonly OnExisting[]
+/** What decimals become. */
+export const DECIMALS = ['text', 'real'] as const
+/** Proof of a chunk. */
+export const PROOFS = ['chunk', 'count', 'none'] as const
+
+/** Heading of what is read as other programs have it. */
+export const AS_OTHERS = 'As other tools have it:'
+const COPIED = 'What is copied:'
+
+/** Source and target. */
+/** Operations that apply changes as they come. */
+export const STREAMS: readonly string[] = ['copy --follow', 'follow', 'cutover']
+
+/** A stream, of those that are told apart by an id. */
+export const STREAM: Option = {
+  name: 'run',
+  operand: true,
+  type: 'text',
+  completes: 'run',
+  runsOf: STREAMS,
+  describe: 'id of the stream, or of its last run',
+}
+
+export const ENDS: readonly Option[] = inGroup('Source and target:', [
+  {
+    name: 'from',
+    type: 'text',
+    completes: 'database',
+    describe: 'URL of the source, or a store of the config file; else that file or $DATABASE_URL',
+  },
+  {
+    name: 'to',
+    type: 'text',
+    completes: 'database',
+    describe:
+      'URL of the target, or a store of the config file; else that file, or d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID',
+  },
+])
+
+/** Which tables and columns, under which names; `spark-word` is what sluice finds where it stands for spark-submit. */
+export const SELECTION: readonly Option[] = inGroup(COPIED, [
+  { name: 'table', type: 'list', shown: 'none', completes: 'table', describe: 'a table of the source; repeatable' },
+  {
+    name: 'tables',
+    type: 'list',
+    commas: true,
+    shown: 'none',
+    completes: 'table',
+    describe: "names and patterns with commas between them, such as 'public.*'; repeatable",
+  },
+  { name: 'to-schema', type: 'text', describe: 'schema of the target; else that of the source, where it has one' },
+  {
+    name: 'to-table',
+    type: 'text',
+    completes: 'table',
+    describe: 'name of the table in the target, where one table is meant',
+  },
+  {
+    name: 'columns',
+    type: 'list',
+    commas: true,
+    shown: 'all',
+    completes: 'column',
+    describe: 'columns, with commas between; repeatable',
+  },
+  {
+    name: 'rename',
+    type: 'list',
+    shown: 'none',
+    completes: 'column',
+    describe: 'old=new: name of a column in the target; repeatable',
+  },
+  { name: 'where', type: 'text', describe: 'only rows that fit this condition, in the SQL of the source' },
+  {
+    name: 'key',
+    type: 'list',
+    commas: true,
+    shown: 'that of the table',
+    completes: 'column',
+    describe: 'columns that tell rows apart, with commas between',
+  },
+  {
+    name: 'workers',
+    alias: 'parallel',
+    type: 'number',
+    fallback: 4,
+    config: 'shown',
+    describe: 'chunks under way at the same time',
+  },
+  {
+    name: 'properties',
+    group: AS_OTHERS,
+    alias: 'properties-file',
+    type: 'text',
+    completes: 'file',
+    describe: 'a file of the Cassandra Data Migrator (spark.cdm.*), read as it is; flags win',
+  },
+  {
+    name: 'conf',
+    group: AS_OTHERS,
+    type: 'list',
+    shown: 'none',
+    describe: 'key=value: a property more; wins over the file; repeatable',
+  },
+  {
+    name: 'class',
+    group: AS_OTHERS,
+    type: 'text',
+    describe: 'the program of the Cassandra Data Migrator that is meant; sluice may then stand for spark-submit',
+  },
+  { name: 'spark-word', type: 'list', hidden: true, describe: '' },
+])
+
+/** Of tables that lie on a ring of tokens. Tokens are texts: they have more digits than a number keeps. */
+export const RING: readonly Option[] = inGroup('Cassandra:', [
+  {
+    name: 'splits',
+    type: 'number',
+    shown: 'by the size of the table',
+    describe: 'ranges of tokens that a table of Cassandra is cut into',
+  },
+  { name: 'partition-min', type: 'text', describe: 'the smallest token that is read; else the first of the ring' },
+  { name: 'partition-max', type: 'text', describe: 'the largest token that is read; else the last of the ring' },
+  {
+    name: 'coverage',
+    type: 'number',
+    unit: 'percent',
+    fallback: 100,
+    describe: 'percent of each range that is read, from its beginning on',
+  },
+])
+
+/** What the Cassandra Data Migrator calls tracking. */
+export const TRACK: readonly Option[] = inGroup('Cassandra:', [
+  {
+    name: 'track-run',
+    type: 'flag',
+    default: false,
+    describe: 'tell the run in cdm_run_info and cdm_run_details of the target, range by range',
+  },
+  { name: 'run-id', type: 'text', shown: 'that of the run', describe: 'the number of the run there' },
+  {
+    name: 'prev-run-id',
+    type: 'text',
+    completes: 'run',
+    runsOf: ['copy'],
+    describe: 'only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF there',
+  },
+  {
+    name: 'auto-rerun',
+    type: 'flag',
+    default: false,
+    describe: 'the same with the latest run there, where that did not end well',
+  },
+])
+
+/** Levels of reads and writes alike. */
+const CONSISTENCY = ['ONE', 'TWO', 'THREE', 'QUORUM', 'ALL', 'LOCAL_QUORUM', 'EACH_QUORUM', 'LOCAL_ONE'] as const
+
+/** How Cassandra is read and written. */
+export const CASSANDRA: readonly Option[] = inGroup('Cassandra:', [
+  {
+    name: 'consistency',
+    type: 'text',
+    choices: CONSISTENCY,
+    shown: 'that of the URL, or LOCAL_QUORUM',
+    describe: 'replicas of Cassandra that answer reads and writes',
+  },
+  { name: 'read-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for reads only' },
+  { name: 'write-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for writes only' },
+  { name: 'page-rows', type: 'number', unit: 'rows', describe: 'rows that Cassandra gives at once' },
+])
+
+/** How rows are written. */
+export const WRITING: readonly Option[] = inGroup('Cassandra:', [
+  {
+    name: 'batch-rows',
+    type: 'number',
+    unit: 'rows',
+    describe: 'rows of one partition that go to Cassandra as one batch',
+  },
+  {
+    name: 'ttl',
+    type: 'number',
+    unit: 'seconds',
+    describe: 'seconds that every row lives, instead of what the source says',
+  },
+  {
+    name: 'writetime',
+    type: 'text',
+    describe: 'microseconds since 1970 that every row is written with, instead of what the source says',
+  },
+  {
+    name: 'stamps',
+    type: 'flag',
+    default: true,
+    describe: 'values keep their write times and TTLs between two Cassandras; --no-stamps writes them as of now',
+  },
+  {
+    name: 'constants',
+    group: COPIED,
+    type: 'list',
+    shown: 'none',
+    describe: 'column=value: a column of the target that gets the same value in every row; repeatable',
+  },
+  {
+    name: 'explode-map',
+    group: COPIED,
+    type: 'text',
+    completes: 'column',
+    describe: 'column:key:value: every entry of this map becomes a row, with its key and value in these columns',
+  },
+])
+
+/** Of what follows a source. */
+export const UNTIL_EQUAL: Option = {
+  name: 'until-equal',
+  type: 'flag',
+  default: false,
+  describe: 'compare all rows as of one moment of both sides, mend what differs, and end once every row is equal',
+}
+
+export const PROVE_EVERY: Option = {
+  name: 'prove-every',
+  type: 'text',
+  unit: 'duration',
+  shown: 'never',
+  describe: 'while following, compare all rows again and again, with so much time between two rounds, such as 1h',
+}
+
+export const LANES: Option = {
+  name: 'lanes',
+  type: 'number',
+  shown: 'as before; 1',
+  describe:
+    'while following, sessions of the target that apply changes at the same time, each to its tables; those that foreign keys join share one. A transaction of the source may then be several of the target',
+}
+
+/** Of a copy, while it copies. */
+export const COPY_CAUSES = ['stuck', 'quarantine', 'failed'] as const
+/** Of what follows, too. */
+export const FOLLOW_CAUSES: readonly AlertCause[] = [...STREAM_CAUSES, ...COPY_CAUSES]
+
+export const RESYNC: Option = {
+  name: 'resync',
+  type: 'list',
+  commas: true,
+  shown: 'none',
+  completes: 'table',
+  describe:
+    'tables of the stream, with commas between, that are emptied in the target and copied anew within it, such as one that may have lost changes; the others keep what they hold',
+}

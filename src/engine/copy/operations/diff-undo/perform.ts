@@ -1,0 +1,210 @@
+/** `diff --undo RUN`: puts rows back as they were before a repair, by what the ledger of the target has noted. The source is not asked. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../../model/copy/plan.ts'
+import { rowKeyText, type RowKey } from '../../../../model/copy/row-key.ts'
+import type { Row } from '../../../../model/copy/rows.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import { redactUrl } from '../../../../shared/redact.ts'
+import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
+import { undoRepairs, type Repairing, type Undoing } from '../../diff/repair.ts'
+import { boundOf, rowsByKey, targetRequest } from '../../diff/sides.ts'
+import { repairPlan } from '../../ledger/repair-plans.ts'
+import { packedRow, repairsOf, type Repair } from '../../ledger/repairs.ts'
+import { RunLedger } from '../../ledger/runs.ts'
+import { hasLedger, prepareLedger } from '../../ledger/schema.ts'
+import { undoSurplusChanges } from '../../ledger/surplus-changes.ts'
+import { openExisting } from '../../open-stores.ts'
+import { onSide } from '../../sides.ts'
+import { recorded } from '../../run-record.ts'
+import { tableAt } from '../../plan/plan-copy.ts'
+import { refuseFollowed, UNDO } from '../../../follow/stream/refuse-followed.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { diffUndo as declared, DiffUndoOperation } from './declaration.ts'
+
+type DiffUndoRun = RunOf<typeof declared>
+
+type Around = { readonly to: CopyStore; readonly database: LedgerDatabase; readonly runId: bigint }
+
+/** Rows that are looked at together before any of them is put back. */
+const AT_ONCE = 200
+
+export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): Promise<Ending> {
+  await using to = await onSide('target', () => openExisting(operation.to))
+  await using database = await to.ledger()
+  if (!(await hasLedger(database))) {
+    throw new SluiceError('NO_SUCH_TABLE', 'the target has no ledger, and so no repairs', { where: to.label })
+  }
+  await prepareLedger(database)
+  const all = await repairsOf(database, BigInt(operation.runId))
+  const repairs = all.filter(({ table }) => isWanted(operation.tables, tableText(nameOf(table))))
+  if (repairs.length === 0) {
+    throw new SluiceError('NO_SUCH_TABLE', `the ledger knows no repairs of run ${operation.runId} that stand`, {
+      where: to.label,
+      hint: 'the id of the run stands in the first line of the diff that mended, and in migration_repairs',
+    })
+  }
+  await refuseFollowed(
+    to,
+    { database, signal: run.interrupt.abort },
+    repairs.map(({ table }) => table),
+    UNDO,
+  )
+  const runId = BigInt(run.runId)
+  const ledger = new RunLedger(database, { ...run.owner, runId })
+  const row = {
+    operation: 'diff --undo',
+    source: '',
+    target: redactUrl(operation.to),
+    planHash: '',
+    command: run.commandLine,
+    tool: run.tool,
+    actor: run.actor,
+  }
+  return await recorded(ledger, row, run.interrupt, () => undoAll(operation, repairs, { to, database, runId }, run))
+}
+
+async function undoAll(
+  operation: DiffUndoOperation,
+  repairs: readonly Repair[],
+  around: Around,
+  run: DiffUndoRun,
+): Promise<Ending> {
+  const keys = new Map(repairs.map(({ table }) => [`${table.schema}\u0000${table.name}`, table]))
+  // Every table is looked at before the first row is touched: half an undo is none.
+  const plans = new Map<string, TablePlan>()
+  for (const [id, table] of keys) plans.set(id, await planOf(operation, table, around, run))
+  /** Tables of which what was expected before the repair is expected again. */
+  const expected = new Set<string>()
+  let undone = 0
+  let changed = 0
+  for (const [id, plan] of plans) {
+    const ofTable = chains(repairs.filter(({ table }) => `${table.schema}\u0000${table.name}` === id))
+    const mine = ofTable.map((one) => ({ ...one, key: keyOf(plan, one) }))
+    for (let at = 0; at < mine.length; at += AT_ONCE) {
+      if (run.interrupt.stop.aborted) return { totals: totalsOf(undone, changed), stopped: true }
+      const some = mine.slice(at, at + AT_ONCE)
+      const [{ table } = { table: null }] = some
+      if (table === null) continue
+      const now = await rowsNow(plan, some, around, run)
+      const back = some.filter((one) => {
+        const stands = packedRow(now.get(JSON.stringify(one.key)) ?? null)
+        // A run that was killed may have noted a repair that never came to be: then there is nothing to put back.
+        if (stands === packedRow(one.after) || stands === packedRow(one.before)) return true
+        changed++
+        run.emit({
+          type: 'log',
+          level: 'warn',
+          table: tableText(plan.target.table),
+          message: `the row ${rowKeyText(one.key)} is not as the repair has left it, and stays as it is`,
+        })
+        return false
+      })
+      if (back.length > 0 && !expected.has(id)) {
+        await undoSurplusChanges(around.database, BigInt(operation.runId), table)
+        expected.add(id)
+      }
+      const repairing = { ...around, key: table, signal: run.interrupt.abort }
+      undone += await putBack(plan, back, repairing)
+    }
+  }
+  const totals = totalsOf(undone, changed)
+  if (changed === 0) return { totals }
+  const what = changed === 1 ? 'one row was' : `${changed} rows were`
+  return {
+    totals,
+    error: new SluiceError('DIFFERENCES', `${what} changed after the repair, and not put back`, {
+      hint: 'migration_repairs holds what they were before (before_json) and what the repair made of them (after_json)',
+    }),
+  }
+}
+
+type Chain = Undoing & { readonly table: Repair['table'] }
+
+/** One for each row: as it was before the first repair of it, and as the last one has left it. @param repairs latest first */
+function chains(repairs: readonly Repair[]): readonly Chain[] {
+  const rows = new Map<
+    string,
+    { ids: string[]; key: RowKey; before: Row | null; readonly after: Row | null; readonly table: Repair['table'] }
+  >()
+  for (const { id, table, key, before, after } of repairs) {
+    const text = JSON.stringify(key)
+    const known = rows.get(text)
+    if (known === undefined) rows.set(text, { ids: [id], key, before, after, table })
+    else {
+      known.ids.push(id)
+      known.before = before
+    }
+  }
+  return [...rows.values()]
+}
+
+/** By the row itself: older programs wrote an empty text where a value was NULL. */
+function keyOf(plan: TablePlan, { key, before, after }: Chain): RowKey {
+  const row = before ?? after
+  return row === null ? key : boundOf(plan, row)
+}
+
+/** All of them together; where one is refused, each alone, up to that one. @returns how many */
+async function putBack(plan: TablePlan, back: readonly Chain[], around: Repairing): Promise<number> {
+  if (back.length === 0) return 0
+  try {
+    await undoRepairs(plan, back, around)
+  } catch (thrown) {
+    const { code } = asSluiceError(thrown)
+    if (back.length === 1 || (code !== 'ROW_REFUSED' && code !== 'VALUE_REFUSED')) throw thrown
+    for (const one of back) await undoRepairs(plan, [one], around)
+  }
+  return back.length
+}
+
+/** @throws SluiceError where rows of the table cannot be put back */
+async function planOf(
+  operation: DiffUndoOperation,
+  table: Repair['table'],
+  around: Around,
+  run: DiffUndoRun,
+): Promise<TablePlan> {
+  const { to, database } = around
+  const name = tableText(nameOf(table))
+  const target = await tableAt(nameOf(table), to, run.interrupt.abort)
+  if (target === null) throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${name} any more`)
+  const plan = await repairPlan(database, BigInt(operation.runId), table, target)
+  if (plan === null) {
+    throw new SluiceError('PLAN_CHANGED', `the ledger does not say how the rows of ${name} were written down`, {
+      hint: 'the run that mended them noted no columns: put them back by hand from before_json in migration_repairs',
+    })
+  }
+  if (typeof plan === 'string') {
+    throw new SluiceError('PLAN_CHANGED', `${name} has no column ${plan} any more, which its repaired rows had`, {
+      hint: 'put the rows back by hand from before_json in migration_repairs',
+    })
+  }
+  return plan
+}
+
+/** Rows of the target by their keys, as JSON. */
+async function rowsNow(
+  plan: TablePlan,
+  repairs: readonly Pick<Repair, 'key'>[],
+  { to }: Around,
+  run: DiffUndoRun,
+): Promise<ReadonlyMap<string, Row>> {
+  const { abort } = run.interrupt
+  await using view = await to.source(abort)
+  const range = { by: 'keys', keys: repairs.map(({ key }) => key) } as const
+  const rows = await rowsByKey(view, targetRequest({ plan }, range), plan, abort)
+  return new Map([...rows.values()].map((row) => [JSON.stringify(boundOf(plan, row)), row]))
+}
+
+const nameOf = ({ schema, name }: Repair['table']): { readonly schema?: string; readonly name: string } =>
+  schema === '' ? { name } : { schema, name }
+
+/** By its whole name, or the last part of it; all where none is named. */
+function isWanted(tables: readonly string[], name: string): boolean {
+  return tables.length === 0 || tables.some((one) => one === name || name.endsWith(`.${one}`))
+}
+
+function totalsOf(undone: number, changed: number): Readonly<Record<string, string>> {
+  return { undone: dec(undone), ...(changed === 0 ? {} : { changed: dec(changed) }) }
+}

@@ -1,0 +1,160 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { CodecWish } from '../../../../model/copy/codec.ts'
+import type { CopyOperation } from '../copy/declaration.ts'
+import type { CassandraWish, RingWish, TrackWish } from '../copy/wishes.ts'
+import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { CASSANDRA, ENDS, RING, SELECTION, STREAMS, TRACK, WRITING } from '../copy/options.ts'
+import type { Option } from '../../../run/operations/option.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+
+export type DiffOperation = {
+  readonly kind: 'diff'
+  readonly from: string
+  readonly to: string
+  readonly tables: readonly string[]
+  readonly toSchema?: string
+  readonly toTable?: string
+  readonly columns?: readonly string[]
+  readonly rename: Readonly<Record<string, string>>
+  readonly where?: string
+  readonly key?: readonly string[]
+  readonly workers: number
+  /** Differences that are named; all are counted. */
+  readonly limit: number
+  /** Make the target hold what the source holds. */
+  readonly fix: boolean
+  /** With `fix`: remove rows that the source has not. */
+  readonly deleteExtra: boolean
+  /** With `fix`: mend only what is missing, or only what is different. */
+  readonly fixOnly?: 'missing' | 'different'
+  /** With `fix`: rows of counters that the target has not are counted up there. Those that differ are mended without it. */
+  readonly fixCounters?: true
+  /** With `fix`: values that were written later in the target than in the source are written over. */
+  readonly overwriteNewer?: true
+  readonly ring?: RingWish
+  readonly constants?: Readonly<Record<string, string>>
+  readonly explodeMap?: NonNullable<CopyOperation['explodeMap']>
+  readonly codecs?: CodecWish
+  readonly track?: TrackWish
+  readonly cdmLines?: true
+  readonly cassandra?: CassandraWish
+  readonly alert?: AlertWish
+}
+
+const EVENTS = [
+  'plan.ready',
+  'table.finished',
+  'diff.progress',
+  'diff.range',
+  'difference',
+  'run.tracked',
+  'run.counted',
+  'row.aside',
+  'log',
+] as const
+
+/** Of rows of a followed table it is what names them. */
+const KEY: Option = {
+  name: 'key',
+  type: 'list',
+  commas: true,
+  shown: 'that of the table',
+  completes: 'column',
+  describe:
+    'columns that tell rows apart, with commas between; with --run the key of a row, its values with commas between; repeatable',
+}
+
+export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
+  kind: 'diff',
+  command: {
+    ...PAGES.diff,
+    takes: [
+      ...ENDS,
+      ...SELECTION.map((option) => (option.name === 'key' ? KEY : option)),
+      {
+        name: 'run',
+        type: 'text',
+        completes: 'run',
+        runsOf: STREAMS,
+        describe: 'id of the stream that follows the table: the stream itself mends the rows that are named',
+      },
+      {
+        name: 'range',
+        type: 'text',
+        describe: 'LO..HI: rows whose key, or its first column, is from LO to HI, both included',
+      },
+      {
+        name: 'partition',
+        type: 'text',
+        completes: 'partition',
+        describe: "rows of this partition of the source's table",
+      },
+      {
+        name: 'dry-run',
+        alias: 'n',
+        type: 'flag',
+        default: false,
+        describe: 'only say what differs at this moment, rows in flight included; the same without --fix',
+      },
+      ...RING,
+      ...TRACK,
+      ...CASSANDRA,
+      ...WRITING,
+      {
+        name: 'limit',
+        type: 'number',
+        default: 100,
+        config: 'default',
+        describe: 'differences to name of each table; all are counted',
+      },
+      {
+        name: 'fix',
+        type: 'flag',
+        default: false,
+        describe: 'make the target hold what the source holds; what it held before is kept for --undo',
+      },
+      {
+        name: 'delete-extra',
+        type: 'flag',
+        default: false,
+        describe: 'with --fix: remove rows that the source has not',
+      },
+      {
+        name: 'fix-counters',
+        type: 'flag',
+        default: false,
+        describe: 'with --fix: count up rows of counters that the target has not',
+      },
+      {
+        name: 'overwrite-newer',
+        type: 'flag',
+        default: false,
+        describe: 'with --fix: write over values that were written later in the target than in the source',
+      },
+      {
+        name: 'undo',
+        type: 'text',
+        completes: 'run',
+        runsOf: ['diff'],
+        describe:
+          'take back what the run of this id has fixed; only --to is needed, and --table leaves the rest as it is',
+      },
+      ...alertOptions(FAILED),
+    ],
+    epilogue:
+      'Into a table that is followed nobody but its stream writes: diff --fix --run STREAM with --key, --range or --partition names rows to it, and ' +
+      'waits until they are mended; where no program follows, this one does until it has caught up.\n',
+  },
+  shape: 'long',
+  doing: 'comparing',
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: 'tables',
+  distributes: { by: 'parts', field: 'tables' },
+  alerts: { causes: FAILED },
+  comesAgain: true,
+  events: EVENTS,
+}

@@ -1,0 +1,325 @@
+/** `diff`: any table of one store against one of another, key by key; with `--fix` the target is mended, and `--undo` takes a repair back. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../../model/copy/plan.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import { redactUrl } from '../../../../shared/redact.ts'
+import type { CopyStore, SourceView } from '../../../../model/copy/port.ts'
+import { derivedStore } from '../../../../stores/common/derived/index.ts'
+import { copiedTable } from '../../diff/copied-table.ts'
+import { CopiedTokens } from '../../diff/copied-tokens.ts'
+import { unexplained } from '../../diff/explained.ts'
+import { KEYLESS_HINT, addOutcome, NO_OUTCOME, openOf, type Outcome } from '../../diff/outcome.ts'
+import { diffPlain } from '../../diff/plain-table.ts'
+import { DiffProgress } from '../../diff/progress.ts'
+import { diffRing } from '../../diff/ring-table.ts'
+import { Settler, type Around, type SettleWish } from '../../diff/settle.ts'
+import { comparesLives, type Sides } from '../../diff/sides.ts'
+import { trackDiff } from '../../diff/tracked.ts'
+import { begunPlans } from '../../ledger/begun-plans.ts'
+import { tableKeyOf, type Owner } from '../../ledger/owner.ts'
+import { RunLedger } from '../../ledger/runs.ts'
+import { prepareLedger } from '../../ledger/schema.ts'
+import { openCopyStore, openExisting, openSourceStore, tellingRetries } from '../../open-stores.ts'
+import { retryMsOf } from '../../workers/failure.ts'
+import { openPatiently, patiently } from '../../workers/patience.ts'
+import { onSide } from '../../sides.ts'
+import { planCopy, type PlannedTable } from '../../plan/plan-copy.ts'
+import { hashOf } from '../../plan/plan-hash.ts'
+import { recorded } from '../../run-record.ts'
+import { Views } from '../../source-views.ts'
+import { refuseFollowed } from '../../../follow/stream/refuse-followed.ts'
+import type { CassandraWish, CopyOperation, DiffOperation } from '../../../run/operation.ts'
+import type { Ending } from '../../../run/run-context.ts'
+import type { DiffRun } from '../../diff/diff-run.ts'
+
+export async function diff(operation: DiffOperation, run: DiffRun): Promise<Ending> {
+  const writes = operation.fix || operation.track !== undefined
+  const { stop } = run.interrupt
+  const telling = tellingRetries(run.emit, run.clock)
+  await using from = derivedStore(
+    await openPatiently(() => openSourceStore(operation.from, operation.cassandra, telling), { emit: run.emit }, stop),
+    operation,
+  )
+  const wish = {
+    ...telling,
+    ...(operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }),
+  }
+  await using to = await openPatiently(
+    () =>
+      onSide('target', () =>
+        writes ? openExisting(operation.to, wish) : openCopyStore(operation.to, { mode: 'read', ...wish }),
+      ),
+    { emit: run.emit },
+    stop,
+  )
+  await using database = writes ? await to.ledger() : noDatabase()
+  const runId = BigInt(run.runId)
+  const owner = { ...run.owner, runId }
+  const runs = database === null ? null : new RunLedger(database, owner)
+  if (database !== null) await prepareLedger(database)
+  const row = {
+    operation: 'diff',
+    source: redactUrl(operation.from),
+    target: redactUrl(operation.to),
+    planHash: '',
+    command: run.commandLine,
+    tool: run.tool,
+    actor: run.actor,
+  }
+  return await recorded(runs, row, run.interrupt, () => diffAll(operation, { from, to, database, runId, owner }, run))
+}
+
+async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): Promise<Ending> {
+  const { from, to } = stores
+  const { abort, stop } = run.interrupt
+  const again = <T>(body: () => Promise<T>): Promise<T> =>
+    patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
+  await using views = new Views(from, abort)
+  await again(() => views.current())
+  const planned = await planCopy(wishes(operation), from, to, {
+    views,
+    again,
+    signal: abort,
+    purpose: operation.fix ? 'mend' : 'look',
+    ...(stores.database === null ? {} : { begun: begunPlans(stores.database) }),
+  })
+  if (operation.fix && stores.database !== null) {
+    const keys = planned.tables.map(({ targetName }) => tableKeyOf(targetName))
+    await refuseFollowed(to, { database: stores.database, signal: abort }, keys)
+  }
+  const source = await again(() => views.current())
+  run.emit({
+    type: 'plan.ready',
+    hash: hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
+    tables: dec(planned.tables.length),
+    chunks: '0',
+    unit: 'row',
+    total: dec(planned.tables.reduce((all, { extent }) => all + extent.rows, 0n)),
+    estimated: planned.tables.some(({ extent }) => !extent.exact),
+    bytes: '0',
+    excluded: [],
+  })
+  await using target = await again(() => to.source(abort))
+  const sum: Outcome = { ...NO_OUTCOME }
+  const errors: SluiceError[] = []
+  let equalTables = 0
+  for (const table of planned.tables) {
+    if (run.interrupt.stop.aborted) return { totals: totalsOf(sum, planned.tables.length, equalTables), stopped: true }
+    const begun = run.clock.ticks()
+    const name = tableText(table.source.table)
+    try {
+      if (table.plan === null) throw table.error
+      if (table.plan.create)
+        throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${tableText(table.targetName)}`)
+      const around = { ...stores, source, target }
+      const { outcome: one, error } = await diffTable(operation, table, around, run)
+      addOutcome(sum, one)
+      if (error !== undefined) throw error
+      const open = openOf(one)
+      if (open === 0n) {
+        // What was broken off is not equal, however much of it was.
+        if (run.interrupt.stop.aborted) break
+        const lost = unexplained(name, one)
+        if (lost !== null) throw lost
+        equalTables++
+      }
+      run.emit({
+        type: 'table.finished',
+        table: name,
+        status: open === 0n ? 'ok' : 'failed',
+        ms: Math.round(run.clock.ticks() - begun),
+        notes: [
+          `${one.rows} rows in the source, ${one.targetRows} in the target: ${one.missing} missing, ${one.extra} extra, ${one.different} different` +
+            (operation.fix ? `, ${one.fixed} mended` : '') +
+            (one.ranges > 0n ? `, and ${KEYLESS}` : '') +
+            (one.newer > 0n ? `, ${one.newer} written later in the target` : '') +
+            (one.errors > 0n ? `, ${one.errors} that could not be read or mended` : ''),
+          ...lossyNotes(table.plan),
+        ],
+      })
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      if (error.kind === 'stopped') throw thrown
+      errors.push(error)
+      run.emit({
+        type: 'table.finished',
+        table: name,
+        status: 'failed',
+        ms: Math.round(run.clock.ticks() - begun),
+        error: error.info(),
+      })
+    }
+  }
+  if (sum.fixed > 0n) {
+    const message = `what the target held before is kept: sluice diff --undo ${run.runId} takes back what was mended`
+    run.emit({ type: 'log', level: 'note', message })
+  }
+  const totals = totalsOf(sum, planned.tables.length, equalTables)
+  if (run.interrupt.stop.aborted && errors.length === 0) return { totals, stopped: true }
+  // A bug of ours is told even where other tables failed for reasons of their own.
+  const failed = errors.find(({ code }) => code === 'INTERNAL') ?? errors[0]
+  // What could not be compared is not equal.
+  if (failed !== undefined) return { totals, error: failed }
+  const open = openOf(sum)
+  if (open === 0n) return { totals }
+  return {
+    totals,
+    error: new SluiceError('DIFFERENCES', differText(sum, open), {
+      hint: hintFor(operation, sum, run.commandLine),
+    }),
+  }
+}
+
+/** Columns of which both sides were brought to what the target can hold before they were compared. */
+function lossyNotes({ columns }: TablePlan): readonly string[] {
+  const lossy = columns.flatMap(({ from, lossy: why }) => (why === undefined ? [] : [`${from} (${why})`]))
+  return lossy.length === 0 ? [] : [`compared as the target can hold them, and not as they are: ${lossy.join(', ')}`]
+}
+
+type Stores = Omit<Around, 'from'> & { readonly from: CopyStore; readonly owner: Owner }
+
+type Viewed = Stores & {
+  readonly source: SourceView
+  readonly target: SourceView
+}
+
+async function diffTable(
+  operation: DiffOperation,
+  one: PlannedTable,
+  { source, target, ...stores }: Viewed,
+  run: DiffRun,
+): Promise<{ readonly outcome: Outcome; readonly error?: SluiceError }> {
+  const { plan, extent, ring } = one
+  if (plan === null) throw one.error
+  const { from, database, owner } = stores
+  const copied = operation.fix && database !== null ? await copiedTable(one, from.identity, database, owner) : null
+  const lives = comparesLives(plan, operation.cassandra)
+  const sides: Sides = { plan, source, target, signal: run.interrupt.abort, ...lives }
+  const told = copied === null ? {} : { settled: copied.settled.bind(copied) }
+  const settler = new Settler(settleWish(operation), sides, { ...stores, ...told }, run)
+  if (ring === null) {
+    const outcome = await diffPlain(operation, sides, extent, settler, copied, run)
+    await copied?.note()
+    return { outcome }
+  }
+  const { record, ranges } = await trackDiff(operation, one, ring, stores, run)
+  const progress = new DiffProgress(
+    tableText(plan.source.table),
+    { rows: extent.rows, estimated: !extent.exact, ranges: ranges.length },
+    run.emit,
+    run.clock,
+  )
+  try {
+    const { workers } = operation
+    const tokens = copied === null ? null : await CopiedTokens.of(copied, ring)
+    const found = await diffRing({ sides, ring, ranges, workers, settler, progress, record, copied: tokens, run })
+    await copied?.note()
+    settler.tellUnnamed(0)
+    return found
+  } finally {
+    await record?.end()
+  }
+}
+
+function settleWish({ fix, limit, deleteExtra, ...operation }: DiffOperation): SettleWish {
+  const { fixOnly, fixCounters, overwriteNewer, cassandra } = operation
+  const mend = {
+    deleteExtra,
+    ...(fixOnly === undefined ? {} : { only: fixOnly }),
+    ...(fixCounters === undefined ? {} : { counters: fixCounters }),
+    ...(overwriteNewer === undefined ? {} : { overwriteNewer }),
+    times: cassandra ?? {},
+  }
+  return { fix, limit, mend, patient: true }
+}
+
+const KEYLESS = 'rows that no key tells apart differ'
+
+/** @param open rows that are not as they should be, and ranges of rows that no key tells apart */
+function differText(sum: Outcome, open: bigint): string {
+  const { ranges, errors } = sum
+  const rows = open - ranges
+  if (rows === 0n) return KEYLESS
+  // Of a row that nobody could read nothing else is known.
+  if (keyedOf(sum) <= 0n && ranges === 0n)
+    return errors === 1n ? 'one row could not be compared' : `${errors} rows could not be compared`
+  return `${rows === 1n ? 'one row differs' : `${rows} rows differ`}${ranges === 0n ? '' : `, and ${KEYLESS}`}`
+}
+
+function keyedOf({ missing, different, extra, fixed }: Outcome): bigint {
+  return missing + different + extra - fixed
+}
+
+function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outcome, commandLine: string): string {
+  const keyed = keyedOf(sum)
+  if (sum.ranges > 0n && keyed <= 0n) return `the log says how many rows stand on each side; ${KEYLESS_HINT}`
+  if (keyed <= 0n) return 'the log says which rows those are, and why'
+  if (!fix) {
+    if (sum.missing + sum.different === 0n)
+      return `${commandLine} --fix --delete-extra removes what only the target has, and notes it first`
+    const most = sum.newer > 0n && overwriteNewer !== true ? '; --overwrite-newer too what the target wrote later' : ''
+    return `${commandLine} --fix mends the target, and notes what it held before${most}`
+  }
+  if (sum.newer > 0n && overwriteNewer !== true)
+    return 'what the target wrote later stays unless --overwrite-newer is given'
+  return deleteExtra
+    ? 'the same command once more mends what is left, unless the log says why it cannot'
+    : 'rows that only the target has stay unless --delete-extra is given'
+}
+
+/** Whose times a value is written with is decided value by value, when it is mended. */
+function writing({ timesOf, livesOf, ...others }: CassandraWish): CassandraWish {
+  void timesOf
+  void livesOf
+  return others
+}
+
+function wishes(operation: DiffOperation): CopyOperation {
+  const { from, to, tables, toSchema, toTable, columns, rename, where, key, workers } = operation
+  const { ring, constants, explodeMap, codecs, cassandra } = operation
+  return {
+    kind: 'copy',
+    from,
+    to,
+    tables,
+    rename,
+    ...(toSchema === undefined ? {} : { toSchema }),
+    ...(toTable === undefined ? {} : { toTable }),
+    ...(columns === undefined ? {} : { columns }),
+    ...(where === undefined ? {} : { where }),
+    ...(key === undefined ? {} : { key }),
+    ...(ring === undefined ? {} : { ring }),
+    ...(constants === undefined ? {} : { constants }),
+    ...(explodeMap === undefined ? {} : { explodeMap }),
+    ...(codecs === undefined ? {} : { codecs }),
+    ...(cassandra === undefined ? {} : { cassandra }),
+    workers,
+    onExisting: 'append',
+    acceptLossy: [],
+    acceptAllLossy: true,
+    verify: 'chunk',
+    maxAside: 0,
+    restart: false,
+    dryRun: true,
+  }
+}
+
+/** Told only where there are any. */
+const RARE: ReadonlySet<string> = new Set<keyof Outcome>(['newer', 'errors'])
+
+function totalsOf(sum: Outcome, tables: number, equal: number): Readonly<Record<string, string>> {
+  return {
+    tables: dec(tables),
+    ok: dec(equal),
+    ...Object.fromEntries(
+      Object.entries(sum)
+        .filter(([name, value]) => value > 0n || !RARE.has(name))
+        .map(([name, value]) => [name, dec(value)]),
+    ),
+  }
+}
+
+function noDatabase(): null {
+  return null
+}

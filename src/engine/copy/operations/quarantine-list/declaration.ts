@@ -1,0 +1,53 @@
+import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
+import { ENDS } from '../copy/options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { QUARANTINED } from '../retry-quarantine/options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+export type QuarantineListOperation = {
+  readonly kind: 'quarantine-list'
+  readonly to: string
+  /** Rows of this run only; all of them when absent. */
+  readonly runId?: string
+  /** Only rows of this table of the target. */
+  readonly table?: string
+  readonly limit: number
+}
+
+const EVENTS = ['quarantine.row', 'log'] as const
+
+export const quarantineList: Declaration<QuarantineListOperation, (typeof EVENTS)[number]> = {
+  kind: 'quarantine-list',
+  command: {
+    ...PAGES.quarantine,
+    takes: [
+      { name: 'action', operand: true, type: 'text', describe: 'list, retry' },
+      QUARANTINED.run,
+      ...ENDS,
+      QUARANTINED.table,
+      {
+        name: 'limit',
+        type: 'number',
+        default: 100,
+        config: 'default',
+        describe: 'rows that list shows, the oldest first; all are counted',
+      },
+      ...alertOptions(FAILED, 'retry:'),
+    ],
+    epilogue:
+      'list shows rows that the target refused and that wait, with their causes. Mend them at the source; then retry reads them again and writes them.\n',
+  },
+  actions: {
+    'quarantine list': {
+      to: words.end('to'),
+      runId: words.optionalRun('run'),
+      table: words.optionalText('table'),
+      limit: words.count('limit'),
+    },
+  },
+  shape: 'listing',
+  stores: [{ field: 'to', family: 'database', access: 'read', end: 'target' }],
+  about: 'table',
+  events: EVENTS,
+}

@@ -1,0 +1,45 @@
+/** `quarantine list`: rows that copies into a database have set aside, and that wait. */
+import { dec } from '../../../../model/run/event.ts'
+import { knowsRun, readLedger } from '../../ledger/elsewhere.ts'
+import { hasLedger } from '../../ledger/schema.ts'
+import { refuseUnknown } from '../../ledger/known.ts'
+import { waiting } from '../../ledger/quarantine.ts'
+import { openCopyStore } from '../../open-stores.ts'
+import { onSide } from '../../sides.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { quarantineList as declared, QuarantineListOperation } from './declaration.ts'
+
+type QuarantineListRun = RunOf<typeof declared>
+
+export async function quarantineList(
+  { to, runId, table, limit }: QuarantineListOperation,
+  run: QuarantineListRun,
+): Promise<Ending> {
+  await using store = await onSide('target', () => openCopyStore(to, { mode: 'read' }))
+  await using read = await readLedger(store, knowsRun(runId === undefined ? null : BigInt(runId)), run)
+  const ledger = read.database
+  if (!(await hasLedger(ledger))) {
+    run.emit({ type: 'log', level: 'note', message: `no copy has gone into ${store.label} yet` })
+    return { totals: { rows: dec(0) } }
+  }
+  const of = { runId: runId === undefined ? null : BigInt(runId), table: table ?? null }
+  const { rows, count } = await waiting(ledger, of, limit)
+  if (count === 0n) await refuseUnknown(ledger, of, store.label)
+  for (const { runId: id, table: where, key, stage, code, message, row, createdMs } of rows) {
+    run.emit({
+      type: 'quarantine.row',
+      run: id.toString(),
+      table: where.schema === '' ? where.name : `${where.schema}.${where.name}`,
+      key,
+      stage,
+      code,
+      message,
+      row,
+      at: new Date(createdMs).toISOString(),
+    })
+  }
+  if (count > BigInt(rows.length)) {
+    run.emit({ type: 'log', level: 'note', message: `${rows.length} of ${count} rows are shown; --limit shows more` })
+  }
+  return { totals: { rows: dec(count) } }
+}

@@ -1,0 +1,39 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { ENDS } from '../copy/options.ts'
+import { QUARANTINED } from './options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import { ALERT_FLAGS } from '../../../run/operations/words.ts'
+
+export type RetryQuarantineOperation = {
+  readonly kind: 'retry-quarantine'
+  /** Rows of this run only; all of them when absent. */
+  readonly runId?: string
+  /** The source; as the run has noted it when absent. */
+  readonly from?: string
+  readonly to: string
+  /** Only rows of this table of the target. */
+  readonly table?: string
+  readonly alert?: AlertWish
+}
+
+const EVENTS = ['row.aside', 'table.finished', 'log'] as const
+
+export const retryQuarantine: Declaration<RetryQuarantineOperation, (typeof EVENTS)[number]> = {
+  kind: 'retry-quarantine',
+  command: {
+    ...PAGES['retry-quarantine'],
+    takes: [QUARANTINED.run, ...ENDS, QUARANTINED.table, ...alertOptions(FAILED)],
+  },
+  actions: { 'quarantine retry': { byHand: ['run', 'from', 'to', 'table', ...ALERT_FLAGS] } },
+  shape: 'lines',
+  doing: 'trying set aside rows',
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: 'table',
+  alerts: { causes: FAILED, by: ['runId'] },
+  events: EVENTS,
+}

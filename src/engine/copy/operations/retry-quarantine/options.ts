@@ -1,0 +1,14 @@
+/** Which rows of the quarantine are meant. */
+import type { Option } from '../../../run/operations/option.ts'
+
+export const QUARANTINED = {
+  run: {
+    name: 'run',
+    operand: true,
+    type: 'text',
+    completes: 'run',
+    runsOf: ['copy', 'follow', 'retry-quarantine'],
+    describe: 'rows that this run set aside; else all that wait',
+  },
+  table: { name: 'table', type: 'text', completes: 'table', describe: 'only rows of this table of the target' },
+} as const satisfies Readonly<Record<string, Option>>

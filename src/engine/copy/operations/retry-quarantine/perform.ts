@@ -1,0 +1,159 @@
+/** `retry-quarantine`: rows that a copy set aside, read again from the source and written, now that somebody mended them. */
+import type { TablePlan } from '../../../../model/copy/plan.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { CopyStore, SourceView } from '../../../../model/copy/port.ts'
+import { derivedTable, derivedView } from '../../../../stores/common/derived/index.ts'
+import { failureKind } from '../../workers/failure.ts'
+import { refuseUnknown } from '../../ledger/known.ts'
+import { quarantined, type QuarantinedRow } from '../../ledger/quarantine.ts'
+import { openRechecks } from '../../ledger/rechecks.ts'
+import { replay } from '../../quarantine/replay.ts'
+import { recheck } from '../../compat/script/recheck.ts'
+import { RunLedger } from '../../ledger/runs.ts'
+import { hasLedger, prepareLedger } from '../../ledger/schema.ts'
+import { openExisting, openSourceStore } from '../../open-stores.ts'
+import { onSide } from '../../sides.ts'
+import { planTable } from '../../plan/table-plan.ts'
+import type { TableWishes } from '../../plan/table-wishes.ts'
+import { refuseFollowed, RETRY } from '../../../follow/stream/refuse-followed.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { retryQuarantine as declared, RetryQuarantineOperation } from './declaration.ts'
+
+type RetryQuarantineRun = RunOf<typeof declared>
+
+export async function retryQuarantine(operation: RetryQuarantineOperation, run: RetryQuarantineRun): Promise<Ending> {
+  await using to = await onSide('target', () => openExisting(operation.to))
+  await using database = await to.ledger()
+  if (!(await hasLedger(database))) throw noLedger(to.label)
+  await prepareLedger(database)
+  const runs = new RunLedger(database, { ...run.owner, runId: BigInt(run.runId) })
+  const runId = operation.runId === undefined ? null : BigInt(operation.runId)
+  const rows = (await quarantined(database, runId)).filter(
+    ({ table }) =>
+      operation.table === undefined || [table.name, `${table.schema}.${table.name}`].includes(operation.table),
+  )
+  const weak = (await openRechecks(database, runId)).filter(
+    ({ table }) =>
+      operation.table === undefined || [table.name, `${table.schema}.${table.name}`].includes(operation.table),
+  )
+  const totals = { read: 0, written: 0, gone: 0, quarantined: 0, ...(weak.length === 0 ? {} : { rechecked: 0 }) }
+  const [first] = [...rows, ...weak]
+  if (first === undefined) {
+    await refuseUnknown(database, { runId, table: operation.table ?? null }, to.label)
+    return { totals: decimals(totals) }
+  }
+  await refuseFollowed(
+    to,
+    { database, signal: run.interrupt.abort },
+    [...rows, ...weak].map(({ table }) => table),
+    RETRY,
+  )
+  const sourceUrl = operation.from ?? (await runs.sourceOf(first.runId))
+  if (sourceUrl === null) {
+    throw new SluiceError('BAD_FLAG', 'the ledger does not say where these rows come from', {
+      hint: 'name the source with --from',
+    })
+  }
+  await using from = await openSourceStore(sourceUrl)
+  await using view = await from.source(run.interrupt.abort)
+  const plans = new Map<string, Promise<Again>>()
+  const planOf = (row: Pick<QuarantinedRow, 'table'>): Promise<Again> => {
+    const name = `${row.table.schema}.${row.table.name}`
+    const plan = plans.get(name) ?? planAgain(row, { from, view, to, runs, signal: run.interrupt.abort })
+    plans.set(name, plan)
+    return plan
+  }
+  const around = { to, database, signal: run.interrupt.abort }
+  for (const list of weak) {
+    if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
+    const again = await planOf(list)
+    const { found, brought } = await recheck(list, again.plan, { ...around, view: again.view })
+    totals.rechecked = (totals.rechecked ?? 0) + found + brought
+    totals.written += brought
+  }
+  let last: SluiceError | null = null
+  for (const row of rows) {
+    if (run.interrupt.stop.aborted) return { totals: decimals(totals), stopped: true }
+    try {
+      const again = await planOf(row)
+      const outcome = await replay(row, again.plan, { ...around, view: again.view })
+      totals.read++
+      totals[outcome]++
+    } catch (thrown) {
+      const { kind, error } = failureKind(thrown)
+      if (kind !== 'row') throw thrown
+      last = error
+      totals.read++
+      totals.quarantined++
+      run.emit({ type: 'row.aside', table: row.table.name, chunk: '', key: row.key, error: error.info() })
+    }
+  }
+  if (last === null) return { totals: decimals(totals) }
+  const error = new SluiceError('ROWS_ASIDE', `${totals.quarantined} of ${rows.length} rows still do not go`, {
+    reason: last.message,
+    hint: 'mend them at the source, then run the same command again',
+  })
+  return { totals: decimals(totals), error, next: run.commandLine }
+}
+
+/** A plan, and a look at the source as that plan sees it. */
+type Again = { readonly plan: TablePlan; readonly view: SourceView }
+
+/** The plan under which the row was to be copied. */
+async function planAgain(
+  row: Pick<QuarantinedRow, 'table'>,
+  around: {
+    readonly from: CopyStore
+    readonly view: SourceView
+    readonly to: CopyStore
+    readonly runs: RunLedger
+    readonly signal: AbortSignal
+  },
+): Promise<Again> {
+  const { from, view, to, runs, signal } = around
+  const stored = await runs.plan(row.table)
+  const name = row.table.schema === '' ? row.table.name : `${row.table.schema}.${row.table.name}`
+  const [found] = stored === null ? [] : await from.tables(stored.sourceTable, signal)
+  const [target] = await to.tables(name, signal)
+  if (stored === null || found === undefined || target === undefined) {
+    throw new SluiceError('NO_SUCH_TABLE', `${name} is not what it was when its rows were set aside`, {
+      hint: 'a table or its plan is gone; sluice diff --fix brings rows over without one',
+    })
+  }
+  const wishes = JSON.parse(stored.wishes) as Omit<TableWishes, 'rename'> & {
+    readonly rename: readonly [string, string][]
+  }
+  const { derived = {} } = wishes
+  const source = derivedTable(found, derived, from.system)
+  const essence = JSON.parse(stored.plan) as Readonly<Record<string, unknown>>
+  const { source: database, 'table identity': identity, columns: copied } = essence
+  if (database !== from.identity || identity !== source.identity) {
+    throw new SluiceError('PLAN_CHANGED', `${stored.sourceTable} is another table than the one that was copied`, {
+      where: from.label,
+      hint: 'name the source of the copy with --from',
+    })
+  }
+  const plan = planTable(from, to, source, target, target.table, {
+    ...wishes,
+    rename: new Map(wishes.rename),
+    onExisting: 'upsert',
+    verify: 'chunk',
+  })
+  // A copy that an older version began has no values of generated columns.
+  const isCopied = (column: string): boolean =>
+    (copied as readonly string[]).some((text) => text.startsWith(`${column} -> `))
+  const columns = plan.columns.filter((one) => one.source.generated !== true || isCopied(one.from))
+  return { plan: { ...plan, columns }, view: derivedView(view, found, derived, from.system) }
+}
+
+function decimals(totals: Readonly<Record<string, number>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, dec(value)]))
+}
+
+function noLedger(label: string): SluiceError {
+  return new SluiceError('NO_SUCH_TABLE', 'there is no ledger of a copy in the target', {
+    where: label,
+    hint: 'name the target of the copy with --to',
+  })
+}

@@ -1,0 +1,78 @@
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+export type TokensOperation = {
+  readonly kind: 'tokens'
+  readonly from: string
+  /** Names or patterns. */
+  readonly tables: readonly string[]
+  /** Equal parts of the ring that are told apart. */
+  readonly splits: number
+  /** Windows of it that are looked at. */
+  readonly sample: number
+  /** The same seed looks at the same windows. */
+  readonly seed: string
+}
+
+/** More parts than that are more than anybody looks at. */
+const MOST_PARTS = 10_000
+const MOST_WINDOWS = 1_000_000
+
+const EVENTS = ['ring', 'ring.part', 'ring.host', 'log'] as const
+
+export const tokens: Declaration<TokensOperation, (typeof EVENTS)[number]> = {
+  kind: 'tokens',
+  command: {
+    ...PAGES.tokens,
+    takes: [
+      {
+        name: 'table',
+        operand: true,
+        type: 'list',
+        commas: true,
+        completes: 'table',
+        describe: "a table or a pattern, such as 'shop.*'",
+      },
+      {
+        name: 'from',
+        type: 'text',
+        completes: 'database',
+        describe: 'URL of the database, such as cassandra://host/keyspace; else the config file',
+      },
+      {
+        name: 'splits',
+        type: 'number',
+        default: 64,
+        least: 1,
+        most: MOST_PARTS,
+        describe: 'equal parts of the ring that are told apart',
+      },
+      {
+        name: 'sample',
+        type: 'number',
+        default: 256,
+        least: 1,
+        most: MOST_WINDOWS,
+        describe: 'windows of some hundred rows that are read, at least one in each part',
+      },
+      {
+        name: 'seed',
+        type: 'text',
+        default: 'sluice',
+        describe: 'where the windows lie; the same seed reads the same ones',
+      },
+    ],
+  },
+  words: {
+    from: words.end('from'),
+    tables: words.names('table'),
+    splits: words.count('splits'),
+    sample: words.count('sample'),
+    seed: words.text('seed'),
+  },
+  shape: 'listing',
+  stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
+  about: 'tables',
+  events: EVENTS,
+}

@@ -1,0 +1,11 @@
+import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** @throws SluiceError BAD_FLAG */
+export function columnNamed(table: TableSpec, name: string): Column {
+  const column = table.columns.find((one) => one.name === name)
+  if (column !== undefined) return column
+  throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no column ${name}`, {
+    hint: `it has ${table.columns.map((one) => one.name).join(', ')}`,
+  })
+}

@@ -1,0 +1,220 @@
+/** A row that was set aside, read again from the source and written, now that somebody mended it. */
+import { keyTextOf } from '../../../model/copy/key-text.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { isOneRow, rowKeyOf, rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
+import { rowHash, RowSum, addedSums } from '../../../model/copy/row-hash.ts'
+import { equalDigests, type Row } from '../../../model/copy/rows.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { Closing, CopyStore, LedgerDatabase, SourceView, Statement } from '../../../model/copy/port.ts'
+import { readColumns, targetKeyPositions, targetTable, writeColumns } from '../table/context.ts'
+import { targetRange } from '../diff/sides.ts'
+import { hasLossyKey } from '../chunk/exact-keys.ts'
+import { replayedStatement, type QuarantinedRow } from '../ledger/quarantine.ts'
+import { CLOSED } from '../ledger/stored-chunk.ts'
+import { withWriter } from '../../../stores/common/with-writer.ts'
+
+const ONE_ROW = { rows: 1, bytes: 1024 * 1024 }
+
+/**
+ * Writes the row and counts it in its chunk, in one transaction where the target has those.
+ * @param plan of the table, with `upsert`
+ * @returns `gone` where the source has no such row any more
+ * @throws SluiceError UNSUPPORTED_KEY for a row without a key; ROW_REFUSED, VALUE_REFUSED where it still does not go; PROOF_FAILED
+ */
+export async function replay(
+  aside: QuarantinedRow,
+  plan: TablePlan,
+  around: {
+    readonly to: CopyStore
+    readonly view: SourceView
+    readonly database: LedgerDatabase
+    readonly signal: AbortSignal
+  },
+): Promise<'written' | 'gone'> {
+  const { to, view, database, signal } = around
+  if (aside.key.length === 0) {
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `a row of ${aside.table.name} has no key by which it could be found again`,
+      {
+        hint: 'copy the table again with --restart once the row is mended',
+      },
+    )
+  }
+  const key = trueKey(aside, plan)
+  const range = { by: 'keys', keys: [key] } as const
+  const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
+  const rows: Row[] = []
+  for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
+  if (rows.length > 1 && isOneRow(key)) {
+    throw new SluiceError('ROW_REFUSED', `the source holds ${rows.length} rows of the key ${rowKeyText(key)}`, {
+      reason: 'the target takes one of them: its key has to be unique',
+      hint: 'leave one of them at the source, then run the same command again',
+    })
+  }
+  const positions = targetKeyPositions(plan)
+  const found = rows.slice(0, 1).map((row) => rowKeyOf(row, positions))
+  const keys = rows.length > 0 ? found : targetKeys(plan, key)
+  return await withWriter(
+    to.target(),
+    {
+      table: targetTable(plan),
+      columns: writeColumns(plan),
+      range: { by: 'keys', keys },
+      onExisting: 'upsert',
+      careful: false,
+      cursor: null,
+      signal,
+    },
+    async (writer) => {
+      // A row with its key may have stood there all the time, where the copy leaves or overwrites such rows, or a repair has brought it.
+      const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
+      // Another row of this key has come back: this one is there no more.
+      const isOther = isOneRow(key) && (await hasReplayed(database, aside))
+      const change = isOther
+        ? await chunkChange(database, aside, undefined, 1)
+        : await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0)
+      const sum = new RowSum()
+      for (const row of rows) sum.add(row)
+      const only = new Set(rows.map((row) => keyTextOf(row, positions)))
+      const isThere = async (): Promise<boolean> =>
+        equalDigests(sum.digest(), await writer.digest({ scheme: 'canonical', only }))
+      // Which of the rows with such a key was refused nothing tells: the line ends only where none of them is missing, or there is but one.
+      const stands = rows.length > 0 && !isOneRow(key) && (await isThere())
+      if (rows.length > 1 && !(stands && change === null)) throw notOne(key, rows.length)
+      if (rows.length === 1 && !isOneRow(key) && before > 0n && !stands)
+        throw notOne(key, Number(before), 'in the target')
+      if (rows.length > 0 && before > 0n && hasLossyKey(plan) && !(await isThere())) throw fallsTogether(key, plan)
+      const closing = closingOf(database, aside, change)
+      if (rows.length > 0 && !stands) {
+        const step = { guard: closing.guard, advance: NOTHING, landed: closing.guard }
+        await writer.write(rows, to.can.atomic === 'batch' ? step : undefined)
+        if (!(await isThere())) {
+          throw new SluiceError('PROOF_FAILED', `the target does not hold the row ${rowKeyText(key)} as it was read`)
+        }
+      }
+      await writer.commit(closing)
+      return rows.length > 0 ? 'written' : 'gone'
+    },
+  )
+}
+
+/** Whether another line of the same key and chunk is replayed. */
+async function hasReplayed(database: LedgerDatabase, { id }: QuarantinedRow): Promise<boolean> {
+  const found = await database.all(
+    `SELECT 1 FROM migration_quarantine o JOIN migration_quarantine q ON o.checkpoint_id = q.checkpoint_id AND o.row_key = q.row_key
+     WHERE q.quarantine_id = ? AND o.quarantine_id <> q.quarantine_id AND o.replayed_ms IS NOT NULL`,
+    [id],
+  )
+  return found.length > 0
+}
+
+/** Where a row of the target would stand; none for a key that is no value there. */
+function targetKeys(plan: TablePlan, key: RowKey): readonly RowKey[] {
+  try {
+    const range = targetRange({ plan }, { by: 'keys', keys: [key] })
+    return range.by === 'keys' ? range.keys : []
+  } catch (thrown) {
+    if (asSluiceError(thrown).code === 'VALUE_REFUSED') return []
+    throw thrown
+  }
+}
+
+/** Lines of older programs have an empty text where the key was NULL; the row beside it tells which it is. */
+function trueKey(aside: QuarantinedRow, { source }: TablePlan): RowKey {
+  const key = aside.key.map((text, i) => {
+    const name = source.key[i] ?? ''
+    return text === '' && Object.hasOwn(aside.row, name) && aside.row[name] === null ? null : text
+  })
+  const isMade = (at: number): boolean => source.columns.find(({ name }) => name === source.key[at])?.made !== undefined
+  const isPartition =
+    /^token -?\d+$/.test(key[0] ?? '') ||
+    (key.some((text, at) => text === null && !isMade(at)) &&
+      Object.entries(aside.row).every(([name, value]) => value === null || source.key.includes(name)))
+  if (aside.stage === 'read' && source.ring !== undefined && isPartition) {
+    throw new SluiceError(
+      'ROW_REFUSED',
+      `what rows the partition ${rowKeyText(key)} has was not known: it could not be read`,
+      {
+        hint: 'run the same copy with --again once it can be read: that compares both sides, and writes what is missing',
+      },
+    )
+  }
+  return key
+}
+
+/** Written over the other row, this one would be there and that one lost. */
+function fallsTogether(key: RowKey, { target }: TablePlan): SluiceError {
+  return new SluiceError(
+    'ROW_REFUSED',
+    `another row of ${target.table.name} has the key that ${rowKeyText(key)} becomes`,
+    {
+      reason: 'the key loses something on its way, as it was accepted with --accept-lossy',
+      hint: 'give the column of the target a type that keeps the key whole',
+    },
+  )
+}
+
+function notOne(key: RowKey, rows: number, where = 'in the source'): SluiceError {
+  const several = rows === 1 ? 'a row' : `${rows} rows`
+  return new SluiceError('ROW_REFUSED', `${several} ${where} may be the one with the key ${rowKeyText(key)}`, {
+    reason: 'no value tells rows whose key is NULL apart',
+    hint: 'give the rows a key at the source, or let the target take them, then copy the table again with --restart',
+  })
+}
+
+/** A chunk is whole with its last row. */
+const SETTLED = ['status', 'error_code', 'error_message']
+  .map((name) => {
+    const whole = name === 'status' ? "'completed'" : 'NULL'
+    return `${name} = CASE WHEN rows_quarantined <= 1 THEN ${whole} ELSE ${name} END`
+  })
+  .join(', ')
+
+const NOTHING: Statement = { sql: 'SELECT 1', parameters: [] }
+
+/**
+ * The chunk of the row counts it as written from now on, and its sum holds it.
+ * @param more rows that the target has beyond the source compared with before: one where the source has a row less, or the target one more
+ */
+async function chunkChange(
+  database: LedgerDatabase,
+  aside: QuarantinedRow,
+  row: Row | undefined,
+  more: number,
+): Promise<Statement | null> {
+  const [found] = await database.all(
+    `SELECT id, proof, source_checksum, target_checksum FROM migration_checkpoints
+     WHERE id = (SELECT checkpoint_id FROM migration_quarantine WHERE quarantine_id = ?) AND ${CLOSED}`,
+    [aside.id],
+  )
+  if (found === undefined) return null
+  const [id, proof, source, target] = found
+  const grown = (sum: unknown): string | null => {
+    if (row === undefined || proof !== 'canonical' || typeof sum !== 'string' || sum === '')
+      return (sum ?? null) as string | null
+    return addedSums(sum, rowHash(row).slice(20))
+  }
+  const [read, written] = row === undefined ? [-1, 0] : [0, 1]
+  return {
+    // In this order: MySQL reads what it has set before.
+    sql: `UPDATE migration_checkpoints SET ${SETTLED}, rows_read = rows_read + ?, rows_written = rows_written + ?, records_processed = records_processed + ?,
+            rows_quarantined = rows_quarantined - 1, source_checksum = ?, target_checksum = ?, surplus = surplus + ? WHERE id = ?`,
+    parameters: [read, written, written, grown(source), grown(target), more, id ?? null],
+  }
+}
+
+function closingOf(database: LedgerDatabase, { id }: QuarantinedRow, change: Statement | null): Closing {
+  const open: Statement = {
+    sql: 'SELECT 1 FROM migration_quarantine WHERE quarantine_id = ? AND replayed_ms IS NULL',
+    parameters: [id],
+  }
+  return {
+    statements: [replayedStatement(database, id), ...(change === null ? [] : [change])],
+    guard: open,
+    landed: {
+      sql: 'SELECT 1 FROM migration_quarantine WHERE quarantine_id = ? AND replayed_ms IS NOT NULL',
+      parameters: [id],
+    },
+  }
+}

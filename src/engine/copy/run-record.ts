@@ -1,0 +1,25 @@
+/** A run in the ledger of its target, from its beginning to how it ended. */
+import { exitOfStop, type Interrupt } from '../../shared/abort.ts'
+import type { Ending } from '../run/run-context.ts'
+import type { RunLedger, RunRow } from './ledger/runs.ts'
+
+/** @param runs null where nothing is written, and so nothing noted */
+export async function recorded(
+  runs: RunLedger | null,
+  row: RunRow,
+  interrupt: Interrupt,
+  body: () => Promise<Ending>,
+): Promise<Ending> {
+  if (runs === null) return await body()
+  await runs.start(row)
+  try {
+    const ending = await body()
+    const status = ending.stopped === true ? 'stopped' : ending.error === undefined ? 'completed' : 'failed'
+    const exitCode = ending.stopped === true ? exitOfStop(interrupt) : (ending.error?.exitCode ?? 0)
+    await runs.finish(status, exitCode, ending.error?.message ?? null)
+    return ending
+  } catch (thrown) {
+    await runs.broken(thrown)
+    throw thrown
+  }
+}

@@ -1,0 +1,51 @@
+/** The tables of a run, from their start to the last chunk that there is to take. */
+import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
+import { startTable } from './start-table.ts'
+import type { Surroundings } from './copy-context.ts'
+import type { TableRun } from './table-run.ts'
+
+/**
+ * Starts tables, and adds them to those of the run. A slot of a shared run leaves out what another program copies alone: it works on the others first.
+ * @returns those that were left out
+ */
+export async function startTables(
+  all: readonly PlannedTable[],
+  tables: TableRun[],
+  planned: PlannedCopy,
+  around: Surroundings,
+): Promise<readonly PlannedTable[]> {
+  const elsewhere: PlannedTable[] = []
+  const how = around.shared === undefined ? 'wait' : 'leave'
+  for (const one of all) {
+    const table = await startTable(one, planned, around, how)
+    if (table === null) elsewhere.push(one)
+    else tables.push(table)
+  }
+  return elsewhere
+}
+
+/**
+ * Works on all tables of the run. Those that another program copies come last, and are waited for: a program that is lost is followed.
+ * @param work resolves when nothing is left of tables that this run could do
+ */
+export async function copyTables(
+  tables: TableRun[],
+  elsewhere: readonly PlannedTable[],
+  planned: PlannedCopy,
+  around: Surroundings,
+  work: (some: readonly TableRun[]) => Promise<void>,
+): Promise<void> {
+  await work(aloneFirst(tables))
+  if (elsewhere.length === 0) return
+  const rest: TableRun[] = []
+  for (const one of elsewhere) rest.push(await startTable(one, planned, around))
+  tables.push(...rest)
+  await work(aloneFirst(rest))
+}
+
+/** Tables without a key before all others: one program copies each of them alone, which takes the longest, and others wait for it in the end. */
+function aloneFirst(tables: readonly TableRun[]): readonly TableRun[] {
+  const isAlone = ({ context }: TableRun): boolean => context !== null && context.plan.cut !== 'key'
+  const sound = tables.filter(({ error }) => error === null)
+  return [...sound.filter(isAlone), ...sound.filter((table) => !isAlone(table))]
+}

@@ -1,0 +1,279 @@
+/** Before chunks of a table are copied: its plan is compared with the ledger's, it is created, its rows are divided. */
+import { hasWholeBounds, tableText } from '../../../model/copy/column-type.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Extent, SourceView } from '../../../model/copy/port.ts'
+import { lookAt, readColumns, type TableContext } from './context.ts'
+import { digestOf } from '../chunk/digest.ts'
+import { coverage } from '../ledger/chunk-totals.ts'
+import { storeRange } from '../ledger/keys.ts'
+import { trust } from '../ledger/proofs.ts'
+import type { PlanRow, RunLedger } from '../ledger/runs.ts'
+import { CLOSED } from '../ledger/stored-chunk.ts'
+import { retireOfOthers } from './other-tables.ts'
+import { Cover } from '../plan/covered.ts'
+import { cutRing } from './cut-ring.ts'
+import { gapsOfPeriods } from '../plan/period-cut.ts'
+import { essenceUnder, isHashOf, OWN_ROWS, planDifference } from '../plan/plan-hash.ts'
+import type { TableWishes } from '../plan/table-wishes.ts'
+
+/** Tables up to so many rows are counted; for larger ones the estimate of the system has to do. */
+export const COUNT_UP_TO = 5_000_000n
+
+/** Chunks written down at once while a table is being cut. */
+const AT_ONCE = 1000
+
+/**
+ * Compares the plan with what the ledger knows of the table, and writes it down where nothing is known.
+ * @throws SluiceError PLAN_CHANGED with the first difference
+ */
+export async function settlePlan(
+  context: TableContext,
+  runs: RunLedger,
+  sourceIdentity: string,
+  options: { readonly restart: boolean; readonly isFollowed: boolean },
+  wishes: TableWishes,
+): Promise<void> {
+  const { plan, key, ledger, name } = context
+  let known = await runs.plan(key)
+  const isKnown = ({ hash }: PlanRow): boolean => isHashOf(hash, sourceIdentity, plan)
+  const unused = known !== null && !isKnown(known) && !options.restart && (await isUnused(context))
+  // A stream goes on in the tables that it began with.
+  const mayBeOthers = known !== null && !options.restart && !unused && !options.isFollowed
+  const others = mayBeOthers && (await retireOfOthers(context, runs, sourceIdentity))
+  const instead = options.restart || unused || others
+  if (known === null || instead) {
+    if (known !== null && !others)
+      await ledger.retireAll(unused ? 'another plan, nothing was written' : 'restart', null)
+    const row: PlanRow = {
+      source: context.sourceLabel,
+      sourceTable: name,
+      hash: plan.hash,
+      plan: JSON.stringify(essenceUnder(plan.hash, sourceIdentity, plan)),
+      wishes: JSON.stringify({ ...wishes, rename: [...wishes.rename] }),
+      chunkRows: plan.chunkRows,
+      planned: false,
+      madeHere: plan.create || (unused && known?.madeHere === true),
+    }
+    await runs.savePlan(key, row, instead)
+    // Another program may have written one at the same moment.
+    known = (await runs.plan(key)) ?? row
+  } else if (mayBeOthers) known = (await runs.plan(key)) ?? known
+  if (isKnown(known)) return
+  const reason = planDifference(known.plan, essenceUnder(known.hash, sourceIdentity, plan))
+  throw new SluiceError('PLAN_CHANGED', `${name} was being copied under another plan`, {
+    reason,
+    hint: hintOf(reason, plan),
+  })
+}
+
+function hintOf(reason: string, { cut }: TablePlan): string {
+  // Who says what is to become of rows mostly has rows in the way.
+  if (reason.startsWith('on-existing: ') && cut === 'key')
+    return 'copy it as before, with --again where rows are in the way: it compares them with the source, and mends what differs'
+  if (reason.startsWith(`${OWN_ROWS}: `))
+    return 'empty the table of the target, which may hold rows of those tables, and begin again with --restart'
+  return 'copy it as before, or begin again with --restart; rows that the target holds stay there'
+}
+
+/**
+ * Whether no row was written under the plan that the ledger has, and no program is about to write one: then the plan binds nobody. Where a chunk is no
+ * transaction of the target, each attempt may have left rows.
+ */
+async function isUnused({ ledger, planning, store }: TableContext): Promise<boolean> {
+  const begun = store.can.atomic === 'row' ? ' OR attempt > 0' : ''
+  const isUsed = await ledger.has(
+    `(status = 'in_progress' OR rows_written > 0 OR rows_quarantined > 0 OR cursor_key IS NOT NULL${begun})`,
+  )
+  return !isUsed && !(await planning.underWay())
+}
+
+/**
+ * Divides what is not divided yet. Nothing that is done, or under way, is touched.
+ * @throws SluiceError LEASE_LOST where another program has come to divide it
+ */
+export async function cutTable(
+  context: TableContext,
+  runs: RunLedger,
+  view: SourceView,
+  extent: Extent,
+): Promise<void> {
+  const { plan, key, ledger, planning } = context
+  if (context.ring !== null) {
+    await cutRing(context, context.ring)
+    return
+  }
+  await ledger.adopt()
+  await proveAdopted(context, view)
+  await reopenEmptied(context, view)
+  if (plan.cut !== 'key') {
+    await cutOnce(context, runs, view, extent)
+    return
+  }
+  let found = await surveyOf(context)
+  const known = await runs.plan(key)
+  // What is cut by periods stays as it is cut.
+  if (known !== null && known.chunkRows !== plan.chunkRows && context.periods === undefined) {
+    await cutAgain(context, view, extent, found.last + 1)
+    found = await surveyOf(context)
+  }
+  const writer = new ChunkWriterDown(context, extent, found.last + 1)
+  const open: Range[] = []
+  for (const gap of found.gaps) {
+    // Behind the last chunk there is work only if there are rows: else every run would add an empty chunk.
+    if (!found.any || (await view.last(plan.source, gap, plan.where ?? null, context.signal)) !== null) open.push(gap)
+  }
+  // Until these are cut, chunks that are all done are not all of the table.
+  if (open.length > 0) await planning.note(false, plan.chunkRows)
+  for (const gap of open) {
+    for await (const range of view.cut(sized(plan, extent), gap, plan.where ?? null, plan.chunkRows, context.signal)) {
+      await writer.add(range)
+    }
+  }
+  if (extent.nullKeys && !found.nullKeys) await writer.add({ by: 'nullKey' })
+  await writer.flush()
+  await planning.note(true, plan.chunkRows)
+}
+
+type Survey = {
+  readonly any: boolean
+  /** The largest number. */
+  readonly last: number
+  readonly nullKeys: boolean
+  /** Ranges that no chunk covers. */
+  readonly gaps: readonly Range[]
+}
+
+/** @throws SluiceError LEDGER_DAMAGED */
+async function surveyOf({ database, key, plan, periods }: TableContext): Promise<Survey> {
+  const { any, last, nullKeys, ranges } = await coverage(database, key)
+  const cover = new Cover()
+  for (const range of ranges) cover.add({ id: 0, range })
+  const gaps =
+    periods === undefined ? cover.gaps(hasWholeBounds(plan.source)) : gapsOfPeriods(periods.wish, cover.stretches)
+  return { any, last, nullKeys, gaps }
+}
+
+/** What the script says it copied is believed as soon as both sides say so. */
+async function proveAdopted(context: TableContext, view: SourceView): Promise<void> {
+  const { plan, ledger, database, owner, signal, emit, name } = context
+  for await (const chunk of ledger.each(`status = 'completed' AND proof IS NULL`)) {
+    if (chunk.range.by !== 'key') continue
+    const { range } = chunk
+    const stored = await digestThere(context, range)
+    const request = { table: plan.source, columns: readColumns(plan), range, where: plan.where ?? null, ordered: false }
+    const source = await digestOf(view, request, signal)
+    if (equalDigests(source, stored)) {
+      await trust(database, owner, chunk, 'canonical', source, stored, view.point)
+      continue
+    }
+    await ledger.reopen(chunk)
+    emit({
+      type: 'log',
+      level: 'warn',
+      table: name,
+      message: `chunk ${chunk.no} was completed by another program, but holds ${stored.rows} rows where the source has ${source.rows}, or other values: it is copied again`,
+    })
+  }
+}
+
+function digestThere(context: TableContext, range: Range): Promise<Digest> {
+  return lookAt(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
+}
+
+/** A chunk that found no rows stays open at its end; where rows have come since, it has work again. */
+async function reopenEmptied({ plan, ledger, signal }: TableContext, view: SourceView): Promise<void> {
+  for await (const chunk of ledger.each(`${CLOSED} AND hi IS NULL`)) {
+    const { range } = chunk
+    if (chunk.status !== 'completed' || range.by !== 'key' || range.through !== null) continue
+    if ((await view.last(plan.source, range, plan.where ?? null, signal)) !== null) await ledger.reopen(chunk)
+  }
+}
+
+/** A table without a key: blocks mean something within one view only, so that a copy that was broken off begins anew. */
+async function cutOnce(context: TableContext, runs: RunLedger, view: SourceView, extent: Extent): Promise<void> {
+  const { plan, key, ledger, planning, target, signal } = context
+  const { chunks, closed } = await ledger.sums()
+  if (chunks > 0n && closed.chunks === chunks) return
+  if (chunks > 0n) {
+    const known = await runs.plan(key)
+    if (known?.madeHere !== true) {
+      throw new SluiceError(
+        'TARGET_NOT_EMPTY',
+        `${tableText(plan.source.table)} has no key, and an earlier copy of it was broken off`,
+        {
+          reason: 'which of its rows are in the target cannot be told',
+          hint: "empty the target's table and copy again with --restart, or name unique columns with --key",
+        },
+      )
+    }
+    await planning.note(false, plan.chunkRows)
+    await ledger.retireAll('begun anew', planning)
+    await target.clear(plan.target, signal)
+  }
+  const writer = new ChunkWriterDown(context, extent, 1)
+  const whole: Range = plan.cut === 'block' ? { by: 'block', from: 0n, to: null } : { by: 'all' }
+  for await (const range of view.cut(sized(plan, extent), whole, plan.where ?? null, plan.chunkRows, signal)) {
+    await writer.add(range)
+  }
+  await writer.flush()
+  await planning.note(true, plan.chunkRows)
+}
+
+/** Another size was asked for: ranges that nobody has begun are joined, and cut again. */
+async function cutAgain(context: TableContext, view: SourceView, extent: Extent, firstNo: number): Promise<void> {
+  const { plan, ledger, planning, signal } = context
+  const untouched = new Cover(true)
+  for await (const chunk of ledger.each(`status = 'pending' AND cursor_key IS NULL`)) untouched.add(chunk)
+  let next = firstNo
+  for (const { after, through, ids } of untouched.stretches) {
+    const ranges = []
+    for await (const range of view.cut(
+      sized(plan, extent),
+      { by: 'key', after, through },
+      plan.where ?? null,
+      plan.chunkRows,
+      signal,
+    )) {
+      ranges.push(storeRange(range, plan.source, extent))
+    }
+    if (await ledger.replace(ids, ranges, next, planning)) next += ranges.length
+  }
+}
+
+class ChunkWriterDown {
+  readonly #context: TableContext
+  readonly #extent: Extent
+  readonly #ranges: Range[] = []
+  #next: number
+
+  constructor(context: TableContext, extent: Extent, firstNo: number) {
+    this.#context = context
+    this.#extent = extent
+    this.#next = firstNo
+  }
+
+  async add(range: Range): Promise<void> {
+    this.#ranges.push(range)
+    if (this.#ranges.length >= AT_ONCE) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    const { ledger, plan, planning } = this.#context
+    const some = this.#ranges.splice(0)
+    if (some.length === 0) return
+    await ledger.add(
+      some.map((range) => storeRange(range, plan.source, this.#extent)),
+      this.#next,
+      planning,
+    )
+    this.#next += some.length
+  }
+}
+
+/** With the number of rows as it was counted, which is what says whether keys lie close together. */
+function sized(plan: TablePlan, extent: Extent): TablePlan['source'] {
+  return { ...plan.source, rows: extent.rows }
+}

@@ -1,0 +1,134 @@
+/** How a copy ended, over all of its tables. */
+import { dec } from '../../../model/run/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { CopyOperation } from '../../run/operation.ts'
+import type { Ending } from '../../run/run-context.ts'
+import { finishTable } from './finish-table.ts'
+import { asideRuns } from '../ledger/quarantine.ts'
+import { buildForeignKeys, objectsError } from '../objects/build-objects.ts'
+import { noteTarget } from './same-table.ts'
+import type { Tallies, TableRun } from './table-run.ts'
+import type { Surroundings } from './copy-context.ts'
+
+/** Sums up the tables that are told of already and tells of the others. */
+export async function endOf(tables: readonly TableRun[], around: Surroundings): Promise<Ending> {
+  const { operation, run, steering } = around
+  const sums = {
+    read: 0n,
+    written: 0n,
+    skipped: 0n,
+    quarantined: 0n,
+    bytes: 0n,
+    chunks: 0n,
+    proved: 0n,
+    earlier: 0n,
+    looked: 0n,
+  }
+  const errors: SluiceError[] = []
+  const leftOut: string[] = []
+  const aside = new Set<bigint>()
+  let ok = 0
+  let unbuilt = 0
+  let isUnlooked = false
+  for (const table of tables) {
+    if (table.context === null) {
+      if (table.error !== null) errors.push(table.error)
+      continue
+    }
+    const {
+      tally,
+      error,
+      leftOut: isLeftOut,
+      unbuilt: left,
+      unlooked,
+    } = await finishTable(table, table.context, around)
+    for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += tally[name]
+    // It may have been an earlier run that set them aside. A ledger that cannot be read has been told of by now.
+    if (tally.quarantined > 0n)
+      for (const runId of await asideRuns(around.database, table.context.key).catch(() => [])) aside.add(runId)
+    if (error !== null) errors.push(error)
+    else if (isLeftOut) leftOut.push(table.name)
+    else ok++
+    unbuilt += left
+    isUnlooked ||= unlooked
+  }
+  for (const [{ name, ended }, built] of await buildForeignKeys(tables, around)) {
+    unbuilt += built.left
+    if (built.errors.length === 0 || ended?.error !== null) continue
+    errors.push(objectsError(name, built.errors))
+    ok--
+  }
+  for (const { context, ended } of tables) {
+    // Nothing is lost where it is not noted: the next run counts the table before it believes that it is the same.
+    if (context !== null && (ended?.error?.kind ?? 'verify') === 'verify')
+      await noteTarget(context, around.runs).catch(() => undefined)
+  }
+  const totals = {
+    tables: dec(tables.length),
+    ok: dec(ok),
+    ...againTotals(tables),
+    ...(Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, dec(value)])) as Record<
+      keyof typeof sums,
+      string
+    >),
+  }
+  const proof = proofOf(operation, sums)
+  const more = aside.size === 0 ? {} : { asideRuns: [...aside].map((runId) => dec(runId)) }
+  if (steering.stop.aborted && (sums.proved + sums.earlier < sums.chunks || unbuilt > 0 || isUnlooked))
+    return { totals, proof, ...more, stopped: true }
+  const [first] = errors
+  if (first === undefined && leftOut.length > 0)
+    return { totals, proof, ...more, stopped: true, error: leftOutAsAsked(leftOut) }
+  if (first === undefined) return { totals, proof }
+  if (tables.length === 1) return { totals, proof, ...more, error: first, next: nextAfter(first, run.commandLine) }
+  // Refusals alone are refusals; a table that failed among them is a failure.
+  const worst = errors.find(({ kind }) => kind !== 'unsupported' && kind !== 'state' && kind !== 'usage')
+  const rowsAreThere = errors.every(({ code }) => code === 'OBJECTS_FAILED')
+    ? ', for want of indexes or constraints alone'
+    : ''
+  const error =
+    worst === undefined
+      ? first
+      : new SluiceError(
+          'TABLES_FAILED',
+          `${errors.length} of ${tables.length} tables are not whole in the target${rowsAreThere}`,
+          {
+            hint: 'mend the cause of each table that failed, then run the same command again: it does only what is not done',
+          },
+        )
+  return { totals, proof, ...more, error, next: run.commandLine }
+}
+
+/** The same command goes on with what is not done; some ends need a word more. */
+function nextAfter({ code, where }: SluiceError, commandLine: string): string {
+  if (code === 'COUNTS_DIFFER') return `${commandLine} --again`
+  if (code === 'ROWS_EXTRA' && where !== undefined) return `${commandLine} --confirm=${shellQuote(where)}`
+  return commandLine
+}
+
+/** What `--again` came to over all tables; nothing where it was not asked for. */
+function againTotals(tables: readonly TableRun[]): Readonly<Record<string, string>> {
+  const all = tables.flatMap(({ again }) => again?.tally ?? [])
+  if (all.length === 0) return {}
+  const names = ['compared', 'differed', 'mended', 'removed', 'extra', 'newer'] as const
+  const sums = names.map((name) => [name, all.reduce((sum, one) => sum + one[name], 0n)] as const)
+  return Object.fromEntries(sums.flatMap(([name, sum]) => (name === 'newer' && sum === 0n ? [] : [[name, dec(sum)]])))
+}
+
+/** What this run itself looked at: chunks that it proved, or counts of those that earlier runs have proved. */
+function proofOf(
+  { verify, noLook }: CopyOperation,
+  { proved, earlier, looked }: Pick<Tallies, 'proved' | 'earlier' | 'looked'>,
+): string {
+  if (verify === 'none' || earlier === 0n) return verify
+  if (noLook === true || (proved === 0n && looked === 0n)) return 'earlier'
+  return proved === 0n ? 'count' : verify
+}
+
+function leftOutAsAsked(tables: readonly string[]): SluiceError {
+  const shown = tables.length <= 3 ? tables.join(', ') : `${tables.length} tables`
+  return new SluiceError('STOPPED', `not finished, because it was left out as asked: ${shown}`, {
+    hint: 'the same command goes on with what was left out',
+  })
+}

@@ -1,0 +1,253 @@
+/** When no chunk of a table is left: what the ledger says of it, what the target holds, and whether that is all. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec, type CopyTally } from '../../../model/run/event.ts'
+import { sumText } from '../../../model/copy/row-hash.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import { settingsRefused } from '../plan/rows-left.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { CopyOperation } from '../../run/operation.ts'
+import { againNotes, againTold } from '../again/again-work.ts'
+import { compareDigests } from '../chunk/chunk-proof.ts'
+import { proveComputed } from './prove-computed.ts'
+import { lookAt, type TableContext } from './context.ts'
+import type { LeftBehind } from '../../../model/copy/left-behind.ts'
+import { leftOfTable } from '../plan/left-behind.ts'
+import { onSide } from '../sides.ts'
+import { chunkTotals } from '../ledger/chunk-totals.ts'
+import { wholeProof } from '../ledger/proofs.ts'
+import { settleStatement } from '../ledger/quarantine.ts'
+import type { RunLedger } from '../ledger/runs.ts'
+import { lookEarlier, type Looked } from '../look/look-earlier.ts'
+import { openTokens } from '../plan/ring-plan.ts'
+import { wantedChunks } from '../plan/wanted-chunks.ts'
+import { buildOwnObjects, objectsError } from '../objects/build-objects.ts'
+import { patiently } from '../workers/patience.ts'
+import { retryAside } from '../quarantine/retry.ts'
+import { Standing } from './chunk-sums.ts'
+import type { Surroundings } from './copy-context.ts'
+import type { Ended, TableRun, Tallies } from './table-run.ts'
+
+/** Tells how a table ended, unless that has been told already. */
+export async function finishTable(table: TableRun, context: TableContext, around: Surroundings): Promise<Ended> {
+  if (table.ended !== undefined) return table.ended
+  const { operation, run, views, steering, runs } = around
+  const leavesOut = context.periods?.leavesOut === true || steering.leavesOut(context.name)
+  let standing = new Standing(context, table.again, 0)
+  let error = table.error
+  let unbuilt = 0
+  let more: readonly string[] = []
+  let looked: Looked | null = null
+  try {
+    const retries =
+      error === null && table.again === undefined && !steering.stop.aborted && !run.interrupt.abort.aborted
+    if (retries) await retryAside(context, steering.stop)
+    standing = await standingOf(context, table, around)
+    if (retries && standing.aside > 0n) {
+      await context.database.batch([settleStatement(context.key)])
+      standing = await standingOf(context, table, around)
+    }
+    error ??= verdict(context, standing, table, operation, leavesOut)
+    if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs, standing))) {
+      error = new SluiceError('CHUNKS_FAILED', `${context.name} is not cut into chunks to its end`, {
+        hint: 'run the same command again: it goes on where this one ended',
+      })
+    }
+    const mayLook = table.again === undefined && (error === null || error.code === 'ROWS_ASIDE')
+    if (mayLook && !steering.stop.aborted && !run.interrupt.abort.aborted) {
+      looked = await lookEarlier(context, standing, around)
+      error = worse(error, looked.error)
+    }
+    // Rows that came or went since are no cause to leave a table without its indexes.
+    if ((error === null || error === looked?.error) && standing.isWhole && !run.interrupt.abort.aborted) {
+      const unproved = await patiently(() => proveWhole(context, standing), context, steering.stop)
+      const built = await buildOwnObjects(context, around)
+      unbuilt = built.left
+      if (built.errors.length > 0) error ??= objectsError(context.name, built.errors)
+      // Statistics at the end, so that those of indexes on expressions are among them.
+      more = [...unproved, ...(await patiently(() => finishTarget(context, around), context, steering.stop))]
+    }
+    // Who has waited to divide it may do so now.
+    await context.planning.end()
+  } catch (thrown) {
+    error ??= asSluiceError(thrown)
+  }
+  const tally = standing.tally(looked?.looked ?? 0)
+  const unlooked = looked?.isStopped === true
+  const points = standing.views.size
+  // Changes that follow make one moment of it.
+  const states = operation.follow === undefined ? Math.max(points, views.count) : 1
+  const unfinished = tally.proved + tally.earlier < tally.chunks || unbuilt > 0 || unlooked
+  const leftOut = error === null && unfinished && leavesOut
+  const open = leftOut ? 'skipped' : unfinished && steering.stop.aborted ? 'stopped' : 'ok'
+  run.emit({
+    type: 'table.finished',
+    table: context.name,
+    status: error === null ? open : 'failed',
+    ms: Math.round(run.clock.ticks() - table.begun),
+    copied: copyTally(tally, points, table, standing),
+    ...notesOf(context, states, table, [
+      ...more,
+      ...(looked?.notes ?? []),
+      ...extraNotes(context, standing),
+      ...context.uneven.notes(),
+    ]),
+    ...leftLine(context, around.left),
+    ...(error === null ? {} : { error: error.info() }),
+  })
+  table.ended = { tally, error, leftOut, unbuilt, unlooked }
+  return table.ended
+}
+
+async function standingOf(
+  context: TableContext,
+  { again }: TableRun,
+  { runs, shared }: Surroundings,
+): Promise<Standing> {
+  // What earlier turns of a shared run, or other slots, have proved is its own.
+  const begunMs = (await shared?.standing(context.key))?.begunMs ?? (await runs.startedMs())
+  const standing = new Standing(context, again, begunMs)
+  if (standing.canTakeTotals)
+    standing.take(await chunkTotals(context.database, context.key, context.owner.runId, standing.begunMs))
+  else for await (const chunk of wantedChunks(context)) standing.add(chunk)
+  return standing
+}
+
+/**
+ * Sequences are read after the last row was: a number that the source has given by then is given by no target again.
+ * @returns what the sequences of the target cannot do
+ */
+async function finishTarget(
+  { name, plan, target, signal }: TableContext,
+  { from, left }: Surroundings,
+): Promise<readonly string[]> {
+  const lost = new Set(leftOfTable(left, name).flatMap(({ kind, names }) => (kind === 'sequence' ? names : [])))
+  const numbered = plan.source.columns.some(({ name: own, sequence }) => sequence !== undefined && !lost.has(own))
+  const beside = numbered ? from.beside?.() : undefined
+  const found = beside === undefined ? [] : await onSide('source', () => beside.sequences(plan.source, signal))
+  const copied = found.flatMap((sequence) => {
+    const column = plan.columns.find((one) => one.from === sequence.column)?.to
+    return column === undefined || lost.has(sequence.column) ? [] : [{ ...sequence, column }]
+  })
+  const unread = copied.flatMap(({ column, next }) =>
+    next === null
+      ? [`the position of the sequence of ${column} could not be read: the target goes on behind the largest value`]
+      : [],
+  )
+  return [...unread, ...(await target.finish(plan.target, signal, copied))]
+}
+
+function leftLine(
+  { name, plan, target }: TableContext,
+  left: readonly LeftBehind[],
+): { readonly leftBehind?: readonly LeftBehind[] } {
+  const own = [...leftOfTable(left, name), ...settingsRefused(plan, target)]
+  return own.length === 0 ? {} : { leftBehind: own }
+}
+
+/** Whether nobody has divided it to its end, and nobody is about to. */
+async function isHalfCut(
+  { key, planning, ring }: TableContext,
+  runs: RunLedger,
+  { tokens }: Standing,
+): Promise<boolean> {
+  if (ring !== null && openTokens(ring, tokens).length > 0) return true
+  return (await runs.plan(key))?.planned !== true && !(await planning.underWay())
+}
+
+function verdict(
+  { name, plan }: TableContext,
+  { chunks, failed, cause, aside, isOpen }: Standing,
+  table: TableRun,
+  operation: CopyOperation,
+  leavesOut: boolean,
+): SluiceError | null {
+  if (failed > 0n) {
+    return new SluiceError(
+      'CHUNKS_FAILED',
+      `${failed} of ${chunks} chunks of ${name} failed: ${cause ?? 'no cause is noted'}`,
+      {
+        hint: 'mend the cause, then run the same command again: it does only what is not done',
+      },
+    )
+  }
+  if (aside > 0n) {
+    return new SluiceError(
+      'ROWS_ASIDE',
+      aside === 1n ? 'one row is not in the target' : `${aside} rows of ${name} are not in the target`,
+      {
+        // Of a followed table nobody but its stream's own run may write them.
+        hint: `sluice quarantine list says why; mend them at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,
+      },
+    )
+  }
+  if (table.done && !leavesOut && operation.part === undefined && isOpen) {
+    return new SluiceError('CHUNKS_FAILED', `chunks of ${tableText(plan.source.table)} are left undone`, {
+      hint: 'run the same command again: it does only what is not done',
+    })
+  }
+  return null
+}
+
+/** Chunks of blocks are no ranges of the target: their sums add up to that of the whole table there. @returns what is not proved by that, in words */
+async function proveWhole(context: TableContext, { chunks, sourceSum, written }: Standing): Promise<readonly string[]> {
+  const { plan } = context
+  if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return []
+  const copied: Digest = { rows: written, sum: sumText(sourceSum) }
+  const stored: Digest = await lookAt(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
+  compareDigests(plan, copied, stored)
+  const notes = plan.checked === undefined ? [] : await proveComputed(context, copied)
+  // Else the ledger would call chunks canonical of which no sum of the target stands there.
+  await context.database.batch([wholeProof(context.key, chunks, stored)])
+  return notes
+}
+
+/** Rows that are not there count for more than rows that were set aside. */
+function worse(error: SluiceError | null, looked: SluiceError | null): SluiceError | null {
+  return error === null || (looked !== null && error.code === 'ROWS_ASIDE') ? (looked ?? error) : error
+}
+
+function copyTally(tally: Tallies, points: number, { again }: TableRun, { provedSpan: span }: Standing): CopyTally {
+  return {
+    ...(again === undefined ? {} : { again: againTold(again) }),
+    chunks: dec(tally.chunks),
+    proved: dec(tally.proved),
+    earlier: dec(tally.earlier),
+    looked: dec(tally.looked),
+    ...(span === null ? {} : { provedAt: [isoTime(span[0]), isoTime(span[1])] as const }),
+    read: dec(tally.read),
+    written: dec(tally.written),
+    skipped: dec(tally.skipped),
+    quarantined: dec(tally.quarantined),
+    bytes: dec(tally.bytes),
+    readPoints: dec(points),
+  }
+}
+
+/** Rows of others between those that were read: nothing is proved of them. */
+function extraNotes({ plan }: TableContext, { extra }: Standing): readonly string[] {
+  if (extra === 0n) return []
+  return [
+    `the target holds ${extra} ${extra === 1n ? 'row' : 'rows'} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} leaves ${extra === 1n ? 'it' : 'them'} there, and what was proved are the rows that were read`,
+  ]
+}
+
+/** What the proof does not say. */
+function notesOf(
+  { plan, ring, owner }: TableContext,
+  states: number,
+  { again }: TableRun,
+  more: readonly string[],
+): { readonly notes?: readonly string[] } {
+  const notes: string[] = ring === null || ring.part === null ? [...more] : [ring.part, ...more]
+  if (again !== undefined) notes.push(...againNotes(again, owner.runId))
+  if (states > 1) {
+    notes.push(
+      `read from ${states} states of the source: every chunk is what the source held when it was read, and the table as a whole is that of no one moment unless nobody wrote`,
+    )
+  }
+  if (plan.proof === 'count' && (again === undefined || again.proved.size + again.open.size === 0))
+    notes.push('proved by the number of rows only')
+  if (plan.proof === 'none') notes.push('nothing was proved, as asked')
+  return notes.length === 0 ? {} : { notes }
+}

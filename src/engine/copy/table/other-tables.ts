@@ -1,0 +1,46 @@
+/** Whether a ledger speaks of two tables that are both gone: as in a rehearsal, in which source and target are dropped and made again. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { TableContext } from './context.ts'
+import type { RunLedger } from '../ledger/runs.ts'
+import { isHashOf, isOfOtherTable } from '../plan/plan-hash.ts'
+import { onSide } from '../sides.ts'
+
+const PAUSE_MS = 300
+
+/**
+ * Sends the chunks of an earlier copy to the history where its source and its target were other tables than those that are there now, and says so. Nothing of that copy is in either.
+ * @returns true where this program has done so: it has the planning of the table until it writes the new plan. False also where the system cannot tell its tables apart
+ */
+export async function retireOfOthers(context: TableContext, runs: RunLedger, source: string): Promise<boolean> {
+  const { key, name, plan, ledger, planning, emit, signal } = context
+  for (;;) {
+    const known = await runs.plan(key)
+    if (known === null || isHashOf(known.hash, source, plan)) return false
+    if (!isOfOtherTable(known.plan, source, plan) || !(await isOtherTarget(context, runs))) return false
+    // Slots of one run come here at the same moment: one of them begins again, and the others find its plan.
+    if (!(await planning.take())) {
+      throwIfAborted(signal)
+      await sleep(PAUSE_MS)
+      continue
+    }
+    const isStill = (await runs.plan(key))?.hash === known.hash
+    if (!isStill || (await ledger.has(`status = 'in_progress'`))) {
+      await planning.end()
+      if (isStill) return false
+      continue
+    }
+    await ledger.retireAll('source and target are other tables', planning)
+    const message = `${name} and its table in the target are others than those that were copied before: the copy begins again`
+    emit({ type: 'log', level: 'note', table: name, message })
+    return true
+  }
+}
+
+/** Whether the table that the ledger's rows went into is gone, or another table has its name. */
+async function isOtherTarget({ plan, store, key, signal }: TableContext, runs: RunLedger): Promise<boolean> {
+  if (plan.create) return true
+  const mark = (await onSide('target', async () => store.mark?.(plan.target.table, signal))) ?? null
+  const noted = await runs.targetMark(key)
+  return mark !== null && mark.lasting && noted !== null && noted !== mark.text
+}

@@ -1,0 +1,131 @@
+/** How far each period of a table is that is copied period by period: told as soon as the last chunk of one is proved. */
+import type { PeriodWish } from '../../../model/copy/period-marks.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { dec, type Emit } from '../../../model/run/event.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import type { StoredChunk } from '../ledger/stored-chunk.ts'
+import type { KeyRange } from '../plan/covered.ts'
+import { byPriority, partsOfRange, periodParts, type PeriodPart } from '../plan/period-cut.ts'
+
+/** @property isShared some chunk also has rows of others, so that rows of chunks do not add up to those of this one */
+type Sum = { chunks: number; closed: number; rows: bigint; isShared: boolean; begun: number | null }
+
+type Around = {
+  readonly emit: Emit<'partition.landed'>
+  readonly clock: Clock
+  readonly proof: PeriodProof
+  /** Rows that the target holds in a range. */
+  readonly count: (range: KeyRange) => Promise<bigint>
+}
+
+export type PeriodProof = 'chunk' | 'count'
+
+export class PeriodProgress {
+  readonly #table: string
+  readonly #parts: readonly PeriodPart[]
+  /** As they are copied. */
+  readonly #order: readonly PeriodPart[]
+  readonly #emit: Emit<'partition.landed'>
+  readonly #clock: Clock
+  readonly #proof: PeriodProof
+  readonly #count: Around['count']
+  /** By the place of a part, and of whole partitions by their names. */
+  readonly #sums = new Map<number | string, Sum>()
+
+  constructor(table: string, wish: PeriodWish, around: Around) {
+    this.#table = table
+    this.#parts = periodParts(wish)
+    this.#order = byPriority(wish)
+    this.#emit = around.emit
+    this.#clock = around.clock
+    this.#proof = around.proof
+    this.#count = around.count
+  }
+
+  /**
+   * Adds up the chunks that there are; tells which partitions earlier runs have copied, as far as their chunks say how many rows they hold: none is counted for it.
+   * @param chunks of the table, all of them
+   */
+  async load(chunks: AsyncIterable<StoredChunk>): Promise<void> {
+    this.#sums.clear()
+    for await (const { range, status, written } of chunks) {
+      for (const sum of this.#sumsOf(range)) {
+        sum.chunks++
+        if (status !== 'completed') continue
+        sum.closed++
+        sum.rows += written
+      }
+    }
+    const told = new Set<string>()
+    for (const { mark } of this.#order) {
+      if (mark.partition === null || told.has(mark.partition)) continue
+      told.add(mark.partition)
+      const sum = this.#sums.get(mark.partition)
+      if (sum !== undefined && isWhole(sum) && !sum.isShared)
+        await this.#tell(mark.partition, mark.partition, sum, true)
+    }
+  }
+
+  began(range: Range): void {
+    for (const sum of this.#sumsOf(range)) sum.begun ??= this.#clock.ticks()
+  }
+
+  /** A chunk is proved. Nothing is told of a part whose rows cannot be counted now. @param rows that it holds */
+  async closed(range: Range, rows: bigint): Promise<void> {
+    const sums = this.#sumsOf(range)
+    for (const sum of sums) {
+      sum.closed++
+      sum.rows += rows
+    }
+    // All of them before the first wait: the next chunk may close meanwhile.
+    const whole = [...this.#sums].filter(([, sum]) => sums.includes(sum) && isWhole(sum))
+    for (const [key, sum] of whole) {
+      const { partition, slice } = (typeof key === 'number' ? this.#parts[key]?.mark : undefined) ?? { partition: key }
+      // Without slices a part is the partition.
+      if (typeof partition !== 'string' || (typeof key === 'number' && slice === undefined)) continue
+      await this.#tell(key, partition, sum, false).catch(() => undefined)
+    }
+  }
+
+  #sumsOf(range: Range): readonly Sum[] {
+    const parts = partsOfRange(this.#parts, range)
+    const partitions = new Set(parts.map(({ mark }) => mark.partition))
+    const sumOf = (key: number | string, isShared: boolean): Sum => {
+      const sum = this.#sums.get(key) ?? { chunks: 0, closed: 0, rows: 0n, isShared: false, begun: null }
+      sum.isShared ||= isShared
+      this.#sums.set(key, sum)
+      return sum
+    }
+    return [
+      ...parts.map(({ at }) => sumOf(at, parts.length > 1)),
+      ...[...partitions].flatMap((partition) => (partition === null ? [] : sumOf(partition, partitions.size > 1))),
+    ]
+  }
+
+  /** @param key of its sum */
+  async #tell(key: number | string, partition: string, sum: Sum, earlier: boolean): Promise<void> {
+    const parts = this.#parts.filter(({ at, mark }) => (typeof key === 'number' ? at === key : mark.partition === key))
+    const [first, last] = [parts[0], parts.at(-1)]
+    if (first === undefined || last === undefined) return
+    const range = { by: 'key', after: first.range.after, through: last.range.through } as const
+    const rows = sum.isShared ? await this.#count(range) : sum.rows
+    if (rows === 0n) return
+    const { label, slice } = first.mark
+    this.#emit({
+      type: 'partition.landed',
+      table: this.#table,
+      partition,
+      ...(label === null ? {} : { label }),
+      ...(typeof key === 'string' || slice === undefined ? {} : { slice }),
+      rows: dec(rows),
+      chunks: dec(sum.chunks),
+      proof: this.#proof,
+      ...(earlier || sum.begun === null ? {} : { ms: Math.round(this.#clock.ticks() - sum.begun) }),
+      ...(earlier ? { earlier: true as const } : {}),
+    })
+  }
+}
+
+function isWhole({ chunks, closed, rows }: Sum): boolean {
+  return closed === chunks && rows > 0n
+}

@@ -1,0 +1,365 @@
+/** Brings a table to the point where workers can take chunks of it. */
+import { ComputedRows } from '../chunk/computed-rows.ts'
+import { FrameRows } from '../chunk/frame-rows.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { hasWholeBounds, tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { SourceView } from '../../../model/copy/port.ts'
+import { againWork } from '../again/again-work.ts'
+import { lookAt, type TableContext } from './context.ts'
+import { notEmpty } from '../chunk/refused-rows.ts'
+import { cleanChunks } from '../ledger/chunk-totals.ts'
+import { ChunkLedger } from '../ledger/chunks.ts'
+import { tableKeyOf } from '../ledger/owner.ts'
+import { Planning } from '../ledger/planning.ts'
+import type { RunLedger } from '../ledger/runs.ts'
+import { CLOSED } from '../ledger/stored-chunk.ts'
+import { AT_ONCE } from '../look/look.ts'
+import { isRanged } from '../look/ranged.ts'
+import { retryMsOf } from '../workers/failure.ts'
+import { patiently } from '../workers/patience.ts'
+import { periodsOf } from './start-periods.ts'
+import { tableAt, type PlannedCopy, type PlannedTable } from '../plan/plan-copy.ts'
+import { planTable } from '../plan/table-plan.ts'
+import { takeSpan } from '../plan/span-chunks.ts'
+import { wantedChunks } from '../plan/wanted-chunks.ts'
+import { heedRing } from './cut-ring.ts'
+import { settleTarget } from './same-table.ts'
+import { cutTable, settlePlan } from './cut-table.ts'
+import { reclaimDead } from '../workers/reclaim.ts'
+import { spanOf } from '../chunk/chunk-events.ts'
+import type { Surroundings } from './copy-context.ts'
+import type { TableRun } from './table-run.ts'
+import { UnevenElements } from '../chunk/uneven-elements.ts'
+
+/** Rows between two answers of the target: enough for its fastest way, few enough for memory and for a stop. */
+const BATCH_ROWS = 5000
+const REQUEST_ROWS = 25_000
+const BATCH_BYTES = 4 * 1024 * 1024
+const PLANNING_LOOK_MS = 300
+
+/**
+ * Brings one table to the point where workers can take chunks of it. What hinders it hinders no other table.
+ * @returns null where another program copies it alone, because no key divides it, and `elsewhere` says that this one does not wait
+ */
+export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun>
+export async function startTable(
+  one: PlannedTable,
+  planned: PlannedCopy,
+  around: Surroundings,
+  elsewhere: 'wait' | 'leave',
+): Promise<TableRun | null>
+export async function startTable(
+  one: PlannedTable,
+  planned: PlannedCopy,
+  around: Surroundings,
+  elsewhere: 'wait' | 'leave' = 'wait',
+): Promise<TableRun | null> {
+  const { operation, run, views, steering, database, owner, runs, throttle, pulse } = around
+  const name = tableText(one.source.table)
+  const key = tableKeyOf(one.targetName)
+  const ledger = new ChunkLedger(database, key, owner)
+  if (around.fence !== undefined) ledger.claims.under(around.fence)
+  const begun = run.clock.ticks()
+  const fail = (error: SluiceError): TableRun => {
+    run.emit({
+      type: 'table.finished',
+      table: name,
+      status: error.kind === 'state' || error.kind === 'unsupported' || error.kind === 'usage' ? 'refused' : 'failed',
+      ms: Math.round(run.clock.ticks() - begun),
+      error: error.info(),
+    })
+    // Nothing of it is asked for any more.
+    return { name, context: null, begun, error, done: true, aside: 0, busy: 0 }
+  }
+  if (one.plan === null) return fail(one.error)
+  let context: TableContext = {
+    name,
+    plan: one.plan,
+    ring: one.ring,
+    ...periodsOf(name, one.plan, planned.to, around),
+    key,
+    sourceLabel: planned.from.label,
+    store: planned.to,
+    target: planned.to.target(),
+    views,
+    only: null,
+    ledger,
+    planning: new Planning(database, key, owner),
+    database,
+    owner,
+    throttle,
+    frameRows: new FrameRows(one.plan.source),
+    computedRows: new ComputedRows(),
+    pulse,
+    batch: {
+      // Where requests are what is counted, as many rows go with each as fit into its bytes.
+      rows: planned.to.can.requests === undefined ? (operation.batchRows ?? BATCH_ROWS) : REQUEST_ROWS,
+      bytes: BATCH_BYTES,
+    },
+    maxAside: operation.maxAside,
+    uneven: new UnevenElements(),
+    ...(around.weak === undefined ? {} : { weak: around.weak }),
+    ...(operation.again === true ? { compares: true as const } : {}),
+    ...(operation.follow !== undefined && operation.follow.fireTriggers !== true
+      ? { pastTriggers: true as const }
+      : {}),
+    emit: run.emit,
+    retryMs: retryMsOf(around.from, planned.to),
+    signal: run.interrupt.abort,
+  }
+  try {
+    for (const { chunk, why } of await reclaimDead(database, ledger, owner)) {
+      run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
+    }
+    const { restarts } = around
+    const restart = restarts === undefined ? operation.restart : !(await restarts.has('chunks', key))
+    const isFollowed = operation.follow !== undefined
+    await settlePlan(context, runs, planned.from.identity, { restart, isFollowed }, one.wishes)
+    if (restarts !== undefined && restart) await restarts.note('chunks', key)
+    const whole = await divided(context, one, planned, { around, elsewhere })
+    if (whole === null) return null
+    context = whole
+    const { ring, periods } = context
+    if (ring !== null) await heedRing(context, ring)
+    await periods?.progress.load(ledger.each())
+    if (periods !== undefined && operation.span !== undefined && (await takeSpan(ledger, operation.span)))
+      context = { ...context, periods: { ...periods, leavesOut: true } }
+    const earlier = await earlierWork(context)
+    // Blocks are not all known before they are read.
+    if (context.plan.cut === 'key' && earlier.last > 0n) steering.noteLastChunk(name, earlier.last)
+    // What is compared in this run is not done yet.
+    const again = operation.again === true ? againWork() : null
+    const proved = again === null ? earlier.closed : { chunks: 0n, written: 0n }
+    run.emit({
+      type: 'copy.started',
+      table: name,
+      to: tableText(one.targetName),
+      rows: dec(one.extent.rows),
+      estimated: !one.extent.exact,
+      key: one.plan.source.key,
+      ...(one.extent.low === null ? {} : { low: one.extent.low }),
+      ...(one.extent.high === null ? {} : { high: one.extent.high }),
+      ...(one.plan.source.ring === undefined ? {} : { ring: one.plan.source.ring }),
+      chunkRows: dec(one.plan.chunkRows),
+      writers: dec(planned.to.can.writers),
+      chunks: dec(earlier.chunks),
+      done: { chunks: dec(proved.chunks), rows: dec(proved.written) },
+    })
+    tellCost(context, proved, around)
+    const isMany = ring === null && periods === undefined && again === null && proved.chunks > TOLD_ONE_BY_ONE
+    if (isMany) await tellSummed(context)
+    for await (const chunk of wantedChunks(context, isMany ? `${CLOSED} AND rows_quarantined > 0` : CLOSED)) {
+      if (again !== null) {
+        again.left.add(chunk.no)
+        continue
+      }
+      run.emit({
+        type: 'chunk.skipped',
+        table: name,
+        chunk: String(chunk.no),
+        ...spanOf(chunk.range, one.plan),
+        read: dec(chunk.read),
+        written: dec(chunk.written),
+        skipped: '0',
+        quarantined: dec(chunk.quarantined),
+        ...(chunk.completedMs === null ? {} : { provedAt: isoTime(chunk.completedMs) }),
+        attempt: chunk.attempt,
+        ...(chunk.bytes === 0n ? {} : { bytes: dec(chunk.bytes) }),
+      })
+    }
+    return { name, context, begun, error: null, done: false, aside: 0, busy: 0, ...(again === null ? {} : { again }) }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
+    // Whoever waits for it need not wait for the end of this run.
+    await context.planning.end().catch(() => undefined)
+    return fail(error)
+  }
+}
+
+/** Chunks of earlier runs that are told one by one; of more, only those of which rows wait in the quarantine. */
+const TOLD_ONE_BY_ONE = 10_000n
+
+async function tellSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {
+  const { sums, states } = await cleanChunks(database, key, hasWholeBounds(plan.source))
+  const none = { read: '0', written: '0', skipped: '0', quarantined: '0', proved: '0' }
+  emit({
+    type: 'chunks.summary',
+    table: name,
+    begun: '0',
+    chunks: '0',
+    work: {},
+    bytes: '0',
+    retries: '0',
+    workers: 0,
+    here: none,
+    before: sums,
+    states,
+  })
+}
+
+type Closed = { readonly chunks: bigint; readonly written: bigint }
+
+/** Chunks that this run wants, and those of them that are done. */
+type EarlierWork = { readonly chunks: bigint; readonly closed: Closed; readonly last: bigint }
+
+async function earlierWork(context: TableContext): Promise<EarlierWork> {
+  if (context.ring === null || context.ring.part === null) return await context.ledger.sums()
+  let [chunks, closed, written, last] = [0n, 0n, 0n, 0n]
+  for await (const chunk of wantedChunks(context)) {
+    chunks++
+    if (BigInt(chunk.no) > last) last = BigInt(chunk.no)
+    if (chunk.status !== 'completed') continue
+    closed++
+    written += chunk.written
+  }
+  return { chunks, closed: { chunks: closed, written }, last }
+}
+
+/** A service that counts requests bills the rows that a look reads. */
+function tellCost(
+  { name, store, plan }: TableContext,
+  { chunks, written: rows }: Closed,
+  { operation, run }: Surroundings,
+): void {
+  if (chunks === 0n || store.can.requests === undefined || operation.noLook === true || operation.verify === 'none')
+    return
+  const requests = isRanged(plan) ? Math.ceil(Number(chunks) / AT_ONCE) : 1
+  run.emit({
+    type: 'log',
+    level: 'note',
+    table: name,
+    message: `counting the rows of ${chunks} earlier ${chunks === 1n ? 'chunk' : 'chunks'} reads about ${rows} rows of the target, which are billed, in ${requests} ${requests === 1 ? 'request' : 'requests'}; --no-look leaves it out`,
+  })
+}
+
+/**
+ * Makes the table in the target and divides it, unless another program does so or has done so.
+ * @returns with the plan for the table that is there now; null as `startTable`
+ */
+async function divided(
+  context: TableContext,
+  one: PlannedTable,
+  planned: PlannedCopy,
+  { around, elsewhere }: { readonly around: Surroundings; readonly elsewhere: 'wait' | 'leave' },
+): Promise<TableContext | null> {
+  const { runs, views, steering } = around
+  const divide = async (): Promise<TableContext | null> => {
+    let view: SourceView | null = null
+    try {
+      const ready = await withTable(context, one, planned, runs)
+      await ready.ledger.reopenFailed()
+      view = await views.current()
+      await cutTable(ready, runs, view, one.extent)
+      // Blocks mean nothing to another program, which waits until all of them are copied.
+      if (ready.plan.cut === 'key') await ready.planning.end()
+      return ready.plan.cut === 'block' ? { ...ready, only: view } : ready
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      const { code, kind, message } = error
+      if (kind === 'source' && view !== null) await views.renew(view, error)
+      if (code !== 'LEASE_LOST') throw thrown
+      context.emit({ type: 'log', level: 'note', table: context.name, message })
+      return null
+    }
+  }
+  for (;;) {
+    const is = await mayCut(context, around, elsewhere)
+    if (is === 'copied elsewhere') return null
+    if (is === 'cut') return patiently(() => planAgain(context, one, planned), context, steering.stop)
+    const ready = await patiently(divide, context, steering.stop)
+    if (ready !== null) return ready
+  }
+}
+
+/** Waits for another program that is cutting the table. @returns whether this one is to cut it, it is cut, or it is as `startTable` has it */
+async function mayCut(
+  { key, name, plan, planning }: TableContext,
+  { run, runs, steering }: Surroundings,
+  elsewhere: 'wait' | 'leave',
+): Promise<'to be cut' | 'cut' | 'copied elsewhere'> {
+  for (let told = false; ; told = true) {
+    if (await planning.take()) return 'to be cut'
+    if (plan.cut === 'key' && (await runs.plan(key))?.planned === true) return 'cut'
+    if (plan.cut !== 'key' && elsewhere === 'leave') return 'copied elsewhere'
+    throwIfAborted(steering.stop)
+    const doing = plan.cut === 'key' ? 'cutting it into chunks' : 'copying it, and it has no key to share it by'
+    if (!told) run.emit({ type: 'log', level: 'note', table: name, message: `another run is ${doing}; waiting` })
+    await sleep(PLANNING_LOOK_MS)
+  }
+}
+
+/**
+ * Makes the table where nobody has made it since the plan was made.
+ * @throws SluiceError PLAN_CHANGED where it was there and is gone, held rows and holds none, or is another one
+ */
+async function withTable(
+  context: TableContext,
+  one: PlannedTable,
+  planned: PlannedCopy,
+  runs: RunLedger,
+): Promise<TableContext> {
+  const ready = await planAgain(context, one, planned)
+  const { ledger, plan, signal, target } = ready
+  const { written: copied, kept, isBegun } = await ledger.sums()
+  const isFirst = !isBegun
+  const before = {
+    kept,
+    holdsRows: await ledger.has('(rows_read > 0 OR rows_written > 0 OR cursor_key IS NOT NULL)'),
+  }
+  // Who counts the table as a whole has to know what stood in it before.
+  if (isFirst && !isRanged(plan) && (plan.create || (await isEmpty(ready)))) await runs.notePlanSurplus(ready.key, 0n)
+  if (copied > 0n && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)
+  if (!plan.create) {
+    await settleTarget(ready, runs, before)
+    if (isFirst && overwrites(ready) && !(await isEmpty(ready))) throw notEmpty(plan.target.table.name)
+    return ready
+  }
+  try {
+    await target.create(plan.target, signal)
+  } catch (thrown) {
+    // Nobody else makes it meanwhile: the answer of an attempt before this one may have been lost.
+    const made = await planAgain(ready, one, planned)
+    if (made.plan.create) throw thrown
+    await settleTarget(made, runs, before)
+    return made
+  }
+  await settleTarget(ready, runs, before)
+  return ready
+}
+
+/** Whether rows would take the place of others unseen: their target refuses no key that is taken, and nobody can look where a chunk's rows go. */
+function overwrites({ plan, store }: TableContext): boolean {
+  return store.can.atomic === 'row' && plan.onExisting === 'refuse' && !(plan.cut === 'key' && plan.sortsAlike)
+}
+
+/** Whether the target's table holds nothing at all, whoever put it there. */
+async function isEmpty(context: TableContext): Promise<boolean> {
+  return !(await lookAt(context, { by: 'all' }, (writer) => writer.occupied()))
+}
+
+/** What the ledger calls done would be taken for done, and nothing of it is there. */
+function lostRows({ name, plan }: TableContext, copied: bigint): SluiceError {
+  const what = plan.create ? 'is gone from the target' : 'is empty in the target'
+  const how = plan.create ? 'dropped' : 'emptied'
+  return new SluiceError('PLAN_CHANGED', `${tableText(plan.target.table)} ${what}`, {
+    reason: `the ledger says that ${copied} rows of ${name} were copied into it`,
+    hint: `if it was ${how} on purpose, begin again with --restart`,
+  })
+}
+
+/** The plan for a table that another program has made in the meantime. */
+async function planAgain(context: TableContext, one: PlannedTable, planned: PlannedCopy): Promise<TableContext> {
+  const { plan, signal } = context
+  if (!plan.create) return context
+  const { from, to } = planned
+  const found = await tableAt(one.targetName, to, signal)
+  if (found === null) return context
+  const detailed = (await to.beside?.().detailed(found, signal)) ?? found
+  const again = planTable(from, to, plan.source, detailed, one.targetName, one.wishes)
+  return { ...context, plan: { ...again, chunkRows: plan.chunkRows } }
+}

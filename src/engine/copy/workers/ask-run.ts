@@ -1,0 +1,48 @@
+/** Asks a run that goes on elsewhere on this machine how it is steered. */
+import { createConnection } from 'node:net'
+import { dirname } from 'node:path'
+import { refuseStranger } from '../../run/socket-folder.ts'
+import { controlSocketPath } from './control-socket.ts'
+
+const ANSWER_MS = 1000
+const LONGEST = 10_000
+
+/** @property rate rows a second, null for no limit */
+export type RunSteered = { readonly paused: boolean; readonly rate: number | null }
+
+/**
+ * @param runId as events show it
+ * @returns null where nobody answers: the run is of another user or on another machine, or has ended
+ */
+export async function askRun(runId: string): Promise<RunSteered | null> {
+  const path = controlSocketPath(runId)
+  try {
+    refuseStranger(dirname(path))
+  } catch {
+    return null
+  }
+  const line = await new Promise<string>((resolve) => {
+    let text = ''
+    const socket = createConnection(path)
+    const end = (answer: string): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.setEncoding('utf8')
+    socket.setTimeout(ANSWER_MS, () => end(''))
+    socket.once('connect', () => socket.write('{"get":true}\n'))
+    socket.on('data', (piece: string) => {
+      text += piece
+      if (text.includes('\n') || text.length > LONGEST) end(text)
+    })
+    socket.once('end', () => end(''))
+    socket.once('error', () => end(''))
+  })
+  try {
+    const { state } = JSON.parse(line) as { readonly state?: { readonly paused?: unknown; readonly rate?: unknown } }
+    if (state === undefined) return null
+    return { paused: state.paused === true, rate: typeof state.rate === 'number' ? state.rate : null }
+  } catch {
+    return null
+  }
+}

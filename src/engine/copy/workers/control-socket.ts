@@ -1,0 +1,163 @@
+/**
+ * A socket beside a run, through which it is asked how it does, told to go on otherwise, and watched: one JSON object a line, one answer a line; whoever
+ * watches gets a line for each event. Only the user who started the run can reach it.
+ */
+import { rmSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
+import { tableWish } from '../../../model/run/table-wish.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { makeSocketFolder } from '../../run/socket-folder.ts'
+import type { TableWish, Wish } from '../../run/operation.ts'
+import type { Steered } from '../../run/steered.ts'
+
+/** A request longer than this is none. */
+const LONGEST = 10_000
+
+/** Where a run listens. @param runId as events show it */
+export function controlSocketPath(
+  runId: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  return join(env['XDG_RUNTIME_DIR'] || tmpdir(), `sluice-${userInfo().uid}`, `run-${runId}.sock`)
+}
+
+/** What else a run does for those who come by its socket. */
+export type Watched = {
+  /** The socket is told of every event from now on. */
+  readonly join: (socket: Socket) => void
+  readonly abort: () => void
+}
+
+/**
+ * Listens until it is disposed; where no socket can be had, the run goes without one.
+ * @param complain told where that is because somebody else has the folder, or may write to it
+ */
+export async function openControlSocket(
+  runId: string,
+  steering: Steered,
+  watched: Watched | null = null,
+  complain: (error: SluiceError) => void = () => undefined,
+): Promise<AsyncDisposable> {
+  const path = controlSocketPath(runId)
+  const server = createServer((socket) => listen(socket, steering, watched))
+  try {
+    makeSocketFolder(dirname(path))
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+    server.unref()
+  } catch (error) {
+    if (error instanceof SluiceError) complain(error)
+    return { [Symbol.asyncDispose]: async () => undefined }
+  }
+  return { [Symbol.asyncDispose]: () => closed(server, path) }
+}
+
+async function closed(server: Server, path: string): Promise<void> {
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  rmSync(path, { force: true })
+}
+
+function listen(socket: Socket, steering: Steered, watched: Watched | null): void {
+  let text = ''
+  let isWatching = false
+  socket.unref()
+  socket.setEncoding('utf8')
+  socket.on('error', () => socket.destroy())
+  socket.on('data', (piece: string) => {
+    text += piece
+    if (text.length > LONGEST) socket.destroy()
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n')) {
+      const line = text.slice(0, end)
+      text = text.slice(end + 1)
+      if (watched === null || isWatching || !asksToWatch(line)) {
+        const said = answer(line, steering, watched)
+        // Among events an answer would be taken for one of them.
+        if (!isWatching) socket.write(`${JSON.stringify(said)}\n`)
+        continue
+      }
+      isWatching = true
+      watched.join(socket)
+    }
+  })
+}
+
+function asksToWatch(line: string): boolean {
+  try {
+    const request = JSON.parse(line) as unknown
+    return typeof request === 'object' && request !== null && 'watch' in request && request.watch === true
+  } catch {
+    return false
+  }
+}
+
+function answer(line: string, steering: Steered, watched: Watched | null): unknown {
+  try {
+    const request = JSON.parse(line) as unknown
+    if (typeof request !== 'object' || request === null) throw wrong('a request is a JSON object')
+    // Whoever asked was told that nobody answers: a run that stood still must not do it later.
+    if ('until' in request && typeof request.until === 'number' && Date.now() > request.until) {
+      throw wrong('the request came too late')
+    }
+    if ('abort' in request && request.abort === true && watched !== null) watched.abort()
+    else if ('set' in request) set(request.set, steering)
+    else if (!('get' in request)) throw wrong('a request has "get", "set" or "watch"')
+    return { ok: true, state: steering.state() }
+  } catch (error) {
+    const { code, message, hint } = error instanceof SluiceError ? error : wrong('a request is one line of JSON')
+    return { ok: false, error: { code, message, ...(hint === undefined ? {} : { hint }) } }
+  }
+}
+
+function set(wishes: unknown, steering: Steered): void {
+  if (typeof wishes !== 'object' || wishes === null) throw wrong('"set" is an object')
+  // All wishes are looked at before the first is heeded.
+  const all = Object.entries(wishes).flatMap(([name, value]) => asked(name, value))
+  for (const wish of all) steering.checked(wish)
+  for (const wish of all) steering.heed(wish)
+}
+
+function asked(name: string, value: unknown): readonly Wish[] {
+  const whole = (least: number): number => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value
+    throw wrong(`${name} takes a whole number from ${least} on`)
+  }
+  const flag = (): boolean => {
+    if (typeof value === 'boolean') return value
+    throw wrong(`${name} is true or false`)
+  }
+  switch (name) {
+    case 'workers':
+      return [{ act: 'workers', workers: whole(1) }]
+    case 'lanes':
+      return [{ act: 'lanes', lanes: whole(1) }]
+    case 'rate':
+      return [{ act: 'rate', rate: value === null ? null : whole(1) }]
+    case 'paused':
+      return [{ act: 'hold', held: flag() }]
+    case 'pause':
+    case 'resume':
+    case 'skip':
+    case 'retry':
+      return (Array.isArray(value) ? value : [value]).map((one) => askedOfTable(name, one))
+    case 'stop':
+      if (!flag()) throw wrong('stop takes true')
+      return [{ act: 'stop' }]
+    default:
+      throw wrong(`${name} cannot be set`)
+  }
+}
+
+function askedOfTable(act: TableWish['act'], value: unknown): Wish {
+  if (typeof value !== 'string' || value === '') throw wrong(`${act} takes the name of a table`)
+  return tableWish(act, value)
+}
+
+function wrong(message: string): SluiceError {
+  return new SluiceError('BAD_FLAG', message, {
+    hint: 'workers N, lanes N, rate N, pause, resume, stop; and pause, resume, skip, retry with TABLE, or TABLE/CHUNK for one chunk',
+  })
+}

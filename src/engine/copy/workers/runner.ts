@@ -1,0 +1,331 @@
+/** The workers of a copy: each takes the next chunk of any table, copies it, and tries again or gives it up as its failures say. */
+import { setMaxListeners } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { dec, type ReleaseReason } from '../../../model/run/event.ts'
+import type { Claim } from '../../../model/copy/plan.ts'
+import { Attempts, pauseAfter } from '../../../shared/attempts.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SourceView } from '../../../model/copy/port.ts'
+import { spanOf, tallyOf } from '../chunk/chunk-events.ts'
+import type { TableContext } from '../table/context.ts'
+import { copyChunk, type ChunkProgress, type ChunkResult } from '../chunk/copy-chunk.ts'
+import { notEmpty, tooManyAside } from '../chunk/refused-rows.ts'
+import { failureKind, isPressure, yieldedText } from './failure.ts'
+import type { Part } from '../ledger/claim-search.ts'
+import { linked } from './linked.ts'
+import { retryFailed } from './retry-failed.ts'
+import type { Flight, Steering } from './steering.ts'
+import type { TableRun } from '../table/table-run.ts'
+
+const LOOK_MS = 50
+/** How long a worker without work waits before it asks the ledger again. */
+const IDLE_MS = 500
+const PROGRESS_MS = 250
+/** Chunks of which rows were copied. */
+const BEGUN = '(rows_written > 0 OR rows_quarantined > 0 OR cursor_key IS NOT NULL)'
+
+/** A table of which chunks are being copied. */
+type Working = TableRun & { readonly context: TableContext }
+
+export type RunnerOptions = {
+  readonly tables: readonly TableRun[]
+  /** Most workers that there can be; the steering says how many of them work. */
+  readonly workers: number
+  readonly steering: Steering
+  readonly part: Part | null
+  readonly abort: AbortSignal
+  readonly clock: Clock
+  /** Told once of each table of which nothing is left. */
+  readonly finish: (table: TableRun, context: TableContext) => Promise<void>
+  /** What fails here is left to the program that has the copy. */
+  readonly leaves?: true
+  /** Frees chunks of owners who are gone. */
+  readonly reclaim: (context: TableContext) => Promise<void>
+}
+
+/** Resolves when no table has anything left that this run could do, or the run was asked to stop. */
+export async function runWorkers(options: RunnerOptions): Promise<void> {
+  const over = new AbortController()
+  const awake = AbortSignal.any([options.steering.stop, over.signal])
+  setMaxListeners(0, options.steering.stop, options.abort, awake)
+  await Promise.all(Array.from({ length: options.workers }, (_, i) => new Worker(i + 1, options, over, awake).work()))
+}
+
+class Worker {
+  readonly #no: number
+  readonly #options: RunnerOptions
+  /** Fires when one worker found that nothing is left: the others may be waiting for their turn. */
+  readonly #over: AbortController
+  /** Ends every nap: there is no work to wait for, or none may begin. */
+  readonly #awake: AbortSignal
+
+  constructor(no: number, options: RunnerOptions, over: AbortController, awake: AbortSignal) {
+    this.#no = no
+    this.#options = options
+    this.#over = over
+    this.#awake = awake
+  }
+
+  async work(): Promise<void> {
+    const { steering } = this.#options
+    while (!steering.stop.aborted && !this.#over.signal.aborted) {
+      if (steering.isPaused || this.#no > steering.workersNow) {
+        await this.#wait(LOOK_MS)
+        continue
+      }
+      const task = await this.#take()
+      if (task === 'end') return this.#over.abort()
+      if (task === 'wait') await this.#wait(IDLE_MS)
+      else await this.#fly(task.table, task.claim)
+    }
+  }
+
+  async #fly(table: Working, claim: Claim): Promise<void> {
+    const { context } = table
+    const flight = this.#options.steering.fly(context.name, claim.no)
+    try {
+      await this.#copy(table, claim, flight)
+    } finally {
+      flight.land()
+      context.ledger.claims.drop(claim)
+      table.busy--
+    }
+  }
+
+  /** The next chunk of the first table that has one. */
+  async #take(): Promise<{ readonly table: Working; readonly claim: Claim } | 'wait' | 'end'> {
+    const { tables, steering, part, reclaim } = this.#options
+    let waiting = false
+    for (const table of tables) {
+      const { context, name } = table
+      if (context === null) continue
+      const { ledger } = context
+      try {
+        for (const wish of steering.takeRetries(name)) await retryFailed(table, context, wish)
+        if (table.done || table.error !== null) {
+          await this.#giveUpTable(table, context)
+          continue
+        }
+        const held = steering.table(name)
+        if (held === 'paused') waiting = true
+        if (held !== null) continue
+        const skipped = steering.chunks(name, 'skipped')
+        const paused = steering.chunks(name, 'paused')
+        const claim = await ledger.claims.claim(part, [...skipped, ...paused])
+        if (claim !== null) {
+          table.busy++
+          return { table: Object.assign(table, { context }), claim }
+        }
+        await reclaim(context)
+        const left = await ledger.claims.left(part, skipped)
+        if (left.pending || left.held || (await context.planning.underWay())) waiting = true
+        else if (!table.done) {
+          table.done = true
+          await this.#options.finish(table, context)
+        }
+      } catch (thrown) {
+        table.error ??= failureKind(thrown).error
+      }
+    }
+    return waiting ? 'wait' : 'end'
+  }
+
+  /** Tells of a table that nobody goes on with, as soon as nobody of this run has a chunk of it. */
+  async #giveUpTable(table: TableRun, context: TableContext): Promise<void> {
+    if (table.error === null || table.busy > 0 || table.done) return
+    table.done = true
+    await this.#options.finish(table, context)
+  }
+
+  async #copy(table: Working, claim: Claim, flight: Flight): Promise<void> {
+    const { clock, steering } = this.#options
+    const { stop } = steering
+    using own = linked(table.context.signal, flight.given)
+    const { context } = table
+    const { emit, name } = context
+    const begun = clock.ticks()
+    const span = spanOf(claim.range, context.plan)
+    emit({
+      type: 'chunk.started',
+      table: name,
+      chunk: String(claim.no),
+      worker: this.#no,
+      total: dec(context.plan.chunkRows),
+      unit: 'row',
+      ...span,
+    })
+    context.periods?.progress.began(claim.range)
+    let careful = false
+    const attempts = new Attempts(context.retryMs, clock)
+    for (let attempt = 1; ; attempt++) {
+      let view: SourceView | null = null
+      try {
+        view = await viewFor(context)
+        const result = await copyChunk(
+          { ...context, signal: own.signal },
+          view,
+          await this.#refreshed(table, claim, attempt),
+          careful,
+          this.#progress(table, claim),
+        )
+        if (result === null) this.#letGo(table, claim, 'taken', null)
+        else await this.#done(table, claim, result, attempt, clock.ticks() - begun)
+        return
+      } catch (thrown) {
+        const { kind, error } = failureKind(thrown)
+        if (flight.given.aborted) return await this.#release(table, claim, 'asked', null)
+        if (kind === 'stop' || stop.aborted) return await this.#release(table, claim, 'stop', null)
+        if (kind === 'lost') return this.#letGo(table, claim, 'taken', null)
+        if (kind === 'row' && !careful) {
+          careful = true
+          continue
+        }
+        const yielded = view === null ? null : yieldedText(error)
+        // A table that another session wanted is no fault: it says nothing of the next attempt.
+        const waitMs = yielded === null ? attempts.failed() : pauseAfter(1)
+        if (kind === 'table' || kind === 'row' || waitMs === null) return await this.#giveUp(table, claim, kind, error)
+        if (error.kind === 'source' && view !== null) {
+          // All chunks of a view that was let go end with it: one of them says so.
+          if ((await context.views.renew(view, error)) && yielded !== null) this.#note(table, yielded)
+          if (context.only !== null && !(await context.views.has(view)))
+            return await this.#giveUp(table, claim, 'table', blocksLost(context, error))
+        }
+        if (isPressure(error)) context.throttle.pressed(error.message)
+        emit({
+          type: 'chunk.retried',
+          table: name,
+          chunk: String(claim.no),
+          attempt: attempt + 1,
+          waitMs,
+          error: error.info(),
+        })
+        await this.#wait(waitMs, AbortSignal.any([stop, flight.wake, flight.given]))
+        if (flight.given.aborted) return await this.#release(table, claim, 'asked', error)
+        if (stop.aborted) return await this.#release(table, claim, 'stop', error)
+      }
+    }
+  }
+
+  /** Where a target commits in batches, an attempt that broke may have come further than was known when the chunk was claimed. */
+  async #refreshed({ context }: Working, claim: Claim, attempt: number): Promise<Claim> {
+    const { atomic } = context.store.can
+    if (attempt === 1 || atomic === 'chunk') return claim
+    const current = await context.ledger.claims.current(claim)
+    return atomic === 'row' ? { ...current, attempt: claim.attempt + attempt - 1 } : current
+  }
+
+  async #done(table: Working, claim: Claim, result: ChunkResult, attempt: number, ms: number): Promise<void> {
+    const { emit, name } = table.context
+    const { tally } = result
+    table.aside += result.aside.length
+    emit({
+      type: 'chunk.done',
+      table: name,
+      chunk: String(claim.no),
+      worker: this.#no,
+      done: dec(tally.written),
+      unit: 'row',
+      ms: Math.round(ms),
+      ...spanOf(claim.range, table.context.plan),
+      ...tallyOf(result, attempt),
+    })
+    const { maxAside } = table.context
+    if (table.aside > maxAside) table.error ??= tooManyAside(name, maxAside)
+    await table.context.periods?.progress.closed(claim.range, tally.written)
+  }
+
+  async #giveUp(table: Working, claim: Claim, kind: string, thrown: SluiceError): Promise<void> {
+    const { emit, name, ledger, plan } = table.context
+    if (this.#options.leaves === true) {
+      table.error ??= thrown
+      return await this.#release(table, claim, 'left', thrown)
+    }
+    const isBegun = thrown.code === 'TARGET_NOT_EMPTY' && (await ledger.has(BEGUN).catch(() => false))
+    const error = isBegun ? notEmpty(plan.target.table.name, true) : thrown
+    const compared = table.again !== undefined && (error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY')
+    // Rows that stand where some are to be written are compared with those of the source when everything else is copied.
+    if (compared) {
+      table.again?.left.add(claim.no)
+      emit({ type: 'chunk.released', table: name, chunk: String(claim.no), reason: 'compare', error: error.info() })
+    } else emit({ type: 'chunk.failed', table: name, chunk: String(claim.no), error: error.info() })
+    try {
+      await ledger.claims.fail(claim, { code: error.code, message: error.message })
+    } catch (failure) {
+      table.error ??= failureKind(failure).error
+      return
+    }
+    // One chunk whose rows differ says nothing of the others; a missing right or a lost server does.
+    if (kind === 'row' || error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY') return
+    table.error ??= error
+  }
+
+  async #release(table: Working, claim: Claim, reason: ReleaseReason, error: SluiceError | null): Promise<void> {
+    const { ledger } = table.context
+    try {
+      await ledger.claims.release(claim, 0, error === null ? null : { code: error.code, message: error.message })
+    } catch {
+      // The ledger is away, or another program has the chunk: its lease ends by itself, and here no worker has it either way.
+      return this.#letGo(table, claim, 'taken', error)
+    }
+    this.#letGo(table, claim, reason, error)
+  }
+
+  #letGo({ context: { emit, name } }: Working, claim: Claim, reason: ReleaseReason, error: SluiceError | null): void {
+    emit({
+      type: 'chunk.released',
+      table: name,
+      chunk: String(claim.no),
+      reason,
+      ...(error === null ? {} : { error: error.info() }),
+    })
+  }
+
+  #progress(table: Working, claim: Claim): ChunkProgress {
+    const { clock } = this.#options
+    const { emit, name, plan } = table.context
+    let last = Number.NEGATIVE_INFINITY
+    let before = ''
+    return (step, rows, bytes) => {
+      const now = clock.ticks()
+      if (step === before && now - last < PROGRESS_MS) return
+      last = now
+      before = step
+      emit({
+        type: 'chunk.progress',
+        table: name,
+        chunk: String(claim.no),
+        worker: this.#no,
+        done: dec(rows),
+        total: dec(plan.chunkRows),
+        unit: 'row',
+        step,
+        bytes: dec(Math.round(bytes)),
+      })
+    }
+  }
+
+  #note({ context }: Working, message: string): void {
+    context.emit({ type: 'log', level: 'note', table: context.name, message })
+  }
+
+  async #wait(ms: number, signal = this.#awake): Promise<void> {
+    await sleep(ms, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/** @throws SluiceError of the source where the table's chunks mean something in a view that is gone */
+async function viewFor(context: TableContext): Promise<SourceView> {
+  const view = await context.views.current()
+  if (context.only === null || view === context.only) return view
+  throw blocksLost(context, null)
+}
+
+function blocksLost({ name }: TableContext, cause: SluiceError | null): SluiceError {
+  return new SluiceError('CONNECTION_LOST', `the state of the source in which ${name} was divided is gone`, {
+    kind: 'source',
+    reason: cause?.message ?? 'its server was restarted, or the connection to it broke',
+    hint: 'it has no key to go on by: run the same command again, and it is copied from its beginning',
+    ...(cause === null ? {} : { cause }),
+  })
+}

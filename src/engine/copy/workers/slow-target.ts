@@ -1,0 +1,93 @@
+/** Slows a copy down while its target answers much slower than usual, as far as that helps. */
+import type { Latency as LatencyOf } from '../../../model/run/event.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import { Latency } from './latency.ts'
+import type { Throttle } from './throttle.ts'
+
+const MEBIBYTE = 1024 * 1024
+/** What a call costs apart from its bytes counts as so many of them. */
+const LEAST_BYTES = MEBIBYTE / 4
+/** Frames are many and small, and most of them only fill a buffer. */
+const FRAME_BYTES = MEBIBYTE
+/** Milliseconds for a mebibyte of rows, and for the end of a chunk, that harm nobody. */
+const FINE_ROWS_MS = 500
+const FINE_COMMIT_MS = 2000
+const LOOK_MS = 1000
+const TOLD_EVERY = 5
+/** After so many ticks at its slowest without an effect, the copy is not what makes the target slow. */
+const GIVE_UP_TICKS = 60
+/** Of what it was when the rate was first lowered. */
+const HELPED = 0.8
+
+export class SlowTarget {
+  readonly #throttle: Throttle
+  readonly #rows: Latency
+  readonly #commits: Latency
+  readonly #onLatency: (latency: LatencyOf) => void
+  readonly #clock: Clock
+  #lookedAt = 0
+  #frames = { ms: 0, bytes: 0 }
+  #ticks = 0
+  #atLeast = 0
+  #first: number | null = null
+
+  constructor(clock: Clock, throttle: Throttle, onLatency: (latency: LatencyOf) => void) {
+    this.#clock = clock
+    this.#throttle = throttle
+    this.#onLatency = onLatency
+    this.#rows = new Latency(clock, FINE_ROWS_MS)
+    this.#commits = new Latency(clock, FINE_COMMIT_MS)
+  }
+
+  /** The target took a batch of rows. */
+  wrote(ms: number, bytes: number): void {
+    this.#rows.note((ms * MEBIBYTE) / Math.max(LEAST_BYTES, bytes))
+  }
+
+  /** The target made room for a piece of a stream. */
+  streamed(ms: number, bytes: number): void {
+    this.#frames.ms += ms
+    this.#frames.bytes += bytes
+    if (this.#frames.bytes < FRAME_BYTES) return
+    this.wrote(this.#frames.ms, this.#frames.bytes)
+    this.#frames = { ms: 0, bytes: 0 }
+  }
+
+  committed(ms: number): void {
+    this.#commits.note(ms)
+  }
+
+  /** To be called often: looks once a second. */
+  look(): void {
+    const now = this.#clock.ticks()
+    if (now - this.#lookedAt < LOOK_MS) return
+    this.#lookedAt = now
+    this.#rows.tick()
+    this.#commits.tick()
+    const { p95, baseline } = this.#rows
+    if (p95 !== null && ++this.#ticks % TOLD_EVERY === 0) this.#onLatency(told(p95, baseline))
+    const slow = [this.#rows, this.#commits].find(({ isSlow }) => isSlow)
+    this.#throttle.mayGrow = slow === undefined
+    if (slow === undefined || slow.p95 === null) {
+      this.#atLeast = 0
+      this.#first = null
+      return
+    }
+    this.#first ??= slow.p95
+    const what = slow === this.#rows ? 'a megabyte of rows' : 'the end of a chunk'
+    const usual = slow.baseline === null ? '' : `, and usually ${shown(slow.baseline)}`
+    this.#throttle.pressed(`the target takes ${shown(slow.p95)} for ${what}${usual}`, told(slow.p95, slow.baseline))
+    if (!this.#throttle.isSlowest || slow.p95 < this.#first * HELPED) return
+    if (++this.#atLeast < GIVE_UP_TICKS) return
+    // Fewer rows do not make it faster: somebody else keeps it busy, or it has become slow.
+    slow.accept()
+    this.#throttle.lift()
+  }
+}
+
+const shown = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
+
+function told(p95: number, baseline: number | null): LatencyOf {
+  const rounded = (ms: number): number => Math.round(ms * 10) / 10
+  return { p95Ms: rounded(p95), baselineMs: baseline === null ? null : rounded(baseline) }
+}

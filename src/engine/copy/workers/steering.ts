@@ -1,0 +1,219 @@
+/**
+ * What a person turns while a copy runs: from the screen, or over the control socket. Whoever speaks last is heeded. Workers look here before they
+ * take a chunk, and while they have one.
+ */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Held } from '../../../model/run/table-wish.ts'
+import type { RunControl, SteeredWish, Wish } from '../../run/operation.ts'
+
+export type { Held } from '../../../model/run/table-wish.ts'
+
+/** A chunk that a worker has. */
+export type Flight = {
+  /** Fires when it is to be given back. */
+  readonly given: AbortSignal
+  /** Fires when it need not wait any longer for its next try. */
+  readonly wake: AbortSignal
+}
+
+type Controls = { readonly given: AbortController; readonly wake: AbortController }
+
+export class Steering {
+  /** Tables of this run by the names of the source; wishes for others are refused. */
+  tables: readonly string[] = []
+  /** Told of every wish that is heeded, with the table's whole name. */
+  onWish: (wish: Wish) => void = () => undefined
+  /** Why a wish cannot be heeded now, whatever it is about; null where it can. @throws nothing */
+  refusal: (wish: Wish) => SluiceError | null = ({ act }) =>
+    act === 'lanes' ? new SluiceError('BAD_FLAG', 'this run does not follow, and has no lanes') : null
+  readonly #control: RunControl | undefined
+  readonly #asked: number
+  #workers: number | null = null
+  #lanes: number | null = null
+  #rate: number | null
+  #held = false
+  readonly #tables = new Map<string, Held>()
+  readonly #chunks = new Map<string, Map<string, Held>>()
+  readonly #last = new Map<string, bigint>()
+  readonly #flights = new Map<string, Controls>()
+  #retries: SteeredWish[] = []
+  readonly #stop = new AbortController()
+  /** Fires when no further chunk may begin. */
+  readonly stop: AbortSignal
+
+  /**
+   * @param asked workers as the command says
+   * @param rate rows a second, or null
+   */
+  constructor(asked: number, rate: number | null, control: RunControl | undefined, stop: AbortSignal) {
+    this.#asked = asked
+    this.#rate = rate
+    this.#control = control?.onWish === undefined ? control : undefined
+    this.stop = AbortSignal.any([stop, this.#stop.signal])
+  }
+
+  get isPaused(): boolean {
+    return this.#held || this.#control?.paused === true
+  }
+
+  get workersNow(): number {
+    return this.#control?.lanes ?? this.#workers ?? this.#asked
+  }
+
+  get rateNow(): number | null {
+    return this.#rate
+  }
+
+  /** Lanes that a stream is to have; null where nobody has asked. */
+  get lanesNow(): number | null {
+    return this.#lanes
+  }
+
+  /** Whether the table, all of it, is held back. */
+  table(name: string): Held | null {
+    return this.#tables.get(name) ?? null
+  }
+
+  /** Numbers of chunks of a table that are held back one by one. */
+  chunks(table: string, why: Held): readonly string[] {
+    return [...(this.#chunks.get(table) ?? [])].flatMap(([no, held]) => (held === why ? [no] : []))
+  }
+
+  /** Whether anything of the table is left to a later run. */
+  leavesOut(table: string): boolean {
+    return this.table(table) === 'skipped' || this.chunks(table, 'skipped').length > 0
+  }
+
+  /**
+   * A wish that can be heeded, with the whole name of its table.
+   * @throws SluiceError BAD_FLAG for a table that the run does not copy, or a chunk that it does not have
+   */
+  checked(wish: Wish): Wish {
+    const refused = this.refusal(wish)
+    if (refused !== null) throw refused
+    if (!('table' in wish)) return wish
+    const table = this.#tableOf(wish.table)
+    const last = this.#last.get(table)
+    if (last !== undefined && wish.chunk !== undefined && BigInt(wish.chunk) > last) {
+      throw new SluiceError('BAD_FLAG', `${table} has no chunk ${wish.chunk}`, { hint: `its last one is ${last}` })
+    }
+    return { ...wish, table }
+  }
+
+  /** Whether the wish is about a table that other programs of a shared run have, and this one does not. */
+  isForOthers(wish: Wish): boolean {
+    if (!('table' in wish) || wish.shared !== true || this.refusal(wish) !== null) return false
+    return !this.tables.some((table) => isNamed(table, wish.table))
+  }
+
+  /** @throws SluiceError as `checked` */
+  heed(wish: Wish): void {
+    const known = this.checked(wish)
+    switch (known.act) {
+      case 'hold':
+        this.#held = known.held
+        break
+      case 'stop':
+        this.#stop.abort(new SluiceError('STOPPED', 'stopped as asked'))
+        break
+      case 'workers':
+        this.#workers = known.workers
+        break
+      case 'lanes':
+        this.#lanes = known.lanes
+        break
+      case 'rate':
+        this.#rate = known.rate
+        break
+      default:
+        this.#steer(known)
+    }
+    this.onWish(known)
+  }
+
+  /** From now on the chunks of the table are known: there is none with a larger number. */
+  noteLastChunk(table: string, no: bigint): void {
+    this.#last.set(table, no)
+  }
+
+  /** What is to be tried again and has not been yet; each wish is given once. */
+  takeRetries(table: string): readonly SteeredWish[] {
+    const mine = this.#retries.filter((wish) => wish.table === table)
+    if (mine.length > 0) this.#retries = this.#retries.filter((wish) => wish.table !== table)
+    return mine
+  }
+
+  /** A worker has a chunk until it lands. */
+  fly(table: string, chunk: number): Flight & { readonly land: () => void } {
+    const controls = { given: new AbortController(), wake: new AbortController() }
+    const key = flightKey(table, String(chunk))
+    this.#flights.set(key, controls)
+    return {
+      given: controls.given.signal,
+      wake: controls.wake.signal,
+      land: () => void this.#flights.delete(key),
+    }
+  }
+
+  /** As the control socket tells it. */
+  state(): Readonly<Record<string, unknown>> {
+    const which = (why: Held): readonly string[] => [
+      ...[...this.#tables].flatMap(([table, held]) => (held === why ? [table] : [])),
+      ...[...this.#chunks.keys()].flatMap((table) => this.chunks(table, why).map((no) => `${table}#${no}`)),
+    ]
+    return {
+      // Lanes are asked of a run that follows only, which has no workers.
+      ...(this.#lanes === null ? { workers: this.workersNow } : { lanes: this.#lanes }),
+      rate: this.rateNow,
+      paused: this.isPaused,
+      pausedTables: which('paused'),
+      skippedTables: which('skipped'),
+      stopping: this.stop.aborted,
+    }
+  }
+
+  #steer(wish: SteeredWish): void {
+    const { act, table, chunk } = wish
+    if (act === 'pause' || act === 'skip') {
+      const why = act === 'pause' ? 'paused' : 'skipped'
+      if (chunk === undefined) this.#tables.set(table, why)
+      else {
+        const chunks = this.#chunks.get(table) ?? new Map<string, Held>()
+        this.#chunks.set(table, chunks.set(chunk, why))
+        // One that is held open would keep its transaction and its locks: it is given back, and begun anew later.
+        this.#flights.get(flightKey(table, chunk))?.given.abort(new SluiceError('STOPPED', 'given back as asked'))
+      }
+      return
+    }
+    if (chunk === undefined) {
+      this.#tables.delete(table)
+      // Chunks that were left to another run stay left: they are named one by one.
+      for (const no of this.chunks(table, 'paused')) this.#chunks.get(table)?.delete(no)
+    } else this.#chunks.get(table)?.delete(chunk)
+    if (act === 'resume') return
+    this.#retries.push(wish)
+    for (const [key, { wake }] of this.#flights) {
+      if (chunk === undefined ? key.startsWith(flightKey(table, '')) : key === flightKey(table, chunk)) wake.abort()
+    }
+  }
+
+  /** By its whole name, or by its last part where only one table has it. */
+  #tableOf(name: string): string {
+    if (this.tables.includes(name)) return name
+    const [one, ...more] = this.tables.filter((table) => isNamed(table, name))
+    if (one !== undefined && more.length === 0) return one
+    const what = one === undefined ? `this run has no table ${name}` : `several tables of this run are called ${name}`
+    const shown = this.tables.slice(0, 8).join(', ')
+    throw new SluiceError('BAD_FLAG', what, {
+      hint:
+        this.tables.length === 0
+          ? 'the run is still planning'
+          : `its tables are ${shown}${this.tables.length > 8 ? ' …' : ''}`,
+    })
+  }
+}
+
+/** By its whole name, or by its last part. */
+const isNamed = (table: string, name: string): boolean => table === name || table.endsWith(`.${name}`)
+/** No name of a table holds this. */
+const flightKey = (table: string, chunk: string): string => `${table}\u0000${chunk}`

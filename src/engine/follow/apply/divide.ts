@@ -1,0 +1,96 @@
+/** Which tables of a stream share a lane: those that foreign keys join, so that a reader of the target never finds a reference that leads nowhere. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { FollowingParts, Sides } from '../stream/exam.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
+import { joinedLanes, type ChangeCounts, type LaneRow } from '../../copy/ledger/stream-row.ts'
+import type { StreamLedger } from '../../copy/ledger/streams.ts'
+
+/**
+ * Divides a stream into as many lanes as are wanted, or fewer where it has not so many groups of tables.
+ * @returns false where its lanes do not stand at one position: it stays as it is divided
+ * @throws what the stores throw
+ */
+export async function divideLanes(
+  { planned, run }: FollowingParts,
+  { changes }: Sides,
+  ledger: StreamLedger,
+  stream: string,
+  tables: readonly FollowTable[],
+  wanted: number,
+): Promise<boolean> {
+  const rows = await ledger.lanes(stream)
+  if (new Set(rows.map(({ position }) => position)).size > 1) return false
+  const groups = wanted === 1 ? [[...tables.keys()]] : await joinedTables(tables, planned.from, run.interrupt.abort)
+  const all = joinedLanes(rows, changes)
+  const lanes = spread(groups, tables, all.counts, wanted)
+  const stored = await ledger.tables(stream, changes)
+  const isSo = tables.every(({ name }, at) => stored.find(({ source }) => source === name)?.lane === lanes[at])
+  if (!isSo || rows.length !== new Set(lanes).size) {
+    await ledger.divide(
+      stream,
+      tables.map(({ key }, at) => [key, lanes[at] ?? 0]),
+      rowsOf(lanes, tables, all),
+    )
+  }
+  return true
+}
+
+/** Numbers of tables that foreign keys of the source join. */
+async function joinedTables(
+  tables: readonly FollowTable[],
+  from: CopyStore,
+  signal: AbortSignal,
+): Promise<readonly (readonly number[])[]> {
+  const group = tables.map((_, at) => at)
+  for (const [at, { plan }] of tables.entries()) {
+    for (const object of await from.objects().list(plan.source, signal)) {
+      if (object.kind !== 'foreign key') continue
+      const to = tables.findIndex(({ name }) => name === tableText(object.to.table))
+      const [one, other] = [group[at] ?? at, group[to] ?? at]
+      for (const [i, of] of group.entries()) if (of === other) group[i] = one
+    }
+  }
+  return [...new Set(group)].map((of) => group.flatMap((one, at) => (one === of ? [at] : [])))
+}
+
+/** The groups with most changes so far first, each into the lane that has least. @returns by table, its lane; no lane is empty */
+export function spread(
+  groups: readonly (readonly number[])[],
+  tables: readonly Pick<FollowTable, 'name'>[],
+  counts: Readonly<Record<string, ChangeCounts>>,
+  wanted: number,
+): readonly number[] {
+  const weight = (at: number): number => {
+    const { inserts = 0, updates = 0, deletes = 0 } = counts[tables[at]?.name ?? ''] ?? {}
+    return 1 + inserts + updates + deletes
+  }
+  const weighed = groups.map((group) => ({ group, sum: group.reduce((sum, at) => sum + weight(at), 0) }))
+  const loads = Array.from({ length: Math.min(wanted, groups.length) }, () => 0)
+  const lanes = tables.map(() => 0)
+  for (const { group, sum } of weighed.toSorted((a, b) => b.sum - a.sum)) {
+    const lane = loads.indexOf(Math.min(...loads))
+    loads[lane] = (loads[lane] ?? 0) + sum
+    for (const at of group) lanes[at] = lane
+  }
+  return lanes
+}
+
+/** What the lanes begin with: each has the changes of its tables, the first one what is counted once. */
+function rowsOf(lanes: readonly number[], tables: readonly FollowTable[], all: LaneRow): readonly LaneRow[] {
+  return [...new Set(lanes)]
+    .toSorted((a, b) => a - b)
+    .map((lane) => ({
+      lane,
+      position: all.position,
+      batches: 0,
+      commitMs: all.commitMs,
+      transactions: lane === 0 ? all.transactions : 0,
+      counts: Object.fromEntries(
+        tables.flatMap(({ name }, at): [string, ChangeCounts][] => {
+          const found = all.counts[name]
+          return lanes[at] === lane && found !== undefined ? [[name, found]] : []
+        }),
+      ),
+    }))
+}

@@ -1,0 +1,31 @@
+/** Empties tables of the target past triggers and foreign keys: rows of other tables that refer to them stay as they are. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Statement } from '../../../model/copy/port.ts'
+import type { ChangeTarget } from '../../../model/follow/port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import { refuse } from '../stream/exam.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
+
+/**
+ * @param tables those that are there
+ * @param also statements of the same transaction; the first changes one row as long as this program has the stream
+ * @param landed gives a row once they are committed
+ * @throws SluiceError NOT_FOLLOWABLE where the role cannot keep triggers and foreign keys from firing, LEASE_LOST; what the target throws
+ */
+export async function emptyTables(
+  tables: readonly FollowTable[],
+  changeTarget: ChangeTarget,
+  also: readonly Statement[],
+  landed: Statement,
+  run: CopyRun,
+): Promise<void> {
+  const request = { tables: tables.map((one) => one.target), fireTriggers: false, signal: run.interrupt.abort }
+  const { refusals } = await changeTarget.examine(request)
+  refuse(refusals, run)
+  await using writer = await changeTarget.open(request)
+  await writer.truncate([...tables.keys()])
+  if ((await writer.commit({ statements: also, guard: landed, landed })) === 'committed') return
+  throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+    hint: 'nothing was emptied; end one of both',
+  })
+}

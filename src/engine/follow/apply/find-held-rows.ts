@@ -1,0 +1,53 @@
+/** Looks which tables of the target hold rows, where the changes that were applied do not tell: the next start finds tables by it that others have emptied. */
+import { EVERY_KEY } from '../../../model/copy/range.ts'
+import type { SourceView } from '../../../model/copy/port.ts'
+import type { ChangeTable } from '../../../model/follow/port.ts'
+import type { Lanes } from './lanes.ts'
+import type { LoopParts } from './loop-parts.ts'
+
+const LOOK_MS = 1000
+/** A look takes at most so small a share of the time: a schema may have a thousand tables that are empty. */
+const SHARE = 50
+
+export class HeldLook {
+  readonly #parts: Pick<LoopParts, 'to' | 'tables' | 'clock' | 'run'>
+  /** When the next one is due. */
+  #due = -Infinity
+
+  constructor(parts: Pick<LoopParts, 'to' | 'tables' | 'clock' | 'run'>) {
+    this.#parts = parts
+  }
+
+  /** Now and then. @throws what the target throws */
+  async look(lanes: Lanes): Promise<void> {
+    if (this.#parts.clock.ticks() >= this.#due) await this.lookNow(lanes)
+  }
+
+  /** At once: where a run begins or ends. @throws what the target throws */
+  async lookNow(lanes: Lanes): Promise<void> {
+    const { to, tables, clock, run } = this.#parts
+    const from = clock.ticks()
+    this.#due = from + LOOK_MS
+    if (!lanes.hasUnsure) return
+    await lanes.written()
+    const { unsure } = lanes
+    if (unsure.length === 0) return
+    await using there = await to.source(run.interrupt.abort)
+    for (const at of unsure) {
+      const target = tables[at]?.target
+      if (target !== undefined) lanes.found(at, !(await isEmpty(there, target, run.interrupt.abort)))
+    }
+    await lanes.noteFound()
+    const now = clock.ticks()
+    this.#due = now + Math.max(LOOK_MS, (now - from) * SHARE)
+  }
+}
+
+/** Whether a table of the target holds no row. */
+export async function isEmpty(
+  view: SourceView,
+  { table, identity }: Pick<ChangeTable, 'table' | 'identity'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  return (await view.last({ ...table, key: identity }, EVERY_KEY, null, signal)) === null
+}

@@ -1,0 +1,91 @@
+/**
+ * How many rows the tables of a lane hold for sure: never more than are there. Nothing is added up, because changes that come again while a table catches up would count
+ * twice: a batch takes at most as many rows as it names, and leaves at least those that it writes.
+ */
+import type { ChangeBatch } from '../../../model/copy/change.ts'
+import { IS_GONE, type PackedRows } from '../../../model/copy/packed-rows.ts'
+import { changesSince, sureRows, type ChangeCounts } from '../../copy/ledger/stream-row.ts'
+
+export class HeldRows {
+  readonly #names: readonly string[]
+  /** By table; absent where nothing is claimed of it. */
+  readonly #rows = new Map<number, number>()
+  /** Tables that may hold rows of which nobody knows. */
+  readonly #unsure = new Set<number>()
+  /** A look has found rows that the ledger does not know of. */
+  #isFresh = false
+
+  /**
+   * @param names of the source's tables
+   * @param counts as the ledger has them
+   * @param own numbers of the tables that the lane alone writes, and whose rows nobody else removes
+   */
+  constructor(names: readonly string[], counts: Readonly<Record<string, ChangeCounts>>, own: readonly number[]) {
+    this.#names = names
+    for (const at of own) this.#set(at, sureRows(counts[names[at] ?? '']) ?? 0)
+  }
+
+  /** Tables that a look at the target tells more of. */
+  get unsure(): readonly number[] {
+    return [...this.#unsure]
+  }
+
+  /** Whether a look has found what the ledger does not have. */
+  get isFresh(): boolean {
+    return this.#isFresh
+  }
+
+  /** @param lacking puts of the batch that were not written */
+  applied(at: number, { puts, gone, packed }: ChangeBatch, lacking: number): void {
+    const held = this.#rows.get(at)
+    if (held === undefined) return
+    const bytesGone = packed === undefined ? 0 : goneOf(packed)
+    const going = gone.length + bytesGone
+    const coming = puts.length - lacking + (packed?.count ?? 0) - bytesGone
+    this.#set(at, Math.max(0, held - going, coming))
+  }
+
+  /** The tables are empty, as their source is. */
+  emptied(tables: readonly number[]): void {
+    for (const at of tables) {
+      if (!this.#rows.has(at)) continue
+      this.#rows.set(at, 0)
+      this.#unsure.delete(at)
+    }
+  }
+
+  /** What a look at the target has found while nothing was half written. */
+  found(at: number, hasRows: boolean): void {
+    this.#unsure.delete(at)
+    if (!hasRows || !this.#rows.has(at)) return
+    this.#rows.set(at, 1)
+    this.#isFresh = true
+  }
+
+  /** @param counts as they go to the ledger with what was written @returns the same with what is held; tables of which nothing is claimed lose what they had */
+  noted(counts: Record<string, ChangeCounts>): Record<string, ChangeCounts> {
+    for (const one of Object.values(counts)) delete one.held
+    for (const [at, rows] of this.#rows) {
+      const name = this.#names[at] ?? ''
+      const known = counts[name]
+      if (rows === 0 && known === undefined) continue
+      const own = known ?? { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
+      counts[name] = { ...own, held: { rows, changes: changesSince(own) } }
+    }
+    this.#isFresh = false
+    return counts
+  }
+
+  #set(at: number, rows: number): void {
+    this.#rows.set(at, rows)
+    if (rows > 0) this.#unsure.delete(at)
+    else this.#unsure.add(at)
+  }
+}
+
+function goneOf(packed: PackedRows): number {
+  let gone = 0
+  for (let slot = 0; slot < packed.length; slot++)
+    if (packed.isThere(slot) && (packed.flags(slot) & IS_GONE) !== 0) gone++
+  return gone
+}

@@ -1,0 +1,43 @@
+/** Counts the changes of a lane by table and kind. Hundreds of thousands come in a second, so they are added to plain numbers first. */
+import type { RowChange } from '../../../model/copy/change.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
+import type { ChangeCounts } from '../../copy/ledger/stream-row.ts'
+
+/** Numbers of a table: inserts, updates, deletes, truncates. */
+const KINDS = 4
+
+export class LaneCounts {
+  readonly #tables: readonly FollowTable[]
+  readonly #sums: Record<string, ChangeCounts>
+  /** Since the last `sums`. */
+  readonly #fresh: Float64Array
+
+  /** @param sums by name of the source's table, what the ledger has */
+  constructor(tables: readonly FollowTable[], sums: Readonly<Record<string, ChangeCounts>>) {
+    this.#tables = tables
+    this.#sums = structuredClone(sums)
+    this.#fresh = new Float64Array(tables.length * KINDS)
+  }
+
+  /** @param table its place among the tables of the stream */
+  add(table: number, type: RowChange['type'] | 'truncate'): void {
+    const kind = type === 'insert' ? 0 : type === 'update' ? 1 : type === 'delete' ? 2 : 3
+    const at = table * KINDS + kind
+    this.#fresh[at] = (this.#fresh[at] as number) + 1
+  }
+
+  /** A copy of all counts, by name of the source's table; a table without changes is absent. */
+  sums(): Record<string, ChangeCounts> {
+    for (const [at, { name }] of this.#tables.entries()) {
+      const [inserts = 0, updates = 0, deletes = 0, truncates = 0] = this.#fresh.subarray(at * KINDS, (at + 1) * KINDS)
+      if (inserts + updates + deletes + truncates === 0) continue
+      const sum = (this.#sums[name] ??= { inserts: 0, updates: 0, deletes: 0, truncates: 0 })
+      sum.inserts += inserts
+      sum.updates += updates
+      sum.deletes += deletes
+      sum.truncates += truncates
+    }
+    this.#fresh.fill(0)
+    return structuredClone(this.#sums)
+  }
+}

@@ -1,0 +1,367 @@
+/** Follows a stream until it is asked to stop, has reached what was asked for, or changes may be missing. A lost connection is opened again. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { LogPosition } from '../../../model/copy/change.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { pauseAfter } from '../../../shared/attempts.ts'
+import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
+import type { StreamBirth } from '../../../model/follow/port.ts'
+import { ToldFailures } from '../../copy/workers/failure-events.ts'
+import { durably } from '../stream/durable-stream.ts'
+import { HeldLook } from './find-held-rows.ts'
+import type { Lanes } from './lanes.ts'
+import { SignOffLedger, type SignOffRequest } from '../ledger/sign-offs.ts'
+import { looking } from '../stream/looking-stream.ts'
+import type { LoopEnd, LoopGoal, LoopParts } from './loop-parts.ts'
+import { openLanes } from './open-lanes.ts'
+import { PacedStream } from '../stream/paced-stream.ts'
+import { Proving, type Round } from '../compare/proving.ts'
+import { rereadRows } from '../compare/rereads.ts'
+import { answerOf } from '../sign-off/sign-off-answer.ts'
+import { Telling } from '../progress/events.ts'
+import { mendWaiting, waitingTables } from '../compare/waiting-rows.ts'
+import type { Watch } from '../progress/watch.ts'
+import { Wholeness } from '../stream/wholeness.ts'
+
+const VERIFY_MS = 5000
+/** How often the position of an idle source is written down. */
+const IDLE_MS = 1000
+/** How often live tables are asked for rows that wait: somebody may have named them, or a program ended before it had read them. */
+const WAITING_MS = 1000
+/** The same while it is known that some do. */
+const AGAIN_MS = 100
+/** How often the ledger is asked for sign-offs that wait. */
+const ASKED_MS = 1000
+const WAIT_MS = 250
+
+export class FollowLoop {
+  readonly #parts: LoopParts
+  readonly #wholeness: Wholeness
+  readonly #held: HeldLook
+  readonly #goal: LoopGoal
+  /** Lanes that the stream was divided into as asked for last; null where nobody has asked. */
+  #lanesAsked: number | null = null
+  #provedAt: string | null = null
+  /** The round that the watch relies on; null while it needs another one. */
+  #proof: Round | null = null
+  /** A round that has ended, and is answered as soon as the source tells whether rows were lost before. */
+  #unclear: Round | null = null
+  /** Rows of live tables are known to wait. */
+  #rowsWait = false
+  /** Whether live tables were looked at for what they lack. */
+  #isBuilt = false
+  #ran = false
+  readonly #failures: ToldFailures
+  readonly #signOffs: SignOffLedger
+  #askedAt = -Infinity
+
+  constructor(parts: LoopParts, birth: StreamBirth, goal: LoopGoal) {
+    this.#parts = parts
+    this.#goal = goal
+    this.#wholeness = new Wholeness(parts, birth)
+    this.#held = new HeldLook(parts)
+    this.#failures = new ToldFailures(parts.run.emit, undefined, (error) => sideOf(error, parts))
+    this.#signOffs = new SignOffLedger(parts.database)
+  }
+
+  /** @throws SluiceError STREAM_HALTED, SLOT_LOST, LEASE_LOST, and what does not pass by itself */
+  async run(): Promise<LoopEnd> {
+    await using telling = new Telling(this.#parts, this.#wholeness.birth)
+    return await this.#run(telling)
+  }
+
+  async #run(telling: Telling): Promise<LoopEnd> {
+    const { run, steering } = this.#parts
+    for (let attempt = 1; ; attempt++) {
+      const before = this.#ran
+      this.#ran = false
+      try {
+        const end = await this.#session(telling)
+        if (end !== null) return end
+        attempt = 0
+        this.#wholeness.lane = null
+      } catch (thrown) {
+        this.#wholeness.lane = null
+        const said = asSluiceError(thrown)
+        if (said.code === 'STREAM_HALTED' && said.where !== undefined) await this.#wholeness.reshaped(said)
+        const error = said.code === 'SLOT_LOST' ? await this.#wholeness.explained(said) : said
+        if (this.#ran) attempt = 1
+        // A server that restarts refuses connections for a while.
+        const passes = error.retryable || ((before || this.#ran || attempt > 1) && error.code === 'CONNECT_FAILED')
+        if (!passes) throw error
+        this.#failures.failed(error, 'the stream is opened again')
+        this.#parts.alerts?.happened('error', error.message)
+        telling.broken()
+        if (this.#parts.alerts?.ends === true) return await this.#ended('alerted')
+        await sleep(pauseAfter(attempt), undefined, { signal: steering.stop }).catch(() => undefined)
+        throwIfAborted(run.interrupt.abort)
+        if (steering.stop.aborted) return await this.#ended('stopped')
+      }
+    }
+  }
+
+  /** From one opening of both sides to the next. @returns null where both are to be opened again */
+  async #session(telling: Telling): Promise<LoopEnd | null> {
+    const { stream, fence, ledger, changes, tables, clock, run, steering } = this.#parts
+    const signal = run.interrupt.abort
+    await ledger.refuseLost(stream, fence)
+    await this.#wholeness.verify()
+    const lanes = this.#lanesWanted
+    if (lanes !== null && lanes !== this.#lanesAsked && (await this.#parts.divide(lanes))) this.#lanesAsked = lanes
+    const laneOf = await this.#load()
+    await using side = await openLanes({
+      ...this.#parts,
+      laneOf,
+      positions: changes,
+      touched: this.#goal.watch?.touched,
+      signal,
+    })
+    const told = await changes.open(
+      this.#wholeness.birth,
+      tables.map((one) => one.source),
+      side.lanes.applied,
+      signal,
+      this.#parts.target.frames,
+    )
+    await using opened = durably(told, this.#parts.to, signal)
+    // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
+    const source = new PacedStream(
+      looking(opened, async () => void (await this.#wholeness.verify())),
+      { rate: () => steering.rateNow, isPaused: () => steering.isPaused, clock },
+    )
+    side.answerTo((position) => source.confirm(position))
+    const lane = side.lanes
+    this.#wholeness.lane = lane
+    await this.#held.lookNow(lane)
+    const everyMs = this.#goal.equal || this.#goal.watch !== null ? null : this.#goal.proveEveryMs
+    await using proving = new Proving(this.#parts, everyMs)
+    const end = await this.#follow(lane, source, proving, telling)
+    // Behind a switch the target is everybody's.
+    if (end !== null && this.#goal.watch === null) await this.#held.lookNow(lane)
+    return end
+  }
+
+  /** States of the tables as the ledger has them: what was committed and not answered is in it. @returns by table, the number of its lane */
+  async #load(): Promise<readonly number[]> {
+    const { states, ledger, stream, changes, tables } = this.#parts
+    const stored = await ledger.tables(stream, changes)
+    states.load(tables, stored, this.#parts.parts)
+    return tables.map(({ name }) => stored.find(({ source }) => source === name)?.lane ?? 0)
+  }
+
+  get #lanesWanted(): number | null {
+    return this.#parts.steering.lanesNow ?? this.#parts.lanes
+  }
+
+  async #follow(lane: Lanes, source: PacedStream, proving: Proving, telling: Telling): Promise<LoopEnd | null> {
+    const { steering, clock, states } = this.#parts
+    let [waitingAt, verifyAt, idleAt] = [-Infinity, clock.ticks(), clock.ticks()]
+    let moved: LogPosition | null = null
+    for (;;) {
+      throwIfAborted(this.#parts.run.interrupt.abort)
+      if (steering.stop.aborted) {
+        await lane.commit()
+        return this.#end('stopped', lane)
+      }
+      if (this.#lanesWanted !== this.#lanesAsked && lane.isBoundary && lane.isLevel) {
+        await lane.commit()
+        return null
+      }
+      if (this.#goal.watch?.isOver() === true && lane.isBoundary) {
+        await lane.commit()
+        return this.#end('reached', lane)
+      }
+      if (steering.isPaused && lane.isBoundary) {
+        await lane.commit()
+        // Read as far as to know whether anything waits, and no further.
+        await lane.take(await source.next(WAIT_MS))
+      } else {
+        const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
+        await lane.take(changes)
+        if (!this.#ran) this.#failures.passed('the stream goes on')
+        this.#ran = true
+        if (changes.length === 0 && lane.hasTransactions) await lane.commitTransactions()
+        if (
+          lane.isBoundary &&
+          !source.isHolding &&
+          clock.ticks() - waitingAt >= (this.#rowsWait ? AGAIN_MS : WAITING_MS)
+        ) {
+          await this.#mendWaiting(lane, source)
+          waitingAt = clock.ticks()
+        }
+        const { equal: wantsEqual, signOff: wantsSignOff, watch, position: wantsPosition } = this.#goal
+        const waits = wantsEqual || wantsSignOff !== null || watch !== null
+        const wanted = states.some('catchup') || wantsPosition !== null || (waits && !proving.isAtWork)
+        if (!lane.isSettled && !lane.hasTransactions && (wanted || clock.ticks() - idleAt >= IDLE_MS)) {
+          await lane.commit()
+          idleAt = clock.ticks()
+        }
+        if (wanted && !lane.isSettled) source.ask()
+        await this.#held.look(lane)
+        if (lane.isSettled) await this.#buildLacking()
+        if (lane.isSettled) await this.#advance(lane)
+        const { position } = this.#goal
+        // The end that was asked for moves on where only later changes tell whether something was lost before it.
+        if (
+          lane.isSettled &&
+          (states.all('live') || states.isInPart) &&
+          position !== null &&
+          lane.applied >= (moved ?? position)
+        ) {
+          await this.#mendWaiting(lane, source)
+          if (this.#rowsWait) continue
+          if (await this.#wholeness.verify()) return this.#end('reached', lane)
+          moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
+        }
+        if (lane.isSettled && states.all('live')) {
+          const { equal, signOff } = this.#goal
+          // What is held back would come too late for a moment of both sides.
+          const round = source.isHolding ? null : await this.#prove(lane, source, proving)
+          if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff))
+            return this.#end('reached', lane)
+          if (watch !== null && !source.isHolding && (await this.#watched(watch, lane, source)))
+            return this.#end('reached', lane)
+        }
+      }
+      if (clock.ticks() - verifyAt >= VERIFY_MS) {
+        await this.#wholeness.verify()
+        verifyAt = clock.ticks()
+      }
+      await telling.round(lane, source, this.#wholeness.birth)
+      if (this.#parts.alerts?.ends === true && lane.isBoundary) {
+        await lane.commit()
+        return this.#end('alerted', lane)
+      }
+    }
+  }
+
+  /** @returns whether the run ends with it */
+  async #watched(watch: Watch, lane: Lanes, source: PacedStream): Promise<boolean> {
+    if (!lane.isSettled || this.#rowsWait) return false
+    const answer = await watch.between({
+      lane,
+      stream: source.unpaced,
+      fence: this.#parts.fence,
+      proof: this.#proof,
+      verify: () => this.#wholeness.verify(),
+    })
+    if (answer === 'prove') this.#proof = null
+    return answer === 'end'
+  }
+
+  /** @returns the round that has just ended; null while none has */
+  async #prove(lane: Lanes, source: PacedStream, proving: Proving): Promise<Round | null> {
+    const { proveEveryMs, watch } = this.#goal
+    const equal = this.#goal.equal || (watch !== null && this.#proof === null)
+    if (proving.isFree && !this.#rowsWait && this.#unclear === null) {
+      const request = await this.#asked()
+      // Before the moment: behind it a transaction may be half written, and a target with one writer lets nobody else in.
+      if (request !== null) await this.#signOffs.begun(request.id)
+      if (request !== null || ((equal || proveEveryMs !== null) && proving.isDue)) {
+        if (request === null) {
+          this.#proof = null
+          await watch?.prepare()
+        }
+        await proving.begin(lane, source.unpaced, request, () => {
+          if (request === null) watch?.touched.begin()
+        })
+      }
+    }
+    const round = lane.isSettled ? (this.#unclear ?? (await proving.ended())) : null
+    if (round === null) return null
+    this.#unclear = null
+    const { tables, run } = this.#parts
+    // Rows that no stream tells the loss of are gone from both sides once they are mended: before anybody is told that all is equal, the source is asked.
+    if ((round.request !== null || (this.#goal.equal && round.isEqual)) && !(await this.#wholeness.verify())) {
+      this.#unclear = round
+      source.ask()
+      return null
+    }
+    if (round.request !== null) {
+      await this.#signOffs.answer(round.request.id, answerOf(round, tables, run.runId))
+      return round
+    }
+    if (round.isEqual) {
+      this.#provedAt = round.position
+      this.#proof = round
+    } else await this.#mendWaiting(lane, source)
+    return round
+  }
+
+  /** The sign-off that waits to be compared, asked for now and then. */
+  async #asked(): Promise<SignOffRequest | null> {
+    const { clock, stream } = this.#parts
+    if (this.#goal.signOff === null && clock.ticks() - this.#askedAt < ASKED_MS) return null
+    this.#askedAt = clock.ticks()
+    return (await this.#signOffs.isThere()) ? await this.#signOffs.waiting(stream) : null
+  }
+
+  /** Rows of live tables that wait are read again, where both sides can stand at one moment. */
+  async #mendWaiting(lane: Lanes, source: PacedStream): Promise<void> {
+    // Behind what is held back there is no moment of both sides.
+    if (source.isHolding) return
+    const waiting = await waitingTables(this.#parts)
+    this.#rowsWait = waiting.length > 0
+    if (this.#rowsWait) this.#rowsWait = !(await mendWaiting(waiting, this.#parts, lane, source))
+  }
+
+  #end(why: LoopEnd['why'], { row, applied }: Lanes): LoopEnd {
+    return { why, row, applied, provedAt: this.#provedAt }
+  }
+
+  /** What a live table lacks of what the plan wants, because an earlier run could not make it or somebody dropped it; once a run. */
+  async #buildLacking(): Promise<void> {
+    if (this.#isBuilt) return
+    this.#isBuilt = true
+    const { states, build } = this.#parts
+    const live = states.list.flatMap((state, at) => (state === 'live' ? [at] : []))
+    if (live.length > 0) await build(live)
+  }
+
+  /** Tables that have reached their fence become live, once rows that nobody told are read again and what is made beside rows is there. */
+  async #advance(lane: Lanes): Promise<void> {
+    const { states, tables, stream, ledger, changes, run, build } = this.#parts
+    const reached = (): readonly number[] => states.reached(lane.applied)
+    if (reached().length === 0) return
+    for (const at of reached()) {
+      const table = tables[at]
+      if (table === undefined) continue
+      const again = await rereadRows(lane, stream, table, at, { ...this.#parts, signal: run.interrupt.abort })
+      if (again === null) continue
+      states.catchUp(at, again.fence, again.keys)
+      run.emit({
+        type: 'follow.table',
+        table: table.name,
+        state: 'catchup',
+        position: changes.text(again.fence),
+        reread: String(again.keys.size),
+        ...(again.mended === 0 ? {} : { mended: String(again.mended) }),
+      })
+    }
+    const ready = reached()
+    if (ready.length === 0) return
+    await build(ready)
+    await ledger.noteState(
+      stream,
+      ready.flatMap((at) => tables[at]?.key ?? []),
+      'live',
+      changes.text(lane.applied),
+    )
+    for (const at of ready) {
+      states.live(at)
+      const table = tables[at]?.name ?? ''
+      run.emit({ type: 'follow.table', table, state: 'live', position: changes.text(lane.applied) })
+    }
+  }
+
+  async #ended(why: LoopEnd['why']): Promise<LoopEnd> {
+    const { ledger, stream, changes } = this.#parts
+    const row = await ledger.progress(stream, changes)
+    return { why, row, applied: changes.position(row.position), provedAt: this.#provedAt }
+  }
+}
+
+/** Stores do not know which side they are: where an error happened begins with the label of one of them. */
+function sideOf({ where = '' }: SluiceError, { from, to }: LoopParts): 'source' | 'target' | null {
+  const [isSource, isTarget] = [where.startsWith(from.label), where.startsWith(to.label)]
+  return isSource === isTarget ? null : isSource ? 'source' : 'target'
+}

@@ -1,0 +1,100 @@
+/** Opens a session of the target for each lane of a stream. */
+import type { Clock } from '../../../shared/clock.ts'
+import type { LogPosition } from '../../../model/copy/change.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { ChangeTarget, ChangeWriter } from '../../../model/follow/port.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
+import { Lane } from './lane.ts'
+import { Lanes } from './lanes.ts'
+import type { Positions, StreamLedger } from '../../copy/ledger/streams.ts'
+import type { TableStates } from '../progress/table-states.ts'
+import type { TouchedRows } from '../compare/touched-rows.ts'
+
+export type OpenLanes = AsyncDisposable & {
+  readonly lanes: Lanes
+  /** Who is told what is durable in all lanes. */
+  answerTo(confirm: (position: LogPosition) => void): void
+}
+
+export type LanesRequest = {
+  readonly stream: string
+  readonly fence: number
+  readonly ledger: StreamLedger
+  readonly database: LedgerDatabase
+  readonly target: ChangeTarget
+  readonly tables: readonly FollowTable[]
+  /** By table, the number of its lane. */
+  readonly laneOf: readonly number[]
+  readonly states: TableStates
+  readonly positions: Positions
+  readonly fireTriggers: boolean
+  readonly clock: Clock
+  /** As `LaneParts` has it. */
+  readonly touched?: TouchedRows | undefined
+  readonly signal: AbortSignal
+}
+
+/** @throws what the target throws; sessions that were opened are closed then */
+export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
+  const {
+    stream,
+    fence,
+    ledger,
+    database,
+    target: changeTarget,
+    tables,
+    laneOf,
+    states,
+    positions,
+    fireTriggers,
+    clock,
+    touched,
+    signal,
+  } = request
+  const rows = await ledger.lanes(stream)
+  const writers: ChangeWriter[] = []
+  let opened: Lanes | null = null
+  const close = async (): Promise<void> => {
+    // A session is not closed under what it writes.
+    await opened?.giveUp()
+    await Promise.allSettled(writers.map((writer) => writer[Symbol.asyncDispose]()))
+  }
+  try {
+    const wanted = { tables: tables.map((one) => one.target), fireTriggers, signal }
+    for (const _ of rows) writers.push(await changeTarget.open(wanted))
+    await ledger.noteSessions(
+      stream,
+      writers.map(({ session }) => session),
+    )
+    let answer: (position: LogPosition) => void = () => undefined
+    let told: LogPosition = -1n
+    const confirm = (): void => {
+      const { applied } = lanes
+      if (applied > told) answer(applied)
+      told = applied
+    }
+    const each = rows.map((row, at) => {
+      const writer = writers[at] as ChangeWriter
+      const held = { stream, lane: row.lane, fence }
+      // Triggers of the target may remove rows of any table. What a copy writes beside the stream is not counted.
+      const known = fireTriggers
+        ? []
+        : [...tables.keys()].filter(
+            (table) => laneOf[table] === row.lane && states.isApplied(table) && states.part(table) === null,
+          )
+      const parts = { confirm, writer, database, ledger, held, row, tables, known, states, positions, clock }
+      return new Lane(touched === undefined ? parts : { ...parts, touched })
+    })
+    const places = laneOf.map((lane) => rows.findIndex((row) => row.lane === lane))
+    const lanes = new Lanes(each, places, positions, database)
+    opened = lanes
+    return {
+      lanes,
+      answerTo: (given) => (answer = given),
+      [Symbol.asyncDispose]: close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

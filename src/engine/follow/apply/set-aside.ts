@@ -1,0 +1,132 @@
+/**
+ * Rows of a batch that the target refuses are left out and named to be read again from the source, as it has them then: the log goes on telling a value that was mended
+ * long since, and a stream that could not go past it would end with the same row for ever.
+ */
+import type { CellBatch, ChangeBatch, Put } from '../../../model/copy/change.ts'
+import type { Row } from '../../../model/copy/rows.ts'
+import { unpacked } from '../../../model/copy/unpacked.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChangeWriter } from '../../../model/follow/port.ts'
+import { failureKind } from '../../copy/workers/failure.ts'
+
+/** Rows of one batch that are left out, and tries to find them, before the table counts as the cause. */
+const MOST_REFUSED = 10
+const MOST_TRIES = 200
+
+/** @property lacking identities of rows that nobody can write without a look at the source */
+export type TableBatch = { readonly at: number; readonly batch: ChangeBatch; readonly lacking: readonly Row[] }
+
+/** @property batch that was written @property unwritten puts of it that found no row to take values from @property refused identities of rows that the target does not take as they are */
+export type AppliedBatch = TableBatch & { readonly unwritten: number; readonly refused: readonly Row[] }
+
+export type ApplyAround = {
+  readonly writer: Pick<ChangeWriter, 'apply' | 'rollBack'>
+  /** Name of a table, by its number in the stream. */
+  readonly name: (at: number) => string
+  /** Whether nothing else is in the transaction: else what is rolled back is lost, and a row that is refused ends the stream. */
+  readonly isAlone: boolean
+}
+
+/**
+ * Brings batches to the target, into its open transaction.
+ * @throws SluiceError ROW_REFUSED where it cannot be said which few rows are refused, and what the writer throws
+ */
+export async function applyBatches(
+  batches: readonly TableBatch[],
+  around: ApplyAround,
+): Promise<readonly AppliedBatch[]> {
+  const refused = new Map<number, readonly Row[]>()
+  const left = [...batches]
+  for (;;) {
+    const applied: AppliedBatch[] = []
+    try {
+      for (const { at, batch, lacking } of left) {
+        const more = await around.writer.apply(at, batch)
+        const unwritten = more.lacking.length
+        applied.push({ at, batch, unwritten, lacking: [...lacking, ...more.lacking], refused: refused.get(at) ?? [] })
+      }
+      return applied
+    } catch (thrown) {
+      const place = applied.length
+      const failed = left[place]
+      const error = refusal(thrown)
+      if (error === null || failed === undefined) throw thrown
+      const found = around.isAlone && !refused.has(failed.at) ? await withoutRefused(failed, around) : null
+      if (found === null) {
+        // The log tells the old values for ever.
+        throw advised(error, `then run the same command with --resync ${around.name(failed.at)}`)
+      }
+      refused.set(failed.at, found.refused)
+      left[place] = { ...failed, batch: found.batch }
+    }
+  }
+}
+
+/** The error of a row that was read from the source a moment ago, and is refused. */
+export function refusedNow(thrown: unknown): unknown {
+  const error = refusal(thrown)
+  return error === null ? thrown : advised(error, 'then run the same command again')
+}
+
+/** Null for whatever is no verdict on a row, or passes by itself. */
+function refusal(thrown: unknown): SluiceError | null {
+  const { kind, error } = failureKind(thrown)
+  return kind === 'row' && !error.retryable ? error : null
+}
+
+function advised({ code, message, where, reason, hint, kind, cause }: SluiceError, then: string): SluiceError {
+  return new SluiceError(code, message, {
+    kind,
+    cause,
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+    hint: `${hint ?? 'mend the row at its source, or the table of the target'}; ${then}`,
+  })
+}
+
+/** The same batch in which the rows that are refused are gone; null where those are too many, or no row is refused alone. */
+async function withoutRefused(
+  { at, batch }: TableBatch,
+  { writer }: ApplyAround,
+): Promise<{ readonly batch: CellBatch; readonly refused: readonly Row[] } | null> {
+  const { puts, gone } = unpacked(batch)
+  const refused = new Set<Put>()
+  const without = (left: ReadonlySet<Put>): CellBatch => ({
+    puts: puts.filter((put) => !left.has(put)),
+    gone: [...gone, ...[...left].map(({ key }) => key)],
+  })
+  let tries = 0
+  const takes = async (some: CellBatch): Promise<boolean> =>
+    ++tries <= MOST_TRIES && (await isTaken(() => writer.apply(at, some), writer))
+  /** @returns false where it is given up */
+  const look = async (some: readonly Put[]): Promise<boolean> => {
+    if (await takes({ puts: some, gone })) return true
+    const [only] = some
+    if (some.length > 1) return await halves(some)
+    // What a row may have met is a unique value of another row of the batch, which is changed too.
+    const others = new Set(puts.filter((put) => put !== only))
+    if (only !== undefined && !(await takes(without(others)))) refused.add(only)
+    return tries <= MOST_TRIES && refused.size <= MOST_REFUSED
+  }
+  const halves = async (some: readonly Put[]): Promise<boolean> => {
+    const half = some.length >> 1
+    return (await look(some.slice(0, half))) && (await look(some.slice(half)))
+  }
+  await writer.rollBack()
+  if (!(await halves(puts)) || refused.size === 0) return null
+  return { batch: without(refused), refused: [...refused].map(({ key }) => key) }
+}
+
+/** Tries something in a transaction of its own, of which nothing stays. */
+async function isTaken(body: () => Promise<unknown>, writer: ApplyAround['writer']): Promise<boolean> {
+  try {
+    await body()
+    return true
+  } catch (thrown) {
+    // Also where another attempt is worth it: the table was looked at a moment ago, and a row that is named in vain is only read once more.
+    if (failureKind(thrown).kind !== 'row') throw thrown
+    return false
+  } finally {
+    await writer.rollBack()
+  }
+}

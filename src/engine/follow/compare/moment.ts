@@ -1,0 +1,179 @@
+/**
+ * One moment of both sides: a snapshot of the source, and a view of the target that holds exactly what the snapshot shows. The stream stands still for no longer
+ * than it takes to open that view; what is compared afterwards is compared while changes go on.
+ */
+import type { Change, LogPosition } from '../../../model/copy/change.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
+import { tellsMoments, type MomentStream } from '../../../model/follow/moment-port.ts'
+import { bytesOf, isRow, MOST_BYTES } from '../apply/change-bytes.ts'
+import type { Lanes } from '../apply/lanes.ts'
+import { isVisible, snapshotOf, type Snapshot } from './visible.ts'
+
+/** Changes that wait in memory until the view of the target is open. */
+const MOST_HELD = 50_000
+const MOST_HELD_BYTES = 4 * MOST_BYTES
+/** How long the source may take to send what lies before the fence. */
+const ARRIVAL_MS = 30_000
+const WAIT_MS = 20
+
+export type Moment = AsyncDisposable & {
+  readonly source: SourceView
+  readonly target: SourceView
+  /** Everything before it is in both. */
+  readonly position: LogPosition
+  /** How long changes had to wait. */
+  readonly pauseMs: number
+}
+
+export type MomentParts = {
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly changes: ChangeSource
+  readonly lane: Lanes
+  readonly stream: ChangeStream
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** Told while both sides stand at the moment, before anything that is newer is applied. */
+  readonly atMoment?: () => void
+}
+
+/** Why there was no moment. `order`: the log has a transaction that the snapshot shows behind one that it does not; another snapshot is luckier. */
+export type NoMoment = 'order' | 'many changes' | 'late'
+
+/**
+ * @returns with every change that came applied, or waiting in the lane
+ * @throws what the stores and the lane throw
+ */
+export async function momentOf(parts: MomentParts): Promise<Moment | NoMoment> {
+  const { from, to, stream, signal } = parts
+  const source = tellsMoments(stream) ? await told(stream, parts) : await from.source(signal)
+  if (source === null) return 'late'
+  try {
+    const got = await whileHalted(parts, source, () => {
+      parts.atMoment?.()
+      return to.source(signal)
+    })
+    if (typeof got === 'string') {
+      await source[Symbol.asyncDispose]()
+      return got
+    }
+    const { value: target, ...moment } = got
+    const dispose = async (): Promise<void> => {
+      await Promise.allSettled([source[Symbol.asyncDispose](), target[Symbol.asyncDispose]()])
+    }
+    return { ...moment, source, target, [Symbol.asyncDispose]: dispose }
+  } catch (error) {
+    await Promise.allSettled([source[Symbol.asyncDispose]()])
+    throw error
+  }
+}
+
+/**
+ * Does something while the target holds exactly what a view of the source shows; changes wait meanwhile.
+ * @throws what the stores, the lane and `body` throw
+ */
+export async function atMoment<T>(
+  parts: MomentParts,
+  body: (source: SourceView) => Promise<T>,
+): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoMoment> {
+  const { from, stream, signal } = parts
+  await using source = tellsMoments(stream) ? await told(stream, parts) : await from.source(signal)
+  return source === null ? 'late' : await whileHalted(parts, source, () => body(source))
+}
+
+/** What the view of a stream shows that reads by snapshots is taken, and nothing else comes before it is asked for more. */
+async function told(stream: MomentStream, { lane }: MomentParts): Promise<SourceView | null> {
+  await lane.commit()
+  return await stream.moment((changes) => lane.take(changes))
+}
+
+async function whileHalted<T>(
+  parts: MomentParts,
+  source: SourceView,
+  body: () => Promise<T>,
+): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoMoment> {
+  const { changes, lane, stream, clock, signal } = parts
+  if (tellsMoments(stream)) {
+    const since = clock.ticks()
+    await lane.commit()
+    const value = await body()
+    return { value, position: lane.applied, pauseMs: Math.round(clock.ticks() - since) }
+  }
+  const snapshot = snapshotOf(source.point.view)
+  if (snapshot === null) throw new Error(`the source has no snapshot that names transactions: ${source.point.view}`)
+  const halt = new Halt(snapshot, lane, clock)
+  const why = await halt.run(parts, await changes.fence(signal))
+  if (why !== null) {
+    await halt.release()
+    return why
+  }
+  await lane.commit()
+  const value = await body()
+  const position = lane.applied
+  await halt.release()
+  return { value, position, pauseMs: halt.pauseMs }
+}
+
+/** Lets transactions through that a snapshot shows, and holds the first that it does not, with all behind it. */
+class Halt {
+  readonly #snapshot: Snapshot
+  readonly #lane: Lanes
+  readonly #clock: Clock
+  readonly #held: Change[] = []
+  #bytes = 0
+  #since: number | null = null
+  pauseMs = 0
+
+  constructor(snapshot: Snapshot, lane: Lanes, clock: Clock) {
+    this.#snapshot = snapshot
+    this.#lane = lane
+    this.#clock = clock
+  }
+
+  /** @returns null once everything that the snapshot shows is taken, and nothing else */
+  async run({ stream, signal }: MomentParts, fence: LogPosition): Promise<NoMoment | null> {
+    if (!this.#lane.isShownBy(this.#snapshot)) return 'order'
+    const until = this.#clock.ticks() + ARRIVAL_MS
+    // Of a source at rest nothing comes that was told before.
+    for (let reached = this.#lane.isBoundary && this.#lane.taken >= fence; !reached;) {
+      if (this.#clock.ticks() > until) return 'late'
+      stream.ask()
+      const changes = await stream.next(WAIT_MS)
+      signal.throwIfAborted()
+      for (const [i, change] of changes.entries()) {
+        if (change.type === 'begin' && this.#since === null && !isVisible(change.xid, this.#snapshot))
+          this.#since = this.#clock.ticks()
+        if (this.#since === null) await this.#lane.take([change])
+        else {
+          this.#hold(change)
+          if (change.type === 'begin' && isVisible(change.xid, this.#snapshot)) {
+            changes.slice(i + 1).forEach((one) => this.#hold(one))
+            return 'order'
+          }
+        }
+        if ((change.type === 'commit' && change.end >= fence) || (change.type === 'idle' && change.position >= fence))
+          reached = true
+        if (change.type === 'begin' && change.commit >= fence) reached = true
+      }
+      if (this.#held.length > MOST_HELD || this.#bytes > MOST_HELD_BYTES) return 'many changes'
+      // A transaction that is half taken has to come to its end.
+      if (reached && this.#since === null && !this.#lane.isBoundary) reached = false
+    }
+    return null
+  }
+
+  #hold(change: Change): void {
+    this.#held.push(change)
+    if (isRow(change)) this.#bytes += bytesOf(change)
+  }
+
+  /** What was held goes to the lane. */
+  async release(): Promise<void> {
+    if (this.#since !== null) this.pauseMs = Math.round(this.#clock.ticks() - this.#since)
+    this.#since = null
+    this.#bytes = 0
+    await this.#lane.take(this.#held.splice(0))
+  }
+}

@@ -1,0 +1,237 @@
+/** Live tables are compared round and round, as of one moment of both sides at a time, while changes go on; rows that differ are read again. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import { compareMoment, identitiesOf, type TableComparison } from './compare-moment.ts'
+import { emptiedMeanwhile } from '../sign-off/emptied-meanwhile.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
+import type { Lanes } from '../apply/lanes.ts'
+import type { SignOffRequest } from '../ledger/sign-offs.ts'
+import type { StreamLedger } from '../../copy/ledger/streams.ts'
+import { momentOf, type Moment } from './moment.ts'
+import { tablesWanted } from '../sign-off/sign-off-tables.ts'
+import { compareTogether, type SharedProof } from '../together/compare-together.ts'
+
+/** Differences that are named of each table and round. */
+const NAMED = 100
+/** Rounds in a row that find differences before the run gives up on being equal. */
+const MOST_ROUNDS = 5
+/** Until another snapshot is taken where one was unlucky, ms. */
+const AGAIN_MS = 500
+
+export type ProvingParts = {
+  readonly stream: string
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly changes: ChangeSource
+  readonly ledger: StreamLedger
+  readonly tables: readonly FollowTable[]
+  readonly run: CopyRun
+  readonly clock: Clock
+  /** Who else compares; null for nobody. */
+  readonly shared: SharedProof | null
+}
+
+/** What a round came to. Rows that differ wait in the ledger to be read again, unless a sign-off asked for the round: then nothing is mended. */
+export type Round = {
+  readonly isEqual: boolean
+  readonly position: string
+  readonly pauseMs: number
+  readonly compared: readonly TableComparison[]
+  /** The sign-off that asked for it. */
+  readonly request: SignOffRequest | null
+}
+
+type Running = {
+  readonly moment: Moment
+  /** Lets both sides go; done twice it does no harm. */
+  readonly close: () => Promise<void>
+  readonly request: SignOffRequest | null
+  readonly end: AbortController
+  settled: { readonly compared: readonly TableComparison[] } | { readonly failed: unknown } | null
+}
+
+export class Proving implements AsyncDisposable {
+  readonly #parts: ProvingParts
+  /** Ms between the end of a round and the next; null for one round after the other. */
+  readonly #everyMs: number | null
+  #running: Running | null = null
+  #dueAt = -Infinity
+  /** Where one snapshot was unlucky. */
+  #againAt = -Infinity
+  #unequal = 0
+
+  constructor(parts: ProvingParts, everyMs: number | null) {
+    this.#parts = parts
+    this.#everyMs = everyMs
+  }
+
+  /** Whether a round may begin: all tables have to be live. */
+  get isFree(): boolean {
+    return this.#running === null && this.#parts.clock.ticks() >= this.#againAt
+  }
+
+  /** Whether a round compares now: nothing can be done for it but to wait. */
+  get isAtWork(): boolean {
+    return this.#running !== null && this.#running.settled === null
+  }
+
+  /** Whether one should, as often as was asked for. */
+  get isDue(): boolean {
+    return this.isFree && this.#parts.clock.ticks() >= this.#dueAt
+  }
+
+  /**
+   * Takes the moment of a round, and begins to compare behind the back of the stream.
+   * @param request a sign-off that says what is compared; everything otherwise
+   * @param atMoment told while both sides stand at the moment, before anything that is newer is applied
+   * @returns false where there was no moment: another snapshot is luckier
+   */
+  async begin(
+    lane: Lanes,
+    stream: ChangeStream,
+    request: SignOffRequest | null = null,
+    atMoment: () => void = () => undefined,
+  ): Promise<boolean> {
+    const { from, to, changes, tables, run, clock, shared } = this.#parts
+    const got = await momentOf({ from, to, changes, lane, stream, clock, signal: run.interrupt.abort, atMoment })
+    if (typeof got === 'string') {
+      this.#againAt = clock.ticks() + AGAIN_MS
+      return false
+    }
+    const end = new AbortController()
+    const signal = AbortSignal.any([end.signal, run.interrupt.abort])
+    let closed: Promise<void> | null = null
+    const close = (): Promise<void> => (closed ??= Promise.resolve(got[Symbol.asyncDispose]()))
+    const running: Running = { moment: got, close, request, end, settled: null }
+    this.#running = running
+    // At once: the stream may stand at a TRUNCATE that waits for the view of the target, and would not come to the end of the round.
+    const settle = async (settled: NonNullable<Running['settled']>): Promise<void> => {
+      await close().catch(() => undefined)
+      running.settled = settled
+    }
+    const wanted = request === null ? [...tables.entries()] : tablesWanted(request.scope, tables)
+    const found = (one: TableComparison): void => this.#name(one)
+    const options = { emit: run.emit, clock, signal, found }
+    const comparing =
+      shared === null ? compareMoment(wanted, got, options) : compareTogether(wanted, got, options, shared)
+    void comparing.then(
+      (compared) => settle({ compared }),
+      (failed: unknown) => settle({ failed }),
+    )
+    return true
+  }
+
+  /**
+   * The end of a round, once: its proofs are noted, and rows that differ wait to be read again.
+   * @returns null while none has ended
+   * @throws SluiceError DIFFERENCES where rows differ round after round, and what the stores threw
+   */
+  async ended(): Promise<Round | null> {
+    const running = this.#running
+    if (running === null || running.settled === null) return null
+    this.#running = null
+    const { request } = running
+    if (request === null) this.#dueAt = this.#parts.clock.ticks() + (this.#everyMs ?? 0)
+    const { pauseMs } = running.moment
+    if ('failed' in running.settled) {
+      const error = asSluiceError(running.settled.failed)
+      // A table was emptied or altered after the moment: what the snapshot shows of it is gone, and nothing was compared.
+      if (error.code !== 'SOURCE_GONE') throw running.settled.failed
+      if (request !== null) throw emptiedMeanwhile(error)
+      this.#dueAt = this.#parts.clock.ticks() + AGAIN_MS
+      const message = 'a table was emptied or altered while it was compared: the comparison is begun anew'
+      this.#parts.run.emit({ type: 'log', level: 'note', message })
+      return null
+    }
+    const position = this.#parts.changes.text(running.moment.position)
+    const { compared } = running.settled
+    const isEqual = compared.every(({ differences, more, unread }) => differences.length + more + unread === 0)
+    for (const one of compared) {
+      // Of one partition nothing is said of its table.
+      if (request?.scope.partition === undefined) await this.#note(one, position, pauseMs)
+      if (request === null) await this.#nominate(one)
+    }
+    if (request !== null) return { isEqual, position, pauseMs, compared, request }
+    this.#unequal = isEqual ? 0 : this.#unequal + 1
+    const unmended = compared.find(({ differences, more, unread }) => differences.length === 0 && more + unread > 0)
+    if (unmended !== undefined || this.#unequal >= MOST_ROUNDS) throw this.#differs(unmended)
+    return { isEqual, position, pauseMs, compared, request }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#running?.end.abort()
+    await this.#running?.close()
+    this.#running = null
+  }
+
+  async #note(one: TableComparison, position: string, pauseMs: number): Promise<void> {
+    const { stream, tables, ledger, run } = this.#parts
+    const table = tables[one.table]
+    if (table === undefined) return
+    const { rows, targetRows, differences, more, unread, ms, elsewhere } = one
+    const differing = differences.length + more
+    await ledger.noteProof(stream, table.key, { position, rows, targetRows, differing, unread, pauseMs, ms })
+    run.emit({
+      type: 'follow.proved',
+      table: table.name,
+      position,
+      rows: dec(rows),
+      targetRows: dec(targetRows),
+      differing: dec(differing),
+      unread: dec(unread),
+      pauseMs,
+      ms,
+      ...(elsewhere === undefined ? {} : { elsewhere: dec(elsewhere) }),
+    })
+  }
+
+  /** While other tables are still compared. */
+  #name({ table: at, differences }: TableComparison): void {
+    const { tables, run } = this.#parts
+    for (const { key, kind, columns } of differences.slice(0, NAMED)) {
+      const shown = columns.length === 0 ? {} : { columns }
+      run.emit({ type: 'difference', table: tables[at]?.name ?? '', key, difference: kind, ...shown })
+    }
+  }
+
+  /** Rows that differ are to be read again. */
+  async #nominate(one: TableComparison): Promise<void> {
+    const { stream, tables, ledger } = this.#parts
+    const table = tables[one.table]
+    if (table === undefined) return
+    const { differences, more } = one
+    if (differences.length === 0) return
+    const keys = identitiesOf(table, differences)
+    if (keys === null) {
+      throw new SluiceError('DIFFERENCES', `${differences.length + more} rows of ${table.name} differ`, {
+        reason: `the table was compared by ${table.plan.source.key.join(', ')}, and the stream names rows by ${table.source.identity.join(', ')}`,
+        hint: 'copy the table again with --restart',
+      })
+    }
+    await ledger.database.batch(ledger.rereads.statements(stream, table.key, keys, 'difference'))
+  }
+
+  #differs(one: TableComparison | undefined): SluiceError {
+    const table = one === undefined ? undefined : this.#parts.tables[one.table]
+    const name = table === undefined ? 'the tables' : tableText(table.plan.source.table)
+    const unread = one?.unread ?? 0
+    if (one !== undefined && one.doubled > 0) {
+      return new SluiceError('DIFFERENCES', `${one.doubled} rows of ${name} have a key that another row has, too`, {
+        reason: `the source has ${one.rows} rows and the target ${one.targetRows}: one of each key`,
+        hint: 'leave one row of each key at the source, then run the same command again',
+      })
+    }
+    return new SluiceError('DIFFERENCES', unread > 0 ? `${unread} rows of ${name} cannot be read` : `${name} differ`, {
+      reason:
+        unread > 0
+          ? 'the source holds values that are none of their type: nobody can say whether they are equal'
+          : 'they were mended, and differed again at the next comparison: something else writes into the target, or it computes other values by itself',
+      hint: 'sluice diff names the rows; mend the cause, then run the same command again',
+    })
+  }
+}

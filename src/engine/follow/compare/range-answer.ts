@@ -1,0 +1,101 @@
+/** What the comparison of one range came to, and how the answers of a table's ranges are added up. */
+import { addedSums, sumText } from '../../../model/copy/row-hash.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import type { CompareProgress, Difference } from '../../copy/diff/compare.ts'
+import { compareRange } from '../../copy/diff/compare.ts'
+import type { Sides } from '../../copy/diff/sides.ts'
+
+/** Differences that are named and mended in one round; those behind them wait for the next. */
+const MOST_DIFFERENCES = 20_000
+
+/** @property more differences beside those that are named @property missing rows of the source whose key the target has not @property extra the reverse */
+export type RangeAnswer = {
+  readonly rows: bigint
+  readonly targetRows: bigint
+  /** Of both sides, as docs/CANONICAL.md has them; null where a row of the source cannot be read. */
+  readonly sums: readonly [source: string, target: string] | null
+  readonly differences: readonly Pick<Difference, 'key' | 'kind' | 'columns'>[]
+  readonly more: number
+  readonly missing: number
+  readonly extra: number
+  readonly unread: number
+}
+
+/** @throws what the stores throw; where the signal of the sides is aborted, its reason */
+export async function answerOfRange(sides: Sides, range: Range, progress: CompareProgress): Promise<RangeAnswer> {
+  sides.signal.throwIfAborted()
+  const differences: Difference[] = []
+  let [more, missing, extra, unread] = [0, 0, 0, 0]
+  const one = await compareRange(
+    sides,
+    range,
+    async (what) => {
+      if (what.kind === 'key' && what.difference.kind === 'missing') missing++
+      if (what.kind === 'key' && what.difference.kind === 'extra') extra++
+      if (what.kind === 'unread') unread++
+      else if (what.kind === 'range' || differences.length >= MOST_DIFFERENCES) more++
+      else differences.push(what.difference)
+    },
+    progress,
+  )
+  const [source, target] = one.digests ?? []
+  return {
+    rows: source?.rows ?? one.rows,
+    targetRows: target?.rows ?? one.targetRows,
+    sums: source === undefined || target === undefined ? null : [source.sum, target.sum],
+    differences,
+    more,
+    missing,
+    extra,
+    unread,
+  }
+}
+
+/** Answers of all ranges of one table as one. */
+export class TableAnswer {
+  readonly #differences: Pick<Difference, 'key' | 'kind' | 'columns'>[] = []
+  #rows = 0n
+  #targetRows = 0n
+  #sums: readonly [string, string] | null = [sumText(0n), sumText(0n)]
+  #more = 0
+  #unread = 0
+  #lacking = 0
+
+  add({ rows, targetRows, sums, differences, more, missing, extra, unread }: RangeAnswer): void {
+    this.#rows += rows
+    this.#targetRows += targetRows
+    this.#sums =
+      this.#sums === null || sums === null
+        ? null
+        : [addedSums(this.#sums[0], sums[0]), addedSums(this.#sums[1], sums[1])]
+    const named = differences.slice(0, MOST_DIFFERENCES - this.#differences.length)
+    this.#differences.push(...named)
+    this.#more += more + differences.length - named.length
+    this.#unread += unread
+    this.#lacking += missing - extra
+  }
+
+  /** @param hasKey a comparison by keys has looked at it */
+  whole(hasKey: boolean): {
+    readonly rows: bigint
+    readonly targetRows: bigint
+    readonly sums: readonly [source: string, target: string] | null
+    readonly differences: readonly Pick<Difference, 'key' | 'kind' | 'columns'>[]
+    readonly more: number
+    readonly unread: number
+    readonly doubled: number
+  } {
+    // What a comparison by keys does not see, the counts do.
+    const lost = this.#rows - this.#targetRows - BigInt(this.#lacking)
+    const doubled = this.#sums === null || !hasKey ? 0 : Number(lost < 0n ? -lost : lost)
+    return {
+      rows: this.#rows,
+      targetRows: this.#targetRows,
+      sums: this.#sums,
+      differences: this.#differences,
+      more: this.#more + doubled,
+      unread: this.#unread,
+      doubled,
+    }
+  }
+}

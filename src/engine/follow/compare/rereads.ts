@@ -1,0 +1,189 @@
+/**
+ * Rows that are read from the source by their identities, between two transactions of the stream: those whose values the stream does not tell, because they were
+ * moved with a value that did not change, and those that a comparison found to differ. What the stream tells of them afterwards is older in part, so their
+ * table catches up once more.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { bytesOfText } from '../../../model/copy/bytes-text.ts'
+import type { LogPosition } from '../../../model/copy/change.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import type { CopyStore, SourceView, Statement } from '../../../model/copy/port.ts'
+import type { ChangeSource } from '../../../model/follow/port.ts'
+import { writtenCells } from '../../copy/table/context.ts'
+import { rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
+import { noteRepairPlan } from '../../copy/ledger/repair-plans.ts'
+import { packedRow, repairStatement } from '../../copy/ledger/repairs.ts'
+import { keyPart } from '../../../model/copy/row-key.ts'
+import type { CopiedPart } from './copied-part.ts'
+import { identityPlaces, type FollowTable } from '../stream/followed-table.ts'
+import type { Lanes } from '../apply/lanes.ts'
+import type { RereadLedger } from '../../copy/ledger/rereads.ts'
+import type { StreamLedger } from '../../copy/ledger/streams.ts'
+import { snapshotOf } from './visible.ts'
+
+/** Keys of one question. */
+const AT_ONCE = 1000
+const AGAIN_MS = 50
+/** As many as a comparison names of a table. */
+const MOST_MENDED = 20_000
+
+export type RereadAround = {
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly changes: ChangeSource
+  readonly ledger: StreamLedger
+  /** The run whose repairs these are, for `diff --undo`. */
+  readonly runId: bigint
+  readonly signal: AbortSignal
+}
+
+export type Reread = {
+  /** `keyText` of the identities that were read. */
+  readonly keys: ReadonlySet<string>
+  /** Rows of those that a comparison had found which were changed. */
+  readonly mended: number
+  /** The table holds what the source held from this position on. */
+  readonly fence: LogPosition
+}
+
+/**
+ * Of a table that catches up: what is read is newer than what is applied, so it catches up to there.
+ * @param at the table's number in the stream
+ * @returns null where no row waited
+ */
+export async function rereadRows(
+  lane: Lanes,
+  stream: string,
+  table: FollowTable,
+  at: number,
+  around: RereadAround,
+): Promise<Reread | null> {
+  const { from, changes, ledger, signal } = around
+  const read = new Set<string>()
+  let mended = 0
+  let reached: LogPosition | null = null
+  for (;;) {
+    const waiting = await ledger.rereads.of(stream, table.key, AT_ONCE)
+    if (waiting.length === 0) return reached === null ? null : { keys: read, mended, fence: reached }
+    await using view = await from.source(signal)
+    const snapshot = snapshotOf(view.point.view)
+    if (snapshot !== null && !lane.isShownBy(snapshot)) {
+      await sleep(AGAIN_MS)
+      continue
+    }
+    const fence = await changes.fence(signal)
+    const found = await readAgain(view, waiting, table, around)
+    await lane.amend(at, found.puts, found.gone, [
+      ...found.repairs,
+      ...ledger.rereads.done(waiting.map(({ id }) => id)),
+      ledger.stateStatement(stream, table.key, 'catchup', changes.text(fence)),
+    ])
+    for (const key of found.keys) read.add(key)
+    mended += found.repairs.length
+    reached = fence
+  }
+}
+
+/**
+ * Of a live table, or of a part of one, while the target holds exactly what the view shows: it stays so, and its unique values are never in the way of what comes next.
+ * @param view of the source
+ * @param part what is copied of the table; null for all of it
+ * @returns how many rows were read, and how many of them were changed
+ */
+export async function mendRows(
+  view: SourceView,
+  lane: Lanes,
+  stream: string,
+  table: FollowTable,
+  at: number,
+  around: RereadAround & { readonly part: CopiedPart | null },
+): Promise<{ readonly read: number; readonly mended: number }> {
+  const { ledger, part } = around
+  // All in one: a value of one row may have to leave another one.
+  const waiting = await ledger.rereads.of(stream, table.key, MOST_MENDED, part === null)
+  if (waiting.length === 0) return { read: 0, mended: 0 }
+  const { puts, gone, repairs, keys } = await readAgain(view, waiting, table, around)
+  const there = part === null ? puts : puts.filter((row) => part.of(row) === 'copied')
+  const left = puts.filter((row) => !there.includes(row))
+  const places = identityPlaces(table)
+  const keyOf = (row: Row): Row => places.map((place) => row[place] ?? null)
+  const unsure = left.filter((row) => part?.of(row) === 'unsure').map((row) => keyOf(row).map(keyPart))
+  await lane.amend(
+    at,
+    there,
+    [...gone, ...left.map(keyOf)],
+    [
+      ...repairs,
+      ...ledger.rereads.done(waiting.map(({ id }) => id)),
+      ...ledger.rereads.statements(stream, table.key, unsure, 'bound'),
+    ],
+  )
+  return { read: keys.length, mended: repairs.length }
+}
+
+type Waiting = Awaited<ReturnType<RereadLedger['of']>>
+
+type ReadRows = {
+  readonly puts: readonly Row[]
+  readonly gone: readonly Row[]
+  readonly repairs: readonly Statement[]
+  /** `keyText` of the identities. */
+  readonly keys: readonly string[]
+}
+
+async function readAgain(
+  view: SourceView,
+  waiting: Waiting,
+  table: FollowTable,
+  { to, ledger, runId, signal }: RereadAround,
+): Promise<ReadRows> {
+  const { plan } = table
+  const keyed = byIdentity(table)
+  const written = plan.columns.flatMap(({ target }, i) => (target.generated === true ? [] : [i]))
+  const own = (key: Row): string => keyTextOf(key, [...key.keys()])
+  const differing = new Set(
+    waiting.flatMap(({ key, reason }) => (reason === 'difference' ? [JSON.stringify(key)] : [])),
+  )
+  if (differing.size > 0) await noteRepairPlan(ledger.database, runId, table.key, plan)
+  await using there = differing.size > 0 ? await to.source(signal) : null
+  const all = [...new Map(waiting.map(({ key }) => [JSON.stringify(key), key])).values()]
+  const [puts, gone, repairs, names]: [Row[], Row[], Statement[], string[]] = [[], [], [], []]
+  for (let from = 0; from < all.length; from += AT_ONCE) {
+    const keys = all.slice(from, from + AT_ONCE)
+    const range: Range = { by: 'keys', keys }
+    const rows = await rowsByKey(view, sourceRequest({ plan: keyed }, range), keyed, signal)
+    const before =
+      there === null
+        ? new Map<string, Row>()
+        : await rowsByKey(there, targetRequest({ plan: keyed }, range), keyed, signal)
+    for (const key of keys) {
+      const cells = key.map((text, i) => cellAt(text, table, i))
+      const name = own(cells)
+      names.push(name)
+      const [held, read] = [before.get(name), rows.get(name)]
+      const old = held === undefined ? null : writtenCells(plan, held)
+      const now = read === undefined ? null : writtenCells(plan, read)
+      if (now === null) gone.push(cells)
+      else puts.push(written.map((i) => now[i] ?? null))
+      if (differing.has(JSON.stringify(key)) && packedRow(old) !== packedRow(now))
+        repairs.push(repairStatement(ledger.database, runId, { table: table.key, key, before: old, after: now }))
+    }
+  }
+  return { puts, gone, repairs, keys: names }
+}
+
+/** The plan with the identity that the stream names rows by in place of its key: rows are found by it on both sides. */
+export function byIdentity({ plan, source, target }: FollowTable): TablePlan {
+  return { ...plan, source: { ...plan.source, key: source.identity }, rangeKey: target.identity }
+}
+
+/** A part of an identity, as `keyPart` wrote it, as a cell again. */
+function cellAt(text: string | null, table: FollowTable, at: number): Cell {
+  const column = table.source.columns.find(({ name }) => name === table.source.identity[at])
+  if (text === null || column === undefined) return null
+  if (column.as.kind === 'float') return Number(text)
+  return column.as.kind === 'bytes' ? bytesOfText(text) : text
+}

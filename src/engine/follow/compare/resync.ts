@@ -1,0 +1,109 @@
+/**
+ * Tables of a stream that are copied anew within it, because changes of them may be missing: emptied, published again, and copied as if the stream had begun with
+ * them. What the stream still tells of their time before is in the new copy, and is left out. The other tables keep what they hold, and wait meanwhile.
+ */
+import { isCalled, tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { StreamBirth } from '../../../model/follow/port.ts'
+import { ChunkLedger } from '../../copy/ledger/chunks.ts'
+import { RunLedger } from '../../copy/ledger/runs.ts'
+import { emptyTables } from '../apply/empty-tables.ts'
+import type { FollowingParts, Sides } from '../stream/exam.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
+import { notThere } from '../stream/halt.ts'
+import { countedInAll, type StreamRow } from '../../copy/ledger/stream-row.ts'
+import type { StreamLedger } from '../../copy/ledger/streams.ts'
+
+const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
+
+/**
+ * Names of the source's tables that this run is asked to copy anew, and of those that a run which was broken off was asked for.
+ * @throws SluiceError BAD_FLAG for a table that is not among those of the stream, STREAM_HALTED for one that the source has not any more, NOT_FOLLOWABLE where the source cannot
+ */
+export async function tablesAnew(
+  { operation, planned, restarts }: FollowingParts,
+  { id }: StreamRow,
+  { changes }: Sides,
+  ledger: StreamLedger,
+): Promise<ReadonlySet<string>> {
+  const stored = await ledger.tables(id, changes)
+  const left = stored.flatMap(({ source, state }) => (state === 'resync' ? [source] : []))
+  const asked = (operation.follow?.resync ?? []).map((wanted) => {
+    const found = planned.tables.filter(({ source }) => isCalled(source.table, wanted))
+    const [only, ...more] = found.map(({ source }) => tableText(source.table))
+    if (only !== undefined && more.length === 0) return only
+    const gone = stored.filter(({ source }) => source === wanted || source.endsWith(`.${wanted}`))
+    if (only === undefined && gone.length > 0)
+      throw notThere(
+        id,
+        gone.map(({ source }) => source),
+      )
+    throw new SluiceError(
+      'BAD_FLAG',
+      only === undefined
+        ? `--resync names ${wanted}, which stream ${id} does not follow`
+        : `--resync names ${wanted}, which stands for ${[only, ...more].join(' and ')}`,
+      { hint: `it follows ${stored.map(({ source }) => source).join(', ')}` },
+    )
+  })
+  if (asked.length > 0 && changes.renew === undefined) {
+    throw new SluiceError('NOT_FOLLOWABLE', 'single tables of this stream cannot be copied anew', {
+      hint: 'copy all of them again: the command that began the stream, with --restart',
+    })
+  }
+  const due = new Set([...left, ...asked])
+  for (const { source, key } of stored)
+    if (asked.includes(source) && !left.includes(source) && (await restarts?.has('resync', key)) === true)
+      due.delete(source)
+  return due
+}
+
+/**
+ * Whatever a run that was broken off has done of it is done again.
+ * @param anew as `tablesAnew` has it
+ * @returns the birth from here on
+ * @throws SluiceError SLOT_LOST, STREAM_HALTED where all tables of the stream have lost changes; TARGET_BUSY
+ */
+export async function resynced(
+  { database, owner, run, restarts, stopping }: FollowingParts,
+  { changes, target }: Sides,
+  ledger: StreamLedger,
+  { id, birth }: { readonly id: string; readonly birth: StreamBirth },
+  tables: readonly FollowTable[],
+  anew: ReadonlySet<string>,
+): Promise<StreamBirth> {
+  const found = tables.filter(({ name }) => anew.has(name))
+  if (found.length === 0 || changes.renew === undefined) return birth
+  // Before anything is emptied: whoever wants it to stop need not wait for transactions of others.
+  const signal = AbortSignal.any([run.interrupt.abort, stopping])
+  const keys = found.map(({ key }) => key)
+  await ledger.noteState(id, keys, 'resync', null)
+  const { position } = await ledger.progress(id, changes)
+  const renewed = await changes.renew(
+    birth,
+    found.map(({ source }) => source),
+    changes.position(position),
+    signal,
+    (message) => run.emit({ type: 'log', level: 'note', message }),
+  )
+  const runs = new RunLedger(database, owner)
+  for (const { key } of found) {
+    await new ChunkLedger(database, key, owner).retireAll('resync', null)
+    await runs.forgetPlan(key)
+  }
+  const lanes = (await ledger.lanes(id)).map(({ lane, counts }) => ({
+    lane,
+    counts: Object.fromEntries(
+      Object.entries(counts).map(([name, own]) => [
+        name,
+        anew.has(name) ? { ...NONE, before: countedInAll(own) } : own,
+      ]),
+    ),
+  }))
+  const noted = [...ledger.resyncStatements(id, renewed, keys, lanes), ...(restarts?.notes('resync', keys) ?? [])]
+  const there = found.filter(({ plan }) => !plan.create)
+  if (there.length === 0) await database.batch(noted)
+  else await emptyTables(there, target, noted, ledger.isBorn(id, renewed), run)
+  for (const { name } of found) run.emit({ type: 'follow.table', table: name, state: 'copying' })
+  return renewed
+}

@@ -1,0 +1,51 @@
+/** Identities of rows that a stream has changed since a comparison of all rows. */
+import type { RowKey } from '../../../model/copy/row-key.ts'
+
+/** Identities that are kept: about 200 bytes each. */
+const MOST = 1_000_000
+
+export class TouchedRows {
+  readonly #most: number
+  #since = false
+  #isMore = false
+  readonly #tables = new Map<number, Map<string, RowKey>>()
+
+  /** @param most identities that are kept before `keys` gives up */
+  constructor(most = MOST) {
+    this.#most = most
+  }
+
+  /** A comparison begins: what was changed before is part of it. */
+  begin(): void {
+    this.#since = true
+    this.#isMore = false
+    this.#tables.clear()
+  }
+
+  /** @param key identity of a row before or after a change @param table its number in the stream */
+  note(table: number, key: RowKey): void {
+    if (!this.#since || this.#isMore) return
+    let rows = this.#tables.get(table)
+    if (rows === undefined) this.#tables.set(table, (rows = new Map()))
+    rows.set(JSON.stringify(key), key)
+    if (this.size > this.#most) this.noteAll()
+  }
+
+  /** Rows are gone of which nobody tells the identities. */
+  noteAll(): void {
+    this.#isMore = true
+    this.#tables.clear()
+  }
+
+  get size(): number {
+    let size = 0
+    for (const rows of this.#tables.values()) size += rows.size
+    return size
+  }
+
+  /** @returns null where there are more than are kept, or nobody has begun to collect: all rows have to be compared once more */
+  keys(table: number): readonly RowKey[] | null {
+    if (!this.#since || this.#isMore) return null
+    return [...(this.#tables.get(table)?.values() ?? [])]
+  }
+}

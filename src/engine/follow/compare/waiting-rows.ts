@@ -1,0 +1,56 @@
+/** Rows of live tables that somebody has named, or a comparison found to differ: they wait to be read again. */
+import type { SourceView } from '../../../model/copy/port.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
+import type { Lanes } from '../apply/lanes.ts'
+import type { LoopParts } from '../apply/loop-parts.ts'
+import { atMoment } from './moment.ts'
+import type { PacedStream } from '../stream/paced-stream.ts'
+import { mendRows } from './rereads.ts'
+
+/** A table by its number in the stream. */
+type Waiting = readonly [at: number, table: FollowTable]
+
+type Mended = {
+  readonly table: string
+  readonly state: 'live' | 'copying'
+  readonly reread: string
+  readonly mended: string
+}
+
+/** Tables of which rows can be read again now. */
+export async function waitingTables({ states, ledger, stream, tables }: LoopParts): Promise<readonly Waiting[]> {
+  const waiting = await ledger.rereads.tables(stream)
+  return [...tables.entries()].filter(
+    ([at, { key }]) =>
+      (states.list[at] === 'live' || states.part(at) !== null) &&
+      waiting.some(
+        ({ schema, name, reason }) =>
+          schema === key.schema && name === key.name && (reason !== 'bound' || states.part(at) === null),
+      ),
+  )
+}
+
+/** They are read while both sides stand at one moment. @returns false where no such moment was found: another snapshot is luckier */
+export async function mendWaiting(
+  waiting: readonly Waiting[],
+  parts: LoopParts,
+  lane: Lanes,
+  source: PacedStream,
+): Promise<boolean> {
+  const { states, stream, changes, run } = parts
+  const signal = run.interrupt.abort
+  const mend = async (view: SourceView): Promise<readonly Mended[]> => {
+    const mended: Mended[] = []
+    for (const [at, table] of waiting) {
+      const part = states.part(at)
+      const { read, mended: changed } = await mendRows(view, lane, stream, table, at, { ...parts, signal, part })
+      const state = part === null ? 'live' : 'copying'
+      if (read > 0) mended.push({ table: table.name, state, reread: String(read), mended: String(changed) })
+    }
+    return mended
+  }
+  const got = await atMoment({ ...parts, lane, stream: source.unpaced, signal }, mend)
+  if (typeof got === 'string') return false
+  for (const one of got.value) run.emit({ type: 'follow.table', position: changes.text(got.position), ...one })
+  return true
+}

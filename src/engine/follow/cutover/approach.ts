@@ -1,0 +1,132 @@
+/** What a switch waits for before each of its tries: all rows were found equal, what was touched since is known, and the stream is close behind. */
+import type { Clock } from '../../../shared/clock.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChangeSource } from '../../../model/follow/port.ts'
+import type { SwitchFinding } from '../../../model/follow/switch-port.ts'
+import { TouchedRows } from '../compare/touched-rows.ts'
+import type { Standstill } from '../progress/watch.ts'
+import { findingsGate, type Gates } from './gates.ts'
+import type { MadeStream } from './reverse-stream.ts'
+import { Waits } from './waits.ts'
+
+/** The stream may be so far behind when a try begins, ms. */
+const MOST_LAG_MS = 500
+/** How often it is measured while it is not known, ms. */
+const MEASURE_MS = 100
+const FIRST_REST_MS = 500
+const LAST_REST_MS = 15_000
+
+export type ApproachParts = {
+  /** Of the stream that ends. */
+  readonly changes: ChangeSource
+  readonly gates: Gates
+  /** How long tries are made, ms, from the end of the first comparison on. */
+  readonly triesForMs: number
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** @returns null while publication and slot of the reverse stream are being made */
+  readonly wayBack: () => MadeStream | null
+  /** Looks again at what may have changed in the ledger since the run began. */
+  readonly look: () => Promise<void>
+  readonly findings: () => Promise<readonly SwitchFinding[]>
+}
+
+/** What a try begins with. */
+export type Ready = { readonly made: MadeStream; readonly findings: readonly SwitchFinding[] }
+
+export class Approach {
+  readonly touched = new TouchedRows()
+  /** How long tries have kept others waiting. */
+  readonly waits = new Waits()
+  readonly #parts: ApproachParts
+  /** Since all rows were compared for the first time. */
+  #readySince: number | null = null
+  #written: { readonly position: bigint; readonly at: number } | null = null
+  #lagMs: number | null = null
+  #measuredAt = -Infinity
+  #nextAt = -Infinity
+  #restMs = FIRST_REST_MS
+
+  constructor(parts: ApproachParts) {
+    this.#parts = parts
+  }
+
+  /** Whether tries were made for as long as they may be. */
+  get isLate(): boolean {
+    const { clock, triesForMs } = this.#parts
+    return this.#readySince !== null && clock.ticks() - this.#readySince >= triesForMs
+  }
+
+  /** A try was given up. @returns when the next one comes, ms */
+  rest(): number {
+    const restMs = this.#restMs
+    this.#nextAt = this.#parts.clock.ticks() + restMs
+    this.#restMs = Math.min(LAST_REST_MS, restMs * 2)
+    return restMs
+  }
+
+  /**
+   * @returns what to do first, where no try may begin now
+   * @throws SluiceError NOT_SWITCHABLE, and what the stores throw
+   */
+  async ready(now: Standstill): Promise<Ready | 'prove' | 'on'> {
+    const { gates, wayBack, look, clock } = this.#parts
+    const isCompared = this.#isCompared(now)
+    if (isCompared !== true) return isCompared
+    const isNear = await this.#isNear(now)
+    const made = wayBack()
+    gates.set({
+      name: 'reverse stream',
+      state: made === null ? 'waiting' : 'ok',
+      detail: made === null ? 'publication and slot are being made' : `slot ${made.slot} is there`,
+    })
+    if (!isNear || made === null || clock.ticks() < this.#nextAt) return 'on'
+    await look()
+    const findings = await this.#parts.findings()
+    const gate = findingsGate(findings)
+    gates.set(gate)
+    if (gate.state === 'refused')
+      throw new SluiceError('NOT_SWITCHABLE', gate.detail, gate.hint === undefined ? {} : { hint: gate.hint })
+    return (await now.verify()) ? { made, findings } : 'on'
+  }
+
+  /** @returns true where all rows were found equal, and what was touched since is known */
+  #isCompared({ proof }: Standstill): true | 'prove' | 'on' {
+    const { gates, clock } = this.#parts
+    if (proof === null) {
+      gates.set({ name: 'compared', state: 'waiting', detail: 'all rows are being compared' })
+      return 'on'
+    }
+    this.#readySince ??= clock.ticks()
+    if (this.touched.keys(0) === null) {
+      const detail = 'too many rows were changed since the comparison: all are compared once more'
+      gates.set({ name: 'compared', state: 'waiting', detail })
+      return 'prove'
+    }
+    const rows = proof.compared.reduce((sum, one) => sum + one.rows, 0n)
+    gates.set({ name: 'compared', state: 'ok', detail: `${rows} rows equal as of ${proof.position}` })
+    return true
+  }
+
+  /** Measures how long the stream takes to apply what the source has just written. */
+  async #isNear({ lane }: Standstill): Promise<boolean> {
+    const { clock, changes, signal, gates } = this.#parts
+    if (this.#written !== null && lane.applied >= this.#written.position) {
+      this.#lagMs = Math.round(clock.ticks() - this.#written.at)
+      this.#written = null
+    }
+    const at = clock.ticks()
+    if (this.#written === null && at - this.#measuredAt >= MEASURE_MS) {
+      this.#measuredAt = at
+      this.#written = { position: await changes.fence(signal), at }
+    }
+    const waits = this.#written === null ? 0 : clock.ticks() - this.#written.at
+    const isNear = this.#lagMs !== null && this.#lagMs < MOST_LAG_MS && waits < MOST_LAG_MS
+    gates.set({
+      name: 'lag',
+      state: isNear ? 'ok' : 'waiting',
+      detail: this.#lagMs === null ? 'it is being measured' : `${Math.max(this.#lagMs, Math.round(waits))} ms`,
+    })
+    return isNear
+  }
+}

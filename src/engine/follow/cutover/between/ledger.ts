@@ -1,0 +1,185 @@
+/**
+ * Steps of a switch between two databases, in the ledger of the one that is opened. Each step moves one row on by what it was before, while the program has the stream:
+ * so two programs never go on from the same step.
+ */
+import type { Closing, LedgerDatabase, Statement } from '../../../../model/copy/port.ts'
+import { ledgerDialect } from '../../../../stores/common/ledger-dialect.ts'
+import { makeLateTable } from '../../../copy/ledger/late-tables.ts'
+import type { Owner } from '../../../copy/ledger/owner.ts'
+import type { ComingSwitch } from '../switch-ledger.ts'
+import type { SwitchStatus } from '../switch-row.ts'
+
+/** A stream that this program has. */
+export type HeldStream = { readonly stream: string; readonly fence: number }
+
+export type ProvedFacts = {
+  /** Up to which the stream before is applied, and from which the reverse one tells. */
+  readonly position: string
+  readonly reversePosition: string
+  readonly tries: number
+  readonly pauseMs: number
+  readonly provedRows: bigint
+}
+
+const UNDER_WAY = `('preparing', 'closing', 'closed', 'proved')`
+
+export class BetweenLedger {
+  readonly #database: LedgerDatabase
+  readonly #owner: Owner
+  readonly #now: string
+
+  constructor(database: LedgerDatabase, owner: Owner) {
+    this.#database = database
+    this.#owner = owner
+    this.#now = ledgerDialect(database.dialect).now
+  }
+
+  /** Null where there is no such switch. */
+  async standing(id: string): Promise<{ readonly status: SwitchStatus; readonly document: string | null } | null> {
+    const [row] = await this.#database.all('SELECT status, document FROM migration_switches WHERE switch_id = ?', [id])
+    if (row === undefined) return null
+    return { status: String(row[0]) as SwitchStatus, document: row[1] == null ? null : String(row[1]) }
+  }
+
+  /** Notes it before anything is made for it, by the program that has its stream. */
+  async begin(coming: ComingSwitch, document: string): Promise<void> {
+    await makeLateTable(this.#database, 'migration_switches')
+    const { id, stream, reverse, turn, publicTable, takenTable, parkedTable, actor, tool } = coming
+    await this.#database.batch([
+      {
+        sql: `DELETE FROM migration_switches WHERE switch_id = ? AND status IN ('preparing', 'given up')`,
+        parameters: [id],
+      },
+      {
+        sql: `INSERT INTO migration_switches (switch_id, stream_id, reverse_stream_id, run_id, turn, status, public_table, taken_table, parked_table, begun_ms, actor, tool, document)
+              VALUES (?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ${this.#now}, ?, ?, ?)`,
+        parameters: [
+          id,
+          stream,
+          reverse,
+          this.#owner.runId,
+          turn,
+          publicTable,
+          takenTable,
+          parkedTable,
+          actor,
+          tool,
+          document,
+        ],
+      },
+    ])
+  }
+
+  /** Before the table of the source is closed. @returns false where another program goes on with it */
+  closing(id: string, held: HeldStream, document: string): Promise<boolean> {
+    return this.#moved(id, held, 'preparing', 'closing', document, [])
+  }
+
+  /** @param fence up to which the stream is to be applied @returns as `closing` */
+  closed(id: string, held: HeldStream, document: string, fence: string): Promise<boolean> {
+    return this.#moved(id, held, 'closing', 'closed', document, [['log_position', fence]])
+  }
+
+  /** @returns as `closing` */
+  proved(id: string, held: HeldStream, document: string, facts: ProvedFacts): Promise<boolean> {
+    return this.#moved(id, held, 'closed', 'proved', document, [
+      ['log_position', facts.position],
+      ['reverse_position', facts.reversePosition],
+      ['tries', facts.tries],
+      ['pause_ms', facts.pauseMs],
+      ['proved_rows', facts.provedRows],
+    ])
+  }
+
+  /**
+   * It does not happen this time: from here on nobody opens the target by what was proved, and the source may be opened.
+   * @param to `preparing` where it is tried again
+   * @returns what the row says now: the step that was asked for, or `switched` and what comes behind it
+   */
+  async withdraw(id: string, held: HeldStream, to: 'preparing' | 'given up'): Promise<SwitchStatus> {
+    const { sql, parameters } = this.#isHeld(held, 'in whatever state')
+    const ended = to === 'given up' ? `, ended_ms = ${this.#now}` : ''
+    const [, rows] = await this.#database.batch([
+      {
+        sql: `UPDATE migration_switches SET status = ?${ended} WHERE switch_id = ? AND status IN ${UNDER_WAY} AND ${sql}`,
+        parameters: [to, id, ...parameters],
+      },
+      { sql: 'SELECT status FROM migration_switches WHERE switch_id = ?', parameters: [id] },
+    ])
+    return String(rows?.[0]?.[0] ?? 'given up') as SwitchStatus
+  }
+
+  /** For the transaction that opens the target: the switch has happened, and the stream before has ended. */
+  opening(id: string, held: HeldStream): Closing {
+    const { sql, parameters } = this.#isHeld(held)
+    const now = this.#now
+    return {
+      statements: [
+        {
+          sql: `UPDATE migration_switches SET status = 'switched', run_id = ?, switched_ms = ${now} WHERE switch_id = ? AND status = 'proved' AND ${sql}`,
+          parameters: [this.#owner.runId, id, ...parameters],
+        },
+        {
+          sql: `UPDATE migration_streams SET status = 'ended', ended_ms = ${now} WHERE stream_id = ?`,
+          parameters: [held.stream],
+        },
+      ],
+      guard: {
+        sql: `SELECT 1 FROM migration_switches WHERE switch_id = ? AND status = 'proved' AND ${sql}`,
+        parameters: [id, ...parameters],
+      },
+      landed: {
+        sql: `SELECT 1 FROM migration_switches WHERE switch_id = ? AND status IN ('switched', 'announced', 'done')`,
+        parameters: [id],
+      },
+    }
+  }
+
+  /** Users know the new address. */
+  async announced(id: string): Promise<void> {
+    const sql = `UPDATE migration_switches SET status = 'announced' WHERE switch_id = ? AND status = 'switched'`
+    await this.#database.batch([{ sql, parameters: [id] }])
+  }
+
+  /** Nothing of the stream before is left, and the reverse one is noted where it belongs. */
+  async done(id: string): Promise<void> {
+    const sql = `UPDATE migration_switches SET status = 'done', ended_ms = ${this.#now} WHERE switch_id = ? AND status IN ('switched', 'announced')`
+    await this.#database.batch([{ sql, parameters: [id] }])
+  }
+
+  /** How long writers were kept out, once that is known, ms. */
+  async noteWait(id: string, pauseMs: number): Promise<void> {
+    const sql = 'UPDATE migration_switches SET pause_ms = ? WHERE switch_id = ?'
+    await this.#database.batch([{ sql, parameters: [pauseMs, id] }])
+  }
+
+  async #moved(
+    id: string,
+    held: HeldStream,
+    from: SwitchStatus,
+    to: SwitchStatus,
+    document: string,
+    facts: readonly (readonly [string, string | number | bigint])[],
+  ): Promise<boolean> {
+    const { sql, parameters } = this.#isHeld(held)
+    const set = facts.map(([column]) => `, ${column} = ?`).join('')
+    const [, rows] = await this.#database.batch([
+      {
+        sql: `UPDATE migration_switches SET status = ?, document = ?${set} WHERE switch_id = ? AND status = ? AND ${sql}`,
+        parameters: [to, document, ...facts.map(([, value]) => value), id, from, ...parameters],
+      },
+      { sql: 'SELECT status, document FROM migration_switches WHERE switch_id = ?', parameters: [id] },
+    ])
+    // A batch may run twice: the second time the row has moved already. The document names the try.
+    return rows?.[0]?.[0] === to && rows[0][1] === document
+  }
+
+  /** A stream that was halted or ended meanwhile opens no target, and its source all the same. */
+  #isHeld({ stream, fence }: HeldStream, state: 'active' | 'in whatever state' = 'active'): Statement {
+    const isActive = state === 'active' ? ` AND s.status = 'active'` : ''
+    return {
+      sql: `EXISTS (SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.owner = ? AND s.fence = ?${isActive})`,
+      parameters: [stream, this.#owner.id, fence],
+    }
+  }
+}

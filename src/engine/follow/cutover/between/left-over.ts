@@ -1,0 +1,98 @@
+/** What a killed program has left of a switch between two databases: it is gone on with, or taken back. */
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { CutoverRun } from '../../operations/cutover/declaration.ts'
+import { streamName } from '../../stream/end-stream.ts'
+import { hasSwitched, type SwitchRow } from '../switch-row.ts'
+import { documentOf } from './document.ts'
+import type { AbleEnds, Between } from './sides.ts'
+
+/** How long the removal of what was made may take, ms. */
+const END_MS = 30_000
+
+/**
+ * Opens the source of a switch that was not proved, and the target of one that was, where the source is still closed.
+ * @param forward whether the command goes where the switch was going
+ * @returns whether the target is open now
+ * @throws SluiceError LEDGER_BUSY where a living program makes it
+ */
+export async function settleLeft(
+  between: Between,
+  able: AbleEnds,
+  row: SwitchRow,
+  forward: boolean,
+  run: CutoverRun,
+): Promise<boolean> {
+  const { opens, stream } = between
+  if (row.status === 'preparing') return false
+  const fence = await opens.streams.take(stream.id)
+  if (typeof fence !== 'number') {
+    throw new SluiceError(
+      'LEDGER_BUSY',
+      `process ${fence.pid ?? '?'} on ${fence.host ?? 'another machine'} makes this switch`,
+      {
+        hint: 'wait until it has ended; its lease runs out half a minute after it was killed',
+      },
+    )
+  }
+  const held = { stream: stream.id, fence }
+  const signal = AbortSignal.timeout(END_MS)
+  try {
+    const standing = await opens.steps.standing(row.id)
+    if (standing === null || standing.status === 'preparing') return false
+    const { token = '', closes, opens: to, mark } = documentOf(standing.document)
+    const isWhole = forward && standing.status === 'proved' && mark !== undefined
+    if (isWhole && (await able.closing.isClosed(closes.table, token, signal))) {
+      const outcome = await able.opening.open(to.table, { text: mark }, opens.steps.opening(row.id, held), signal)
+      if (outcome === 'opened') {
+        const detail = 'a program was killed when both sides were proved equal: the target is open now'
+        run.emit({ type: 'cutover.step', step: 'went on', detail })
+        return true
+      }
+    }
+    const status = await opens.steps.withdraw(row.id, held, 'preparing')
+    if (hasSwitched(status)) return true
+    if (status !== 'preparing') {
+      throw new SluiceError('LEDGER_BUSY', `another program goes on with switch ${row.id}, at step ${status}`, {
+        hint: 'wait until it has ended',
+      })
+    }
+    await able.closing.release(closes.table, token, signal)
+    const detail = `a program was killed at step ${standing.status}: the source is open again`
+    run.emit({ type: 'cutover.step', step: 'taken back', detail })
+    return false
+  } finally {
+    await opens.streams.release(stream.id)
+  }
+}
+
+/** Removes what was made for a switch that does not happen, unless another program has the stream by now, and goes on with it. */
+export async function givenUp(
+  { opens, stream, family }: Between,
+  { closing, opening, back }: AbleEnds,
+  id: string,
+  tell: (detail: string) => void,
+): Promise<void> {
+  const fence = await opens.streams.take(stream.id)
+  if (typeof fence !== 'number') return
+  const signal = AbortSignal.timeout(END_MS)
+  try {
+    const standing = await opens.steps.standing(id)
+    if (standing === null) return
+    // First the ledger, so that nobody opens the target any more; then the source.
+    if ((await opens.steps.withdraw(id, { stream: stream.id, fence }, 'given up')) !== 'given up') return
+    const { token, closes, opens: to } = documentOf(standing.document)
+    if (token !== undefined) {
+      await closing.release(closes.table, token, signal)
+      await closing.tidy(closes.table, signal)
+    }
+    // From the second turn on the target was closed by the turn before, and stays so.
+    if (family.turns.length === 0) {
+      await opening.release(to.table, `target_${id}`, signal)
+      await opening.tidy(to.table, signal)
+    }
+    await back.end(streamName(id), signal)
+    tell(`the source is open; slot and publication ${streamName(id)} are removed`)
+  } finally {
+    await opens.streams.release(stream.id)
+  }
+}

@@ -1,0 +1,107 @@
+/** What has to hold before a switch between two databases, as far as it can be looked at before the stream goes on. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { asSluiceError, type ErrorCode } from '../../../../shared/errors.ts'
+import type { FollowedTable } from '../../../../model/follow/port.ts'
+import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
+import type { CutoverRun } from '../../operations/cutover/declaration.ts'
+import type { CopyOperation } from '../../../run/operation.ts'
+import type { TableKey } from '../../../copy/ledger/owner.ts'
+import { findingsGate, type Gate, type Gates } from '../gates.ts'
+import { quarantineGate, refusalOf, signOffGate, streamGates, tableOf, type Refusal } from '../readiness.ts'
+import { reverseCopy } from '../reverse-copy.ts'
+import { examineReverse } from '../reverse-stream.ts'
+import type { AbleEnds, Between } from './sides.ts'
+
+export type BetweenReady = {
+  readonly from: TableName
+  readonly to: TableName
+  readonly key: TableKey
+  readonly identity: readonly string[]
+  /** The copy that goes on afterwards. */
+  readonly reverse: CopyOperation
+  /** The table that is opened, as the source of the reverse stream. */
+  readonly taken: FollowedTable
+  readonly findings: readonly SwitchFinding[]
+  /** Sign-off that it relies on; null without one. */
+  readonly signOff: string | null
+}
+
+export type BetweenWishes = {
+  readonly unsigned: boolean
+  readonly revert: boolean
+  readonly keepSessions: boolean
+}
+
+/**
+ * @param copy the copy of the stream that goes on
+ * @throws SluiceError with the first gate that is shut; all of them are told
+ */
+export async function betweenReady(
+  { closes, opens, stream, family }: Between,
+  able: AbleEnds,
+  copy: CopyOperation,
+  wishes: BetweenWishes,
+  gates: Gates,
+  run: CutoverRun,
+): Promise<BetweenReady> {
+  const signal = run.interrupt.abort
+  const refusals: Refusal[] = []
+  const set = (code: ErrorCode, gate: Gate): void => {
+    gates.set(gate)
+    if (gate.state === 'refused') refusals.push({ code, gate })
+  }
+  const ends = { from: closes.store, to: opens.store }
+  const table = await tableOf(ends, { stream, database: opens.database }, copy, run)
+  const [from, to] = [table.source.table.table, table.target.table.table]
+  gates.table = tableText(from)
+  for (const { code, gate } of await streamGates({ stream, streams: opens.streams }, able.changes)) set(code, gate)
+  const findings = await able.opening.examine(to, await able.closing.facts(from, signal), signal)
+  for (const { object, hint, ...finding } of findings) {
+    run.emit({
+      type: 'cutover.finding',
+      ...finding,
+      ...(object === undefined ? {} : { object }),
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+  set('NOT_SWITCHABLE', findingsGate(findings))
+  set('NOT_SWITCHABLE', await sessionsGate(able, from, wishes.keepSessions, signal))
+  set('ROWS_ASIDE', await quarantineGate(opens.database, table.key))
+  const asked = { unsigned: wishes.unsigned, revert: family.turns.length % 2 === 1 }
+  const signed = await signOffGate(opens.database, stream.id, asked)
+  set('NOT_SIGNED', signed.gate)
+  const reverse: CopyOperation = { ...reverseCopy(copy, to, from), from: opens.url, to: closes.url }
+  let taken: FollowedTable | null = null
+  try {
+    taken = await examineReverse(reverse, { from: opens.store, to: closes.store }, to, run)
+    const detail = 'the way back can be followed; it is made before the switch'
+    gates.set({ name: 'reverse stream', state: 'waiting', detail })
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind !== 'unsupported' && error.kind !== 'usage') throw thrown
+    const hint = error.hint === undefined ? {} : { hint: error.hint }
+    set(error.code, { name: 'reverse stream', state: 'refused', detail: error.message, ...hint })
+  }
+  if (refusals.length > 0 || taken === null) throw refusalOf(refusals)
+  return { from, to, key: table.key, identity: table.source.identity, reverse, taken, findings, signOff: signed.id }
+}
+
+/** How many sessions may be ended, and whether this role may do it. */
+async function sessionsGate(
+  { closing }: AbleEnds,
+  from: TableName,
+  keepSessions: boolean,
+  signal: AbortSignal,
+): Promise<Gate> {
+  const name = 'sessions'
+  const { connected, holding, prepared, protected: kept } = await closing.writers(from, signal)
+  const counted = `${connected} sessions of roles that may write into ${tableText(from)} are connected, ${holding.length + prepared.length} hold it for writing now`
+  if (keepSessions) return { name, state: 'ok', detail: `${counted}; none is ended, as --keep-sessions says` }
+  if (kept.length === 0) return { name, state: 'ok', detail: `${counted}; those that do not let go of it are ended` }
+  return {
+    name,
+    state: 'refused',
+    detail: `${counted}, and this role may not end sessions of ${kept.join(', ')}`,
+    hint: 'GRANT pg_signal_backend TO the role of --from, or add --keep-sessions to wait for them instead',
+  }
+}

@@ -1,0 +1,172 @@
+/** Both databases of a switch: the stream that goes on reads from the one that is closed, and its ledger is in the one that is opened. */
+import { SluiceError } from '../../../../shared/errors.ts'
+import { redactUrl } from '../../../../shared/redact.ts'
+import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { ChangeSource } from '../../../../model/follow/port.ts'
+import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
+import type { CopyRun } from '../../../copy/copy-run.ts'
+import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
+import { openExisting } from '../../../copy/open-stores.ts'
+import { onSide } from '../../../copy/sides.ts'
+import { cdcOf } from '../../stream/known-stream.ts'
+import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
+import { StreamLedger, streamNamed } from '../../../copy/ledger/streams.ts'
+import { knowsStream } from '../../stream/named-stream.ts'
+import { familyOf, type Family } from '../family.ts'
+import { SwitchLedger } from '../switch-ledger.ts'
+import { readSwitches } from '../switch-row.ts'
+import type { End } from './end.ts'
+import { BetweenLedger } from './ledger.ts'
+import { finishUnnoted } from './unnoted.ts'
+
+export type Between = AsyncDisposable & {
+  /** Has the writers until the switch; the stream reads from it. */
+  readonly closes: End
+  /** Has them afterwards; its ledger has the stream. */
+  readonly opens: End
+  readonly family: Family
+  /** The stream that goes on. */
+  readonly stream: StreamRow
+}
+
+/** What both stores can. */
+export type AbleEnds = {
+  readonly closing: SwitchSide
+  readonly opening: SwitchSide
+  /** Of the stream that ends, and of the reverse one. */
+  readonly changes: ChangeSource
+  readonly back: ChangeSource
+}
+
+/**
+ * @param urls of both databases, in any order: which is which, the streams say. The stream's own word counts for the second one where it is absent
+ * @returns null where the stream stays within one database, or nobody knows it
+ * @throws SluiceError CONNECT_FAILED, PLAN_CHANGED where the databases are others than those of the stream
+ */
+export async function betweenOf(
+  urls: { readonly to: string; readonly from?: string },
+  stream: string,
+  run: CopyRun,
+): Promise<Between | null> {
+  const open: AsyncDisposable[] = []
+  const close = async (): Promise<void> => {
+    for (const one of open.toReversed()) await one[Symbol.asyncDispose]()
+  }
+  const opened = async (side: 'source' | 'target', url: string): Promise<End> => {
+    const store = await onSide(side, () => openExisting(url))
+    open.push(store)
+    // Of a system whose tables do not move nothing more is opened.
+    if (side === 'source' && store.switchSide === undefined) throw cannotMove(stream, store, store)
+    const database = await onSide(side, () => store.ledger())
+    open.push(database)
+    const owner = { ...run.owner, runId: BigInt(run.runId) }
+    const switches = new SwitchLedger(database, owner)
+    return {
+      url,
+      store,
+      database,
+      switches,
+      steps: new BetweenLedger(database, owner),
+      streams: new StreamLedger(database, owner),
+    }
+  }
+  try {
+    const to = await opened('target', urls.to)
+    const named = await namedIn(to.database, stream)
+    if (named !== null && named.sourceIdentity === to.store.identity) {
+      await close()
+      return null
+    }
+    if (named !== null && to.store.switchSide === undefined) throw cannotMove(stream, to.store, to.store)
+    const otherUrl = urls.from ?? named?.source
+    if (otherUrl === undefined) {
+      await close()
+      return null
+    }
+    const from = await opened('source', otherUrl)
+    const known = named ?? (await namedIn(from.database, stream))
+    // The source may be the one whose ledger has it, where its writers came from the target before.
+    if (known === null) {
+      const what = `stream ${stream} is`
+      await refuseKnownElsewhere(
+        from.store,
+        from.database,
+        what,
+        knowsStream(stream),
+        run.interrupt.abort,
+        'the source',
+      )
+    }
+    if (known === null || from.store.identity === to.store.identity) {
+      await close()
+      return null
+    }
+    await finishUnnoted(from, to)
+    await finishUnnoted(to, from)
+    const rows = [...(await from.switches.all()), ...(await to.switches.all())]
+    const family = familyOf(rows, known.id)
+    for (const [opens, closes] of [
+      [to, from],
+      [from, to],
+    ] as const) {
+      const newest = await streamNamed(opens.database, family.newest)
+      // A run that made a switch has the number of the reverse stream, and its row in the ledger of the stream before.
+      if (newest?.id !== family.newest) continue
+      if (newest.sourceIdentity !== closes.store.identity) throw another(newest, closes)
+      return { closes, opens, family, stream: newest, [Symbol.asyncDispose]: close }
+    }
+    throw new SluiceError(
+      'LEDGER_DAMAGED',
+      `there was a switch to stream ${family.newest}, and no such stream is known`,
+      {
+        where: `${from.store.label}, ${to.store.label}`,
+      },
+    )
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** @throws SluiceError NOT_SWITCHABLE where a table cannot move between these databases */
+export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'opens' | 'stream'>): AbleEnds {
+  const no = (message: string, reason: string, hint: string): SluiceError =>
+    new SluiceError('NOT_SWITCHABLE', message, { where: opens.store.label, reason, hint })
+  const [closing, opening] = [closes.store.switchSide?.(), opens.store.switchSide?.()]
+  const [changes, back] = [closes.store.changeSource?.('slot'), opens.store.changeSource?.('slot')]
+  if (closing === undefined || opening === undefined || changes === undefined || back === undefined) {
+    throw cannotMove(stream.id, opens.store, closes.store)
+  }
+  if (cdcOf(stream, undefined) !== 'slot') {
+    throw no(
+      `stream ${stream.id} is told by triggers`,
+      'only the log of a slot says what was committed before the switch',
+      'copy with --cdc slot',
+    )
+  }
+  return { closing, opening, changes, back }
+}
+
+function cannotMove(stream: string, { label, system }: CopyStore, other: CopyStore): SluiceError {
+  return new SluiceError('NOT_SWITCHABLE', `stream ${stream} fills a table of another database`, {
+    where: label,
+    reason: `tables of ${other.system === system ? system : `${other.system} and ${system}`} cannot be closed to all but a stream that goes the other way`,
+    hint: 'stop the writers, follow until it is caught up, sign off, and give users the new address; cutover works within one PostgreSQL database and between two so far',
+  })
+}
+
+/** A stream of this ledger, or the one before it where this ledger has only the switch that led to it. */
+async function namedIn(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
+  const own = await streamNamed(database, id)
+  if (own !== null) return own
+  const before = (await readSwitches(database)).find((row) => row.isBetween && row.reverse === id)
+  return before === undefined ? null : await streamNamed(database, before.stream)
+}
+
+function another({ id, source }: StreamRow, closes: End): SluiceError {
+  return new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
+    where: closes.store.label,
+    reason: `it began at ${redactUrl(source)}`,
+    hint: 'name that one with --from',
+  })
+}

@@ -1,0 +1,358 @@
+/**
+ * One switch between two databases, from the stream's point of view: closes the source, lets the stream catch up, compares what was touched on both sides, and opens
+ * the target. A try that takes too long opens the source again. Never are both sides open: the row of the ledger is what is asked, and the target is opened in the
+ * transaction that moves it on.
+ */
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import type { Clock } from '../../../../shared/clock.ts'
+import type { TableName } from '../../../../model/copy/column-type.ts'
+import type { ChangeSource } from '../../../../model/follow/port.ts'
+import type { SwitchFinding, SwitchMark } from '../../../../model/follow/switch-port.ts'
+import type { SwitchSide } from '../../../../model/follow/switch-side-port.ts'
+import type { TouchedRows } from '../../compare/touched-rows.ts'
+import type { Standstill, Watch } from '../../progress/watch.ts'
+import { Approach, type Ready } from '../approach.ts'
+import type { Gates } from '../gates.ts'
+import type { MadeStream } from '../reverse-stream.ts'
+import { hasSwitched } from '../switch-row.ts'
+import { documentOf, type BetweenDocument } from './document.ts'
+import type { BetweenLedger, HeldStream } from './ledger.ts'
+
+/** One try for the lock of the source, at most, ms: writers wait behind it. */
+const LOCK_MS = 300
+/** Part of the budget that closing the source may take. */
+const CLOSE_SHARE = 0.6
+/** A try waits so long for changes at a time, ms. */
+const NEXT_MS = 20
+/** Longest that opening the source again may take, ms. */
+const REOPEN_MS = 10_000
+
+export type BetweenParts = {
+  readonly id: string
+  readonly stream: string
+  readonly runId: string
+  readonly closing: SwitchSide
+  readonly opening: SwitchSide
+  readonly from: TableName
+  readonly to: TableName
+  /** Columns by which the stream names rows: both tables have them. */
+  readonly identity: readonly string[]
+  readonly changes: ChangeSource
+  /** Of the target: the reverse stream. */
+  readonly back: ChangeSource
+  readonly steps: BetweenLedger
+  /** Notes the switch, before anything is made for it. */
+  readonly begin: () => Promise<void>
+  /** What a statement is told that a closed side refuses. */
+  readonly says: { readonly source: Says; readonly target: Says }
+  readonly wayBack: () => MadeStream | null
+  readonly findings: () => Promise<readonly SwitchFinding[]>
+  /** Looks again at what may have changed in the ledger since the run began. */
+  readonly look: () => Promise<void>
+  readonly document: (facts: DocumentFacts) => string
+  readonly gates: Gates
+  readonly budgetMs: number
+  readonly triesForMs: number
+  readonly endsSessions: boolean
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly tell: (step: BetweenStep, detail: string) => void
+}
+
+type Says = { readonly says: string; readonly hint: string }
+
+export type BetweenStep = 'closing' | 'session ended' | 'closed' | 'proved' | 'opened' | 'released' | 'again'
+
+export type DocumentFacts = Pick<BetweenDocument, 'token' | 'fence' | 'sessionsEnded' | 'mark' | 'proof'> & {
+  readonly made?: MadeStream
+  readonly reversePosition?: string
+}
+
+export type BetweenFacts = {
+  readonly fence: string
+  readonly position: string
+  readonly reversePosition: string
+  readonly pauseMs: number
+  readonly waitedMs: number
+  readonly tries: number
+  readonly rows: bigint
+  readonly touched: bigint
+  readonly sessionsEnded: readonly string[]
+  readonly sequences: readonly string[]
+}
+
+export type BetweenEnd =
+  | { readonly type: 'switched'; readonly facts: BetweenFacts }
+  /** No try was good enough in time: the first gate that was shut says why. */
+  | { readonly type: 'late' }
+
+/** What a try has done so far. */
+type Try = {
+  readonly token: string
+  readonly held: HeldStream
+  readonly since: number
+  /** The ledger may say that everything is proved: whoever takes over may open the target. */
+  isProved: boolean
+  /** The statement that opens the target may have been sent. */
+  facts: BetweenFacts | null
+}
+
+export class BetweenTurn implements Watch {
+  readonly #parts: BetweenParts
+  readonly #approach: Approach
+  #end: BetweenEnd | null = null
+  #isBegun = false
+  #marks: { readonly source: SwitchMark; readonly target: SwitchMark } | null = null
+  #tries = 0
+  /** A try that could not be taken back yet. */
+  #left: Try | null = null
+
+  constructor(parts: BetweenParts) {
+    this.#parts = parts
+    this.#approach = new Approach(parts)
+  }
+
+  get touched(): TouchedRows {
+    return this.#approach.touched
+  }
+
+  /** Whether anything of it may be there. */
+  get isBegun(): boolean {
+    return this.#isBegun
+  }
+
+  get end(): BetweenEnd | null {
+    return this.#end
+  }
+
+  get tries(): number {
+    return this.#tries
+  }
+
+  isOver(): boolean {
+    if (this.#end !== null) return true
+    if (!this.#approach.isLate || this.#left !== null) return false
+    this.#end = { type: 'late' }
+    return true
+  }
+
+  async prepare(): Promise<void> {
+    const { opening, closing, begin, says, signal, from, to, id } = this.#parts
+    if (!this.#isBegun) {
+      this.#isBegun = true
+      await begin()
+    }
+    // Each time: partitions may have come since.
+    await opening.guard({ table: to, token: `target_${id}`, ...says.target }, signal)
+    this.#marks = { source: await closing.mark(from, signal), target: await opening.mark(to, signal) }
+  }
+
+  /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
+  async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
+    if (this.#left !== null) {
+      if (await this.#takeBack(this.#left)) return 'end'
+      this.#left = null
+    }
+    if (this.isOver()) return 'end'
+    const ready = await this.#approach.ready(now)
+    return typeof ready === 'string' ? ready : await this.#try(now, ready)
+  }
+
+  async #try(now: Standstill, { made }: Ready): Promise<'end' | 'prove' | 'on'> {
+    const { runId, stream, clock, tell } = this.#parts
+    const token = `${runId}_${now.fence}_${++this.#tries}`
+    const one: Try = { token, held: { stream, fence: now.fence }, since: clock.ticks(), isProved: false, facts: null }
+    let answer: { readonly next: 'prove' | 'on'; readonly why: string } | 'end'
+    try {
+      answer = await this.#within(one, now, made)
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      this.#left = one
+      if (await this.#takeBack(one)) return 'end'
+      this.#left = null
+      if (error.code !== 'TARGET_BUSY') throw thrown
+      return this.#rest(`${error.message}: try ${this.#tries} is given up`)
+    }
+    if (answer === 'end') return 'end'
+    this.#left = one
+    if (await this.#takeBack(one)) return 'end'
+    this.#left = null
+    if (answer.next === 'on') return this.#rest(answer.why)
+    tell('again', `${answer.why}: all rows are compared once more, the source is open`)
+    return 'prove'
+  }
+
+  /** Everything that happens while the source is closed. @returns why the try is to be taken back, where it is */
+  async #within(
+    one: Try,
+    now: Standstill,
+    made: MadeStream,
+  ): Promise<'end' | { readonly next: 'prove' | 'on'; readonly why: string }> {
+    const { closing, opening, from, to, changes, back, steps, id, says, budgetMs, signal, tell, gates } = this.#parts
+    const { identity, document, endsSessions } = this.#parts
+    const { lane, stream, proof } = now
+    const marks = this.#marks
+    if (proof === null || marks === null) return { next: 'prove', why: 'the comparison is gone' }
+    const elapsed = (): number => this.#parts.clock.ticks() - one.since
+    const over = (what: string): { readonly next: 'on'; readonly why: string } | null => {
+      if (elapsed() <= budgetMs) return null
+      const why = `${what} took longer than --pause-budget ${budgetMs} ms (${Math.round(elapsed())} ms)`
+      gates.set({ name: 'pause', state: 'waiting', detail: why })
+      return { next: 'on', why: `${why}: try ${this.#tries} is given up` }
+    }
+    mustHold(await steps.closing(id, one.held, document({ token: one.token })))
+    tell('closing', `try ${this.#tries}: the source is being closed to writers`)
+    const closed = await closing.close(
+      {
+        table: from,
+        token: one.token,
+        ...says.source,
+        lockTimeoutMs: LOCK_MS,
+        budgetMs: budgetMs * CLOSE_SHARE,
+        endsSessions,
+      },
+      (session) => tell('session ended', `${session} held the source for writing and did not let go`),
+      signal,
+    )
+    if (closed === null) {
+      const { holding, prepared } = await closing.writers(from, signal)
+      const [first, ...more] = [...prepared.map((gid) => `prepared transaction ${gid}`), ...holding]
+      const who =
+        first === undefined
+          ? 'others hold it'
+          : `${first} holds it${more.length === 0 ? '' : `, and ${more.length} more`}`
+      gates.set({ name: 'lock', state: 'waiting', detail: `the source could not be closed: ${who}` })
+      return { next: 'on', why: `the source could not be closed, ${who}: try ${this.#tries} is given up` }
+    }
+    gates.set({ name: 'lock', state: 'ok', detail: `the source was closed in try ${this.#tries}` })
+    const fence = changes.text(closed.fence)
+    const noted = { token: one.token, fence, sessionsEnded: closed.ended }
+    mustHold(await steps.closed(id, one.held, document(noted), fence))
+    tell('closed', `the source is closed to writers, its fence is ${fence}`)
+
+    while (!(lane.isBoundary && lane.taken >= closed.fence)) {
+      const late = over('letting the stream catch up')
+      if (late !== null) return late
+      stream.ask()
+      await lane.take(await stream.next(NEXT_MS))
+    }
+    await lane.commit()
+    const keys = this.touched.keys(0)
+    if (keys === null) return { next: 'prove', why: 'all rows went at once' }
+    const [change, ...more] = [
+      ...(await closing.changesSince(from, marks.source, signal)),
+      ...(await opening.changesSince(to, marks.target, signal)),
+    ]
+    if (change !== undefined)
+      return { next: 'prove', why: more.length === 0 ? change : `${change}, and ${more.length} more` }
+    const [here, there] = await Promise.all([
+      closing.digest(from, identity, keys, signal),
+      opening.digest(to, identity, keys, signal),
+    ])
+    if (here.rows !== there.rows || here.sums !== there.sums) {
+      const why = `${here.rows} of ${keys.length} touched rows in the source and ${there.rows} in the target differ`
+      return { next: 'prove', why }
+    }
+    const sequences = await opening.advance(to, await closing.positions(from, signal), signal)
+    // The target is closed: what its log holds from here on is no change of the stream before.
+    const reversePosition = back.text(await back.fence(signal))
+    const late = over(`comparing ${keys.length} touched rows`)
+    if (late !== null) return late
+    const rows = proof.compared.reduce((sum, each) => sum + each.rows, 0n)
+    const pauseMs = Math.round(elapsed())
+    const facts: BetweenFacts = {
+      fence,
+      position: changes.text(lane.applied),
+      reversePosition,
+      pauseMs: Math.max(this.#approach.waits.longestMs, pauseMs),
+      waitedMs: this.#approach.waits.totalMs + pauseMs,
+      tries: this.#tries,
+      rows,
+      touched: BigInt(keys.length),
+      sessionsEnded: closed.ended,
+      sequences,
+    }
+    const proved = {
+      ...noted,
+      made,
+      reversePosition,
+      mark: marks.target.text,
+      proof: { position: proof.position, rows: String(rows), touched: String(keys.length) },
+    }
+    one.isProved = true
+    mustHold(
+      await steps.proved(id, one.held, document(proved), {
+        position: facts.position,
+        reversePosition,
+        tries: facts.tries,
+        pauseMs: facts.pauseMs,
+        provedRows: rows,
+      }),
+    )
+    tell(
+      'proved',
+      `${keys.length} touched rows are equal on both sides as of the fence; sequences go on ${sequences.join(', ') || 'as they are'}`,
+    )
+    // Somebody may have opened it by hand.
+    if (!(await closing.isClosed(from, one.token, signal)))
+      return { next: 'prove', why: 'the source is not closed any more' }
+    one.facts = facts
+    const outcome = await opening.open(to, marks.target, steps.opening(id, one.held), signal)
+    if (outcome !== 'opened') one.facts = null
+    if (outcome === 'fenced') throw leaseLost()
+    if (outcome !== 'opened') {
+      return { next: 'prove', why: outcome.changed.join('; ') }
+    }
+    this.#approach.waits.add(elapsed())
+    this.#switched(facts)
+    tell('opened', `the target is open, ${Math.round(elapsed())} ms behind the first try for the lock of the source`)
+    return 'end'
+  }
+
+  /**
+   * Opens the source again, unless the target is open by now.
+   * @returns whether the switch has happened
+   * @throws SluiceError where neither can be told: the source stays as it is
+   */
+  async #takeBack(one: Try): Promise<boolean> {
+    const { steps, id, closing, from, clock } = this.#parts
+    // Whoever takes over from here on opens the target only from `proved`: before that the source may be opened at once.
+    if (!one.isProved) await closing.release(from, one.token, AbortSignal.timeout(REOPEN_MS))
+    const status = await steps.withdraw(id, one.held, 'preparing')
+    if (hasSwitched(status)) {
+      // The answer to the statement that opens the target was lost; or another program has made the switch.
+      const standing = await steps.standing(id)
+      if (one.facts === null || documentOf(standing?.document ?? null).token !== one.token) throw leaseLost()
+      this.#approach.waits.add(clock.ticks() - one.since)
+      this.#switched(one.facts)
+      return true
+    }
+    // Another program goes on with the same step: its closing has another token.
+    if (status !== 'preparing' && status !== 'given up') throw leaseLost()
+    await closing.release(from, one.token, AbortSignal.timeout(REOPEN_MS))
+    this.#approach.waits.add(clock.ticks() - one.since)
+    return false
+  }
+
+  #rest(why: string): 'on' {
+    this.#parts.tell('released', `${why}; the source is open, the next try comes in ${this.#approach.rest()} ms`)
+    return 'on'
+  }
+
+  #switched(facts: BetweenFacts): void {
+    this.#end = {
+      type: 'switched',
+      facts: { ...facts, pauseMs: this.#approach.waits.longestMs, waitedMs: this.#approach.waits.totalMs },
+    }
+  }
+}
+
+function mustHold(isHeld: boolean): void {
+  if (!isHeld) throw leaseLost()
+}
+
+function leaseLost(): SluiceError {
+  return new SluiceError('LEASE_LOST', 'another program goes on with this stream, or with this switch', {
+    hint: 'this program opens nothing any more; end one of both',
+  })
+}

@@ -1,0 +1,73 @@
+/** What the ledger keeps of a switch: gates, findings, proof, and which tables it was about. */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import type { Gate } from './gates.ts'
+import type { Ready } from './readiness.ts'
+import type { ClosingFacts } from './turn.ts'
+
+type Named = { readonly name: TableName; readonly identity: string }
+
+type Document = {
+  readonly format: 'sluice-cutover'
+  readonly version: 1
+  readonly tables: { readonly public: Named; readonly parked: Named }
+}
+
+export function cutoverDocument({
+  turn,
+  ready,
+  gates,
+  facts,
+  operation,
+  run,
+}: {
+  readonly turn: number
+  readonly ready: Ready
+  readonly gates: readonly Gate[]
+  readonly facts: ClosingFacts
+  readonly operation: { readonly unsigned: boolean; readonly revert: boolean; readonly budgetMs: number }
+  readonly run: Pick<CopyRun, 'actor' | 'host' | 'tool' | 'runId'>
+}): string {
+  const { applied, position, pauseMs, waitedMs, tries, proof, findings, made } = facts
+  const tables: Document['tables'] = {
+    public: { name: ready.request.from, identity: ready.identities.taken },
+    parked: { name: ready.parked, identity: ready.identities.from },
+  }
+  return JSON.stringify({
+    format: 'sluice-cutover',
+    version: 1,
+    turn,
+    revert: operation.revert,
+    tables,
+    gates,
+    findings,
+    made,
+    proof: { position: proof.position, rows: String(proof.rows), touched: String(proof.touched) },
+    signOff: ready.signOff,
+    unsigned: operation.unsigned,
+    position: applied,
+    reversePosition: position,
+    pauseMs,
+    waitedMs,
+    tries,
+    budgetMs: operation.budgetMs,
+    by: run.actor,
+    host: run.host,
+    tool: run.tool,
+    run: run.runId,
+  })
+}
+
+/** @param document as `cutoverDocument` wrote it @throws SluiceError LEDGER_DAMAGED for none */
+export function identitiesIn(document: string | null): {
+  readonly identities: { readonly public: string; readonly parked: string }
+  readonly names: { readonly public: TableName; readonly parked: TableName }
+} {
+  if (document === null) throw new SluiceError('LEDGER_DAMAGED', 'the ledger has a switch without its document')
+  const { tables } = JSON.parse(document) as Document
+  return {
+    identities: { public: tables.public.identity, parked: tables.parked.identity },
+    names: { public: tables.public.name, parked: tables.parked.name },
+  }
+}

@@ -1,0 +1,59 @@
+/** Gates of a switch: what has to hold before two tables change places. */
+import type { SwitchFinding } from '../../../model/follow/switch-port.ts'
+import type { GateState } from '../../../model/follow/cutover-events.ts'
+
+export type Gate = {
+  readonly name: string
+  readonly state: GateState
+  readonly detail: string
+  readonly hint?: string
+}
+
+/** Tells each gate when its state changes, and remembers how it stands. */
+export class Gates {
+  readonly #tell: (gate: Gate, table: string | null) => void
+  readonly #known = new Map<string, Gate>()
+  /** The public name, once it is known. */
+  table: string | null = null
+
+  constructor(tell: (gate: Gate, table: string | null) => void) {
+    this.#tell = tell
+  }
+
+  set(gate: Gate): void {
+    const before = this.#known.get(gate.name)
+    this.#known.set(gate.name, gate)
+    if (before?.state !== gate.state) this.#tell(gate, this.table)
+  }
+
+  get all(): readonly Gate[] {
+    return [...this.#known.values()]
+  }
+
+  /** The first that keeps the switch from happening; null where all are open. */
+  get shut(): Gate | null {
+    return (
+      this.all.find(({ state }) => state === 'refused') ?? this.all.find(({ state }) => state === 'waiting') ?? null
+    )
+  }
+}
+
+/** @param findings of the store */
+export function findingsGate(findings: readonly SwitchFinding[]): Gate {
+  const count = (verdict: SwitchFinding['verdict']): number => findings.filter((one) => one.verdict === verdict).length
+  const [first, ...more] = findings.filter(({ verdict }) => verdict === 'refused')
+  if (first === undefined) {
+    return {
+      name: 'findings',
+      state: 'ok',
+      detail: `${count('made')} to be made again, ${count('left')} stay with the old table`,
+    }
+  }
+  const others = more.length === 0 ? '' : `, and ${more.length} more`
+  return {
+    name: 'findings',
+    state: 'refused',
+    detail: `${first.about}${first.object === undefined ? '' : ` ${first.object}`}: ${first.detail}${others}`,
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+  }
+}

@@ -1,0 +1,246 @@
+/** What has to hold before a switch, as far as it can be looked at before the stream goes on. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { ChangeSource, FollowedTable } from '../../../model/follow/port.ts'
+import type { SwitchFinding, SwitchRequest } from '../../../model/follow/switch-port.ts'
+import type { CutoverRun } from '../operations/cutover/declaration.ts'
+import type { TableKey } from '../../copy/ledger/owner.ts'
+import { tableAt } from '../../copy/plan/plan-copy.ts'
+import { planFollowed } from '../../copy/plan/plan-followed.ts'
+import { examined, sidesOf } from '../stream/exam.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
+import { SignOffLedger } from '../ledger/sign-offs.ts'
+import { followedTables } from '../stream/wished-stream.ts'
+import type { CopyOperation } from '../../run/operation.ts'
+import { findingsGate, type Gate, type Gates } from './gates.ts'
+import { examineReverse, renamed } from './reverse-stream.ts'
+import { parkedName, reverseCopy } from './reverse-copy.ts'
+import type { Able, Standing } from './standing.ts'
+
+/** A switch that may be made, as far as anybody could look. */
+export type Ready = {
+  readonly request: SwitchRequest
+  readonly key: TableKey
+  readonly identity: readonly string[]
+  /** The copy that goes on now, and the one that goes on afterwards. */
+  readonly copy: CopyOperation
+  readonly reverse: CopyOperation
+  /** The table that gets the public name, under the name that it has now, and under the public one. */
+  readonly taken: FollowedTable
+  readonly source: FollowedTable
+  readonly parked: TableName
+  /** What tells both tables from others, whatever they are called. */
+  readonly identities: { readonly taken: string; readonly from: string }
+  readonly findings: readonly SwitchFinding[]
+  /** Sign-off that it relies on; null without one. */
+  readonly signOff: string | null
+}
+
+export type ReadyWishes = {
+  readonly parked?: string
+  readonly unsigned: boolean
+  readonly revert: boolean
+}
+
+/** What a gate that is shut ends the run with. */
+export type Refusal = { readonly code: ErrorCode; readonly gate: Gate }
+
+/**
+ * @param copy the copy of the stream that goes on
+ * @throws SluiceError with the first gate that is shut; all of them are told
+ */
+export async function readyFor(
+  standing: Standing,
+  { switches, changes }: Able,
+  copy: CopyOperation,
+  wishes: ReadyWishes,
+  gates: Gates,
+  run: CutoverRun,
+): Promise<Ready> {
+  const { store, stream, family } = standing
+  const refusals: Refusal[] = []
+  const set = (code: ErrorCode, gate: Gate): void => {
+    gates.set(gate)
+    if (gate.state === 'refused') refusals.push({ code, gate })
+  }
+  const table = await tableOf({ from: store, to: store }, standing, copy, run)
+  gates.table = tableText(table.source.table.table)
+  for (const { code, gate } of await streamGates(standing, changes)) set(code, gate)
+  const [from, to] = [table.source.table.table, table.target.table.table]
+  const last = family.turns.at(-1)
+  const parked = wishes.parked ?? parkedName(from, last?.takenTable ?? null)
+  const parkedTable: TableName = { ...(from.schema === undefined ? {} : { schema: from.schema }), name: parked }
+  if ((await tableAt(parkedTable, store, run.interrupt.abort)) !== null) {
+    set('NOT_SWITCHABLE', {
+      name: 'name',
+      state: 'refused',
+      detail: `${tableText(parkedTable)} is there already, and ${tableText(from)} was going to be called so`,
+      hint: 'name another one with --parked',
+    })
+  }
+  const request: SwitchRequest = { from, to, parked }
+  const findings = await switches.examine(request, run.interrupt.abort)
+  for (const { verdict, about, object, detail, hint } of findings) {
+    run.emit({
+      type: 'cutover.finding',
+      verdict,
+      about,
+      ...(object === undefined ? {} : { object }),
+      detail,
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+  set('NOT_SWITCHABLE', findingsGate(findings))
+  set('ROWS_ASIDE', await quarantineGate(standing.database, table.key))
+  const signed = await signOffGate(standing.database, stream.id, wishes)
+  set('NOT_SIGNED', signed.gate)
+  const reverse = reverseCopy(copy, from, parkedTable)
+  let taken: FollowedTable | null = null
+  try {
+    taken = await examineReverse(reverseCopy(copy, to, from), { from: store, to: store }, to, run)
+    gates.set({
+      name: 'reverse stream',
+      state: 'waiting',
+      detail: 'the way back can be followed; it is made before the switch',
+    })
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind !== 'unsupported' && error.kind !== 'usage') throw thrown
+    const hint = error.hint === undefined ? {} : { hint: error.hint }
+    set(error.code, { name: 'reverse stream', state: 'refused', detail: error.message, ...hint })
+  }
+  const [first] = refusals
+  if (first !== undefined || taken === null) throw refusalOf(refusals)
+  return {
+    request,
+    key: table.key,
+    identity: table.source.identity,
+    copy,
+    reverse,
+    taken,
+    source: renamed(taken, from),
+    parked: parkedTable,
+    identities: { taken: table.plan.target.identity, from: table.plan.source.identity },
+    findings,
+    signOff: signed.id,
+  }
+}
+
+/** Whether the stream is free to be taken, and its table holds every row. The table's own name is that of the ledger. */
+export async function streamGates(
+  { stream, streams }: Pick<Standing, 'stream' | 'streams'>,
+  changes: ChangeSource,
+): Promise<readonly Refusal[]> {
+  const holder = await streams.holder(stream.id)
+  const [stored] = await streams.tables(stream.id, changes)
+  const state = stored?.state ?? 'copying'
+  const name = stored === undefined ? 'the table' : tableText(stored.key)
+  return [
+    {
+      code: 'LEDGER_BUSY',
+      gate: {
+        name: 'stream',
+        ...(holder === null
+          ? { state: 'ok', detail: `nobody else follows stream ${stream.id}` }
+          : {
+              state: 'refused',
+              detail: `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} follows stream ${stream.id}`,
+              hint: 'end it first, with ctrl-c or sluice ctl RUN stop',
+            }),
+      },
+    },
+    {
+      code: 'STREAM_HALTED',
+      gate: {
+        name: 'table',
+        state: state === 'live' ? 'ok' : state === 'catchup' ? 'waiting' : 'refused',
+        detail:
+          state === 'live' ? `${name} is live` : `${name} is ${state === 'catchup' ? 'catching up' : 'still copied'}`,
+        ...(state === 'copying' || state === 'resync'
+          ? { hint: `sluice follow ${stream.id} --until-caught-up copies the rest` }
+          : {}),
+      },
+    },
+  ]
+}
+
+/** @throws SluiceError NOT_SWITCHABLE for a stream of several tables, and what keeps its table from being planned or followed */
+export async function tableOf(
+  ends: { readonly from: CopyStore; readonly to: CopyStore },
+  { stream, database }: Pick<Standing, 'stream' | 'database'>,
+  copy: CopyOperation,
+  run: CutoverRun,
+): Promise<FollowTable> {
+  const followed = await followedTables(stream.id, database)
+  if (followed.size !== 1) {
+    throw new SluiceError('NOT_SWITCHABLE', `stream ${stream.id} follows ${followed.size} tables`, {
+      reason: 'one table at a time changes places',
+      hint: 'give each table a stream of its own: sluice copy --follow --tables TABLE --to-table TWIN',
+    })
+  }
+  const planned = await planFollowed(copy, { ...ends, begun: database }, followed, run.interrupt.abort)
+  const [table] = await examined({ operation: copy, planned, run }, sidesOf(planned, 'slot'), true)
+  if (table !== undefined) return table
+  throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} is not there any more`, { where: ends.from.label })
+}
+
+/** @throws SluiceError ROWS_ASIDE in the form of a gate that is shut */
+export async function quarantineGate(database: LedgerDatabase, { schema, name }: TableKey): Promise<Gate> {
+  const [row] = await database.all(
+    'SELECT COUNT(*) FROM migration_quarantine WHERE replayed_ms IS NULL AND schema_name = ? AND table_name = ?',
+    [schema, name],
+  )
+  const count = Number(row?.[0] ?? 0)
+  if (count === 0) return { name: 'quarantine', state: 'ok', detail: 'no row was set aside' }
+  return {
+    name: 'quarantine',
+    state: 'refused',
+    detail: `${count} rows were set aside and are not in the new table`,
+    hint: 'sluice quarantine list shows them: mend them at the source, and go on with the stream',
+  }
+}
+
+export async function signOffGate(
+  database: LedgerDatabase,
+  stream: string,
+  { unsigned, revert }: Pick<ReadyWishes, 'unsigned' | 'revert'>,
+): Promise<{ readonly gate: Gate; readonly id: string | null }> {
+  const name = 'sign-off'
+  if (revert) return { gate: { name, state: 'ok', detail: 'none is asked for on the way back' }, id: null }
+  const rows = (await new SignOffLedger(database).isThere())
+    ? await database.all(
+        `SELECT sign_off_id, wanted, signed_by FROM migration_sign_offs WHERE stream_id = ? AND status = 'given' ORDER BY ended_ms DESC`,
+        [stream],
+      )
+    : []
+  const isWhole = (wanted: unknown): boolean =>
+    (JSON.parse(String(wanted)) as { partition?: unknown }).partition === undefined
+  const whole = rows.find(([, wanted]) => isWhole(wanted))
+  if (whole !== undefined) {
+    const [id, , by] = whole
+    return { gate: { name, state: 'ok', detail: `given by ${String(by)}: ${String(id)}` }, id: String(id) }
+  }
+  if (unsigned) return { gate: { name, state: 'ok', detail: 'none, as --unsigned says' }, id: null }
+  const parts = rows.length === 0 ? 'none was given' : `${rows.length} partitions were signed, and not the table`
+  return {
+    gate: {
+      name,
+      state: 'refused',
+      detail: `${parts} for stream ${stream}`,
+      hint: `sluice sign-off ${stream} compares every row and gives one; --unsigned goes on without`,
+    },
+    id: null,
+  }
+}
+
+export function refusalOf([first, ...more]: readonly Refusal[]): SluiceError {
+  const { code, gate } = first ?? {
+    code: 'NOT_SWITCHABLE' as const,
+    gate: { name: 'reverse stream', detail: 'there is none' },
+  }
+  return new SluiceError(code, `gate ${gate.name} is shut: ${gate.detail}`, {
+    ...(more.length === 0 ? {} : { reason: `so are ${more.map((one) => one.gate.name).join(', ')}` }),
+    ...('hint' in gate && gate.hint !== undefined ? { hint: gate.hint } : {}),
+  })
+}

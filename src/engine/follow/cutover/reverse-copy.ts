@@ -1,0 +1,53 @@
+/** The copy that goes on after a switch: what has the public name is its source, the parked table its target. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import type { CopyOperation } from '../../run/operation.ts'
+
+/**
+ * @param operation the copy whose stream ends with the switch
+ * @param source name of the table that is read @param target name of the table that is kept equal, with its schema
+ */
+export function reverseCopy(operation: CopyOperation, source: TableName, target: TableName): CopyOperation {
+  const { to, acceptLossy, acceptAllLossy, verify, workers, maxAside, follow } = operation
+  return {
+    kind: 'copy',
+    from: to,
+    to,
+    tables: [tableText(source)],
+    ...(target.schema === undefined ? {} : { toSchema: target.schema }),
+    toTable: target.name,
+    rename: {},
+    onExisting: 'refuse',
+    acceptLossy,
+    ...(acceptAllLossy === undefined ? {} : { acceptAllLossy }),
+    verify,
+    workers,
+    maxAside,
+    restart: false,
+    dryRun: false,
+    follow: { cdc: 'slot', ...(follow?.fireTriggers === undefined ? {} : { fireTriggers: follow.fireTriggers }) },
+  }
+}
+
+/** As a stream stores it: everything but the URLs, which may hold passwords. */
+export function storedWishes(operation: CopyOperation): string {
+  const { from: _from, to: _to, ...rest } = operation
+  return JSON.stringify(rest)
+}
+
+/** Longest name that a server takes, in bytes. */
+const MOST_BYTES = 63
+const BEHIND = '_before_cutover'
+
+/**
+ * Name that the old table gets where nobody says one: the one it had before it got the public name, else one that is made from the public one.
+ * @param before text of the name that it had, with its schema; null of a table that had the public name from the first
+ */
+export function parkedName({ schema, name }: TableName, before: string | null): string {
+  if (before !== null) return before.startsWith(`${schema}.`) ? before.slice(`${schema}.`.length) : before
+  let kept = ''
+  for (const character of name) {
+    if (Buffer.byteLength(kept + character + BEHIND) > MOST_BYTES) break
+    kept += character
+  }
+  return kept + BEHIND
+}

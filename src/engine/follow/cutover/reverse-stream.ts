@@ -1,0 +1,90 @@
+/** The stream that goes the other way after a switch: looked at before anything is made, made before anybody is kept waiting, removed where the switch does not happen. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { ChangeSource, FollowedTable, StreamBirth } from '../../../model/follow/port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import { planFollowed } from '../../copy/plan/plan-followed.ts'
+import { streamName } from '../stream/end-stream.ts'
+import { keyOf, refuse, sidesOf } from '../stream/exam.ts'
+import { followTable, sourceOf } from '../stream/followed-table.ts'
+import type { CopyOperation } from '../../run/operation.ts'
+
+/** What a switch has to know of a stream that is made for it. */
+export type MadeStream = { readonly slot: string; readonly start: string; readonly birth: StreamBirth }
+
+/**
+ * Looks at both sides in the new direction, under the names that the tables have now.
+ * @param ends those of the new direction @param source the table that gets the public name
+ * @returns the table as the source of the stream
+ * @throws SluiceError NOT_FOLLOWABLE and what keeps the tables from being planned
+ */
+export async function examineReverse(
+  operation: CopyOperation,
+  ends: { readonly from: CopyStore; readonly to: CopyStore },
+  source: TableName,
+  run: CopyRun,
+): Promise<FollowedTable> {
+  const followed = new Set([tableText(source)])
+  const planned = await planFollowed(operation, { ...ends, begun: null }, followed, run.interrupt.abort)
+  const [one] = planned.tables
+  if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} is not there`)
+  const { changes, target } = sidesOf(planned, 'slot')
+  const exam = await changes.examine([sourceOf(one.plan)], run.interrupt.abort)
+  refuse(exam.refusals, run)
+  const table = followTable(one.plan, keyOf(one, planned), exam.identities[0] ?? [])
+  // It holds every row from the first, so that its constraints are in nobody's way.
+  const fireTriggers = operation.follow?.fireTriggers === true
+  const told = await target.examine({ tables: [table.target], fireTriggers, signal: run.interrupt.abort })
+  refuse(told.refusals, run)
+  return table.source
+}
+
+/** The same table under the name that it has after the switch. */
+export function renamed(table: FollowedTable, name: TableName): FollowedTable {
+  return { ...table, table: { ...table.table, table: name } }
+}
+
+/** Makes publication and slot while the stream before goes on. */
+export class Maker {
+  readonly #end = new AbortController()
+  #begun: Promise<MadeStream> | null = null
+  #made: { readonly made: MadeStream } | { readonly failed: unknown } | null = null
+
+  /** @returns null while it is being made @throws what `ChangeSource.begin` throws */
+  made(begin: (signal: AbortSignal) => Promise<MadeStream>): MadeStream | null {
+    if (this.#begun === null) {
+      this.#begun = begin(this.#end.signal)
+      this.#begun.then(
+        (made) => (this.#made = { made }),
+        (failed: unknown) => (this.#made = { failed }),
+      )
+    }
+    if (this.#made === null) return null
+    if ('failed' in this.#made) throw this.#made.failed
+    return this.#made.made
+  }
+
+  /** Nothing of it is under way any more. */
+  async stop(): Promise<void> {
+    this.#end.abort(new SluiceError('STOPPED', 'stopped as asked'))
+    await this.#begun?.catch(() => undefined)
+  }
+}
+
+/** @throws what `ChangeSource.begin` throws */
+export async function makeReverse(
+  changes: ChangeSource,
+  id: string,
+  table: FollowedTable,
+  run: CopyRun,
+  signal: AbortSignal,
+): Promise<MadeStream> {
+  const birth = await changes.begin(
+    streamName(id),
+    [table],
+    AbortSignal.any([signal, run.interrupt.abort, run.interrupt.stop]),
+    (message) => run.emit({ type: 'log', level: 'note', message }),
+  )
+  return { slot: birth.slot, start: birth.start, birth }
+}

@@ -1,0 +1,120 @@
+/** How things stand before a switch: the ledger, the streams of the family, and the one that goes on. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { ChangeSource } from '../../../model/follow/port.ts'
+import type { SwitchStore } from '../../../model/follow/switch-port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import { refuseKnownElsewhere } from '../../copy/ledger/elsewhere.ts'
+import { openExisting } from '../../copy/open-stores.ts'
+import { onSide } from '../../copy/sides.ts'
+import { streamName } from '../stream/end-stream.ts'
+import { cdcOf } from '../stream/known-stream.ts'
+import type { StreamRow } from '../../copy/ledger/stream-row.ts'
+import { StreamLedger, streamNamed } from '../../copy/ledger/streams.ts'
+import { knowsStream, streamKnown } from '../stream/named-stream.ts'
+import { familyOf, type Family } from './family.ts'
+import { SwitchLedger } from './switch-ledger.ts'
+import type { SwitchRow } from './switch-row.ts'
+
+export type Standing = AsyncDisposable & {
+  readonly store: CopyStore
+  readonly database: LedgerDatabase
+  readonly ledger: SwitchLedger
+  readonly streams: StreamLedger
+  readonly family: Family
+  /** The stream that goes on. */
+  readonly stream: StreamRow
+}
+
+/** @param stream id of any stream of the family, or of a run of one @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
+export async function standingOf(url: string, stream: string, run: CopyRun): Promise<Standing> {
+  const store = await onSide('target', () => openExisting(url))
+  const open: AsyncDisposable[] = [store]
+  const close = async (): Promise<void> => {
+    for (const one of open.toReversed()) await one[Symbol.asyncDispose]()
+  }
+  try {
+    const database = await store.ledger()
+    open.push(database)
+    const owner = { ...run.owner, runId: BigInt(run.runId) }
+    const ledger = new SwitchLedger(database, owner)
+    await refuseKnownElsewhere(store, database, `stream ${stream} is`, knowsStream(stream), run.interrupt.abort)
+    const named = await streamKnown(database, stream, store.label)
+    const family = familyOf(await ledger.all(), named.id)
+    const newest = family.newest === named.id ? named : await streamNamed(database, family.newest)
+    if (newest === null) {
+      throw new SluiceError(
+        'LEDGER_DAMAGED',
+        `the ledger has a switch to stream ${family.newest}, and no such stream`,
+        {
+          where: store.label,
+        },
+      )
+    }
+    const streams = new StreamLedger(database, owner)
+    return { store, database, ledger, streams, family, stream: newest, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** What a switch needs of its database. */
+export type Able = { readonly switches: SwitchStore; readonly changes: ChangeSource }
+
+/** @throws SluiceError NOT_SWITCHABLE where the tables of the stream cannot change places in one transaction */
+export function ableOf({ store, stream }: Pick<Standing, 'store' | 'stream'>): Able {
+  const no = (message: string, reason: string, hint: string): SluiceError =>
+    new SluiceError('NOT_SWITCHABLE', message, { where: store.label, reason, hint })
+  if (store.identity !== stream.sourceIdentity) {
+    throw no(
+      `stream ${stream.id} fills a table of another database`,
+      `it reads from ${stream.source}; two databases have no common transaction`,
+      'cutover works within one database so far: copy the table into the database that it stands in',
+    )
+  }
+  const switches = store.switches?.()
+  const changes = store.changeSource?.('slot')
+  if (switches === undefined || changes === undefined)
+    throw no(
+      `tables of ${store.system} do not change places`,
+      'it has no transaction that renames them and tells changes',
+      'cutover works within one PostgreSQL database so far',
+    )
+  if (cdcOf(stream, undefined) !== 'slot') {
+    throw no(
+      `stream ${stream.id} is told by triggers`,
+      'only the log of a slot says what was committed before the switch',
+      'copy with --cdc slot',
+    )
+  }
+  return { switches, changes }
+}
+
+/** A program was killed behind a switch: whoever follows the way back removes what the stream before has left at the source. */
+export async function finishSwitch(
+  { store, database }: Pick<Standing, 'store' | 'database'>,
+  stream: string,
+  run: CopyRun,
+): Promise<void> {
+  const ledger = new SwitchLedger(database, { ...run.owner, runId: BigInt(run.runId) })
+  const left = (await ledger.all()).find(({ reverse, status }) => reverse === stream && status === 'switched')
+  const changes = store.changeSource?.('slot')
+  if (left === undefined || changes === undefined) return
+  const name = await cleanUp({ ledger, database }, { changes }, left, run)
+  run.emit({ type: 'log', level: 'note', message: `slot and publication ${name} of the stream before are removed` })
+}
+
+/** Removes what the stream before has left at the source. Done twice it does no harm. */
+export async function cleanUp(
+  { ledger, database }: Pick<Standing, 'ledger' | 'database'>,
+  { changes }: Pick<Able, 'changes'>,
+  { id, stream }: Pick<SwitchRow, 'id' | 'stream'>,
+  run: CopyRun,
+): Promise<string> {
+  const before = await streamNamed(database, stream)
+  const name = before?.birth?.slot ?? streamName(stream)
+  await changes.end(name, run.interrupt.abort)
+  await ledger.done(id)
+  return name
+}

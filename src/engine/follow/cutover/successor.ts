@@ -1,0 +1,27 @@
+/** What to say of a stream that has ended: a switch may have ended it, and another one goes on with its tables. */
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { familyOf } from './family.ts'
+import { readSwitches } from './switch-row.ts'
+
+/**
+ * @param goOn a command that goes on with a stream, by its id
+ * @param otherwise what to do where no switch has ended it
+ */
+export async function streamEnded(
+  database: LedgerDatabase,
+  id: string,
+  goOn: (stream: string) => string,
+  otherwise: string,
+): Promise<SluiceError> {
+  const { turns, newest } = familyOf(await readSwitches(database), id)
+  const turn = turns.find(({ stream }) => stream === id)
+  if (turn === undefined) return new SluiceError('STREAM_HALTED', `stream ${id} has ended`, { hint: otherwise })
+  const when = turn.switchedMs === null ? '' : ` on ${isoTime(turn.switchedMs)}`
+  // Between two databases the ledger of the other one knows how it went on.
+  const hint = turn.isBetween
+    ? `stream ${turn.reverse} went on the other way: sluice cutover ${turn.reverse} --dry-run says how things stand`
+    : `${goOn(newest)} is about the stream that goes on with its tables`
+  return new SluiceError('STREAM_HALTED', `stream ${id} has ended: its tables changed places${when}`, { hint })
+}

@@ -1,0 +1,181 @@
+/** Writes switches into the ledger: each is one row, and its last step changes the streams in the transaction of the switch itself. */
+import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
+import type { StreamBirth } from '../../../model/follow/port.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { makeLateTable } from '../../copy/ledger/late-tables.ts'
+import type { Owner, TableKey } from '../../copy/ledger/owner.ts'
+import { readSwitches, type SwitchRow } from './switch-row.ts'
+
+/** A switch that is about to happen. */
+export type ComingSwitch = Pick<
+  SwitchRow,
+  'id' | 'stream' | 'reverse' | 'turn' | 'publicTable' | 'takenTable' | 'parkedTable' | 'actor'
+> & { readonly tool: string }
+
+/** The stream that keeps the parked table equal from the switch on. */
+export type ReverseStream = {
+  readonly source: string
+  readonly sourceIdentity: string
+  /** As `copy --follow` would have been asked, JSON. */
+  readonly wishes: string
+  readonly birth: StreamBirth
+  /** From here on it tells. */
+  readonly position: string
+  /** The parked table, as the ledger names tables of the target. */
+  readonly key: TableKey
+  /** Name of the table that it reads, `tableText`. */
+  readonly sourceTable: string
+  /** Version of the program that made it. */
+  readonly tool?: string
+}
+
+export type SwitchFacts = {
+  /** Up to here the stream before was applied. */
+  readonly position: string
+  readonly tries: number
+  readonly pauseMs: number
+  readonly provedRows: bigint
+  /** Gates, findings and proof, JSON. */
+  readonly document: string
+}
+
+export class SwitchLedger {
+  readonly #database: LedgerDatabase
+  readonly #owner: Owner
+  readonly #now: string
+
+  constructor(database: LedgerDatabase, owner: Owner) {
+    this.#database = database
+    this.#owner = owner
+    this.#now = ledgerDialect(database.dialect).now
+  }
+
+  all(): Promise<readonly SwitchRow[]> {
+    return readSwitches(this.#database)
+  }
+
+  async find(id: string): Promise<SwitchRow | null> {
+    return (await this.all()).find((row) => row.id === id) ?? null
+  }
+
+  /** What the switch wrote down; null where it wrote nothing. */
+  async document(id: string): Promise<string | null> {
+    const [row] = await this.#database.all('SELECT document FROM migration_switches WHERE switch_id = ?', [id])
+    return row?.[0] == null ? null : String(row[0])
+  }
+
+  /** Notes it before anything is made for it, by the program that has its stream. */
+  async begin(coming: ComingSwitch): Promise<void> {
+    await makeLateTable(this.#database, 'migration_switches')
+    const { id, stream, reverse, turn, publicTable, takenTable, parkedTable, actor, tool } = coming
+    await this.#database.batch([
+      {
+        sql: `DELETE FROM migration_switches WHERE switch_id = ? AND status IN ('preparing', 'given up')`,
+        parameters: [id],
+      },
+      {
+        sql: `INSERT INTO migration_switches (switch_id, stream_id, reverse_stream_id, run_id, turn, status, public_table, taken_table, parked_table, begun_ms, actor, tool)
+              VALUES (?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ${this.#now}, ?, ?)`,
+        parameters: [id, stream, reverse, this.#owner.runId, turn, publicTable, takenTable, parkedTable, actor, tool],
+      },
+    ])
+  }
+
+  /** It did not happen, and nothing of it is left. */
+  async giveUp(id: string): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_switches SET status = 'given up', ended_ms = ${this.#now} WHERE switch_id = ? AND status = 'preparing'`,
+        parameters: [id],
+      },
+    ])
+  }
+
+  /** What the stream before has left at the source is removed. */
+  async done(id: string): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_switches SET status = 'done', ended_ms = ${this.#now} WHERE switch_id = ? AND status = 'switched'`,
+        parameters: [id],
+      },
+    ])
+  }
+
+  /** How long others waited for the switch, once that is known. */
+  async noteWait(id: string, pauseMs: number): Promise<void> {
+    const sql = 'UPDATE migration_switches SET pause_ms = ? WHERE switch_id = ?'
+    await this.#database.batch([{ sql, parameters: [pauseMs, id] }])
+  }
+
+  /**
+   * For the transaction of the switch: the stream before ends, the reverse one begins, and the switch has happened.
+   * @param fence number under which this program holds the stream
+   */
+  closing(
+    { id, stream, reverse }: Pick<SwitchRow, 'id' | 'stream' | 'reverse'>,
+    fence: number,
+    next: ReverseStream,
+    facts: SwitchFacts,
+    tool: string,
+  ): Closing {
+    const now = this.#now
+    const held = [stream, this.#owner.id, fence]
+    const isHeld = `stream_id = ? AND owner = ? AND fence = ? AND status = 'active'`
+    return {
+      statements: [
+        {
+          sql: `UPDATE migration_streams SET status = 'ended', ended_ms = ${now} WHERE ${isHeld}`,
+          parameters: held,
+        },
+        ...this.#begun(reverse, next, tool),
+        {
+          sql: `UPDATE migration_switches SET status = 'switched', log_position = ?, reverse_position = ?, tries = ?, pause_ms = ?, proved_rows = ?,
+                  document = ?, run_id = ?, switched_ms = ${now} WHERE switch_id = ? AND status = 'preparing'`,
+          parameters: [
+            facts.position,
+            next.position,
+            facts.tries,
+            facts.pauseMs,
+            facts.provedRows,
+            facts.document,
+            this.#owner.runId,
+            id,
+          ],
+        },
+      ],
+      guard: { sql: `SELECT 1 FROM migration_streams WHERE ${isHeld}`, parameters: held },
+      landed: {
+        sql: `SELECT 1 FROM migration_switches WHERE switch_id = ? AND status IN ('switched', 'done')`,
+        parameters: [id],
+      },
+    }
+  }
+
+  /** Notes a stream out of another database, whose switch has happened there. Done twice it does no harm. */
+  async noteReverse(id: string, next: ReverseStream): Promise<void> {
+    const [first] = await this.#database.all('SELECT 1 FROM migration_streams WHERE stream_id = ?', [id])
+    if (first === undefined) await this.#database.batch(this.#begun(id, next, next.tool ?? ''))
+  }
+
+  /** A stream whose only table holds all rows already, and that nobody follows yet. */
+  #begun(id: string, next: ReverseStream, tool: string): readonly Statement[] {
+    const now = this.#now
+    const { source, sourceIdentity, wishes, birth, position, key, sourceTable } = next
+    return [
+      {
+        sql: `INSERT INTO migration_streams (stream_id, status, run_id, source, source_identity, wishes, birth, tool, created_ms, fence)
+              VALUES (?, 'active', ?, ?, ?, ?, ?, ?, ${now}, 1)`,
+        parameters: [id, this.#owner.runId, source, sourceIdentity, wishes, JSON.stringify(birth), tool],
+      },
+      {
+        sql: `INSERT INTO migration_stream_tables (stream_id, schema_name, table_name, source_table, lane, state, fence_position, changed_ms)
+              VALUES (?, ?, ?, ?, 0, 'live', ?, ${now})`,
+        parameters: [id, key.schema, key.name, sourceTable, position],
+      },
+      {
+        sql: `INSERT INTO migration_stream_lanes (stream_id, lane, log_position, batches, transactions, counts, fence) VALUES (?, 0, ?, 0, 0, '{}', 1)`,
+        parameters: [id, position],
+      },
+    ]
+  }
+}

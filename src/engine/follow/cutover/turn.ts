@@ -1,0 +1,277 @@
+/**
+ * One switch, from the stream's point of view: waits until every gate is open, then takes the table that has the public name from everybody, lets the stream catch up
+ * with what was committed before, compares what was touched, and lets both tables change places in one transaction. A try that takes too long is given up before
+ * anything has changed, and those who waited go on.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import type { ChangeSource, FollowedTable, StreamBirth } from '../../../model/follow/port.ts'
+import type { Closing } from '../../../model/run/ledger-port.ts'
+import type {
+  SwitchAttempt,
+  SwitchFinding,
+  SwitchMark,
+  SwitchRequest,
+  SwitchStore,
+} from '../../../model/follow/switch-port.ts'
+import type { TouchedRows } from '../compare/touched-rows.ts'
+import type { Standstill, Watch } from '../progress/watch.ts'
+import { Approach, type Ready } from './approach.ts'
+import type { Gates } from './gates.ts'
+import type { MadeStream } from './reverse-stream.ts'
+
+/** One try for the lock, at most, ms. */
+const LOCK_MS = 900
+/** A try waits so long for changes at a time, ms. */
+const NEXT_MS = 20
+/** How often, and how many ms apart, the ledger is asked what became of a commit. */
+const SETTLE_TRIES = 20
+const SETTLE_MS = 500
+
+export type TurnParts = {
+  readonly switches: SwitchStore
+  readonly request: SwitchRequest
+  /** Columns by which the stream names rows. */
+  readonly identity: readonly string[]
+  /** Of the stream that ends. */
+  readonly changes: ChangeSource
+  /** The table that gets the public name, under that name. */
+  readonly source: FollowedTable
+  /** Notes the switch, before anything is made for it. */
+  readonly begin: () => Promise<void>
+  /** @returns null while publication and slot of the reverse stream are being made */
+  readonly wayBack: () => MadeStream | null
+  readonly closing: (facts: ClosingFacts) => Closing
+  /** Whether the ledger says that it has happened. */
+  readonly hasHappened: () => Promise<boolean>
+  /** Looks again at what may have changed in the ledger since the run began. */
+  readonly look: () => Promise<void>
+  readonly gates: Gates
+  readonly budgetMs: number
+  readonly triesForMs: number
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly tell: (step: 'trying' | 'released' | 'again' | 'exchanged', detail: string) => void
+}
+
+export type ClosingFacts = {
+  readonly fence: number
+  readonly birth: StreamBirth
+  /** Up to which the stream before is applied, and from which the reverse one tells. */
+  readonly applied: string
+  readonly position: string
+  readonly pauseMs: number
+  readonly waitedMs: number
+  readonly tries: number
+  readonly proof: TurnProof
+  readonly findings: readonly SwitchFinding[]
+  readonly made: readonly SwitchFinding[]
+}
+
+export type TurnProof = {
+  /** As of which all rows were compared. */
+  readonly position: string
+  readonly rows: bigint
+  /** Rows that were touched since, compared within the switch. */
+  readonly touched: bigint
+}
+
+export type TurnEnd =
+  | { readonly type: 'switched'; readonly facts: Omit<ClosingFacts, 'fence' | 'birth'> }
+  /** No try was good enough in time: the first gate that was shut says why. */
+  | { readonly type: 'late' }
+  /** The server did not say what became of the commit, and the ledger cannot be asked. */
+  | { readonly type: 'unknown' }
+
+export class Turn implements Watch {
+  readonly #parts: TurnParts
+  readonly #approach: Approach
+  #end: TurnEnd | null = null
+  #isBegun = false
+  /** Of the comparison that began last. */
+  #mark: SwitchMark | null = null
+  #tries = 0
+  /** What the commit that is under way says of the switch. */
+  #facts: Omit<ClosingFacts, 'fence' | 'birth'> | null = null
+
+  constructor(parts: TurnParts) {
+    this.#parts = parts
+    this.#approach = new Approach({ ...parts, findings: () => parts.switches.examine(parts.request, parts.signal) })
+  }
+
+  get touched(): TouchedRows {
+    return this.#approach.touched
+  }
+
+  /** Whether anything of it may be there. */
+  get isBegun(): boolean {
+    return this.#isBegun
+  }
+
+  /** Null where the run ended for another reason. */
+  get end(): TurnEnd | null {
+    return this.#end
+  }
+
+  /** Longest that anybody may have waited at a time, ms. */
+  get longestMs(): number {
+    return this.#approach.waits.longestMs
+  }
+
+  get tries(): number {
+    return this.#tries
+  }
+
+  isOver(): boolean {
+    if (this.#end !== null) return true
+    if (!this.#approach.isLate) return false
+    this.#end = { type: 'late' }
+    return true
+  }
+
+  async prepare(): Promise<void> {
+    const { switches, request, signal, begin } = this.#parts
+    if (!this.#isBegun) {
+      this.#isBegun = true
+      await begin()
+    }
+    // Each time: partitions may have come since.
+    await switches.guard(request, signal)
+    this.#mark = await switches.mark(request, signal)
+  }
+
+  /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
+  async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
+    if (this.isOver()) return 'end'
+    const ready = await this.#approach.ready(now)
+    return typeof ready === 'string' ? ready : await this.#try(now, ready)
+  }
+
+  async #try(now: Standstill, ready: Ready): Promise<'end' | 'prove' | 'on'> {
+    const { switches, request, budgetMs, clock, signal, gates, tell } = this.#parts
+    this.#tries++
+    const asked = clock.ticks()
+    const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
+    await using attempt = await switches.open(request, { lockTimeoutMs, budgetMs }, signal)
+    if (attempt === null) {
+      this.#approach.waits.add(clock.ticks() - asked)
+      const detail = `others hold the table: try ${this.#tries} was given up after ${Math.round(clock.ticks() - asked)} ms`
+      gates.set({ name: 'lock', state: 'waiting', detail })
+      return this.#rest(detail)
+    }
+    gates.set({ name: 'lock', state: 'ok', detail: `held in try ${this.#tries}` })
+    tell('trying', `try ${this.#tries}: the table is held, everybody waits`)
+    this.#facts = null
+    try {
+      const answer = await this.#within(now, attempt, ready)
+      if (answer === 'end') return answer
+      this.#approach.waits.add(attempt.waitedMs())
+      return answer
+    } catch (thrown) {
+      const waitedMs = attempt.waitedMs()
+      this.#approach.waits.add(waitedMs)
+      if (this.#facts !== null && (await this.#hasHappened(thrown, this.#facts))) return 'end'
+      const error = asSluiceError(thrown)
+      // The server has ended the session of a program that stood still.
+      if (error.code === 'CONNECTION_LOST' && waitedMs > budgetMs) return this.#over('standing still', attempt)
+      if (error.code !== 'TARGET_BUSY') throw thrown
+      gates.set({ name: 'lock', state: 'waiting', detail: error.message })
+      return this.#rest(`${error.message}: try ${this.#tries} is given up`)
+    }
+  }
+
+  /** Everything that happens while others wait. */
+  async #within(now: Standstill, attempt: SwitchAttempt, { made, findings }: Ready): Promise<'end' | 'prove' | 'on'> {
+    const { lane, stream, fence, proof } = now
+    const { changes, budgetMs, source, identity, tell } = this.#parts
+    const isOver = (): boolean => attempt.waitedMs() > budgetMs
+    while (!(lane.isBoundary && lane.taken >= attempt.fence)) {
+      if (isOver()) return this.#over('letting the stream catch up', attempt)
+      stream.ask()
+      await lane.take(await stream.next(NEXT_MS))
+    }
+    await lane.commit()
+    const keys = this.touched.keys(0)
+    if (keys === null || proof === null || this.#mark === null) {
+      tell('released', 'all rows went at once while others waited: all are compared once more')
+      return 'prove'
+    }
+    if (isOver()) return this.#over('letting the stream catch up', attempt)
+    const [change, ...more] = await attempt.changesSince(this.#mark)
+    if (change !== undefined) {
+      const others = more.length === 0 ? '' : `, and ${more.length} more`
+      tell('again', `${change}${others}: all rows are compared once more`)
+      return 'prove'
+    }
+    const compared = await attempt.compare(identity, keys)
+    if (!compared.isEqual) {
+      const detail = `${compared.rows} of ${keys.length} touched rows in one table and ${compared.targetRows} in the other differ: all are compared once more`
+      tell('again', detail)
+      return 'prove'
+    }
+    if (isOver()) return this.#over(`comparing ${keys.length} touched rows`, attempt)
+    const exchanged = await attempt.exchange()
+    const birth = await attempt.born(made.slot, made.start, [source])
+    const position = changes.text(await attempt.position())
+    if (isOver()) return this.#over('making again what is bound to the table', attempt)
+    const pauseMs = Math.round(attempt.waitedMs())
+    const facts = {
+      applied: changes.text(lane.applied),
+      position,
+      pauseMs: Math.max(this.#approach.waits.longestMs, pauseMs),
+      waitedMs: this.#approach.waits.totalMs + pauseMs,
+      tries: this.#tries,
+      proof: {
+        position: proof.position,
+        rows: proof.compared.reduce((sum, one) => sum + one.rows, 0n),
+        touched: BigInt(keys.length),
+      },
+      findings,
+      made: exchanged,
+    }
+    const closing = this.#parts.closing({ ...facts, fence, birth })
+    this.#facts = facts
+    if ((await attempt.commit(closing)) === 'fenced') {
+      throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+        hint: 'nothing has changed places; end one of both programs',
+      })
+    }
+    this.#approach.waits.add(attempt.waitedMs())
+    this.#switched(facts)
+    tell('exchanged', `both tables have changed places in ${Math.round(attempt.waitedMs())} ms`)
+    return 'end'
+  }
+
+  #over(what: string, attempt: SwitchAttempt): 'on' {
+    const { budgetMs, gates } = this.#parts
+    const detail = `${what} took longer than --pause-budget ${budgetMs} ms (${Math.round(attempt.waitedMs())} ms)`
+    gates.set({ name: 'pause', state: 'waiting', detail })
+    return this.#rest(`${detail}: try ${this.#tries} is given up`)
+  }
+
+  #rest(detail: string): 'on' {
+    this.#parts.tell('released', `${detail}; nothing has changed, the next try comes in ${this.#approach.rest()} ms`)
+    return 'on'
+  }
+
+  #switched(facts: Omit<ClosingFacts, 'fence' | 'birth'>): void {
+    this.#end = {
+      type: 'switched',
+      facts: { ...facts, pauseMs: this.#approach.waits.longestMs, waitedMs: this.#approach.waits.totalMs },
+    }
+  }
+
+  /** The answer to the commit is lost, or it was refused: the ledger says what became of it. @throws what the commit threw, where nobody can tell */
+  async #hasHappened(thrown: unknown, facts: Omit<ClosingFacts, 'fence' | 'birth'>): Promise<boolean> {
+    for (let i = 0; i < SETTLE_TRIES; i++) {
+      const happened = await this.#parts.hasHappened().catch(() => null)
+      if (happened === true) this.#switched(facts)
+      if (happened === false) this.#facts = null
+      if (happened !== null) return happened
+      await sleep(SETTLE_MS)
+    }
+    this.#end = { type: 'unknown' }
+    throw thrown
+  }
+}

@@ -1,0 +1,146 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
+import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
+import { ENDS, STREAM } from '../../../copy/operations/copy/options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import type { RunOf } from '../../../run/run-context.ts'
+import * as words from '../../../run/operations/words.ts'
+
+/**
+ * The table that a stream has filled takes over, and the other one is kept equal from then on: within one database both change places, between two databases writers go from
+ * one to the other.
+ */
+export type CutoverOperation = {
+  readonly kind: 'cutover'
+  /** Id of the stream, of one before or after it, or of a run of it. */
+  readonly stream: string
+  readonly to: string
+  /** The one that the stream names, when absent: that of the target, or another one. */
+  readonly from?: string
+  /** Name that the old table gets; one that is made from its name when absent. */
+  readonly parked?: string
+  /** Longest that anybody may wait for one try, ms; 2000 within one database and 10000 between two when absent. */
+  readonly budgetMs?: number
+  /** How long tries are made, ms, once all rows are compared. */
+  readonly triesForMs: number
+  /** No sign-off is asked for. */
+  readonly unsigned: boolean
+  readonly revert: boolean
+  /** Of two databases: a shell command that tells users the new address. */
+  readonly onSwitch?: string
+  /** Of two databases: sessions that hold the source for writing are waited for, and not ended. */
+  readonly keepSessions: boolean
+  /** Goes on following the way back, instead of ending when it has caught up. */
+  readonly stay: boolean
+  readonly dryRun: boolean
+  /** The public name, said twice. */
+  readonly confirm?: string
+  readonly alert?: AlertWish
+}
+
+export const CUTOVER_EVENTS = [
+  ...COPY_EVENTS,
+  'cutover.gate',
+  'cutover.finding',
+  'cutover.step',
+  'cutover.switched',
+] as const
+
+export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[number]> = {
+  kind: 'cutover',
+  command: {
+    ...PAGES.cutover,
+    takes: [
+      STREAM,
+      ...ENDS,
+      {
+        name: 'parked',
+        type: 'text',
+        shown: 'the name it had before, else TABLE_before_cutover',
+        describe: 'name that the old table gets',
+      },
+      {
+        name: 'pause-budget',
+        type: 'text',
+        unit: 'duration',
+        least: 100,
+        shown: '2s, and 10s between two databases',
+        describe: 'longest that writers may wait: a try that takes longer changes nothing, and is made again later',
+      },
+      {
+        name: 'tries-for',
+        type: 'text',
+        unit: 'duration',
+        default: '10m',
+        describe: 'how long tries are made, counted from the end of the first comparison; exit code 75 after that',
+      },
+      { name: 'unsigned', type: 'flag', default: false, describe: 'ask for no sign-off; the ledger says so' },
+      { name: 'revert', type: 'flag', default: false, describe: 'go back: the parked table gets its name again' },
+      {
+        name: 'on-switch',
+        type: 'text',
+        describe: 'two databases: shell command that tells users the new address (SLUICE_SWITCH_HOST …)',
+      },
+      {
+        name: 'keep-sessions',
+        type: 'flag',
+        default: false,
+        describe: 'two databases: wait for sessions that hold the source for writing, end none',
+      },
+      {
+        name: 'follow',
+        type: 'flag',
+        default: false,
+        describe: 'go on following the way back; else the run ends when it has caught up',
+      },
+      {
+        name: 'dry-run',
+        alias: 'n',
+        type: 'flag',
+        default: false,
+        describe: 'show gates and findings, and change nothing',
+      },
+      ...alertOptions(FAILED),
+    ],
+    epilogue:
+      'Every row is compared before the tables change places, and those that were changed since are compared within it. Both happens in one transaction, or not at all. The old table stays, ' +
+      'and a stream keeps it equal: cutover RUN --revert goes back, as often as wanted. A run that was killed is run again.\n',
+  },
+  words: {
+    stream: words.text('run'),
+    to: words.end('to'),
+    from: words.optionalEnd('from'),
+    parked: words.optionalText('parked'),
+    budgetMs: words.optionalDuration('pause-budget'),
+    triesForMs: words.duration('tries-for'),
+    unsigned: words.flag('unsigned'),
+    revert: words.flag('revert'),
+    onSwitch: words.optionalText('on-switch'),
+    keepSessions: words.flag('keep-sessions'),
+    stay: words.flag('follow'),
+    dryRun: words.flag('dry-run'),
+    confirm: words.optionalText('confirm'),
+    alert: words.alert,
+  },
+  shape: 'long',
+  doing: 'cutting over',
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: ['confirm', 'stream'],
+  destroys: [
+    {
+      what: 'which table the public name means',
+      confirm: 'confirm',
+      asked: true,
+      named: { event: 'cutover.gate', field: 'table' },
+    },
+  ],
+  plans: 'dryRun',
+  alerts: { causes: FAILED, by: ['revert'] },
+  events: CUTOVER_EVENTS,
+}
+
+export type CutoverRun = RunOf<typeof cutover>

@@ -1,0 +1,339 @@
+/** `cutover` between two databases: writers go from one to the other, and the one that they left is kept equal from then on. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { isoTime } from '../../../../shared/clock.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import { redactUrl } from '../../../../shared/redact.ts'
+import { shellQuote } from '../../../../shared/shell.ts'
+import { tableKeyOf } from '../../../copy/ledger/owner.ts'
+import { announce } from '../../cutover/between/announce.ts'
+import { documentOf, documentText } from '../../cutover/between/document.ts'
+import { givenUp, settleLeft } from '../../cutover/between/left-over.ts'
+import { betweenReady, type BetweenReady } from '../../cutover/between/readiness.ts'
+import { ableEnds, betweenOf, type AbleEnds, type Between } from '../../cutover/between/sides.ts'
+import { BetweenTurn, type BetweenFacts, type DocumentFacts } from '../../cutover/between/turn.ts'
+import { finishUnnoted } from '../../cutover/between/unnoted.ts'
+import { wantedOf } from '../../cutover/family.ts'
+import { Gates } from '../../cutover/gates.ts'
+import { quarantineGate } from '../../cutover/readiness.ts'
+import { storedWishes } from '../../cutover/reverse-copy.ts'
+import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
+import { hasSwitched, type SwitchRow } from '../../cutover/switch-row.ts'
+import { streamName } from '../../stream/end-stream.ts'
+import { streamNamed } from '../../../copy/ledger/streams.ts'
+import { copyOfStream } from '../../stream/named-stream.ts'
+import type { Ending } from '../../../run/run-context.ts'
+import { goOn } from '../follow/hints.ts'
+import type { CutoverOperation, CutoverRun } from './declaration.ts'
+import { followedBack, foreseen, late, wayBackCommand } from './ended.ts'
+
+/** Longest that writers of the source may be without a table to write to, ms, where nobody says it. */
+export const BETWEEN_BUDGET_MS = 10_000
+
+/** @throws SluiceError as `cutover`; HOOK_FAILED */
+export async function cutoverBetween(operation: CutoverOperation, between: Between, run: CutoverRun): Promise<Ending> {
+  const { family, stream } = between
+  const { revert, dryRun } = operation
+  const able = ableEnds(between)
+  const wanted = wantedOf(family, revert)
+  const [left] = family.preparing
+  if (left !== undefined && !dryRun && (await settleLeft(between, able, left, wanted === 'next', run))) {
+    await using again = await betweenOf(operation, stream.id, run)
+    if (again === null) throw new Error('both databases were there a moment ago')
+    return await cutoverBetween(operation, again, run)
+  }
+  // Of a switch that goes where nobody wants to go any more nothing is left.
+  if (left !== undefined && !dryRun && wanted !== 'next')
+    await givenUp(between, able, left.id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail }))
+  if (wanted === 'nothing to revert') {
+    throw new SluiceError('BAD_FLAG', `stream ${stream.id} has not been switched: there is nothing to go back from`, {
+      hint: 'leave --revert out',
+    })
+  }
+  const last = family.turns.at(-1)
+  if (wanted === 'done' && last !== undefined) return await doneBefore(operation, between, last, run)
+  // What a turn before has left is removed; its hook is of a direction that nobody wants any more.
+  if (last !== undefined && last.status !== 'done' && !dryRun) await cleaned(between, last, run)
+  return await switched(operation, between, able, run)
+}
+
+/** The last turn went where this command goes: the sides are those of the way back. */
+async function doneBefore(
+  operation: CutoverOperation,
+  between: Between,
+  last: SwitchRow,
+  run: CutoverRun,
+): Promise<Ending> {
+  const { closes: now } = between
+  const when = isoTime(last.switchedMs ?? 0)
+  const detail = `${last.publicTable} of ${now.store.label} has taken the writes since ${when}`
+  run.emit({ type: 'cutover.step', step: 'done before', detail })
+  const before = { totals: { switched: '0' }, proof: `switched on ${when}` }
+  if (operation.dryRun || (last.status === 'done' && !operation.stay))
+    return { ...before, next: followCommand(between, last.reverse) }
+  return await finished(operation, between, last, before, run)
+}
+
+async function switched(
+  operation: CutoverOperation,
+  between: Between,
+  able: AbleEnds,
+  run: CutoverRun,
+): Promise<Ending> {
+  const { closes, opens, stream, family } = between
+  const { dryRun, confirm, unsigned, revert, keepSessions } = operation
+  if (stream.status !== 'active') throw notActive(between)
+  const gates = new Gates((gate, table) =>
+    run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
+  )
+  const copy = copyOfStream(stream, { from: closes.url, to: opens.url }, {})
+  const giveUp = (id: string): Promise<void> =>
+    givenUp(between, able, id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail })).catch(
+      (error: unknown) => leftBehind(id, error, run),
+    )
+  const ready = await betweenReady(between, able, copy, { unsigned, revert, keepSessions }, gates, run).catch(
+    async (error: unknown) => {
+      // What a killed run has left of a switch that cannot be made is in the way of others.
+      const [left] = family.preparing
+      if (left !== undefined && !dryRun) await giveUp(left.id)
+      throw error
+    },
+  )
+  const name = tableText(ready.from)
+  if (dryRun) return foreseen(gates)
+  if (confirm !== name && confirm !== ready.from.name) {
+    throw new SluiceError(
+      'MISSING_CONFIRM',
+      `writers of ${name} go to another database, and it wants its name as confirmation`,
+      {
+        hint: `add --confirm=${shellQuote(name)}, or --dry-run to see gates and findings`,
+      },
+    )
+  }
+  // What a killed run was about to make is made by this one.
+  const id = family.preparing[0]?.id ?? run.runId
+  const maker = new Maker()
+  const watch = turnOf({ operation, between, able, ready, gates, id, maker, run })
+  try {
+    const ending = await goOn(copy, run, { stream: stream.id, watch })
+    if (watch.end?.type === 'late') {
+      const hint = 'the source is open; the same command tries again, --pause-budget and --tries-for say how long'
+      const { triesForMs } = operation
+      return late(ending, { said: 'nothing has been switched', hint, tries: watch.tries, triesForMs }, gates)
+    }
+    if (watch.end === null) return ending
+  } finally {
+    await maker.stop()
+    if ((watch.isBegun || family.preparing.length > 0) && watch.end?.type !== 'switched') await giveUp(id)
+  }
+  const { facts } = watch.end
+  await opens.steps.noteWait(id, facts.pauseMs)
+  tellSwitched(operation, between, ready, id, facts, run)
+  const proof = `${facts.rows} rows equal before, ${facts.touched} of them compared again as of the fence ${facts.fence}`
+  await using after = await betweenOf(operation, stream.id, run)
+  const row = after?.family.turns.at(-1)
+  if (after === null || row === undefined) throw new Error('the switch that was made is gone')
+  return await finished(operation, after, row, { totals: { switched: '1' }, proof }, run)
+}
+
+type TurnAround = {
+  readonly operation: CutoverOperation
+  readonly between: Between
+  readonly able: AbleEnds
+  readonly ready: BetweenReady
+  readonly gates: Gates
+  readonly id: string
+  readonly maker: Maker
+  readonly run: CutoverRun
+}
+
+function turnOf({ operation, between, able, ready, gates, id, maker, run }: TurnAround): BetweenTurn {
+  const { closes, opens, stream, family } = between
+  const { from, to } = ready
+  const turn = family.turns.length + 1
+  const [name, there] = [tableText(from), `${tableText(to)} of database ${able.opening.address.database}`]
+  const document = ({ made, reversePosition, ...facts }: DocumentFacts): string =>
+    documentText({
+      turn,
+      closes: { database: closes.store.label, identity: closes.store.identity, table: from },
+      opens: { database: opens.store.label, identity: opens.store.identity, table: to },
+      ...facts,
+      ...(made === undefined || reversePosition === undefined
+        ? {}
+        : {
+            reverse: {
+              source: redactUrl(opens.url),
+              sourceIdentity: opens.store.identity,
+              wishes: storedWishes(ready.reverse),
+              birth: made.birth,
+              position: reversePosition,
+              key: tableKeyOf(from),
+              sourceTable: tableText(to),
+              tool: run.tool,
+            },
+          }),
+      about: {
+        revert: operation.revert,
+        gates: gates.all,
+        findings: ready.findings,
+        signOff: ready.signOff,
+        unsigned: operation.unsigned,
+        by: run.actor,
+        host: run.host,
+        tool: run.tool,
+        run: run.runId,
+      },
+    })
+  return new BetweenTurn({
+    id,
+    stream: stream.id,
+    runId: run.runId,
+    ...able,
+    from,
+    to,
+    identity: ready.identity,
+    steps: opens.steps,
+    begin: () =>
+      opens.steps.begin(
+        {
+          id,
+          stream: stream.id,
+          reverse: id,
+          turn,
+          publicTable: tableText(to),
+          takenTable: tableText(to),
+          parkedTable: name,
+          actor: run.actor,
+          tool: run.tool,
+        },
+        document({}),
+      ),
+    says: {
+      source: {
+        says: `${name} is closed: its rows follow those of ${there}, and nobody else may write into it`,
+        hint: `Write to ${there}, at ${able.opening.address.host}:${able.opening.address.port}. A switch that was killed is ended, or given up, by the same cut-over.`,
+      },
+      target: {
+        says: `${tableText(to)} is about to take the writes of ${name}: its rows follow those of the source, and nobody else may write into it`,
+        hint: `Write to the source. A switch that was killed is ended, or given up, by the same cut-over.`,
+      },
+    },
+    wayBack: () => maker.made((signal) => makeReverse(able.back, id, ready.taken, run, signal)),
+    findings: async () =>
+      await able.opening.examine(to, await able.closing.facts(from, run.interrupt.abort), run.interrupt.abort),
+    look: async () => {
+      const gate = await quarantineGate(opens.database, ready.key)
+      gates.set(gate)
+      if (gate.state === 'refused') throw new SluiceError('ROWS_ASIDE', gate.detail, { hint: gate.hint ?? '' })
+    },
+    document,
+    gates,
+    budgetMs: operation.budgetMs ?? BETWEEN_BUDGET_MS,
+    triesForMs: operation.triesForMs,
+    endsSessions: !operation.keepSessions,
+    clock: run.clock,
+    signal: run.interrupt.abort,
+    tell: (step, detail) => run.emit({ type: 'cutover.step', step, detail }),
+  })
+}
+
+/**
+ * The target is open: its reverse stream is noted, users are told, what the stream before has left is removed, and the closed table follows.
+ * @param between as it stands behind the switch: the database that was opened is the one that the reverse stream reads
+ */
+async function finished(
+  operation: CutoverOperation,
+  between: Between,
+  row: SwitchRow,
+  before: Pick<Ending, 'totals' | 'proof'>,
+  run: CutoverRun,
+): Promise<Ending> {
+  const { closes: opened } = between
+  const next = followCommand(between, row.reverse)
+  let failed: SluiceError | null = null
+  if (row.status === 'switched' && operation.onSwitch !== undefined) {
+    const { opens } = documentOf(await opened.switches.document(row.id))
+    const { address } = ableEnds(between).closing
+    const about = { revert: row.turn % 2 === 0, table: opens.table, address, stream: row.reverse }
+    try {
+      await announce(operation.onSwitch, about)
+      await opened.steps.announced(row.id)
+      run.emit({ type: 'cutover.step', step: 'announced', detail: 'the command of --on-switch ended with 0' })
+    } catch (error) {
+      failed = asSluiceError(error)
+    }
+  }
+  if (row.status !== 'done') await cleaned(between, row, run, failed === null)
+  if (failed !== null) return { ...before, error: failed }
+  const stream = await streamNamed(between.opens.database, row.reverse)
+  if (stream?.status !== 'active') return { ...before, next }
+  const ends = { from: opened.url, to: between.opens.url }
+  const copy = copyOfStream(stream, ends, operation.stay ? {} : { until: 'caught-up' })
+  return await followedBack({ ...before, next }, copy, row.reverse, run)
+}
+
+/** Removes what the stream before has left in the database that was closed, and what has closed the other one. @param isDone the row says so then */
+async function cleaned(between: Between, row: SwitchRow, run: CutoverRun, isDone = true): Promise<void> {
+  const { closes: opened, opens: closed } = between
+  await finishUnnoted(opened, closed)
+  const before = await streamNamed(opened.database, row.stream)
+  const name = before?.birth?.slot ?? streamName(row.stream)
+  const { closing, back } = ableEnds(between)
+  await back.end(name, run.interrupt.abort)
+  const { opens } = documentOf(await opened.switches.document(row.id))
+  if (!(await closing.tidy(opens.table, run.interrupt.abort))) {
+    const message = `others hold ${tableText(opens.table)}: a trigger that does nothing stays on it until the next turn`
+    run.emit({ type: 'log', level: 'note', message })
+  }
+  if (isDone) await opened.steps.done(row.id)
+  run.emit({ type: 'cutover.step', step: 'cleaned up', detail: `slot and publication ${name} are removed` })
+}
+
+function tellSwitched(
+  operation: CutoverOperation,
+  { closes, opens }: Between,
+  { from, to }: BetweenReady,
+  stream: string,
+  facts: BetweenFacts,
+  run: CutoverRun,
+): void {
+  run.emit({
+    type: 'cutover.switched',
+    table: tableText(to),
+    parked: tableText(from),
+    database: opens.store.label,
+    closed: closes.store.label,
+    revert: operation.revert,
+    pauseMs: facts.pauseMs,
+    waitedMs: facts.waitedMs,
+    tries: dec(facts.tries),
+    provedRows: dec(facts.rows),
+    touchedRows: dec(facts.touched),
+    stream,
+    position: facts.reversePosition,
+    wayBack: wayBackCommand(operation),
+  })
+}
+
+function leftBehind(id: string, error: unknown, run: CutoverRun): void {
+  const message = `the source may be closed still, and slot and publication ${streamName(id)} are left: ${error instanceof Error ? error.message : String(error)}`
+  run.emit({ type: 'log', level: 'warn', message, hint: 'the same command opens the source, or ends the switch' })
+}
+
+function notActive({ stream, family }: Between): SluiceError {
+  const { id, status, faults } = stream
+  return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not made yet' : status}`, {
+    ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
+    hint:
+      status === 'ended'
+        ? family.turns.some((row) => hasSwitched(row.status))
+          ? 'the way back was ended: nothing keeps the closed table equal any more'
+          : 'sluice copy --follow --restart begins another one'
+        : `sluice follow ${id} goes on with it, or says what is in the way`,
+  })
+}
+
+/** @param between as it stands behind the switch */
+function followCommand({ closes, opens }: Between, stream: string): string {
+  return `sluice follow ${stream} --from ${shellQuote(redactUrl(closes.url))} --to ${shellQuote(redactUrl(opens.url))}`
+}

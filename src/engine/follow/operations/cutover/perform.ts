@@ -1,0 +1,304 @@
+/** `cutover`: the table that a stream has filled gets the public name, and the old one is kept equal from then on. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { isoTime } from '../../../../shared/clock.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { redactUrl } from '../../../../shared/redact.ts'
+import { shellQuote } from '../../../../shared/shell.ts'
+import { tableAt } from '../../../copy/plan/plan-copy.ts'
+import { tableKeyOf } from '../../../copy/ledger/owner.ts'
+import { cutoverDocument, identitiesIn } from '../../cutover/document.ts'
+import { wantedOf } from '../../cutover/family.ts'
+import { Gates } from '../../cutover/gates.ts'
+import { quarantineGate, readyFor, type Ready } from '../../cutover/readiness.ts'
+import { storedWishes } from '../../cutover/reverse-copy.ts'
+import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
+import { betweenOf } from '../../cutover/between/sides.ts'
+import { ableOf, cleanUp, standingOf, type Able, type Standing } from '../../cutover/standing.ts'
+import type { SwitchRow } from '../../cutover/switch-row.ts'
+import { Turn, type ClosingFacts } from '../../cutover/turn.ts'
+import { streamName } from '../../stream/end-stream.ts'
+import { copyOfStream, streamKnown } from '../../stream/named-stream.ts'
+import type { Ending } from '../../../run/run-context.ts'
+import { goOn } from '../follow/hints.ts'
+import type { CutoverOperation, CutoverRun } from './declaration.ts'
+import { followedBack, foreseen, late, wayBackCommand } from './ended.ts'
+import { cutoverBetween } from './perform-between.ts'
+
+/** Longest that anybody may wait, ms, where nobody says it. */
+const BUDGET_MS = 2000
+
+/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_SWITCHABLE, MISSING_CONFIRM, LEDGER_BUSY, NOT_SIGNED …, and what following throws */
+export async function cutover(operation: CutoverOperation, run: CutoverRun): Promise<Ending> {
+  const { to: url, stream, revert, dryRun } = operation
+  await using between = await betweenOf(operation, stream, run)
+  if (between !== null) return await cutoverBetween(operation, between, run)
+  await using standing = await standingOf(url, stream, run)
+  const wanted = wantedOf(standing.family, revert)
+  if (wanted === 'nothing to revert') {
+    throw new SluiceError(
+      'BAD_FLAG',
+      `stream ${standing.stream.id} has not been switched: there is nothing to go back from`,
+      {
+        hint: 'leave --revert out',
+      },
+    )
+  }
+  const able = ableOf(standing)
+  const last = standing.family.turns.at(-1)
+  const isNew = last?.status === 'switched'
+  if (last !== undefined && isNew && !dryRun) {
+    const name = await cleanUp(standing, able, last, run)
+    run.emit({ type: 'cutover.step', step: 'cleaned up', detail: `slot and publication ${name} are removed` })
+  }
+  if (wanted === 'done' && last !== undefined) return await doneBefore(operation, standing, last, isNew, run)
+  return await switched(operation, standing, able, run)
+}
+
+/** The last turn went where this command goes. */
+async function doneBefore(
+  operation: CutoverOperation,
+  standing: Standing,
+  last: SwitchRow,
+  isNew: boolean,
+  run: CutoverRun,
+): Promise<Ending> {
+  const { store, ledger, family } = standing
+  const { identities, names } = identitiesIn(await ledger.document(last.id))
+  const there = await tableAt(names.public, store, run.interrupt.abort)
+  if (there?.identity !== identities.public) {
+    throw new SluiceError('PLAN_CHANGED', `${last.publicTable} is not the table that got this name`, {
+      reason: `the ledger says that ${last.takenTable} has had it since ${isoTime(last.switchedMs ?? 0)}`,
+      hint: 'somebody has renamed it since; look at both tables before anything else',
+    })
+  }
+  const when = isoTime(last.switchedMs ?? 0)
+  const detail = `${last.publicTable} has been the table that was ${last.takenTable} since ${when}; the old one is ${last.parkedTable}`
+  run.emit({ type: 'cutover.step', step: 'done before', detail })
+  if (!isNew || operation.dryRun)
+    return { totals: { switched: '0' }, proof: `switched on ${when}`, next: followCommand(operation, family.newest) }
+  return await wayBack(
+    operation,
+    standing,
+    family.newest,
+    { totals: { switched: '0' }, proof: `switched on ${when}` },
+    run,
+  )
+}
+
+async function switched(operation: CutoverOperation, standing: Standing, able: Able, run: CutoverRun): Promise<Ending> {
+  const { stream, ledger, family } = standing
+  const { to: url, revert, dryRun, confirm } = operation
+  if (stream.status !== 'active') throw notActive(standing)
+  const gates = new Gates((gate, table) =>
+    run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
+  )
+  const copy = copyOfStream(stream, { from: operation.from ?? url, to: url }, {})
+  const giveUp = (id: string): Promise<void> =>
+    givenUp(standing, able, id, run).catch((error: unknown) => leftBehind(id, error, run))
+  const ready = await readyFor(standing, able, copy, operation, gates, run).catch(async (error: unknown) => {
+    // What a killed run has left of a switch that cannot be made is in the way of others.
+    const [left] = family.preparing
+    if (left !== undefined && !dryRun) await giveUp(left.id)
+    throw error
+  })
+  const publicName = tableText(ready.request.from)
+  if (dryRun) return foreseen(gates)
+  if (confirm !== publicName && confirm !== ready.request.from.name) {
+    throw new SluiceError(
+      'MISSING_CONFIRM',
+      `${publicName} is going to be another table, and wants its name as confirmation`,
+      {
+        hint: `add --confirm=${shellQuote(publicName)}, or --dry-run to see gates and findings`,
+      },
+    )
+  }
+  // What a killed run was about to make is made by this one.
+  const id = family.preparing[0]?.id ?? run.runId
+  const turn = family.turns.length + 1
+  const maker = new Maker()
+  const watch = turnOf({ operation, standing, able, ready, gates, id, turn, maker, run })
+  try {
+    const ending = await goOn(copy, run, { stream: stream.id, watch })
+    if (watch.end?.type === 'late') {
+      const hint = 'the same command tries again; --pause-budget and --tries-for say how long'
+      const { triesForMs } = operation
+      return late(ending, { said: 'nothing has changed places', hint, tries: watch.tries, triesForMs }, gates)
+    }
+    if (watch.end?.type !== 'switched') return ending
+  } finally {
+    await maker.stop()
+    const mayBeLeft = watch.isBegun || family.preparing.length > 0
+    if (mayBeLeft && (watch.end === null || watch.end.type === 'late')) await giveUp(id)
+  }
+  const { facts } = watch.end
+  await ledger.noteWait(id, facts.pauseMs)
+  run.emit({
+    type: 'cutover.switched',
+    table: publicName,
+    parked: tableText(ready.parked),
+    revert,
+    pauseMs: facts.pauseMs,
+    waitedMs: facts.waitedMs,
+    tries: dec(facts.tries),
+    provedRows: dec(facts.proof.rows),
+    touchedRows: dec(facts.proof.touched),
+    stream: id,
+    position: facts.position,
+    wayBack: wayBackCommand(operation),
+  })
+  const name = await cleanUp(standing, able, { id, stream: stream.id }, run)
+  run.emit({ type: 'cutover.step', step: 'cleaned up', detail: `slot and publication ${name} are removed` })
+  const proof = `${facts.proof.rows} rows equal as of ${facts.proof.position}, ${facts.proof.touched} of them compared again within the switch`
+  return await wayBack(operation, standing, id, { totals: { switched: '1' }, proof }, run)
+}
+
+/** How long the removal of what was made may take, ms. */
+const END_MS = 30_000
+
+type TurnAround = {
+  readonly operation: CutoverOperation
+  readonly standing: Standing
+  readonly able: Able
+  readonly ready: Ready
+  readonly gates: Gates
+  readonly id: string
+  readonly turn: number
+  readonly maker: Maker
+  readonly run: CutoverRun
+}
+
+function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run }: TurnAround): Turn {
+  const { ledger, database, stream, store } = standing
+  const reverseKey = tableKeyOf(ready.parked)
+  return new Turn({
+    switches: able.switches,
+    request: ready.request,
+    identity: ready.identity,
+    changes: able.changes,
+    source: ready.source,
+    begin: () =>
+      ledger.begin({
+        id,
+        stream: stream.id,
+        reverse: id,
+        turn,
+        publicTable: tableText(ready.request.from),
+        takenTable: tableText(ready.request.to),
+        parkedTable: tableText(ready.parked),
+        actor: run.actor,
+        tool: run.tool,
+      }),
+    wayBack: () => maker.made((signal) => makeReverse(able.changes, id, ready.taken, run, signal)),
+    closing: (facts: ClosingFacts) =>
+      ledger.closing(
+        { id, stream: stream.id, reverse: id },
+        facts.fence,
+        {
+          source: redactUrl(operation.to),
+          sourceIdentity: store.identity,
+          wishes: storedWishes(ready.reverse),
+          birth: facts.birth,
+          position: facts.position,
+          key: reverseKey,
+          sourceTable: tableText(ready.request.from),
+        },
+        {
+          position: facts.applied,
+          tries: facts.tries,
+          pauseMs: facts.pauseMs,
+          provedRows: facts.proof.rows,
+          document: cutoverDocument({
+            turn,
+            ready,
+            gates: gates.all,
+            facts,
+            operation: { ...operation, budgetMs: operation.budgetMs ?? BUDGET_MS },
+            run,
+          }),
+        },
+        run.tool,
+      ),
+    hasHappened: async () => {
+      const found = await ledger.find(id)
+      return found?.status === 'switched' || found?.status === 'done'
+    },
+    look: async () => {
+      const gate = await quarantineGate(database, ready.key)
+      gates.set(gate)
+      if (gate.state === 'refused') throw new SluiceError('ROWS_ASIDE', gate.detail, { hint: gate.hint ?? '' })
+    },
+    gates,
+    budgetMs: operation.budgetMs ?? BUDGET_MS,
+    triesForMs: operation.triesForMs,
+    clock: run.clock,
+    signal: run.interrupt.abort,
+    tell: (step, detail) => run.emit({ type: 'cutover.step', step, detail }),
+  })
+}
+
+/** Follows what keeps the parked table equal, until it has caught up. */
+async function wayBack(
+  operation: CutoverOperation,
+  { database, store }: Pick<Standing, 'database' | 'store'>,
+  id: string,
+  before: Pick<Ending, 'totals' | 'proof'>,
+  run: CutoverRun,
+): Promise<Ending> {
+  const { to: url, stay } = operation
+  const stream = await streamKnown(database, id, store.label)
+  const next = followCommand(operation, id)
+  if (stream.status !== 'active') return { ...before, next }
+  const copy = copyOfStream(stream, { from: url, to: url }, stay ? {} : { until: 'caught-up' })
+  return await followedBack({ ...before, next }, copy, id, run)
+}
+
+/** Removes what was made for a switch that does not happen, unless another program has the stream by now, and goes on with it. */
+async function givenUp(
+  { ledger, streams, stream, family }: Standing,
+  { changes, switches }: Able,
+  id: string,
+  run: CutoverRun,
+): Promise<void> {
+  if (typeof (await streams.take(stream.id)) !== 'number') return
+  try {
+    // Whoever had the stream in between may have switched by the same row.
+    const row = await ledger.find(id)
+    if (row?.status !== 'preparing') return
+    // From the second turn on it is parked, and its guard stays.
+    if (family.turns.length === 0) {
+      for (const { key } of await streams.tables(stream.id, changes))
+        await switches.unguard(key, AbortSignal.timeout(END_MS))
+    }
+    // Asked to drop everything, it still leaves nothing behind that holds the log.
+    await changes.end(streamName(id), AbortSignal.timeout(END_MS))
+    await ledger.giveUp(id)
+    run.emit({
+      type: 'cutover.step',
+      step: 'given up',
+      detail: `slot, publication and guard of ${streamName(id)} are removed`,
+    })
+  } finally {
+    await streams.release(stream.id)
+  }
+}
+
+function leftBehind(id: string, error: unknown, run: CutoverRun): void {
+  const message = `slot and publication ${streamName(id)}, or the guard of the new table, are left: ${error instanceof Error ? error.message : String(error)}`
+  run.emit({ type: 'log', level: 'warn', message, hint: 'the same command uses them, or removes them' })
+}
+
+function notActive({ stream }: Standing): SluiceError {
+  const { id, status, faults } = stream
+  return new SluiceError('STREAM_HALTED', `stream ${id} is ${status === 'begun' ? 'not made yet' : status}`, {
+    ...(faults[0] === undefined ? {} : { reason: faults[0].message }),
+    hint:
+      status === 'ended'
+        ? 'sluice copy --follow --restart begins another one'
+        : `sluice follow ${id} goes on with it, or says what is in the way`,
+  })
+}
+
+function followCommand({ to }: CutoverOperation, stream: string): string {
+  return `sluice follow ${stream} --to ${shellQuote(redactUrl(to))}`
+}

@@ -1,0 +1,225 @@
+/**
+ * `diff --run STREAM`: rows of a followed table that somebody names are compared as they are now; with `--fix` the lane of the stream mends them, whoever has it.
+ * Nothing else may write into the table: changes that are on their way would be written over, or come twice.
+ */
+import { dec } from '../../../../model/run/event.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import { redactUrl } from '../../../../shared/redact.ts'
+import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
+import type { Owner } from '../../../copy/ledger/owner.ts'
+import { RunLedger } from '../../../copy/ledger/runs.ts'
+import { prepareLedger } from '../../../copy/ledger/schema.ts'
+import { openCopyStore, openExisting, openSourceStore } from '../../../copy/open-stores.ts'
+import { openPatiently } from '../../../copy/workers/patience.ts'
+import { onSide } from '../../../copy/sides.ts'
+import { compareByHand, nominate, refuseUnfit, tableByHand, type Compared } from '../../by-hand/nominate.ts'
+import { outcomeOf, untilRead, type Outcome, type Waited } from '../../by-hand/outcome.ts'
+import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
+import { StreamLedger } from '../../../copy/ledger/streams.ts'
+import { copyOfStream, streamKnown } from '../../stream/named-stream.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import { goOn } from '../follow/hints.ts'
+import type { diffFollowed as declared, DiffFollowedOperation } from './declaration.ts'
+
+type DiffFollowedRun = RunOf<typeof declared>
+
+/** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, STREAM_HALTED, SLOT_LOST, TABLE_FOLLOWED while the table is copied, and what the stores throw */
+export async function diffFollowed(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Ending> {
+  const begun = run.clock.ticks()
+  const looked = await look(operation, run)
+  const { name, compared, waited } = looked
+  const done = waited === null ? null : await read(operation, looked.stream, waited, run)
+  const outcome =
+    waited === null || done !== 'read'
+      ? null
+      : await atTarget(operation, run, ({ ledger }) =>
+          outcomeOf(waited, { name, keys: compared.keys, limit: operation.limit }, ledger, run),
+        )
+  const ending: Ending = {
+    totals: totalsOf(compared, outcome),
+    ...(done === 'stopped' ? { stopped: true } : {}),
+    ...errorOf(operation, compared, name),
+  }
+  const status = done === 'stopped' ? 'stopped' : ending.error === undefined ? 'ok' : 'failed'
+  run.emit({
+    type: 'table.finished',
+    table: name,
+    status,
+    ms: Math.round(run.clock.ticks() - begun),
+    notes: notesOf(compared, outcome),
+  })
+  tellMore(operation, compared, outcome, run)
+  if (done === 'stopped') {
+    const message = 'the rows that were named wait in the ledger: the next run of the stream reads and mends them'
+    run.emit({ type: 'log', level: 'note', message })
+  }
+  if (!operation.dryRun) await atTarget(operation, run, ({ runs }) => noteEnd(runs, ending))
+  return ending
+}
+
+type Looked = {
+  readonly stream: StreamRow
+  readonly name: string
+  readonly compared: Compared
+  /** Null where no row was named to the lane. */
+  readonly waited: Waited | null
+}
+
+async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Promise<Looked> {
+  return await atTarget(operation, run, async ({ to, database, ledger, runs }) => {
+    const stream = await streamKnown(database, operation.stream, to.label)
+    const url = operation.from ?? stream.source
+    await using from = await openPatiently(
+      () => openSourceStore(url, undefined, { moving: true }),
+      { emit: run.emit },
+      run.interrupt.stop,
+    )
+    const around = { from, to, stream, ledger, database, run }
+    refuseUnfit(around)
+    if (!operation.dryRun) {
+      await prepareLedger(database)
+      await runs.start({
+        operation: 'diff',
+        source: redactUrl(url),
+        target: redactUrl(operation.to),
+        planHash: '',
+        command: run.commandLine,
+        tool: run.tool,
+        actor: run.actor,
+      })
+    }
+    try {
+      const wish = { ...operation, from: url }
+      const table = await tableByHand(around, wish)
+      const compared = await compareByHand(around, table, wish)
+      const isNamed = !operation.dryRun && compared.keys.length > 0
+      const waited = isNamed
+        ? { stream: stream.id, table: table.key, nominated: await nominate(around, table, compared.keys) }
+        : null
+      return { stream, name: table.name, compared, waited }
+    } catch (thrown) {
+      if (!operation.dryRun) await runs.broken(thrown)
+      throw thrown
+    }
+  })
+}
+
+/** Until the rows are read: by the living program that has the stream, else by this one. */
+async function read(
+  operation: DiffFollowedOperation,
+  stream: StreamRow,
+  waited: Waited,
+  run: DiffFollowedRun,
+): Promise<'read' | 'stopped'> {
+  for (let tried = 0; ; tried++) {
+    const how = await atTarget(operation, run, ({ to, ledger }) => untilRead(waited, ledger, to.label, run))
+    if (how !== 'free') return how
+    if (tried > MOST_TRIES) throw new Error('a stream has caught up, and rows that were named to it still wait')
+    try {
+      const ends = { from: operation.from ?? stream.source, to: operation.to }
+      const { follow = {}, ...wishes } = copyOfStream(stream, ends, { until: 'caught-up' })
+      const { proveEveryMs: _none, ...once } = follow
+      const { stopped, error } = await goOn({ ...wishes, follow: once }, run)
+      if (stopped === true) return 'stopped'
+      if (error !== undefined) throw error
+    } catch (thrown) {
+      // Another program took it at the same moment, and reads them.
+      if (asSluiceError(thrown).code !== 'LEDGER_BUSY') throw thrown
+    }
+  }
+}
+
+const MOST_TRIES = 5
+
+type AtTarget = {
+  readonly to: CopyStore
+  readonly database: LedgerDatabase
+  readonly ledger: StreamLedger
+  readonly runs: RunLedger
+}
+
+/** Opened for each step: a copy opens the target by itself in between. */
+async function atTarget<T>(
+  { to: url, dryRun }: DiffFollowedOperation,
+  run: DiffFollowedRun,
+  body: (at: AtTarget) => Promise<T>,
+): Promise<T> {
+  const open = (): Promise<CopyStore> =>
+    onSide('target', () => (dryRun ? openCopyStore(url, { mode: 'read' }) : openExisting(url)))
+  await using to = await openPatiently(open, { emit: run.emit }, run.interrupt.stop)
+  await using database = await to.ledger()
+  const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
+  return await body({ to, database, ledger: new StreamLedger(database, owner), runs: new RunLedger(database, owner) })
+}
+
+async function noteEnd(runs: RunLedger, { stopped, error }: Ending): Promise<void> {
+  if (stopped === true) return await runs.finish('stopped', 75, null)
+  await runs.finish(error === undefined ? 'completed' : 'failed', error?.exitCode ?? 0, error?.message ?? null)
+}
+
+function totalsOf(compared: Compared, outcome: Outcome | null): Ending['totals'] {
+  const { rows, targetRows, missing, extra, different } = compared
+  const { mended = 0, removed = 0, equal = 0 } = outcome ?? {}
+  const found = { rows, targetRows, missing, extra, different }
+  const became = outcome === null ? {} : { fixed: mended + removed, equal }
+  const all = { tables: 1, ...found, ...became }
+  return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, dec(value)]))
+}
+
+function notesOf(compared: Compared, outcome: Outcome | null): readonly string[] {
+  const { rows, targetRows, missing, extra, different, unread } = compared
+  const found =
+    `at this moment, rows in flight included: ${rows} rows in the source, ${targetRows} in the target: ` +
+    `${missing} missing, ${extra} extra, ${different} different` +
+    (unread === 0 ? '' : `, ${unread} that cannot be read`)
+  if (outcome === null) return [found]
+  const { mended, removed, equal, position } = outcome
+  return [
+    found,
+    `${mended} mended, ${removed} removed, ${equal} equal when the stream had read them: these rows are as the source held them at ${position}`,
+  ]
+}
+
+function tellMore(
+  { limit }: DiffFollowedOperation,
+  { missing, extra, different }: Compared,
+  outcome: Outcome | null,
+  { emit }: DiffFollowedRun,
+): void {
+  const unnamed = missing + extra + different - limit
+  if (unnamed > 0)
+    emit({ type: 'log', level: 'note', message: `${unnamed} more differences are counted and not named` })
+  if (outcome === null || outcome.runs.length === 0) return
+  const runs = outcome.runs.length === 1 ? 'run' : 'runs'
+  const message = `what the target held before is in migration_repairs, under ${runs} ${outcome.runs.join(', ')}`
+  emit({ type: 'log', level: 'note', message })
+}
+
+function errorOf(operation: DiffFollowedOperation, compared: Compared, name: string): Pick<Ending, 'error'> {
+  const { missing, extra, different, unread, nowhere, more } = compared
+  const differ = missing + extra + different
+  const [first] = nowhere
+  if (first !== undefined) {
+    const rest = nowhere.length === 1 ? '' : `, nor ${nowhere.length - 1} others that were named`
+    const error = new SluiceError('BAD_FLAG', `neither side of ${name} has a row ${first}${rest}`, {
+      hint: 'what is named is the key of a row in the source, or of one that only the target has',
+    })
+    return { error }
+  }
+  if (operation.dryRun && differ > 0) {
+    const text = `${differ === 1 ? 'one row differs' : `${differ} rows differ`} at this moment, rows in flight included`
+    const hint = 'with --fix the stream reads them again, and mends what differs then'
+    return { error: new SluiceError('DIFFERENCES', text, { hint }) }
+  }
+  if (unread > 0) {
+    const error = new SluiceError('DIFFERENCES', `${unread} rows of ${name} cannot be read`, {
+      reason: 'the source holds values that are none of their type: nobody can say whether they are equal',
+    })
+    return { error }
+  }
+  if (!more) return {}
+  const error = new SluiceError('DIFFERENCES', `more rows of ${name} differ than one command mends`, {
+    hint: 'run the same command again for the others, or compare everything with sluice follow STREAM --until-equal',
+  })
+  return { error }
+}

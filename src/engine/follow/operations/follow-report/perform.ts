@@ -1,0 +1,31 @@
+/** `follow RUN --report`: what was compared, found and mended since a stream began. */
+import { dec } from '../../../../model/run/event.ts'
+import { historyText } from '../../../../model/follow/sign-off-text.ts'
+import { readLedger } from '../../../copy/ledger/elsewhere.ts'
+import { openCopyStore } from '../../../copy/open-stores.ts'
+import { onSide } from '../../../copy/sides.ts'
+import { knowsStream, streamKnown } from '../../stream/named-stream.ts'
+import { checkReport, isJson, writeReport } from '../../../run/report-file.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import { streamHistory } from '../../sign-off/history.ts'
+import type { followReport as declared, FollowReportOperation } from './declaration.ts'
+
+/** @throws SluiceError NO_SUCH_TABLE for a run that follows nothing, BAD_FLAG where the file cannot be written */
+export async function followReport(
+  { stream: id, to: url, report }: FollowReportOperation,
+  run: RunOf<typeof declared>,
+): Promise<Ending> {
+  if (report !== undefined) await checkReport(report)
+  await using to = await onSide('target', () => openCopyStore(url, { mode: 'read' }))
+  await using read = await readLedger(to, knowsStream(id), run)
+  const { database } = read
+  const history = await streamHistory(database, await streamKnown(database, id, to.label))
+  if (report === undefined) run.emit({ type: 'follow.history', history })
+  else await writeReport(report, isJson(report) ? `${JSON.stringify(history, null, 2)}\n` : historyText(history))
+  const sum = (field: 'mended' | 'undone'): string =>
+    dec(history.tables.reduce((all, one) => all + BigInt(one[field]), 0n))
+  return {
+    totals: { tables: dec(history.tables.length), proofs: dec(history.proofs.length), mended: sum('mended') },
+    ...(report === undefined ? {} : { wrote: [report] }),
+  }
+}

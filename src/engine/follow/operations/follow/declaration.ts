@@ -1,0 +1,122 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
+import {
+  ENDS,
+  FOLLOW_CAUSES,
+  LANES,
+  PROVE_EVERY,
+  RESYNC,
+  STREAM,
+  UNTIL_EQUAL,
+} from '../../../copy/operations/copy/options.ts'
+import { alertOptions } from '../../../run/operations/alert-options.ts'
+import type { Declaration, Look } from '../../../run/operations/declaration.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+/** Goes on with the stream of a copy, as the command that began it would; or ends it. */
+export type FollowOperation = {
+  readonly kind: 'follow'
+  /** Id of the stream, or of the run that worked on it last. */
+  readonly stream: string
+  readonly to: string
+  /** That of the ledger, which has no password, when absent. */
+  readonly from?: string
+  /** Removes slot and publication: the tables stay as they are. */
+  readonly end: boolean
+  /** Copies nothing that is left to be copied. */
+  readonly changesOnly?: true | undefined
+  readonly untilCaughtUp: boolean
+  readonly untilEqual: boolean
+  /** Ms between two rounds in which all rows are compared; as the copy was asked for when absent. */
+  readonly proveEveryMs?: number
+  /** Sessions that apply changes; as before when absent. */
+  readonly lanes?: number
+  /** Tables that are emptied and copied anew. */
+  readonly resync?: readonly string[]
+  /** This target takes the place of the one that the source has noted. */
+  readonly moved?: true | undefined
+  readonly alert?: AlertWish
+}
+
+/** Where its fields stand; `--report` asks for another operation. */
+export const FOLLOW_WORDS: words.Words<FollowOperation> = {
+  stream: words.text('run'),
+  to: words.end('to'),
+  from: words.optionalEnd('from'),
+  end: words.flag('end'),
+  changesOnly: words.set('changes-only'),
+  untilCaughtUp: words.flag('until-caught-up'),
+  untilEqual: words.flag('until-equal'),
+  proveEveryMs: words.optionalDuration('prove-every'),
+  lanes: words.optionalCount('lanes'),
+  resync: words.names('resync'),
+  moved: words.set('moved'),
+  alert: words.alert,
+}
+
+/** What was compared, found, mended and signed since the stream began. */
+export const STREAM_LOOK: Look = { command: 'follow', keeps: ['from', 'to'], add: ['--report', '-'] }
+
+export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> = {
+  kind: 'follow',
+  command: {
+    ...PAGES.follow,
+    takes: [
+      STREAM,
+      ...ENDS,
+      {
+        name: 'end',
+        type: 'flag',
+        default: false,
+        describe: 'end the stream: its slot and publication are removed from the source, its tables stay as they are',
+      },
+      {
+        name: 'changes-only',
+        type: 'flag',
+        default: false,
+        describe:
+          'of a stream of partition run: changes are applied to the periods that are copied, and nothing is copied, so that the source need not keep its log between two windows',
+      },
+      {
+        name: 'until-caught-up',
+        type: 'flag',
+        default: false,
+        describe: 'end as soon as everything is applied that the source holds now',
+      },
+      UNTIL_EQUAL,
+      PROVE_EVERY,
+      LANES,
+      RESYNC,
+      {
+        name: 'moved',
+        type: 'flag',
+        default: false,
+        describe:
+          'go on into this target, which has another address than the stream was followed into last, or is another database: the target before is refused from then on',
+      },
+      ...alertOptions(FOLLOW_CAUSES),
+      {
+        name: 'report',
+        type: 'text',
+        completes: 'file',
+        describe:
+          'tell what was compared, found and mended since the stream began, and do nothing else: - is standard output, else a file, JSON where its name ends in .json, else Markdown',
+      },
+    ],
+    epilogue:
+      'sluice copy --follow begins a stream; ctrl-c ends a run of it after the batch that is being applied, and slot and position stay. While a stream ' +
+      'stands still, its slot keeps the log of the source: end streams that nobody needs any more.\n',
+  },
+  shape: 'long',
+  doing: 'following',
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: 'stream',
+  look: STREAM_LOOK,
+  distributes: { by: 'parts', stream: true, needs: 'from' },
+  alerts: { causes: FOLLOW_CAUSES },
+  events: COPY_EVENTS,
+}

@@ -1,0 +1,66 @@
+/** What helps a copy, as somebody reads it who goes on with its stream: options that only `copy` has are for the command that began it. */
+import type { CopyEvent, CopyRun } from '../../../copy/copy-run.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import type { Within } from '../../progress/watch.ts'
+import type { Ending } from '../../../run/run-context.ts'
+import { copy as declaredCopy } from '../../../copy/operations/copy/declaration.ts'
+import { copy } from '../../../copy/operations/copy/perform.ts'
+import type { CopyOperation } from '../../../run/operation.ts'
+import { follow } from './declaration.ts'
+
+const OWN = namesOf(follow.command)
+const FOREIGN = new Set([...namesOf(declaredCopy.command)].filter((name) => !OWN.has(name)))
+
+/** What says by itself which command is meant: `sluice diff --fix --key`, `the command that began the stream, with --restart`. */
+const SAYS_WHERE = /sluice (?!follow\b)\w|the command that began/
+
+/** Goes on with the stream of a copy. @param within as `copy` has it @throws as `copy`, with hints in words of `follow` */
+export async function goOn(operation: CopyOperation, run: CopyRun, within?: Within): Promise<Ending> {
+  try {
+    const ending = await copy(operation, { ...run, emit: (event) => run.emit(told(event)) }, within)
+    return ending.error === undefined ? ending : { ...ending, error: worded(ending.error) }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.hint === undefined) throw thrown
+    throw worded(error)
+  }
+}
+
+/** @param hint with options of `copy` */
+export function hintOfFollow(hint: string): string {
+  const words = hint
+    .split(/;\s/)
+    .filter((clause) => !SAYS_WHERE.test(clause))
+    .flatMap((clause) => [...clause.matchAll(/--([a-z][a-z-]*[a-z])/g)].map(([, name = '']) => name))
+  const foreign = [...new Set(words.filter((name) => FOREIGN.has(name)))].map((name) => `--${name}`)
+  if (foreign.length === 0) return hint
+  const [are, them] = foreign.length === 1 ? ['is an option', 'it'] : ['are options', 'them']
+  return (
+    `${hint}; ${foreign.join(', ')} ${are} of the command that began the stream: give ${them} to sluice copy --follow, ` +
+    'with --restart where rows go to the target in another way than before'
+  )
+}
+
+function worded(error: SluiceError): SluiceError {
+  if (error.hint === undefined) return error
+  const { code, message, kind, where, reason, retryable, cause } = error
+  return new SluiceError(code, message, {
+    kind,
+    retryable,
+    hint: hintOfFollow(error.hint),
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function told(event: CopyEvent): CopyEvent {
+  if (event.type === 'log' && event.hint !== undefined) return { ...event, hint: hintOfFollow(event.hint) }
+  if (event.type !== 'table.finished' || event.error?.hint === undefined) return event
+  return { ...event, error: { ...event.error, hint: hintOfFollow(event.error.hint) } }
+}
+
+function namesOf(command: typeof follow.command): ReadonlySet<string> {
+  const takes = typeof command === 'string' ? [] : (command.takes ?? [])
+  return new Set(takes.map(({ name }) => name))
+}

@@ -1,0 +1,84 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
+import { COPY_EVENTS } from '../../../copy/operations/copy/declaration.ts'
+import { ENDS, STREAM } from '../../../copy/operations/copy/options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { STREAM_LOOK } from '../follow/declaration.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+/** The document that is filed after a migration: what was compared now, as of one moment of both sides, and what was looked at beside rows. */
+export type SignOffOperation = {
+  readonly kind: 'sign-off'
+  /** Id of the stream, or of the run that worked on it last. */
+  readonly stream: string
+  readonly to: string
+  /** That of the ledger, which has no password, when absent. */
+  readonly from?: string
+  /** Names of the source; all tables of the stream where there are none. */
+  readonly tables: readonly string[]
+  /** One partition of one table: only its rows are compared. */
+  readonly partition?: string
+  /** Who signs; the user of the operating system when absent. */
+  readonly by?: string
+  /** A file that gets the document: JSON where its name ends so, else Markdown. */
+  readonly report?: string
+  readonly alert?: AlertWish
+}
+
+const EVENTS = [...COPY_EVENTS, 'check', 'follow.signed'] as const
+
+export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
+  kind: 'sign-off',
+  command: {
+    ...PAGES['sign-off'],
+    takes: [
+      STREAM,
+      ...ENDS,
+      {
+        name: 'table',
+        type: 'list',
+        shown: 'all of the stream',
+        completes: 'table',
+        describe: 'a table of the source; repeatable',
+      },
+      {
+        name: 'partition',
+        type: 'text',
+        completes: 'partition',
+        describe: 'only the rows of this partition, of whichever side has it: on a plain table its bounds tell them',
+      },
+      { name: 'by', type: 'text', shown: 'the user of this machine', describe: 'who signs' },
+      {
+        name: 'report',
+        type: 'text',
+        completes: 'file',
+        describe: 'write the document to this file: JSON where its name ends in .json, else Markdown',
+      },
+      ...alertOptions(FAILED),
+    ],
+    epilogue:
+      'Every row of both sides is compared as of one moment, by the program that follows the stream, or by this one where none does; nothing is mended. Exit code 0 ' +
+      'says that all of them were equal and no check failed. The sign-off stands in the ledger, too: `sluice follow RUN --report -` lists those of a stream.\n',
+  },
+  words: {
+    stream: words.text('run'),
+    to: words.end('to'),
+    from: words.optionalEnd('from'),
+    tables: words.list('table'),
+    partition: words.optionalText('partition'),
+    by: words.optionalText('by'),
+    report: words.optionalText('report'),
+    alert: words.alert,
+  },
+  shape: 'lines',
+  doing: 'signing off',
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: ['tables', 'stream'],
+  look: STREAM_LOOK,
+  alerts: { causes: FAILED, by: ['partition'] },
+  events: EVENTS,
+}

@@ -1,0 +1,292 @@
+/** `sign-off`: compares what a stream has brought, looks at what stands beside the rows, and writes down what was found. */
+import { randomUUID } from 'node:crypto'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { dec } from '../../../../model/run/event.ts'
+import type { SignOff, SignOffCheck } from '../../../../model/follow/sign-off.ts'
+import { signOffText } from '../../../../model/follow/sign-off-text.ts'
+import { isoTime } from '../../../../shared/clock.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { redactUrl } from '../../../../shared/redact.ts'
+import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
+import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
+import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
+import { planLeftBehind } from '../../../copy/plan/left-behind.ts'
+import type { PlannedCopy } from '../../../copy/plan/plan-copy.ts'
+import { planFollowed } from '../../../copy/plan/plan-followed.ts'
+import { onSide } from '../../../copy/sides.ts'
+import { streamEnded } from '../../cutover/successor.ts'
+import { outsideChecks } from '../../stream/outside-keys.ts'
+import { SignOffLedger, type AnsweredSignOff } from '../../ledger/sign-offs.ts'
+import { StreamLedger } from '../../../copy/ledger/streams.ts'
+import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
+import { followedTables } from '../../stream/wished-stream.ts'
+import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../stream/named-stream.ts'
+import type { CopyOperation } from '../../../run/operation.ts'
+import { checkReport, isJson, writeReport } from '../../../run/report-file.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import { compareNow, type OpenLedger } from '../../sign-off/compare-now.ts'
+import { streamHistory } from '../../sign-off/history.ts'
+import { objectChecks } from '../../sign-off/object-checks.ts'
+import { scopeOf } from '../../sign-off/scope.ts'
+import type { signOff as declared, SignOffOperation } from './declaration.ts'
+
+type SignOffRun = RunOf<typeof declared>
+
+/** @throws SluiceError NO_SUCH_TABLE for a run that follows nothing, STREAM_HALTED, BAD_FLAG, and what comparing throws */
+export async function signOff(operation: SignOffOperation, run: SignOffRun): Promise<Ending> {
+  if (operation.report !== undefined) await checkReport(operation.report)
+  const asked = await ask(operation, run)
+  const { id, stream } = asked
+  const open = async (): Promise<OpenLedger> => await openLedger(operation.to, run)
+  const drop = async (): Promise<void> => {
+    await using ledger = await open()
+    await ledger.signOffs.drop(id)
+  }
+  try {
+    const answer = await compareNow({ id, stream: stream.id, operation: asked.copy, open, run })
+    if (answer === null) {
+      await drop()
+      return { totals: {}, stopped: true }
+    }
+    return await told(await concluded(operation, asked, answer, run), operation.report, run)
+  } catch (error) {
+    await drop().catch(() => undefined)
+    throw error
+  }
+}
+
+async function openLedger(url: string, run: SignOffRun): Promise<OpenLedger> {
+  const to = await onSide('target', () => openExisting(url))
+  try {
+    const database = await to.ledger()
+    return {
+      signOffs: new SignOffLedger(database),
+      streams: new StreamLedger(database, { ...run.owner, runId: BigInt(run.runId) }),
+      [Symbol.asyncDispose]: async () => {
+        await database[Symbol.asyncDispose]()
+        await to[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await to[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** @property copy what the stream was begun with */
+type Asked = { readonly id: string; readonly stream: StreamRow; readonly url: string; readonly copy: CopyOperation }
+
+/** Writes the request into the ledger. Nothing of the target stays open: of a file only one program, or part of one, has the ledger. */
+async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked> {
+  await using to = await onSide('target', () => openExisting(operation.to))
+  await using database = await to.ledger()
+  const { stream: named } = operation
+  await refuseKnownElsewhere(to, database, `stream ${named} is`, knowsStream(named), run.interrupt.abort)
+  const stream = await streamKnown(database, named, to.label)
+  await refuseUnready(stream, database)
+  const url = sourceUrl(stream, operation.from, { url: operation.to, identity: to.identity })
+  await using from = await openSourceStore(url)
+  if (from.identity !== stream.sourceIdentity) {
+    throw new SluiceError('PLAN_CHANGED', `stream ${stream.id} reads from another database`, {
+      where: from.label,
+      reason: `it began at ${stream.source}`,
+      hint: 'name that one with --from',
+    })
+  }
+  const copy = copyOfStream(stream, { from: url, to: operation.to }, {})
+  const { scope } = await scopeOf(
+    operation,
+    await planFollowed(
+      copy,
+      { from, to, begun: database },
+      await followedTables(stream.id, database),
+      run.interrupt.abort,
+    ),
+    run.interrupt.abort,
+  )
+  const ledger = new SignOffLedger(database)
+  await ledger.prepare()
+  const id = randomUUID()
+  await ledger.ask(id, stream.id, BigInt(run.runId), scope)
+  return { id, stream, url, copy }
+}
+
+/** Looks at what stands beside the rows, and writes the document down. */
+async function concluded(
+  operation: SignOffOperation,
+  { id, stream, url, copy: copyOperation }: Asked,
+  answer: AnsweredSignOff,
+  run: SignOffRun,
+): Promise<SignOff> {
+  await using to = await onSide('target', () => openExisting(operation.to))
+  await using database = await to.ledger()
+  await using from = await openSourceStore(url)
+  const followed = await followedTables(stream.id, database)
+  const planned = await planFollowed(copyOperation, { from, to, begun: database }, followed, run.interrupt.abort)
+  const { tables } = await scopeOf(operation, planned, run.interrupt.abort)
+  const checks = [
+    ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>
+      from.switchSide === undefined || to.switchSide === undefined
+        ? check
+        : movedByCutover(check, from.identity === to.identity),
+    ),
+    ...(await objectChecks({ ...planned, tables }, copyOperation.with ?? [], run.interrupt.abort)),
+    ...(await outsideChecks(to, targetsOf(tables), targetsOf(planned.tables), run.interrupt.abort)),
+  ]
+  // What is said of one table stands together.
+  const order = [...new Set(checks.map(({ table = '' }) => table))]
+  checks.sort((a, b) => order.indexOf(a.table ?? '') - order.indexOf(b.table ?? ''))
+  const byTarget = new Map(tables.map(({ source, targetName }) => [tableText(source.table), tableText(targetName)]))
+  const compared = {
+    position: answer.position,
+    begunAt: isoTime(answer.begunMs),
+    endedAt: isoTime(answer.endedMs),
+    pauseMs: answer.pauseMs,
+    run: answer.run,
+    tables: answer.tables.map((one) => ({ ...one, target: byTarget.get(one.table) ?? one.table })),
+  }
+  const reasons = [
+    ...compared.tables.flatMap(({ table, equal, differing, unread }) =>
+      equal ? [] : [`${table}: ${differing} rows differ${unread === '0' ? '' : `, ${unread} cannot be read`}`],
+    ),
+    ...checks.flatMap(({ outcome, check, table, found }) =>
+      outcome === 'failed' ? [`${check}${table === undefined ? '' : ` of ${table}`}: ${found}`] : [],
+    ),
+  ]
+  const document: SignOff = {
+    format: 'sluice-sign-off',
+    version: 1,
+    id,
+    verdict: reasons.length === 0 ? 'given' : 'refused',
+    reasons,
+    at: isoTime(run.clock.now()),
+    by: operation.by ?? run.actor,
+    user: run.actor,
+    host: run.host,
+    tool: run.tool,
+    run: run.runId,
+    source: { url: redactUrl(url), system: from.system, identity: from.identity },
+    target: { url: redactUrl(operation.to), system: to.system, identity: to.identity },
+    compared,
+    others: planned.tables.filter((one) => !tables.includes(one)).map(({ source }) => tableText(source.table)),
+    checks,
+    history: await streamHistory(database, stream),
+    leftBehind: await planLeftBehind({ ...planned, tables }, false, run.interrupt.abort),
+  }
+  await new SignOffLedger(database).close(document)
+  return document
+}
+
+/** A cutover moves sequences beyond the values of both tables: until then those of the new table are behind whenever the source takes a row. */
+function movedByCutover(check: SignOffCheck, isOneDatabase: boolean): SignOffCheck {
+  if (check.check !== 'sequences' || check.outcome !== 'failed') return check
+  const { hint, ...rest } = check
+  return {
+    ...rest,
+    outcome: 'not checked',
+    found: `${check.found}; a cutover moves it beyond both tables`,
+    // Users can be led to the other database without a cutover.
+    ...(hint === undefined || isOneDatabase ? {} : { hint }),
+  }
+}
+
+/** @throws SluiceError STREAM_HALTED of a stream that is halted, ended, or not copied to its end */
+async function refuseUnready({ id, status, faults }: StreamRow, database: LedgerDatabase): Promise<void> {
+  const [copying] = await database.all(
+    "SELECT source_table FROM migration_stream_tables WHERE stream_id = ? AND state IN ('copying', 'resync')",
+    [id],
+  )
+  if (status === 'ended') {
+    throw await streamEnded(
+      database,
+      id,
+      (newest) => `sluice sign-off ${newest}`,
+      `sluice follow ${id} --report - tells what was compared before; sluice diff compares tables of which nobody writes`,
+    )
+  }
+  const why =
+    status === 'halted'
+      ? `stream ${id} is halted: ${faults[0]?.message ?? 'changes may be missing'}`
+      : copying === undefined
+        ? null
+        : `${String(copying[0])} is still copied`
+  if (why === null) return
+  throw new SluiceError('STREAM_HALTED', why, {
+    reason: 'nothing can be said of both sides as of one moment',
+    hint: `sluice follow ${id} goes on with it, or says what is in the way`,
+  })
+}
+
+function targetsOf(tables: PlannedCopy['tables']): readonly TableName[] {
+  return tables.flatMap(({ plan }) => (plan === null ? [] : [plan.target.table]))
+}
+
+async function targetChecks(
+  to: CopyStore,
+  tables: PlannedCopy['tables'],
+  signal: AbortSignal,
+): Promise<readonly SignOffCheck[]> {
+  const exam = to.operational?.()
+  const specs = tables.flatMap(({ plan }) => (plan === null ? [] : [plan.target]))
+  if (exam === undefined)
+    return specs.map(({ table }): SignOffCheck => ({
+      check: 'writes, pruning, indexes, constraints, sequences',
+      table: tableText(table),
+      outcome: 'not checked',
+      found: `nothing looks at them in ${to.system}`,
+    }))
+  return await onSide('target', () => exam.check(specs, signal))
+}
+
+const STATUS = { ok: 'ok', failed: 'fail', 'not checked': 'warn' } as const
+
+async function told(document: SignOff, report: string | undefined, run: SignOffRun): Promise<Ending> {
+  for (const { check, table, outcome, found, hint } of document.checks) {
+    run.emit({
+      type: 'check',
+      area: table ?? document.target.url,
+      check,
+      status: STATUS[outcome],
+      found: outcome === 'not checked' ? `not checked: ${found}` : found,
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+  const { compared, checks, reasons, verdict, id, by, history } = document
+  const rows = (compared?.tables ?? []).reduce((sum, one) => sum + BigInt(one.rows), 0n)
+  run.emit({
+    type: 'follow.signed',
+    id,
+    stream: history.stream,
+    verdict,
+    by,
+    ...(compared === null ? {} : { position: compared.position }),
+    tables: dec(compared?.tables.length ?? 0),
+    rows: dec(rows),
+    reasons,
+  })
+  if (report !== undefined)
+    await writeReport(report, isJson(report) ? `${JSON.stringify(document, null, 2)}\n` : signOffText(document))
+  const count = (outcome: SignOffCheck['outcome']): string =>
+    dec(checks.filter((one) => one.outcome === outcome).length)
+  const ending: Ending = {
+    totals: {
+      tables: dec(compared?.tables.length ?? 0),
+      rows: dec(rows),
+      ok: count('ok'),
+      failed: count('failed'),
+      notChecked: count('not checked'),
+    },
+    ...(report === undefined ? {} : { wrote: [report] }),
+  }
+  if (verdict === 'given') return { ...ending, proof: `equal as of ${compared?.position ?? ''}` }
+  const differs = compared?.tables.some(({ equal }) => !equal) === true
+  return {
+    ...ending,
+    error: new SluiceError(differs ? 'DIFFERENCES' : 'NOT_SIGNED', `the sign-off is refused: ${reasons[0] ?? ''}`, {
+      ...(reasons.length > 1 ? { reason: `and ${reasons.length - 1} more` } : {}),
+      hint: differs
+        ? `sluice follow ${history.stream} --until-equal names and mends rows that differ; sign off again then`
+        : 'each check that failed says what to do; sign off again then',
+    }),
+  }
+}

@@ -1,0 +1,53 @@
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import { WOULD_GO } from '../../../run/operations/shared-options.ts'
+import * as words from '../../../run/operations/words.ts'
+
+/** Replication slots of a source, whoever made them; with `drop`, one of them goes. */
+export type SlotsOperation = {
+  readonly kind: 'slots'
+  readonly from: string
+  readonly drop?: string
+  /** Name of the slot that goes: said twice. */
+  readonly confirm?: string
+  readonly dryRun: boolean
+}
+
+const EVENTS = ['slot', 'log'] as const
+
+export const slots: Declaration<SlotsOperation, (typeof EVENTS)[number]> = {
+  kind: 'slots',
+  command: {
+    ...PAGES.slots,
+    takes: [
+      {
+        name: 'from',
+        type: 'text',
+        completes: 'database',
+        describe: 'URL of the source, or a store of the config file; else that file or $DATABASE_URL',
+      },
+      {
+        name: 'drop',
+        type: 'text',
+        describe: 'remove this slot, and the publication of ours that belongs to it; never one that is in use',
+      },
+      WOULD_GO,
+    ],
+    epilogue:
+      'A slot keeps the log of its server until everything has been read from it: one that nobody reads fills the disk. Names of slots that sluice made begin with ' +
+      'sluice_. A copy cannot go on without its slot: sluice follow RUN --end removes it together with what the ledger knows.\n',
+  },
+  words: {
+    from: words.end('from'),
+    drop: words.optionalText('drop'),
+    confirm: words.optionalText('confirm'),
+    dryRun: words.flag('dry-run'),
+  },
+  shape: 'answer',
+  stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
+  destroys: [
+    { what: 'a replication slot and its publication', confirm: 'confirm', asked: true, named: { field: 'drop' } },
+  ],
+  plans: 'dryRun',
+  events: EVENTS,
+}

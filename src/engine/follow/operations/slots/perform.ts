@@ -1,0 +1,101 @@
+/** `slots`: the replication slots of a source, with what each holds back, and the removal of one. */
+import { dec } from '../../../../model/run/event.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { shellQuote } from '../../../../shared/shell.ts'
+import type { ChangeSource, SlotLine } from '../../../../model/follow/port.ts'
+import { openSourceStore } from '../../../copy/open-stores.ts'
+import { onSide } from '../../../copy/sides.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { slots as declared, SlotsOperation } from './declaration.ts'
+
+type SlotsRun = RunOf<typeof declared>
+
+/** Names of ours are `sluice_` and the run that the stream began with. */
+const RUN = /^sluice_(\d+)$/
+
+/** @throws SluiceError NOT_FOLLOWABLE of a store without slots, BAD_FLAG, MISSING_CONFIRM, SLOT_ACTIVE */
+export async function slots(operation: SlotsOperation, run: SlotsRun): Promise<Ending> {
+  const { from, drop, dryRun } = operation
+  await using store = await openSourceStore(from)
+  const changes = store.changeSource?.()
+  if (changes === undefined) {
+    const notes = store.changeSource?.('trigger') !== undefined
+    throw new SluiceError('NOT_FOLLOWABLE', `${store.label} has no replication slots`, {
+      ...(notes
+        ? {
+            reason: `a stream out of ${store.system} has triggers and logs of its own, which sluice follow RUN --end removes`,
+          }
+        : {}),
+      hint: 'name a PostgreSQL database with --from',
+    })
+  }
+  const { abort: signal } = run.interrupt
+  const all = await onSide('source', () => changes.slots(signal))
+  if (drop === undefined) {
+    for (const slot of all) tell(slot, run)
+    return { totals: { slots: dec(all.length) } }
+  }
+  const slot = all.find(({ name }) => name === drop)
+  if (slot === undefined) throw unknown(drop)
+  tell(slot, run)
+  await refuseOther(slot, changes, signal)
+  if (dryRun) return { totals: { slots: '1', removed: '0' } }
+  refuseUnconfirmed(operation, drop)
+  await onSide('source', () => changes.end(drop, signal))
+  run.emit({ type: 'log', level: 'note', message: `replication slot ${drop} is removed` })
+  return { totals: { slots: '1', removed: '1' } }
+}
+
+function tell({ name, heldBytes, safeBytes, ...slot }: SlotLine, run: SlotsRun): void {
+  const ofRun = RUN.exec(name)?.[1]
+  run.emit({
+    type: 'slot',
+    slot: name,
+    plugin: slot.plugin,
+    database: slot.database,
+    active: slot.active,
+    status: slot.status,
+    held: heldBytes === null ? null : dec(heldBytes),
+    safe: safeBytes === null ? null : dec(safeBytes),
+    confirmed: slot.confirmed,
+    ...(ofRun === undefined ? {} : { run: ofRun }),
+  })
+}
+
+async function refuseOther(
+  { name, active, ours, database }: SlotLine,
+  changes: ChangeSource,
+  signal: AbortSignal,
+): Promise<void> {
+  if (active) {
+    throw new SluiceError('SLOT_ACTIVE', `replication slot ${name} is in use`, {
+      hint: 'end the program that reads it, then run the same command again',
+    })
+  }
+  const here = await onSide('source', () => changes.database(signal))
+  if (!ours || database === null || database === here) return
+  throw new SluiceError(
+    'BAD_FLAG',
+    `replication slot ${name} belongs to database ${database}, and --from names ${here}`,
+    {
+      hint: `its publication is there, too: name database ${database} with --from`,
+    },
+  )
+}
+
+function refuseUnconfirmed({ confirm }: SlotsOperation, drop: string): void {
+  if (confirm === drop) return
+  throw new SluiceError(
+    'MISSING_CONFIRM',
+    `--drop removes replication slot ${drop} for good and wants its name as confirmation`,
+    {
+      hint: `add --confirm=${shellQuote(drop)}, or --dry-run to see what would go`,
+    },
+  )
+}
+
+function unknown(name: string): SluiceError {
+  return new SluiceError('BAD_FLAG', `there is no replication slot ${name}`, {
+    hint: 'sluice slots --from URL lists them',
+  })
+}

@@ -1,0 +1,169 @@
+/**
+ * Judges the alerts of a stream before it is followed: while its slot is made, and while its tables are copied. Nothing is applied then, but the slot holds back log
+ * at the source, and connections are lost as later.
+ */
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { ChangeSource, SourceLag, StreamBirth } from '../../../model/follow/port.ts'
+import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
+import type { Alerts } from '../../run/alerts/alerts.ts'
+import type { CopyEvent, CopyRun } from '../../copy/copy-run.ts'
+import { yieldedText } from '../../copy/workers/failure.ts'
+import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import { Answers } from './sides-answer.ts'
+import { SourceSilence } from './behind.ts'
+import type { LaneRow } from '../../copy/ledger/stream-row.ts'
+import { alerted } from '../stream/stream-ending.ts'
+
+/** How often both sides are asked. */
+const ASK_MS = 1000
+/** How long the last answer is waited for. */
+const BRIEFLY_MS = 250
+
+export type CopyWatchParts = {
+  readonly alerts: Alerts
+  readonly changes: ChangeSource
+  readonly planned: PlannedCopy
+  readonly database: LedgerDatabase
+  readonly run: CopyRun
+  /** Called once, when an alert has to end the run. */
+  readonly stop: () => void
+}
+
+export class CopyWatch implements AsyncDisposable {
+  readonly #parts: CopyWatchParts
+  readonly #silence = new SourceSilence()
+  readonly #source: Answers
+  readonly #target: Answers
+  readonly #timer: NodeJS.Timeout
+  /** What is tried again now: sides that do not answer, and chunks. */
+  readonly #failing = new Set<string>()
+  #birth: StreamBirth
+  #isBorn: boolean
+  /** What was applied before; null where no table of the stream has taken changes yet. */
+  #applied: LaneRow | null = null
+  #ended: SluiceError | null = null
+
+  /** @param slot asked for from now on, whether it is there already or not @param birth null while the slot is made */
+  constructor(parts: CopyWatchParts, slot: string, birth: StreamBirth | null) {
+    this.#parts = parts
+    this.#isBorn = birth !== null
+    this.#birth = birth ?? { slot, publication: slot, facts: {}, start: '', shapes: {} }
+    const { planned, run } = parts
+    const side = { clock: run.clock, emit: (event: Parameters<CopyRun['emit']>[0]) => run.emit(event) }
+    this.#source = new Answers({ ...side, name: 'source', label: planned.from.label })
+    this.#target = new Answers({ ...side, name: 'target', label: planned.to.label })
+    this.#timer = setInterval(() => this.#askSides(), ASK_MS).unref()
+  }
+
+  /** Publication and slot are there. @param applied as `progress` has it, where some table takes changes of the stream already: those wait for the copy */
+  born(birth: StreamBirth, applied: LaneRow | null): void {
+    this.#birth = birth
+    this.#applied = applied
+    this.#isBorn = true
+  }
+
+  /** Takes every event of the run. */
+  heard(event: CopyEvent): void {
+    if (event.type === 'chunk.retried') {
+      if (yieldedText(event.error) === null) this.#failed(chunkName(event), event.error.message)
+    } else if (
+      event.type === 'chunk.done' ||
+      event.type === 'chunk.failed' ||
+      event.type === 'chunk.released' ||
+      (event.type === 'chunk.progress' && event.step === 'proving')
+    )
+      this.#passed(chunkName(event))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    // A session that is closed under a question has to be ended at the server.
+    await Promise.all([this.#source.settled(BRIEFLY_MS), this.#target.settled(BRIEFLY_MS)])
+  }
+
+  /** With which alerts it has stopped the run, whatever became of them since; null where it has not. */
+  get ended(): SluiceError | null {
+    return this.#ended
+  }
+
+  #askSides(): void {
+    if (this.#ended !== null) return
+    const { planned, database } = this.#parts
+    for (const side of [this.#source, this.#target]) side.tell()
+    this.#source.ask(
+      () => this.#lag(),
+      (lag) => this.#judge(lag),
+      (thrown) => this.#unanswered('source', thrown),
+    )
+    // A target with a single writer gives no answer while a chunk is written, and is a file of this machine.
+    if (planned.to.can.writers === 1) return
+    this.#target.ask(
+      () => database.all('SELECT 1'),
+      () => this.#passed('target'),
+      (thrown) => this.#unanswered('target', thrown),
+    )
+  }
+
+  /** Null until the slot is there: before that, and before the logs of triggers are known, no answer is no failure. */
+  async #lag(): Promise<SourceLag | null> {
+    const { changes, run } = this.#parts
+    const isBorn = this.#isBorn
+    try {
+      return await changes.lag(this.#birth, run.interrupt.abort)
+    } catch (thrown) {
+      if (isBorn) throw thrown
+      return null
+    }
+  }
+
+  #judge(lag: SourceLag | null): void {
+    if (this.#ended !== null) return
+    const { alerts, run } = this.#parts
+    this.#passed('source')
+    if (lag === null) return
+    if (lag.status === 'lost') alerts.happened('slot-lost', `replication slot ${this.#birth.slot} is lost`)
+    alerts.look({ walBytes: Number(lag.heldBytes), ...this.#lagOf(lag, lag.clockMs ?? run.clock.now()) })
+    this.#stopIfAsked()
+  }
+
+  /** Of tables that take changes already: what waits is no older than what was applied last. */
+  #lagOf(lag: SourceLag, clockMs: number): { readonly lagMs: number; readonly lagIs?: 'at most' | 'at least' } | null {
+    const row = this.#applied
+    if (row === null) return null
+    const applied = this.#parts.changes.position(row.position)
+    const sample = { applied, idleAt: applied, commitMs: row.commitMs, durableMs: row.commitMs, lag, clockMs }
+    const { lagMs, lagIs, isEarly } = this.#silence.look({ ...sample, isUnread: true })
+    return isEarly ? null : { lagMs, ...(lagIs === undefined ? {} : { lagIs }) }
+  }
+
+  #unanswered(side: string, thrown: unknown): void {
+    if (this.#parts.run.interrupt.abort.aborted) return
+    const { code, message } = asSluiceError(thrown)
+    if (code === 'SLOT_LOST') this.#parts.alerts.happened('slot-lost', message)
+    else this.#failed(side, message)
+    this.#stopIfAsked()
+  }
+
+  #failed(what: string, message: string): void {
+    this.#failing.add(what)
+    this.#parts.alerts.happened('error', message)
+    this.#stopIfAsked()
+  }
+
+  #passed(what: string): void {
+    // Chunks that the end of the run breaks off are no end of what ended it.
+    if (this.#ended !== null) return
+    if (this.#failing.delete(what) && this.#failing.size === 0) this.#parts.alerts.passed('error')
+  }
+
+  #stopIfAsked(): void {
+    const { alerts, stop } = this.#parts
+    if (this.#ended !== null || !alerts.ends) return
+    this.#ended = alerted(alerts)
+    stop()
+  }
+}
+
+function chunkName({ table, chunk }: { readonly table: string; readonly chunk: string }): string {
+  return `${table}/${chunk}`
+}

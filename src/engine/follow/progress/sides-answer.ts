@@ -1,0 +1,92 @@
+/** Whether a side of a stream answers. It is asked beside the loop: nothing that is told waits for the answer, and the time since then is known. */
+import { timeText } from '../../../model/run/verdict.ts'
+import type { Emit } from '../../../model/run/event.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import { asSluiceError } from '../../../shared/errors.ts'
+
+/** A side that has not answered for so long is silent: a busy server answers later than that now and then, but not for long. */
+const SILENT_MS = 3000
+/** Nobody is told of what is over so soon. */
+const TOLD_MS = 5000
+
+export type Side = {
+  readonly name: 'source' | 'target'
+  /** Of its store, without secrets. */
+  readonly label: string
+  readonly clock: Clock
+  readonly emit: Emit<'log'>
+}
+
+export class Answers {
+  readonly #side: Side
+  #open: Promise<void> | null = null
+  /** When the first question was asked that has no answer yet; null where all have one. */
+  #since: number | null = null
+  /** Why the last question failed. */
+  #why: string | null = null
+  #isTold = false
+
+  constructor(side: Side) {
+    this.#side = side
+  }
+
+  get name(): Side['name'] {
+    return this.#side.name
+  }
+
+  /** Ms since it was asked first without an answer; 0 where it answers. */
+  get waitedMs(): number {
+    return this.#since === null ? 0 : this.#side.clock.ticks() - this.#since
+  }
+
+  get isSilent(): boolean {
+    return this.waitedMs >= SILENT_MS
+  }
+
+  /**
+   * Asks, unless a question waits for its answer already; waits for nothing.
+   * @param question must end once the run is aborted @param failed told what it throws
+   */
+  ask<T>(question: () => Promise<T>, answered: (answer: T) => void, failed: (error: unknown) => void): void {
+    if (this.#open !== null) return
+    this.#since ??= this.#side.clock.ticks()
+    this.#open = question()
+      .then((answer) => {
+        this.#heard()
+        answered(answer)
+      })
+      .catch((error: unknown) => {
+        this.#why = asSluiceError(error).message
+        failed(error)
+      })
+      .finally(() => (this.#open = null))
+  }
+
+  /** Resolves once no question waits, or after `ms`. */
+  async settled(ms: number): Promise<void> {
+    if (this.#open === null) return
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+    await Promise.race([this.#open, late])
+    clearTimeout(timer)
+  }
+
+  /** Tells once that it is silent. */
+  tell(): void {
+    if (this.#isTold || this.waitedMs < TOLD_MS) return
+    this.#isTold = true
+    const { name, label, emit } = this.#side
+    const why = this.#why === null ? '' : ` (${this.#why})`
+    const message = `the ${name} has not answered for ${timeText(this.waitedMs)}${why}; changes wait until it does: ${label}`
+    emit({ type: 'log', level: 'warn', message })
+  }
+
+  #heard(): void {
+    const { name, label, emit } = this.#side
+    const message = `the ${name} answers again after ${timeText(this.waitedMs)}: ${label}`
+    if (this.#isTold) emit({ type: 'log', level: 'note', message })
+    this.#since = null
+    this.#why = null
+    this.#isTold = false
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Has a sign-off compared now: by the program that has the stream, which finds the request in the ledger, or by this one where nobody has it. What an earlier
+ * round found is not taken for an answer.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asSluiceError } from '../../../shared/errors.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import type { AnsweredSignOff, SignOffLedger } from '../ledger/sign-offs.ts'
+import type { StreamLedger } from '../../copy/ledger/streams.ts'
+import type { CopyOperation } from '../../run/operation.ts'
+import { copy } from '../../copy/operations/copy/perform.ts'
+
+const LOOK_MS = 500
+/** When somebody who waits is told why that may be. */
+const LONG_MS = 30_000
+
+export type CompareParts = {
+  /** Of the sign-off. */
+  readonly id: string
+  readonly stream: string
+  /** What the stream was begun with. */
+  readonly operation: CopyOperation
+  /** Opens the ledger. It is closed while this program follows: of a file only one may have it. */
+  readonly open: () => Promise<OpenLedger>
+  readonly run: CopyRun
+}
+
+export type OpenLedger = AsyncDisposable & { readonly signOffs: SignOffLedger; readonly streams: StreamLedger }
+
+/** @returns null where it was stopped @throws what following throws */
+export async function compareNow(parts: CompareParts): Promise<AnsweredSignOff | null> {
+  const { run } = parts
+  for (;;) {
+    const answer = await untilFree(parts)
+    if (answer !== 'free') return answer
+    throwIfAborted(run.interrupt.abort)
+    if (run.interrupt.stop.aborted || !(await followed(parts))) return null
+  }
+}
+
+/** @returns the answer of the program that has the stream, `free` where none has it, and null where it was stopped */
+async function untilFree({ id, stream, open, run }: CompareParts): Promise<AnsweredSignOff | 'free' | null> {
+  await using ledger = await open()
+  const { signOffs, streams } = ledger
+  const since = run.clock.ticks()
+  let [told, long] = [false, false]
+  for (;;) {
+    throwIfAborted(run.interrupt.abort)
+    if (run.interrupt.stop.aborted) return null
+    const answer = await signOffs.answered(id)
+    if (answer !== null) return answer
+    const holder = await streams.holder(stream)
+    if (holder === null) return 'free'
+    const who = `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'}`
+    if (!told) note(run, `${who} follows the stream: it is asked to compare both sides as of one moment`)
+    told = true
+    if (!long && run.clock.ticks() - since > LONG_MS && (await signOffs.step(id)) === 'asked') {
+      note(run, `${who} has not begun to compare: it is behind, a table is not live, or it is of an older version`)
+      long = true
+    }
+    await sleep(LOOK_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
+  }
+}
+
+/** Goes on with the stream until the sign-off is compared. @returns false where it was stopped */
+async function followed({ id, operation, run }: CompareParts): Promise<boolean> {
+  try {
+    const { alert: _alert, proveEveryMs: _every, ...follow } = operation.follow ?? {}
+    const ending = await copy({ ...operation, restart: false, follow: { ...follow, until: { signOff: id } } }, run)
+    if (ending.error !== undefined) throw ending.error
+    return ending.stopped !== true
+  } catch (error) {
+    // Somebody has begun to follow it at this moment: that one is asked.
+    if (asSluiceError(error).code !== 'LEDGER_BUSY') throw error
+    await sleep(LOOK_MS)
+    return true
+  }
+}
+
+function note(run: CopyRun, message: string): void {
+  run.emit({ type: 'log', level: 'note', message })
+}

@@ -1,0 +1,83 @@
+/** A stream whose source forgets nothing before the target has it on its disk. */
+import type { Change, LogPosition } from '../../../model/copy/change.ts'
+import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import type { ChangeStream } from '../../../model/follow/port.ts'
+import { tellsMoments, type MomentStream } from '../../../model/follow/moment-port.ts'
+import { StreamBehind } from './stream-behind.ts'
+
+/**
+ * The stream itself where a commit of the target is on the disk once it is answered. Else positions are passed on behind the flush, several of them at once where they come faster.
+ * @returns a stream whose `next` also throws what the flush has thrown
+ */
+export function durably(
+  stream: ChangeStream,
+  target: Pick<CopyStore, 'flushed'>,
+  signal: AbortSignal,
+): ChangeStream & AsyncDisposable {
+  if (target.flushed === undefined) return stream
+  const flush = async (): Promise<void> => target.flushed?.(signal)
+  return tellsMoments(stream) ? new DurableMoments(stream, flush) : new DurableStream(stream, flush)
+}
+
+class DurableStream extends StreamBehind {
+  readonly #flush: () => Promise<void>
+  #wanted: LogPosition | null = null
+  #passing: Promise<void> | null = null
+  #failure: { readonly error: unknown } | null = null
+
+  constructor(stream: ChangeStream, flush: () => Promise<void>) {
+    super(stream)
+    this.#flush = flush
+  }
+
+  async next(waitMs: number): Promise<readonly Change[]> {
+    if (this.#failure !== null) throw this.#failure.error
+    return this.stream.next(waitMs)
+  }
+
+  override confirm(position: LogPosition): void {
+    this.#wanted = position
+    this.#passing ??= this.#pass()
+      .catch((error: unknown) => void (this.#failure ??= { error }))
+      .finally(() => (this.#passing = null))
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.passed()
+    await super[Symbol.asyncDispose]()
+  }
+
+  /** Ends once every position that was confirmed has been passed on, or cannot be. */
+  protected async passed(): Promise<void> {
+    await this.#passing
+  }
+
+  async #pass(): Promise<void> {
+    while (this.#wanted !== null) {
+      const position = this.#wanted
+      this.#wanted = null
+      await this.#flush()
+      this.stream.confirm(position)
+    }
+  }
+}
+
+/** Tells nothing more before what it has told is confirmed. */
+class DurableMoments extends DurableStream implements MomentStream {
+  readonly #told: MomentStream
+
+  constructor(stream: MomentStream, flush: () => Promise<void>) {
+    super(stream, flush)
+    this.#told = stream
+  }
+
+  override async next(waitMs: number): Promise<readonly Change[]> {
+    await this.passed()
+    return super.next(waitMs)
+  }
+
+  async moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
+    await this.passed()
+    return this.#told.moment(take)
+  }
+}

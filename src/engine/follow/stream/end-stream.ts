@@ -1,0 +1,105 @@
+/** Ends a stream: nothing of it is left at the source, and its tables belong to nobody. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import { familyOf } from '../cutover/family.ts'
+import { SwitchLedger } from '../cutover/switch-ledger.ts'
+import { notedFollower, targetText } from './follower.ts'
+import { cdcOf } from './known-stream.ts'
+import type { StreamLedger } from '../../copy/ledger/streams.ts'
+import type { StreamRow } from '../../copy/ledger/stream-row.ts'
+import { takeStream } from './take-stream.ts'
+
+/**
+ * Done twice it does no harm.
+ * @param source the store that the stream reads
+ * @param to the one that it writes @param isMoved the caller has confirmed that the stream is this target's; else what it has at the source stays there where that may be another's
+ * @throws SluiceError LEDGER_BUSY where a living program follows, or a switch to another database is under way; PLAN_CHANGED where the source is another database
+ */
+export async function endStream(
+  { id, birth, sourceIdentity, source: label, wishes }: StreamRow,
+  source: CopyStore,
+  to: CopyStore,
+  ledger: StreamLedger,
+  run: CopyRun,
+  isMoved = false,
+): Promise<void> {
+  if (source.identity !== sourceIdentity) {
+    throw new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
+      where: source.label,
+      reason: `it began at ${label}`,
+      hint: `name that one with --from; where it is gone for good: UPDATE migration_streams SET status = 'ended' WHERE stream_id = '${id}'`,
+    })
+  }
+  await refuseSwitching(id, source, to, ledger, run)
+  await takeStream(ledger, id, run)
+  // While the stream is held, and has not ended: killed in between, the same command goes on.
+  if (source.identity === to.identity) await endPrepared(id, to, ledger, run)
+  const name = birth?.slot ?? streamName(id)
+  const cdc = cdcOf({ id, wishes }, undefined)
+  const changes = source.changeSource?.(cdc)
+  const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and logs ${name}`
+  const isAsked = !isMoved && birth !== null && changes !== undefined
+  const other = isAsked ? (await notedFollower(birth, changes, to, run)).other : null
+  if (other === null) await changes?.end(name, run.interrupt.abort)
+  await ledger.note(id, 'ended')
+  await ledger.release(id)
+  if (other === null) {
+    run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
+    return
+  }
+  const message = `stream ${id} has ended here only: ${made} stay at the source, for ${targetText(other.noted)}`
+  const byHand = changes?.endByHand?.(name) ?? `sluice slots --drop ${name} at the source`
+  const gone = `where that target is gone for good: ${byHand}`
+  const hint =
+    other.place === 'moved'
+      ? `where that is this target under another name: sluice follow ${id} --moved --end; ${gone}`
+      : gone
+  run.emit({ type: 'log', level: 'warn', message, hint })
+}
+
+/**
+ * A switch to another database may have closed the table of the source: without its stream nobody would open it again.
+ * @throws SluiceError LEDGER_BUSY
+ */
+export async function refuseSwitching(
+  stream: string,
+  source: Pick<CopyStore, 'identity'>,
+  to: Pick<CopyStore, 'identity' | 'label'>,
+  { database }: Pick<StreamLedger, 'database'>,
+  run: CopyRun,
+): Promise<void> {
+  if (source.identity === to.identity) return
+  const switches = new SwitchLedger(database, { ...run.owner, runId: BigInt(run.runId) })
+  const [left] = familyOf(await switches.all(), stream).preparing.filter((row) => row.stream === stream)
+  if (left === undefined) return
+  throw new SluiceError('LEDGER_BUSY', `a switch of stream ${stream} to another database is under way`, {
+    where: to.label,
+    reason: `it is ${left.status}: the table of the source may be closed to writers`,
+    hint: `sluice cutover ${stream} finishes it or gives it up; end the stream then`,
+  })
+}
+
+/** Removes what a program that was killed has made for a switch of this stream: slot and publication of the way back, and the guard of the new table. */
+async function endPrepared(stream: string, store: CopyStore, ledger: StreamLedger, run: CopyRun): Promise<void> {
+  const switches = new SwitchLedger(ledger.database, { ...run.owner, runId: BigInt(run.runId) })
+  const { turns, preparing, newest } = familyOf(await switches.all(), stream)
+  const changes = store.changeSource?.('slot')
+  if (newest !== stream || preparing.length === 0 || changes === undefined) return
+  const { abort: signal } = run.interrupt
+  // From the second turn on the table is parked, and its guard stays.
+  if (turns.length === 0)
+    for (const { key } of await ledger.tables(stream, changes)) await store.switches?.().unguard(key, signal)
+  for (const { id, reverse } of preparing) {
+    const name = streamName(reverse)
+    await changes.end(name, signal)
+    await switches.giveUp(id)
+    const message = `a switch that was being prepared is given up: slot and publication ${name} are removed`
+    run.emit({ type: 'log', level: 'note', message })
+  }
+}
+
+/** Name of slot and publication. */
+export function streamName(stream: string): string {
+  return `sluice_${stream}`
+}

@@ -1,0 +1,135 @@
+/** Looks at both sides before anything is made: whether they can be followed, and what keeps a table from it. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../model/follow/port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import type { Owner } from '../../copy/ledger/owner.ts'
+import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
+import type { CopyOperation } from '../../run/operation.ts'
+import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
+import { keyRefusals } from './key-refusals.ts'
+import { roomRefusal } from './log-room.ts'
+import { outsideWarnings } from './outside-keys.ts'
+import { cannotFollow, refuseCombinations } from './refusals.ts'
+import type { Within } from '../progress/watch.ts'
+import type { SharedRestarts } from '../../copy/ledger/shared-restarts.ts'
+import type { WishedStream } from './wished-stream.ts'
+
+export type FollowingParts = {
+  readonly operation: CopyOperation
+  readonly planned: PlannedCopy
+  /** The stream that the command goes on with, as it was found before anything was planned; null where there is none yet. */
+  readonly wished: WishedStream | null
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+  readonly run: CopyRun
+  /** The stream that it goes on with, and no other; whichever follows the tables, or a new one, when absent. */
+  readonly within?: Within
+  /** Of a slot of a run that begins anew, copies tables anew, or confirms its target: what turns before it have done of that, and where it is noted. */
+  readonly restarts?: SharedRestarts
+  /** Ends the copying of tables. */
+  readonly stop: () => void
+  /** That the run is to stop, whoever asks for it: an alert of its own, too. */
+  readonly stopping: AbortSignal
+}
+
+export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }
+
+/** @throws SluiceError NOT_FOLLOWABLE */
+export function sidesOf({ from, to }: PlannedCopy, cdc: Cdc): Sides {
+  const changes = from.changeSource?.(cdc)
+  const target = to.changeTarget?.()
+  if (changes === undefined && from.changeSource?.('trigger') !== undefined) {
+    throw new SluiceError(
+      'NOT_FOLLOWABLE',
+      `${from.system} has no replication slots, by which its changes could be followed`,
+      {
+        where: from.label,
+        reason: 'a slot is how a stream begins that says nothing else',
+        hint: 'add --cdc trigger: triggers on the tables note which rows change',
+      },
+    )
+  }
+  if (changes === undefined) {
+    throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`, {
+      where: from.label,
+      hint: 'leave --follow out; --again compares the tables once more whenever it is run',
+    })
+  }
+  if (target === undefined) {
+    throw cannotFollow(to.system, to.label)
+  }
+  return { changes, target }
+}
+
+/** As the ledger names the target's table; of a table that cannot be planned, as it would. */
+export function keyOf({ source, targetName }: PlannedTable, { from, to }: PlannedCopy): FollowTable['key'] {
+  const own = from.can.keepsSchemas === true && to.can.keepsSchemas === true ? source.table.schema : to.schema
+  return { schema: targetName.schema ?? own ?? '', name: targetName.name }
+}
+
+/**
+ * Looks at both sides before anything is made.
+ * @param isBorn the slot is there, and needs no room any more
+ * @param anew names of tables of a stream that are copied anew
+ * @throws SluiceError NOT_FOLLOWABLE
+ */
+export async function examined(
+  { operation, planned, run }: Pick<FollowingParts, 'operation' | 'planned' | 'run'>,
+  { changes, target }: Sides,
+  isBorn: boolean,
+  anew: ReadonlySet<string> = new Set(),
+): Promise<readonly FollowTable[]> {
+  const signal = run.interrupt.abort
+  const plans = planned.tables.flatMap(({ plan }) => plan ?? [])
+  const exam = await changes.examine(plans.map(sourceOf), signal)
+  refuse(
+    exam.refusals.filter(({ table }) => !isBorn || table !== undefined),
+    run,
+  )
+  if (!isBorn) refuse(roomRefusal(exam.wal, planned, run), run)
+  const tables = planned.tables.flatMap((one, at) =>
+    one.plan === null ? [] : [followTable(one.plan, keyOf(one, planned), exam.identities[at] ?? [])],
+  )
+  if (!isBorn)
+    refuse(
+      tables.flatMap((one) => keyRefusals(one, target)),
+      run,
+    )
+  const there = tables.filter(({ plan }) => !plan.create)
+  const told = await target.examine({
+    tables: there.map((one) => ({ ...one.target, ...(isBorn && !anew.has(one.name) ? {} : { catchingUp: true }) })),
+    fireTriggers: operation.follow?.fireTriggers === true,
+    signal,
+  })
+  refuse(told.refusals, run)
+  // Writers pay from the first trigger on.
+  const identified = plans.map((plan, at) => ({ ...sourceOf(plan), identity: exam.identities[at] ?? [] }))
+  const costs = isBorn ? [] : ((await changes.cost?.(identified, signal)) ?? [])
+  for (const message of [...(isBorn ? [] : exam.notes), ...costs, ...told.notes])
+    run.emit({ type: 'log', level: 'note', message })
+  const followed = there.map(({ plan }) => plan.target.table)
+  if (told.checksKeys !== true)
+    for (const warning of await outsideWarnings(planned.to, followed, !isBorn, signal))
+      run.emit({ type: 'log', level: 'warn', ...warning })
+  return tables
+}
+
+/** @throws SluiceError NOT_FOLLOWABLE with the first of them; all are told */
+export function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
+  const [first] = refusals
+  if (first === undefined) return
+  const where = ({ table }: FollowRefusal): { readonly table?: string } =>
+    table === undefined ? {} : { table: tableText(table) }
+  for (const one of refusals.slice(1))
+    run.emit({ type: 'log', level: 'error', message: one.message, hint: one.hint, ...where(one) })
+  throw new SluiceError('NOT_FOLLOWABLE', first.message, { hint: first.hint })
+}
+
+/** What a plan that is only shown says of following: everything that is in the way, and how long the log may be held back. @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG */
+export async function planFollowing(parts: Pick<FollowingParts, 'operation' | 'planned' | 'run'>): Promise<void> {
+  refuseCombinations(parts.operation)
+  for (const { error } of parts.planned.tables) if (error !== null) throw error
+  await examined(parts, sidesOf(parts.planned, parts.operation.follow?.cdc ?? 'slot'), false)
+}

@@ -1,0 +1,75 @@
+/** A table that is followed, as both sides of the stream need it. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChangeTable, FollowedTable } from '../../../model/follow/port.ts'
+import { comparedColumns } from '../../copy/table/context.ts'
+import type { TableKey } from '../../copy/ledger/owner.ts'
+
+export type FollowTable = {
+  /** Name of the source's table. */
+  readonly name: string
+  /** As the ledger names the target's table. */
+  readonly key: TableKey
+  readonly plan: TablePlan
+  readonly source: FollowedTable
+  readonly target: ChangeTable
+  /** Of a comparison of a part: the condition in the SQL of the target; that of the source is in the plan. */
+  readonly targetWhere?: string
+}
+
+/** As the exam of the source wants it: the identity is what the exam finds. */
+export function sourceOf(plan: TablePlan): FollowedTable {
+  const computed = comparedColumns(plan).filter(({ target }) => target.generated === true)
+  return {
+    table: plan.source,
+    columns: writtenColumns(plan).map(({ from, as, source }) => ({ name: from, as, column: source })),
+    identity: [],
+    ...(computed.length === 0 ? {} : { computed: computed.map(({ from }) => from) }),
+  }
+}
+
+/** @param identity columns of the source by which it names a changed row */
+export function followTable(given: TablePlan, key: TableKey, identity: readonly string[]): FollowTable {
+  const plan = { ...given, columns: given.columns.map((column) => spelled(column, identity)) }
+  const columns = writtenColumns(plan)
+  const name = tableText(plan.source.table)
+  return {
+    name,
+    key,
+    plan,
+    source: { ...sourceOf(plan), identity },
+    target: {
+      table: plan.target,
+      columns: columns.map(({ to, as, target }) => ({ name: to, as, column: target })),
+      identity: identity.map((column) => {
+        const found = columns.find(({ from }) => from === column)
+        if (found !== undefined) return found.to
+        throw new SluiceError('NOT_FOLLOWABLE', `${name} cannot be followed without its column ${column}`, {
+          reason: 'the source names changed rows by it',
+          hint: 'name it with --columns too',
+        })
+      }),
+    },
+  }
+}
+
+/** Where in a row of a change the identity stands. */
+export function identityPlaces({ source }: FollowTable): readonly number[] {
+  return source.identity.map((name) => source.columns.findIndex((column) => column.name === name))
+}
+
+/**
+ * A numeric without a scale keeps 1.50 and 1.5 apart, and so does a copy that forwards it: its text goes over as it is. Not of an identity, where both are one.
+ */
+function spelled(column: TablePlan['columns'][number], identity: readonly string[]): TablePlan['columns'][number] {
+  const { as, source, target, from } = column
+  const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined && column.codec === undefined
+  if (!isFree || source.native !== target.native || identity.includes(from)) return column
+  return { ...column, as: { kind: 'native', name: source.native } }
+}
+
+/** What the target computes itself is not written to it. */
+function writtenColumns({ columns }: TablePlan): TablePlan['columns'] {
+  return columns.filter(({ target }) => target.generated !== true)
+}

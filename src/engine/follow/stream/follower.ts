@@ -1,0 +1,164 @@
+/**
+ * Which target a stream belongs to. A copy of the target has the same ledger, and would move the slot past what the original has. So the source notes who follows: the
+ * address and the facts of the target's database, and an owner that each start replaces (decision 18). The ledger notes the same owners in `StreamBirth.owners`.
+ */
+import { randomUUID } from 'node:crypto'
+import { errorLine, SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import { addressOf } from '../../../stores/common/address.ts'
+import type { ChangeSource, Follower, StreamBirth } from '../../../model/follow/port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import type { StreamLedger } from '../../copy/ledger/streams.ts'
+
+/** Facts that a promotion keeps: where one differs, another database is under the same address. */
+const KEPT = ['system', 'database'] as const
+/** Facts of which each names one server, whatever its address. */
+const SERVER = ['system', 'server'] as const
+/** Facts that only one file has. */
+const FILE = ['file', 'made'] as const
+
+/** Another target that the source notes. `moved`: this ledger is that target's, and address or database are others. `elsewhere`: another target followed since. */
+type OtherTarget = { readonly place: 'moved' | 'elsewhere'; readonly noted: Follower }
+
+type Target = Pick<Follower, 'address' | 'origin'>
+type To = Pick<CopyStore, 'label' | 'origin'>
+type Asking = Pick<CopyRun, 'interrupt' | 'sharedRun'>
+
+/** @returns the target that the source notes where it is not this one, `noted` in any case, and what this one is */
+export async function notedFollower(
+  { slot, owners = [] }: StreamBirth,
+  changes: ChangeSource,
+  to: To,
+  { interrupt: { abort: signal }, sharedRun }: Asking,
+): Promise<{ readonly other: OtherTarget | null; readonly noted: Follower | null; readonly now: Target }> {
+  const noted = await changes.follower(slot, signal)
+  const now = await targetNow(to, signal)
+  // A ledger that is behind where it always was is that of a standby which took over, or of a backup: positions say what it lacks.
+  if (noted === null || isSameTarget(noted, now, sharedRun !== undefined)) return { other: null, noted, now }
+  return { other: { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted }, noted, now }
+}
+
+/** @throws SluiceError STREAM_MOVED, before anything is read from the slot */
+export async function refuseMoved(
+  stream: string,
+  birth: StreamBirth,
+  changes: ChangeSource,
+  to: To,
+  run: Asking,
+): Promise<void> {
+  const { other, now } = await notedFollower(birth, changes, to, run)
+  if (other !== null) throw movedError(stream, other, now)
+}
+
+/** For a run that follows: another target may have been confirmed since it began. @throws SluiceError STREAM_MOVED */
+export async function refuseElsewhere(
+  stream: string,
+  birth: StreamBirth,
+  changes: ChangeSource,
+  to: To,
+  run: Asking,
+): Promise<void> {
+  const noted = await changes.follower(birth.slot, run.interrupt.abort)
+  if (noted !== null && birth.owners?.includes(noted.owner) !== true) await refuseMoved(stream, birth, changes, to, run)
+}
+
+/**
+ * Notes this target as the one that follows, under a new owner: in the ledger first, so that a program that is killed in between finds its own owner at the source.
+ * Without a note it goes on only where none is, or where this target is noted already.
+ * @param birth as the ledger has it since this program holds the stream
+ * @param isMoved the user has confirmed that this target takes the place of the noted one
+ * @returns the birth from here on
+ * @throws SluiceError STREAM_MOVED where another target is noted; SOURCE_DENIED where this one was confirmed, and the login may not note it
+ */
+export async function noteFollower(
+  stream: string,
+  birth: StreamBirth,
+  {
+    changes,
+    ledger,
+    to,
+    isMoved,
+  }: {
+    readonly changes: ChangeSource
+    readonly ledger: StreamLedger
+    readonly to: To
+    readonly isMoved: boolean
+  },
+  run: CopyRun,
+): Promise<StreamBirth> {
+  const signal = run.interrupt.abort
+  const { other, noted, now } = await notedFollower(birth, changes, to, run)
+  if (other !== null && !isMoved) throw movedError(stream, other, now)
+  const was = noted?.owner ?? null
+  const follower = { ...now, owner: randomUUID() }
+  const known: StreamBirth = {
+    ...birth,
+    owners: [...(was === null || other?.place === 'elsewhere' ? [] : [was]), follower.owner],
+  }
+  await ledger.database.batch([ledger.birthStatement(stream, known)])
+  try {
+    if (await changes.noteFollower(birth.slot, follower, was, signal)) return known
+  } catch (error) {
+    if (!(error instanceof SluiceError) || error.code !== 'SOURCE_DENIED') throw error
+    if (other !== null) throw notNoted(stream, birth, other.noted, error)
+    const message = `the source does not note who follows stream ${stream}: a copy of the target could take its changes`
+    const hint = `let this login own ${birth.slot}`
+    run.emit({ type: 'log', level: 'warn', message, hint })
+    return known
+  }
+  const since = (await changes.follower(birth.slot, signal)) ?? follower
+  throw movedError(stream, { place: 'elsewhere', noted: since }, follower)
+}
+
+async function targetNow(to: To, signal: AbortSignal): Promise<Target> {
+  return { address: addressOf(to.label), origin: (await to.origin?.(signal)) ?? {} }
+}
+
+/**
+ * @param isShared the queue has compared the database with that of the run, whatever address its worker has for it (decision 15)
+ */
+function isSameTarget(noted: Follower, now: Target, isShared: boolean): boolean {
+  const [was, is] = [noted.origin, now.origin]
+  if (FILE.every((fact) => was[fact] !== undefined && was[fact] === is[fact])) return true
+  if (
+    noted.address !== now.address &&
+    !(isShared && SERVER.some((fact) => isKnown(was[fact]) && was[fact] === is[fact]))
+  )
+    return false
+  return KEPT.every((fact) => was[fact] === undefined || is[fact] === undefined || was[fact] === is[fact])
+}
+
+/** A MariaDB without an id of its server notes the prefix alone. */
+function isKnown(fact: string | undefined): boolean {
+  return fact !== undefined && !fact.endsWith(':')
+}
+
+/** To go on without the note would let both targets follow. */
+function notNoted(stream: string, { slot }: StreamBirth, noted: Follower, cause: SluiceError): SluiceError {
+  return new SluiceError('SOURCE_DENIED', `the source does not note that stream ${stream} goes on here`, {
+    ...(cause.where === undefined ? {} : { where: cause.where }),
+    reason: `${targetText(noted)} stays the target of the stream: ${errorLine(cause.info())}`,
+    hint: `let this login own ${slot} at the source, then run the same command again`,
+    cause,
+  })
+}
+
+function movedError(stream: string, { place, noted }: OtherTarget, now: Target): SluiceError {
+  const [there, here] = [targetText(noted), targetText(now)]
+  if (place === 'elsewhere') {
+    return new SluiceError('STREAM_MOVED', `stream ${stream} goes on into another target: ${there}`, {
+      reason: `this one is ${here}, and the source has noted another one since it followed; nothing was read from the source`,
+      hint: `where the other one is a mistake, end its program, then sluice follow ${stream} --moved; else end the stream here only: sluice follow ${stream} --end`,
+    })
+  }
+  return new SluiceError('STREAM_MOVED', `stream ${stream} was followed into ${there}, and this target is ${here}`, {
+    reason: 'one of them may be a copy of the other; nothing was read from the source',
+    hint: `where this one takes the other's place for good: sluice follow ${stream} --moved, and the other one is refused from then on; where it is a copy, leave the stream to the other one`,
+  })
+}
+
+/** In words. */
+export function targetText({ address, origin }: Target): string {
+  const facts = Object.entries(origin).map(([name, value]) => `${name} ${value}`)
+  return facts.length === 0 ? address : `${address} (${facts.join(', ')})`
+}

@@ -1,0 +1,75 @@
+/** A stream that may have lost changes: noted in the ledger, told, and the error that ends the run. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { StreamFault } from '../../../model/follow/port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import type { StreamLedger } from '../../copy/ledger/streams.ts'
+
+/**
+ * @param faults at least one
+ * @param gone tables of the stream that the source does not have any more, `tableText`
+ * @returns the error to throw
+ */
+export async function haltStream(
+  ledger: StreamLedger,
+  stream: string,
+  faults: readonly StreamFault[],
+  run: CopyRun,
+  gone: readonly string[] = [],
+): Promise<SluiceError> {
+  await ledger.note(stream, 'halted', faults)
+  return toldHalt(stream, faults, run, gone)
+}
+
+/** The same for one that is noted already. */
+export function toldHalt(
+  stream: string,
+  faults: readonly StreamFault[],
+  run: CopyRun,
+  gone: readonly string[] = [],
+): SluiceError {
+  for (const fault of faults) run.emit({ type: 'follow.halted', ...fault })
+  return halted(stream, faults, gone)
+}
+
+/** @param gone as `haltStream` has it, at least one */
+export function notThere(stream: string, gone: readonly string[]): SluiceError {
+  return new SluiceError('STREAM_HALTED', `the source has no table ${gone.join(', ')} any more, or does not show it`, {
+    reason: `stream ${stream} follows it; its position is kept`,
+    hint: withoutThem(stream, gone),
+  })
+}
+
+/** What a run ends with whose stream may have lost changes. @param faults at least one */
+function halted(stream: string, faults: readonly StreamFault[], gone: readonly string[]): SluiceError {
+  const tables = [...new Set(faults.flatMap((one) => one.tables))]
+  const lost = faults.find(({ code }) => code === 'SLOT_LOST')
+  const [first = lost] = faults
+  // Without \`where\`: that names a table of which the stream itself told.
+  return new SluiceError(
+    lost === undefined ? 'STREAM_HALTED' : 'SLOT_LOST',
+    (lost ?? first)?.message ?? 'the stream is halted',
+    {
+      reason: `changes since ${first?.since} may be missing in ${tables.length === 0 ? 'every table of the stream' : tables.join(', ')}`,
+      hint: tables.some((name) => gone.includes(name))
+        ? withoutThem(stream, gone)
+        : `copy them again: ${command(stream, faults, tables)}; nothing is applied behind that position`,
+    },
+  )
+}
+
+/** Where single tables have lost changes, the others go on. */
+function command(stream: string, faults: readonly StreamFault[], tables: readonly string[]): string {
+  const isSingle = ({ code, tables: of }: StreamFault): boolean =>
+    code === 'TABLE_CHANGED' || (/^(?:PUBLICATION|TRIGGERS)_CHANGED$/.test(code) && of.length === 1)
+  return faults.length > 0 && faults.every(isSingle)
+    ? `sluice follow ${stream} --resync ${tables.join(',')}`
+    : 'the command that began the stream, with --restart'
+}
+
+/** What is not there cannot be copied again. */
+function withoutThem(stream: string, gone: readonly string[]): string {
+  return (
+    `give ${gone.join(', ')} back under that name, then sluice follow ${stream} --resync ${gone.join(',')}; ` +
+    `or go on without: end the stream by sluice follow ${stream} --end; a new copy --follow takes the --tables that are there`
+  )
+}

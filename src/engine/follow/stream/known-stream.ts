@@ -1,0 +1,165 @@
+/** The stream that follows the tables of a plan already, and what keeps a run from going on with it. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { Cdc, FollowedTable } from '../../../model/follow/port.ts'
+import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import type { CopyOperation } from '../../run/operation.ts'
+import { keyOf, type FollowingParts, type Sides } from './exam.ts'
+import { sourceOf, type FollowTable } from './followed-table.ts'
+import { haltStream, notThere, toldHalt } from './halt.ts'
+import type { StreamRow } from '../../copy/ledger/stream-row.ts'
+import { streamNamed, streamsOf, type StreamLedger } from '../../copy/ledger/streams.ts'
+import { followedTables, type WishedStream } from './wished-stream.ts'
+
+/**
+ * @param wished the stream that the same command began
+ * @throws SluiceError TABLE_FOLLOWED where a stream follows other tables as well, or these from elsewhere
+ */
+export async function streamOfPlan(
+  planned: PlannedCopy,
+  wished: WishedStream | null,
+  database: LedgerDatabase,
+): Promise<StreamRow | null> {
+  const [found, ...more] = await streamsOf(
+    database,
+    planned.tables.map((one) => keyOf(one, planned)),
+  )
+  if (wished !== null && more.length === 0 && (found === undefined || found.id === wished.row.id))
+    return found ?? wished.row
+  if (found === undefined) return null
+  const known = [...(await followedTables(found.id, database))]
+  const wanted = new Set(planned.tables.map(({ source }) => tableText(source.table)))
+  const isSame = more.length === 0 && known.length === wanted.size && known.every((name) => wanted.has(name))
+  if (isSame && found.sourceIdentity === planned.from.identity) return found
+  throw new SluiceError('TABLE_FOLLOWED', `stream ${found.id} follows ${known.join(', ')}`, {
+    reason: isSame ? `it reads from ${found.source}` : 'a run of a stream names all of its tables, and no others',
+    hint: `go on with sluice follow ${found.id}, or end it first with sluice follow ${found.id} --end`,
+  })
+}
+
+/**
+ * The stream as the ledger has it now that this program holds it: while it waited for the lease, another program may have noted more of it.
+ * @throws SluiceError LEDGER_BUSY where it has ended
+ */
+export async function streamHeld(id: string, database: LedgerDatabase): Promise<StreamRow> {
+  const found = await streamNamed(database, id)
+  if (found === null || found.status === 'ended') throw endedMeanwhile(id)
+  return found
+}
+
+/** @throws SluiceError LEDGER_BUSY where the stream that was meant is not the one of these tables any more */
+export function refuseOther(within: FollowingParts['within'], found: StreamRow | null): void {
+  if (within !== undefined && found?.id !== within.stream) throw endedMeanwhile(within.stream)
+}
+
+function endedMeanwhile(stream: string): SluiceError {
+  return new SluiceError('LEDGER_BUSY', `stream ${stream} has ended meanwhile`, {
+    reason: 'another program switched its tables, or ended it',
+    hint: 'run the same command again: it says how things stand',
+  })
+}
+
+/**
+ * How the changes of a stream are told: as it began.
+ * @param found null for one that is about to begin
+ * @throws SluiceError BAD_FLAG where the run wishes otherwise
+ */
+export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, wished: Cdc | undefined): Cdc {
+  if (found === null) return wished ?? 'slot'
+  const { follow } = JSON.parse(found.wishes) as Pick<CopyOperation, 'follow'>
+  const began = follow?.cdc ?? 'slot'
+  if (wished === undefined || wished === began) return began
+  const by: Readonly<Record<Cdc, string>> = { slot: 'a replication slot', trigger: 'triggers' }
+  throw new SluiceError('BAD_FLAG', `stream ${found.id} follows by ${by[began]}, and not by ${by[wished]}`, {
+    hint: `leave --cdc out to go on with it; --restart begins anew by ${by[wished]}, and copies the tables again`,
+  })
+}
+
+/**
+ * What a stream has lost says more than what keeps its tables from being planned.
+ * @param anew names of tables that are copied anew: what they have lost does not matter
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST
+ */
+export async function refuseFaulty(
+  { id, status, birth, faults: known }: StreamRow,
+  { planned, run }: FollowingParts,
+  { changes }: Sides,
+  ledger: StreamLedger,
+  anew: ReadonlySet<string>,
+): Promise<void> {
+  const left = known.filter(({ tables }) => tables.some((name) => !anew.has(name)))
+  if (status === 'halted' && (left.length > 0 || known.length === 0))
+    throw toldHalt(id, left, run, await goneTables(id, planned, ledger))
+  const gone = await goneTables(id, planned, ledger)
+  if (birth === null && gone.length > 0) throw notThere(id, gone)
+  // Whoever follows it looks by itself; from beside, a slot that moves on while one looks seems to be ahead of the target.
+  if (birth === null || (await ledger.holder(id)) !== null) return
+  const { position } = await ledger.progress(id, changes)
+  const tables = planned.tables
+    .map(({ source, plan }) => (plan === null ? unknown(source) : sourceOf(plan)))
+    .filter(({ table }) => !anew.has(tableText(table.table)))
+    .concat(gone.map((name) => unknown({ ...NO_TABLE, table: { name } })))
+  const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
+  // One that seemed dead may have moved it meanwhile: taking the stream says who that is.
+  if (faults.length > 0 && (await ledger.progress(id, changes)).position === position)
+    throw await haltStream(ledger, id, faults, run, gone)
+  if (gone.length > 0) throw notThere(id, gone)
+}
+
+const NO_TABLE = { identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n } as const
+
+/** A table of which nothing but its name is known. */
+function unknown(table: TableSpec): FollowedTable {
+  return { table, columns: [], identity: [] }
+}
+
+/** Names of tables that the stream follows and the source does not have, `tableText`. */
+export async function goneTables(
+  stream: string,
+  { tables }: PlannedCopy,
+  { database }: Pick<StreamLedger, 'database'>,
+): Promise<readonly string[]> {
+  const there = new Set(tables.map(({ source }) => tableText(source.table)))
+  return [...(await followedTables(stream, database))].filter((name) => !there.has(name))
+}
+
+/** How long the program with the smallest number waits before it begins again, ms; others wait ten times as long, and find it there. */
+const AGAIN_MS = 200
+
+/**
+ * Begins a stream that no other program begins at the same moment. Each that sees another stream beside its own withdraws, so that at most one goes on; then the
+ * smallest number begins again before the others look, so that one does.
+ * @param begin notes the stream in the ledger
+ * @throws SluiceError TABLE_FOLLOWED where another program has these tables now; the reason of the signal
+ */
+export async function beginAlone(
+  stream: string,
+  tables: readonly Pick<FollowTable, 'key'>[],
+  ledger: StreamLedger,
+  { begin, signal }: { readonly begin: () => Promise<void>; readonly signal: AbortSignal },
+): Promise<void> {
+  const others = async (): Promise<readonly bigint[]> => {
+    const all = await streamsOf(
+      ledger.database,
+      tables.map(({ key }) => key),
+    )
+    return all.flatMap(({ id }) => (id === stream ? [] : [BigInt(id)]))
+  }
+  for (;;) {
+    await begin()
+    const met = await others()
+    if (met.length === 0) return
+    await ledger.note(stream, 'ended')
+    const isFirst = met.every((id) => BigInt(stream) < id)
+    await sleep(isFirst ? AGAIN_MS : AGAIN_MS * 10, undefined, { signal }).catch(() => undefined)
+    throwIfAborted(signal)
+    const [there] = await others()
+    if (there === undefined) continue
+    throw new SluiceError('TABLE_FOLLOWED', `run ${there} began stream ${there} for these tables at the same moment`, {
+      hint: `sluice attach ${there} shows that run; where it has ended, the same command goes on with the stream`,
+    })
+  }
+}

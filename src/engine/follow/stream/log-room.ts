@@ -1,0 +1,42 @@
+/** Whether the source can hold back its log for as long as the copy takes: a slot that falls behind what it may hold is lost, and the copy with it. */
+import { sizeText } from '../../../model/run/verdict.ts'
+import type { FollowRefusal, WalRoom } from '../../../model/follow/port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
+
+/** What a copy brings over in a second, taken low: a faster one needs less room. */
+const BYTES_A_SECOND = 10_000_000
+
+/**
+ * Tells how long the room lasts at the rate that was measured.
+ * @param room null where the server does not say
+ * @returns why the copy cannot fit; none where it can, or nobody knows
+ */
+export function roomRefusal(room: WalRoom | null, { tables }: PlannedCopy, run: CopyRun): readonly FollowRefusal[] {
+  if (room === null || room.bytesPerSecond <= 0) return []
+  const limits = [room.limitBytes, room.freeBytes].flatMap((bytes) => (bytes === null ? [] : [Number(bytes)]))
+  if (limits.length === 0) return []
+  const most = Math.min(...limits)
+  const lastsMs = (most / room.bytesPerSecond) * 1000
+  const bytes = tables.reduce((sum, { source }) => sum + Number(source.bytes), 0)
+  const copyMs = (bytes / BYTES_A_SECOND) * 1000
+  const rate = `the source writes ${sizeText(room.bytesPerSecond)} of log a second and may hold back ${sizeText(most)}`
+  const message = `${rate}: that lasts for about ${hoursText(lastsMs)}`
+  if (copyMs <= lastsMs) {
+    run.emit({ type: 'log', level: 'note', message })
+    return []
+  }
+  return [
+    {
+      message: `${message}, and the copy of ${sizeText(bytes)} may take ${hoursText(copyMs)}`,
+      hint: 'raise max_slot_wal_keep_size, or free space for the log; the slot would be lost before the copy has caught up',
+    },
+  ]
+}
+
+function hoursText(ms: number): string {
+  const minutes = Math.ceil(ms / 60_000)
+  if (minutes < 120) return minutes === 1 ? 'a minute' : `${minutes} minutes`
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? `${hours} hours` : `${Math.floor(hours / 24)} days`
+}

@@ -1,0 +1,63 @@
+/** Whether the target still has the partitions that a stream's copy has filled: rows of one that is gone are proved in the ledger, and nowhere else. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { PeriodWish } from '../../../model/copy/period-marks.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import { ChunkLedger } from '../../copy/ledger/chunks.ts'
+import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
+import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
+import { partitionsOfRange, periodParts } from '../../copy/plan/period-cut.ts'
+import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import type { CopyOperation } from '../../run/operation.ts'
+import type { StreamRow } from '../../copy/ledger/stream-row.ts'
+
+/**
+ * Of streams of `partition run`; others say nothing of partitions.
+ * @throws SluiceError PARTITION_CHANGED where a partition is gone that holds rows of the copy
+ */
+export async function refuseLostPartitions(
+  { id, wishes }: Pick<StreamRow, 'id' | 'wishes'>,
+  { tables: [one], to }: PlannedCopy,
+  {
+    database,
+    owner,
+    signal,
+  }: { readonly database: LedgerDatabase; readonly owner: Owner; readonly signal: AbortSignal },
+): Promise<void> {
+  const { periods } = JSON.parse(wishes) as Pick<CopyOperation, 'periods'>
+  const maintenance = to.maintenance?.()
+  if (periods === undefined || one === undefined || maintenance === undefined || one.plan?.create !== false) return
+  const { table } = one.plan.target
+  const found = await maintenance.look(table, false, signal)
+  const there = new Set(found?.partitions.map(({ name }) => name.name))
+  const gone = namesOf(periods).filter((name) => !there.has(name))
+  if (gone.length === 0) return
+  const rows = await copiedRows(new ChunkLedger(database, tableKeyOf(one.targetName), owner), periods)
+  const lost = gone.filter((name) => (rows.get(name) ?? 0n) > 0n)
+  if (lost.length === 0) return
+  const said = lost.map((name) => `${name} (${rows.get(name)} rows)`).join(', ')
+  throw new SluiceError(
+    'PARTITION_CHANGED',
+    `${tableText(table)} has lost ${lost.length === 1 ? 'a partition' : 'partitions'} that this copy has filled: ${said}`,
+    {
+      reason: 'it was dropped, detached or renamed since; the ledger calls its rows proved',
+      hint: `give it back under its name; where its rows are gone, make it again, and sluice follow ${id} --until-equal brings them; or begin again with --restart`,
+    },
+  )
+}
+
+function namesOf({ marks }: PeriodWish): readonly string[] {
+  return [...new Set(marks.flatMap(({ partition }) => partition ?? []))]
+}
+
+/** Rows that chunks have brought, by the partition that they belong to. */
+async function copiedRows(ledger: ChunkLedger, periods: PeriodWish): Promise<ReadonlyMap<string, bigint>> {
+  const parts = periodParts(periods)
+  const rows = new Map<string, bigint>()
+  for await (const { range, written } of ledger.each(CLOSED)) {
+    const [partition, ...others] = partitionsOfRange(parts, range)
+    // How many rows of a chunk lie in which of several partitions, the ledger does not say.
+    if (partition !== undefined && others.length === 0) rows.set(partition, (rows.get(partition) ?? 0n) + written)
+  }
+  return rows
+}

@@ -1,0 +1,46 @@
+/** A stream that a command names, and the copy that began it. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { CopyOperation } from '../../run/operation.ts'
+import type { StreamRow } from '../../copy/ledger/stream-row.ts'
+import { streamNamed } from '../../copy/ledger/streams.ts'
+
+/** Whether a ledger has a stream of that id, or of that run. */
+export function knowsStream(id: string): (database: LedgerDatabase) => Promise<boolean> {
+  return async (database) => (await streamNamed(database, id)) !== null
+}
+
+/**
+ * @param id of the stream, or of the run that worked on it last @param label of the target
+ * @throws SluiceError NO_SUCH_TABLE
+ */
+export async function streamKnown(database: LedgerDatabase, id: string, label: string): Promise<StreamRow> {
+  const found = await streamNamed(database, id)
+  if (found !== null) return found
+  throw new SluiceError('NO_SUCH_TABLE', `the ledger knows no stream ${id}`, {
+    where: label,
+    hint: 'sluice copy --follow begins one, and names it in its first lines',
+  })
+}
+
+/**
+ * URL of a stream's source where the command names none: that of the ledger has no password, and one database needs no second one.
+ * @param to the target, and the URL that it was opened by
+ */
+export function sourceUrl(
+  { source, sourceIdentity }: Pick<StreamRow, 'source' | 'sourceIdentity'>,
+  asked: string | undefined,
+  to: { readonly url: string; readonly identity: string },
+): string {
+  return asked ?? (sourceIdentity === to.identity ? to.url : source)
+}
+
+/** The copy that began a stream, to go on with it. @param now what is asked for this time, over what was then */
+export function copyOfStream(
+  { wishes }: Pick<StreamRow, 'wishes'>,
+  ends: Pick<CopyOperation, 'from' | 'to'>,
+  now: NonNullable<CopyOperation['follow']>,
+): CopyOperation {
+  const stored = JSON.parse(wishes) as Omit<CopyOperation, 'from' | 'to'>
+  return { ...stored, ...ends, follow: { ...stored.follow, ...now } }
+}

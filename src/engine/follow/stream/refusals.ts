@@ -1,0 +1,108 @@
+/** What cannot be asked for together with `--follow`. */
+import { SluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import { systemOf } from '../../run/systems.ts'
+import type { StreamRow } from '../../copy/ledger/stream-row.ts'
+import type { CopyOperation, TableWish, Wish } from '../../run/operation.ts'
+
+/** What cannot be asked of a run once it follows. @param to the target */
+export function refusedWhileFollowing(wish: Wish, to: Pick<CopyStore, 'can' | 'system' | 'label'>): SluiceError | null {
+  if (wish.act === 'lanes') return lanesRefusal(wish.lanes, to)
+  if ('table' in wish) return refusedForStream(wish.act)
+  return wish.act === 'workers' ? refusedWorkers() : null
+}
+
+/** A target that moves the position of a stream together with its rows. @throws SluiceError NOT_FOLLOWABLE for the URL of another, before anything is opened */
+export function refuseTargetUrl(url: string): void {
+  const system = systemOf(url)
+  if (system?.copies !== undefined && system.copies.atomic !== 'chunk') throw cannotFollow(system.name, redactUrl(url))
+}
+
+/** @param system of the target @param where the target, without password */
+export function cannotFollow(system: string, where: string): SluiceError {
+  return new SluiceError('NOT_FOLLOWABLE', `${system} cannot follow a source`, {
+    where,
+    reason: 'rows and the position of the stream have to change in one transaction',
+    hint: 'leave --follow out; --again compares the tables once more whenever it is run',
+  })
+}
+
+/** Why nobody can say how many chunks a stream copies at once. */
+export function refusedWorkers(): SluiceError {
+  return new SluiceError('BAD_FLAG', 'a run that follows has no workers', {
+    reason: 'its changes are applied in the order of their commits',
+    hint: 'workers count while tables are copied; lanes N applies by several sessions, rate N holds the stream back',
+  })
+}
+
+/** Why no single table of a stream is held back. */
+export function refusedForStream(act: TableWish['act']): SluiceError {
+  return new SluiceError('BAD_FLAG', `${act} of one table is not for a run that follows`, {
+    reason: 'a transaction may be about several tables, and is applied whole',
+    hint: 'pause, resume, stop and rate are about the whole stream',
+  })
+}
+
+/** More sessions would wait for each other. */
+const MOST_LANES = 16
+
+/** Why a stream is not divided into so many lanes; null where it may be. */
+export function lanesRefusal(
+  wanted: number,
+  { can, system, label }: Pick<CopyStore, 'can' | 'system' | 'label'>,
+): SluiceError | null {
+  if (wanted < 1 || wanted > MOST_LANES)
+    return new SluiceError('BAD_FLAG', `lanes are 1 to ${MOST_LANES}, and not ${wanted}`)
+  if (wanted === 1 || can.writers > 1) return null
+  return new SluiceError('BAD_FLAG', `${wanted} lanes: ${system} takes one writer at a time`, {
+    where: label,
+    hint: 'leave --lanes out',
+  })
+}
+
+/**
+ * Changes are told from rows that are still to be copied by their time alone, where a copy goes by periods.
+ * @param stream null where none has begun @throws SluiceError BAD_FLAG
+ */
+export function refuseInPart(
+  stream: Pick<StreamRow, 'wishes' | 'birth'> | null,
+  { restart, follow }: CopyOperation,
+): void {
+  const { periods } = JSON.parse(stream?.wishes ?? '{}') as Pick<CopyOperation, 'periods'>
+  if (follow?.until === 'equal')
+    throw new SluiceError('BAD_FLAG', '--until-equal cannot be combined with --changes-only', {
+      reason: 'a table is compared when all of it is copied',
+      hint: '--until-caught-up ends once changes are applied to what is copied',
+    })
+  if (periods !== undefined && stream?.birth != null && !restart) return
+  throw new SluiceError('BAD_FLAG', '--changes-only is for streams that partition run has begun', {
+    reason: 'of other tables nobody can tell by a change whether its row is copied already',
+    hint: 'leave --changes-only out: what is left is copied, and then followed',
+  })
+}
+
+/** @throws SluiceError BAD_FLAG */
+export function refuseCombinations(operation: CopyOperation): void {
+  const { where, again, part, constants, explodeMap, codecs, track, ring, script, onExisting, verify } = operation
+  const named: readonly (readonly [string, boolean, string])[] = [
+    ['--where', where !== undefined, 'rows come and go from its condition, which the stream does not tell'],
+    ['--again', again === true, 'chunks would be written behind the back of the stream'],
+    ['--part', part !== undefined, 'a stream has one reader'],
+    ['--constants', Object.keys(constants ?? {}).length > 0, 'rows of the stream are those of the table'],
+    ['--explode-map', explodeMap !== undefined, 'rows of the stream are those of the table'],
+    ['spark.cdm.transform.codecs', codecs !== undefined, 'rows of the stream are those of the table'],
+    ['--track-run', track !== undefined, 'token ranges have no stream'],
+    ['--splits', ring !== undefined, 'token ranges have no stream'],
+    ['--settings', script !== undefined, 'its runs end'],
+    ['--verify none', verify === 'none', 'a followed table begins with rows that are proved'],
+    [
+      `--on-existing ${onExisting}`,
+      onExisting === 'append' || onExisting === 'upsert',
+      'rows that the source does not have would stay in the target',
+    ],
+  ]
+  for (const [flag, isGiven, reason] of named) {
+    if (isGiven) throw new SluiceError('BAD_FLAG', `${flag} cannot be combined with --follow`, { reason })
+  }
+}

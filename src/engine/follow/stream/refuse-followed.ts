@@ -1,0 +1,50 @@
+/** Keeps everybody but a stream's own run from writing into its tables: what they wrote, the stream would not know of. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { TableKey } from '../../copy/ledger/owner.ts'
+import { streamsInto } from './streams-into.ts'
+
+/** What somebody wants in a followed table, and what helps instead. @param stream its id */
+type Instead = { readonly reason: string; readonly hint: (stream: string) => string }
+
+const WRITE: Instead = {
+  reason: 'rows that are written beside a stream are not known to it',
+  hint: (stream) =>
+    `go on with it by sluice follow ${stream}; single rows are mended by sluice diff --fix --run ${stream} --key KEY, or with --range or --partition in place of --key; or end it first with sluice follow ${stream} --end`,
+}
+
+/** A repair is taken back. */
+export const UNDO: Instead = {
+  reason: 'the row would differ from its source again, and the next comparison of the stream would mend it once more',
+  hint: (stream) => `change the row at the source; or end the stream first with sluice follow ${stream} --end`,
+}
+
+/** Rows that were set aside are tried again. */
+export const RETRY: Instead = {
+  reason: 'the run of a stream brings rows that were set aside, once they are mended at the source',
+  hint: (stream) =>
+    `mend them at the source, then sluice follow ${stream}; of a table that is live, sluice diff --fix --run ${stream} --key KEY reads single rows again`,
+}
+
+/**
+ * @param instead what was wanted; rows are written when absent
+ * @throws SluiceError TABLE_FOLLOWED where a stream that has not ended writes into one of these tables of the target
+ */
+export async function refuseFollowed(
+  to: CopyStore,
+  ledger: { readonly database: LedgerDatabase; readonly signal: AbortSignal },
+  keys: readonly TableKey[],
+  { reason, hint }: Instead = WRITE,
+): Promise<void> {
+  if (to.changeTarget === undefined) return
+  const each = new Map(keys.map((key) => [JSON.stringify([key.schema, key.name]), key]))
+  const [stream] = await streamsInto(to, ledger, [...each.values()])
+  if (stream === undefined) return
+  const names = [...each.values()].map((key) => (key.schema === '' ? key.name : tableText(key)))
+  throw new SluiceError(
+    'TABLE_FOLLOWED',
+    `${names.join(', ')} ${names.length === 1 ? 'belongs' : 'belong'} to stream ${stream.id}`,
+    { reason, hint: hint(stream.id) },
+  )
+}

@@ -1,0 +1,78 @@
+/** Whether the tables of the target are still those that the stream's position speaks of. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import { ChunkLedger } from '../../copy/ledger/chunks.ts'
+import type { Owner } from '../../copy/ledger/owner.ts'
+import { RunLedger } from '../../copy/ledger/runs.ts'
+import type { FollowTable } from './followed-table.ts'
+import { isEmpty } from '../apply/find-held-rows.ts'
+import { changesSince, sureRows, type ChangeCounts, type LaneRow } from '../../copy/ledger/stream-row.ts'
+
+/**
+ * A table that was made anew, or emptied by somebody else, lacks rows that no change brings again.
+ * @param tables whose chunks are all there
+ * @throws SluiceError STREAM_HALTED
+ */
+export async function refuseOtherTarget(
+  tables: readonly (Pick<FollowTable, 'name' | 'key' | 'plan' | 'target'> & {
+    /** This run has copied it, or made it: nothing was applied to it yet. */
+    readonly isCopied: boolean
+  })[],
+  { counts }: Pick<LaneRow, 'counts'>,
+  around: {
+    readonly stream: string
+    readonly from: CopyStore
+    readonly to: CopyStore
+    readonly database: LedgerDatabase
+    readonly owner: Owner
+    readonly signal: AbortSignal
+  },
+): Promise<void> {
+  const { stream, from, to, database, owner, signal } = around
+  if (tables.length === 0) return
+  const runs = new RunLedger(database, owner)
+  await using there = await to.source(signal)
+  const emptied: (readonly [target: string, source: string])[] = []
+  for (const { name, key, plan, target, isCopied } of tables) {
+    const known = isCopied ? null : await runs.targetMark(key)
+    const mark = isCopied ? null : ((await to.mark?.(plan.target.table, signal)) ?? null)
+    const table = tableText(plan.target.table)
+    if ((plan.create && !isCopied) || (known !== null && mark !== null && mark.lasting && mark.text !== known)) {
+      throw missing(
+        `${table} is another table than the one that was filled`,
+        'it was dropped or made anew since',
+        stream,
+        [name],
+      )
+    }
+    if (!(await isEmpty(there, target, signal))) continue
+    if (!(await heldRows(counts[name], new ChunkLedger(database, key, owner)))) continue
+    await using here = await from.source(signal)
+    if (await isEmpty(here, { table: plan.source, identity: plan.source.key }, signal)) continue
+    emptied.push([table, name])
+  }
+  if (emptied.length === 0) return
+  const [verb, them] = emptied.length === 1 ? ['holds', 'it'] : ['hold', 'them']
+  throw missing(
+    `${emptied.map(([table]) => table).join(', ')} ${verb} no rows`,
+    `the copy and the stream have left rows in ${them}, which somebody else removed`,
+    stream,
+    emptied.map(([, name]) => name),
+  )
+}
+
+/** Whether the target held a row for sure where the stream stands. What the copy has written is there as long as no change came; sums of both would count rows twice. */
+async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<boolean> {
+  const sure = sureRows(counts)
+  if (sure !== null) return sure > 0
+  if (counts !== undefined && changesSince(counts) > 0) return false
+  return (await chunks.sums()).kept > 0n
+}
+
+function missing(message: string, reason: string, stream: string, names: readonly string[]): SluiceError {
+  return new SluiceError('STREAM_HALTED', message, {
+    reason,
+    hint: `copy ${names.length === 1 ? 'it' : 'them'} again: sluice follow ${stream} --resync ${names.join(',')}`,
+  })
+}

@@ -1,0 +1,57 @@
+/** What a run that has followed a stream comes to. */
+import { dec } from '../../../model/run/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { ChangeSource } from '../../../model/follow/port.ts'
+import type { Alerts } from '../../run/alerts/alerts.ts'
+import type { Ending } from '../../run/run-context.ts'
+import type { LoopEnd } from '../apply/loop-parts.ts'
+import { changesOf } from '../progress/progress.ts'
+import type { TableStates } from '../progress/table-states.ts'
+
+type Followed = {
+  readonly stream: string
+  /** URL of the target. */
+  readonly to: string
+  readonly states: TableStates
+  readonly changes: Pick<ChangeSource, 'text'>
+  readonly alerts: Alerts | null
+  /** What could not be built beside the rows of a table; null where all was. */
+  readonly unbuilt: SluiceError | null
+}
+
+/** @param copied how the copy of its tables ended */
+export function endingOf(copied: Ending, { why, row, applied, provedAt }: LoopEnd, followed: Followed): Ending {
+  const { stream, to, states, changes, alerts, unbuilt } = followed
+  const totals = {
+    ...copied.totals,
+    live: dec(states.list.filter((state) => state === 'live').length),
+    transactions: dec(row.transactions),
+    changes: dec(changesOf(row.counts)),
+  }
+  const upTo = changes.text(applied)
+  const notChecked =
+    provedAt === null
+      ? `changes up to ${upTo} are applied${states.isInPart ? ' to what is copied' : ''}; this run did not compare the rows`
+      : provedAt === upTo
+        ? `every row was found equal as of ${provedAt}`
+        : `every row was found equal as of ${provedAt}; what came after that, up to ${upTo}, is applied and not compared`
+  const ending: Ending = { ...copied, totals, notChecked }
+  if (why === 'reached' && states.isInPart) {
+    const message = `changes up to ${upTo} are applied to what is copied; the rest is not copied yet`
+    const hint = `sluice follow ${stream} copies the rest, then follows`
+    const next = `sluice follow ${stream} --to ${shellQuote(redactUrl(to))}`
+    return { ...ending, stopped: true, error: new SluiceError('STOPPED', message, { hint }), next }
+  }
+  if (why === 'stopped') return { ...ending, stopped: true }
+  if (why === 'alerted' && alerts !== null) return { ...ending, error: alerted(alerts) }
+  return unbuilt === null ? ending : { ...ending, error: unbuilt }
+}
+
+/** The end of a run by `--alert-exit`. */
+export function alerted(alerts: Alerts): SluiceError {
+  return new SluiceError('ALERTED', `an alert ended the run: ${alerts.raised.join(', ')}`, {
+    hint: 'nothing is lost, slot and position stay: the same command goes on',
+  })
+}

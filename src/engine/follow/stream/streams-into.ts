@@ -1,0 +1,25 @@
+/** Streams that write into a table, whichever ledger of its database has them. */
+import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import { knowingLedgers } from '../../copy/ledger/elsewhere.ts'
+import type { TableKey } from '../../copy/ledger/owner.ts'
+import { streamsOf } from '../../copy/ledger/streams.ts'
+import type { StreamRow } from '../../copy/ledger/stream-row.ts'
+
+/** Those that have not ended: of the own ledger, else of the first other one that counts for a table and has any. */
+export async function streamsInto(
+  store: CopyStore,
+  { database, signal }: { readonly database: LedgerDatabase; readonly signal: AbortSignal },
+  keys: readonly TableKey[],
+): Promise<readonly StreamRow[]> {
+  const own = await streamsOf(database, keys)
+  if (own.length > 0) return own
+  for (const key of keys) {
+    const table = { ...(key.schema === '' ? {} : { schema: key.schema }), name: key.name }
+    await using others = await knowingLedgers(store, database, table, signal)
+    for (const other of others.places) {
+      const found = await streamsOf(other.database, [key])
+      if (found.length > 0) return found
+    }
+  }
+  return []
+}

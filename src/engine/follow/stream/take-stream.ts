@@ -1,0 +1,49 @@
+/** One program at a time follows a stream. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ChunkLedger } from '../../copy/ledger/chunks.ts'
+import type { Owner } from '../../copy/ledger/owner.ts'
+import { reclaimOthers } from '../../copy/workers/reclaim.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import type { StreamLedger } from '../../copy/ledger/streams.ts'
+
+const LOOK_MS = 1000
+
+/**
+ * Waits for the lease of a program on another machine; one on this machine that lives is not waited for.
+ * @returns the fence
+ * @throws SluiceError LEDGER_BUSY where a living program has it
+ */
+export async function takeStream(ledger: StreamLedger, stream: string, run: CopyRun): Promise<number> {
+  for (let told = false; ; told = true) {
+    const got = await ledger.take(stream)
+    if (typeof got === 'number') {
+      await freeChunks(ledger, stream, run)
+      return got
+    }
+    const who = `process ${got.pid ?? '?'} on ${got.host ?? 'another machine'}`
+    if (got.machine === run.owner.machine) {
+      throw new SluiceError('LEDGER_BUSY', `${who} follows these tables`, {
+        hint: 'sluice runs shows it; end it first, with ctrl-c or sluice ctl RUN stop',
+      })
+    }
+    const message = `${who} follows these tables; waiting until its lease ends`
+    if (!told) run.emit({ type: 'log', level: 'note', message })
+    await sleep(LOOK_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
+    throwIfAborted(run.interrupt.stop)
+  }
+}
+
+/**
+ * Whatever others have read for the copy was read before: changes that came since may have been left out for it already, and the log that has them may be gone.
+ * None of it is written from here on.
+ */
+async function freeChunks(ledger: StreamLedger, stream: string, run: CopyRun): Promise<void> {
+  const { database } = ledger
+  const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
+  for (const { key, source } of await ledger.toCopy(stream)) {
+    for (const { chunk, why } of await reclaimOthers(database, new ChunkLedger(database, key, owner), owner))
+      run.emit({ type: 'chunk.released', table: source, chunk: String(chunk.no), reason: why })
+  }
+}

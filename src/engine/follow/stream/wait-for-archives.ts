@@ -1,0 +1,99 @@
+/**
+ * A stream and the archive of one of its tables do not pass each other. An archive commits its lease of a partition, asks for streams, and then moves rows. A
+ * stream commits its mark (a row in the ledger of the target; publication or triggers at the source), asks for leases, and then copies. Each of them commits
+ * before it asks, so that at least one sees the other: the archive is refused, the stream waits. An archive never waits for a stream, so neither waits for ever.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { workedPartitions, type WorkedPartition } from '../../../archive/ledger/work-leases.ts'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import { namesNow } from '../../../archive/work/find-archive.ts'
+import { Ledgers } from '../../../archive/work/find-ledger.ts'
+import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import type { FollowingParts } from './exam.ts'
+import type { FollowTable } from './followed-table.ts'
+
+const LOOK_MS = 1000
+
+type Waiting = Pick<FollowingParts, 'run' | 'stopping' | 'database'>
+
+/**
+ * Returns when no program works on an archived partition of these tables, at the source or in the target. A lease that is not renewed ends after 30 s.
+ * @throws the reason of the signal
+ */
+export async function waitForArchives(
+  { from, to }: Pick<PlannedCopy, 'from' | 'to'>,
+  tables: readonly FollowTable[],
+  waiting: Waiting,
+): Promise<void> {
+  await waitAt(
+    from,
+    () => Ledgers.open(from, false),
+    tables.map(({ source }) => source.table.table),
+    waiting,
+  )
+  await waitAt(
+    to,
+    () => Ledgers.beside(to, waiting.database),
+    tables.map(({ plan }) => plan.target.table),
+    waiting,
+  )
+}
+
+/** An archive's ledger that this login cannot read keeps no stream from its tables: each partition asks for streams by itself. */
+const UNREADABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'LEDGER_DAMAGED',
+  'LEDGER_NEWER',
+  'SOURCE_DENIED',
+  'TABLE_REFUSED',
+  'TARGET_DENIED',
+])
+
+async function waitAt(
+  store: CopyStore,
+  open: () => Promise<Ledgers>,
+  tables: readonly TableName[],
+  { run, stopping }: Waiting,
+): Promise<void> {
+  try {
+    await using ledgers = await open()
+    for (let told = ''; ;) {
+      const worked = await workedOf({ store, ledgers }, tables, run)
+      if (worked === null) return
+      const { holder, label, table } = worked
+      const message = `the program ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} works on ${label} of ${tableText(table)}, and rows of it leave or come back; waiting until it has ended`
+      if (message !== told) run.emit({ type: 'log', level: 'note', message })
+      told = message
+      await sleep(LOOK_MS, undefined, { signal: stopping }).catch(() => undefined)
+      throwIfAborted(stopping)
+    }
+  } catch (error) {
+    if (!(error instanceof SluiceError) || !UNREADABLE.has(error.code)) throw error
+    const message = `whether an archive of ${store.label} is at work on these tables is not known: ${error.message}`
+    run.emit({ type: 'log', level: 'warn', message })
+  }
+}
+
+async function workedOf(
+  { store, ledgers }: { readonly store: CopyStore; readonly ledgers: Ledgers },
+  tables: readonly TableName[],
+  { owner, interrupt }: Waiting['run'],
+): Promise<WorkedPartition | null> {
+  const worked: WorkedPartition[] = []
+  for (const database of await ledgers.all(interrupt.abort)) worked.push(...(await workedPartitions(database, owner)))
+  if (worked.length === 0) return null
+  // A table may have another name since it was archived.
+  const names = await namesNow({ store, ledgers }, await ledgers.tables(interrupt.abort), interrupt.abort)
+  const isMeant = ({ table, native }: WorkedPartition): boolean => {
+    const now = names.get(tableText(table)) ?? table
+    return tables.some((one) => isSame(one, now) || isSame(one, table) || (native !== null && isSame(one, native)))
+  }
+  return worked.find(isMeant) ?? null
+}
+
+/** A name without a schema may be that of any. */
+function isSame(a: TableName, b: TableName): boolean {
+  return a.name === b.name && (a.schema === undefined || b.schema === undefined || a.schema === b.schema)
+}

@@ -1,8 +1,0 @@
-/** Who holds the lease of a table. */
-import type { Holder } from '../catalog/lease.ts'
-import type { Run } from './run-context.ts'
-
-/** A run as the holder of a table's lease. */
-export function holderOf({ owner, commandLine }: Pick<Run, 'owner' | 'commandLine'>): Holder {
-  return { ...owner, command: commandLine }
-}

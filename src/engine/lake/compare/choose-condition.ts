@@ -1,0 +1,88 @@
+/** Picks a condition on one data column whose min/max pruning keeps some files and drops as many as it can. */
+import { compilePruning, type Pruning } from '../../../delta/pruning.ts'
+import { leafColumns, type LeafColumn, type StructType } from '../../../delta/schema.ts'
+import { statsRange } from '../../../delta/stats.ts'
+import { parsePredicate, renderColumn } from '../../../model/lake/predicate.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { literal } from '../../../shared/sql-text.ts'
+
+/** Writers keep stats of the first 32 columns unless told otherwise. */
+const COLUMNS = 32
+/** Literals tried for each column, taken evenly from the sample. */
+const LITERALS = 5
+/** Files of the sample that each condition is tried on. */
+const TRIED_ON = 300
+/** Longer texts make no condition that anybody can read. */
+const MAX_LITERAL = 100
+
+type Types = { readonly schema: StructType; readonly partitionColumns: readonly string[] }
+
+/** A value of stats in the grammar of `--where`; null where the column's type does not compare with literals. */
+function literalOf(column: LeafColumn, value: string): string | null {
+  const quoted = literal(value)
+  if (column.type.kind === 'decimal') return value
+  if (column.type.kind !== 'primitive') return null
+  switch (column.type.name) {
+    case 'byte':
+    case 'short':
+    case 'integer':
+    case 'long':
+    case 'float':
+    case 'double':
+      return value
+    case 'string':
+      return value === '' ? null : quoted
+    case 'date':
+      return `DATE ${quoted}`
+    case 'timestamp':
+    case 'timestamp_ntz':
+      return `TIMESTAMP ${quoted}`
+    default:
+      return null
+  }
+}
+
+function compiled(text: string, types: Types): Pruning | null {
+  try {
+    return compilePruning(parsePredicate(text), types.schema, types.partitionColumns)
+  } catch (error) {
+    // A value that the grammar or the type does not take makes no condition; the next one may.
+    if (error instanceof SluiceError && error.code === 'BAD_PREDICATE') return null
+    throw error
+  }
+}
+
+/** Conditions worth trying for a column: its smallest value in some files of the sample. */
+function* conditions(column: LeafColumn, stats: readonly string[]): Generator<string> {
+  const step = Math.max(1, Math.floor(stats.length / LITERALS))
+  // From the middle of each stretch: the ends of a table are its least typical files.
+  for (let at = step >> 1; at < stats.length; at += step) {
+    const { min } = statsRange(stats[at], column.physicalPath)
+    if (min === undefined || min.length > MAX_LITERAL) continue
+    const value = literalOf(column, min)
+    if (value !== null) yield `${renderColumn({ names: column.path })} = ${value}`
+  }
+}
+
+/**
+ * @param sample stats of some files in no particular order
+ * @returns the condition that keeps the smallest share of the sample, but at least one file; null where no column has usable stats
+ */
+export function chooseCondition(sample: readonly string[], types: Types): string | null {
+  const stats = sample.slice(0, TRIED_ON)
+  const partitioned = new Set(types.partitionColumns.map((name) => name.toLowerCase()))
+  const columns = leafColumns(types.schema).filter(
+    ({ path }) => !(path.length === 1 && partitioned.has((path[0] as string).toLowerCase())),
+  )
+  let best: { readonly text: string; readonly kept: number } | null = null
+  for (const column of columns.slice(0, COLUMNS)) {
+    for (const text of conditions(column, stats)) {
+      const pruning = compiled(text, types)
+      if (pruning === null) continue
+      let kept = 0
+      for (const one of stats) if (pruning.byStats(one)) kept++
+      if (kept > 0 && (best === null || kept < best.kept)) best = { text, kept }
+    }
+  }
+  return best?.text ?? null
+}

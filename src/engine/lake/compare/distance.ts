@@ -1,0 +1,96 @@
+/** Both sides as they would be further away: what is made longer, how, and the words for it. */
+import type { LogStore } from '../../../model/lake/log-store.ts'
+import { PARQUET_THREADS } from '../../../model/lake/parquet-rows.ts'
+import type { SqlDatabase, SqlDialect } from '../../../model/run/sql-port.ts'
+import { lakeOf, openCatalogDatabase, openLake } from '../../run/registry.ts'
+import { systemNamed } from '../../run/systems.ts'
+import { FarCalls, FarLog } from './far-log.ts'
+import { Wire } from './wire/wire.ts'
+
+/** `wire`: bytes are held back by a proxy. `calls`: calls wait in the program. Null: nothing is delayed. */
+export type Latency = { readonly ms: number; readonly lake: 'wire' | 'calls' | null; readonly sql: 'wire' | null }
+
+export const NO_LATENCY: Latency = { ms: 0, lake: null, sql: null }
+
+/** @param path of the table @param ms what a request and its answer take longer; 0 for nothing */
+export function latencyOf(path: string, dialect: SqlDialect, ms: number): Latency {
+  if (ms === 0) return NO_LATENCY
+  const lake = lakeOf(path).wire ? 'wire' : 'calls'
+  // The others run inside this process and have no round trips.
+  return { ms, lake, sql: systemNamed(dialect).file === undefined ? 'wire' : null }
+}
+
+/** Opens what is measured, as far away as it is to be. The proxy is up before anything is timed. */
+export class Distance implements AsyncDisposable {
+  readonly #latency: Latency
+  readonly #wire: Wire | null
+  readonly #calls: FarCalls
+
+  private constructor(latency: Latency, wire: Wire | null) {
+    this.#latency = latency
+    this.#wire = wire
+    this.#calls = new FarCalls(latency.ms)
+  }
+
+  /** @throws SluiceError INTERNAL when the proxy cannot be started */
+  static async start(latency: Latency): Promise<Distance> {
+    const { ms, lake, sql } = latency
+    return new Distance(latency, lake === 'wire' || sql === 'wire' ? await Wire.start(ms) : null)
+  }
+
+  /** The log of a timed run: nothing of it is known yet. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
+  async openLog(path: string): Promise<LogStore> {
+    const { lake } = this.#latency
+    const log = await openLake(path, { route: lake === 'wire' ? this.#wire?.route : undefined })
+    return lake === 'calls' ? new FarLog(log, this.#calls) : log
+  }
+
+  /** The catalog, for reading; a DuckDB file with as many threads as Parquet is read with. @throws SluiceError CONNECT_FAILED … */
+  openCatalog(url: string): Promise<SqlDatabase> {
+    const route = this.#latency.sql === 'wire' ? this.#wire?.route : undefined
+    return openCatalogDatabase(url, 'read', { route, threads: PARQUET_THREADS })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#wire?.[Symbol.asyncDispose]()
+  }
+}
+
+/** What was made longer on either side, and what was not. */
+export function latencyText({ ms, lake, sql }: Latency): string {
+  const onWire =
+    lake === 'wire' && sql === 'wire'
+      ? 'to the bucket and to the database'
+      : lake === 'wire'
+        ? 'to the bucket'
+        : sql === 'wire'
+          ? 'to the database'
+          : null
+  const parts = [
+    ...(onWire === null
+      ? []
+      : [
+          `every connection ${onWire} goes through a proxy of sluice's own, which holds each byte back for ${ms / 2} ms either way; connecting waits ${ms} ms, and TLS and login as often as they go to and fro; bandwidth is not limited`,
+        ]),
+    ...(lake === 'calls'
+      ? [
+          `the lake is a folder, which has no wire: every call that would be a request to a bucket waits ${ms} ms in the program, and ${ms} ms more where it would need another connection`,
+        ]
+      : []),
+    ...(sql === null ? ['nothing for SQL, whose database runs in this process'] : []),
+  ]
+  return `simulated latency: ${ms} ms a round trip; ${parts.join('; ')}`
+}
+
+/** Whether a catalog is read with the threads that Parquet is read with. */
+export function takesThreads(dialect: SqlDialect): boolean {
+  return systemNamed(dialect).catalog?.threads === true
+}
+
+/** Threads of DuckDB on either side, the same ones. */
+export function threadsText(dialect: SqlDialect): string {
+  const threads = PARQUET_THREADS === 1 ? 'one thread' : `${PARQUET_THREADS} threads`
+  return takesThreads(dialect)
+    ? `DuckDB has ${threads} on either side: for the Parquet of the log, and for the catalog`
+    : `DuckDB has ${threads} for the Parquet of the log; it is no part of the other side`
+}

@@ -1,0 +1,124 @@
+/**
+ * A lake in a folder as it would be in a bucket further away. A folder has no wire that could be made longer, so the calls that would be requests
+ * wait in the program, as long as requests through the wire do.
+ */
+import { requestBegins, requestEnds, type LogStore } from '../../../model/lake/log-store.ts'
+import { later } from './later.ts'
+
+/** Reads that a reader announces wait at the same time, as many as the reader of buckets has in flight. */
+const IN_FLIGHT = 16
+/** Names that a store sends at once. */
+const PAGE_NAMES = 1_000
+
+/** What calls wait: a round trip each, and another one for the first on a connection. Connections stay open, as those to a bucket do. */
+export class FarCalls {
+  readonly #roundTripMs: number
+  #idle = 0
+
+  constructor(roundTripMs: number) {
+    this.#roundTripMs = roundTripMs
+  }
+
+  async wait(): Promise<void> {
+    if (this.#idle > 0) this.#idle--
+    else await this.#roundTrip()
+    await this.#roundTrip()
+    this.#idle++
+  }
+
+  #roundTrip(): Promise<void> {
+    return new Promise((resolve) => later(performance.now() + this.#roundTripMs, resolve))
+  }
+}
+
+/** A local log that counts calls as the requests they would be, and waits for each. */
+export class FarLog implements LogStore {
+  readonly root: string
+  readonly label: string
+  readonly pagedListing = true
+  readonly requests: { lists: number; gets: number; heads: number; bytes: number; inSequence: number }
+  readonly #log: LogStore
+  readonly #calls: FarCalls
+  readonly #waits = new Map<string, Promise<void>>()
+  /** What the reader of buckets would keep for a second reading. */
+  readonly #keeps = new Set<string>()
+  readonly #kept = new Set<string>()
+  #coming: string[] = []
+  #flying = 0
+
+  constructor(log: LogStore, calls: FarCalls) {
+    this.root = log.root
+    this.label = log.label
+    this.requests = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 }
+    this.#log = log
+    this.#calls = calls
+  }
+
+  async *list(...given: Parameters<LogStore['list']>): ReturnType<LogStore['list']> {
+    let names = 0
+    const page = async (): Promise<void> => {
+      this.requests.lists++
+      await this.#call()
+    }
+    await page()
+    for await (const entry of this.#log.list(...given)) {
+      if (names++ % PAGE_NAMES === 0 && names > 1) await page()
+      yield entry
+    }
+  }
+
+  ahead(...[paths, { keep = false }]: Parameters<NonNullable<LogStore['ahead']>>): void {
+    this.#waits.clear()
+    this.#coming = paths.filter((path) => !this.#kept.has(path))
+    if (keep) for (const path of paths) this.#keeps.add(path)
+    this.#pump()
+  }
+
+  async *read(...given: Parameters<LogStore['read']>): ReturnType<LogStore['read']> {
+    const [path, { start, end }] = given
+    const isWhole = start === undefined && end === undefined
+    const isKept = isWhole && this.#kept.has(path)
+    if (!isKept) await ((isWhole ? this.#waits.get(path) : undefined) ?? this.#wait())
+    this.#waits.delete(path)
+    for await (const chunk of this.#log.read(...given)) {
+      if (!isKept) this.requests.bytes += chunk.length
+      yield chunk
+    }
+    if (isWhole && this.#keeps.has(path)) this.#kept.add(path)
+  }
+
+  async head(...given: Parameters<LogStore['head']>): ReturnType<LogStore['head']> {
+    this.requests.heads++
+    await this.#call()
+    return this.#log.head(...given)
+  }
+
+  async localFile(...given: Parameters<LogStore['localFile']>): ReturnType<LogStore['localFile']> {
+    const [path, signal] = given
+    await this.#wait()
+    this.requests.bytes += (await this.#log.head(path, signal))?.size ?? 0
+    return this.#log.localFile(...given)
+  }
+
+  async #wait(): Promise<void> {
+    this.requests.gets++
+    await this.#call()
+  }
+
+  async #call(): Promise<void> {
+    const place = requestBegins(this.requests)
+    await this.#calls.wait()
+    requestEnds(this.requests, place)
+  }
+
+  #pump(): void {
+    while (this.#flying < IN_FLIGHT && this.#coming.length > 0) {
+      this.#flying++
+      const wait = this.#wait().finally(() => {
+        this.#flying--
+        this.#pump()
+      })
+      this.#waits.set(this.#coming.shift() ?? '', wait)
+    }
+  }
+}

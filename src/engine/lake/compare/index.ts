@@ -1,0 +1,193 @@
+/** `performance-compare`: equal work asked of the files and of SQL, every answer checked to be the same. */
+import { createHash } from 'node:crypto'
+import type { Emit, QuestionEvent } from '../../../model/run/event.ts'
+import { dec } from '../../../model/run/event.ts'
+import type { LogStore } from '../../../model/lake/log-store.ts'
+import type { ParquetRows } from '../../../model/lake/parquet-rows.ts'
+import { throwIfAborted, type Interrupt } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlDatabase, SqlDialect } from '../../../model/run/sql-port.ts'
+import { latencyText, NO_LATENCY, threadsText, type Latency } from './distance.ts'
+import { measure, type Measured } from './measure.ts'
+import { plannedQuestions, type ComparePlan, type PlannedQuestion, type SkippedQuestion } from './plan.ts'
+import type { SqlTrips } from './round-trips.ts'
+import { prepareComparison } from './prepare.ts'
+import { COLD_MEANING, isQuestionId, QUESTIONS, type QuestionId } from './questions.ts'
+import { verdict } from './timing.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+
+export type CompareOptions = {
+  readonly log: LogStore
+  readonly parquet: () => Promise<ParquetRows>
+  readonly catalog: SqlDatabase
+  /** The same catalog as far away as it is to be, which is what is timed. Default: `catalog`. */
+  readonly farCatalog?: SqlDatabase
+  /** For the cold child; goes to it on stdin only. */
+  readonly catalogUrl: string
+  readonly tableId: string
+  /** As the user named it, for events. */
+  readonly table: string
+  /** Timed runs a side, at least 1. */
+  readonly runs: number
+  readonly cold: boolean
+  /** Ids of QUESTIONS; all when absent or empty. */
+  readonly questions?: readonly string[]
+  readonly interrupt: Interrupt
+  readonly emit: Emit<'plan.ready' | 'chunk.started' | 'question' | 'chunk.done' | 'log'>
+  /** A store over the same table, as far away as it is to be, that has read nothing yet; every timed run of the files gets its own. */
+  readonly openLog: () => LogStore | Promise<LogStore>
+  /** Counts the round trips of SQL. Default: nobody does. */
+  readonly sqlTrips?: SqlTrips
+  /** What is delayed on either side. Default: nothing. */
+  readonly latency?: Latency
+}
+
+/** An answered question with what was picked for it and the digest of its answer. */
+export type CompareResult = QuestionEvent & {
+  readonly detail: string
+  readonly digest: string
+  readonly does: { readonly files: string; readonly sql: string }
+}
+
+export type CompareSummary = {
+  readonly plan: ComparePlan
+  readonly table: string
+  readonly runs: number
+  readonly cold: boolean
+  readonly results: readonly CompareResult[]
+  readonly skipped: readonly SkippedQuestion[]
+  readonly equal: number
+  readonly different: number
+  readonly faster: Readonly<Record<QuestionEvent['faster'], number>>
+  readonly latency: Latency
+  /** Of the catalog. */
+  readonly dialect: SqlDialect
+}
+
+/**
+ * Asks every question of both sides; emits `plan.ready`, then one `question` each as soon as it is answered.
+ * Ends normally when answers differ: see `compareFailure`.
+ * @throws SluiceError BAD_FLAG for an unknown question; STOPPED; what either side cannot read
+ */
+export async function compareTable(options: CompareOptions): Promise<CompareSummary> {
+  const { emit, interrupt, table, catalog, farCatalog = catalog, latency = NO_LATENCY } = options
+  const wanted = chosenQuestions(options.questions)
+  const note = (message: string): void => emit({ type: 'log', level: 'note', table, message })
+  const { plan, reasons, notes } = await prepareComparison({ ...options, wanted, signal: interrupt.stop })
+  const { asked, skipped } = plannedQuestions(plan, wanted, reasons)
+  const count = dec(asked.length)
+  emit({
+    type: 'plan.ready',
+    hash: createHash('sha256')
+      .update(JSON.stringify([plan, asked.map(({ id }) => id)]))
+      .digest('hex')
+      .slice(0, 8),
+    tables: '1',
+    chunks: count,
+    unit: 'question',
+    total: count,
+    estimated: false,
+    bytes: '0',
+    excluded: [],
+  })
+  notes.forEach(note)
+  if (plan.logVersion !== plan.catalogVersion) emit({ type: 'log', level: 'warn', table, ...unevenVersions(plan) })
+  for (const { title, reason } of skipped) note(`${title}: skipped, ${reason}`)
+  if (options.cold) note(COLD_MEANING)
+  note(threadsText(catalog.dialect))
+  if (latency.ms > 0) note(latencyText(latency))
+  const results: CompareResult[] = []
+  for (const question of asked) {
+    throwIfAborted(interrupt.stop)
+    const begun = performance.now()
+    emit({ type: 'chunk.started', table, chunk: question.id, worker: 1, total: '1', unit: 'question' })
+    const measured = await measure(question.id, {
+      ...options,
+      sqlTrips: options.sqlTrips ?? null,
+      catalog: farCatalog,
+      plan,
+      latency,
+      onNote: note,
+    })
+    const event = questionEvent(question, measured, options.runs)
+    emit(event)
+    const ms = Math.round(performance.now() - begun)
+    emit({ type: 'chunk.done', table, chunk: question.id, worker: 1, done: '1', unit: 'question', ms })
+    const does = { files: question.files, sql: question.sql }
+    results.push({ ...event, detail: question.detail, digest: measured.digest, does })
+  }
+  const requests = requestsText(results)
+  if (requests !== null) note(requests)
+  return summarise(options, plan, results, skipped)
+}
+
+/** Requests of all questions, each asked once; null where the lake is a folder of this machine. */
+export function requestsText(results: readonly Pick<QuestionEvent, 'files'>[]): string | null {
+  const counted = results.flatMap(({ files }) => (files.requests === undefined ? [] : [files]))
+  if (counted.length === 0) return null
+  const sum = (pick: (side: QuestionEvent['files']) => string | undefined): bigint =>
+    counted.reduce((total, one) => total + BigInt(pick(one) ?? 0), 0n)
+  const requests = sum((side) => side.requests)
+  const bytes = sum((side) => side.requestBytes)
+  return `to answer every question once the files took ${requests} requests and ${bytes} bytes of the lake, SQL 0 requests`
+}
+
+/** Why the run must not end with 0, or null. @returns SluiceError DIFFERENCES */
+export function compareFailure({ results, different, table, plan }: CompareSummary): SluiceError | null {
+  const first = results.find(({ same }) => !same)
+  if (first === undefined) return null
+  return new SluiceError('DIFFERENCES', `${different} of ${results.length} answers differ between the files and SQL`, {
+    where: table,
+    reason: `${first.title}: ${first.difference ?? 'the answers differ'}`,
+    hint:
+      plan.logVersion > plan.catalogVersion
+        ? 'the log is newer than the catalog: import the table again, then compare'
+        : `find what differs with: sluice validate ${shellQuote(table)}`,
+  })
+}
+
+function chosenQuestions(ids: readonly string[] | undefined): ReadonlySet<QuestionId> {
+  const known = QUESTIONS.map(({ id }) => id)
+  if (ids === undefined || ids.length === 0) return new Set(known)
+  const wanted = new Set<QuestionId>()
+  for (const id of ids) {
+    if (!isQuestionId(id))
+      throw new SluiceError('BAD_FLAG', `there is no question ${id}`, { hint: `ask ${known.join(', ')}` })
+    wanted.add(id)
+  }
+  return wanted
+}
+
+function unevenVersions({ logVersion, catalogVersion, version }: ComparePlan): { message: string; hint: string } {
+  const message = `the log is at v${logVersion}, the catalog at v${catalogVersion}; what both have is compared, at v${version}`
+  return { message, hint: 'import the table again to compare the newest version' }
+}
+
+function questionEvent({ id, asked }: PlannedQuestion, measured: Measured, runs: number): QuestionEvent {
+  const { files, sql, difference } = measured
+  return {
+    type: 'question',
+    question: id,
+    title: asked,
+    same: difference === null,
+    rows: dec(measured.rows),
+    runs,
+    files,
+    sql,
+    ...verdict(measured.filesMs, measured.sqlMs),
+    ...(difference === null ? {} : { difference }),
+  }
+}
+
+function summarise(
+  { table, runs, cold, catalog, latency = NO_LATENCY }: CompareOptions,
+  plan: ComparePlan,
+  results: readonly CompareResult[],
+  skipped: readonly SkippedQuestion[],
+): CompareSummary {
+  const faster = { files: 0, sql: 0, even: 0 }
+  for (const result of results) faster[result.faster]++
+  const equal = results.filter(({ same }) => same).length
+  const different = results.length - equal
+  return { plan, table, runs, cold, results, skipped, equal, different, faster, latency, dialect: catalog.dialect }
+}

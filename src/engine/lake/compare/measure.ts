@@ -1,0 +1,215 @@
+/** One question on both sides: proved once, then timed warm in turns, then asked cold. */
+import { countingLogStore } from '../../../delta/counting.ts'
+import { dec, type Side } from '../../../model/run/event.ts'
+import { pathOfLocation } from '../../../model/lake/lake-url.ts'
+import type { LogStore, RequestCounts } from '../../../model/lake/log-store.ts'
+import { PARQUET_THREADS, type ParquetRows } from '../../../model/lake/parquet-rows.ts'
+import { throwIfAborted, type Interrupt } from '../../../shared/abort.ts'
+import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
+import { drain, type Answer } from './answer.ts'
+import { askFiles } from './ask-files.ts'
+import { askSql } from './ask-sql.ts'
+import { askCold, type ColdAnswer } from './cold.ts'
+import { takesThreads, type Latency } from './distance.ts'
+import type { ComparePlan } from './plan.ts'
+import type { QuestionId } from './questions.ts'
+import { prove } from './proof.ts'
+import { asInBucket, type SqlTrips } from './round-trips.ts'
+import { requestsSince, totalRequests } from './requests.ts'
+import { median, p95, roundMs } from './timing.ts'
+
+const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 }
+
+/** Questions whose answer is a total, with the one that gives the rows behind it: equal totals do not prove equal files. */
+const PROVED_BY: Partial<Record<QuestionId, QuestionId>> = { counts: 'active-files' }
+
+/** Cold runs of a side at most, and how long they may take together before no other is begun. */
+const COLD_RUNS = 3
+const COLD_BUDGET_MS = 5_000
+
+export type MeasureOptions = {
+  readonly plan: ComparePlan
+  readonly openLog: () => LogStore | Promise<LogStore>
+  readonly parquet: () => Promise<ParquetRows>
+  /** As far away as it is to be. */
+  readonly catalog: SqlDatabase
+  readonly catalogUrl: string
+  readonly runs: number
+  readonly cold: boolean
+  readonly interrupt: Interrupt
+  readonly latency: Latency
+  /** Null where nobody counts: then the round trips of SQL are unknown. */
+  readonly sqlTrips: SqlTrips | null
+  /** Told why cold figures are missing. */
+  readonly onNote: (message: string) => void
+}
+
+export type Measured = {
+  readonly files: Side
+  readonly sql: Side
+  /** Unrounded warm medians. */
+  readonly filesMs: number
+  readonly sqlMs: number
+  readonly rows: number
+  readonly digest: string
+  readonly difference: string | null
+}
+
+type Cold = { readonly ms: number; readonly readBytes: string | null; readonly rows: number }
+
+/** @throws SluiceError STOPPED, ABORTED; whatever either side throws */
+export async function measure(id: QuestionId, options: MeasureOptions): Promise<Measured> {
+  const { plan, catalog, interrupt, runs, cold } = options
+  // It commits nothing: what a stop would wait for is worth nothing to anybody.
+  const signal = interrupt.stop
+  const log = await options.openLog()
+  const counting = countingLogStore(log)
+  const files = (from: LogStore, question = id): Answer =>
+    askFiles(question, plan, { log: from, parquet: options.parquet, signal })
+  const sql = (reader: SqlReader, question = id): Answer => askSql(question, plan, reader, signal)
+  const { latency } = options
+
+  // The warm-up is what proves: both answers are read to their end and compared, and no clock runs.
+  let requests: RequestCounts | null = null
+  let isCounted = false
+  const proof = await prove(
+    async (body) => {
+      if (isCounted) return body(files(log))
+      isCounted = true
+      const found = await body(files(counting))
+      requests = requestsSince(log)
+      return found
+    },
+    (body) => catalog.read((reader) => body(sql(reader))),
+    plan.schema,
+  )
+  let { difference } = proof
+  const by = PROVED_BY[id]
+  if (by !== undefined && difference === null) {
+    const rows = await prove(
+      (body) => body(files(log, by)),
+      (body) => catalog.read((reader) => body(sql(reader, by))),
+      plan.schema,
+    )
+    if (rows.difference !== null)
+      difference = `the totals are equal, and the files behind them are not: ${rows.difference}`
+  }
+  const [filesDigest, sqlDigest] = [proof.files, proof.sql]
+  const inBucket = requests ?? (await asInBucket(await options.openLog(), (from) => files(from)))
+  const sqlTrips = (await options.sqlTrips?.of((reader) => sql(reader))) ?? null
+
+  const filesRun = async (): Promise<number> => drain(files(await options.openLog()))
+  const sqlRun = (): Promise<number> => catalog.read((reader) => drain(sql(reader)))
+  const filesTimes: number[] = []
+  const sqlTimes: number[] = []
+  const timedRows = { files: filesDigest.rows, sql: sqlDigest.rows }
+  for (let run = 0; run < runs; run++) {
+    throwIfAborted(interrupt.stop)
+    // In turns, so that what else the machine does falls on both.
+    const [filesTimed, sqlTimed] = [await timed(filesRun), await timed(sqlRun)]
+    filesTimes.push(filesTimed.ms)
+    sqlTimes.push(sqlTimed.ms)
+    if (filesTimed.rows !== filesDigest.rows) timedRows.files = filesTimed.rows
+    if (sqlTimed.rows !== sqlDigest.rows) timedRows.sql = sqlTimed.rows
+  }
+  difference ??= changedRows('a timed run', filesDigest.rows, timedRows)
+
+  const [filesCold, sqlCold] = cold
+    ? [await coldRuns('files', id, options), await coldRuns('sql', id, options)]
+    : [null, null]
+  if (cold) {
+    const rows = { files: filesCold?.rows ?? filesDigest.rows, sql: sqlCold?.rows ?? sqlDigest.rows }
+    difference ??= changedRows('a cold run', filesDigest.rows, rows)
+  }
+  return {
+    files: {
+      ...side(filesTimes, filesCold, counting.counts.opened),
+      ...asked(requests, latency.ms, latency.lake),
+      roundTrips: dec(inBucket.inSequence),
+      ...(requests === null ? { bucketRequests: dec(totalRequests(inBucket)) } : {}),
+      duckdbThreads: PARQUET_THREADS,
+    },
+    sql: {
+      // No question opens a file of the log on this side: it is given none.
+      ...side(sqlTimes, sqlCold, 0),
+      ...asked(requests === null ? null : NOTHING, latency.ms, latency.sql),
+      ...(sqlTrips === null ? {} : { roundTrips: dec(sqlTrips) }),
+      ...(takesThreads(catalog.dialect) ? { duckdbThreads: PARQUET_THREADS } : {}),
+    },
+    filesMs: median(filesTimes),
+    sqlMs: median(sqlTimes),
+    rows: filesDigest.rows,
+    digest: filesDigest.hex(),
+    difference,
+  }
+}
+
+async function timed(run: () => Promise<number>): Promise<{ readonly ms: number; readonly rows: number }> {
+  const begun = performance.now()
+  const rows = await run()
+  return { ms: performance.now() - begun, rows }
+}
+
+/** A proof holds for the runs only if they gave as many rows; a table that changes meanwhile does not. */
+function changedRows(
+  which: string,
+  proved: number,
+  now: { readonly files: number; readonly sql: number },
+): string | null {
+  if (now.files !== proved) return `the files gave ${now.files} rows in ${which}, ${proved} in the proof`
+  return now.sql === proved ? null : `SQL gave ${now.sql} rows in ${which}, ${proved} in the proof`
+}
+
+/** Median of a few fresh children; null, with a note, where there can be none. */
+async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: MeasureOptions): Promise<Cold | null> {
+  const { plan, catalogUrl, interrupt, latency, onNote } = options
+  const path = pathOfLocation((await options.openLog()).root)
+  const answers: ColdAnswer[] = []
+  let spent = 0
+  while (answers.length < COLD_RUNS && spent < COLD_BUDGET_MS) {
+    throwIfAborted(interrupt.stop)
+    try {
+      const request = {
+        side: which,
+        question,
+        plan,
+        path,
+        catalogUrl,
+        latency,
+        countBytes: answers.length === 0,
+      } as const
+      const answer = await askCold(request, interrupt.stop)
+      answers.push(answer)
+      spent += answer.ms
+    } catch (error) {
+      throwIfAborted(interrupt.stop)
+      const message = error instanceof Error ? error.message : String(error)
+      onNote(`${question}: no cold figure for ${which}: ${message}`)
+      return null
+    }
+  }
+  const [first] = answers
+  if (first === undefined) return null
+  return { ms: median(answers.map(({ ms }) => ms)), readBytes: first.readBytes, rows: first.rows }
+}
+
+function asked(
+  requests: RequestCounts | null,
+  addedMs: number,
+  delayed: Side['delayed'] | null,
+): Pick<Side, 'requests' | 'requestBytes' | 'addedMs' | 'delayed'> {
+  return {
+    ...(requests === null ? {} : { requests: dec(totalRequests(requests)), requestBytes: dec(requests.bytes) }),
+    ...(delayed === null || delayed === undefined ? {} : { addedMs, delayed }),
+  }
+}
+
+function side(times: readonly number[], cold: Cold | null, opened: number): Side {
+  return {
+    p50Ms: roundMs(median(times)),
+    p95Ms: roundMs(p95(times)),
+    coldMs: cold === null ? null : roundMs(cold.ms),
+    readBytes: cold?.readBytes ?? null,
+    opened,
+  }
+}

@@ -1,0 +1,85 @@
+/** What exactly is asked of one table. Plain data: it goes to the cold child as JSON, so that both sides ask the very same. */
+import type { StructType } from '../../../delta/schema.ts'
+import { QUESTIONS, type Question, type QuestionId } from './questions.ts'
+import type { PartitionValues } from './rows.ts'
+
+export type ComparePlan = {
+  readonly tableId: string
+  /** URI of the table root in the catalog. */
+  readonly location: string
+  /** The version that is asked for: the newest that both sides have. */
+  readonly version: number
+  readonly logVersion: number
+  readonly catalogVersion: number
+  /** First version that both sides can answer. */
+  readonly from: number
+  readonly partition: PartitionValues | null
+  /** Condition on one data column, in the grammar of `--where`. */
+  readonly predicate: string | null
+  readonly oldVersion: number | null
+  /** `path` as the log has it. */
+  readonly origin: { readonly path: string; readonly dvId: string | null } | null
+  /** How many commits `last-commits` asks for. */
+  readonly commits: number
+  /** `changes` asks for the commits above this version. */
+  readonly changesFrom: number | null
+  /** Of the version; without it values are compared as they are written. */
+  readonly schema?: StructType
+}
+
+export type PlannedQuestion = Question & {
+  /** The title with this table's versions in it. */
+  readonly asked: string
+  /** What was picked for the question: the partition, the condition, the file. Empty when there was nothing to pick. */
+  readonly detail: string
+}
+
+export type SkippedQuestion = { readonly id: QuestionId; readonly title: string; readonly reason: string }
+
+/** The questions with this table's own values in their titles. */
+export function plannedQuestions(
+  plan: ComparePlan,
+  wanted: ReadonlySet<QuestionId>,
+  reasons: ReadonlyMap<QuestionId, string>,
+): { readonly asked: readonly PlannedQuestion[]; readonly skipped: readonly SkippedQuestion[] } {
+  const chosen = QUESTIONS.filter(({ id }) => wanted.has(id))
+  return {
+    asked: chosen
+      .filter(({ id }) => !reasons.has(id))
+      .map((question) => ({ ...question, asked: titleOf(question, plan), detail: detailOf(question.id, plan) })),
+    skipped: chosen.flatMap(({ id, title }) => {
+      const reason = reasons.get(id)
+      return reason === undefined ? [] : [{ id, title, reason }]
+    }),
+  }
+}
+
+function titleOf({ id, title }: Question, plan: ComparePlan): string {
+  switch (id) {
+    case 'old-snapshot':
+      return `snapshot at v${plan.oldVersion}`
+    case 'last-commits':
+      return plan.commits === 1 ? 'last commit' : `last ${plan.commits} commits`
+    case 'changes':
+      return `changes v${plan.changesFrom} to v${plan.version}`
+    default:
+      return title
+  }
+}
+
+function detailOf(id: QuestionId, plan: ComparePlan): string {
+  switch (id) {
+    case 'files-of-partition':
+      return Object.entries(plan.partition ?? {})
+        .map(([name, value]) => `${name}=${value ?? '__HIVE_DEFAULT_PARTITION__'}`)
+        .join('/')
+    case 'min-max':
+      return plan.predicate ?? ''
+    case 'file-origin':
+      return plan.origin === null
+        ? ''
+        : `${plan.origin.path}${plan.origin.dvId === null ? '' : ` with ${plan.origin.dvId}`}`
+    default:
+      return ''
+  }
+}

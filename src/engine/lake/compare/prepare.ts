@@ -1,0 +1,149 @@
+/** Picks what to ask of a table, before anything is timed: versions that both sides have, a partition, a condition, a file. */
+import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
+import { partitionTotals, type FileRecord } from '../../../catalog/query/files.ts'
+import { stateAt } from '../../../catalog/query/state.ts'
+import { schemaOf } from '../../../delta/schema.ts'
+import { DeltaTable } from '../../../delta/table.ts'
+import type { LogStore } from '../../../model/lake/log-store.ts'
+import type { ParquetRows } from '../../../model/lake/parquet-rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
+import { chooseCondition } from './choose-condition.ts'
+import type { ComparePlan } from './plan.ts'
+import type { QuestionId } from './questions.ts'
+import { parsePartitionValues, type PartitionValues } from './rows.ts'
+import { sampleFiles } from './sample.ts'
+
+const LAST_COMMITS = 20
+const CHANGED_COMMITS = 141
+/** A partition that a query reads, not one that is half of the table. */
+const PARTITION_FILES = 1_000
+const PARTITIONS_LOOKED_AT = 10_000
+const NO_FILES = 'the table has no files'
+
+export type Prepared = {
+  readonly plan: ComparePlan
+  /** Why a question cannot be asked of this table. */
+  readonly reasons: ReadonlyMap<QuestionId, string>
+  /** What the reader of the log passed over. */
+  readonly notes: readonly string[]
+}
+
+export type PrepareOptions = {
+  readonly log: LogStore
+  readonly parquet: () => Promise<ParquetRows>
+  readonly catalog: SqlDatabase
+  readonly tableId: string
+  /** Picking a condition or a file takes a look at every active file: only for these questions. */
+  readonly wanted: ReadonlySet<QuestionId>
+  readonly signal: AbortSignal
+}
+
+/**
+ * @throws SluiceError of the log (NO_LOG, LOG_GAP, TABLE_FEATURE …) and of the catalog (NOT_IMPORTED, IMPORT_UNFINISHED …);
+ * HISTORY_MISSING when no version is in both
+ */
+export async function prepareComparison(options: PrepareOptions): Promise<Prepared> {
+  const { log, parquet, catalog, tableId, wanted, signal } = options
+  const table = await DeltaTable.open(log, parquet, signal)
+  const snapshot = await table.snapshot({}, { signal })
+  const run = await table.run(signal)
+  return await catalog.read(async (reader) => {
+    const imported = await readableTable(reader, { tableId })
+    const version = Math.min(snapshot.version, imported.latest)
+    const from = Math.max(run.from, imported.historyFrom)
+    if (version < from) throw nothingShared(imported, run.from)
+    // Of a checkpoint's version only the state is known, not how it came about.
+    const firstCommit = from === 0 && run.checkpoint === null ? 0 : from + 1
+    const reasons = new Map<QuestionId, string>()
+    const picked = await pick({ reader, tableId, version, firstCommit, wanted, signal }, reasons)
+    const commits = Math.min(LAST_COMMITS, version - firstCommit + 1)
+    if (commits < 1) reasons.set('last-commits', `no commit since v${from}, where the history begins`)
+    const changesFrom = Math.max(version - CHANGED_COMMITS, from)
+    if (changesFrom >= version) reasons.set('changes', `both sides have one version only, v${version}`)
+    if (from >= version) reasons.set('old-snapshot', `both sides have one version only, v${version}`)
+    const plan = {
+      tableId: imported.tableId,
+      location: imported.location,
+      version,
+      logVersion: snapshot.version,
+      catalogVersion: imported.latest,
+      from,
+      ...picked,
+      oldVersion: from >= version ? null : from + Math.floor((version - from) / 2),
+      commits: Math.max(0, commits),
+      changesFrom: changesFrom >= version ? null : changesFrom,
+    }
+    return { plan, reasons, notes: table.notes }
+  })
+}
+
+type Picking = {
+  readonly reader: SqlReader
+  readonly tableId: string
+  readonly version: number
+  readonly firstCommit: number
+  readonly wanted: ReadonlySet<QuestionId>
+  readonly signal: AbortSignal
+}
+
+async function pick(
+  picking: Picking,
+  reasons: Map<QuestionId, string>,
+): Promise<Pick<ComparePlan, 'partition' | 'predicate' | 'origin' | 'schema'>> {
+  const { reader, tableId, version, firstCommit, wanted, signal } = picking
+  const { protocol, metadata } = await stateAt(reader, tableId, version)
+  if (protocol === null || metadata === null) {
+    throw new SluiceError(
+      'NOT_IMPORTED',
+      `the catalog has no protocol or metadata of ${tableId} at version ${version}`,
+      {
+        hint: 'import the table again',
+      },
+    )
+  }
+  const partitionColumns = metadata.partitionColumns ?? []
+  const schema = schemaOf(protocol, metadata)
+  const isPartitioned = partitionColumns.length > 0
+  const partition =
+    isPartitioned && wanted.has('files-of-partition') ? await pickPartition(reader, tableId, version) : null
+  if (partition === null) reasons.set('files-of-partition', isPartitioned ? NO_FILES : 'the table is not partitioned')
+  if (!wanted.has('min-max') && !wanted.has('file-origin')) return { partition, predicate: null, origin: null, schema }
+  const sample = await sampleFiles(reader, tableId, version, signal)
+  const stats = sample.flatMap((file) => (file.stats === null ? [] : [file.stats]))
+  const predicate = chooseCondition(stats, { schema, partitionColumns })
+  const isEmpty = sample.length === 0
+  if (predicate === null) reasons.set('min-max', isEmpty ? NO_FILES : 'no data column has min/max statistics')
+  const origin = pickOrigin(sample, firstCommit)
+  if (origin === null) {
+    reasons.set(
+      'file-origin',
+      isEmpty ? NO_FILES : `every file is older than v${firstCommit}, where the history begins`,
+    )
+  }
+  return { partition, predicate, origin, schema }
+}
+
+/** The largest partition of up to a thousand files, or the one in the middle where all are larger. */
+async function pickPartition(reader: SqlReader, tableId: string, version: number): Promise<PartitionValues | null> {
+  const totals = await partitionTotals(reader, tableId, version, PARTITIONS_LOOKED_AT, 0)
+  const bySize = totals.toSorted((a, b) => b.files - a.files)
+  const chosen = bySize.find(({ files }) => files <= PARTITION_FILES) ?? bySize[bySize.length >> 1]
+  return chosen === undefined ? null : parsePartitionValues(chosen.values)
+}
+
+/** A file from the middle of the history, so that neither the newest nor the oldest commit decides what a search costs. */
+function pickOrigin(sample: readonly FileRecord[], firstCommit: number): ComparePlan['origin'] {
+  const known = sample.filter(({ addedVersion }) => addedVersion >= firstCommit)
+  const byAge = known.toSorted((a, b) => a.addedVersion - b.addedVersion || a.fileNo - b.fileNo)
+  const chosen = byAge[byAge.length >> 1]
+  return chosen === undefined ? null : { path: chosen.path, dvId: chosen.dvId }
+}
+
+function nothingShared(imported: ReadableTable, logFrom: number): SluiceError {
+  return new SluiceError(
+    'HISTORY_MISSING',
+    `the catalog ends at version ${imported.latest}, and the log begins at version ${logFrom}: they share no version`,
+    { where: imported.location, hint: 'import the table again, then compare' },
+  )
+}

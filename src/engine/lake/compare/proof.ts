@@ -1,0 +1,167 @@
+/**
+ * Whether two answers are the same, row by row. Digests tell in one pass over either side; where they part, the rows of the shares that do are asked
+ * for again and compared field by field, in as many passes as memory asks for, until something differs or nothing does.
+ */
+import { rowsOf, digestOf, type Answer, type AnswerRow } from './answer.ts'
+import { shareOf, type AnswerDigest } from './digest.ts'
+import { leafColumns, type StructType } from '../../../delta/schema.ts'
+import { partitionsApart, statsComparer, type PartitionMap } from '../../../delta/values/same.ts'
+import { contradiction, type Contradiction } from './leaves.ts'
+
+/** Asks one side anew: the answer holds while `body` runs. */
+export type Asking = <T>(body: (answer: Answer) => Promise<T>) => Promise<T>
+
+export type Proof = {
+  readonly files: AnswerDigest
+  readonly sql: AnswerDigest
+  /** What differs, in one line; null when nothing does. */
+  readonly difference: string | null
+}
+
+/** Rows of one side in memory at the same time, some 100 MB of those that are large. */
+const HELD_ROWS = 100_000
+/** Differences that are named. */
+const NAMED = 3
+/** Characters of a value that are shown. */
+const SHOWN = 60
+
+/** @param schema of the table: with it statistics and partition values are compared by the types of their columns */
+export async function prove(files: Asking, sql: Asking, schema?: StructType): Promise<Proof> {
+  const rowDifference = differenceOfRows(schema)
+  const [mine, theirs] = [await files(digestOf), await sql(digestOf)]
+  const difference = mine.hex() === theirs.hex() ? null : await differenceOf(mine, theirs, files, sql, rowDifference)
+  return { files: mine, sql: theirs, difference }
+}
+
+async function differenceOf(
+  mine: AnswerDigest,
+  theirs: AnswerDigest,
+  files: Asking,
+  sql: Asking,
+  rowDifference: RowDifference,
+): Promise<string | null> {
+  const unequal = mine.unequal(theirs)
+  if (unequal.size === 0) return `${mine.rows} rows on both sides, but not the same`
+  for (const shares of slicesOf(unequal)) {
+    const held = await sql((answer) => hold(answer, shares))
+    const found = await files((answer) => compare(answer, shares, held, rowDifference))
+    if (found.total > 0) return named(mine.rows, theirs.rows, found)
+  }
+  // Written in another way, and nothing more; or another answer now than a moment ago.
+  return mine.rows === theirs.rows ? null : named(mine.rows, theirs.rows, { lines: [], total: 0 })
+}
+
+function* slicesOf(shares: ReadonlyMap<number, number>): Generator<ReadonlySet<number>> {
+  let slice = new Set<number>()
+  let rows = 0
+  for (const [share, count] of shares) {
+    if (slice.size > 0 && rows + count > HELD_ROWS) {
+      yield slice
+      slice = new Set()
+      rows = 0
+    }
+    slice.add(share)
+    rows += count
+  }
+  if (slice.size > 0) yield slice
+}
+
+type Held = Map<string, AnswerRow[]>
+
+async function hold(answer: Answer, shares: ReadonlySet<number>): Promise<Held> {
+  const held: Held = new Map()
+  for await (const row of rowsOf(answer)) {
+    if (!shares.has(shareOf(row.about))) continue
+    const known = held.get(row.about)
+    if (known === undefined) held.set(row.about, [row])
+    else known.push(row)
+  }
+  return held
+}
+
+type Found = { readonly lines: string[]; total: number }
+
+/** Takes every row of SQL out of `held` that a row of the files answers to; what is left, only SQL has. */
+async function compare(
+  answer: Answer,
+  shares: ReadonlySet<number>,
+  held: Held,
+  rowDifference: RowDifference,
+): Promise<Found> {
+  const found: Found = { lines: [], total: 0 }
+  const tell = (line: string): void => {
+    found.total++
+    if (found.lines.length < NAMED) found.lines.push(line)
+  }
+  // Rows about the same that are not alike are told once all that are have found each other.
+  const unlike: AnswerRow[] = []
+  for await (const row of rowsOf(answer)) {
+    if (!shares.has(shareOf(row.about))) continue
+    const others = held.get(row.about) ?? []
+    const alike = others.findIndex((other) => rowDifference(row, other) === null)
+    if (alike === -1) unlike.push(row)
+    else others.splice(alike, 1)
+  }
+  for (const row of unlike) {
+    const other = held.get(row.about)?.shift()
+    tell(other === undefined ? `only the files have ${row.about}` : (rowDifference(row, other) ?? row.about))
+  }
+  for (const [about, rows] of held) for (let i = 0; i < rows.length; i++) tell(`only SQL has ${about}`)
+  return found
+}
+
+/** What one row of both sides does not agree in, in words. */
+type RowDifference = (files: AnswerRow, sql: AnswerRow) => string | null
+
+function differenceOfRows(schema: StructType | undefined): RowDifference {
+  const stats = statsComparer(schema === undefined ? [] : leafColumns(schema))
+  /** Null where both mean the same; undefined where the types do not tell. */
+  const byType = (name: string, mine: unknown, theirs: unknown): Contradiction | null | undefined => {
+    if (schema === undefined || typeof mine !== 'string' || typeof theirs !== 'string') return undefined
+    if (name !== 'stats' && name !== 'partitionValues') return undefined
+    const apart =
+      name === 'stats'
+        ? stats(mine, theirs)
+        : partitionsApart(schema.fields, JSON.parse(mine) as PartitionMap, JSON.parse(theirs) as PartitionMap)
+    const [first] = apart ?? []
+    if (apart === null) return undefined
+    return first === undefined ? null : { at: `.${first.what}`, files: first.one, sql: first.other }
+  }
+  return (files, sql) => {
+    for (const [name, value] of Object.entries(files.fields)) {
+      const [mine, theirs] = [JSON.stringify(value), JSON.stringify(sql.fields[name])]
+      if (mine === theirs) continue
+      const apart = byType(name, value, sql.fields[name])
+      if (apart !== null) return contrast(`${files.about}: ${name}`, mine, theirs)
+    }
+    for (const [name, text] of Object.entries(files.loose ?? {})) {
+      const other = sql.loose?.[name] ?? null
+      if (text === null || other === null) continue
+      const typed = byType(name, text, other)
+      const apart = typed === undefined ? contradiction(text, other) : typed
+      if (apart !== null) return contrast(`${files.about}: ${name}${apart.at}`, apart.files, apart.sql)
+    }
+    return null
+  }
+}
+
+/** Two texts from shortly before the place where they part. */
+function contrast(what: string, files: string, sql: string): string {
+  let same = 0
+  while (same < files.length && files[same] === sql[same]) same++
+  const from = Math.max(files.length, sql.length) <= SHOWN ? 0 : Math.max(0, same - SHOWN / 2)
+  return `${what} is ${cut(files, from)} in the files, ${cut(sql, from)} in SQL`
+}
+
+function cut(text: string, from: number): string {
+  const piece = text.slice(from, from + SHOWN)
+  return `${from > 0 ? '…' : ''}${piece}${from + SHOWN < text.length ? '…' : ''}`
+}
+
+function named(files: number, sql: number, { lines, total }: Found): string {
+  return [
+    ...(files === sql ? [] : [`files give ${files} rows, SQL ${sql}`]),
+    ...lines,
+    ...(total > lines.length && lines.length > 0 ? [`and ${total - lines.length} more`] : []),
+  ].join('; ')
+}

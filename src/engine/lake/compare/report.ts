@@ -1,0 +1,211 @@
+/** The comparison as a Markdown file: figures, machine, and how they were come by, in words that promise nothing more. */
+import { arch, cpus, platform, release, totalmem } from 'node:os'
+import type { Side } from '../../../model/run/event.ts'
+import { oneLine } from '../../../shared/visible.ts'
+import { latencyText, threadsText } from './distance.ts'
+import { requestsText, type CompareResult, type CompareSummary } from './index.ts'
+import { COLD_MEANING } from './questions.ts'
+
+export type MachineFacts = {
+  readonly cores: number
+  readonly processor: string
+  readonly memoryBytes: number
+  readonly platform: string
+  readonly node: string
+}
+
+export type ReportMeta = {
+  readonly tool: string
+  /** When the comparison ended, ISO. */
+  readonly at: string
+  /** Path or URI of the table. */
+  readonly source: string
+  /** URL without password. */
+  readonly catalog: string
+  readonly machine: MachineFacts
+  /** Without secrets. */
+  readonly commandLine: string
+}
+
+/** The machine this runs on. */
+export function machineFacts(): MachineFacts {
+  const all = cpus()
+  return {
+    cores: all.length,
+    processor: all[0]?.model.trim() ?? 'unknown processor',
+    memoryBytes: totalmem(),
+    platform: `${platform()} ${release()} ${arch()}`,
+    node: process.version,
+  }
+}
+
+/** @returns a whole Markdown document */
+export function compareReport(summary: CompareSummary, meta: ReportMeta): string {
+  const { plan, results, skipped, table } = summary
+  const { machine } = meta
+  const counted = results.some(({ files }) => files.requests !== undefined)
+  const sections = [
+    `# Files against SQL: ${inline(table)}`,
+    [
+      `- Table: ${code(meta.source)}, version ${plan.version} (log ${plan.logVersion}, catalog ${plan.catalogVersion})`,
+      `- Catalog: ${code(meta.catalog)}`,
+      `- Machine: ${machine.cores} cores (${machine.processor}), ${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB, ${machine.platform}`,
+      `- sluice ${meta.tool}, Node ${machine.node}, ${meta.at}`,
+      `- Command: ${code(meta.commandLine)}`,
+    ].join('\n'),
+    verdictText(summary),
+    '## Figures',
+    markdownTable(
+      [
+        'Question',
+        'Files p50',
+        'p95',
+        'cold',
+        'read',
+        'opened',
+        ...(counted ? ['requests', 'fetched'] : []),
+        'SQL p50',
+        'p95',
+        'cold',
+        'read',
+        'Rows',
+        'Same',
+        'Faster',
+      ],
+      results.map((result) => [
+        inline(result.title),
+        ...cells(result.files),
+        result.files.opened === null ? '-' : String(result.files.opened),
+        ...(counted ? [grouped(result.files.requests ?? '-'), bytes(result.files.requestBytes ?? '0')] : []),
+        ...cells(result.sql),
+        grouped(result.rows),
+        result.same ? 'yes' : '**no**',
+        fasterText(result),
+      ]),
+    ),
+    ...(results.some(({ same }) => !same)
+      ? ['## Answers that differ', list(results.filter(({ same }) => !same).map(differs))]
+      : []),
+    ...(skipped.length === 0
+      ? []
+      : ['## Not asked', list(skipped.map(({ title, reason }) => `${title}: ${inline(reason)}`))]),
+    '## What was asked',
+    markdownTable(
+      ['Question', 'With', 'From the files', 'From SQL', 'Digest of the answer'],
+      results.map(({ title, detail, does, digest }) => [
+        inline(title),
+        detail === '' ? '' : code(detail),
+        does.files,
+        does.sql,
+        code(digest.slice(0, 16)),
+      ]),
+    ),
+    '## How it was measured',
+    list(method(summary)),
+  ]
+  return `${sections.join('\n\n')}\n`
+}
+
+function verdictText({ results, equal, different, faster }: CompareSummary): string {
+  const winners = [
+    ...(faster.sql > 0 ? [`SQL was faster in ${faster.sql}`] : []),
+    ...(faster.files > 0 ? [`the files were faster in ${faster.files}`] : []),
+    ...(faster.even > 0 ? [`${faster.even} came out even`] : []),
+  ]
+  const filesWin = results.filter((result) => result.faster === 'files').map(({ title }) => inline(title))
+  return [
+    `Of ${results.length} questions ${winners.join(', ')}; ${equal} answers were equal on both sides, ${different} were not.`,
+    ...(filesWin.length === 0 ? [] : [`Files win: ${filesWin.join(', ')}.`]),
+    ...(different === 0 ? [] : ['**Where answers differ, the times compare different work and prove nothing.**']),
+  ].join(' ')
+}
+
+function method({ runs, cold, plan, results, latency, dialect }: CompareSummary): readonly string[] {
+  const requests = requestsText(results)
+  return [
+    'Both sides answer the same question about the same version and hand out the same rows. Before anything is timed, both answers are read once and compared by an order-independent sum of the sha256 of every row; making these digests is in no time shown.',
+    'A row has every field that both sides have: of a file its path, size, time, partition values, deletion vector, tags, row ids, clustering and statistics, of a change its line word for word. Statistics that a checkpoint left out or wrote anew are compared by value, as far as both sides have them. A total is compared with the files behind it.',
+    `Warm: ${runs} timed runs a side, in turns, after that first one. p50 is their median, p95 the nearest rank${runs < 20 ? ' (with fewer than 20 runs the slowest)' : ''}.`,
+    'Every run of the files lists the log and reads what the question needs, as a reader must that cannot know what is new. Every run of SQL reads the head row of the table first, over a connection that stays open.',
+    ...(cold
+      ? [
+          `In this report ${COLD_MEANING}: the time runs inside a new Node, from before the store or the connection is opened (the database driver, or DuckDB where a Parquet checkpoint is read, is loaded in it) to the end of the answer. Node's own start and the loading of sluice are not in it. Median of up to three; fewer where they take long.`,
+          'Read: bytes that read calls returned, by the kernel (rchar of /proc/self/io), while the question is asked once more in that process over fresh connections; rows that DuckDB hands over are not counted twice. They come from the page cache or the disk alike. "-" where the system does not tell.',
+        ]
+      : ['Cold runs were left out, and with them the bytes read.']),
+    'Opened: files of the log opened for one answer. A checkpoint that commits could stand in for is read through before its rows are used, which counts as one more and takes its time.',
+    `The files are read by sluice's own reader (JavaScript; Parquet through DuckDB). It replays the log for counts and does not take them from a .crc file, as some readers do. Another reader may be faster or slower.`,
+    ...(requests === null
+      ? ['Everything here is on this machine; a log on an object store pays a round trip for every file opened.']
+      : [
+          `Requests: to answer one question once, by a reader that has nothing of the table yet, fetches up to 16 commits at a time and, asked for the newest version, lists the log from its last checkpoint on; SQL sends the lake none. ${sentence(requests)}`,
+        ]),
+    sentence(threadsText(dialect)),
+    ...(latency.ms > 0 ? [sentence(latencyText(latency))] : []),
+    `The import that made the catalog (versions ${plan.from} to ${plan.catalogVersion} are in both) is not part of any figure.`,
+    'Faster compares the warm medians; within 5 % it is called even.',
+  ]
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}
+
+function cells(side: Side): readonly string[] {
+  return [
+    measure(side.p50Ms),
+    measure(side.p95Ms),
+    side.coldMs === null ? '-' : measure(side.coldMs),
+    side.readBytes === null ? '-' : bytes(side.readBytes),
+  ]
+}
+
+function fasterText({ faster, factor, same }: CompareResult): string {
+  if (!same) return '-'
+  if (faster === 'even') return 'even'
+  return `${faster === 'sql' ? 'SQL' : 'files'} ${factor < 9.95 ? factor.toFixed(1) : grouped(Math.round(factor))}×`
+}
+
+function differs({ title, difference }: CompareResult): string {
+  return `${inline(title)}: ${inline(difference ?? 'the answers differ')}`
+}
+
+function list(lines: readonly string[]): string {
+  return lines.map((line) => `- ${line}`).join('\n')
+}
+
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cellsOfLine: readonly string[]): string => `| ${cellsOfLine.join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+/** Names from a lake must not become Markdown, HTML or a new column. */
+function inline(text: string): string {
+  return oneLine(text).replaceAll(/[\\`*_[\]<>|]/g, String.raw`\$&`)
+}
+
+function code(text: string): string {
+  return `\`${oneLine(text)
+    .replaceAll('`', "'")
+    .replaceAll('|', String.raw`\|`)}\``
+}
+
+function grouped(count: string | number): string {
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
+}
+
+function measure(ms: number): string {
+  const three = (n: number): string =>
+    n >= 99.95 ? Math.round(n).toString() : n >= 9.995 ? n.toFixed(1) : n.toFixed(2)
+  return ms < 999.5 ? `${three(ms)} ms` : `${three(ms / 1000)} s`
+}
+
+function bytes(count: string): string {
+  let amount = Number(count)
+  let unit = 0
+  while (amount >= 999.5 && unit < 4) {
+    amount /= 1000
+    unit++
+  }
+  return `${unit === 0 || amount >= 99.95 ? Math.round(amount) : amount.toFixed(1)} ${['B', 'KB', 'MB', 'GB', 'TB'][unit]}`
+}

@@ -1,0 +1,54 @@
+/** How many round trips one answer takes that follow one another, counted on either side while it is asked once. No clock runs meanwhile. */
+import type { LogStore, RequestCounts } from '../../../model/lake/log-store.ts'
+import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
+import { openCatalogDatabase } from '../../run/registry.ts'
+import { systemOf } from '../../run/systems.ts'
+import { drain, type Answer } from './answer.ts'
+import { FarCalls, FarLog } from './far-log.ts'
+import { Wire } from './wire/wire.ts'
+
+/** What a log in a folder would be asked for, were it in a bucket. */
+export async function asInBucket(log: LogStore, ask: (log: LogStore) => Answer): Promise<RequestCounts> {
+  const far = new FarLog(log, new FarCalls(0))
+  await drain(ask(far))
+  return far.requests
+}
+
+/** Counts the round trips of questions to a catalog, on the wire to its server; there are none to a database of this process. */
+export class SqlTrips implements AsyncDisposable {
+  readonly #wire: Wire | null
+  readonly #database: SqlDatabase | null
+
+  private constructor(wire: Wire | null, database: SqlDatabase | null) {
+    this.#wire = wire
+    this.#database = database
+  }
+
+  /** @throws SluiceError CONNECT_FAILED, INTERNAL when the proxy cannot be started */
+  static async open(url: string): Promise<SqlTrips> {
+    if (systemOf(url)?.file !== undefined) return new SqlTrips(null, null)
+    const wire = await Wire.start(0)
+    try {
+      return new SqlTrips(wire, await openCatalogDatabase(url, 'read', { route: wire.route }))
+    } catch (error) {
+      await wire[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async of(ask: (reader: SqlReader) => Answer): Promise<number> {
+    const [wire, database] = [this.#wire, this.#database]
+    if (wire === null || database === null) return 0
+    const once = (): Promise<number> => database.read((reader) => drain(ask(reader)))
+    // The first one logs in, and prepares what stays prepared.
+    await once()
+    const before = wire.turns
+    await once()
+    return wire.turns - before
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#database?.close()
+    await this.#wire?.[Symbol.asyncDispose]()
+  }
+}

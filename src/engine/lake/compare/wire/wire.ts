@@ -1,0 +1,93 @@
+/** A proxy on this machine that makes servers lie further away. What goes through it is bytes: it reads and changes none of them. */
+import type { Worker } from 'node:worker_threads'
+import { compiledEntry } from '../../../../shared/compiled-entry.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { startThread } from '../../../../shared/thread.ts'
+import type { Route, ServerAddress } from '../../../../model/run/route.ts'
+
+/** `turns`: one cell that counts how often a client spoke for the first time, or again after its server. */
+export type WireStart = { readonly roundTripMs: number; readonly turns: SharedArrayBuffer }
+export type WireOrder = { readonly id: number; readonly address: ServerAddress }
+export type WireAnswer = { readonly id: number } & ({ readonly port: number } | { readonly error: string })
+
+/** Number of what the thread says by itself: that it is up. */
+export const UP = 0
+
+type Asked = { readonly resolve: (port: number) => void; readonly reject: (error: SluiceError) => void }
+
+export class Wire implements AsyncDisposable {
+  readonly #worker: Worker
+  readonly #turns = new SharedArrayBuffer(4)
+  readonly #ports = new Map<string, Promise<number>>()
+  readonly #asked = new Map<number, Asked>()
+  #ids = UP
+  #broken: SluiceError | null = null
+
+  private constructor(roundTripMs: number) {
+    const workerData: WireStart = { roundTripMs, turns: this.#turns }
+    const entry = compiledEntry('wire-main', import.meta.url)
+    this.#worker = startThread(entry, workerData)
+    this.#worker.on('message', (answer: WireAnswer) => this.#hear(answer))
+    this.#worker.on('error', (error) => this.#break(error.message))
+    this.#worker.on('exit', () => this.#break('its thread ended'))
+  }
+
+  /**
+   * A wire whose thread is up, so that no time that is taken pays for that.
+   * @param roundTripMs what a request and its answer take longer, ms
+   */
+  static async start(roundTripMs: number): Promise<Wire> {
+    const wire = new Wire(roundTripMs)
+    await wire.#answer(UP)
+    return wire
+  }
+
+  /** Where to connect to, to reach a server through the wire. @throws SluiceError INTERNAL when it cannot listen */
+  readonly route: Route = async (address) => {
+    const key = JSON.stringify(address)
+    let port = this.#ports.get(key)
+    if (port === undefined) {
+      const order: WireOrder = { id: ++this.#ids, address }
+      port = this.#answer(order.id)
+      this.#ports.set(key, port)
+      this.#worker.postMessage(order)
+    }
+    return { host: '127.0.0.1', port: await port }
+  }
+
+  /** Round trips that went over it so far: those of one connection follow one another. */
+  get turns(): number {
+    return Atomics.load(new Int32Array(this.#turns), 0)
+  }
+
+  /** Cuts every connection through it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #answer(id: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken === null) this.#asked.set(id, { resolve, reject })
+      else reject(this.#broken)
+    })
+  }
+
+  #hear(answer: WireAnswer): void {
+    const asked = this.#asked.get(answer.id)
+    this.#asked.delete(answer.id)
+    if ('port' in answer) asked?.resolve(answer.port)
+    else asked?.reject(brokenWire(answer.error))
+  }
+
+  #break(reason: string): void {
+    this.#broken ??= brokenWire(reason)
+    for (const { reject } of this.#asked.values()) reject(this.#broken)
+    this.#asked.clear()
+  }
+}
+
+function brokenWire(reason: string): SluiceError {
+  return new SluiceError('INTERNAL', `the proxy for --simulate-latency cannot listen: ${reason}`, {
+    hint: 'compare without --simulate-latency, through a proxy of your own',
+  })
+}

@@ -1,0 +1,96 @@
+/** Whether a checkpoint gives the files that the log gives without it: one row that is lost is rows that are lost for who starts from it. */
+import type { Finding } from '../../../delta/fsck/finding.ts'
+import { onlyInOne, sumsOf, type FileSums, type SetFile } from '../../../delta/file-sums.ts'
+import type { CheckpointFiles, LogListing } from '../../../delta/listing.ts'
+import { logPathOf } from '../../../delta/log-path.ts'
+import { replayFiles } from '../../../delta/replay.ts'
+import { segmentAt, type LogSegment } from '../../../delta/segment.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { parquetRows } from '../../run/registry.ts'
+import type { Subject } from './subject.ts'
+
+/** Files that are named. */
+const NAMED = 4
+/** Bytes of commits that are replayed from the first one on: a replay holds each file that they ever named, some hundred bytes of heap for some hundred bytes of log. */
+const MOST_REPLAYED = 1024 ** 3
+
+type At = { readonly subject: Subject; readonly checkpoint: CheckpointFiles; readonly signal: AbortSignal }
+
+/**
+ * Reads the commits up to the checkpoint: all of them, or those behind an older checkpoint where the first ones are gone or all of them are more than a GiB.
+ * @param sums of the files in the checkpoint
+ * @returns null where nothing else gives the version, else what was found
+ * @throws SluiceError of commits that cannot be read
+ */
+export async function compareCheckpoint(at: At, sums: FileSums): Promise<readonly Finding[] | null> {
+  const { subject, checkpoint, signal } = at
+  const listing = await subject.table.listing(signal)
+  const without = new Set<CheckpointFiles>(listing.checkpoints)
+  const bytes = listing.commits.reduce(
+    (sum, { version, size }) => (version > checkpoint.version ? sum : sum + (size ?? 0)),
+    0,
+  )
+  const older = olderThan(checkpoint, listing)
+  for (const other of bytes > MOST_REPLAYED ? [...older, null] : [null, ...older]) {
+    if (other === null) for (const one of listing.checkpoints) without.add(one)
+    else without.delete(other)
+    const segment = segmentOf(listing, checkpoint.version, without)
+    if (segment === null) continue
+    try {
+      return await against(at, segment, sums)
+    } catch (error) {
+      // One that cannot be read is no witness.
+      if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT' || other === null) throw error
+      without.add(other)
+    }
+  }
+  return null
+}
+
+/** The newest first. */
+function olderThan({ version }: CheckpointFiles, { checkpoints }: LogListing): readonly CheckpointFiles[] {
+  return checkpoints.filter((one) => one.version < version).toReversed()
+}
+
+/** @returns null where the commits do not reach */
+function segmentOf(listing: LogListing, version: number, without: ReadonlySet<CheckpointFiles>): LogSegment | null {
+  try {
+    return segmentAt(listing, version, without)
+  } catch (error) {
+    if (error instanceof SluiceError && ['LOG_GAP', 'VERSION_NOT_FOUND'].includes(error.code)) return null
+    throw error
+  }
+}
+
+async function against(
+  { subject: { store }, checkpoint, signal }: At,
+  segment: LogSegment,
+  own: FileSums,
+): Promise<readonly Finding[]> {
+  const filesOf = (from: LogSegment) =>
+    async function* (): AsyncGenerator<readonly SetFile[]> {
+      const source = { store, parquet: parquetRows, segment: from }
+      for await (const block of replayFiles(source, 'add', { signal, fields: 'identity' }))
+        yield block.map(({ path, dvId, file }) => ({ path, dvId, size: file.size ?? 0 }))
+    }
+  const log = await sumsOf(filesOf(segment))
+  const apart = own.apart(log)
+  if (apart.size === 0 && own.files === log.files && own.bytes === log.bytes) return []
+  const alone = { ...segment, checkpoint, commits: [] }
+  const most = Math.max(own.files, log.files)
+  const { one, other } = await onlyInOne(filesOf(alone), filesOf(segment), apart, most)
+  const base = segment.checkpoint === null ? 'the commits' : `checkpoint ${segment.checkpoint.version} and the commits`
+  const names = [...named('it lacks', other), ...named('it has besides', one)].map((text) => `; ${text}`).join('')
+  const detail = `checkpoint ${checkpoint.version} has ${countsOf(own)}, ${base} give ${countsOf(log)}${names}`
+  const path = logPathOf(checkpoint.files[0]?.name ?? '')
+  return [{ level: 'finding', kind: 'checkpoint-files', path, log: countsOf(log), found: countsOf(own), detail }]
+}
+
+function countsOf({ files, bytes }: FileSums): string {
+  return `${files} files of ${bytes} bytes`
+}
+
+function named(what: string, paths: readonly string[]): readonly string[] {
+  if (paths.length === 0) return []
+  return [`${what} ${paths.slice(0, NAMED).join(', ')}${paths.length > NAMED ? ', …' : ''}`]
+}

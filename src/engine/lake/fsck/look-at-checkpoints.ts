@@ -1,0 +1,220 @@
+/**
+ * What readers start from: the newest complete checkpoint, that of the version which is looked at, and what `_last_checkpoint` names. They are
+ * read whole, as a reader would, their rows are compared with each other, and their files with those that the commits give.
+ */
+import type { SidecarAction } from '../../../delta/actions.ts'
+import { readCheckpoint, sidecarPath } from '../../../delta/checkpoint.ts'
+import { FileSums } from '../../../delta/file-sums.ts'
+import { CheckpointRows } from '../../../delta/fsck/checkpoint-rows.ts'
+import type { Finding } from '../../../delta/fsck/finding.ts'
+import { hintFault } from '../../../delta/fsck/hint.ts'
+import { lookAtHint } from '../../../delta/last-checkpoint.ts'
+import type { CheckpointFiles } from '../../../delta/listing.ts'
+import { LAST_CHECKPOINT, LOG_FOLDER, logPathOf, SIDECAR_FOLDER } from '../../../delta/log-path.ts'
+import { canonicalPath, dvId } from '../../../delta/paths.ts'
+import type { ParquetFooters } from '../../../model/lake/parquet-footers.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { parquetRows } from '../../run/registry.ts'
+import { compareCheckpoint } from './compare-checkpoint.ts'
+import type { SpellingCheck } from './look-at-spellings.ts'
+import type { FsckProgress } from './progress.ts'
+import type { Subject } from './subject.ts'
+
+export type CheckpointCounts = {
+  /** Complete checkpoints of the log. */
+  readonly all: number
+  /** Read whole. */
+  readonly read: number
+  /** Versions of the others. */
+  readonly notRead: readonly number[]
+  /** Those whose files were compared with what the log gives without them. */
+  readonly compared: number
+  /** Versions of those that were read and that nothing else in the log gives. */
+  readonly notJudged: readonly number[]
+  readonly sidecars: number
+}
+
+/**
+ * @param parquet for the pages of Parquet files
+ * @param spellings hears of the files in the checkpoint that the version starts from
+ * @throws SluiceError of a store that cannot be read; what a file holds is a finding
+ */
+export async function lookAtCheckpoints(
+  subject: Subject,
+  parquet: () => Promise<ParquetFooters>,
+  spellings: SpellingCheck,
+  found: (finding: Finding) => void,
+  progress: FsckProgress,
+  signal: AbortSignal,
+): Promise<CheckpointCounts> {
+  const { store, table, version } = subject
+  const listing = await table.listing(signal)
+  const { checkpoints } = listing
+  const hint = await lookAtHint(store, signal)
+  const fault = hintFault(hint, listing)
+  if (fault !== null) found({ level: 'finding', kind: 'last-checkpoint', path: LAST_CHECKPOINT, ...fault })
+  const starts = new Set([
+    checkpoints.at(-1)?.version,
+    checkpoints.findLast((one) => one.version <= version)?.version,
+    hint.state === 'hint' ? hint.hint.version : undefined,
+  ])
+  const broken = new Set<CheckpointFiles>()
+  const sidecars = await lookAtSidecars(subject, checkpoints, broken, found, signal)
+  const chosen = checkpoints.filter((one) => starts.has(one.version))
+  let compared = 0
+  const notJudged: number[] = []
+  progress.begin('checkpoints', chosen.length)
+  for (const checkpoint of chosen) {
+    throwIfAborted(signal)
+    progress.add(1)
+    if (broken.has(checkpoint)) continue
+    const sums = await lookAt(subject, checkpoint, parquet, spellings, found, signal)
+    if (sums === null) continue
+    const wrong = await compareCheckpoint({ subject, checkpoint, signal }, sums)
+    if (wrong === null) notJudged.push(checkpoint.version)
+    else compared++
+    for (const finding of wrong ?? []) found(finding)
+  }
+  const notRead = checkpoints.filter((one) => !chosen.includes(one)).map((one) => one.version)
+  return { all: checkpoints.length, read: chosen.length, compared, notRead, notJudged, sidecars }
+}
+
+/** Versions that are named one by one. */
+const MOST_VERSIONS = 8
+
+function versionsText(versions: readonly number[]): string {
+  const more = versions.length - MOST_VERSIONS
+  return `${versions.slice(0, MOST_VERSIONS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+/** What was read and compared, and what was not. @param wrong findings of checkpoints */
+export function lookedText({ compared, notRead, notJudged }: CheckpointCounts, wrong: number): string {
+  const parts = [
+    wrong === 0 ? 'read whole' : 'read as far as they can be',
+    ...(compared > 0 ? ['files compared with the commits'] : []),
+    ...(notJudged.length === 0
+      ? []
+      : [`not judged, because the commits that they stand for are gone: ${versionsText(notJudged)}`]),
+    ...(notRead.length === 0 ? [] : [`not read: ${versionsText(notRead)}`]),
+    'what else they hold is compared by validate',
+  ]
+  return parts.join('; ')
+}
+
+function unreadable(checkpoint: CheckpointFiles, path: string, why: string): Finding {
+  const detail = why.startsWith(`checkpoint ${checkpoint.version} `) ? why : `checkpoint ${checkpoint.version}: ${why}`
+  return { level: 'finding', kind: 'checkpoint-unreadable', path, detail }
+}
+
+/** @throws what is not the checkpoint's fault */
+function asFinding(error: unknown, checkpoint: CheckpointFiles): Finding {
+  if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error
+  const name = checkpoint.files[0]?.name ?? ''
+  const where = error.where?.startsWith(`${LOG_FOLDER}/`) === true ? error.where.replace(/:\d+$/, '') : logPathOf(name)
+  return unreadable(checkpoint, where, error.message)
+}
+
+/** @returns its files summed up; null where it cannot be read */
+async function lookAt(
+  { store, schema }: Subject,
+  checkpoint: CheckpointFiles,
+  parquet: () => Promise<ParquetFooters>,
+  spellings: SpellingCheck,
+  found: (finding: Finding) => void,
+  signal: AbortSignal,
+): Promise<FileSums | null> {
+  const sums = new FileSums()
+  const name = logPathOf(checkpoint.files[0]?.name ?? '')
+  const files = checkpoint.files.map((file) => logPathOf(file.name)).filter((path) => path.endsWith('.parquet'))
+  const rows = { protocol: 0, metaData: 0 }
+  const wrong: Finding[] = []
+  const named = new CheckpointRows(checkpoint.version, store.root, schema)
+  const names = spellings.ofCheckpoint(checkpoint)
+  try {
+    for await (const block of readCheckpoint(store, parquetRows, checkpoint, { signal, fields: 'structs' })) {
+      for (const { action, raw } of block) {
+        if (action.kind === 'protocol' || action.kind === 'metaData') rows[action.kind]++
+        else if (action.kind === 'sidecar') files.push(sidecarPath(store, action.sidecar))
+        else if (action.kind === 'remove') {
+          wrong.push(...named.row(action.remove))
+          names?.take('remove', action.remove)
+        } else if (action.kind === 'add') {
+          const { path, deletionVector, size } = action.add
+          const again = named.row(action.add)
+          if (again.length === 0) sums.add(canonicalPath(path, store.root), dvId(deletionVector), size)
+          wrong.push(...again, ...named.structsOf(action.add, raw))
+          names?.take('add', action.add)
+        }
+      }
+    }
+    names?.end()
+    for (const finding of wrong) found(finding)
+    for (const [kind, count] of Object.entries(rows)) {
+      if (count !== 1) found(unreadable(checkpoint, name, `it has ${count} ${kind} rows instead of one`))
+    }
+    for (const path of files) {
+      await using local = await store.localFile(path, signal)
+      // Columns that sluice does not need, other readers do.
+      const scanned = await (await parquet()).scan(local.file, { columns: [], deleted: null, signal })
+      if ('fault' in scanned) found(unreadable(checkpoint, path, scanned.reason))
+      else {
+        for (const { column, offset } of scanned.pages.wrong) {
+          const detail = `the page of ${column} at byte ${offset} does not fit its CRC-32`
+          found({ level: 'finding', kind: 'page-checksum', path, column, detail })
+        }
+      }
+    }
+    return sums
+  } catch (error) {
+    throwIfAborted(signal)
+    found(asFinding(error, checkpoint))
+    return null
+  }
+}
+
+/** Whether the sidecars that checkpoints name are there in their size; every V2 checkpoint is opened for that. */
+async function lookAtSidecars(
+  { store }: Subject,
+  checkpoints: readonly CheckpointFiles[],
+  broken: Set<CheckpointFiles>,
+  found: (finding: Finding) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  const able = checkpoints.filter(({ form }) => form === 'v2')
+  if (able.length === 0) return 0
+  const there = new Map<string, number>()
+  for await (const { name, size } of store.list(SIDECAR_FOLDER, { attributes: true, signal }))
+    there.set(name, size ?? -1)
+  let looked = 0
+  for (const checkpoint of able) {
+    const wrong = (finding: Finding): void => {
+      broken.add(checkpoint)
+      found(finding)
+    }
+    const sidecars: SidecarAction[] = []
+    const kinds = new Set(['sidecar'] as const)
+    try {
+      for await (const block of readCheckpoint(store, parquetRows, checkpoint, { signal, kinds })) {
+        for (const { action } of block) if (action.kind === 'sidecar') sidecars.push(action.sidecar)
+      }
+    } catch (error) {
+      throwIfAborted(signal)
+      wrong(asFinding(error, checkpoint))
+      continue
+    }
+    for (const { path, sizeInBytes } of sidecars) {
+      looked++
+      const name = path.slice(path.lastIndexOf('/') + 1)
+      const size = there.get(name)
+      const of = `the sidecar of checkpoint ${checkpoint.version}`
+      if (size === undefined) {
+        wrong({ level: 'finding', kind: 'sidecar-missing', path, detail: `${of} is not there` })
+      } else if (size !== sizeInBytes) {
+        const detail = `${of} has ${size} bytes, the checkpoint says ${sizeInBytes}`
+        wrong({ level: 'finding', kind: 'sidecar-size', path: name, log: `${sizeInBytes}`, found: `${size}`, detail })
+      }
+    }
+  }
+  return looked
+}

@@ -1,0 +1,134 @@
+/** What older versions refer to: files that VACUUM keeps or may delete, and change data. */
+import { readLog } from '../../../delta/commit-lines.ts'
+import type { ActionKind } from '../../../delta/actions.ts'
+import { DoubledActions } from '../../../delta/fsck/doubled-actions.ts'
+import type { Finding } from '../../../delta/fsck/finding.ts'
+import { MARKS, type ListedFiles } from '../../../delta/fsck/listed-files.ts'
+import { logPathOf } from '../../../delta/log-path.ts'
+import { canonicalPath, dvId } from '../../../delta/paths.ts'
+import { fileKey } from '../../../delta/replay.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import type { SpellingCheck } from './look-at-spellings.ts'
+import type { Places } from './places.ts'
+import type { FsckProgress } from './progress.ts'
+import type { FsckFile, Subject } from './subject.ts'
+
+const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>([
+  ...(['add', 'remove', 'cdc'] as const),
+  ...(['metaData', 'protocol', 'txn', 'domainMetadata'] as const),
+])
+
+export type HistoryCounts = {
+  readonly commits: number
+  /** Files that only older versions refer to, and that are not there. */
+  readonly gone: number
+  /** Versions below this one need files that are gone; null when none is. */
+  readonly unreadableBelow: number | null
+  readonly changeFiles: number
+  readonly changeGone: number
+  /** What one commit says more than once. */
+  readonly doubled: readonly Finding[]
+  /** Commits that begin with a byte order mark. */
+  readonly marked: readonly Finding[]
+}
+
+/**
+ * Marks the files of older versions in the listing.
+ * @param keepFrom ms since the epoch: what was removed since then VACUUM keeps
+ * @param needed files of the version that were not found
+ * @param spellings hears of every file in the commits
+ */
+export async function lookAtHistory(
+  { store, table, version: wanted }: Subject,
+  listed: ListedFiles,
+  places: Places,
+  keepFrom: number,
+  needed: ReadonlySet<string>,
+  spellings: SpellingCheck,
+  progress: FsckProgress,
+  signal: AbortSignal,
+): Promise<HistoryCounts> {
+  const gone = new Set<string>()
+  let unreadableBelow: number | null = null
+  const seek = (path: string, mark: number, removedAt: number | null): void => {
+    const no = listed.find(path)
+    if (no !== null) listed.mark(no, mark)
+    else if (!needed.has(path) && !listed.isUnknown(path)) {
+      gone.add(path)
+      if (removedAt !== null) unreadableBelow = Math.max(unreadableBelow ?? 0, removedAt)
+    }
+  }
+  const refer = async (file: FsckFile, mark: number, removedAt: number | null): Promise<void> => {
+    const place = await places.file(file.path).catch(() => null)
+    if (place?.inside === true) seek(place.path, mark, removedAt)
+    const vector = file.vector === null ? null : await places.vector(file.vector).catch(() => null)
+    if (vector !== null && vector !== 'inline' && vector.inside) seek(vector.path, mark, removedAt)
+  }
+  const snapshot = await table.snapshot({}, { signal })
+  for await (const block of snapshot.tombstones(signal)) {
+    for (const { remove, removedVersion } of block) {
+      const isKept = (remove.deletionTimestamp ?? 0) >= keepFrom
+      await refer(fileOf(remove), isKept ? MARKS.kept : MARKS.expired, removedVersion)
+    }
+  }
+  const { commits, checkpoints } = await table.listing(signal)
+  // Whoever wrote a checkpoint has decided for those who start from it.
+  const base = checkpoints.findLast((one) => one.version <= wanted)?.version ?? -1
+  const decides = (version: number): boolean => version > base && version <= wanted
+  const doubled = new DoubledActions(decides)
+  const marked: Finding[] = []
+  const name = (kind: 'add' | 'remove', file: FileAction, raw: string, version: number): void => {
+    spellings.take(kind, file, version)
+    doubled.file(kind, fileKey(canonicalPath(file.path, store.root), dvId(file.deletionVector)), file.path, raw)
+  }
+  let changeFiles = 0
+  let changeGone = 0
+  progress.begin('history', commits.length)
+  for (const { name: commit, version } of commits) {
+    await breathe()
+    progress.add(1)
+    throwIfAborted(signal)
+    const onMark = (): void => {
+      const level = decides(version) ? 'finding' : 'note'
+      const detail = 'the commit begins with a byte order mark (U+FEFF): some readers refuse it, others read behind it'
+      marked.push({ level, kind: 'byte-order-mark', path: logPathOf(commit), detail })
+    }
+    for await (const block of readLog(store, commit, { signal, kinds: KINDS, onMark })) {
+      for (const { action, raw } of block) {
+        doubled.state(action, logPathOf(commit), raw)
+        if (action.kind === 'add') name('add', action.add, raw, version)
+        else if (action.kind === 'remove') name('remove', action.remove, raw, version)
+        if (action.kind === 'add') await refer(fileOf(action.add), MARKS.expired, null)
+        else if (action.kind === 'remove') await refer(fileOf(action.remove), MARKS.expired, version)
+        else if (action.kind === 'cdc') {
+          changeFiles++
+          const path = canonicalPath(action.cdc.path, store.root)
+          const no = listed.find(path)
+          if (no !== null) listed.mark(no, MARKS.expired)
+          else if (!listed.isUnknown(path)) changeGone++
+        }
+      }
+    }
+    doubled.endCommit(version)
+  }
+  return {
+    commits: commits.length,
+    gone: gone.size,
+    unreadableBelow,
+    changeFiles,
+    changeGone,
+    doubled: doubled.findings(),
+    marked,
+  }
+}
+
+type FileAction = {
+  readonly path: string
+  readonly size?: number | null
+  readonly deletionVector?: FsckFile['vector'] | undefined
+}
+
+function fileOf({ path, size, deletionVector }: FileAction): FsckFile {
+  const vector = deletionVector ?? null
+  return { path, size: size ?? 0, modificationTime: 0, stats: null, vector, partitionValues: {}, baseRowId: null }
+}

@@ -1,0 +1,72 @@
+/** Files of the version that other readers have otherwise, because the log spells their paths in several ways. */
+import type { Finding } from '../../../delta/fsck/finding.ts'
+import type { CheckpointFiles } from '../../../delta/listing.ts'
+import type { LogSegment } from '../../../delta/segment.ts'
+import { readingsOf, Spellings } from '../../../delta/spellings.ts'
+import type { DeltaTable } from '../../../delta/table.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** What `fsck` says elsewhere, or what the catalog alone still knows. */
+const NO_SEGMENT: ReadonlySet<string> = new Set(['LOG_GAP', 'NO_LOG', 'VERSION_NOT_FOUND'])
+
+/**
+ * Gets the names of files from the passes that read checkpoints and commits anyway: first every row of the checkpoint that the version starts from,
+ * then the commits, ascending.
+ */
+export class SpellingCheck {
+  readonly #segment: LogSegment | null
+  readonly #spellings: Spellings
+  /** Whether the checkpoint was read to its end. */
+  #isBased: boolean
+
+  private constructor(segment: LogSegment | null, root: string) {
+    this.#segment = segment
+    this.#spellings = new Spellings(root)
+    this.#isBased = segment?.checkpoint === null
+  }
+
+  /** Without findings where the log no longer gives the version. @throws SluiceError of a store that cannot be read */
+  static async begin(table: DeltaTable, version: number, signal: AbortSignal): Promise<SpellingCheck> {
+    try {
+      return new SpellingCheck(await table.segment(version, signal), table.store.root)
+    } catch (error) {
+      if (error instanceof SluiceError && NO_SEGMENT.has(error.code)) return new SpellingCheck(null, table.store.root)
+      throw error
+    }
+  }
+
+  /** Takes the names of a checkpoint's rows; null where the version starts from another one. */
+  ofCheckpoint(checkpoint: CheckpointFiles): Names | null {
+    if (this.#segment?.checkpoint !== checkpoint) return null
+    return {
+      take: (kind, file) => this.#spellings.take(kind, file, null),
+      end: () => {
+        this.#isBased = true
+      },
+    }
+  }
+
+  /** A commit that the version is not made of is passed over. */
+  take(kind: 'add' | 'remove', file: Named, version: number): void {
+    if (this.#segment === null || version > this.#segment.version) return
+    if (version > (this.#segment.checkpoint?.version ?? -1)) this.#spellings.take(kind, file, version)
+  }
+
+  /** One a file. None where the checkpoint cannot be read to its end, which is a finding of its own. */
+  findings(): readonly Finding[] {
+    if (!this.#isBased) return []
+    return this.#spellings.apart().map((file) => ({
+      level: 'finding',
+      kind: 'path-spellings',
+      path: file.spellings[0]?.path ?? '',
+      detail: readingsOf(file),
+    }))
+  }
+}
+
+type Named = Parameters<Spellings['take']>[1]
+type Names = {
+  readonly take: (kind: 'add' | 'remove', file: Named) => void
+  /** Says that all rows were taken. */
+  readonly end: () => void
+}

@@ -1,0 +1,211 @@
+/** Opens deletion vectors and data files, several at a time, and tells what is wrong with them. */
+import type { DeletionVector } from '../../../delta/deletion-vector.ts'
+import { readVectorAt } from '../../../delta/deletion-vector.ts'
+import type { Finding } from '../../../delta/fsck/finding.ts'
+import { numRecordsOf } from '../../../delta/stats.ts'
+import type { Footer, FileFault, ParquetFooters } from '../../../model/lake/parquet-footers.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { inOrder } from '../in-order.ts'
+import { FileExaminer, vectorFindings } from './look-at-file.ts'
+import { notRead } from './look-at-listing.ts'
+import type { Place, Places } from './places.ts'
+import type { FsckProgress } from './progress.ts'
+import type { FsckFile, Subject } from './subject.ts'
+
+/** A file to be opened. */
+export type Job = {
+  readonly file: FsckFile
+  /** Null: only its vector is looked at. */
+  readonly place: Place | null
+  readonly vector: Place | 'inline' | null
+}
+
+export type InsideCounts = {
+  vectors: number
+  footers: number
+  bounds: number
+  rows: number
+  pages: number
+  summedPages: number
+}
+
+type Outcome = { readonly findings: readonly Finding[]; readonly counts: InsideCounts }
+
+/** Files whose footers are asked for in one query. */
+const BATCH = 32
+/** Batches at the same time: DuckDB decodes one file a thread, and a bucket is mostly waiting. */
+const LANES = { near: 2, far: 4 } as const
+
+/**
+ * @param options.deep reads all rows back too
+ * @param options.progress hears of every file that was gone through
+ * @throws SluiceError of a store that cannot be read; what a file holds is a finding
+ */
+export async function lookInside(
+  jobs: AsyncIterable<Job> | Iterable<Job>,
+  subject: Subject,
+  parquet: () => Promise<ParquetFooters>,
+  options: {
+    readonly places: Places
+    readonly deep: boolean
+    readonly signal: AbortSignal
+    readonly found: (finding: Finding) => void
+    readonly progress: FsckProgress
+  },
+): Promise<InsideCounts> {
+  const { places, deep, signal, found, progress } = options
+  const examiner = new FileExaminer(subject)
+  const total: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
+  const lanes = subject.store.requests === undefined ? LANES.near : LANES.far
+  const work = (batch: readonly Job[]): Promise<Outcome> =>
+    lookAtBatch(batch, { examiner, parquet, places, deep, signal, progress })
+  for await (const { findings, counts } of inOrder(batches(jobs), lanes, work)) {
+    throwIfAborted(signal)
+    for (const finding of findings) found(finding)
+    for (const key of Object.keys(total) as (keyof InsideCounts)[]) total[key] += counts[key]
+  }
+  return total
+}
+
+async function* batches(jobs: AsyncIterable<Job> | Iterable<Job>): AsyncGenerator<readonly Job[]> {
+  let batch: Job[] = []
+  for await (const job of jobs) {
+    batch.push(job)
+    if (batch.length < BATCH) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+type Opened = AsyncDisposable & { readonly file: string }
+
+type Means = {
+  readonly examiner: FileExaminer
+  readonly parquet: () => Promise<ParquetFooters>
+  readonly places: Places
+  readonly deep: boolean
+  readonly signal: AbortSignal
+  readonly progress: FsckProgress
+}
+
+async function lookAtBatch(batch: readonly Job[], means: Means): Promise<Outcome> {
+  const { parquet, places, deep, signal, progress } = means
+  const findings: Finding[] = []
+  const counts: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
+  const vectors = await Promise.all(batch.map((job) => vectorOf(job, places, findings, signal)))
+  const opened = await Promise.all(batch.map((job) => open(job, places, deep, findings, signal)))
+  try {
+    const files = opened.flatMap((one) => (one === null ? [] : [one.file]))
+    const footers = files.length === 0 ? [] : await (await parquet()).footers(files, signal)
+    let next = 0
+    for (const [i, job] of batch.entries()) {
+      const local = opened[i] ?? null
+      const footer = local === null ? null : (footers[next++] as Footer | FileFault)
+      await lookAtJob(job, { local, footer, vector: vectors[i] ?? null }, { findings, counts }, means)
+      progress.add(1, job.file.size)
+    }
+    return { findings, counts }
+  } finally {
+    for (const one of opened) await one?.[Symbol.asyncDispose]()
+  }
+}
+
+type Found = {
+  readonly local: Opened | null
+  readonly footer: Footer | FileFault | null
+  readonly vector: DeletionVector | null
+}
+
+async function lookAtJob(
+  { file, vector: place }: Job,
+  { local, footer, vector }: Found,
+  { findings, counts }: { readonly findings: Finding[]; readonly counts: InsideCounts },
+  { examiner, parquet, deep, signal }: Means,
+): Promise<void> {
+  if (vector !== null) {
+    counts.vectors++
+    const rows = footer === null || 'fault' in footer ? numRecordsOf(file.stats) : footer.rows
+    findings.push(...vectorFindings(file, vector, rows))
+  } else if (file.vector !== null && place !== null) counts.vectors++
+  if (footer === null || local === null) return
+  counts.footers++
+  const look = examiner.footer(file, footer)
+  findings.push(...look.findings)
+  counts.bounds += look.bounds
+  // Without its vector nobody knows which rows the statistics speak of.
+  const isBlind = file.vector !== null && vector === null
+  if (!deep || 'fault' in footer || isBlind) return
+  const rows = await examiner.rows(file, local.file, footer, vector, await parquet(), signal)
+  const known = new Set(look.findings.map((finding) => `${finding.kind} ${finding.column ?? ''}`))
+  findings.push(...rows.findings.filter((finding) => !known.has(`${finding.kind} ${finding.column ?? ''}`)))
+  counts.rows++
+  counts.pages += rows.pages
+  counts.summedPages += rows.summedPages
+}
+
+async function vectorOf(
+  { file, vector }: Job,
+  places: Places,
+  findings: Finding[],
+  signal: AbortSignal,
+): Promise<DeletionVector | null> {
+  if (file.vector === null || vector === null) return null
+  try {
+    return await readVectorAt(vector === 'inline' ? null : vector, file.vector, signal)
+  } catch (error) {
+    throwIfAborted(signal)
+    if (!(error instanceof SluiceError)) throw error
+    const at = vector === 'inline' ? 'in the log' : vector.path
+    const { path } = file
+    if (error.code === 'SOURCE_GONE' || (vector !== 'inline' && (await isFolder(vector, error, signal)))) {
+      findings.push({
+        level: 'finding',
+        kind: 'vector-missing',
+        path,
+        detail: `its deletion vector ${at} is not there`,
+        absent: at,
+      })
+      return null
+    }
+    if (error.code !== 'BAD_DELETION_VECTOR') {
+      const why = vector === 'inline' ? null : places.passOver(vector, error)
+      if (why === null) throw error
+      findings.push(notRead(path, `its deletion vector ${at}: ${why}`))
+      return null
+    }
+    const detail = `its deletion vector ${at}: ${error.reason ?? error.message}`
+    findings.push({ level: 'finding', kind: 'vector-damaged', path, detail })
+    return null
+  }
+}
+
+/** Whether a place could not be read because no file is there, but a folder. */
+async function isFolder({ store, path }: Place, error: SluiceError, signal: AbortSignal): Promise<boolean> {
+  return error.code === 'SOURCE_IO' && !error.retryable && (await store.head(path, signal)) === null
+}
+
+async function open(
+  { file, place }: Job,
+  places: Places,
+  deep: boolean,
+  findings: Finding[],
+  signal: AbortSignal,
+): Promise<Opened | null> {
+  if (place === null) return null
+  try {
+    return await place.store.localFile(place.path, signal, deep ? {} : { columns: [] })
+  } catch (error) {
+    throwIfAborted(signal)
+    const { path } = file
+    if (error instanceof SluiceError && error.code === 'SOURCE_GONE') {
+      findings.push({ level: 'finding', kind: 'file-missing', path, detail: 'it is gone since it was listed' })
+      return null
+    }
+    const why = places.passOver(place, error)
+    if (why === null) throw error
+    findings.push(notRead(path, why))
+    return null
+  }
+}

@@ -1,0 +1,86 @@
+/** Where the files of a table lie: below its root, or outside of it where a shallow clone refers to another table. */
+import type { DeletionVectorDescriptor } from '../../../delta/actions.ts'
+import { deletionVectorPath } from '../../../delta/deletion-vector.ts'
+import { pathFault } from '../../../delta/fsck/path-fault.ts'
+import { resolveDataPath } from '../../../delta/paths.ts'
+import type { LogStore } from '../../../model/lake/log-store.ts'
+import { pathOfLocation } from '../../../model/lake/lake-url.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { openLake } from '../../run/registry.ts'
+
+/** `path` is relative to the root of the table where it lies `inside`, else to its own folder. */
+export type Place = { readonly store: LogStore; readonly path: string; readonly inside: boolean }
+
+/** A place outside the table that cannot be reached. It is no finding: nothing is known of what lies there. */
+export class PlaceUnread extends Error {}
+
+export class Places {
+  readonly #store: LogStore
+  readonly #outside: boolean
+  readonly #folders = new Map<string, Promise<LogStore>>()
+  /** Folders that cannot be reached, with the reason. */
+  readonly #unread = new Map<string, string>()
+
+  /** @param outside whether files outside the table root are looked at too */
+  constructor(store: LogStore, outside: boolean) {
+    this.#store = store
+    this.#outside = outside
+  }
+
+  /**
+   * Place of a data file by its path in the log, which has no `pathFault`; null where it lies outside and that was not asked for.
+   * @throws PlaceUnread where it lies outside, in a folder that cannot be reached
+   */
+  async file(path: string): Promise<Place | null> {
+    const place = resolveDataPath(path, this.#store.root)
+    return place.inside ? { store: this.#store, path: place.path, inside: true } : this.#at(place.uri)
+  }
+
+  /**
+   * Place of the file of a deletion vector; `inline` where the log holds it.
+   * @throws SluiceError BAD_DELETION_VECTOR for a descriptor that names no file; PlaceUnread as `file`
+   */
+  async vector(dv: DeletionVectorDescriptor): Promise<Place | 'inline' | null> {
+    if (dv.storageType === 'i') return 'inline'
+    if (dv.storageType === 'p') {
+      const fault = pathFault(dv.pathOrInlineDv)
+      if (fault !== null) throw new SluiceError('BAD_DELETION_VECTOR', fault, { where: dv.pathOrInlineDv })
+      return this.file(dv.pathOrInlineDv)
+    }
+    return { store: this.#store, path: deletionVectorPath(dv, this.#store.root) ?? '', inside: true }
+  }
+
+  /**
+   * What reading at a place failed with, as the reason why it is passed over. A folder outside that cannot be reached is not asked again.
+   * @returns null where the failure is that of the table's own store, and ends the check
+   */
+  passOver(place: Place, error: unknown): string | null {
+    if (!(error instanceof SluiceError) || error.kind === 'internal' || error.kind === 'stopped') return null
+    if (place.inside) return error.code === 'SOURCE_DENIED' ? error.message : null
+    if (error.code !== 'SOURCE_DENIED') this.#unread.set(place.store.root, error.message)
+    return error.message
+  }
+
+  async #at(uri: string): Promise<Place | null> {
+    if (!this.#outside) return null
+    const host = /^file:\/\/([^/]+)/.exec(uri)?.[1]
+    if (host !== undefined) throw new PlaceUnread(`it lies on the machine ${host}`)
+    const cut = uri.lastIndexOf('/')
+    const folder = uri.slice(0, cut)
+    let store = this.#folders.get(folder)
+    if (store === undefined) this.#folders.set(folder, (store = openFolder(folder)))
+    const opened = await store
+    const why = this.#unread.get(opened.root)
+    if (why !== undefined) throw new PlaceUnread(why)
+    return { store: opened, path: decodeURIComponent(uri.slice(cut + 1)), inside: false }
+  }
+}
+
+async function openFolder(folder: string): Promise<LogStore> {
+  try {
+    return await openLake(pathOfLocation(folder))
+  } catch (error) {
+    if (!(error instanceof SluiceError) || error.kind === 'internal' || error.kind === 'stopped') throw error
+    throw new PlaceUnread(error.message)
+  }
+}

@@ -1,0 +1,59 @@
+/** How far a check of files is: a step after the other, told a few times a second. */
+import { dec, type Emit, type FsckProgressEvent } from '../../../model/run/event.ts'
+import type { Clock } from '../../../shared/clock.ts'
+
+export type FsckStep = FsckProgressEvent['step']
+
+const TOLD_EVERY_MS = 250
+
+export class FsckProgress {
+  readonly #table: string
+  readonly #emit: Emit<'fsck.progress'>
+  readonly #clock: Pick<Clock, 'ticks'>
+  #step: FsckStep = 'listing'
+  #total: number | null = null
+  #done = 0
+  #bytes = 0
+  #toldAt: number
+
+  /** @param clock for how often it is told */
+  constructor(table: string, emit: Emit<'fsck.progress'>, clock: Pick<Clock, 'ticks'>) {
+    this.#table = table
+    this.#emit = emit
+    this.#clock = clock
+    this.#toldAt = clock.ticks()
+  }
+
+  /** @param total objects, files, checkpoints or commits of the step; null where nobody knows */
+  begin(step: FsckStep, total: number | null): void {
+    this.#step = step
+    this.#total = total
+    this.#done = 0
+    this.#bytes = 0
+    if (step === 'files' || step === 'sample') this.#tell()
+  }
+
+  /** @param bytes of files, by the log; of objects, by the listing */
+  add(count: number, bytes = 0): void {
+    this.#done += count
+    this.#bytes += bytes
+    if (this.#clock.ticks() - this.#toldAt >= TOLD_EVERY_MS) this.#tell()
+  }
+
+  /** The last word of a step that was told of. */
+  end(): void {
+    if (this.#step === 'files' || this.#step === 'sample') this.#tell()
+  }
+
+  #tell(): void {
+    this.#toldAt = this.#clock.ticks()
+    this.#emit({
+      type: 'fsck.progress',
+      table: this.#table,
+      step: this.#step,
+      done: dec(this.#done),
+      ...(this.#total === null ? {} : { total: dec(Math.max(this.#total, this.#done)) }),
+      bytes: dec(this.#bytes),
+    })
+  }
+}

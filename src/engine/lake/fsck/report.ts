@@ -1,0 +1,75 @@
+/** Findings as events, and what was looked at, for the last line. */
+import { FINDINGS, type Finding, type FindingKind } from '../../../delta/fsck/finding.ts'
+import { dec, type Emit, type FsckCheckedEvent } from '../../../model/run/event.ts'
+
+/** Findings that a catalog gets. */
+const MOST_KEPT = 50_000
+/** Notes of one kind that are events of their own; the rest is only counted. */
+const NOTES_TOLD = 10_000
+
+export class FsckReport {
+  readonly #emit: Emit<'fsck.finding' | 'fsck.checked'>
+  readonly #table: string
+  readonly #counts = new Map<FindingKind, number>()
+  /** Two levels may find the same. */
+  readonly #known = new Set<string>()
+  /** Paths of what is missing. */
+  readonly absent = new Set<string>()
+  /** What was told, as far as it was told one by one. */
+  readonly told: Finding[] = []
+  findings = 0
+  notes = 0
+
+  constructor(emit: Emit<'fsck.finding' | 'fsck.checked'>, table: string) {
+    this.#emit = emit
+    this.#table = table
+  }
+
+  /** Findings so far of the kinds whose names begin so. */
+  of(kinds: string): number {
+    let sum = 0
+    for (const [kind, count] of this.#counts) if (kind.startsWith(kinds)) sum += count
+    return sum
+  }
+
+  add(finding: Finding): void {
+    const { level, kind, path, column, log, found, detail, bytes } = finding
+    if (finding.absent !== undefined) this.absent.add(finding.absent)
+    if (level === 'finding') {
+      const key = `${kind}\0${path ?? ''}\0${column ?? ''}\0${detail}`
+      if (this.#known.has(key)) return
+      this.#known.add(key)
+      this.findings++
+    } else this.notes++
+    const count = (this.#counts.get(kind) ?? 0) + 1
+    this.#counts.set(kind, count)
+    if (level === 'note' && count > NOTES_TOLD) return
+    if (this.told.length < MOST_KEPT) this.told.push(finding)
+    this.#emit({
+      type: 'fsck.finding',
+      table: this.#table,
+      level,
+      finding: kind,
+      ...(path === undefined ? {} : { path }),
+      ...(column === undefined ? {} : { column }),
+      ...(log === undefined ? {} : { log }),
+      ...(found === undefined ? {} : { found }),
+      detail,
+      ...(bytes === undefined ? {} : { bytes: dec(bytes) }),
+      hint: FINDINGS[kind],
+    })
+  }
+
+  /** A level of checks has been gone through. */
+  checked(check: FsckCheckedEvent['check'], looked: number, of: number, findings: number, detail: string): void {
+    this.#emit({
+      type: 'fsck.checked',
+      table: this.#table,
+      check,
+      looked: dec(looked),
+      of: dec(of),
+      findings: dec(findings),
+      detail,
+    })
+  }
+}

@@ -1,0 +1,193 @@
+/** The table that is checked: its schema at a version, and its active files, from the catalog or from the log. */
+import { readHead } from '../../../catalog/import/head.ts'
+import { newestKnown, type NewestKnown } from '../../../catalog/import/same-log.ts'
+import { countsAt } from '../../../catalog/query/counts.ts'
+import { activeFiles, type FileRecord } from '../../../catalog/query/files.ts'
+import { domainsAt, stateAt } from '../../../catalog/query/state.ts'
+import type { DeletionVectorDescriptor, MetadataAction } from '../../../delta/actions.ts'
+import { readerRefusal } from '../../../delta/features.ts'
+import { dvId } from '../../../delta/paths.ts'
+import { columnMappingMode, schemaOf, type ColumnMappingMode, type StructType } from '../../../delta/schema.ts'
+import { DeltaTable } from '../../../delta/table.ts'
+import type { LogStore } from '../../../model/lake/log-store.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { withTable } from '../table-source.ts'
+import { openLake, parquetRows } from '../../run/registry.ts'
+import { pathOfLocation } from '../../../model/lake/lake-url.ts'
+import type { Run } from '../../run/run-context.ts'
+import type { FsckOperation } from '../operations/fsck/declaration.ts'
+
+export type FsckFile = {
+  /** As the log has it. */
+  readonly path: string
+  readonly size: number
+  /** ms since the epoch. */
+  readonly modificationTime: number
+  readonly stats: string | null
+  readonly vector: DeletionVectorDescriptor | null
+  /** By physical names. */
+  readonly partitionValues: Readonly<Record<string, string | null>>
+  readonly baseRowId: number | null
+}
+
+export type Subject = {
+  readonly store: LogStore
+  readonly table: DeltaTable
+  readonly version: number
+  readonly metadata: MetadataAction
+  readonly mode: ColumnMappingMode
+  readonly schema: StructType
+  /** Logical names. */
+  readonly partitionColumns: readonly string[]
+  /** Blocks of active files, those that `--since` leaves out too, marked. */
+  readonly files: () => AsyncIterable<readonly { readonly file: FsckFile; readonly isWanted: boolean }[]>
+  /** How many active files there are, those that `--since` leaves out too. */
+  readonly count: () => Promise<number>
+  /** Configuration of a metadata domain; null where it is not in force. */
+  readonly domain: (name: string) => Promise<string | null>
+  /** Catalog that the active files come from; null where they come from the log. */
+  readonly catalog: { readonly tableId: string; readonly newest: NewestKnown } | null
+}
+
+/**
+ * @throws SluiceError of resolving the table and reading its log; TABLE_FEATURE and PROTOCOL_VERSION for tables that cannot be read; HISTORY_MISSING
+ * where `--since` goes back behind what is known
+ */
+export async function withSubject<T>(
+  operation: FsckOperation,
+  run: Run<'log'>,
+  body: (subject: Subject) => Promise<T>,
+): Promise<T> {
+  const { stop: abort } = run.interrupt
+  return withTable(
+    operation.table,
+    operation.catalog,
+    operation.asOf,
+    run,
+    async (source) => {
+      if (source.from === 'catalog') {
+        const { database, table } = source
+        const { tableId, version } = table
+        const { protocol, metadata } = await stateAt(database, tableId, version)
+        if (protocol === null || metadata === null) {
+          throw new SluiceError('HISTORY_MISSING', `the catalog holds no schema of ${tableId} at version ${version}`)
+        }
+        const refusal = readerRefusal(protocol, metadata)
+        if (refusal !== null) throw new SluiceError(refusal.code, refusal.message, refusal.info())
+        const currentVersion = (await readHead(database, { tableId }))?.currentVersion ?? version
+        const since = operation.since ?? -1
+        if (operation.since !== undefined && since < table.historyFrom) throw historyMissing(since, table.historyFrom)
+        const store = await openLake(pathOfLocation(table.location))
+        return body({
+          ...headOf(metadata, columnMappingMode(protocol, metadata), schemaOf(protocol, metadata)),
+          store,
+          table: await DeltaTable.open(store, parquetRows, abort),
+          version,
+          files: async function* () {
+            for await (const page of activeFiles(database, tableId, version)) {
+              yield page.map((record) => ({
+                file: fileOfRecord(record),
+                isWanted: operation.since === undefined || record.addedVersion > since,
+              }))
+            }
+          },
+          count: async () => (await countsAt(database, tableId, version)).files,
+          domain: async (name) =>
+            (await domainsAt(database, tableId, version)).find(({ domain }) => domain === name)?.configuration ?? null,
+          catalog: { tableId, newest: await newestKnown(database, tableId, currentVersion) },
+        })
+      }
+      const { table } = source
+      const { version, timestampMs } = operation.asOf
+      const snapshot = await table.snapshot({
+        ...(version === undefined ? {} : { version }),
+        ...(timestampMs === undefined ? {} : { timestamp: timestampMs }),
+      })
+      const { protocol, metadata } = await snapshot.head(abort)
+      const added = await addedSince(table, operation.since, snapshot.version, abort)
+      return body({
+        ...headOf(metadata, columnMappingMode(protocol, metadata), schemaOf(protocol, metadata)),
+        store: table.store,
+        table,
+        version: snapshot.version,
+        files: async function* () {
+          for await (const block of snapshot.files({ signal: abort })) {
+            yield block.map(({ add, path, dvId: id }) => ({
+              file: {
+                path: add.path,
+                size: add.size,
+                modificationTime: add.modificationTime,
+                stats: add.stats ?? null,
+                vector: add.deletionVector ?? null,
+                partitionValues: add.partitionValues ?? {},
+                baseRowId: add.baseRowId ?? null,
+              },
+              isWanted: added === null || added.has(keyOf(path, id)),
+            }))
+          }
+        },
+        count: async () => (await snapshot.counts(abort)).files,
+        domain: async (name) => (await snapshot.state(abort)).domains.get(name)?.configuration ?? null,
+        catalog: null,
+      })
+    },
+    'all',
+  )
+}
+
+function headOf(metadata: MetadataAction, mode: ColumnMappingMode, schema: StructType) {
+  return { metadata, mode, schema, partitionColumns: metadata.partitionColumns ?? [] }
+}
+
+function fileOfRecord({
+  path,
+  size,
+  modificationTime,
+  stats,
+  deletionVector,
+  partitionValues,
+  baseRowId,
+}: FileRecord): FsckFile {
+  const values = JSON.parse(partitionValues) as FsckFile['partitionValues'] | null
+  return {
+    path,
+    size,
+    modificationTime,
+    stats,
+    vector: vectorOf(deletionVector),
+    partitionValues: values ?? {},
+    baseRowId,
+  }
+}
+
+function vectorOf(text: string | null): DeletionVectorDescriptor | null {
+  return text === null ? null : (JSON.parse(text) as DeletionVectorDescriptor)
+}
+
+function keyOf(path: string, id: string | null): string {
+  return `${path}\0${id ?? ''}`
+}
+
+/** Keys of the files that the commits after a version added: a checkpoint does not say when. */
+async function addedSince(
+  table: DeltaTable,
+  since: number | undefined,
+  version: number,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string> | null> {
+  if (since === undefined) return null
+  const { from } = await table.run(signal)
+  if (since < from - 1) throw historyMissing(since, from)
+  const keys = new Set<string>()
+  for await (const change of table.changes(since, version, signal)) {
+    if (change.change === 'added') keys.add(keyOf(change.path, dvId(change.add.deletionVector)))
+  }
+  return keys
+}
+
+function historyMissing(since: number, from: number): SluiceError {
+  return new SluiceError('HISTORY_MISSING', `nothing tells which files came after version ${since}`, {
+    reason: `history begins at version ${from}`,
+    hint: `ask with --since ${from}, or leave it out to look at all files`,
+  })
+}

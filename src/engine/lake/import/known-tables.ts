@@ -1,0 +1,82 @@
+/** The tables of a catalog with what tells whether anything is new in their logs: one question for all of them. */
+import { readHead, wholeness, type TableKey, type Wholeness } from '../../../catalog/import/head.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
+import { resolveTable, tableKey } from '../resolve.ts'
+
+export type KnownTable = {
+  readonly tableId: string
+  readonly location: string
+  /** Current version, or null before the first is whole. */
+  readonly version: number | null
+  /** Whether nothing stands between this table and a reader: imported to its end, and no rows removed by hand. */
+  readonly settled: boolean
+  /** Imported although its data cannot be read. */
+  readonly refused: boolean
+  /** Size in bytes and SHA-256 of the commit of the current version; null where a checkpoint stands for it. */
+  readonly newest: { readonly bytes: number; readonly digest: Uint8Array } | null
+}
+
+const KNOWN = `SELECT t.table_id, t.location, t.current_version, t.refused, t."cursor", s.status, c.log_bytes, c.log_digest, c.num_files,
+    CASE WHEN EXISTS (SELECT 1 FROM delta_files f WHERE f.table_id = t.table_id) THEN 1 ELSE 0 END
+  FROM delta_tables t LEFT JOIN migration_status s ON s.import_id = t.import_id AND s.table_id = t.table_id
+  LEFT JOIN delta_commits c ON c.table_id = t.table_id AND c.version = t.current_version`
+
+/** All tables by id, or the one of an id or location. */
+export async function knownTables(reader: SqlReader, by?: TableKey): Promise<readonly KnownTable[]> {
+  const [where, parameters] =
+    by === undefined
+      ? ['', []]
+      : 'tableId' in by
+        ? [' WHERE t.table_id = ?', [by.tableId]]
+        : [' WHERE t.location = ?', [by.location]]
+  const rows = await reader.all(`${KNOWN}${where} ORDER BY t.table_id`, parameters)
+  return rows.map((row) => {
+    const [tableId, location, version, refused, cursor, status, bytes, digest, files, anyFile] = row as [
+      string,
+      string,
+      number | null,
+      string | null,
+      string | null,
+      string | null,
+      number | null,
+      Uint8Array | null,
+      number | null,
+      number,
+    ]
+    return {
+      tableId,
+      location,
+      version,
+      settled: version !== null && cursor === null && status === 'completed' && ((files ?? 0) === 0 || anyFile === 1),
+      refused: refused !== null,
+      newest: bytes === null || digest === null ? null : { bytes, digest },
+    }
+  })
+}
+
+/** The tables that a command names, each once. @throws SluiceError NO_SUCH_TABLE, NO_LOG */
+export async function namedTables(
+  reader: SqlDatabase,
+  names: readonly string[],
+): Promise<readonly (KnownTable & { readonly name: string })[]> {
+  const found = new Map<string, KnownTable & { readonly name: string }>()
+  for (const name of names) {
+    const ref = await resolveTable(name, reader)
+    const [table] = await knownTables(reader, await tableKey(ref))
+    if (table === undefined) {
+      throw new SluiceError('NO_SUCH_TABLE', `${name} is not in the catalog`, {
+        hint: `bring it in first: sluice import ${shellQuote(name)} --database-url ${shellQuote(reader.label)}`,
+      })
+    }
+    found.set(table.tableId, { ...table, name })
+  }
+  return [...found.values()]
+}
+
+/** How a table stands that is not settled; `null` when it left the catalog. */
+export async function standing(reader: SqlReader, tableId: string): Promise<Wholeness | null> {
+  const head = await readHead(reader, { tableId })
+  return head === null ? null : wholeness(reader, head)
+}

@@ -1,0 +1,187 @@
+/** What an import would do, from listings and cheap reads alone. Writes nothing, and creates no catalog. */
+import { createHash } from 'node:crypto'
+import { readHead, wholeness, type TableKey } from '../../../catalog/import/head.ts'
+import { listLog, type CommitFile } from '../../../delta/listing.ts'
+import type { LogStore } from '../../../model/lake/log-store.ts'
+import { probeTable } from '../../../delta/probe.ts'
+import { historyOf } from '../../../delta/segment.ts'
+import { dec, type PlanLine } from '../../../model/run/event.ts'
+import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
+import type { SqlDatabase } from '../../../model/run/sql-port.ts'
+import { openLake, parquetRows } from '../../run/registry.ts'
+import type { Run } from '../../run/run-context.ts'
+import { inOrder, lanesAt } from '../in-order.ts'
+import { listedOnce } from './planned-log.ts'
+import { catalogIfThere } from '../table-source.ts'
+
+export type PlanTarget = {
+  readonly name: string
+  readonly path: string
+  /** Id of a table that the catalog may have at another place. */
+  readonly movedId?: string | undefined
+}
+
+export type Plan = {
+  readonly lines: readonly PlanLine[]
+  readonly errors: ReadonlyMap<string, SluiceError>
+  /** The logs by their paths, as they were opened for the plan; none of a plan of many tables. */
+  readonly logs: ReadonlyMap<string, LogStore>
+  readonly hash: string
+  /** Actions to bring in, estimated from the bytes of the logs. */
+  readonly actions: number
+  /** Actions of unfinished imports that are in the catalog already. */
+  readonly baseline: number
+}
+
+/** Measured on two busy cores: log bytes a second, and the fixed cost of a commit file. For estimates only. */
+const BYTES_A_SECOND = 35_000_000
+const MS_A_COMMIT = 0.25
+const CHECKPOINT_FACTOR = 4
+const CHECKPOINT_ROW_BYTES = 150
+const SAMPLE_BYTES = 65_536
+const LINE_BYTES = 500
+/** Up to so many tables the listings of their logs are kept for the import that follows. */
+const FEW_TARGETS = 16
+
+/**
+ * @param deep also counts files, bytes and rows of the tables, for a plan that is shown rather than run
+ */
+export async function planTables(
+  targets: readonly PlanTarget[],
+  catalogUrl: string,
+  run: Run,
+  deep: boolean,
+): Promise<Plan> {
+  const lines: PlanLine[] = []
+  let actions = 0
+  let baseline = 0
+  const lanes = lanesAt(targets.map(({ path }) => path))
+  const errors = new Map<string, SluiceError>()
+  const logs = new Map<string, LogStore>()
+  const database = await catalogIfThere(catalogUrl)
+  const plannedOrThrown = async (target: PlanTarget): Promise<Attempt> => {
+    try {
+      const log = await openLake(target.path)
+      const own = targets.length <= FEW_TARGETS ? listedOnce(log) : log
+      return { target, planned: await planLine(target, own, database, run, deep), thrown: null }
+    } catch (thrown) {
+      return { target, planned: null, thrown }
+    }
+  }
+  try {
+    for await (const { target, planned, thrown } of inOrder(targets, lanes, plannedOrThrown)) {
+      if (planned !== null) {
+        lines.push(planned.line)
+        actions += planned.actions
+        baseline += planned.baseline
+        if (targets.length <= FEW_TARGETS) logs.set(target.path, planned.log)
+      } else {
+        const error = asSluiceError(thrown)
+        if (error.kind === 'stopped' || error.kind === 'internal') throw thrown
+        errors.set(target.name, error)
+        const status = error.kind === 'unsupported' ? 'refused' : 'failed'
+        lines.push({ table: target.name, location: target.path, status, error: error.info() })
+      }
+    }
+  } finally {
+    await database?.close()
+  }
+  const identity = lines.map((line) => [line.location, line.status, line.fromVersion, line.toVersion])
+  return {
+    lines,
+    errors,
+    logs,
+    hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 8),
+    actions,
+    baseline,
+  }
+}
+
+/** Emits `plan.ready`. */
+export function tellPlan(plan: Plan, excluded: readonly string[], run: Run<'plan.ready'>, details: boolean): void {
+  const sum = (pick: (line: PlanLine) => string | undefined): bigint =>
+    plan.lines.reduce((total, line) => total + BigInt(pick(line) ?? 0), 0n)
+  run.emit({
+    type: 'plan.ready',
+    hash: plan.hash,
+    tables: dec(plan.lines.length),
+    chunks: dec(sum((line) => line.commits)),
+    unit: 'action',
+    total: dec(plan.baseline + plan.actions),
+    estimated: true,
+    bytes: dec(sum((line) => line.logBytes)),
+    excluded,
+    ...(details ? { details: plan.lines } : {}),
+  })
+}
+
+type Planned = {
+  readonly line: PlanLine
+  readonly log: LogStore
+  readonly actions: number
+  readonly baseline: number
+}
+
+type Attempt = { readonly target: PlanTarget } & (
+  { readonly planned: Planned; readonly thrown: null } | { readonly planned: null; readonly thrown: unknown }
+)
+
+async function planLine(
+  target: PlanTarget,
+  log: LogStore,
+  database: SqlDatabase | null,
+  run: Run,
+  deep: boolean,
+): Promise<Planned> {
+  const { interrupt } = run
+  const history = historyOf(await listLog(log, { signal: interrupt.abort, attributes: true }))
+  const latest = history.commits.at(-1)?.version ?? history.from
+  const head = database === null ? null : await readHead(database, keyOf(target, log))
+  const state = head === null || database === null ? 'broken' : await wholeness(database, head)
+  const current = state === 'broken' ? null : (head?.currentVersion ?? null)
+  const commits = history.commits.filter((commit) => current === null || commit.version > current)
+  const checkpointBytes =
+    current === null ? (history.checkpoint?.files.reduce((sum, file) => sum + file.size, 0) ?? 0) : 0
+  const commitBytes = commits.reduce((sum, commit) => sum + commit.size, 0)
+  const estimatedMs = Math.round(
+    ((commitBytes + checkpointBytes * CHECKPOINT_FACTOR) / BYTES_A_SECOND) * 1000 + commits.length * MS_A_COMMIT,
+  )
+  const facts = deep ? await probeTable(log, parquetRows, interrupt.abort) : null
+  if (facts !== null && facts.refusal !== null) throw facts.refusal
+  const line: PlanLine = {
+    table: target.name,
+    location: target.path,
+    status: state === 'unfinished' ? 'resume' : current === latest ? 'current' : 'import',
+    fromVersion: dec(current === null ? history.from : current + 1),
+    toVersion: dec(latest),
+    commits: dec(commits.length),
+    logBytes: dec(commitBytes + checkpointBytes),
+    estimatedMs,
+    ...(facts === null || facts.files === null ? {} : { files: dec(facts.files) }),
+    ...(facts === null || facts.bytes === null ? {} : { bytes: dec(facts.bytes) }),
+    ...(facts === null || facts.rows === null ? {} : { rows: dec(facts.rows) }),
+  }
+  // From a bucket three samples are three requests, which an estimate is not worth.
+  const perLine = log.requests === undefined ? await bytesALine(log, commits, interrupt.abort) : LINE_BYTES
+  const actions = Math.round(commitBytes / perLine + checkpointBytes / CHECKPOINT_ROW_BYTES)
+  return { line, log, actions, baseline: state === 'unfinished' ? (head?.cursor?.done ?? 0) : 0 }
+}
+
+function keyOf({ movedId }: PlanTarget, { root }: LogStore): TableKey {
+  return movedId === undefined ? { location: root } : { tableId: movedId }
+}
+
+/** Bytes of a line, by the beginnings of a few commits; only for estimates. */
+async function bytesALine(log: LogStore, commits: readonly CommitFile[], signal: AbortSignal): Promise<number> {
+  let bytes = 0
+  let lines = 0
+  for (const share of [0.25, 0.5, 0.75]) {
+    const commit = commits[Math.floor(commits.length * share)]
+    if (commit === undefined) continue
+    for await (const chunk of log.read(`_delta_log/${commit.name}`, { end: SAMPLE_BYTES, signal })) {
+      bytes += chunk.length
+      for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) lines++
+    }
+  }
+  return lines === 0 ? LINE_BYTES : bytes / lines
+}

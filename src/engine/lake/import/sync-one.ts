@@ -1,0 +1,191 @@
+/** Brings one table of the catalog up to its log: a look at what is new, and an import only where there is something. */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { checkOlder, newestOf } from '../../../catalog/import/same-log.ts'
+import { listLog, type LogListing } from '../../../delta/listing.ts'
+import { dec } from '../../../model/run/event.ts'
+import type { LogStore } from '../../../model/lake/log-store.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { WritableCatalog } from '../catalog-session.ts'
+import { openLake } from '../../run/registry.ts'
+import { pathOfLocation } from '../../../model/lake/lake-url.ts'
+import type { LakeRun } from './lake-run.ts'
+import { importAndTell, type TableOutcome } from './import-one.ts'
+import { knownTables, standing, type KnownTable } from './known-tables.ts'
+
+export type Synced = {
+  readonly status: 'ok' | 'current' | 'failed' | 'refused' | 'skipped' | 'stopped'
+  readonly error: SluiceError | null
+  /** Versions that the log has and the catalog has not, afterwards; null when the log cannot be listed. */
+  readonly behind: number | null
+  readonly actions: number
+  /** Whether its line has been told. */
+  readonly told: boolean
+}
+
+/** Older commits with another file time that a look reads, at most: a copy of a lake has no other ones. */
+const OLDER_READ = 10
+
+export type SyncSettings = { readonly batchSize: number; readonly worker: number; readonly waitMs: number }
+
+/** What was compared in this run, by table; it is not compared again while the listing says the same. */
+export type Proved = Map<
+  string,
+  {
+    /** Version, size, time and stamp of the newest commit, whose bytes were compared. */
+    readonly newest?: string
+    /** Digest of what the listing says of the older ones. */
+    readonly older?: string
+  }
+>
+
+/**
+ * Never rejects. Tells nothing of a table that is current: that is for the caller.
+ * @param table as the catalog knew it; asked for again before anything is written
+ */
+export async function syncTable(
+  catalog: WritableCatalog,
+  table: KnownTable & { readonly name: string },
+  proved: Proved,
+  settings: SyncSettings,
+  run: LakeRun,
+): Promise<Synced> {
+  const { clock, emit } = run
+  const begun = clock.ticks()
+  const location = pathOfLocation(table.location)
+  try {
+    const log = await openLake(location)
+    // A listing of a bucket costs a request for 1,000 commits: its older ones are compared once a run.
+    const isWhole = log.pagedListing !== true || proved.get(table.tableId)?.older === undefined
+    const known = table.settled ? await look(log, isWhole ? 0 : (table.version ?? 0), run.interrupt.abort) : null
+    const current = known !== null && (await isCurrent(log, table, known, proved, run.interrupt.abort))
+    if (known !== null && isWhole) await compareOlder(catalog, { table, log, listing: known }, proved, run)
+    if (current) return done('current', 0)
+    const now = await standing(catalog.database, table.tableId)
+    if (now === null || now === 'broken') return skipped()
+    const target = { name: table.name, path: location, tableId: table.tableId, log, worker: settings.worker }
+    const latest = known?.latest ?? null
+    const versions = latest === null ? null : Math.max(0, latest - (table.version ?? -1))
+    const how = {
+      ...settings,
+      allowRefused: table.refused,
+      noteFailure: false,
+      olderCompared: known !== null,
+      ...(versions === null ? {} : { behind: versions }),
+    }
+    const outcome = await importAndTell(catalog, target, how, run)
+    if (outcome.error === null && known !== null) remember(proved, table, known)
+    return await settle(outcome, known)
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    const status = error.kind === 'stopped' ? 'stopped' : 'failed'
+    const ms = Math.round(clock.ticks() - begun)
+    emit({ type: 'table.finished', table: table.name, location, status, ms, error: error.info() })
+    return { status, error, behind: null, actions: 0, told: true }
+  }
+
+  function skipped(): Synced {
+    const why = 'its rows were removed from the catalog: it is left alone until it is imported again'
+    const ms = Math.round(clock.ticks() - begun)
+    emit({ type: 'table.finished', table: table.name, location, status: 'skipped', ms, notes: [why] })
+    return done('skipped', 0)
+  }
+
+  async function settle({ result, error }: TableOutcome, known: LogListing | null): Promise<Synced> {
+    const actions = result?.actions ?? 0
+    if (result !== null) {
+      const status = ({ completed: 'ok', current: 'current', stopped: 'stopped' } as const)[result.status]
+      return { status, error: null, behind: status === 'stopped' ? null : 0, actions, told: true }
+    }
+    const kind = error?.kind
+    const status = kind === 'unsupported' ? 'refused' : kind === 'stopped' ? 'stopped' : 'failed'
+    // An import that failed half-way has brought some of the versions.
+    const [now] = await knownTables(catalog.database, { tableId: table.tableId }).catch(() => [])
+    const latest = known?.latest ?? null
+    const behind = latest === null || now === undefined ? null : Math.max(0, latest - (now.version ?? -1))
+    return { status, error, behind, actions, told: true }
+  }
+}
+
+/** The folder that a table's commits appear in, or null where the system cannot watch it. */
+export function logFolder({ location }: Pick<KnownTable, 'location'>): string | null {
+  return location.startsWith('file://') ? join(pathOfLocation(location), '_delta_log') : null
+}
+
+/** The log from a version on, or null when nothing of that is left. */
+async function look(log: LogStore, from: number, signal: AbortSignal): Promise<LogListing | null> {
+  try {
+    return await listLog(log, { signal, attributes: true, from })
+  } catch (error) {
+    // The import says what can be done of a log that is not there.
+    if (error instanceof SluiceError && (error.code === 'NO_LOG' || error.code === 'NO_SUCH_PATH')) return null
+    throw error
+  }
+}
+
+/**
+ * Whether the newest known commit is the log's last, with the bytes it had. Its size and time do not say that: a commit may be written over by one of
+ * its length, and a copy keeps times. So each run reads it once, which is one small file a table.
+ */
+async function isCurrent(
+  log: LogStore,
+  table: KnownTable,
+  listing: LogListing,
+  proved: Proved,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { version, newest } = table
+  if (version === null || newest === null || listing.latest !== version) return false
+  const facts = factsOf(table, listing)
+  if (proved.get(table.tableId)?.newest === facts) return true
+  const { is } = await newestOf({ version, ...newest }, listing, log, signal)
+  if (is === 'same') proved.set(table.tableId, { ...proved.get(table.tableId), newest: facts })
+  return is === 'same'
+}
+
+function remember(proved: Proved, table: KnownTable, listing: LogListing): void {
+  if (listing.latest !== table.version) return
+  proved.set(table.tableId, { ...proved.get(table.tableId), newest: factsOf(table, listing) })
+}
+
+/** Commits below the known version, by what the listing says of them. @throws SluiceError LOG_REWRITTEN */
+async function compareOlder(
+  { database }: WritableCatalog,
+  { table, log, listing }: { readonly table: KnownTable; readonly log: LogStore; readonly listing: LogListing },
+  proved: Proved,
+  { emit, interrupt }: LakeRun,
+): Promise<void> {
+  const { tableId, version } = table
+  if (version === null) return
+  const digest = createHash('sha256')
+  for (const commit of listing.commits) {
+    if (commit.version < version) digest.update(`${commit.version}:${commit.size}:${commit.modified}\n`)
+  }
+  const older = digest.digest('hex')
+  if (proved.get(tableId)?.older === older) return
+  const onNote = (message: string): void => emit({ type: 'log', level: 'note', table: tableId, message })
+  const at = { head: { tableId }, current: version, listing, log, database, signal: interrupt.abort, onNote }
+  await checkOlder(at, OLDER_READ)
+  proved.set(tableId, { ...proved.get(tableId), older })
+}
+
+function factsOf({ version }: KnownTable, { commits }: LogListing): string {
+  const commit = commits.find((one) => one.version === version)
+  return commit === undefined ? '' : `${commit.version}:${commit.size}:${commit.modified}:${commit.stamp ?? ''}`
+}
+
+function done(status: 'current' | 'skipped', behind: number): Synced {
+  return { status, error: null, behind, actions: 0, told: status === 'skipped' }
+}
+
+/** What `table.finished` says of a table in which nothing is new. */
+export function tellCurrent(table: KnownTable & { readonly name: string }, ms: number, run: LakeRun): void {
+  run.emit({
+    type: 'table.finished',
+    table: table.name,
+    location: pathOfLocation(table.location),
+    status: 'current',
+    ms: Math.round(ms),
+    ...(table.version === null ? {} : { version: dec(table.version) }),
+  })
+}

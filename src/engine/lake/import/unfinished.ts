@@ -1,0 +1,43 @@
+/** Imports that were interrupted and that an operation will go on with. */
+import { existsSync, realpathSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import type { Cursor } from '../../../catalog/import/head.ts'
+import { catalogPresence } from '../../../catalog/migrate.ts'
+import { dec, type Dec } from '../../../model/run/event.ts'
+import { isS3Url, parseLakeUrl } from '../../../model/lake/lake-url.ts'
+import { mayHoldCatalog } from '../../run/catalog-url.ts'
+import { openCatalogDatabase } from '../../run/registry.ts'
+import type { ImportOperation } from '../operations/import/declaration.ts'
+import type { BatchImportOperation } from '../operations/batch-import/declaration.ts'
+
+type Import = ImportOperation | BatchImportOperation
+
+/** @returns the newest of their ids, and the actions they have done together; nothing when there are none */
+export async function unfinishedImports(operation: Import): Promise<{ resumes?: Dec; baseline?: { done: Dec } }> {
+  if (!mayHoldCatalog(operation.catalog)) return {}
+  const place = operation.kind === 'import' ? operation.table : operation.path
+  const root = rootOf(place)
+  await using database = await openCatalogDatabase(operation.catalog, 'read')
+  if ((await catalogPresence(database)) === 'absent') return {}
+  const rows = await database.all('SELECT table_id, location, "cursor" FROM delta_tables WHERE "cursor" IS NOT NULL')
+  let newest = 0n
+  let done = 0
+  for (const [tableId, location, text] of rows as readonly (readonly [string, string, string])[]) {
+    const ours = tableId === place || location === root || (root !== null && location.startsWith(`${root}/`))
+    if (!ours) continue
+    const cursor = JSON.parse(text) as Cursor
+    const id = BigInt(cursor.importId)
+    if (id > newest) newest = id
+    done += cursor.done
+  }
+  return newest === 0n ? {} : { resumes: newest.toString(), baseline: { done: dec(done) } }
+}
+
+/** Location as the catalog has it; null for what is no place. */
+function rootOf(place: string): string | null {
+  if (isS3Url(place)) {
+    const url = parseLakeUrl(place)
+    return url.kind === 'bucket' ? url.root : null
+  }
+  return existsSync(place) ? pathToFileURL(realpathSync(place)).href : null
+}

@@ -1,0 +1,132 @@
+/** A thread that imports tables for a batch: parsing takes a core, and two large tables have two of them. */
+import type { Worker } from 'node:worker_threads'
+import { compiledEntry } from '../../shared/compiled-entry.ts'
+import { asSluiceError, errorFromInfo, SluiceError } from '../../shared/errors.ts'
+import { startThread } from '../../shared/thread.ts'
+import { redactText, secretsOfUrl } from '../../shared/redact.ts'
+import type { ImportSettings, ImportTarget, TableOutcome } from './import/import-one.ts'
+import type { LakeRun } from './import/lake-run.ts'
+import { packed, type LaneMessage, type LaneOrder, type LaneStart } from '../../app/thread/messages.ts'
+
+const LOOK_EVERY_MS = 40
+/** How long a thread may take to close its connection before it is ended, ms. A catalog survives that like a kill -9. */
+const GRACE_MS = 10_000
+
+type Target = Omit<ImportTarget, 'log'>
+type Pending = { readonly target: Target; readonly begun: number; readonly finish: (outcome: TableOutcome) => void }
+
+export class LaneThread {
+  /** Null once its connection is open; else why it has none, and then it imports nothing. Never rejects. */
+  readonly opened: Promise<SluiceError | null>
+  readonly #worker: Worker
+  readonly #run: LakeRun
+  readonly #secrets: readonly string[]
+  readonly #look: NodeJS.Timeout | null
+  readonly #gone: Promise<void>
+  #tellOpened: (error: SluiceError | null) => void = () => undefined
+  #pending: Pending | null = null
+  #alive = true
+  #paused = false
+
+  /**
+   * @param catalog URL with its password, which goes to the thread and nowhere else
+   * @param entry the thread's program
+   */
+  constructor(catalog: string, run: LakeRun, entry: URL = compiledEntry('lane-main', import.meta.url)) {
+    this.#run = run
+    this.#secrets = secretsOfUrl(catalog)
+    this.opened = new Promise((resolve) => (this.#tellOpened = resolve))
+    const { runId, owner, commandLine, tool, actor, host, interrupt, sharedRun } = run
+    const shared = sharedRun === undefined ? {} : { sharedRun }
+    const workerData: LaneStart = { catalog, runId, owner, commandLine, ...shared, identity: { tool, actor, host } }
+    this.#worker = startThread(entry, workerData)
+    this.#worker.on('message', (message: LaneMessage) => this.#hear(message))
+    this.#worker.on('error', (error) => this.#died(error))
+    this.#gone = new Promise((resolve) =>
+      this.#worker.once('exit', () => {
+        this.#died(null)
+        resolve()
+      }),
+    )
+    for (const signal of [interrupt.stop, interrupt.abort]) {
+      if (signal.aborted) this.#interrupt()
+      else signal.addEventListener('abort', this.#interrupt, { once: true })
+    }
+    this.#look = run.control === undefined ? null : setInterval(() => this.#passPause(), LOOK_EVERY_MS)
+    this.#look?.unref()
+  }
+
+  get alive(): boolean {
+    return this.#alive
+  }
+
+  /** Imports one table, one at a time; never rejects. Where the thread dies over it, its `table.finished` is said here. */
+  import(target: Target, settings: ImportSettings): Promise<TableOutcome> {
+    return new Promise((finish) => {
+      this.#pending = { target, begun: this.#run.clock.ticks(), finish }
+      if (this.#alive) this.#order({ type: 'import', target, settings })
+      else this.#died(null)
+    })
+  }
+
+  /** Closes its connection and ends it; what it still imports is dropped. */
+  async close(): Promise<void> {
+    const { stop, abort } = this.#run.interrupt
+    if (this.#pending !== null)
+      this.#order({ type: 'abort', reason: packed(new SluiceError('ABORTED', 'the batch ended')) })
+    this.#order({ type: 'close' })
+    const late = setTimeout(() => void this.#worker.terminate(), GRACE_MS)
+    await this.#gone
+    clearTimeout(late)
+    if (this.#look !== null) clearInterval(this.#look)
+    for (const signal of [stop, abort]) signal.removeEventListener('abort', this.#interrupt)
+  }
+
+  #hear(message: LaneMessage): void {
+    switch (message.type) {
+      case 'opened':
+        return this.#tellOpened(message.error === null ? null : errorFromInfo(message.error.info, message.error.kind))
+      case 'event':
+        return this.#run.emit(message.body)
+      case 'done': {
+        const { result, error, ms } = message
+        const { finish } = this.#pending ?? {}
+        this.#pending = null
+        finish?.({ result, ms, error: error === null ? null : errorFromInfo(error.info, error.kind) })
+      }
+    }
+  }
+
+  /** A thread says `error` and then `exit`, or `exit` alone. */
+  #died(thrown: Error | null): void {
+    this.#alive = false
+    const why = thrown === null ? '' : `: ${redactText(thrown.message, this.#secrets)}`
+    const error = new SluiceError('INTERNAL', `the thread of this import ended${why}`, {
+      hint: 'run the same command again: it goes on where this stopped; --parallel 1 needs less memory',
+    })
+    this.#tellOpened(error)
+    const pending = this.#pending
+    this.#pending = null
+    if (pending === null) return
+    const { name, path } = pending.target
+    const ms = Math.round(this.#run.clock.ticks() - pending.begun)
+    this.#run.emit({ type: 'table.finished', table: name, location: path, status: 'failed', ms, error: error.info() })
+    pending.finish({ result: null, error, ms })
+  }
+
+  readonly #interrupt = (): void => {
+    const { stop, abort } = this.#run.interrupt
+    if (abort.aborted) this.#order({ type: 'abort', reason: packed(asSluiceError(abort.reason)) })
+    else this.#order({ type: 'stop', reason: packed(asSluiceError(stop.reason)) })
+  }
+
+  #passPause(): void {
+    const paused = this.#run.control?.paused === true
+    if (paused !== this.#paused) this.#order({ type: 'pause', paused })
+    this.#paused = paused
+  }
+
+  #order(order: LaneOrder): void {
+    this.#worker.postMessage(order)
+  }
+}

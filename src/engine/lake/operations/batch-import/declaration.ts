@@ -1,0 +1,101 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import { alertOptions } from '../../../run/operations/alert-options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import {
+  BATCH_SIZE,
+  EXCLUDE,
+  PLAN_ONLY,
+  RECURSIVE,
+  RESUME,
+  waitOption,
+} from '../../../run/operations/shared-options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+export type BatchImportOperation = {
+  readonly kind: 'batch-import'
+  readonly path: string
+  readonly catalog: string
+  readonly recursive: boolean
+  readonly exclude: readonly string[]
+  readonly parallel: number
+  readonly batchSize: number
+  /** For another program, ms; absent in runs that an older program has queued. */
+  readonly waitMs?: number
+  readonly dryRun: boolean
+  readonly resume: boolean
+  readonly verbose: boolean
+  /** Only these tables (paths below `path`), as the UI marks them; absent means all. */
+  readonly only?: readonly string[]
+  readonly alert?: AlertWish
+}
+
+const CAUSES = ['stuck', 'failed'] as const
+
+const EVENTS = [
+  'plan.ready',
+  'table.started',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.done',
+  'chunk.retried',
+  'chunk.failed',
+  'table.finished',
+  'log',
+] as const
+
+export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[number]> = {
+  kind: 'batch-import',
+  command: {
+    ...PAGES['batch-import'],
+    takes: [
+      { name: 'path', operand: true, type: 'text', completes: 'path', describe: 'folder whose tables are imported' },
+      RECURSIVE,
+      {
+        name: 'parallel',
+        alias: 'workers',
+        type: 'number',
+        default: 2,
+        least: 1,
+        most: 64,
+        config: 'default',
+        describe: 'tables imported at the same time',
+      },
+      EXCLUDE,
+      BATCH_SIZE,
+      waitOption('10s'),
+      PLAN_ONLY,
+      RESUME,
+      ...alertOptions(CAUSES),
+    ],
+  },
+  words: {
+    path: words.text('path'),
+    catalog: words.catalog,
+    recursive: words.flag('recursive'),
+    exclude: words.list('exclude'),
+    parallel: words.count('parallel'),
+    batchSize: words.count('batch-size'),
+    waitMs: words.duration('wait'),
+    dryRun: words.flag('dry-run'),
+    resume: words.flag('resume'),
+    verbose: words.flag('verbose'),
+    // The UI marks them.
+    only: words.constant(undefined),
+    alert: words.alert,
+  },
+  shape: 'long',
+  pauses: true,
+  lanes: true,
+  doing: 'importing',
+  stores: [
+    { field: 'path', family: 'lake', access: 'read', end: 'source' },
+    { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
+  ],
+  about: 'path',
+  plans: 'dryRun',
+  distributes: { by: 'parts' },
+  alerts: { causes: CAUSES },
+  comesAgain: true,
+  events: EVENTS,
+}

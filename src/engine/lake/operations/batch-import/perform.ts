@@ -1,0 +1,98 @@
+/** `batch-import`: every table below a folder, several at a time; one bad table never stops the others. */
+import { dec } from '../../../../model/run/event.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { WAIT_MS, whileHeld, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import type { TableOutcome } from '../../import/import-one.ts'
+import { importInLanes } from '../../import/lanes.ts'
+import { planTables, tellPlan, type PlanTarget } from '../../import/plan.ts'
+import { lookText, walkLake } from '../../walk.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { batchImport as declared, BatchImportOperation } from './declaration.ts'
+
+type BatchImportRun = RunOf<typeof declared>
+
+export async function batchImport(operation: BatchImportOperation, run: BatchImportRun): Promise<Ending> {
+  const { catalog: url, only, dryRun } = operation
+  const targets: PlanTarget[] = []
+  const excluded: string[] = []
+  for await (const found of walkLake(operation.path, { ...operation, signal: run.interrupt.stop })) {
+    if (found.kind === 'excluded') excluded.push(found.name)
+    else if (found.kind === 'unreadable' || found.kind === 'unseen') {
+      run.emit({ type: 'log', level: 'warn', message: lookText(found) })
+    } else if (found.kind === 'table' && (only === undefined || only.includes(found.name))) {
+      targets.push({ name: found.name, path: found.path })
+    }
+  }
+  if (targets.length === 0) {
+    throw new SluiceError('NO_LOG', 'No checkpoint or JSON files found', {
+      where: operation.path,
+      reason: 'Empty or missing _delta_log',
+      hint: operation.recursive
+        ? 'Verify table path and _delta_log contents'
+        : 'Verify table path and _delta_log contents; --recursive looks into sub-folders',
+    })
+  }
+  const { waitMs = WAIT_MS } = operation
+  const patient = whileHeld(run, waitMs)
+  const plan = await patient(() => planTables(targets, url, run, dryRun))
+  tellPlan(plan, excluded, run, dryRun)
+  if (dryRun) return endOfPlan(targets.length, plan.errors)
+  const body = async (catalog: WritableCatalog): Promise<Ending> => {
+    const size = new Map(plan.lines.map((line) => [line.table, Number(line.logBytes ?? 0)]))
+    const settings = { batchSize: operation.batchSize, allowRefused: false, waitMs }
+    const lined = targets.map((target) => ({
+      ...target,
+      log: plan.logs.get(target.path),
+      logBytes: size.get(target.name) ?? 0,
+    }))
+    const outcomes = await importInLanes(catalog, url, lined, operation.parallel, settings, run)
+    await catalog.indexes.finish()
+    return endOfRun(targets.length, outcomes, targets.length - outcomes.length)
+  }
+  return withWritableCatalog(url, run, operation.path, body, patient)
+}
+
+function endOfRun(tables: number, outcomes: readonly TableOutcome[], left: number): Ending {
+  const failures = outcomes.flatMap(({ error }) => (error === null || error.kind === 'stopped' ? [] : [error]))
+  const refused = failures.filter((error) => error.kind === 'unsupported').length
+  const stopped =
+    left > 0 || outcomes.some(({ result, error }) => result?.status === 'stopped' || error?.kind === 'stopped')
+  const current = outcomes.filter(({ result }) => result?.status === 'current').length
+  const sum = (pick: (outcome: TableOutcome) => number): string =>
+    dec(outcomes.reduce((total, one) => total + pick(one), 0))
+  const totals = {
+    tables: dec(tables),
+    ok: dec(outcomes.filter(({ result }) => result?.status === 'completed').length),
+    current: dec(current),
+    failed: dec(failures.length - refused),
+    refused: dec(refused),
+    actions: sum(({ result }) => result?.actions ?? 0),
+    files: sum(({ result }) => result?.files ?? 0),
+    bytes: sum(({ result }) => result?.bytes ?? 0),
+  }
+  if (stopped) return { totals, stopped }
+  const fatal = failures.find((error) => error.kind === 'target' && error.code !== 'TARGET_BUSY')
+  if (fatal !== undefined) return { totals, error: fatal }
+  if (failures.length === 0) return { totals }
+  return { totals, error: failed(failures, tables, refused) }
+}
+
+function endOfPlan(tables: number, errors: ReadonlyMap<string, SluiceError>): Ending {
+  const failures = [...errors.values()]
+  const refused = failures.filter((error) => error.kind === 'unsupported').length
+  const totals = { tables: dec(tables), failed: dec(failures.length - refused), refused: dec(refused) }
+  return failures.length === 0 ? { totals } : { totals, error: failed(failures, tables, refused) }
+}
+
+/** Exit 6 where nothing but refusals went wrong, else 1. */
+function failed(failures: readonly SluiceError[], tables: number, refused: number): SluiceError {
+  if (refused === failures.length) {
+    return new SluiceError('TABLE_FEATURE', `${refused} of ${tables} tables need a feature that sluice refuses`, {
+      hint: 'see the table.finished lines; --exclude leaves them out',
+    })
+  }
+  const more = refused > 0 ? `, ${refused} refused` : ''
+  return new SluiceError('TABLES_FAILED', `${failures.length - refused} of ${tables} tables failed${more}`, {
+    hint: 'mend the cause of each table that failed, then run the same command again: tables that are done are not read again',
+  })
+}

@@ -1,0 +1,97 @@
+/** `discover`: every table below a folder with its facts, readable or not and why. Changes nothing. */
+import { probeTable } from '../../../../delta/probe.ts'
+import { dec, type TableEvent } from '../../../../model/run/event.ts'
+import { isoTime } from '../../../../shared/clock.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import { inOrder, lanesAt } from '../../in-order.ts'
+import { lookText, walkLake } from '../../walk.ts'
+import { openLake, parquetRows } from '../../../run/registry.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { discover as declared, DiscoverOperation } from './declaration.ts'
+
+type DiscoverRun = RunOf<typeof declared>
+
+export async function discover(operation: DiscoverOperation, run: DiscoverRun): Promise<Ending> {
+  const { emit, interrupt } = run
+  let tables = 0
+  let unreadable = 0
+  let sources = 0
+  let excluded = 0
+  let bytes = 0n
+  const lanes = lanesAt([operation.path])
+  const shallow: string[] = []
+  const walked = { ...operation, signal: interrupt.stop, onShallow: (name: string) => void shallow.push(name) }
+  const probed = inOrder(walkLake(operation.path, walked), lanes, async (found) => ({
+    found,
+    event: found.kind === 'table' ? await tableEvent(found.name, found.path, interrupt.abort) : null,
+  }))
+  for await (const { found, event } of probed) {
+    if (found.kind === 'excluded') {
+      excluded++
+      continue
+    }
+    if (found.kind === 'unreadable' || found.kind === 'unseen') {
+      emit({ type: 'log', level: 'warn', table: found.name, message: lookText(found) })
+      continue
+    }
+    if (found.kind !== 'table') {
+      sources++
+      emit({
+        type: 'source',
+        source: found.name,
+        location: found.path,
+        system: found.system,
+        bytes: dec(found.bytes),
+        modified: isoTime(found.modified),
+      })
+      continue
+    }
+    if (event === null) continue
+    tables++
+    if (!event.readable) unreadable++
+    bytes += BigInt(event.bytes ?? 0)
+    emit(event)
+  }
+  if (tables === 0 && shallow.length > 0) {
+    const message = `no table is directly in it; folders below ${shallow.slice(0, 3).join(', ')}${shallow.length > 3 ? ' and others' : ''} were not listed: --recursive (-r) lists them, too`
+    emit({ type: 'log', level: 'note', message })
+  }
+  return {
+    totals: {
+      tables: dec(tables),
+      readable: dec(tables - unreadable),
+      unreadable: dec(unreadable),
+      sources: dec(sources),
+      excluded: dec(excluded),
+      bytes: dec(bytes),
+    },
+  }
+}
+
+/** Facts of one table as an event; what makes it unreadable is part of the answer, not a failure. */
+export async function tableEvent(name: string, path: string, signal: AbortSignal): Promise<TableEvent> {
+  const head = { type: 'table', table: name, location: path } as const
+  try {
+    const facts = await probeTable(await openLake(path), parquetRows, signal)
+    return {
+      ...head,
+      readable: facts.refusal === null,
+      version: dec(facts.version),
+      ...(facts.files === null ? {} : { files: dec(facts.files) }),
+      ...(facts.bytes === null ? {} : { bytes: dec(facts.bytes) }),
+      ...(facts.rows === null ? {} : { rows: dec(facts.rows) }),
+      ...(facts.lastCommit === null ? {} : { lastCommit: isoTime(facts.lastCommit) }),
+      ...(facts.partitionColumns === null ? {} : { partitionColumns: facts.partitionColumns }),
+      ...(facts.features === null ? {} : { features: facts.features }),
+      ...(facts.protocol === null
+        ? {}
+        : { protocol: `${facts.protocol.minReaderVersion}/${facts.protocol.minWriterVersion}` }),
+      ...(facts.historyFrom === null ? {} : { historyFrom: dec(facts.historyFrom) }),
+      ...(facts.refusal === null ? {} : { error: facts.refusal.info() }),
+    }
+  } catch (error) {
+    const failure = asSluiceError(error)
+    if (!(error instanceof SluiceError) || failure.kind === 'stopped') throw error
+    return { ...head, readable: false, error: failure.info() }
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * `export-log`: writes what the catalog holds of a table as a `_delta_log` of its own. Commits have their bytes and times; where the catalog
+ * does not begin at version 0, a checkpoint of its first version makes them readable. The program's own reader reads it, and all that it says is compared with the
+ * catalog, before it is published.
+ */
+import { readableTable, type ReadableTable } from '../../../../catalog/catalog.ts'
+import { CheckpointRows } from '../../../../catalog/export/checkpoint-rows.ts'
+import { checkpointTime, heldCommits, type HeldCommit } from '../../../../catalog/export/commits.ts'
+import { commitName, LAST_CHECKPOINT, versionDigits } from '../../../../delta/log-path.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { SqlReader } from '../../../../model/run/sql-port.ts'
+import { withCatalog } from '../../catalog-session.ts'
+import { NewLog, unwritable } from '../../import/new-log.ts'
+import { warnUnreadable } from '../../unreadable.ts'
+import { readBack } from '../../read-back/index.ts'
+import { refuseSettling } from '../../read-back/settled-spellings.ts'
+import { resolveTable, tableKey } from '../../resolve.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import { checkpointWriter } from '../../../../stores/parquet.ts'
+import type { exportLog as declared, ExportLogOperation } from './declaration.ts'
+
+type ExportLogRun = RunOf<typeof declared>
+
+/** Versions that a warning names. */
+const MOST_NAMED = 10
+
+export async function exportLog(operation: ExportLogOperation, run: ExportLogRun): Promise<Ending> {
+  return withCatalog(operation.catalog, async (database) => {
+    const by = await tableKey(await resolveTable(operation.table, database))
+    // One state of the catalog, whatever imports go on beside.
+    return database.read(async (reader) => {
+      const table = await readableTable(reader, by)
+      await warnUnreadable(reader, table, operation.table, run)
+      await using log = await NewLog.begin(operation.to)
+      try {
+        const based = await beginsWithCheckpoint(reader, table)
+        const versions = checkpointsOf(operation, table, based)
+        const commits = await writeCommits(log, reader, table, based, run)
+        let rows = 0
+        for (const version of versions) {
+          // Nothing in the catalog contradicts the checkpoint that it began with.
+          const isFirst = based && version === table.historyFrom
+          if (!isFirst) await refuseSettling(log.folder, table.location, version, run.interrupt.stop)
+          rows += await writeCheckpoint(log, reader, table, version, run)
+        }
+        throwIfAborted(run.interrupt.stop)
+        const exported = {
+          folder: log.folder,
+          table,
+          checkpoints: versions,
+          based,
+          subject: operation.table,
+          nowMs: run.clock.now(),
+        }
+        const { checks, differences, proof } = await readBack(exported, reader, run.emit, run.interrupt.stop)
+        const totals = {
+          ...commits,
+          ...(versions.length === 0 ? {} : { checkpoints: dec(versions.length), checkpointRows: dec(rows) }),
+          checks: dec(checks),
+          differences: dec(differences),
+        }
+        if (differences > 0) return { totals, proof: 'none', error: readOtherwise(differences, table.location) }
+        await log.publish()
+        return { totals, proof, wrote: [log.target] }
+      } catch (error) {
+        throw unwritable(error, log.target)
+      }
+    })
+  })
+}
+
+/** Whether the first version can be built from no commit: only a table whose commits begin at 0 needs no checkpoint. */
+async function beginsWithCheckpoint(reader: SqlReader, table: ReadableTable): Promise<boolean> {
+  if (table.historyFrom > 0) return true
+  const [row] = await reader.all('SELECT log_bytes FROM delta_commits WHERE table_id = ? AND version = 0', [
+    table.tableId,
+  ])
+  return row?.[0] === null
+}
+
+/** Versions that get a checkpoint, ascending. @throws SluiceError BAD_FLAG where a log without any could not be read */
+function checkpointsOf(
+  { checkpoint = 'base' }: ExportLogOperation,
+  table: ReadableTable,
+  based: boolean,
+): readonly number[] {
+  if (checkpoint === 'none') {
+    if (!based) return []
+    throw new SluiceError('BAD_FLAG', '--checkpoint none would write a log that cannot be read', {
+      reason: `the catalog begins at version ${table.historyFrom}, and only a checkpoint of that version stands for what came before`,
+      hint: 'leave --checkpoint out',
+    })
+  }
+  const versions = based ? [table.historyFrom] : []
+  if (checkpoint === 'latest' && !versions.includes(table.latest)) versions.push(table.latest)
+  return versions
+}
+
+async function writeCommits(
+  log: NewLog,
+  reader: SqlReader,
+  table: ReadableTable,
+  based: boolean,
+  run: ExportLogRun,
+): Promise<Ending['totals']> {
+  let commits = 0
+  let bytes = 0
+  let identical = 0
+  const others: number[] = []
+  for await (const commit of heldCommits(reader, table)) {
+    throwIfAborted(run.interrupt.stop)
+    const name = commitName(commit.version)
+    const written = await log.writeCommit(name, commit)
+    if (commit.numLines !== null && written.lines !== commit.numLines) {
+      if (!based || commit.version !== table.historyFrom) throw missingLines(commit, written.lines)
+      await log.remove(name)
+      warn(
+        run,
+        `commit ${commit.version} is left out: the catalog holds ${written.lines} of its ${commit.numLines} lines; its checkpoint stands for it`,
+      )
+      continue
+    }
+    commits++
+    bytes += written.bytes
+    if (written.identical) identical++
+    else if (commit.digest !== null) others.push(commit.version)
+  }
+  if (others.length > 0) warn(run, notTheBytes(others))
+  return { commits: dec(commits), bytes: dec(bytes), identical: dec(identical) }
+}
+
+/** @returns the number of its rows */
+async function writeCheckpoint(
+  log: NewLog,
+  reader: SqlReader,
+  table: ReadableTable,
+  version: number,
+  run: ExportLogRun,
+): Promise<number> {
+  const writer = await checkpointWriter()
+  const name = `${versionDigits(version)}.checkpoint.parquet`
+  const rows = new CheckpointRows(reader, table, version, run.clock.now())
+  const written = await writer.write(`${log.folder}/${name}`, rows.pages(), run.interrupt.stop)
+  await log.setTime(name, await checkpointTime(reader, table, version))
+  const hint = { version, size: written.rows, sizeInBytes: written.bytes, numOfAddFiles: rows.adds }
+  await log.replaceText(LAST_CHECKPOINT, `${JSON.stringify(hint)}\n`)
+  if (rows.leftOut.size > 0) {
+    const kinds = [...rows.leftOut].map(([kind, count]) => `${count} ${kind}`).join(', ')
+    warn(run, `checkpoint ${version} has no column for actions that the first one held: ${kinds}`)
+  }
+  return written.rows
+}
+
+function missingLines({ version, numLines }: HeldCommit, found: number): SluiceError {
+  return new SluiceError(
+    'TARGET_CORRUPT',
+    `the catalog holds ${found} of the ${String(numLines)} lines of commit ${version}`,
+    {
+      reason: 'rows of the catalog were removed or changed by hand',
+      hint: 'sluice validate TABLE says what is wrong with the catalog; nothing was written',
+    },
+  )
+}
+
+/** White space between lines may have been lost, or a column was changed that a line is made from: the digest tells that, and not which. */
+function notTheBytes(versions: readonly number[]): string {
+  const some = versions.slice(0, MOST_NAMED).join(', ')
+  const more = versions.length > MOST_NAMED ? ` and ${versions.length - MOST_NAMED} more` : ''
+  return `commit ${some}${more} ${versions.length === 1 ? 'does' : 'do'} not have the bytes of the original: sluice validate TABLE says whether the rows are those of its log`
+}
+
+function readOtherwise(differences: number, location: string): SluiceError {
+  const places = `${differences} ${differences === 1 ? 'place' : 'places'}`
+  return new SluiceError(
+    'DIFFERENCES',
+    `the log that the catalog gives is another table than the catalog holds in ${places}`,
+    {
+      where: location,
+      reason: 'lines of the log that the catalog keeps and rows that were made from them say two things',
+      hint: 'sluice validate TABLE says what is wrong with the catalog; no log was written',
+    },
+  )
+}
+
+function warn(run: ExportLogRun, message: string): void {
+  run.emit({ type: 'log', level: 'warn', message })
+}

@@ -1,0 +1,87 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import type { AsOf } from '../../../../model/lake/as-of.ts'
+import { alertOptions } from '../../../run/operations/alert-options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { AS_OF, TABLE } from '../../../run/operations/shared-options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+export type FsckOperation = {
+  readonly kind: 'fsck'
+  readonly table: string
+  /** Active files come from its rows where it holds the table. */
+  readonly catalog?: string
+  readonly asOf: AsOf
+  /** Read all rows back too. */
+  readonly deep: boolean
+  /** Files to open, drawn by the seed; all when absent. */
+  readonly sample?: number
+  readonly seed: string
+  /** Only files that a later version added. */
+  readonly since?: number
+  /** Look at files outside the table root too, as shallow clones have them. */
+  readonly outside: boolean
+  readonly alert?: AlertWish
+}
+
+const CAUSES = ['fsck', 'failed'] as const
+
+const EVENTS = [
+  'plan.ready',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.done',
+  'fsck.finding',
+  'fsck.checked',
+  'fsck.progress',
+  'log',
+] as const
+
+export const fsck: Declaration<FsckOperation, (typeof EVENTS)[number]> = {
+  kind: 'fsck',
+  command: {
+    ...PAGES.fsck,
+    takes: [
+      TABLE,
+      ...AS_OF,
+      { name: 'deep', type: 'flag', default: false, describe: 'read all rows back, and check page checksums' },
+      {
+        name: 'sample',
+        type: 'number',
+        least: 1,
+        describe: 'open only so many files; all are listed, and all vectors read',
+      },
+      { name: 'seed', type: 'text', default: '0', describe: 'the same seed opens the same files' },
+      { name: 'since', type: 'number', describe: 'only files added after this version' },
+      {
+        name: 'outside',
+        type: 'flag',
+        default: false,
+        describe: 'look at files outside the table folder too, as shallow clones have them',
+      },
+      ...alertOptions(CAUSES),
+    ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.optionalCatalog,
+    asOf: words.asOf,
+    deep: words.flag('deep'),
+    sample: words.optionalCount('sample'),
+    seed: words.text('seed'),
+    since: words.optionalCount('since'),
+    outside: words.flag('outside'),
+    alert: words.alert,
+  },
+  shape: 'lines',
+  doing: 'checking files',
+  stores: [
+    { field: 'table', family: 'table', access: 'read', end: 'source' },
+    { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
+  ],
+  about: 'table',
+  distributes: { by: 'parts' },
+  alerts: { causes: CAUSES, by: ['asOf', 'deep', 'sample', 'since', 'outside'] },
+  comesAgain: true,
+  events: EVENTS,
+}

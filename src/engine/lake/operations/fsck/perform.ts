@@ -1,0 +1,385 @@
+/** `fsck`: are data files, deletion vectors and footers what the log says? Nothing is ever repaired. */
+import { newestOf } from '../../../../catalog/import/same-log.ts'
+import { recordFsck, type FsckRecord } from '../../../../catalog/fsck-findings.ts'
+import type { Finding } from '../../../../delta/fsck/finding.ts'
+import { partitionCheck } from '../../../../delta/fsck/partitions.ts'
+import { ROW_TRACKING_DOMAIN, RowIds } from '../../../../delta/fsck/row-ids.ts'
+import { dvId } from '../../../../delta/paths.ts'
+import type { ListedFiles } from '../../../../delta/fsck/listed-files.ts'
+import { Sample } from '../../../../delta/fsck/sample.ts'
+import { leftovers } from '../../../../delta/fsck/vacuum.ts'
+import { retentionOf } from '../../../../delta/retention.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { breathe } from '../../../../shared/abort.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import { withWritableCatalog } from '../../catalog-session.ts'
+import { listTable, ListingCheck } from '../../fsck/look-at-listing.ts'
+import { lookAtChecksum } from '../../fsck/look-at-checksum.ts'
+import { lookAtCheckpoints, lookedText, type CheckpointCounts } from '../../fsck/look-at-checkpoints.ts'
+import { lookAtCompacted, type CompactedCounts } from '../../fsck/look-at-compacted.ts'
+import { lookAtHistory } from '../../fsck/look-at-history.ts'
+import { SpellingCheck } from '../../fsck/look-at-spellings.ts'
+import { lookInside, type InsideCounts, type Job } from '../../fsck/look-inside.ts'
+import { Places } from '../../fsck/places.ts'
+import { FsckProgress } from '../../fsck/progress.ts'
+import { FsckReport } from '../../fsck/report.ts'
+import { withSubject, type FsckFile, type Subject } from '../../fsck/subject.ts'
+import { parquetFooters } from '../../../run/registry.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { fsck as declared, FsckOperation } from './declaration.ts'
+
+type FsckRun = RunOf<typeof declared>
+
+export async function fsck(operation: FsckOperation, run: FsckRun): Promise<Ending> {
+  const { ending, tableId, record } = await withSubject(operation, run, async (subject) => {
+    const check = new Check(operation, subject, run)
+    return { ending: await check.run(), tableId: subject.catalog?.tableId ?? null, record: check.record() }
+  })
+  if (tableId === null || operation.catalog === undefined) return ending
+  await store(operation.catalog, run, { tableId, ...record })
+  return ending
+}
+
+/** The rows are an extra: a catalog that may only be read is no reason to say nothing of the files. */
+async function store(catalog: string, run: FsckRun, record: FsckRecord): Promise<void> {
+  try {
+    await withWritableCatalog(catalog, run, record.tableId, async ({ database }) => {
+      await database.write((transaction) => recordFsck(transaction, run.runId, record))
+      return { totals: {} }
+    })
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'internal' || error.kind === 'stopped') throw thrown
+    run.emit({ type: 'log', level: 'warn', message: `findings are not stored in the catalog: ${error.message}` })
+  }
+}
+
+const BREATHE_EVERY = 1000
+
+/** Active files of the version: in all, wanted, with a vector, and those that are there. */
+type Counts = { all: number; bytes: bigint; wanted: number; vectors: number; there: number }
+
+function activeTwice({ path, vector }: FsckFile): Finding {
+  const how = vector === null ? 'without a deletion vector' : `with the deletion vector ${dvId(vector)}`
+  return { level: 'finding', kind: 'file-twice', path, detail: `it is active twice, the second time ${how}` }
+}
+
+class Check {
+  readonly #operation: FsckOperation
+  readonly #subject: Subject
+  readonly #run: FsckRun
+  readonly #report: FsckReport
+  readonly #places: Places
+  readonly #progress: FsckProgress
+  readonly #counts: Counts = { all: 0, bytes: 0n, wanted: 0, vectors: 0, there: 0 }
+  readonly #totals: Record<string, string> = {}
+  readonly #absent: Finding[] = []
+  readonly #rowIds = new RowIds()
+  #looked = ''
+
+  constructor(operation: FsckOperation, subject: Subject, run: FsckRun) {
+    this.#operation = operation
+    this.#subject = subject
+    this.#run = run
+    this.#report = new FsckReport(run.emit, operation.table)
+    this.#places = new Places(subject.store, operation.outside)
+    this.#progress = new FsckProgress(operation.table, run.emit, run.clock)
+  }
+
+  async run(): Promise<Ending> {
+    const { stop: abort } = this.#run.interrupt
+    const isOld = this.#subject.version < this.#subject.table.latest
+    const found = (finding: Finding): void => {
+      if (isOld && finding.absent !== undefined) this.#absent.push(finding)
+      else this.#report.add(finding)
+    }
+    const listed = await listTable(this.#subject, this.#progress, found, abort)
+    const listing = new ListingCheck(listed, this.#places, abort)
+    await this.#lookAtNewest(abort)
+    const inside = await this.#lookInside(listing, found)
+    await this.#tellAbsent()
+    await this.#tellActions()
+    this.#tellListing(listing, listed)
+    this.#tellInside(inside)
+    const before = this.#report.of('page-checksum')
+    const spellings = await SpellingCheck.begin(this.#subject.table, this.#subject.version, abort)
+    const progress = this.#progress
+    const checkpoints = await lookAtCheckpoints(this.#subject, parquetFooters, spellings, found, progress, abort)
+    this.#tellCheckpoints(checkpoints, this.#report.of('page-checksum') - before)
+    await lookAtChecksum(this.#subject, this.#counts, this.#report, abort)
+    this.#tellCompacted(await lookAtCompacted(this.#subject, found, abort))
+    await this.#tellRest(listed, spellings)
+    return this.#ending(inside, checkpoints, listed.count)
+  }
+
+  /** For the catalog, once it has run. */
+  record(): Omit<FsckRecord, 'tableId'> {
+    const { version } = this.#subject
+    return { version, checkedAt: this.#run.clock.now(), looked: this.#looked, findings: this.#report.told }
+  }
+
+  /** Files of a catalog that holds another history than the log are no files of this table. */
+  async #lookAtNewest(signal: AbortSignal): Promise<void> {
+    const { catalog, table } = this.#subject
+    if (catalog === null) return
+    const newest = await newestOf(catalog.newest, await table.listing(signal), this.#subject.store, signal)
+    if (newest.is !== 'other') return
+    const detail = `the log is no longer the one that was imported: ${newest.why}`
+    this.#report.add({ level: 'finding', kind: 'log-rewritten', detail })
+  }
+
+  async #lookInside(listing: ListingCheck, found: (finding: Finding) => void): Promise<InsideCounts> {
+    const { deep, seed } = this.#operation
+    const counts = this.#counts
+    const sample = this.#operation.sample === undefined ? null : new Sample<Job>(this.#operation.sample, seed)
+    const files = this.#subject.files()
+    const progress = this.#progress
+    const { schema, partitionColumns } = this.#subject
+    const partitions = partitionCheck(schema, partitionColumns)
+    const rowIds = this.#rowIds
+    progress.begin('files', await this.#subject.count())
+    const jobs = async function* (): AsyncGenerator<Job> {
+      for await (const block of files) {
+        for (const { file, isWanted } of block) {
+          // A listing is answered from memory: without this no timer and no signal would ever have its turn.
+          if (++counts.all % BREATHE_EVERY === 0) await breathe()
+          counts.bytes += BigInt(file.size)
+          if (await listing.needed(file)) found(activeTwice(file))
+          rowIds.add(file.path, file.baseRowId, file.stats)
+          if (!isWanted) {
+            progress.add(1)
+            continue
+          }
+          counts.wanted++
+          for (const finding of partitions(file.path, file.partitionValues)) found(finding)
+          const { place, vector } = await listing.check(file, found)
+          if (place !== null) counts.there++
+          if (vector !== null) counts.vectors++
+          if (sample !== null && place !== null) sample.offer(file.path, { file, place, vector })
+          const opened = sample === null ? place : null
+          if (opened !== null || vector !== null) yield { file, place: opened, vector }
+          else progress.add(1, file.size)
+        }
+      }
+    }
+    const options = { places: this.#places, deep, signal: this.#run.interrupt.stop, found, progress }
+    const inside = await lookInside(jobs(), this.#subject, parquetFooters, options)
+    progress.end()
+    if (sample === null) return inside
+    const items = sample.items()
+    progress.begin('sample', items.length)
+    const drawn = await lookInside(items, this.#subject, parquetFooters, options)
+    progress.end()
+    return { ...drawn, vectors: inside.vectors }
+  }
+
+  /** What only an old version needs may have gone the way of all old files: the newest version decides. */
+  async #tellAbsent(): Promise<void> {
+    const { table, version } = this.#subject
+    const absent = this.#absent
+    if (absent.length === 0) return
+    const { stop: abort } = this.#run.interrupt
+    const paths = new Set(absent.map(({ absent: path = '' }) => path))
+    const needed = new Set<string>()
+    const newest = await table.snapshot({}, { signal: abort })
+    for await (const block of newest.files({ signal: abort })) {
+      for (const { add, path } of block) {
+        if (paths.has(path)) needed.add(path)
+        const vector =
+          add.deletionVector == null ? null : await this.#places.vector(add.deletionVector).catch(() => null)
+        if (vector !== null && vector !== 'inline' && paths.has(vector.path)) needed.add(vector.path)
+      }
+    }
+    for (const finding of absent) {
+      if (needed.has(finding.absent ?? '')) this.#report.add(finding)
+      else {
+        const detail = `${finding.detail}; version ${table.latest} does not need it, version ${version} does`
+        this.#report.add({ ...finding, level: 'note', kind: 'older-missing', detail })
+      }
+    }
+  }
+
+  /** What the actions of the active files say by themselves. */
+  async #tellActions(): Promise<void> {
+    const { all } = this.#counts
+    const report = this.#report
+    if (this.#rowIds.count > 0) {
+      const domain = await this.#subject.domain(ROW_TRACKING_DOMAIN)
+      for (const finding of this.#rowIds.findings(domain)) report.add(finding)
+    }
+    const wrong = report.of('partition-values') + report.of('file-twice') + report.of('row-ids')
+    report.checked('actions', this.#counts.wanted, all, wrong, 'partition values, paths and row ids compared')
+  }
+
+  #tellListing({ counts }: ListingCheck, listed: ListedFiles): void {
+    const { all, wanted } = this.#counts
+    const wrong = this.#report.of('file-missing') + this.#report.of('file-size') + this.#report.of('path-unusable')
+    this.#report.checked(
+      'listing',
+      wanted - counts.outside - counts.unread,
+      all,
+      wrong,
+      `${listed.count} objects listed`,
+    )
+    if (counts.outside > 0) {
+      const detail = `${counts.outside} files lie outside the table and were not looked at`
+      this.#report.add({ level: 'note', kind: 'file-outside', detail })
+    }
+    if (counts.times > 0) {
+      const detail = `${counts.times} of ${wanted} files have another modification time than the log says`
+      this.#report.add({ level: 'note', kind: 'file-time', detail })
+    }
+  }
+
+  #tellInside({ vectors, footers, bounds, rows, pages, summedPages }: InsideCounts): void {
+    const report = this.#report
+    const { wanted } = this.#counts
+    const { deep, sample, seed } = this.#operation
+    const drawn = sample === undefined ? '' : `a sample by seed ${seed}; `
+    if (this.#counts.vectors > 0) {
+      report.checked('vectors', vectors, this.#counts.vectors, report.of('vector-'), 'deletion vectors read')
+    }
+    const wrong =
+      report.of('file-unreadable') + report.of('file-encrypted') + report.of('row-count') + report.of('column')
+    const opened = footers === 0 && wanted > 0 ? 'no file could be opened' : null
+    report.checked('footers', footers, wanted, wrong, opened ?? `${drawn}rows, columns and types compared`)
+    const compared = opened ?? `${bounds} columns with statistics compared`
+    report.checked('statistics', footers, wanted, report.of('statistics'), compared)
+    if (!deep) return
+    const summed = `${summedPages} of ${pages} pages have a CRC-32`
+    report.checked(
+      'rows',
+      rows,
+      wanted,
+      report.of('page-checksum'),
+      `${drawn}${rows === 0 ? 'no file could be read back' : `all rows of ${rows === 1 ? 'one file' : `${rows} files`} read back; ${summed}`}`,
+    )
+  }
+
+  #tellCheckpoints(counts: CheckpointCounts, pages: number): void {
+    const { all, read, sidecars } = counts
+    const report = this.#report
+    const wrong = report.of('checkpoint-') + report.of('last-checkpoint') + pages
+    if (all > 0 || wrong > 0) report.checked('checkpoints', read, all, wrong, lookedText(counts, wrong))
+    if (sidecars > 0) report.checked('sidecars', sidecars, sidecars, report.of('sidecar-'), 'of checkpoints')
+  }
+
+  #tellCompacted({ all, read, notRead }: CompactedCounts): void {
+    if (all === 0) return
+    const rest = notRead.length === 0 ? '' : `; the commits of ${notRead.length} are gone: nothing judges those`
+    const detail = `log compaction files compared with their commits${rest}`
+    this.#report.checked('compacted', read, all, this.#report.of('compacted-'), detail)
+  }
+
+  async #tellRest(listed: ListedFiles, spellings: SpellingCheck): Promise<void> {
+    const { metadata, schema, partitionColumns } = this.#subject
+    const { interrupt, clock } = this.#run
+    const retention = retentionOf(metadata)
+    const keepFrom = clock.now() - retention
+    const history = await lookAtHistory(
+      this.#subject,
+      listed,
+      this.#places,
+      keepFrom,
+      this.#missing(),
+      spellings,
+      this.#progress,
+      interrupt.stop,
+    )
+    const report = this.#report
+    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked } = history
+    for (const finding of [...doubled, ...marked, ...spellings.findings()]) report.add(finding)
+    if (gone > 0) {
+      const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
+      const detail = `${gone} files that only older versions need are not there; ${below} may not be readable`
+      report.add({ level: 'note', kind: 'older-missing', found: `${gone}`, detail })
+    }
+    if (changeGone > 0) {
+      const detail = `${changeGone} of ${changeFiles} files of change data are not there`
+      report.add({ level: 'note', kind: 'change-data-missing', found: `${changeGone}`, detail })
+    }
+    const physical = schema.fields
+      .filter(({ name }) => partitionColumns.includes(name))
+      .map((field) => field.physicalName)
+    let orphans = 0
+    let orphanBytes = 0n
+    const { free, expired } = leftovers(
+      listed,
+      [...physical, ...partitionColumns],
+      keepFrom,
+      ({ path, size }, isOld) => {
+        orphans++
+        orphanBytes += BigInt(size)
+        const age = isOld ? 'VACUUM deletes it' : 'it is younger than the retention: a writer may still need it'
+        report.add({
+          level: 'note',
+          kind: 'orphan',
+          path,
+          bytes: BigInt(size),
+          detail: `no version refers to it; ${age}`,
+        })
+      },
+    )
+    if (free.files > 0) {
+      const breaks = expired.files === 0 ? '' : `; older versions need ${expired.files} of them`
+      const detail = `VACUUM would delete ${free.files} files${breaks}`
+      report.add({ level: 'note', kind: 'vacuum', found: `${free.files}`, bytes: free.bytes, detail })
+    }
+    const disagreed = doubled.filter(({ level }) => level === 'finding').length
+    report.checked('history', commits, commits, disagreed, 'commits read for files of older versions')
+    Object.assign(this.#totals, {
+      olderMissing: dec(gone),
+      changeMissing: dec(changeGone),
+      orphans: dec(orphans),
+      orphanBytes: dec(orphanBytes),
+      vacuumFiles: dec(free.files),
+      vacuumBytes: dec(free.bytes),
+    })
+  }
+
+  /** Files and vectors that were told of one by one. */
+  #missing(): ReadonlySet<string> {
+    return new Set([...this.#report.absent, ...this.#absent.map((finding) => finding.absent ?? '')])
+  }
+
+  #ending(inside: InsideCounts, checkpoints: CheckpointCounts, listed: number): Ending {
+    const { all, wanted } = this.#counts
+    const { findings, notes } = this.#report
+    const totals = {
+      version: dec(this.#subject.version),
+      files: dec(all),
+      checked: dec(wanted),
+      listed: dec(listed),
+      vectors: dec(inside.vectors),
+      footers: dec(inside.footers),
+      rowsRead: dec(inside.rows),
+      deep: dec(Number(this.#operation.deep)),
+      checkpointsRead: dec(checkpoints.read),
+      sidecars: dec(checkpoints.sidecars),
+      findings: dec(findings),
+      notes: dec(notes),
+      ...this.#totals,
+    }
+    this.#looked = this.#proof(inside, checkpoints)
+    if (findings === 0) return { totals, proof: this.#looked }
+    const places = findings === 1 ? 'one place' : `${findings} places`
+    return {
+      totals,
+      proof: 'none',
+      error: new SluiceError('DIFFERENCES', `what the log points at is wrong in ${places}`, {
+        where: this.#subject.store.label,
+        hint: 'each finding says what helps; fsck changes nothing',
+      }),
+    }
+  }
+
+  /** What was looked at, and what was not. */
+  #proof({ vectors, footers, rows }: InsideCounts, { all, read: checkpoints }: CheckpointCounts): string {
+    const { wanted } = this.#counts
+    const some = footers < wanted ? ` of ${wanted}` : ''
+    const none = this.#operation.deep ? 'rows of no file' : 'not rows'
+    const read = rows === 0 ? none : `rows of ${rows}${rows < wanted ? ` of ${wanted}` : ''} files`
+    const bases = all === 0 ? '' : `; ${checkpoints} of ${all} checkpoints`
+    return `${wanted} files listed, ${footers}${some} footers, ${vectors} vectors; ${read}${bases}`
+  }
+}

@@ -1,0 +1,62 @@
+/** `grants`: prints the least rights that a login needs on a catalog as SQL, and with `--apply` gives them. */
+import type { GrantPlan } from '../../../../catalog/grant-plan.ts'
+import { dialectOf } from '../../../../catalog/dialect.ts'
+import { fileHasNoRoles, grantPlan } from '../../../../catalog/grants.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { REPEATABLE, type SqlDatabase } from '../../../../model/run/sql-port.ts'
+import { parseCatalogUrl } from '../../../run/catalog-url.ts'
+import { openCatalogDatabase } from '../../../run/registry.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { grants as declared, GrantsOperation } from './declaration.ts'
+
+type GrantsRun = RunOf<typeof declared>
+
+export async function grants(operation: GrantsOperation, run: GrantsRun): Promise<Ending> {
+  const { catalog, role, to, apply } = operation
+  const { system } = parseCatalogUrl(catalog)
+  if (system.file !== undefined) throw fileHasNoRoles(system.title, system.file)
+  const plan = await planOf(catalog, { level: role, to })
+  const tell = (sql: string): void => run.emit({ type: 'statement', sql, applied: apply })
+  if (apply && plan.unsure !== undefined) {
+    // MariaDB would make a user without a password.
+    throw new SluiceError('TARGET_DENIED', plan.unsure, {
+      hint: `run the same command as ${plan.by}, or without --apply`,
+    })
+  }
+  if (apply) {
+    await using database = await openCatalogDatabase(catalog, 'write', { rightsOnly: true })
+    await grant(database, plan, tell)
+  } else {
+    for (const sql of plan.statements) tell(sql)
+  }
+  const notes = plan.unsure === undefined ? plan.notes : [plan.unsure, ...plan.notes]
+  for (const message of notes) run.emit({ type: 'log', level: 'note', message })
+  return { totals: { statements: dec(plan.statements.length), applied: dec(apply ? plan.statements.length : 0) } }
+}
+
+async function planOf(catalog: string, wish: Parameters<typeof grantPlan>[1]): Promise<GrantPlan> {
+  await using database = await openCatalogDatabase(catalog, 'read')
+  return await grantPlan(database, wish)
+}
+
+/** In one transaction where the database can; elsewhere each statement commits by itself, and each can be run again. */
+async function grant(database: SqlDatabase, plan: GrantPlan, tell: (sql: string) => void): Promise<void> {
+  const oneByOne = !dialectOf(database).transactionalDdl
+  const groups = oneByOne ? plan.statements.map((sql) => [sql]) : [plan.statements]
+  for (const group of groups) {
+    try {
+      await database.write(async (transaction) => {
+        for (const sql of group) await transaction.script(sql)
+      }, REPEATABLE)
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'TARGET_DENIED') throw error
+      throw new SluiceError('TARGET_DENIED', 'this login may not give these rights', {
+        ...(error.where === undefined ? {} : { where: error.where }),
+        hint: `run the same command, or the printed statements, as ${plan.by}`,
+        cause: error,
+      })
+    }
+    for (const sql of group) tell(sql)
+  }
+}

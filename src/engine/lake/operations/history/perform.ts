@@ -1,0 +1,89 @@
+/** `history`: what each commit did, newest first. */
+import { commitsUpTo, type CommitRecord } from '../../../../catalog/query/history.ts'
+import type { CommitSummary } from '../../../../delta/history.ts'
+import { dec, type CommitEvent } from '../../../../model/run/event.ts'
+import { isoTime } from '../../../../shared/clock.ts'
+import { withTable, type TableSource } from '../../table-source.ts'
+import { listLog } from '../../../../delta/listing.ts'
+import { openLake } from '../../../run/registry.ts'
+import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { history as declared, HistoryOperation } from './declaration.ts'
+
+type HistoryRun = RunOf<typeof declared>
+
+export async function history(operation: HistoryOperation, run: HistoryRun): Promise<Ending> {
+  let commits = 0
+  // One more than asked for tells whether older ones are left out.
+  let more = false
+  const tell = (event: CommitEvent): void => {
+    if (commits >= operation.limit) {
+      more = true
+      return
+    }
+    commits++
+    run.emit(event)
+  }
+  const tellAll = async (source: TableSource): Promise<void> => {
+    if (source.from === 'log') {
+      const { abort: signal } = run.interrupt
+      for await (const commit of source.table.history({ limit: operation.limit + 1, signal }))
+        tell(eventOfSummary(commit))
+      return
+    }
+    const { tableId, latest, location } = source.table
+    const checkpoints = await checkpointVersions(location, run.interrupt.abort)
+    for (const commit of await commitsUpTo(source.database, tableId, latest, operation.limit + 1)) {
+      tell(eventOfRecord(commit, checkpoints.has(commit.version)))
+    }
+  }
+  await withTable(operation.table, operation.catalog, {}, run, tellAll, 'all')
+  if (more)
+    run.emit({
+      type: 'log',
+      level: 'note',
+      message: `there are older commits; --limit lists more than ${operation.limit}`,
+    })
+  return { totals: { commits: dec(commits) } }
+}
+
+/** A commit of the catalog as an event. */
+export function eventOfRecord(commit: CommitRecord, checkpoint: boolean): CommitEvent {
+  return {
+    ...doneBy(commit),
+    files: dec(commit.files),
+    bytes: dec(commit.bytes),
+    ...(commit.rows === null ? {} : { rows: dec(commit.rows) }),
+    checkpoint,
+  }
+}
+
+/** A commit of the log as an event: what the table came to is not known from it. */
+export function eventOfSummary(commit: CommitSummary): CommitEvent {
+  return { ...doneBy(commit), checkpoint: commit.checkpoint }
+}
+
+function doneBy(commit: CommitRecord | CommitSummary): Omit<CommitEvent, 'checkpoint'> {
+  return {
+    type: 'commit',
+    version: dec(commit.version),
+    time: isoTime(commit.time),
+    inCommitTime: commit.inCommitTime,
+    ...(commit.operation === null ? {} : { operation: commit.operation }),
+    ...(commit.engine === null ? {} : { engine: commit.engine }),
+    adds: dec(commit.adds),
+    removes: dec(commit.removes),
+    addedBytes: dec(commit.addedBytes),
+    removedBytes: dec(commit.removedBytes),
+  }
+}
+
+/** Versions that have a checkpoint now; none when the log cannot be listed. */
+export async function checkpointVersions(location: string, signal: AbortSignal): Promise<ReadonlySet<number>> {
+  try {
+    const listing = await listLog(await openLake(pathOfLocation(location)), { signal, attributes: false })
+    return new Set(listing.checkpoints.map(({ version }) => version))
+  } catch {
+    return new Set()
+  }
+}

@@ -1,0 +1,104 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import { alertOptions } from '../../../run/operations/alert-options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { BATCH_SIZE, PLAN_ONLY, RESUME, waitOption } from '../../../run/operations/shared-options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+export type ImportOperation = {
+  readonly kind: 'import'
+  readonly table: string
+  readonly catalog: string
+  readonly tableId?: string
+  /** The catalog has the table of `tableId` at another place, where it is no more. */
+  readonly moved?: true | undefined
+  readonly dryRun: boolean
+  readonly resume: boolean
+  readonly batchSize: number
+  readonly verbose: boolean
+  /** Import the actions of a table whose features we cannot read; it is marked as refused. */
+  readonly allowRefused: boolean
+  /** How long to wait for another import of the same table, ms. */
+  readonly waitMs: number
+  readonly alert?: AlertWish
+}
+
+const CAUSES = ['stuck', 'failed'] as const
+
+const EVENTS = [
+  'plan.ready',
+  'table.started',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.done',
+  'chunk.retried',
+  'chunk.failed',
+  'table.finished',
+  'log',
+] as const
+
+export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = {
+  kind: 'import',
+  command: {
+    ...PAGES.import,
+    takes: [
+      {
+        name: 'table',
+        operand: true,
+        type: 'text',
+        completes: 'delta table',
+        describe: 'path with a _delta_log below it',
+      },
+      {
+        name: 'table-id',
+        type: 'text',
+        completes: 'catalog table',
+        describe: 'name in the catalog; else the folder name and 8 hex digits',
+      },
+      {
+        name: 'moved',
+        type: 'flag',
+        default: false,
+        describe: 'the folder of the table with that --table-id was renamed or moved here',
+      },
+      BATCH_SIZE,
+      PLAN_ONLY,
+      RESUME,
+      {
+        name: 'allow-refused',
+        type: 'flag',
+        default: false,
+        describe: 'import a table with features we cannot read, marked as refused',
+      },
+      waitOption('0s'),
+      ...alertOptions(CAUSES),
+    ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.catalog,
+    tableId: words.optionalText('table-id'),
+    moved: words.set('moved'),
+    dryRun: words.flag('dry-run'),
+    resume: words.flag('resume'),
+    batchSize: words.count('batch-size'),
+    verbose: words.flag('verbose'),
+    allowRefused: words.flag('allow-refused'),
+    waitMs: words.duration('wait'),
+    alert: words.alert,
+  },
+  shape: 'long',
+  pauses: true,
+  lanes: true,
+  doing: 'importing',
+  stores: [
+    { field: 'table', family: 'table', access: 'read', end: 'source' },
+    { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
+  ],
+  about: 'table',
+  plans: 'dryRun',
+  distributes: { by: 'parts' },
+  alerts: { causes: CAUSES },
+  comesAgain: true,
+  events: EVENTS,
+}

@@ -1,0 +1,57 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { TABLE, waitOption } from '../../../run/operations/shared-options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+export type IndexOperation = {
+  readonly kind: 'index'
+  readonly table: string
+  /** As a condition names them. */
+  readonly columns: readonly string[]
+  readonly catalog: string
+  /** Take their ranges away. */
+  readonly drop: boolean
+  /** For another program, ms; 0 when absent. */
+  readonly waitMs?: number
+  readonly alert?: AlertWish
+}
+
+const EVENTS = ['log'] as const
+
+export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> = {
+  kind: 'index',
+  command: {
+    ...PAGES.index,
+    takes: [
+      TABLE,
+      {
+        name: 'column',
+        operand: true,
+        type: 'list',
+        completes: 'column',
+        describe: 'columns that conditions ask about; a.b for a field',
+      },
+      { name: 'drop', type: 'flag', default: false, describe: 'take the ranges of these columns away' },
+      waitOption('0s'),
+      ...alertOptions(FAILED),
+    ],
+  },
+  words: {
+    table: words.text('table'),
+    columns: words.list('column'),
+    catalog: words.catalog,
+    drop: words.flag('drop'),
+    waitMs: words.duration('wait'),
+    alert: words.alert,
+  },
+  shape: 'lines',
+  stores: [
+    { field: 'table', family: 'table', access: 'read', end: 'source' },
+    { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
+  ],
+  about: 'table',
+  alerts: { causes: FAILED, by: ['columns', 'drop'] },
+  events: EVENTS,
+}

@@ -1,0 +1,88 @@
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { TABLE } from '../../../run/operations/shared-options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+export type CompareOperation = {
+  readonly kind: 'performance-compare'
+  readonly table: string
+  readonly catalog: string
+  readonly runs: number
+  readonly report?: string
+  readonly questions?: readonly string[]
+  readonly cold: boolean
+  /** Simulated latency of every request to the lake and of every round trip to a database on a network, ms. */
+  readonly latencyMs?: number
+}
+
+const EVENTS = ['plan.ready', 'chunk.started', 'chunk.done', 'question', 'log'] as const
+
+/** In the order of the comparison. */
+export const QUESTION_IDS = [
+  'latest-version',
+  'counts',
+  'active-files',
+  'files-of-partition',
+  'min-max',
+  'old-snapshot',
+  'file-origin',
+  'last-commits',
+  'changes',
+] as const
+
+export const performanceCompare: Declaration<CompareOperation, (typeof EVENTS)[number]> = {
+  kind: 'performance-compare',
+  command: {
+    ...PAGES['performance-compare'],
+    takes: [
+      TABLE,
+      {
+        name: 'runs',
+        type: 'number',
+        least: 1,
+        most: 1000,
+        default: 7,
+        config: 'default',
+        describe: 'times each question is asked on either side',
+      },
+      {
+        name: 'question',
+        type: 'list',
+        choices: QUESTION_IDS,
+        shown: 'all',
+        describe: 'ask only this one; repeatable',
+      },
+      {
+        name: 'cold',
+        type: 'flag',
+        default: true,
+        describe: 'ask once in a fresh process too; --no-cold leaves that out',
+      },
+      {
+        name: 'simulate-latency',
+        type: 'text',
+        unit: 'duration',
+        describe:
+          'make the lake and a database server this round trip further away, by a proxy on the way to them; such as 30ms',
+      },
+      { name: 'report', type: 'text', completes: 'file', describe: 'write the answers to this Markdown file' },
+    ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.catalog,
+    runs: words.count('runs'),
+    report: words.optionalText('report'),
+    questions: words.filledList('question'),
+    cold: words.flag('cold'),
+    latencyMs: words.optionalDuration('simulate-latency'),
+  },
+  shape: 'long',
+  doing: 'comparing',
+  stores: [
+    { field: 'table', family: 'table', access: 'read', end: 'source' },
+    { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
+  ],
+  about: 'table',
+  events: EVENTS,
+}

@@ -1,0 +1,57 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { ALL_TABLES, TABLE, waitOption, WOULD_GO } from '../../../run/operations/shared-options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+
+export type PruneOperation = {
+  readonly kind: 'prune'
+  /** None stands for all tables of the catalog. */
+  readonly tables: readonly string[]
+  readonly catalog: string
+  /** So many versions, or all that were the latest within so many ms. */
+  readonly keep: { readonly versions: number } | { readonly forMs: number }
+  /** Name of the table, or `all` where it is not one: said twice. */
+  readonly confirm?: string
+  readonly dryRun: boolean
+  /** For another program, ms; absent in runs that an older program has queued. */
+  readonly waitMs?: number
+  readonly alert?: AlertWish
+}
+
+const EVENTS = ['table.finished', 'log'] as const
+
+export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
+  kind: 'prune',
+  command: {
+    ...PAGES.prune,
+    takes: [
+      TABLE,
+      ALL_TABLES,
+      { name: 'keep-versions', type: 'number', describe: 'keep this many versions of each table' },
+      {
+        name: 'older-than',
+        type: 'text',
+        unit: 'duration',
+        describe: 'give up what was replaced longer ago than 30d, 12h',
+      },
+      WOULD_GO,
+      waitOption('10s'),
+      ...alertOptions(FAILED),
+    ],
+  },
+  shape: 'lines',
+  stores: [{ field: 'catalog', family: 'catalog', access: 'write', end: 'target' }],
+  about: 'tables',
+  destroys: [
+    {
+      what: 'versions of tables in the catalog that are not kept',
+      confirm: 'confirm',
+      asked: true,
+      named: { field: 'tables', several: 'all' },
+    },
+  ],
+  plans: 'dryRun',
+  alerts: { causes: FAILED },
+  events: EVENTS,
+}

@@ -1,0 +1,140 @@
+/** `prune`: gives up old versions of tables in the catalog. The log is never touched. */
+import { readableTable } from '../../../../catalog/catalog.ts'
+import { waitForLease } from '../../../../catalog/import/lease-wait.ts'
+import { releaseLease } from '../../../../catalog/lease.ts'
+import { idleTables, type IdleTable } from '../../../../catalog/prune-idle.ts'
+import { oldestKept, prunePlan, pruneTable, type Keep, type Pruned } from '../../../../catalog/prune.ts'
+import type { RowCounts } from '../../../../catalog/rollback.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
+import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import { holderOf } from '../../../run/holder.ts'
+import { knownTables, namedTables, type KnownTable } from '../../import/known-tables.ts'
+import { pathOfLocation } from '../../../../model/lake/lake-url.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { prune as declared, PruneOperation } from './declaration.ts'
+
+type PruneRun = RunOf<typeof declared>
+
+type Named = KnownTable & { readonly name: string }
+
+export async function prune(operation: PruneOperation, run: PruneRun): Promise<Ending> {
+  const { catalog: url, tables: names, dryRun } = operation
+  const keep: Keep = 'versions' in operation.keep ? operation.keep : { sinceMs: run.clock.now() - operation.keep.forMs }
+  const rows = new Map<string, number>()
+  const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
+  const named = async (database: SqlDatabase): Promise<readonly Named[]> => {
+    const found = await tablesOf(database, names)
+    if (!dryRun) return found
+    for (const table of found) addRows(rows, await tellPlan(database, table, keep, run))
+    return found
+  }
+  const tables = await patient(() => withCatalog(url, named))
+  const totals = { tables: dec(tables.length) }
+  if (dryRun) return { totals: { ...totals, ...totalsOf(rows) } }
+  const body = async (catalog: WritableCatalog): Promise<Ending> => {
+    const errors: SluiceError[] = []
+    const whole = tables.flatMap(({ tableId, settled }) => (settled ? [tableId] : []))
+    const idle = await idleTables(catalog.database, whole, keep)
+    for (const table of tables) {
+      if (run.interrupt.stop.aborted) break
+      const kept = idle.get(table.tableId)
+      if (kept !== undefined) {
+        tellPruned(table, kept, { rows: [], ms: 0 }, run)
+        continue
+      }
+      const result = await pruneOne(catalog, table, { keep, waitMs: operation.waitMs ?? WAIT_MS }, run)
+      if (result instanceof SluiceError) errors.push(result)
+      else addRows(rows, result.rows)
+    }
+    const all = { ...totals, failed: dec(errors.length), ...totalsOf(rows) }
+    if (run.interrupt.stop.aborted || errors.some(({ kind }) => kind === 'stopped'))
+      return { totals: all, stopped: true }
+    const [first] = errors
+    if (first === undefined) return { totals: all }
+    if (tables.length === 1) return { totals: all, error: first }
+    const error = new SluiceError('TABLES_FAILED', `${errors.length} of ${tables.length} tables failed`, {
+      hint: 'mend the cause of each table that failed, then run the same command again',
+    })
+    return { totals: all, error }
+  }
+  return withWritableCatalog(url, run, names.length === 0 ? 'all tables' : names.join(', '), body, patient)
+}
+
+async function tablesOf(database: SqlDatabase, names: readonly string[]): Promise<readonly Named[]> {
+  if (names.length > 0) return namedTables(database, names)
+  const tables = (await knownTables(database)).map((table) => ({ ...table, name: table.tableId }))
+  // Asked for all of them, those that nobody can read have nothing to give up.
+  return tables.filter(({ settled }) => settled)
+}
+
+/** Never rejects: the failure is told and returned. */
+async function pruneOne(
+  { database, indexes }: WritableCatalog,
+  { tableId, name, location }: Named,
+  { keep, waitMs }: { readonly keep: Keep; readonly waitMs: number },
+  run: PruneRun,
+): Promise<Pruned | SluiceError> {
+  const { clock, interrupt, emit } = run
+  const begun = clock.ticks()
+  const at = { type: 'table.finished', table: name, location: pathOfLocation(location) } as const
+  const note = (message: string): void => emit({ type: 'log', level: 'note', table: name, message })
+  const ms = (): number => Math.round(clock.ticks() - begun)
+  try {
+    const holder = holderOf(run)
+    const waiting = { database, tableId, holder, clock, waitMs, interrupt, onNote: note }
+    const lease = await waitForLease(waiting)
+    try {
+      const table = await readableTable(database, { tableId })
+      const historyFrom = await oldestKept(database, table, keep)
+      await indexes.ensure(tableId)
+      const pruned = await pruneTable({ database, tableId, lease, abort: interrupt.abort }, historyFrom, clock.now())
+      tellPruned({ name, location }, { latest: table.latest, historyFrom }, { rows: pruned.rows, ms: ms() }, run)
+      return pruned
+    } finally {
+      await releaseLease(database, lease).catch(() => undefined)
+    }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    emit({ ...at, status: error.kind === 'stopped' ? 'stopped' : 'failed', ms: ms(), error: error.info() })
+    return error
+  }
+}
+
+function tellPruned(
+  { name, location }: Pick<Named, 'name' | 'location'>,
+  { latest, historyFrom }: IdleTable,
+  { rows, ms }: { readonly rows: RowCounts; readonly ms: number },
+  { emit }: PruneRun,
+): void {
+  const said =
+    rows.length === 0
+      ? `nothing to prune: it answers from v${historyFrom} already`
+      : `it answers from v${historyFrom} now; removed ${listOf(rows)}`
+  const at = { type: 'table.finished', table: name, location: pathOfLocation(location) } as const
+  emit({ ...at, status: 'ok', version: dec(latest), historyFrom: dec(historyFrom), ms, notes: [said] })
+}
+
+async function tellPlan(database: SqlDatabase, table: Named, keep: Keep, run: PruneRun): Promise<RowCounts> {
+  const readable = await readableTable(database, { tableId: table.tableId })
+  const { historyFrom, rows } = await prunePlan(database, table.tableId, await oldestKept(database, readable, keep))
+  const message =
+    rows.length === 0
+      ? `nothing to prune: it answers from v${historyFrom} already`
+      : `would answer from v${historyFrom}, not v${readable.historyFrom}; would remove ${listOf(rows)}; bytes unknown`
+  run.emit({ type: 'log', level: 'note', table: table.name, message })
+  return rows
+}
+
+function listOf(rows: RowCounts): string {
+  return rows.map(({ relation, rows: count }) => `${relation} ${count}`).join(', ')
+}
+
+function addRows(to: Map<string, number>, rows: RowCounts): void {
+  for (const { relation, rows: count } of rows) to.set(relation, (to.get(relation) ?? 0) + count)
+}
+
+function totalsOf(rows: ReadonlyMap<string, number>): Record<string, string> {
+  return Object.fromEntries([...rows].map(([relation, count]) => [relation, dec(count)]))
+}

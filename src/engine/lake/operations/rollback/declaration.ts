@@ -1,0 +1,74 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import { alertOptions, FAILED } from '../../../run/operations/alert-options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { CHECK_FILES, CHECKED_FILES, TABLE, waitOption, WOULD_GO } from '../../../run/operations/shared-options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+/** Which data files are looked for before a table may go. */
+export type CheckFiles = (typeof CHECKED_FILES)[number]
+
+export type RollbackOperation = {
+  readonly kind: 'rollback'
+  readonly table: string
+  readonly catalog: string
+  readonly confirm?: string
+  readonly checkFiles: CheckFiles
+  readonly dryRun: boolean
+  /** For another program, ms; 0 when absent. */
+  readonly waitMs?: number
+  /** The table goes even where its log does not give what the catalog holds. */
+  readonly forget?: true | undefined
+  readonly alert?: AlertWish
+}
+
+const EVENTS = ['verify.check', 'log'] as const
+
+export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> = {
+  kind: 'rollback',
+  command: {
+    ...PAGES.rollback,
+    takes: [
+      TABLE,
+      { name: 'confirm', type: 'text', describe: 'the name of the table, instead of being asked' },
+      WOULD_GO,
+      {
+        name: 'forget',
+        type: 'flag',
+        default: false,
+        describe: 'take it out even where its log is gone or another one, and say what is lost',
+      },
+      CHECK_FILES,
+      waitOption('0s'),
+      ...alertOptions(FAILED),
+    ],
+  },
+  words: {
+    table: words.text('table'),
+    catalog: words.catalog,
+    confirm: words.optionalText('confirm'),
+    checkFiles: words.choice('check-files', CHECKED_FILES),
+    dryRun: words.flag('dry-run'),
+    waitMs: words.duration('wait'),
+    forget: words.set('forget'),
+    alert: words.alert,
+  },
+  shape: 'lines',
+  doing: 'rolling back',
+  stores: [
+    { field: 'table', family: 'table', access: 'read', end: 'source' },
+    { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
+  ],
+  about: 'table',
+  destroys: [
+    {
+      what: 'the rows of the table in the catalog',
+      confirm: 'confirm',
+      asked: true,
+      named: { event: 'verify.check', field: 'table' },
+    },
+  ],
+  plans: 'dryRun',
+  alerts: { causes: FAILED },
+  events: EVENTS,
+}

@@ -1,0 +1,323 @@
+/**
+ * `verify-rollback` proves that the log alone still gives the table and says what would go; `rollback` proves the same and then removes the
+ * table's rows in one transaction. Neither ever writes to the log.
+ */
+import { readHead, wholeness, type Head, type Wholeness } from '../../../../catalog/import/head.ts'
+import { filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
+import { acquireLease, beatOfLease, leaseHolder, releaseLease, renewLease } from '../../../../catalog/lease.ts'
+import { deleteTable, dependents, rowsOfTable, type RowCounts } from '../../../../catalog/rollback.ts'
+import { dialectOf } from '../../../../catalog/dialect.ts'
+import { forgetCommand } from '../../../../catalog/ways-out.ts'
+import { DeltaTable } from '../../../../delta/table.ts'
+import type { LogStore } from '../../../../model/lake/log-store.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import { shellQuote } from '../../../../shared/shell.ts'
+import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
+import { whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import { holderOf } from '../../../run/holder.ts'
+import { hasEnded } from '../../../../shared/owner.ts'
+import { dataFilesPresent } from '../../data-files.ts'
+import type { CheckFiles } from '../../../run/operation.ts'
+import { openLake, parquetRows } from '../../../run/registry.ts'
+import { resolveTable, tableKey } from '../../resolve.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { VerifyRollbackOperation } from '../verify-rollback/declaration.ts'
+import { DISAGREES, notHeld, witnesses } from './witnesses.ts'
+import type { rollback as declared, RollbackOperation } from './declaration.ts'
+
+/** Both look alike, and say the same. */
+type RollbackRun = RunOf<typeof declared>
+
+type Subject = { readonly head: Head; readonly log: LogStore; readonly state: Wholeness }
+const FSCK = 'sizes, contents and deletion vectors were not looked at: sluice fsck TABLE looks at them'
+/** What `--check-files` leaves out. */
+const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
+  none: 'data files and deletion vectors were not looked for: sluice fsck TABLE looks at them',
+  sample: `names of a sample of data files were looked for; ${FSCK}`,
+  all: `names of data files were looked for; ${FSCK}`,
+}
+
+type Verdict = {
+  /** What the catalog holds and the log does not give: `--forget` lets it go. */
+  readonly lost: readonly string[]
+  /** What stands against the removal itself. */
+  readonly inUse: readonly string[]
+  readonly checks: number
+  readonly rows: RowCounts
+}
+
+/** Whether a removal has to be refused. */
+const isRefused = ({ lost, inUse }: Verdict, forget: boolean): boolean =>
+  inUse.length > 0 || (lost.length > 0 && !forget)
+
+export async function verifyRollback(operation: VerifyRollbackOperation, run: RollbackRun): Promise<Ending> {
+  return wouldRemove(operation, run, false)
+}
+
+/** @param forget whether what the log does not give is allowed to go */
+async function wouldRemove(
+  { catalog, table, checkFiles }: VerifyRollbackOperation | RollbackOperation,
+  run: RollbackRun,
+  forget: boolean,
+): Promise<Ending> {
+  return withCatalog(catalog, async (database) => {
+    const subject = await subjectOf(table, database)
+    const verdict = await verify(subject, database, checkFiles, run)
+    const { tableId } = subject.head
+    const about = { totals: totalsOf(verdict), notChecked: NOT_OPENED[checkFiles] }
+    if (isRefused(verdict, forget)) return { ...about, error: notSafe(subject, verdict) }
+    sayLost(subject, verdict, run)
+    return { ...about, proof: proofOf(verdict), next: removalOf(run.commandLine, tableId) }
+  })
+}
+
+const proofOf = ({ lost }: Verdict): string => (lost.length === 0 ? 'log re-read' : 'none')
+
+function sayLost({ head: { tableId } }: Subject, { lost }: Verdict, { emit }: RollbackRun): void {
+  if (lost.length === 0) return
+  const message = `lost with ${tableId}: ${lost.join('; ')}`
+  emit({ type: 'log', level: 'warn', table: tableId, message })
+}
+
+/** The same command as one that removes: another verb, no dry run. It names the same catalog without its password. */
+function removalOf(commandLine: string, tableId: string): string {
+  const [flags = '', ...words] = commandLine.split(/ -- (.*)$/s)
+  const same = flags.replace(' verify-rollback', ' rollback').replaceAll(/ (?:--dry-run|-n|--confirm=\S+)(?= |$)/g, '')
+  const behind = words[0] === undefined ? '' : ` -- ${words[0]}`
+  return `${same} --confirm=${shellQuote(tableId)}${behind}`
+}
+
+export async function rollback(operation: RollbackOperation, run: RollbackRun): Promise<Ending> {
+  const patient = whileHeld(run, operation.waitMs ?? 0)
+  const { head, log } = await patient(() =>
+    withCatalog(operation.catalog, (database) => subjectOf(operation.table, database)),
+  )
+  const { tableId } = head
+  const forget = operation.forget === true
+  if (operation.dryRun) return patient(() => wouldRemove(operation, run, forget))
+  if (operation.confirm !== operation.table && operation.confirm !== tableId) {
+    throw new SluiceError('MISSING_CONFIRM', `rolling back ${tableId} needs its name typed`, {
+      reason: operation.confirm === undefined ? 'no name was given' : `"${operation.confirm}" is not its name`,
+      hint: `say --confirm=${shellQuote(tableId)}`,
+    })
+  }
+  const body = async ({ database }: WritableCatalog): Promise<Ending> => {
+    const lease = await acquireLease(database, tableId, holderOf(run))
+    // Reading a long log again takes longer than a lease lasts.
+    const renewal = beatOfLease(database, lease)
+    try {
+      const subject = await subjectOf(operation.table, database)
+      const verdict = await verify(subject, database, operation.checkFiles, run, lease.id)
+      if (isRefused(verdict, forget)) return { totals: totalsOf(verdict), error: notSafe(subject, verdict) }
+      sayLost(subject, verdict, run)
+      const now = await database.now()
+      const removed = await database.write(
+        async (transaction) => {
+          await renewLease(transaction, lease, now)
+          return deleteTable(transaction, tableId)
+        },
+        async (reader) => (await readHead(reader, { tableId })) === null,
+      )
+      run.emit({
+        type: 'log',
+        level: 'note',
+        table: tableId,
+        message: `removed from the catalog: ${listOf(removed)}`,
+      })
+      return { totals: totalsOf({ ...verdict, rows: removed }), proof: proofOf(verdict) }
+    } finally {
+      clearInterval(renewal)
+      await releaseLease(database, lease)
+    }
+  }
+  return withWritableCatalog(operation.catalog, run, log.label, body, patient)
+}
+
+async function subjectOf(table: string, database: SqlDatabase): Promise<Subject> {
+  const ref = await resolveTable(table, database)
+  const log = await openLake(ref.path)
+  const head = await readHead(database, await tableKey(ref, log))
+  if (head === null) {
+    throw new SluiceError('NO_SUCH_TABLE', `${table} is not in the catalog`, {
+      where: log.root,
+      hint: 'there is nothing to roll back',
+    })
+  }
+  return { head, log, state: await wholeness(database, head) }
+}
+
+async function verify(
+  { head, log, state }: Subject,
+  database: SqlDatabase,
+  checkFiles: CheckFiles,
+  run: RollbackRun,
+  ownLease?: string,
+): Promise<Verdict> {
+  const { emit, interrupt } = run
+  const { tableId } = head
+  const version = head.currentVersion
+  const lost: string[] = []
+  const inUse: string[] = []
+  let checks = 0
+  const check = (
+    name: string,
+    equal: boolean,
+    logSays: string,
+    catalogSays: string,
+    problem: string,
+    problems = lost,
+  ): void => {
+    checks++
+    emit({
+      type: 'verify.check',
+      table: tableId,
+      version: dec(version ?? 0),
+      check: name,
+      equal,
+      log: logSays,
+      catalog: catalogSays,
+      witness: log.label,
+    })
+    if (!equal) problems.push(problem)
+  }
+  // What an import has not brought to its end, and what was removed by hand, answers nothing that could be lost.
+  const held = state === 'whole' ? versionsOf(head) : null
+
+  try {
+    const table = await DeltaTable.open(log, parquetRows, interrupt.abort)
+    const { from } = await table.run(interrupt.abort)
+    const alone = onlyIn(held, { from, to: table.latest })
+    check(
+      'every version',
+      alone === '',
+      `v${from} to v${table.latest}`,
+      held === null ? 'nothing whole' : `v${held.from} to v${held.to}`,
+      alone,
+    )
+    const snapshot = await table.snapshot(version === null ? {} : { version }, { allowRefused: true })
+    const isHeld = held !== null && version !== null
+    const files = isHeld ? filesOfCatalog(database, tableId, version, log.root) : filesOfLog(snapshot, interrupt.abort)
+    const said = isHeld
+      ? await witnesses({ head, version, database, log, table, snapshot }, interrupt.abort)
+      : [await notHeld(snapshot, interrupt.abort)]
+    for (const one of said) check(one.name, one.equal, one.log, one.catalog, one.problem)
+    const { segment } = snapshot
+    const parts = segment.checkpoint === null ? '' : `checkpoint ${segment.checkpoint.version} and `
+    check('log reachable', true, `${parts}${segment.commits.length} commits, all read`, '', '')
+    for (const note of table.notes) emit({ type: 'log', level: 'note', table: tableId, message: note })
+    if (checkFiles !== 'none') {
+      const paths = async function* (): AsyncGenerator<readonly string[]> {
+        for await (const block of files()) yield block.map(({ raw }) => raw)
+      }
+      const found = await dataFilesPresent(log, paths(), checkFiles, interrupt.abort)
+      const outside = found.outside > 0 ? `, ${found.outside} outside the table not looked at` : ''
+      check(
+        `data files (${checkFiles})`,
+        found.missingTotal === 0,
+        `${found.checked} looked for, ${found.missingTotal} missing${outside}`,
+        '',
+        `${found.missingTotal} data files are missing: ${found.missing.join(', ')}`,
+      )
+    }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'stopped' || error.kind === 'internal') throw thrown
+    check(
+      'log re-read',
+      false,
+      `${error.code}: ${error.message}`,
+      version === null ? '' : `v${version}`,
+      `the log cannot be read: ${error.message}`,
+    )
+    if (lost.length === 1 && held !== null) lost.push(aloneText(held))
+  }
+
+  const others = await dependents(database, dialectOf(database).dependents)
+  check(
+    'nobody depends on these rows',
+    others.length === 0,
+    '',
+    others.join(', ') || 'none',
+    `these refer to the catalog's rows: ${others.join(', ')}`,
+    inUse,
+  )
+  const holder = await leaseHolder(database, tableId, await database.now())
+  const busy = holder !== null && holder.id !== ownLease && !hasEnded(holder, run.owner)
+  check(
+    'no import runs',
+    !busy,
+    '',
+    busy ? `${holder.command} (process ${holder.pid} on ${holder.host})` : 'none',
+    'an import of this table is running',
+    inUse,
+  )
+
+  const rows = await rowsOfTable(database, tableId)
+  emit({
+    type: 'log',
+    level: 'note',
+    table: tableId,
+    message: `a rollback removes: ${listOf(rows)}; ${log.label}/_delta_log stays as it is`,
+  })
+  return { lost, inUse, checks, rows }
+}
+
+type Versions = { readonly from: number; readonly to: number }
+
+function versionsOf({ historyFrom, currentVersion }: Head): Versions | null {
+  return historyFrom === null || currentVersion === null ? null : { from: historyFrom, to: currentVersion }
+}
+
+/** Which versions of the catalog a log has not, in words; '' for none. */
+function onlyIn(held: Versions | null, log: Versions): string {
+  if (held === null) return ''
+  const below = { from: held.from, to: Math.min(held.to, log.from - 1) }
+  const above = { from: Math.max(held.from, log.to + 1), to: held.to }
+  return [below, above]
+    .filter(({ from, to }) => from <= to)
+    .map(aloneText)
+    .join('; ')
+}
+
+function aloneText({ from, to }: Versions): string {
+  return from === to ? `version ${from} is in the catalog alone` : `versions ${from} to ${to} are in the catalog alone`
+}
+
+function listOf(rows: RowCounts): string {
+  return rows.map(({ relation, rows: count }) => `${relation} ${count}`).join(', ') || 'nothing'
+}
+
+function totalsOf({ checks, lost, inUse, rows }: Verdict): Record<string, string> {
+  const totals: Record<string, string> = { checks: dec(checks), problems: dec(lost.length + inUse.length) }
+  for (const { relation, rows: count } of rows) totals[relation] = dec(count)
+  return totals
+}
+
+/** What to do where a table may not go; `validate` sends people here with a damaged catalog, too. */
+function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict): SluiceError {
+  const message = `rolling back ${tableId} is not safe: ${[...lost, ...inUse].join('; ')}`
+  if (inUse.length > 0) {
+    return new SluiceError('NOT_SAFE', message, {
+      reason: 'the rows of the table are in use',
+      hint: 'take away what refers to them, or wait until the import has ended',
+    })
+  }
+  const anyway = forgetCommand(tableId)
+  if (state !== 'whole') {
+    return new SluiceError('NOT_SAFE', message, {
+      reason: 'the catalog holds no whole table, and the log does not give one',
+      hint: `bring the log back and import again; if it is gone, take out what was imported: ${anyway}`,
+    })
+  }
+  if (lost.every((problem) => problem.startsWith(DISAGREES))) {
+    return new SluiceError('NOT_SAFE', message, {
+      reason: 'one of the two is wrong: the log was changed, or the catalog is damaged',
+      hint: `if the log is the right one: ${anyway}, then import again; if not, mend the log first`,
+    })
+  }
+  return new SluiceError('NOT_SAFE', message, {
+    reason: 'without the catalog the log alone would not give all of it',
+    hint: `to keep it, sluice export-log ${shellQuote(tableId)} --to FOLDER writes it out of the catalog; to let it go: ${anyway}`,
+  })
+}

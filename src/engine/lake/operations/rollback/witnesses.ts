@@ -1,0 +1,100 @@
+/** What shows that a log is the one that a catalog holds: the id of the table, the bytes of its commits, and the names of its files. */
+import type { Head } from '../../../../catalog/import/head.ts'
+import { aloneText, filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
+import { compareCommits } from '../../../../catalog/import/same-log.ts'
+import { onlyInOne, sumsOf, type FileSums } from '../../../../delta/file-sums.ts'
+import type { Snapshot } from '../../../../delta/snapshot.ts'
+import type { DeltaTable } from '../../../../delta/table.ts'
+import type { LogStore } from '../../../../model/lake/log-store.ts'
+import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
+
+/** The commits are those that were imported, and only the files differ: nothing would be lost if the catalog is what is wrong. */
+export const DISAGREES = 'the log gives another table than the catalog holds'
+
+/** Stretches of versions that are named. */
+const NAMED = 4
+
+export type Witness = {
+  readonly name: string
+  readonly equal: boolean
+  readonly log: string
+  readonly catalog: string
+  /** What it means where they are not equal. */
+  readonly problem: string
+}
+
+type Sides = {
+  readonly head: Head
+  /** The current one of the catalog. */
+  readonly version: number
+  readonly database: SqlDatabase
+  readonly log: LogStore
+  readonly table: DeltaTable
+  /** Of that version. */
+  readonly snapshot: Snapshot
+}
+
+/** That the log can be read, where the catalog holds nothing whole to compare it with. @throws SluiceError of the log */
+export async function notHeld(snapshot: Snapshot, signal: AbortSignal): Promise<Witness> {
+  const said = countsText(snapshot.version, await sumsOf(filesOfLog(snapshot, signal)))
+  return { name: 'log re-read', equal: true, log: said, catalog: 'nothing whole', problem: '' }
+}
+
+/**
+ * Reads every commit and the files of the version, on both sides.
+ * @throws SluiceError of a log that cannot be read
+ */
+export async function witnesses(sides: Sides, signal: AbortSignal): Promise<readonly Witness[]> {
+  const { head, version, database, log, table, snapshot } = sides
+  const { metadata } = await snapshot.head(signal)
+  const { compared, other } = await compareCommits(database, head.tableId, await table.listing(signal), log, signal)
+  const logFiles = filesOfLog(snapshot, signal)
+  const catalogFiles = filesOfCatalog(database, head.tableId, version, log.root)
+  const [logSums, catalogSums] = [await sumsOf(logFiles), await sumsOf(catalogFiles)]
+  const apart = logSums.apart(catalogSums)
+  const isSame = apart.size === 0 && logSums.files === catalogSums.files && logSums.bytes === catalogSums.bytes
+  const { one, other: here } = isSame
+    ? { one: [], other: [] }
+    : await onlyInOne(logFiles, catalogFiles, apart, Math.max(logSums.files, catalogSums.files))
+  const names = aloneText(one, here)
+  return [
+    {
+      name: 'table id',
+      equal: head.metadataId === null || metadata.id === head.metadataId,
+      log: metadata.id,
+      catalog: head.metadataId ?? 'unknown',
+      problem: `the log is of table ${metadata.id}, the catalog holds ${String(head.metadataId)}`,
+    },
+    {
+      name: 'commits as imported',
+      equal: other.length === 0,
+      log: `${compared - other.length} of ${compared} have the bytes that were imported`,
+      catalog: '',
+      problem: `${versionsText(other)} of the log ${other.length === 1 ? 'is not the one that was' : 'are not those that were'} imported`,
+    },
+    {
+      name: 'log re-read',
+      equal: isSame,
+      log: countsText(snapshot.version, logSums),
+      catalog: countsText(version, catalogSums),
+      problem: names === '' ? DISAGREES : `${DISAGREES}: ${names}`,
+    },
+  ]
+}
+
+function countsText(version: number, { files, bytes }: FileSums): string {
+  return `v${version}: ${files} files, ${bytes} bytes`
+}
+
+/** Stretches of versions in words: `commits 0 to 3, 7`. */
+function versionsText(versions: readonly number[]): string {
+  const spans: { from: number; to: number }[] = []
+  for (const version of versions) {
+    const last = spans.at(-1)
+    if (last !== undefined && last.to === version - 1) last.to = version
+    else spans.push({ from: version, to: version })
+  }
+  const texts = spans.slice(0, NAMED).map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
+  const more = spans.length > NAMED ? ` and ${spans.length - NAMED} more stretches` : ''
+  return `commit${versions.length === 1 ? '' : 's'} ${texts.join(', ')}${more}`
+}

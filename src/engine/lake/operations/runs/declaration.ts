@@ -1,0 +1,52 @@
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import { CONNECT } from '../../../run/operations/shared-options.ts'
+
+export type RunsOperation = { readonly kind: 'runs'; readonly catalog: string; readonly limit: number }
+
+const EVENTS = ['run', 'log'] as const
+
+export const runs: Declaration<RunsOperation, (typeof EVENTS)[number]> = {
+  kind: 'runs',
+  command: {
+    ...PAGES.runs,
+    takes: [
+      {
+        name: 'to',
+        type: 'text',
+        completes: 'database',
+        describe: 'URL of a database that copies went into: list those, by its ledger',
+      },
+      {
+        name: 'run',
+        type: 'text',
+        completes: 'run',
+        describe:
+          'with --to: the chunks of this run, failed ones first, with their tokens and errors; with --distributed: its slots',
+      },
+      {
+        name: 'distributed',
+        type: 'flag',
+        default: false,
+        describe: 'runs that workers of a queue share, on whatever host',
+      },
+      CONNECT,
+      {
+        name: 'here',
+        type: 'flag',
+        default: false,
+        describe: 'runs of this user on this machine, whatever they work on; so too where no catalog is named',
+      },
+      {
+        name: 'limit',
+        type: 'number',
+        default: 20,
+        config: 'default',
+        describe: 'runs to list, newest first, or chunks',
+      },
+    ],
+  },
+  shape: 'listing',
+  stores: [{ field: 'catalog', family: 'catalog', access: 'read', end: 'target' }],
+  events: EVENTS,
+}

@@ -1,0 +1,97 @@
+import type { AlertWish } from '../../../../model/run/alert.ts'
+import { alertOptions } from '../../../run/operations/alert-options.ts'
+import type { Declaration } from '../../../run/operations/declaration.ts'
+import { ALL_TABLES, BATCH_SIZE, waitOption } from '../../../run/operations/shared-options.ts'
+import { PAGES } from '../../../run/operations/pages.ts'
+import * as words from '../../../run/operations/words.ts'
+
+export type SyncOperation = {
+  readonly kind: 'sync'
+  /** None stands for all tables of the catalog. */
+  readonly tables: readonly string[]
+  readonly catalog: string
+  /** Go on until stopped. */
+  readonly watch: boolean
+  /** How often every log is looked at while watching, ms. */
+  readonly intervalMs: number
+  readonly batchSize: number
+  readonly parallel: number
+  /** For another program, ms; absent in runs that an older program has queued. */
+  readonly waitMs?: number
+  readonly alert?: AlertWish
+}
+
+const CAUSES = ['drift', 'stuck', 'failed'] as const
+
+const EVENTS = [
+  'plan.ready',
+  'table.started',
+  'chunk.started',
+  'chunk.progress',
+  'chunk.done',
+  'chunk.retried',
+  'chunk.failed',
+  'table.finished',
+  'log',
+] as const
+
+export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
+  kind: 'sync',
+  command: {
+    ...PAGES.sync,
+    takes: [
+      {
+        name: 'table',
+        operand: true,
+        type: 'list',
+        completes: 'delta table',
+        describe: 'paths with a _delta_log below them, or table ids of the catalog',
+      },
+      ALL_TABLES,
+      { name: 'watch', type: 'flag', default: false, describe: 'go on until stopped, and bring commits as they come' },
+      {
+        name: 'interval',
+        type: 'text',
+        unit: 'duration',
+        default: '30s',
+        least: 1000,
+        describe: 'how often to look, where the system does not tell of changes',
+      },
+      {
+        name: 'parallel',
+        alias: 'workers',
+        type: 'number',
+        default: 2,
+        least: 1,
+        most: 64,
+        config: 'default',
+        describe: 'tables brought at the same time',
+      },
+      BATCH_SIZE,
+      waitOption('10s'),
+      ...alertOptions(CAUSES),
+    ],
+  },
+  words: {
+    tables: words.tablesOrAll('table'),
+    catalog: words.catalog,
+    watch: words.flag('watch'),
+    intervalMs: words.duration('interval'),
+    batchSize: words.count('batch-size'),
+    parallel: words.count('parallel'),
+    waitMs: words.duration('wait'),
+    alert: words.alert,
+  },
+  shape: 'lines',
+  pauses: true,
+  stores: [
+    { field: 'tables', family: 'table', access: 'read' },
+    { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
+  ],
+  about: 'tables',
+  distributes: { by: 'parts', field: 'tables' },
+  alerts: { causes: CAUSES },
+  comesAgain: true,
+  endless: ['watch'],
+  events: EVENTS,
+}

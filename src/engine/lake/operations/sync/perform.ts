@@ -1,0 +1,184 @@
+/** `sync`: brings what is new in the logs of tables that are in the catalog, once or for as long as it runs. */
+import { checkCatalog } from '../../../../catalog/catalog.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
+import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import { inLanes } from '../../in-lanes.ts'
+import { knownTables, namedTables, type KnownTable } from '../../import/known-tables.ts'
+import { logFolder, syncTable, tellCurrent, type Proved, type Synced } from '../../import/sync-one.ts'
+import { LogWatch } from '../../watch.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { sync as declared, SyncOperation } from './declaration.ts'
+
+type SyncRun = RunOf<typeof declared>
+
+type Named = KnownTable & { readonly name: string }
+type Outcomes = Map<string, Synced>
+
+/** Statistics are made anew after so many actions. */
+const ACTIONS_A_FINISH = 10_000
+
+export async function sync(operation: SyncOperation, run: SyncRun): Promise<Ending> {
+  const { catalog: url, tables, watch } = operation
+  // A mistyped URL must not make a catalog, and a mistyped table must not start a run.
+  const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
+  await patient(() => withNamed(url, tables))
+  const subject = tables.length === 0 ? 'all tables' : tables.join(', ')
+  const body = async (catalog: WritableCatalog): Promise<Ending> => {
+    const proved: Proved = new Map()
+    const outcomes: Outcomes = new Map()
+    const listed = await tablesOf(catalog.database, tables)
+    if (watch) return watchTables(catalog, listed, proved, operation, run)
+    await round(catalog, listed, proved, outcomes, operation, run)
+    const actions = [...outcomes.values()].reduce((sum, one) => sum + one.actions, 0)
+    // An import that goes on may have found indexes missing; a few commits do not make statistics old.
+    if (actions >= ACTIONS_A_FINISH || listed.some(({ settled }) => !settled)) await catalog.indexes.finish()
+    return endOf(listed.length, outcomes, tables.length === 1, run)
+  }
+  return withWritableCatalog(url, run, subject, body, patient)
+}
+
+/** @throws SluiceError NOT_A_CATALOG, NO_SUCH_TABLE */
+async function withNamed(url: string, names: readonly string[]): Promise<void> {
+  await withCatalog(url, (database) => tablesOf(database, names))
+}
+
+async function tablesOf(database: SqlDatabase, names: readonly string[]): Promise<readonly Named[]> {
+  await checkCatalog(database)
+  if (names.length > 0) return namedTables(database, names)
+  return (await knownTables(database)).map((table) => ({ ...table, name: table.tableId }))
+}
+
+/** The tables that are watched as the catalog knows them now: those that were named, whatever became of their folders, or all there are. */
+async function tablesNow(
+  database: SqlDatabase,
+  listed: readonly Named[],
+  { tables }: SyncOperation,
+): Promise<readonly Named[]> {
+  if (tables.length === 0) return tablesOf(database, [])
+  const names = new Map(listed.map(({ tableId, name }) => [tableId, name]))
+  const left = (await knownTables(database)).flatMap((table) => {
+    const name = names.get(table.tableId)
+    return name === undefined ? [] : [{ ...table, name }]
+  })
+  if (left.length > 0) return left
+  throw new SluiceError('NO_SUCH_TABLE', 'none of the watched tables is in the catalog any more', {
+    hint: 'import them again, or watch --all',
+  })
+}
+
+/** One look at each of these tables, several at a time. */
+async function round(
+  catalog: WritableCatalog,
+  tables: readonly Named[],
+  proved: Proved,
+  outcomes: Outcomes,
+  { batchSize, parallel, watch, waitMs = WAIT_MS }: SyncOperation,
+  run: SyncRun,
+): Promise<void> {
+  await inLanes(tables, parallel, run, async (table, worker) => {
+    const begun = run.clock.ticks()
+    const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs }, run)
+    // An import that found nothing new has said so itself; a look has not.
+    if (!result.told && !watch) tellCurrent(table, run.clock.ticks() - begun, run)
+    outcomes.set(table.tableId, result)
+  })
+}
+
+async function watchTables(
+  catalog: WritableCatalog,
+  listed: readonly Named[],
+  proved: Proved,
+  operation: SyncOperation,
+  run: SyncRun,
+): Promise<Ending> {
+  const { stop } = run.interrupt
+  const outcomes: Outcomes = new Map()
+  const note = (message: string): void => run.emit({ type: 'log', level: 'note', message })
+  const quiet = { ...run, emit: onceEach(run.emit) }
+  using logs = new LogWatch(operation.intervalMs, note)
+  note(`watching ${listed.length} ${listed.length === 1 ? 'table' : 'tables'}; stop with ctrl-c`)
+  let tables = listed
+  let loaded = ACTIONS_A_FINISH
+  for (let due: ReadonlySet<string> | null = null; !stop.aborted; due = await logs.next(stop)) {
+    try {
+      tables = await tablesNow(catalog.database, listed, operation)
+      logs.follow(foldersOf(tables))
+      const chosen = due
+      const some = chosen === null ? tables : tables.filter(({ tableId }) => chosen.has(tableId))
+      await round(catalog, some, proved, outcomes, operation, quiet)
+      for (const { tableId } of some) loaded += outcomes.get(tableId)?.actions ?? 0
+      if (loaded >= ACTIONS_A_FINISH) {
+        await catalog.indexes.finish()
+        loaded = 0
+      }
+      const here = new Set(tables.map(({ tableId }) => tableId))
+      for (const seen of [outcomes, proved]) for (const id of seen.keys()) if (!here.has(id)) seen.delete(id)
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      // A catalog that is away comes back; a table that was named and is gone does not.
+      if (error.kind !== 'target') throw error
+      quiet.emit({ type: 'log', level: 'warn', message: `${error.code}: ${error.message}; trying again` })
+    }
+  }
+  await catalog.indexes.finish()
+  return { ...endOf(tables.length, outcomes, false, run), stopped: true }
+}
+
+function foldersOf(tables: readonly Named[]): ReadonlyMap<string, string> {
+  return new Map(
+    tables.flatMap((table) => {
+      const folder = logFolder(table)
+      return folder === null ? [] : [[table.tableId, folder] as const]
+    }),
+  )
+}
+
+/** While watching, what is current is not told, and what is wrong with a table is told once until it changes. */
+function onceEach(emit: SyncRun['emit']): SyncRun['emit'] {
+  const told = new Map<string, string>()
+  return (event) => {
+    if (event.type === 'table.finished' || event.type === 'log') {
+      // What is well again is told by a table that was told to be wrong.
+      const isQuiet = event.type === 'table.finished' && event.status === 'current'
+      if (isQuiet && !/^(?:failed|refused) /.test(told.get(`table.finished ${event.table}`) ?? '')) return
+      const key = `${event.type} ${event.table ?? ''}`
+      const text =
+        event.type === 'log'
+          ? event.message
+          : `${event.status} ${event.error?.code ?? ''} ${event.error?.message ?? ''}`
+      const isNews = event.type === 'table.finished' && event.status === 'ok'
+      if (!isNews && told.get(key) === text) return
+      told.set(key, text)
+    }
+    emit(event)
+  }
+}
+
+function endOf(tables: number, outcomes: Outcomes, alone: boolean, run: SyncRun): Ending {
+  const all = [...outcomes.values()]
+  const count = (status: Synced['status']): number => all.filter((one) => one.status === status).length
+  const [failed, refused] = [count('failed'), count('refused')]
+  const totals = {
+    tables: dec(tables),
+    ok: dec(count('ok')),
+    current: dec(count('current')),
+    failed: dec(failed),
+    refused: dec(refused),
+    behind: dec(all.reduce((sum, { behind }) => sum + (behind ?? 0), 0)),
+    actions: dec(all.reduce((sum, { actions }) => sum + actions, 0)),
+  }
+  if (run.interrupt.stop.aborted || count('stopped') > 0) return { totals, stopped: true }
+  const errors = all.flatMap(({ error }) => (error === null ? [] : [error]))
+  const first = errors.find((error) => error.kind === 'target' && error.code !== 'TARGET_BUSY') ?? errors[0]
+  if (first === undefined) return { totals }
+  if (alone || (first.kind === 'target' && first.code !== 'TARGET_BUSY')) return { totals, error: first }
+  const more = refused > 0 ? `, ${refused} refused` : ''
+  return {
+    totals,
+    error: new SluiceError('TABLES_FAILED', `${failed} of ${tables} tables failed${more}`, {
+      hint: 'mend the cause of each table that failed, then run the same command again',
+    }),
+  }
+}

@@ -1,0 +1,120 @@
+/** `validate`: proves a table of the catalog against its log, and records what was found. */
+import { readHead } from '../../../../catalog/import/head.ts'
+import type { CheckpointsLooked } from '../../../../catalog/validate/checkpoints.ts'
+import { validateTable, type ValidationResult } from '../../../../catalog/validate/index.ts'
+import { recordValidation } from '../../../../catalog/validations.ts'
+import { againIfRight, withWaysOut } from '../../../../catalog/ways-out.ts'
+import { dec } from '../../../../model/run/event.ts'
+import { readableTable } from '../../../../catalog/catalog.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { redactUrl } from '../../../../shared/redact.ts'
+import { shellQuote } from '../../../../shared/shell.ts'
+import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
+import { openLake, scratchDatabase } from '../../../run/registry.ts'
+import { resolveTable, tableKey } from '../../resolve.ts'
+import type { Ending, RunOf } from '../../../run/run-context.ts'
+import type { validate as declared, ValidateOperation } from './declaration.ts'
+
+type ValidateRun = RunOf<typeof declared>
+
+/** What lies behind the log. */
+const NOT_OPENED =
+  'data files and deletion vectors were not opened, nor structs of checkpoints compared with their texts: sluice fsck TABLE does both'
+
+export async function validate(operation: ValidateOperation, run: ValidateRun): Promise<Ending> {
+  const { emit, interrupt, clock } = run
+  const ref = await withCatalog(operation.catalog, (database) => resolveTable(operation.table, database))
+  const log = await openLake(ref.path)
+  return withWritableCatalog(operation.catalog, run, ref.path, async ({ database }) => {
+    const head = await readHead(database, await tableKey(ref, log))
+    if (head === null) {
+      throw new SluiceError('NO_SUCH_TABLE', `${operation.table} is not in the catalog`, {
+        where: log.root,
+        hint: `import it first: sluice import ${shellQuote(operation.table)} --database-url ${shellQuote(redactUrl(operation.catalog))}`,
+      })
+    }
+    // Of a table that is no longer, or not yet, whole there is nothing to prove.
+    await readableTable(database, { tableId: head.tableId })
+    let besideRanges = 0
+    const result = await validateTable({
+      catalog: database,
+      tableId: head.tableId,
+      log,
+      scratch: scratchDatabase,
+      samples: operation.samples,
+      checkpoints: operation.checkpoints ?? Infinity,
+      now: clock.now(),
+      random: Math.random,
+      interrupt,
+      emit: (event) => {
+        if (event.type === 'verify.mismatch' && event.check !== 'ranges') besideRanges++
+        emit(event)
+      },
+      table: operation.table,
+    }).catch((error: unknown) => {
+      throw withWaysOut(error, head.tableId)
+    })
+    for (const note of result.notes) emit({ type: 'log', level: 'note', table: operation.table, message: note })
+    const { version, checks, differences } = result
+    await database.write((transaction) =>
+      recordValidation(transaction, run.runId, {
+        tableId: head.tableId,
+        version,
+        checks,
+        differences,
+        checkedAt: clock.now(),
+      }),
+    )
+    const totals = {
+      version: dec(version),
+      versions: dec(result.versions.length),
+      checks: dec(checks),
+      differences: dec(differences),
+      checkpoints: dec(result.checkpoints.looked),
+      checkpointsUnreadable: dec(result.checkpoints.unreadable),
+      checkpointsInLog: dec(result.checkpoints.all),
+    }
+    const notChecked = NOT_OPENED
+    if (differences === 0)
+      return {
+        totals,
+        notChecked,
+        proof: `log at ${result.versions.map((v) => `v${v}`).join(' ')}; ${result.witnesses.join(', ')}${checkpointsText(result.checkpoints)}`,
+      }
+    const { tableId } = head
+    return {
+      totals,
+      notChecked,
+      proof: 'none',
+      error: new SluiceError(
+        'DIFFERENCES',
+        `${differences === result.witnessDifferences ? 'files of the log differ from its commits' : 'the catalog differs from the log'} in ${differences} ${differences === 1 ? 'place' : 'places'}`,
+        {
+          where: log.label,
+          hint: adviceOn(result, besideRanges, { tableId, path: ref.path, url: redactUrl(operation.catalog) }),
+        },
+      ),
+    }
+  })
+}
+
+function adviceOn(
+  { differences, witnessDifferences, timeDifferences }: ValidationResult,
+  besideRanges: number,
+  { tableId, path, url }: { readonly tableId: string; readonly path: string; readonly url: string },
+): string {
+  const [id, catalog] = [shellQuote(tableId), `--database-url ${shellQuote(url)}`]
+  if (differences === witnessDifferences)
+    return 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: have the table write a new checkpoint, and keep its commits until then'
+  if (besideRanges === 0)
+    return `only ranges are wrong, which could hide files from a condition: build them anew with sluice index ${id} COLUMN --drop ${catalog}, then without --drop`
+  if (differences === witnessDifferences + timeDifferences)
+    return `only times of commits differ, as of a folder that was copied or restored with other file times: take over those of the log with sluice import ${shellQuote(path)} --table-id ${id} --moved ${catalog}`
+  return againIfRight(tableId, url)
+}
+
+/** How many checkpoints the proof speaks of, or nothing where the log has none. */
+function checkpointsText({ looked, all, notJudged }: CheckpointsLooked): string {
+  if (all === 0) return ''
+  return `; ${looked} of ${all} checkpoints compared${notJudged === 0 ? '' : `, ${notJudged} not judged`}`
+}

@@ -1,0 +1,257 @@
+/** Answers the questions of the workbench, from the catalog where it holds the table and from the log where it does not. */
+import { partitionTotals } from '../../../catalog/query/files.ts'
+import { catalogPresence } from '../../../catalog/migrate.ts'
+import type { Reach } from '../../../delta/listed-log.ts'
+import { asSluiceError, SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
+import type { SqlDatabase } from '../../../model/run/sql-port.ts'
+import { mayHoldCatalog } from '../../run/catalog-url.ts'
+import { openCatalogDatabase } from '../../run/registry.ts'
+import type { AsOf } from '../../run/operation.ts'
+import type { FilesPage, Overview, Page, PartitionRow, Placed, TableRow, Workbench } from '../../../app/workbench.ts'
+import { commitDetail, historyPage } from './commits.ts'
+import { declared, features, headOf, overviewOf, schemaFields } from './describe.ts'
+import { FilePages, type FilesQuery } from './files-page.ts'
+import { logicalNames, type LogicalNames } from './logical-names.ts'
+import { locate, type Located } from './located.ts'
+import { filesFromLog, partitionsFromLog } from './log-files.ts'
+import { placedAt } from './placed.ts'
+import { FreshRows } from './fresh-rows.ts'
+import { recentRuns } from './recorded-runs.ts'
+import { listTables, rowsAgain } from './tables.ts'
+import type { QueryMethod } from '../../../app/thread/messages.ts'
+import { hasOneOpener } from '../../run/systems.ts'
+
+/** The stores would wait a minute for a server to come back; a screen says after a moment that it is away, and asks again. */
+const PATIENCE_MS = 1000
+
+/** A server that does not answer, as against a catalog that cannot be read. */
+const isAway = ({ code }: SluiceError): boolean => ['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'].includes(code)
+
+/** The lake that the program was opened with. */
+const OWN = ''
+
+type Answers = Omit<
+  Workbench,
+  'start' | 'know' | 'machine' | 'asking' | 'lake' | 'catalog' | typeof Symbol.asyncDispose
+>
+
+export class QueryDesk implements Answers {
+  readonly #lake: string | null
+  readonly #catalog: string | null
+  readonly #closed = new AbortController()
+  readonly #signal = this.#closed.signal
+  readonly #filePages = new FilePages()
+  #database: SqlDatabase | null = null
+  #asking = 0
+  /** What is listed, by the path of the lake. */
+  readonly #lakes = new Map<string, readonly TableRow[]>()
+  readonly #fresh = new FreshRows()
+  /** Why the catalog could not be asked, the last time that the tables were listed. */
+  #away: SluiceError | null = null
+
+  constructor(at: { readonly lake: string | null; readonly catalog: string | null }) {
+    this.#lake = at.lake
+    this.#catalog = at.catalog
+  }
+
+  get #hasOneOpener(): boolean {
+    return this.#catalog !== null && hasOneOpener(this.#catalog)
+  }
+
+  /** One question by its name, as it comes over from another thread. */
+  async answer(method: QueryMethod, given: readonly unknown[]): Promise<unknown> {
+    const ask = this[method] as (...given: readonly unknown[]) => Promise<unknown>
+    this.#asking++
+    try {
+      return await ask.call(this, ...given)
+    } finally {
+      if (--this.#asking === 0 && this.#hasOneOpener) await this.#letGo()
+    }
+  }
+
+  /** Breaks off what is being answered, as far as it can be. Nothing is to be asked any more. */
+  stop(): void {
+    this.#closed.abort(new SluiceError('ABORTED', 'the workbench is closed'))
+    this.#fresh[Symbol.dispose]()
+  }
+
+  /** Some files belong to one opener at a time: held between two questions, it would keep every run from starting. */
+  async #letGo(): Promise<void> {
+    const database = this.#database
+    this.#database = null
+    await database?.close()
+  }
+
+  async tables(): Promise<readonly TableRow[]> {
+    this.#away = null
+    const rows = this.#catalog === null ? [] : await this.#listed(this.#lake, await this.#unlessAway())
+    this.#lakes.set(OWN, rows)
+    this.#follow()
+    return rows
+  }
+
+  placed(text: string): Promise<Placed> {
+    return placedAt(text)
+  }
+
+  async lakeAt(path: string): Promise<readonly TableRow[]> {
+    const rows = await this.#listed(path, await this.#unlessAway())
+    this.#lakes.set(path, rows)
+    this.#follow()
+    return rows
+  }
+
+  #follow(): void {
+    this.#fresh.follow(this.#rows, Date.now())
+  }
+
+  /** Of all lakes that were looked at. */
+  get #rows(): readonly TableRow[] {
+    return [...this.#lakes.values()].flat()
+  }
+
+  async #listed(lake: string | null, database: SqlDatabase | null): Promise<readonly TableRow[]> {
+    try {
+      return await listTables(lake, database, this.#signal, this.#awayInfo)
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      // A connection that breaks under the question: what the lake says of itself can be read all the same.
+      if (database === null || lake === null || !isAway(error)) throw error
+      this.#away = error
+      return listTables(lake, null, this.#signal, error.info())
+    }
+  }
+
+  async changed(seen: readonly string[]): Promise<readonly TableRow[]> {
+    // Opened for a look of its own, a file of one opener would keep others out every few seconds.
+    const isShared = !this.#hasOneOpener && this.#away === null
+    const ask = async (): Promise<SqlDatabase | null> => (isShared ? this.#unlessAway() : null)
+    const due = await this.#fresh.due(seen, Date.now(), ask, this.#signal)
+    if (due.length === 0) return []
+    const database = this.#away === null ? await this.#unlessAway() : null
+    const away = this.#awayInfo
+    const read = await rowsAgain(due, database, this.#signal)
+    const rows =
+      away === null ? read : read.map((row) => ({ ...row, catalog: { state: 'away', error: away } as const }))
+    const before = new Map(due.map((row) => [row.key, JSON.stringify(row)]))
+    const others = rows.filter((row) => before.get(row.key) !== JSON.stringify(row))
+    const byKey = new Map(others.map((row) => [row.key, row]))
+    for (const [lake, listed] of this.#lakes)
+      this.#lakes.set(
+        lake,
+        listed.map((row) => byKey.get(row.key) ?? row),
+      )
+    this.#fresh.replace(others)
+    return others
+  }
+
+  async overview(key: string): Promise<Overview> {
+    const table = this.#rows.find((row) => row.key === key)
+    if (table === undefined) throw new SluiceError('NO_SUCH_TABLE', `${key} is not in the list any more`)
+    return overviewOf(table, await this.#locate(key, {}, 'all'), await this.#unlessAway(), this.#signal)
+  }
+
+  async schema(key: string): ReturnType<Workbench['schema']> {
+    return schemaFields(await declared(await this.#locate(key, {}), this.#signal))
+  }
+
+  async features(key: string): ReturnType<Workbench['features']> {
+    return features(await declared(await this.#locate(key, {}), this.#signal))
+  }
+
+  async history(key: string, from: number, count: number): ReturnType<Workbench['history']> {
+    return historyPage(await this.#locate(key, {}, 'all'), from, count, this.#signal)
+  }
+
+  async commit(key: string, version: number): ReturnType<Workbench['commit']> {
+    return commitDetail(await this.#locate(key, {}, 'all'), version, this.#signal)
+  }
+
+  async partitions(key: string, asOf: AsOf, from: number, count: number): Promise<Page<PartitionRow>> {
+    const located = await this.#locate(key, asOf)
+    const names = await this.#names(key, located, asOf)
+    const page = await this.#partitions(located, asOf, from, count)
+    if (names === null) return page
+    return { ...page, rows: page.rows.map((row) => ({ ...row, values: names.values(row.values) })) }
+  }
+
+  async #partitions(located: Located, asOf: AsOf, from: number, count: number): Promise<Page<PartitionRow>> {
+    if (located.from === 'log') return partitionsFromLog(located, asOf, from, count, this.#signal)
+    const { database, table } = located
+    const totals = await partitionTotals(database, table.tableId, table.version, count, from)
+    const [row] = await database.all(
+      `SELECT count(*) FROM (SELECT DISTINCT partition_no FROM delta_files
+         WHERE table_id = ? AND partition_no IS NOT NULL AND added_version <= ? AND (removed_version IS NULL OR removed_version > ?)) AS held`,
+      [table.tableId, table.version, table.version],
+    )
+    const rows = totals.map(({ values, ...counts }) => ({
+      values: JSON.parse(values) as Record<string, string | null>,
+      ...counts,
+    }))
+    return { rows, total: row?.[0] as number, from }
+  }
+
+  async files(key: string, query: FilesQuery & { readonly asOf: AsOf }): Promise<FilesPage> {
+    const located = await this.#locate(key, query.asOf)
+    const names = await this.#names(key, located, query.asOf)
+    const page =
+      located.from === 'log'
+        ? await filesFromLog(located, query.asOf, query, this.#signal)
+        : await this.#filePages.page(located, query, this.#signal)
+    if (names === null) return page
+    const rows = page.rows.map((file) => ({
+      ...file,
+      partitionValues: names.values(file.partitionValues),
+      ...(file.stats === undefined ? {} : { stats: names.stats(file.stats) }),
+    }))
+    return { ...page, rows }
+  }
+
+  async runs(count: number): ReturnType<Workbench['runs']> {
+    const database = await this.#open()
+    return database === null ? [] : recentRuns(database, count, this.#rows)
+  }
+
+  async #names(key: string, located: Located, asOf: AsOf): Promise<LogicalNames | null> {
+    // What a table declares takes a reading of its log: not for those that map nothing.
+    const row = this.#rows.find((one) => one.key === key)
+    if (row !== undefined && !row.features.includes('columnMapping')) return null
+    return logicalNames(await headOf(located, asOf, this.#signal))
+  }
+
+  async #locate(key: string, asOf: AsOf, reach?: Reach): Promise<Located> {
+    return locate(key, asOf, await this.#unlessAway(), this.#signal, reach)
+  }
+
+  get #awayInfo(): ErrorInfo | null {
+    return this.#away?.info() ?? null
+  }
+
+  /** The catalog; null where there is none yet, and where it cannot be reached while the tables of a lake can. */
+  async #unlessAway(): Promise<SqlDatabase | null> {
+    if (this.#away !== null) return null
+    try {
+      return await this.#open()
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      if (this.#lake === null || !isAway(error)) throw error
+      this.#away = error
+      return null
+    }
+  }
+
+  /** The catalog, as soon as there is one: the first import makes it while the UI is open. @throws SluiceError of kind target */
+  async #open(): Promise<SqlDatabase | null> {
+    // What is known to be away is not waited for once more: the next list of the tables asks again.
+    if (this.#away !== null) throw this.#away
+    if (this.#database !== null) return this.#database
+    if (this.#catalog === null || !mayHoldCatalog(this.#catalog)) return null
+    const database = await openCatalogDatabase(this.#catalog, 'read', { patienceMs: PATIENCE_MS })
+    if ((await catalogPresence(database)) === 'absent') {
+      await database.close()
+      return null
+    }
+    this.#database = database
+    return database
+  }
+}

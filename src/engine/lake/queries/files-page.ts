@@ -1,0 +1,150 @@
+/** The Files tab: a page of the active files that a condition leaves, and how far each step narrows them. */
+import { countsAt } from '../../../catalog/query/counts.ts'
+import { ACTIVE, filesByNumber, type FileRecord } from '../../../catalog/query/files.ts'
+import { prunedFiles, pruningAt, totalsByPartition } from '../../../catalog/query/pruned.ts'
+import type { Pruning } from '../../../delta/pruning.ts'
+import { statsRange } from '../../../delta/stats.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { SqlReader } from '../../../model/run/sql-port.ts'
+import { fileEvent } from '../operations/files/perform.ts'
+import type { FileSort, FilesPage, Funnel } from '../../../app/workbench.ts'
+import type { Located } from './located.ts'
+
+export type FilesQuery = {
+  readonly where: string
+  readonly sort: FileSort
+  readonly descending: boolean
+  readonly from: number
+  readonly count: number
+}
+
+type InCatalog = Extract<Located, { from: 'catalog' }>
+type Row = FilesPage['rows'][number]
+
+const ORDER: Readonly<Record<FileSort, string>> = {
+  path: 'path',
+  size: 'size',
+  rows: 'num_records',
+  added: 'added_version',
+}
+
+/** What a query selected: row numbers in the order of the sort, and the funnel. Kept for the next page of the same query. */
+type Selection = {
+  readonly key: string
+  readonly numbers: Float64Array
+  readonly funnel: Funnel
+  readonly pruning: Pruning
+}
+
+export class FilePages {
+  #last: Selection | null = null
+
+  async page(located: InCatalog, query: FilesQuery, signal: AbortSignal): Promise<FilesPage> {
+    const { database, table } = located
+    const { tableId, version } = table
+    const counts = await countsAt(database, tableId, version)
+    const { commitTime } = counts
+    const all = { files: counts.files, bytes: counts.bytes }
+    if (query.where.trim() === '') {
+      const begun = performance.now()
+      const direction = query.descending ? 'DESC' : 'ASC'
+      const numbers = await database.all(
+        `SELECT file_no FROM delta_files WHERE table_id = ? AND ${ACTIVE} ORDER BY ${ORDER[query.sort]} ${direction}, file_no ${direction} LIMIT ? OFFSET ?`,
+        [tableId, version, version, query.count, query.from],
+      )
+      const rows = await this.#rows(
+        located,
+        numbers.map(([no]) => no as number),
+        null,
+      )
+      const none = { ...all, columns: [] }
+      const funnel = { all, partition: none, stats: none, keptWithoutStats: 0, ms: performance.now() - begun }
+      return { rows, total: counts.files, from: query.from, version, commitTime, funnel }
+    }
+    const key = JSON.stringify([tableId, located.importId, version, query.where, query.sort, query.descending])
+    // One state of the catalog for all statements of a condition: an import may merge partitions between two of them.
+    if (this.#last?.key !== key)
+      this.#last = await database.read(async (reader) => select(reader, table, query, { key, all, signal }))
+    const { numbers, funnel, pruning } = this.#last
+    const wanted = [...numbers.subarray(query.from, query.from + query.count)]
+    const rows = await this.#rows(located, wanted, pruning)
+    return { rows, total: numbers.length, from: query.from, version, commitTime, funnel }
+  }
+
+  async #rows(
+    { database, table }: InCatalog,
+    numbers: readonly number[],
+    pruning: Pruning | null,
+  ): Promise<readonly Row[]> {
+    const column = pruning?.dataColumns[0]
+    const records = new Map((await filesByNumber(database, table.tableId, numbers)).map((file) => [file.fileNo, file]))
+    return numbers.flatMap((no) => {
+      const file = records.get(no)
+      if (file === undefined) return []
+      if (column === undefined) return [fileEvent(file)]
+      const { min, max } = statsRange(file.stats, column.physicalPath)
+      return [
+        { ...fileEvent(file), range: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) } },
+      ]
+    })
+  }
+}
+
+async function select(
+  reader: SqlReader,
+  { tableId, version }: InCatalog['table'],
+  query: FilesQuery,
+  { key, all, signal }: { readonly key: string; readonly all: Funnel['all']; readonly signal: AbortSignal },
+): Promise<Selection> {
+  const begun = performance.now()
+  const pruning = await pruningAt(reader, tableId, version, query.where)
+  const partition = {
+    ...sizeOf(await totalsByPartition(reader, tableId, version, pruning)),
+    columns: pruning.partitionColumns.map(({ path }) => path.join('.')),
+  }
+  const stats = { files: 0, bytes: 0, columns: pruning.dataColumns.map(({ path }) => path.join('.')) }
+  let keptWithoutStats = 0
+  const kept: { no: number; key: string | number }[] = []
+  for await (const page of prunedFiles(reader, tableId, version, pruning)) {
+    throwIfAborted(signal)
+    for (const file of page) {
+      stats.files++
+      stats.bytes += file.size
+      if (lacksStats(file.stats, pruning)) keptWithoutStats++
+      kept.push({ no: file.fileNo, key: sortKey(file, query.sort) })
+    }
+  }
+  kept.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.no - b.no))
+  if (query.descending) kept.reverse()
+  return {
+    key,
+    pruning,
+    numbers: Float64Array.from(kept, ({ no }) => no),
+    funnel: { all, partition, stats, keptWithoutStats, ms: performance.now() - begun },
+  }
+}
+
+function sizeOf({ files, bytes }: { readonly files: number; readonly bytes: number }): Funnel['all'] {
+  return { files, bytes }
+}
+
+/** Whether a file was kept without being able to say anything of a column that was asked about. */
+export function lacksStats(stats: string | null | undefined, pruning: Pruning): boolean {
+  return pruning.dataColumns.some(({ physicalPath }) => {
+    const { min, max } = statsRange(stats, physicalPath)
+    return min === undefined && max === undefined
+  })
+}
+
+function sortKey(file: FileRecord, sort: FileSort): string | number {
+  switch (sort) {
+    case 'path':
+      return file.path
+    case 'size':
+      return file.size
+    case 'rows':
+      return file.rows ?? -1
+    case 'added':
+      return file.addedVersion
+  }
+}

@@ -1,0 +1,50 @@
+/** One table behind a key of the tables list, open from the catalog or from its log. */
+import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
+import { readHead, wholeness } from '../../../catalog/import/head.ts'
+import { versionAtTime } from '../../../catalog/query/counts.ts'
+import type { Reach } from '../../../delta/listed-log.ts'
+import { DeltaTable } from '../../../delta/table.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlDatabase } from '../../../model/run/sql-port.ts'
+import { reachOf } from '../table-source.ts'
+import type { AsOf } from '../../run/operation.ts'
+import { openLake, parquetRows } from '../../run/registry.ts'
+import { pathOfLocation } from '../../../model/lake/lake-url.ts'
+
+export type Located =
+  | {
+      readonly from: 'catalog'
+      readonly database: SqlDatabase
+      readonly table: ReadableTable
+      /** Import that wrote its rows: after a roll back and another one, row numbers are others. */
+      readonly importId: string | null
+      readonly path: string
+    }
+  | { readonly from: 'log'; readonly table: DeltaTable; readonly path: string }
+
+/** The catalog answers where it holds the whole table; where it does not, the log. @param reach what will be asked of a log; by default what `asOf` says */
+export async function locate(
+  key: string,
+  asOf: AsOf,
+  database: SqlDatabase | null,
+  signal: AbortSignal,
+  reach: Reach = reachOf(asOf),
+): Promise<Located> {
+  const path = pathOfLocation(key)
+  const head = database === null ? null : await readHead(database, { location: key })
+  if (database !== null && head !== null && (await wholeness(database, head)) === 'whole') {
+    const by = { location: key }
+    const version =
+      asOf.version ??
+      (asOf.timestampMs === undefined ? undefined : await atTime(database, head.tableId, asOf.timestampMs))
+    const table = await readableTable(database, by, version)
+    return { from: 'catalog', database, table, importId: head.importId, path }
+  }
+  return { from: 'log', table: await DeltaTable.open(await openLake(path), parquetRows, signal, reach), path }
+}
+
+async function atTime(database: SqlDatabase, tableId: string, timeMs: number): Promise<number> {
+  const version = await versionAtTime(database, tableId, timeMs)
+  if (version !== null) return version
+  throw new SluiceError('VERSION_NOT_FOUND', 'the catalog begins after that time', { where: tableId })
+}

@@ -1,0 +1,59 @@
+/** Files of a table with mapped columns are recorded under the names of their columns in Parquet; people know the columns by the names of the schema. */
+import { schemaOf, type StructType } from '../../../delta/schema.ts'
+import type { PartitionRow } from '../../../app/workbench.ts'
+import type { Declared } from './describe.ts'
+
+type Values = PartitionRow['values']
+
+export type LogicalNames = {
+  values(values: Values): Values
+  /** Statistics with other keys; every number stays the text that it is. */
+  stats(text: string): string
+}
+
+/** @returns null where columns are called alike in both */
+export function logicalNames({ protocol, metadata }: Pick<Declared, 'protocol' | 'metadata'>): LogicalNames | null {
+  if (protocol === null || metadata === null) return null
+  const schema = schemaOf(protocol, metadata)
+  if (!isMapped(schema)) return null
+  const names = new Map(schema.fields.map(({ physicalName, name }) => [physicalName, name]))
+  return {
+    values: (values) =>
+      Object.fromEntries(Object.entries(values).map(([key, value]) => [names.get(key) ?? key, value])),
+    stats: (text) => renamed(text, schema),
+  }
+}
+
+const isMapped = ({ fields }: StructType): boolean =>
+  fields.some(({ name, physicalName, type }) => name !== physicalName || (type.kind === 'struct' && isMapped(type)))
+
+/** Objects of statistics whose keys are columns. */
+const BY_COLUMN: ReadonlySet<string> = new Set(['minValues', 'maxValues', 'nullCount'])
+/** Strings with what tells a key from a value, and the brackets around objects. */
+const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}]/g
+
+function renamed(text: string, schema: StructType): string {
+  // What is open: null where its keys are no columns.
+  const open: (StructType | null)[] = []
+  let inside: StructType | null = null
+  return text.replace(TOKENS, (token: string, quoted: string | undefined, colon: string | undefined) => {
+    if (token === '{') {
+      open.push(inside)
+      inside = null
+      return token
+    }
+    if (token === '}') {
+      open.pop()
+      return token
+    }
+    if (quoted === undefined || colon === undefined) return token
+    const key = JSON.parse(quoted) as string
+    if (open.length === 1) {
+      inside = BY_COLUMN.has(key) ? schema : null
+      return token
+    }
+    const field = open.at(-1)?.fields.find(({ physicalName }) => physicalName === key)
+    inside = field?.type.kind === 'struct' ? field.type : null
+    return field === undefined ? token : `${JSON.stringify(field.name)}${colon}`
+  })
+}

@@ -1,0 +1,211 @@
+/** The tables list: what lies below the lake, beside what the catalog knows of it. */
+import { resolve } from 'node:path'
+import { probeTable } from '../../../delta/probe.ts'
+import { newestOf, rewritten, type NewestKnown } from '../../../catalog/import/same-log.ts'
+import { listLog, type LogListing } from '../../../delta/listing.ts'
+import { parseLakeUrl, pathOfLocation } from '../../../model/lake/lake-url.ts'
+import { asSluiceError, SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
+import type { LogStore } from '../../../model/lake/log-store.ts'
+import type { SqlDatabase } from '../../../model/run/sql-port.ts'
+import { inOrder, lanesAt } from '../in-order.ts'
+import { walkLake, type Found } from '../walk.ts'
+import { openLake, parquetRows } from '../../run/registry.ts'
+import { UNKNOWN_TABLE, type CatalogState, type TableRow } from '../../../app/workbench.ts'
+import { catalogRows, type CatalogRow } from './catalog-rows.ts'
+
+/**
+ * Rows by name. A table that is current in the catalog is not read again: its counts come from there.
+ * @param away why the catalog cannot be asked; null where it was, or where there is none yet
+ */
+export async function listTables(
+  lake: string | null,
+  database: SqlDatabase | null,
+  signal: AbortSignal,
+  away: ErrorInfo | null = null,
+): Promise<readonly TableRow[]> {
+  const known = new Map((database === null ? [] : await catalogRows(database)).map((row) => [row.location, row]))
+  if (lake !== null) {
+    const rows = await rowsOfLake(lake, known, signal)
+    return away === null ? rows : rows.map((row) => withoutCatalog(row, away))
+  }
+  // What the catalog holds from elsewhere is listed too, when no lake was asked for.
+  const rows: TableRow[] = []
+  const lanes = lanesAt([...known.keys()])
+  const located = inOrder(known.values(), lanes, ({ tableId, location }) =>
+    tableRow(tableId, pathOfLocation(location), known, signal),
+  )
+  for await (const row of located) rows.push(row)
+  return rows
+}
+
+/** What its log says of a table, where nobody knows what the catalog says. */
+function withoutCatalog(row: TableRow, error: ErrorInfo): TableRow {
+  return row.kind === 'delta' ? { ...row, catalog: { state: 'away', error } } : row
+}
+
+/** Some rows of a list as they are now. @throws SluiceError ABORTED */
+export async function rowsAgain(
+  rows: readonly TableRow[],
+  database: SqlDatabase | null,
+  signal: AbortSignal,
+): Promise<readonly TableRow[]> {
+  const only = new Set(rows.map(({ key }) => key))
+  const known = database === null ? [] : await catalogRows(database, only)
+  const byLocation = new Map(known.map((row) => [row.location, row]))
+  const again: TableRow[] = []
+  const paths = rows.map(({ location }) => location)
+  const rowOf = (row: TableRow): Promise<TableRow> => tableRow(row.name, row.location, byLocation, signal)
+  for await (const row of inOrder(rows, lanesAt(paths), rowOf)) if (row !== null) again.push(row)
+  return again
+}
+
+async function rowsOfLake(
+  lake: string,
+  known: ReadonlyMap<string, CatalogRow>,
+  signal: AbortSignal,
+): Promise<readonly TableRow[]> {
+  const rowOf = async (found: Found): Promise<TableRow | null> => {
+    if (found.kind === 'database') return sourceRow(found)
+    if (found.kind !== 'table') return null
+    return tableRow(found.name === '.' ? lastPart(found.path) : found.name, found.path, known, signal)
+  }
+  const rows: TableRow[] = []
+  const walked = walkLake(lake, { recursive: true, exclude: [], signal })
+  for await (const row of inOrder(walked, lanesAt([lake]), rowOf)) if (row !== null) rows.push(row)
+  return rows
+}
+
+/** Name of a lake that is a table itself. */
+function lastPart(path: string): string {
+  const place = parseLakeUrl(path)
+  if (place.kind === 'local') return resolve(place.path).split('/').at(-1) ?? '.'
+  return place.prefix.split('/').at(-1) || place.bucket
+}
+
+/** One table by its location, fresh. */
+export async function tableRow(
+  name: string,
+  path: string,
+  known: ReadonlyMap<string, CatalogRow>,
+  signal: AbortSignal,
+): Promise<TableRow> {
+  let location = path
+  let row: CatalogRow | undefined
+  try {
+    const log = await openLake(path)
+    location = log.root
+    row = known.get(location)
+    const head = { key: location, name, location: path, kind: 'delta' } as const
+    if (row !== undefined && row.version !== null && row.state.state !== 'none') {
+      const listing = await listedFrom(log, row.version, signal)
+      if (listing !== null && row.newest !== null && row.state.state === 'current') {
+        const why = await otherThanImported(log, row.newest, listing, signal)
+        if (why !== null) throw rewritten(row, log, row.catalogUrl, why)
+      }
+      if (listing?.latest === row.version) return { ...head, ...fromCatalog(row), catalog: row.state, error: null }
+    }
+    const facts = await probeTable(log, parquetRows, signal)
+    return {
+      ...head,
+      tableId: row?.tableId ?? null,
+      version: facts.version,
+      files: facts.files,
+      bytes: facts.bytes === null ? null : Number(facts.bytes),
+      rows: facts.rows === null ? null : Number(facts.rows),
+      changed: facts.lastCommit,
+      partitionColumns: facts.partitionColumns ?? [],
+      features: facts.features ?? [],
+      historyFrom: row?.historyFrom ?? null,
+      catalog: stateBeside(row, facts.version),
+      proof: row?.proof ?? { state: 'never' },
+      error: facts.refusal?.info() ?? null,
+    }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'stopped') throw thrown
+    const base = row === undefined ? UNKNOWN_TABLE : { ...fromCatalog(row), catalog: row.state }
+    return { key: location, name, location: path, kind: 'delta', ...base, error: error.info() }
+  }
+}
+
+function fromCatalog(row: CatalogRow): Omit<TableRow, 'key' | 'name' | 'location' | 'kind' | 'catalog' | 'error'> {
+  return {
+    tableId: row.tableId,
+    version: row.version,
+    files: row.files,
+    bytes: row.bytes,
+    rows: row.rows,
+    changed: row.commitTime,
+    partitionColumns: row.partitionColumns,
+    features: row.features,
+    historyFrom: row.historyFrom,
+    proof: row.proof,
+  }
+}
+
+/** A log from `version` on; null where it has nothing there. */
+async function listedFrom(log: LogStore, version: number, signal: AbortSignal): Promise<LogListing | null> {
+  try {
+    return await listLog(log, { signal, from: version })
+  } catch (error) {
+    // What lies below may be a log all the same, and is looked at then.
+    if (error instanceof SluiceError && error.code === 'NO_LOG') return null
+    throw error
+  }
+}
+
+/** Newest commits whose bytes were compared, by location: not again while size and time stay. */
+const compared = new Map<string, string>()
+
+/**
+ * Why the newest commit that was imported is another one now. On this machine its bytes are compared, once for each size and time that it has; of a
+ * bucket, where that would be a request a table, its size alone: a run of sync compares those too.
+ * @returns null where nothing says so
+ */
+async function otherThanImported(
+  log: LogStore,
+  known: NewestKnown,
+  listing: LogListing,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const commit = listing.commits.find(({ version }) => version === known.version)
+  if (commit === undefined || known.bytes === null) return null
+  if (commit.size === known.bytes && parseLakeUrl(log.root).kind !== 'local') return null
+  const facts = `${known.version} ${commit.size} ${commit.modified} ${commit.stamp ?? ''}`
+  if (compared.get(log.root) === facts) return null
+  const newest = await newestOf(known, listing, log, signal)
+  if (newest.is === 'other') return newest.why
+  compared.set(log.root, facts)
+  return null
+}
+
+/** A whole table whose log went on is behind, one whose log ends earlier was truncated; everything else is as the catalog says. */
+function stateBeside(row: CatalogRow | undefined, latest: number): CatalogState {
+  if (row === undefined) return { state: 'none' }
+  if (row.state.state === 'current' && row.version !== null && latest > row.version) {
+    return { state: 'behind', commits: latest - row.version }
+  }
+  if (row.state.state === 'current' && row.version !== null && latest < row.version) {
+    return { state: 'truncated', ends: latest, version: row.version }
+  }
+  return row.state
+}
+
+function sourceRow(found: {
+  readonly system: string
+  readonly name: string
+  readonly path: string
+  readonly bytes: number
+  readonly modified: number
+}): TableRow {
+  return {
+    key: found.path,
+    name: found.name,
+    location: found.path,
+    kind: 'database',
+    system: found.system,
+    ...UNKNOWN_TABLE,
+    bytes: found.bytes,
+    changed: found.modified,
+  }
+}

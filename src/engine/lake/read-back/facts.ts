@@ -1,0 +1,155 @@
+/** What two readings of a table say of one thing, field by field, in a form in which equal means equal. */
+import type { AddAction, MetadataAction, ProtocolAction, RemoveAction } from '../../../delta/actions.ts'
+import { dvId } from '../../../delta/paths.ts'
+import { isWellFormed } from '../../../shared/well-formed.ts'
+
+/** One thing with its name and the values of its fields; a field that says nothing is null. */
+export type Fact = { readonly key: string; readonly values: readonly (string | null)[] }
+
+/** A file is its path as the log writes it and its deletion vector: two of one path are two. */
+export const FILE_FIELDS = [
+  'path',
+  'deletion vector',
+  'size',
+  'modification time',
+  'partition values',
+  'statistics',
+  'tags',
+  'base row id',
+  'default row commit version',
+  'clustering provider',
+  'data change',
+  'added version',
+] as const
+
+/** What an `add` says, its objects as comparable texts. */
+export type FileWords = Readonly<Record<'partitionValues' | 'tags' | 'deletionVector', string | null>> &
+  Omit<AddAction, 'partitionValues' | 'tags' | 'deletionVector'>
+
+/**
+ * @param path canonical
+ * @param dv id of the deletion vector
+ * @param addedVersion null where only a checkpoint tells of the file; then nobody knows whether it was a change of data either
+ */
+export function fileFact(words: FileWords, path: string, dv: string | null, addedVersion: number | null): Fact {
+  return {
+    key: keyOf(path, dv),
+    values: [
+      whole(words.path),
+      words.deletionVector,
+      text(words.size),
+      text(words.modificationTime),
+      words.partitionValues,
+      words.stats === null || words.stats === undefined ? null : escapedHalves(words.stats),
+      words.tags,
+      text(words.baseRowId),
+      text(words.defaultRowCommitVersion),
+      optional(words.clusteringProvider),
+      addedVersion === null ? null : text(words.dataChange),
+      text(addedVersion),
+    ],
+  }
+}
+
+export const REMOVE_FIELDS = ['deletion time', 'size', 'partition values', 'deletion vector'] as const
+
+/** @param path canonical: a remove may spell it in another way than the add */
+export function removeFact(remove: RemoveAction, path: string): Fact {
+  const { deletionTimestamp, size, partitionValues, deletionVector } = remove
+  return {
+    key: keyOf(path, dvId(deletionVector)),
+    values: [text(deletionTimestamp), text(size), map(partitionValues), struct(deletionVector)],
+  }
+}
+
+export const PROTOCOL_FIELDS = [
+  'min reader version',
+  'min writer version',
+  'reader features',
+  'writer features',
+] as const
+
+export function protocolFact(protocol: ProtocolAction): Fact {
+  const { minReaderVersion, minWriterVersion, readerFeatures, writerFeatures } = protocol
+  return {
+    key: '',
+    values: [text(minReaderVersion), text(minWriterVersion), list(readerFeatures), list(writerFeatures)],
+  }
+}
+
+export const METADATA_FIELDS = [
+  'id',
+  'name',
+  'description',
+  'format',
+  'schema',
+  'partition columns',
+  'configuration',
+  'created time',
+] as const
+
+export function metadataFact(metadata: MetadataAction): Fact {
+  const { id, name, description, format, schemaString, partitionColumns, configuration, createdTime } = metadata
+  return {
+    key: '',
+    values: [
+      id,
+      optional(name),
+      optional(description),
+      format === null || format === undefined ? null : JSON.stringify([format.provider, map(format.options)]),
+      whole(schemaString),
+      list(partitionColumns),
+      map(configuration),
+      text(createdTime),
+    ],
+  }
+}
+
+export const TXN_FIELDS = ['version', 'last updated'] as const
+export const DOMAIN_FIELDS = ['configuration'] as const
+
+export function textFact(key: string, values: readonly (string | number | null | undefined)[]): Fact {
+  return { key: whole(key), values: values.map((value) => (typeof value === 'string' ? whole(value) : text(value))) }
+}
+
+function keyOf(path: string, dv: string | null): string {
+  return dv === null ? whole(path) : `${whole(path)} ${dv}`
+}
+
+function text(value: number | boolean | null | undefined): string | null {
+  return value === null || value === undefined ? null : String(value)
+}
+
+function optional(value: string | null | undefined): string | null {
+  return value === null || value === undefined ? null : whole(value)
+}
+
+/** Databases and Parquet hold no half a character; what they keep for it is one replacement each. */
+export function whole(value: string): string {
+  return isWellFormed(value) ? value : value.replace(/\p{Surrogate}/gu, '\ufffd')
+}
+
+/** In JSON text such a half may stand as it is or as its escape, and means the same. */
+function escapedHalves(json: string): string {
+  return isWellFormed(json) ? json : json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
+}
+
+/** A map by its keys; none and an empty one say the same, and a key without a value says something. */
+export function map(value: Readonly<Record<string, string | null>> | null | undefined): string | null {
+  if (value === null || value === undefined) return null
+  const names = Object.keys(value)
+  if (names.length === 0) return null
+  if (names.length > 1) names.sort()
+  return JSON.stringify(names.map((name) => [name, value[name]]))
+}
+
+function list(value: readonly string[] | null | undefined): string | null {
+  return value === null || value === undefined || value.length === 0 ? null : JSON.stringify(value)
+}
+
+/** Fields without a value are as good as absent. */
+export function struct(value: object | null | undefined): string | null {
+  if (value === null || value === undefined) return null
+  const entries = Object.entries(value).filter(([, one]) => one !== null && one !== undefined)
+  return JSON.stringify(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}

@@ -1,0 +1,230 @@
+/**
+ * Reads an exported log with the program's own reader while it still lies beside its place, and compares everything that it says of the table with what the catalog says:
+ * what this reader refuses, or reads otherwise, is never published.
+ */
+import type { ReadableTable } from '../../../catalog/catalog.ts'
+import { countsAt } from '../../../catalog/query/counts.ts'
+import { stateAt } from '../../../catalog/query/state.ts'
+import { SOURCE } from '../../../catalog/relations.ts'
+import { LAST_CHECKPOINT, parseLogName } from '../../../delta/log-path.ts'
+import { retentionOf } from '../../../delta/retention.ts'
+import { DeltaTable } from '../../../delta/table.ts'
+import { dec, type Emit } from '../../../model/run/event.ts'
+import type { LogStore } from '../../../model/lake/log-store.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlReader } from '../../../model/run/sql-port.ts'
+import { parquetRows } from '../../run/registry.ts'
+import { catalogFacts } from './catalog-facts.ts'
+import { underItsName } from './under-its-name.ts'
+import { compareFacts, type Compared, type FactDifference } from './fact-sums.ts'
+import { logFacts } from './log-facts.ts'
+import { FIELDS, type What } from './version-facts.ts'
+
+/** Versions that are read at most. */
+const MOST_VERSIONS = 8
+/** Files of the versions that are read beside the last one, together: so many, or half as many as the last one has. */
+const FEW_FILES = 50_000
+/** Differences shown at most; all of them are counted. */
+const MOST_SHOWN = 1000
+const MOST_TEXT = 400
+const SIDES = ['export', 'catalog'] as const
+
+export type Exported = {
+  /** The finished files; their names are those of a `_delta_log`. */
+  readonly folder: string
+  readonly table: ReadableTable
+  /** Versions that have a checkpoint. */
+  readonly checkpoints: readonly number[]
+  /** The first of them stands for what is older. */
+  readonly based: boolean
+  /** What the table is called in events. */
+  readonly subject: string
+  readonly nowMs: number
+}
+
+export type ReadBack = {
+  readonly checks: number
+  readonly differences: number
+  /** What was compared, in words. */
+  readonly proof: string
+}
+
+/**
+ * @throws SluiceError TARGET_CORRUPT when the reader refuses the log; what is wrong with the catalog's database as it is
+ */
+export async function readBack(
+  exported: Exported,
+  reader: SqlReader,
+  emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>,
+  signal: AbortSignal,
+): Promise<ReadBack> {
+  const { table, folder } = exported
+  const { historyFrom, latest, location } = table
+  try {
+    const comparison = new Comparison(exported, reader, emit, signal)
+    const log = await underItsName(folder, location)
+    const back = await DeltaTable.open(log, parquetRows, signal)
+    const run = await back.run(signal)
+    if (back.latest !== latest || run.from > historyFrom) {
+      throw new Error(
+        `it holds versions ${run.from} to ${back.latest} without a gap, and not ${historyFrom} to ${latest}`,
+      )
+    }
+    const versions = await sampled(reader, table)
+    for (const version of versions) await comparison.of(back, version)
+    const twice = canDoWithout(exported)
+    if (twice)
+      await comparison.of(await DeltaTable.open(without(log, latest), parquetRows, signal), latest, ' by commits')
+    return {
+      checks: comparison.checks,
+      differences: comparison.differences,
+      proof: `read back at ${versions.map((v) => `v${v}`).join(' ')} of ${latest - historyFrom + 1} versions${twice ? `, v${latest} without its checkpoint too` : ''}: ${WHAT}`,
+    }
+  } catch (error) {
+    const own = error instanceof SluiceError && !['source', 'unsupported', 'usage'].includes(error.kind)
+    if (signal.aborted || own) throw error
+    throw new SluiceError('TARGET_CORRUPT', 'the log that the catalog gives cannot be read as this table', {
+      where: location,
+      reason: error instanceof Error ? error.message : String(error),
+      hint: 'sluice validate TABLE says what is wrong with the catalog; nothing was written',
+      cause: error,
+    })
+  }
+}
+
+const WHAT =
+  'paths, deletion vectors, sizes, times, partition values, statistics, tags and row ids of all files, removes that have not expired, protocol, metadata, transactions, domains and totals'
+
+class Comparison {
+  readonly #exported: Exported
+  readonly #reader: SqlReader
+  readonly #emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>
+  readonly #signal: AbortSignal
+  checks = 0
+  differences = 0
+  #shown = 0
+
+  constructor(
+    exported: Exported,
+    reader: SqlReader,
+    emit: Emit<'verify.check' | 'verify.mismatch' | 'log'>,
+    signal: AbortSignal,
+  ) {
+    this.#exported = exported
+    this.#reader = reader
+    this.#emit = emit
+    this.#signal = signal
+  }
+
+  /**
+   * One version of a log. A checkpoint that cannot be read has a stand-in, and is a failure here all the same.
+   * @param how said behind the names of the checks
+   */
+  async of(log: DeltaTable, version: number, how = ''): Promise<void> {
+    const { table, based } = this.#exported
+    const snapshot = await log.snapshot({ version }, { allowRefused: true, signal: this.#signal })
+    const checkpoint = snapshot.segment.checkpoint?.version ?? -1
+    const expired = await this.#expired(version, checkpoint)
+    const left = await logFacts(snapshot, expired, this.#signal)
+    const baseSource = based ? await this.#baseSource() : SOURCE.commit
+    const at = { table, version, checkpoint, baseSource, expired }
+    const right = await catalogFacts(this.#reader, at, this.#signal)
+    const commits = `${snapshot.segment.commits.length} commit${snapshot.segment.commits.length === 1 ? '' : 's'}`
+    const witness = checkpoint === -1 ? commits : `checkpoint ${checkpoint} and ${commits}`
+    for (const what of Object.keys(FIELDS) as What[]) {
+      const found = await compareFacts(left[what], right[what])
+      this.#tell({ version, what, check: what + how, witness }, found)
+    }
+    if (log.notes.length > 0) throw new Error(log.notes.join('; '))
+  }
+
+  #tell(
+    { version, what, check, witness }: { version: number; what: What; check: string; witness: string },
+    found: Compared,
+  ): void {
+    const { differences, unnamed } = found
+    const head = { table: this.#exported.subject, version: dec(version), check } as const
+    const equal = differences.length === 0 && unnamed === 0
+    this.checks++
+    this.differences += differences.length + unnamed
+    this.#emit({
+      type: 'verify.check',
+      ...head,
+      equal,
+      log: dec(found.left),
+      catalog: dec(found.right),
+      witness,
+      sides: SIDES,
+    })
+    for (const difference of differences) {
+      if (this.#shown++ >= MOST_SHOWN) break
+      this.#emit({ type: 'verify.mismatch', ...head, ...shown(difference, FIELDS[what]), sides: SIDES })
+    }
+    if (unnamed === 0) return
+    const message = `v${version} ${check}: more differ in ${unnamed} of 1,024 groups of names, which are not named one by one`
+    this.#emit({ type: 'log', level: 'warn', message })
+  }
+
+  /** Removes that had expired when a checkpoint was written are not in it, and a later version may keep them for longer. */
+  async #expired(version: number, checkpoint: number): Promise<number> {
+    const { table, nowMs } = this.#exported
+    const kept: number[] = []
+    for (const at of checkpoint === -1 ? [version] : [version, checkpoint]) {
+      kept.push(retentionOf((await stateAt(this.#reader, table.tableId, at)).metadata))
+    }
+    return nowMs - Math.min(...kept)
+  }
+
+  async #baseSource(): Promise<number> {
+    const { tableId, historyFrom } = this.#exported.table
+    const own = 'SELECT 1 FROM delta_actions WHERE table_id = ? AND version = ? AND source = 1 LIMIT 1'
+    return (await this.#reader.all(own, [tableId, historyFrom])).length > 0 ? SOURCE.checkpoint : SOURCE.commit
+  }
+}
+
+/** The last version, which is what most readers read, the first, and as many between as are not too much; in this order. */
+async function sampled(reader: SqlReader, { tableId, historyFrom, latest }: ReadableTable): Promise<readonly number[]> {
+  const most = Math.min(MOST_VERSIONS, latest - historyFrom + 1)
+  for (let count = most; count > 2; count--) {
+    const versions = evenly(historyFrom, latest, count)
+    let files = 0
+    for (const version of versions.slice(1)) files += (await countsAt(reader, tableId, version)).files
+    if (files <= Math.max(FEW_FILES, (await countsAt(reader, tableId, latest)).files / 2)) return versions
+  }
+  return evenly(historyFrom, latest, Math.min(2, most))
+}
+
+function evenly(from: number, latest: number, count: number): readonly number[] {
+  if (count === 1) return [latest]
+  return Array.from({ length: count }, (_, i) => Math.round(latest - (i * (latest - from)) / (count - 1)))
+}
+
+/** Whether the last version can be built from the commits, or an older checkpoint and commits, as well as from a checkpoint of its own. */
+function canDoWithout({ checkpoints, based, table: { historyFrom, latest } }: Exported): boolean {
+  return checkpoints.includes(latest) && !(based && latest === historyFrom)
+}
+
+function shown(
+  { key, field, left, right }: FactDifference,
+  fields: readonly string[],
+): { readonly path?: string; readonly field: string; readonly log: string; readonly catalog: string } {
+  const cut = (value: string | null): string =>
+    value === null ? '' : value.length > MOST_TEXT ? `${value.slice(0, MOST_TEXT)}…` : value
+  const path = key === '' ? {} : { path: key }
+  if (field === null) return { ...path, field: '', log: left ?? 'absent', catalog: right ?? 'absent' }
+  return { ...path, field: fields[field] ?? '', log: cut(left), catalog: cut(right) }
+}
+
+/** The log as it would be had nobody written a checkpoint of that version. */
+function without(log: LogStore, version: number): LogStore {
+  const isHidden = (name: string): boolean => {
+    const path = parseLogName(name)
+    return name === LAST_CHECKPOINT || (path?.kind === 'checkpoint' && path.version === version)
+  }
+  return {
+    ...log,
+    list: async function* (path, options) {
+      for await (const entry of log.list(path, options)) if (!isHidden(entry.name)) yield entry
+    },
+  }
+}

@@ -1,0 +1,85 @@
+/** A version of an exported log, as the program's own reader reads it. */
+import type { AddAction } from '../../../delta/actions.ts'
+import type { Snapshot } from '../../../delta/snapshot.ts'
+import { numRecordsOf } from '../../../delta/stats.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { Facts } from './fact-sums.ts'
+import {
+  fileFact,
+  map,
+  metadataFact,
+  protocolFact,
+  removeFact,
+  struct,
+  textFact,
+  type Fact,
+  type FileWords,
+} from './facts.ts'
+import type { VersionFacts } from './version-facts.ts'
+
+/** @param expired removes from before this time, ms, are left out: a checkpoint need not tell of them */
+export async function logFacts(snapshot: Snapshot, expired: number, signal: AbortSignal): Promise<VersionFacts> {
+  const { protocol, metadata, txns, domains } = await snapshot.state(signal)
+  const totals = { files: 0, bytes: 0n, rows: 0n as bigint | null }
+  return {
+    files: () => files(snapshot, totals, signal),
+    removes: () => removes(snapshot, expired, signal),
+    protocol: once([protocolFact(protocol)]),
+    metadata: once([metadataFact(metadata)]),
+    transactions: once([...txns.values()].map((txn) => textFact(txn.appId, [txn.version, txn.lastUpdated]))),
+    domains: once([...domains.values()].map((domain) => textFact(domain.domain, [domain.configuration]))),
+    totals: once(() => [
+      textFact('', [totals.files, String(totals.bytes), totals.rows === null ? null : String(totals.rows)]),
+    ]),
+  }
+}
+
+/** Known things as one block. */
+export function once(facts: readonly Fact[] | (() => readonly Fact[])): Facts {
+  return async function* () {
+    yield typeof facts === 'function' ? facts() : facts
+  }
+}
+
+type Totals = { files: number; bytes: bigint; rows: bigint | null }
+
+/** Counts beside: the totals are those of the last time that all files were handed out. */
+async function* files(snapshot: Snapshot, totals: Totals, signal: AbortSignal): AsyncGenerator<readonly Fact[]> {
+  Object.assign(totals, { files: 0, bytes: 0n, rows: 0n })
+  for await (const block of snapshot.files({ signal })) {
+    throwIfAborted(signal)
+    totals.files += block.length
+    for (const { add } of block) {
+      totals.bytes += BigInt(add.size)
+      const records: number | null = numRecordsOf(add.stats)
+      if (records === null) totals.rows = null
+      else if (totals.rows !== null) totals.rows += BigInt(records - (add.deletionVector?.cardinality ?? 0))
+    }
+    yield block.map(({ add, path, dvId, addedVersion }) => fileFact(wordsOf(add), path, dvId, addedVersion))
+  }
+}
+
+function wordsOf(add: AddAction): FileWords {
+  return {
+    path: add.path,
+    partitionValues: map(add.partitionValues),
+    size: add.size,
+    modificationTime: add.modificationTime,
+    dataChange: add.dataChange,
+    stats: add.stats ?? null,
+    tags: map(add.tags),
+    deletionVector: struct(add.deletionVector),
+    baseRowId: add.baseRowId ?? null,
+    defaultRowCommitVersion: add.defaultRowCommitVersion ?? null,
+    clusteringProvider: add.clusteringProvider ?? null,
+  }
+}
+
+async function* removes(snapshot: Snapshot, expired: number, signal: AbortSignal): AsyncGenerator<readonly Fact[]> {
+  for await (const block of snapshot.tombstones(signal)) {
+    throwIfAborted(signal)
+    yield block
+      .filter(({ remove }) => (remove.deletionTimestamp ?? 0) > expired)
+      .map(({ remove, path }) => removeFact(remove, path))
+  }
+}

@@ -1,0 +1,73 @@
+/** TABLE on the command line: a path with a `_delta_log` below it, an id of the catalog, or the end of the path of one table of it. The path wins. */
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { readHead, type TableKey } from '../../catalog/import/head.ts'
+import { pathOfLocation } from '../../model/lake/lake-url.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlReader } from '../../model/run/sql-port.ts'
+import { withCatalog } from './catalog-session.ts'
+import { mayHoldCatalog } from '../run/catalog-url.ts'
+import { isFolder } from './folder.ts'
+import { endingIn, nearIn, nearOnDisk, placesOf } from './table-name.ts'
+import { openLake } from '../run/registry.ts'
+
+export type TableRef =
+  | { readonly by: 'path'; readonly path: string; readonly note: string | null }
+  | { readonly by: 'id'; readonly tableId: string; readonly path: string }
+
+/**
+ * @param catalog null when no catalog is at hand: then only a path will do
+ * @throws SluiceError NO_LOG for a folder without a log, AMBIGUOUS_TABLE, NO_SUCH_TABLE for what is neither
+ */
+export async function resolveTable(table: string, catalog: SqlReader | null): Promise<TableRef> {
+  if (isUrl(table)) return { by: 'path', path: table, note: null }
+  const isTable = isFolder(join(table, '_delta_log'))
+  const head = catalog === null ? null : await readHead(catalog, { tableId: table })
+  if (isTable) {
+    const note = head === null ? null : `${table} is a path and a table id; the path is used`
+    return { by: 'path', path: resolve(table), note }
+  }
+  if (head !== null) return { by: 'id', tableId: table, path: pathOfLocation(head.location) }
+  if (isFolder(table)) {
+    throw new SluiceError('NO_LOG', 'No checkpoint or JSON files found', {
+      where: join(table, '_delta_log'),
+      reason: 'Empty or missing _delta_log',
+      hint: 'Verify table path and _delta_log contents',
+    })
+  }
+  const places = catalog === null ? [] : await placesOf(catalog)
+  const [one, ...others] = endingIn(table, places)
+  if (one !== undefined && others.length === 0) return { by: 'id', ...one }
+  if (one !== undefined) {
+    throw new SluiceError('AMBIGUOUS_TABLE', `${table} is the end of ${others.length + 1} tables of the catalog`, {
+      reason: [one, ...others].map(({ tableId, path }) => `${tableId} is ${path}`).join('; '),
+      hint: 'give more of the path, or the id',
+    })
+  }
+  const meant = nearIn(table, places) ?? nearOnDisk(table)
+  throw new SluiceError(
+    'NO_SUCH_TABLE',
+    `${table} is ${existsSync(table) ? 'a file, ' : ''}no table path${catalog === null ? '' : ' and no table id of the catalog'}${meant === null ? '' : ` (${meant}?)`}`,
+    {
+      hint: 'give the folder that holds _delta_log, or an id that `sluice migration-status` prints',
+    },
+  )
+}
+
+const isUrl = (table: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(table)
+
+/**
+ * What the catalog finds a table by.
+ * @param log of the table, where it is open already
+ */
+export async function tableKey(ref: TableRef, log?: LogStore): Promise<TableKey> {
+  return ref.by === 'id' ? { tableId: ref.tableId } : { location: (log ?? (await openLake(ref.path))).root }
+}
+
+/** The path of a table that is to be imported: the catalog is only asked where TABLE is no path, and is never created. */
+export async function resolveForWriting(table: string, catalogUrl: string): Promise<string> {
+  const isPath = isUrl(table) || isFolder(join(table, '_delta_log'))
+  if (isPath || !mayHoldCatalog(catalogUrl)) return (await resolveTable(table, null)).path
+  return withCatalog(catalogUrl, async (database) => (await resolveTable(table, database)).path)
+}

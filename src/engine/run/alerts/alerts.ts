@@ -1,0 +1,90 @@
+/** The one place that decides whether somebody is told: each condition once when it begins to hold, and once when it is over. */
+import type { AlertCause, AlertCondition, AlertEvent, AlertWish } from '../../../model/run/alert.ts'
+import { sizeText, timeText } from '../../../model/run/verdict.ts'
+
+/** What is known of a run at one moment; absent where it is not known. */
+export type Sample = {
+  readonly lagMs?: number
+  /** What `lagMs` is; absent where it is exact. */
+  readonly lagIs?: 'at most' | 'at least'
+  readonly walBytes?: number
+  /** Changes a second while it is behind. */
+  readonly rate?: number | 'kept up'
+  /** Since when nothing was applied though something waits, in ms; 0 where nothing waits or something was applied. */
+  readonly stalledMs?: number
+}
+
+export class Alerts {
+  readonly #wish: AlertWish
+  readonly #tell: (event: AlertEvent) => void
+  readonly #raised = new Set<AlertCause>()
+
+  /** @param tell emits the event and hands it to the sinks */
+  constructor(wish: AlertWish, tell: (event: AlertEvent) => void) {
+    this.#wish = wish
+    this.#tell = tell
+  }
+
+  /** Whether an alert has to end the run. */
+  get ends(): boolean {
+    return this.#wish.exit === true && this.#raised.size > 0
+  }
+
+  /** Causes that hold now, in words. */
+  get raised(): readonly AlertCause[] {
+    return [...this.#raised]
+  }
+
+  look(sample: Sample): void {
+    for (const condition of this.#wish.conditions) {
+      if (!('limit' in condition)) continue
+      const { cause, limit } = condition
+      const value = valueOf(cause, sample)
+      if (value === undefined) continue
+      if (value === 'kept up') {
+        this.#note(cause, false, 'caught up', wordsOf(cause, limit))
+        continue
+      }
+      const holds = cause === 'rate' ? value < limit : value > limit
+      const about = cause === 'lag' && sample.lagIs !== undefined ? `${sample.lagIs} ` : ''
+      this.#note(cause, holds, `${about}${wordsOf(cause, value)}`, wordsOf(cause, limit))
+    }
+  }
+
+  /** Something went wrong. It is over with `passed`. */
+  happened(cause: 'error' | 'slot-lost', what: string): void {
+    if (this.#wish.conditions.some((condition) => condition.cause === cause)) this.#note(cause, true, what)
+  }
+
+  passed(cause: 'error'): void {
+    if (this.#raised.has(cause)) this.#note(cause, false, 'the run goes on')
+  }
+
+  #note(cause: AlertCause, holds: boolean, value: string, limit?: string): void {
+    if (holds === this.#raised.has(cause)) return
+    if (holds) this.#raised.add(cause)
+    else this.#raised.delete(cause)
+    const state = holds ? 'raised' : 'cleared'
+    this.#tell({ type: 'alert', cause, state, value, ...(limit === undefined ? {} : { limit }) })
+  }
+}
+
+function valueOf(cause: AlertCondition['cause'], { lagMs, walBytes, rate, stalledMs }: Sample): Sample['rate'] {
+  switch (cause) {
+    case 'lag':
+      return lagMs
+    case 'wal':
+      return walBytes
+    case 'rate':
+      return rate
+    case 'stalled':
+      return stalledMs
+    default:
+      return undefined
+  }
+}
+
+function wordsOf(cause: AlertCause, value: number): string {
+  if (cause === 'wal') return sizeText(value)
+  return cause === 'rate' ? `${Math.round(value)} changes/s` : timeText(value)
+}

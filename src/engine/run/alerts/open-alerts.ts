@@ -1,0 +1,42 @@
+/** The alerts of a stream, from what was asked for to the sinks. */
+import type { AlertEvent } from '../../../model/run/alert.ts'
+import type { Emit } from '../../../model/run/event.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import type { CopyOperation } from '../operation.ts'
+import { operatorRun } from '../run-id.ts'
+import { Alerts } from './alerts.ts'
+import { send, sinksOf } from './sinks.ts'
+
+/**
+ * Sinks get the tables that the stream was asked for, as `--tables` takes them; the event itself is about the whole stream.
+ * @property sent waits until every alert that was told has reached its sinks
+ */
+export function openAlerts(
+  operation: CopyOperation,
+  run: {
+    readonly runId: string
+    readonly sharedRun?: string
+    readonly host: string
+    readonly emit: Emit<'alert' | 'log'>
+  },
+): {
+  readonly alerts: Alerts | null
+  readonly sent: () => Promise<void>
+} {
+  const { alert } = operation.follow ?? {}
+  const under = new Set<Promise<void>>()
+  const sent = async (): Promise<void> => void (await Promise.all(under))
+  if (alert === undefined) return { alerts: null, sent }
+  const about = `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`
+  const table = operation.tables.join(',')
+  const sinks = sinksOf(alert, { run: operatorRun(run.runId, run.sharedRun), about, host: run.host })
+  const tell = (event: AlertEvent): void => {
+    run.emit(event)
+    const sending = send({ ...event, table }, sinks).then((failures) => {
+      for (const message of failures) run.emit({ type: 'log', level: 'warn', message })
+      under.delete(sending)
+    })
+    under.add(sending)
+  }
+  return { alerts: new Alerts(alert, tell), sent }
+}

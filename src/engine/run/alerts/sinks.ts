@@ -1,0 +1,88 @@
+/** Where alerts go: a command of the user's, and a webhook. What fails there is told, and stops nothing. */
+import type { AlertEvent, AlertWish } from '../../../model/run/alert.ts'
+import { runShell } from './shell.ts'
+
+const COMMAND_MS = 30_000
+const WEBHOOK_MS = 10_000
+
+export type AlertSinks = {
+  readonly command?: string
+  /** http or https; it may hold a secret, and is never shown. */
+  readonly webhook?: string
+  readonly run: string
+  /** The machine that tells it. */
+  readonly host: string
+  /** What the run is about: `copy postgresql://…`, without passwords. */
+  readonly about: string
+}
+
+/** Those that a wish and the environment name. */
+export function sinksOf({ command }: AlertWish, run: Pick<AlertSinks, 'run' | 'about' | 'host'>): AlertSinks {
+  const webhook = process.env['SLUICE_ALERT_WEBHOOK']
+  return {
+    ...(command === undefined ? {} : { command }),
+    ...(webhook === undefined || webhook === '' ? {} : { webhook }),
+    ...run,
+  }
+}
+
+/** @returns what went wrong, in words; none where every sink has taken it. Never throws */
+export async function send(event: AlertEvent, sinks: AlertSinks): Promise<readonly string[]> {
+  const failures = await Promise.all([runCommand(event, sinks), post(event, sinks)])
+  return failures.filter((one) => one !== null)
+}
+
+/** Whether at least one sink has taken it, or there is none. @param failures what `send` returned */
+export function isReached(failures: readonly string[], { command, webhook }: AlertSinks): boolean {
+  return failures.length === 0 || (failures.length === 1 && command !== undefined && webhook !== undefined)
+}
+
+async function runCommand(event: AlertEvent, { command, run, about, host }: AlertSinks): Promise<string | null> {
+  if (command === undefined) return null
+  const variables = {
+    SLUICE_ALERT_CAUSE: event.cause,
+    SLUICE_ALERT_STATE: event.state,
+    SLUICE_ALERT_TABLE: event.table ?? '',
+    SLUICE_ALERT_VALUE: event.value,
+    SLUICE_ALERT_LIMIT: event.limit ?? '',
+    SLUICE_ALERT_RUN: run,
+    SLUICE_ALERT_ABOUT: about,
+    SLUICE_ALERT_HOST: event.host ?? host,
+  }
+  const why = await runShell(command, variables, COMMAND_MS)
+  return why === null ? null : `the command of the alert ${why}`
+}
+
+async function post(event: AlertEvent, { webhook, run, about, host }: AlertSinks): Promise<string | null> {
+  if (webhook === undefined) return null
+  try {
+    const { type: _type, ...told } = event
+    const { url, authorization } = withoutCredentials(webhook)
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(authorization === null ? {} : { authorization }) },
+      body: JSON.stringify({ host, ...told, run, about }),
+      // Another host would get what was meant for the one that the user named.
+      redirect: 'manual',
+      signal: AbortSignal.timeout(WEBHOOK_MS),
+    })
+    await answer.body?.cancel()
+    if (answer.status >= 300 && answer.status < 400)
+      return `the webhook of the alert answered ${answer.status}: it sends on to another URL, and none is followed`
+    return answer.ok ? null : `the webhook of the alert answered ${answer.status}`
+  } catch (error) {
+    // The message of fetch may name the URL, which may hold a secret.
+    const why = error instanceof Error && error.name === 'TimeoutError' ? 'did not answer in time' : 'cannot be reached'
+    return `the webhook of the alert ${why}`
+  }
+}
+
+/** No request is sent to a URL that holds a name and a password: they go as basic authentication (RFC 7617). */
+function withoutCredentials(webhook: string): { readonly url: URL; readonly authorization: string | null } {
+  const url = new URL(webhook)
+  const [name, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]
+  url.username = ''
+  url.password = ''
+  const isGiven = name !== '' || password !== ''
+  return { url, authorization: isGiven ? `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` : null }
+}

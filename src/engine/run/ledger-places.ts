@@ -1,0 +1,54 @@
+/** Ledgers of one database: that of the URL or of the login, and those that other logins have made in the first schemas of their search_path. */
+import type { CopyStore, LedgerDatabase, LedgerPlace } from '../../model/copy/port.ts'
+
+/** A ledger, a store whose steps end in it, and where it is, in words. @property schema '' of the own one */
+export type Place = {
+  readonly store: CopyStore
+  readonly database: LedgerDatabase
+  readonly schema: string
+  readonly where: string
+}
+
+export class LedgerPlaces implements AsyncDisposable {
+  readonly own: Place
+  readonly #opened: (ledger: LedgerDatabase) => LedgerDatabase
+  readonly #others = new Map<string, Place>()
+
+  /**
+   * @param own ledger of the store, which stays open
+   * @param opened what is made of each further ledger
+   */
+  constructor(store: CopyStore, own: LedgerDatabase, opened: (ledger: LedgerDatabase) => LedgerDatabase) {
+    this.own = { where: "this login's own", schema: '', store, database: own }
+    this.#opened = opened
+  }
+
+  /** The own one first, then those of `places` that this login can read. @throws SluiceError CONNECT_FAILED … */
+  async readable(places: readonly LedgerPlace[]): Promise<readonly Place[]> {
+    const all = [this.own]
+    for (const { schema, isReadable } of places) if (isReadable) all.push(await this.#at(schema))
+    return all
+  }
+
+  async #at(schema: string): Promise<Place> {
+    const known = this.#others.get(schema)
+    if (known !== undefined) return known
+    const store = await this.own.store.withSchema?.(schema)
+    if (store === undefined) throw new Error('a store with ledgers in schemas opens none of them')
+    try {
+      const place = { where: `that of schema ${schema}`, schema, store, database: this.#opened(await store.ledger()) }
+      this.#others.set(schema, place)
+      return place
+    } catch (error) {
+      await store[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { store, database } of this.#others.values()) {
+      await database[Symbol.asyncDispose]()
+      await store[Symbol.asyncDispose]()
+    }
+  }
+}

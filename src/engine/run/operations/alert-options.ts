@@ -1,0 +1,43 @@
+/** Options of alerts: who is told, and when, of what a run finds. */
+import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause } from '../../../model/run/alert.ts'
+import { inGroup, type Option } from './option.ts'
+
+/** Of a command that can tell nothing but how it ends. */
+export const FAILED: readonly AlertCause[] = ['failed']
+
+/**
+ * @param causes those that the command can raise; of several actions those of each
+ * @param group heading in the help
+ */
+export function alertOptions(causes: readonly AlertCause[] | string, group = 'Alerts:'): readonly Option[] {
+  return inGroup(group, [
+    {
+      name: 'alert',
+      type: 'text',
+      shown: 'none',
+      describe: `tell of these, with commas between: ${
+        typeof causes === 'string' ? causes : formsText(causes)
+      }. Each is told when it begins and when it is over; what outlasts a run is not told again by the next one. A URL in $SLUICE_ALERT_WEBHOOK gets it as JSON`,
+    },
+    {
+      name: 'alert-command',
+      type: 'text',
+      shown: 'none',
+      describe:
+        'with --alert, a command of the shell that is run for each, with SLUICE_ALERT_CAUSE, _STATE, _TABLE, _VALUE, _LIMIT, _RUN and _ABOUT set',
+    },
+    {
+      name: 'alert-exit',
+      type: 'flag',
+      default: false,
+      describe: 'with --alert, the first one ends the run with exit code 1; the same command goes on',
+    },
+  ])
+}
+
+/** In the order of the list of all: `fsck (a file is not what the log says), failed (…)`. */
+export function formsText(causes: readonly AlertCause[]): string {
+  return ALERT_CAUSES.filter((cause) => causes.includes(cause))
+    .map((cause) => `${CAUSE_FORMS[cause].form} (${CAUSE_FORMS[cause].means})`)
+    .join(', ')
+}

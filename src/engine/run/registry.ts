@@ -1,0 +1,58 @@
+/** Which store answers for which path or URL. Every implementation is loaded when it is first asked for, and not before. */
+import type { LakeStore } from '../../model/lake/lake-store.ts'
+import type { LogWriter } from '../../model/lake/log-writer.ts'
+import { parseLakeUrl } from '../../model/lake/lake-url.ts'
+import type { LogStore } from '../../model/lake/log-store.ts'
+import type { CatalogOptions, LakeDeclaration } from '../../stores/declaration.ts'
+import type { OpenMode, SqlDatabase } from '../../model/run/sql-port.ts'
+import type { Route } from '../../model/run/route.ts'
+import { LAKES } from '../../stores/systems.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { parseCatalogUrl } from './catalog-url.ts'
+import { refuseFolder } from './database-file.ts'
+
+export { parquetFooters, parquetRows, scratchDatabase } from '../../stores/parquet.ts'
+
+/**
+ * The log of a table: a folder of this machine, or a prefix of a bucket.
+ * @param options.route the way to the store of a bucket
+ * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG
+ */
+export function openLake(path: string, options: { readonly route?: Route | undefined } = {}): Promise<LogStore> {
+  return at(path, (lake, place) => lake.openLog(place, options))
+}
+
+/** A folder or prefix with tables below it. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, NO_SUCH_PATH */
+export function openLakeStore(path: string): Promise<LakeStore> {
+  return at(path, (lake, place) => lake.openLake(place))
+}
+
+/** The folder of a table, to write into. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
+export function openLogWriter(path: string): Promise<LogWriter> {
+  return at(path, (lake, place) => lake.openWriter(place))
+}
+
+/** What kind of place a path or URL means. @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG */
+export function lakeOf(path: string): LakeDeclaration {
+  const { kind } = parseLakeUrl(path)
+  const found = LAKES.find((lake) => lake.kind === kind)
+  if (found === undefined) throw new SluiceError('INTERNAL', `no store is declared for a ${kind}`, { where: path })
+  return found
+}
+
+/** A folder of this machine goes by its path, also where a `file://` URL names it. */
+async function at<T>(path: string, open: (lake: LakeDeclaration, place: string) => Promise<T>): Promise<T> {
+  const place = parseLakeUrl(path)
+  return await open(lakeOf(path), place.kind === 'local' ? place.path : path)
+}
+
+/** The database of a catalog. In `read` mode nothing is created. @throws SluiceError CONNECT_FAILED, BAD_CONFIG … */
+export async function openCatalogDatabase(
+  url: string,
+  mode: OpenMode,
+  options: CatalogOptions = {},
+): Promise<SqlDatabase> {
+  const { system, ...place } = parseCatalogUrl(url)
+  if ('file' in place) refuseFolder(place.file, place.label)
+  return await system.catalog.open(place, mode, options)
+}

@@ -1,0 +1,72 @@
+/** The text that PostgreSQL prints for a jsonb, of the text of a json: what ALTER TABLE makes of the value. */
+import { SluiceError } from '../../shared/errors.ts'
+import { readJson, type JsonShape } from '../lake/json-reader.ts'
+
+const SHORT: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+}
+const SPECIAL = /["\\\p{Cc}]/gu
+const LONE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+
+const JSONB: JsonShape<string> = {
+  object(members) {
+    const names = [...members.keys()].map((name) => ({ name, bytes: Buffer.from(name) }))
+    names.sort((a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes))
+    return `{${names.map(({ name }) => `${text(name)}: ${members.get(name) ?? ''}`).join(', ')}}`
+  },
+  array: (items) => `[${items.join(', ')}]`,
+  string: text,
+  number: numeric,
+  word: (word) => word,
+  twice: (name) => {
+    throw lossy(`an object has the name ${JSON.stringify(name)} twice, and keeps the last of the two alone`)
+  },
+}
+
+/** @throws SluiceError VALUE_REFUSED where a jsonb does not hold all of the value */
+export function jsonbText(json: string): string {
+  return readJson(json, JSONB)
+}
+
+function text(value: string): string {
+  if (value.includes('\0')) throw lossy('it has the character U+0000 in a text')
+  if (LONE.test(value)) throw lossy('it has half a character in a text')
+  const shown = value.replaceAll(SPECIAL, (char) => SHORT[char] ?? (char < ' ' ? escapeOf(char) : char))
+  return `"${shown}"`
+}
+
+function escapeOf(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+/** The digits without an exponent; zeros behind the point stay. */
+function numeric(digits: string): string {
+  const [, sign = '', whole = '', behind = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(digits) ?? []
+  const power = Number(exponent)
+  if (Math.abs(power) > MOST_POWER) throw lossy(`it has the number ${digits.slice(0, 40)}`)
+  const all = whole + behind
+  const point = whole.length + power
+  const scale = Math.max(0, behind.length - power)
+  const padded = point <= 0 ? '0'.repeat(1 - point) + all : all.padEnd(point, '0')
+  const at = Math.max(1, point)
+  const front = padded.slice(0, at).replace(/^0+(?=\d)/, '')
+  const back = padded.slice(at, at + scale).padEnd(scale, '0')
+  const isZero = !/[1-9]/.test(all)
+  return `${isZero ? '' : sign}${front}${scale === 0 ? '' : `.${back}`}`
+}
+
+/** Of the exponents that a numeric of PostgreSQL takes. */
+const MOST_POWER = 131_071
+
+function lossy(why: string): SluiceError {
+  return new SluiceError('VALUE_REFUSED', `a jsonb does not hold all of this json: ${why}`, {
+    hint: 'give the column the type json again, run the same command, and change the value and the type then; or bring the rows into another table with --into',
+  })
+}

@@ -1,0 +1,48 @@
+/** Days of the calendar as numbers (`model/civil-day.ts`), and as they are written by people. */
+import { civilDay, DAYS_OF_400_YEARS, DAYS_TO_1970, type CivilDay } from '../run/civil-day.ts'
+import { SluiceError } from '../../shared/errors.ts'
+
+/** 0001-01-01 and 9999-12-31: between them four digits name a year, and days sort as their texts do. */
+export const FIRST_DAY = -719_162
+export const LAST_DAY = 2_932_896
+
+/** Years are counted from March here, so that a leap day is the last of its year. */
+export function dayNumber({ year, month, day }: CivilDay): number {
+  const shifted = month <= 2 ? year - 1 : year
+  const era = Math.floor(shifted / 400)
+  const yearOfEra = shifted - era * 400
+  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1
+  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
+  return era * DAYS_OF_400_YEARS + dayOfEra - DAYS_TO_1970
+}
+
+/** The day as a number, or null where the calendar has no such day. */
+export function realDay(year: number, month: number, day: number): number | null {
+  if (month < 1 || month > 12 || day < 1 || day > 31) return null
+  const number = dayNumber({ year, month, day })
+  return civilDay(number).day === day ? number : null
+}
+
+export function isLabelled(number: number): boolean {
+  return number >= FIRST_DAY && number <= LAST_DAY
+}
+
+/** `YYYY-MM-DD`. Only for days from FIRST_DAY to LAST_DAY. */
+export function dayText(number: number): string {
+  const { year, month, day } = civilDay(number)
+  return `${digits(year, 4)}-${digits(month, 2)}-${digits(day, 2)}`
+}
+
+/** @throws SluiceError BAD_FLAG for anything but a day of the years 0001 to 9999 as `YYYY-MM-DD` */
+export function parseDay(text: string): number {
+  const found = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text)
+  const number = found === null ? null : realDay(Number(found[1]), Number(found[2]), Number(found[3]))
+  if (number === null || !isLabelled(number)) {
+    throw new SluiceError('BAD_FLAG', `${JSON.stringify(text)} is no day`, { hint: 'write it as 2024-04-01' })
+  }
+  return number
+}
+
+export function digits(number: number, width: number): string {
+  return String(number).padStart(width, '0')
+}

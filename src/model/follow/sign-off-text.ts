@@ -1,0 +1,179 @@
+/** A sign-off, and the history of a stream, as Markdown. */
+import { oneLine } from '../../shared/visible.ts'
+import { leftLines } from '../copy/left-behind.ts'
+import type { SignedTable, SignOff, StreamHistory } from './sign-off.ts'
+
+/** Rounds of comparisons that are shown one by one; JSON has all of them. */
+const SHOWN_PROOFS = 200
+
+export function signOffText(document: SignOff): string {
+  const { id, verdict, reasons, at, by, user, host, tool, run, source, target, others, history } = document
+  return [
+    `# Sign-off ${verdict}`,
+    '',
+    ...table(
+      ['', ''],
+      [
+        ['signed by', by],
+        ['at', at],
+        ['run as', `${user} on ${host}, run ${run}`],
+        ['sluice', tool],
+        ['stream', history.stream],
+        ['id', id],
+        ['source', `${source.url} (${source.identity})`],
+        ['target', `${target.url} (${target.identity})`],
+      ],
+    ),
+    '',
+    ...(reasons.length === 0 ? [] : ['Refused because of:', '', ...reasons.map((one) => `- ${cell(one)}`), '']),
+    '## Rows',
+    '',
+    ...comparedLines(document),
+    ...(others.length === 0
+      ? []
+      : [`Nothing is said of other tables of the stream: ${others.map(cell).join(', ')}.`, '']),
+    '## Checks',
+    '',
+    ...table(
+      ['check', 'table', 'outcome', 'found', 'what to do'],
+      document.checks.map((one) => [one.check, one.table ?? '', one.outcome, one.found, one.hint ?? '']),
+    ),
+    '',
+    '## Left behind',
+    '',
+    ...leftOf(document),
+    '',
+    ...historyLines(history, '##'),
+  ].join('\n')
+}
+
+export function historyText(history: StreamHistory): string {
+  return [`# Stream ${history.stream}`, '', ...historyLines(history, '##')].join('\n')
+}
+
+function comparedLines({ compared }: SignOff): readonly string[] {
+  if (compared === null) return ['Nothing was compared.', '']
+  const { position, begunAt, endedAt, pauseMs, run, tables } = compared
+  return [
+    `Every row of both sides was compared as of position ${position} of the source's log, where both held everything before it and nothing else. The moment was taken at ` +
+      `${begunAt}, changes waited for ${pauseMs} ms, and the comparison ended at ${endedAt} (run ${run}). What came after that position is applied and not compared.`,
+    '',
+    ...table(
+      ['table', 'target', 'rows', 'rows of the target', 'sum', 'sum of the target', 'differing', 'not readable', ''],
+      tables.map((one) => [
+        tableCell(one),
+        one.target,
+        one.rows,
+        one.targetRows,
+        one.sourceSum ?? '-',
+        one.targetSum ?? '-',
+        one.differing,
+        one.unread,
+        one.equal ? 'equal' : 'DIFFERS',
+      ]),
+    ),
+    '',
+  ]
+}
+
+function tableCell({ table: name, partition }: SignedTable): string {
+  return partition === undefined ? name : `${name}, partition ${partition}`
+}
+
+function leftOf({ leftBehind }: SignOff): readonly string[] {
+  const lines = leftLines(leftBehind)
+  return lines.length === 0 ? ['Nothing that is known of.'] : lines.map((line) => `- ${cell(line)}`)
+}
+
+function historyLines(history: StreamHistory, level: string): readonly string[] {
+  const { begunAt, endedAt, status, position, transactions, committedAt, tables, proofs, faults, signOffs } = history
+  const skipped = Math.max(0, proofs.length - SHOWN_PROOFS)
+  return [
+    `${level} Stream`,
+    '',
+    `Begun at ${begunAt}${endedAt === null ? '' : `, ended at ${endedAt}`}; ${status}. ` +
+      (position === null
+        ? 'Nothing is applied yet.'
+        : `Applied up to ${position}: ${transactions} transactions${committedAt === null ? '' : `, the last committed at ${committedAt} by the clock of the source`}.`),
+    '',
+    ...faults.flatMap(({ code, message, since, tables: names }) => [
+      `- halted: ${code} ${cell(message)}; changes since ${since} may be missing in ${names.length === 0 ? 'all tables' : names.map(cell).join(', ')}`,
+    ]),
+    ...(faults.length === 0 ? [] : ['']),
+    ...table(
+      ['table', 'state', 'inserts', 'updates', 'deletes', 'truncates', 'rows mended', 'taken back'],
+      tables.map((one) => [
+        one.table,
+        one.state,
+        one.inserts,
+        one.updates,
+        one.deletes,
+        one.truncates,
+        one.mended,
+        one.undone,
+      ]),
+    ),
+    '',
+    'Rows that were mended stand in migration_repairs of the target, by key, with what the target held before.',
+    '',
+    `${level} Comparisons`,
+    '',
+    ...(proofs.length === 0
+      ? ['No table of the stream was compared yet.']
+      : table(
+          [
+            'at',
+            'table',
+            'position',
+            'rows',
+            'rows of the target',
+            'differing',
+            'not readable',
+            'changes waited, ms',
+            'took, ms',
+            'run',
+          ],
+          proofs
+            .slice(skipped)
+            .map((one) => [
+              one.at,
+              one.table,
+              one.position,
+              one.rows,
+              one.targetRows,
+              one.differing,
+              one.unread,
+              String(one.pauseMs),
+              String(one.ms),
+              one.run,
+            ]),
+        )),
+    ...(skipped === 0 ? [] : ['', `${skipped} earlier ones are in migration_stream_proofs of the target.`]),
+    '',
+    `${level} Sign-offs`,
+    '',
+    ...(signOffs.length === 0
+      ? ['None before.']
+      : table(
+          ['at', 'verdict', 'by', 'position', 'id'],
+          signOffs.map((one) => [one.at, one.verdict, one.by, one.position ?? '-', one.id]),
+        )),
+    '',
+  ]
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)]
+}
+
+/** Names and messages hold anything. */
+function cell(text: string): string {
+  return (
+    oneLine(text)
+      // A bracket opens links and pictures.
+      .replaceAll(/[\\[]/g, String.raw`\$&`)
+      .replaceAll('|', '\\|')
+      .replaceAll('<', '&lt;')
+  )
+}

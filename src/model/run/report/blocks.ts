@@ -1,0 +1,320 @@
+/** A report of a run as blocks, which Markdown and HTML write alike. */
+import type { Bar } from './pictures.ts'
+import type { CurvePoint } from '../run-book.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import {
+  OTHERS_AMONG,
+  type BookPart,
+  type CatalogPart,
+  type LedgerPart,
+  type QueuePart,
+  type RunReport,
+} from './run-report.ts'
+
+export type Block =
+  | { readonly is: 'heading'; readonly text: string }
+  | { readonly is: 'text'; readonly text: string }
+  | { readonly is: 'table'; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }
+  /** A picture of what a table or the words beside it say: Markdown goes without. */
+  | { readonly is: 'bars'; readonly title: string; readonly bars: readonly Bar[] }
+  | { readonly is: 'curve'; readonly title: string; readonly points: readonly CurvePoint[] }
+
+const NAMES = {
+  ledger: 'ledger of the target',
+  catalog: 'audit of the catalog',
+  book: 'book of this machine',
+  queue: 'queue of workers',
+} as const
+
+export function reportBlocks(report: RunReport): readonly Block[] {
+  const { looked, notReached, notLookedAt, at, tool, ledger, catalog, book, queue = null } = report
+  return [
+    { is: 'text', text: `Written at ${at} by sluice ${tool}. It tells what stood there then, and compared nothing.` },
+    {
+      is: 'table',
+      head: ['looked at', 'where', ''],
+      rows: [
+        ...looked.map(({ what, where, knows }) => [NAMES[what], where, knows ? 'knows the run' : 'does not know it']),
+        ...notReached.map(({ what, where, code, message }) => [NAMES[what], where, `not reached: ${code}, ${message}`]),
+      ],
+    },
+    ...(notLookedAt.length === 0
+      ? []
+      : [{ is: 'text', text: `Not looked at: ${notLookedAt.join('; ')}.` } satisfies Block]),
+    ...(ledger === null ? [] : ledgerBlocks(ledger)),
+    ...(catalog === null ? [] : catalogBlocks(catalog)),
+    ...(book === null ? [] : bookBlocks(book)),
+    ...(queue === null ? [] : queueBlocks(queue)),
+  ]
+}
+
+function ledgerBlocks(part: LedgerPart): readonly Block[] {
+  const states = sums(part.tables.map(({ chunks }) => chunks))
+  return [
+    heading('The run, by the ledger'),
+    facts([
+      ['operation', part.operation],
+      ['status', part.status],
+      ['exit code', part.exitCode === null ? null : String(part.exitCode)],
+      ['why', part.detail],
+      ['began', part.startedAt],
+      ['ended', part.endedAt],
+      ['from', part.source],
+      ['to', part.target],
+      ['rows written', part.rows],
+      ['command', part.command],
+      ['by', part.actor],
+      ['sluice', part.tool],
+    ]),
+    heading('Tables'),
+    text(
+      'Chunks count for the run that worked on them last: those that a later run has taken over are told of there. Rows are proved where the ledger says so of their chunk, at the time when it was copied or compared. Rows that were there already and were compared are equal, and not written.',
+    ),
+    ...(part.tables.length === 0
+      ? [text('No chunk in the ledger is of this run.')]
+      : [
+          table(
+            ['table', 'chunks', 'read', 'written', 'equal', 'removed', 'skipped', 'set aside', 'proof of the rows'],
+            part.tables.map((one) => [
+              one.table,
+              counts(one.chunks),
+              one.read,
+              one.written,
+              one.equal,
+              one.removed,
+              one.skipped,
+              one.aside,
+              Object.entries(one.proved)
+                .map(([proof, rows]) => `${rows} ${PROOFS[proof] ?? proof}`)
+                .join(', ') || '-',
+            ]),
+          ),
+          { is: 'bars', title: 'Chunks by state', bars: barsOf(states) } satisfies Block,
+        ]),
+    heading('Failures'),
+    ...(part.failures.length === 0
+      ? [text('No chunk of this run stands as failed.')]
+      : [
+          table(
+            ['table', 'chunk', 'state', 'tries', 'code', 'cause'],
+            part.failures.map((one) => [
+              one.table,
+              one.chunk,
+              one.status,
+              String(one.attempts),
+              one.code ?? '',
+              one.message,
+            ]),
+          ),
+          ...(part.moreFailures === '0' ? [] : [text(`${part.moreFailures} more are in migration_checkpoints.`)]),
+        ]),
+    heading('Quarantine'),
+    ...(part.refusals.length === 0
+      ? [text('No row was set aside by this run.')]
+      : [
+          table(
+            ['table', 'stage', 'code', 'rows', 'brought since', 'one of the messages'],
+            part.refusals.map((one) => [one.table, one.stage, one.code, one.rows, one.replayed, one.example]),
+          ),
+        ]),
+    ...(part.slowest.length === 0
+      ? []
+      : [
+          heading('Time of chunks'),
+          {
+            is: 'bars',
+            title: 'Completed chunks by how long they took',
+            bars: part.durations.map(({ belowMs, chunks }) => ({
+              label: belowMs === null ? 'longer' : `below ${timeText(belowMs)}`,
+              value: chunks,
+            })),
+          } satisfies Block,
+          table(
+            ['slowest', 'chunk', 'took', 'rows'],
+            part.slowest.map((one) => [one.table, one.chunk, timeText(one.ms), one.rows]),
+          ),
+        ]),
+    heading('Other runs of these tables'),
+    ...(part.others.length === 0
+      ? [text(`None among the newest ${OTHERS_AMONG} runs of the ledger.`)]
+      : [
+          table(
+            ['run', 'operation', 'status', 'began', 'tables'],
+            part.others.map((one) => [one.run, one.operation, one.status, one.startedAt ?? '', one.tables.join(', ')]),
+          ),
+          text(`Looked for among the newest ${OTHERS_AMONG} runs of the ledger.`),
+        ]),
+  ]
+}
+
+/** What each proof of the ledger says (docs/LEDGER.md); any other word stands as it is. */
+const PROOFS: Readonly<Record<string, string>> = {
+  echo: 'read back and equal byte for byte (echo)',
+  canonical: 'equal by the sum of row hashes (canonical)',
+  table: 'equal as a whole table, by the sum of row hashes (table)',
+  count: 'counted only (count)',
+  none: 'not proved (none)',
+}
+
+function catalogBlocks(part: CatalogPart): readonly Block[] {
+  return [
+    heading('The run, by the audit of the catalog'),
+    facts([
+      ['command', part.command],
+      ['about', part.subject],
+      ['status', part.status],
+      ['exit code', part.exitCode === null ? null : String(part.exitCode)],
+      ['why', part.error],
+      ['began', part.startedAt],
+      ['ended', part.endedAt],
+      ['by', `${part.actor} on ${part.host}`],
+      ['sluice', part.tool],
+    ]),
+    heading('Imports'),
+    text('Those that began while this run went on, of whatever table: an import does not say which run it is of.'),
+    ...(part.imports.length === 0
+      ? [text('The catalog has no import that began while this run went on.')]
+      : [
+          table(
+            ['import', 'table', 'status', 'version', 'files', 'began', 'ended', 'error'],
+            part.imports.map((one) => [
+              one.run,
+              one.table,
+              one.status,
+              one.version === null ? '-' : String(one.version),
+              one.files,
+              one.startedAt ?? '',
+              one.endedAt ?? '',
+              one.error ?? '',
+            ]),
+          ),
+        ]),
+    heading('Validations'),
+    ...(part.validations.length === 0
+      ? [text('This run has noted no validation: nothing is proved by it.')]
+      : [
+          table(
+            ['table', 'version', 'checks', 'differences', 'at'],
+            part.validations.map((one) => [one.table, String(one.version), one.checks, one.differences, one.at]),
+          ),
+        ]),
+  ]
+}
+
+function queueBlocks(part: QueuePart): readonly Block[] {
+  return [
+    heading('The run that workers share, by their queue'),
+    text(
+      'Rows are those that the slots told last, and prove nothing: a report of the run of a slot, with --to or --database-url, tells what ledger or catalog has of it.',
+    ),
+    facts([
+      ['operation', part.operation],
+      ['status', part.status],
+      ['exit code', part.exitCode === null ? null : String(part.exitCode)],
+      ['why', part.error],
+      ['began', part.startedAt],
+      ['ended', part.endedAt],
+      ['from', part.source],
+      ['to', part.target],
+      ['rows', part.rows],
+      ['chunks', part.chunks],
+      ['rows and chunks as of', part.countedAt],
+      ['command', part.command],
+      ['by', `${part.actor} on ${part.host}`],
+    ]),
+    heading('Slots'),
+    table(
+      ['slot', 'about', 'state', 'host', 'rows', 'chunks', 'turns', 'run of its newest turn', 'exit', 'why'],
+      part.slots.map((one) => [
+        one.slot,
+        one.about,
+        one.state,
+        one.host ?? '',
+        one.rows,
+        one.chunks,
+        one.turns,
+        one.ledgerRun ?? '',
+        one.exitCode === null ? '' : String(one.exitCode),
+        one.error ?? '',
+      ]),
+    ),
+    ...(part.causes.length === 0
+      ? []
+      : [
+          heading('Tables that failed'),
+          table(
+            ['table', 'cause', 'do'],
+            part.causes.map((one) => [one.table, one.cause, one.hint]),
+          ),
+        ]),
+    ...(part.refusals.length === 0
+      ? []
+      : [
+          heading('Workers that refuse it'),
+          table(
+            ['host', 'why'],
+            part.refusals.map((one) => [one.host, one.error]),
+          ),
+        ]),
+  ]
+}
+
+function bookBlocks(part: BookPart): readonly Block[] {
+  return [
+    heading('The run, as this machine noted it'),
+    text('The book of this machine is for showing only; where it and the ledger or the catalog differ, those count.'),
+    facts([
+      ['operation', part.kind],
+      ['about', part.about],
+      ['status', part.status],
+      ['exit code', part.exitCode === null ? null : String(part.exitCode)],
+      ['why', part.error],
+      ['began', part.startedAt],
+      ['ended', part.endedAt],
+      ['from', part.source],
+      ['to', part.target],
+      ['command', part.command],
+      ...Object.entries(part.totals).map(([name, value]) => [name, value] as const),
+    ]),
+    ...(part.curve.length < 2
+      ? []
+      : [
+          { is: 'curve', title: 'Work over time', points: part.curve } satisfies Block,
+          text(
+            `${part.curve.length} samples from ${isoTime(part.curve[0]?.at ?? 0)} to ${isoTime(part.curve.at(-1)?.at ?? 0)}; the last says ${part.curve.at(-1)?.done ?? 0} done.`,
+          ),
+        ]),
+  ]
+}
+
+const heading = (words: string): Block => ({ is: 'heading', text: words })
+const text = (words: string): Block => ({ is: 'text', text: words })
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): Block => ({ is: 'table', head, rows })
+
+/** What is not known is left out. */
+function facts(pairs: readonly (readonly [string, string | null])[]): Block {
+  return table(
+    ['', ''],
+    pairs.flatMap(([name, value]) => (value === null || value === '' ? [] : [[name, value]])),
+  )
+}
+
+function counts(chunks: Readonly<Record<string, string>>): string {
+  return Object.entries(chunks)
+    .map(([status, count]) => `${count} ${status}`)
+    .join(', ')
+}
+
+function sums(all: readonly Readonly<Record<string, string>>[]): Readonly<Record<string, number>> {
+  const sum: Record<string, number> = {}
+  for (const one of all) for (const [name, value] of Object.entries(one)) sum[name] = (sum[name] ?? 0) + Number(value)
+  return sum
+}
+
+function barsOf(values: Readonly<Record<string, number>>): readonly Bar[] {
+  return Object.entries(values).map(([label, value]) => ({ label, value }))
+}
+
+function timeText(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${Number((ms / 1000).toFixed(1))} s`
+}

@@ -1,0 +1,32 @@
+/** Where a chunk of a stretch lies. */
+import type { KeySpan } from './event.ts'
+import type { ChunkStretch } from '../copy/summary-events.ts'
+
+/**
+ * Right behind the one before it; where only the ends of the stretch are told, as if all of its chunks were of one width, which is good enough to draw them.
+ * @param no a number of the stretch @returns undefined where nobody has told
+ */
+export function spanIn({ first, last, edges }: ChunkStretch, no: number): KeySpan | undefined {
+  if (edges === undefined) return undefined
+  const [at, chunks] = [no - first, last - first + 1]
+  if (edges.length <= chunks) return evenly(edges, at, chunks)
+  const [before = null, end = null] = [edges[at], edges[at + 1]]
+  const begin = before === null || at === 0 ? before : String(BigInt(before) + 1n)
+  return { from: begin === null ? null : [begin], to: end === null ? null : [end] }
+}
+
+function evenly([begin = null, end = null]: readonly (string | null)[], at: number, chunks: number): KeySpan {
+  const isLast = at === chunks - 1
+  // What is open at one end has no width.
+  if (begin === null || end === null) {
+    return {
+      from: at === 0 ? asBound(begin) : asBound(begin ?? end),
+      to: isLast ? asBound(end) : asBound(begin ?? end),
+    }
+  }
+  const [low, width] = [BigInt(begin), BigInt(end) - BigInt(begin) + 1n]
+  const edge = (part: number): bigint => low + (width * BigInt(part)) / BigInt(chunks)
+  return { from: [String(edge(at))], to: [String(edge(at + 1) - 1n)] }
+}
+
+const asBound = (edge: string | null): readonly string[] | null => (edge === null ? null : [edge])

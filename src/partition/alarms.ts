@@ -1,0 +1,222 @@
+/** What somebody has to look at in a partitioned table, the gravest first. */
+import type { PartitionAlarmEvent } from '../model/partition/events.ts'
+import { dec } from '../model/run/event.ts'
+import { tableText } from '../model/copy/column-type.ts'
+import { hasLeft, type ArchiveRecord } from '../archive/ledger/record.ts'
+import type { RangePartition, StrayRows } from '../model/partition/maintenance-port.ts'
+import {
+  catchAll,
+  coveredTo,
+  currentPeriod,
+  holderOfMany,
+  type Coming,
+  type Gap,
+  type PlacedPeriod,
+} from './coverage.ts'
+import type { Standing } from './standing.ts'
+import { nowFor } from './state.ts'
+import { shellQuote } from '../shared/shell.ts'
+
+/** Periods that a line names. */
+const NAMED = 6
+
+export type Alarm = Omit<PartitionAlarmEvent, 'type' | 'table'>
+
+export type AlarmOptions = {
+  readonly now: Date
+  /** Whole periods after that of today that have to be there. */
+  readonly ahead: number
+  /** What of them is missing. */
+  readonly coming: Coming
+  /** Rows of the default partition, counted now: in the spans of periods that are missing, of those that are archived and gone, of later ones, and in none of them; null where nobody counted. */
+  readonly stray: {
+    readonly missing: readonly bigint[]
+    readonly late: readonly (StrayRows & { readonly label: string })[]
+    /** Of periods behind those that have to be there; with so many ahead (`enough`) all of them have partitions, null where nobody knows. */
+    readonly ahead: { readonly rows: bigint; readonly from: string; readonly enough: number | null } | null
+    readonly others: StrayRows
+  } | null
+  readonly archive: ArchiveRecord | null
+  /** Whether the run that says so is the one that makes partitions, and was refused: it says by itself what to do. */
+  readonly refused?: boolean
+}
+
+/** Of a table without a calendar those that need none. */
+export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Alarm[] {
+  const { calendar, placed, kind, zone } = standing
+  const { now, ahead, stray, coming, refused = false } = options
+  const makes = refused ? {} : { hint: 'sluice partition ensure makes them' }
+  const moves = refused ? {} : { hint: 'sluice partition ensure moves them, or prints the statement that does' }
+  const { missing, overlaps } = coming
+  const endless = calendar === null ? null : catchAll(placed, calendar.spec, kind, { now, ahead })
+  const many = calendar === null ? null : holderOfMany(placed, calendar.spec, kind, { now, ahead })
+  const covered = coveredTo(placed, nowFor({ zone, kind, now }))
+  return [
+    ...(calendar === null && covered === null ? [uncovered(standing)] : []),
+    ...(missing.length === 0
+      ? []
+      : [missingAlarm(missing, standing, { now, covered: covered?.partition.to ?? null, hint: makes })]),
+    ...(endless === null ? [] : [endlessAlarm(endless.partition)]),
+    ...(many === null ? [] : [manyAlarm(many)]),
+    ...overlaps
+      .filter(({ partition }) => partition !== endless?.partition)
+      .map(({ period, partition }): Alarm => ({
+        alarm: 'overlap',
+        partition: tableText(partition.name),
+        from: period.from,
+        to: period.to,
+        detail: `it holds a part of ${period.period.label} only, so that no partition can be made for the rest of it`,
+        hint: 'make the partitions of the rest by hand, or name the calendar that the table keeps to with --calendar',
+      })),
+    ...openGaps(standing, options.archive)
+      .filter(({ low, high }) => !overlaps.some(({ period }) => low < period.high && high > period.low))
+      // What is missing is told already.
+      .filter(({ low, high }) => !missing.some((one) => one.low === low) || !missing.some((one) => one.high === high))
+      .map((gap): Alarm => ({
+        alarm: 'gap',
+        from: gap.from ?? '',
+        to: gap.to ?? '',
+        detail: `no partition holds what lies behind ${tableText(gap.before.name)}: ${
+          standing.table.partitions.some(({ isDefault }) => isDefault)
+            ? 'such rows fall into the default partition'
+            : 'such rows are refused'
+        }`,
+        hint: 'attach what was there, or make a partition of these bounds by hand',
+      })),
+    ...(stray === null
+      ? []
+      : [...strayAlarms(missing, stray, { standing, hint: moves }), ...lateAlarms(stray.late, standing)]),
+    ...(standing.table.leftOver === undefined
+      ? []
+      : [{ alarm: 'left over', detail: standing.table.leftOver, hint: 'sluice partition ensure removes it' } as const]),
+  ]
+}
+
+function uncovered({ zones, table: { partitions } }: Standing): Alarm {
+  const holder = partitions.some(({ isDefault }) => isDefault) ? 'only the default partition' : 'no partition'
+  return {
+    alarm: 'none ahead',
+    detail: `${holder} holds what comes in now, and nobody can tell from the bounds of the others which it is to be`,
+    hint:
+      zones.length > 0
+        ? 'name the zone with --zone, or make the partition by hand'
+        : 'make it by hand, or name the calendar with --calendar',
+  }
+}
+
+function manyAlarm({ partition, periods }: NonNullable<ReturnType<typeof holderOfMany>>): Alarm {
+  return {
+    alarm: 'overlap',
+    partition: tableText(partition.name),
+    ...(partition.from === null ? {} : { from: partition.from }),
+    ...(partition.to === null ? {} : { to: partition.to }),
+    detail: `it holds ${labelsText(periods)} at once, so that none of them can be archived or dropped by itself`,
+    hint: 'split it by hand, in an hour in which nobody writes',
+  }
+}
+
+/** The first few. */
+function labelsText(periods: readonly PlacedPeriod[]): string {
+  const labels = periods.map(({ period }) => period.label)
+  return labels.length <= NAMED
+    ? labels.join(', ')
+    : `${labels.slice(0, NAMED - 1).join(', ')} and ${labels.length - NAMED + 1} more`
+}
+
+function endlessAlarm({ name, from }: RangePartition): Alarm {
+  return {
+    alarm: 'overlap',
+    partition: tableText(name),
+    ...(from === null ? {} : { from }),
+    detail: 'it has no end and takes all that comes, so that no partition can be made of the coming periods',
+    hint: 'detach it, run sluice partition ensure, and put its rows in again; or split it by hand, in an hour in which nobody writes',
+  }
+}
+
+/** Gaps but for those whose rows are in the archive. */
+export function openGaps({ gaps }: Standing, archive: ArchiveRecord | null): readonly Gap[] {
+  const gone = new Set(archive?.partitions.filter(hasLeft).map(({ from }) => from))
+  const ends = new Map(archive?.partitions.map(({ from, to }) => [from, to]))
+  return gaps.filter(({ from, to }) => {
+    let reached = from
+    // Partitions that left one after the other leave one gap.
+    while (reached !== to && gone.has(reached)) reached = ends.get(reached) ?? to
+    return reached !== to
+  })
+}
+
+function missingAlarm(
+  missing: readonly PlacedPeriod[],
+  standing: Standing,
+  { now, covered, hint }: { readonly now: Date; readonly covered: string | null; readonly hint: Pick<Alarm, 'hint'> },
+): Alarm {
+  const [first] = missing
+  const today = standing.calendar === null ? null : currentPeriod(standing.calendar.spec, now)
+  const currentMissing = missing.some(({ period }) => period.from === today?.from)
+  return {
+    alarm: 'none ahead',
+    ...(first === undefined ? {} : { from: first.from, to: missing.at(-1)?.to ?? first.to }),
+    detail: `${currentMissing ? 'the current period has no partition' : 'too few partitions are ahead'}: ${labelsText(missing)} ${
+      missing.length === 1 ? 'is' : 'are'
+    } missing${covered === null ? '' : `, and the last that is there ends at ${covered}`}`,
+    ...hint,
+  }
+}
+
+/** Their times are right: it is their partition that has left. */
+function lateAlarms(
+  late: NonNullable<AlarmOptions['stray']>['late'],
+  { table: { table } }: Standing,
+): readonly Alarm[] {
+  return late.map(({ label, from, to, rows }) => ({
+    alarm: 'rows in the default',
+    ...(from === null ? {} : { from }),
+    ...(to === null ? {} : { to }),
+    rows: dec(rows),
+    detail: `rows of ${label} came late: that period is archived, and no longer in the table`,
+    hint: `sluice restore --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} brings it back and says what these rows need for it; archive it once more then`,
+  }))
+}
+
+function strayAlarms(
+  missing: readonly PlacedPeriod[],
+  { missing: inMissing, ahead, others }: NonNullable<AlarmOptions['stray']>,
+  { standing: { calendar }, hint }: { readonly standing: Standing; readonly hint: Pick<Alarm, 'hint'> },
+): readonly Alarm[] {
+  const alarms: Alarm[] = []
+  for (const [i, period] of missing.entries()) {
+    const rows = inMissing[i] ?? 0n
+    if (rows === 0n) continue
+    alarms.push({
+      alarm: 'rows in the default',
+      from: period.from,
+      to: period.to,
+      rows: dec(rows),
+      detail: `rows of ${period.period.label} are in the default partition`,
+      ...hint,
+    })
+  }
+  if (ahead !== null) {
+    alarms.push({
+      alarm: 'rows in the default',
+      from: ahead.from,
+      rows: dec(ahead.rows),
+      detail: 'they belong to periods that lie further ahead than partitions have to be there',
+      hint: `sluice partition ensure --ahead ${ahead.enough ?? 'N'} makes them, and moves these rows; else they stay there until their periods come`,
+    })
+  }
+  if (others.rows > 0n) {
+    alarms.push({
+      alarm: 'rows in the default',
+      ...(others.from === null ? {} : { from: others.from }),
+      ...(others.to === null ? {} : { to: others.to }),
+      rows: dec(others.rows),
+      detail:
+        calendar === null
+          ? 'no other partition takes them, or they have no time at all'
+          : 'they belong to no period that has to be there, or have no time at all',
+      hint: 'mend their times where these are wrong, or make partitions for them by hand',
+    })
+  }
+  return alarms
+}

@@ -1,0 +1,245 @@
+/** What the partitions of a table cover, and what is missing: gaps, and periods that are to come. */
+import { boundsFor } from '../model/calendar/bounds.ts'
+import type { CalendarSpec } from '../model/calendar/calendar.ts'
+import { dayText, FIRST_DAY, LAST_DAY, parseDay } from '../model/calendar/civil.ts'
+import { ordinalOf } from '../model/calendar/ordinal.ts'
+import { nextPeriod, periodOf, periodOfNumber, type Period } from '../model/calendar/period.ts'
+import { isMoment, readValue, type ValueKind } from '../model/calendar/value-text.ts'
+import { dayAt, MS_OF_DAY } from '../model/calendar/zone.ts'
+import { SluiceError } from '../shared/errors.ts'
+import type { RangePartition, Span } from '../model/partition/maintenance-port.ts'
+
+/** So many are made in one run: a year of days. */
+const MOST_AT_ONCE = 400
+/** As `--ahead` takes it. */
+export const MOST_AHEAD = 200
+
+/** Nobody cuts a table so coarsely on purpose. */
+const YEARS_AT_ONCE = 2 * 366 * MS_OF_DAY
+
+/** `ahead`: whole periods after that of today. */
+export type Wanted = { readonly now: Date; readonly ahead: number }
+
+/** A partition with its bounds as numbers: milliseconds, infinite where it is open. */
+export type Placed = { readonly partition: RangePartition; readonly low: number; readonly high: number }
+
+/** @returns without default partitions and without bounds that are no times, by their lower bounds */
+export function placed(partitions: readonly RangePartition[], kind: ValueKind): readonly Placed[] {
+  return partitions
+    .flatMap((partition): Placed[] => {
+      if (partition.isDefault) return []
+      const low = partition.from === null ? -Infinity : readValue(partition.from, kind)?.at
+      const high = partition.to === null ? Infinity : readValue(partition.to, kind)?.at
+      return low === undefined || high === undefined ? [] : [{ partition, low, high }]
+    })
+    .toSorted((a, b) => a.low - b.low)
+}
+
+/** Where partitions end and the next begins later, as bounds of those two. */
+export type Gap = Span & { readonly low: number; readonly high: number; readonly before: RangePartition }
+
+/** @param all by their lower bounds; two of them may hold the same days, in systems that let them */
+export function gapsOf(all: readonly Placed[]): readonly Gap[] {
+  const gaps: Gap[] = []
+  let last: Placed | null = null
+  for (const next of all) {
+    if (last !== null && last.high < next.low) {
+      const { to } = last.partition
+      gaps.push({ from: to, to: next.partition.from, low: last.high, high: next.low, before: last.partition })
+    }
+    last = furthest(last, next)
+  }
+  return gaps
+}
+
+/** The period of the calendar that now lies in. */
+export function currentPeriod(spec: CalendarSpec, now: Date): Period {
+  return periodOf(spec, dayText(dayAt(spec.zone, now.getTime())))
+}
+
+/** A period with its bounds as the column has them, and as numbers. */
+export type PlacedPeriod = {
+  readonly period: Period
+  readonly from: string
+  readonly to: string
+  readonly low: number
+  readonly high: number
+}
+
+export function placedPeriod(spec: CalendarSpec, period: Period, kind: ValueKind): PlacedPeriod {
+  const { from, to } = boundsFor(spec, period, kind)
+  return { period, from, to, low: atOf(from, kind), high: atOf(to, kind) }
+}
+
+export type Coming = {
+  /** Periods without a partition, in order, from the end of the last one on. */
+  readonly missing: readonly PlacedPeriod[]
+  /** Periods of which another partition covers a part, and that partition. */
+  readonly overlaps: readonly { readonly period: PlacedPeriod; readonly partition: RangePartition }[]
+}
+
+/**
+ * Periods that have to be there now: that of today, so many after it, and those before it that come behind the last partition that has begun, for a schedule that
+ * did not run.
+ */
+export function comingPeriods(
+  all: readonly Placed[],
+  spec: CalendarSpec,
+  kind: ValueKind,
+  { now, ahead }: Wanted,
+): Coming {
+  const missing: PlacedPeriod[] = []
+  const overlaps: { period: PlacedPeriod; partition: RangePartition }[] = []
+  for (const period of wanted(all, spec, kind, { now, ahead })) {
+    const wish = placedPeriod(spec, period, kind)
+    // A day that a zone has left out.
+    if (wish.low >= wish.high) continue
+    const meets = all.filter(({ low, high }) => low < wish.high && high > wish.low)
+    if (meets.length === 0) missing.push(wish)
+    else if (!covered(meets, wish)) {
+      for (const { partition } of meets) overlaps.push({ period: wish, partition })
+    }
+  }
+  return { missing, overlaps }
+}
+
+/** Periods that lie wholly in a gap; none of one that begins before the years that have names, or that is longer than what is made in one run. */
+export function periodsWithin(spec: CalendarSpec, gap: Gap, kind: ValueKind): readonly PlacedPeriod[] {
+  const found: PlacedPeriod[] = []
+  let period = Number.isFinite(gap.low) ? periodOfNumber(spec, dayIn(spec, gap.low, kind)) : null
+  while (period !== null) {
+    const wish = placedPeriod(spec, period, kind)
+    if (wish.low >= gap.high) break
+    if (wish.low >= gap.low && wish.high <= gap.high && wish.low < wish.high) found.push(wish)
+    if (found.length > MOST_AT_ONCE) return []
+    period = periodOfNumber(spec, parseDay(period.to))
+  }
+  return found
+}
+
+/**
+ * The partition without an end that takes periods which have to be there; null where no partition is such. A default partition is none: others can be made beside it.
+ * @param ahead whole periods after that of today
+ */
+export function catchAll(
+  all: readonly Placed[],
+  spec: CalendarSpec,
+  kind: ValueKind,
+  { now, ahead }: Wanted,
+): Placed | null {
+  const { high: end } = placedPeriod(spec, nextPeriod(spec, currentPeriod(spec, now), ahead), kind)
+  return all.find((one) => isEndless(one) && one.low < end) ?? null
+}
+
+/**
+ * A partition of years that holds several of the periods which have to be there, and those: each of them is covered, and none is there by itself. Null where none is
+ * such; one without an end is the business of `catchAll`.
+ */
+export function holderOfMany(
+  all: readonly Placed[],
+  spec: CalendarSpec,
+  kind: ValueKind,
+  wish: Wanted,
+): { readonly partition: RangePartition; readonly periods: readonly PlacedPeriod[] } | null {
+  const periods = wanted(all, spec, kind, wish).map((period) => placedPeriod(spec, period, kind))
+  for (const one of all) {
+    if (isEndless(one) || one.high - one.low <= YEARS_AT_ONCE) continue
+    const inIt = periods.filter(({ low, high }) => low >= one.low && high <= one.high)
+    if (inIt.length > 1) return { partition: one.partition, periods: inIt }
+  }
+  return null
+}
+
+/** 9999-12-31 is how people write that there is no end, where a bound has to be a day. */
+export function isEndless({ high }: Pick<Placed, 'high'>): boolean {
+  return high >= LAST_DAY * MS_OF_DAY
+}
+
+/** Up to where the table is covered from now on without a gap; null where now itself has no partition. */
+export function coveredTo(all: readonly Placed[], now: number): Placed | null {
+  let last: Placed | null = null
+  for (const one of all) {
+    if (last === null ? one.low <= now && one.high > now : one.low <= last.high && one.high > last.high) last = one
+  }
+  return last
+}
+
+/** In order; some of them may be there. */
+function wanted(
+  all: readonly Placed[],
+  spec: CalendarSpec,
+  kind: ValueKind,
+  { now, ahead }: Wanted,
+): readonly Period[] {
+  const today = currentPeriod(spec, now)
+  const end = nextPeriod(spec, today, ahead)
+  const { low: begin, high: over } = placedPeriod(spec, today, kind)
+  const last = all.filter(({ low }) => low < over).reduce<Placed | null>(furthest, null)
+  if (last === null || last.high >= begin) return periodsUpTo(spec, today, end) ?? refuseMany(spec, today.from, end)
+  const missed = periodsUpTo(spec, periodOfNumber(spec, dayIn(spec, last.high, kind)), end)
+  if (missed !== null) return missed
+  // Where somebody has gone on behind it, the gap is what is to be told.
+  const wentOn = all.some(({ low }) => low >= over)
+  return (wentOn ? periodsUpTo(spec, today, end) : null) ?? refuseMany(spec, last.partition.to ?? today.from, end)
+}
+
+/** Null where they are too many, or begin before the years that have names. */
+function periodsUpTo(spec: CalendarSpec, first: Period | null, end: Period): readonly Period[] | null {
+  const periods: Period[] = []
+  for (let period = first; period === null || period.from <= end.from; period = nextPeriod(spec, period)) {
+    if (period === null || periods.length === MOST_AT_ONCE) return null
+    periods.push(period)
+  }
+  return periods
+}
+
+/** How many whole periods after that of today a time lies in; null for one in years that have no names. */
+export function aheadOf(spec: CalendarSpec, at: number, kind: ValueKind, now: Date): number | null {
+  const period = Number.isFinite(at) ? periodOfNumber(spec, dayIn(spec, at, kind)) : null
+  const today = currentPeriod(spec, now)
+  return period === null ? null : ordinalOf(spec, parseDay(period.from)) - ordinalOf(spec, parseDay(today.from))
+}
+
+/** What comes behind the periods that have to be there, up to those that can be asked for. */
+export function spanBehind(spec: CalendarSpec, kind: ValueKind, { now, ahead }: Wanted): PlacedPeriod | null {
+  const [first, end] = [ahead + 1, MOST_AHEAD].map((n) =>
+    placedPeriod(spec, nextPeriod(spec, currentPeriod(spec, now), n), kind),
+  )
+  return first === undefined || end === undefined || first.low >= end.high
+    ? null
+    : { ...first, to: end.to, high: end.high }
+}
+
+function furthest(last: Placed | null, next: Placed): Placed {
+  return last !== null && last.high >= next.high ? last : next
+}
+
+function covered(meets: readonly Placed[], wish: PlacedPeriod): boolean {
+  let reached = wish.low
+  for (const { low, high } of meets) if (low <= reached) reached = Math.max(reached, high)
+  return reached >= wish.high
+}
+
+/** Number of the day that a value lies in (civil.ts). */
+function dayIn({ zone }: CalendarSpec, at: number, kind: ValueKind): number {
+  const day = Math.floor(at / MS_OF_DAY)
+  // No zone has a clock for what lies that far outside.
+  return isMoment(kind) && day >= FIRST_DAY && day <= LAST_DAY ? dayAt(zone, at) : day
+}
+
+function atOf(text: string, kind: ValueKind): number {
+  const value = readValue(text, kind)
+  if (value === null) throw new Error(`a bound of our own is no ${kind}: ${text}`)
+  return value.at
+}
+
+function refuseMany({ unit }: CalendarSpec, from: string, end: Period): never {
+  throw new SluiceError(
+    'BAD_FLAG',
+    `from ${from} to ${end.label} it is more than ${MOST_AT_ONCE} periods of a ${unit}`,
+    {
+      reason: 'the newest partition ended long ago, or --ahead is too large',
+      hint: 'make the partition before the current one by hand, so that there is one to go on from, or take a smaller --ahead',
+    },
+  )
+}

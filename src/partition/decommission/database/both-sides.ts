@@ -1,0 +1,132 @@
+/** Whether rows that have moved are where they went: counts of both sides, and whether the table of the target is the one that was filled. */
+import { isoTime } from '../../../shared/clock.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
+import type { ContainedTable, DatabaseInside } from '../../../model/partition/retirement-port.ts'
+import { lastProof, type LastProof } from './last-proof.ts'
+import type { MovedTable } from './moved.ts'
+import type { TargetSide, TargetTable } from './target-side.ts'
+
+/** A table that has moved, as both sides were when nobody could write into its database any more. */
+export type KeptTable = {
+  readonly table: string
+  /** In the target. */
+  readonly schema: string
+  readonly name: string
+  readonly mark: string | null
+  readonly rows: string
+  readonly sourceRows: string
+  /** A switch has brought its users there: they may delete rows. */
+  readonly isSwitched: boolean
+}
+
+export type SidesWish = {
+  /** Ledger of the database that the tables have moved to. */
+  readonly database: LedgerDatabase
+  /** Of the database that is to go. */
+  readonly identity: string
+  readonly inside: DatabaseInside
+  readonly target: TargetSide
+  readonly signal: AbortSignal
+}
+
+export type BothSides = {
+  /** Why its rows cannot be said to be in the target; null where nothing speaks against it. */
+  readonly lacks: string | null
+  readonly proof: LastProof
+  /** What was looked at, in a sentence. */
+  readonly detail: string
+  readonly kept: KeptTable | null
+}
+
+/** Counts the table on both sides. */
+export async function bothSides(table: ContainedTable, copy: MovedTable, wish: SidesWish): Promise<BothSides> {
+  const { database, identity, inside, target, signal } = wish
+  const proof = await lastProof(database, identity, copy)
+  const to = nameOf(copy)
+  const moved = `${copy.rows} rows ${copy.source === null ? 'went' : 'were copied'} to ${to} ${proof.detail}`
+  // The source comes last: a row that is written meanwhile is one too many there.
+  const there = await target.look(copy)
+  if (there === null) return { lacks: `${moved}; the target has no table ${to} now`, proof, detail: moved, kept: null }
+  const here = await inside.count(table, signal)
+  const lacks =
+    here === null
+      ? `${moved}; this login may not count its rows here (connect as one that may read them), ${to} holds ${String(there.rows)} now`
+      : lackOf({ table, copy, proof, moved, there, here })
+  const detail = `${moved}; ${counts(to, there.rows, here ?? 0n)}`
+  if (lacks !== null || here === null) return { lacks, proof, detail, kept: null }
+  const kept = {
+    table: tableText(table.table),
+    schema: copy.schema,
+    name: copy.name,
+    mark: there.mark,
+    rows: String(there.rows),
+    sourceRows: String(here),
+    isSwitched: proof.by === 'switch',
+  }
+  return { lacks, proof, detail, kept }
+}
+
+type Compared = {
+  readonly table: ContainedTable
+  readonly copy: MovedTable
+  readonly proof: LastProof
+  readonly moved: string
+  readonly there: TargetTable
+  readonly here: bigint
+}
+
+function lackOf({ table, copy, proof, moved, there, here }: Compared): string | null {
+  const to = nameOf(copy)
+  if (copy.mark !== null && there.mark !== null && copy.mark !== there.mark) {
+    return `${moved}; ${to} is another table by now, made anew since; ${counts(to, there.rows, here)}`
+  }
+  const strange = copy.source === null ? table.columns.filter((name) => !there.columns.includes(name)) : []
+  if (strange.length > 0) return `${moved}; ${to} has no column ${strange.join(', ')}`
+  if (there.rows >= leastOf(copy, proof, here)) return null
+  return `${moved}; ${counts(to, there.rows, here)}`
+}
+
+/** How many rows the target must have. What users deleted there after a switch, or a stream whose rows were equal at the end, is not missed. */
+function leastOf(copy: MovedTable, { by, equal }: LastProof, here: bigint): bigint {
+  if (by === 'switch') return here > 0n ? 1n : 0n
+  if (by === 'stream' && equal) return here
+  const [copied, surplus] = [BigInt(copy.rows), BigInt(copy.surplus)]
+  return (copied > here ? copied : here) + (surplus > 0n ? surplus : 0n)
+}
+
+function counts(to: string, there: bigint, here: bigint): string {
+  return `${to} holds ${String(there)} now, and this database ${String(here)}`
+}
+
+/** Of a database that is inactive: whether the target holds what it held then. @param sinceMs when it was made inactive @param leave names that somebody has given */
+export async function keptFinding(
+  one: KeptTable,
+  target: TargetSide,
+  sinceMs: number,
+  leave: readonly string[],
+): Promise<DecommissionFinding> {
+  const { table, mark, rows, sourceRows, isSwitched } = one
+  const to = nameOf(one)
+  const then = `at ${isoTime(sinceMs)} ${to} held ${rows} rows, and this database ${sourceRows}`
+  const there = await target.look(one)
+  const now = there === null ? `the target has no table ${to} now` : `${to} holds ${String(there.rows)} now`
+  const isOther = there !== null && mark !== null && there.mark !== null && there.mark !== mark
+  const least = isSwitched ? (BigInt(rows) > 0n ? 1n : 0n) : BigInt(rows)
+  const detail = `${then}; ${isOther ? `it is another table by now, made anew since, and ${now}` : now}`
+  const about = 'table'
+  if (there !== null && !isOther && there.rows >= least) {
+    return { verdict: there.rows < BigInt(rows) ? 'look' : 'fine', about, object: table, detail }
+  }
+  if (leave.includes(table)) {
+    return { verdict: 'look', about, object: table, detail: `${detail}: it goes, as you have said` }
+  }
+  const hint = `--undo takes connections again, and its rows can be copied; or add --leave ${shellQuote(table)} where nobody wants them any more`
+  return { verdict: 'refused', about, object: table, detail, hint }
+}
+
+function nameOf({ schema, name }: Pick<MovedTable, 'schema' | 'name'>): string {
+  return tableText({ name, ...(schema === '' ? {} : { schema }) })
+}

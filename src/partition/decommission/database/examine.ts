@@ -1,0 +1,155 @@
+/** Everything that is known of a database that is to go, before anything is done to it. */
+import { isoTime } from '../../../shared/clock.ts'
+import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
+import type {
+  Contents,
+  DatabaseInside,
+  DatabaseRetirement,
+  DatabaseUse,
+} from '../../../model/partition/retirement-port.ts'
+import { allLedgers } from '../../../engine/copy/ledger/elsewhere.ts'
+import type { Ledgers } from '../../../archive/work/find-ledger.ts'
+import { unreadLedger } from '../examine.ts'
+import { keptFinding } from './both-sides.ts'
+import { movedFrom } from './moved.ts'
+import type { DatabaseStep } from './steps.ts'
+import { ARCHIVES, tableFindings, type TableFindings } from './tables.ts'
+import { TargetSide } from './target-side.ts'
+import { useSinceInactive } from './use.ts'
+import { archivesInside, wantedByTarget, wantedInside } from './wanted.ts'
+
+export type ExamineDatabase = {
+  readonly retirement: DatabaseRetirement
+  /** With the ledger. */
+  readonly to: CopyStore
+  readonly database: LedgerDatabase
+  readonly identity: string
+  readonly leave: readonly string[]
+  readonly signal: AbortSignal
+}
+
+type Findings = readonly DecommissionFinding[]
+
+/** What a session in the database has seen, and that session. */
+export type Seen = { readonly contents: Contents; readonly inside: DatabaseInside }
+
+/**
+ * Of a database that takes connections.
+ * @param outside what its server knows, as of a moment at which no session of ours but that of `seen` was in it
+ * @param inside the database itself, and the ledgers of archives that are in it
+ */
+export async function examineOpen(
+  wish: ExamineDatabase,
+  seen: Seen,
+  outside: Findings,
+  inside: { readonly store: CopyStore; readonly archives: Ledgers },
+): Promise<Findings> {
+  return [
+    ...(await wantedThere(wish)),
+    ...(await wantedHere(inside, wish)),
+    ...(wish.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside.archives, wish.signal)),
+    ...(await contentFindings(wish, seen)).findings,
+    ...outside,
+  ]
+}
+
+/** Streams and switches of every ledger of the target that want the database. */
+async function wantedThere({
+  to,
+  database,
+  identity,
+  signal,
+}: Pick<ExamineDatabase, 'to' | 'database' | 'identity' | 'signal'>): Promise<Findings> {
+  const found: DecommissionFinding[] = []
+  await using ledgers = await allLedgers(to, database, signal)
+  for (const place of ledgers.places) found.push(...(await wantedByTarget(place, identity)))
+  return [...found, ...ledgers.unread.map(unreadLedger)]
+}
+
+/** The same of every ledger that is in the database itself. */
+async function wantedHere(
+  { store, archives }: { readonly store: CopyStore; readonly archives: Ledgers },
+  { database, signal }: Pick<ExamineDatabase, 'database' | 'signal'>,
+): Promise<Findings> {
+  const found: DecommissionFinding[] = []
+  await using ledgers = await allLedgers(store, archives.own, signal)
+  for (const place of ledgers.places) found.push(...(await wantedInside(place, database)))
+  return [...found, ...ledgers.unread.map(unreadLedger)]
+}
+
+/** What a session in the database has seen of it, beside what the ledger knows of its tables and the target holds of them. */
+export async function contentFindings(
+  { to, database, identity, leave, signal }: ExamineDatabase,
+  { contents, inside }: Seen,
+): Promise<TableFindings> {
+  const moved = await movedFrom(database, identity)
+  await using target = new TargetSide(to, signal)
+  const wish = { contents, moved, leave, database, identity, inside, target, to: to.label, signal }
+  const { findings, kept } = await tableFindings(wish)
+  return { findings: [...findings, ...contents.findings], kept }
+}
+
+/** @property use counters as they are now */
+export type ExaminedInactive = {
+  readonly findings: Findings
+  readonly use: DatabaseUse
+  readonly graceOver: boolean
+}
+
+/**
+ * Of a database that refuses connections. What it holds cannot have changed since; what the target holds can.
+ * @param inactive the step since when @param left what goes with it though no run has copied it
+ */
+export async function examineInactive(
+  wish: ExamineDatabase,
+  inactive: DatabaseStep,
+  left: readonly string[],
+  { nowMs, graceMs }: { readonly nowMs: number; readonly graceMs: number },
+): Promise<ExaminedInactive> {
+  const { retirement, signal } = wish
+  const { use, findings } = await retirement.look(signal)
+  const end = inactive.doneMs + graceMs
+  const graceOver = end <= nowMs
+  return {
+    use,
+    graceOver,
+    findings: [
+      {
+        verdict: graceOver ? 'fine' : 'waits',
+        about: 'grace',
+        detail: graceOver
+          ? `is over since ${isoTime(end)}`
+          : `ends at ${isoTime(end)}: the database is not dropped before`,
+      },
+      ...(await wantedThere(wish)),
+      useSinceInactive(use, inactive.detail.use, inactive.doneMs),
+      ...left.map((object): DecommissionFinding => ({
+        verdict: 'look',
+        about: 'table',
+        object,
+        detail: 'it goes, whether the target has its rows or not, as was said when the database was made inactive',
+      })),
+      ...(await keptFindings(wish, inactive)),
+      ...findings,
+    ],
+  }
+}
+
+async function keptFindings(
+  { to, leave, signal }: ExamineDatabase,
+  { doneMs, detail }: DatabaseStep,
+): Promise<Findings> {
+  if (detail.kept === undefined) return [NOT_COUNTED]
+  await using target = new TargetSide(to, signal)
+  const found: DecommissionFinding[] = []
+  for (const one of detail.kept) found.push(await keptFinding(one, target, doneMs, leave))
+  return found
+}
+
+const NOT_COUNTED: DecommissionFinding = {
+  verdict: 'refused',
+  about: 'target',
+  detail: 'the sluice that made this database inactive has not noted what the target held',
+  hint: '--undo takes connections again; the same command then counts both sides',
+}

@@ -1,0 +1,79 @@
+/** What the ledgers know last of both sides of a table that has moved: copied, followed, compared, switched. */
+import { isoTime } from '../../../shared/clock.ts'
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import { hasStreams } from '../../../engine/copy/ledger/streams.ts'
+import type { MovedTable } from './moved.ts'
+
+export type LastProof = {
+  /** By what the target has its rows. After a switch its users write into the target alone. */
+  readonly by: 'copy' | 'stream' | 'switch'
+  /** Whether the last comparison found all rows equal. */
+  readonly equal: boolean
+  /** What follows on where the rows were copied to. */
+  readonly detail: string
+}
+
+/** @param identity of the source */
+export async function lastProof(database: LedgerDatabase, identity: string, moved: MovedTable): Promise<LastProof> {
+  const { switched, copiedMs } = moved
+  const at = copiedMs === null ? 'at a time that nobody has noted' : `until ${isoTime(copiedMs)}`
+  const compared = await lastComparison(database, identity, moved)
+  if (switched !== null && (compared === null || (compared.provedMs ?? 0) <= switched.ms)) {
+    const copied = copiedMs === null ? '' : `${at}; `
+    const detail = `${copied}turn ${switched.turn} gave it their users at ${isoTime(switched.ms)}, when ${switched.rows} rows were equal`
+    return { by: 'switch', equal: true, detail }
+  }
+  if (compared === null) return { by: 'copy', equal: false, detail: `${at}, and not followed` }
+  const { until, provedMs, detail } = compared
+  const by = switched === null ? 'stream' : 'switch'
+  if (provedMs === null)
+    return { by, equal: false, detail: `${at}, and followed by ${until}; they were never compared` }
+  return {
+    by,
+    equal: compared.equal,
+    detail: `${at}, and followed by ${until}; at ${isoTime(provedMs)} ${detail}`,
+  }
+}
+
+type Comparison = {
+  /** The newest stream, in words. */
+  readonly until: string
+  /** Null where no stream has compared anything. */
+  readonly provedMs: number | null
+  readonly equal: boolean
+  readonly detail: string
+}
+
+/** Of all streams out of the source; null where there was none. */
+async function lastComparison(
+  database: LedgerDatabase,
+  identity: string,
+  { schema, name }: MovedTable,
+): Promise<Comparison | null> {
+  if (!(await hasStreams(database))) return null
+  const [stream] = await database.all(
+    `SELECT s.stream_id, s.ended_ms FROM migration_streams s JOIN migration_stream_tables t ON t.stream_id = s.stream_id
+     WHERE s.source_identity = ? AND t.schema_name = ? AND t.table_name = ? ORDER BY s.created_ms DESC LIMIT 1`,
+    [identity, schema, name],
+  )
+  if (stream === undefined) return null
+  const [id, ended] = stream
+  const until =
+    ended == null ? `stream ${String(id)}` : `stream ${String(id)}, which ended at ${isoTime(Number(ended))}`
+  const [proof] = await database.all(
+    `SELECT p.target_rows, p.differing, p.unread, p.proved_ms FROM migration_stream_proofs p JOIN migration_streams s ON s.stream_id = p.stream_id
+     WHERE s.source_identity = ? AND p.schema_name = ? AND p.table_name = ? ORDER BY p.proved_ms DESC, p.proof_id LIMIT 1`,
+    [identity, schema, name],
+  )
+  if (proof === undefined) return { until, provedMs: null, equal: false, detail: '' }
+  const [rows, differing, unread, proved] = proof
+  const equal = Number(differing) + Number(unread) === 0
+  return {
+    until,
+    provedMs: Number(proved),
+    equal,
+    detail: equal
+      ? `${String(rows)} rows were equal`
+      : `${String(differing)} rows differed and ${String(unread)} could not be read`,
+  }
+}

@@ -1,0 +1,111 @@
+/** Which tables of a database have gone to another one, as the ledger there knows. */
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import type { ContainedTable } from '../../../model/partition/retirement-port.ts'
+import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
+import { switchesOut, type LastSwitch } from './switched.ts'
+
+/** A table that a copy has filled. */
+export type MovedTable = {
+  /** `TableSpec.identity` of its source when it was planned; null for a table that a switch alone knows. */
+  readonly source: string | null
+  /** Schema and name in the target. */
+  readonly schema: string
+  readonly name: string
+  /** Every row belongs to a chunk, and every chunk is copied. */
+  readonly isWhole: boolean
+  /** A condition on the rows that were copied; null for all. */
+  readonly where: string | null
+  /** `from -> to as type`, one for each column. */
+  readonly columns: readonly string[]
+  /** Rows that its chunks have brought. */
+  readonly rows: string
+  /** Rows of the target that no chunk has brought, as far as a copy has counted them. */
+  readonly surplus: string
+  /** When the last chunk was copied; null where nobody knows, or none was. */
+  readonly copiedMs: number | null
+  /** What its table was known by when it was filled; null where that is not known. */
+  readonly mark: string | null
+  /** The last switch that has brought its users into the target; null for none. */
+  readonly switched: LastSwitch | null
+}
+
+/** Tables of one source, by copies and by switches alone. @param identity `CopyStore.identity` of it */
+export async function movedFrom(database: LedgerDatabase, identity: string): Promise<readonly MovedTable[]> {
+  const switches = await switchesOut(database, identity)
+  const copied = (await copies(database, switches)).filter(({ source }) => source?.startsWith(`${identity}/`) === true)
+  const others = switches.filter((one) => !copied.some(({ switched }) => switched === one))
+  return [...copied, ...others.map(bySwitch)]
+}
+
+async function copies(database: LedgerDatabase, switches: readonly LastSwitch[]): Promise<readonly MovedTable[]> {
+  const { columns, types } = ledgerDialect(database.dialect)
+  const there = (await database.all(columns, ['migration_plans'])).map(([name]) => String(name))
+  if (there.length === 0) return []
+  // An old ledger gets them with its next run.
+  const late = ['target_mark', 'surplus'].map((name) => (there.includes(name) ? `p.${name}` : 'NULL'))
+  const of = 'c.schema_name = p.schema_name AND c.table_name = p.table_name'
+  const rows = await database.all(
+    `SELECT p.schema_name, p.table_name, p.plan, p.planned, ${late[0]}, CAST(coalesce(${late[1]}, 0) AS ${types.castText}),
+       (SELECT count(*) FROM migration_checkpoints c WHERE ${of} AND c.status <> 'completed'),
+       (SELECT CAST(coalesce(sum(c.records_processed), 0) AS ${types.castText}) FROM migration_checkpoints c WHERE ${of}),
+       (SELECT max(c.completed_ms) FROM migration_checkpoints c WHERE ${of})
+     FROM migration_plans p ORDER BY 1, 2`,
+  )
+  return rows.map((row) => movedOf(row, switches))
+}
+
+function movedOf(
+  [schema, name, text, planned, mark, surplus, open, rows, copied]: SqlRow,
+  switches: readonly LastSwitch[],
+): MovedTable {
+  const plan = planOf(text)
+  const { 'table identity': source, where, columns } = plan
+  return {
+    source: typeof source === 'string' ? source : '',
+    schema: String(schema ?? ''),
+    name: String(name),
+    isWhole: Number(planned) === 1 && Number(open) === 0,
+    where: typeof where === 'string' ? where : null,
+    columns: Array.isArray(columns) ? columns.map(String) : [],
+    rows: String(rows ?? 0),
+    surplus: String(surplus ?? 0),
+    copiedMs: copied == null ? null : Number(copied),
+    mark: mark == null ? null : String(mark),
+    switched: switches.find(({ opens }) => opens.schema === schema && opens.name === name) ?? null,
+  }
+}
+
+/** A table that a reverse stream has kept equal, and whose users have gone back: no copy has filled its target. */
+function bySwitch(switched: LastSwitch): MovedTable {
+  const { opens, rows } = switched
+  const whole = { isWhole: true, where: null, columns: [], surplus: '0', copiedMs: null, mark: null }
+  return { source: null, ...opens, ...whole, rows, switched }
+}
+
+/** A plan that nobody can read names no source. */
+function planOf(text: unknown): Readonly<Record<string, unknown>> {
+  try {
+    const plan: unknown = JSON.parse(String(text))
+    return typeof plan === 'object' && plan !== null ? (plan as Readonly<Record<string, unknown>>) : {}
+  } catch {
+    return {}
+  }
+}
+
+/** The copies of a table, whole ones first. */
+export function copiesOf({ identity, table }: ContainedTable, moved: readonly MovedTable[]): readonly MovedTable[] {
+  const { schema, name } = tableKeyOf(table)
+  return moved
+    .filter(({ source, switched }) =>
+      source === null
+        ? switched?.closes.schema === schema && switched.closes.name === name
+        : source === identity || source.startsWith(`${identity}/`),
+    )
+    .toSorted((one, other) => Number(isAll(other)) - Number(isAll(one)))
+}
+
+export function isAll({ isWhole, where }: MovedTable): boolean {
+  return isWhole && where === null
+}

@@ -1,0 +1,77 @@
+/** What ends a step of the retirement of a database, in words that say what to do. */
+import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type { DatabaseRetirement } from '../../../model/partition/retirement-port.ts'
+import { onSide } from '../../../engine/copy/sides.ts'
+import { systemOf } from '../../../engine/run/systems.ts'
+
+type Named = Pick<DatabaseRetirement, 'name' | 'label'>
+
+/** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, BAD_FLAG, CONNECT_FAILED */
+export async function retireOf(
+  url: string,
+  options: { readonly mode: 'read' | 'write'; readonly maintenance?: string | undefined },
+): Promise<DatabaseRetirement> {
+  const retire = systemOf(url)?.copies?.retire
+  if (retire !== undefined) return await onSide('source', () => retire(url, options))
+  throw new SluiceError('UNSUPPORTED_URL', `sluice retires no whole databases of ${systemOf(url)?.title ?? 'this'}`, {
+    where: redactUrl(url),
+    hint: 'name a PostgreSQL database with --from; a database that is a file is removed by hand',
+  })
+}
+
+/** @throws SluiceError BAD_FLAG */
+export function refuseSameDatabase(identity: string, to: CopyStore): void {
+  if (identity !== to.identity) return
+  throw new SluiceError('BAD_FLAG', '--from and --to name one database', {
+    where: to.label,
+    hint: '--from is the database that is to go, --to the one that its tables have moved to, with the ledger',
+  })
+}
+
+export function noArchive(): SluiceError {
+  return new SluiceError('BAD_FLAG', '--archive makes a last copy of one parked table, and none of a whole database', {
+    hint: 'copy the tables that are still wanted with sluice copy, then leave --archive out',
+  })
+}
+
+/** @throws SluiceError MISSING_CONFIRM unless the name of the database was said twice */
+export function refuseUnconfirmedDatabase(name: string, confirm: string | undefined): void {
+  if (confirm === name) return
+  throw new SluiceError('MISSING_CONFIRM', `this drops database ${name} for good and wants its name as confirmation`, {
+    hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would go`,
+  })
+}
+
+/** Connections are refused, and no row of the ledger says by whom. */
+export function alreadyClosed({ name, label }: Named): SluiceError {
+  return new SluiceError('PARTITION_REFUSED', `database ${name} refuses connections, and not because of sluice`, {
+    where: label,
+    reason: 'what it holds cannot be looked at',
+    hint: `ALTER DATABASE ${quotedName(name)} WITH ALLOW_CONNECTIONS true as its owner, then run the same command again`,
+  })
+}
+
+/** It was made inactive, and takes connections. */
+export function openedByOthers({ name, label }: Named): SluiceError {
+  return new SluiceError('PLAN_CHANGED', `database ${name} takes connections again, and not because of sluice`, {
+    where: label,
+    reason: 'what it holds may have changed since it was looked at',
+    hint: 'find out who has done it; --undo notes it, and the same command then begins anew',
+  })
+}
+
+/** @param renamed what the database is called now that was retired under this name; null where there is none */
+export function nothingThere({ name, label }: Named, renamed: string | null): SluiceError {
+  return new SluiceError('SOURCE_GONE', `the server has no database ${name}`, {
+    where: label,
+    ...(renamed === null ? {} : { reason: `the database that was made inactive under this name is called ${renamed}` }),
+    hint:
+      renamed === null
+        ? 'look whether the URL of --from is right: no run of sluice has dropped it'
+        : `name it with --from, or rename it back`,
+  })
+}

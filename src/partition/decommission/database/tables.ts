@@ -1,0 +1,133 @@
+/** What becomes of each table of a database that is to go: moved, left behind by name, or in the way. */
+import { isCalled, tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
+import { isOfLedgers, ownTable } from '../../../stores/common/own-tables.ts'
+import type { ContainedTable, Contents } from '../../../model/partition/retirement-port.ts'
+import { bothSides, type KeptTable, type SidesWish } from './both-sides.ts'
+import { copiesOf, isAll, type MovedTable } from './moved.ts'
+
+/** How `--leave` names what is no table. */
+export const LARGE_OBJECTS = 'large objects'
+/** The ledger of archives, by the name of its first table. */
+export const ARCHIVES = 'migration_archives'
+
+/** @param leave names that somebody has given @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE for one of them that names nothing, or several */
+export function refuseUnknownLeft({ tables }: Contents, leave: readonly string[]): void {
+  for (const name of leave) {
+    if (name === LARGE_OBJECTS) continue
+    const named = tables.filter(({ table }) => isCalled(table, name))
+    if (named.length === 1) continue
+    if (named.length > 1) {
+      const texts = named.map(({ table }) => tableText(table)).join(' or ')
+      throw new SluiceError('AMBIGUOUS_TABLE', `--leave ${name} may be ${texts}`, { hint: 'name it with its schema' })
+    }
+    throw new SluiceError('NO_SUCH_TABLE', `--leave names ${name}, and the database has no such table`, {
+      hint: 'name it as the findings do, with its schema',
+    })
+  }
+}
+
+export type TablesWish = SidesWish & {
+  readonly contents: Contents
+  readonly moved: readonly MovedTable[]
+  readonly leave: readonly string[]
+  /** Where the tables have moved to, without password. */
+  readonly to: string
+}
+
+export type TableFindings = {
+  readonly findings: readonly DecommissionFinding[]
+  /** Those that have moved whole. */
+  readonly kept: readonly KeptTable[]
+}
+
+/** One finding for each table, and for large objects. */
+export async function tableFindings(wish: TablesWish): Promise<TableFindings> {
+  const { contents, moved, leave, to } = wish
+  const found: DecommissionFinding[] = []
+  const kept: KeptTable[] = []
+  const ledgers = contents.tables.filter(isOurs)
+  if (ledgers.length > 0) {
+    const [verb, they] = ledgers.length === 1 ? ['table', 'it goes'] : ['tables', 'they go']
+    const detail = `${ledgers.length} ${verb} that sluice keeps for runs into this database: ${they} with the database`
+    found.push({ verdict: 'look', about: 'ledger', detail })
+  }
+  for (const table of contents.tables) {
+    if (ledgers.includes(table)) continue
+    const one = await ofTable(table, wish)
+    found.push(one.finding)
+    if (one.kept !== null) kept.push(one.kept)
+  }
+  if (!contents.tables.some((table) => copiesOf(table, moved).length > 0)) {
+    found.push({
+      verdict: 'refused',
+      about: 'move',
+      detail: `the ledger of ${to} knows of no copy of a table of this database`,
+      hint: 'name the database that the tables have moved to with --to',
+    })
+  }
+  if (contents.largeObjects !== '0') {
+    const detail = `${contents.largeObjects} of them, and no copy brings any along`
+    found.push(
+      leave.includes(LARGE_OBJECTS)
+        ? { verdict: 'look', about: LARGE_OBJECTS, detail: `${detail}: they go with the database, as you have said` }
+        : { verdict: 'refused', about: LARGE_OBJECTS, detail, hint: `add --leave ${shellQuote(LARGE_OBJECTS)}` },
+    )
+  }
+  return { findings: found, kept }
+}
+
+/** A user's table may have the name of one of ours, and is told by its columns. */
+function isOurs({ table, columns }: ContainedTable): boolean {
+  const own = ownTable(table.name)
+  if (own === null || !isOfLedgers(own) || own.marks.length === 0) return false
+  return own.marks.every((name) => columns.includes(name)) && (own.oneColumn !== true || columns.length === 1)
+}
+
+type OfTable = { readonly finding: DecommissionFinding; readonly kept: KeptTable | null }
+
+async function ofTable(table: ContainedTable, wish: TablesWish): Promise<OfTable> {
+  const { moved, leave } = wish
+  const object = tableText(table.table)
+  const isLeft = leave.some((name) => isCalled(table.table, name))
+  const holds = `${table.rows === null ? 'nobody has counted its rows' : `about ${table.rows} rows`}, ${table.bytes} bytes`
+  const [copy] = copiesOf(table, moved)
+  const lackOfCopy = copy === undefined ? 'no run has copied it' : lackOf(copy, table)
+  const sides = copy === undefined || lackOfCopy !== null ? null : await bothSides(table, copy, wish)
+  const lacks = lackOfCopy ?? sides?.lacks ?? null
+  if (sides === null || lacks !== null) {
+    const what = `${lacks ?? ''}; ${holds}`
+    if (isLeft) {
+      return {
+        finding: { verdict: 'look', about: 'table', object, detail: `${what}: it goes, as you have said` },
+        kept: null,
+      }
+    }
+    const first =
+      sides === null
+        ? 'copy it'
+        : 'sluice diff shows what the target lacks, sluice diff --fix brings it, and sluice copy --restart where its table is another one or gone'
+    const hint = `${first}, or add --leave ${shellQuote(object)} where nobody wants its rows any more`
+    return { finding: { verdict: 'refused', about: 'table', object, detail: what, hint }, kept: null }
+  }
+  const { proof, detail, kept } = sides
+  const isFine = proof.equal && kept !== null && BigInt(kept.rows) >= BigInt(kept.sourceRows)
+  const hint = 'sluice diff compares both sides, as long as connections are taken'
+  return {
+    finding: { verdict: isFine ? 'fine' : 'look', about: 'table', object, detail, ...(isFine ? {} : { hint }) },
+    kept,
+  }
+}
+
+/** What a copy has not brought along; null where it is all there. */
+function lackOf(copy: MovedTable, { columns }: ContainedTable): string | null {
+  // No plan names its columns.
+  if (copy.source === null) return null
+  if (!copy.isWhole) return `its copy into ${copy.name} is not complete`
+  if (!isAll(copy)) return `only rows with ${copy.where ?? ''} were copied into ${copy.name}`
+  const missing = columns.filter((name) => !copy.columns.some((column) => column.startsWith(`${name} -> `)))
+  if (missing.length === 0) return null
+  return `its copy into ${copy.name} is without ${missing.length === 1 ? 'column' : 'columns'} ${missing.join(', ')}`
+}

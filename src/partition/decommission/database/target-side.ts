@@ -1,0 +1,47 @@
+/** The tables that rows have moved to, as they are at this moment. */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
+import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
+import { onSide } from '../../../engine/copy/sides.ts'
+
+export type TargetTable = {
+  /** By which it is told from another one of its name; null where its system has nothing of the kind that stays. */
+  readonly mark: string | null
+  readonly rows: bigint
+  readonly columns: readonly string[]
+}
+
+export class TargetSide implements AsyncDisposable {
+  readonly #to: CopyStore
+  readonly #signal: AbortSignal
+  #view: Promise<SourceView> | null = null
+
+  constructor(to: CopyStore, signal: AbortSignal) {
+    this.#to = to
+    this.#signal = signal
+  }
+
+  /** Counts its rows. @returns null where no table has the name @throws SluiceError CONNECTION_LOST, TARGET_DENIED … */
+  async look({ schema, name }: { readonly schema: string; readonly name: string }): Promise<TargetTable | null> {
+    const table: TableName = { name, ...(schema === '' ? {} : { schema }) }
+    return await onSide('target', async () => {
+      const mark = (await this.#to.mark?.(table, this.#signal)) ?? null
+      // The name may be a pattern, and mean others, too.
+      const spec = (await this.#to.tables(tableText(table), this.#signal)).find((one) => {
+        const key = tableKeyOf(one.table)
+        return key.name === name && key.schema === schema
+      })
+      if (spec === undefined) return null
+      this.#view ??= this.#to.source(this.#signal)
+      const { rows } = await (await this.#view).extent(spec, null, true)
+      const columns = spec.columns.map((column) => column.name)
+      return { mark: mark?.lasting === true ? mark.text : null, rows, columns }
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const view = await this.#view?.catch(() => null)
+    await view?.[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,146 @@
+/** Streams, switches and archives that still want a database, as the ledgers on both sides know. */
+import type { LedgerDatabase } from '../../../model/copy/port.ts'
+import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { schemaText } from '../../../engine/copy/ledger/elsewhere.ts'
+import type { Place } from '../../../engine/run/ledger-places.ts'
+import type { Ledgers } from '../../../archive/work/find-ledger.ts'
+import { hasSwitched, isUnderWay, readSwitches } from '../../../engine/follow/cutover/switch-row.ts'
+import { hasStreams } from '../../../engine/copy/ledger/streams.ts'
+
+/** By a ledger of the database that the tables have moved to. @param identity of the database that is to go */
+export async function wantedByTarget(place: Place, identity: string): Promise<readonly DecommissionFinding[]> {
+  const { database } = place
+  const streams = (await hasStreams(database))
+    ? await database.all(
+        `SELECT stream_id, status FROM migration_streams WHERE source_identity = ? AND status <> 'ended' ORDER BY stream_id`,
+        [identity],
+      )
+    : []
+  return [
+    ...streams.map(([id, status]): DecommissionFinding => ({
+      verdict: 'refused',
+      about: 'stream',
+      object: String(id),
+      detail: `it is ${String(status)}, and reads from this database`,
+      hint: `sluice follow ${String(id)} --end${ofSchema(place)}`,
+    })),
+    ...(await waysBack(place, identity)),
+  ]
+}
+
+/** By a ledger that is in the database itself. @param target ledger of the one that the tables have moved to */
+export async function wantedInside(place: Place, target: LedgerDatabase): Promise<readonly DecommissionFinding[]> {
+  const { database } = place
+  const streams = (await hasStreams(database))
+    ? await database.all(`SELECT stream_id, status FROM migration_streams WHERE status <> 'ended' ORDER BY stream_id`)
+    : []
+  return [
+    ...streams.map(([id, status]): DecommissionFinding => ({
+      verdict: 'refused',
+      about: 'stream',
+      object: String(id),
+      detail: `it is ${String(status)}, writes into this database, and its ledger is here`,
+      hint: `sluice follow ${String(id)} --end --to URL with the URL of this database gives up a way back that it keeps${ofSchema(place)}`,
+    })),
+    ...(await waysBack(place, null)),
+    ...(await wentBack(database, target)),
+  ]
+}
+
+/**
+ * Switches that are under way or not cleaned up, and those whose reverse stream has not ended.
+ * @param identity of the database that they move writers from; null for all that the ledger has
+ */
+async function waysBack(place: Place, identity: string | null): Promise<readonly DecommissionFinding[]> {
+  const { database } = place
+  const last = new Map((await readSwitches(database)).map((row) => [row.publicTable, row]))
+  if (last.size === 0 || !(await hasStreams(database))) return []
+  const found: DecommissionFinding[] = []
+  for (const { publicTable, status, reverse, stream, isBetween } of last.values()) {
+    const sql = 'SELECT stream_id, status, source_identity FROM migration_streams WHERE stream_id = ? OR stream_id = ?'
+    const streams = await database.all(sql, [stream, reverse])
+    if (identity !== null && !streams.some(([, , source]) => source === identity)) continue
+    const back = streams.find(([id]) => id === reverse)
+    // Until it is done, the reverse stream of a switch between two databases may not be noted where it is looked for.
+    if (isUnderWay(status) || (isBetween && status !== 'done')) {
+      const detail = `a switch of this table is ${status}, and not done`
+      found.push(
+        refused(
+          'switch',
+          publicTable,
+          detail,
+          `sluice cutover ${stream} finishes it, or gives it up${ofSchema(place)}`,
+        ),
+      )
+    } else if (back !== undefined && back[1] !== 'ended') {
+      const detail = `it is ${String(back[1])}, and keeps the way back of ${publicTable} open`
+      found.push(
+        refused(
+          'reverse stream',
+          reverse,
+          detail,
+          `sluice follow ${reverse} --end gives up the way back${ofSchema(place)}`,
+        ),
+      )
+    }
+  }
+  return found
+}
+
+/** Switches that have brought writers into this database, and that no later one has taken away again. */
+async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise<readonly DecommissionFinding[]> {
+  const away = new Set(
+    (await readSwitches(target)).filter(({ status }) => hasSwitched(status)).map(({ stream }) => stream),
+  )
+  const follows = (await hasStreams(target))
+    ? new Set(
+        (await target.all(`SELECT stream_id FROM migration_streams WHERE status <> 'ended'`)).map(([id]) => String(id)),
+      )
+    : new Set<string>()
+  return (await readSwitches(inside))
+    .filter(({ isBetween, status, reverse }) => isBetween && hasSwitched(status) && !away.has(reverse))
+    .map(({ turn, publicTable, reverse }) => {
+      const detail = `turn ${turn} brought its users into this database, and no later one has taken them away`
+      return refused(
+        'switch',
+        publicTable,
+        detail,
+        follows.has(reverse) ? `sluice cutover ${reverse} lets the other database take over first` : OTHER_WAY,
+      )
+    })
+}
+
+/** How a command finds a ledger that is not the own one of its login. */
+function ofSchema(place: Place): string {
+  const text = schemaText(place)
+  return text === '' ? '' : `; with ${text} behind the URL of the database whose ledger has it`
+}
+
+const OTHER_WAY =
+  'nothing follows this database any more: retire the other one, with --from and --to changed about, or move the table anew with sluice copy --follow --tables TABLE and a cut-over'
+
+function refused(about: string, object: string, detail: string, hint: string): DecommissionFinding {
+  return { verdict: 'refused', about, object, detail, hint }
+}
+
+/** Archives whose ledger is in the database: without it nobody knows what is in them and what holds them. */
+export async function archivesInside(ledgers: Ledgers, signal: AbortSignal): Promise<readonly DecommissionFinding[]> {
+  const unread = (await ledgers.unread(signal)).map((schema) =>
+    refused(
+      'archive',
+      schema,
+      'this schema has a ledger of archives that this login cannot read',
+      'connect as its owner or as a superuser; or say --leave migration_archives',
+    ),
+  )
+  const archives = (await ledgers.tables(signal)).map(({ table, archive }) =>
+    refused(
+      'archive',
+      tableText(table),
+      `the ledger of its archive ${archive} is in this database`,
+      'sluice archive adopt gives the archive to the ledger of another database; or say --leave migration_archives',
+    ),
+  )
+  return [...unread, ...archives]
+}

@@ -1,0 +1,120 @@
+/** The steps by which a parked table is retired, as the ledger has them: one row for each, those of a switch in the order of `step_no`. */
+import { randomUUID } from 'node:crypto'
+import type { TableUse } from '../../model/partition/decommission-port.ts'
+import type { LedgerDatabase, Statement } from '../../model/copy/port.ts'
+import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { makeLateTable } from '../../engine/copy/ledger/late-tables.ts'
+import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+
+/**
+ * `looked`: counters of reads and writes were noted. `inactive`: nobody but its owner may use the table. `active`: that was undone. `archived`: a copy was made and
+ * compared. `dropped`: the table is gone.
+ */
+export type DecommissionStepName = 'looked' | 'inactive' | 'active' | 'archived' | 'dropped'
+
+/** What a row says beside its step. @property grants as the store writes them @property use counters at that moment */
+export type DecommissionDetail = {
+  readonly grants?: string
+  readonly use?: TableUse
+  readonly streamEnded?: boolean
+  /** Of `archived`: where to, without password, and what the rows came to. */
+  readonly archive?: { readonly to: string; readonly rows: string; readonly sum: string }
+}
+
+export type DecommissionRow = {
+  readonly step: DecommissionStepName
+  /** Of the parked table. */
+  readonly identity: string
+  readonly doneMs: number
+  readonly actor: string
+  readonly detail: DecommissionDetail
+}
+
+export type NewStep = Pick<DecommissionRow, 'step' | 'identity' | 'detail'>
+
+/** Who works on it. */
+export type StepBy = { readonly runId: string; readonly actor: string; readonly tool: string }
+
+const NAME = 'migration_decommissions'
+/** The last of these says how the table stands. */
+const STANDING = `step IN ('inactive', 'active', 'dropped')`
+
+export class DecommissionLedger {
+  readonly #database: LedgerDatabase
+  readonly #row: SwitchRow
+  readonly #by: StepBy
+
+  constructor(database: LedgerDatabase, row: SwitchRow, by: StepBy) {
+    this.#database = database
+    this.#row = row
+    this.#by = by
+  }
+
+  async prepare(): Promise<void> {
+    await makeLateTable(this.#database, NAME)
+  }
+
+  /** The oldest first; none in a ledger that knows of none. */
+  async steps(): Promise<readonly DecommissionRow[]> {
+    const there = await this.#database.all(ledgerDialect(this.#database.dialect).columns, [NAME])
+    if (there.length === 0) return []
+    const rows = await this.#database.all(
+      `SELECT step, identity, done_ms, actor, detail FROM migration_decommissions WHERE switch_id = ? ORDER BY step_no, decommission_id`,
+      [this.#row.id],
+    )
+    return rows.map(([step, identity, done, actor, detail]) => ({
+      step: String(step) as DecommissionStepName,
+      identity: String(identity ?? ''),
+      doneMs: Number(done),
+      actor: String(actor ?? ''),
+      detail: detail == null ? {} : (JSON.parse(String(detail)) as DecommissionDetail),
+    }))
+  }
+
+  async note(step: NewStep): Promise<void> {
+    await this.#database.batch([this.statement(step)])
+  }
+
+  /** For the transaction of the step. */
+  statement({ step, identity, detail }: NewStep): Statement {
+    const { now } = ledgerDialect(this.#database.dialect)
+    const { runId, actor, tool } = this.#by
+    return {
+      sql: `INSERT INTO migration_decommissions (decommission_id, switch_id, step_no, step, parked_table, identity, run_id, done_ms, actor, tool, detail)
+            SELECT ?, ?, coalesce(max(step_no), 0) + 1, ?, ?, ?, ?, ${now}, ?, ?, ? FROM migration_decommissions WHERE switch_id = ?`,
+      parameters: [
+        randomUUID(),
+        this.#row.id,
+        step,
+        this.#row.parkedTable,
+        identity,
+        BigInt(runId),
+        actor,
+        tool,
+        JSON.stringify(detail),
+        this.#row.id,
+      ],
+    }
+  }
+
+  /**
+   * Gives a row while the table stands as it was read, its switch is the last one, and no stream is on its way back.
+   * @param standing step that has to be the last of those that say how the table stands; `active` also where there was none
+   */
+  guard(standing: 'inactive' | 'active', graceMs = 0): Statement {
+    const { now } = ledgerDialect(this.#database.dialect)
+    const { id, publicTable, reverse } = this.#row
+    return {
+      sql: `SELECT 1 FROM migration_switches s WHERE s.switch_id = ? AND s.status IN ('switched', 'done') AND s.switched_ms + ? <= ${now}
+              AND NOT EXISTS (SELECT 1 FROM migration_switches n WHERE n.public_table = ? AND n.begun_ms > s.begun_ms AND n.status <> 'given up')
+              AND NOT EXISTS (SELECT 1 FROM migration_streams r WHERE r.stream_id = ? AND r.status <> 'ended')
+              AND coalesce((SELECT d.step FROM migration_decommissions d WHERE d.switch_id = s.switch_id AND d.${STANDING} ORDER BY d.step_no DESC LIMIT 1), 'active') = ?`,
+      parameters: [id, graceMs, publicTable, reverse, standing],
+    }
+  }
+}
+
+/** How the table stands by the rows: the last step that changed anything. */
+export function standingOf(steps: readonly DecommissionRow[]): DecommissionRow | null {
+  return steps.findLast(({ step }) => step === 'inactive' || step === 'active' || step === 'dropped') ?? null
+}

@@ -1,0 +1,107 @@
+/** Everything that is known of a parked table, before anything is done to it. */
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { DecommissionFinding, DecommissionStore, TableUse } from '../../model/partition/decommission-port.ts'
+import { allLedgers, DAMAGED_HINT, schemaText, type Unread } from '../../engine/copy/ledger/elsewhere.ts'
+import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'
+import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+import { streamsOf } from '../../engine/copy/ledger/streams.ts'
+import type { DecommissionRow } from './decommission-ledger.ts'
+import { graceFinding, holds, switchFinding, wayBack } from './known.ts'
+import { useSince } from './use.ts'
+
+export type ExamineWish = {
+  readonly row: SwitchRow
+  readonly parked: TableName
+  readonly heir: TableName
+  readonly store: DecommissionStore
+  readonly copies: CopyStore
+  readonly database: LedgerDatabase
+  readonly steps: readonly DecommissionRow[]
+  readonly graceMs: number
+}
+
+export type Examined = {
+  readonly identity: string
+  readonly findings: readonly DecommissionFinding[]
+  readonly use: TableUse
+  readonly wantsNote: boolean
+  readonly isWanted: boolean
+  readonly graceOver: boolean
+  readonly graceEndMs: number
+}
+
+/** Changes nothing. @throws SluiceError SOURCE_GONE, CONNECTION_LOST */
+export async function examine(wish: ExamineWish, signal: AbortSignal): Promise<Examined> {
+  const { row, parked, heir, store, database, steps, graceMs } = wish
+  const look = await store.look(parked, heir, signal)
+  if (look === null) throw new SluiceError('SOURCE_GONE', `${tableText(parked)} is not there any more`)
+  const back = await wayBack(database, row)
+  const since = useSince(look.use, look.identity, steps, back)
+  const graceEndMs = (row.switchedMs ?? 0) + graceMs
+  return {
+    identity: look.identity,
+    findings: [
+      switchFinding(row),
+      graceFinding(row, graceMs, look.nowMs),
+      ...back.findings,
+      ...(await otherStreams(wish, signal)),
+      ...(await holds(wish, look.identity, signal)),
+      since.finding,
+      ...look.findings,
+    ],
+    use: look.use,
+    wantsNote: since.wantsNote,
+    isWanted: back.isWanted,
+    graceOver: graceEndMs <= look.nowMs,
+    graceEndMs,
+  }
+}
+
+/** Streams that still write into the table, or read from it. */
+async function otherStreams(
+  { row, parked, copies, database }: ExamineWish,
+  signal: AbortSignal,
+): Promise<readonly DecommissionFinding[]> {
+  const found: DecommissionFinding[] = []
+  await using ledgers = await allLedgers(copies, database, signal)
+  for (const place of ledgers.places) {
+    const into = await streamsOf(place.database, [tableKeyOf(parked)])
+    for (const { id } of into.filter((one) => place.schema !== '' || one.id !== row.reverse)) {
+      const url = schemaText(place)
+      const hint = `sluice follow ${id} --end${url === '' ? '' : `; with ${url} behind the URL of the database`}`
+      found.push({ verdict: 'refused', about: 'stream', object: id, detail: 'it writes into the table', hint })
+    }
+  }
+  for (const one of ledgers.unread) found.push(unreadLedger(one))
+  for (const cdc of ['slot', 'trigger'] as const) {
+    const source = copies.changeSource?.(cdc)
+    for (const out of (await source?.streamsOf?.(parked, signal)) ?? []) {
+      found.push({
+        verdict: 'refused',
+        about: 'stream',
+        object: out,
+        detail: 'it reads from the table',
+        hint:
+          source?.endByHand?.(out) ??
+          `sluice follow ${out.slice(out.lastIndexOf('_') + 1)} --end, or sluice slots --drop ${out}`,
+      })
+    }
+  }
+  return found
+}
+
+/** A ledger of copies and streams that another login has made, and that cannot be asked. */
+export function unreadLedger({ schema, damage }: Unread): DecommissionFinding {
+  return {
+    verdict: 'refused',
+    about: 'ledger',
+    object: schema,
+    detail: `this schema has a ledger of copies and streams that ${damage === null ? 'this login cannot read' : `cannot be used (${damage.message})`}: whether one of them is still wanted is not known`,
+    hint:
+      damage !== null
+        ? DAMAGED_HINT
+        : 'connect as its owner or as a superuser, or GRANT USAGE ON SCHEMA and SELECT ON ALL TABLES IN SCHEMA of it to this login',
+  }
+}

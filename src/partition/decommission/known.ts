@@ -1,0 +1,154 @@
+/** What the ledgers know of a parked table: its switch, the way back, whether its rows were compared, and whether somebody has said that they have to stay. */
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import type { DecommissionFinding } from '../../model/partition/decommission-port.ts'
+import { findArchive } from '../../archive/work/find-archive.ts'
+import { Ledgers } from '../../archive/work/find-ledger.ts'
+import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+import { hasStreams } from '../../engine/copy/ledger/streams.ts'
+
+export type WayBack = {
+  /** Whether a stream may still write into the parked table. */
+  readonly isWanted: boolean
+  /** When it ended, ms; null where it has not, or nobody knows. */
+  readonly endedMs: number | null
+  readonly findings: readonly DecommissionFinding[]
+}
+
+export function switchFinding({ turn, switchedMs, publicTable, parkedTable }: SwitchRow): DecommissionFinding {
+  return {
+    verdict: 'fine',
+    about: 'switch',
+    detail: `turn ${turn} at ${isoTime(switchedMs ?? 0)} gave ${publicTable} to another table and parked the one before as ${parkedTable}`,
+  }
+}
+
+export function graceFinding({ switchedMs }: SwitchRow, graceMs: number, nowMs: number): DecommissionFinding {
+  const end = (switchedMs ?? 0) + graceMs
+  const isOver = end <= nowMs
+  return {
+    verdict: isOver ? 'fine' : 'waits',
+    about: 'grace',
+    detail: isOver ? `is over since ${isoTime(end)}` : `ends at ${isoTime(end)}: the table is not dropped before`,
+  }
+}
+
+/** The reverse stream, and whether its table was equal to the public one. */
+export async function wayBack(database: LedgerDatabase, row: SwitchRow): Promise<WayBack> {
+  const [found] = (await hasStreams(database))
+    ? await database.all('SELECT status, ended_ms FROM migration_streams WHERE stream_id = ?', [row.reverse])
+    : []
+  if (found === undefined) {
+    return {
+      isWanted: false,
+      endedMs: null,
+      findings: [
+        {
+          verdict: 'not known',
+          about: 'reverse stream',
+          object: row.reverse,
+          detail: 'the ledger has no such stream: whether the parked table was kept equal nobody can say',
+        },
+      ],
+    }
+  }
+  const [status, ended] = found
+  if (status !== 'ended') {
+    return {
+      isWanted: true,
+      endedMs: null,
+      findings: [
+        {
+          verdict: 'refused',
+          about: 'reverse stream',
+          object: row.reverse,
+          detail: `it is ${String(status)}, and keeps the table equal for cutover --revert`,
+          hint: `sluice follow ${row.reverse} --end gives up the way back`,
+        },
+      ],
+    }
+  }
+  return {
+    isWanted: false,
+    endedMs: ended == null ? null : Number(ended),
+    findings: [
+      { verdict: 'fine', about: 'reverse stream', object: row.reverse, detail: 'has ended: there is no way back' },
+      await equality(database, row.reverse),
+    ],
+  }
+}
+
+/** Rows of the parked table and of the public one, as of the end of the reverse stream. */
+async function equality(database: LedgerDatabase, stream: string): Promise<DecommissionFinding> {
+  const about = 'rows'
+  const [waiting] = await database.all('SELECT count(*) FROM migration_stream_rereads WHERE stream_id = ?', [stream])
+  if (Number(waiting?.[0]) > 0) {
+    return {
+      verdict: 'look',
+      about,
+      detail: `${String(waiting?.[0])} rows were to be read from the public table again when the stream ended, and were not`,
+    }
+  }
+  const [proof] = await database.all(
+    `SELECT log_position, target_rows, differing, unread, proved_ms FROM migration_stream_proofs WHERE stream_id = ? ORDER BY proved_ms DESC, proof_id LIMIT 1`,
+    [stream],
+  )
+  const [lane] = await database.all(
+    'SELECT log_position FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane LIMIT 1',
+    [stream],
+  )
+  const end = lane === undefined ? 'an unknown position' : String(lane[0])
+  if (proof === undefined) {
+    return {
+      verdict: 'not known',
+      about,
+      detail: `the stream applied changes up to ${end}; its rows were never compared with those of the public table`,
+    }
+  }
+  const [position, rows, differing, unread, at] = proof
+  if (Number(differing) + Number(unread) > 0) {
+    return {
+      verdict: 'look',
+      about,
+      detail: `${String(differing)} rows differed and ${String(unread)} could not be read at ${isoTime(Number(at))} (${String(position)})`,
+    }
+  }
+  const equal = `${String(rows)} rows were equal to those of the public table at ${isoTime(Number(at))} (${String(position)})`
+  if (String(position) === end) return { verdict: 'fine', about, detail: `${equal}, where the stream ended` }
+  return {
+    verdict: 'not known',
+    about,
+    detail: `${equal}; changes up to ${end} were applied after that, and not compared`,
+  }
+}
+
+/** A hold of an archive of this very table: by its parked name, or of the time when it was the plain public one. */
+export async function holds(
+  { copies, parked, heir }: { readonly copies: CopyStore; readonly parked: TableName; readonly heir: TableName },
+  identity: string,
+  signal: AbortSignal,
+): Promise<readonly DecommissionFinding[]> {
+  const found: DecommissionFinding[] = []
+  await using ledgers = await Ledgers.open(copies, false)
+  for (const table of [parked, heir]) {
+    const { record } = await findArchive({ store: copies, ledgers }, table, signal)
+    for (const { label, held, native } of record?.partitions ?? []) {
+      if (held === null) continue
+      const isHere = table === parked || native === null || native.identity === identity
+      found.push({
+        verdict: isHere ? 'refused' : 'fine',
+        about: 'hold',
+        object: `${tableText(table)} ${label}`,
+        detail: isHere ? `somebody has said that it has to stay: ${held}` : `is on the public table: ${held}`,
+        ...(isHere
+          ? {
+              hint: `sluice archive release --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} ends that`,
+            }
+          : {}),
+      })
+    }
+  }
+  return found
+}

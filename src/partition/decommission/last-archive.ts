@@ -1,0 +1,92 @@
+/** The last copy of a table that is about to be dropped: made in proved chunks, and known again by the sum of all its rows. */
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { KnownRows } from '../../model/partition/decommission-port.ts'
+import type { CopyRun } from '../../engine/copy/copy-run.ts'
+import type { DecommissionDetail } from './decommission-ledger.ts'
+import { openCopyStore } from '../../engine/copy/open-stores.ts'
+import { startCopy } from '../../engine/copy/operations/copy/start.ts'
+
+type Archived = NonNullable<DecommissionDetail['archive']>
+
+export type ArchiveWish = {
+  readonly from: string
+  readonly to: string
+  readonly parked: TableName
+  readonly copies: CopyStore
+}
+
+/** What a copy does where its command says nothing else. */
+const COPY = {
+  kind: 'copy',
+  rename: {},
+  onExisting: 'refuse',
+  acceptLossy: [],
+  verify: 'chunk',
+  workers: 4,
+  maxAside: 0,
+  restart: false,
+  // Chunks that an earlier copy has brought may be older than the end of the reverse stream.
+  again: true,
+  dryRun: false,
+} as const
+
+/**
+ * The sum is taken before the copy: where rows change while it is made, the drop finds another sum.
+ * @returns where it is and what its rows come to
+ * @throws SluiceError whatever ends the copy; TARGET_DENIED where the target does not say that its commits are on its disk; BAD_FLAG where the name of the table is that of several
+ */
+export async function lastArchive({ from, to, parked, copies }: ArchiveWish, run: CopyRun): Promise<Archived> {
+  const { abort: signal, stop } = run.interrupt
+  const table = await specOf(copies, parked, signal)
+  const { rows, sum } = await digestOf(table, copies, signal)
+  const ending = await startCopy({ ...COPY, from, to, tables: [tableText(parked)] }, run)
+  if (ending.error !== undefined) throw ending.error
+  if (ending.stopped === true || stop.aborted) {
+    throw new SluiceError('STOPPED', 'stopped before the last copy was whole: nothing is dropped', {
+      hint: 'the same command goes on with the copy',
+    })
+  }
+  // A crash of the target must not take back what the drop relies on.
+  await using target = await openCopyStore(to, { mode: 'read' })
+  await target.flushed?.(signal)
+  return { to: redactUrl(to), rows: String(rows), sum }
+}
+
+async function digestOf(table: TableSpec, copies: CopyStore, signal: AbortSignal): Promise<Digest> {
+  await using view = await copies.source(signal)
+  return await view.digest(
+    { table, columns: columnsOf(table), range: { by: 'all' }, where: null, ordered: false },
+    signal,
+  )
+}
+
+/** What the rows of an archive came to, for the drop. @throws SluiceError as `lastArchive` */
+export async function knownRows(
+  copies: CopyStore,
+  parked: TableName,
+  { rows, sum }: Archived,
+  signal: AbortSignal,
+): Promise<KnownRows> {
+  return { columns: columnsOf(await specOf(copies, parked, signal)), digest: { rows: BigInt(rows), sum } }
+}
+
+function columnsOf({ columns }: TableSpec): KnownRows['columns'] {
+  return columns.map((column) => ({ name: column.name, as: column.type, column }))
+}
+
+async function specOf(copies: CopyStore, parked: TableName, signal: AbortSignal): Promise<TableSpec> {
+  const found = await copies.tables(tableText(parked), signal)
+  const [table] = found
+  if (table !== undefined && found.length === 1 && tableText(table.table) === tableText(parked)) return table
+  throw new SluiceError(
+    'BAD_FLAG',
+    `${tableText(parked)} cannot be named for a copy: a pattern of that text means other tables`,
+    {
+      hint: 'copy it by hand with sluice copy, and leave --archive out',
+    },
+  )
+}

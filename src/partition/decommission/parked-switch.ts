@@ -1,0 +1,88 @@
+/** The switch that has parked a table. */
+import { tableText } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import { isUnderWay, readSwitches, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+
+/**
+ * @param name of the public table or of the parked one, with its schema or without
+ * @param label of the database, for messages
+ * @returns the last switch of that table
+ * @throws SluiceError NO_SUCH_TABLE where none has parked it, AMBIGUOUS_TABLE, LEDGER_BUSY while one is being prepared, NOT_SWITCHABLE of one between two databases
+ */
+export async function parkedSwitch(database: LedgerDatabase, name: string, label: string): Promise<SwitchRow> {
+  const all = await readSwitches(database)
+  const called = (text: string): boolean => isCalled(text, name)
+  const named = all.filter(({ publicTable, parkedTable }) => called(publicTable) || called(parkedTable))
+  const names = [...new Set(named.map(({ publicTable }) => publicTable))]
+  const [only] = names
+  if (only === undefined) {
+    throw new SluiceError('NO_SUCH_TABLE', `no switch has parked ${name}`, {
+      where: label,
+      hint: 'name the public table or the parked one; --from has to be the database in which the switch happened',
+    })
+  }
+  if (names.length > 1) {
+    throw new SluiceError('AMBIGUOUS_TABLE', `${name} may be ${names.join(' or ')}`, {
+      hint: 'name it with its schema',
+    })
+  }
+  const last = all.findLast(({ publicTable }) => publicTable === only)
+  if (last === undefined) throw new Error('a switch that was found is gone')
+  if (isUnderWay(last.status) || last.switchedMs === null) {
+    throw new SluiceError('LEDGER_BUSY', `a switch of ${only} is being prepared`, {
+      where: label,
+      hint: `end it first: sluice cutover ${last.stream} finishes it or gives it up`,
+    })
+  }
+  if (last.isBetween) throw await betweenTwo(database, last, label)
+  if (called(last.publicTable) || called(last.parkedTable)) return last
+  throw new SluiceError('NO_SUCH_TABLE', `${name} is not parked any more`, {
+    where: label,
+    reason: `the last switch of ${only} has parked ${last.parkedTable}`,
+    hint: `name ${last.parkedTable}`,
+  })
+}
+
+/** Nothing is parked in either database. Which side is closed the streams say: one that came after the switch has closed this one again. */
+async function betweenTwo(database: LedgerDatabase, last: SwitchRow, label: string): Promise<SluiceError> {
+  const { publicTable, parkedTable, stream, reverse } = last
+  const rows = await database.all(
+    `SELECT s.stream_id, s.source, s.status, t.schema_name, t.table_name FROM migration_streams s
+     JOIN migration_stream_tables t ON t.stream_id = s.stream_id ORDER BY s.created_ms DESC, s.stream_id DESC`,
+  )
+  const own = rows
+    .map(([id, source, status, schema, name]) => ({
+      id: String(id),
+      source: String(source),
+      isOver: status === 'ended',
+      table: tableText({ ...(schema === '' ? {} : { schema: String(schema) }), name: String(name) }),
+    }))
+    .filter(({ table }) => table === publicTable)
+  const [newest] = own
+  const [here, there] = [shellQuote(label), shellQuote(newest?.source ?? 'URL')]
+  const isClosed = newest !== undefined && newest.id !== stream
+  const [closed, open] = isClosed ? [here, there] : [there, here]
+  const end = `sluice follow ${isClosed ? newest.id : reverse} --from ${open} --to ${closed} --end`
+  const isOver = isClosed && newest.isOver
+  return new SluiceError('NOT_SWITCHABLE', `the last switch of ${publicTable} was between two databases`, {
+    where: label,
+    reason: isClosed
+      ? `the table here is closed, and that of ${newest.source} takes the writes`
+      : `the table here takes the writes, and ${parkedTable} of the other database is closed`,
+    hint: `a closed table goes with its database: ${isOver ? '' : `${end} gives up the way back, then `}sluice partition decommission --database --from ${closed} --to ${open}`,
+  })
+}
+
+/** Whether a ledger has a switch of a table. @param name as `parkedSwitch` takes it */
+export function knowsParked(name: string): (database: LedgerDatabase) => Promise<boolean> {
+  return async (database) =>
+    (await readSwitches(database)).some(
+      ({ publicTable, parkedTable }) => isCalled(publicTable, name) || isCalled(parkedTable, name),
+    )
+}
+
+function isCalled(text: string, name: string): boolean {
+  return text === name || text.endsWith(`.${name}`)
+}

@@ -1,0 +1,69 @@
+/** What ends a step of the retirement of a parked table, in words that say what to do. */
+import { isCalled, tableText, type TableName } from '../../model/copy/column-type.ts'
+import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { DecommissionEnd, DecommissionFinding } from '../../model/partition/decommission-port.ts'
+
+/** By what a refusal is about; the first of these that is found names the error. */
+const CODES: readonly (readonly [string, ErrorCode])[] = [
+  ['reverse stream', 'TABLE_FOLLOWED'],
+  ['stream', 'TABLE_FOLLOWED'],
+  ['hold', 'PARTITION_HELD'],
+  ['rights', 'TARGET_DENIED'],
+]
+
+/** @throws SluiceError MISSING_CONFIRM unless the name of the parked table was said twice */
+export function refuseUnconfirmed(parked: TableName, confirm: string | undefined): void {
+  if (confirm !== undefined && isCalled(parked, confirm)) return
+  const name = tableText(parked)
+  throw new SluiceError('MISSING_CONFIRM', `this drops ${name} for good and wants its name as confirmation`, {
+    hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would go`,
+  })
+}
+
+/** @param refused at least one finding: the gravest names the error */
+export function refusal(name: string, refused: readonly DecommissionFinding[]): SluiceError {
+  const [code, lead] = gravest(refused)
+  const words = refused.map(({ about, object }) => (object === undefined ? about : `${about} ${object}`))
+  return new SluiceError(code, `${name} stays as it is: ${words.join(', ')}`, {
+    where: name,
+    ...(lead === undefined ? {} : { reason: lead.detail }),
+    hint: lead?.hint ?? 'see the findings above',
+  })
+}
+
+function gravest(refused: readonly DecommissionFinding[]): readonly [ErrorCode, DecommissionFinding | undefined] {
+  for (const [about, code] of CODES) {
+    const lead = refused.find((one) => one.about === about)
+    if (lead !== undefined) return [code, lead]
+  }
+  return ['PARTITION_REFUSED', refused[0]]
+}
+
+/** @param name of the parked table */
+export function otherTable(name: string): SluiceError {
+  return new SluiceError('PLAN_CHANGED', `${name} is another table than the one that was made inactive`, {
+    where: name,
+    hint: 'somebody has replaced it: nothing is dropped; remove or rename it by hand',
+  })
+}
+
+/** @throws SluiceError PLAN_CHANGED, PARTITION_CHANGED */
+export function refuseUndone(end: DecommissionEnd, name: string): void {
+  if (end === 'done') return
+  if (end === 'differs') {
+    throw new SluiceError('PARTITION_CHANGED', `rows of ${name} have changed since they were copied`, {
+      where: name,
+      hint: 'find out who writes into it; give --archive again, so that what it holds now is copied',
+    })
+  }
+  throw new SluiceError(
+    'PLAN_CHANGED',
+    `${name} ${end === 'gone' ? 'is not there any more' : 'stands otherwise by now'}`,
+    {
+      where: name,
+      reason: 'another program was quicker',
+      hint: 'run the same command again: it looks anew',
+    },
+  )
+}

@@ -1,0 +1,162 @@
+/** Partitioned tables of a database, one after the other, so that one that cannot be looked at keeps no other from it. */
+import type { ArchiveRecord } from '../archive/ledger/record.ts'
+import { tableText, type TableName, type TableSpec } from '../model/copy/column-type.ts'
+import { asSluiceError, SluiceError } from '../shared/errors.ts'
+import type { CopyStore } from '../model/copy/port.ts'
+import { archiveOf } from '../archive/work/find-archive.ts'
+import { tablesOf } from '../archive/work/each-table.ts'
+import { Ledgers } from '../archive/work/find-ledger.ts'
+import type { Run } from '../engine/run/run-context.ts'
+import type { Epoch } from '../model/calendar/calendar.ts'
+import { maintenanceOf, standingOf, type CalendarWish, type Standing } from './standing.ts'
+import { shellQuote } from '../shared/shell.ts'
+
+export type FoundTable = { readonly name: string; readonly standing: Standing; readonly archive: ArchiveRecord | null }
+
+export type TablesWish = {
+  readonly tables: readonly string[]
+  readonly calendar: CalendarWish
+  /** What whole numbers count since 1970. */
+  readonly epoch?: Epoch | undefined
+  /** Whether the bytes of partitions are wanted. */
+  readonly sizes: boolean
+}
+
+type TablesEnd = {
+  /** By table, in order. */
+  readonly errors: readonly SluiceError[]
+  /** Tables of a pattern that are partitioned in a way that is not kept. */
+  readonly passedOver: number
+  /** Whether some were not begun, because it was asked to stop. */
+  readonly stopped: boolean
+}
+
+/**
+ * Of a pattern the tables that are partitioned by ranges of one time are taken, and those that are partitioned in another way are told; one that is named has to be such.
+ * @param each what is done with a table; what it throws is told, and the next one follows
+ * @throws SluiceError NO_SUCH_TABLE; whatever went wrong where there is only one table
+ */
+export async function eachTable(
+  store: CopyStore,
+  wish: TablesWish,
+  run: Run<'log'>,
+  each: (found: FoundTable) => Promise<void>,
+): Promise<TablesEnd> {
+  const { abort: signal, stop } = run.interrupt
+  const maintenance = maintenanceOf(store)
+  const errors: SluiceError[] = []
+  let passedOver = 0
+  let looked = 0
+  await using archives = new Archives(store)
+  const tables = await wantedTables(store, wish.tables, signal)
+  for (const { table, named } of tables) {
+    if (stop.aborted) return { errors, passedOver, stopped: true }
+    const name = tableText(table.table)
+    try {
+      const { calendar, epoch, sizes } = wish
+      let read: Promise<ArchiveRecord | null> | undefined
+      const archived = (): Promise<ArchiveRecord | null> => (read ??= archiveIn(archives, table, run))
+      const standing = await standingOf(maintenance, table, calendar, { epoch, archived, sizes, signal })
+      if (standing === null) {
+        if (named) throw notPartitioned(name, store)
+        continue
+      }
+      looked++
+      await each({ name, standing, archive: await archived() })
+    } catch (error) {
+      const known = asSluiceError(error)
+      if (signal.aborted || known.code === 'INTERNAL') throw known
+      if (known.kind === 'unsupported' && !named) {
+        passedOver++
+        const message = `passed over: ${[known.message, known.reason].filter(Boolean).join('; ')}`
+        run.emit({ type: 'log', level: 'note', table: name, message })
+        continue
+      }
+      if (tables.length === 1) throw known
+      errors.push(known)
+      run.emit({
+        type: 'log',
+        level: 'error',
+        table: name,
+        message: [`${known.code} ${known.message}`, known.reason].filter(Boolean).join('; '),
+        ...(known.hint === undefined ? {} : { hint: known.hint }),
+      })
+    }
+  }
+  if (looked === 0 && errors.length === 0) {
+    const message = `no table that fits ${wish.tables.join(', ')} is partitioned by ranges of one time`
+    run.emit({ type: 'log', level: 'warn', message })
+  }
+  return { errors, passedOver, stopped: false }
+}
+
+async function wantedTables(
+  store: CopyStore,
+  patterns: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly { readonly table: TableSpec; readonly named: boolean }[]> {
+  const wanted = new Map<string, { table: TableSpec; named: boolean }>()
+  for (const pattern of patterns) {
+    const named = !/[*?]/.test(pattern)
+    for (const table of await tablesOf({ store }, [pattern], signal))
+      wanted.set(tableText(table.table), { table, named })
+  }
+  return [...wanted.values()]
+}
+
+/** The ledger of a store, opened once it is asked for, and anew behind an error: between two tables hours may lie. */
+class Archives implements AsyncDisposable {
+  readonly #store: CopyStore
+  #open: Ledgers | null = null
+
+  constructor(store: CopyStore) {
+    this.#store = store
+  }
+
+  async read(table: TableName, signal: AbortSignal): Promise<ArchiveRecord | null> {
+    const known = this.#open
+    try {
+      return await this.#read(table, signal)
+    } catch (error) {
+      await this[Symbol.asyncDispose]()
+      if (known === null) throw error
+      return await this.#read(table, signal)
+    }
+  }
+
+  async #read(table: TableName, signal: AbortSignal): Promise<ArchiveRecord | null> {
+    this.#open ??= await Ledgers.open(this.#store, false)
+    return (await archiveOf({ store: this.#store, ledgers: this.#open }, { table }, signal)).record
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const open = this.#open
+    this.#open = null
+    // What is only read is whole, however its session ends.
+    await open?.[Symbol.asyncDispose]().then(undefined, () => undefined)
+  }
+}
+
+/** Without the archive the states of partitions are told without it, and that is said. */
+async function archiveIn(archives: Archives, { table }: TableSpec, run: Run<'log'>): Promise<ArchiveRecord | null> {
+  try {
+    return await archives.read(table, run.interrupt.abort)
+  } catch (error) {
+    const { code, message } = asSluiceError(error)
+    if (code === 'INTERNAL') throw error
+    run.emit({
+      type: 'log',
+      level: 'warn',
+      table: tableText(table),
+      message: `what is archived of it was not looked at: ${code} ${message}`,
+    })
+    return null
+  }
+}
+
+function notPartitioned(name: string, { label }: CopyStore): SluiceError {
+  return new SluiceError('UNSUPPORTED_TYPE', `${name} is not partitioned`, {
+    where: label,
+    hint: `sluice partition plan --table ${shellQuote(name)} --by COLUMN says what partitioning it would take`,
+  })
+}

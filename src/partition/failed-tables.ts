@@ -1,0 +1,14 @@
+import { SluiceError } from '../shared/errors.ts'
+
+/** What a run over several tables ends with where some failed; each was told. */
+export function failedTables(errors: readonly SluiceError[]): { readonly error?: SluiceError } {
+  const [first] = errors
+  if (first === undefined) return {}
+  const count = errors.length === 1 ? '1 table failed' : `${String(errors.length)} tables failed`
+  return {
+    error: new SluiceError('TABLES_FAILED', count, {
+      hint: 'mend the cause of each table that failed, then run the same command again',
+      cause: first,
+    }),
+  }
+}

@@ -1,0 +1,79 @@
+/** What is said of the hours that partitions take. */
+import { tableText } from '../model/copy/column-type.ts'
+import { dec, type Emit } from '../model/run/event.ts'
+import type { PartitionForecastEvent, PartitionRateEvent } from '../model/partition/events.ts'
+import type { PlannedTable } from '../model/partition/plan-port.ts'
+import type { FilledPeriod, FilledSlice } from './filled-periods.ts'
+import { msFor, neededPerHour, spanOf } from './forecast.ts'
+import type { Rate } from './rate.ts'
+
+type Wish = { readonly windowMs?: number | undefined; readonly lanes: number; readonly slices?: string | undefined }
+
+/** The rate first, then each partition with its slices behind it. */
+export function emitForecast(
+  { table: { table } }: PlannedTable,
+  periods: readonly FilledPeriod[],
+  rate: Rate | null,
+  wish: Wish,
+  emit: Emit<'partition.rate' | 'partition.forecast'>,
+): void {
+  const name = tableText(table)
+  if (rate !== null) emit(rateEvent(name, periods, rate, wish))
+  for (const period of periods) {
+    // Lanes share what is measured of all of them.
+    const one = rate === null ? null : rate.perHour / BigInt(rate.lanes)
+    const times = period.slices.map(({ bytes }) => (one === null ? null : msFor(bytes, one)))
+    const all =
+      one === null
+        ? null
+        : spanOf(
+            times.map((ms) => ms ?? 0),
+            wish.lanes,
+          )
+    emit({ type: 'partition.forecast', table: name, label: period.period.label, ...fields(period, all, wish) })
+    if (wish.slices === undefined) continue
+    for (const [at, slice] of period.slices.entries()) {
+      const label = { label: period.period.label, slice: slice.period.label }
+      emit({ type: 'partition.forecast', table: name, ...label, ...fields(slice, times[at] ?? null, wish) })
+    }
+  }
+}
+
+function rateEvent(
+  table: string,
+  periods: readonly FilledPeriod[],
+  rate: Rate,
+  { windowMs, slices }: Wish,
+): PartitionRateEvent {
+  const largest = periods.reduce((most, { bytes }) => (bytes > most ? bytes : most), 0n)
+  return {
+    type: 'partition.rate',
+    table,
+    rows: dec(rate.rows),
+    bytes: dec(rate.bytes),
+    ms: Math.round(rate.ms),
+    bytesPerHour: dec(rate.perHour),
+    lanes: rate.lanes,
+    ...(slices === undefined && rate.lanes > 1 ? { partitionPerHour: dec(rate.perHour / BigInt(rate.lanes)) } : {}),
+    written: rate.onlyRead === null,
+    note: rate.notMeasured.join('; '),
+    ...(windowMs === undefined ? {} : { neededPerHour: dec(neededPerHour(largest, windowMs)), windowMs }),
+  }
+}
+
+function fields(
+  { from, to, rows, off, bytes }: FilledSlice,
+  ms: number | null,
+  { windowMs }: Wish,
+): Omit<PartitionForecastEvent, 'type' | 'table' | 'label'> {
+  return {
+    from,
+    to,
+    rows: dec(rows),
+    estimated: off !== null,
+    ...(off === null ? {} : { off: dec(off) }),
+    bytes: dec(bytes),
+    ...(ms === null || !Number.isFinite(ms) ? {} : { ms }),
+    ...(ms === null || windowMs === undefined ? {} : { fits: ms <= windowMs }),
+  }
+}

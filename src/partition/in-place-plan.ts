@@ -1,0 +1,109 @@
+/** A table as the first partition of a new one: where the past ends, and which periods come beside it. */
+import { tableText, type TableSpec } from '../model/copy/column-type.ts'
+import { SluiceError } from '../shared/errors.ts'
+import type { InPlaceRequest, SliceRequest } from '../model/partition/in-place-port.ts'
+import { columnNamed } from '../engine/copy/plan/column-named.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
+import { knownTimeKind } from '../model/calendar/time-kind.ts'
+import { nextPeriod, periodAt, type Period } from '../model/calendar/period.ts'
+import { currentPeriod, placedPeriod } from './coverage.ts'
+import { filledPeriods } from './filled-periods.ts'
+import { partitionName, rowYears } from './planned-periods.ts'
+import { OTHER_COLUMN, plannedTable, type PlanSource } from './planned-table.ts'
+
+/** Two periods at least, so that the calendar can be learned from them again. */
+const AHEAD = 2
+
+export type InPlaceWish = {
+  readonly by: string
+  readonly calendar: Partial<CalendarSpec>
+  readonly epoch?: Epoch | undefined
+  readonly past?: string | undefined
+  readonly last?: string | undefined
+}
+
+export type InPlaceWishes = {
+  readonly request: InPlaceRequest
+  readonly labels: readonly string[]
+  readonly last: Period
+}
+
+/**
+ * @param now by whose day the current period is told
+ * @throws SluiceError BAD_FLAG for a column that is no time, and for a last period that is over
+ */
+export async function inPlaceRequest(
+  source: PlanSource,
+  table: TableSpec,
+  wish: InPlaceWish,
+  now: Date,
+): Promise<InPlaceWishes> {
+  const spec = { ...DEFAULT_CALENDAR, ...wish.calendar }
+  const { planned, years } = await plannedTable(source, table, columnNamed(table, wish.by), {
+    epoch: wish.epoch,
+    exact: false,
+  })
+  const current = currentPeriod(spec, now)
+  let last: Period
+  if (wish.last === undefined) {
+    const filled = await filledPeriods(source, planned, spec, rowYears(years).main, { exact: false })
+    last = lastOfPast(current, filled.periods.at(-1)?.period)
+  } else {
+    last = periodAt(spec, wish.last)
+    if (last.from < current.from) throw isOver(last, current)
+  }
+  const { name } = table.table
+  const coming = Array.from({ length: AHEAD }, (_, at) => nextPeriod(spec, last, at + 1)).flatMap((period) => {
+    const { from, to, low, high } = placedPeriod(spec, period, planned.kind)
+    // A day that a zone has left out.
+    return low < high ? [{ name: partitionName(name, period.label), label: period.label, from, to }] : []
+  })
+  return {
+    request: {
+      planned,
+      past: wish.past ?? partitionName(name, 'past'),
+      beside: partitionName(name, 'partitioned'),
+      bound: placedPeriod(spec, last, planned.kind).to,
+      partitions: coming.map(({ name: leaf, from, to }) => ({ name: leaf, from, to })),
+    },
+    labels: coming.map(({ label }) => label),
+    last,
+  }
+}
+
+/** The later one: writers of rows of today go on, and so do rows that are there. */
+export function lastOfPast(current: Period, filled: Period | undefined): Period {
+  return filled === undefined || filled.from < current.from ? current : filled
+}
+
+function isOver(last: Period, current: Period): SluiceError {
+  return new SluiceError('BAD_FLAG', `${last.label} is over: rows of today would lie behind the past`, {
+    hint: `--last takes ${current.label} or a later period`,
+  })
+}
+
+/** @throws SluiceError BAD_FLAG where names of the new tables are one */
+export function refuseSameNames({ planned, past, beside, partitions }: InPlaceRequest): void {
+  const names = [planned.table.table.name, past, beside, ...partitions.map(({ name }) => name)]
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  if (twice === undefined) return
+  throw new SluiceError('BAD_FLAG', `two tables of ${tableText(planned.table.table)} would be called ${twice}`, {
+    hint: 'give the past another name with --past',
+  })
+}
+
+/** @param label of the period @param bound end of the past: where it begins a day, numbers are times @throws SluiceError BAD_FLAG */
+export function sliceRequest(
+  table: TableSpec,
+  { by, calendar, epoch }: Pick<InPlaceWish, 'by' | 'calendar' | 'epoch'>,
+  label: string,
+  bound: string,
+): { readonly request: SliceRequest; readonly label: string } {
+  const spec = { ...DEFAULT_CALENDAR, ...calendar }
+  const column = columnNamed(table, by)
+  const period = periodAt(spec, label)
+  const evidence = { epoch, bounds: [bound], zone: spec.zone, record: null }
+  const { from, to } = placedPeriod(spec, period, knownTimeKind(table, column, evidence, OTHER_COLUMN))
+  const partition = { name: partitionName(table.table.name, period.label), from, to }
+  return { request: { table: table.table, column, partition }, label: period.label }
+}

@@ -1,0 +1,138 @@
+/** Phase IV: partitions older than what is wanted are in an archive, and no longer in the table. */
+import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
+import { isArchived } from '../../model/archive/state.ts'
+import { dec } from '../../model/run/event.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
+import { fateOf } from '../../shared/owner.ts'
+import { cutOff, parseAge } from '../../model/calendar/age.ts'
+import { listed } from '../listed.ts'
+import { archivedAs, isRestored } from '../state.ts'
+import { refuseFollowedTables } from '../../archive/plan/followed-table.ts'
+import { ofTable } from './commands.ts'
+import type { LookedTable, Phase } from './looked.ts'
+import { blocks } from './partitioning-phase.ts'
+
+const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set([
+  'EXPORTING',
+  'EXPORTED',
+  'VERIFIED',
+  'PUBLISHED',
+  'DETACHING',
+])
+
+export async function archivePhase(looked: LookedTable): Promise<Phase> {
+  const { entry, archive, standing } = looked
+  const { olderThan } = entry
+  const place = archive?.archive ?? entry.archive
+  const past = (archive?.partitions ?? []).some(({ state, graceOver }) => state === 'DETACHED' && graceOver)
+  const facts = {
+    ...(past ? { also: [`${ofTable('archive run', entry)} --drop`] } : {}),
+    ...(place === undefined ? {} : { archive: redactUrl(place) }),
+    ...archivedFacts(archive),
+  }
+  if (entry.archive === undefined && archive === null)
+    return { state: 'not asked for', detail: 'its entry has no archive' }
+  if (olderThan === undefined)
+    return { ...facts, state: 'not asked for', detail: `${archivedText(archive)}; its entry has no older-than` }
+  if (standing === null && archive === null)
+    return { ...facts, state: 'not begun', detail: 'nothing is archived; the table has no partitions yet' }
+  if (standing === null) {
+    looked.leave(`what of ${looked.name} is due: ${ofTable('archive plan', entry)} says it`)
+    return { ...facts, state: 'done', detail: archivedText(archive) }
+  }
+  if (standing.calendar === null)
+    return {
+      ...facts,
+      state: 'blocked',
+      detail: archivedText(archive),
+      blocks: ['nobody can tell its calendar: the entry has to name it'],
+    }
+  const due = dueOf(looked, olderThan)
+  const failed = (archive?.partitions ?? []).filter(({ state, error }) => state === 'FAILED' || error !== null)
+  const onTheirWay = (archive?.partitions ?? []).filter(({ state }) => ON_ITS_WAY.has(state))
+  const worked = onTheirWay.filter(({ holder }) => holder !== null && fateOf(holder, looked.run.owner) !== 'ended')
+  const told = {
+    ...facts,
+    due: dec(due.length),
+    detail: `${archivedText(archive)}; ${dueText(due, restoredOf(looked), olderThan)}`,
+  }
+  const next = { next: ofTable('archive run', entry) }
+  if (failed.length > 0) {
+    const why = failed.map(
+      ({ label, error }) => `${label}: ${error === null ? 'failed' : `${error.code} ${error.message}`}`,
+    )
+    return { ...told, state: 'blocked', ...blocks(why), ...next }
+  }
+  if (worked.length > 0) return { ...told, state: 'running' }
+  if (due.length === 0 && onTheirWay.length === 0) return { ...told, state: 'done' }
+  const followed = await followedBy(looked)
+  if (followed !== null) return { ...told, state: 'blocked', ...blocks([followed.message, followed.hint]) }
+  const left =
+    onTheirWay.length === 0 ? {} : blocks([`a run left ${labels(onTheirWay.map(({ label }) => label))} on the way`])
+  return { ...told, state: 'due', ...left, ...next }
+}
+
+/** Why nothing may leave the table while a stream has it; null where none has. */
+async function followedBy({ store, database, table, run }: LookedTable): Promise<SluiceError | null> {
+  try {
+    await refuseFollowedTables({ store, database }, [table.table], run.interrupt.abort)
+    return null
+  } catch (error) {
+    const known = asSluiceError(error)
+    if (known.code !== 'TABLE_FOLLOWED') throw known
+    return known
+  }
+}
+
+/** Periods that are older than what is wanted, and still in the table. */
+function dueOf({ standing, name, archive, now }: LookedTable, olderThan: string): readonly string[] {
+  if (standing === null || standing.calendar === null) return []
+  const { spec } = standing.calendar
+  const first = cutOff(spec, parseAge(olderThan), now)
+  const options = { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, archive }
+  return listed({ name, standing, archive }, options, null, []).flatMap(({ state, label, partition }) =>
+    state === 'due' ? [label ?? partition] : [],
+  )
+}
+
+/** Labels of restored partitions that the table has. */
+function restoredOf({ standing, archive }: LookedTable): readonly string[] {
+  const back = (standing?.table.partitions ?? []).map((partition) => archivedAs(partition, { archive }))
+  return back.flatMap((one) => (one !== null && isRestored(one) ? [one.label] : []))
+}
+
+function dueText(due: readonly string[], restored: readonly string[], olderThan: string): string {
+  if (due.length === 0 && restored.length > 0)
+    return `nothing is due; restored, and archived again only with --partition: ${labels(restored)}`
+  if (due.length === 0) return `nothing older than ${olderThan} is in the table`
+  return `${due.length} older than ${olderThan}: ${labels(due)}`
+}
+
+/** Labels that a sentence names. */
+const NAMED = 4
+
+function labels(all: readonly string[]): string {
+  return all.length <= NAMED
+    ? all.join(', ')
+    : `${all.slice(0, NAMED - 1).join(', ')} and ${all.length - NAMED + 1} more`
+}
+
+function archivedFacts(record: ArchiveRecord | null): Pick<Phase, 'archivedTo'> & { readonly archived: string } {
+  const gone = (record?.partitions ?? []).filter(({ state }) => isArchived(state))
+  const to = gone.at(-1)?.to
+  return { archived: dec(gone.length), ...(to == null ? {} : { archivedTo: to }) }
+}
+
+function archivedText(record: ArchiveRecord | null): string {
+  const { archived, archivedTo } = archivedFacts(record)
+  const held = (record?.partitions ?? []).filter((one) => one.held !== null).length
+  const past = (record?.partitions ?? []).filter(({ state, graceOver }) => state === 'DETACHED' && graceOver).length
+  return [
+    archived === '0'
+      ? 'nothing is archived'
+      : `${archived} archived${archivedTo === undefined ? '' : ` up to ${archivedTo}`}`,
+    ...(past === 0 ? [] : [`${past} of them past their grace`]),
+    ...(held === 0 ? [] : [`${held} held`]),
+  ].join(', ')
+}

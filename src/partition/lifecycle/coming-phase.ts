@@ -1,0 +1,60 @@
+/** Phase III: partitions of the current and the coming periods are there before their first row. */
+import { dec } from '../../model/run/event.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import { alarmsOf, type Alarm } from '../alarms.ts'
+import { coveredTo } from '../coverage.ts'
+import { comingOf, maintenanceOf } from '../standing.ts'
+import { nowFor } from '../state.ts'
+import { strayOf } from '../stray.ts'
+import { ofTable } from './commands.ts'
+import type { LookedTable, Phase } from './looked.ts'
+import { blocks } from './partitioning-phase.ts'
+
+/** Default partitions that are not larger are counted. */
+const SMALL_BYTES = 64_000_000n
+/** What `partition ensure` sees to by itself. */
+const MADE: ReadonlySet<Alarm['alarm']> = new Set(['none ahead', 'rows in the default', 'left over'])
+
+export async function comingPhase(looked: LookedTable): Promise<Phase> {
+  const { standing, odd, entry, now, store, archive, run } = looked
+  const { ahead } = entry
+  if (odd !== null) return { state: 'blocked', detail: odd.message, ...blocks([odd.reason, odd.hint]) }
+  if (standing === null) return { state: 'not begun', detail: 'the table has no partitions yet' }
+  const coming = comingOf(standing, { now, ahead })
+  const rest = standing.table.partitions.find(({ isDefault }) => isDefault)
+  const isCounted = rest !== undefined && (rest.bytes ?? 0n) <= SMALL_BYTES
+  if (rest !== undefined && !isCounted) looked.leave(`rows of ${tableText(rest.name)}`)
+  const wish = { ...coming, now, ahead }
+  const stray = isCounted ? await strayOf({ standing, archive }, wish, maintenanceOf(store), run) : null
+  const alarms = alarmsOf(standing, { now, ahead, coming, stray, archive })
+  const last = coveredTo(standing.placed, nowFor({ ...standing, now }))?.partition.to ?? null
+  const strayRows = alarms
+    .filter(({ alarm }) => alarm === 'rows in the default')
+    .reduce((sum, { rows = '0' }) => sum + BigInt(rows), 0n)
+  const facts = {
+    partitions: dec(standing.table.partitions.length),
+    ...(last === null ? {} : { coveredTo: last }),
+    missing: dec(coming.missing.length),
+    ...(stray === null ? {} : { defaultRows: dec(strayRows) }),
+  }
+  const told = `${standing.table.partitions.length} partitions, ${
+    last === null ? 'none of them for now' : `there up to ${last}`
+  }`
+  const kept = standing.table.keptBy === undefined ? '' : `; ${standing.table.keptBy} makes partitions of it, too`
+  if (alarms.length === 0) return { ...facts, state: 'done', detail: `${told}, ${ahead} whole periods ahead${kept}` }
+  // Rows that no coming period takes stay where they are, however often partitions are made.
+  const isLeft = coming.missing.length === 0 && alarms.every(({ alarm }) => alarm === 'rows in the default')
+  const others = alarms.filter(({ alarm }) => !MADE.has(alarm) || isLeft || standing.calendar === null)
+  const isBlocked = others.length > 0
+  return {
+    ...facts,
+    state: isBlocked ? 'blocked' : 'due',
+    detail: `${told}; ${coming.missing.length} missing${kept}`,
+    ...blocks(alarms.map((alarm) => textOf(alarm, isBlocked))),
+    ...(isBlocked && coming.missing.length === 0 ? {} : { next: ofTable('partition ensure', entry) }),
+  }
+}
+
+function textOf({ alarm, detail, hint }: Alarm, withHint: boolean): string {
+  return `${alarm}: ${detail}${withHint && hint !== undefined ? ` (${hint})` : ''}`
+}

@@ -1,0 +1,177 @@
+/** The entry of a table as a config file has it, with what each line means. */
+import { isMap, isNode, isScalar, parseDocument, stringify, type Pair, type YAMLMap } from 'yaml'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CalendarSpec, Epoch } from '../../model/calendar/calendar.ts'
+
+export type WrittenEntry = {
+  readonly table: string
+  /** What the table is now, in lines. */
+  readonly found: readonly string[]
+  readonly from?: string | undefined
+  readonly by: string
+  readonly epoch?: Epoch | undefined
+  readonly calendar: CalendarSpec
+  readonly ahead: number
+  readonly olderThan?: string | undefined
+  readonly archive?: string | undefined
+}
+
+/** A file with nothing but this entry. */
+export function entryText(entry: WrittenEntry): string {
+  const { table, found, from, by, epoch, calendar, ahead, olderThan, archive } = entry
+  const { unit, firstMonth, yearOffset, firstWeekday, zone } = calendar
+  const inner = [
+    ...found.map((line) => `# ${line}`),
+    ...(from === undefined
+      ? []
+      : [
+          '# Where the table stands: a URL without a password, a name of stores, or a variable that holds the URL.',
+          keyLine('from', from),
+        ]),
+    '# The database that the partitioned table goes into, where it is another one: to',
+    '# The column that says when a row belongs, and the periods that the table is cut by.',
+    keyLine('by', by),
+    ...(epoch === undefined ? [] : [keyLine('epoch', epoch)]),
+    keyLine('calendar', unit),
+    ...(unit === 'quarter' || unit === 'year'
+      ? [keyLine('first-month', firstMonth), keyLine('year-offset', yearOffset)]
+      : []),
+    ...(unit === 'week' ? [keyLine('first-weekday', firstWeekday)] : []),
+    keyLine('zone', zone),
+    '# Phase I, partition plan and partition run: parts of a period that are copied beside each other (week, month), how',
+    '# many at a time, and the time that there is for one period.',
+    '# slices: week',
+    '# lanes: 2',
+    '# window: 3h',
+    '# What is told while changes are followed.',
+    '# alert: lag>30s,wal>10GB,stalled>60s,error',
+    '# Phase III, partition ensure: whole periods after the current one that have to be there.',
+    keyLine('ahead', ahead),
+    '# Phase IV, archive run: what is older than so many whole periods, where it goes, and how long it stays detached.',
+    olderThan === undefined ? '# older-than: 8q' : keyLine('older-than', olderThan),
+    archive === undefined ? '# archive: s3://bucket/prefix' : keyLine('archive', archive),
+    '# grace: 7d',
+  ]
+  return `lifecycle:\n  ${key(table)}:\n${inner.map((one) => `    ${one}\n`).join('')}`
+}
+
+/**
+ * A config file with the entry of a table beside all that it has.
+ * @param before text of the file @param file for messages
+ * @throws SluiceError BAD_CONFIG for what is no YAML, and where the table has an entry that is not to be replaced
+ */
+export function withEntry(
+  before: string,
+  entry: WrittenEntry,
+  { file, replace }: { readonly file: string; readonly replace: boolean },
+): string {
+  const document = parseDocument(before)
+  const [error] = document.errors
+  if (error !== undefined) {
+    throw new SluiceError(
+      'BAD_CONFIG',
+      `the config file is no YAML: ${(error.message.split('\n')[0] ?? '').replace(/:$/, '')}`,
+      {
+        where: file,
+        hint: 'correct that line',
+      },
+    )
+  }
+  const { contents } = document
+  if (contents === null) return `${before}${before === '' || before.endsWith('\n') ? '' : '\n'}${entryText(entry)}`
+  const all = isMap(contents)
+    ? contents.items.find(({ key: name }) => isScalar(name) && name.value === 'lifecycle')
+    : undefined
+  const others = all?.value ?? null
+  if (!isMap(contents) || contents.flow === true || !(others === null || isEmpty(others) || isBlock(others))) {
+    throw new SluiceError(
+      'BAD_CONFIG',
+      `${all === undefined ? 'the config file' : 'lifecycle'} is no list of keys, one a line`,
+      {
+        where: file,
+        hint: '--write - prints the entry, to be put in by hand',
+      },
+    )
+  }
+  if (all === undefined) return `${before.trimEnd()}\n${entryText(entry)}`
+  const known = isBlock(others)
+    ? others.items.find(({ key: name }) => isScalar(name) && String(name.value) === entry.table)
+    : undefined
+  if (known === undefined) {
+    const first = isBlock(others) ? others.items[0] : undefined
+    return spliced(
+      before,
+      lineEnd(before, startOf(all)),
+      null,
+      indented(entry, first === undefined ? 2 : columnOf(before, startOf(first))),
+    )
+  }
+  if (!replace) {
+    throw new SluiceError('BAD_CONFIG', `lifecycle of ${file} has an entry of ${entry.table}`, {
+      where: file,
+      hint: 'change it there; or write it anew with --replace, and --write - shows before what that would be',
+    })
+  }
+  const column = columnOf(before, startOf(known))
+  return spliced(before, startOf(known) - column, entryEnd(before, known, column), indented(entry, column))
+}
+
+/** Only these characters change: what somebody has written around them stays as it is. */
+function spliced(text: string, from: number, to: number | null, by: string): string {
+  return `${text.slice(0, from)}${by}${text.slice(to ?? from)}`
+}
+
+/** Lines of the entry below `lifecycle:`. @param column where its key begins */
+function indented(entry: WrittenEntry, column: number): string {
+  const [, ...lines] = entryText(entry).trimEnd().split('\n')
+  return lines.map((one) => `${' '.repeat(column)}${one.slice(2)}\n`).join('')
+}
+
+function startOf({ key: node }: Pair): number {
+  return isNode(node) ? (node.range?.[0] ?? 0) : 0
+}
+
+/** Behind the last line of an entry, and behind comments that stand as deep as its keys. */
+function entryEnd(text: string, pair: Pair, column: number): number {
+  const { value } = pair
+  let end = lineEnd(text, isNode(value) ? (value.range?.[1] ?? startOf(pair)) - 1 : startOf(pair))
+  for (;;) {
+    const line = text.slice(end, lineEnd(text, end))
+    const deep = /^( *)#/.exec(line)?.[1]?.length ?? -1
+    if (deep <= column) return end
+    end += line.length
+  }
+}
+
+/** Behind the end of the line that a character stands in. */
+function lineEnd(text: string, at: number): number {
+  const end = text.indexOf('\n', at)
+  return end === -1 ? text.length : end + 1
+}
+
+function columnOf(text: string, at: number): number {
+  return at - (text.lastIndexOf('\n', at - 1) + 1)
+}
+
+function isBlock(node: unknown): node is YAMLMap {
+  return isMap(node) && node.flow !== true
+}
+
+function isEmpty(node: unknown): boolean {
+  return isScalar(node) && node.value === null
+}
+
+function keyLine(name: string, value: string | number): string {
+  return `${name}: ${scalar(value)}`
+}
+
+/** Quoted where it has to be, and never folded. */
+function scalar(value: string | number): string {
+  return stringify(value, { lineWidth: 0, blockQuote: false }).trimEnd()
+}
+
+/** A name that YAML would take for something else is quoted. */
+function key(name: string): string {
+  const text = stringify({ [name]: 0 }, { lineWidth: 0, blockQuote: false }).trimEnd()
+  return text.slice(0, text.lastIndexOf(':'))
+}

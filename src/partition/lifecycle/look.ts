@@ -1,0 +1,165 @@
+/** Looks at a table of the config file: what it is now, and what ledgers say of its way there. Nothing is changed. */
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import { tablesOf } from '../../archive/work/each-table.ts'
+import type { Owner } from '../../engine/copy/ledger/owner.ts'
+import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'
+import { hasSwitched, readSwitches, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+import { DatabaseSteps, type DatabaseStep } from '../decommission/database/steps.ts'
+import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
+import { standingOf, type Standing } from '../standing.ts'
+import type { Run } from '../../engine/run/run-context.ts'
+import type { LifecycleEntry } from './entry.ts'
+import { isSwitched, lastTurn, type LookedTable } from './looked.ts'
+import type { OpenStore, OpenStores } from './open-stores.ts'
+import { archiveOf } from '../../archive/work/find-archive.ts'
+import { streamStanding, type StreamStanding } from './stream-standing.ts'
+
+/**
+ * A table that has moved to another database is looked at there, whatever became of the database that it has left.
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, CONNECT_FAILED, LEDGER_NEWER
+ */
+export async function lookAt(
+  entry: LifecycleEntry,
+  stores: OpenStores,
+  run: Run<'log'>,
+  leave: (what: string) => void,
+): Promise<LookedTable> {
+  const { abort: signal } = run.interrupt
+  const owner = { ...run.owner, runId: BigInt(run.runId) }
+  const target = await stores.at(entry.to ?? entry.from)
+  const moved = await movedTo(target.database, entry.table, owner)
+  const source = await stores.at(entry.from).catch((error: unknown) => {
+    const known = asSluiceError(error)
+    if (moved === null || entry.to === undefined || known.code !== 'CONNECT_FAILED') throw error
+    return known
+  })
+  const old = source instanceof SluiceError ? null : source
+  const found = moved === null || old === null ? null : await oneTable(old.store, entry.table, signal).catch(gone)
+  const there = moved === null ? await oneTable((old ?? target).store, entry.table, signal) : found
+  const name = there === null ? (moved?.parkedTable ?? entry.table) : tableText(there.table)
+  const switches = await switchesOf(name, old ?? target, target)
+  const last = lastTurn({ switches })
+  // Where the other database has the name, that one is looked at.
+  const { store, database, ledgers } = isSwitched({ switches }) || old === null ? target : old
+  const between = last?.isBetween === true && isSwitched({ switches }) ? last : null
+  const table =
+    there !== null && store === old?.store && between === null
+      ? there
+      : await oneTable(store, between?.publicTable ?? entry.table, signal)
+  const streamOf = (id: string | undefined): Promise<StreamStanding | null> =>
+    streamStanding(target.database, { source: name, id, owner })
+  const isForward = last !== null && last.turn % 2 === 1
+  // The ledger of a stream is in the database that it writes.
+  const wayBackOf = async ({ isBetween, reverse, publicTable }: SwitchRow): Promise<StreamStanding | null> => {
+    const place = isBetween ? old : target
+    if (place === null) return null
+    return await streamStanding(place.database, { source: isBetween ? publicTable : name, id: reverse, owner })
+  }
+  const { record: archive } = await archiveOf({ store, ledgers }, table, signal)
+  const stream = await streamOf(last === null ? undefined : isForward ? last.stream : last.reverse)
+  return {
+    entry: between === null ? entry : placedIn(entry, tableText(table.table), name),
+    name: between === null ? name : tableText(table.table),
+    store,
+    database,
+    table,
+    ...(await partitionsOf(store, table, { entry, archive }, signal)),
+    archive,
+    stream,
+    wayBack: isForward && hasSwitched(last.status) ? await wayBackOf(last) : null,
+    retired: last === null ? [] : await new DecommissionLedger(target.database, last, run).steps(),
+    left:
+      between === null || stream === null
+        ? null
+        : {
+            url: stream.row.source,
+            step: await lastStep(target.database, stream.row.sourceIdentity, run),
+            error: source instanceof SluiceError ? source : null,
+            isNamed: entry.to !== undefined,
+          },
+    switches,
+    now: new Date(run.clock.now()),
+    run,
+    leave,
+  }
+}
+
+/** The commands of an entry whose table stands in the second database now. @param before the name that it had in the first one */
+function placedIn(entry: LifecycleEntry, name: string, before: string): LifecycleEntry {
+  const { words } = entry
+  const table = name === before ? entry.table : name
+  return { ...entry, table, words: { ...words, table: words.moved ?? words.table } }
+}
+
+/** The switch by which a table went to this database, and after which no other stream has come from the one that it left: a switch back begins one. */
+async function movedTo(database: LedgerDatabase, table: string, owner: Owner): Promise<SwitchRow | null> {
+  const turns = (await readSwitches(database)).filter(
+    ({ isBetween, parkedTable, status, turn }) =>
+      isBetween && turn % 2 === 1 && hasSwitched(status) && isCalled(parkedTable, table),
+  )
+  const last = turns.at(-1)
+  if (last === undefined) return null
+  const stream = await streamStanding(database, { source: last.parkedTable, owner })
+  return stream === null || (stream.row.status === 'ended' && stream.row.id === last.stream) ? last : null
+}
+
+function isCalled(name: string, asked: string): boolean {
+  return name === asked || name.endsWith(`.${asked}`)
+}
+
+/** Null of a table that has left its database, and is no longer there. */
+function gone(error: unknown): null {
+  if (asSluiceError(error).code !== 'NO_SUCH_TABLE') throw error
+  return null
+}
+
+async function lastStep(database: LedgerDatabase, identity: string, run: Run<'log'>): Promise<DatabaseStep | null> {
+  const last = (await new DatabaseSteps(database, run).of(identity)).at(-1)
+  return last === undefined || last.step === 'active' ? null : last
+}
+
+/** Turns of a table: those of a switch between two databases are in the ledger of the one that each has opened. */
+async function switchesOf(name: string, source: OpenStore, target: OpenStore): Promise<readonly SwitchRow[]> {
+  const forward = (await readSwitches(target.database)).filter(
+    ({ isBetween, publicTable, parkedTable }) => (isBetween ? parkedTable : publicTable) === name,
+  )
+  if (source.store === target.store) return forward
+  const back = (await readSwitches(source.database)).filter(
+    ({ isBetween, publicTable }) => isBetween && publicTable === name,
+  )
+  return [...forward, ...back].toSorted((a, b) => a.turn - b.turn)
+}
+
+/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
+export async function oneTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
+  const [table, ...others] = await tablesOf({ store }, [name], signal)
+  if (table === undefined) throw await noSuchTable(store, name, `no table fits ${name}`)
+  if (others.length === 0) return table
+  throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
+    where: store.label,
+    hint: 'name it with its schema',
+  })
+}
+
+async function partitionsOf(
+  store: CopyStore,
+  table: TableSpec,
+  { entry, archive }: { readonly entry: LifecycleEntry; readonly archive: ArchiveRecord | null },
+  signal: AbortSignal,
+): Promise<{ readonly standing: Standing | null; readonly odd: SluiceError | null }> {
+  const maintenance = store.maintenance?.()
+  if (maintenance === undefined) return { standing: null, odd: null }
+  try {
+    const { calendar, epoch } = entry
+    const archived = (): Promise<ArchiveRecord | null> => Promise.resolve(archive)
+    const options = { epoch, archived, sizes: true, signal }
+    return { standing: await standingOf(maintenance, table, calendar, options), odd: null }
+  } catch (error) {
+    const known = asSluiceError(error)
+    if (known.kind !== 'unsupported' && known.code !== 'BAD_FLAG') throw known
+    return { standing: null, odd: known }
+  }
+}

@@ -1,0 +1,45 @@
+/** Databases that a table of a config file is about, each opened once and for reading. */
+import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
+import { Ledgers } from '../../archive/work/find-ledger.ts'
+import { openSourceStore } from '../../engine/copy/open-stores.ts'
+
+/** Longest that a look waits for a table that others keep to themselves. */
+const LOOK_WAIT_MS = 10_000
+
+export type OpenStore = { readonly store: CopyStore; readonly database: LedgerDatabase; readonly ledgers: Ledgers }
+
+export class OpenStores implements AsyncDisposable {
+  readonly #urls: readonly string[]
+  readonly #open = new Map<string, OpenStore>()
+
+  constructor(urls: readonly string[]) {
+    this.#urls = urls
+  }
+
+  /** @param place of the URL @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED */
+  async at(place: number): Promise<OpenStore> {
+    const url = this.#urls[place] ?? ''
+    const known = this.#open.get(url)
+    if (known !== undefined) return known
+    const store = await openSourceStore(url, undefined, { lockWaitMs: LOOK_WAIT_MS })
+    try {
+      const ledgers = await Ledgers.open(store, false)
+      const opened = { store, database: ledgers.own, ledgers }
+      this.#open.set(url, opened)
+      return opened
+    } catch (error) {
+      await store[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** What was only read is whole, however its sessions end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = [...this.#open.values()]
+    this.#open.clear()
+    for (const { store, ledgers } of all) {
+      await ledgers[Symbol.asyncDispose]().then(undefined, () => undefined)
+      await store[Symbol.asyncDispose]().then(undefined, () => undefined)
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/** Phase I: a table that never was partitioned is copied into one that is, and followed until somebody signs that both are equal. */
+import { dec } from '../../model/run/event.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import { cdcOf } from '../../engine/follow/stream/known-stream.ts'
+import { ofStream, ofTable } from './commands.ts'
+import { isSwitched, type LookedTable, type Phase } from './looked.ts'
+import type { StreamStanding } from './stream-standing.ts'
+
+export async function partitioningPhase(looked: LookedTable): Promise<Phase> {
+  const { stream, standing, odd, entry, store } = looked
+  if (stream !== null && (stream.row.status !== 'ended' || isSwitched(looked))) {
+    return { ...facts(stream), ...(await lagOf(looked, stream)), ...streamPhase(looked, stream) }
+  }
+  if (standing !== null) {
+    return { state: 'done', detail: `the table is partitioned by ${standing.table.column.name}` }
+  }
+  if (odd !== null) return { state: 'blocked', detail: odd.message, ...blocks([odd.reason, odd.hint]) }
+  if (entry.by === undefined) {
+    return { state: 'not asked for', detail: 'the table has no partitions, and its entry has no by' }
+  }
+  if (store.partitionPlan === undefined) {
+    return { state: 'not asked for', detail: `sluice makes no partitioned tables of ${store.system}` }
+  }
+  const ended = stream === null || stream.endedMs === null ? '' : `; a stream ended ${isoTime(stream.endedMs)}`
+  return {
+    state: 'not begun',
+    detail: `the table has no partitions yet${ended}`,
+    next: ofTable('partition run', entry),
+    // In another database there has to be a copy.
+    ...(store.inPlace === undefined || entry.to !== undefined ? {} : { also: [ofTable('partition in-place', entry)] }),
+  }
+}
+
+function streamPhase(looked: LookedTable, stream: StreamStanding): Phase {
+  const { entry } = looked
+  const { row, state, isFollowed, proof, signed, chunksFailed } = stream
+  const { id } = row
+  const follow = { next: ofStream('follow', id, entry) }
+  if (isSwitched(looked)) return { state: 'done', detail: progressText(stream) }
+  if (row.status === 'halted') {
+    return {
+      state: 'blocked',
+      detail: `stream ${id} is halted`,
+      ...blocks(row.faults.map(({ message }) => message)),
+      ...follow,
+    }
+  }
+  if (chunksFailed > 0n && state !== 'live') {
+    return {
+      state: 'blocked',
+      detail: progressText(stream),
+      ...blocks([`${chunksFailed} chunks failed`]),
+      ...follow,
+    }
+  }
+  if (signed?.given === true) {
+    const alone = isFollowed
+      ? ''
+      : `; no program follows stream ${id}, and the source keeps its log until a cut-over, or sluice follow ${id}, goes on`
+    return { state: 'done', detail: `${progressText(stream)}, signed ${isoTime(signed.ms)} by ${signed.by}${alone}` }
+  }
+  if (!isFollowed) {
+    const since = stream.lane?.commitMs
+    const silent = since == null ? '' : `; what was committed up to ${isoTime(since)} is applied`
+    return { state: 'due', detail: `${progressText(stream)}; no program follows stream ${id}${silent}`, ...follow }
+  }
+  if (state !== 'live' || proof === null) return { state: 'running', detail: progressText(stream) }
+  if (!proof.equal) {
+    return {
+      state: 'running',
+      detail: `${progressText(stream)}; the last comparison found ${proof.differing} rows that differ, which the stream mends`,
+    }
+  }
+  const refused = signed === null ? '' : `; a sign-off was refused ${isoTime(signed.ms)}`
+  const partitions =
+    stream.signedPartitions === 0 ? '' : `; ${stream.signedPartitions} partitions are signed by themselves`
+  return {
+    state: 'due',
+    detail: `${progressText(stream)}; nobody has signed it${refused}${partitions}`,
+    next: ofStream('sign-off', id, entry),
+  }
+}
+
+function progressText({ state, chunks, chunksDone, rows, proof, periods }: StreamStanding): string {
+  const parts = periods === null ? '' : `${periods.done} of ${periods.of} periods and `
+  const copied = `${parts}${chunksDone} of ${chunks} chunks copied, ${rows} rows`
+  const words = {
+    resync: 'to be copied anew',
+    copying: copied,
+    catchup: `${copied}; changes that came meanwhile are applied`,
+    live: chunks === 0n ? 'copied and followed' : `copied, ${rows} rows, and followed`,
+  }[state]
+  if (proof === null) return words
+  return `${words}, ${proof.equal ? 'equal' : 'compared'} ${isoTime(proof.ms)}`
+}
+
+function facts({
+  row,
+  chunks,
+  chunksDone,
+  rows,
+  periods,
+  lane,
+  proof,
+  signed,
+}: StreamStanding): Omit<Phase, 'state' | 'detail'> {
+  return {
+    stream: row.id,
+    chunks: dec(chunks),
+    chunksDone: dec(chunksDone),
+    rows: dec(rows),
+    ...(periods === null ? {} : { periods: dec(periods.of), periodsDone: dec(periods.done) }),
+    ...(lane?.commitMs == null ? {} : { appliedAt: isoTime(lane.commitMs) }),
+    ...(proof === null ? {} : { provedAt: isoTime(proof.ms), equal: proof.equal }),
+    ...(signed?.given === true ? { signedAt: isoTime(signed.ms), signedBy: signed.by } : {}),
+  }
+}
+
+/** How much log of the source is not applied; nothing of a stream that has ended, or that does not count in bytes. */
+async function lagOf(
+  { store, run, leave, name }: LookedTable,
+  { row, lane }: StreamStanding,
+): Promise<Pick<Phase, 'lagBytes'>> {
+  if (row.status === 'ended' || row.birth === null || lane === null) return {}
+  const changes = store.changeSource?.(cdcOf(row, undefined))
+  if (changes === undefined) return {}
+  try {
+    const { now, waiting } = await changes.lag(row.birth, run.interrupt.abort)
+    const applied = changes.position(lane.position)
+    return waiting === undefined ? { lagBytes: dec(now > applied ? now - applied : 0n) } : {}
+  } catch (error) {
+    const { code, message } = asSluiceError(error)
+    if (code === 'INTERNAL') throw error
+    leave(`lag of ${name}: ${message}`)
+    return {}
+  }
+}
+
+/** Nothing where nobody says why. */
+export function blocks(reasons: readonly (string | undefined)[]): Pick<Phase, 'blocks'> {
+  const said = reasons.filter((reason) => reason !== undefined)
+  return said.length === 0 ? {} : { blocks: said }
+}

@@ -1,0 +1,172 @@
+/** How the copy of a table that is followed stands, by the ledger of its target. Only read. */
+import type { PeriodWish } from '../../model/copy/period-marks.ts'
+import { positionOf } from '../../model/copy/position.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import type { SqlRow } from '../../model/run/sql-port.ts'
+import { hasLedger } from '../../engine/copy/ledger/schema.ts'
+import { ChunkLedger } from '../../engine/copy/ledger/chunks.ts'
+import type { Owner as LedgerOwner, TableKey } from '../../engine/copy/ledger/owner.ts'
+import { partitionsOfRange, periodParts } from '../../engine/copy/plan/period-cut.ts'
+import {
+  joinedLanes,
+  LANE_COLUMNS,
+  laneOf,
+  STREAM_COLUMNS,
+  streamOf,
+  type LaneRow,
+  type StreamRow,
+  type TableState,
+} from '../../engine/copy/ledger/stream-row.ts'
+import { SignOffLedger, type SignOffScope } from '../../engine/follow/ledger/sign-offs.ts'
+import { hasStreams, StreamLedger } from '../../engine/copy/ledger/streams.ts'
+
+export type StreamProofNow = { readonly ms: number; readonly equal: boolean; readonly differing: string }
+
+export type SignedNow = { readonly ms: number; readonly by: string; readonly given: boolean }
+
+export type StreamStanding = {
+  readonly row: StreamRow
+  readonly endedMs: number | null
+  /** Table of the target. */
+  readonly key: TableKey
+  readonly state: TableState
+  /** Whether a program that lives has it. */
+  readonly isFollowed: boolean
+  /** Null before anything was followed. */
+  readonly lane: LaneRow | null
+  readonly chunks: bigint
+  readonly chunksDone: bigint
+  readonly chunksFailed: bigint
+  readonly rows: bigint
+  /** Partitions with rows, of a table that is copied period by period, and how many of them are copied; null otherwise, and once all are. */
+  readonly periods: { readonly done: number; readonly of: number } | null
+  /** The newest comparison of the table. */
+  readonly proof: StreamProofNow | null
+  /** The newest document about all of the table. */
+  readonly signed: SignedNow | null
+  /** Partitions that have a document of their own. */
+  readonly signedPartitions: number
+}
+
+/**
+ * @param source name of the source's table, `tableText` @param id only this stream; else the newest one, before all one that has not ended
+ * @returns null where nothing of the table was ever followed into this database
+ */
+export async function streamStanding(
+  database: LedgerDatabase,
+  { source, id, owner }: { readonly source: string; readonly id?: string | undefined; readonly owner: LedgerOwner },
+): Promise<StreamStanding | null> {
+  if (!(await hasStreams(database))) return null
+  const columns = STREAM_COLUMNS.split(', ').map((name) => `s.${name}`)
+  const [found] = await database.all(
+    `SELECT ${columns.join(', ')}, s.ended_ms, t.schema_name, t.table_name, t.state
+     FROM migration_streams s JOIN migration_stream_tables t ON t.stream_id = s.stream_id
+     WHERE t.source_table = ?${id === undefined ? '' : ' AND s.stream_id = ?'}
+     ORDER BY CASE WHEN s.status = 'ended' THEN 1 ELSE 0 END, s.created_ms DESC, s.stream_id DESC LIMIT 1`,
+    id === undefined ? [source] : [source, id],
+  )
+  if (found === undefined) return null
+  const row = streamOf(found)
+  const [endedMs, schema, name, state] = found.slice(columns.length)
+  const key = { schema: String(schema), name: String(name) }
+  const lanes = await database.all(
+    `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`,
+    [row.id],
+  )
+  return {
+    row,
+    endedMs: endedMs == null ? null : Number(endedMs),
+    key,
+    state: String(state) as TableState,
+    isFollowed: row.status !== 'ended' && (await new StreamLedger(database, owner).holder(row.id)) !== null,
+    lane: lanes.length === 0 ? null : joinedLanes(lanes.map(laneOf), { position: positionOf }),
+    ...(await chunksOf(database, key)),
+    periods: state === 'copying' ? await periodsOf(database, row, key, owner) : null,
+    proof: await proofOf(database, row.id, key),
+    ...(await signedOf(database, row.id, source)),
+  }
+}
+
+async function chunksOf(
+  database: LedgerDatabase,
+  { schema, name }: TableKey,
+): Promise<Pick<StreamStanding, 'chunks' | 'chunksDone' | 'chunksFailed' | 'rows'>> {
+  const none = { chunks: 0n, chunksDone: 0n, chunksFailed: 0n, rows: 0n }
+  if (!(await hasLedger(database))) return none
+  const { castText: text } = ledgerDialect(database.dialect).types
+  const rows = await database.all(
+    `SELECT status, CAST(COUNT(*) AS ${text}), CAST(COALESCE(SUM(rows_written), 0) AS ${text}) FROM migration_checkpoints
+     WHERE schema_name = ? AND table_name = ? GROUP BY status`,
+    [schema, name],
+  )
+  const whole = (row: SqlRow | undefined, at: number): bigint => BigInt(String(row?.[at] ?? 0))
+  const of = (status: string): SqlRow | undefined => rows.find(([one]) => one === status)
+  return {
+    chunks: rows.reduce((sum, row) => sum + whole(row, 1), 0n),
+    chunksDone: whole(of('completed'), 1),
+    chunksFailed: whole(of('failed'), 1),
+    rows: rows.reduce((sum, row) => sum + whole(row, 2), 0n),
+  }
+}
+
+async function periodsOf(
+  database: LedgerDatabase,
+  { wishes }: StreamRow,
+  key: TableKey,
+  owner: LedgerOwner,
+): Promise<StreamStanding['periods']> {
+  const { periods } = JSON.parse(wishes) as { readonly periods?: PeriodWish }
+  if (periods === undefined || !(await hasLedger(database))) return null
+  const parts = periodParts(periods)
+  const open = new Map<string, boolean>()
+  for await (const { range, status } of new ChunkLedger(database, key, owner).each()) {
+    for (const partition of partitionsOfRange(parts, range))
+      open.set(partition, open.get(partition) === true || status !== 'completed')
+  }
+  const all = [...open.values()]
+  return { done: all.filter((isOpen) => !isOpen).length, of: all.length }
+}
+
+async function proofOf(
+  database: LedgerDatabase,
+  stream: string,
+  { schema, name }: TableKey,
+): Promise<StreamProofNow | null> {
+  const { castText: text } = ledgerDialect(database.dialect).types
+  const [row] = await database.all(
+    `SELECT proved_ms, CAST(source_rows AS ${text}), CAST(target_rows AS ${text}), CAST(differing AS ${text}), CAST(unread AS ${text})
+     FROM migration_stream_proofs WHERE stream_id = ? AND schema_name = ? AND table_name = ? ORDER BY proved_ms DESC, proof_id LIMIT 1`,
+    [stream, schema, name],
+  )
+  if (row === undefined) return null
+  const [ms, source, target, differing, unread] = row
+  const equal = String(source) === String(target) && String(differing) === '0' && String(unread) === '0'
+  return { ms: Number(ms), equal, differing: String(differing) }
+}
+
+async function signedOf(
+  database: LedgerDatabase,
+  stream: string,
+  source: string,
+): Promise<Pick<StreamStanding, 'signed' | 'signedPartitions'>> {
+  if (!(await new SignOffLedger(database).isThere())) return { signed: null, signedPartitions: 0 }
+  const rows = await database.all(
+    `SELECT ended_ms, signed_by, status, wanted FROM migration_sign_offs
+     WHERE stream_id = ? AND status IN ('given', 'refused') ORDER BY ended_ms DESC, sign_off_id`,
+    [stream],
+  )
+  const signed = rows.map(([ms, by, status, wanted]) => ({
+    ms: Number(ms),
+    by: String(by ?? ''),
+    given: status === 'given',
+    scope: JSON.parse(String(wanted)) as SignOffScope,
+  }))
+  const whole = signed.find(
+    ({ scope: { tables, partition } }) => partition === undefined && (tables.length === 0 || tables.includes(source)),
+  )
+  const partitions = signed.flatMap(({ given, scope: { partition } }) =>
+    given && partition !== undefined ? [JSON.stringify(partition.source)] : [],
+  )
+  return { signed: whole ?? null, signedPartitions: new Set(partitions).size }
+}

@@ -1,0 +1,152 @@
+/** Phase II: the partitioned table takes the public name, the old one is kept equal for a while, and is then retired. */
+import { isoTime } from '../../shared/clock.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import { isUnderWay, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
+import { standingOf } from '../decommission/decommission-ledger.ts'
+import { ofBackStream, ofStream, ofTable } from './commands.ts'
+import { lastTurn, type LeftDatabase, type LookedTable, type Phase } from './looked.ts'
+import { blocks } from './partitioning-phase.ts'
+
+/** @param before what was said of phase I */
+export function switchPhase(looked: LookedTable, before: Phase): Phase {
+  const { standing, stream, entry } = looked
+  const turn = lastTurn(looked)
+  if (turn !== null) return { ...facts(turn), ...turnPhase(looked, turn) }
+  if (stream === null || stream.row.status === 'ended') {
+    return standing === null
+      ? { state: 'not begun', detail: 'there is no partitioned table yet that could take the name' }
+      : { state: 'not asked for', detail: 'the table is partitioned, and was never switched by sluice' }
+  }
+  if (before.state === 'blocked') return { state: 'not begun', detail: 'the partitioned table is not signed yet' }
+  if (before.state !== 'done') {
+    return {
+      state: 'not begun',
+      detail: 'the partitioned table is not signed yet',
+      next: ofStream('sign-off', stream.row.id, entry),
+    }
+  }
+  return {
+    state: 'due',
+    detail: 'the partitioned table is signed, and can take the name',
+    next: ofStream('cutover', stream.row.id, entry),
+  }
+}
+
+function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
+  const again = { next: ofStream('cutover', turn.stream, looked.entry) }
+  if (isUnderWay(turn.status)) {
+    const step = turn.status === 'preparing' ? 'being prepared' : `at step ${turn.status}`
+    return { state: 'running', detail: `turn ${turn.turn} is ${step} by ${turn.actor}`, ...again }
+  }
+  const told = `${turn.turn % 2 === 1 ? 'switched' : 'taken back'} ${whenText(turn)}${pauseText(turn)}`
+  if (turn.turn % 2 === 0) {
+    const detail = `${told}; forward again wants a sign-off of stream ${turn.reverse}, then cutover ${turn.reverse}`
+    return {
+      state: 'due',
+      detail,
+      next: ofStream('sign-off', turn.reverse, looked.entry),
+      also: [ofStream('cutover', turn.reverse, looked.entry)],
+    }
+  }
+  if (turn.status === 'switched' || turn.status === 'announced')
+    return { state: 'due', detail: `${told}; the slot of the stream before is still there`, ...again }
+  return { ...retiring(looked, turn, told) }
+}
+
+/** The old table after a switch. */
+function retiring(looked: LookedTable, turn: SwitchRow, told: string): Phase {
+  const { wayBack, retired, entry, now, left } = looked
+  const untilMs = (turn.switchedMs ?? 0) + entry.parkedGraceMs
+  const isOver = untilMs <= now.getTime()
+  const step = standingOf(retired)
+  const name = turn.parkedTable
+  if (step?.step === 'dropped') return { state: 'done', detail: `${told}; ${name} was dropped ${isoTime(step.doneMs)}` }
+  const kept = { keptUntil: isoTime(untilMs) }
+  const decommission = { next: ofTable('partition decommission', entry) }
+  if (wayBack !== null && wayBack.row.status !== 'ended') {
+    const { id, status, faults } = wayBack.row
+    const back = `stream ${id} keeps ${name} equal, so that cutover ${id} --revert goes back`
+    const command = turn.isBetween ? ofBackStream : ofStream
+    const follow = { next: command('follow', id, entry) }
+    if (status === 'halted') {
+      return { ...kept, state: 'blocked', detail: told, ...blocks(faults.map(({ message }) => message)), ...follow }
+    }
+    const also = { also: [`${ofStream('cutover', id, entry)} --revert`] }
+    if (!wayBack.isFollowed)
+      return {
+        ...kept,
+        ...also,
+        state: 'due',
+        detail: `${told}; no program follows stream ${id}, which keeps ${name} equal`,
+        ...follow,
+      }
+    if (!isOver) return { ...kept, ...also, state: 'running', detail: `${told}; ${back}` }
+    return {
+      ...kept,
+      ...also,
+      state: 'due',
+      detail: `${told}; ${back}; its grace is over`,
+      next: `${command('follow', id, entry)} --end`,
+    }
+  }
+  if (left !== null) return retiringDatabase(left, looked, { kept, told, table: name })
+  if (step?.step !== 'inactive')
+    return { ...kept, state: 'due', detail: `${told}; ${name} can be retired`, ...decommission }
+  const inactive = `${name} is inactive since ${isoTime(step.doneMs)}`
+  const undo = { also: [`${ofTable('partition decommission', entry)} --undo`] }
+  return isOver
+    ? { ...kept, ...undo, state: 'due', detail: `${told}; ${inactive}, and its grace is over`, ...decommission }
+    : { ...kept, ...undo, state: 'running', detail: `${told}; ${inactive}` }
+}
+
+type Told = { readonly kept: Pick<Phase, 'keptUntil'>; readonly told: string; readonly table: string }
+
+/** The whole database that the table has left. */
+function retiringDatabase(
+  { url, step, error, isNamed }: LeftDatabase,
+  { entry, now }: LookedTable,
+  { kept, told, table }: Told,
+): Phase {
+  const ends = isNamed ? entry.words.stream : `--from ${shellQuote(url)} ${entry.words.into}`
+  const command = `sluice partition decommission --database ${ends}`
+  const done = isNamed ? '; the entry can name the new database alone now, as from' : ''
+  if (step?.step === 'dropped')
+    return { state: 'done', detail: `${told}; database ${step.name} was dropped ${isoTime(step.doneMs)}${done}` }
+  if (step?.step === 'inactive') {
+    const overMs = step.doneMs + entry.parkedGraceMs
+    const isOver = overMs <= now.getTime()
+    const said = `${told}; database ${step.name} refuses connections since ${isoTime(step.doneMs)}`
+    const undo = { keptUntil: isoTime(overMs), also: [`${command} --undo`] }
+    return isOver
+      ? { ...undo, state: 'due', detail: `${said}, and its grace is over`, next: command }
+      : { ...undo, state: 'running', detail: said }
+  }
+  if (step !== null) {
+    const detail = `${told}; a program was killed when database ${step.name} was ${step.step}`
+    return { ...kept, state: 'due', detail, next: command }
+  }
+  if (error !== null) {
+    const detail = `${told}; the database that was closed does not answer: ${error.where ?? error.message}${done}, where it is gone for good`
+    return { ...kept, state: 'due', detail, next: command }
+  }
+  const closed = `${table} of the database that was closed takes no writes`
+  if (!isNamed) return { ...kept, state: 'done', detail: `${told}; ${closed}`, also: [command] }
+  return { ...kept, state: 'due', detail: `${told}; ${closed}, and that database can be retired`, next: command }
+}
+
+function facts({ turn, switchedMs, pauseMs, parkedTable }: SwitchRow): Omit<Phase, 'state' | 'detail'> {
+  return {
+    turn,
+    parked: parkedTable,
+    ...(switchedMs === null ? {} : { switchedAt: isoTime(switchedMs) }),
+    ...(pauseMs === null ? {} : { pauseMs }),
+  }
+}
+
+function whenText({ switchedMs }: SwitchRow): string {
+  return switchedMs === null ? 'at a time that nobody noted' : isoTime(switchedMs)
+}
+
+function pauseText({ pauseMs, tries }: SwitchRow): string {
+  return pauseMs === null ? '' : `, writers waited ${pauseMs} ms at the most${tries > 1 ? ` in ${tries} tries` : ''}`
+}

@@ -1,0 +1,122 @@
+/** The partitions of a table in the order of time, with those that are in its archive and those that have to be there and are not. */
+import { hasLeft, type ArchivedPartition } from '../archive/ledger/record.ts'
+import { tableText } from '../model/copy/column-type.ts'
+import { dec } from '../model/run/event.ts'
+import type { PartitionEvent } from '../model/partition/events.ts'
+import type { RangePartition } from '../model/partition/maintenance-port.ts'
+import { readValue } from '../model/calendar/value-text.ts'
+import { nameFor } from './coming-name.ts'
+import { openGaps } from './alarms.ts'
+import { periodsWithin, type PlacedPeriod } from './coverage.ts'
+import type { FoundTable } from './each-table.ts'
+import { ageOf, archivedAs, periodFor, stateOf, type StateOptions } from './state.ts'
+
+type Row = { readonly low: number; readonly event: PartitionEvent }
+
+/**
+ * @param counts rows of each partition, counted, in the order of the table; null where the statistics of the system count
+ * @param missing periods that have to be there
+ */
+export function listed(
+  found: FoundTable,
+  options: StateOptions,
+  counts: readonly bigint[] | null,
+  missing: readonly PlacedPeriod[],
+): readonly PartitionEvent[] {
+  const { table, kind } = found.standing
+  const at = (text: string | null): number => (text === null ? -Infinity : (readValue(text, kind)?.at ?? -Infinity))
+  const bounded: Row[] = []
+  const rest: PartitionEvent[] = []
+  for (const [i, partition] of table.partitions.entries()) {
+    const event = partitionEvent(found, partition, options, counts?.[i])
+    if (partition.isDefault) rest.push(event)
+    else bounded.push({ low: at(partition.from), event })
+  }
+  const gone = goneOf(found).map((one): Row => ({ low: at(one.from), event: goneEvent(found.name, one) }))
+  const inGaps = gapPeriods(found).filter(({ low }) => !missing.some((one) => one.low === low))
+  const lacking = [
+    ...missing.map((period): Row => ({ low: period.low, event: missingEvent(found, period, 'it is not there') })),
+    ...inGaps.map((period): Row => ({ low: period.low, event: missingEvent(found, period, 'gap') })),
+  ]
+  const inTime = [...gone, ...bounded, ...lacking].toSorted((a, b) => a.low - b.low)
+  return [...inTime.map(({ event }) => event), ...rest]
+}
+
+function partitionEvent(
+  { name }: FoundTable,
+  partition: RangePartition,
+  options: StateOptions,
+  counted: bigint | undefined,
+): PartitionEvent {
+  const archived = archivedAs(partition, options)
+  const age = ageOf(partition, options)
+  const label = periodFor(partition, options)?.label ?? archived?.label
+  const rows = counted ?? partition.rows
+  const notes = [
+    ...(partition.note === undefined ? [] : [partition.note]),
+    ...(archived === null ? [] : [archived.held === null ? `archive: ${archived.state}` : `held: ${archived.held}`]),
+  ]
+  return {
+    type: 'partition',
+    table: name,
+    partition: tableText(partition.name),
+    ...(label === undefined ? {} : { label }),
+    ...(partition.from === null ? {} : { from: partition.from }),
+    ...(partition.to === null ? {} : { to: partition.to }),
+    state: stateOf(partition, options),
+    ...(rows === null ? {} : { rows: dec(rows) }),
+    estimated: counted === undefined,
+    ...(partition.bytes === null ? {} : { bytes: dec(partition.bytes) }),
+    ...(age === undefined ? {} : { age }),
+    ...(notes.length === 0 ? {} : { note: notes.join('; ') }),
+  }
+}
+
+/** Partitions of the archive that are no longer in the table. */
+function goneOf({ archive, standing }: FoundTable): readonly ArchivedPartition[] {
+  const there = new Set(standing.table.partitions.map(({ identity }) => identity))
+  return (archive?.partitions ?? []).filter(
+    (one) => one.native !== null && !there.has(one.native.identity) && hasLeft(one),
+  )
+}
+
+function goneEvent(table: string, one: ArchivedPartition): PartitionEvent {
+  const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
+  return {
+    type: 'partition',
+    table,
+    partition: one.native === null ? one.label : tableText(one.native.table),
+    label: one.label,
+    ...(one.from === null ? {} : { from: one.from }),
+    ...(one.to === null ? {} : { to: one.to }),
+    state: 'archived',
+    ...(one.digest === null ? {} : { rows: dec(one.digest.rows) }),
+    estimated: false,
+    bytes: dec(bytes),
+    note: one.held === null ? one.state : `${one.state}; held: ${one.held}`,
+  }
+}
+
+/** Whole periods between two partitions that are neither in the table nor in the archive. Of a gap of hundreds none is listed: the alarm says it all. */
+function gapPeriods({ standing, archive }: FoundTable): readonly PlacedPeriod[] {
+  const { calendar, kind } = standing
+  if (calendar === null) return []
+  const gone = new Set((archive?.partitions ?? []).filter(hasLeft).map(({ from }) => from))
+  return openGaps(standing, archive)
+    .flatMap((gap) => periodsWithin(calendar.spec, gap, kind))
+    .filter(({ from }) => !gone.has(from))
+}
+
+function missingEvent({ name, standing }: FoundTable, period: PlacedPeriod, note: string): PartitionEvent {
+  return {
+    type: 'partition',
+    table: name,
+    partition: tableText(nameFor(standing, period.period)),
+    label: period.period.label,
+    from: period.from,
+    to: period.to,
+    state: 'missing',
+    estimated: false,
+    note,
+  }
+}

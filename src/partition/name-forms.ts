@@ -1,0 +1,130 @@
+/** What stands for a period in the names of partitions: `2024_q2`, `20240401`, `q2_fy25`, `2024w14`, `apr2024`. */
+import type { CalendarUnit } from '../model/calendar/calendar.ts'
+import { dayText, parseDay } from '../model/calendar/civil.ts'
+import type { Period } from '../model/calendar/period.ts'
+
+/** @param label what the calendar calls the period. @returns null where such a text does not tell it */
+export type Form = (period: Period, label: string) => string | null
+
+const SEPARATORS = ['_', '', '-', '.'] as const
+/** Of a name, between the first day of a period and its last. */
+const BETWEEN = ['_', '__', '_to_', '-', '--', '.', 'to'] as const
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'] as const
+
+const year: Form = ({ from }) => from.slice(0, 4)
+const shortYear: Form = ({ from }) => from.slice(2, 4)
+const month: Form = ({ from }) => from.slice(5, 7)
+const day: Form = ({ from }) => from.slice(8, 10)
+const monthName: Form = ({ from }) => MONTHS[Number(from.slice(5, 7)) - 1] ?? null
+
+/** `2025` of `Q2-FY25` and of `2025-Q2`. */
+const labelYear: Form = (_, label) => {
+  const [, digits] = /(?:fy|^)(\d{2,4})/i.exec(label) ?? []
+  return digits === undefined ? null : digits.length === 2 ? `20${digits}` : digits
+}
+const shortLabelYear: Form = (period, label) => labelYear(period, label)?.slice(-2) ?? null
+/** `fy25` of `Q2-FY25`, and of `2025-Q2`: calendar years are fiscal years of many. */
+const fiscalYear: Form = (period, label) =>
+  /fy\d+/i.exec(label)?.[0].toLowerCase() ?? before('fy', shortLabelYear)(period, label)
+const longFiscalYear = before('fy', labelYear)
+const quarter: Form = (_, label) => /q[1-4]/i.exec(label)?.[0].toLowerCase() ?? null
+const week: Form = (_, label) => /^\d{4}-w(\d\d)$/i.exec(label)?.[1] ?? null
+
+const DAYS: readonly (readonly Form[])[] = [
+  [year, month, day],
+  [shortYear, month, day],
+  [day, month, year],
+  [year, before('m', month), before('d', day)],
+  [year, monthName, day],
+]
+const MONTHS_OF_YEARS: readonly (readonly Form[])[] = [
+  [year, month],
+  [shortYear, month],
+  [month, year],
+  [year, before('m', month)],
+  [year, monthName],
+  [monthName, year],
+]
+const QUARTERS: readonly (readonly Form[])[] = [fiscalYear, longFiscalYear, labelYear, shortLabelYear].flatMap((of) => [
+  [of, quarter],
+  [quarter, of],
+])
+const WEEKS: readonly (readonly Form[])[] = [
+  [labelYear, before('w', week)],
+  [labelYear, before('week_', week)],
+  [labelYear, week],
+]
+const YEARS: readonly (readonly Form[])[] = [[fiscalYear], [labelYear], [shortLabelYear]]
+
+/** A month says which quarter or year begins in it, and no more than that; a day says everything. */
+const PARTS_OF: Readonly<Record<CalendarUnit, readonly (readonly Form[])[]>> = {
+  day: DAYS,
+  week: [...WEEKS, ...DAYS],
+  month: [...DAYS, ...MONTHS_OF_YEARS],
+  quarter: [...QUARTERS, ...DAYS, ...MONTHS_OF_YEARS],
+  year: [...DAYS, ...MONTHS_OF_YEARS, ...YEARS],
+}
+
+/** All ways to write a period down, those that say more and those that are in more use first. */
+export function* formsOf(unit: CalendarUnit): Iterable<Form> {
+  yield* fromToForms(unit)
+  for (const form of plainForms(unit)) yield* [form, upper(form), capital(form)]
+  // By the bound, as `VALUES LESS THAN` has it, and by the day before it.
+  for (const parts of unit === 'day' || unit === 'week' ? DAYS : [...DAYS, ...MONTHS_OF_YEARS]) {
+    for (const separator of SEPARATORS) {
+      const form = joined(parts, separator)
+      yield ({ label, to }) => form({ label, from: to, to }, label)
+      yield ({ label, to }) => form({ label, from: dayText(parseDay(to) - 1), to }, label)
+    }
+  }
+}
+
+/** `20261001_20261101`, and where the second day is the last that is in it `20261001_20261031`. */
+function* fromToForms(unit: CalendarUnit): Iterable<Form> {
+  for (const parts of unit === 'day' || unit === 'week' ? DAYS : [...DAYS, ...MONTHS_OF_YEARS]) {
+    for (const separator of SEPARATORS) {
+      const form = joined(parts, separator)
+      for (const between of BETWEEN) {
+        for (const less of [0, 1]) {
+          yield (period, label) => {
+            const { to } = period
+            const last = less === 0 ? to : dayText(parseDay(to) - less)
+            const [first, second] = [form(period, label), form({ ...period, from: last }, label)]
+            return first === null || second === null ? null : `${first}${between}${second}`
+          }
+        }
+      }
+    }
+  }
+}
+
+function* plainForms(unit: CalendarUnit): Iterable<Form> {
+  for (const parts of PARTS_OF[unit]) for (const separator of SEPARATORS) yield joined(parts, separator)
+}
+
+function joined(parts: readonly Form[], separator: string): Form {
+  return (period, label) => {
+    const texts = parts.map((part) => part(period, label))
+    return texts.includes(null) ? null : texts.join(separator)
+  }
+}
+
+function before(letters: string, part: Form): Form {
+  return (period, label) => {
+    const text = part(period, label)
+    return text === null ? null : `${letters}${text}`
+  }
+}
+
+function upper(form: Form): Form {
+  return (period, label) => form(period, label)?.toUpperCase() ?? null
+}
+
+/** `Q2_Fy25`, `2024_Apr`. */
+function capital(form: Form): Form {
+  return (period, label) => form(period, label)?.replaceAll(/[a-z]+/g, capitalWord) ?? null
+}
+
+function capitalWord(word: string): string {
+  return `${word.charAt(0).toUpperCase()}${word.slice(1)}`
+}

@@ -1,0 +1,172 @@
+/** `lifecycle init`: looks at a table, and writes down what is wanted of it. */
+import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import { archivedAs, recordOf } from '../../../archive/plan/archived-as.ts'
+import { columnNamed } from '../../../engine/copy/plan/column-named.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../../../model/calendar/calendar.ts'
+import { knownTimeKind } from '../../../model/calendar/time-kind.ts'
+import { openSourceStore } from '../../../engine/copy/open-stores.ts'
+import { entryText, withEntry, type WrittenEntry } from '../../lifecycle/config-text.ts'
+import { oneTable } from '../../lifecycle/look.ts'
+import { filledPeriods } from '../../filled-periods.ts'
+import { rowYears } from '../../planned-periods.ts'
+import { OTHER_COLUMN, plannedTable } from '../../planned-table.ts'
+import { standingOf, type Standing } from '../../standing.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import type { lifecycleInit as declared, LifecycleInitOperation } from './declaration.ts'
+
+type Run = RunOf<typeof declared>
+
+/** Longest that a look waits for a table that others keep to themselves. */
+const LOOK_WAIT_MS = 10_000
+/** As the commands have it where nobody says it. */
+const AHEAD = 2
+
+type Found = Pick<WrittenEntry, 'by' | 'calendar' | 'found'>
+
+/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, BAD_CONFIG, CONNECT_FAILED */
+export async function lifecycleInit(operation: LifecycleInitOperation, run: Run): Promise<Ending> {
+  const { from, table, write, replace, fromText, archive, olderThan } = operation
+  // Refused before minutes of looking are over.
+  const before = write === null ? '' : await textOf(write)
+  const { abort: signal } = run.interrupt
+  await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })
+  const spec = await oneTable(store, table, signal)
+  const name = tableText(spec.table)
+  const look = async (): Promise<Found> => {
+    const standing = await partitions(store, spec, operation, signal)
+    return standing === null ? await plain(store, spec, operation, signal) : partitioned(standing, operation)
+  }
+  const check: WrittenEntry = { table: name, found: [], by: '', calendar: DEFAULT_CALENDAR, ahead: AHEAD }
+  if (write !== null) withEntry(before, check, { file: write, replace })
+  const entry: WrittenEntry = {
+    ...(await look()),
+    table: name,
+    epoch: operation.epoch,
+    from: fromText,
+    ahead: AHEAD,
+    archive,
+    olderThan,
+  }
+  if (write === null) {
+    run.emit({ type: 'lifecycle.config', table: name, text: entryText(entry) })
+    return { totals: { tables: dec(1) } }
+  }
+  const text = withEntry(before, entry, { file: write, replace })
+  await storeText(write, text)
+  run.emit({ type: 'lifecycle.config', table: name, file: write, text })
+  return { totals: { tables: dec(1) }, wrote: [write] }
+}
+
+async function partitions(
+  store: CopyStore,
+  spec: TableSpec,
+  { calendar, epoch }: LifecycleInitOperation,
+  signal: AbortSignal,
+): Promise<Standing | null> {
+  const maintenance = store.maintenance?.()
+  const archived = async () => await recordOf(store, spec, signal)
+  return maintenance === undefined
+    ? null
+    : await standingOf(maintenance, spec, calendar, { epoch, archived, sizes: true, signal })
+}
+
+/** A partitioned table says by itself what it is cut by. */
+function partitioned({ table, calendar, zone }: Standing, { by, calendar: wish }: LifecycleInitOperation): Found {
+  const { column, partitions: all } = table
+  if (by !== undefined && by !== column.name) {
+    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is partitioned by ${column.name}, and not by ${by}`, {
+      hint: 'leave --by out',
+    })
+  }
+  const rows = all.reduce((sum, one) => sum + (one.rows ?? 0n), 0n)
+  return {
+    by: column.name,
+    calendar: calendar?.spec ?? { ...DEFAULT_CALENDAR, zone, ...wish },
+    found: [
+      `Partitioned by ${oneLine(column.name)}: ${all.length} partitions, about ${rows} rows.`,
+      ...(calendar === null
+        ? ['Nobody can tell the calendar from its partitions: the one below is a guess.']
+        : [`The calendar is that of ${calendar.from}.`]),
+    ],
+  }
+}
+
+async function plain(
+  store: CopyStore,
+  table: TableSpec,
+  { by, calendar, epoch }: LifecycleInitOperation,
+  signal: AbortSignal,
+): Promise<Found> {
+  if (by === undefined) {
+    const times = table.columns.filter((column) => (store.timeCondition?.(column, null, null) ?? null) !== null)
+    throw new SluiceError('BAD_FLAG', `${tableText(table.table)} is not partitioned, so --by has to name a column`, {
+      hint: times.length === 0 ? 'it has no column of times' : `such as --by ${times[0]?.name ?? ''}`,
+    })
+  }
+  const column = columnNamed(table, by)
+  const spec: CalendarSpec = { ...DEFAULT_CALENDAR, ...calendar }
+  const plan = store.partitionPlan?.()
+  const size = `about ${table.rows} rows, ${table.bytes} bytes`
+  if (plan === undefined) {
+    const record = epoch === undefined ? await archivedAs(store, table, column, signal) : null
+    knownTimeKind(table, column, { epoch, bounds: [], record }, OTHER_COLUMN)
+    return { by: column.name, calendar: spec, found: [`No partitions: ${size}.`] }
+  }
+  const { planned, years } = await plannedTable({ store, plan, signal }, table, column, {
+    epoch,
+    exact: false,
+  })
+  const filled = await filledPeriods({ plan, signal }, planned, spec, rowYears(years).main, { exact: false })
+  const [first, last] = [filled.periods[0], filled.periods.at(-1)]
+  const rows = filled.periods.reduce((sum, one) => sum + one.rows, 0n)
+  const about = filled.sampled === null ? '' : 'about '
+  return {
+    by: column.name,
+    calendar: spec,
+    found: [
+      `Not partitioned: ${size}.`,
+      first === undefined || last === undefined
+        ? `No row has a time in ${oneLine(column.name)}.`
+        : `${about}${rows} rows in ${filled.periods.length} periods by ${oneLine(column.name)}, ${first.period.label} to ${last.period.label}.`,
+    ],
+  }
+}
+
+/** No comment ends within a name. */
+function oneLine(name: string): string {
+  return name.replaceAll(/\s+/g, ' ')
+}
+
+/** Nothing where the file is not there yet. @throws SluiceError BAD_CONFIG */
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw notWritten(file, error)
+  }
+}
+
+/** Whoever reads it meanwhile has the old text or the new one. @throws SluiceError BAD_CONFIG */
+async function storeText(file: string, text: string): Promise<void> {
+  try {
+    const mode = (await stat(file).catch(() => null))?.mode
+    const aside = `${file}.${process.pid}.new`
+    await writeFile(aside, text, mode === undefined ? {} : { mode: mode & 0o777 })
+    await rename(aside, file)
+  } catch (error) {
+    throw notWritten(file, error)
+  }
+}
+
+function notWritten(file: string, error: unknown): SluiceError {
+  return new SluiceError('BAD_CONFIG', `the config file cannot be written: ${(error as Error).message}`, {
+    where: file,
+    hint: 'name another file with --write, or - to print it',
+    cause: error,
+  })
+}

@@ -1,0 +1,40 @@
+import type { AlertWish } from '../../../model/run/alert.ts'
+import type { LifecycleEntry } from '../../lifecycle/entry.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import { PAGES } from '../../../engine/run/operations/pages.ts'
+import { ALERT_FLAGS } from '../../../engine/run/operations/words.ts'
+import { LIFECYCLE_CAUSES, LIFECYCLE_OPTIONS } from './options.ts'
+
+/** How far tables are on their way through the four phases. */
+export type LifecycleStatusOperation = {
+  readonly kind: 'lifecycle-status'
+  /** Names of the tables, in the order of `entries`. */
+  readonly tables: readonly string[]
+  readonly entries: readonly LifecycleEntry[]
+  /** URLs of all databases that the entries name. */
+  readonly databases: readonly string[]
+  readonly alert?: AlertWish
+}
+
+const EVENTS = ['lifecycle.phase', 'log'] as const
+
+export const lifecycleStatus: Declaration<LifecycleStatusOperation, (typeof EVENTS)[number]> = {
+  kind: 'lifecycle-status',
+  command: {
+    ...PAGES.lifecycle,
+    takes: LIFECYCLE_OPTIONS,
+    epilogue:
+      'A table goes through four phases: it becomes partitioned, it takes the place of the old one, it gets partitions for what is to come, and old ones go to ' +
+      'an archive. `lifecycle:` of the config file says what is wanted of each table, under the names of the options of partition and archive; these commands ' +
+      'take from it what their line does not say. init looks at a table and writes its entry, with comments. status says of each phase what is done, due or ' +
+      'blocked, and the command that goes on; it changes nothing. Without --config both use sluice.yaml of this folder.\n',
+  },
+  actions: { 'lifecycle status': { byHand: ['table', ...ALERT_FLAGS] } },
+  shape: 'listing',
+  stores: [{ field: 'databases', family: 'database', access: 'read', end: 'source' }],
+  about: 'tables',
+  alerts: { causes: LIFECYCLE_CAUSES },
+  distributes: { by: 'parts' },
+  comesAgain: true,
+  events: EVENTS,
+}

@@ -1,0 +1,83 @@
+/** `lifecycle status`: the four phases of each table of the config file, what is due and what is in the way. Nothing is changed. */
+import { dec } from '../../../model/run/event.ts'
+import {
+  LIFECYCLE_PHASES,
+  type LifecyclePhaseName,
+  type LifecycleState,
+} from '../../../model/partition/lifecycle-events.ts'
+import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
+import { archivePhase } from '../../lifecycle/archive-phase.ts'
+import { comingPhase } from '../../lifecycle/coming-phase.ts'
+import { lookAt } from '../../lifecycle/look.ts'
+import type { LookedTable, Phase, Phases } from '../../lifecycle/looked.ts'
+import { OpenStores } from '../../lifecycle/open-stores.ts'
+import { partitioningPhase } from '../../lifecycle/partitioning-phase.ts'
+import { switchPhase } from '../../lifecycle/switch-phase.ts'
+import { failedTables } from '../../failed-tables.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import type { lifecycleStatus as declared, LifecycleStatusOperation } from './declaration.ts'
+
+type Run = RunOf<typeof declared>
+
+/** @throws SluiceError what keeps the only table from being looked at */
+export async function lifecycleStatus({ entries, databases }: LifecycleStatusOperation, run: Run): Promise<Ending> {
+  const counts: Record<LifecycleState, number> = {
+    blocked: 0,
+    due: 0,
+    running: 0,
+    done: 0,
+    'not begun': 0,
+    'not asked for': 0,
+  }
+  const left: string[] = []
+  const errors: SluiceError[] = []
+  for (const entry of entries) {
+    try {
+      // A table that cannot be looked at leaves no session that the next one would go on with.
+      await using stores = new OpenStores(databases)
+      const looked = await lookAt(entry, stores, run, (what) => left.push(what))
+      const phases = await phasesOf(looked)
+      for (const [at, name] of LIFECYCLE_PHASES.entries()) {
+        counts[phases[name].state]++
+        tell(looked.name, at + 1, name, phases[name], run)
+      }
+    } catch (error) {
+      const known = asSluiceError(error)
+      if (run.interrupt.abort.aborted || known.code === 'INTERNAL' || entries.length === 1) throw known
+      errors.push(known)
+      run.emit({
+        type: 'log',
+        level: 'error',
+        table: entry.table,
+        message: [`${known.code} ${known.message}`, known.reason].filter(Boolean).join('; '),
+        ...(known.hint === undefined ? {} : { hint: known.hint }),
+      })
+    }
+  }
+  return {
+    ...failedTables(errors),
+    ...(left.length === 0 ? {} : { notChecked: left.join('; ') }),
+    totals: {
+      tables: dec(entries.length - errors.length),
+      ...(errors.length === 0 ? {} : { failed: dec(errors.length) }),
+      blocked: dec(counts.blocked),
+      due: dec(counts.due),
+      running: dec(counts.running),
+      done: dec(counts.done),
+    },
+  }
+}
+
+async function phasesOf(looked: LookedTable): Promise<Phases> {
+  const partitioning = await partitioningPhase(looked)
+  return {
+    partitioning,
+    switch: switchPhase(looked, partitioning),
+    'new partitions': await comingPhase(looked),
+    archiving: await archivePhase(looked),
+  }
+}
+
+function tell(table: string, phase: number, name: LifecyclePhaseName, said: Phase, { emit }: Run): void {
+  emit({ type: 'lifecycle.phase', table, phase, name, ...said })
+}

@@ -1,0 +1,74 @@
+import type { AlertWish } from '../../../model/run/alert.ts'
+import { FAILED } from '../../../engine/run/operations/alert-options.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+/** Retires a database whose tables have moved to another one: first it refuses connections, and after the grace it is dropped. */
+export type PartitionDecommissionDatabaseOperation = {
+  readonly kind: 'partition-decommission-database'
+  /** The database that is to go. */
+  readonly from: string
+  /** The one that its tables have moved to, with the ledger. */
+  readonly to: string
+  /** Another database of its server, through which it is closed and dropped. */
+  readonly maintenance?: string | undefined
+  /** Tables that no run has copied and that go all the same, and `large objects`. */
+  readonly leave: readonly string[]
+  /** How long it is not dropped after it was made inactive, ms. */
+  readonly graceMs: number
+  /** Refused: a last copy is one of a table. */
+  readonly archive?: string | undefined
+  /** Refuses connections, and does not drop. */
+  readonly inactive: boolean
+  /** Takes connections again. */
+  readonly undo: boolean
+  /** How long sessions have to end, ms. */
+  readonly budgetMs: number
+  /** Name of the database, said twice. */
+  readonly confirm?: string | undefined
+  readonly dryRun: boolean
+  readonly alert?: AlertWish | undefined
+}
+
+const EVENTS = ['decommission.finding', 'decommission.step', 'log'] as const
+
+export const partitionDecommissionDatabase: Declaration<
+  PartitionDecommissionDatabaseOperation,
+  (typeof EVENTS)[number]
+> = {
+  kind: 'partition-decommission-database',
+  command: 'partition',
+  actions: {
+    'partition decommission --database': {
+      from: words.end('from'),
+      to: words.end('to'),
+      maintenance: words.optionalText('maintenance-db'),
+      leave: words.list('leave'),
+      graceMs: words.duration('grace'),
+      archive: words.optionalText('archive'),
+      inactive: words.flag('inactive'),
+      undo: words.flag('undo'),
+      budgetMs: words.duration('budget'),
+      confirm: words.optionalText('confirm'),
+      dryRun: words.flag('dry-run'),
+      alert: words.alert,
+    },
+  },
+  shape: 'lines',
+  doing: 'retiring a database',
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  destroys: [
+    {
+      what: 'the database that the tables have moved from',
+      confirm: 'confirm',
+      asked: true,
+      named: { event: 'decommission.step', field: 'table', where: { step: 'dropped', status: 'planned' } },
+    },
+  ],
+  plans: 'dryRun',
+  alerts: { causes: FAILED, by: ['inactive', 'undo'] },
+  events: EVENTS,
+}

@@ -1,0 +1,280 @@
+/** `partition decommission --database`: a database whose tables have moved is looked at, made inactive, and after its grace dropped. */
+import { dec } from '../../../model/run/event.ts'
+import type { DecommissionStepEvent } from '../../../model/partition/events.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
+import type { DatabaseRetirement } from '../../../model/partition/retirement-port.ts'
+import { Ledgers } from '../../../archive/work/find-ledger.ts'
+import { hasLedger, prepareLedger } from '../../../engine/copy/ledger/schema.ts'
+import { openCopyStore, openExisting, openSourceStore } from '../../../engine/copy/open-stores.ts'
+import { onSide } from '../../../engine/copy/sides.ts'
+import { contentFindings, examineInactive, examineOpen } from '../../decommission/database/examine.ts'
+import { requireDropping } from '../../decommission/database/last-look.ts'
+import {
+  alreadyClosed,
+  nothingThere,
+  openedByOthers,
+  refuseSameDatabase,
+  noArchive,
+  refuseUnconfirmedDatabase,
+  retireOf,
+} from '../../decommission/database/refusals.ts'
+import { DatabaseSteps, type DatabaseDetail, type DatabaseStepName } from '../../decommission/database/steps.ts'
+import { refuseUnknownLeft } from '../../decommission/database/tables.ts'
+import { refusal } from '../../decommission/refusals.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import type {
+  partitionDecommissionDatabase as declared,
+  PartitionDecommissionDatabaseOperation,
+} from './declaration.ts'
+
+type DatabaseRun = RunOf<typeof declared>
+type Operation = PartitionDecommissionDatabaseOperation
+
+/** What all steps work with. */
+type Retired = {
+  readonly operation: Operation
+  readonly retirement: DatabaseRetirement
+  readonly to: CopyStore
+  readonly database: LedgerDatabase
+  readonly identity: string
+  readonly steps: DatabaseSteps
+  readonly run: DatabaseRun
+}
+
+const NOTHING: Ending = { totals: { steps: '0' } }
+const ONE: Ending = { totals: { steps: '1' } }
+
+/**
+ * @throws SluiceError UNSUPPORTED_URL, BAD_FLAG, NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE, MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, PLAN_CHANGED,
+ * PARTITION_REFUSED, CONNECT_FAILED
+ */
+export async function partitionDecommissionDatabase(operation: Operation, run: DatabaseRun): Promise<Ending> {
+  const { dryRun, undo, inactive, from, maintenance } = operation
+  if (undo && inactive) {
+    throw new SluiceError('BAD_FLAG', '--undo and --inactive exclude each other', { hint: 'give one of them' })
+  }
+  if (operation.archive !== undefined) throw noArchive()
+  const { abort: signal } = run.interrupt
+  await using retirement = await retireOf(from, { mode: dryRun ? 'read' : 'write', maintenance })
+  await using to = await onSide('target', () =>
+    dryRun ? openCopyStore(operation.to, { mode: 'read' }) : openExisting(operation.to),
+  )
+  await using database = await to.ledger()
+  if ((await hasLedger(database)) && !dryRun) await prepareLedger(database)
+  const steps = new DatabaseSteps(database, run)
+  if (!dryRun && !(await retirement.hold())) {
+    throw new SluiceError('LEDGER_BUSY', `another program retires database ${retirement.name} at this moment`, {
+      where: retirement.label,
+      hint: 'wait until it has ended',
+    })
+  }
+  const standing = await retirement.standing(signal)
+  if (standing === null) return await gone({ retirement, steps, to }, operation, run)
+  refuseSameDatabase(standing.identity, to)
+  const retired = { operation, retirement, to, database, identity: standing.identity, steps, run }
+  return undo ? await undone(retired) : await next(retired)
+}
+
+/** The next step of a database that is there. */
+async function next(retired: Retired): Promise<Ending> {
+  const { retirement, steps, identity, operation, run } = retired
+  const last = (await steps.of(identity)).at(-1)
+  const isOpen = (await retirement.standing(run.interrupt.abort))?.isOpen === true
+  // A step that was broken off: what it has left is taken back, and everything looked at anew.
+  if (last !== undefined && (last.step === 'opening' || last.step === 'closing') && !isOpen) {
+    if (operation.dryRun) {
+      const message = 'an earlier run was ended before its step was whole: the next one takes connections again first'
+      run.emit({ type: 'log', level: 'note', table: retirement.name, message })
+      tell(retired, 'inactive', 'planned')
+      return NOTHING
+    }
+    await opened(retired)
+    return await next(retired)
+  }
+  if (last?.step === 'inactive' || last?.step === 'dropping') {
+    if (isOpen) throw openedByOthers(retirement)
+    return await ofInactive(retired)
+  }
+  if (!isOpen) throw alreadyClosed(retirement)
+  return await ofOpen(retired)
+}
+
+/** Looks at a database that takes connections, and makes it inactive. */
+async function ofOpen(retired: Retired): Promise<Ending> {
+  const { operation, retirement, to, database, identity, steps, run } = retired
+  const { abort: signal } = run.interrupt
+  const wish = { retirement, to, database, identity, leave: operation.leave, signal }
+  // This session stays until all others have ended: what they did last is looked at once more.
+  await using inside = await onSide('source', () => retirement.inside(signal))
+  const contents = await onSide('source', () => inside.look(signal))
+  refuseUnknownLeft(contents, operation.leave)
+  const { findings: outside } = await retirement.look(signal)
+  const findings = await withLedgers(operation.from, (own) => examineOpen(wish, { contents, inside }, outside, own))
+  tellFindings(retired, findings)
+  const refused = refusedOf(findings)
+  const totals = { findings: dec(findings.length), refused: dec(refused.length), steps: '0' }
+  if (refused.length > 0) return { totals, error: refusal(retirement.name, refused) }
+  if (operation.dryRun) {
+    tell(retired, 'inactive', 'planned')
+    return { totals }
+  }
+  await steps.prepare()
+  const limit = (await retirement.standing(signal))?.connectionLimit ?? -1
+  await note(retired, 'closing', { connectionLimit: limit, left: leftOf(findings) })
+  const { ended } = await retirement.close(identity, inside, operation.budgetMs, signal)
+  const last = await contentFindings(wish, { contents: await inside.look(signal), inside })
+  const late = refusedOf(last.findings)
+  if (late.length > 0) {
+    await opened(retired)
+    tellFindings(retired, late)
+    return { totals, error: refusal(retirement.name, late) }
+  }
+  await inside[Symbol.asyncDispose]()
+  await note(retired, 'inactive', { ended, use: (await retirement.look(signal)).use, kept: last.kept })
+  tell(retired, 'inactive', 'done')
+  for (const one of ended) {
+    run.emit({ type: 'log', level: 'note', table: retirement.name, message: `${one} was ended` })
+  }
+  const message = `it refuses connections; the same command drops it from ${isoTime((await steps.now()) + operation.graceMs)} on, and --undo takes connections again`
+  run.emit({ type: 'log', level: 'note', table: retirement.name, message })
+  return { totals: { ...totals, steps: '1' } }
+}
+
+/** Looks at a database that refuses connections, and drops it where its grace is over. */
+async function ofInactive(retired: Retired): Promise<Ending> {
+  const { operation, retirement, identity, steps, run } = retired
+  const { abort: signal } = run.interrupt
+  const all = await steps.of(identity)
+  const inactive = all.findLast(({ step }) => step === 'inactive')
+  const closing = all.findLast(({ step }) => step === 'closing')
+  if (inactive === undefined) throw new Error('a database without its first step is not inactive')
+  const { findings, graceOver } = await examineInactive(
+    { ...retired, leave: operation.leave, signal },
+    inactive,
+    closing?.detail.left ?? [],
+    { nowMs: await steps.now(), graceMs: operation.graceMs },
+  )
+  tellFindings(retired, findings)
+  const refused = refusedOf(findings)
+  const totals = { findings: dec(findings.length), refused: dec(refused.length), steps: '0' }
+  if (refused.length > 0) return { totals, error: refusal(retirement.name, refused) }
+  tell(retired, 'inactive', 'found')
+  if (operation.inactive || !graceOver) return { totals }
+  if (operation.dryRun) {
+    tell(retired, 'dropped', 'planned')
+    return { totals }
+  }
+  refuseUnconfirmedDatabase(retirement.name, operation.confirm)
+  if (all.at(-1)?.step === 'inactive') await note(retired, 'dropping', {})
+  await requireDropping({ ...retired, name: retirement.name }, signal)
+  await retirement.drop(identity, signal)
+  await note(retired, 'dropped', {})
+  tell(retired, 'dropped', 'done')
+  return { totals: { ...totals, steps: '1' } }
+}
+
+/** Done twice it does no harm. */
+async function undone(retired: Retired): Promise<Ending> {
+  const { operation, retirement, identity, steps, run } = retired
+  const last = (await steps.of(identity)).at(-1)
+  if (last === undefined || last.step === 'active') {
+    const isOpen = (await retirement.standing(run.interrupt.abort))?.isOpen === true
+    if (!isOpen) throw alreadyClosed(retirement)
+    tell(retired, 'active', 'found')
+    return NOTHING
+  }
+  if (operation.dryRun) {
+    tell(retired, 'active', 'planned')
+    return NOTHING
+  }
+  await opened(retired)
+  tell(retired, 'active', 'done')
+  return ONE
+}
+
+/** Takes connections again, as many as before. */
+async function opened(retired: Retired): Promise<void> {
+  const { retirement, identity, steps, run } = retired
+  const all = await steps.of(identity)
+  const limit = all.findLast(({ step }) => step === 'closing')?.detail.connectionLimit ?? -1
+  if (all.at(-1)?.step !== 'opening') await note(retired, 'opening', {})
+  await retirement.reopen(identity, limit, run.interrupt.abort)
+  await note(retired, 'active', {})
+}
+
+/** The server has no database of that name: whether a run of ours has dropped it, the ledger says. */
+async function gone(
+  { retirement, steps, to }: Pick<Retired, 'retirement' | 'steps' | 'to'>,
+  operation: Operation,
+  run: DatabaseRun,
+): Promise<Ending> {
+  const known = (await steps.named(retirement.server, retirement.name)).at(-1)
+  const renamed = known === undefined ? null : await retirement.nameOf(known.identity, run.interrupt.abort)
+  if (known === undefined || renamed !== null || (known.step !== 'dropping' && known.step !== 'dropped')) {
+    throw nothingThere(retirement, renamed)
+  }
+  const told = { retirement, to, run }
+  if (operation.undo) {
+    throw new SluiceError('SOURCE_GONE', `database ${retirement.name} is dropped: nothing brings it back`, {
+      where: retirement.label,
+    })
+  }
+  if (known.step === 'dropped' || operation.dryRun) {
+    tell(told, 'dropped', 'found')
+    return NOTHING
+  }
+  await steps.note(known.no, { identity: known.identity, name: known.name, step: 'dropped', detail: {} })
+  tell(told, 'dropped', 'done')
+  return ONE
+}
+
+async function withLedgers<T>(
+  from: string,
+  body: (inside: { readonly store: CopyStore; readonly archives: Ledgers }) => Promise<T>,
+): Promise<T> {
+  await using store = await openSourceStore(from)
+  await using archives = await Ledgers.open(store, false)
+  return await body({ store, archives })
+}
+
+async function note({ steps, identity, retirement }: Retired, step: DatabaseStepName, detail: DatabaseDetail) {
+  const before = (await steps.of(identity)).at(-1)?.no ?? 0
+  await steps.note(before, { identity, name: retirement.name, step, detail })
+}
+
+const refusedOf = (findings: readonly DecommissionFinding[]): readonly DecommissionFinding[] =>
+  findings.filter(({ verdict }) => verdict === 'refused')
+
+/** Tables and large objects that go without a whole copy. */
+function leftOf(findings: readonly DecommissionFinding[]): readonly string[] {
+  return findings.flatMap(({ verdict, about, object, detail }) =>
+    verdict === 'look' && detail.endsWith('as you have said') ? [object ?? about] : [],
+  )
+}
+
+function tellFindings(
+  { retirement, run }: Pick<Retired, 'retirement' | 'run'>,
+  findings: readonly DecommissionFinding[],
+): void {
+  for (const finding of findings) {
+    run.emit({ type: 'decommission.finding', table: retirement.name, of: 'database', ...finding })
+  }
+}
+
+function tell(
+  { retirement, to, run }: Pick<Retired, 'retirement' | 'to' | 'run'>,
+  step: DecommissionStepEvent['step'],
+  status: DecommissionStepEvent['status'],
+): void {
+  run.emit({
+    type: 'decommission.step',
+    table: retirement.name,
+    of: 'database',
+    public: to.label,
+    step,
+    status,
+  })
+}

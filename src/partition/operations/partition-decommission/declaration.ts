@@ -1,0 +1,69 @@
+import type { AlertWish } from '../../../model/run/alert.ts'
+import { FAILED } from '../../../engine/run/operations/alert-options.ts'
+import { COPY_EVENTS } from '../../../engine/copy/operations/copy/declaration.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+
+/** Retires the table that a switch has parked: first nobody may use it, and after the grace it is dropped. */
+export type PartitionDecommissionOperation = {
+  readonly kind: 'partition-decommission'
+  readonly from: string
+  /** Name of the public table or of the parked one. */
+  readonly table: string
+  /** How long after the switch it is not dropped, ms. */
+  readonly graceMs: number
+  /** Takes rights away, and does not drop. */
+  readonly inactive: boolean
+  /** URL of a database that gets a last copy of the inactive table. */
+  readonly archive?: string
+  /** Gives them back. */
+  readonly undo: boolean
+  /** Most that one try waits for a lock, ms. */
+  readonly patienceMs: number
+  /** How long locks are tried for, ms. */
+  readonly budgetMs: number
+  /** Name of the parked table, said twice. */
+  readonly confirm?: string
+  readonly dryRun: boolean
+  readonly alert?: AlertWish
+}
+
+const EVENTS = [...COPY_EVENTS, 'decommission.finding', 'decommission.step'] as const
+
+export const partitionDecommission: Declaration<PartitionDecommissionOperation, (typeof EVENTS)[number]> = {
+  kind: 'partition-decommission',
+  command: 'partition',
+  actions: {
+    'partition decommission': {
+      from: words.end('from'),
+      table: words.oneTable,
+      graceMs: words.duration('grace'),
+      inactive: words.flag('inactive'),
+      archive: words.optionalText('archive'),
+      undo: words.flag('undo'),
+      patienceMs: words.duration('patience'),
+      budgetMs: words.duration('budget'),
+      confirm: words.optionalText('confirm'),
+      dryRun: words.flag('dry-run'),
+      alert: words.alert,
+    },
+  },
+  shape: 'lines',
+  doing: 'retiring a table',
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'archive', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: 'table',
+  destroys: [
+    {
+      what: 'the table that a switch has parked',
+      confirm: 'confirm',
+      asked: true,
+      named: { event: 'decommission.step', field: 'table', where: { step: 'dropped', status: 'planned' } },
+    },
+  ],
+  plans: 'dryRun',
+  alerts: { causes: FAILED, by: ['inactive', 'undo'] },
+  events: EVENTS,
+}

@@ -1,0 +1,61 @@
+/** What `sluice partition decommission` takes beside what all actions of `partition` take. */
+import type { Option } from '../../../engine/run/operations/option.ts'
+
+const GROUP = 'decommission:'
+
+export const DECOMMISSION_OPTIONS: readonly Option[] = [
+  {
+    name: 'database',
+    type: 'flag',
+    fallback: false,
+    group: GROUP,
+    describe: 'retire the whole database of --from, whose tables have moved to that of --to',
+  },
+  {
+    name: 'leave',
+    type: 'list',
+    shown: 'none',
+    group: GROUP,
+    describe:
+      'with --database: a table that goes with it although no run has copied it, or the words "large objects"; repeatable',
+  },
+  {
+    name: 'maintenance-db',
+    type: 'text',
+    shown: 'the one that the server comes with',
+    group: GROUP,
+    describe: 'with --database: another database of its server, through which it is closed and dropped',
+  },
+  {
+    name: 'grace',
+    type: 'text',
+    unit: 'duration',
+    fallback: '7d',
+    group: GROUP,
+    describe:
+      'how long after the switch the parked table is not dropped; of a database, how long after it was made inactive',
+  },
+  {
+    name: 'inactive',
+    type: 'flag',
+    fallback: false,
+    group: GROUP,
+    describe:
+      'take the rights on the parked table away and no more, also when the grace is over; a database refuses connections',
+  },
+  {
+    name: 'archive',
+    type: 'text',
+    completes: 'database',
+    group: GROUP,
+    describe:
+      'copy the inactive table to this database, such as duckdb:///old.duckdb, before it is dropped; rows are compared again then',
+  },
+  {
+    name: 'undo',
+    type: 'flag',
+    fallback: false,
+    group: GROUP,
+    describe: 'give the rights on the parked table back; a database takes connections again',
+  },
+]

@@ -1,0 +1,244 @@
+/** `partition decommission`: the table that a switch has parked is looked at, made inactive, and after its grace dropped. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import type { DecommissionStepEvent } from '../../../model/partition/events.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { DecommissionStep, DecommissionStore } from '../../../model/partition/decommission-port.ts'
+import { refuseKnownElsewhere } from '../../../engine/copy/ledger/elsewhere.ts'
+import { hasLedger, prepareLedger } from '../../../engine/copy/ledger/schema.ts'
+import { openCopyStore, openExisting } from '../../../engine/copy/open-stores.ts'
+import type { SwitchRow } from '../../../engine/follow/cutover/switch-row.ts'
+import {
+  DecommissionLedger,
+  standingOf,
+  type DecommissionDetail,
+  type DecommissionRow,
+} from '../../decommission/decommission-ledger.ts'
+import { examine, type Examined } from '../../decommission/examine.ts'
+import { knownRows, lastArchive } from '../../decommission/last-archive.ts'
+import { knowsParked, parkedSwitch } from '../../decommission/parked-switch.ts'
+import { otherTable, refusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import type { partitionDecommission as declared, PartitionDecommissionOperation } from './declaration.ts'
+
+type DecommissionRun = RunOf<typeof declared>
+
+/** What all steps work with. @property name the parked table, as the ledger writes it */
+type Retired = {
+  readonly row: SwitchRow
+  readonly name: string
+  readonly parked: TableName
+  readonly heir: TableName
+  readonly store: DecommissionStore
+  readonly ledger: DecommissionLedger
+  readonly steps: readonly DecommissionRow[]
+}
+
+/**
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE, UNSUPPORTED_URL, BAD_FLAG, MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED,
+ * TABLE_REFUSED, PLAN_CHANGED
+ */
+export async function partitionDecommission(
+  operation: PartitionDecommissionOperation,
+  run: DecommissionRun,
+): Promise<Ending> {
+  const { dryRun, undo, inactive } = operation
+  if (undo && inactive) {
+    throw new SluiceError('BAD_FLAG', '--undo and --inactive exclude each other', { hint: 'give one of them' })
+  }
+  await using store = await (dryRun ? openCopyStore(operation.from, { mode: 'read' }) : openExisting(operation.from))
+  const decommission = decommissionOf(store)
+  await using database = await store.ledger()
+  if ((await hasLedger(database)) && !dryRun) await prepareLedger(database)
+  const knows = knowsParked(operation.table)
+  const what = `the switch of ${operation.table} is`
+  await refuseKnownElsewhere(store, database, what, knows, run.interrupt.abort, '--from')
+  const row = await parkedSwitch(database, operation.table, store.label)
+  const ledger = new DecommissionLedger(database, row, run)
+  const steps = await ledger.steps()
+  if (standingOf(steps)?.step === 'dropped') {
+    tell(row, 'dropped', 'found', run)
+    return { totals: { steps: '0' } }
+  }
+  const [parked, heir] = await tablesOf(row, decommission, store, run)
+  const retired = { row, name: row.parkedTable, parked, heir, store: decommission, ledger, steps }
+  if (undo) return await undone(retired, operation, run)
+  return await next(retired, database, store, operation, run)
+}
+
+/** Looks, and does the next step. */
+async function next(
+  retired: Retired,
+  database: LedgerDatabase,
+  store: CopyStore,
+  operation: PartitionDecommissionOperation,
+  run: DecommissionRun,
+): Promise<Ending> {
+  const { row, name, ledger, steps } = retired
+  const examined = await examine(
+    { ...retired, database, copies: store, graceMs: operation.graceMs },
+    run.interrupt.abort,
+  )
+  for (const finding of examined.findings) run.emit({ type: 'decommission.finding', table: name, ...finding })
+  const { identity, use, isWanted } = examined
+  const refused = examined.findings.filter(({ verdict }) => verdict === 'refused')
+  const totals = { findings: dec(examined.findings.length), refused: dec(refused.length) }
+  // A login that may not change the table makes no table of the ledger, which would then be its own.
+  if (!operation.dryRun && !refused.some(({ about }) => about === 'rights')) {
+    await ledger.prepare()
+    if (examined.wantsNote) await ledger.note({ step: 'looked', identity, detail: { use, streamEnded: !isWanted } })
+  }
+  if (refused.length > 0) return { totals: { ...totals, steps: '0' }, error: refusal(name, refused) }
+  const standing = standingOf(steps)
+  if (standing?.step === 'inactive') {
+    if (standing.identity !== identity) throw otherTable(name)
+    tell(row, 'inactive', 'found', run)
+    const drops = !operation.inactive && examined.graceOver
+    if (operation.dryRun) {
+      if (operation.archive !== undefined) tell(row, 'archived', 'planned', run)
+      if (drops) tell(row, 'dropped', 'planned', run)
+      return { totals: { ...totals, steps: '0' } }
+    }
+    // Before a long copy.
+    if (drops) refuseUnconfirmed(retired.parked, operation.confirm)
+    const archived = await archive(retired, identity, operation, store, run)
+    if (drops) await drop(retired, { identity, archived }, operation, store, run)
+    const done = (operation.archive === undefined ? 0 : 1) + (drops ? 1 : 0)
+    return { totals: { ...totals, steps: dec(done) } }
+  }
+  if (operation.dryRun) {
+    tell(row, 'inactive', 'planned', run)
+    return { totals: { ...totals, steps: '0' } }
+  }
+  await deactivate(retired, examined, operation, run)
+  return { totals: { ...totals, steps: '1' } }
+}
+
+async function deactivate(
+  { row, store, ledger, parked, name }: Retired,
+  { identity, use, graceOver, graceEndMs }: Examined,
+  operation: PartitionDecommissionOperation,
+  run: DecommissionRun,
+): Promise<void> {
+  const step = stepOf({ parked, identity }, ledger.guard('active'), operation, run)
+  const end = await store.deactivate(step, (grants) => [
+    ledger.statement({ step: 'inactive', identity, detail: { grants, use } }),
+  ])
+  refuseUndone(end, name)
+  tell(row, 'inactive', 'done', run)
+  run.emit({
+    type: 'log',
+    level: 'note',
+    table: name,
+    message: `nobody but its owner may use it; the same command drops it ${graceOver ? 'when it runs again' : `from ${isoTime(graceEndMs)} on`}, and --undo gives the rights back`,
+  })
+}
+
+async function drop(
+  { row, store, ledger, parked, heir, name }: Retired,
+  { identity, archived }: { readonly identity: string; readonly archived: DecommissionDetail['archive'] },
+  operation: PartitionDecommissionOperation,
+  copies: CopyStore,
+  run: DecommissionRun,
+): Promise<void> {
+  const expect = archived === undefined ? null : await knownRows(copies, parked, archived, run.interrupt.abort)
+  const step = stepOf({ parked, identity }, ledger.guard('inactive', operation.graceMs), operation, run)
+  const { end, also } = await store.drop(step, heir, expect, [
+    ledger.statement({ step: 'dropped', identity, detail: {} }),
+  ])
+  refuseUndone(end, name)
+  tell(row, 'dropped', 'done', run)
+  for (const message of also) run.emit({ type: 'log', level: 'note', table: name, message })
+}
+
+/** @returns what the last copy came to, of this run or of one before; absent where none was asked for */
+async function archive(
+  { row, ledger, parked, steps }: Retired,
+  identity: string,
+  { from, archive: to }: PartitionDecommissionOperation,
+  copies: CopyStore,
+  run: DecommissionRun,
+): Promise<DecommissionDetail['archive']> {
+  const before = steps.findLast(({ step }) => step === 'archived')?.detail.archive
+  if (to === undefined) return before
+  const archived = await lastArchive({ from, to, parked, copies }, run)
+  await ledger.note({ step: 'archived', identity, detail: { archive: archived } })
+  tell(row, 'archived', 'done', run)
+  return archived
+}
+
+/** Done twice it does no harm. */
+async function undone(
+  { row, store, ledger, steps, parked, name }: Retired,
+  operation: PartitionDecommissionOperation,
+  run: DecommissionRun,
+): Promise<Ending> {
+  const standing = standingOf(steps)
+  if (standing?.step !== 'inactive') {
+    tell(row, 'active', 'found', run)
+    return { totals: { steps: '0' } }
+  }
+  if (operation.dryRun) {
+    tell(row, 'active', 'planned', run)
+    return { totals: { steps: '0' } }
+  }
+  const { identity, detail } = standing
+  const step = stepOf({ parked, identity }, ledger.guard('inactive'), operation, run)
+  const close = [ledger.statement({ step: 'active', identity, detail: {} })]
+  const { end, missing } = await store.reactivate(step, detail.grants ?? '[]', close)
+  refuseUndone(end, name)
+  tell(row, 'active', 'done', run)
+  for (const right of missing) {
+    const message = `${right} was not given back: the role or the column is not there any more`
+    run.emit({ type: 'log', level: 'warn', table: name, message })
+  }
+  return { totals: { steps: '1' } }
+}
+
+function stepOf(
+  { parked, identity }: { readonly parked: TableName; readonly identity: string },
+  guard: DecommissionStep['guard'],
+  { patienceMs, budgetMs }: PartitionDecommissionOperation,
+  run: DecommissionRun,
+): DecommissionStep {
+  return { table: parked, identity, guard, patienceMs, budgetMs, signal: run.interrupt.abort }
+}
+
+function tell(
+  { parkedTable, publicTable }: SwitchRow,
+  step: DecommissionStepEvent['step'],
+  status: DecommissionStepEvent['status'],
+  run: DecommissionRun,
+): void {
+  run.emit({ type: 'decommission.step', table: parkedTable, public: publicTable, step, status })
+}
+
+async function tablesOf(
+  { parkedTable, publicTable }: SwitchRow,
+  store: DecommissionStore,
+  { label }: CopyStore,
+  run: DecommissionRun,
+): Promise<readonly [TableName, TableName]> {
+  const { abort: signal } = run.interrupt
+  const [parked, heir] = [await store.named(parkedTable, signal), await store.named(publicTable, signal)]
+  if (parked !== null && heir !== null) return [parked, heir]
+  throw new SluiceError('SOURCE_GONE', `${parked === null ? parkedTable : publicTable} is not there`, {
+    where: label,
+    reason:
+      parked === null
+        ? `the ledger says that a switch has parked it, and not that sluice has dropped it`
+        : `${tableText(parked)} may be the only table that holds these rows`,
+    hint: 'somebody has renamed or dropped it: give it its name back, then run the same command again',
+  })
+}
+
+function decommissionOf(store: CopyStore): DecommissionStore {
+  const decommission = store.decommission?.()
+  if (decommission !== undefined) return decommission
+  throw new SluiceError('UNSUPPORTED_URL', `no switch parks tables in ${store.system}`, {
+    where: store.label,
+    hint: 'name the PostgreSQL database in which the switch happened with --from',
+  })
+}

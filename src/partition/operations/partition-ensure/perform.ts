@@ -1,0 +1,289 @@
+/** `partition ensure`: partitions of the current and the coming periods are there afterwards, and what is not well is said. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import type { PartitionAlarm } from '../../../model/partition/events.ts'
+import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import type { ComingPartition, MaintenanceStore, Made } from '../../../model/partition/maintenance-port.ts'
+import { openCopyStore, openExisting } from '../../../engine/copy/open-stores.ts'
+import { alarmsOf, openGaps, type Alarm } from '../../alarms.ts'
+import { nameFor } from '../../coming-name.ts'
+import { periodsWithin, type PlacedPeriod } from '../../coverage.ts'
+import { eachTable, type FoundTable } from '../../each-table.ts'
+import { failedTables } from '../../failed-tables.ts'
+import { comingOf, maintenanceOf, standingOf, type Standing } from '../../standing.ts'
+import { strayOf } from '../../stray.ts'
+import { standsEvent } from '../../stands-event.ts'
+import { tableEvent } from '../../table-event.ts'
+import { zonesText } from '../../zones.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import type { partitionEnsure as declared, PartitionEnsureOperation } from './declaration.ts'
+
+type PartitionEnsureRun = RunOf<typeof declared>
+
+/** The gravest first: it is the one that the run ends with. */
+const ALARM_CODES: readonly (readonly [PartitionAlarm, ErrorCode, string])[] = [
+  ['none ahead', 'PARTITIONS_MISSING', 'partitions that have to be there are missing'],
+  ['overlap', 'PARTITION_OVERLAP', 'partitions cover a part of periods that have to be there'],
+  ['gap', 'PARTITION_GAP', 'between two partitions there is none'],
+  ['rows in the default', 'ROWS_IN_DEFAULT', 'rows are in the default partition'],
+  ['left over', 'PARTITION_LEFT_OVER', 'what a run has left that was broken off is still there'],
+  ['not given', 'PARTITION_NOT_ALIKE', 'a new partition lacks something that its neighbour has'],
+]
+
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['TABLE_REFUSED', 'ROW_REFUSED'])
+
+type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
+
+/** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY, TABLE_REFUSED */
+export async function partitionEnsure(operation: PartitionEnsureOperation, run: PartitionEnsureRun): Promise<Ending> {
+  const { tables, calendar, epoch, dryRun } = operation
+  // Nor does it wait for longer before it has looked.
+  const waits = { lockWaitMs: operation.budgetMs }
+  await using store = await (dryRun
+    ? openCopyStore(operation.from, { mode: 'read', ...waits })
+    : openExisting(operation.from, waits))
+  const maintenance = maintenanceOf(store)
+  const totals = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, alarms: 0 }
+  const alarms = new Set<PartitionAlarm>()
+  const wish = { tables, calendar, epoch, sizes: false }
+  let isCut = false
+  const { errors, passedOver, stopped } = await eachTable(store, wish, run, async (found) => {
+    const { name } = found
+    const now = new Date(run.clock.now())
+    totals.tables++
+    run.emit(tableEvent(name, found.standing, now))
+    const before = comingOf(found.standing, { ...operation, now })
+    const periods = await missingPeriods(found, before.missing, maintenance, run)
+    const { made, failure, periods: possible } = await attempt(found, periods, operation, maintenance, run)
+    for (const period of possible) {
+      const own = made?.made.find((one) => one.name.name === period.name.name)
+      const status = dryRun ? 'planned' : own === undefined ? foundStatus(period, made) : 'made'
+      if (status === null) continue
+      const moved = own?.moved ?? 0n
+      totals[status]++
+      totals.moved += moved
+      run.emit({
+        type: 'partition.made',
+        table: name,
+        partition: tableText(period.name),
+        label: period.period.label,
+        from: period.from,
+        to: period.to,
+        status,
+        ...(moved === 0n ? {} : { moved: dec(moved) }),
+      })
+    }
+    for (const message of made?.notes ?? []) run.emit({ type: 'log', level: 'note', table: name, message })
+    if (made !== null) tellWaits(name, made, run)
+    const done = (made?.made.length ?? 0) + (made?.foundMade.length ?? 0)
+    if (made !== null && done < possible.length && run.interrupt.stop.aborted) {
+      isCut = true
+      if (failure !== null) throw failure
+      return
+    }
+    const isChanged = made !== null || (failure !== null && !dryRun)
+    const after = isChanged ? await again(found, operation, maintenance, run) : found.standing
+    const { leftOver } = found.standing.table
+    if (leftOver !== undefined && after.table.leftOver === undefined) {
+      run.emit({
+        type: 'log',
+        level: 'note',
+        table: name,
+        message: `removed what a run left that was broken off: ${leftOver}`,
+      })
+    }
+    const { archive } = found
+    const coming = isChanged ? comingOf(after, { ...operation, now }) : before
+    const stray = await strayOf({ standing: after, archive }, { ...coming, ...operation, now }, maintenance, run)
+    for (const alarm of [
+      ...alarmsOf(after, { ...operation, now, coming, stray, archive, refused: failure !== null }),
+      ...notGiven(made),
+    ]) {
+      totals.alarms++
+      alarms.add(alarm.alarm)
+      run.emit({ type: 'partition.alarm', table: name, ...alarm })
+    }
+    run.emit(standsEvent(name, operation.ahead, coming, stray, after))
+    // What could not be made is an alarm by itself.
+    if (failure !== null) throw failure
+  })
+  return {
+    ...alarmError(alarms),
+    ...failedTables(errors),
+    stopped: stopped || isCut,
+    totals: {
+      tables: dec(totals.tables),
+      passedOver: dec(passedOver),
+      ...(errors.length === 0 ? {} : { failed: dec(errors.length) }),
+      [dryRun ? 'planned' : 'made']: dec(dryRun ? totals.planned : totals.made),
+      found: dec(totals.found),
+      moved: dec(totals.moved),
+      alarms: dec(totals.alarms),
+    },
+  }
+}
+
+/** The coming ones, and those in gaps of which the default partition holds rows. */
+async function missingPeriods(
+  { standing, archive, name }: FoundTable,
+  missing: readonly PlacedPeriod[],
+  maintenance: MaintenanceStore,
+  run: PartitionEnsureRun,
+): Promise<readonly Period[]> {
+  const { calendar, kind, table } = standing
+  if (calendar === null) throw noCalendar(name, standing)
+  const named = (periods: readonly PlacedPeriod[]): readonly Period[] =>
+    periods.map((period) => ({ ...period, name: nameFor(standing, period.period) }))
+  const inGaps = openGaps(standing, archive)
+    .flatMap((gap) => periodsWithin(calendar.spec, gap, kind))
+    .filter(({ low }) => !missing.some((one) => one.low === low))
+  if (inGaps.length === 0 || !table.partitions.some(({ isDefault }) => isDefault)) return named(missing)
+  const { spans } = await maintenance.stray(table, inGaps, run.interrupt.abort)
+  return named([...inGaps.filter((_, i) => (spans[i] ?? 0n) > 0n), ...missing].toSorted((a, b) => a.low - b.low))
+}
+
+type Attempt = {
+  readonly made: Made | null
+  /** Why not all could be made. */
+  readonly failure: SluiceError | null
+  /** Those that are there now, or would be. */
+  readonly periods: readonly Period[]
+}
+
+/** What is in the way of rows that have to be moved is in nobody's way whose period has none: it is made all the same, before its first row. */
+async function attempt(
+  found: FoundTable,
+  periods: readonly Period[],
+  operation: PartitionEnsureOperation,
+  maintenance: MaintenanceStore,
+  run: PartitionEnsureRun,
+): Promise<Attempt> {
+  const all = await attemptAll(found, periods, operation, maintenance, run)
+  if (all.failure === null || !found.standing.table.partitions.some(({ isDefault }) => isDefault)) return all
+  const { spans } = await maintenance.stray(found.standing.table, periods, run.interrupt.abort)
+  const empty = periods.filter((_, i) => spans[i] === 0n)
+  if (empty.length === 0 || empty.length === periods.length) return all
+  const some = await attemptAll(found, empty, operation, maintenance, run)
+  return { ...some, failure: all.failure }
+}
+
+/** With a dry run only what would be refused. */
+async function attemptAll(
+  found: FoundTable,
+  periods: readonly Period[],
+  operation: PartitionEnsureOperation,
+  maintenance: MaintenanceStore,
+  run: PartitionEnsureRun,
+): Promise<Attempt> {
+  // What a run left that was broken off is removed by the next making, even where nothing is missing.
+  const { leftOver } = found.standing.table
+  if (periods.length === 0 && (leftOver === undefined || operation.dryRun))
+    return { made: null, failure: null, periods }
+  try {
+    if (!operation.dryRun) {
+      return { made: await make(found, periods, operation, maintenance, run), failure: null, periods }
+    }
+    const failure = await maintenance.foresee(wanted(found, periods, run))
+    return { made: null, failure, periods: failure === null ? periods : [] }
+  } catch (error) {
+    const failure = asSluiceError(error)
+    if (run.interrupt.abort.aborted || !REFUSALS.has(failure.code)) throw failure
+    return { made: null, failure, periods: [] }
+  }
+}
+
+async function make(
+  found: FoundTable,
+  periods: readonly Period[],
+  { patienceMs, budgetMs }: PartitionEnsureOperation,
+  maintenance: MaintenanceStore,
+  run: PartitionEnsureRun,
+): Promise<Made> {
+  return maintenance.make({
+    ...wanted(found, periods, run),
+    patienceMs,
+    budgetMs,
+    onStep: (step, rows, total) =>
+      run.emit({
+        type: 'partition.progress',
+        table: found.name,
+        step,
+        rows: dec(rows),
+        ...(total === null ? {} : { total: dec(total) }),
+      }),
+  })
+}
+
+function wanted(
+  { standing: { table } }: FoundTable,
+  periods: readonly Period[],
+  run: Pick<PartitionEnsureRun, 'interrupt'>,
+) {
+  const partitions = periods.map(({ name, from, to }) => ({ name, from, to }))
+  return { table, partitions, signal: run.interrupt.abort, stop: run.interrupt.stop }
+}
+
+/** Of a period that this run has not made; null where nobody has, because it was stopped. */
+function foundStatus({ name }: Period, made: Made | null): 'found' | null {
+  return made?.foundMade.some((one) => one.name.name === name.name) === true ? 'found' : null
+}
+
+function tellWaits(table: string, { longestMs, tries, proved }: Made, run: PartitionEnsureRun): void {
+  run.emit({
+    type: 'partition.waits',
+    table,
+    longestMs,
+    tries,
+    ...(proved === null ? {} : { proved: dec(proved.rows) }),
+  })
+}
+
+async function again(
+  { standing, archive }: FoundTable,
+  { calendar, epoch }: PartitionEnsureOperation,
+  maintenance: MaintenanceStore,
+  run: PartitionEnsureRun,
+): Promise<Standing> {
+  const { abort: signal } = run.interrupt
+  const archived = (): Promise<FoundTable['archive']> => Promise.resolve(archive)
+  const options = { epoch, archived, sizes: false, signal }
+  return (await standingOf(maintenance, standing.table, calendar, options)) ?? standing
+}
+
+function notGiven(made: Made | null): readonly Alarm[] {
+  return (made?.notGiven ?? []).map(({ partition, what, why, hint }) => ({
+    alarm: 'not given',
+    partition,
+    detail: `it has not ${what}: ${why}`,
+    hint: hint ?? 'give it by hand, or with a login that may',
+  }))
+}
+
+function alarmError(alarms: ReadonlySet<PartitionAlarm>): { readonly error?: SluiceError } {
+  const found = ALARM_CODES.filter(([alarm]) => alarms.has(alarm))
+  const [gravest] = found
+  if (gravest === undefined) return {}
+  return {
+    error: new SluiceError(gravest[1], found.map(([, , words]) => words).join('; '), { hint: 'see the alarms above' }),
+  }
+}
+
+function noCalendar(name: string, { table: { partitions }, zones }: Standing): SluiceError {
+  if (zones.length > 0) {
+    return new SluiceError('BAD_FLAG', `nobody can tell the zone of ${name} from its partitions`, {
+      reason: `in ${String(zones.length)} zones days begin at their bounds`,
+      hint: `name it with --zone, such as ${zonesText(zones)}`,
+    })
+  }
+  const bounded = partitions.filter(({ isDefault }) => !isDefault)
+  return new SluiceError('BAD_FLAG', `nobody can tell the calendar of ${name} from its partitions`, {
+    reason:
+      bounded.length === 0
+        ? 'it has none with bounds'
+        : `the bounds of ${bounded
+            .slice(-3)
+            .map((one) => tableText(one.name))
+            .join(', ')} are those of no days, weeks, months, quarters or years`,
+    hint: 'name it with --calendar, --first-month, --year-offset, --first-weekday and --zone',
+  })
+}

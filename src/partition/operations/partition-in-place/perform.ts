@@ -1,0 +1,292 @@
+/** `partition in-place`: a table that is too large to hold twice becomes the first partition of a new one that has its name. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import type { PartitionStepEvent } from '../../../model/partition/events.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import type {
+  InPlaceDone,
+  InPlaceLimits,
+  InPlacePlan,
+  InPlaceStore,
+  InPlaceSwitched,
+  SliceRequest,
+} from '../../../model/partition/in-place-port.ts'
+import type { PartitionPlanStore, PlanFinding } from '../../../model/partition/plan-port.ts'
+import { openExisting } from '../../../engine/copy/open-stores.ts'
+import { inPlaceRequest, refuseSameNames, sliceRequest, type InPlaceWishes } from '../../in-place-plan.ts'
+import { phaseFindings } from '../../in-place-phases.ts'
+import { oneTable } from '../../twin-plan.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import type { partitionInPlace as declared, PartitionInPlaceOperation } from './declaration.ts'
+
+type Run = RunOf<typeof declared>
+
+const ORDER: readonly PlanFinding['verdict'][] = ['refused', 'changes', 'not looked', 'made', 'fine']
+
+type Able = {
+  readonly store: CopyStore
+  readonly inPlace: InPlaceStore
+  readonly plan: PartitionPlanStore
+  readonly table: TableSpec
+  /** As it is told. */
+  readonly name: string
+  readonly limits: InPlaceLimits
+  readonly tell: (step: PartitionStepEvent['step'], status: PartitionStepEvent['status'], detail: string) => void
+}
+
+/**
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, MISSING_CONFIRM, PARTITION_REFUSED, TABLE_REFUSED, PLAN_CHANGED, TARGET_BUSY,
+ * TARGET_DENIED, SOURCE_GONE, STOPPED
+ */
+export async function partitionInPlace(operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
+  const signal = run.interrupt.abort
+  await using store = await openExisting(operation.from)
+  const [inPlace, plan] = [store.inPlace?.(), store.partitionPlan?.()]
+  if (inPlace === undefined || plan === undefined) {
+    throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no tables that sluice partitions in place`, {
+      where: store.label,
+      hint: 'partition in-place works on PostgreSQL',
+    })
+  }
+  const table = await oneTable(store, operation.table, signal)
+  const name = tableText(table.table)
+  const able: Able = {
+    store,
+    inPlace,
+    plan,
+    table,
+    name,
+    limits: { budgetMs: operation.budgetMs, triesForMs: operation.triesForMs, signal },
+    tell: (step, status, detail) => run.emit({ type: 'partition.step', table: name, step, status, detail }),
+  }
+  const done = await inPlace.done(table.table, signal)
+  if (operation.slice !== undefined) return await sliced(able, done, { ...operation, slice: operation.slice }, run)
+  if (operation.revert) return await reverted(able, done, operation, run)
+  return done === null ? await partitioned(able, operation, run) : await settled(able, done, operation, run)
+}
+
+/** Looks, prepares what reads the table, and lets the new table take the name. */
+async function partitioned(able: Able, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
+  const { store, inPlace, plan, table, name, limits, tell } = able
+  if (!operation.dryRun) refuseUnconfirmed(able, operation)
+  const { signal } = limits
+  const source = { store, plan, signal }
+  const wishes = await inPlaceRequest(source, table, operation, new Date(run.clock.now()))
+  const { request, last } = wishes
+  refuseSameNames(request)
+  const planned = await inPlace.plan(request, signal)
+  const findings = await told(able, wishes, planned, operation, run)
+  const refused = findings.filter(({ verdict }) => verdict === 'refused')
+  const totals = {
+    findings: dec(findings.length),
+    refused: dec(refused.length),
+    partitions: dec(request.partitions.length + 1),
+  }
+  if (refused.length > 0) return { totals: { ...totals, switched: '0' }, error: refusal(name, refused) }
+  if (operation.dryRun) {
+    for (const { sql, isDone } of planned.statements) if (!isDone) run.emit({ type: 'partition.sql', table: name, sql })
+    tellPartitions(name, wishes, 'planned', run)
+    tell('switch', 'planned', `${name} would be partitioned, with all rows of today in ${request.past}`)
+    return { totals: { ...totals, switched: '0' } }
+  }
+  await inPlace.prepare(request, limits, tell)
+  const switched = await inPlace.attach(request, limits, tell)
+  tell('switch', 'done', `${name} is partitioned: ${request.past} holds everything up to the end of ${last.label}`)
+  tellPartitions(name, wishes, 'made', run)
+  tellWaits(name, switched, run)
+  await tellLeft(able, run)
+  return { totals: { ...totals, switched: '1' }, next: ensureCommand(operation, name) }
+}
+
+/** An earlier run has come so far. */
+async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
+  const { name, table, store, limits, tell } = able
+  const ranged = await store.maintenance?.().look(table.table, false, limits.signal)
+  if (ranged != null && ranged.column.name !== operation.by) {
+    throw new SluiceError('TABLE_REFUSED', `${name} is partitioned by ${ranged.column.name}`, {
+      where: store.label,
+      hint: `give --by ${shellQuote(ranged.column.name)}`,
+    })
+  }
+  tell('switch', 'found', `${tableText(done.past)} holds everything before ${done.bound}`)
+  if (!operation.dryRun) await tellLeft(able, run)
+  return { totals: { switched: '0' }, next: ensureCommand(operation, name) }
+}
+
+/** The last period of the past leaves it: how long everybody waits for that is said before it is done. */
+async function sliced(
+  able: Able,
+  done: InPlaceDone | null,
+  operation: PartitionInPlaceOperation & { readonly slice: string },
+  run: Run,
+): Promise<Ending> {
+  const { inPlace, table, name, limits, tell } = able
+  if (operation.revert || operation.last !== undefined || operation.past !== undefined) {
+    throw new SluiceError('BAD_FLAG', '--slice goes with no --revert, --last and --past', { hint: 'leave them out' })
+  }
+  if (done === null) {
+    throw new SluiceError('BAD_FLAG', `${name} has no past that a period could leave`, {
+      hint: 'partition it first: the same command without --slice',
+    })
+  }
+  const { request, label } = sliceRequest(table, operation, operation.slice, done.bound)
+  const { partition } = request
+  if (await isThere(able, request)) {
+    tell('slice', 'found', `${label} has a partition of its own`)
+    if (!operation.dryRun) await tellLeft(able, run)
+    return { totals: { switched: '0' } }
+  }
+  const { rows, ms } = await inPlace.planSlice(request, limits.signal)
+  const detail = `${rows} rows of ${label} leave ${tableText(done.past)}, and everybody waits for about ${ms} ms, by a sample of them`
+  const isTooLong = ms > operation.budgetMs
+  run.emit({
+    type: 'partition.finding',
+    table: name,
+    verdict: isTooLong ? 'refused' : 'changes',
+    about: 'pause',
+    object: partition.name,
+    detail,
+    ...(isTooLong ? { hint: `where everybody may wait so long: --pause-budget ${Math.ceil((ms * 2) / 1000)}s` } : {}),
+  })
+  run.emit({
+    type: 'partition.finding',
+    table: name,
+    verdict: 'changes',
+    about: 'old snapshots',
+    detail: `a transaction in REPEATABLE READ or SERIALIZABLE that began before, and reads ${label} behind it, misses these rows; those that rest within one are waited for`,
+  })
+  const totals = { rows: dec(rows), findings: '2', refused: isTooLong ? '1' : '0' }
+  if (isTooLong) {
+    const error = new SluiceError('PARTITION_REFUSED', `${label} takes longer than others may wait`, {
+      where: name,
+      reason: `about ${ms} ms, and --pause-budget is ${operation.budgetMs} ms`,
+      hint: `take shorter periods, such as --calendar month, or --pause-budget ${Math.ceil((ms * 2) / 1000)}s`,
+    })
+    return { totals: { ...totals, switched: '0' }, error }
+  }
+  const made = {
+    type: 'partition.made',
+    table: name,
+    partition: partition.name,
+    label,
+    from: partition.from,
+    to: partition.to,
+  } as const
+  if (operation.dryRun) {
+    run.emit({ ...made, status: 'planned' })
+    tell('slice', 'planned', detail)
+    return { totals: { ...totals, switched: '0' } }
+  }
+  refuseUnconfirmed(able, operation)
+  const switched = await inPlace.slice(request, limits, (step, status, text) =>
+    tell(step === 'switch' ? 'slice' : step, status, text),
+  )
+  tell('slice', 'done', `${switched.rows} rows have left ${tableText(done.past)}, which ends at ${partition.from} now`)
+  run.emit({ ...made, status: 'made' })
+  tellWaits(name, switched, run)
+  await tellLeft(able, run)
+  return { totals: { ...totals, rows: dec(switched.rows), switched: '1' } }
+}
+
+/** Whether a partition has these bounds. */
+async function isThere({ store, table, limits }: Able, { partition }: SliceRequest): Promise<boolean> {
+  const ranged = await store.maintenance?.().look(table.table, false, limits.signal)
+  return ranged?.partitions.some(({ from, to }) => from === partition.from && to === partition.to) === true
+}
+
+async function reverted(
+  able: Able,
+  done: InPlaceDone | null,
+  operation: PartitionInPlaceOperation,
+  run: Run,
+): Promise<Ending> {
+  const { inPlace, table, name, limits, tell } = able
+  if (done === null) {
+    if (operation.dryRun) {
+      tell('clear', 'planned', `what was prepared of ${name} would be removed`)
+      return { totals: { switched: '0' } }
+    }
+    const cleared = await inPlace.clear(table.table, limits)
+    tell('clear', 'done', cleared === 0 ? 'there was nothing' : `${cleared} indexes and constraints are removed`)
+    // A run that went back may have been killed before the end.
+    await tellLeft(able, run)
+    return { totals: { switched: '0' } }
+  }
+  if (operation.dryRun) {
+    tell('revert', 'planned', `${tableText(done.past)} would be ${name} again, and the other partitions dropped`)
+    return { totals: { switched: '0' } }
+  }
+  refuseUnconfirmed(able, operation)
+  const switched = await inPlace.revert(table.table, limits, (step, status, detail) =>
+    tell(step === 'switch' ? 'revert' : step, status, detail),
+  )
+  tell('revert', 'done', `${name} is the table again that was ${tableText(done.past)}`)
+  tellWaits(name, switched, run)
+  await tellLeft(able, run)
+  return { totals: { switched: '1' } }
+}
+
+/** Everything that is known before anything is made. */
+async function told(
+  { plan, inPlace, name, limits }: Able,
+  { request, last }: InPlaceWishes,
+  { findings, statements, bytes }: InPlacePlan,
+  operation: PartitionInPlaceOperation,
+  run: Run,
+): Promise<readonly PlanFinding[]> {
+  const { signal } = limits
+  const taken = await plan.taken(
+    request.planned,
+    [request.beside, ...request.partitions.map((one) => one.name)],
+    signal,
+  )
+  // A run counts once more before it makes anything, and reads the table for that where it has to.
+  const outside = (await plan.isIndexed(request.planned, signal)) ? await inPlace.outside(request, signal) : null
+  const all = [
+    ...findings,
+    ...phaseFindings({ request, last, statements, bytes, taken, outside, budgetMs: operation.budgetMs }),
+  ].toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict))
+  for (const finding of all) run.emit({ type: 'partition.finding', table: name, ...finding })
+  return all
+}
+
+async function tellLeft({ inPlace, table, name, limits, tell }: Able, run: Run): Promise<void> {
+  const left = await inPlace.settle(table.table, limits.signal)
+  tell('after', 'done', 'foreign keys to it are validated, and its statistics gathered')
+  for (const message of left) run.emit({ type: 'log', level: 'warn', table: name, message })
+}
+
+function tellPartitions(table: string, { request, labels }: InPlaceWishes, status: 'planned' | 'made', run: Run): void {
+  for (const [at, { name: partition, from, to }] of request.partitions.entries())
+    run.emit({ type: 'partition.made', table, partition, label: labels[at] ?? '', from, to, status })
+}
+
+function tellWaits(table: string, { pauseMs, tries }: InPlaceSwitched, run: Run): void {
+  run.emit({ type: 'partition.waits', table, longestMs: pauseMs, tries: tries - 1 })
+}
+
+function refuseUnconfirmed({ table, name }: Able, { confirm }: PartitionInPlaceOperation): void {
+  if (confirm === name || confirm === table.table.name) return
+  throw new SluiceError('MISSING_CONFIRM', `${name} is going to be another table, and wants its name as confirmation`, {
+    hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would be done`,
+  })
+}
+
+function refusal(table: string, refused: readonly PlanFinding[]): SluiceError {
+  return new SluiceError(
+    'PARTITION_REFUSED',
+    `${table} cannot be partitioned in place as it is: ${refused.length} ${refused.length === 1 ? 'thing is' : 'things are'} in the way`,
+    {
+      where: table,
+      reason: [...new Set(refused.map(({ about }) => about))].join(', '),
+      hint: 'each refused finding says what to do; then run the same command again',
+    },
+  )
+}
+
+function ensureCommand({ from }: PartitionInPlaceOperation, table: string): string {
+  return `sluice partition ensure --from ${shellQuote(redactUrl(from))} --table ${shellQuote(table)}`
+}

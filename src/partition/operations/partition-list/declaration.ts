@@ -1,0 +1,78 @@
+import type { AlertWish } from '../../../model/run/alert.ts'
+import { EPOCHS, type Epoch } from '../../../model/calendar/calendar.ts'
+import type { CalendarWish } from '../../standing.ts'
+import { alertOptions, formsText } from '../../../engine/run/operations/alert-options.ts'
+import { FOLLOW_CAUSES } from '../../../engine/copy/operations/copy/options.ts'
+import type { Declaration } from '../../../engine/run/operations/declaration.ts'
+import { PAGES } from '../../../engine/run/operations/pages.ts'
+import * as words from '../../../engine/run/operations/words.ts'
+import { PLAN_OPTIONS } from '../partition-plan/options.ts'
+import { DECOMMISSION_OPTIONS } from '../partition-decommission/options.ts'
+import { IN_PLACE_OPTIONS } from '../partition-in-place/options.ts'
+import { RUN_OPTIONS } from '../partition-run/options.ts'
+import { PARTITION_OPTIONS } from './options.ts'
+
+export type PartitionListOperation = {
+  readonly kind: 'partition-list'
+  readonly from: string
+  /** Names or patterns; of a pattern the tables that are partitioned by time. */
+  readonly tables: readonly string[]
+  readonly calendar: CalendarWish
+  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch | undefined
+  /** `8q`: what is older is due; nothing is where it is absent. */
+  readonly olderThan?: string
+  /** Whole periods after that of today that have to be there. */
+  readonly ahead: number
+  /** Count rows, and do not take the statistics of the system for them. */
+  readonly count: boolean
+  readonly alert?: AlertWish
+}
+
+const ALERTS = alertOptions(
+  `of list and ensure ${formsText(['none-ahead', 'default-rows', 'failed'])}; of in-place and decommission failed; of run ${formsText(FOLLOW_CAUSES)}`,
+  'all but plan:',
+)
+
+const EVENTS = ['partition.table', 'partition', 'partition.alarm', 'partition.stands', 'log'] as const
+
+export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[number]> = {
+  kind: 'partition-list',
+  command: {
+    ...PAGES.partition,
+    takes: [
+      ...PARTITION_OPTIONS,
+      ...PLAN_OPTIONS,
+      ...RUN_OPTIONS,
+      ...ALERTS,
+      ...IN_PLACE_OPTIONS,
+      ...DECOMMISSION_OPTIONS,
+    ],
+    epilogue:
+      'list shows the partitions of tables that are partitioned by ranges of time, ' +
+      'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
+      'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there. ' +
+      'plan says what it takes to partition a table that is not, and changes nothing. run does it while the table is used: it makes a partitioned table ' +
+      'beside it, copies the current period first and older ones after, proves each, and follows what changes; a cut-over lets both change places. ' +
+      'in-place does without a copy, for tables too large to hold twice: all rows become the first partition, and new periods come beside it. ' +
+      'decommission retires the table that a cut-over has parked: its first run takes the rights on it away, a run after the grace drops it. ' +
+      'Of one table that `lifecycle:` of the config file names by this very name, options count that its entry has and the line does not.\n',
+  },
+  actions: {
+    'partition list': {
+      from: words.end('from'),
+      tables: words.someTables,
+      calendar: words.calendar,
+      epoch: words.optionalChoice('epoch', EPOCHS),
+      olderThan: words.optionalAge('older-than'),
+      ahead: words.count('ahead'),
+      count: words.flag('count'),
+      alert: words.alert,
+    },
+  },
+  shape: 'listing',
+  stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
+  about: 'tables',
+  alerts: { causes: ['none-ahead', 'default-rows', 'failed'], by: ['ahead'] },
+  events: EVENTS,
+}

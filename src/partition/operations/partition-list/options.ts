@@ -1,0 +1,123 @@
+/** What `sluice partition` takes, whatever its action. */
+import { CALENDAR_UNITS, EPOCHS } from '../../../model/calendar/calendar.ts'
+import { MOST_AHEAD } from '../../coverage.ts'
+import type { Option } from '../../../engine/run/operations/option.ts'
+
+const ALL = 'all actions:'
+
+export const PARTITION_OPTIONS: readonly Option[] = [
+  { name: 'action', operand: true, type: 'text', describe: 'list, ensure, plan, run, in-place, decommission' },
+  {
+    name: 'from',
+    type: 'text',
+    group: ALL,
+    completes: 'database',
+    describe: 'URL of the database, such as postgresql://user@host/database; else the config file or $DATABASE_URL',
+  },
+  {
+    name: 'table',
+    type: 'list',
+    shown: 'none',
+    group: ALL,
+    completes: 'table',
+    describe: 'a table or a pattern; repeatable',
+  },
+  {
+    name: 'epoch',
+    type: 'choice',
+    choices: EPOCHS,
+    shown: 'what bounds and ledger say',
+    group: 'list, ensure, plan, run and in-place:',
+    describe: 'whole numbers of the column are times: seconds (s) or milliseconds (ms) since 1970',
+  },
+  {
+    name: 'calendar',
+    type: 'choice',
+    choices: CALENDAR_UNITS,
+    shown: 'that of the partitions; quarter for plan',
+    config: 'shown',
+    group: ALL,
+    describe: 'periods that the table is cut by',
+  },
+  {
+    name: 'first-month',
+    type: 'text',
+    shown: 'that of the partitions; january for plan',
+    config: 'shown',
+    group: ALL,
+    describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
+  },
+  {
+    name: 'year-offset',
+    type: 'number',
+    shown: 'that of the names; 0 for plan',
+    config: 'shown',
+    group: ALL,
+    describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',
+  },
+  {
+    name: 'first-weekday',
+    type: 'text',
+    shown: 'that of the partitions; monday for plan',
+    config: 'shown',
+    group: ALL,
+    describe: 'first day of a week: 1 (Monday) to 7, or its name',
+  },
+  {
+    name: 'zone',
+    type: 'text',
+    shown: 'that of the database; UTC for plan',
+    config: 'shown',
+    group: ALL,
+    describe: 'where days begin at midnight, such as Europe/Berlin',
+  },
+  {
+    name: 'ahead',
+    type: 'number',
+    fallback: 2,
+    most: MOST_AHEAD,
+    group: 'list and ensure:',
+    describe: 'whole periods after the current one that have to be there',
+  },
+  {
+    name: 'older-than',
+    type: 'text',
+    shown: 'nothing is due',
+    config: 'shown',
+    group: 'list:',
+    describe: 'what is older than so many whole periods is due: 8q, 24m, 52w, 365d, 7y',
+  },
+  {
+    name: 'count',
+    type: 'flag',
+    fallback: false,
+    group: 'list:',
+    describe: 'count the rows of every partition, which reads them all; else the statistics of the database count',
+  },
+  {
+    name: 'patience',
+    type: 'text',
+    unit: 'duration',
+    fallback: '100ms',
+    least: 1,
+    group: 'ensure and decommission:',
+    describe: 'most that others wait for a lock because of us',
+  },
+  {
+    name: 'budget',
+    type: 'text',
+    unit: 'duration',
+    fallback: '60s',
+    least: 1,
+    group: 'ensure and decommission:',
+    describe: 'how long locks are tried for before it gives up; the same command goes on',
+  },
+  {
+    name: 'dry-run',
+    alias: 'n',
+    type: 'flag',
+    fallback: false,
+    group: 'ensure, in-place and decommission:',
+    describe: 'say what would be done and change nothing',
+  },
+]

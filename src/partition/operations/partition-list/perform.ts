@@ -1,0 +1,111 @@
+/** `partition list`: the partitions of tables, whoever made them, what they are today, and what is missing. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import { alarmsOf } from '../../alarms.ts'
+import { eachTable, type FoundTable } from '../../each-table.ts'
+import { standsEvent } from '../../stands-event.ts'
+import { tableEvent } from '../../table-event.ts'
+import { listed } from '../../listed.ts'
+import type { StateOptions } from '../../state.ts'
+import { comingOf, maintenanceOf } from '../../standing.ts'
+import { strayOf } from '../../stray.ts'
+import { cutOff, parseAge } from '../../../model/calendar/age.ts'
+import { openSourceStore } from '../../../engine/copy/open-stores.ts'
+import { zonesText } from '../../zones.ts'
+import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import { failedTables } from '../../failed-tables.ts'
+import type { partitionList as declared, PartitionListOperation } from './declaration.ts'
+
+type PartitionListRun = RunOf<typeof declared>
+
+/** Longest that a look waits for a table that others keep to themselves. */
+const LOOK_WAIT_MS = 10_000
+/** Default partitions that are not larger are counted unasked. */
+const SMALL_BYTES = 64_000_000n
+
+/** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, CONNECT_FAILED */
+export async function partitionList(operation: PartitionListOperation, run: PartitionListRun): Promise<Ending> {
+  const { tables, calendar, epoch, count } = operation
+  await using store = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
+  const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
+  const notLooked: string[] = []
+  const { errors, passedOver } = await eachTable(
+    store,
+    { tables, calendar, epoch, sizes: true },
+    run,
+    async (found) => {
+      const { standing } = found
+      const options = optionsOf(found, operation, run)
+      totals.tables++
+      run.emit(tableEvent(found.name, standing, options.now))
+      if (standing.zones.length > 0) {
+        run.emit({
+          type: 'log',
+          level: 'note',
+          table: found.name,
+          message: `in ${String(standing.zones.length)} zones days begin at its bounds: --zone says which it is, such as ${zonesText(standing.zones)}`,
+        })
+      }
+      const counts = count ? await countsOf(found, store, run) : null
+      const coming = comingOf(standing, { now: options.now, ahead: operation.ahead })
+      if (standing.calendar === null) notLooked.push(`what is to come of ${found.name}: nobody can tell its calendar`)
+      for (const event of listed(found, options, counts, coming.missing)) {
+        run.emit(event)
+        if (event.state === 'missing' || event.state === 'archived') continue
+        totals.partitions++
+        totals.rows += BigInt(event.rows ?? 0)
+        totals.bytes += BigInt(event.bytes ?? 0)
+      }
+      const rest = standing.table.partitions.find(({ isDefault }) => isDefault)
+      const counted = rest !== undefined && (count || (rest.bytes ?? 0n) <= SMALL_BYTES)
+      if (rest !== undefined && !counted) notLooked.push(`rows of ${tableText(rest.name)} (--count counts them)`)
+      const stray = counted
+        ? await strayOf(found, { ...coming, now: options.now, ahead: operation.ahead }, maintenanceOf(store), run)
+        : null
+      for (const alarm of alarmsOf(standing, {
+        ...operation,
+        now: options.now,
+        coming,
+        stray,
+        archive: found.archive,
+      })) {
+        totals.alarms++
+        run.emit({ type: 'partition.alarm', table: found.name, ...alarm })
+      }
+      run.emit(standsEvent(found.name, operation.ahead, coming, stray, standing))
+    },
+  )
+  return {
+    ...failedTables(errors),
+    ...(notLooked.length === 0 ? {} : { notChecked: notLooked.join('; ') }),
+    totals: {
+      tables: dec(totals.tables),
+      passedOver: dec(passedOver),
+      ...(errors.length === 0 ? {} : { failed: dec(errors.length) }),
+      partitions: dec(totals.partitions),
+      rows: dec(totals.rows),
+      bytes: dec(totals.bytes),
+      alarms: dec(totals.alarms),
+    },
+  }
+}
+
+function optionsOf(
+  { standing, archive }: FoundTable,
+  { olderThan }: PartitionListOperation,
+  run: PartitionListRun,
+): StateOptions {
+  const now = new Date(run.clock.now())
+  const spec = standing.calendar?.spec ?? null
+  const first = olderThan === undefined || spec === null ? null : cutOff(spec, parseAge(olderThan), now)
+  return { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, archive }
+}
+
+/** By their place in the table; the default partition too. */
+async function countsOf(
+  { standing: { table } }: FoundTable,
+  store: Parameters<typeof maintenanceOf>[0],
+  run: PartitionListRun,
+): Promise<readonly bigint[]> {
+  return maintenanceOf(store).count(table, run.interrupt.abort)
+}

@@ -1,0 +1,49 @@
+/** What `sluice partition plan` takes beside what all its actions take. */
+import type { Option } from '../../../engine/run/operations/option.ts'
+
+const PLAN = 'plan:'
+const BOTH = 'plan and run:'
+const ALL = 'plan, run and in-place:'
+
+export const PLAN_OPTIONS: readonly Option[] = [
+  {
+    name: 'by',
+    type: 'text',
+    group: ALL,
+    completes: 'column',
+    describe: 'the column that says when a row belongs',
+  },
+  {
+    name: 'slices',
+    type: 'text',
+    choices: ['week', 'month', 'week:1-6', 'month:1-2'],
+    shown: 'none',
+    group: BOTH,
+    describe:
+      'parts of a period that are copied beside each other, and told as each lands: week or month, clipped at its edges; 1-6 or month:1-2: run copies only these of the first period, and ends (exit 75)',
+  },
+  {
+    name: 'window',
+    type: 'text',
+    unit: 'duration',
+    group: BOTH,
+    describe:
+      'time that there is for one period, such as 3h; run begins no chunk behind its end (exit 75), and the same command goes on',
+  },
+  {
+    name: 'lanes',
+    type: 'number',
+    fallback: 1,
+    least: 1,
+    most: 64,
+    group: PLAN,
+    describe: 'slices that are copied at the same time',
+  },
+  {
+    name: 'exact',
+    type: 'flag',
+    fallback: false,
+    group: PLAN,
+    describe: 'count rows, whatever it takes; else a sample is taken where no index helps',
+  },
+]

@@ -1,0 +1,92 @@
+/** How fast a table goes into its partitions, beside what the window needs: told while it is copied. */
+import type { PeriodWish } from '../model/copy/period-marks.ts'
+import { dec, type Emit } from '../model/run/event.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { CopyEvent } from '../engine/copy/copy-run.ts'
+import { byPriority, partitionsOfRange, periodParts, type PeriodPart } from '../engine/copy/plan/period-cut.ts'
+import { partitionName } from './planned-periods.ts'
+import type { FilledPeriod } from './filled-periods.ts'
+import { bytesPerHour, neededPerHour } from './forecast.ts'
+
+const TOLD_EVERY_MS = 10_000
+
+type Estimate = { readonly rows: bigint; readonly bytes: bigint }
+
+export class Pace {
+  readonly #table: string
+  readonly #parts: readonly PeriodPart[]
+  /** Names of partitions in the order in which they are copied. */
+  readonly #order: readonly string[]
+  readonly #estimates: ReadonlyMap<string, Estimate>
+  readonly #endsAt: number | null
+  readonly #run: { readonly emit: Emit<'partition.pace'>; readonly clock: Clock }
+  readonly #rows = new Map<string, bigint>()
+  readonly #landed = new Set<string>()
+  #bytes = 0
+  #since: number | null = null
+  readonly #timer: NodeJS.Timeout
+
+  /**
+   * @param filled what was found in the periods before: rows and bytes on disk, mostly estimates
+   * @param endsAt of the window, ms since the epoch; null without one
+   */
+  constructor(
+    table: string,
+    wish: PeriodWish,
+    filled: readonly FilledPeriod[],
+    endsAt: number | null,
+    run: { readonly emit: Emit<'partition.pace'>; readonly clock: Clock },
+  ) {
+    this.#table = table
+    this.#parts = periodParts(wish)
+    this.#order = [...new Set(byPriority(wish).flatMap(({ mark }) => mark.partition ?? []))]
+    const labels = new Map(wish.marks.map(({ label, partition }) => [label, partition]))
+    this.#estimates = new Map(
+      filled.map(({ period, rows, bytes }) => [
+        labels.get(period.label) ?? partitionName(table, period.label),
+        { rows, bytes },
+      ]),
+    )
+    this.#endsAt = endsAt
+    this.#run = run
+    this.#timer = setInterval(() => this.#tell(), TOLD_EVERY_MS).unref()
+  }
+
+  event(event: CopyEvent): void {
+    if (event.type === 'partition.landed' && event.slice === undefined) this.#landed.add(event.partition)
+    if (event.type === 'follow.table' && event.state !== 'copying') this.end()
+    if (event.type === 'chunk.started') this.#since ??= this.#run.clock.ticks()
+    if (event.type !== 'chunk.done' && event.type !== 'chunk.skipped') return
+    const range = { by: 'key', after: event.from ?? null, through: event.to ?? null } as const
+    const [partition, ...others] = partitionsOfRange(this.#parts, range)
+    if (partition === undefined || others.length > 0) return
+    const rows = BigInt(event.written ?? 0)
+    this.#rows.set(partition, (this.#rows.get(partition) ?? 0n) + rows)
+    const { rows: all, bytes } = this.#estimates.get(partition) ?? { rows: 0n, bytes: 0n }
+    if (event.type === 'chunk.done' && all > 0n) this.#bytes += (Number(rows) * Number(bytes)) / Number(all)
+  }
+
+  end(): void {
+    clearInterval(this.#timer)
+  }
+
+  #tell(): void {
+    const { clock, emit } = this.#run
+    const partition = this.#order.find((one) => !this.#landed.has(one) && this.#estimates.has(one))
+    if (partition === undefined || this.#since === null || this.#bytes === 0) return
+    const { rows: total, bytes } = this.#estimates.get(partition) ?? { rows: 0n, bytes: 0n }
+    const rows = this.#rows.get(partition) ?? 0n
+    const share = total === 0n ? 1 : Math.min(1, Number(rows) / Number(total))
+    const left = BigInt(Math.round(Number(bytes) * (1 - share)))
+    const leftMs = this.#endsAt === null ? null : Math.max(1, this.#endsAt - clock.now())
+    emit({
+      type: 'partition.pace',
+      table: this.#table,
+      partition,
+      rows: dec(rows),
+      total: dec(total),
+      bytesPerHour: dec(bytesPerHour(BigInt(Math.round(this.#bytes)), clock.ticks() - this.#since)),
+      ...(leftMs === null ? {} : { neededPerHour: dec(neededPerHour(left, leftMs)), leftMs: Math.round(leftMs) }),
+    })
+  }
+}

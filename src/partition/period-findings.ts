@@ -1,0 +1,73 @@
+/** Rows that belong to no partition by a time: what becomes of them. */
+import type { Counted, PlanFinding, PlannedTable, Years } from '../model/partition/plan-port.ts'
+import type { RowYears } from './planned-periods.ts'
+
+const NAMED_YEARS = 5
+
+/** @param found what was found of the table before */
+export function periodFindings(
+  { column }: PlannedTable,
+  { nulls, outside }: Years,
+  { far }: RowYears,
+  found: readonly PlanFinding[],
+): readonly PlanFinding[] {
+  const all: PlanFinding[] = []
+  const stays = !found.some((one) => one.verdict === 'refused' && one.about === 'column' && one.object === column.name)
+  const rest =
+    'such rows go to the default partition, stay there when periods are archived, and are looked through whenever a partition is made'
+  if (nulls.rows > 0n) {
+    all.push({
+      verdict: 'changes',
+      about: 'rows without a time',
+      object: column.name,
+      detail: `${countText(nulls)} NULL: ${stays ? rest : 'the new table takes none of them, as is said of the column'}`,
+    })
+  } else if (column.nullable) {
+    const detail = nulls.off === null ? 'no row has NULL' : 'none of the rows that were read has NULL'
+    all.push({
+      verdict: nulls.off === null ? 'fine' : 'not looked',
+      about: 'rows without a time',
+      object: column.name,
+      detail,
+      ...(nulls.off === null ? {} : { hint: '--exact reads all, and so does an index of the column' }),
+    })
+  }
+  if (outside.rows === 0n && outside.off !== null) {
+    all.push({
+      verdict: 'not looked',
+      about: 'rows outside',
+      object: column.name,
+      detail:
+        'none of the rows that were read is infinite or lies far from the others; there may be some in what was not read',
+      hint: '--exact reads all, and so does an index of the column',
+    })
+  }
+  if (outside.rows > 0n) {
+    const detail = `${countText(outside)} infinite, before the year 1 or after 9999: ${rest}`
+    all.push({
+      verdict: 'changes',
+      about: 'rows outside',
+      object: column.name,
+      detail,
+      hint: 'give them a time that is one, or NULL',
+    })
+  }
+  if (far.length > 0) {
+    const years = far.slice(0, NAMED_YEARS).map(({ year, ...count }) => `${year} (${countText(count)})`)
+    const more = far.length > NAMED_YEARS ? ` and ${far.length - NAMED_YEARS} more years` : ''
+    const detail = `rows of ${years.join(', ')}${more} lie far from the others, and nobody makes partitions up to them: ${rest}`
+    all.push({
+      verdict: 'changes',
+      about: 'rows far away',
+      object: column.name,
+      detail,
+      hint: 'a year such as 9999 often stands for no end: NULL says that better',
+    })
+  }
+  return all
+}
+
+function countText({ rows, off }: Counted): string {
+  const word = rows === 1n ? 'row' : 'rows'
+  return off === null ? `${rows} ${word}` : `about ${rows} ${word}, up to ${off} more or fewer,`
+}

@@ -1,0 +1,134 @@
+/** Where the rows of a table are parted that is copied period by period: by the partitions that the new table has. */
+import type { PeriodMark, PeriodWish, TimeSpan } from '../model/copy/period-marks.ts'
+import type { RangedTable } from '../model/partition/maintenance-port.ts'
+import { periodOfBounds } from '../model/calendar/bounds.ts'
+import type { CalendarSpec } from '../model/calendar/calendar.ts'
+import { readValue, valueText, type ValueKind } from '../model/calendar/value-text.ts'
+import { MS_OF_DAY } from '../model/calendar/zone.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { placed, placedPeriod, type Placed } from './coverage.ts'
+import { slicesOf, type SliceNumbers, type SliceUnit } from '../model/calendar/slices.ts'
+
+export type MarksRequest = {
+  readonly twin: Pick<RangedTable, 'table' | 'partitions'>
+  readonly kind: ValueKind
+  readonly spec: CalendarSpec
+  readonly slices: SliceUnit | null
+  /** Partition, or label of its period, that is copied before all others; the one that now lies in when absent. */
+  readonly first?: string | undefined
+  /** Now, ms since the epoch. */
+  readonly now: number
+}
+
+/** @throws SluiceError BAD_FLAG where no partition is called like the one that is wanted first; UNSUPPORTED_TYPE for a partition without a beginning or an end */
+export function periodMarks({ twin, kind, spec, slices, first, now }: MarksRequest): PeriodWish {
+  const all = placed(twin.partitions, kind)
+  const open = all.find(({ partition: { from, to } }) => from === null || to === null)
+  if (open !== undefined) {
+    throw new SluiceError('UNSUPPORTED_TYPE', `partition ${open.partition.name.name} has no beginning or no end`, {
+      where: twin.table.name,
+      hint: 'give each partition of the new table both bounds; what lies outside of them goes to the default partition',
+    })
+  }
+  const marks: PeriodMark[] = []
+  for (const [at, one] of all.entries()) {
+    marks.push(...marksOf(one, kind, spec, slices))
+    const next = all[at + 1]
+    if (next === undefined || next.low > one.high)
+      marks.push({ after: lastBefore(one.partition.to ?? '', kind), partition: null, label: null })
+  }
+  return { marks, first: firstOf(all, marks, first, now) }
+}
+
+function marksOf(
+  { partition: { name, from, to } }: Placed,
+  kind: ValueKind,
+  spec: CalendarSpec,
+  unit: SliceUnit | null,
+): readonly PeriodMark[] {
+  const period = periodOfBounds(spec, from, to, kind)
+  const whole: PeriodMark = {
+    after: lastBefore(from ?? '', kind),
+    partition: name.name,
+    label: period?.label ?? null,
+  }
+  if (period === null || unit === null) return [whole]
+  return slicesOf(spec, period, unit).flatMap((slice) => {
+    const { from: low, low: begins, high } = placedPeriod(spec, slice, kind)
+    return begins < high ? [{ ...whole, after: lastBefore(low, kind), slice: slice.label }] : []
+  })
+}
+
+function firstOf(
+  all: readonly Placed[],
+  marks: readonly PeriodMark[],
+  wanted: string | undefined,
+  now: number,
+): string {
+  if (wanted === undefined) {
+    const current = all.find(({ low, high }) => low <= now && high > now) ?? all.findLast(({ low }) => low <= now)
+    return (current ?? all[0])?.partition.name.name ?? ''
+  }
+  const named = marks.find(({ partition, label }) => partition === wanted || label === wanted)?.partition
+  if (named !== undefined && named !== null) return named
+  throw unknownFirst(wanted, [...new Set(marks.flatMap(({ label, partition }) => label ?? partition ?? []))])
+}
+
+/** What a run copies that takes some slices of the first period. */
+export type ChosenSlices = {
+  readonly span: TimeSpan
+  /** Of the period, or the name of its partition. */
+  readonly period: string
+  /** How many slices the period has. */
+  readonly of: number
+}
+
+/**
+ * @param numbers of slices in the first period, from 1
+ * @throws SluiceError BAD_FLAG where the period has no slices, or fewer
+ */
+export function chosenSlices({ marks, first }: PeriodWish, { from, through }: SliceNumbers): ChosenSlices {
+  const begins = marks.findIndex(({ partition }) => partition === first)
+  const slices = marks.filter(({ partition, slice }) => partition === first && slice !== undefined)
+  const period = marks[begins]?.label ?? first
+  if (slices.length === 0) {
+    throw new SluiceError('BAD_FLAG', `${period} is no period of the calendar, and has no slices`, {
+      hint: 'leave the numbers of --slices out, or name another partition with --first',
+    })
+  }
+  const [low, behind] = [slices[from - 1], marks[begins + through]]
+  if (low === undefined || through > slices.length) {
+    const named = slices.map(({ slice }, at) => `${at + 1} ${slice ?? ''}`).join(', ')
+    throw new SluiceError('BAD_FLAG', `${period} has ${slices.length} slices, and no ${through}th`, {
+      hint: `they are ${named}`,
+    })
+  }
+  return { span: { after: low.after, through: behind?.after ?? null }, period, of: slices.length }
+}
+
+/** Of partitions that are not made yet. @throws SluiceError BAD_FLAG */
+export function refuseUnknownFirst(
+  wanted: string | undefined,
+  partitions: readonly { readonly name: string; readonly label: string }[],
+): void {
+  if (wanted === undefined || partitions.some(({ name, label }) => name === wanted || label === wanted)) return
+  throw unknownFirst(
+    wanted,
+    partitions.map(({ label }) => label),
+  )
+}
+
+function unknownFirst(wanted: string, known: readonly string[]): SluiceError {
+  return new SluiceError('BAD_FLAG', `no partition is ${wanted}`, {
+    hint: `--first takes one of ${known.slice(-12).join(', ')}`,
+  })
+}
+
+/** The largest value of the column that lies before a bound; the server keeps microseconds. */
+export function lastBefore(bound: string, kind: ValueKind): string {
+  const at = readValue(bound, kind)?.at
+  if (at === undefined || !Number.isFinite(at)) throw new Error(`a partition begins at ${bound}`)
+  if (kind === 'epoch-seconds' || kind === 'epoch-milliseconds') return String(BigInt(bound) - 1n)
+  if (kind === 'date') return valueText(at - MS_OF_DAY, kind)
+  return valueText(at - 1000, kind).replace(/(:\d\d:\d\d)/, '$1.999999')
+}

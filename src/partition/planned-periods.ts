@@ -1,0 +1,100 @@
+/** Which periods a table's rows lie in, and which partitions it is to have: those with rows, what lies between them, and those that are to come. */
+import type { CalendarSpec } from '../model/calendar/calendar.ts'
+import { digits } from '../model/calendar/civil.ts'
+import { nextPeriod, periodOf, type Period } from '../model/calendar/period.ts'
+import type { Counted, Years } from '../model/partition/plan-port.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { currentPeriod } from './coverage.ts'
+
+/** More tables than this make every plan of the server slow. */
+const MOST_PARTITIONS = 10_000
+/** Empty years between rows that partitions are made for; what lies behind more of them is far. */
+const EMPTY_YEARS = 2
+
+export type RowYears = {
+  /** First and last year of most of the rows; null where there are none. */
+  readonly main: { readonly first: number; readonly last: number } | null
+  /** Years that lie so far from these that nobody makes partitions up to them, such as 1970 and 9999. */
+  readonly far: readonly (Counted & { readonly year: number })[]
+}
+
+/** Parts the years where more than two in a row are empty, and takes the part with the most rows. */
+export function rowYears({ years }: Years): RowYears {
+  const parts: { first: number; last: number; rows: bigint }[] = []
+  const sorted = [...years].toSorted(([a], [b]) => a - b)
+  for (const [year, { rows }] of sorted) {
+    const part = parts.at(-1)
+    if (part === undefined || year - part.last > EMPTY_YEARS + 1) parts.push({ first: year, last: year, rows })
+    else {
+      part.last = year
+      part.rows += rows
+    }
+  }
+  const main = parts.reduce<(typeof parts)[number] | null>(
+    (best, one) => (best === null || one.rows > best.rows ? one : best),
+    null,
+  )
+  const far = main === null ? [] : sorted.filter(([year]) => year < main.first || year > main.last)
+  return { main, far: far.map(([year, counted]) => ({ year, ...counted })) }
+}
+
+/** Every period that may hold rows of these years, in order; a year more on both sides for zones and fiscal years. */
+export function periodsOfYears(
+  spec: CalendarSpec,
+  { first, last }: { readonly first: number; readonly last: number },
+): readonly Period[] {
+  const end = `${digits(Math.min(last + 1, 9998), 4)}-02-01`
+  const periods: Period[] = []
+  for (
+    let period = periodOf(spec, `${digits(Math.max(first - 1, 2), 4)}-12-01`);
+    period.from < end;
+    period = nextPeriod(spec, period)
+  ) {
+    if (periods.push(period) > MOST_PARTITIONS) throw tooMany(spec)
+  }
+  return periods
+}
+
+/**
+ * The partitions of the new table, without the default one.
+ * @param filled periods with rows, in order
+ * @param ahead whole periods after the current one
+ */
+export function plannedPeriods(
+  spec: CalendarSpec,
+  filled: readonly Period[],
+  now: Date,
+  ahead: number,
+): readonly Period[] {
+  const current = currentPeriod(spec, now)
+  const end = nextPeriod(spec, current, ahead)
+  const first = filled[0] ?? current
+  const last = filled.at(-1) ?? end
+  const to = last.from > end.from ? last : end
+  const periods: Period[] = []
+  for (
+    let period = first.from < current.from ? first : current;
+    period.from <= to.from;
+    period = nextPeriod(spec, period)
+  ) {
+    if (periods.push(period) > MOST_PARTITIONS) throw tooMany(spec)
+  }
+  return periods
+}
+
+/** `bookings_2024_q2`, the name of the table cut so that no system cuts the label. */
+export function partitionName(table: string, label: string): string {
+  const end = `_${label.toLowerCase().replaceAll('-', '_')}`
+  const kept = Array.from(table)
+  while (Buffer.byteLength(kept.join('') + end) > MOST_NAME) kept.pop()
+  return kept.join('') + end
+}
+
+/** Bytes of a name in PostgreSQL. */
+const MOST_NAME = 63
+
+function tooMany({ unit }: CalendarSpec): SluiceError {
+  return new SluiceError('BAD_FLAG', `the rows lie in more than ${MOST_PARTITIONS} periods of a ${unit}`, {
+    hint: 'take a larger unit with --calendar, such as month or quarter',
+  })
+}

@@ -1,0 +1,35 @@
+/** How fast rows of a table go into a partitioned one, measured on some of them. */
+import type { Measured, PartitionPlanStore, PlannedTable, TwinPartition } from '../model/partition/plan-port.ts'
+import { bytesPerHour } from './forecast.ts'
+
+/** Each lane ends with whichever comes first. */
+const ROWS = 100_000
+const BUDGET_MS = 5000
+
+export type Rate = Measured & {
+  readonly lanes: number
+  /** Of all lanes together. */
+  readonly perHour: bigint
+  /** What a copy does beyond it, in words. */
+  readonly notMeasured: readonly string[]
+}
+
+/** @returns null for a table without rows */
+export async function measured(
+  plan: PartitionPlanStore,
+  planned: PlannedTable,
+  partitions: readonly TwinPartition[],
+  { lanes }: { readonly lanes: number },
+  signal: AbortSignal,
+): Promise<Rate | null> {
+  const found = await plan.measure({ ...planned, partitions, lanes, rows: ROWS, budgetMs: BUDGET_MS, signal })
+  if (found.rows === 0n) return null
+  const rest =
+    'the log of the server (a temporary table has none), foreign keys, proving what was copied, and what others do meanwhile'
+  return {
+    ...found,
+    lanes,
+    perHour: bytesPerHour(found.bytes, found.ms),
+    notMeasured: [found.onlyRead ?? `the hours are the least that it takes: not measured are ${rest}`],
+  }
+}

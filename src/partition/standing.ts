@@ -1,0 +1,199 @@
+/** How a partitioned table stands: its partitions as times, the calendar that they keep to, how they are called, and what its archive says. */
+import type { ArchiveRecord } from '../archive/ledger/record.ts'
+import { tableText, type Column, type TableName, type TableSpec } from '../model/copy/column-type.ts'
+import { SluiceError } from '../shared/errors.ts'
+import type { CopyStore } from '../model/copy/port.ts'
+import type { MaintenanceStore, RangedTable } from '../model/partition/maintenance-port.ts'
+import { ofColumn } from '../archive/plan/archived-as.ts'
+import { calendarText } from '../model/calendar/calendar-text.ts'
+import type { CalendarSpec, Epoch } from '../model/calendar/calendar.ts'
+import { timeKind } from '../model/calendar/time-kind.ts'
+import type { ValueKind } from '../model/calendar/value-text.ts'
+import { knownZones } from '../model/calendar/zone.ts'
+import { comingPeriods, gapsOf, placed, type Coming, type Gap, type Placed, type Wanted } from './coverage.ts'
+import { plainStyle, styleOf, type NameStyle } from './name-style.ts'
+import { learnCalendar, periodsOf, type FoundCalendar } from './table-calendar.ts'
+
+/** What somebody said of the calendar; what is absent the table says itself. */
+export type CalendarWish = Partial<CalendarSpec>
+
+export type TableCalendar = {
+  readonly spec: CalendarSpec
+  readonly style: NameStyle
+  /** In words. */
+  readonly from: string
+}
+
+export type Standing = {
+  readonly table: RangedTable
+  readonly kind: ValueKind
+  readonly placed: readonly Placed[]
+  readonly gaps: readonly Gap[]
+  /** Null where its bounds are those of no calendar, and nobody named one. */
+  readonly calendar: TableCalendar | null
+  /** Where it is null because its days could begin in several zones, these. */
+  readonly zones: readonly string[]
+  /** Where its wall clocks hang: that of its calendar, else that of its database, else UTC. */
+  readonly zone: string
+}
+
+/** Of a table without a calendar nothing is known to come. @throws SluiceError BAD_FLAG where it would be hundreds */
+export function comingOf(
+  { placed: all, kind, calendar }: Pick<Standing, 'placed' | 'kind' | 'calendar'>,
+  wish: Wanted,
+): Coming {
+  return calendar === null ? { missing: [], overlaps: [] } : comingPeriods(all, calendar.spec, kind, wish)
+}
+
+/** What opens the partitions of a store. @throws SluiceError UNSUPPORTED_URL for a system without partitions that could be kept */
+export function maintenanceOf(store: CopyStore): MaintenanceStore {
+  const maintenance = store.maintenance?.()
+  if (maintenance !== undefined) return maintenance
+  throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no partitions by ranges of time that could be kept`, {
+    where: store.label,
+    hint: 'tables of PostgreSQL, MySQL and MariaDB have such partitions',
+    kind: 'unsupported',
+  })
+}
+
+type StandingOptions = {
+  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch | undefined
+  /** What the ledger has of the table: asked where only that can say that numbers are times. */
+  readonly archived?: () => Promise<ArchiveRecord | null>
+  /** Whether the bytes of partitions are wanted. */
+  readonly sizes: boolean
+  readonly signal: AbortSignal
+}
+
+/**
+ * @returns null for a table without partitions
+ * @throws SluiceError UNSUPPORTED_TYPE for partitions that are no ranges of one column of times; BAD_FLAG where the named calendar is not that of the table
+ */
+export async function standingOf(
+  maintenance: MaintenanceStore,
+  { table: name }: Pick<TableSpec, 'table'>,
+  wish: CalendarWish,
+  options: StandingOptions,
+): Promise<Standing | null> {
+  const { sizes, signal } = options
+  const table = await maintenance.look(name, sizes, signal)
+  if (table === null) return null
+  if (!isKind(table.column, ['date', 'timestamp', 'int'])) throw otherRanges(table)
+  const kind = await kindOf(table, wish, options)
+  if (kind === null) throw otherRanges(table)
+  const zones = wish.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [wish.zone]
+  const all = placed(table.partitions, kind)
+  // Under any of its names it is one zone.
+  const known = zones.flatMap((zone) =>
+    zone === null ? [] : [/^(?:Etc\/)?(?:UTC|UCT|Zulu|Universal)$/i.test(zone) ? 'UTC' : zone],
+  )
+  const learned = learnCalendar(table.partitions, kind, known, wish.zone === undefined ? knownZones() : [])
+  const calendar = calendarFor(table, kind, { wish, zones: known, found: learned.found })
+  return {
+    table,
+    kind,
+    placed: all,
+    gaps: gapsOf(all),
+    calendar,
+    zones: calendar === null ? learned.zones : [],
+    zone: calendar?.spec.zone ?? known[0] ?? 'UTC',
+  }
+}
+
+async function kindOf(
+  table: RangedTable,
+  { zone }: CalendarWish,
+  { epoch, archived }: StandingOptions,
+): Promise<ValueKind | null> {
+  const { column } = table
+  const bounds = table.partitions.flatMap(({ from, to }) => [from, to])
+  const said = timeKind(table, column, { epoch, bounds, zone, record: null })
+  if (said !== null || archived === undefined) return said
+  return timeKind(table, column, { bounds, zone, record: ofColumn(await archived(), column) })
+}
+
+/** What somebody says counts; what he leaves out the bounds say, and then the names. */
+function calendarFor(
+  { table }: RangedTable,
+  kind: ValueKind,
+  {
+    wish,
+    zones,
+    found,
+  }: { readonly wish: CalendarWish; readonly zones: readonly string[]; readonly found: FoundCalendar | null },
+): TableCalendar | null {
+  if (wish.unit === undefined) {
+    if (found === null) return null
+    const learned = styleOf(found)
+    const spec = { ...(learned?.spec ?? found.spec), ...wish }
+    const of = periodsOf(
+      found.of.map(({ partition }) => partition),
+      spec,
+      kind,
+    )
+    if (of === null) throw otherCalendar(table, spec, found.spec)
+    const style = styleOf({ spec, of }) ?? plainStyle(table.name, spec)
+    return {
+      spec,
+      style,
+      from:
+        of.length === 1
+          ? 'the bounds of its one partition'
+          : `the bounds of its ${String(of.length)} newest partitions`,
+    }
+  }
+  const spec: CalendarSpec = {
+    unit: wish.unit,
+    firstMonth: wish.firstMonth ?? 1,
+    yearOffset: wish.yearOffset ?? 0,
+    firstWeekday: wish.firstWeekday ?? 1,
+    zone: wish.zone ?? zones[0] ?? 'UTC',
+  }
+  const named =
+    found === null
+      ? null
+      : periodsOf(
+          found.of.map(({ partition }) => partition),
+          spec,
+          kind,
+        )
+  const style = named === null ? null : styleOf({ spec, of: named })
+  return { spec, style: style ?? plainStyle(table.name, spec), from: 'the options' }
+}
+
+function isKind({ type }: Column, kinds: readonly Column['type']['kind'][]): boolean {
+  return kinds.includes(type.kind)
+}
+
+/** As people write days in numbers: 20261121. */
+const DAY_NUMBER = /^(?:19|2\d)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$/
+
+function otherRanges({ table, column, partitions }: RangedTable): SluiceError {
+  const bounds = partitions.flatMap(({ from, to }) => [from, to]).filter((bound) => bound !== null)
+  const days = bounds.length > 0 && bounds.every((bound) => DAY_NUMBER.test(bound))
+  return new SluiceError(
+    'UNSUPPORTED_TYPE',
+    `${tableText(table)} is partitioned by ranges of ${column.name}, which says no time`,
+    {
+      where: tableText(table),
+      reason: !isKind(column, ['int'])
+        ? `it is ${column.native}`
+        : bounds.length === 0
+          ? 'it holds whole numbers, and no bound says that they are times'
+          : days
+            ? 'its bounds are days that are written as numbers (YYYYMMDD), and no seconds or milliseconds since 1970'
+            : 'as seconds or milliseconds since 1970 its bounds are those of no calendar',
+      hint: isKind(column, ['int'])
+        ? 'where the numbers are times, say --epoch s or --epoch ms; keep partitions of other numbers by hand'
+        : 'partitions by dates, times and epoch numbers are kept; keep others by hand',
+    },
+  )
+}
+
+function otherCalendar(table: TableName, spec: CalendarSpec, found: CalendarSpec): SluiceError {
+  return new SluiceError('BAD_FLAG', `the partitions of ${tableText(table)} are no periods of ${calendarText(spec)}`, {
+    reason: `their bounds are those of ${calendarText(found)}`,
+    hint: 'leave the option out, or name the whole calendar with --calendar',
+  })
+}

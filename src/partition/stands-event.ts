@@ -1,0 +1,29 @@
+import { dec } from '../model/run/event.ts'
+import type { PartitionStandsEvent } from '../model/partition/events.ts'
+import type { AlarmOptions } from './alarms.ts'
+import type { Coming } from './coverage.ts'
+import type { Standing } from './standing.ts'
+
+/** How a table stands, behind its alarms. @param stray null where nobody has counted the rows of its default partition */
+export function standsEvent(
+  table: string,
+  ahead: number,
+  { missing }: Pick<Coming, 'missing'>,
+  stray: AlarmOptions['stray'],
+  standing: Standing,
+): PartitionStandsEvent {
+  const hasDefault = standing.table.partitions.some(({ isDefault }) => isDefault)
+  const rows = stray === null ? (hasDefault ? null : 0n) : rowsOf(stray)
+  return {
+    type: 'partition.stands',
+    table,
+    ahead: dec(ahead),
+    missing: dec(missing.length),
+    ...(rows === null ? {} : { defaultRows: dec(rows) }),
+  }
+}
+
+function rowsOf({ missing, late, ahead, others }: NonNullable<AlarmOptions['stray']>): bigint {
+  const all = [...missing, ...late.map(({ rows }) => rows), ahead?.rows ?? 0n, others.rows]
+  return all.reduce((sum, rows) => sum + rows, 0n)
+}

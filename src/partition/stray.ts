@@ -1,0 +1,55 @@
+/** Rows of the default partition: those of periods that are missing, those that came late into archived ones, and all others. */
+import { hasLeft, type ArchivedPartition } from '../archive/ledger/record.ts'
+import type { MaintenanceStore, Span, StrayRows } from '../model/partition/maintenance-port.ts'
+import { readValue, type ValueKind } from '../model/calendar/value-text.ts'
+import type { Run } from '../engine/run/run-context.ts'
+import type { AlarmOptions } from './alarms.ts'
+import { aheadOf, MOST_AHEAD, spanBehind, type PlacedPeriod, type Wanted } from './coverage.ts'
+import type { FoundTable } from './each-table.ts'
+
+/**
+ * @param wish.missing periods that have to be there
+ * @returns null for a table without a default partition
+ */
+export async function strayOf(
+  { standing: { table, kind, calendar }, archive }: Pick<FoundTable, 'standing' | 'archive'>,
+  { missing, ...wish }: Wanted & { readonly missing: readonly PlacedPeriod[] },
+  maintenance: MaintenanceStore,
+  run: Run,
+): Promise<AlarmOptions['stray']> {
+  if (!table.partitions.some(({ isDefault }) => isDefault)) return null
+  const first = await maintenance.stray(table, missing, run.interrupt.abort)
+  const gone = (archive?.partitions ?? []).filter(
+    (one) => isBounded(one) && hasLeft(one) && meets(one, first.others, kind),
+  )
+  const behind = calendar === null ? null : spanBehind(calendar.spec, kind, wish)
+  const next = behind !== null && meets(behind, first.others, kind) ? [behind] : []
+  if (gone.length === 0 && next.length === 0) {
+    return { missing: first.spans, late: [], ahead: null, others: first.others }
+  }
+  const { spans, others } = await maintenance.stray(table, [...missing, ...gone, ...next], run.interrupt.abort)
+  const late = gone.map(({ label, from, to }, i) => ({ label, from, to, rows: spans[missing.length + i] ?? 0n }))
+  const rows = spans[missing.length + gone.length] ?? 0n
+  const last = first.others.to === null ? undefined : readValue(first.others.to, kind)?.at
+  const upTo = calendar === null || last === undefined ? null : aheadOf(calendar.spec, last, kind, wish.now)
+  return {
+    missing: spans.slice(0, missing.length),
+    late: late.filter((one) => one.rows > 0n),
+    ahead:
+      rows === 0n || behind === null
+        ? null
+        : { rows, from: behind.from, enough: upTo !== null && upTo <= MOST_AHEAD ? upTo : null },
+    others,
+  }
+}
+
+function isBounded({ from, to }: ArchivedPartition): boolean {
+  return from !== null || to !== null
+}
+
+/** Whether rows could lie in it, by the smallest and the largest of them. */
+function meets({ from, to }: Span, rows: StrayRows, kind: ValueKind): boolean {
+  if (rows.rows === 0n || rows.from === null || rows.to === null) return false
+  const at = (text: string | null, open: number): number => (text === null ? open : (readValue(text, kind)?.at ?? open))
+  return at(from, -Infinity) <= at(rows.to, Infinity) && at(to, Infinity) > at(rows.from, -Infinity)
+}

@@ -1,0 +1,150 @@
+/** The new table beside one that is not partitioned: its name, its partitions, what is in the way, and the statements that make it. */
+import { tableText, type TableName, type TableSpec } from '../model/copy/column-type.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { quotedName } from '../shared/sql-text.ts'
+import type { CopyStore } from '../model/copy/port.ts'
+import type { PlanFinding, PlannedTable, TwinPartition, Years } from '../model/partition/plan-port.ts'
+import { noSuchTable } from '../engine/copy/plan/no-such-table.ts'
+import { columnNamed } from '../engine/copy/plan/column-named.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
+import { placedPeriod } from './coverage.ts'
+import { filledPeriods, type Filled } from './filled-periods.ts'
+import { periodFindings } from './period-findings.ts'
+import { partitionName, plannedPeriods, rowYears } from './planned-periods.ts'
+import { plannedTable, type PlanSource } from './planned-table.ts'
+import type { SliceUnit } from '../model/calendar/slices.ts'
+
+/** Coming periods that a new table gets partitions for. */
+const AHEAD = 2
+/** A table of which nothing more can be said. */
+const WHOLLY = new Set(['partitioned', 'partition'])
+const NAMED = 5
+
+export type TwinWish = {
+  readonly table: string
+  readonly by: string
+  readonly calendar: Partial<CalendarSpec>
+  readonly epoch?: Epoch | undefined
+  readonly slices?: SliceUnit | undefined
+  readonly exact: boolean
+  /** Name of the new table; what `nameOf` says of the old one when absent. */
+  readonly into?: string | undefined
+  /** That of the old one with `_partitioned` when absent. */
+  readonly nameOf?: (table: TableName) => Promise<string>
+}
+
+export type TwinPlan = {
+  readonly planned: PlannedTable
+  readonly years: Years
+  readonly spec: CalendarSpec
+  readonly findings: readonly PlanFinding[]
+  /** Null of a table that is partitioned, or a partition: nothing more can be said of it. */
+  readonly twin: {
+    readonly name: string
+    readonly filled: Filled
+    readonly partitions: readonly (TwinPartition & { readonly label: string })[]
+  } | null
+}
+
+/**
+ * @param now by whose day the coming periods are told
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG
+ */
+export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): Promise<TwinPlan> {
+  const { store, plan, signal } = source
+  const spec = { ...DEFAULT_CALENDAR, ...wish.calendar }
+  const table = await oneTable(store, wish.table, signal)
+  const { planned, years } = await plannedTable(source, table, columnNamed(table, wish.by), wish)
+  const found = await plan.findings(planned, years.nulls.rows > 0n, signal)
+  if (found.some(({ about, verdict }) => verdict === 'refused' && WHOLLY.has(about)))
+    return { planned, years, spec, findings: found, twin: null }
+  const filled = await filledPeriods(source, planned, spec, rowYears(years).main, wish)
+  const periods = plannedPeriods(
+    spec,
+    filled.periods.map(({ period }) => period),
+    now,
+    AHEAD,
+  )
+  const partitions = periods.flatMap((period) => {
+    const { from: low, to, low: begins, high } = placedPeriod(spec, period, planned.kind)
+    // A day that a zone has left out.
+    if (begins >= high) return []
+    return [{ name: partitionName(table.table.name, period.label), label: period.label, from: low, to }]
+  })
+  const name = wish.into ?? (await wish.nameOf?.(table.table)) ?? partitionName(table.table.name, 'partitioned')
+  const findings = [...found, ...periodFindings(planned, years, rowYears(years), found)]
+  return { planned, years, spec, findings, twin: { name, filled, partitions } }
+}
+
+/** Names of the new tables that something else has. */
+export async function takenFindings(
+  { plan, signal }: PlanSource,
+  { planned, twin }: TwinPlan,
+): Promise<readonly PlanFinding[]> {
+  if (twin === null) return []
+  const taken = await plan.taken(planned, [twin.name, ...twin.partitions.map((one) => one.name)], signal)
+  if (taken.length === 0) return []
+  const more = taken.length > NAMED ? ` and ${taken.length - NAMED} more` : ''
+  return [
+    {
+      verdict: 'refused',
+      about: 'name',
+      object: taken.slice(0, NAMED).join(', ') + more,
+      detail: 'something else has the name already: the statements below would not run',
+      hint: 'is it left over from another try? then drop it',
+    },
+  ]
+}
+
+/** Findings about rules that a row may break for a while, until the new table has caught up. */
+const LATE: ReadonlySet<string> = new Set(['unique', 'exclusion', 'foreign key from it'])
+
+/** What a copy by periods wants of the table, beside what the new one has to be. */
+export async function copyFindings(
+  { plan, signal }: PlanSource,
+  { planned, findings, twin }: TwinPlan,
+): Promise<readonly PlanFinding[]> {
+  const { table } = planned.table
+  const late = findings.filter(({ about, verdict }) => LATE.has(about) && verdict !== 'refused')
+  return [
+    ...((await plan.isIndexed(planned, signal))
+      ? []
+      : [
+          {
+            verdict: 'changes' as const,
+            about: 'index',
+            detail: `no index of ${tableText(table)} begins with ${planned.column.name}: sluice partition run, which copies each period by itself, is refused until there is one`,
+            hint: indexStatement(planned),
+          },
+        ]),
+    ...(late.length === 0
+      ? []
+      : [
+          {
+            verdict: 'changes' as const,
+            about: 'partition run',
+            object: late.flatMap(({ object }) => object ?? []).join(', '),
+            detail: `sluice partition run makes ${twin?.name ?? 'the new table'} without these: a row copied late may break them until the table has caught up`,
+            hint: 'make them by the statements that the run names, once the new table is live: the cutover is refused without them',
+          },
+        ]),
+  ]
+}
+
+/** The index that a copy by periods wants. */
+export function indexStatement({ table: { table }, column }: PlannedTable): string {
+  const parts = table.schema === undefined ? [table.name] : [table.schema, table.name]
+  return `CREATE INDEX CONCURRENTLY ON ${parts.map(quotedName).join('.')} (${quotedName(column.name)})`
+}
+
+/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
+export async function oneTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
+  const [table, ...others] = await store.tables(name, signal)
+  const isPattern = /[*?]/.test(name)
+  if (table === undefined) throw await noSuchTable(store, name, `no table fits ${name}`)
+  if (others.length === 0) return table
+  throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
+    where: store.label,
+    hint: isPattern ? 'this action takes one table: name it' : 'name it with its schema',
+  })
+}

@@ -1,0 +1,269 @@
+/** Archives as lines: what is due, what a partition has come to, how fast it goes. */
+import { cutText } from '../model/archive/cut-text.ts'
+import type { ArchiveState } from '../model/archive/state.ts'
+import type { Event } from '../model/run/event.ts'
+import { ArchivePace, archivePaceText } from './archive-pace.ts'
+import { errorDetails } from './block.ts'
+import type { Block, SubjectColumn, Tell, Word } from './block.ts'
+import { bytesText, durationText, factorText, grouped, plural, timeText } from './format.ts'
+import { visible } from '../shared/visible.ts'
+import { pad } from './cells.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+/** Partitions of a plan that are printed; the rest is counted, and `--dry-run` lists them all. */
+const MOST_LINES = 20
+const PROGRESS_EVERY_MS = 10_000
+const STATE_CELLS = 9
+
+/** States that are told only to those who want to know more. */
+const PASSED: ReadonlySet<ArchiveState> = new Set<ArchiveState>(['PLANNED', 'EXPORTING'])
+const LEFT: Readonly<Record<string, string>> = {
+  later: 'not old enough',
+  unnamed: 'not named',
+  done: 'archived already',
+  restored: 'restored',
+  held: 'held',
+}
+
+export type ArchiveLinesOptions = {
+  readonly subjects: SubjectColumn
+  readonly verbose: boolean
+  /** The plan is all that was asked for, and stands on stdout. */
+  readonly dryRun: boolean
+  /** Told of errors that need not be told again at the end: `CODE message`. */
+  readonly onTold: (error: string) => void
+}
+
+export class ArchiveLines {
+  readonly #options: ArchiveLinesOptions
+  readonly #pace = new ArchivePace()
+  readonly #tables = new Set<string>()
+  readonly #byValue = new Set<string>()
+  readonly #left = new Map<string, number>()
+  #planned = 0
+  #lastProgress: number | null = null
+
+  constructor(options: ArchiveLinesOptions) {
+    this.#options = options
+  }
+
+  /** The blocks that an event of any kind adds; none for those of other operations. */
+  event(event: Event, at: number, block: Tell): readonly Block[] {
+    this.#pace.event(event, at)
+    switch (event.type) {
+      case 'archive.columns':
+        this.#tables.add(event.table)
+        return this.#options.dryRun ? [] : this.#columns(event, block)
+      case 'archive.planned':
+        this.#tables.add(event.table)
+        return this.#options.dryRun ? [] : this.#plan(event, block)
+      case 'archive.forecast':
+        this.#tables.add(event.table)
+        return [...this.#rest(block), block('plan', forecastText(event), { table: event.table })]
+      case 'archive.progress':
+        return this.#progress(event, at, block)
+      case 'archive.state':
+        return [...this.#rest(block), ...this.#state(event, block)]
+      case 'archive.destroyed':
+        return [block('ok', `destroyed ${visible(event.path)}  ${bytesText(event.bytes)}  sha256 ${event.sha256}`)]
+      case 'query.sources':
+        return [block('note', sourcesText(event))]
+      case 'run.finished':
+        return this.#rest(block)
+      default:
+        return []
+    }
+  }
+
+  #columns({ table, archive, columns, ...cut }: Of<'archive.columns'>, block: Tell): readonly Block[] {
+    if (cut.byValue !== undefined) this.#byValue.add(table)
+    const noted = columns.filter(({ note }) => note !== undefined)
+    const shown = this.#options.verbose ? noted : noted.slice(0, MOST_LINES)
+    const more = noted.length - shown.length
+    return [
+      block(
+        'plan',
+        `${visible(table)} -> ${visible(archive)}, ${visible(cutText(cut))}, ${plural(columns.length, 'column')}`,
+        {
+          table,
+          details: [
+            ...shown.map(
+              ({ column, source, stored, note = '' }, index) =>
+                [index === 0 ? 'stored' : '', `${visible(column)}  ${source} -> ${stored}  ${note}`] as const,
+            ),
+            ...(more === 0 ? [] : [['', `and ${plural(more, 'column')} more; --verbose shows all`] as const]),
+          ],
+        },
+      ),
+    ]
+  }
+
+  #plan(event: Of<'archive.planned'>, block: Tell): readonly Block[] {
+    const { table, status, note } = event
+    if (LEFT[status] !== undefined && !this.#options.verbose) {
+      // A value has no age.
+      this.#count(status === 'later' && this.#byValue.has(table) ? 'unnamed' : status)
+      return []
+    }
+    this.#planned += 1
+    if (this.#planned > MOST_LINES && !this.#options.verbose) {
+      this.#count('more')
+      return []
+    }
+    const facts = [
+      ...(status === 'due' ? [] : [STATUS[status] + (event.state === undefined ? '' : ` (${event.state})`)]),
+      boundsText(event),
+      ...(event.rows === '0' ? [] : [`${event.estimated ? 'about ' : ''}${plural(event.rows, 'row')}`]),
+      ...(event.bytes === '0' ? [] : [bytesText(event.bytes)]),
+      ...(event.estimatedMs === undefined ? [] : [`about ${durationText(event.estimatedMs)}`]),
+      ...(note === undefined ? [] : [note]),
+    ].filter((fact) => fact !== '')
+    const word: Word = status === 'blocked' ? 'refused' : LEFT[status] === undefined ? 'plan' : 'note'
+    return [block(word, this.#subject(event) + facts.join('  '), { table, problem: status === 'blocked' })]
+  }
+
+  #state(event: Of<'archive.state'>, block: Tell): readonly Block[] {
+    const { table, state, error } = event
+    this.#tables.add(table)
+    if (error !== undefined) {
+      this.#options.onTold(`${error.code} ${error.message}`)
+      const text = `${this.#subject(event)}${error.code} ${error.message}`
+      return [block('FAILED', text, { table, details: errorDetails(error), code: error.code, problem: true })]
+    }
+    if (PASSED.has(state) && !this.#options.verbose) return []
+    const word: Word = state === 'FAILED' ? 'FAILED' : state === 'VERIFIED' ? 'proved' : 'ok'
+    const facts = [pad(state.toLowerCase(), STATE_CELLS), ...stateFacts(event), durationText(event.ms)].join('  ')
+    return [block(word, this.#subject(event) + facts, { table, problem: state === 'FAILED' })]
+  }
+
+  #progress(event: Of<'archive.progress'>, at: number, block: Tell): readonly Block[] {
+    this.#lastProgress ??= at
+    if (at - this.#lastProgress < PROGRESS_EVERY_MS) return this.#rest(block)
+    this.#lastProgress = at
+    return [...this.#rest(block), block('at', this.#subject(event) + archivePaceText(this.#pace.of(event)))]
+  }
+
+  /** What a plan left out, once it is told. */
+  #rest(block: Tell): readonly Block[] {
+    if (this.#left.size === 0) return []
+    const { more = 0, ...others } = Object.fromEntries(this.#left)
+    this.#left.clear()
+    const counts = Object.entries(others).map(([status, count]) => `${grouped(count)} ${LEFT[status] ?? status}`)
+    return [
+      ...(more === 0 ? [] : [block('note', `and ${plural(more, 'partition')} more; --verbose or --dry-run shows all`)]),
+      ...(counts.length === 0 ? [] : [block('note', `of other partitions ${counts.join(', ')}`)]),
+    ]
+  }
+
+  #count(status: string): void {
+    this.#left.set(status, (this.#left.get(status) ?? 0) + 1)
+  }
+
+  /** Of one table alone, everybody knows which. */
+  #subject({ table, partition }: { readonly table: string; readonly partition: string }): string {
+    return this.#options.subjects.pad(this.#tables.size < 2 ? partition : `${table} ${partition}`)
+  }
+}
+
+const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
+  due: 'due',
+  resume: 'goes on',
+  drop: 'is going to be dropped',
+  done: 'archived already',
+  later: 'not old enough',
+  restored: 'restored',
+  held: 'held',
+  blocked: 'blocked',
+}
+
+/** `3 partitions  about 24,691,356 rows  about 2.4 GB -> 420 MB (5.7x)  about 2:46, foretold from 5 partitions`. */
+export function forecastText(event: Of<'archive.forecast'>): string {
+  const { partitions, drops, rows, estimated, sourceBytes, bytes, ms, workers, from } = event
+  const sizes = sizesText(sourceBytes, bytes)
+  const side = workers > 1 ? ` (one after the other; ${workers} side by side)` : ''
+  const facts = [
+    ...(partitions === '0' ? [] : [`${plural(partitions, 'partition')} to archive`]),
+    ...(drops === '0' ? [] : [`${plural(drops, 'partition')} to drop`]),
+    ...(rows === '0' ? [] : [`${estimated ? 'about ' : ''}${plural(rows, 'row')}`]),
+    ...(sizes === '' ? [] : [`about ${sizes}`]),
+    ...(ms === undefined ? [] : [`about ${durationText(ms)}${side}`]),
+  ].join('  ')
+  if (partitions === '0') return facts
+  return sizes === ''
+    ? `${facts}; sizes and time are foretold once a partition is archived`
+    : `${facts}, foretold from ${plural(from, 'partition')}`
+}
+
+/** `2020-04-01 .. 2020-07-01`, the second not in it; empty where both are open. */
+export function boundsText({ from, to }: { readonly from?: string; readonly to?: string }): string {
+  if (from === undefined && to === undefined) return ''
+  return `${visible(from ?? '')} .. ${visible(to ?? '')}`.trim()
+}
+
+/** `1.2 GB -> 210 MB (5.7x)`. */
+export function sizesText(source: string | undefined, stored: string | undefined): string {
+  if (stored === undefined || stored === '0') return ''
+  if (source === undefined || source === '0') return bytesText(stored)
+  return `${bytesText(source)} -> ${bytesText(stored)} (${factorText(Number(source) / Number(stored))})`
+}
+
+function stateFacts(event: Of<'archive.state'>): readonly string[] {
+  const { state, rows, files, version, dropAfter } = event
+  const proven = state === 'EXPORTED' || state === 'VERIFIED'
+  const facts = [
+    rows === undefined || state === 'PUBLISHED' || state === 'DETACHING' || state === 'DETACHED'
+      ? ''
+      : `${grouped(rows).padStart(13)} ${rows === '1' ? 'row ' : 'rows'}`,
+    proven ? sizesText(event.sourceBytes, event.bytes) : '',
+    files === undefined || state === 'VERIFIED' || state === 'DETACHING' || state === 'DETACHED'
+      ? ''
+      : plural(files, 'file'),
+    version === undefined || state !== 'PUBLISHED' ? '' : `v${version}`,
+    dropAfter === undefined || state !== 'DETACHED' ? '' : `may be dropped from ${timeText(dropAfter)} UTC`,
+  ]
+  return facts.filter((fact) => fact !== '')
+}
+
+function sourcesText(event: Of<'query.sources'>): string {
+  const {
+    table,
+    partitions,
+    files,
+    verified,
+    unchecked = '0',
+    zone,
+    hotRows,
+    hotColumns,
+    leftOut = '0',
+    moved = '0',
+    asTexts = [],
+    byBytes = [],
+    notLooked = [],
+  } = event
+  const hot =
+    hotRows === '0'
+      ? 'no rows of the database'
+      : `${plural(hotRows, 'row')} of the database (${plural(hotColumns.length, 'column')})`
+  const out = `${grouped(leftOut)} of them left out because the archive has their key, their values not looked at`
+  const hashed = verified === undefined ? '' : ` (${verified === '1' ? 'its' : 'their'} sha256 as proved)`
+  const bytes =
+    unchecked === '0'
+      ? ''
+      : unchecked === files.read
+        ? ' (bytes not checked)'
+        : ` (bytes of ${grouped(unchecked)} not checked)`
+  const away = `${grouped(moved)} of them left out because the archive has their key in a detached period that they were moved out of`
+  const more = [
+    ...(leftOut === '0' ? [] : [out]),
+    ...(moved === '0' ? [] : [away]),
+    ...(asTexts.length === 0
+      ? []
+      : [`compared and ordered as texts, unlike in the database: ${visible(asTexts.join(', '))}; CAST says as what`]),
+    ...(byBytes.length === 0
+      ? []
+      : [`compared by bytes, where the database goes by a collation or pads texts: ${visible(byBytes.join(', '))}`]),
+    ...notLooked.map((what) => `not looked at: ${visible(what)}`),
+  ]
+  return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}${hashed}${bytes}, ${hot}${more.map((one) => `; ${one}`).join('')}; times in ${zone}`
+}

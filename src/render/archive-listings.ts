@@ -1,0 +1,193 @@
+/** Archives as rows of aligned tables: plans, how columns are stored, what the ledger has, what is not as it was proved. */
+import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../model/archive/events.ts'
+import { cutText } from '../model/archive/cut-text.ts'
+import { surplusText } from '../model/archive/surplus-text.ts'
+import { cut } from './copy-listings.ts'
+import { bytesText, durationText, grouped, plural, timeText } from './format.ts'
+import type { Listing } from './listing.ts'
+import { visible } from '../shared/visible.ts'
+import { tableWriter } from './text-table.ts'
+import { left, NONE, right, type Column } from './column.ts'
+
+const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
+const size = (value: string | undefined): string => (value === undefined ? NONE : bytesText(value))
+const text = (value: string | undefined): string => (value === undefined ? NONE : visible(value))
+const time = (value: string | undefined): string => (value === undefined ? NONE : timeText(value))
+
+export const ARCHIVE_PLAN_COLUMNS: readonly Column[] = [
+  left('TABLE'),
+  left('PARTITION'),
+  left('PLAN'),
+  left('STATE'),
+  left('FROM'),
+  left('TO'),
+  right('ROWS'),
+  right('SIZE'),
+  right('ABOUT'),
+  left('NOTE'),
+]
+
+/** One partition of a plan. */
+export function archivePlanRow(event: ArchivePlanEvent): readonly string[] {
+  const { table, partition, status, state, from, to, rows, estimated, bytes, estimatedMs, note } = event
+  return [
+    visible(table),
+    visible(partition),
+    status,
+    state ?? NONE,
+    text(from),
+    text(to),
+    `${estimated ? '~' : ''}${grouped(rows)}`,
+    bytes === '0' ? NONE : bytesText(bytes),
+    estimatedMs === undefined ? NONE : durationText(estimatedMs),
+    visible(note ?? ''),
+  ]
+}
+
+/** How the columns of a table are stored, behind a line that says where. */
+export function storedColumnsText(event: ArchiveColumnsEvent): string {
+  const { table, archive, partitionColumn, columns, foreign, notLooked = [] } = event
+  let lines = `${visible(table)} -> ${visible(archive)}: ${visible(cutText(event))} in ${visible(partitionColumn)}, ${plural(columns.length, 'column')}\n`
+  if (foreign !== undefined) lines += `a run would refuse this archive: ${visible(foreign)}\n`
+  for (const what of notLooked) lines += `not looked at: ${visible(what)}\n`
+  const rows = tableWriter([left('COLUMN'), left('SOURCE TYPE'), left('STORED AS'), left('NOTE')], (more) => {
+    lines += more
+  })
+  for (const { column, source, stored, note = '' } of columns) {
+    rows.row([visible(column), visible(source), stored, visible(note)])
+  }
+  rows.end()
+  return lines
+}
+
+/** Partitions as the ledger has them. */
+export const ARCHIVED: Listing = {
+  columns: [
+    left('TABLE'),
+    left('PARTITION'),
+    left('STATE'),
+    left('FROM'),
+    left('TO'),
+    right('ROWS'),
+    right('FILES'),
+    right('SIZE'),
+    right('WAS'),
+    right('IN TABLE'),
+    right('VERSION'),
+    left('CHANGED'),
+    left('DROP FROM'),
+    left('ARCHIVE'),
+    left('NOTES'),
+  ],
+  row: (event) =>
+    event.type !== 'archived'
+      ? null
+      : [
+          visible(event.table),
+          visible(event.partition),
+          event.state,
+          text(event.from),
+          text(event.to),
+          count(event.rows),
+          count(event.files),
+          size(event.bytes),
+          size(event.sourceBytes),
+          count(event.counted),
+          event.version === undefined ? NONE : `v${event.version}`,
+          time(event.changedAt),
+          time(event.dropAfter),
+          visible(event.archive),
+          [
+            event.held === undefined ? '' : `held: ${cut(event.held)}`,
+            event.expiredAt === undefined ? '' : `expired by ${visible(event.expiredBy ?? '')}`,
+            event.until === undefined ? '' : `can come back until ${timeText(event.until)}`,
+            event.destroyedAt === undefined ? '' : `files destroyed ${timeText(event.destroyedAt)}`,
+            event.surplus === undefined ? '' : surplusText(BigInt(event.surplus)),
+            event.foreign === undefined ? '' : 'a run would refuse this archive',
+            ...(event.notLooked ?? []).map((what) => `not looked at: ${cut(what)}`),
+            cut(event.error ?? ''),
+          ]
+            .filter((note) => note !== '')
+            .join('; '),
+        ],
+}
+
+/** What is not as it was proved, or belongs to nothing. */
+export const FINDINGS: Listing = {
+  columns: [left('TABLE'), left('PARTITION'), left('FINDING'), left('PATH'), right('SIZE'), left('DETAIL')],
+  row: (event) =>
+    event.type !== 'archive.finding'
+      ? null
+      : [
+          visible(event.table),
+          text(event.partition),
+          event.finding,
+          text(event.path),
+          size(event.bytes),
+          visible(event.detail),
+        ],
+}
+
+/** What an erasure finds and takes out. */
+export const ERASURES: Listing = {
+  columns: [
+    left('TABLE'),
+    left('PARTITION'),
+    left('STATE'),
+    right('IN FILES'),
+    right('IN DATABASE'),
+    right('FILES'),
+    left('NOTE'),
+  ],
+  row: (event) =>
+    event.type !== 'archive.erasure'
+      ? null
+      : [
+          visible(event.table),
+          text(event.partition),
+          event.state ?? NONE,
+          grouped(event.archived),
+          grouped(event.source),
+          grouped(event.files),
+          [event.step === 'erased' ? 'erased' : '', event.held === undefined ? '' : `held: ${cut(event.held)}`]
+            .filter((note) => note !== '')
+            .join('; '),
+        ],
+}
+
+/** Partitions that leave an archive for good. */
+export const EXPIRIES: Listing = {
+  columns: [
+    left('TABLE'),
+    left('PARTITION'),
+    left('STATE'),
+    left('FROM'),
+    left('TO'),
+    right('ROWS'),
+    right('FILES'),
+    right('SIZE'),
+    left('BACK UNTIL'),
+    left('NOTE'),
+  ],
+  row: (event) =>
+    event.type !== 'archive.expiry'
+      ? null
+      : [
+          visible(event.table),
+          visible(event.partition),
+          event.state,
+          text(event.from),
+          text(event.to),
+          count(event.rows),
+          grouped(event.files),
+          bytesText(event.bytes),
+          time(event.until),
+          [
+            event.step === 'due' ? 'goes' : event.step === 'expired' ? 'expired' : 'stays',
+            event.held === undefined ? '' : `held: ${cut(event.held)}`,
+            visible(event.note ?? ''),
+          ]
+            .filter((note) => note !== '')
+            .join('; '),
+        ],
+}

@@ -1,0 +1,86 @@
+/** What an operation on archives came to, in one sentence. */
+import type { EventBody } from '../model/run/event.ts'
+import { sizesText } from './archive-lines.ts'
+import { bytesText, durationText, grouped, plural } from './format.ts'
+
+type RunFinished = Extract<EventBody, { type: 'run.finished' }>
+
+/** Totals that are counts of partitions, in the order in which partitions pass them. */
+const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
+
+/**
+ * @param planOnly nothing was going to be changed
+ * @returns null for other commands, and where nothing is counted
+ */
+export function archiveText(finished: RunFinished, command: string, planOnly: boolean): string | null {
+  const { totals, ms } = finished
+  if (Object.keys(totals).length === 0) return null
+  const took = ` in ${durationText(ms)}`
+  if (command === 'archive-verify') {
+    const { checked = '0', files, rows, findings = '0' } = totals
+    if (checked === '0' && findings === '0') return `no partition is archived there, and nothing was checked${took}`
+    const what = [
+      plural(checked, 'partition'),
+      ...(files === undefined ? [] : [plural(files, 'file')]),
+      ...(rows === undefined ? [] : [plural(rows, 'row')]),
+    ]
+    return `${what.join(', ')} checked, ${findings === '0' ? 'all is as it was proved' : plural(findings, 'finding')}${took}`
+  }
+  if (command === 'archive-hold') return `${plural(totals['partitions'] ?? '0', 'partition')} noted in the ledger`
+  if (command === 'archive-adopt') {
+    const { partitions = '0', rows = '0', findings = '0', rebuilt, version } = totals
+    const compared = `${plural(partitions, 'partition')}, ${plural(rows, 'row')} compared`
+    const differences = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
+    const end =
+      version === undefined ? 'nothing was changed' : `the archive is this database's from version ${version} on`
+    const ledger = rebuilt === undefined ? '' : `the ledger knows ${plural(rebuilt, 'partition')} again, and `
+    return `${compared}${differences}; ${ledger}${end}${took}`
+  }
+  if (command === 'archive-erase') {
+    const { rows = '0', sourceRows = '0', partitions = '0', files = '0', bytes = '0', version } = totals
+    const what = `${plural(rows, 'row')} in files of ${plural(partitions, 'partition')}, ${plural(sourceRows, 'row')} in the database`
+    if (planOnly) return `${what} would be erased; nothing was changed${took}`
+    if (finished.status !== 'ok') return null
+    if (version === undefined) return `no such row was found, and nothing was changed${took}`
+    return `${what} erased and looked for once more; ${plural(files, 'file')} destroyed, ${bytesText(bytes)}; the archive begins at version ${version}${took}`
+  }
+  if (command === 'archive-expire') {
+    const { partitions = '0', rows = '0', files = '0', bytes = '0' } = totals
+    if (partitions === '0') return finished.status === 'ok' ? `nothing is old enough to expire${took}` : null
+    const what = `${plural(partitions, 'partition')}, ${plural(rows, 'row')}, ${plural(files, 'file')}, ${bytesText(bytes)}`
+    return `${what} ${planOnly ? 'would expire; nothing was changed' : 'expired; the files stay until archive sweep'}${took}`
+  }
+  if (command === 'archive-sweep') {
+    const { findings = '0', bytes = '0' } = totals
+    const swept = planOnly ? 'could go; nothing was changed' : 'swept'
+    return findings === '0'
+      ? `nothing to sweep${took}`
+      : `${plural(findings, 'file')}, ${bytesText(bytes)}, ${swept}${took}`
+  }
+  if (command === 'restore' && totals['brought'] !== undefined) {
+    if (finished.status !== 'ok') return null
+    const { brought, there, partitions = '0' } = totals
+    const of = `of ${plural(partitions, 'partition')}`
+    const what =
+      there === undefined
+        ? `${plural(brought, 'row')} ${of} brought into the other table and proved there`
+        : `${plural(there, 'row')} ${of} stood in the other table already`
+    return `${what}; the archive is as it was${took}`
+  }
+  if (planOnly || (command !== 'archive' && command !== 'restore')) return null
+  const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
+    (name) => `${grouped(totals[name] ?? '0')} ${name}`,
+  )
+  const { partitions = '0', rows = '0' } = totals
+  if (counts.length === 0) {
+    if (finished.status !== 'ok') return null
+    return `nothing was ${command === 'archive' ? 'due' : 'left to do'}${took}`
+  }
+  const sizes = command === 'archive' ? sizesText(totals['sourceBytes'], totals['bytes']) : ''
+  const facts = [
+    `${plural(partitions, 'partition')}: ${counts.join(', ')}`,
+    ...(rows === '0' ? [] : [plural(rows, 'row')]),
+    ...(sizes === '' ? [] : [sizes]),
+  ]
+  return facts.join('  ') + took
+}

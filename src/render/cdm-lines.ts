@@ -1,0 +1,124 @@
+/** The lines that scripts look for in the log of the Cassandra Data Migrator, with its blanks; told beside ours where a run comes from its files. */
+import type { Event } from '../model/run/event.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+const RULE = '#'.repeat(96)
+const HASHES = '#'.repeat(22)
+const JOBS: Readonly<Record<Of<'run.tracked'>['job'], string>> = {
+  MIGRATE: 'Migrate Job',
+  VALIDATE: 'Data Validation Job',
+}
+
+export class CdmLines {
+  readonly #begun = new Map<string, Of<'run.tracked'>>()
+  /** What was said when a range began, by table and chunk. */
+  readonly #ranges = new Map<string, string>()
+  #job: string | null = null
+  /** Rows that this run has read, as its final counts say. */
+  #read = 0n
+
+  /** The lines that an event adds; none before a run says that it is told in them. */
+  event(event: Event): readonly string[] {
+    switch (event.type) {
+      case 'run.tracked':
+        return this.#start(event)
+      case 'chunk.started': {
+        const line = this.#range(event)
+        if (line === null) return []
+        this.#ranges.set(`${event.table}\n${event.chunk}`, line)
+        return [line]
+      }
+      case 'chunk.failed': {
+        const line = this.#ranges.get(`${event.table}\n${event.chunk}`)
+        return line === undefined ? [] : [`Error with PartitionRange -- ${line}`]
+      }
+      case 'diff.range': {
+        if (!this.#begun.has(event.table)) return []
+        const line = `ThreadID: ${event.worker} Processing min: ${event.from} max: ${event.to}`
+        return event.error === undefined ? [line] : [line, `Error with PartitionRange -- ${line}`]
+      }
+      case 'difference':
+        return this.#begun.has(event.table) ? differenceLines(event) : []
+      case 'run.counted':
+        if (!this.#begun.has(event.table)) return []
+        this.#read += BigInt(event.counters['Read'] ?? 0)
+        return countedLines(event)
+      case 'run.finished':
+        return this.#job === null ? [] : [...this.#earlier(event), ...banner(`${this.#job} - Stopped`)]
+      default:
+        return []
+    }
+  }
+
+  #start(event: Of<'run.tracked'>): readonly string[] {
+    const isFirst = this.#job === null
+    this.#job = JOBS[event.job]
+    this.#begun.set(event.table, event)
+    const { min, max, splits, coverage, ranges, cdmRun, previous, pending } = event
+    return [
+      ...(isFirst ? banner(`${this.#job} - Starting`) : []),
+      `PARAM -- Min Partition: ${min}`,
+      `PARAM -- Max Partition: ${max}`,
+      `PARAM -- Number of Splits : ${splits}`,
+      // A run that has nothing left to do has no number, but it was asked for.
+      `PARAM -- Track Run : ${cdmRun !== undefined || pending !== undefined}`,
+      ...(cdmRun === undefined ? [] : [`PARAM -- RunId : ${cdmRun}`, `PARAM -- Previous RunId : ${previous ?? '0'}`]),
+      `PARAM -- Coverage Percent: ${coverage}`,
+      ...(cdmRun === undefined ? [] : [`${HASHES} Run Id for this job is: ${cdmRun} ${HASHES}`]),
+      ...(pending === undefined ? [] : [`${HASHES} ${pendingText(pending, previous)} ${HASHES}`]),
+      `PARAM Calculated -- Total Partitions: ${ranges}`,
+    ]
+  }
+
+  /** The migrator counts what one run has done, and our end what all runs into the same tables have: where these differ, both are said. */
+  #earlier({ totals: { read, written, skipped, quarantined } }: Of<'run.finished'>): readonly string[] {
+    if (read === undefined || BigInt(read) === this.#read) return []
+    const all = `Read: ${read}; Write: ${written ?? 0}; Skipped: ${skipped ?? 0}; Error: ${quarantined ?? 0}`
+    return [`The final counts are those of this run alone; with the runs before it: ${all}`]
+  }
+
+  #range({ table, worker, from, to }: Of<'chunk.started'>): string | null {
+    const begun = this.#begun.get(table)
+    if (begun === undefined) return null
+    // Open ends are those of the ring.
+    return `ThreadID: ${worker} Processing min: ${from?.[0] ?? begun.min} max: ${to?.[0] ?? begun.max}`
+  }
+}
+
+function pendingText(pending: string, previous: string | undefined): string {
+  return `${pending} partitions pending${previous === undefined ? '' : ` from previous run id ${previous}`}`
+}
+
+/** A text between two rules, with as many `#` on both sides as it takes. */
+function banner(text: string): readonly string[] {
+  const inner = ` ${text} `
+  const left = (RULE.length - inner.length) >> 1
+  return [RULE, `${'#'.repeat(left)}${inner}${'#'.repeat(RULE.length - inner.length - left)}`, RULE]
+}
+
+function countedLines({ cdmRun, counters }: Of<'run.counted'>): readonly string[] {
+  return [
+    RULE,
+    ...(cdmRun === undefined ? [] : [`RunId: ${cdmRun}`]),
+    ...Object.entries(counters).map(([name, count]) =>
+      name.startsWith('Partitions') ? `Final ${name}: ${count}` : `Final ${name} Record Count: ${count}`,
+    ),
+    RULE,
+  ]
+}
+
+/** Rows that only the target has are unknown to the migrator. */
+function differenceLines({ difference, key, columns = [], fixed }: Of<'difference'>): readonly string[] {
+  const row = key.join(' %% ')
+  if (difference === 'missing') {
+    const found = `Missing target row found for key: ${row}`
+    return fixed === true ? [found, `Inserted missing row in target: ${row}`] : [found]
+  }
+  if (difference !== 'different') return []
+  const cells = columns.map(
+    ({ column, source, target }) => `Target column:${column}-origin[${source ?? 'null'}]-target[${target ?? 'null'}]; `,
+  )
+  const found = `Mismatch row found for key: ${row} Mismatch: ${cells.join('')}`
+  return fixed === true ? [found, `Corrected mismatch row in target: ${row}`] : [found]
+}

@@ -1,0 +1,334 @@
+/** A copy as lines: its plan, what is done already, what slows it, which rows stay behind, and what was proved. */
+import { ChunkLines } from '../cli/chunk-lines.ts'
+import { leftLines } from '../model/copy/left-behind.ts'
+import type { CopyAgain, CopyPlanLine, CopyTally, Event } from '../model/run/event.ts'
+import { errorDetails } from './block.ts'
+import type { Block, SubjectColumn, Tell } from './block.ts'
+import { typeMap } from './copy-listings.ts'
+import { lookText } from './look-text.ts'
+import { objectTold, plannedObjects } from './object-lines.ts'
+import { rowKeyText } from './row-key.ts'
+import { tableSteered } from './wish-lines.ts'
+import { bytesText, durationText, grouped, plural } from './format.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+/** Lines of one kind that are printed; the rest is counted, and JSON lines hold them all. */
+const MOST_LINES = 20
+/** Columns of a new table that are listed, where no more than so many tables are copied. */
+const MOST_COLUMNS = 40
+const MOST_MAPS = 3
+
+const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
+  stop: 'the run stops',
+  asked: 'given back as asked, and undone',
+  lease: 'nothing was heard of its owner for too long',
+  ended: 'its program has ended',
+  compare: 'rows stand there already, and are going to be compared with those of the source',
+  left: 'it failed here, and is left to whoever has the stream',
+  taken: 'another program has it, or takes it when its lease is over',
+}
+
+const EXISTING: Readonly<Record<string, string>> = {
+  upsert: 'rows of equal key are overwritten',
+  'replace-range': 'rows in the range of a chunk are removed before it is written',
+  append: 'rows are added to those that are there',
+}
+
+export type CopyLinesOptions = {
+  readonly subjects: SubjectColumn
+  readonly verbose: boolean
+  /** The plan is all that was asked for: refused tables are told with it, for nothing else will. */
+  readonly dryRun: boolean
+  /** Told of errors that need not be told again at the end: `CODE message`. */
+  readonly onTold: (error: string) => void
+}
+
+export class CopyLines {
+  readonly #options: CopyLinesOptions
+  readonly #plans = new Map<string, CopyPlanLine>()
+  readonly #keys = new Map<string, readonly string[]>()
+  /** How many columns of the key name the partition, of tables that have some. */
+  readonly #partitions = new Map<string, number>()
+  readonly #begun = new Map<string, number>()
+  readonly #lastDone = new Map<string, number>()
+  readonly #failures = new Set<string>()
+  readonly #chunks: ChunkLines
+  #rate: string | null = null
+  #aside = 0
+  #made = 0
+  #failed = 0
+  #different = 0
+
+  constructor(options: CopyLinesOptions) {
+    this.#options = options
+    this.#chunks = new ChunkLines(options.verbose)
+  }
+
+  plan(event: Of<'plan.ready'>, block: Tell): readonly Block[] {
+    const { copies = [] } = event
+    for (const line of copies) this.#plans.set(line.table, line)
+    const refused = this.#options.dryRun ? copies.filter(({ error }) => error !== undefined) : []
+    const left = leftLines(event.leftBehind ?? []).map((text) => block('note', text))
+    return [...this.#planned(event, copies, block), ...left, ...refused.flatMap((line) => this.#refused(line, block))]
+  }
+
+  started(event: Of<'copy.started'>, at: number, block: Tell): readonly Block[] {
+    const { table, key, chunks, done } = event
+    this.#keys.set(table, key)
+    if (event.ring !== undefined) this.#partitions.set(table, event.ring.columns)
+    this.#begun.set(table, at)
+    this.#chunks.begun(event)
+    if (done.chunks === '0') return []
+    const rows = `(${plural(done.rows, 'row')})`
+    const whole = done.chunks === chunks ? `${grouped(chunks)} of ` : ''
+    const how = this.#plans.get(table)?.proof === 'none' ? 'copied' : 'proved'
+    const what = `${whole}${plural(done.chunks, 'chunk')} ${rows} ${done.chunks === '1' ? 'is' : 'are'} ${how} already`
+    return [block('resume', `${this.#subject(table)}${what}`, { table })]
+  }
+
+  /** @param perSecond what went before, as it was measured; null while nobody knows */
+  throttled(event: Of<'throttle.on'>, perSecond: number | null, block: Tell): readonly Block[] {
+    const measured = perSecond !== null && perSecond > Number(event.rate) ? Math.round(perSecond).toString() : null
+    const before = this.#rate ?? measured
+    this.#rate = event.rate
+    const now = `${grouped(event.rate)} rows/s`
+    return [block('throttle', `${event.reason}: ${before === null ? `now ${now}` : `${grouped(before)} -> ${now}`}`)]
+  }
+
+  released(block: Tell): readonly Block[] {
+    this.#rate = null
+    return [block('throttle', 'over: as fast as it goes')]
+  }
+
+  steered(event: Of<'table.steered'>, block: Tell): readonly Block[] {
+    // What is tried again is told again when it fails again.
+    if (event.act === 'retry') {
+      for (const key of this.#failures) if (key.startsWith(`${event.table}\n`)) this.#failures.delete(key)
+    }
+    return [block('note', tableSteered(event), { table: event.table })]
+  }
+
+  /** A chunk that is free again. What a stop gives back, a line at the end says of all of them. */
+  free({ table, chunk, reason }: Of<'chunk.released'>, block: Tell): readonly Block[] {
+    if (reason === 'stop' && !this.#options.verbose) return []
+    return [
+      block(
+        'note',
+        `${this.#subject(table)}chunk ${chunk} is ${reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[reason]}`,
+        { table },
+      ),
+    ]
+  }
+
+  object(event: Of<'index.started' | 'index.done' | 'index.failed'>, block: Tell): readonly Block[] {
+    if (event.type === 'index.failed') this.#options.onTold(`${event.error.code} ${event.error.message}`)
+    else if (event.type === 'index.done') this.#made += 1
+    if (this.#made > MOST_LINES && event.type !== 'index.failed' && !this.#options.verbose) return []
+    return objectTold(event, this.#subject(event.table), block)
+  }
+
+  retried({ table, chunk, attempt, waitMs, error }: Of<'chunk.retried'>, block: Tell): readonly Block[] {
+    // A note of the run has told it once for all chunks.
+    if (error.code === 'SOURCE_BUSY' && !this.#options.verbose) return []
+    const what = `${this.#subject(table)}chunk ${chunk}  ${error.code} ${error.message}`
+    return [block('retry', `${what}; try ${attempt} in ${durationText(waitMs)}`, { table })]
+  }
+
+  aside(event: Of<'row.aside'>, block: Tell): readonly Block[] {
+    this.#aside += 1
+    if (this.#aside > MOST_LINES && !this.#options.verbose) return []
+    const { table, chunk, error } = event
+    const where = chunk === '' ? '' : `  (chunk ${chunk})`
+    return [block('aside', `${this.#subject(table)}${this.#keyText(event)}  ${error.message}${where}`, { table })]
+  }
+
+  /** A failure of every chunk is told once. */
+  chunkFailed(event: Of<'chunk.failed'>, block: Tell): readonly Block[] {
+    const { table, chunk, error } = event
+    const told = `${error.code} ${error.message}`
+    if (this.#failures.has(`${table}\n${told}`)) return []
+    this.#failures.add(`${table}\n${told}`)
+    this.#failed += 1
+    if (this.#failed > MOST_LINES && !this.#options.verbose) return []
+    const details = errorDetails(error)
+    this.#options.onTold(told)
+    const text = `${this.#subject(table)}chunk ${chunk}  ${told}`
+    return [block('FAILED', text, { table, details, code: error.code, problem: true })]
+  }
+
+  /** A chunk of an earlier run that holds another number of rows than it has to. */
+  differs(event: Of<'look.difference'>, block: Tell): readonly Block[] {
+    this.#different += 1
+    if (this.#different > MOST_LINES && !this.#options.verbose) return []
+    const { table } = event
+    return [block(event.accepted === true ? 'note' : 'DIFFERS', this.#subject(table) + lookText(event), { table })]
+  }
+
+  begins(event: Of<'chunk.started'>, block: Tell): readonly Block[] {
+    return this.#chunks.started(event, this.#subject(event.table), block)
+  }
+
+  done(event: Of<'chunk.done'>, at: number, block: Tell): readonly Block[] {
+    this.#lastDone.set(event.table, at)
+    return this.#chunks.done(event, this.#subject(event.table), block)
+  }
+
+  /** How a table ended; null where the lines of any other table do. */
+  finished(event: Of<'table.finished'>, block: Tell): readonly Block[] | null {
+    const { table, copied, error, status } = event
+    if (copied === undefined || status === 'refused') return null
+    const subject = this.#subject(table)
+    const notes = (event.notes ?? []).map((note) => block('note', subject + note, { table }))
+    const proof = this.#proofText(table, copied)
+    const alone = this.#plans.size < 2
+    const told = error === undefined ? '' : `${error.code} ${error.message}`
+    // Rows and chunks that failed were told one by one, and what they come to stands in the last line.
+    const summed = error !== undefined && /^(?:ROWS_ASIDE|CHUNKS_FAILED|OBJECTS_FAILED)$/.test(error.code)
+    if (error !== undefined && !(alone && summed)) {
+      this.#options.onTold(told)
+      if (this.#failures.has(`${table}\n${told}`)) return notes
+      const details: Block['details'] = [...(proof === '' ? [] : [['proved', proof] as const]), ...errorDetails(error)]
+      return [block('FAILED', subject + told, { table, details, code: error.code, problem: true }), ...notes]
+    }
+    if (alone) return [...(proof === '' ? [] : [block('proved', proof, { table })]), ...notes]
+    if (status !== 'ok')
+      return [block('note', `${subject}${status}${proof === '' ? '' : `: ${proof}`}`, { table }), ...notes]
+    const last = this.#lastDone.get(table)
+    const took = last === undefined ? '' : `  ${durationText(last - (this.#begun.get(table) ?? last))}`
+    const facts = `${grouped(copied.written).padStart(13)} ${copied.written === '1' ? 'row ' : 'rows'}  ${proof === '' ? earlierText(copied) : proof}`
+    return [block('ok', subject + facts + took, { table }), ...notes]
+  }
+
+  /** What did not come along. A plan that is only shown has said so already. */
+  left({ leftBehind = [] }: Of<'run.finished'>, block: Tell): readonly Block[] {
+    return this.#options.dryRun ? [] : leftLines(leftBehind).map((text) => block('note', text))
+  }
+
+  /** Lines about what was not printed. */
+  hidden(block: Tell): readonly Block[] {
+    const hidden = (count: number, one: string, many?: string): readonly Block[] =>
+      count <= MOST_LINES || this.#options.verbose
+        ? []
+        : [block('note', `and ${plural(count - MOST_LINES, one, many)}; --verbose or --json shows all`)]
+    return [
+      ...hidden(this.#aside, 'more row set aside', 'more rows set aside'),
+      ...hidden(this.#failed, 'more failure'),
+      ...hidden(this.#different, 'more chunk that differs', 'more chunks that differ'),
+      ...hidden(this.#made, 'more index or constraint made', 'more indexes and constraints made'),
+    ]
+  }
+
+  #planned(event: Of<'plan.ready'>, copies: readonly CopyPlanLine[], block: Tell): readonly Block[] {
+    const hash = `plan ${event.hash.slice(0, 8)}`
+    const going = copies.filter(({ error }) => error === undefined)
+    const [one] = going
+    if (one === undefined) return [block('plan', `${plural(copies.length, 'table')}, of which none can be copied`)]
+    if (copies.length === 1) return this.#planOf(one, '', `, ${hash}`, block)
+    const rows = `${event.estimated ? 'about ' : ''}${plural(event.total, 'row')}`
+    const sums = [plural(copies.length, 'table'), rows, plural(event.chunks, 'chunk'), bytesText(event.bytes), hash]
+    const shown = this.#options.verbose ? going : going.slice(0, MOST_LINES)
+    const more = going.length - shown.length
+    return [
+      block('plan', sums.join(', ')),
+      ...shown.flatMap((line) => this.#planOf(line, this.#subject(line.table), '', block)),
+      ...(more === 0 ? [] : [block('note', `and ${plural(more, 'table')} more; --verbose or --json shows all`)]),
+    ]
+  }
+
+  #planOf(line: CopyPlanLine, subject: string, hash: string, block: Tell): readonly Block[] {
+    const { table, columns, create } = line
+    const facts = [
+      `${line.estimated ? 'about ' : ''}${plural(line.rows, 'row')}`,
+      `${plural(line.chunks, 'chunk')} of ${grouped(line.chunkRows)}${byText(line)}`,
+      plural(columns.length, 'column'),
+      line.proof === 'none' ? 'no proof' : `proof by ${line.proof === 'count' ? 'count' : 'chunk'}`,
+      ...(create || EXISTING[line.onExisting] === undefined ? [] : [EXISTING[line.onExisting] ?? '']),
+      ...(line.requests === undefined ? [] : [requestsText(line.requests, line.requestMs)]),
+    ]
+    const mapped = create && !this.#options.dryRun && (this.#plans.size <= MOST_MAPS || this.#options.verbose)
+    const details = mapped ? mapDetails(line) : []
+    const lossy = columns.filter((column) => column.lossy !== undefined)
+    return [
+      block('plan', `${subject}${facts.join(', ')}${hash}`, { table, details }),
+      ...lossy.map((column) =>
+        block('note', `${subject}${column.from} (${column.source} to ${column.target}): ${column.lossy ?? ''}`, {
+          table,
+        }),
+      ),
+      ...(line.notes ?? []).map((note) => block('note', subject + note, { table })),
+      ...plannedObjects(line, subject, block),
+    ]
+  }
+
+  #refused({ table, error }: CopyPlanLine, block: Tell): readonly Block[] {
+    if (error === undefined) return []
+    const told = `${error.code} ${error.message}`
+    this.#options.onTold(told)
+    const details = errorDetails(error)
+    return [
+      block('refused', `${this.#options.subjects.pad(table)}${told}`, {
+        table,
+        details,
+        code: error.code,
+        problem: true,
+      }),
+    ]
+  }
+
+  #proofText(table: string, { chunks, proved, quarantined, again }: CopyTally): string {
+    const proof = this.#plans.get(table)?.proof ?? 'chunk'
+    if (again !== undefined && again.compared !== '0') return comparedText(proved, chunks, quarantined, again)
+    if (proof === 'none' || proved === '0') return ''
+    const equal = proof === 'count' ? 'count equal' : 'count and checksum equal'
+    // Rows of others may stand between those that were read: nothing is said of them.
+    const shared = ['upsert', 'append'].includes(this.#plans.get(table)?.onExisting ?? '')
+    const what = shared ? equal.replace(/ equal$/, ' of the rows that were read equal') : equal
+    return `${grouped(proved)} of ${plural(chunks, 'chunk')}: ${what}${without(quarantined)}`
+  }
+
+  #keyText({ table, key }: Of<'row.aside'>): string {
+    return rowKeyText(key, this.#keys.get(table) ?? [], this.#partitions.get(table))
+  }
+
+  /** Of one table alone, everybody knows which. */
+  #subject(table: string): string {
+    return this.#plans.size < 2 ? '' : this.#options.subjects.pad(table)
+  }
+}
+
+/** By what a table is cut, with the smallest and the largest key where it is one column. */
+function byText({ key, low, high }: CopyPlanLine): string {
+  if (key.length === 0) return ''
+  return ` by ${key.join(', ')}${low === undefined || high === undefined ? '' : ` (${low} to ${high})`}`
+}
+
+/** What `--again` proved now. Where the target has more rows than the source, only those of the source are equal. */
+function comparedText(proved: string, chunks: string, aside: string, { compared, extra }: CopyAgain): string {
+  const all = `${grouped(proved)} of ${plural(chunks, 'chunk')} proved now, ${grouped(compared)} of them compared`
+  const what = extra === '0' ? 'count and checksum equal' : 'every row of the source is equal in the target'
+  return `${all}: ${what}${without(aside)}`
+}
+
+function without(aside: string): string {
+  return aside === '0' ? '' : `, without the ${aside === '1' ? 'row' : `${grouped(aside)} rows`} set aside`
+}
+
+/** Requests to a service that limits them, and how long they have to be spread over. */
+function requestsText(requests: string, ms = 0): string {
+  return `about ${plural(requests, 'request')}${ms < 1000 ? '' : `, which take ${durationText(ms)} at least`}`
+}
+
+/** The columns of a table that is going to be created. */
+function mapDetails({ columns }: CopyPlanLine): Block['details'] {
+  const lines = typeMap(columns)
+  const shown = lines.slice(0, MOST_COLUMNS + 1).map((line, index) => [index === 0 ? 'creates' : '', line] as const)
+  const more = lines.length - shown.length
+  return more === 0 ? shown : [...shown, ['', `and ${plural(more, 'column')} more; --dry-run shows all`] as const]
+}
+
+/** Of a table of which this run has proved nothing. */
+function earlierText({ chunks, earlier, provedAt }: CopyTally): string {
+  if (earlier === '0' || provedAt === undefined) return plural(chunks, 'chunk')
+  return `${grouped(earlier)} of ${plural(chunks, 'chunk')} proved on ${provedAt[1].slice(0, 10)}`
+}

@@ -1,0 +1,81 @@
+/** A switch as lines: gates, what is bound to the old table, each step, and how long others waited. */
+import type { Event } from '../model/run/event.ts'
+import type { Block, Tell } from './block.ts'
+import { durationText, plural } from './format.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+const MARKS = { ok: 'ok', waiting: 'at', refused: 'refused' } as const
+
+/** The blocks that an event of any kind adds; none for those of other operations. */
+export function cutoverLines(event: Event, block: Tell): readonly Block[] {
+  switch (event.type) {
+    case 'cutover.gate':
+      return [gateLine(event, block)]
+    case 'cutover.finding':
+      return [findingLine(event, block)]
+    case 'cutover.step':
+      return [block('note', event.detail)]
+    case 'cutover.switched':
+      return [switchedLine(event, block)]
+    default:
+      return []
+  }
+}
+
+function gateLine({ name, state, detail, hint }: Of<'cutover.gate'>, block: Tell): Block {
+  const text = `gate ${name}: ${state === 'waiting' ? 'waits, ' : ''}${detail}`
+  if (state !== 'refused') return block(MARKS[state], text)
+  return block('refused', text, { problem: true, details: hint === undefined ? [] : [['do', hint]] })
+}
+
+const BECOMES = {
+  refused: 'is in the way',
+  made: 'is made again for the new table',
+  left: 'stays with the old table',
+  fine: 'needs nothing',
+} as const
+
+/** Of these nothing belongs to a table: the detail says what is to be known. */
+const ONLY_TOLD: ReadonlySet<string> = new Set(['lock', 'old snapshots', 'statistics', 'event trigger', 'subscription'])
+
+function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.finding'>, block: Tell): Block {
+  const name = object === undefined ? about : `${about} ${about === 'lock' ? 'of ' : ''}${object}`
+  const isTold = verdict === 'left' && ONLY_TOLD.has(about)
+  const text = `${isTold ? name : `${name} ${BECOMES[verdict]}`}: ${detail}`
+  const details: Block['details'] = hint === undefined ? [] : [['do', hint]]
+  return verdict === 'refused' ? block('refused', text, { problem: true, details }) : block('note', text, { details })
+}
+
+function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
+  const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
+  if (event.database !== undefined) return movedLine(event, block)
+  const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
+  return block('proved', `the name ${table} means the other table now; the one that had it is ${parked}`, {
+    details: [
+      ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
+      ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again within the switch`],
+      ['way back', `stream ${stream} keeps ${parked} equal from ${position} on; ${other}`],
+    ],
+  })
+}
+
+/** Between two databases: the table keeps its name, and users get another address. */
+function movedLine(event: Of<'cutover.switched'>, block: Tell): Block {
+  const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
+  const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
+  return block(
+    'proved',
+    `${table} of ${event.database ?? ''} takes the writes now; ${parked} of ${event.closed ?? ''} is closed`,
+    {
+      details: [
+        [
+          'closed',
+          `${durationText(pauseMs)} at most without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
+        ],
+        ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the fence`],
+        ['way back', `stream ${stream} keeps ${parked} of ${event.closed ?? ''} equal from ${position} on; ${other}`],
+      ],
+    },
+  )
+}

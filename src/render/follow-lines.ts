@@ -1,0 +1,179 @@
+/** A stream of changes as lines: where it begins, which tables are live, how far it is behind. */
+import { rowKeyText } from '../model/copy/row-key.ts'
+import type { Event } from '../model/run/event.ts'
+import { visible } from '../shared/visible.ts'
+import type { Block, SubjectColumn, Tell } from './block.ts'
+import { bytesText, durationText, grouped, plural } from './format.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+/** How often it is told how far the stream is, ms: often at first, later once a minute. */
+const FIRST_MS = 10_000
+const LATER_MS = 60_000
+/** Rows that a comparison names of each table; the others are counted. */
+const NAMED = 10
+
+export class FollowLines {
+  readonly #subjects: SubjectColumn
+  #toldAt: number | null = null
+  #begunAt: number | null = null
+  #follows = false
+  /** Rows of each table that the comparison under way found to differ. */
+  readonly #differing = new Map<string, number>()
+
+  constructor(subjects: SubjectColumn) {
+    this.#subjects = subjects
+  }
+
+  /** The blocks that an event of any kind adds; none for those of other operations. */
+  event(event: Event, at: number, block: Tell): readonly Block[] {
+    switch (event.type) {
+      case 'follow.started':
+        this.#follows = true
+        return [block('note', startedText(event))]
+      case 'follow.table':
+        return [
+          block(event.state === 'live' ? 'ok' : 'at', this.#subjects.pad(event.table) + tableText(event), {
+            table: event.table,
+          }),
+        ]
+      case 'follow.progress':
+        return this.#progress(event, at, block)
+      case 'difference':
+        return this.#difference(event, block)
+      case 'follow.proved':
+        this.#differing.delete(event.table)
+        return [
+          block(
+            event.differing === '0' && event.unread === '0' ? 'proved' : 'DIFFERS',
+            this.#subjects.pad(event.table) + provedText(event),
+            {
+              table: event.table,
+            },
+          ),
+        ]
+      case 'follow.row':
+        return [block('ok', this.#subjects.pad(event.table) + rowText(event))]
+      case 'follow.signed':
+        return [signed(event, block)]
+      case 'alert':
+        return [
+          block(
+            event.state === 'raised' ? 'ALARM' : 'ok',
+            `${event.table === undefined ? '' : this.#subjects.pad(event.table)}${event.cause} ${event.state}: ${visible(event.value)}${event.limit === undefined ? '' : ` (limit ${event.limit})`}`,
+            {
+              ...(event.table === undefined ? {} : { table: event.table }),
+              ...(event.state === 'raised' ? { code: event.cause, problem: true } : {}),
+            },
+          ),
+        ]
+      case 'follow.halted':
+        return [
+          block('FAILED', `halted: ${event.message}`, {
+            code: event.code,
+            problem: true,
+            details: [
+              ['tables', event.tables.length === 0 ? 'all of the stream' : event.tables.join(', ')],
+              ['since', event.since],
+            ],
+          }),
+        ]
+      default:
+        return []
+    }
+  }
+
+  /** A run that follows may go on for weeks: what it finds is told at once. */
+  #difference({ table, key, difference, columns = [] }: Of<'difference'>, block: Tell): readonly Block[] {
+    if (!this.#follows) return []
+    const found = (this.#differing.get(table) ?? 0) + 1
+    this.#differing.set(table, found)
+    if (found === NAMED + 1)
+      return [
+        block('note', `${this.#subjects.pad(table)}more rows differ: they are counted, and JSON names 100 of them`),
+      ]
+    if (found > NAMED) return []
+    const what = columns.length === 0 ? '' : `: ${columns.map(({ column }) => column).join(', ')}`
+    const text = `${this.#subjects.pad(table)}${rowKeyText(key)} ${difference}${what}`
+    return [block('DIFFERS', text, { table, code: 'DIFFERENCES', problem: true })]
+  }
+
+  #progress(event: Of<'follow.progress'>, at: number, block: Tell): readonly Block[] {
+    this.#begunAt ??= at
+    const every = at - this.#begunAt > LATER_MS ? LATER_MS : FIRST_MS
+    if (this.#toldAt !== null && at - this.#toldAt < every) return []
+    this.#toldAt = at
+    return [block('at', progressText(event))]
+  }
+}
+
+function signed({ verdict, by, position, tables, rows, id, reasons }: Of<'follow.signed'>, block: Tell): Block {
+  const what = `sign-off ${verdict} by ${by}: ${plural(tables, 'table')}, ${plural(rows, 'row')}${position === undefined ? '' : ` as of ${position}`}`
+  if (verdict === 'given') return block('proved', what, { details: [['id', id]] })
+  return block('refused', what, {
+    problem: true,
+    details: [...reasons.map((one) => ['why', one] as const), ['id', id]],
+  })
+}
+
+function startedText({ stream, slot, position, tables, isNew, cdc }: Of<'follow.started'>): string {
+  const what = plural(Number(tables), 'table')
+  const made =
+    cdc === 'trigger'
+      ? `triggers are made, and logs ${slot} of what they note`
+      : `slot and publication ${slot} are made`
+  return isNew
+    ? `following ${what} from ${position} on: ${made}`
+    : `stream ${stream} goes on from ${position} with ${what}, ${cdc === 'trigger' ? 'triggers and logs' : 'slot'} ${slot}`
+}
+
+function tableText({ state, position, reread, mended }: Of<'follow.table'>): string {
+  if (state === 'live' && reread !== undefined)
+    return `${plural(reread, 'row')} read again as of ${position}: ${mended === '0' ? 'none differed' : `${plural(mended ?? '0', 'row')} mended`}`
+  if (state === 'live') return `live at ${position}: it holds what the source held there`
+  if (mended !== undefined) return `${plural(mended, 'row')} mended; catches up once more to ${position}`
+  if (reread !== undefined)
+    return `catches up once more to ${position}: ${plural(reread, 'row')} read again, of which the stream does not tell all values`
+  return state === 'copying' ? 'is copied' : `copied; catches up to ${position}`
+}
+
+const BECAME = {
+  mended: 'mended',
+  removed: 'removed: the source has no such row',
+  equal: 'equal when the stream read it',
+} as const
+
+function rowText({ key, outcome, position }: Of<'follow.row'>): string {
+  return `${rowKeyText(key)}: ${BECAME[outcome]}, as of ${position}`
+}
+
+function provedText({
+  position,
+  rows,
+  targetRows,
+  differing,
+  unread,
+  pauseMs,
+  ms,
+  elsewhere = '0',
+}: Of<'follow.proved'>): string {
+  const shared = elsewhere === '0' ? '' : ` (${plural(elsewhere, 'range')} by other workers)`
+  const took = `compared in ${durationText(ms)}${shared}, changes waited for ${pauseMs} ms`
+  if (differing === '0' && unread === '0') return `${plural(rows, 'row')} equal as of ${position}; ${took}`
+  const open = unread === '0' ? '' : `, ${plural(unread, 'row')} cannot be read`
+  const sides = `${grouped(rows)} in the source, ${grouped(targetRows)} in the target`
+  return `${plural(differing, 'row')} ${differing === '1' ? 'differs' : 'differ'} as of ${position} (${sides})${open}; ${took}`
+}
+
+/** For the lines of a run and for its screen. */
+export function progressText(event: Of<'follow.progress'>): string {
+  const { lagBytes, waiting, lagMs, lagIs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
+  const behind = waiting === undefined ? bytesText(lagBytes) : plural(waiting, 'note')
+  const lag =
+    lagMs === 0 && (waiting ?? lagBytes) === '0'
+      ? 'no lag'
+      : `lag ${lagIs === undefined ? '' : `${lagIs} `}${durationText(lagMs)}, ${behind}`
+  const left = remainingMs === undefined ? '' : `, ${durationText(remainingMs)} to catch up`
+  const room = safeBytes === undefined ? '' : ` of ${bytesText(String(BigInt(heldBytes) + BigInt(safeBytes)))}`
+  return `${position}  ${lag}${left}, ${grouped(rate)} changes/s, ${grouped(changes)} changes in all, the source holds ${bytesText(heldBytes)}${room}`
+}

@@ -1,0 +1,95 @@
+/** What `fsck` found, as lines: findings with both sides, notes, and for each kind once what helps. */
+import type { Event } from '../model/run/event.ts'
+import type { Block, SubjectColumn, Tell } from './block.ts'
+import { bytesText, clockText, grouped, plural } from './format.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+/** How often it is told how far a check is, ms. */
+const TOLD_EVERY_MS = 10_000
+
+const STEPS = {
+  listing: 'objects listed',
+  files: 'files',
+  sample: 'files of the sample',
+  checkpoints: 'checkpoints',
+  history: 'commits',
+} as const
+
+/** Printed one by one of each kind; the rest is counted, and JSON lines hold them all. */
+const MOST = 20
+const WIDTH = 16
+
+export class FsckLines {
+  readonly #subjects: SubjectColumn
+  readonly #verbose: boolean
+  readonly #told = new Map<string, number>()
+  #hidden = 0
+  #toldAt: number | null = null
+  /** Where the running step was when it was first heard of. */
+  #step: { readonly name: string; readonly at: number; readonly done: number } | null = null
+
+  constructor(subjects: SubjectColumn, verbose: boolean) {
+    this.#subjects = subjects
+    this.#verbose = verbose
+  }
+
+  event(event: Of<'fsck.finding' | 'fsck.checked' | 'fsck.progress'>, at: number, block: Tell): readonly Block[] {
+    if (event.type === 'fsck.progress') return this.#progress(event, at, block)
+    return event.type === 'fsck.checked' ? this.#checked(event, block) : this.#finding(event, block)
+  }
+
+  /** A line about what was not printed. */
+  hidden(block: Tell): readonly Block[] {
+    if (this.#hidden === 0) return []
+    return [block('note', `and ${plural(this.#hidden, 'finding')} more; --verbose or --json shows all`)]
+  }
+
+  #progress(event: Of<'fsck.progress'>, at: number, block: Tell): readonly Block[] {
+    this.#toldAt ??= at
+    if (this.#step?.name !== event.step) this.#step = { name: event.step, at, done: Number(event.done) }
+    if (at - this.#toldAt < TOLD_EVERY_MS) return []
+    this.#toldAt = at
+    return [block('at', progressText(event, this.#step.done, at - this.#step.at))]
+  }
+
+  #finding(event: Of<'fsck.finding'>, block: Tell): readonly Block[] {
+    const told = this.#told.get(event.finding) ?? 0
+    this.#told.set(event.finding, told + 1)
+    if (told >= MOST && !this.#verbose) {
+      this.#hidden += 1
+      return []
+    }
+    const size = event.bytes === undefined ? '' : `  ${bytesText(event.bytes)}`
+    const where = event.path === undefined ? '' : `${event.path}  `
+    const text = `${this.#subjects.pad(event.finding, WIDTH)}${where}${event.detail}${size}`
+    const details: Block['details'] = told === 0 ? [['do', event.hint]] : []
+    if (event.level === 'note') return [block('note', text, { details, table: event.table })]
+    return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
+  }
+
+  #checked({ check, looked, of, findings, detail, table }: Of<'fsck.checked'>, block: Tell): readonly Block[] {
+    const all = looked === of ? grouped(of) : `${grouped(looked)} of ${grouped(of)}`
+    const wrong = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
+    const text = `${this.#subjects.pad(check, WIDTH)}${all}${wrong}  ${detail}`
+    // Of nothing that was looked at nothing is said to be sound.
+    const isSound = findings === '0' && (looked !== '0' || of === '0')
+    return [block(isSound ? 'ok' : 'note', text, { table })]
+  }
+}
+
+/**
+ * @param from what was done already when the step was first heard of
+ * @param ms since then
+ */
+function progressText({ step, done, total, bytes }: Of<'fsck.progress'>, from: number, ms: number): string {
+  const [looked, all] = [Number(done), Number(total ?? 0)]
+  const rate = ms < 1000 ? 0 : ((looked - from) * 1000) / ms
+  return [
+    ...(all === 0 ? [] : [`${Math.min(99, Math.floor((looked * 100) / all))} %`]),
+    `${grouped(done)}${all === 0 ? '' : ` of ${grouped(all)}`} ${STEPS[step]}`,
+    ...(bytes === '0' ? [] : [bytesText(bytes)]),
+    ...(rate < 1 ? [] : [`${grouped(Math.round(rate))}/s`]),
+    ...(rate === 0 || all <= looked ? [] : [`${clockText(((all - looked) * 1000) / rate)} left`]),
+  ].join('  ')
+}

@@ -1,0 +1,5 @@
+/** How one kind of event becomes the rows of an aligned table. */
+import type { Event } from '../model/run/event.ts'
+import type { Column } from './column.ts'
+
+export type Listing = { readonly columns: readonly Column[]; readonly row: (event: Event) => readonly string[] | null }

@@ -1,0 +1,293 @@
+/** Events that are rows of a listing command, as rows of an aligned table. */
+import type { Event, PlanLine, QuestionEvent, Side } from '../model/run/event.ts'
+import { ARCHIVED, ERASURES, EXPIRIES, FINDINGS } from './archive-listings.ts'
+import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS, SLOTS } from './copy-listings.ts'
+import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
+import type { Listing } from './listing.ts'
+import type { Drawn } from './row-writer.ts'
+import { PARTITIONS } from './partition-listings.ts'
+import { left, NONE, right, timeCell, type Column } from './column.ts'
+import { SCHEDULE_RUNS, SCHEDULE_TIMES, SCHEDULES } from './schedule-listings.ts'
+import { SHARED_RUNS, SHARED_SLOTS, WORKERS } from './worker-listings.ts'
+
+const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
+const bytes = (value: string | undefined): string => (value === undefined ? NONE : bytesText(value))
+const version = (value: string | undefined): string => (value === undefined ? NONE : `v${value}`)
+/** Times in Delta's own form, ms since the epoch; a log may hold any number. */
+const epoch = (ms: string): string =>
+  Math.abs(Number(ms)) <= 8.64e15 ? timeText(new Date(Number(ms)).toISOString()) : `${ms} ms`
+
+/** `year=2024/region=eu`; a null value is what Hive writes for it. */
+function partitionText(values: Readonly<Record<string, string | null>>): string {
+  const parts = Object.entries(values).map(([name, value]) => `${name}=${value ?? '__HIVE_DEFAULT_PARTITION__'}`)
+  return parts.length === 0 ? NONE : parts.join('/')
+}
+
+/** Tables and database files come in one list: both are what `discover` found. */
+const found: Listing = {
+  columns: [
+    left('TABLE'),
+    right('VERSION'),
+    right('FILES'),
+    right('SIZE'),
+    right('ROWS'),
+    left('LAST COMMIT'),
+    left('PARTITIONED BY'),
+    left('NOTES'),
+  ],
+  row: (event) => {
+    if (event.type === 'source') {
+      const kind = `${event.system} database`
+      return [event.source, NONE, NONE, bytes(event.bytes), NONE, timeCell(event.modified), NONE, kind]
+    }
+    if (event.type !== 'table') return null
+    const notes = [
+      event.error === undefined ? (event.readable ? '' : 'not readable') : `${event.error.code} ${event.error.message}`,
+      event.historyFrom === undefined || event.historyFrom === '0' ? '' : `answers from v${event.historyFrom}`,
+      event.features?.join(' ') ?? '',
+    ]
+    return [
+      event.table,
+      version(event.version),
+      count(event.files),
+      bytes(event.bytes),
+      count(event.rows),
+      timeCell(event.lastCommit),
+      event.partitionColumns === undefined || event.partitionColumns.length === 0
+        ? NONE
+        : event.partitionColumns.join(', '),
+      notes.filter((note) => note !== '').join('; '),
+    ]
+  },
+}
+
+const files: Listing = {
+  columns: [
+    left('PATH'),
+    right('SIZE'),
+    right('ROWS'),
+    right('DELETED'),
+    right('ADDED'),
+    left('MODIFIED'),
+    left('PARTITION'),
+  ],
+  row: (event) =>
+    event.type !== 'file'
+      ? null
+      : [
+          event.path,
+          bytes(event.size),
+          count(event.rows),
+          event.deletedRows === undefined || event.deletedRows === '0' ? NONE : grouped(event.deletedRows),
+          version(event.addedVersion),
+          epoch(event.modified),
+          partitionText(event.partitionValues),
+        ],
+}
+
+const commits: Listing = {
+  columns: [
+    right('VERSION'),
+    left('TIME'),
+    left('OPERATION'),
+    right('ADDED'),
+    right('REMOVED'),
+    right('BYTES ADDED'),
+    right('FILES'),
+    right('SIZE'),
+    left('NOTES'),
+  ],
+  row: (event) =>
+    event.type !== 'commit'
+      ? null
+      : [
+          version(event.version),
+          timeCell(event.time),
+          event.operation ?? NONE,
+          grouped(event.adds),
+          grouped(event.removes),
+          bytes(event.addedBytes),
+          count(event.files),
+          bytes(event.bytes),
+          [event.checkpoint ? 'checkpoint' : '', event.engine ?? ''].filter((note) => note !== '').join('; '),
+        ],
+}
+
+const changes: Listing = {
+  columns: [right('VERSION'), left('CHANGE'), right('SIZE'), right('ROWS'), left('WHAT')],
+  row: (event) =>
+    event.type !== 'change'
+      ? null
+      : [
+          version(event.version),
+          event.change,
+          bytes(event.size),
+          count(event.rows),
+          [event.path ?? '', event.detail ?? '', event.dataChange === false ? '(no change of data)' : '']
+            .filter((part) => part !== '')
+            .join('  '),
+        ],
+}
+
+const runs: Listing = {
+  columns: [
+    left('RUN'),
+    { ...left('COMMAND'), most: 48, rank: 2 },
+    { ...left('TABLE'), most: 40 },
+    left('STATUS'),
+    right('VERSION'),
+    right('BEHIND'),
+    // Those that the import has brought into the catalog, and not those of the table.
+    { ...right('FILES IMPORTED'), rank: 3 },
+    { ...left('STARTED'), rank: 4 },
+    { ...left('COMPLETED'), rank: 1 },
+    left('ERROR'),
+  ],
+  row: (event) =>
+    event.type !== 'run'
+      ? null
+      : [
+          event.run,
+          event.command,
+          event.table,
+          event.status,
+          version(event.version),
+          count(event.behind),
+          count(event.filesProcessed),
+          timeCell(event.startedAt),
+          timeCell(event.completedAt),
+          event.error ?? '',
+        ],
+}
+
+/** Columns of `runs --here`; its rows come as values, for whoever reads JSON. */
+export const RUNS_HERE: Drawn['columns'] = {
+  exit: { align: 'right', rank: 4, none: '' },
+  command: { rank: 3 },
+  'goes on by': { below: true },
+  started: { rank: 2, text: timeText },
+  ended: { rank: 1, text: timeText, none: '' },
+}
+
+/** The listing an event is a row of, if it is one. */
+export function listingOf(event: Event): Listing | null {
+  switch (event.type) {
+    case 'table':
+    case 'source':
+      return found
+    case 'file':
+      return files
+    case 'commit':
+      return commits
+    case 'change':
+      return changes
+    case 'run':
+      return runs
+    case 'copy.run':
+      return COPY_RUNS
+    case 'copy.chunk':
+      return COPY_CHUNKS
+    case 'quarantine.row':
+      return QUARANTINE
+    case 'slot':
+      return SLOTS
+    case 'schedule':
+      return SCHEDULES
+    case 'schedule.time':
+      return SCHEDULE_TIMES
+    case 'schedule.run':
+      return SCHEDULE_RUNS
+    case 'worker':
+      return WORKERS
+    case 'shared.run':
+      return SHARED_RUNS
+    case 'shared.slot':
+      return SHARED_SLOTS
+    case 'relation':
+      return RELATIONS
+    case 'archived':
+      return ARCHIVED
+    case 'partition':
+      return PARTITIONS
+    case 'archive.finding':
+      return FINDINGS
+    case 'archive.expiry':
+      return EXPIRIES
+    case 'archive.erasure':
+      return ERASURES
+    default:
+      return null
+  }
+}
+
+export const PLAN_COLUMNS: readonly Column[] = [
+  left('TABLE'),
+  left('PLAN'),
+  left('VERSIONS'),
+  right('COMMITS'),
+  right('FILES'),
+  right('SIZE'),
+  right('ROWS'),
+  right('LOG'),
+  right('ABOUT'),
+  left('NOTES'),
+]
+
+/** One table of a plan, as `--dry-run` shows it. */
+export function planRow(line: PlanLine): readonly string[] {
+  // A current table has nothing to bring: its "from" lies behind its "to".
+  const from =
+    line.status === 'current' || line.fromVersion === undefined || line.fromVersion === line.toVersion
+      ? ''
+      : `v${line.fromVersion}..`
+  return [
+    line.table,
+    line.status,
+    line.toVersion === undefined ? NONE : `${from}v${line.toVersion}`,
+    count(line.commits),
+    count(line.files),
+    bytes(line.bytes),
+    count(line.rows),
+    bytes(line.logBytes),
+    line.estimatedMs === undefined ? NONE : durationText(line.estimatedMs),
+    line.error === undefined ? '' : `${line.error.code} ${line.error.message}`,
+  ]
+}
+
+const QUESTION_WIDTHS = [25, 9, 7, 7, 7, 7, 7, 7, 6, 7, 4] as const
+
+function questionLine(columns: readonly string[]): string {
+  return `${columns
+    .map((column, index) => column.padEnd(QUESTION_WIDTHS[index] ?? 0))
+    .join('  ')
+    .trimEnd()}\n`
+}
+
+/** Fixed widths, because the answers come minutes apart and each is shown at once. */
+export const QUESTION_HEADER = questionLine(
+  'QUESTION|FILES p50|p95|cold|read|SQL p50|p95|cold|read|ROWS|SAME|FASTER'.split('|'),
+)
+
+function sideCells(side: Side): readonly string[] {
+  return [
+    measureText(side.p50Ms),
+    measureText(side.p95Ms),
+    side.coldMs === null ? NONE : measureText(side.coldMs),
+    side.readBytes === null ? NONE : bytesText(side.readBytes),
+  ]
+}
+
+/** One question with what both sides took for it. */
+export function questionRow(event: QuestionEvent): string {
+  const { faster } = event
+  const winner = faster === 'even' ? 'even' : `${faster === 'sql' ? 'SQL' : 'files'} ${factorText(event.factor)}`
+  const same = event.same ? 'yes' : 'NO'
+  return questionLine([
+    event.title,
+    ...sideCells(event.files),
+    ...sideCells(event.sql),
+    grouped(event.rows),
+    same,
+    winner,
+  ])
+}

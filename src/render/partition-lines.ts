@@ -1,0 +1,176 @@
+/** Partitions of live tables as lines: what was made, how long others may have waited, what somebody has to look at. */
+import type { Event, EventBody } from '../model/run/event.ts'
+import type { Block, SubjectColumn, Tell } from './block.ts'
+import { bytesText, durationText, grouped, measureText, plural } from './format.ts'
+import { visible } from '../shared/visible.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+type RunFinished = Extract<EventBody, { type: 'run.finished' }>
+
+/** How often it is told how far a move of rows is, ms. */
+const TOLD_EVERY_MS = 10_000
+
+const STEPS: Readonly<Record<Of<'partition.progress'>['step'], string>> = {
+  making: 'making partitions',
+  logging: 'changes of the default partition are noted',
+  copying: 'its rows are copied aside',
+  following: 'what changed meanwhile is copied',
+  switching: 'the new partitions take its place',
+}
+
+export class PartitionLines {
+  readonly #subjects: SubjectColumn
+  #toldAt: number | null = null
+  #step: string | null = null
+
+  constructor(subjects: SubjectColumn) {
+    this.#subjects = subjects
+  }
+
+  /** The blocks that an event of any kind adds; none for those of other operations. */
+  event(event: Event, at: number, block: Tell): readonly Block[] {
+    switch (event.type) {
+      case 'partition.table':
+        return [block('note', this.#subjects.pad(event.table) + tableText(event), { table: event.table })]
+      case 'partition.made':
+        return [
+          block(event.status === 'planned' ? 'plan' : 'ok', this.#subjects.pad(event.table) + madeText(event), {
+            table: event.table,
+          }),
+        ]
+      case 'partition.progress':
+        return this.#progress(event, at, block)
+      case 'partition.waits':
+        return [block('note', this.#subjects.pad(event.table) + waitsText(event), { table: event.table })]
+      case 'partition.landed':
+        return [block('proved', this.#subjects.pad(event.partition) + landedText(event), { table: event.table })]
+      case 'partition.pace':
+        return [block('at', this.#subjects.pad(event.partition) + paceText(event), { table: event.table })]
+      case 'partition.alarm':
+        return [this.#alarm(event, block)]
+      default:
+        return []
+    }
+  }
+
+  #progress({ table, step, rows, total }: Of<'partition.progress'>, at: number, block: Tell): readonly Block[] {
+    const isNew = this.#step !== `${table} ${step}`
+    this.#step = `${table} ${step}`
+    if (step === 'making' || (!isNew && at - (this.#toldAt ?? at) < TOLD_EVERY_MS)) return []
+    this.#toldAt = at
+    const count =
+      rows === '0' && total === undefined
+        ? ''
+        : `: ${grouped(rows)}${total === undefined ? '' : ` of about ${grouped(total)}`} rows`
+    return [block('at', `${this.#subjects.pad(table)}${STEPS[step]}${count}`, { table })]
+  }
+
+  #alarm(event: Of<'partition.alarm'>, block: Tell): Block {
+    const { table, alarm, hint } = event
+    return block('ALARM', `${this.#subjects.pad(table)}${alarm}: ${alarmText(event)}`, {
+      table,
+      code: alarm,
+      problem: true,
+      details: hint === undefined ? [] : [['do', hint]],
+    })
+  }
+}
+
+/** What stands behind the name of the alarm. */
+export function alarmText({ partition, from, to, rows, detail }: Of<'partition.alarm'>): string {
+  const span =
+    from === undefined
+      ? to === undefined
+        ? ''
+        : ` (up to ${to})`
+      : to === undefined
+        ? ` (from ${from} on)`
+        : ` (${from} to ${to})`
+  return `${[
+    ...(rows === undefined ? [] : [`${plural(rows, 'row')}:`]),
+    ...(partition === undefined ? [] : [visible(partition)]),
+    visible(detail),
+  ].join(' ')}${span}`
+}
+
+/**
+ * What an operation on partitions came to, in one sentence.
+ * @returns null for other commands, and where nothing is counted
+ */
+export function partitionText({ totals, ms, status }: RunFinished, command: string): string | null {
+  // What a run has copied is told as a copy is.
+  if (!command.startsWith('partition-') || command === 'partition-run' || totals['tables'] === undefined) return null
+  const { tables, passedOver = '0', failed = '0', partitions, bytes, made, found = '0', moved = '0', planned } = totals
+  const { alarms = '0' } = totals
+  // Nobody has looked at all of what failed, was passed over or would have come behind a stop.
+  const looked = failed === '0' && tables !== '0' && status !== 'stopped'
+  const parts = [
+    plural(tables, 'table'),
+    ...(passedOver === '0' ? [] : [`${grouped(passedOver)} passed over`]),
+    ...(partitions === undefined ? [] : [plural(partitions, 'partition')]),
+    ...(bytes === undefined || bytes === '0' ? [] : [bytesText(bytes)]),
+    ...(made === undefined ? [] : [`${plural(made, 'partition')} made`]),
+    ...(planned === undefined ? [] : [`${plural(planned, 'partition')} would be made; nothing was changed`]),
+    ...(found === '0' ? [] : [`${grouped(found)} made by others meanwhile`]),
+    ...(moved === '0' ? [] : [`${plural(moved, 'row')} moved`]),
+    ...(failed === '0' ? [] : [`${grouped(failed)} failed`]),
+    ...(alarms !== '0' ? [plural(alarms, 'alarm')] : looked ? ['no alarm'] : []),
+  ]
+  return `${parts.join(', ')} in ${durationText(ms)}`
+}
+
+function tableText({
+  by,
+  calendar,
+  calendarFrom,
+  partitions,
+  coveredTo,
+  isOpen = false,
+  hasDefault,
+  keptBy,
+}: Of<'partition.table'>): string {
+  return [
+    `${plural(partitions, 'partition')} by ${visible(by)}${hasDefault ? ', one of them the default' : ''}`,
+    calendar === undefined ? 'of no calendar' : `${calendar}, by ${calendarFrom ?? 'the options'}`,
+    isOpen
+      ? 'its last partition has no end'
+      : coveredTo === undefined
+        ? 'now has no partition'
+        : `there up to ${coveredTo}`,
+    ...(keptBy === undefined ? [] : [`kept by ${visible(keptBy)}`]),
+  ].join('; ')
+}
+
+function madeText({ partition, label, from, to, status, moved }: Of<'partition.made'>): string {
+  const what = { planned: 'would be made', made: 'made', found: 'was made by somebody else meanwhile' }[status]
+  const rows = moved === undefined ? '' : `; ${plural(moved, 'row')} moved into it`
+  return `${visible(partition)} ${what}: ${label}, ${from} to ${to}${rows}`
+}
+
+/** `Q2-FY25: 39,312 rows in 2 chunks, count and checksum of each equal, in 1.2 s`. */
+function landedText({ label, slice, rows, chunks, proof, ms, earlier }: Of<'partition.landed'>): string {
+  const name = [label, slice].filter((one) => one !== undefined).join(' ')
+  const what = proof === 'chunk' ? 'count and checksum' : 'count'
+  const when = earlier === true ? ', by an earlier run' : ms === undefined ? '' : `, in ${durationText(ms)}`
+  return `${name === '' ? '' : `${visible(name)}: `}${plural(rows, 'row')} in ${plural(chunks, 'chunk')}, ${what} of each equal${when}`
+}
+
+function paceText({ rows, total, bytesPerHour, neededPerHour, leftMs }: Of<'partition.pace'>): string {
+  const parts = [`${grouped(rows)} of about ${grouped(total)} rows`, `${bytesText(bytesPerHour)} an hour`]
+  if (neededPerHour !== undefined && leftMs !== undefined) {
+    const short = BigInt(bytesPerHour) < BigInt(neededPerHour)
+    parts.push(
+      `${bytesText(neededPerHour)} an hour needed to land it in the ${durationText(leftMs)} that the window has left${short ? ': too slow' : ''}`,
+    )
+  }
+  return parts.join('  ')
+}
+
+function waitsText({ longestMs, tries, proved }: Of<'partition.waits'>): string {
+  const again = tries === 0 ? '' : `; let go ${plural(tries, 'time')} because others held what it needed`
+  const rows =
+    proved === undefined
+      ? ''
+      : `; ${plural(proved, 'row')} ${proved === '1' ? 'was' : 'were'} equal before the new tables took their place`
+  return `nobody waited for a lock of ours longer than ${measureText(longestMs)}${again}${rows}`
+}

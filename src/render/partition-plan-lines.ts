@@ -1,0 +1,141 @@
+/** What `partition plan` says: findings as an aligned table, what was measured, the hours of each partition, and statements that run as they are printed. */
+import type { Event, EventBody } from '../model/run/event.ts'
+import { bytesText, durationText, grouped, plural } from './format.ts'
+import { visible } from '../shared/visible.ts'
+import { left, right, type Column } from './column.ts'
+import { tableWriter, type TableWriter } from './text-table.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+type RunFinished = Extract<EventBody, { type: 'run.finished' }>
+
+const FINDINGS = [left('VERDICT'), left('ABOUT'), left('OBJECT'), left('WHAT HAPPENS, OR WHY NOT')]
+const FORECAST = [
+  left('PARTITION'),
+  left('SLICE'),
+  left('FROM'),
+  left('TO'),
+  right('ROWS'),
+  right('SIZE'),
+  right('AT LEAST'),
+  left('WINDOW'),
+]
+
+export class PartitionPlanText {
+  readonly #write: (text: string) => void
+  #part: string | null = null
+  #table: TableWriter | null = null
+
+  constructor(write: (text: string) => void) {
+    this.#write = write
+  }
+
+  /** @returns whether the event is one of a plan, and is printed */
+  event(event: Event): boolean {
+    switch (event.type) {
+      case 'partition.finding':
+        for (const row of findingRows(event)) this.#in('findings', FINDINGS).row(row)
+        return true
+      case 'partition.rate':
+        this.end()
+        this.#write(`\n${rateText(event)}\n`)
+        this.#part = 'rate'
+        return true
+      case 'partition.forecast':
+        this.#in('forecast', FORECAST).row(forecastRow(event))
+        return true
+      case 'partition.sql':
+        if (this.#part !== 'sql') this.end()
+        if (this.#part !== null && this.#part !== 'sql') this.#write('\n')
+        this.#part = 'sql'
+        this.#write(`${event.sql};\n`)
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** Writes what is held back. */
+  end(): void {
+    this.#table?.end()
+    this.#table = null
+  }
+
+  #in(part: string, columns: readonly Column[]): TableWriter {
+    if (this.#table !== null && this.#part === part) return this.#table
+    this.end()
+    if (this.#part !== null) this.#write('\n')
+    this.#part = part
+    this.#table = tableWriter(columns, this.#write)
+    return this.#table
+  }
+}
+
+/** What a plan came to, in one sentence; null for other commands. */
+export function partitionPlanText({ totals, ms }: RunFinished, command: string): string | null {
+  const { findings, refused = '0', partitions = '0', rows = '0', bytes = '0' } = totals
+  if (command !== 'partition-plan' || findings === undefined) return null
+  const parts = [
+    `${grouped(refused)} of ${plural(findings, 'finding')} refused`,
+    `${plural(partitions, 'partition')} for ${plural(rows, 'row')}, ${bytesText(bytes)}`,
+    'nothing was changed',
+  ]
+  return `${parts.join('; ')}, in ${durationText(ms)}`
+}
+
+function findingRows({
+  verdict,
+  about,
+  object,
+  detail,
+  hint,
+}: Of<'partition.finding'>): readonly (readonly string[])[] {
+  const row = [verdict, visible(about), visible(object ?? ''), visible(detail)]
+  return hint === undefined ? [row] : [row, ['', '', '', `do: ${visible(hint)}`]]
+}
+
+function forecastRow({
+  label,
+  slice,
+  from,
+  to,
+  rows,
+  estimated,
+  off,
+  bytes,
+  ms,
+  fits,
+}: Of<'partition.forecast'>): readonly string[] {
+  return [
+    visible(label),
+    visible(slice ?? ''),
+    from,
+    to,
+    `${estimated ? '~' : ''}${grouped(rows)}${off === undefined || off === '0' ? '' : ` ±${grouped(off)}`}`,
+    bytesText(bytes),
+    ms === undefined ? '-' : durationText(ms),
+    fits === undefined ? '-' : fits ? 'fits' : 'too long',
+  ]
+}
+
+function rateText({
+  rows,
+  bytes,
+  ms,
+  bytesPerHour,
+  lanes,
+  written,
+  neededPerHour,
+  partitionPerHour,
+  windowMs,
+}: Of<'partition.rate'>): string {
+  const what = `${plural(rows, 'row')}, ${bytesText(bytes)} ${written ? 'read and written' : 'read, and not written,'} in ${durationText(ms)} by ${plural(lanes, 'lane')}`
+  const need =
+    neededPerHour === undefined || windowMs === undefined
+      ? ''
+      : `; the largest partition needs ${bytesText(neededPerHour)} an hour for ${durationText(windowMs)}`
+  const alone =
+    partitionPerHour === undefined
+      ? ''
+      : `, ${bytesText(partitionPerHour)} of them for one partition, which takes one lane without --slices`
+  return `measured: ${what}: ${bytesText(bytesPerHour)} an hour${alone}${need}`
+}

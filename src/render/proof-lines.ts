@@ -1,0 +1,80 @@
+/** Proofs and comparisons as lines: what is equal, and what differs with both sides. */
+import type { Event } from '../model/run/event.ts'
+import type { Block, SubjectColumn, Tell } from './block.ts'
+import { plural } from './format.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+/** Differences printed one by one; the rest is counted, and JSON lines hold them all. */
+const MAX_DIFFERENCES = 20
+
+const SIDES = ['log', 'catalog'] as const
+
+export class ProofLines {
+  readonly #subjects: SubjectColumn
+  readonly #verbose: boolean
+  /** A step of something larger: equal checks are only counted. */
+  readonly #brief: boolean
+  #firstChecked: string | null = null
+  #shown = 0
+  #hidden = 0
+
+  constructor(subjects: SubjectColumn, verbose: boolean, brief: boolean) {
+    this.#subjects = subjects
+    this.#verbose = verbose
+    this.#brief = brief
+  }
+
+  event(event: Of<'verify.check' | 'verify.mismatch' | 'question'>, block: Tell): readonly Block[] {
+    if (event.type === 'verify.check') return this.#check(event, block)
+    if (event.type === 'verify.mismatch') return this.#mismatch(event, block)
+    if (event.same) return []
+    const details: Block['details'] = event.difference === undefined ? [] : [['cause', event.difference]]
+    const text = `${event.title}: files and SQL give different answers`
+    return [block('DIFFERS', text, { problem: true, code: 'DIFFERENCES', details })]
+  }
+
+  /** A line about the differences that were not printed. */
+  hidden(block: Tell): readonly Block[] {
+    if (this.#hidden === 0) return []
+    return [block('note', `and ${plural(this.#hidden, 'difference')} more; --verbose or --json shows all`)]
+  }
+
+  #check(event: Of<'verify.check'>, block: Tell): readonly Block[] {
+    const subject = this.#subjects.pad(`v${event.version} ${event.check}`, 24)
+    if (!event.equal) {
+      const sides = event.sides ?? SIDES
+      const details: Block['details'] = [
+        [sides[0], event.log],
+        [sides[1], event.catalog],
+      ]
+      // The same number of rows on both sides, and yet not the same rows: two equal numbers alone would read like a mistake.
+      const many = event.log === event.catalog ? '  as many, but not the same; what differs is named below' : ''
+      const text = `${subject}${event.witness}${many}`
+      return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
+    }
+    this.#firstChecked ??= event.version
+    // Every sampled version has the same checks: the latest is told, the others are counted at the end.
+    if ((this.#brief || event.version !== this.#firstChecked) && !this.#verbose) return []
+    const both = [event.log, event.catalog].filter((side) => side !== '').join(' = ')
+    const witness = this.#verbose ? `  (${event.witness})` : ''
+    return [block('ok', subject + both + witness, { table: event.table })]
+  }
+
+  #mismatch(event: Of<'verify.mismatch'>, block: Tell): readonly Block[] {
+    if (this.#shown >= MAX_DIFFERENCES && !this.#verbose) {
+      this.#hidden += 1
+      return []
+    }
+    this.#shown += 1
+    const sides = event.sides ?? SIDES
+    const field =
+      event.field === event.check || event.field === '' ? '' : `${event.path === undefined ? '' : '  '}${event.field}`
+    const details: Block['details'] = [
+      [sides[0], event.log],
+      [sides[1], event.catalog],
+    ]
+    const text = `${this.#subjects.pad(`v${event.version} ${event.check}`, 24)}${event.path ?? ''}${field}`
+    return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
+  }
+}

@@ -1,0 +1,88 @@
+/** Rows of `sluice sql` on stdout: an aligned table, CSV by RFC 4180, or one JSON object a row. */
+import type { RowFormat } from '../engine/run/operation.ts'
+import type { RowValue } from '../model/run/event.ts'
+import { uniqueNames } from '../shared/unique-names.ts'
+import { jsonText, visible } from '../shared/visible.ts'
+import type { Column } from './column.ts'
+import { tableWriter, type TableWriter } from './text-table.ts'
+
+export type RowWriter = {
+  columns(names: readonly string[]): void
+  row(values: readonly RowValue[]): void
+  /** Writes what is held back. */
+  end(): void
+}
+
+type DrawnValue = {
+  readonly text?: (value: string) => string
+  /** For NULL. */
+  readonly none?: string
+}
+
+/** How columns of an aligned table are drawn, by their names. */
+export type Drawn = {
+  readonly room?: number | undefined
+  readonly columns: Readonly<Record<string, Partial<Column> & DrawnValue>>
+}
+
+export function rowWriter(format: RowFormat, write: (text: string) => void, drawn: Drawn = { columns: {} }): RowWriter {
+  if (format === 'csv') return csvWriter(write)
+  return format === 'json' ? jsonWriter(write) : alignedWriter(write, drawn)
+}
+
+/** Numbers stand at the right; a column whose first value is NULL counts as text. */
+function alignedWriter(write: (text: string) => void, { room, columns }: Drawn): RowWriter {
+  let names: readonly string[] = []
+  let table: TableWriter | null = null
+  return {
+    columns: (given) => (names = given.map(visible)),
+    row: (values) => {
+      table ??= tableWriter(
+        names.map((title, i) => ({
+          title,
+          align: typeof values[i] === 'number' ? 'right' : 'left',
+          ...columns[title],
+        })),
+        write,
+        room,
+      )
+      table.row(
+        values.map((value, i) => {
+          const { text, none = 'NULL' } = columns[names[i] ?? ''] ?? {}
+          return value === null ? none : visible(text === undefined ? String(value) : text(String(value)))
+        }),
+      )
+    },
+    end: () => {
+      if (table === null && names.length > 0) write(`${names.join('  ')}\n`)
+      table?.end()
+      table = null
+      names = []
+    },
+  }
+}
+
+/** NULL is nothing between two commas, and an empty text a pair of quotes. */
+function csvWriter(write: (text: string) => void): RowWriter {
+  const cell = (value: RowValue): string => {
+    if (value === null) return ''
+    const text = String(value)
+    return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  }
+  const line = (values: readonly RowValue[]): void => write(`${values.map(cell).join(',')}\r\n`)
+  return { columns: line, row: line, end: () => undefined }
+}
+
+/** Columns of one name are told apart by a number. */
+function jsonWriter(write: (text: string) => void): RowWriter {
+  let keys: readonly string[] = []
+  return {
+    columns: (names) => (keys = uniqueNames(names)),
+    row: (values) => {
+      // Texts of their own: an object would move keys that look like numbers to its front.
+      const members = values.map((value, i) => `${jsonText(keys[i] ?? '')}:${jsonText(value)}`)
+      write(`{${members.join(',')}}\n`)
+    },
+    end: () => undefined,
+  }
+}

@@ -1,0 +1,55 @@
+/** The closing summary of a copy that goes as the parallel script does: one line a table, those with problems first. */
+import type { CopySummaryLine, Event } from '../model/run/event.ts'
+import type { Block, Tell } from './block.ts'
+import { durationText, grouped, plural } from './format.ts'
+import { pad } from './cells.ts'
+
+type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+export class ScriptLines {
+  #fallback = 0
+
+  fellBack({ rows }: Of<'rows.fallback'>): void {
+    this.#fallback += Number(rows)
+  }
+
+  summary({ tables }: Of<'copy.summary'>, block: Tell): readonly Block[] {
+    const width = Math.min(40, Math.max(...tables.map(({ table }) => table.length)))
+    const counts = tables.filter(({ status, error }) => status === 'ok' && error === undefined).length
+    const failed = tables.length - counts
+    const head = `summary: ${grouped(counts)} of ${plural(tables.length, 'table')} ok${failed === 0 ? '' : `, ${grouped(failed)} not`}`
+    return [block('note', head), ...tables.map((line) => lineOf(line, width, block)), ...this.weak(block)]
+  }
+
+  /** Rows that are to be checked again; once. */
+  weak(block: Tell): readonly Block[] {
+    if (this.#fallback === 0) return []
+    const rows = plural(this.#fallback, 'row')
+    this.#fallback = 0
+    const what = `${rows} could only be written at ONE: sluice quarantine retry checks them again at the level asked for`
+    return [block('note', what)]
+  }
+}
+
+function lineOf(line: CopySummaryLine, width: number, block: Tell): Block {
+  const { table, status, error } = line
+  const isOk = status === 'ok' && error === undefined
+  const text = `${pad(table, width)}  ${factsOf(line).join(', ')}${error === undefined ? '' : `  ${error.code}`}`
+  return block(isOk ? 'ok' : status === 'failed' || status === 'refused' ? 'FAILED' : 'note', text, {
+    table,
+    ...(isOk ? {} : { code: error?.code ?? 'STOPPED', problem: status === 'failed' || status === 'refused' }),
+  })
+}
+
+function factsOf(line: CopySummaryLine): readonly string[] {
+  const { status, written, earlier, failed, fallback, recovered, unrecovered, ms, rowsPerSecond } = line
+  return [
+    status === 'ok' ? 'success' : status,
+    `${plural(String(BigInt(written) + BigInt(earlier ?? 0)), 'row')} ok${earlier === undefined ? '' : ` (${grouped(earlier)} of them before this run)`}`,
+    `${grouped(failed)} failed`,
+    `${grouped(fallback)} at ONE`,
+    `${durationText(ms)}, ${grouped(rowsPerSecond)} rows/s`,
+    ...(recovered === '0' ? [] : [`${plural(recovered, 'recoverable error')}, all passed`]),
+    ...(unrecovered === '0' ? [] : [plural(unrecovered, 'error that did not pass', 'errors that did not pass')]),
+  ]
+}

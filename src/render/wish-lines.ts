@@ -1,0 +1,29 @@
+/** What was asked of a copy or a stream, which has no chunks, while it runs, in words. */
+import type { EventBody } from '../model/run/event.ts'
+
+type Steered<T extends EventBody['type']> = Extract<EventBody, { type: T }>
+
+export function runSteered({ paused, workers, lanes, rate, stopping }: Steered<'run.steered'>): string {
+  const facts = [
+    ...(paused === undefined ? [] : [paused ? 'paused' : 'goes on']),
+    ...(workers === undefined ? [] : [`workers: ${workers}`]),
+    ...(lanes === undefined ? [] : [`lanes: ${lanes}`]),
+    ...(rate === undefined ? [] : [rate === null ? 'no limit of rows a second' : `at most ${rate} rows/s`]),
+    ...(stopping === undefined ? [] : ['stops after the chunks that run']),
+  ]
+  return `as asked: ${facts.join(', ')}`
+}
+
+export function tableSteered({ table, chunk, act }: Steered<'table.steered'>): string {
+  const what = chunk === undefined ? table : `chunk ${chunk} of ${table}`
+  switch (act) {
+    case 'pause':
+      return `as asked: ${what} is paused until resume ${table}${chunk === undefined ? '' : `/${chunk}`}`
+    case 'resume':
+      return `as asked: ${what} goes on`
+    case 'skip':
+      return `as asked: ${what} is left to another run`
+    case 'retry':
+      return `as asked: what failed of ${what} is tried again`
+  }
+}

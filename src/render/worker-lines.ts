@@ -1,0 +1,66 @@
+/** What a worker says of the slots that it works on, in lines. */
+import type { Event } from '../model/run/event.ts'
+import type { Block, Tell } from './block.ts'
+import { EXIT_OF_KIND } from '../shared/errors.ts'
+import { visible } from '../shared/visible.ts'
+import { durationText, grouped, plural } from './format.ts'
+
+const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['state'], 'ended' | 'resting'>, string>> =
+  {
+    begun: 'begins',
+    queued: 'gives it back, and it waits for whoever is free',
+    lost: "is another worker's by now: what was done of it stays, by the ledger",
+    refused: 'is refused by this worker',
+  }
+
+/** A time behind "a rest" would read as that of the rest. */
+function restOf(ms: number | undefined): string {
+  return `failed${ms === undefined ? '' : ` after ${durationText(ms)}`}, and is tried again after a rest`
+}
+
+function endOf(exitCode: number | undefined): string {
+  if (exitCode === undefined || exitCode === 0) return 'is done'
+  return exitCode === EXIT_OF_KIND.stopped ? 'has stopped' : 'has failed'
+}
+
+const HELD = {
+  paused: 'is paused: nothing of it begins until it is resumed',
+  skipped: 'is left out: this run does not go on with it',
+} as const
+
+function tableLine({ table, chunk, held, unheard }: Extract<Event, { type: 'shared.table' }>, block: Tell): Block {
+  const name = `${visible(table)}${chunk === undefined ? '' : `/${chunk}`}`
+  const late = unheard === '0' ? '' : `; ${plural(Number(unheard), 'slot')} at work not heard of it yet`
+  return block('note', `${name}  ${HELD[held]}${late}`)
+}
+
+/** None for other events. */
+export function workerLines(event: Event, block: Tell): readonly Block[] {
+  if (event.type === 'shared.table') return [tableLine(event, block)]
+  if (event.type !== 'worker.slot') return []
+  const { run, slot, about, state, command, rows, chunks, ms, exitCode, error } = event
+  const what = [`run ${run} slot ${slot}`, command, about].filter((part) => part !== undefined).join('  ')
+  const came =
+    ms === undefined
+      ? ''
+      : `: ${[
+          ...(rows === undefined || rows === '0' ? [] : [`${grouped(rows)} rows`]),
+          ...(chunks === undefined || chunks === '0' ? [] : [plural(Number(chunks), 'chunk')]),
+          ...(state === 'resting' ? [] : [durationText(ms)]),
+          ...(exitCode === undefined || exitCode === 0 ? [] : [`exit ${exitCode}`]),
+        ].join(', ')}`
+  const details: Block['details'] =
+    error === undefined
+      ? []
+      : [
+          ['why', `${error.code} ${error.message}${error.reason === undefined ? '' : `: ${error.reason}`}`],
+          ...(error.hint === undefined ? [] : [['do', error.hint] as const]),
+        ]
+  const how = state === 'ended' ? endOf(exitCode) : state === 'resting' ? restOf(ms) : WORDS[state]
+  return [
+    block('note', `${what}  ${how}${came}`, {
+      details,
+      problem: state === 'refused',
+    }),
+  ]
+}

@@ -1,0 +1,148 @@
+/**
+ * Rows taken out of a table, if they are what they have to be. There is no transaction: the rows are read and summed up, that they were proved is noted
+ * in the ledger, and then they are read again, batch by batch, and each batch that has not changed is removed row by row.
+ *
+ * A row goes at the latest of the times at which its values were written, so that whatever is written later stays, whoever is faster. Where
+ * something of a row stays, or a batch has changed, the answer is 'differs': what was removed before is in the archive, and the rest is hot.
+ */
+import type { types } from 'cassandra-driver'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
+import type { LedgerDatabase, RowBatch } from '../../../model/copy/port.ts'
+import type { CassandraLink } from '../connect.ts'
+import { closeChunk } from '../copy/closing.ts'
+import type { Flow } from '../copy/flow.ts'
+import { scan } from '../copy/scan.ts'
+import { refuseChanged } from '../copy/schema-look.ts'
+import { shapeOf, type TableShape } from '../copy/shape.ts'
+import { ProvedRows } from './proved.ts'
+import { latestOf, RowRemoval } from './row-removal.ts'
+
+/** Rows that wait in memory until they are known to be what was proved. */
+const BATCH = { rows: 2000, bytes: 4 * 1024 * 1024 }
+/**
+ * How far clocks of writers may be behind: what tells no time of its own is removed only if it was written so long before it was read, in
+ * microseconds. Archives hold what is old.
+ */
+export const QUIET_US = 600_000_000n
+
+export type Removing = { readonly link: CassandraLink; readonly flow: Flow; readonly ledger: LedgerDatabase }
+
+/** @throws SluiceError UNSUPPORTED_TYPE for counters and static columns; VALUE_REFUSED for rows that cannot be proved; errors of the driver */
+export async function removeRows(removing: Removing, request: RemoveRequest): Promise<StepEnd> {
+  const { link, ledger } = removing
+  const { table, columns, expect, closing } = request
+  if (!(await isSame(link, request))) return 'gone'
+  const shape = await shapeOf(link, table.table)
+  refuseUnfit(shape)
+  // What nobody has proved would be lost.
+  if ([...shape.columns.keys()].some((name) => !columns.some((column) => column.name === name))) return 'differs'
+  if ((await ledger.all(closing.guard.sql, closing.guard.parameters)).length === 0) return 'fenced'
+  const proved = new ProvedRows(ledger, request)
+  const began = await serverTime(link)
+  const { digest, batches } = await summed(link, request)
+  const isWhole = equalDigests(digest, expect)
+  const since = isWhole ? began : await proved.before()
+  if (since === null) return 'differs'
+  if (isWhole && !(await proved.note(since, closing))) return 'fenced'
+  const quiet = since - QUIET_US
+  const left = await removeBatches(removing, request, shape, quiet, isWhole ? batches : null)
+  if (!left) return 'differs'
+  return (await closeChunk(ledger, proved.closing(closing))) === 'committed' ? 'done' : 'fenced'
+}
+
+/**
+ * @param sums of the batches as they were proved; null where an earlier attempt proved them and has removed some rows since: then those go of which
+ * every value is older than that proof
+ * @returns whether all of the rows are gone
+ */
+async function removeBatches(
+  { link, flow }: Removing,
+  request: RemoveRequest,
+  shape: TableShape,
+  quiet: bigint,
+  sums: readonly string[] | null,
+): Promise<boolean> {
+  const { columns, signal } = request
+  const removal = new RowRemoval(link, shape, columns, signal)
+  let number = 0
+  let left = 0
+  for await (const { rows, stamps } of rowsOf(link, request)) {
+    if (sums !== null && sumOf(rows).sum !== sums[number++]) return false
+    await flow.each(rows, signal, async (row, at) => {
+      const stamp = stamps?.[at]
+      const latest = latestOf(stamp)
+      const isOld = sums !== null || latest === null || latest <= quiet
+      if (!isOld || !(await removal.remove(row, stamp, quiet))) left++
+    })
+  }
+  return left === 0 && (sums === null || number === sums.length)
+}
+
+/** All of the rows, and the sums of the batches in which they come: the same ones each time, as long as no row changes. */
+async function summed(
+  link: CassandraLink,
+  request: RemoveRequest,
+): Promise<{ readonly digest: Digest; readonly batches: readonly string[] }> {
+  const all = new RowSum()
+  const batches: string[] = []
+  for await (const { rows } of rowsOf(link, request)) {
+    for (const row of rows) all.add(row)
+    batches.push(sumOf(rows).sum)
+  }
+  return { digest: all.digest(), batches }
+}
+
+function rowsOf(
+  link: CassandraLink,
+  { table, columns, range, where, signal }: RemoveRequest,
+): AsyncGenerator<RowBatch> {
+  return scan(link, { table, columns, range, where, ordered: false, stamps: true }, BATCH, undefined, signal)
+}
+
+function sumOf(rows: readonly Row[]): Digest {
+  const sum = new RowSum()
+  for (const row of rows) sum.add(row)
+  return sum.digest()
+}
+
+async function isSame(link: CassandraLink, { table }: RemoveRequest): Promise<boolean> {
+  try {
+    await refuseChanged(link, table)
+    return true
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'SOURCE_GONE') return false
+    throw error
+  }
+}
+
+/** By the clock that writes are timed by where no client does it, in microseconds since 1970. */
+async function serverTime({ client, readLevel }: CassandraLink): Promise<bigint> {
+  const { rows } = await client.execute('SELECT now() AS moment FROM system.local', [], {
+    prepare: true,
+    consistency: Math.min(readLevel, 1),
+  })
+  const moment = rows[0]?.get('moment') as types.TimeUuid
+  return BigInt(moment.getDate().getTime()) * 1000n
+}
+
+function refuseUnfit({ table, columns, counters }: TableShape): void {
+  const where = tableText(table)
+  if (counters) {
+    throw new SluiceError('UNSUPPORTED_TYPE', `${where} holds counters, which cannot be removed and come back`, {
+      where,
+      reason: 'Cassandra counts no more where a counter was deleted, and a restored row would stay empty',
+      hint: 'keep its rows, or copy them into a table of bigint columns and archive that one',
+    })
+  }
+  const shared = [...columns.values()].filter(({ part }) => part === 'static').map(({ name }) => name)
+  if (shared.length === 0) return
+  throw new SluiceError('UNSUPPORTED_TYPE', `${where} has static columns: ${shared.join(', ')}`, {
+    where,
+    reason: 'they belong to all rows of a partition, and would stay behind without a row, or go with rows that stay',
+    hint: 'archive it without removing anything, or copy it into a table without static columns',
+  })
+}

@@ -1,0 +1,30 @@
+/** From when to when the rows of a table are: read row by row, for no release finds the ends of a column. */
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import type { SourceView, TimeExtent } from '../../../model/copy/port.ts'
+import { compareTimes } from '../../common/time-bounds.ts'
+
+const SIZE = { rows: 5000, bytes: 2 ** 20 }
+
+/** @throws as `SourceView.read` */
+export async function timeExtent(
+  view: SourceView,
+  table: TableSpec,
+  column: Column,
+  signal: AbortSignal,
+): Promise<TimeExtent> {
+  const columns = [{ name: column.name, as: column.type, column }]
+  const request = { table, columns, range: { by: 'all' }, where: null, ordered: false } as const
+  let low: string | null = null
+  let high: string | null = null
+  let nulls = 0n
+  for await (const { rows } of view.read(request, SIZE, signal)) {
+    for (const [value] of rows) {
+      if (typeof value !== 'string') nulls++
+      else {
+        if (low === null || compareTimes(value, low) < 0) low = value
+        if (high === null || compareTimes(value, high) > 0) high = value
+      }
+    }
+  }
+  return { low, high, nulls }
+}

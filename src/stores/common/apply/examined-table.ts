@@ -1,0 +1,166 @@
+/** What keeps changes out of a table, or makes them mean something else there, in the same words for every system that keeps uniques at once. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { ForeignKey, SchemaObject } from '../../../model/copy/schema-object.ts'
+import type { ChangeTable, FollowRefusal, TargetExam } from '../../../model/follow/port.ts'
+import { applyIndexes } from './indexes.ts'
+
+/** A table as its database has it. */
+export type TableLook = {
+  /** `table`, or as the system calls what it is: `view`, `virtual`. Null where nothing has that name. */
+  readonly kind: string | null
+  readonly columns: readonly LookedColumn[]
+  readonly objects: readonly SchemaObject[]
+  /** Names of triggers that fire when rows change. */
+  readonly triggers: readonly string[]
+  /** Foreign keys of other tables that lead here, in words. */
+  readonly referred?: readonly string[]
+}
+
+export type LookedColumn = {
+  readonly name: string
+  readonly generated?: boolean
+  /** Two texts that are not the same bytes may be equal to it: the name of its collation, if so. */
+  readonly foldedBy?: string
+}
+
+/** Differences between systems that matter to changes. */
+export type ApplyRules = {
+  /** As people call it: `SQLite`. */
+  readonly system: string
+  /** `unchecked`: the session that applies changes switches them off. `refused`: it cannot, and deletes rows before it writes them. */
+  readonly foreignKeys: 'unchecked' | 'refused'
+  /** Whether a table without an index on the identity is followed: all changes of a batch read it once. */
+  readonly scans: boolean
+  /** Whether a changed row is written over where it is, if nothing speaks against it. */
+  readonly overwrites: boolean
+}
+
+/** @param request as `ChangeTarget.examine` got it */
+export function examinedTable(
+  request: ChangeTable,
+  look: TableLook,
+  fireTriggers: boolean,
+  rules: ApplyRules,
+): TargetExam {
+  const { table } = request.table
+  const name = tableText(table)
+  const refusals: FollowRefusal[] = []
+  const notes: string[] = []
+  const refuse = (message: string, hint: string): void => void refusals.push({ table, message, hint })
+  if (look.kind !== 'table') {
+    if (look.kind === null) refuse(`there is no table ${name}`, 'create it first: a copy does so where it is missing')
+    else refuse(`${name} is a ${look.kind}: changes go to tables only`, 'copy into a table')
+    return { refusals, notes }
+  }
+  examineColumns(request, look, name, refuse)
+  if (refusals.length > 0) return { refusals, notes }
+  examineTriggers(look, name, fireTriggers, rules, refuse, notes)
+  examineIndexes(request, look, name, rules, refuse, notes)
+  examineForeignKeys(look, name, rules, refuse, notes)
+  return { refusals, notes }
+}
+
+type Refuse = (message: string, hint: string) => void
+
+function examineColumns(request: ChangeTable, { columns }: TableLook, name: string, refuse: Refuse): void {
+  const found = new Map(columns.map((column) => [column.name.toLowerCase(), column]))
+  const { identity } = request
+  const lacking = request.columns.filter((one) => one.column.generated !== true && !found.has(one.name.toLowerCase()))
+  if (lacking.length > 0) {
+    refuse(`${name} has no column ${lacking.map((one) => one.name).join(', ')}`, 'add it, with the type of the source')
+  }
+  if (identity.length === 0) {
+    refuse(`no columns tell the rows of ${name} apart`, 'give the source table a primary key, or a replica identity')
+  }
+  const unusable = identity.filter((key) => {
+    const written = request.columns.find((one) => one.name === key)
+    return (
+      written === undefined || written.column.generated === true || found.get(key.toLowerCase())?.generated === true
+    )
+  })
+  if (unusable.length > 0) {
+    const message = `the identity of ${name} needs ${unusable.join(', ')}, which is not copied or is computed by the target`
+    refuse(message, 'copy these columns, as plain columns')
+  }
+  for (const key of identity) {
+    const by = found.get(key.toLowerCase())?.foldedBy
+    if (by === undefined) continue
+    refuse(
+      `${key} of ${name} is compared by ${by}, to which two rows of the source can be one`,
+      'make the table again with a column that is compared by its bytes',
+    )
+  }
+}
+
+function examineTriggers(
+  { triggers }: TableLook,
+  name: string,
+  fireTriggers: boolean,
+  { system }: ApplyRules,
+  refuse: Refuse,
+  notes: string[],
+): void {
+  if (triggers.length === 0) return
+  if (fireTriggers) {
+    notes.push(`${name}: triggers fire for changes, as asked: ${triggers.join(', ')}`)
+    return
+  }
+  refuse(
+    `triggers of ${name} would fire a second time for what the source has done: ${triggers.join(', ')}`,
+    `drop them, and make them again when the stream has ended: ${system} cannot switch them off for one session; or let them fire with --fire-triggers`,
+  )
+}
+
+function examineIndexes(
+  { identity, catchingUp }: ChangeTable,
+  { objects }: TableLook,
+  name: string,
+  { scans, overwrites }: ApplyRules,
+  refuse: Refuse,
+  notes: string[],
+): void {
+  const { isFound, isUnique, secondary } = applyIndexes(objects, identity)
+  if (!isFound) {
+    const keys = identity.join(', ')
+    if (scans) notes.push(`${name}: no index is on (${keys}): each batch of changes reads the whole table once`)
+    else {
+      refuse(
+        `no index of ${name} finds rows by (${keys}): each change would read the whole table`,
+        `create an index whose first columns are (${keys})`,
+      )
+    }
+  }
+  const names = secondary.map((index) => index.name).join(', ')
+  if (secondary.length > 0 && catchingUp === true) {
+    refuse(
+      `unique indexes of ${name} may refuse rows until it has caught up: a row copied late can hold a value that an older change brings again: ${names}`,
+      'drop them, or make the table without them where they are part of it, and build them after it with --with indexes,constraints',
+    )
+  } else if (!overwrites) return
+  else if (secondary.length > 0) {
+    notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
+  } else if (isFound && !isUnique) {
+    const keys = identity.join(', ')
+    notes.push(`${name}: each changed row is deleted and inserted, because no unique index stands exactly on (${keys})`)
+  }
+}
+
+function examineForeignKeys(
+  { objects, referred = [] }: TableLook,
+  name: string,
+  { foreignKeys, system }: ApplyRules,
+  refuse: Refuse,
+  notes: string[],
+): void {
+  const own = objects.filter((object): object is ForeignKey => object.kind === 'foreign key')
+  const all = [...own.map((key) => `${key.name} of ${name}`), ...referred]
+  if (all.length === 0) return
+  if (foreignKeys === 'unchecked') {
+    notes.push(`${name}: foreign keys are not checked for changes, which the source has checked: ${all.join(', ')}`)
+    return
+  }
+  refuse(
+    `foreign keys would refuse changes of ${name} that come in another order: ${all.join(', ')}`,
+    `make the tables without them: ${system} always checks them`,
+  )
+}

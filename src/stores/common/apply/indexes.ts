@@ -1,0 +1,60 @@
+/** Which indexes of a table find the row of a change, and which can refuse it, of systems whose indexes are listed as `SchemaObject`s. */
+import { isPlain, type ForeignKey, type IndexObject, type SchemaObject } from '../../../model/copy/schema-object.ts'
+
+export type ApplyIndexes = {
+  /** A unique index stands exactly on the identity: no two rows of one identity can be in the table, and a row can be written over. */
+  readonly isUnique: boolean
+  /** A lookup by the identity reads few rows. */
+  readonly isFound: boolean
+  /** Unique indexes that can refuse a row whose identity no other row has. */
+  readonly secondary: readonly IndexObject[]
+  readonly foreignKeys: readonly ForeignKey[]
+}
+
+/** @param identity columns; upper and lower case of names are one */
+export function applyIndexes(objects: readonly SchemaObject[], identity: readonly string[]): ApplyIndexes {
+  const wanted = new Set(identity.map(folded))
+  const indexes = objects.filter(
+    (object): object is IndexObject => (object.kind === 'index' || object.kind === 'unique') && object.broken !== true,
+  )
+  const exact = indexes.filter((index) => whole(index) && sameNames(keyOf(index), wanted))
+  return {
+    isUnique: exact.some(({ unique }) => unique),
+    isFound: indexes.some((index) => whole(index) && finds(index, wanted)),
+    secondary: indexes.filter((index) => index.unique && !covers(index, wanted)),
+    foreignKeys: objects.filter((object): object is ForeignKey => object.kind === 'foreign key'),
+  }
+}
+
+/** Of all rows, by the whole values of plain columns, as the columns compare them. */
+function whole(index: IndexObject): boolean {
+  return isPlain(index) && index.parts.every(({ prefix, special }) => prefix === undefined && special === undefined)
+}
+
+function keyOf({ parts }: IndexObject): readonly string[] {
+  return parts.map(({ column }) => folded(column ?? ''))
+}
+
+function finds(index: IndexObject, wanted: ReadonlySet<string>): boolean {
+  const key = keyOf(index)
+  const within = key.every((name) => wanted.has(name))
+  return (index.unique && within) || sameNames(key.slice(0, wanted.size), wanted)
+}
+
+/** Whether rows of different identities are different for it too. */
+function covers(index: IndexObject, wanted: ReadonlySet<string>): boolean {
+  const key = new Set(
+    index.parts.flatMap(({ column, prefix, special }) =>
+      column === null || prefix !== undefined || special !== undefined ? [] : [folded(column)],
+    ),
+  )
+  return [...wanted].every((name) => key.has(name))
+}
+
+function sameNames(key: readonly string[], wanted: ReadonlySet<string>): boolean {
+  return key.length === wanted.size && key.every((name) => wanted.has(name))
+}
+
+function folded(name: string): string {
+  return name.toLowerCase()
+}

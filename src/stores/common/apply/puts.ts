@@ -1,0 +1,101 @@
+/** The puts of a batch, told apart by what they need: whole rows, rows that keep values, and rows that take values from another row. */
+import type { CellBatch, ChangeRow, Put } from '../../../model/copy/change.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { ChangeTable } from '../../../model/follow/port.ts'
+
+/** A column that changes are written to. @property at its place in the request */
+export type WrittenColumn = { readonly name: string; readonly at: number; readonly inIdentity: boolean }
+
+/**
+ * A put with unchanged values.
+ * @property isMoved its base is another identity than its own @property mask one character for each column of the request; 1 is an unchanged value
+ */
+export type PartialPut = { readonly put: Put; readonly base: Row; readonly isMoved: boolean; readonly mask: string }
+
+export type SortedBatch = {
+  readonly gone: readonly Row[]
+  /** Cells of the written columns. */
+  readonly whole: readonly Row[]
+  readonly partial: readonly PartialPut[]
+}
+
+/** Those that the target does not compute itself. */
+export function writtenColumns({ columns, identity }: ChangeTable): readonly WrittenColumn[] {
+  return columns.flatMap(({ name, column }, at) =>
+    column.generated === true ? [] : [{ name, at, inIdentity: identity.includes(name) }],
+  )
+}
+
+/** @throws SluiceError ROW_REFUSED for an identity with a NULL, which finds no row */
+export function sorted(batch: CellBatch, request: ChangeTable, written: readonly WrittenColumn[]): SortedBatch {
+  const whole: Row[] = []
+  const partial: PartialPut[] = []
+  const isAll = written.length === request.columns.length && written.every(({ at }, i) => at === i)
+  for (const key of batch.gone) refuseNull(key, request)
+  for (const put of batch.puts) {
+    refuseNull(put.key, request)
+    const cells = isAll && isWhole(put.row) ? put.row : cellsOf(put, request, written)
+    if (cells !== null) whole.push(cells)
+    else partial.push(partialPut(put, request, written))
+  }
+  return { gone: batch.gone, whole, partial }
+}
+
+function isWhole(row: ChangeRow): row is Row {
+  return !row.includes(undefined)
+}
+
+/** Cells of the written columns; null where one of them is unchanged. */
+function cellsOf(put: Put, request: ChangeTable, written: readonly WrittenColumn[]): Row | null {
+  const cells = new Array<Cell>(written.length)
+  for (let i = 0; i < written.length; i++) {
+    const cell = cellOf(put, written[i] as WrittenColumn, request)
+    if (cell === undefined) return null
+    cells[i] = cell
+  }
+  return cells
+}
+
+/** `undefined` for an unchanged value; that of an identity is told beside the row. */
+export function cellOf(
+  { row, key }: Put,
+  { at, inIdentity, name }: Pick<WrittenColumn, 'at' | 'inIdentity' | 'name'>,
+  { identity }: ChangeTable,
+): Cell | undefined {
+  const cell = row[at]
+  return cell === undefined && inIdentity ? key[identity.indexOf(name)] : cell
+}
+
+function partialPut(put: Put, request: ChangeTable, written: readonly WrittenColumn[]): PartialPut {
+  const { base, key, row } = put
+  if (base === null) {
+    throw new Error(
+      `a row of ${tableText(request.table.table)} has values that are not told, and no row to take them from`,
+    )
+  }
+  refuseNull(base, request)
+  const known = new Set(written.filter(({ inIdentity }) => !inIdentity).map(({ at }) => at))
+  const mask = request.columns.map((_, at) => (row[at] === undefined && known.has(at) ? '1' : '0')).join('')
+  return { put, base, isMoved: !key.every((cell, i) => sameCell(cell, base[i] as Cell)), mask }
+}
+
+export function sameCell(a: Cell, b: Cell): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
+  return Object.is(a, b)
+}
+
+function refuseNull(key: Row, { table, identity }: ChangeTable): void {
+  const at = key.indexOf(null)
+  if (at === -1) return
+  const where = tableText(table.table)
+  throw new SluiceError(
+    'ROW_REFUSED',
+    `a change of ${where} has no value in ${identity[at]}, by which its row is found`,
+    {
+      where,
+      hint: 'give the source table a replica identity without NULLs, then copy the table again',
+    },
+  )
+}

@@ -1,0 +1,19 @@
+/** Values of rows by what their columns hold, on every database alike: some give 64-bit numbers as bigint, and text columns may hold NULL. */
+import type { SqlValue } from '../../model/run/sql-port.ts'
+
+type Given = SqlValue | undefined
+
+export function textOrNull(value: Given): string | null {
+  if (value === null || value === undefined) return null
+  return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : String(value)
+}
+
+/** @returns a number that a double holds exactly, as every number of the catalog is */
+export function numberOrNull(value: Given): number | null {
+  return value === null || value === undefined ? null : Number(value)
+}
+
+export function bytesOrNull(value: Given): Uint8Array | null {
+  if (value === null || value === undefined) return null
+  return value instanceof Uint8Array ? value : Buffer.from(String(value), 'utf8')
+}

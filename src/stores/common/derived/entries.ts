@@ -1,0 +1,85 @@
+/** Entries of a map, from the JSON that it travels as, as cells of the columns that they go to. */
+import { bytesOfBlob } from '../../../model/copy/bytes-text.ts'
+import { converter } from '../../../model/copy/convert.ts'
+import { refusedValue } from '../../../model/copy/refused.ts'
+import type { Cell } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { jsonText, parseJson, type Json } from '../../../model/lake/json-tree.ts'
+import type { ReadColumn } from '../../../model/copy/port.ts'
+
+export type Entry = { readonly key: Cell; readonly value: Cell }
+
+/** Told of an entry that is none of its columns' types, with its key where that could be read. */
+export type RefusedEntry = (key: Cell, error: SluiceError) => void
+
+/**
+ * The function that takes a map apart.
+ * @param key null where the key of an entry is not asked for @param value likewise
+ * @throws (the function) SluiceError VALUE_REFUSED where it is no map at all
+ */
+export function entriesOf(
+  key: ReadColumn | null,
+  value: ReadColumn | null,
+): (map: string, refused: RefusedEntry) => readonly Entry[] {
+  const ofKey = key === null ? () => null : cellOf(key)
+  const ofValue = value === null ? () => null : cellOf(value)
+  return (map, refused) => {
+    const entries: Entry[] = []
+    for (const [one, other] of pairsOf(parseJson(map))) {
+      let name: Cell = null
+      try {
+        name = ofKey(one)
+        entries.push({ key: name, value: ofValue(other) })
+      } catch (error) {
+        if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+        refused(name, error)
+      }
+    }
+    return entries
+  }
+}
+
+/** Maps whose keys are no single values are lists of pairs. */
+function pairsOf(map: Json): readonly (readonly [Json, Json])[] {
+  if (map instanceof Map) return [...(map as ReadonlyMap<string, Json>)]
+  if (Array.isArray(map)) {
+    return map.map((pair: Json) => {
+      if (Array.isArray(pair) && pair.length === 2) return [pair[0] as Json, pair[1] as Json] as const
+      throw noMap(map)
+    })
+  }
+  throw noMap(map)
+}
+
+function noMap(value: Json): SluiceError {
+  return refusedValue('a map', jsonText(value))
+}
+
+function cellOf({ as, column }: ReadColumn): (value: Json) => Cell {
+  // Between two Cassandras the spelling is the value.
+  const convert = as.kind === 'native' ? null : converter(column.type, as)
+  return (value) => {
+    if (value === null) return null
+    const raw = rawOf(value, column)
+    return convert === null ? raw : convert(raw)
+  }
+}
+
+/** The JSON of a value as the cell that it was: bytes and numbers are texts in the names of members. */
+function rawOf(value: Json, { type }: ReadColumn['column']): Exclude<Cell, null> {
+  if (type.kind === 'json') return jsonText(value)
+  const text = typeof value === 'string' ? value : jsonText(value)
+  switch (type.kind) {
+    case 'bytes': {
+      const bytes = bytesOfBlob(text)
+      if (bytes === null) throw refusedValue('bytes', text)
+      return bytes
+    }
+    case 'bool':
+      return text === 'true' ? '1' : '0'
+    case 'float':
+      return type.bits === 32 ? Math.fround(Number(text)) : Number(text)
+    default:
+      return text
+  }
+}

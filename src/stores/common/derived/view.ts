@@ -1,0 +1,199 @@
+/** A look at a source whose rows get columns that are made on the way, and may become several. */
+import { conversionOf } from '../../../model/copy/codec.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { keyPart, rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
+import type { Digest, Row, Stamp } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { forwarded, present } from '../around.ts'
+import type { BatchSize, Extent, ReadColumn, RowBatch, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import { rowPlan } from './rows.ts'
+import type { Derivation } from './wish.ts'
+
+const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
+
+/**
+ * The view with what it lacks left out.
+ * @param bases tables below by their names
+ * @param spelled the system below tells spellings of a number apart
+ */
+export function derivedSource(
+  view: SourceView,
+  wish: Derivation,
+  bases: ReadonlyMap<string, TableSpec>,
+  spelled: boolean,
+): SourceView {
+  const derived = new DerivedView(view, wish, bases, spelled)
+  return Object.assign(
+    derived,
+    present<SourceView>({
+      // Whoever takes it over would see the tables without what is made on the way.
+      exported: null,
+      stands: forwarded(view, 'stands'),
+      counts: derived.countsBelow(),
+      clockApartMs: forwarded(view, 'clockApartMs'),
+      // The system below prints the columns that it has, and no more.
+      frames: null,
+      csv: null,
+    }),
+  )
+}
+
+/** Ranges are those of the table below: their bounds lack the columns that are made. */
+class DerivedView implements SourceView {
+  readonly #view: SourceView
+  readonly #wish: Derivation
+  readonly #bases: ReadonlyMap<string, TableSpec>
+  readonly #spelled: boolean
+
+  constructor(view: SourceView, wish: Derivation, bases: ReadonlyMap<string, TableSpec>, spelled: boolean) {
+    this.#view = view
+    this.#wish = wish
+    this.#bases = bases
+    this.#spelled = spelled
+  }
+
+  get point(): SourceView['point'] {
+    return this.#view.point
+  }
+
+  /** Rows of the table below, however many each of them becomes. */
+  extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
+    return this.#view.extent(this.#base(table), where, exact)
+  }
+
+  cut(table: TableSpec, within: Range, where: string | null, rows: number, signal: AbortSignal): AsyncIterable<Range> {
+    return this.#view.cut(this.#base(table), within, where, rows, signal)
+  }
+
+  last(table: TableSpec, range: Range, where: string | null, signal: AbortSignal): Promise<readonly string[] | null> {
+    return this.#view.last(this.#base(table), range, where, signal)
+  }
+
+  async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
+    const base = this.#base(request.table)
+    const plan = rowPlan(request.columns, base, this.#wish, this.#spelled, request.table.key)
+    const { aside } = request
+    const below: RowRequest = {
+      ...request,
+      table: base,
+      columns: plan.columns,
+      range: this.#rangeBelow(request, base),
+      ...(aside === undefined ? {} : { aside: (row, error) => aside(plan.textsOf(row), error) }),
+    }
+    const isWanted = this.#filter(request)
+    const refused = (row: Row, error: SluiceError): void => {
+      if (aside === undefined) throw error
+      if (isWanted(row)) aside(textsOf(row), error)
+    }
+    for await (const batch of this.#view.read(below, size, signal)) {
+      const rows: Row[] = []
+      const stamps: Stamp[] = []
+      for (const [at, row] of batch.rows.entries()) {
+        let made: readonly Row[]
+        try {
+          made = plan.rowsOf(row, refused).filter(isWanted)
+        } catch (error) {
+          if (aside === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+          aside(plan.textsOf(textsOf(row)), error)
+          continue
+        }
+        const stamp = batch.stamps?.[at]
+        for (const one of made) {
+          rows.push(one)
+          if (stamp !== undefined) stamps.push(plan.stampOf(stamp))
+        }
+      }
+      yield* parted(rows, stamps, batch, size)
+    }
+  }
+
+  async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
+    const sum = new RowSum()
+    for await (const { rows } of this.read(request, BATCH, signal)) for (const row of rows) sum.add(row)
+    return sum.digest()
+  }
+
+  /** None where rows become several: how many, only reading them tells. */
+  countsBelow(): NonNullable<SourceView['counts']> | null {
+    const { explodeMap } = this.#wish
+    const below = this.#view
+    if (explodeMap !== undefined || below.counts === undefined) return null
+    return async ({ table, ranges, where }, signal) => {
+      const base = this.#base(table)
+      const request = { table: base, ranges, where }
+      return (await below.counts?.(request, signal)) ?? []
+    }
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.#view[Symbol.asyncDispose]()
+  }
+
+  /** A ring hashes the columns of its own key, whatever tells rows apart for the copy. */
+  #base(table: TableSpec): TableSpec {
+    const base = this.#bases.get(tableText(table.table))
+    if (base === undefined) return table
+    return base.ring === undefined ? { ...base, key: keyBelow(table) } : base
+  }
+
+  #rangeBelow({ range, table, columns }: RowRequest, base: TableSpec): Range {
+    if (range.by !== 'keys') return range
+    const positions = base.key.map((name) => table.key.indexOf(name))
+    const back = base.key.map((name) => {
+      const found = columns.find((column) => column.name === name)
+      return found?.codec === undefined ? null : conversionOf(found.codec, found.as, false).back
+    })
+    const keys = range.keys.map((key): RowKey =>
+      positions.map((at, part) => {
+        const text = key[at] ?? null
+        return text === null ? null : (back[part]?.(text) ?? text)
+      }),
+    )
+    return { by: 'keys', keys: [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()] }
+  }
+
+  /** Of single rows that are asked for by their keys: other entries of the same map are others. */
+  #filter({ range, table, columns }: RowRequest): (row: Row) => boolean {
+    const entry = table.columns.find(({ made }) => made === 'key')
+    if (range.by !== 'keys' || entry === undefined || !table.key.includes(entry.name)) return () => true
+    const keys = new Set(range.keys.map((key) => JSON.stringify(key)))
+    const positions = table.key.map((name) => columns.findIndex((column: ReadColumn) => column.name === name))
+    if (positions.includes(-1)) return () => true
+    // A map that could not be read was noted without the key of an entry, by older programs as an empty text: all of them are meant.
+    const part = table.key.indexOf(entry.name)
+    return (row) => {
+      const texts = rowKeyOf(row, positions)
+      return [texts[part] ?? null, null, ''].some((one) => keys.has(JSON.stringify(texts.with(part, one))))
+    }
+  }
+}
+
+function keyBelow(table: TableSpec): readonly string[] {
+  const made = new Set(table.columns.filter((column) => column.made !== undefined).map(({ name }) => name))
+  return table.key.filter((name) => !made.has(name))
+}
+
+function textsOf(row: Row): readonly (string | null)[] {
+  return row.map(keyPart)
+}
+
+/** No batch is larger than was asked for, and one without rows still tells what was read for it. */
+function* parted(
+  rows: readonly Row[],
+  stamps: readonly Stamp[],
+  { rows: read, bytes }: RowBatch,
+  { rows: most }: BatchSize,
+): Generator<RowBatch> {
+  const pieces = Math.max(1, Math.ceil(rows.length / most))
+  for (let piece = 0; piece < pieces; piece++) {
+    const from = piece * most
+    yield {
+      rows: pieces === 1 ? rows : rows.slice(from, from + most),
+      bytes: bytes / pieces,
+      sourceRows: piece === 0 ? read.length : 0,
+      ...(stamps.length === 0 ? {} : { stamps: pieces === 1 ? stamps : stamps.slice(from, from + most) }),
+    }
+  }
+}

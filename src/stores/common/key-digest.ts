@@ -1,0 +1,42 @@
+/** The digest of rows that are found by their keys, where a range of the source is no range of the target. */
+import { sumText } from '../../model/copy/row-hash.ts'
+import type { ColumnType, TableSpec } from '../../model/copy/column-type.ts'
+import { cellOfText, keyParts } from '../../model/copy/key-text.ts'
+import type { Range } from '../../model/copy/range.ts'
+import { keyPart, type RowKey } from '../../model/copy/row-key.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import type { WriteColumn } from '../../model/copy/port.ts'
+import { keyColumns } from './key-ranges.ts'
+
+const KEYS_AT_ONCE = 200
+
+/** Keys as ranges name them. @param only as `keyText` spells them @param columns with the types that their values travelled as */
+export function rowKeysOf(
+  only: Iterable<string>,
+  { table, columns }: { readonly table: TableSpec; readonly columns: readonly WriteColumn[] },
+): readonly RowKey[] {
+  const types = keyColumns(table).map(({ name, type }) => columns.find((one) => one.name === name)?.as ?? type)
+  return [...only].map((key) =>
+    keyParts(key).map((text, i) => (text === null ? null : keyPart(cellOfText(text, types[i] as ColumnType)))),
+  )
+}
+
+/**
+ * @param keys as ranges name them
+ * @param digest of the rows in a range of keys
+ * @param atOnce keys of one range
+ */
+export async function digestOfKeys(
+  keys: readonly RowKey[],
+  digest: (range: Range & { readonly by: 'keys' }) => Promise<Digest>,
+  atOnce: number = KEYS_AT_ONCE,
+): Promise<Digest> {
+  let rows = 0n
+  let sum = 0n
+  for (let at = 0; at < keys.length; at += atOnce) {
+    const some = await digest({ by: 'keys', keys: keys.slice(at, at + atOnce) })
+    rows += some.rows
+    if (some.sum !== '') sum += BigInt(`0x${some.sum}`)
+  }
+  return { rows, sum: sumText(sum) }
+}

@@ -1,0 +1,16 @@
+import type { Range } from '../../model/copy/range.ts'
+
+/**
+ * A list of keys in lists that are short enough for one statement each; other ranges as they are.
+ * @param keyColumns of one key
+ * @param most comparisons of a statement
+ */
+export function partsOf(range: Range, keyColumns: number, most: number): readonly Range[] {
+  if (range.by !== 'keys') return [range]
+  const atOnce = Math.max(1, Math.floor(most / Math.max(1, keyColumns)))
+  const parts: Range[] = []
+  for (let at = 0; at < range.keys.length; at += atOnce) {
+    parts.push({ by: 'keys', keys: range.keys.slice(at, at + atOnce) })
+  }
+  return parts
+}

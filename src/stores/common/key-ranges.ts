@@ -1,0 +1,318 @@
+/** Ranges of keys as SQL, for every store that speaks it: conditions, order, smallest and largest, and where to cut. */
+import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
+import type { Bound, Range } from '../../model/copy/range.ts'
+import type { RowKey } from '../../model/copy/row-key.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlRow, SqlValue } from '../../model/run/sql-port.ts'
+
+/** How a system writes keys. */
+export type KeyDialect = {
+  quote(name: string): string
+  /** The table's name, whole and quoted. */
+  from(table: TableSpec): string
+  /** What stands for a bound in SQL, as `CAST(? AS bigint)`. */
+  bound(column: Column): string
+  /** The parameter for it. */
+  value(column: Column, text: string): SqlValue
+  /** Expression that gives a key as the text that `value` takes. */
+  text(column: Column): string
+  /**
+   * Of a text that no column of this system can hold, the largest one that sorts before it and can be held; null of every other text. No row has such a key,
+   * and a range that ends there ends at the smaller text.
+   */
+  below?(text: string): string | null
+  /**
+   * Compares a composite key column by column instead of by a row value. DuckDB joins two comparisons of one row value into a BETWEEN of structs,
+   * which its readers of row groups refuse.
+   */
+  readonly byColumns?: true
+  /** What is true of NULL alone; `IS NULL` where this is absent. @param name quoted */
+  isNull?(name: string): string
+  /** How `op` is written between these columns and their bounds; as it is where this is absent. */
+  operator?(op: '=' | '>' | '<=', columns: readonly Column[]): string
+}
+
+export type Condition = { readonly sql: string; readonly parameters: SqlRow }
+
+type KeyRange = Range & { readonly by: 'key' }
+type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
+
+/** The columns of a table's key. */
+export function keyColumns(table: TableSpec): readonly Column[] {
+  return table.key.map((name) => {
+    const column = table.columns.find((one) => one.name === name)
+    if (column === undefined) throw new Error(`${table.table.name} has a key without the column ${name}`)
+    return column
+  })
+}
+
+/** Rows of a range of keys, and of a condition that a user wrote; `1 = 1` where that is all of them. */
+export function rangeCondition(table: TableSpec, range: Range, where: string | null, dialect: KeyDialect): Condition {
+  const parts: string[] = []
+  const parameters: SqlValue[] = []
+  const columns = keyColumns(table)
+  if (range.by === 'nullKey') parts.push(`(${columns.map((column) => isNull(column, dialect)).join(' OR ')})`)
+  if (range.by === 'key') {
+    for (const column of columns) if (column.nullable) parts.push(`${dialect.quote(column.name)} IS NOT NULL`)
+    for (const [bound, op] of [
+      [range.after, '>'],
+      [range.through, '<='],
+    ] as const) {
+      if (bound === null) continue
+      const one = comparison(columns, bound, op, dialect)
+      parts.push(one.sql)
+      parameters.push(...one.parameters)
+    }
+  }
+  if (range.by === 'keys') {
+    const some = range.keys.map((key) => equality(columns, key, dialect))
+    parts.push(some.length === 0 ? '1 = 0' : `(${some.map(({ sql }) => sql).join(' OR ')})`)
+    for (const { parameters: values } of some) parameters.push(...values)
+  }
+  // A line end, so that a comment at the end of what a user wrote swallows no bracket.
+  if (where !== null) parts.push(`(${where}\n)`)
+  return { sql: parts.length === 0 ? '1 = 1' : parts.join(' AND '), parameters }
+}
+
+/** `"a", "b"`, for ORDER BY. */
+export function keyOrder(table: TableSpec, dialect: KeyDialect, direction: '' | ' DESC' = ''): string {
+  return table.key.map((name) => `${dialect.quote(name)}${direction}`).join(', ')
+}
+
+/** The largest key of a range, and null where the range is empty. */
+export async function lastKey(
+  table: TableSpec,
+  range: Range,
+  where: string | null,
+  dialect: KeyDialect,
+  ask: Ask,
+): Promise<Bound | null> {
+  const condition = rangeCondition(table, range, where, dialect)
+  const [row] = await ask(
+    `SELECT ${keyTexts(table, dialect)} FROM ${dialect.from(table)} WHERE ${condition.sql} ORDER BY ${keyOrder(table, dialect, ' DESC')} LIMIT 1`,
+    condition.parameters,
+  )
+  return row === undefined ? null : row.map(String)
+}
+
+/** Smallest and largest value of a key of one column; null where there is none. */
+export async function keySpan(
+  table: TableSpec,
+  range: Range,
+  where: string | null,
+  dialect: KeyDialect,
+  ask: Ask,
+): Promise<{ readonly low: string; readonly high: string } | null> {
+  const [column] = keyColumns(table)
+  if (column === undefined) return null
+  const condition = rangeCondition(table, range, where, dialect)
+  // Two queries, because SQLite looks at the ends of an index only for a query that asks for one of them.
+  const ends = ['MIN', 'MAX'].map(
+    (end) =>
+      `(SELECT ${end}(${dialect.quote(column.name)}) AS ${dialect.quote(end)} FROM ${dialect.from(table)} WHERE ${condition.sql}) AS of_${end}`,
+  )
+  const [row] = await ask(
+    `SELECT ${['MIN', 'MAX'].map((name) => dialect.text({ ...column, name })).join(', ')} FROM ${ends.join(', ')}`,
+    [...condition.parameters, ...condition.parameters],
+  )
+  const [low, high] = row ?? []
+  return low == null || high == null ? null : { low: String(low), high: String(high) }
+}
+
+/**
+ * Ranges of about so many rows. Whole numbers that lie close together are cut by arithmetic; other keys where the store says that so many rows have
+ * passed, which reads the index once, as far as it has come.
+ * @param estimate rows of the table, or 0 where nobody knows
+ */
+export async function* cutByKey(
+  table: TableSpec,
+  within: KeyRange,
+  where: string | null,
+  rows: number,
+  estimate: bigint,
+  dialect: KeyDialect,
+  ask: Ask,
+): AsyncGenerator<Range> {
+  const columns = keyColumns(table)
+  if (columns.length === 0) throw new Error(`${table.table.name} has no key`)
+  for (const column of columns) {
+    if (column.type.kind !== 'float') continue
+    throw new SluiceError('UNSUPPORTED_KEY', `${column.name} is a floating point number, and no safe key`, {
+      where: table.table.name,
+      hint: 'name another unique column with --key',
+    })
+  }
+  if (columns.length === 1 && columns[0]?.type.kind === 'int') {
+    const span = await keySpan(table, within, where, dialect, ask)
+    if (span === null) {
+      yield within
+      return
+    }
+    const [low, high] = [wholeKey(table, span.low), wholeKey(table, span.high)]
+    if (estimate > 0n && high - low + 1n <= estimate * 2n) {
+      yield* byArithmetic(within, low, high, BigInt(rows))
+      return
+    }
+  }
+  yield* cutByBounds(table, within, async (rest) => {
+    const condition = rangeCondition(table, rest, where, dialect)
+    const [row] = await ask(
+      `SELECT ${keyTexts(table, dialect)} FROM ${dialect.from(table)} WHERE ${condition.sql} ` +
+        `ORDER BY ${keyOrder(table, dialect)} LIMIT 1 OFFSET ${rows - 1}`,
+      condition.parameters,
+    )
+    return row === undefined ? null : row.map(String)
+  })
+}
+
+/**
+ * Ranges from bound to bound.
+ * @param next the key that so many rows of a range end at; null where it holds fewer
+ * @throws SluiceError UNSUPPORTED_KEY as `Ascent`
+ */
+export async function* cutByBounds(
+  table: TableSpec,
+  within: KeyRange,
+  next: (rest: KeyRange) => Promise<Bound | null>,
+): AsyncGenerator<Range> {
+  const ascent = new Ascent(table)
+  let { after } = within
+  for (;;) {
+    const rest: KeyRange = { by: 'key', after, through: within.through }
+    const through = await next(rest)
+    if (through === null) {
+      yield rest
+      return
+    }
+    yield { by: 'key', after, through }
+    // Behind it: who reads these ranges may end before, and take the rest as one.
+    ascent.add(through)
+    after = through
+  }
+}
+
+/**
+ * Bounds of ranges strictly grow. One that comes again, however many others came between, says that the system compares this key in another way than it sorts it:
+ * such a table would be divided for ever.
+ */
+export class Ascent {
+  readonly #table: TableSpec
+  /** A bound of before, a later one each time that as many have come as stood before it: any circle is found, and one bound is kept. */
+  #mark = ''
+  #since = 0
+  #wait = 1
+
+  constructor(table: TableSpec) {
+    this.#table = table
+  }
+
+  /** @throws SluiceError UNSUPPORTED_KEY for a bound that was there */
+  add(bound: Bound): void {
+    const text = JSON.stringify(bound)
+    if (text === this.#mark) {
+      throw new SluiceError('UNSUPPORTED_KEY', `${tableText(this.#table.table)} cannot be divided by its key`, {
+        where: this.#table.key.join(', '),
+        reason: `its rows end at ${bound.join(', ').slice(0, 100)} once more: the system sorts these values in another way than it compares them`,
+        hint: 'name other unique columns with --key',
+      })
+    }
+    this.#since += 1
+    if (this.#since < this.#wait) return
+    this.#mark = text
+    this.#since = 0
+    this.#wait *= 2
+  }
+}
+
+/** A system that does not hold its columns to their types may have other things among whole numbers. */
+function wholeKey(table: TableSpec, text: string): bigint {
+  if (/^-?\d+$/.test(text)) return BigInt(text)
+  throw new SluiceError('VALUE_REFUSED', `a key of ${table.table.name} is no whole number: ${text.slice(0, 60)}`, {
+    where: table.table.name,
+    hint: 'mend the row at its source, or name other unique columns with --key',
+  })
+}
+
+/** Whole numbers from `low` to `high` in steps; the outer edges stay as they are. */
+export function* byArithmetic(within: KeyRange, low: bigint, high: bigint, step: bigint): Generator<Range> {
+  let after = within.after
+  for (let last = low + step - 1n; last < high; last += step) {
+    const through = [last.toString()]
+    yield { by: 'key', after, through }
+    after = through
+  }
+  yield { by: 'key', after, through: within.through }
+}
+
+function isNull(column: Column, dialect: KeyDialect): string {
+  const name = dialect.quote(column.name)
+  return dialect.isNull?.(name) ?? `${name} IS NULL`
+}
+
+/** A NULL is found by a test for it: no value equals it. */
+function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect): Condition {
+  if (key.some((text) => text !== null && isUnheld(text, dialect))) return { sql: '1 = 0', parameters: [] }
+  const parameters = columns.flatMap((column, i) => {
+    const text = key[i] ?? null
+    return text === null ? [] : [dialect.value(column, text)]
+  })
+  const terms = columns.map((column, i) => {
+    const name = dialect.quote(column.name)
+    return (key[i] ?? null) === null
+      ? isNull(column, dialect)
+      : `${name} ${operator('=', [column], dialect)} ${dialect.bound(column)}`
+  })
+  return { sql: `(${terms.join(' AND ')})`, parameters }
+}
+
+function keyTexts(table: TableSpec, dialect: KeyDialect): string {
+  return keyColumns(table)
+    .map((column) => dialect.text(column))
+    .join(', ')
+}
+
+function isUnheld(text: string, dialect: KeyDialect): boolean {
+  return typeof dialect.below?.(text) === 'string'
+}
+
+function operator(op: '=' | '>' | '<=', columns: readonly Column[], dialect: KeyDialect): string {
+  return dialect.operator?.(op, columns) ?? op
+}
+
+/** @param given of the first columns of the key, or of all of them */
+function comparison(all: readonly Column[], given: Bound, op: '>' | '<=', dialect: KeyDialect): Condition {
+  // No row has what cannot be held: what stands behind it in the key decides nothing.
+  const end = given.findIndex((text) => isUnheld(text, dialect))
+  const columns = all.slice(0, end === -1 ? given.length : end + 1)
+  const bound = end === -1 ? given : given.map((text) => dialect.below?.(text) ?? text)
+  const names = columns.map((column) => dialect.quote(column.name))
+  const marks = columns.map((column) => dialect.bound(column))
+  const values = columns.map((column, i) => {
+    const text = bound[i]
+    if (text === undefined) throw new Error(`a bound lacks the value of ${column.name}`)
+    return dialect.value(column, text)
+  })
+  const written = operator(op, columns, dialect)
+  if (columns.length === 1) return { sql: `${names[0]} ${written} ${marks[0]}`, parameters: values }
+  if (dialect.byColumns === true) return columnByColumn(names, marks, values, op)
+  return { sql: `(${names.join(', ')}) ${written} (${marks.join(', ')})`, parameters: values }
+}
+
+/** `a >= ? AND (a > ? OR (a = ? AND b > ?))`; the first term lets row groups be skipped. */
+function columnByColumn(
+  names: readonly string[],
+  marks: readonly string[],
+  values: readonly SqlValue[],
+  op: '>' | '<=',
+): Condition {
+  const beyond = op === '>' ? '>' : '<'
+  const last = names.length - 1
+  let sql = `${names[last]} ${op} ${marks[last]}`
+  let parameters: readonly SqlValue[] = values.slice(last)
+  for (let i = last - 1; i >= 0; i--) {
+    const value = values[i] ?? null
+    sql = `(${names[i]} ${beyond} ${marks[i]} OR (${names[i]} = ${marks[i]} AND ${sql}))`
+    parameters = [value, value, ...parameters]
+  }
+  return { sql: `(${names[0]} ${beyond}= ${marks[0]} AND ${sql})`, parameters: [values[0] ?? null, ...parameters] }
+}

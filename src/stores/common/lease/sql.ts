@@ -1,0 +1,71 @@
+/** A lease in SQL: pieces for SET and WHERE, each with its parameters, by the clock of the database. */
+import type { Owner } from '../../../shared/owner.ts'
+import { ledgerDialect } from '../ledger-dialect.ts'
+import type { Statement } from '../../../model/run/ledger-port.ts'
+import type { SqlDialect } from '../../../model/run/sql-port.ts'
+import { ownerColumns, ownerValues, type LeaseColumns } from './columns.ts'
+
+/** This moment, and the end of a lease that begins now. */
+type Times = { readonly now: Statement; readonly end: Statement }
+
+/** Times that the database itself reads when the statement runs. @param leaseMs how long a silent owner is believed */
+export function databaseTimes(dialect: SqlDialect, leaseMs: number): Times {
+  const { now } = ledgerDialect(dialect)
+  return { now: { sql: now, parameters: [] }, end: { sql: `${now} + ?`, parameters: [leaseMs] } }
+}
+
+/** Times of a moment that was read from the clock of the database just before. @param nowMs ms since the epoch */
+export function timesAt(nowMs: number, leaseMs: number): Times {
+  return { now: { sql: '?', parameters: [nowMs] }, end: { sql: '?', parameters: [nowMs + leaseMs] } }
+}
+
+export class LeaseSql {
+  readonly #columns: LeaseColumns
+  readonly #times: Times
+
+  constructor(columns: LeaseColumns, times: Times) {
+    this.#columns = columns
+    this.#times = times
+  }
+
+  /** For SET: it is this owner's from now on. */
+  taken(owner: Owner): Statement {
+    const { end } = this.#times
+    const names = ownerColumns(this.#columns).map((name) => `${name} = ?`)
+    return {
+      sql: `${names.join(', ')}, ${this.#columns.until} = ${end.sql}`,
+      parameters: [...ownerValues(owner), ...end.parameters],
+    }
+  }
+
+  /**
+   * For WHERE: nobody holds it, or this owner does, or its lease has run out, or it is of an owner who has ended.
+   * @param ended id of such an owner, see `endedHolder`
+   */
+  free(owner: Owner, ended: string | null): Statement {
+    const { owner: name, until } = this.#columns
+    const { now } = this.#times
+    return {
+      sql: `(${name} IS NULL OR ${name} = ? OR ${name} = ? OR COALESCE(${until}, 0) < ${now.sql})`,
+      parameters: [owner.id, ended ?? owner.id, ...now.parameters],
+    }
+  }
+
+  /** For WHERE: an owner who is believed to be at work holds it. */
+  get held(): Statement {
+    const { owner, until } = this.#columns
+    const { now } = this.#times
+    return { sql: `${owner} IS NOT NULL AND COALESCE(${until}, 0) >= ${now.sql}`, parameters: now.parameters }
+  }
+
+  /** For SET: it stays whose it is. */
+  get renewed(): Statement {
+    const { end } = this.#times
+    return { sql: `${this.#columns.until} = ${end.sql}`, parameters: end.parameters }
+  }
+
+  /** For SET: it is nobody's any more. */
+  get back(): string {
+    return `${this.#columns.owner} = NULL, ${this.#columns.until} = 0`
+  }
+}

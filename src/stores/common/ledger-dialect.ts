@@ -1,0 +1,22 @@
+/** The databases that a ledger can live in: what is particular about each stands in its own folder. */
+import { DUCKDB_LEDGER } from '../duckdb/ledger-dialect.ts'
+import type { LedgerDialect } from './ledger-dialect-port.ts'
+import { MYSQL_LEDGER } from '../mysql/ledger-dialect.ts'
+import { POSTGRESQL_LEDGER } from '../postgresql/server/ledger-dialect.ts'
+import { SQLITE_LEDGER } from './sqlite-dialect/ledger-dialect.ts'
+
+export type { LedgerDialect } from './ledger-dialect-port.ts'
+
+const DIALECTS = {
+  postgresql: POSTGRESQL_LEDGER,
+  mysql: MYSQL_LEDGER,
+  sqlite: SQLITE_LEDGER,
+  duckdb: DUCKDB_LEDGER,
+} satisfies Readonly<Record<string, LedgerDialect>>
+
+/** Names a dialect of SQL: a ledger can live in each, and a catalog in those that `catalog/dialect.ts` lists. */
+export type SqlDialect = keyof typeof DIALECTS
+
+export function ledgerDialect(name: SqlDialect): LedgerDialect {
+  return DIALECTS[name]
+}

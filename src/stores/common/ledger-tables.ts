@@ -1,0 +1,105 @@
+/** What tells one of the ledger's tables from a table of a user that has its name. */
+import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase } from '../../model/copy/port.ts'
+import { ledgerDialect } from './ledger-dialect.ts'
+import { isOfLedgers, LEDGER_TABLES, OWN_TABLES, ownTable, type OwnTable } from './own-tables.ts'
+
+const NAMES: ReadonlySet<string> = new Set(LEDGER_TABLES.map(({ name }) => name))
+
+/** Names of the ledger's own tables, which are never part of a copy by pattern. */
+export function isLedgerTable({ name }: TableName): boolean {
+  const own = ownTable(name)
+  return own !== null && isOfLedgers(own)
+}
+
+/** Whether a table that `isLedgerTable` names has the columns of the ledger's, and is none of the user's. */
+export function isOwnLedgerTable({ table, columns }: Pick<TableSpec, 'table' | 'columns'>): boolean {
+  return lacking(ownTable(table.name), namesOf(columns)) === null
+}
+
+/**
+ * Looks at every table of the database that has a name of the ledger's, before any of them is made or altered. One statement, which changes nothing.
+ * @param names of the tables; all of the ledger's without it
+ * @throws SluiceError TABLE_REFUSED where one of them is a user's own, or belongs to a role that this login does not trust
+ */
+export async function refuseForeignTables(
+  database: LedgerDatabase,
+  names: readonly string[] = [...NAMES],
+): Promise<void> {
+  await database.refuseStrangers?.(names)
+  const found = await columnsOf(database, names)
+  for (const name of names) refuseForeign(name, found.get(name) ?? new Set())
+}
+
+/**
+ * Looks whether a ledger has every table that its version has, with its columns. One statement, which changes nothing. Made again, an empty one would say that
+ * nothing was copied or archived yet.
+ * @param version of the ledger, as it is noted
+ * @throws SluiceError LEDGER_DAMAGED; TABLE_REFUSED where one of them is a user's own
+ */
+export async function refuseIncomplete(
+  database: LedgerDatabase,
+  owner: 'copy' | 'archive',
+  version: number,
+): Promise<void> {
+  const wanted = OWN_TABLES.filter((one) => one.owner === owner && one.late !== true && one.since <= version)
+  const names = wanted.map(({ name }) => name)
+  const found = await columnsOf(database, names)
+  const lost = names.filter((name) => !found.has(name))
+  if (lost.length === 0) {
+    for (const name of names) refuseForeign(name, found.get(name) ?? new Set())
+    return
+  }
+  const { hidesTables } = ledgerDialect(database.dialect)
+  const what = lost.length === 1 ? 'a table' : `${lost.length} tables`
+  throw new SluiceError('LEDGER_DAMAGED', `the ledger lacks ${what} that it had: ${lost.join(', ')}`, {
+    where: database.label,
+    reason: `${hidesTables ? 'they are not there, or this login has no right on them' : 'they were dropped, or a backup was restored in part'}; nothing was changed`,
+    hint: `${hidesTables ? 'grant this login the rights that it needs on all of its tables; where they are not there, ' : ''}${
+      owner === 'copy'
+        ? 'restore all tables migration_* of one backup together; without one, drop what is left of them and copy into empty tables again'
+        : 'restore all tables migration_archive* of one backup together; without one, drop what is left of them and take the archives over again with `sluice archive adopt`'
+    }`,
+  })
+}
+
+/** Names of the columns that tables of the ledger have, in small letters; tables that are not there are left out. */
+export async function columnsOf(
+  database: LedgerDatabase,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const { columnsOfAll } = ledgerDialect(database.dialect)
+  const found = new Map<string, Set<string>>()
+  for (const [table, column] of await database.all(columnsOfAll(names.length), names)) {
+    const columns = found.get(String(table)) ?? new Set()
+    found.set(String(table), columns.add(String(column).toLowerCase()))
+  }
+  return found
+}
+
+/** The same for tables that are known already. @throws SluiceError TABLE_REFUSED */
+export function refuseForeignAmong(tables: readonly Pick<TableSpec, 'table' | 'columns'>[]): void {
+  for (const { table, columns } of tables) refuseForeign(table.name, namesOf(columns))
+}
+
+function refuseForeign(table: string, columns: ReadonlySet<string>): void {
+  const why = columns.size === 0 ? null : lacking(ownTable(table), columns)
+  if (why === null) return
+  throw new SluiceError('TABLE_REFUSED', `the database has a table ${table} that is not of sluice's ledger`, {
+    reason: `the ledger keeps its notes under this name, and ${why}`,
+    hint: 'rename that table, or use another database or schema for this; nothing was created or changed',
+  })
+}
+
+function namesOf(columns: TableSpec['columns']): ReadonlySet<string> {
+  return new Set(columns.map(({ name }) => name.toLowerCase()))
+}
+
+/** @returns what does not fit; null where everything does */
+function lacking(table: OwnTable | null, columns: ReadonlySet<string>): string | null {
+  if (table === null || !isOfLedgers(table)) return null
+  if (table.oneColumn === true && columns.size > 1) return 'that table has other columns'
+  const missing = table.marks.find((mark) => !columns.has(mark))
+  return missing === undefined ? null : `that table has no column ${missing}`
+}

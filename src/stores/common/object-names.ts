@@ -1,0 +1,38 @@
+/** What stores say alike about indexes and constraints that they cannot make. */
+import type { SchemaObject } from '../../model/copy/schema-object.ts'
+import { SluiceError, type ErrorDetails } from '../../shared/errors.ts'
+
+export function objectFailed(object: SchemaObject, message: string, details: ErrorDetails = {}): SluiceError {
+  return new SluiceError('OBJECTS_FAILED', message, {
+    hint: `mend what keeps ${object.name} from being made, then run the same command again: its rows are in the target`,
+    ...details,
+  })
+}
+
+/**
+ * What the server says of an object that it does not make, where an error is about that and nothing that passes.
+ * @param named says what an error of the driver means
+ */
+export function asObjectError(thrown: unknown, object: SchemaObject, named: (thrown: unknown) => unknown): unknown {
+  if (thrown instanceof SluiceError && thrown.code === 'OBJECTS_FAILED') return thrown
+  const error = named(thrown)
+  if (!(error instanceof SluiceError)) return error
+  if (error.code !== 'ROW_REFUSED' && error.code !== 'TABLE_REFUSED') return error
+  const { message, where, reason } = error
+  return objectFailed(object, message, {
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+    cause: error,
+  })
+}
+
+/** Cuts a name to so many bytes, without cutting a character apart. */
+export function shortened(name: string, bytes: number): string {
+  if (Buffer.byteLength(name) <= bytes) return name
+  let short = ''
+  for (const char of name) {
+    if (Buffer.byteLength(short + char) > bytes) break
+    short += char
+  }
+  return short
+}

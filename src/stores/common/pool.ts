@@ -1,0 +1,129 @@
+/** Connections that are kept between uses. Whoever needs one waits his turn where the number is limited. */
+import { SluiceError } from '../../shared/errors.ts'
+
+export interface Pooled {
+  /** False once the connection has ended, whoever ended it. */
+  readonly alive: boolean
+  /** Says goodbye; must not reject. */
+  close(): Promise<void>
+  /** Ends the connection whatever it does; must not reject. */
+  destroy(): void | Promise<void>
+}
+
+export type PoolLimits = {
+  /** Connections at once; `Infinity` where a user of one may need another before it is done. */
+  readonly most: number
+  /** Unused connections that stay open. */
+  readonly idle: number
+}
+
+type Waiting = { resolve(): void; reject(error: unknown): void }
+
+export class Pool<S extends Pooled> {
+  readonly #open: () => Promise<S>
+  readonly #limits: PoolLimits
+  readonly #label: string
+  readonly #idle: S[] = []
+  readonly #used = new Set<S>()
+  readonly #waiting: Waiting[] = []
+  #places: number
+  #closed = false
+
+  /** @param label of the database, for messages */
+  constructor(open: () => Promise<S>, limits: PoolLimits, label: string) {
+    this.#open = open
+    this.#limits = limits
+    this.#label = label
+    this.#places = limits.most
+  }
+
+  /** Takes over a connection that is open already and that nobody uses. */
+  adopt(session: S): void {
+    this.#idle.push(session)
+  }
+
+  /** Runs the body with a connection that is nobody else's meanwhile. One that broke is not used again. */
+  async use<T>(body: (session: S) => Promise<T>): Promise<T> {
+    const session = await this.take()
+    try {
+      return await body(session)
+    } finally {
+      await this.give(session)
+    }
+  }
+
+  /** @throws SluiceError CONNECTION_LOST after `close`, and what opening throws */
+  async take(): Promise<S> {
+    await this.#place()
+    try {
+      const session = this.#unused() ?? (await this.#opened())
+      this.#used.add(session)
+      return session
+    } catch (error) {
+      this.#free()
+      throw error
+    }
+  }
+
+  /** Gives a connection back, in whatever state. */
+  async give(session: S): Promise<void> {
+    this.#used.delete(session)
+    if (!session.alive) {
+      // What ended one connection has often ended all: the others would fail one by one.
+      for (const other of this.#idle.splice(0)) void other.destroy()
+    } else if (this.#closed || this.#idle.length >= this.#limits.idle) await session.close()
+    else this.#idle.push(session)
+    this.#free()
+  }
+
+  /** Ends a connection that cannot be used again, and no other. */
+  drop(session: S): void {
+    this.#used.delete(session)
+    void session.destroy()
+    this.#free()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#gone())
+    await Promise.all([
+      ...[...this.#used].map((session) => session.destroy()),
+      ...this.#idle.splice(0).map((session) => session.close()),
+    ])
+  }
+
+  #unused(): S | undefined {
+    for (;;) {
+      const session = this.#idle.pop()
+      if (session === undefined || session.alive) return session
+    }
+  }
+
+  async #opened(): Promise<S> {
+    if (this.#closed) throw this.#gone()
+    const session = await this.#open()
+    if (!this.#closed) return session
+    await session.close()
+    throw this.#gone()
+  }
+
+  async #place(): Promise<void> {
+    if (this.#closed) throw this.#gone()
+    if (this.#places > 0) {
+      this.#places--
+      return
+    }
+    await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  /** The place goes to whoever waits longest, or is free. */
+  #free(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#places++
+    else next.resolve()
+  }
+
+  #gone(): SluiceError {
+    return new SluiceError('CONNECTION_LOST', 'the database was closed', { where: this.#label })
+  }
+}

@@ -1,0 +1,35 @@
+/** What a typed query can come to besides rows, said the same way by every store. */
+import { SluiceError } from '../../shared/errors.ts'
+
+const HINT = 'docs/CATALOG.md names the relations, and has queries to begin with'
+
+/** @param message in the server's own words */
+export function badQuery(message: string, where: string, cause?: unknown): SluiceError {
+  return new SluiceError('BAD_QUERY', message.trim().replace(/\.$/, ''), { where, hint: HINT, cause })
+}
+
+/** For statements that write, or do something else than to give rows: they are not even begun. */
+export function givesNoRows(where: string): SluiceError {
+  return new SluiceError('BAD_QUERY', 'the statement is no query', {
+    where,
+    reason: 'only queries are let through: the catalog is written by imports and by nothing else',
+    hint: HINT,
+  })
+}
+
+export function severalStatements(where: string): SluiceError {
+  return new SluiceError('BAD_QUERY', 'the text holds several statements', { where, hint: 'ask one query at a time' })
+}
+
+export function tookTooLong(timeoutMs: number, where: string): SluiceError {
+  return new SluiceError('DEADLINE', `the query took longer than --timeout (${timeoutMs / 1000} s)`, {
+    where,
+    hint: 'ask for less, or give it more time',
+  })
+}
+
+/** `line 2, column 7` of a place in a text, from 0. */
+export function placeIn(text: string, at: number): string {
+  const before = text.slice(0, at).split('\n')
+  return `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`
+}

@@ -1,0 +1,46 @@
+/** A row that refers to rows of a table by a foreign key, in SQL that several systems understand. */
+import type { TableName } from '../../model/copy/column-type.ts'
+import type { Referrer } from '../../model/archive/port.ts'
+
+export type ReferringDialect = {
+  readonly quote: (name: string) => string
+  readonly table: (name: TableName) => string
+  /** An expression as a text. */
+  readonly text: (expression: string) => string
+}
+
+/**
+ * @param condition which rows of the table, in the SQL of the system, with names of its columns alone
+ * @returns a statement for the referring columns of one row; each row that refers costs a look at the unique index that it refers to
+ */
+export function referringSql(
+  table: TableName,
+  referrer: Referrer,
+  condition: string | null,
+  { quote, table: tableSql, text }: ReferringDialect,
+): string {
+  const { table: child, columns, own } = referrer
+  const values = columns.map((name) => text(`f.${quote(name)}`)).join(', ')
+  const within = condition === null ? '' : ` AND (${condition})`
+  // Rows that go themselves may refer to each other.
+  const besides = own && condition !== null ? ` AND (${condition}) IS NOT TRUE` : ''
+  return `SELECT ${values} FROM ${tableSql(child)} f WHERE EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${isReferred(referrer, quote)}${within})${besides} LIMIT 1`
+}
+
+/**
+ * @returns a statement for the number of rows that refer to no row of the table; where a referring column is NULL a row refers to none by right
+ */
+export function orphansSql(
+  table: TableName,
+  referrer: Referrer,
+  { quote, table: tableSql }: Pick<ReferringDialect, 'quote' | 'table'>,
+): string {
+  const { table: child, columns } = referrer
+  const refers = columns.map((name) => `f.${quote(name)} IS NOT NULL`)
+  return `SELECT count(*) FROM ${tableSql(child)} f WHERE ${refers.join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${isReferred(referrer, quote)})`
+}
+
+/** True of a row `t` of the table that a row `f` refers to, by the operators of the key. */
+function isReferred({ columns, to, equal = [] }: Referrer, quote: ReferringDialect['quote']): string {
+  return to.map((name, i) => `t.${quote(name)} ${equal[i] ?? '='} f.${quote(columns[i] ?? name)}`).join(' AND ')
+}

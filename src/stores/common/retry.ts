@@ -1,0 +1,47 @@
+/** Doing something again that failed for a cause that passes by itself: pauses that double, cut by chance so that clients do not march in step. */
+import { setTimeout as sleepFor } from 'node:timers/promises'
+import { systemClock, type Clock } from '../../shared/clock.ts'
+
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 5000
+
+export type RetryOptions = {
+  /** Whether the same call may succeed later without anybody changing anything. */
+  transient(error: unknown): boolean
+  /** How long after the first failure another attempt may begin, in milliseconds; at 0 nothing is repeated. */
+  readonly forMs: number
+  readonly clock?: Pick<Clock, 'ticks'>
+  /** Called before each pause with the failure, the number of attempts made so far and the pause in milliseconds. */
+  onRetry?(error: unknown, attempts: number, pauseMs: number): void
+  /** A number in [0, 1). */
+  random?(): number
+  sleep?(ms: number): Promise<unknown>
+}
+
+/**
+ * Runs the body until it succeeds, fails for good, or the time is over.
+ * @param body gets the number of its attempt, from 1
+ * @throws what the last attempt threw
+ */
+export async function retrying<T>(body: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
+  const { forMs, clock = systemClock, random = Math.random, sleep = sleepFor } = options
+  // Counted from the first failure: a body of an hour that meets a restart still has all of its time for repeats.
+  let deadline: number | null = null
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await body(attempt)
+    } catch (error) {
+      if (forMs <= 0 || !options.transient(error)) throw error
+      deadline ??= clock.ticks() + forMs
+      const pause = pauseBefore(attempt, random)
+      if (clock.ticks() + pause > deadline) throw error
+      options.onRetry?.(error, attempt, pause)
+      await sleep(pause)
+    }
+  }
+}
+
+/** Milliseconds to wait after the given number of attempts: anything between nothing and the doubled limit ("full jitter"). */
+export function pauseBefore(attempts: number, random: () => number = Math.random): number {
+  return random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempts - 1, 30))
+}

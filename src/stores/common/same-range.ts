@@ -1,0 +1,42 @@
+/** Whether a range of keys of the source holds the same rows in a target that sorts by its own rules. */
+import type { Column, ColumnType } from '../../model/copy/column-type.ts'
+import type { ChunkRequest } from '../../model/copy/port.ts'
+import { keyColumns } from './key-ranges.ts'
+
+/** Kinds that sort the same in every system. Texts sort by their language elsewhere. */
+const SAME_ORDER: ReadonlySet<ColumnType['kind']> = new Set([
+  'int',
+  'decimal',
+  'bool',
+  'bytes',
+  'uuid',
+  'date',
+  'time',
+  'timestamp',
+])
+
+/**
+ * Blocks are those of the source, and mean nothing anywhere else.
+ * @param keepsOrder whether the target stores values of a kind in a column so that they sort as they do elsewhere
+ */
+export function rangeMeansTheSame(
+  request: Pick<ChunkRequest, 'table' | 'columns' | 'range' | 'sortsAlike'>,
+  keepsOrder: (kind: ColumnType['kind'], column: Column) => boolean,
+): boolean {
+  const { table, range, sortsAlike } = request
+  if (range.by === 'all') return true
+  if (table.key.length === 0 || range.by === 'block') return false
+  if (range.by === 'keys' || range.by === 'nullKey') return true
+  // The bounds of a ring are no keys at all.
+  if (sortsAlike === false) return false
+  const typeOf = typesOf(request)
+  return keyColumns(table).every((column) => {
+    const { kind } = typeOf(column)
+    return SAME_ORDER.has(kind) && keepsOrder(kind, column)
+  })
+}
+
+/** As which types values travel into the columns of a target. */
+export function typesOf({ columns }: Pick<ChunkRequest, 'columns'>): (column: Column) => ColumnType {
+  return (column) => columns.find(({ name }) => name === column.name)?.as ?? column.type
+}

@@ -1,0 +1,33 @@
+/** What doctor says of a server's encryption and of its connections, whatever system it is. */
+import { ok, warn, type Verdict } from '../../model/run/verdict.ts'
+import type { ServerWishes } from './exam-port.ts'
+
+/** @param cipher what the server says of this connection; null for plain text */
+export function tlsVerdict(
+  cipher: string | null,
+  { tls, isLocal }: ServerWishes,
+  words: { readonly full: string; readonly ca: string },
+): Verdict {
+  if (cipher === null) {
+    if (isLocal) return ok('not encrypted; it stays on this machine')
+    return warn('not encrypted', { cause: `the mode is ${tls.mode}`, hint: `write ${words.full} in the URL` })
+  }
+  if (tls.options?.rejectUnauthorized !== true) {
+    if (isLocal) return ok(`${cipher}, certificate not checked; it stays on this machine`)
+    return warn(`${cipher}, but anybody could have answered`, {
+      cause: `mode ${tls.mode} without an authority does not check the certificate`,
+      hint: `write ${words.full} in the URL, with ${words.ca}=/path/ca.pem for an authority of your own`,
+    })
+  }
+  if (tls.verifyHost) return ok(`${cipher}, certificate and host checked`)
+  return ok(`${cipher}, certificate checked, host name not`)
+}
+
+/** @param free connections that this login may still open */
+export function connectionsVerdict(free: number, most: number, { poolSize }: ServerWishes): Verdict {
+  // Statements, writes, and one or two that hold a lock or walk pages.
+  const needed = 2 * poolSize + 2
+  const found = `${free} of ${most} free; an import uses up to ${needed}`
+  if (free >= needed) return ok(found)
+  return warn(found, { hint: 'raise the limit at the server, or write a smaller pool_size in the URL' })
+}

@@ -1,0 +1,28 @@
+/**
+ * Values of columns that hold anything, spelled as SQL spells them: `7` is a whole number, `7.0` a floating point one, `'7'` a text and `x'37'`
+ * bytes.
+ */
+import { hexDigits } from '../../../model/copy/bytes-text.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+export type StoredValue = string | number | bigint | Uint8Array
+
+export function literalOf(value: StoredValue): string {
+  if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`
+  if (typeof value === 'object') return `x'${hexDigits(value)}'`
+  if (!Number.isFinite(value)) return value > 0 ? '9e999' : '-9e999'
+  const text = Object.is(value, -0) ? '-0' : String(value)
+  return /[.e]/.test(text) ? text : `${text}.0`
+}
+
+/** @throws SluiceError ROW_REFUSED for what is no literal */
+export function valueOfLiteral(text: string): StoredValue {
+  if (/^-?\d{1,19}$/.test(text)) return BigInt(text)
+  if (/^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/.test(text)) return Number(text)
+  const quoted = /^'((?:[^']|'')*)'$/s.exec(text)
+  if (quoted?.[1] !== undefined) return quoted[1].replaceAll("''", "'")
+  const hex = /^x'((?:[0-9a-f]{2})*)'$/.exec(text)
+  if (hex?.[1] !== undefined) return Buffer.from(hex[1], 'hex')
+  throw new SluiceError('ROW_REFUSED', `this is no literal of SQLite: ${text.slice(0, 60)}`)
+}

@@ -1,0 +1,115 @@
+/** What tables of SQLite have beside rows, keys and indexes, for everything that speaks its SQL. */
+import {
+  tableText,
+  type Column,
+  type TableName,
+  type TableOption,
+  type TableSpec,
+} from '../../../model/copy/column-type.ts'
+import { groupedLeft, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
+import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { regexText } from '../../../shared/name-pattern.ts'
+import { columnsIn, expressionIn } from '../column-definitions.ts'
+import { maskedCode } from '../definition-text.ts'
+import type { LeftScope } from '../../../model/copy/beside-port.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import type { Query } from './object-list.ts'
+import { streamOfName } from './stream-names.ts'
+
+/** What to ask, for `leftIn`. */
+export function leftQueries({ tables }: LeftScope): readonly Query[] {
+  const names = JSON.stringify(tables.map(({ name }) => name))
+  return [
+    {
+      sql: `SELECT s.type, s.tbl_name, s.name, s.sql FROM sqlite_schema AS s
+            WHERE s.type IN ('table', 'trigger') AND lower(s.tbl_name) IN (SELECT lower(j.value) FROM json_each(?) AS j)`,
+      parameters: [names],
+    },
+    { sql: `SELECT name, sql FROM sqlite_schema WHERE type = 'view'`, parameters: [] },
+    {
+      sql: `SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%'`,
+      parameters: [],
+    },
+  ]
+}
+
+/** @param answers rows of each of `leftQueries` */
+export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly SqlRow[])[]): readonly LeftBehind[] {
+  const [objects = [], views = [], virtual = []] = answers
+  const texts = new Map(tables.map((table) => [table.name.toLowerCase(), tableText(table)]))
+  const rows: [LeftKind, string | undefined, string | null][] = []
+  for (const [type, owner, name, sql] of objects) {
+    const table = texts.get(String(owner).toLowerCase()) ?? ''
+    if (type === 'trigger') {
+      // Those of a stream are no part of what the user has beside his rows.
+      if (streamOfName(String(name)) === null) rows.push(['trigger', table, String(name)])
+      continue
+    }
+    const options = optionsOf(String(sql))
+    if (options.includes('STRICT')) rows.push(['strict', table, null])
+    if (options.includes('WITHOUT ROWID')) rows.push(['without rowid', table, null])
+    for (const { column, code } of columnsIn(String(sql), 'brackets')) {
+      const collation = /\bCOLLATE\s+["'`[]?(NOCASE|RTRIM)\b/i.exec(code)?.[1]
+      if (collation !== undefined)
+        rows.push([collation.toUpperCase() === 'RTRIM' ? 'blank collation' : 'collation', table, column])
+    }
+  }
+  for (const [name, sql] of views) {
+    const about = tables.filter((table) => speaksOf(String(sql), table))
+    if (about.length === 0 && all) rows.push(['view', undefined, String(name)])
+    for (const table of about) rows.push(['view', tableText(table), String(name)])
+  }
+  if (all) for (const [name] of virtual) rows.push(['virtual table', undefined, String(name)])
+  return groupedLeft(rows)
+}
+
+function speaksOf(sql: string, { name }: TableName): boolean {
+  const word = regexText(name)
+  return new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'iu').test(sql)
+}
+
+/** The text of CREATE TABLE, and the last number that AUTOINCREMENT has given, if the table numbers rows with it. */
+export function detailQueries({ table: { name } }: TableSpec): readonly Query[] {
+  return [
+    { sql: `SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)`, parameters: [name] },
+    { sql: `SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'`, parameters: [] },
+  ]
+}
+
+/** Only where there is a table of that name, which SQLite makes with the first AUTOINCREMENT. */
+export function positionQuery({ table: { name } }: TableSpec): Query {
+  return { sql: 'SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE lower(name) = lower(?)', parameters: [name] }
+}
+
+/** @param sql the text of CREATE TABLE */
+export function detailedTable(table: TableSpec, sql: string): TableSpec {
+  const options = optionsOf(sql)
+  const expressions = new Map(
+    columnsIn(sql, 'brackets').flatMap(({ column, code, text }) => {
+      const expression = expressionIn(code, text)
+      return expression === null ? [] : [[column.toLowerCase(), expression] as const]
+    }),
+  )
+  const columns = table.columns.map((column): Column => {
+    const expression = column.generated === true ? expressions.get(column.name.toLowerCase()) : undefined
+    return expression === undefined ? column : { ...column, expression }
+  })
+  return { ...table, columns, ...(options.length === 0 ? {} : { options }) }
+}
+
+/** @param last the last number that was given; null where none was */
+export function sequenceIn(table: TableSpec, sql: string, last: string | null): readonly ColumnSequence[] {
+  const column = table.columns.find(({ identity }) => identity === true)
+  if (column === undefined || !optionsOf(sql).includes('AUTOINCREMENT')) return []
+  return [{ column: column.name, next: last === null ? 1n : BigInt(last) + 1n }]
+}
+
+export function optionsOf(sql: string): readonly TableOption[] {
+  const code = maskedCode(sql, 'brackets')
+  const tail = code.slice(code.lastIndexOf(')') + 1)
+  return [
+    ...(/\bSTRICT\b/i.test(tail) ? ['STRICT' as const] : []),
+    ...(/\bWITHOUT\s+ROWID\b/i.test(tail) ? ['WITHOUT ROWID' as const] : []),
+    ...(/\bPRIMARY\s+KEY\b[^,]*\bAUTOINCREMENT\b/i.test(code) ? ['AUTOINCREMENT' as const] : []),
+  ]
+}

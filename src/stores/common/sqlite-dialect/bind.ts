@@ -1,0 +1,130 @@
+/**
+ * Canonical values on their way into columns of SQLite, which turns values into what a column's affinity wants: what would come out of that as
+ * another value is refused. No driver is needed here.
+ */
+import { canonicalDecimal } from '../../../model/copy/decimal.ts'
+import type { ColumnType } from '../../../model/copy/column-type.ts'
+import type { Cell } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { isWellFormed } from '../../../shared/well-formed.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { valueOfLiteral } from './any.ts'
+import type { Affinity } from './types.ts'
+
+type Present = Exclude<Cell, null>
+export type Binder = (cell: Present) => SqlValue
+
+const LOWEST = -(2n ** 63n)
+const HIGHEST = 2n ** 63n - 1n
+const WHOLE = /^-?\d+$/
+/** So many digits are exact in a double. */
+const SAFE_DIGITS = 15
+
+/**
+ * What to bind for values of one column, so that the same value is read back. Cells that are no values of the type are what a column held that somebody else wrote
+ * into: they are bound as they are, to be put back as they were.
+ * @throws (the function) SluiceError ROW_REFUSED
+ */
+export function binderOf(as: ColumnType, affinity: Affinity): Binder {
+  switch (as.kind) {
+    case 'bytes':
+      return (cell) => cell
+    case 'float':
+      return unless((cell) => typeof cell !== 'number', floatBinder(affinity))
+    case 'bool':
+    case 'int':
+      return unless((cell) => !WHOLE.test(String(cell)), integerBinder(affinity))
+    case 'decimal':
+      return unless((cell) => typeof cell !== 'string', decimalBinder(affinity))
+    case 'native':
+      return as.name === 'any' ? (cell) => valueOfLiteral(String(cell)) : ofText(affinity)
+    default:
+      return ofText(affinity)
+  }
+}
+
+function ofText(affinity: Affinity): Binder {
+  return unless((cell) => typeof cell !== 'string', textBinder(affinity))
+}
+
+function unless(isOdd: (cell: Present) => boolean, bind: Binder): Binder {
+  return (cell) => (isOdd(cell) ? cell : bind(cell))
+}
+
+function integerBinder(affinity: Affinity): Binder {
+  if (affinity === 'text') return textBinder(affinity)
+  const short: (text: string) => SqlValue = affinity === 'any' ? BigInt : Number
+  return (cell) => {
+    const text = String(cell)
+    if (text.length <= SAFE_DIGITS) return short(text)
+    const value = BigInt(text)
+    if (value < LOWEST || value > HIGHEST) return refuse('SQLite holds no whole number of more than 64 bits', cell)
+    if (affinity === 'real' && BigInt(Number(value)) !== value)
+      return refuse('a floating point column would round it', cell)
+    return value
+  }
+}
+
+function decimalBinder(affinity: Affinity): Binder {
+  if (affinity === 'text') return textBinder(affinity)
+  return (cell) => {
+    const text = String(cell)
+    if (affinity !== 'real' && WHOLE.test(text)) {
+      const value = BigInt(text)
+      if (value >= LOWEST && value <= HIGHEST) return value
+    }
+    const number = Number(text)
+    if (affinity === 'real' && !Number.isFinite(number)) {
+      return refuse('a column of decimals in floating point numbers holds neither NaN nor what is infinite', text)
+    }
+    // SQLite has no NaN, and takes the words for texts, which they stay.
+    if (!Number.isFinite(number)) return Number.isNaN(number) || /[yN]/.test(text) ? text : notExact(affinity, text)
+    return canonicalDecimal(String(number)) === text ? number : notExact(affinity, text)
+  }
+}
+
+function notExact(affinity: Affinity, text: string): string {
+  return affinity === 'any' ? text : refuse('a column of this type would round it', text)
+}
+
+function floatBinder(affinity: Affinity): Binder {
+  if (affinity === 'text') return (cell) => (Object.is(cell, -0) ? '-0.0' : String(cell))
+  return (cell) => {
+    const number = Number(cell)
+    if (Number.isNaN(number)) return refuse('SQLite makes NULL of NaN', cell)
+    if (Object.is(number, -0) && affinity !== 'any') return refuse('SQLite makes 0 of -0.0', '-0.0')
+    return number
+  }
+}
+
+/** What SQLite takes for a number in a text. */
+const NUMERIC = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
+
+function textBinder(affinity: Affinity): Binder {
+  if (affinity === 'text' || affinity === 'any') return wellFormed
+  return (cell) => {
+    const text = wellFormed(cell)
+    if (!NUMERIC.test(text)) return text
+    const kept = WHOLE.test(text) && canonicalDecimal(text) === text && fitsExactly(BigInt(text), affinity)
+    if (kept || String(Number(text)) === text) return text
+    return refuse('a column of this type would make a number of the text, and another text of that', text)
+  }
+}
+
+function fitsExactly(value: bigint, affinity: Affinity): boolean {
+  if (affinity === 'real') return BigInt(Number(value)) === value
+  return value >= LOWEST && value <= HIGHEST
+}
+
+function wellFormed(cell: Present): string {
+  const text = String(cell)
+  return isWellFormed(text) ? text : refuse('half a character (a surrogate without its pair) has no form in UTF-8', '')
+}
+
+function refuse(reason: string, cell: Present): never {
+  const shown = typeof cell === 'object' ? `${cell.byteLength} bytes` : String(cell).slice(0, 60)
+  throw new SluiceError('ROW_REFUSED', `SQLite would not keep this value${shown === '' ? '' : `: ${shown}`}`, {
+    reason,
+    hint: 'change the value at its source, or the type of the column in the target',
+  })
+}

@@ -1,0 +1,95 @@
+/** Statements in SQLite's SQL, for everything that speaks it. */
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+
+/** @throws SluiceError TABLE_REFUSED for a name that SQL cannot hold */
+export function quote(name: string): string {
+  if (name.includes('\0')) {
+    throw new SluiceError('TABLE_REFUSED', 'a name holds the character U+0000', { where: name.replaceAll('\0', '␀') })
+  }
+  return quotedName(name)
+}
+
+/**
+ * CREATE TABLE of a table with its key. One whole number as the key becomes the rowid itself, which needs no index of its own.
+ * @throws SluiceError TABLE_REFUSED for names that SQLite keeps for itself
+ */
+export function createTable(table: TableSpec): string {
+  const { name } = table.table
+  if (/^sqlite_/i.test(name)) {
+    throw new SluiceError('TABLE_REFUSED', 'names that begin with sqlite_ belong to SQLite', {
+      where: name,
+      hint: 'give the table another name with --rename',
+    })
+  }
+  if ((table.table.schema ?? 'main') !== 'main') {
+    throw new SluiceError('TABLE_REFUSED', `SQLite has no schemas, and so no ${table.table.schema}.${name}`, {
+      where: name,
+      hint: 'leave out --to-schema',
+    })
+  }
+  const alias = rowidKey(table)
+  const columns = table.columns.map((column) => {
+    const declared = `${quote(column.name)} ${column.native}`.trimEnd() + collateSql(column.collation)
+    if (column.name === alias) return `${declared} PRIMARY KEY${isNumbered(table, column) ? ' AUTOINCREMENT' : ''}`
+    const { expression } = column
+    const made =
+      expression === undefined
+        ? declared
+        : `${declared} GENERATED ALWAYS AS (${expression.sql}) ${expression.stored ? 'STORED' : 'VIRTUAL'}`
+    return column.nullable ? made : `${made} NOT NULL`
+  })
+  if (alias === null && table.key.length > 0) {
+    columns.push(`${table.primary ? 'PRIMARY KEY' : 'UNIQUE'} (${table.key.map(quote).join(', ')})`)
+  }
+  return `CREATE TABLE ${quote(name)} (\n  ${columns.join(',\n  ')}\n)${optionsSql(table)}`
+}
+
+/** Whether its numbers come from a sequence in the source: then the number of a deleted row is not given again. */
+function isNumbered({ options = [] }: TableSpec, { sequence }: Column): boolean {
+  if (options.includes('WITHOUT ROWID')) return false
+  return options.includes('AUTOINCREMENT') || (sequence !== undefined && (sequence.options?.increment ?? 1n) === 1n)
+}
+
+const STRICT_TYPES = /^(?:INT|INTEGER|REAL|TEXT|BLOB|ANY)$/i
+
+function optionsSql({ options = [], columns, key, primary }: TableSpec): string {
+  const kept = [
+    ...(options.includes('WITHOUT ROWID') && primary && key.length > 0 ? ['WITHOUT ROWID'] : []),
+    ...(options.includes('STRICT') && columns.every(({ native }) => STRICT_TYPES.test(native)) ? ['STRICT'] : []),
+  ]
+  return kept.length === 0 ? '' : ` ${kept.join(', ')}`
+}
+
+/** The column of a new table that is its rowid; null where it has none. */
+export function rowidKey(table: TableSpec): string | null {
+  const [name, ...more] = table.key
+  if (name === undefined || more.length > 0 || !table.primary) return null
+  const column = table.columns.find((one) => one.name === name)
+  return column !== undefined && !column.nullable && column.native.toUpperCase() === 'INTEGER' ? name : null
+}
+
+export type OnConflict = 'fail' | 'skip' | 'overwrite'
+
+/** The two ends of an INSERT; rows or a SELECT stand between them. `skip` and `overwrite` look at the key alone: other constraints still fail. */
+export function insertEnds(
+  table: TableSpec,
+  columns: readonly string[],
+  onConflict: OnConflict,
+): { readonly head: string; readonly tail: string } {
+  const head = `INSERT INTO ${quote(table.table.name)} (${columns.map(quote).join(', ')}) `
+  if (onConflict === 'fail' || table.key.length === 0) return { head, tail: '' }
+  const on = ` ON CONFLICT (${table.key.map(quote).join(', ')}) DO `
+  if (onConflict === 'skip') return { head, tail: `${on}NOTHING` }
+  return {
+    head,
+    tail: `${on}UPDATE SET ${columns.map((name) => `${quote(name)} = excluded.${quote(name)}`).join(', ')}`,
+  }
+}
+
+/** `COLLATE` of a column of a new table; empty for one that is compared by its bytes. */
+export function collateSql(collation: string | undefined): string {
+  if (collation === undefined || collation === 'unknown') return ''
+  return ` COLLATE ${/^\w+$/.test(collation) ? collation : quotedName(collation)}`
+}

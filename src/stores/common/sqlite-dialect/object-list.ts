@@ -1,0 +1,176 @@
+/** Indexes, constraints and defaults of a table, for everything that speaks SQLite's SQL. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
+import { codeOf, nameAt } from '../definition-text.ts'
+import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
+import { quote } from './ddl.ts'
+
+export type Query = { readonly sql: string; readonly parameters: readonly string[] }
+
+/** What to ask about a table, for `objectsIn`. */
+export function objectQueries({ table: { name } }: TableSpec): readonly Query[] {
+  return [
+    {
+      sql: `SELECT i.name, i."unique", i.origin, i.partial, x.name, x."desc", x.coll, s.sql FROM pragma_index_list(?) AS i
+            JOIN pragma_index_xinfo(i.name) AS x LEFT JOIN sqlite_schema AS s ON s.type = 'index' AND s.name = i.name
+            WHERE x."key" ORDER BY i.seq, x.seqno`,
+      parameters: [name],
+    },
+    {
+      sql: `SELECT id, "from", "table", "to", on_update, on_delete FROM pragma_foreign_key_list(?) ORDER BY id, seq`,
+      parameters: [name],
+    },
+    { sql: 'SELECT name, dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY pk, cid', parameters: [name] },
+    { sql: "SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)", parameters: [name] },
+  ]
+}
+
+/** @param answers rows of each of `objectQueries` */
+export function objectsIn(table: TableSpec, answers: readonly (readonly SqlRow[])[]): readonly SchemaObject[] {
+  const [indexes = [], keys = [], columns = [], [created] = []] = answers
+  const objects: SchemaObject[] = grouped(indexes).map((rows) => indexObject(table, rows))
+  const primary = columns.filter(([, , place]) => Number(place) > 0).map(([name]) => String(name))
+  const hasPrimary = objects.some((object) => object.kind === 'unique' && object.primary === true)
+  if (primary.length > 0 && !hasPrimary) objects.push(uniqueOf(`${table.table.name}_pkey`, primary, true))
+  for (const rows of grouped(keys)) objects.push(foreignKey(table, rows))
+  for (const [name, value, , hidden] of columns) {
+    if (value == null || Number(hidden) > 1) continue
+    objects.push({ kind: 'default', name: String(name), own: String(value), columns: [String(name)] })
+  }
+  // Nothing but the definition of the table tells of these.
+  if (/\bCHECK\s*\(/i.test(codeOf(String(created?.[0] ?? '')))) {
+    objects.push({ kind: 'check', name: 'CHECK', own: '', columns: null })
+  }
+  return objects
+}
+
+function indexObject({ table, columns }: TableSpec, rows: readonly SqlRow[]): SchemaObject {
+  const [[name, unique, origin, partial, , , , sql] = []] = rows
+  const parts = rows.map(([, , , , column, descending, collation]): IndexPart => {
+    const usual = columns.find((one) => one.name === column)?.collation ?? 'BINARY'
+    const special =
+      column == null || String(collation).toUpperCase() === usual.toUpperCase() ? {} : { special: String(collation) }
+    return {
+      column: column == null ? null : String(column),
+      ...(Number(descending) === 1 ? { descending: true } : {}),
+      ...special,
+    }
+  })
+  const names = parts.flatMap(({ column }) => (column === null ? [] : [column]))
+  if (origin !== 'c') {
+    const primary = origin === 'pk'
+    const made = `${table.name}_${primary ? 'pkey' : `${names.join('_')}_key`}`
+    return { ...uniqueOf(made, names, primary), parts }
+  }
+  const isPartial = Number(partial) === 1
+  const own = tailOf(String(sql ?? ''))
+  return {
+    kind: 'index',
+    name: String(name),
+    own,
+    columns: isPartial || names.length < parts.length ? null : names,
+    unique: Number(unique) === 1,
+    method: 'btree',
+    parts,
+    include: [],
+    ...(isPartial ? { where: own } : {}),
+  }
+}
+
+function uniqueOf(
+  name: string,
+  columns: readonly string[],
+  primary: boolean,
+): SchemaObject & { readonly kind: 'index' | 'unique' } {
+  return {
+    kind: 'unique',
+    name,
+    own: '',
+    columns,
+    unique: true,
+    ...(primary ? { primary } : {}),
+    method: 'btree',
+    parts: columns.map((column) => ({ column })),
+    include: [],
+  }
+}
+
+/** Of `CREATE INDEX a ON b (c) WHERE d`, as somebody typed it: from the bracket on. */
+export function tailOf(sql: string): string {
+  const head = /^\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:IF\s+NOT\s+EXISTS\s+)?/i.exec(sql)
+  let rest = sql.slice(head?.[0].length ?? 0)
+  for (let names = 0; names < 4; names++) {
+    const named = nameAt(rest, 'brackets')
+    if (named === null) break
+    rest = named.rest.trimStart().replace(/^\./, '')
+    if (rest.startsWith('(')) break
+  }
+  return rest.trim()
+}
+
+function foreignKey({ table }: TableSpec, rows: readonly SqlRow[]): SchemaObject {
+  const [[, , parent, , onUpdate, onDelete] = []] = rows
+  const from = rows.map(([, column]) => String(column))
+  const to = rows.flatMap(([, , , column]) => (column == null ? [] : [String(column)]))
+  return {
+    kind: 'foreign key',
+    name: `${table.name}_${from.join('_')}_fkey`,
+    own: '',
+    columns: from,
+    from,
+    to: { table: { name: String(parent) }, columns: to },
+    onDelete: String(onDelete),
+    onUpdate: String(onUpdate),
+    rest: '',
+  }
+}
+
+/** Rows of equal first values. */
+function grouped(rows: readonly SqlRow[]): readonly (readonly SqlRow[])[] {
+  const groups = new Map<SqlValue, SqlRow[]>()
+  for (const row of rows) {
+    const [key = null] = row
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [row])
+    else group.push(row)
+  }
+  return [...groups.values()]
+}
+
+/** Which of some names are taken in a database by anything but an index of a table. */
+export function takenQuery({ table }: TableSpec, names: readonly string[]): Query {
+  return {
+    sql: `SELECT j.value FROM json_each(?) AS j JOIN sqlite_schema AS s ON lower(s.name) = lower(j.value)
+          WHERE NOT (s.type = 'index' AND lower(s.tbl_name) = lower(?))`,
+    parameters: [JSON.stringify(names), table.name],
+  }
+}
+
+/** The object as these systems make it: constraints that they know only of new tables are refused, unless an index does the same. */
+export function fittedObject(object: SchemaObject): SchemaObject | { readonly refused: string } {
+  switch (object.kind) {
+    case 'index':
+      return object.own === '' ? { ...object, method: 'btree', include: [] } : object
+    case 'unique':
+      return { ...object, kind: 'index', method: 'btree', include: [], own: '' }
+    case 'foreign key':
+      return { refused: 'SQLite takes foreign keys only when a table is made' }
+    case 'check':
+      return { refused: 'SQLite takes checks only when a table is made' }
+    case 'exclusion':
+      return { refused: 'SQLite has no exclusion constraints' }
+    case 'default':
+      return { refused: 'SQLite takes defaults only when a table is made' }
+  }
+}
+
+/** CREATE INDEX of a fitted object; does nothing where it is there. */
+export function createIndex(object: SchemaObject, { table }: TableSpec): string {
+  if (object.kind !== 'index') throw new Error(`SQLite makes no ${object.kind}`)
+  const { own, parts, unique, name } = object
+  const list = parts.map(({ column, descending, special }) => {
+    return `${quote(column ?? '')}${special === undefined ? '' : ` COLLATE ${quote(special)}`}${descending ? ' DESC' : ''}`
+  })
+  const definition = own === '' ? `(${list.join(', ')})` : own
+  return `CREATE ${unique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS ${quote(name)} ON ${quote(table.name)} ${definition}`
+}

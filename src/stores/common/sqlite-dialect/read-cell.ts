@@ -1,0 +1,138 @@
+/**
+ * What SQLite gives, as canonical values. Columns there hold whatever was put into them: each value is held to the type of its column first. No
+ * driver is needed here.
+ */
+import { moment } from '../../../model/copy/canonical-time.ts'
+import { normalizer, type Normalizer } from '../../../model/copy/canonical.ts'
+import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import { storedConverter } from '../../../model/copy/convert.ts'
+import { refusedValue } from '../../../model/copy/refused.ts'
+import type { Cell } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { literalOf, type StoredValue } from './any.ts'
+import { binderOf, type Binder } from './bind.ts'
+import { affinityOf, type Affinity } from './types.ts'
+
+export type CellReader = (stored: StoredValue) => Exclude<Cell, null>
+
+const LARGEST = 2 ** 63
+
+/**
+ * @param as the type that values travel as; the column's own, or one that the plan says they can become
+ * @throws (the function) SluiceError VALUE_REFUSED for a value that is none of the column's type
+ */
+export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): CellReader {
+  if (as.kind === 'native' && as.name === 'any') return literalOf
+  const convert = storedConverter(type, as)
+  switch (type.kind) {
+    case 'bytes':
+      return (stored) => convert(typeof stored === 'object' ? stored : wrongClass('bytes', stored))
+    case 'native':
+      return type.name === 'any' ? literalOf : textReader(convert)
+    case 'text':
+    case 'json':
+      return textReader(convert)
+    case 'int':
+      return (stored) => convert(inRange(withoutBytes('a whole number', stored)))
+    case 'float':
+      return (stored) => convert(exactly(withoutBytes('a number', stored)))
+    case 'decimal':
+      return decimalReader(type, convert)
+    case 'timestamp':
+      return type.zone && as.kind === 'timestamp' && !as.zone
+        ? inUtc(convert)
+        : (stored) => convert(withoutBytes(type.kind, stored))
+    default:
+      return (stored) => convert(withoutBytes(type.kind, stored))
+  }
+}
+
+/**
+ * As `cellReader`, for values that have to come back: those that a write of the canonical value would make anew with another class or spelling are refused. Moments may
+ * be spelled in another way.
+ * @throws (the function) SluiceError VALUE_REFUSED
+ */
+export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, as: ColumnType): CellReader {
+  const read = cellReader({ type: type.kind === 'timestamp' && as.kind === 'timestamp' ? type : as }, as)
+  if (read === literalOf) return read
+  const affinity = affinityOf(native, true)
+  const bind = binderOf(as, affinity)
+  const isMoment = as.kind === 'date' || as.kind === 'time' || as.kind === 'timestamp'
+  return (stored) => {
+    const cell = read(stored)
+    if (comesBack(stored, bound(bind, cell), affinity, isMoment)) return cell
+    throw refusedValue(`${as.kind === 'native' ? 'text' : as.kind} as the column would store it again`, stored)
+  }
+}
+
+/** Null where the value cannot be written. */
+function bound(bind: Binder, cell: Exclude<Cell, null>): SqlValue {
+  try {
+    return bind(cell)
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'ROW_REFUSED') return null
+    throw error
+  }
+}
+
+/** Whether a column makes the stored value of a bound one. What stands there stays what it is under the column's affinity. */
+function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isMoment: boolean): boolean {
+  if (typeof stored === 'object')
+    return typeof value === 'object' && value !== null && Buffer.compare(stored, value) === 0
+  if (value === null || typeof value === 'object') return false
+  if (typeof stored === 'string') return isMoment ? typeof value === 'string' : value === stored
+  if (affinity === 'any') return Object.is(value, stored)
+  return typeof value === 'string' ? value === String(stored) : Number(value) === Number(stored)
+}
+
+/** An archive that was begun with times without a zone goes on without one: those that have one are in UTC there, as functions of SQLite take them. */
+function inUtc(convert: Normalizer): CellReader {
+  return (stored) => convert(typeof stored === 'string' ? moment(stored, true) : withoutBytes('timestamp', stored))
+}
+
+function textReader(convert: Normalizer): CellReader {
+  return (stored) => convert(typeof stored === 'string' ? stored : withoutBytes('text', stored))
+}
+
+function withoutBytes(what: string, stored: StoredValue): string | number | bigint {
+  return typeof stored === 'object' ? wrongClass(what, stored) : stored
+}
+
+/** Beyond 64 bits SQLite made a floating point number of a whole one, and its last digits are guesses. */
+function inRange(stored: string | number | bigint): string | number | bigint {
+  if (typeof stored === 'number' && Math.abs(stored) >= LARGEST) return wrongClass('a whole number of 64 bits', stored)
+  if (typeof stored === 'string' && stored.length > 18 && !/^[+-]?0*\d{1,18}$/.test(stored)) {
+    if (!/^-?\d{19}$/.test(stored) || BigInt.asIntN(64, BigInt(stored)) !== BigInt(stored)) {
+      return wrongClass('a whole number of 64 bits', stored)
+    }
+  }
+  return stored
+}
+
+function exactly(stored: string | number | bigint): string | number | bigint {
+  if (typeof stored !== 'bigint' || BigInt(Number(stored)) === stored) return stored
+  return wrongClass('a floating point number', stored)
+}
+
+/** `DECIMAL(10,2)` is a promise that SQLite does not keep. */
+function decimalReader({ precision, scale = 0 }: ColumnType & { kind: 'decimal' }, convert: Normalizer): CellReader {
+  if (precision === undefined) return (stored) => convert(withoutBytes('a number', stored))
+  const exact = normalizer({ kind: 'decimal' })
+  const whole = precision - scale
+  const places = Math.max(scale, 0)
+  return (stored) => {
+    const text = exact(withoutBytes('a number', stored)) as string
+    const point = text.indexOf('.')
+    const digits = (point === -1 ? text.length : point) - (text.startsWith('-') ? 1 : 0)
+    const behind = point === -1 ? 0 : text.length - point - 1
+    if (behind > places || (digits > Math.max(whole, 1) && /^[-\d]/.test(text) && text !== '-Infinity')) {
+      return wrongClass(`a number of ${precision} digits, ${places} of them behind the point`, stored)
+    }
+    return convert(text)
+  }
+}
+
+function wrongClass(what: string, stored: StoredValue): never {
+  throw refusedValue(what, stored)
+}

@@ -1,0 +1,157 @@
+/**
+ * Types of columns in SQLite's own words, and back. SQLite takes any word for a type and stores by its affinity: a word with `TEXT` in it keeps
+ * every character, and so `DECIMAL_TEXT(38,10)` holds all its digits where `DECIMAL` would make a double of them. `DECIMAL_REAL(10,2)` makes one of
+ * purpose: it keeps 15 digits, and compares as numbers do.
+ */
+import { fitsDouble } from '../../../model/copy/decimal.ts'
+import type { ColumnType } from '../../../model/copy/column-type.ts'
+
+/** What SQLite turns values into when it stores them. `any` leaves them as they come. */
+export type Affinity = 'integer' | 'real' | 'numeric' | 'text' | 'any'
+
+/** @param strict whether the table is STRICT, where `ANY` means it */
+export function affinityOf(declared: string, strict = false): Affinity {
+  const name = declared.toUpperCase()
+  if (strict && name === 'ANY') return 'any'
+  if (name.includes('INT')) return 'integer'
+  if (/CHAR|CLOB|TEXT/.test(name)) return 'text'
+  if (name === '' || name.includes('BLOB')) return 'any'
+  return /REAL|FLOA|DOUB/.test(name) ? 'real' : 'numeric'
+}
+
+/** What a column holds of which only the values know: the type is found by a look at them. */
+export const ANY: ColumnType = { kind: 'native', name: 'any' }
+
+export type Declared = {
+  readonly native: string
+  readonly type: ColumnType
+  readonly asText?: true
+  readonly spelled?: true
+}
+
+/**
+ * The name of a type that SQLite keeps exactly, and the type as it is read back.
+ * @param decimal what decimals become: doubles where these keep all digits and texts elsewhere; texts always; doubles even where digits get lost, and then
+ * the type that is read back says so
+ */
+export function declareType(type: ColumnType, decimal?: 'text' | 'real'): Declared {
+  const native = nativeOf(type, decimal)
+  const back = typeOf(native) ?? ANY
+  return { native, type: back, ...(isNumberAsText(native, back) ? { asText: true } : {}), ...spelledOf(back) }
+}
+
+/** Whether numbers of a column are texts there, and so compare as texts do. */
+export function isNumberAsText(native: string, type: ColumnType): boolean {
+  return type.kind === 'decimal' && affinityOf(native) === 'text'
+}
+
+/** What says of columns of JSON that they are texts. */
+export function spelledOf({ kind }: ColumnType): { readonly spelled?: true } {
+  return kind === 'json' ? { spelled: true } : {}
+}
+
+function decimalName(precision: number | undefined, scale: number, wish: 'text' | 'real' | undefined): string {
+  const fits = fitsDouble(precision, scale)
+  if (wish === 'real' && !fits) return 'REAL'
+  const size = precision === undefined ? '' : `(${precision},${scale})`
+  return `${fits && wish !== 'text' ? 'DECIMAL_REAL' : 'DECIMAL_TEXT'}${size}`
+}
+
+function nativeOf(type: ColumnType, wish: 'text' | 'real' | undefined): string {
+  switch (type.kind) {
+    case 'bool':
+      return 'BOOLEAN'
+    case 'int':
+      return type.bits === 64 && type.unsigned === true ? decimalName(20, 0, wish) : 'INTEGER'
+    case 'decimal':
+      return decimalName(type.precision, type.scale ?? 0, wish)
+    case 'float':
+      return 'REAL'
+    case 'text':
+      return type.most === undefined ? 'TEXT' : `VARCHAR(${type.most})`
+    case 'bytes':
+      return 'BLOB'
+    case 'uuid':
+      return 'UUID_TEXT'
+    case 'date':
+      return 'DATE_TEXT'
+    case 'time':
+      return `TIME_TEXT(${type.digits})`
+    case 'timestamp':
+      return `${type.zone ? 'TIMESTAMPTZ' : 'TIMESTAMP'}_TEXT(${type.digits})`
+    case 'json':
+    case 'list':
+      return 'JSON_TEXT'
+    case 'native':
+      return type.name === 'any' ? '' : 'TEXT'
+  }
+}
+
+/** The type that a declared name stands for, and null where it says nothing that one could hold its values to. */
+export function typeOf(declared: string): ColumnType | null {
+  const found = /^([^(]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*([+-]?\d+)\s*)?\))?([^()]*)$/.exec(declared.toUpperCase().trim())
+  if (found === null) return null
+  const [, front = '', first, second, behind = ''] = found
+  const name = `${front} ${behind}`.replaceAll(/\s+/g, ' ').trim()
+  const size = first === undefined ? undefined : Number(first)
+  const exact = BY_NAME.get(name)?.(size, second === undefined ? undefined : Number(second))
+  if (exact !== undefined) return exact
+  if (/^(?:UNSIGNED |SIGNED )?(?:(?:BIG|SMALL|TINY|MEDIUM) ?)?(?:INT|INTEGER)[248]?(?: UNSIGNED| SIGNED)?$/.test(name))
+    return INT
+  if (name.startsWith('BOOL')) return { kind: 'bool' }
+  if (/CHAR|CLOB|TEXT|STRING/.test(name)) return { kind: 'text', ...(size === undefined ? {} : { most: size }) }
+  if (/BLOB|BINARY|^BYTEA$|^IMAGE$/.test(name)) return { kind: 'bytes' }
+  if (/REAL|FLOA|DOUB/.test(name)) return { kind: 'float', bits: 64 }
+  return null
+}
+
+/** Integers of any declared width hold 64 bits: SQLite asks nobody before it stores a large one. */
+const INT: ColumnType = { kind: 'int', bits: 64 }
+const WALL = timestamp(false)
+const MOMENT = timestamp(true)
+
+type Sized = (size?: number, scale?: number) => ColumnType
+
+const BY_NAME: ReadonlyMap<string, Sized> = new Map<string, Sized>([
+  ['DECIMAL_TEXT', decimalOf],
+  ['DECIMAL_REAL', decimalInDouble],
+  ['DECIMAL', decimalOf],
+  ['DEC', decimalOf],
+  ['NUMERIC', decimalOf],
+  ['NUMBER', decimalOf],
+  ['DATE_TEXT', () => ({ kind: 'date' })],
+  ['DATE', () => ({ kind: 'date' })],
+  ['TIME_TEXT', time],
+  ['TIME', time],
+  ['TIME WITHOUT TIME ZONE', time],
+  ['TIMESTAMP_TEXT', WALL],
+  ['TIMESTAMP', WALL],
+  ['DATETIME', WALL],
+  ['TIMESTAMP WITHOUT TIME ZONE', WALL],
+  ['TIMESTAMPTZ_TEXT', MOMENT],
+  ['TIMESTAMPTZ', MOMENT],
+  ['TIMESTAMP WITH TIME ZONE', MOMENT],
+  ['UUID_TEXT', () => ({ kind: 'uuid' })],
+  ['UUID', () => ({ kind: 'uuid' })],
+  ['GUID', () => ({ kind: 'uuid' })],
+  ['UNIQUEIDENTIFIER', () => ({ kind: 'uuid' })],
+  ['JSON_TEXT', () => ({ kind: 'json' })],
+  ['JSON', () => ({ kind: 'json' })],
+])
+
+function decimalOf(precision?: number, scale = 0): ColumnType {
+  return precision === undefined ? { kind: 'decimal' } : { kind: 'decimal', precision, scale }
+}
+
+/** What a double cannot keep is no decimal, whatever the column is called. */
+function decimalInDouble(precision?: number, scale = 0): ColumnType {
+  return fitsDouble(precision, scale) ? decimalOf(precision, scale) : { kind: 'float', bits: 64 }
+}
+
+function time(digits = 6): ColumnType {
+  return { kind: 'time', digits }
+}
+
+function timestamp(zone: boolean): Sized {
+  return (digits = 6) => ({ kind: 'timestamp', zone, digits })
+}

@@ -1,0 +1,61 @@
+/** The bounds of periods as columns of times take them, and the order of canonical times. */
+import { moment } from '../../model/copy/canonical-time.ts'
+
+/** `"column" >= from AND "column" < to`; where both are open, that there is a value at all. */
+export function betweenBounds(
+  expression: string,
+  from: string | null,
+  to: string | null,
+  spelled: (bound: string) => string,
+): string {
+  const sides = [
+    ...(from === null ? [] : [`${expression} >= ${spelled(from)}`]),
+    ...(to === null ? [] : [`${expression} < ${spelled(to)}`]),
+  ]
+  return sides.length === 0 ? `${expression} IS NOT NULL` : sides.join(' AND ')
+}
+
+/** Digits, checked: bounds stand in the text of a statement. */
+export function wholeBound(bound: string): string {
+  if (/^-?\d{1,20}$/.test(bound)) return bound
+  throw new Error(`this is no whole number: ${bound}`)
+}
+
+/** `2024-04-01 00:00:00`, in UTC where a zone is given, of a day too; checked. @throws SluiceError VALUE_REFUSED for what is neither a day nor a moment */
+export function momentBound(bound: string): string {
+  const canonical = moment(bound, true)
+  if (/infinity/.test(canonical)) throw new Error('an open bound is null')
+  return canonical
+}
+
+/** The first day that begins at a moment or after it. @throws as `momentBound` */
+export function dayBound(bound: string): string {
+  const canonical = momentBound(bound)
+  const day = canonical.replace(/ \d\d:\d\d:\d\d(?:\.\d+)?/, '')
+  return / 00:00:00(?: BC)?$/.test(canonical) ? day : movedDay(day, 1)
+}
+
+/** A day so many days later. Only for days of four digits and after Christ, as calendars have them. */
+export function movedDay(day: string, days: number): string {
+  const at = /^\d{4}-\d\d-\d\d$/.test(day) ? Date.parse(`${day}T00:00:00Z`) + days * 86_400_000 : Number.NaN
+  const text = Number.isNaN(at) ? '' : new Date(at).toISOString().slice(0, 10)
+  if (/^\d{4}-/.test(text)) return text
+  throw new Error(`there is no day beside ${day} here`)
+}
+
+/** Below 0 where `a` is before `b`. Both are canonical dates or both moments, or both whole numbers. */
+export function compareTimes(a: string, b: string): number {
+  const [left, right] = [orderOf(a), orderOf(b)]
+  if (left.year !== right.year) return left.year < right.year ? -1 : 1
+  return left.rest < right.rest ? -1 : left.rest > right.rest ? 1 : 0
+}
+
+/** Years count backwards before Christ, and days do not. */
+function orderOf(text: string): { readonly year: bigint | number; readonly rest: string } {
+  if (text === 'infinity') return { year: Number.POSITIVE_INFINITY, rest: '' }
+  if (text === '-infinity') return { year: Number.NEGATIVE_INFINITY, rest: '' }
+  const found = /^(\d{4,})(-\d\d-\d\d.*?)( BC)?$/.exec(text)
+  if (found === null) return { year: BigInt(text), rest: '' }
+  const [, year = '', rest = '', before] = found
+  return { year: before === undefined ? BigInt(year) : -BigInt(year), rest }
+}

@@ -1,0 +1,138 @@
+/** Encryption of a connection to a database server, in the words and with the meaning of libpq's `sslmode`. */
+import { readFileSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
+import { SluiceError } from '../../shared/errors.ts'
+
+export const TLS_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
+export type TlsMode = (typeof TLS_MODES)[number]
+
+export type TlsWish = {
+  /** What the user wrote; without it a remote server has to prove who it is, and one on this machine need not. */
+  readonly mode?: TlsMode | undefined
+  /** PEM file of the authorities to trust instead of those that come with Node. */
+  readonly ca?: PemFile | undefined
+  /** PEM files of the client's own certificate and key, for servers that ask for one. */
+  readonly cert?: PemFile | undefined
+  readonly key?: PemFile | undefined
+  /** Name or address the user gave; the certificate has to be for it. */
+  readonly host: string
+  readonly isLocal: boolean
+}
+
+/** @property parameter that names it */
+export type PemFile = { readonly path: string; readonly parameter: string }
+
+export type TlsPlan = {
+  readonly mode: TlsMode
+  /**
+   * For `tls.connect`; null means plain text. Files are read anew each time that it is asked for: certificates are replaced while a program runs for days.
+   * @throws SluiceError BAD_CONFIG when a file cannot be read
+   */
+  readonly options: ConnectionOptions | null
+  /** Whether a server without TLS is refused; otherwise the connection goes on in plain text. */
+  readonly required: boolean
+  /** Whether the certificate must be for the host; drivers with a switch of their own for that read it here. */
+  readonly verifyHost: boolean
+}
+
+/** @throws SluiceError BAD_CONFIG when a file cannot be read */
+export function tlsPlan(wish: TlsWish): TlsPlan {
+  const mode = wish.mode ?? (wish.isLocal ? 'prefer' : 'verify-full')
+  const verifyHost = mode === 'verify-full'
+  // As in libpq: an authority that was named is there to be heard, whatever the mode.
+  const verifyChain = verifyHost || mode === 'verify-ca' || wish.ca !== undefined
+  const options = (): ConnectionOptions => ({
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: verifyChain,
+    ...(wish.ca === undefined ? {} : { ca: readPem(wish.ca) }),
+    ...(wish.cert === undefined ? {} : { cert: readPem(wish.cert) }),
+    ...(wish.key === undefined ? {} : { key: readPem(wish.key) }),
+    ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),
+  })
+  // What cannot be read is refused before anything connects.
+  options()
+  if (mode === 'disable') return { mode, options: null, required: false, verifyHost: false }
+  return {
+    mode,
+    get options() {
+      return options()
+    },
+    required: mode !== 'prefer' && mode !== 'allow',
+    verifyHost,
+  }
+}
+
+/** @throws SluiceError BAD_CONFIG when the word is no mode */
+export function tlsModeOf(word: string, parameter = 'sslmode'): TlsMode {
+  const mode = TLS_MODES.find((known) => known === word)
+  if (mode !== undefined) return mode
+  throw new SluiceError('BAD_CONFIG', `${parameter}=${word} is not known`, { hint: `one of ${TLS_MODES.join(', ')}` })
+}
+
+/** Text of a PEM file that the user named. @throws SluiceError BAD_CONFIG when it cannot be read */
+function readPem({ path, parameter }: PemFile): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown }
+    throw new SluiceError('BAD_CONFIG', `the file of ${parameter} cannot be read`, {
+      where: `${path} (${String(code)})`,
+      hint: 'name an existing PEM file that this user may read',
+      cause: error,
+    })
+  }
+}
+
+/** Whether a connection to this host stays on this machine: a socket file, or an address of the loopback. */
+export function isLocalHost(host: string): boolean {
+  if (host === '' || host.startsWith('/')) return true
+  return /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i.test(host)
+}
+
+const SHOW_AUTHORITY =
+  'name the authority that signed it with sslrootcert=/path/ca.pem, or write sslmode=require to encrypt without proof of who answers'
+
+const REFUSED: Readonly<Record<string, readonly [reason: string, hint: string]>> = {
+  CERT_HAS_EXPIRED: ['the server certificate has expired', 'have the certificate renewed'],
+  CERT_NOT_YET_VALID: ['the server certificate is not valid yet', 'check the clocks of this machine and the server'],
+  CERT_REVOKED: ['the server certificate was revoked', 'have the certificate replaced'],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ['the server certificate is self-signed', SHOW_AUTHORITY],
+  SELF_SIGNED_CERT_IN_CHAIN: ['the server certificate is signed by an unknown authority', SHOW_AUTHORITY],
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['the server certificate is signed by an unknown authority', SHOW_AUTHORITY],
+  UNABLE_TO_GET_ISSUER_CERT: ['the server certificate is signed by an unknown authority', SHOW_AUTHORITY],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['the server certificate is signed by an unknown authority', SHOW_AUTHORITY],
+  ERR_TLS_CERT_ALTNAME_INVALID: [
+    'the server certificate is for another host',
+    'use a host name the certificate is for, or write sslmode=verify-ca to check the authority only',
+  ],
+}
+
+/** A refused certificate or a failed handshake as TLS_FAILED; null when the error is about something else. */
+export function tlsError(thrown: unknown, label: string): SluiceError | null {
+  if (thrown instanceof SluiceError) return thrown.code === 'TLS_FAILED' ? thrown : null
+  const { code, message } = thrown as { readonly code?: unknown; readonly message?: unknown }
+  if (typeof code !== 'string') return null
+  const known = REFUSED[code]
+  // An unverified certificate in the middle of a chain has codes of its own; all of OpenSSL's begin alike.
+  if (
+    known === undefined &&
+    !/^(?:CERT_|ERR_SSL_|ERR_TLS_|ERR_OSSL_|EPROTO$|INVALID_CA|INVALID_PURPOSE|CRL_)/.test(code)
+  )
+    return null
+  const [reason, hint] = known ?? ['the TLS handshake failed', 'check the sslmode, sslrootcert, sslcert and sslkey']
+  return new SluiceError('TLS_FAILED', `no secure connection: ${reason}`, {
+    where: `${label}: ${String(message)} (${code})`,
+    reason,
+    hint,
+    cause: thrown,
+  })
+}
+
+/** The server has no TLS and the mode demands it. */
+export function tlsMissing(label: string, mode: TlsMode): SluiceError {
+  return new SluiceError('TLS_FAILED', 'no secure connection: the server offers no TLS', {
+    where: label,
+    reason: `sslmode=${mode} demands encryption`,
+    hint: 'switch TLS on at the server, or write sslmode=disable if the network between is trusted',
+  })
+}

@@ -1,0 +1,40 @@
+/**
+ * Positions of streams whose source has no log to point into: numbers of a counter in one row at the source. A round takes its number before its snapshot, a
+ * fence takes one as well, and so a round with a greater number than a fence shows everything that any snapshot taken before that fence shows.
+ */
+import type { LogPosition } from '../../../model/copy/change.ts'
+import { positionOf } from '../../../model/copy/position.ts'
+
+/** Decimal. */
+export function counterText(position: LogPosition): string {
+  return position.toString()
+}
+
+/** @throws Error for a text that is no number of a counter */
+export function counterOf(text: string): LogPosition {
+  if (text.includes('/')) throw new Error(`this is no number of a counter: ${text}`)
+  return positionOf(text)
+}
+
+/**
+ * What two counters say against each other.
+ * @param counter at the source now @param forgotten up to where notes were taken out there; null for none @param applied durable in the target
+ * @returns in words what was lost; null where nothing was
+ */
+export function counterFault(
+  counter: LogPosition,
+  forgotten: LogPosition | null,
+  applied: LogPosition,
+): { readonly code: 'OTHER_SERVER' | 'SLOT_LOST'; readonly message: string } | null {
+  if (applied > counter) {
+    return {
+      code: 'OTHER_SERVER',
+      message: `the source has counted to ${counter}, and changes up to ${applied} are applied: it was restored from an earlier time`,
+    }
+  }
+  if (forgotten === null || forgotten <= applied) return null
+  return {
+    code: 'SLOT_LOST',
+    message: `notes up to ${forgotten} were taken out of the logs, and changes up to ${applied} are applied: the target was restored from an earlier time, or somebody took them out`,
+  }
+}

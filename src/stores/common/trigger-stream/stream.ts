@@ -1,0 +1,150 @@
+/** Changes that triggers have noted, round after round. */
+import { performance } from 'node:perf_hooks'
+import type { Change, LogPosition } from '../../../model/copy/change.ts'
+import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
+import type { SourceView } from '../../../model/copy/port.ts'
+import type { MomentStream } from '../../../model/follow/moment-port.ts'
+import type { Round, Rounds, Telling } from './rounds.ts'
+
+/** Between two looks at logs that are empty, ms. */
+const [FIRST_REST_MS, MOST_REST_MS] = [20, 200]
+
+export class TriggerStream implements MomentStream {
+  readonly #rounds: Rounds
+  readonly #signal: AbortSignal
+  #telling: Telling | null = null
+  /** A round that is told, and not durable in the target yet; with the position under which it was told. */
+  #told: { readonly round: Round; readonly position: LogPosition } | null = null
+  #forgetting: Promise<void> | null = null
+  #last: LogPosition
+  #end: LogPosition
+  #restMs = FIRST_REST_MS
+  /** When a look began that has found no notes; null for none. */
+  #emptyAt: number | null = null
+
+  /** @param rounds closed with the stream @param from durable position in the target */
+  constructor(rounds: Rounds, from: LogPosition, signal: AbortSignal) {
+    this.#rounds = rounds
+    this.#signal = signal
+    this.#last = from
+    this.#end = from
+  }
+
+  get end(): LogPosition {
+    return this.#end
+  }
+
+  get emptyForMs(): number | null {
+    return this.#emptyAt === null ? null : performance.now() - this.#emptyAt
+  }
+
+  async next(waitMs: number): Promise<readonly Change[]> {
+    const until = performance.now() + waitMs
+    return await this.#rounds.guarded(async () => {
+      for (;;) {
+        throwIfAborted(this.#signal)
+        await this.#forgotten()
+        // Its notes are still there: the next round would tell them again.
+        if (this.#told !== null) return []
+        if (this.#telling !== null) {
+          const { value, done } = await this.#telling.next()
+          if (done !== true) return value
+          this.#telling = null
+          // Whoever asks has other things to look after than a table that is not to be had.
+          return value === null ? [] : this.#ended(value)
+        }
+        const idle = await this.#look()
+        if (this.#telling !== null) continue
+        const left = until - performance.now()
+        if (left > 0) await restUnder(this.#signal, Math.min(left, this.#rest()))
+        if (idle !== null) return [{ type: 'idle', position: idle }]
+        if (left <= 0) return []
+      }
+    })
+  }
+
+  async moment(take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView | null> {
+    return await this.#rounds.guarded(async () => {
+      await this.#forgotten()
+      if (this.#told !== null || this.#telling !== null) throw new Error('a moment begins between two rounds')
+      const telling = this.#rounds.tell(true)
+      try {
+        for (;;) {
+          throwIfAborted(this.#signal)
+          const { value, done } = await telling.next()
+          if (done !== true) await take(value)
+          else if (value === null) return null
+          else return await this.#viewed(value, take)
+        }
+      } finally {
+        await telling.return(null)
+      }
+    })
+  }
+
+  confirm(position: LogPosition): void {
+    const told = this.#told
+    if (told === null || position < told.position || this.#forgetting !== null) return
+    this.#forgetting = told.round.forget(told.position)
+    // Who asks for more hears what became of it.
+    this.#forgetting.catch(() => undefined)
+  }
+
+  ask(): void {
+    this.#restMs = FIRST_REST_MS
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#forgetting?.catch(() => undefined)
+    await this.#telling?.return(null).catch(() => undefined)
+    await this.#rounds.close()
+  }
+
+  async #viewed(round: Round, take: (changes: readonly Change[]) => Promise<void>): Promise<SourceView> {
+    const view = await round.view()
+    try {
+      await take(this.#ended(round))
+      return view
+    } catch (error) {
+      await view[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async #forgotten(): Promise<void> {
+    if (this.#forgetting === null) return
+    await this.#forgetting
+    this.#forgetting = null
+    this.#told = null
+  }
+
+  /** What comes behind the changes of a round. */
+  #ended(round: Round): readonly Change[] {
+    this.#restMs = FIRST_REST_MS
+    if (round.isEmpty) return [{ type: 'idle', position: this.#last }]
+    if (round.position > this.#last) this.#last = round.position
+    this.#told = { round, position: this.#last }
+    return [{ type: 'commit', end: this.#last }]
+  }
+
+  /** Begins a round where something is noted. @returns where the source is, if nothing is and it has moved */
+  async #look(): Promise<LogPosition | null> {
+    const at = performance.now()
+    const { end, isNoted, idle } = await this.#rounds.look()
+    this.#end = end
+    if (!isNoted) this.#emptyAt = at
+    if (isNoted) {
+      this.#telling = this.#rounds.tell(false)
+      return null
+    }
+    if (idle <= this.#last) return null
+    this.#last = idle
+    return idle
+  }
+
+  #rest(): number {
+    const rest = this.#restMs
+    this.#restMs = Math.min(rest * 2, MOST_REST_MS)
+    return rest
+  }
+}

@@ -1,0 +1,77 @@
+/** One statement that writes Parquet files. */
+import { basename } from 'node:path'
+import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
+import type { StoredTable } from '../../../model/archive/stored-column.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { literal, quotedName } from '../../../shared/sql-text.ts'
+import type { Desk } from './desk.ts'
+
+const MB = 1 << 20
+/** The number of rows that DuckDB thinks sensible. */
+const GROUP_ROWS = 122_880
+/** Of the values of a row group before they are compressed; less where memory is short, since every thread holds some. */
+const GROUP_BYTES = { most: 256 * MB, least: 4 * MB }
+/** Files by their names in DuckDB, which end in their number. */
+export type Copied = readonly { readonly name: string; readonly rows: bigint; readonly at: number }[]
+
+type Form = { readonly memoryBytes: number; readonly compression?: 'uncompressed' | 'zstd' }
+
+/** @param at the folder, as `Desk.named` gives it. @throws DuckDB's error */
+export async function copied(
+  desk: Desk,
+  values: string,
+  request: WriteRequest,
+  at: string,
+  form: Form,
+): Promise<Copied> {
+  const result = await desk.connection.run(copySql(values, request, at, form))
+  return (await result.getRows()).map(([found, rows]) => {
+    const name = basename(String(found))
+    return { name, rows: BigInt(String(rows)), at: numberOf(name, request.prefix) }
+  })
+}
+
+function copySql(
+  values: string,
+  { prefix, fileBytes, table }: WriteRequest,
+  to: string,
+  { memoryBytes, compression = 'zstd' }: Form,
+): string {
+  const form = [
+    'FORMAT parquet',
+    `COMPRESSION ${compression}`,
+    `ROW_GROUP_SIZE ${GROUP_ROWS}`,
+    `ROW_GROUP_SIZE_BYTES ${within(memoryBytes / 16, GROUP_BYTES)}`,
+    `FILE_SIZE_BYTES ${Math.max(1, Math.floor(fileBytes))}`,
+    `FILENAME_PATTERN ${literal(`${prefix}-{i}`)}`,
+    // The folder may hold files of other names. Ours is taken by nobody.
+    'OVERWRITE_OR_IGNORE true',
+    'RETURN_STATS true',
+    ...(table.mapped
+      ? [`FIELD_IDS {${table.columns.map(({ physical, id }, i) => `${literal(physical)}: ${id ?? i + 1}`).join(', ')}}`]
+      : []),
+  ]
+  return `COPY (FROM (${values})${orderSql(table)}) TO ${to} (${form.join(', ')})`
+}
+
+/** By what Parquet holds, not by its text. */
+function orderSql({ columns, sortBy }: StoredTable): string {
+  const names = sortBy.map((name) => {
+    const column = columns.find((one) => one.name === name)
+    if (column === undefined) throw new SluiceError('INTERNAL', `rows are to be sorted by ${name}, which is no column`)
+    // DuckDB gives the values of a column that it sorted by back from what it sorted, where -0 has become 0.
+    const isFloat = column.stored === 'float' || column.stored === 'double'
+    return isFloat ? `${quotedName(column.physical)} + 0` : quotedName(column.physical)
+  })
+  return names.length === 0 ? '' : ` ORDER BY ${names.join(', ')}`
+}
+
+export function within(bytes: number, { most, least }: { readonly most: number; readonly least: number }): number {
+  return Math.floor(Math.min(most, Math.max(least, bytes)))
+}
+
+function numberOf(name: string, prefix: string): number {
+  const found = name.startsWith(`${prefix}-`) ? /^(\d+)\.parquet$/.exec(name.slice(prefix.length + 1)) : null
+  if (found === null) throw new SluiceError('INTERNAL', `DuckDB has written a file that nobody asked for: ${name}`)
+  return Number(found[1])
+}

@@ -1,0 +1,98 @@
+/** What DuckDB says of an archive's files, in words of ours. */
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
+import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import { firstLine, isDenied, isDiskFull, messageOf } from '../errors.ts'
+import { refusal } from './wire-cast.ts'
+
+/** The machine's part, whichever way the rows go. */
+export function machineError(error: unknown, where: string, side: 'source' | 'target'): SluiceError | null {
+  const message = messageOf(error)
+  if (isDiskFull(error)) {
+    return new SluiceError(...spaceExhausted({ where, cause: error }))
+  }
+  if (/^Out of Memory/i.test(message) || /failed to (?:allocate|offload)|could not allocate/i.test(message)) {
+    return new SluiceError('NO_SPACE', 'DuckDB ran out of the memory that it was given', {
+      where,
+      reason: firstLine(error),
+      hint: 'give it more with --memory',
+      kind: side,
+      cause: error,
+    })
+  }
+  if (isDenied(error)) {
+    const code = side === 'source' ? 'SOURCE_DENIED' : 'TARGET_DENIED'
+    return new SluiceError(...permissionDenied(code, { where, cause: error }))
+  }
+  return null
+}
+
+/** Of rows that become files. @throws the signal's reason */
+export function writeError(
+  error: unknown,
+  folder: string,
+  columns: readonly StoredColumn[],
+  signal: AbortSignal,
+): unknown {
+  throwIfAborted(signal)
+  if (error instanceof SluiceError || (error instanceof Error && 'code' in error)) return error
+  const known = machineError(error, folder, 'target')
+  if (known !== null) return known
+  const message = messageOf(error)
+  const refused = refusal(message, columns)
+  if (refused !== null) return refused
+  if (/CSV Error|Invalid unicode|unhex/i.test(message)) {
+    const line = /CSV Error on Line: (\d+)/.exec(message)?.[1]
+    return new SluiceError(
+      'SOURCE_IO',
+      'the rows of the source are broken off or are not in the form that archives take',
+      {
+        where: folder,
+        reason: csvReason(message, line),
+        hint: 'run the same command again, and report it when it comes again',
+        cause: error,
+      },
+    )
+  }
+  return new SluiceError('TARGET_IO', `the Parquet files cannot be written: ${firstLine(error)}`, {
+    where: folder,
+    cause: error,
+  })
+}
+
+/** Without the row that DuckDB shows. */
+function csvReason(message: string, line: string | undefined): string {
+  const why =
+    /Value with unterminated quote|Expected Number of Columns: \d+ Found: \d+|Invalid unicode|unhex/.exec(
+      message,
+    )?.[0] ?? 'DuckDB cannot read them'
+  // The first line is one that the feed puts in front.
+  return line === undefined ? why : `${why}, in line ${Number(line) - 1}`
+}
+
+/** Of files that are read. @throws the signal's reason */
+export function readError(error: unknown, file: string, signal: AbortSignal): unknown {
+  throwIfAborted(signal)
+  if (error instanceof SluiceError) return error
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const message = messageOf(error)
+  if (code === 'ENOENT' || /No files found|No such file or directory/i.test(message)) {
+    return new SluiceError('PROOF_FAILED', 'a file of the archive is gone', { where: file, cause: error })
+  }
+  if (code !== undefined) {
+    return new SluiceError('SOURCE_IO', `a file of the archive cannot be read: ${firstLine(error)}`, {
+      where: file,
+      cause: error,
+    })
+  }
+  return machineError(error, file, 'source') ?? unsound(firstLine(error), file, error)
+}
+
+/** For a file that is not what the archive has written. */
+export function unsound(why: string, file: string, cause?: unknown): SluiceError {
+  return new SluiceError('PROOF_FAILED', `a Parquet file of the archive is damaged or another one: ${why}`, {
+    where: file,
+    ...(cause === undefined ? {} : { cause }),
+  })
+}

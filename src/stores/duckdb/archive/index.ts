@@ -1,0 +1,139 @@
+/** Parquet files of archives, written and read by DuckDB. */
+import { mkdir } from 'node:fs/promises'
+import type { ExaminedFile, WrittenFile } from '../../../model/archive/archived-file.ts'
+import type {
+  KeyedFiles,
+  ParquetFiles,
+  ReadFiles,
+  Rewritten,
+  SameKeys,
+  Tested,
+  Wanted,
+  WriteRequest,
+} from '../../../model/archive/parquet-port.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { openDesk, type Desk, type DeskOptions } from './desk.ts'
+import { readError, writeError } from './errors.ts'
+import { examineFile } from './examine.ts'
+import { keptSql, matchingOf } from './matching.ts'
+import { csvOf } from './read-csv.ts'
+import { digestOf, type KeyRange } from './read-digest.ts'
+import { rowsOf } from './read-rows.ts'
+import { sameKeysOf } from './same-keys.ts'
+import { writeParquet, writeRows } from './write.ts'
+
+export type ParquetFilesOptions = DeskOptions
+
+/**
+ * Every call has a DuckDB of its own, with all of `memoryBytes`: one that has met a damaged file is not used again, and what reads files has written none.
+ * @param options folder for what does not fit into memory, made if it is not there
+ * @throws SluiceError INTERNAL where DuckDB cannot be loaded; errors of the file system
+ */
+export async function openParquetFiles(options: ParquetFilesOptions): Promise<ParquetFiles> {
+  await mkdir(options.tempFolder, { recursive: true })
+  return new DuckdbParquetFiles(options)
+}
+
+class DuckdbParquetFiles implements ParquetFiles {
+  readonly #options: ParquetFilesOptions
+  readonly #running = new Set<Promise<unknown>>()
+  #closed = false
+
+  constructor(options: ParquetFilesOptions) {
+    this.#options = options
+  }
+
+  write(request: WriteRequest, csv: AsyncIterable<Buffer>): Promise<readonly WrittenFile[]> {
+    return this.#with(async (desk) => {
+      try {
+        // Several would put sorted row groups into files in any order; rows come through one pipe anyway.
+        await desk.connection.run('SET threads = 1')
+        return await writeParquet(desk, request, this.#options.memoryBytes, csv)
+      } catch (error) {
+        throw writeError(error, request.folder, request.table.columns, request.signal)
+      }
+    })
+  }
+
+  examine(request: ReadFiles): Promise<readonly ExaminedFile[]> {
+    return this.#with(async (desk) => {
+      const found: ExaminedFile[] = []
+      for (const file of request.files) found.push(await examineFile(desk, file, request))
+      return found
+    })
+  }
+
+  matching(request: Tested): Promise<readonly Digest[]> {
+    return this.#with((desk) => matchingOf(desk, request))
+  }
+
+  rewrite(request: Rewritten): Promise<readonly WrittenFile[]> {
+    const { file, test, table, folder, signal } = request
+    return this.#with(async (desk) => {
+      try {
+        await desk.connection.run('SET threads = 1')
+        const values = await keptSql(desk, file, { columns: table.columns, signal, test })
+        return await writeRows(desk, request, this.#options.memoryBytes, values)
+      } catch (error) {
+        throw writeError(error, folder, table.columns, signal)
+      }
+    })
+  }
+
+  async *rows(request: Wanted, batchRows: number): AsyncGenerator<readonly Row[]> {
+    await using desk = await this.#open()
+    for (const file of request.files) {
+      try {
+        yield* rowsOf(desk, file, request, batchRows)
+      } catch (error) {
+        throw readError(error, file, request.signal)
+      }
+    }
+  }
+
+  async *csv(request: ReadFiles): AsyncGenerator<Buffer, bigint> {
+    await using desk = await this.#open()
+    let rows = 0n
+    for (const file of request.files) {
+      try {
+        rows += yield* csvOf(desk, file, request)
+      } catch (error) {
+        throw readError(error, file, request.signal)
+      }
+    }
+    return rows
+  }
+
+  sameKeys(one: KeyedFiles, others: readonly KeyedFiles[], signal: AbortSignal): Promise<SameKeys> {
+    return this.#with((desk) => sameKeysOf(desk, one, others, signal))
+  }
+
+  digest(request: KeyRange & { readonly range: Range }): Promise<Digest> {
+    return this.#with((desk) => digestOf(desk, request))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    await Promise.allSettled(this.#running)
+  }
+
+  async #open(): Promise<Desk> {
+    if (this.#closed) throw new SluiceError('INTERNAL', 'the files of the archive are closed')
+    return openDesk(this.#options)
+  }
+
+  #with<T>(work: (desk: Desk) => Promise<T>): Promise<T> {
+    const running = (async () => {
+      await using desk = await this.#open()
+      return await work(desk)
+    })()
+    const settled: Promise<unknown> = running.then(
+      () => this.#running.delete(settled),
+      () => this.#running.delete(settled),
+    )
+    this.#running.add(settled)
+    return running
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Reads files whose rows are so large that a text made of one, or several values at once, would take many times its size. DuckDB writes each long value
+ * into a file as it is, which takes that size once, and the file is read in pieces.
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DuckDBValue } from '@duckdb/node-api'
+import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
+import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { literal, quotedName } from '../../../shared/sql-text.ts'
+import { asked, interruptible } from './ask.ts'
+import { readColumn } from './columns.ts'
+import type { Desk } from './desk.ts'
+
+const MB = 1 << 20
+/** Of the rows of a row group on average, and of a value that is read by itself. */
+const LONG = { row: 4 * MB, value: MB }
+
+/** Bytes of a value that are read at once: few enough that what was read is let go of at once. */
+const PIECE = 1 << 15
+/** Numbers the rows of a file. */
+const ROW = 'file_row_number'
+const QUOTE = Buffer.from('"')
+
+/**
+ * Whether rows of a file are to be read one by one.
+ * @param file as `Desk.named` gives it
+ * @param all columns of the file
+ */
+export async function hasLongRows(
+  desk: Desk,
+  file: string,
+  all: readonly StoredColumn[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (all.some(({ physical }) => physical.toLowerCase() === ROW)) return false
+  const [row] = await asked(
+    desk,
+    `SELECT count(*) FROM (SELECT sum(total_uncompressed_size) / any_value(row_group_num_rows) AS bytes FROM parquet_metadata(${file}) GROUP BY row_group_id) WHERE bytes > ${LONG.row}`,
+    signal,
+  )
+  return row?.[0] !== '0'
+}
+
+/** A value that is read in pieces of its bytes, once. */
+export class LongValue {
+  readonly bytes: number
+  readonly pieces: AsyncIterable<Buffer>
+
+  constructor(bytes: number, pieces: AsyncIterable<Buffer>) {
+    this.bytes = bytes
+    this.pieces = pieces
+  }
+}
+
+/** A long value, or what DuckDB gave for another one. */
+export type LongCell = DuckDBValue | LongValue
+
+/**
+ * The values of each row in the order of the columns; those of a row are read before the next row is asked for.
+ * @param file as `Desk.named` gives it
+ * @param shown what to select for a value that is not long
+ * @throws DuckDB's error, the signal's reason
+ */
+export async function* longRows(
+  desk: Desk,
+  file: string,
+  { columns, signal }: Pick<ReadFiles, 'columns' | 'signal'>,
+  shown: (column: StoredColumn) => string,
+): AsyncGenerator<readonly LongCell[]> {
+  const from = `read_parquet(${file}, hive_partitioning = false, file_row_number = true)`
+  const lengths = columns.map((column) => (mayBeLong(column) ? `coalesce(${lengthOf(column)}, 0)` : '0'))
+  const rows = await asked(desk, `SELECT ${[ROW, ...lengths].join(', ')} FROM ${from} ORDER BY 1`, signal)
+  for (const [number, ...found] of rows) {
+    const row = `(SELECT * FROM ${from} WHERE ${ROW} = ${number})`
+    const bytes = found.map(Number)
+    const short = columns.filter((_, i) => (bytes[i] ?? 0) <= LONG.value)
+    const values = await oneRow(
+      desk,
+      short.map(shown),
+      `(SELECT ${['1', ...short.map(readColumn)].join(', ')} FROM ${row})`,
+      signal,
+    )
+    yield columns.map((column, i) => {
+      const length = bytes[i] ?? 0
+      if (length <= LONG.value) return values.shift() ?? null
+      return new LongValue(length, piecesOf(desk, `SELECT ${bytesOf(column)} FROM ${row}`, length, signal))
+    })
+  }
+}
+
+async function oneRow(desk: Desk, shown: readonly string[], from: string, signal: AbortSignal): Promise<DuckDBValue[]> {
+  if (shown.length === 0) return []
+  const result = await interruptible(desk, signal, () => desk.connection.run(`SELECT ${shown.join(', ')} FROM ${from}`))
+  const [row, ...more] = await result.getRows()
+  if (row === undefined || more.length > 0)
+    throw new SluiceError('INTERNAL', 'DuckDB gave another number of rows than one')
+  return row
+}
+
+async function* piecesOf(desk: Desk, query: string, bytes: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const file = join(desk.folder, 'value')
+  try {
+    await interruptible(desk, signal, () => desk.connection.run(`COPY (${query}) TO ${literal(file)} (FORMAT blob)`))
+    let seen = 0
+    for await (const piece of createReadStream(file, { highWaterMark: PIECE })) {
+      throwIfAborted(signal)
+      seen += (piece as Buffer).length
+      yield piece as Buffer
+    }
+    if (seen !== bytes) throw new SluiceError('INTERNAL', `DuckDB gave ${seen} of ${bytes} bytes of a value`)
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+function mayBeLong({ stored }: StoredColumn): boolean {
+  return stored === 'string' || stored === 'binary'
+}
+
+function lengthOf({ physical, stored }: StoredColumn): string {
+  return `${stored === 'binary' ? 'octet_length' : 'strlen'}(${quotedName(physical)})`
+}
+
+function bytesOf({ physical, stored }: StoredColumn): string {
+  return stored === 'binary' ? quotedName(physical) : `encode(${quotedName(physical)})`
+}
+
+/** The md5 of what `rowText` makes of a row. @param cells those that are not long as `proofText` has them */
+export async function hashOfRow(cells: readonly LongCell[], columns: readonly StoredColumn[]): Promise<Hash> {
+  const hash = createHash('md5')
+  for (const [i, cell] of cells.entries()) {
+    if (!(cell instanceof LongValue)) {
+      hash.update(String(cell))
+      continue
+    }
+    const isBinary = columns[i]?.stored === 'binary'
+    hash.update(`${isBinary ? cell.bytes * 2 : cell.bytes}:`)
+    for await (const piece of cell.pieces) hash.update(isBinary ? piece.toString('hex') : piece)
+  }
+  return hash
+}
+
+/** The value whole: a text, or bytes. */
+export async function wholeValue({ bytes, pieces }: LongValue, { stored }: StoredColumn): Promise<string | Buffer> {
+  const whole = Buffer.allocUnsafeSlow(bytes)
+  let at = 0
+  for await (const piece of pieces) at += piece.copy(whole, at)
+  return stored === 'binary' ? whole : whole.toString('utf8')
+}
+
+/** The value as a field of the wire form. */
+export async function* wireField({ pieces }: LongValue, { stored }: StoredColumn): AsyncGenerator<Buffer> {
+  if (stored === 'binary') {
+    for await (const piece of pieces) yield Buffer.from(piece.toString('hex'))
+    return
+  }
+  yield QUOTE
+  for await (const piece of pieces)
+    yield piece.includes(QUOTE) ? Buffer.from(piece.toString('latin1').replaceAll('"', '""'), 'latin1') : piece
+  yield QUOTE
+}

@@ -1,0 +1,77 @@
+/** Rows of Parquet files that a test means: counted and summed up, or left out of a new file. */
+import { testSql, type RowTest } from '../../../model/archive/row-test.ts'
+import type { Tested } from '../../../model/archive/parquet-port.ts'
+import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import { sumText } from '../../../model/copy/row-hash.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { literal, quotedName } from '../../../shared/sql-text.ts'
+import { asked } from './ask.ts'
+import { duckColumn, readColumn } from './columns.ts'
+import type { Desk } from './desk.ts'
+import { readError } from './errors.ts'
+import { sumSql } from './sum-sql.ts'
+import { checkSchema, parquetSql } from './parquet-file.ts'
+
+/** @returns what the rows of each file come to that the test means. @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
+export async function matchingOf(desk: Desk, { columns, files, signal, test }: Tested): Promise<readonly Digest[]> {
+  const found: Digest[] = []
+  for (const file of files) {
+    try {
+      const from = await parquetSql(desk, file)
+      await checkSchema(desk, from, file, columns, signal)
+      const [row] = await asked(
+        desk,
+        `SELECT CAST(count(*) AS VARCHAR), CAST(${sumSql(columns)} AS VARCHAR) FROM (SELECT ${columns.map(readColumn).join(', ')} FROM ${from} WHERE ${meant(columns, test)})`,
+        signal,
+      )
+      found.push({ rows: BigInt(row?.[0] ?? 0), sum: sumText(BigInt(row?.[1] ?? 0)) })
+    } catch (error) {
+      throw readError(error, file, signal)
+    }
+  }
+  return found
+}
+
+/** True where a row of a file is meant, else false or NULL. */
+export function meant(columns: readonly StoredColumn[], test: RowTest): string {
+  return testSql(test, (one) => {
+    const column = columns.find(({ name }) => name === one.column)
+    if (column === undefined) throw new SluiceError('INTERNAL', `no file has the column ${one.column}`)
+    const name = quotedName(column.physical)
+    if (one.kind === 'null') return `(${name} IS NULL)`
+    const shown = column.stored === 'timestamp' ? `make_timestamp(epoch_us(${name}))` : name
+    return `(${shown} ${one.op} ${valueSql(column, one.value)})`
+  })
+}
+
+function valueSql(column: StoredColumn, value: string): string {
+  const { as } = column
+  switch (as.kind) {
+    case 'bool':
+      return value === '1' ? 'true' : 'false'
+    case 'int':
+    case 'decimal':
+      return value
+    case 'text':
+    case 'uuid':
+      return literal(value)
+    case 'date':
+    case 'timestamp':
+      return `CAST(${literal(value)} AS ${duckColumn(column).native})`
+    default:
+      throw new SluiceError('INTERNAL', `${column.name} is stored as ${column.stored}, and compared with nothing`)
+  }
+}
+
+/** The rows of a file without those that a test means, as a statement. @throws SluiceError PROOF_FAILED */
+export async function keptSql(
+  desk: Desk,
+  file: string,
+  { columns, signal, test }: Omit<Tested, 'files'>,
+): Promise<string> {
+  const from = await parquetSql(desk, file)
+  await checkSchema(desk, from, file, columns, signal)
+  const names = columns.map(({ physical }) => quotedName(physical))
+  return `SELECT ${names.join(', ')} FROM ${from} WHERE NOT coalesce(${meant(columns, test)}, false)`
+}

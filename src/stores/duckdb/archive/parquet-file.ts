@@ -1,0 +1,32 @@
+/** A Parquet file as statements read it. */
+import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import { asked } from './ask.ts'
+import { nativeOf } from './columns.ts'
+import type { Desk } from './desk.ts'
+import { unsound } from './errors.ts'
+
+/** A file as what stands behind FROM: folders of partitions in its path mean nothing. */
+export async function parquetSql(desk: Desk, file: string): Promise<string> {
+  return fromSql(await desk.named(file))
+}
+
+/** @param named as `Desk.named` gives it */
+export function fromSql(named: string): string {
+  return `read_parquet(${named}, hive_partitioning = false)`
+}
+
+/** @throws SluiceError PROOF_FAILED where a file has other columns than these, or others types */
+export async function checkSchema(
+  desk: Desk,
+  from: string,
+  file: string,
+  columns: readonly StoredColumn[],
+  signal: AbortSignal,
+): Promise<void> {
+  const found = (await asked(desk, `SELECT column_name, column_type FROM (DESCRIBE FROM ${from})`, signal)).map(
+    ([name, type]) => `${name} ${type}`,
+  )
+  const expected = columns.map(({ physical, stored }) => `${physical} ${nativeOf(stored)}`)
+  if (found.length === expected.length && found.every((text, i) => text === expected[i])) return
+  throw unsound(`it has the columns ${found.join(', ')} instead of ${expected.join(', ')}`, file)
+}

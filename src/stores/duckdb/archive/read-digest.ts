@@ -1,0 +1,97 @@
+/** What rows of a range come to, over any number of files. */
+import type { ReadFiles } from '../../../model/archive/parquet-port.ts'
+import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import { normalizer } from '../../../model/copy/canonical.ts'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { sumText } from '../../../model/copy/row-hash.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
+import { duckText } from '../copy/spell.ts'
+import { asked } from './ask.ts'
+import { duckColumn, readColumn } from './columns.ts'
+import type { Desk } from './desk.ts'
+import { readError } from './errors.ts'
+import { sumSql } from './sum-sql.ts'
+import { checkSchema, parquetSql } from './parquet-file.ts'
+
+export type KeyRange = ReadFiles & { readonly key: readonly string[]; readonly range: Range }
+
+/** @throws SluiceError UNSUPPORTED_KEY for keys that sort in another way in their source; PROOF_FAILED, SOURCE_IO, the signal's reason */
+export async function digestOf(desk: Desk, { columns, files, signal, key, range }: KeyRange): Promise<Digest> {
+  const { sql, parameters } = conditionOf(columns, key, range)
+  let rows = 0n
+  let sum = 0n
+  for (const file of files) {
+    try {
+      const from = await parquetSql(desk, file)
+      await checkSchema(desk, from, file, columns, signal)
+      const [found] = await asked(
+        desk,
+        `SELECT CAST(count(*) AS VARCHAR), CAST(${sumSql(columns)} AS VARCHAR) FROM (SELECT ${columns.map(readColumn).join(', ')} FROM ${from}) WHERE ${sql}`,
+        signal,
+        parameters,
+      )
+      rows += BigInt(found?.[0] ?? 0)
+      sum += BigInt(found?.[1] ?? 0)
+    } catch (error) {
+      throw readError(error, file, signal)
+    }
+  }
+  return { rows, sum: sumText(sum) }
+}
+
+function conditionOf(columns: readonly StoredColumn[], key: readonly string[], range: Range) {
+  const keyColumns = key.map((name) => {
+    const column = columns.find((one) => one.name === name)
+    if (column === undefined) throw new SluiceError('INTERNAL', `the key has the column ${name}, which no file has`)
+    if (range.by !== 'all' && range.by !== 'nullKey') checkOrder(column)
+    return column
+  })
+  if (range.by === 'block') throw new SluiceError('UNSUPPORTED_KEY', 'blocks of a table mean nothing in its archive')
+  if (range.by !== 'all' && key.length === 0) throw new SluiceError('UNSUPPORTED_KEY', 'a range needs a key')
+  const texts = new Map(keyColumns.map((column) => [column.physical, column]))
+  const dialect: KeyDialect = {
+    quote: quotedName,
+    from: () => '',
+    byColumns: true,
+    text: ({ name }) => quotedName(name),
+    bound: ({ native }) => `CAST(? AS ${native})`,
+    value: ({ name }: Column, text) => {
+      const as = texts.get(name)?.as ?? { kind: 'text' as const }
+      return duckText(as, String(normalizer(as)(text)))
+    },
+  }
+  const spec: TableSpec = {
+    table: { name: 'archive' },
+    identity: '',
+    columns: keyColumns.map(duckColumn),
+    key: keyColumns.map(({ physical }) => physical),
+    primary: true,
+    rows: 0n,
+    bytes: 0n,
+  }
+  return rangeCondition(spec, range, null, dialect)
+}
+
+/** Texts of a Parquet file are compared byte by byte. */
+function checkOrder({ name, as, column }: StoredColumn): void {
+  switch (as.kind) {
+    case 'int':
+    case 'decimal':
+    case 'date':
+    case 'timestamp':
+    case 'uuid':
+      return
+    case 'text':
+      if (column.collation === undefined && as.padded !== true) return
+      break
+    default:
+  }
+  throw new SluiceError('UNSUPPORTED_KEY', `${name} sorts in another way in its source than in an archive`, {
+    where: name,
+    reason: `it is of the type ${column.native}${column.collation === undefined ? '' : `, collated as ${column.collation}`}`,
+  })
+}

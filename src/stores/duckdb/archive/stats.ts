@@ -1,0 +1,124 @@
+/**
+ * Statistics of a file as a Delta log has them, from its rows and not from its footer: a reader skips files by them, and so they have to be
+ * bounds of what is there. Where no exact bound can be told, one that is a little wider is.
+ */
+import type { FileStats } from '../../../model/archive/archived-file.ts'
+import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { isDecimal } from './columns.ts'
+
+/** Characters of a text. */
+const MOST = 32
+const PER_COLUMN = 4
+
+/** How many values a column has, its smallest, its largest, and whether it has one that no bound speaks for. */
+export function statsSql(columns: readonly StoredColumn[]): readonly string[] {
+  return columns.flatMap(({ physical, stored }) => {
+    const name = quotedName(physical)
+    switch (stored) {
+      case 'boolean':
+      case 'binary':
+        return [`count(${name})`, 'NULL', 'NULL', 'NULL']
+      case 'string': {
+        // One character more tells whether the text goes on.
+        const start = `left(${name}, ${MOST + 1})`
+        // The driver drops U+FEFF where a text begins with it.
+        return [`count(${name})`, `'.' || min(${start})`, `'.' || max(${start})`, 'NULL']
+      }
+      case 'float':
+      case 'double': {
+        const value = `CAST(${name} AS DOUBLE)`
+        return [`count(${name})`, `min(${value})`, `max(${value})`, `bool_or(NOT isfinite(${name}))`]
+      }
+      default:
+        return [`count(${name})`, `min(${name})`, `max(${name})`, 'NULL']
+    }
+  })
+}
+
+/** @param facts what `statsSql` gave, as texts */
+export function statsOf(columns: readonly StoredColumn[], rows: bigint, facts: readonly (string | null)[]): FileStats {
+  const min: Record<string, string> = {}
+  const max: Record<string, string> = {}
+  const nullCount: Record<string, bigint> = {}
+  for (const [i, column] of columns.entries()) {
+    const { physical } = column
+    const [count, low = null, high = null, unbound] = facts.slice(i * PER_COLUMN, (i + 1) * PER_COLUMN)
+    nullCount[physical] = rows - BigInt(count ?? 0)
+    if (unbound === 'true') continue
+    const [from, to] = [low === null ? null : lower(low, column), high === null ? null : upper(high, column)]
+    if (from !== null) min[physical] = from
+    if (to !== null) max[physical] = to
+  }
+  return { numRecords: rows, min, max, nullCount }
+}
+
+/** A bound as JSON text; null where there is none. */
+function lower(text: string, { stored }: StoredColumn): string | null {
+  switch (stored) {
+    case 'string':
+      return JSON.stringify(Array.from(text.slice(1)).slice(0, MOST).join(''))
+    case 'float':
+    case 'double':
+      // Readers take the two zeros for one or for two values.
+      return Number(text) === 0 ? '-0.0' : floatText(text)
+    case 'date':
+      return JSON.stringify(text)
+    case 'timestamp':
+    case 'timestamp_ntz':
+      return JSON.stringify(milliseconds(text, stored))
+    default:
+      return numberText(text, stored)
+  }
+}
+
+function upper(text: string, { stored }: StoredColumn): string | null {
+  switch (stored) {
+    case 'string':
+      return upperText(Array.from(text.slice(1)))
+    case 'float':
+    case 'double':
+      return Number(text) === 0 ? '0.0' : floatText(text)
+    case 'timestamp':
+    case 'timestamp_ntz':
+      return upperMoment(text, stored)
+    default:
+      return lower(text, { stored } as StoredColumn)
+  }
+}
+
+/** What is cut off lies below any character that is larger than the first of it. */
+function upperText(characters: readonly string[]): string | null {
+  if (characters.length <= MOST) return JSON.stringify(characters.join(''))
+  const next = characters[MOST] ?? ''
+  const start = characters.slice(0, MOST).join('')
+  if (next < '\u007f') return JSON.stringify(`${start}\u007f`)
+  return next === '\u{10ffff}' ? null : JSON.stringify(`${start}\u{10ffff}`)
+}
+
+function floatText(text: string): string {
+  return String(Number(text))
+}
+
+/** `.05` of a decimal is no JSON. */
+function numberText(text: string, stored: StoredColumn['stored']): string {
+  if (!isDecimal(stored)) return text
+  return text.replace(/^(-?)\./, '$10.')
+}
+
+/** The moment in milliseconds, what is finer cut off. */
+function milliseconds(text: string, stored: 'timestamp' | 'timestamp_ntz'): string {
+  const [day = '', clock = ''] = text.split(' ')
+  const [seconds = '', digits = ''] = clock.split('.')
+  return `${day}T${seconds}.${digits.slice(0, 3).padEnd(3, '0')}${stored === 'timestamp' ? 'Z' : ''}`
+}
+
+/** The next millisecond, where anything was cut off; none behind the last moment of the year 9999. */
+function upperMoment(text: string, stored: 'timestamp' | 'timestamp_ntz'): string | null {
+  const digits = text.split('.')[1] ?? ''
+  if (digits.length <= 3) return JSON.stringify(milliseconds(text, stored))
+  const next = new Date(Date.parse(milliseconds(text, 'timestamp')) + 1)
+  if (next.getUTCFullYear() > 9999) return null
+  const iso = next.toISOString()
+  return JSON.stringify(stored === 'timestamp' ? iso : iso.slice(0, -1))
+}

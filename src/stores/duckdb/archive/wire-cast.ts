@@ -1,0 +1,129 @@
+/** From the texts of the wire form to the values that Parquet holds, as SQL that refuses whatever would become another value. */
+import type { StoredColumn } from '../../../model/archive/stored-column.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { literal, quotedName } from '../../../shared/sql-text.ts'
+import { isDecimal, nativeOf } from './columns.ts'
+
+/** Behind it stand the number of the column, a colon, and the beginning of the value. */
+const MARK = 'sluice-refused:'
+const SHOWN = 60
+/** `YYYY-MM-DD HH:MM:SS.ffffff` */
+const LONGEST_MOMENT = 26
+
+/** Name of a column while its values are texts. */
+export function wireName(at: number): string {
+  return `c${at}`
+}
+
+/** The value that Parquet holds, of the column `wireName(at)` of a table `wire` of texts; under its physical name. */
+export function castColumn(column: StoredColumn, at: number): string {
+  return `${valueOf(column, at)} AS ${quotedName(column.physical)}`
+}
+
+/** As `castColumn`, where the text may stand as bytes already: `binary` columns are taken as they are. */
+export function castField(column: StoredColumn, at: number): string {
+  return column.stored === 'binary' ? `wire.${wireName(at)} AS ${quotedName(column.physical)}` : castColumn(column, at)
+}
+
+/** The same for a reader alone: infinite dates and moments are values, and NULL stands for what the type does not hold. */
+export function readableColumn(column: StoredColumn, at: number): string {
+  const { stored } = column
+  const value = valueOf(column, at, () => 'NULL')
+  if (stored !== 'date' && stored !== 'timestamp' && stored !== 'timestamp_ntz') return value
+  const text = `wire.${wireName(at)}`
+  return `CASE WHEN ${text} IN ('infinity', '-infinity') THEN CAST(${text} AS ${nativeOf(stored)}) ELSE ${value} END`
+}
+
+/** What ends a statement that reads a value which its type does not hold. @param text SQL of the value's text */
+export function refusing(text: string, at: number): string {
+  return `error(${literal(`${MARK}${at}:`)} || left(${text}, ${SHOWN}))`
+}
+
+type Otherwise = (text: string, at: number) => string
+
+function valueOf({ stored }: StoredColumn, at: number, otherwise: Otherwise = refusing): string {
+  const text = `wire.${wireName(at)}`
+  switch (stored) {
+    case 'string':
+      return text
+    case 'binary':
+      return `unhex(${text})`
+    case 'date':
+      return checked(
+        text,
+        at,
+        'DATE',
+        (date) => `${date} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' AND ${christian(text)}`,
+        otherwise,
+      )
+    case 'timestamp':
+      return `make_timestamptz(epoch_us(${checkedMoment(text, at, otherwise)}))`
+    case 'timestamp_ntz':
+      return checkedMoment(text, at, otherwise)
+    default:
+      if (!isDecimal(stored)) return checked(text, at, nativeOf(stored), (value) => `${value} IS NOT NULL`, otherwise)
+      return checkedDecimal(text, at, nativeOf(stored), otherwise)
+  }
+}
+
+function checkedMoment(text: string, at: number, otherwise: Otherwise): string {
+  return checked(
+    text,
+    at,
+    'TIMESTAMP',
+    (moment) =>
+      `${moment} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' AND strlen(${text}) <= ${LONGEST_MOMENT} AND ${christian(text)}`,
+    otherwise,
+  )
+}
+
+/** DuckDB takes no notice of a BC behind a date. */
+function christian(text: string): string {
+  return `NOT ends_with(${text}, 'C')`
+}
+
+/** DuckDB rounds what has too many digits behind the point. Zeros at the end are no such digits. */
+function checkedDecimal(text: string, at: number, native: string, otherwise: Otherwise): string {
+  const scale = Number(/,(\d+)\)$/.exec(native)?.[1] ?? 0)
+  const point = `strpos(${text}, '.')`
+  const fits = `(${point} = 0 OR strlen(${text}) - ${point} <= ${scale} OR strlen(rtrim(${text}, '0')) - ${point} <= ${scale})`
+  return checked(text, at, native, (value) => `${value} IS NOT NULL AND ${fits}`, otherwise)
+}
+
+function checked(
+  text: string,
+  at: number,
+  native: string,
+  holds: (value: string) => string,
+  otherwise: Otherwise,
+): string {
+  const value = `TRY_CAST(${text} AS ${native})`
+  return `CASE WHEN ${text} IS NULL THEN NULL WHEN ${holds(value)} THEN ${value} ELSE ${otherwise(text, at)} END`
+}
+
+/** What is said of a refused value, by the message that DuckDB ended with; null where it ended for something else. */
+export function refusal(message: string, columns: readonly StoredColumn[]): SluiceError | null {
+  const found = refused(message, columns)
+  if (found === null) return null
+  const { column, shown } = found
+  return new SluiceError(
+    'VALUE_REFUSED',
+    `${column.name}: an archive cannot hold this value as ${column.stored}: ${shown}`,
+    {
+      where: column.name,
+      reason: 'stored as that type it would become another value, or none',
+      hint: `mend the value at its source, or store the text of the column with --as-text ${column.name}`,
+      kind: 'source',
+    },
+  )
+}
+
+/** The column of a refused value, and the beginning of that value. */
+export function refused<Of extends StoredColumn>(
+  message: string,
+  columns: readonly Of[],
+): { readonly column: Of; readonly shown: string } | null {
+  const found = new RegExp(`${MARK}(\\d+):(.*)`, 's').exec(message)
+  const column = columns[Number(found?.[1])]
+  return found === null || column === undefined ? null : { column, shown: (found[2] ?? '').slice(0, SHOWN) }
+}

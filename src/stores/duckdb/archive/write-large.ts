@@ -1,0 +1,111 @@
+/** Rows that were taken out of the CSV become Parquet files of their own, a few at a time: a vector of DuckDB holds up to 2,048 rows. */
+import { SluiceError } from '../../../shared/errors.ts'
+import { literal } from '../../../shared/sql-text.ts'
+import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
+import { sizeText } from '../../../model/run/verdict.ts'
+import { interruptible } from './ask.ts'
+import { copied, type Copied } from './copy-files.ts'
+import { openDesk, type Desk } from './desk.ts'
+import { machineError } from './errors.ts'
+import { removeFields, type LargeField, type LargeRow } from './large-rows.ts'
+import { castField, wireName } from './wire-cast.ts'
+
+const MB = 1 << 20
+/** Of the values of one file; a larger row has a file of its own. */
+const FILE_BYTES = { most: 32 * MB, least: MB }
+/** Rows of one statement. */
+const FILE_ROWS = 128
+/** A compressed page needs memory once more: a row that is larger is stored as it is, so that three times its size is enough. */
+const COMPRESSED_BYTES = 64 * MB
+/** DuckDB counts what it may need by powers of two, and some for itself. */
+const MEMORY = { times: 6, more: 256 * MB }
+
+export class LargeRowWriter {
+  readonly #desk: Desk
+  readonly #request: WriteRequest
+  readonly #fileBytes: number
+  readonly files: Copied[] = []
+  #rows: LargeRow[] = []
+  #bytes = 0
+
+  /** @param memoryBytes of the program's options: files of rows get smaller with it */
+  constructor(desk: Desk, request: WriteRequest, memoryBytes: number) {
+    this.#desk = desk
+    this.#request = request
+    this.#fileBytes = Math.min(FILE_BYTES.most, Math.max(FILE_BYTES.least, memoryBytes / 32))
+  }
+
+  /** Writes what was taken before where this row does not fit into its file: then the source no longer has it in memory. @throws as `ParquetFiles.write`, in DuckDB's own words; SluiceError NO_SPACE, which names key and column */
+  async take(row: LargeRow): Promise<void> {
+    const isFull = this.#bytes + row.bytes > this.#fileBytes || this.#rows.length === FILE_ROWS
+    if (this.#rows.length > 0 && isFull) await this.flush()
+    this.#rows.push(row)
+    this.#bytes += row.bytes
+  }
+
+  /** Writes what was taken. @throws as `take` */
+  async flush(): Promise<void> {
+    const [rows, bytes] = [this.#rows, this.#bytes]
+    if (rows.length === 0) return
+    ;[this.#rows, this.#bytes] = [[], 0]
+    const memoryBytes = MEMORY.times * bytes + MEMORY.more
+    await using desk = await openDesk({ memoryBytes, threads: 1, tempFolder: this.#desk.folder })
+    const { table, signal, folder, prefix } = this.#request
+    try {
+      const values = rows.map((row) => rowSql(row, table.columns)).join(' UNION ALL ')
+      const at = await desk.named(folder)
+      const own = { ...table, sortBy: [] }
+      const request = { ...this.#request, table: own, prefix: `${prefix}-large-${this.files.length}` }
+      const compression = bytes > COMPRESSED_BYTES ? 'uncompressed' : 'zstd'
+      const form = { memoryBytes, compression } as const
+      this.files.push(await interruptible(desk, signal, () => copied(desk, values, request, at, form)))
+    } catch (error) {
+      throw tooLarge(error, rows, this.#request) ?? error
+    }
+    await removeFields(rows)
+  }
+}
+
+function rowSql({ fields }: LargeRow, columns: WriteRequest['table']['columns']): string {
+  const files: string[] = []
+  const shown = fields.map((field, i) => {
+    if (field === null) return `CAST(NULL AS ${columns[i]?.stored === 'binary' ? 'BLOB' : 'VARCHAR'}) AS ${wireName(i)}`
+    if (typeof field === 'string') {
+      const value = columns[i]?.stored === 'binary' ? `unhex(${literal(field)})` : literal(field)
+      return `${value} AS ${wireName(i)}`
+    }
+    files.push(`${field.isBinary ? 'read_blob' : 'read_text'}(${literal(field.file)}) AS f${i}`)
+    return `f${i}.content AS ${wireName(i)}`
+  })
+  const from = files.length === 0 ? '' : ` FROM ${files.join(', ')}`
+  return `SELECT ${columns.map(castField).join(', ')} FROM (SELECT ${shown.join(', ')}${from}) AS wire`
+}
+
+/** Names the row of a file of one row that did not fit. */
+function tooLarge(
+  error: unknown,
+  [row, ...more]: readonly LargeRow[],
+  { table, folder }: Pick<WriteRequest, 'table' | 'folder'>,
+): SluiceError | null {
+  const known = machineError(error, folder, 'target')
+  if (known === null || row === undefined || more.length > 0) return null
+  const key = table.sortBy.flatMap((name) => {
+    const field = row.fields[table.columns.findIndex((column) => column.name === name)]
+    return typeof field === 'string' ? [`${name} = ${field}`] : []
+  })
+  const large = row.fields.flatMap((field, i): readonly { readonly name: string; readonly bytes: number }[] =>
+    isLarge(field) ? [{ name: table.columns[i]?.name ?? '', bytes: field.bytes }] : [],
+  )
+  const what = large.map(({ name, bytes }) => `${name} holds ${sizeText(bytes)}`).join(', ')
+  return new SluiceError(known.code, `a row is too large for the memory of this machine: ${what}`, {
+    where: key.length === 0 ? folder : key.join(', '),
+    reason: known.message,
+    hint: 'run the same command where three times the size of the value is free, or make the value smaller at its source',
+    kind: 'source',
+    cause: error,
+  })
+}
+
+function isLarge(field: string | null | LargeField): field is LargeField {
+  return field !== null && typeof field !== 'string'
+}

@@ -1,0 +1,111 @@
+/** Rows in wire form become sorted Parquet files. */
+import { open, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { WrittenFile } from '../../../model/archive/archived-file.ts'
+import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
+import type { StoredTable } from '../../../model/archive/stored-column.ts'
+import { literal } from '../../../shared/sql-text.ts'
+import { interruptible } from './ask.ts'
+import { copied, within, type Copied } from './copy-files.ts'
+import type { Desk } from './desk.ts'
+import { fed } from './feed.ts'
+import { withoutLargeRows, type LargeRow } from './large-rows.ts'
+import { castColumn, wireName } from './wire-cast.ts'
+import { LargeRowWriter } from './write-large.ts'
+
+const MB = 1 << 20
+/** DuckDB reads rows in pieces so large, and holds several. A row that is not far smaller it may cut in the middle: those go another way. */
+const PIECE_BYTES = 4 * MB
+/** Of the text of a row: 2,048 of them make a vector, which is held whole. */
+const ROW_BYTES = { most: MB / 4, least: MB / 64 }
+
+/** @throws as `ParquetFiles.write`, in DuckDB's own words */
+export async function writeParquet(
+  desk: Desk,
+  request: WriteRequest,
+  memoryBytes: number,
+  csv: AsyncIterable<Buffer>,
+): Promise<readonly WrittenFile[]> {
+  const { table, folder, signal } = request
+  const at = await desk.named(folder)
+  const feed = { connection: desk.connection, folder: desk.folder, commas: table.columns.length - 1, signal }
+  const large = new LargeRowWriter(desk, request, memoryBytes)
+  const written = await fed(feed, smallRows(csv, large, { desk, table, memoryBytes, signal }), async (path) => {
+    const values = `SELECT ${table.columns.map(castColumn).join(', ')} FROM ${csvSql(table, path)}`
+    return copied(desk, values, request, at, { memoryBytes })
+  })
+  return settled([...inOrder(written), ...large.files.flatMap(inOrder)], request)
+}
+
+type SmallRows = Pick<WriteRequest, 'table' | 'signal'> & { readonly desk: Desk; readonly memoryBytes: number }
+
+async function* smallRows(
+  csv: AsyncIterable<Buffer>,
+  large: LargeRowWriter,
+  { desk, table, memoryBytes, signal }: SmallRows,
+): AsyncGenerator<Buffer> {
+  const limit = within(memoryBytes / 4096, ROW_BYTES)
+  const take = (row: LargeRow): Promise<void> => large.take(row)
+  yield* withoutLargeRows(csv, { columns: table.columns, limit, folder: desk.folder, signal, take })
+  await large.flush()
+}
+
+/**
+ * Files of what a statement gives, sorted by `table.sortBy`, and on the disk.
+ * @param values its columns are those of the table, under their names in Parquet
+ * @throws as `writeParquet`
+ */
+export async function writeRows(
+  desk: Desk,
+  request: WriteRequest,
+  memoryBytes: number,
+  values: string,
+): Promise<readonly WrittenFile[]> {
+  const { folder, signal } = request
+  const at = await desk.named(folder)
+  const written = await interruptible(desk, signal, () => copied(desk, values, request, at, { memoryBytes }))
+  return settled(inOrder(written), request)
+}
+
+function inOrder(files: Copied): Copied {
+  return files.toSorted((a, b) => a.at - b.at)
+}
+
+/** Empty files go, the others get their final names. */
+async function settled(
+  written: Copied,
+  { folder, prefix }: Pick<WriteRequest, 'folder' | 'prefix'>,
+): Promise<readonly WrittenFile[]> {
+  const files: WrittenFile[] = []
+  for (const { name, rows } of written) {
+    const found = join(folder, name)
+    if (rows === 0n) {
+      await rm(found)
+      continue
+    }
+    const final = `${prefix}-${String(files.length).padStart(5, '0')}.parquet`
+    await rename(found, join(folder, final))
+    await sync(join(folder, final))
+    files.push({ name: final, rows, bytes: BigInt((await stat(join(folder, final))).size) })
+  }
+  await sync(folder)
+  return files
+}
+
+function csvSql({ columns }: StoredTable, path: string): string {
+  const texts = columns.map((_, i) => `${wireName(i)}: 'VARCHAR'`).join(', ')
+  return (
+    `read_csv(${literal(path)}, auto_detect = false, columns = {${texts}}, header = true, delim = ',', quote = '"', escape = '"', ` +
+    `nullstr = '', allow_quoted_nulls = false, new_line = '\\n', comment = '', strict_mode = true, null_padding = false, ` +
+    `ignore_errors = false, compression = 'none', buffer_size = ${PIECE_BYTES}, max_line_size = ${PIECE_BYTES}) AS wire`
+  )
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

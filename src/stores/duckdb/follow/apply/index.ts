@@ -1,0 +1,158 @@
+/** DuckDB files as the target of changes. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { examinedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
+import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
+import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
+import type { ObjectStore, Statement } from '../../../../model/copy/port.ts'
+import type {
+  ChangeRequest,
+  ChangeTable,
+  ChangeTarget,
+  ChangeWriter,
+  FollowRefusal,
+  TargetExam,
+} from '../../../../model/follow/port.ts'
+import { rowRefused, tableRefused } from '../../../common/refusals.ts'
+import type { Turn } from '../../../../model/run/turn.ts'
+import { tablesOf } from '../../copy/introspect.ts'
+import type { CopySession } from '../../copy/session.ts'
+import { copyError, isRowError, oneLine } from '../../errors.ts'
+import { ChangedRows } from './rows.ts'
+
+export type DuckdbApplyParts = {
+  readonly reader: CopySession
+  /** Null where the file was opened for reading. */
+  readonly writer: CopySession | null
+  readonly turn: Turn
+  readonly objects: ObjectStore
+  readonly label: string
+}
+
+/** It has no triggers, and checks foreign keys always. Columns are read fast, and joins use no index. */
+const RULES: ApplyRules = { system: 'DuckDB', foreignKeys: 'refused', scans: true, overwrites: false }
+
+export class DuckdbApply implements ChangeTarget {
+  readonly #parts: DuckdbApplyParts
+
+  constructor(parts: DuckdbApplyParts) {
+    this.#parts = parts
+  }
+
+  async examine(request: ChangeRequest): Promise<TargetExam> {
+    const refusals: FollowRefusal[] = []
+    const notes: string[] = []
+    for (const table of request.tables) {
+      const look = await this.#look(table, request.signal)
+      const told = examinedTable(table, look, request.fireTriggers, RULES)
+      refusals.push(...told.refusals)
+      notes.push(...told.notes)
+    }
+    return { refusals, notes }
+  }
+
+  async open(request: ChangeRequest): Promise<ChangeWriter> {
+    const { writer, turn, label } = this.#parts
+    if (writer === null) throw new Error('the database was opened for reading')
+    return new TurnWriter(request, new DuckdbSteps(writer, request, label), turn)
+  }
+
+  async #look({ table }: ChangeTable, signal: AbortSignal): Promise<TableLook> {
+    const { reader, objects } = this.#parts
+    const { schema = 'main', name } = table.table
+    const [kind] = await reader.rows(
+      `SELECT table_type FROM information_schema.tables
+       WHERE table_catalog = current_database() AND table_schema = ? AND lower(table_name) = lower(?)`,
+      [schema, name],
+      { signal },
+    )
+    const found = await tablesOf(reader, `${schema}.${name}`, signal)
+    const spec = found.find((one) => one.table.name.toLowerCase() === name.toLowerCase())
+    const referred = await reader.rows(
+      `SELECT DISTINCT constraint_name, table_name FROM duckdb_constraints() WHERE database_name = current_database() AND schema_name = ?
+         AND constraint_type = 'FOREIGN KEY' AND lower(referenced_table) = lower(?) AND lower(table_name) <> lower(?) ORDER BY 1, 2`,
+      [schema, name, name],
+      { signal },
+    )
+    return {
+      kind: kind === undefined ? null : kind[0] === 'BASE TABLE' ? 'table' : String(kind[0]).toLowerCase(),
+      columns: (spec?.columns ?? []).map((column) => ({
+        name: column.name,
+        ...(column.generated === true ? { generated: true } : {}),
+        ...(column.collation === undefined || /^(?:binary|c|posix)$/i.test(column.collation)
+          ? {}
+          : { foldedBy: column.collation }),
+      })),
+      objects: await objects.list(table, signal),
+      triggers: [],
+      referred: referred.map(([key, of]) => `${String(key)} of ${String(of)}`),
+    }
+  }
+}
+
+class DuckdbSteps implements ChangeSteps {
+  readonly #session: CopySession
+  readonly #request: ChangeRequest
+  readonly #label: string
+  readonly #tables = new Map<number, ChangedRows>()
+
+  constructor(session: CopySession, request: ChangeRequest, label: string) {
+    this.#session = session
+    this.#request = request
+    this.#label = label
+  }
+
+  async begin(): Promise<void> {
+    await this.#session.begin()
+  }
+
+  apply(table: number, batch: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
+    return this.#rows(table).apply(batch, signal)
+  }
+
+  clear(table: number): Promise<void> {
+    return this.#rows(table).clear()
+  }
+
+  async commit(statements: readonly Statement[]): Promise<'committed' | 'fenced'> {
+    for (const [i, { sql, parameters }] of statements.entries()) {
+      const changed = await this.#session.change(sql, parameters)
+      if (i > 0 || changed === 1) continue
+      await this.#session.rollBack()
+      return 'fenced'
+    }
+    await this.#session.commit()
+    return 'committed'
+  }
+
+  rollBack(): Promise<void> {
+    return this.#session.rollBack()
+  }
+
+  named(error: unknown, table: string): unknown {
+    const message = oneLine(error)
+    const where = table === '' ? this.#names : table
+    const refused = { system: 'DuckDB', label: this.#label, table: where, message, cause: error }
+    if (/^(?:Binder|Catalog) Error/.test(message)) return tableRefused(refused)
+    if (error instanceof SluiceError || !isRowError(error)) return copyError(error, this.#label, 'target')
+    return rowRefused(refused)
+  }
+
+  /** The session is the store's own, which goes on. */
+  async close(): Promise<void> {
+    return
+  }
+
+  /** A constraint may be found broken only by the commit, which does not say of which table. */
+  get #names(): string {
+    return this.#request.tables.map(({ table }) => tableText(table.table)).join(', ')
+  }
+
+  #rows(table: number): ChangedRows {
+    const request = this.#request.tables[table]
+    if (request === undefined) throw new Error(`there is no table ${table}`)
+    let rows = this.#tables.get(table)
+    if (rows === undefined) this.#tables.set(table, (rows = new ChangedRows(this.#session, request)))
+    return rows
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Changed rows of one table: staged in temporary tables, then brought in by a few statements. What is touched is deleted and inserted, which was measured to be
+ * ten times as fast as updates of rows that lie apart.
+ */
+import type { Cell, Row } from '../../../../model/copy/rows.ts'
+import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
+import { quotedName } from '../../../../shared/sql-text.ts'
+import { writtenColumns, type PartialPut, type SortedBatch, type WrittenColumn } from '../../../common/apply/puts.ts'
+import type { ChangeTable } from '../../../../model/follow/port.ts'
+import { ofValue } from '../../../common/refusals.ts'
+import type { WriteColumn } from '../../../../model/copy/write-column.ts'
+import { fromTable } from '../../copy/key-dialect.ts'
+import type { CopySession } from '../../copy/session.ts'
+import { spellerOf, stagedAs, type Speller } from '../../copy/spell.ts'
+import { appendValue, cast, STAGED } from '../../copy/staging.ts'
+
+/** Rows between two breaths. */
+const STRETCH = 5000
+const [GONE, WHOLE, PARTIAL, FILLED] = ['sluice_gone', 'sluice_whole', 'sluice_partial', 'sluice_filled']
+
+type StagedColumn = { readonly name: string; readonly column: WriteColumn; readonly spell: Speller }
+
+export class ChangedRows {
+  readonly #session: CopySession
+  readonly #request: ChangeTable
+  readonly #written: readonly WrittenColumn[]
+  readonly #columns: readonly StagedColumn[]
+  /** Places of the identity among the written columns, in its order. */
+  readonly #key: readonly number[]
+
+  constructor(session: CopySession, request: ChangeTable) {
+    this.#session = session
+    this.#request = request
+    this.#written = writtenColumns(request)
+    this.#columns = this.#written.map(({ at }, place) => {
+      const column = request.columns[at] as WriteColumn
+      return { name: `c${place}`, column, spell: spellerOf(column.as, column.column) }
+    })
+    this.#key = request.identity.map((name) => this.#written.findIndex((column) => column.name === name))
+  }
+
+  /** @returns puts whose base is not there */
+  async apply({ gone, whole, partial }: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
+    const keys = this.#key.map((place) => this.#columns[place] as StagedColumn)
+    // Before anything is removed: values may come from rows that are.
+    const lacking = partial.length === 0 ? [] : await this.#fill(partial, keys, signal)
+    if (gone.length > 0) {
+      await this.#stage(GONE, keys, gone, signal)
+      await this.#remove(
+        GONE,
+        keys.map(({ name, column }) => cast(column, `s.${name}`)),
+      )
+    }
+    if (whole.length > 0) await this.#stage(WHOLE, this.#columns, whole, signal)
+    if (whole.length > 0)
+      await this.#remove(
+        WHOLE,
+        keys.map(({ name, column }) => cast(column, `s.${name}`)),
+      )
+    const isFilled = lacking.length < partial.length
+    if (isFilled)
+      await this.#remove(
+        FILLED,
+        keys.map(({ name }) => `s.${name}`),
+      )
+    // After every row that is touched has gone: values of unique columns may go from one to another.
+    if (whole.length > 0)
+      await this.#insert(
+        WHOLE,
+        this.#columns.map(({ name, column }) => cast(column, name)),
+      )
+    if (isFilled)
+      await this.#insert(
+        FILLED,
+        this.#columns.map(({ name }) => name),
+      )
+    return lacking
+  }
+
+  async clear(): Promise<void> {
+    await this.#session.change(`DELETE FROM ${this.#table}`)
+  }
+
+  get #table(): string {
+    return fromTable(this.#request.table)
+  }
+
+  /** Rows that keep values, as they have to be. @returns those whose base is not there */
+  async #fill(
+    partial: readonly PartialPut[],
+    keys: readonly StagedColumn[],
+    signal: AbortSignal,
+  ): Promise<readonly PartialPut[]> {
+    const bases = keys.map((key, i) => ({ ...key, name: `b${i}` }))
+    const rows = partial.map(({ put, base }): Row => {
+      const cells = this.#written.map(({ at, inIdentity, name }): Cell => {
+        return put.row[at] ?? (inIdentity ? (put.key[this.#request.identity.indexOf(name)] ?? null) : null)
+      })
+      return [...base, ...cells]
+    })
+    const marks = partial.map(({ mask }, n) => [String(n), mask])
+    await this.#stage(PARTIAL, [...bases, ...this.#columns], rows, signal, marks)
+    const values = this.#columns.map(({ name, column }, place) => {
+      const { at, name: own } = this.#written[place] as WrittenColumn
+      return `CASE WHEN substr(s.m, ${at + 1}, 1) = '1' THEN t.${quotedName(own)} ELSE ${cast(column, `s.${name}`)} END AS ${name}`
+    })
+    const same = this.#same(bases.map(({ name, column }) => cast(column, `s.${name}`)))
+    await this.#session.raw(
+      `CREATE OR REPLACE TEMP TABLE ${FILLED} AS SELECT s.n, ${values.join(', ')} FROM ${PARTIAL} AS s JOIN ${this.#table} AS t ON ${same}`,
+    )
+    const missing = await this.#session.rows(`SELECT n FROM ${PARTIAL} WHERE n NOT IN (SELECT n FROM ${FILLED})`)
+    const numbers = new Set(missing.map(([n]) => Number(n)))
+    return partial.filter((_, n) => numbers.has(n))
+  }
+
+  /** @param values of the identity in a row `s` of the staging table */
+  async #remove(stage: string, values: readonly string[]): Promise<void> {
+    await this.#session.change(`DELETE FROM ${this.#table} AS t USING ${stage} AS s WHERE ${this.#same(values)}`)
+  }
+
+  async #insert(stage: string, values: readonly string[]): Promise<void> {
+    const names = this.#written.map(({ name }) => quotedName(name))
+    await this.#session.change(
+      `INSERT INTO ${this.#table} (${names.join(', ')}) SELECT ${values.join(', ')} FROM ${stage}`,
+    )
+  }
+
+  #same(values: readonly string[]): string {
+    return this.#request.identity.map((name, i) => `t.${quotedName(name)} = ${values[i]}`).join(' AND ')
+  }
+
+  /** @param marks number and mask of each row, where it needs them */
+  async #stage(
+    name: string,
+    columns: readonly StagedColumn[],
+    rows: readonly Row[],
+    signal: AbortSignal,
+    marks?: readonly (readonly string[])[],
+  ): Promise<void> {
+    const declared = columns.map((one) => `${one.name} ${STAGED[stagedAs(one.column.as, one.column.column)]}`)
+    const all = marks === undefined ? declared : ['n VARCHAR', 'm VARCHAR', ...declared]
+    await this.#session.raw(`CREATE OR REPLACE TEMP TABLE ${name} (${all.join(', ')})`)
+    await this.#session.append(name, async (appender) => {
+      for (const [i, row] of rows.entries()) {
+        for (const mark of marks?.[i] ?? []) appender.appendVarchar(mark)
+        for (const [place, column] of columns.entries()) {
+          const cell = row[place] ?? null
+          if (cell === null) appender.appendNull()
+          else appendValue(appender, this.#spelled(column, cell, row, place, columns))
+        }
+        appender.endRow()
+        if (i % STRETCH !== STRETCH - 1) continue
+        throwIfAborted(signal)
+        await breathe()
+      }
+    })
+  }
+
+  #spelled(
+    { spell }: StagedColumn,
+    cell: Exclude<Cell, null>,
+    row: Row,
+    place: number,
+    columns: readonly StagedColumn[],
+  ): string | number | Uint8Array {
+    try {
+      return spell(cell)
+    } catch (error) {
+      throw ofValue(error, { table: this.#request.table, columns: columns.map((one) => one.column) }, row, place)
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/** Distinct values of a column of a table. */
+import { isEnum } from '../../../model/copy/members.ts'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import type { ColumnValues } from '../../../model/copy/port.ts'
+import type { Session } from '../session.ts'
+import { memberText } from '../copy/cells.ts'
+import { quoted, tableSql } from '../copy/names.ts'
+
+/**
+ * As `CopyStore.columnValues`. Enums are texts.
+ * @throws errors of the server
+ */
+export async function columnValues(
+  session: Session,
+  table: TableSpec,
+  column: Column,
+  most: number,
+): Promise<ColumnValues | null> {
+  const text = textOf(quoted(column.name), column)
+  if (text === null) return null
+  const rows = await session.rows(
+    `SELECT value, CAST(COUNT(*) AS CHAR) FROM (SELECT ${text} AS value FROM ${tableSql(table.table)}) AS one GROUP BY value LIMIT ${most + 1}`,
+  )
+  const values = rows.slice(0, most).map(([value, count]) => ({
+    value: value == null ? null : Buffer.from(String(value), 'hex').toString('utf8'),
+    rows: BigInt(String(count)),
+  }))
+  return { values, more: rows.length > most }
+}
+
+/** The bytes in hexadecimal digits, which no collation calls equal to others. */
+function textOf(name: string, { type }: Column): string | null {
+  switch (type.kind) {
+    case 'bool':
+    case 'int':
+      // Bits are no digits, and years have zeros in front.
+      return `HEX(CAST(${name} + 0 AS CHAR))`
+    case 'decimal':
+    case 'date':
+    case 'uuid':
+      return `HEX(CAST(${name} AS CHAR))`
+    case 'text':
+      return `HEX(CONVERT(${name} USING utf8mb4))`
+    case 'native':
+      return isEnum(type.name) ? `HEX(CONVERT(${memberText(name, type)} USING utf8mb4))` : null
+    default:
+      return null
+  }
+}

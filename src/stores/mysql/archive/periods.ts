@@ -1,0 +1,41 @@
+/** Rows of periods of a table of MySQL, and what the optimizer says of finding them. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { Effort } from '../../../model/archive/port.ts'
+import { anyOf, countsByIndex, countsByScan, PERIODS_AT_ONCE, placedCounts } from '../../common/period-sql.ts'
+import { tableSql } from '../copy/names.ts'
+import type { Session } from '../session.ts'
+
+const asText = (count: string): string => `CAST(${count} AS CHAR)`
+
+/** @throws errors of the server */
+export async function periodEffort(session: Session, table: TableSpec, conditions: readonly string[]): Promise<Effort> {
+  // The JSON of MariaDB is none where a condition has quotes.
+  const sql = `EXPLAIN FORMAT=TRADITIONAL SELECT 1 FROM ${tableSql(table.table)} WHERE ${anyOf(conditions)}`
+  const [row = []] = await session.command(sql)
+  // id, select_type, table, partitions (MySQL), type, possible_keys, key, key_len, ref, rows …
+  const at = row.length > 10 ? 4 : 3
+  const [kind, rows] = [row[at] ?? null, row[at + 5] ?? null]
+  // No row can fit: the table is not looked at.
+  if (kind === null) return { by: 'index', rows: 0n }
+  return {
+    by: kind === 'ALL' || kind === 'index' ? 'scan' : 'index',
+    rows: rows === null ? null : BigInt(String(rows)),
+  }
+}
+
+/** @throws errors of the server */
+export async function periodCounts(
+  session: Session,
+  table: TableSpec,
+  conditions: readonly string[],
+  by: Effort['by'],
+): Promise<readonly bigint[]> {
+  const from = tableSql(table.table)
+  if (by === 'scan') return placedCounts(conditions.length, await session.rows(countsByScan(from, conditions, asText)))
+  const counts: bigint[] = []
+  for (let at = 0; at < conditions.length; at += PERIODS_AT_ONCE) {
+    const [row = []] = await session.rows(countsByIndex(from, conditions.slice(at, at + PERIODS_AT_ONCE), asText))
+    counts.push(...row.map((count) => BigInt(String(count))))
+  }
+  return counts
+}

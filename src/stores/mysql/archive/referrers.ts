@@ -1,0 +1,102 @@
+/** Foreign keys that lead to a table of MySQL, and rows by which they hold rows of it. */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import type { Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
+import { orphansSql, referringSql } from '../../common/referring-sql.ts'
+import { quoted, tableSql } from '../copy/names.ts'
+import { mysqlErrorNumber } from '../errors.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import type { Session } from '../session.ts'
+
+/** Statement took too long, by MySQL and by MariaDB. */
+const TOO_LONG = new Set([3024, 1969])
+/** No right to read the table, or a column of it. */
+const DENIED = new Set([1142, 1143])
+
+/** Of tables that this user may see. @throws errors of the server */
+export async function referrersOf(session: Session, { schema, name }: TableName): Promise<readonly Referrer[]> {
+  const rows = await session.rows(
+    `SELECT k.CONSTRAINT_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE,
+       k.TABLE_SCHEMA = k.REFERENCED_TABLE_SCHEMA AND k.TABLE_NAME = k.REFERENCED_TABLE_NAME
+     FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r
+       ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
+     WHERE k.REFERENCED_TABLE_SCHEMA = COALESCE(?, DATABASE()) AND k.REFERENCED_TABLE_NAME = ?
+     ORDER BY k.CONSTRAINT_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION`,
+    [schema ?? null, name],
+  )
+  const byKey = new Map<string, Referrer & { readonly columns: string[]; readonly to: string[] }>()
+  for (const [place, table, constraint, column, to, rule, own] of rows) {
+    const id = JSON.stringify([place, table, constraint])
+    const onDelete = String(rule)
+    const known = byKey.get(id) ?? {
+      name: String(constraint),
+      table: { schema: String(place), name: String(table) },
+      columns: [],
+      to: [],
+      onDelete,
+      stopsRemoval: onDelete === 'CASCADE' || onDelete.startsWith('SET'),
+      own: Number(own) === 1,
+    }
+    byKey.set(id, known)
+    known.columns.push(String(column))
+    known.to.push(String(to))
+  }
+  return [...byKey.values()]
+}
+
+/** @throws errors of the server */
+export async function referringRow(
+  session: Session,
+  table: TableName,
+  referrer: Referrer,
+  condition: string | null,
+  budgetMs: number,
+): Promise<ReferringRow> {
+  const sql = referringSql(table, referrer, condition, {
+    quote: quoted,
+    table: tableSql,
+    text: (expression) => `CAST(${expression} AS CHAR)`,
+  })
+  return await limited(session, sql, budgetMs, 'no such row was found', (row) =>
+    row === undefined ? null : { values: row.map(String) },
+  )
+}
+
+/** @throws where the connection is lost */
+export async function orphansOf(
+  session: Session,
+  table: TableName,
+  referrer: Referrer,
+  budgetMs: number,
+): Promise<Orphans> {
+  const sql = orphansSql(table, referrer, { quote: quoted, table: tableSql })
+  try {
+    return await limited(session, sql, budgetMs, 'not counted', (row) => ({ rows: BigInt(String(row?.[0] ?? 0)) }))
+  } catch (error) {
+    if (session.alive && mysqlErrorNumber(error) !== null) return { unknown: (error as Error).message }
+    throw error
+  }
+}
+
+/** @param answer of the first row */
+async function limited<T>(
+  session: Session,
+  sql: string,
+  budgetMs: number,
+  late: string,
+  answer: (row: SqlRow | undefined) => T,
+): Promise<T | { readonly unknown: string }> {
+  const ms = Math.max(1, Math.ceil(budgetMs))
+  const statement =
+    session.facts.flavour === 'mariadb'
+      ? `SET STATEMENT max_statement_time = ${ms / 1000} FOR ${sql}`
+      : sql.replace('SELECT', `SELECT /*+ MAX_EXECUTION_TIME(${ms}) */`)
+  try {
+    const [row] = await session.command(statement)
+    return answer(row)
+  } catch (error) {
+    const number = mysqlErrorNumber(error)
+    if (number !== null && TOO_LONG.has(number)) return { unknown: `${late} within ${ms} ms` }
+    if (number !== null && DENIED.has(number)) return { unknown: (error as Error).message }
+    throw error
+  }
+}

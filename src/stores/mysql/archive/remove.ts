@@ -1,0 +1,136 @@
+/**
+ * Rows taken out of a table, if they are what they have to be. They are locked first, with the gaps between them, so that none can change, come or go
+ * until the transaction ends. All reads of it are locking ones: they see the last commit, and not some snapshot.
+ */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { equalDigests } from '../../../model/copy/rows.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
+import type { MysqlConfig } from '../config.ts'
+import { mysqlErrorNumber } from '../errors.ts'
+import { refuseFollowed } from '../followers.ts'
+import type { Session } from '../session.ts'
+import { closeChunk } from '../copy/commit.ts'
+import { canonicalDigest } from '../copy/digest.ts'
+import { sourceError, targetError } from '../copy/errors.ts'
+import { tableSql } from '../copy/names.ts'
+import { conditionOf } from '../copy/ranges.ts'
+import { refuseHiddenColumns } from '../copy/hidden-columns.ts'
+import { interruptible } from '../copy/sessions.ts'
+import type { TableShape } from '../copy/shape.ts'
+import { takeMark } from '../mark.ts'
+
+/** The server's numbers for "there is no such table", and for "rows refer to this one", by whether the login may know their table. */
+const NO_SUCH_TABLE = 1146
+const REFERRED_TO = new Set([1217, 1451])
+const REMEDY = 'drop these foreign keys first, or archive those tables and make the keys RESTRICT'
+
+/**
+ * @param session of a writer, with no transaction begun. Whatever happens, none is open afterwards, or the session is broken
+ * @throws SluiceError TABLE_REFUSED where rows of other tables hang on these, TARGET_BUSY where others hold them, CONNECTION_LOST, COMMIT_UNKNOWN,
+ * BAD_PREDICATE, VALUE_REFUSED for rows that cannot be proved
+ */
+export async function removeRows(
+  config: MysqlConfig,
+  session: Session,
+  request: RemoveRequest,
+  shape: TableShape,
+): Promise<StepEnd> {
+  const { table, where, signal } = request
+  throwIfAborted(signal)
+  if (shape.engine === null) return 'gone'
+  const place = `${config.label}: ${tableText(table.table)}`
+  refuseUnfit(request, shape)
+  let mark: string | null = null
+  try {
+    mark = await takeMark(session)
+    await session.command('COMMIT')
+    const begin = 'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE'
+    await session.command(begin)
+    const end = await interruptible(config, session, signal, () => deleted(session, request))
+    if (end !== 'deleted') return end
+    return (await closeChunk(config, session, mark, request.closing)) === 'committed' ? 'done' : 'fenced'
+  } catch (thrown) {
+    throwIfAborted(signal)
+    throw named(thrown, place, where)
+  } finally {
+    await leave(session, mark)
+  }
+}
+
+async function deleted(session: Session, request: RemoveRequest): Promise<'deleted' | 'differs' | 'gone'> {
+  const { table, columns, range, where, expect, signal } = request
+  const name = tableSql(table.table)
+  const { sql, parameters } = conditionOf(table, range, where)
+  let locked: readonly (readonly unknown[])[]
+  try {
+    locked = await session.rows(`SELECT CAST(COUNT(*) AS CHAR) FROM ${name} WHERE ${sql} FOR UPDATE`, parameters)
+  } catch (error) {
+    if (mysqlErrorNumber(error) === NO_SUCH_TABLE) return 'gone'
+    throw error
+  }
+  if (!(await isSame(session, request))) return 'gone'
+  // Asked behind the locks: from now on no row comes that refers to these.
+  await refuseFollowed(session, { table: table.table, refused: 'all', remedy: REMEDY })
+  await refuseHiddenColumns(session, table.table)
+  if (!(await isProved(session, request)) || String(locked[0]?.[0]) !== String(expect.rows)) return 'differs'
+  const reading = { table, columns, range, where, ordered: false }
+  if (!equalDigests(await canonicalDigest(session, reading, null, signal), expect)) return 'differs'
+  const { changed } = await session.execute(`DELETE FROM ${name} WHERE ${sql}`, parameters)
+  // A condition that does not say the same twice.
+  return BigInt(changed) === expect.rows ? 'deleted' : 'differs'
+}
+
+/** Asked once the table is in use, so that nobody alters it any more. */
+async function isSame(session: Session, { table: { table, identity } }: RemoveRequest): Promise<boolean> {
+  const [[schema, created] = []] = await session.rows(
+    'SELECT TABLE_SCHEMA, CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
+    [table.schema ?? null, table.name],
+  )
+  return identity.endsWith(`/${String(schema)}/${table.name}@${String(created ?? '')}`)
+}
+
+/** Whether every column was proved that would be lost. */
+async function isProved(session: Session, { table: { table }, columns }: RemoveRequest): Promise<boolean> {
+  const stored = await session.rows(
+    `SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?
+     AND NOT (EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%' OR EXTRA LIKE '%PERSISTENT GENERATED%')`,
+    [table.schema ?? null, table.name],
+  )
+  const proved = new Set(columns.map(({ name }) => name))
+  return stored.every(([name]) => proved.has(String(name)))
+}
+
+function refuseUnfit({ table }: RemoveRequest, { engine }: TableShape): void {
+  const where = tableText(table.table)
+  if (engine !== 'InnoDB') {
+    throw new SluiceError('TABLE_REFUSED', `${where} is a table of ${engine ?? ''}, which has no transactions`, {
+      where,
+      reason: 'rows could be removed that nobody has proved',
+      hint: 'ALTER TABLE … ENGINE = InnoDB',
+    })
+  }
+}
+
+async function leave(session: Session, mark: string | null): Promise<void> {
+  if (session.isStreaming) session.destroy()
+  for (const [sql, parameters] of [
+    ['ROLLBACK', []],
+    ...(mark === null ? [] : [['SELECT RELEASE_LOCK(?)', [mark]] as const]),
+    ['COMMIT', []],
+  ] as const) {
+    if (session.broken === null) await session.rows(sql, parameters).catch(() => session.destroy())
+  }
+}
+
+function named(thrown: unknown, place: string, where: string | null): unknown {
+  const ofSource = where === null ? null : sourceError(thrown, place, where)
+  if (ofSource instanceof SluiceError && ofSource.code === 'BAD_PREDICATE') return ofSource
+  if (!REFERRED_TO.has(mysqlErrorNumber(thrown) ?? 0)) return targetError(thrown, place)
+  return new SluiceError('TABLE_REFUSED', 'rows of other tables refer to rows that would go', {
+    where: place,
+    hint: 'archive or remove those rows first',
+    cause: thrown,
+  })
+}

@@ -1,0 +1,45 @@
+/** Tests of rows in the SQL of MySQL. */
+import type { RowTest } from '../../../model/archive/row-test.ts'
+import type { Comparison } from '../../../model/lake/condition.ts'
+import { isEnum } from '../../../model/copy/members.ts'
+import type { Column } from '../../../model/copy/column-type.ts'
+import { conditionSql, sameBytes } from '../../common/row-condition.ts'
+import { dayBound, momentBound } from '../../common/time-bounds.ts'
+import { memberText, wholeNumber } from '../copy/cells.ts'
+import { isNull, quoted } from '../copy/names.ts'
+
+/** As `CopyStore.rowCondition`. */
+export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
+  return conditionSql(columns, test, { quote: quoted, isNull, compare })
+}
+
+function compare(name: string, column: Column, op: Comparison, value: string): string | null {
+  const { type } = column
+  switch (type.kind) {
+    case 'bool':
+    case 'int':
+      return `${wholeNumber(name, column)} ${op} ${value}`
+    case 'decimal':
+      // A literal of digits is exact, whatever its length.
+      return `${name} ${op} ${value}`
+    case 'date':
+      return `${name} ${op} DATE '${dayBound(value)}'`
+    case 'timestamp':
+      return `${name} ${op} TIMESTAMP '${momentBound(value)}'`
+    case 'native':
+    case 'uuid':
+    case 'text': {
+      if (type.kind === 'native' && !isEnum(type.name)) return null
+      if (op !== '=' && op !== '<>') return null
+      const bytes = `X'${Buffer.from(value).toString('hex')}'`
+      const text = memberText(name, type)
+      return sameBytes(
+        op,
+        `${text} = CONVERT(${bytes} USING utf8mb4)`,
+        `CAST(CONVERT(${text} USING utf8mb4) AS BINARY) = ${bytes}`,
+      )
+    }
+    default:
+      return null
+  }
+}

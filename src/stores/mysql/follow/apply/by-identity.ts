@@ -1,0 +1,66 @@
+/** Rows of a table found by their identities, by an index that is named: statistics of a table that was empty a moment ago would have it read as a whole. */
+import { keyPart } from '../../../../model/copy/row-key.ts'
+import type { Row } from '../../../../model/copy/rows.ts'
+import type { ChangeTable } from '../../../../model/follow/port.ts'
+import { keyColumns } from '../../../common/key-ranges.ts'
+import type { SqlValue } from '../../../../model/run/sql-port.ts'
+import { quoted, tableSql } from '../../copy/names.ts'
+import { KEYS } from '../../copy/ranges.ts'
+import type { Session } from '../../session.ts'
+import type { ApplyShape } from './shape.ts'
+
+/** Identities of one statement, smallest first: each other number would be one more statement to keep prepared. More than the largest, and servers give up looking them up one by one. */
+const SIZES = [1, 4, 16, 64, 256] as const
+const MOST = 256
+
+/** ` FORCE INDEX ("PRIMARY")` */
+export function byIndex({ finder }: Pick<ApplyShape, 'finder'>): string {
+  return finder === null ? '' : ` FORCE INDEX (${quoted(finder)})`
+}
+
+/** Parameters of an identity, for `equalSql`. */
+export function keyValues(request: ChangeTable, key: Row): SqlValue[] {
+  return identityColumns(request).map((column, i) => KEYS.value(column, keyPart(key[i] ?? null) ?? ''))
+}
+
+/** `"a" = ? AND "b" = ?` */
+export function equalSql(request: ChangeTable): string {
+  return identityColumns(request)
+    .map((column) => `t.${quoted(column.name)} = ${KEYS.bound(column)}`)
+    .join(' AND ')
+}
+
+/** Deletes the rows of these identities; those that are not there do no harm. */
+export async function removeRows(
+  session: Session,
+  request: ChangeTable,
+  shape: ApplyShape,
+  keys: readonly Row[],
+): Promise<void> {
+  for (let at = 0; at < keys.length; at += MOST) {
+    const some = keys.slice(at, at + MOST)
+    const size = SIZES.find((one) => one >= some.length) ?? MOST
+    // The last one again and again: a row is deleted once.
+    const padded = Array.from({ length: size }, (_, i) => some[Math.min(i, some.length - 1)] as Row)
+    const values = padded.flatMap((key) => keyValues(request, key))
+    await session.execute(removeSql(request, shape, size), values)
+  }
+}
+
+function removeSql(request: ChangeTable, shape: ApplyShape, rows: number): string {
+  const [column, ...others] = identityColumns(request)
+  const head = `DELETE t FROM ${tableSql(request.table.table)} AS t${byIndex(shape)} WHERE `
+  if (column !== undefined && others.length === 0) {
+    return `${head}t.${quoted(column.name)} IN (${Array(rows).fill(KEYS.bound(column)).join(', ')})`
+  }
+  return (
+    head +
+    Array(rows)
+      .fill(`(${equalSql(request)})`)
+      .join(' OR ')
+  )
+}
+
+function identityColumns({ table, identity }: ChangeTable): ReturnType<typeof keyColumns> {
+  return keyColumns({ ...table, key: identity })
+}

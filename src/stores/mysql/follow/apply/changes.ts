@@ -1,0 +1,130 @@
+/**
+ * One batch into one table. What it comes to is one state: rows whose values are needed are read first, then all that has to go goes, then rows are written.
+ * So keys and unique values can change places within a batch, though the server checks each row at once.
+ */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { CellBatch } from '../../../../model/copy/change.ts'
+import type { Row } from '../../../../model/copy/rows.ts'
+import { cellOf, sorted, writtenColumns, type PartialPut, type WrittenColumn } from '../../../common/apply/puts.ts'
+import type { WriteColumn } from '../../../../model/copy/port.ts'
+import type { ChangeTable } from '../../../../model/follow/port.ts'
+import type { SqlRow } from '../../../../model/run/sql-port.ts'
+import { encoderOf } from '../../copy/encode.ts'
+import { addRows, KEPT_ROWS, upsertRows, type Into } from '../../copy/insert.ts'
+import { quoted, tableSql } from '../../copy/names.ts'
+import type { Session } from '../../session.ts'
+import { byIndex, equalSql, keyValues, removeRows } from './by-identity.ts'
+import type { ApplyShape } from './shape.ts'
+import { Stage, type Encoder } from './stage.ts'
+
+/** Rows of one INSERT, largest first. */
+const SIZES = [1000, ...KEPT_ROWS]
+/** Rows that keep values up to which single statements are faster than the stage. */
+const FEW = 4
+
+/** Types that the source never leaves out of a change. */
+const FIXED = new Set(['bool', 'int', 'float', 'uuid', 'date', 'time', 'timestamp'])
+
+export class TableChanges {
+  readonly #session: Session
+  readonly #request: ChangeTable
+  readonly #written: readonly WrittenColumn[]
+  /** Places of the identity among the written columns, in its order. */
+  readonly #key: readonly number[]
+  readonly #encoders: readonly Encoder[]
+  readonly #into: Into
+  /** Null where no value is ever left out. */
+  readonly #stage: Stage | null
+
+  /** @param label of the server, for messages */
+  constructor(session: Session, request: ChangeTable, label: string) {
+    const where = `${label}: ${tableText(request.table.table)}`
+    const columns = (written: readonly WrittenColumn[]): readonly WriteColumn[] =>
+      written.map(({ at }) => request.columns[at] as WriteColumn)
+    this.#session = session
+    this.#request = request
+    this.#written = writtenColumns(request)
+    this.#key = request.identity.map((key) => this.#written.findIndex(({ name }) => name === key))
+    this.#encoders = columns(this.#written).map((column) => encoderOf(column, session.facts.flavour, where))
+    const { table } = request.table
+    this.#into = {
+      table: tableSql(table),
+      name: table.name,
+      columns: columns(this.#written),
+      key: request.identity,
+      where,
+    }
+    const mayLack = this.#written.some(
+      ({ at, inIdentity }) => !inIdentity && !FIXED.has(request.columns[at]?.as.kind ?? ''),
+    )
+    this.#stage = mayLack ? new Stage(session, request, this.#written, this.#encoders, where) : null
+  }
+
+  /** Outside of a transaction. */
+  async prepare(shape: ApplyShape): Promise<void> {
+    await this.#stage?.make(shape)
+  }
+
+  /** @returns identities of puts whose base is not there: nothing is written for them */
+  async apply(batch: CellBatch, shape: ApplyShape): Promise<readonly Row[]> {
+    const { gone, whole, partial } = sorted(batch, this.#request, this.#written)
+    const stays = (put: PartialPut): boolean => shape.way === 'merge' && !put.isMoved
+    const isFew = partial.length <= FEW && partial.every(stays)
+    const lacking = isFew ? await this.#keep(partial, shape) : await this.#taken(partial, shape, stays)
+    const filled = partial.filter((put) => !stays(put) && !lacking.has(put)).map(({ put }) => put.key)
+    const replaced = shape.way === 'replace' ? whole.map((cells) => this.#key.map((place) => cells[place] ?? null)) : []
+    await removeRows(this.#session, this.#request, shape, [...gone, ...replaced, ...filled])
+    const rows = whole.map((cells) => cells.map((cell, place) => (this.#encoders[place] as Encoder)(cell)))
+    await (shape.way === 'merge' ? this.#upsert(rows) : addRows(this.#session, this.#into, rows))
+    if (filled.length > 0) {
+      const inserted = await this.#stage?.insert()
+      if (inserted !== filled.length) throw new Error(`${inserted} of ${filled.length} rows came out of the stage`)
+    }
+    if (!isFew) await this.#stage?.clear()
+    return [...lacking].map(({ put }) => put.key)
+  }
+
+  async #taken(
+    partial: readonly PartialPut[],
+    shape: ApplyShape,
+    stays: (put: PartialPut) => boolean,
+  ): Promise<ReadonlySet<PartialPut>> {
+    if (this.#stage === null)
+      throw new Error(`values of ${tableText(this.#request.table.table)} are left out that no source leaves out`)
+    const staying = partial.filter(stays)
+    return await this.#stage.take(
+      shape,
+      staying,
+      partial.filter((put) => !stays(put)),
+    )
+  }
+
+  /** Updates rows that stay where they are, one by one. @returns those that are not there */
+  async #keep(puts: readonly PartialPut[], shape: ApplyShape): Promise<ReadonlySet<PartialPut>> {
+    const lacking = new Set<PartialPut>()
+    const from = `${tableSql(this.#request.table.table)} AS t${byIndex(shape)}`
+    for (const one of puts) {
+      const changed = this.#written.flatMap((column, place) =>
+        column.inIdentity || one.mask[column.at] === '1' ? [] : [{ column, place }],
+      )
+      const sets = changed.map(({ column }) => `t.${quoted(column.name)} = ?`).join(', ')
+      const values = changed.map(({ column, place }) =>
+        (this.#encoders[place] as Encoder)(cellOf(one.put, column, this.#request) ?? null),
+      )
+      const same = equalSql(this.#request)
+      const sql = sets === '' ? `SELECT 1 FROM ${from} WHERE ${same}` : `UPDATE ${from} SET ${sets} WHERE ${same}`
+      const { changed: found } = await this.#session.execute(sql, [...values, ...keyValues(this.#request, one.base)])
+      if (found === 0) lacking.add(one)
+    }
+    return lacking
+  }
+
+  async #upsert(rows: readonly SqlRow[]): Promise<void> {
+    for (let at = 0; at < rows.length;) {
+      const left = rows.length - at
+      const size = SIZES.find((one) => one <= left) ?? 1
+      await upsertRows(this.#session, this.#into, rows.slice(at, at + size))
+      at += size
+    }
+  }
+}

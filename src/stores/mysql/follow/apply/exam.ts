@@ -1,0 +1,163 @@
+/** What would keep changes out of a target, or make them mean something else there. Looks, and changes nothing. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { IndexObject } from '../../../../model/copy/schema-object.ts'
+import {
+  examinedTable,
+  type ApplyRules,
+  type LookedColumn,
+  type TableLook,
+} from '../../../common/apply/examined-table.ts'
+import type { ChangeRequest, ChangeTable, FollowRefusal, TargetExam } from '../../../../model/follow/port.ts'
+import { isSortable } from '../../copy/ranges.ts'
+import { baseOf, isByBytes, isText } from '../../copy/types.ts'
+import type { Session } from '../../session.ts'
+import { mayStage, missingRights, seesTriggers } from './rights.ts'
+import { ENGINE_HINT, engineText, lackingColumns, readShape, type ApplyShape, type IndexFacts } from './shape.ts'
+
+const RULES: ApplyRules = { system: 'MySQL', foreignKeys: 'unchecked', scans: false, overwrites: true }
+
+type Findings = { readonly refusals: FollowRefusal[]; readonly notes: string[] }
+type Refuse = (message: string, hint: string) => void
+
+export async function examineTarget(request: ChangeRequest, session: Session): Promise<TargetExam> {
+  const findings: Findings = { refusals: [], notes: [] }
+  await examineServer(session, request, findings)
+  for (const table of request.tables) await examineTable(table, request, session, findings)
+  return findings
+}
+
+async function examineServer(
+  session: Session,
+  { origin }: ChangeRequest,
+  { refusals, notes }: Findings,
+): Promise<void> {
+  const rows = await session.command(
+    "SHOW VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', 'innodb_flush_log_at_trx_commit')",
+  )
+  const words = new Map(rows.map(([name, word]) => [String(name).toLowerCase(), String(word).toUpperCase()]))
+  if (words.get('log_bin') === 'ON' && words.get('binlog_format') === 'STATEMENT') {
+    refusals.push({
+      message: 'the server logs statements, and takes no changes of transactions that see what others commit meanwhile',
+      hint: 'set binlog_format to MIXED or ROW on the server',
+    })
+  }
+  const flush = words.get('innodb_flush_log_at_trx_commit') ?? '1'
+  if (flush !== '1') {
+    notes.push(
+      `innodb_flush_log_at_trx_commit of the target is ${flush}: after a crash of the server it may lack what the source was told to forget, and the stream would have to be begun anew`,
+    )
+  }
+  if (!(await mayStage(session))) {
+    const message = 'the user may not create temporary tables in this database, which changes go through'
+    refusals.push({ message, hint: 'GRANT CREATE TEMPORARY TABLES on the database to the user' })
+  }
+  if (origin !== undefined) {
+    refusals.push({
+      message: `changes cannot be marked with the origin ${origin}: transactions of this server have none`,
+      hint: 'follow in one direction only',
+    })
+  }
+}
+
+async function examineTable(
+  request: ChangeTable,
+  { fireTriggers }: ChangeRequest,
+  session: Session,
+  { refusals, notes }: Findings,
+): Promise<void> {
+  const { table } = request.table
+  const name = tableText(table)
+  const refuse: Refuse = (message, hint) => void refusals.push({ table, message, hint })
+  const shape = await readShape(request, session)
+  if (shape !== null && shape.kind !== 'VIEW' && shape.engine !== 'InnoDB')
+    return refuse(engineText(request, shape), ENGINE_HINT)
+  const triggers = await triggersOf(request, session)
+  const keys = await foreignKeysOf(request, session)
+  const look: TableLook = {
+    kind: shape === null ? null : shape.kind === 'VIEW' ? 'view' : 'table',
+    columns: shape === null ? [] : columnsOf(shape),
+    objects: (shape?.indexes ?? []).map(objectOf),
+    triggers,
+    referred: keys.map(({ key, of }) => `${key} of ${of}`),
+  }
+  const told = examinedTable(request, look, fireTriggers, RULES)
+  refusals.push(...told.refusals)
+  notes.push(...told.notes)
+  if (shape === null || look.kind !== 'table' || lackingColumns(request, shape).length > 0) return
+  examineColumns(request, shape, refuse)
+  const missing = await missingRights(request, session)
+  if (missing.length > 0)
+    refuse(`the user has no ${missing.join(', ')} on ${name}`, `GRANT ${missing.join(', ')} on the table`)
+  if (!fireTriggers && triggers.length === 0 && !(await seesTriggers(request.table, session))) {
+    refuse(
+      `nobody can tell whether triggers of ${name} would fire: the user may not see them`,
+      'GRANT TRIGGER on the table to the user, or let them fire with --fire-triggers',
+    )
+  }
+  // Sessions that copy do check them.
+  const own = keys.filter(({ of }) => of === table.name).map(({ key }) => key)
+  if (request.catchingUp === true && own.length > 0) {
+    refuse(
+      `foreign keys of ${name} may refuse rows until it has caught up: ${own.join(', ')}`,
+      'drop them, and build them after it with --with indexes,constraints',
+    )
+  }
+}
+
+/** Two identities of the source have to be two in the target, and what it computes cannot be written. */
+function examineColumns({ table, columns, identity }: ChangeTable, shape: ApplyShape, refuse: Refuse): void {
+  const name = tableText(table.table)
+  for (const [at, { name: column, column: planned }] of columns.entries()) {
+    const found = shape.columns[at]
+    if (found == null || planned.generated === true) continue
+    const isKey = identity.includes(column)
+    if (found.generated && !isKey) refuse(`${name} computes ${column} by itself`, 'leave it out with --columns')
+    if (isKey && !isSortable({ ...planned, native: found.native }))
+      refuse(`${column} of ${name} (${found.native}) cannot be compared exactly`, 'give the column another type')
+  }
+}
+
+function columnsOf({ columns }: ApplyShape): readonly LookedColumn[] {
+  return columns.flatMap((column) => {
+    if (column === null) return []
+    const { name, generated, native, collation } = column
+    const folds = isText(baseOf(native)) && collation !== null && !isByBytes(collation)
+    return [{ name, generated, ...(folds ? { foldedBy: collation } : {}) }]
+  })
+}
+
+function objectOf({ name, unique, usable, columns }: IndexFacts): IndexObject {
+  return {
+    kind: 'index',
+    own: '',
+    columns: columns.flatMap((column) => column ?? []),
+    name,
+    unique,
+    method: 'btree',
+    include: [],
+    // One that no statement can be told to read by finds nothing.
+    parts: columns.map((column) => ({ column, ...(usable ? {} : { special: 'unusable' }) })),
+  }
+}
+
+async function triggersOf({ table }: ChangeTable, session: Session): Promise<readonly string[]> {
+  const rows = await session.rows(
+    `SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
+     WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? ORDER BY 1`,
+    [table.table.schema ?? null, table.table.name],
+  )
+  return rows.map(([trigger]) => String(trigger))
+}
+
+/** Those of the table, and those that lead to it. */
+async function foreignKeysOf(
+  { table }: ChangeTable,
+  session: Session,
+): Promise<readonly { readonly key: string; readonly of: string }[]> {
+  const rows = await session.rows(
+    `SELECT CONSTRAINT_NAME, TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
+     WHERE CONSTRAINT_SCHEMA = COALESCE(?, DATABASE()) AND (TABLE_NAME = ? OR REFERENCED_TABLE_NAME = ?) ORDER BY 1, 2`,
+    [table.table.schema ?? null, table.table.name, table.table.name],
+  )
+  return rows.map(([key, of]) => ({ key: String(key), of: String(of) }))
+}

@@ -1,0 +1,166 @@
+/** What the dictionary says of a table that changes go to: its columns, its unique indexes, and the way that changes can take. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { ChangeTable } from '../../../../model/follow/port.ts'
+import type { Session } from '../../session.ts'
+
+/** A column of the table itself. */
+export type ShapeColumn = {
+  readonly name: string
+  /** As the dictionary writes it: `varchar(50)`. */
+  readonly native: string
+  /** Null where values are no texts. */
+  readonly collation: string | null
+  readonly generated: boolean
+}
+
+export type IndexFacts = {
+  readonly name: string
+  readonly unique: boolean
+  /** A statement may name it to be read by. */
+  readonly usable: boolean
+  /** Columns in order; null for an expression, or the beginning of a text. */
+  readonly columns: readonly (string | null)[]
+}
+
+export type ApplyShape = {
+  readonly engine: string
+  /** `BASE TABLE`, `VIEW`, … */
+  readonly kind: string
+  /** Columns of the request, in its order; null where the table has no such column. */
+  readonly columns: readonly (ShapeColumn | null)[]
+  /** `merge`: rows are updated where they are, by a unique index on the identity. `replace`: whatever is touched is deleted, then inserted. */
+  readonly way: 'merge' | 'replace'
+  /** The index by which a row is found by its identity; null where there is none. */
+  readonly finder: string | null
+  readonly indexes: readonly IndexFacts[]
+  /** Changes where a staging table made of this shape is no longer right. */
+  readonly columnsMark: string
+}
+
+/** @returns null where there is no such table */
+export async function readShape(
+  { table, columns, identity }: ChangeTable,
+  session: Session,
+): Promise<ApplyShape | null> {
+  const name = [table.table.schema ?? null, table.table.name]
+  const here = 'TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?'
+  const [[engine, kind] = []] = await session.rows(
+    `SELECT ENGINE, TABLE_TYPE FROM information_schema.TABLES WHERE ${here}`,
+    name,
+  )
+  if (kind === undefined) return null
+  const found = await session.rows(
+    `SELECT COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS WHERE ${here}`,
+    name,
+  )
+  const known = new Map(
+    found.map(([column, native, collation, expression]) => [
+      String(column),
+      {
+        name: String(column),
+        native: String(native),
+        collation: collation == null ? null : String(collation),
+        generated: expression != null && expression !== '',
+      },
+    ]),
+  )
+  const indexes = await readIndexes(session, here, name)
+  const shaped = columns.map((column) => known.get(column.name) ?? null)
+  const hasSecondary = indexes.some((index) => index.unique && !covers(index, identity))
+  const arbiter = indexes.find((index) => index.unique && index.usable && isExactly(index, identity))
+  const finder = arbiter ?? indexes.find((index) => index.usable && begins(index, identity))
+  return {
+    engine: String(engine ?? ''),
+    kind: String(kind),
+    columns: shaped,
+    way: arbiter !== undefined && !hasSecondary ? 'merge' : 'replace',
+    finder: finder?.name ?? null,
+    indexes,
+    columnsMark: JSON.stringify(shaped),
+  }
+}
+
+/** @throws SluiceError TABLE_REFUSED where there is no such table, or something that every change needs is missing */
+export async function soundShape(request: ChangeTable, session: Session): Promise<ApplyShape> {
+  const shape = await readShape(request, session)
+  const where = tableText(request.table.table)
+  const refused = (message: string, hint: string): SluiceError =>
+    new SluiceError('TABLE_REFUSED', message, { where, hint })
+  if (shape === null)
+    throw refused(`there is no table ${where}`, 'it was renamed or dropped: bring it back, or copy the table again')
+  if (shape.engine !== 'InnoDB') throw refused(engineText(request, shape), ENGINE_HINT)
+  const lacking = lackingColumns(request, shape)
+  if (lacking.length > 0)
+    throw refused(
+      `${where} has no column ${lacking.join(', ')}`,
+      'add the column to the target, with the type that the source has',
+    )
+  if (shape.finder === null) throw refused(unindexedText(request), indexHint(request))
+  return shape
+}
+
+export const ENGINE_HINT = 'ALTER TABLE … ENGINE = InnoDB'
+
+export function engineText({ table }: ChangeTable, { engine, kind }: ApplyShape): string {
+  const name = tableText(table.table)
+  return engine === ''
+    ? `${name} is no table of its own (${kind.toLowerCase()}): changes go to tables only`
+    : `${name} is a table of ${engine}, which has no transactions: its rows would not move together with their position`
+}
+
+export function lackingColumns({ columns }: ChangeTable, shape: ApplyShape): readonly string[] {
+  return columns.flatMap(({ column, name }, at) =>
+    column.generated !== true && shape.columns[at] === null ? [name] : [],
+  )
+}
+
+function unindexedText({ table, identity }: ChangeTable): string {
+  return `no index of ${tableText(table.table)} finds rows by (${identity.join(', ')}): each change would read the whole table`
+}
+
+function indexHint({ identity }: ChangeTable): string {
+  return `create an index whose first columns are (${identity.join(', ')}), whole`
+}
+
+async function readIndexes(
+  session: Session,
+  here: string,
+  name: readonly (string | null)[],
+): Promise<readonly IndexFacts[]> {
+  const hidden = session.facts.flavour === 'mariadb' ? "IGNORED = 'YES'" : "IS_VISIBLE = 'NO'"
+  const parts = await session.rows(
+    `SELECT INDEX_NAME, NON_UNIQUE, INDEX_TYPE, COLUMN_NAME, SUB_PART, ${hidden} FROM information_schema.STATISTICS
+     WHERE ${here} ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
+    name,
+  )
+  const indexes = new Map<string, IndexFacts>()
+  for (const [index, many, type, column, prefix, isHidden] of parts) {
+    const whole = column == null || prefix != null ? null : String(column)
+    const before = indexes.get(String(index))
+    indexes.set(String(index), {
+      name: String(index),
+      unique: Number(many) === 0,
+      usable: type === 'BTREE' && Number(isHidden) === 0,
+      columns: [...(before?.columns ?? []), whole],
+    })
+  }
+  return [...indexes.values()]
+}
+
+/** Whether it keeps two rows of one identity from being in the table. */
+function isExactly({ columns }: IndexFacts, identity: readonly string[]): boolean {
+  return columns.length === identity.length && identity.every((name) => columns.includes(name))
+}
+
+/** Whether rows of different identities are different for it too. */
+function covers({ columns }: IndexFacts, identity: readonly string[]): boolean {
+  return identity.every((name) => columns.includes(name))
+}
+
+/** Whether a lookup by the identity reads few rows of it. */
+function begins({ unique, columns }: IndexFacts, identity: readonly string[]): boolean {
+  if (unique && columns.every((name) => name !== null && identity.includes(name))) return true
+  const first = columns.slice(0, identity.length)
+  return first.length === identity.length && identity.every((name) => first.includes(name))
+}

@@ -1,0 +1,194 @@
+/**
+ * Rows with unchanged values: a temporary table of the session takes what the stream told of them, and gets the rest from the rows of the table, on the
+ * server. It is made before the first transaction, since a server that writes a log may refuse it within one; and it is emptied by DELETE, since TRUNCATE
+ * commits.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Cell } from '../../../../model/copy/rows.ts'
+import type { WriteColumn } from '../../../../model/copy/port.ts'
+import { cellOf, type PartialPut, type WrittenColumn } from '../../../common/apply/puts.ts'
+import type { ChangeTable } from '../../../../model/follow/port.ts'
+import type { SqlRow, SqlValue } from '../../../../model/run/sql-port.ts'
+import { tableEnd } from '../../charset.ts'
+import { isCollated, plain } from '../../copy/ddl.ts'
+import { addRows, type Into } from '../../copy/insert.ts'
+import { isNull, quoted, tableSql } from '../../copy/names.ts'
+import type { Session } from '../../session.ts'
+import { byIndex } from './by-identity.ts'
+import type { ApplyShape, ShapeColumn } from './shape.ts'
+
+export type Encoder = (cell: Cell) => SqlValue
+
+export class Stage {
+  readonly #session: Session
+  readonly #request: ChangeTable
+  readonly #written: readonly WrittenColumn[]
+  readonly #encoders: readonly Encoder[]
+  readonly #name = `sluice_changes_${randomBytes(6).toString('hex')}`
+  readonly #into: Into
+  /** Number of the first row that is filled; those before it stay where they are. */
+  #filledFrom = 0
+
+  /** @param encoders of the written columns @param where for messages */
+  constructor(
+    session: Session,
+    request: ChangeTable,
+    written: readonly WrittenColumn[],
+    encoders: readonly Encoder[],
+    where: string,
+  ) {
+    this.#session = session
+    this.#request = request
+    this.#written = written
+    this.#encoders = encoders
+    const columns = written.map(({ at }) => request.columns[at])
+    const bases = request.identity.map((_, i) => named(columns[this.#placeOf(i)], `b${i}`))
+    const cells = written.map(({ at }, place) => named(columns[place], `c${at}`))
+    this.#into = {
+      table: quoted(this.#name),
+      name: this.#name,
+      columns: [NUMBER, ...bases, ...cells],
+      key: ['n'],
+      where,
+    }
+  }
+
+  /** Outside of a transaction. */
+  async make({ columns }: ApplyShape): Promise<void> {
+    const declared = (name: string, column: ShapeColumn): string => {
+      const collation = column.collation !== null && isCollated(column.native) ? ` COLLATE ${column.collation}` : ''
+      return `${quoted(name)} ${plain(column.native)}${collation} NULL`
+    }
+    const shaped = this.#written.map(({ at }) => columns[at] as ShapeColumn)
+    const lines = [
+      ...this.#request.identity.map((_, i) => declared(`b${i}`, shaped[this.#placeOf(i)] as ShapeColumn)),
+      ...this.#written.map(({ at }, place) => declared(`c${at}`, shaped[place] as ShapeColumn)),
+    ]
+    await this.#session.command(
+      `CREATE TEMPORARY TABLE ${quoted(this.#name)} (n INT NOT NULL PRIMARY KEY, ${lines.join(', ')})${tableEnd(this.#session.facts.binaryCollation)}`,
+    )
+  }
+
+  /**
+   * Updates rows that stay where they are, and takes the values of those to fill from the rows of their bases; `insert` writes these.
+   * @returns those whose base is not there
+   */
+  async take(
+    shape: ApplyShape,
+    stays: readonly PartialPut[],
+    fills: readonly PartialPut[],
+  ): Promise<ReadonlySet<PartialPut>> {
+    const [left, right] = [grouped(stays), grouped(fills)]
+    const puts = [...left.flat(), ...right.flat()]
+    this.#filledFrom = stays.length
+    await addRows(
+      this.#session,
+      this.#into,
+      puts.map((put, n) => this.#row(put, n)),
+    )
+    const lacking = new Set<PartialPut>()
+    let first = 0
+    for (const group of [...left, ...right]) {
+      const isStaying = first < stays.length
+      const last = first + group.length - 1
+      if ((await this.#bring(shape, group, first, last, isStaying)) < group.length) {
+        for (const n of await this.#missing(shape, first, last)) {
+          lacking.add(puts[n] as PartialPut)
+          if (!isStaying) await this.#session.execute(`DELETE FROM ${quoted(this.#name)} WHERE n = ?`, [n])
+        }
+      }
+      first = last + 1
+    }
+    return lacking
+  }
+
+  /** Writes what was filled. Rows of the same identities have to be gone. @returns rows */
+  async insert(): Promise<number> {
+    const names = this.#written.map(({ name }) => quoted(name)).join(', ')
+    const cells = this.#written.map(({ at }) => quoted(`c${at}`)).join(', ')
+    const { changed } = await this.#session.execute(
+      `INSERT INTO ${tableSql(this.#request.table.table)} (${names}) SELECT ${cells} FROM ${quoted(this.#name)} WHERE n >= ?`,
+      [this.#filledFrom],
+    )
+    return changed
+  }
+
+  async clear(): Promise<void> {
+    await this.#session.execute(`DELETE FROM ${quoted(this.#name)}`)
+  }
+
+  /** @returns rows whose base was found */
+  async #bring(
+    shape: ApplyShape,
+    [one]: readonly PartialPut[],
+    first: number,
+    last: number,
+    isStaying: boolean,
+  ): Promise<number> {
+    const sets = this.#written.flatMap(({ at, name, inIdentity }) => {
+      const [theirs, ours] = [`t.${quoted(name)}`, `s.${quoted(`c${at}`)}`]
+      const isUnchanged = one?.mask[at] === '1'
+      if (!isStaying) return isUnchanged ? [`${ours} = ${theirs}`] : []
+      return isUnchanged || inIdentity ? [] : [`${theirs} = ${ours}`]
+    })
+    // Nothing is to be set: whether the row is there matters all the same.
+    if (sets.length === 0) return -1
+    const { changed } = await this.#session.execute(
+      `UPDATE ${this.#joined('STRAIGHT_JOIN', shape)} SET ${sets.join(', ')} WHERE s.n BETWEEN ? AND ?`,
+      [first, last],
+    )
+    return changed
+  }
+
+  async #missing(shape: ApplyShape, first: number, last: number): Promise<readonly number[]> {
+    const [name = ''] = this.#request.identity
+    const rows = await this.#session.rows(
+      `SELECT s.n FROM ${this.#joined('LEFT JOIN', shape)} WHERE s.n BETWEEN ? AND ? AND ${isNull(`t.${quoted(name)}`)}`,
+      [first, last],
+    )
+    return rows.map(([n]) => Number(n))
+  }
+
+  #joined(join: string, shape: ApplyShape): string {
+    const { table, identity } = this.#request
+    const same = identity.map((name, i) => `t.${quoted(name)} = s.${quoted(`b${i}`)}`).join(' AND ')
+    return `${quoted(this.#name)} AS s ${join} ${tableSql(table.table)} AS t${byIndex(shape)} ON ${same}`
+  }
+
+  #row({ put, base }: PartialPut, n: number): SqlRow {
+    const bases = base.map((cell, i) => this.#encoded(cell, this.#placeOf(i)))
+    const cells = this.#written.map((column, place) => this.#encoded(cellOf(put, column, this.#request), place))
+    return [n, ...bases, ...cells]
+  }
+
+  #encoded(cell: Cell | undefined, place: number): SqlValue {
+    return cell === undefined ? null : (this.#encoders[place] as Encoder)(cell)
+  }
+
+  /** Where a column of the identity stands among the written ones. */
+  #placeOf(keyAt: number): number {
+    return this.#written.findIndex(({ name }) => name === this.#request.identity[keyAt])
+  }
+}
+
+/** Those that leave out the same columns, together. */
+function grouped(puts: readonly PartialPut[]): readonly (readonly PartialPut[])[] {
+  const groups = new Map<string, PartialPut[]>()
+  for (const put of puts) {
+    const group = groups.get(put.mask)
+    if (group === undefined) groups.set(put.mask, [put])
+    else group.push(put)
+  }
+  return [...groups.values()]
+}
+
+function named(column: WriteColumn | undefined, name: string): WriteColumn {
+  if (column === undefined) throw new Error('a column of the identity is not among those that are written')
+  return { ...column, name }
+}
+
+const NUMBER: WriteColumn = {
+  name: 'n',
+  as: { kind: 'int', bits: 32 },
+  column: { name: 'n', type: { kind: 'int', bits: 32 }, native: 'int', nullable: false },
+}

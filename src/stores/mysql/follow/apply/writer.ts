@@ -1,0 +1,202 @@
+/** One session that applies changes, transaction by transaction. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { ChangeBatch } from '../../../../model/copy/change.ts'
+import { rowsOf, unpacked } from '../../../../model/copy/unpacked.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { Closing } from '../../../../model/copy/port.ts'
+import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
+import type { MysqlConfig } from '../../config.ts'
+import { closeChunk } from '../../copy/commit.ts'
+import { targetError } from '../../copy/errors.ts'
+import { tableSql } from '../../copy/names.ts'
+import { takeMark } from '../../mark.ts'
+import type { Session } from '../../session.ts'
+import { TableChanges } from './changes.ts'
+import { soundShape, type ApplyShape } from './shape.ts'
+
+/** How long the dictionary is not asked again. */
+const SHAPE_MS = 60_000
+
+type KnownTable = {
+  readonly changes: TableChanges
+  shape: ApplyShape
+  readAt: number
+  /** Number of the transaction in which it was read. */
+  readIn: number
+}
+
+/**
+ * Looks at every table and makes what a transaction may need, before the first one.
+ * @throws SluiceError TABLE_REFUSED, TARGET_DENIED, CONNECTION_LOST …; the session has ended then
+ */
+export async function openChangeWriter(
+  request: ChangeRequest,
+  session: Session,
+  config: MysqlConfig,
+): Promise<ChangeWriter> {
+  try {
+    const mark = await takeMark(session)
+    const tables: KnownTable[] = []
+    for (const table of request.tables) {
+      throwIfAborted(request.signal)
+      const shape = await soundShape(table, session)
+      const changes = new TableChanges(session, table, config.label)
+      await changes.prepare(shape)
+      // The first transaction that touches it reads it again: indexes may be built in between.
+      tables.push({ changes, shape, readAt: -Infinity, readIn: 0 })
+    }
+    await session.command('COMMIT')
+    return new MysqlChangeWriter(request, session, config, mark, tables)
+  } catch (error) {
+    session.destroy()
+    throw error
+  }
+}
+
+class MysqlChangeWriter implements ChangeWriter {
+  readonly #request: ChangeRequest
+  readonly #session: Session
+  readonly #config: MysqlConfig
+  readonly #mark: string | null
+  readonly #tables: readonly KnownTable[]
+  readonly #stop = (): void => this.#session.destroy()
+  /** Of the transaction that is open, or was last. */
+  #number = 0
+  /** Table of the call that runs. */
+  #current: KnownTable | null = null
+  #inTransaction = false
+  #isDisposed = false
+  /** What made the transaction impossible to go on with: after a deadlock the server has rolled back, and another statement would begin a new one. */
+  #failure: unknown = null
+
+  constructor(
+    request: ChangeRequest,
+    session: Session,
+    config: MysqlConfig,
+    mark: string | null,
+    tables: readonly KnownTable[],
+  ) {
+    this.#request = request
+    this.#session = session
+    this.#config = config
+    this.#mark = mark
+    this.#tables = tables
+    request.signal.addEventListener('abort', this.#stop)
+  }
+
+  get session(): string {
+    return this.#mark ?? ''
+  }
+
+  apply(table: number, batch: ChangeBatch): Promise<Applied> {
+    return this.#do(tableText(this.#table(table).table.table), async () => {
+      if (rowsOf(batch) === 0) return { lacking: [] }
+      const { changes, shape } = await this.#known(table)
+      return { lacking: await changes.apply(unpacked(batch), shape) }
+    })
+  }
+
+  /** By DELETE: TRUNCATE would commit what came before it. */
+  async truncate(tables: readonly number[]): Promise<void> {
+    if (tables.length === 0) return
+    const requests = tables.map((table) => this.#table(table).table.table)
+    await this.#do(requests.map(tableText).join(', '), async () => {
+      for (const table of requests) await this.#session.execute(`DELETE FROM ${tableSql(table)}`)
+    })
+  }
+
+  async commit(closing: Closing): Promise<'committed' | 'fenced'> {
+    const outcome = await this.#do('', () => closeChunk(this.#config, this.#session, this.#mark, closing))
+    this.#inTransaction = false
+    return outcome
+  }
+
+  async rollBack(): Promise<void> {
+    if (!this.#inTransaction) return
+    await this.#session.rollBack()
+    this.#inTransaction = false
+    this.#failure = null
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    this.#request.signal.removeEventListener('abort', this.#stop)
+    if (this.#inTransaction) await this.#session.rollBack()
+    await this.#session.close()
+  }
+
+  #table(table: number): ChangeTable {
+    const found = this.#request.tables[table]
+    if (found === undefined) throw new Error(`there is no table ${table} among those that this session was opened for`)
+    return found
+  }
+
+  /** A table as the dictionary had it, at most a minute ago. */
+  async #known(table: number): Promise<KnownTable> {
+    const known = this.#tables[table] as KnownTable
+    this.#current = known
+    const now = performance.now()
+    if (now - known.readAt < SHAPE_MS) return known
+    const request = this.#table(table)
+    const shape = await soundShape(request, this.#session)
+    if (shape.columnsMark !== known.shape.columnsMark) {
+      throw new SluiceError('TARGET_BUSY', `${tableText(request.table.table)} was altered`, {
+        where: this.#config.label,
+        reason: 'its columns are others than a moment ago',
+        hint: 'the session is opened again, and reads them anew',
+        retryable: true,
+      })
+    }
+    known.shape = shape
+    known.readAt = now
+    known.readIn = this.#number
+    return known
+  }
+
+  async #do<T>(where: string, body: () => Promise<T>): Promise<T> {
+    if (this.#isDisposed) throw new Error('the session that applies changes is closed')
+    throwIfAborted(this.#request.signal)
+    if (this.#failure !== null) throw this.#failure
+    this.#current = null
+    try {
+      if (this.#session.broken !== null) throw this.#session.lost()
+      if (!this.#inTransaction) {
+        // The server begins one with the first statement.
+        this.#inTransaction = true
+        this.#number++
+      }
+      return await body()
+    } catch (thrown) {
+      throwIfAborted(this.#request.signal)
+      throw this.#failed(thrown, where === '' ? this.#config.label : `${this.#config.label}: ${where}`)
+    }
+  }
+
+  #failed(thrown: unknown, where: string): unknown {
+    const error = targetError(thrown, where)
+    // What was known of the table before this transaction may be the cause, as a unique index that was made since; the next one looks again.
+    const isOld = this.#current !== null && this.#current.readIn !== this.#number
+    for (const table of this.#tables) table.readAt = -Infinity
+    this.#failure = isOld && mayBeChanged(error) ? again(error) : error
+    return this.#failure
+  }
+}
+
+/** Whether a table that has changed can be the cause: other types of its columns, or a unique index that was not there. */
+function mayBeChanged(error: unknown): error is SluiceError {
+  return error instanceof SluiceError && /^(?:TABLE|ROW)_REFUSED$/.test(error.code) && !error.retryable
+}
+
+/** The same, worth another attempt, which reads the dictionary first. */
+function again(error: SluiceError): SluiceError {
+  const { code, message, where, reason, hint, cause } = error
+  return new SluiceError(code, message, {
+    retryable: true,
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(hint === undefined ? {} : { hint }),
+    cause,
+  })
+}

@@ -1,0 +1,185 @@
+/** The begin and the end of a stream by triggers: what an earlier attempt left goes first, then the row of progress, logs and triggers, table by table. */
+import { randomUUID } from 'node:crypto'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { MysqlConfig } from '../../config.ts'
+import { openCopySession } from '../../copy/sessions.ts'
+import { ticked } from '../../partition/maintenance/options.ts'
+import { patiently, PATIENCE_MS, waitUntil, type Wait } from './busy.ts'
+import { keyIndexOf, preparedTransactions } from './exam.ts'
+import {
+  isOurs,
+  keyColumns,
+  logFact,
+  logOf,
+  logStatements,
+  logTable,
+  progressStatements,
+  streamOfTrigger,
+  triggerNames,
+  triggerStatements,
+  type TableLog,
+} from './log.ts'
+import { readMarks, readShape, uniqueIndexes } from './shape.ts'
+import { TOKEN, wholeFault } from './verify.ts'
+
+/** How long what a failed begin has made may take to go again. */
+const CLEARING_MS = 10_000
+/**
+ * A trigger keeps the mode it was made under. No rule of ours for those who write: what is noted is of the table's own types, and has gone through its rules. Everything
+ * that is compared later is read under the mode of all sessions, because the server spells definitions by it.
+ */
+const TRIGGER_MODE = `SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = ''`
+const USUAL_MODE = 'SET SESSION sql_mode = @sluice_mode'
+
+/**
+ * No transaction of others has to end behind this: whoever wrote into a table before its triggers were made has ended by then (`busy.ts`), and whoever writes later is noted.
+ * @param wait its session may write, and is used for nothing else afterwards
+ * @throws SluiceError TARGET_BUSY where a table is not to be had, NOT_FOLLOWABLE; what the server says. What was made is removed then
+ */
+export async function beginTriggers(
+  config: MysqlConfig,
+  name: string,
+  tables: readonly FollowedTable[],
+  wait: Wait,
+): Promise<StreamBirth> {
+  const { session } = wait
+  await endTriggers(config.database, name, wait)
+  try {
+    const token = randomUUID()
+    for (const statement of progressStatements(config.database, name, token)) await session.command(statement)
+    const born = { facts: { [TOKEN]: token } as Record<string, string>, shapes: {} as Record<string, string> }
+    for (const [at, table] of tables.entries()) await logged({ database: config.database, name, token, number: at + 1 }, table, born, wait) // prettier-ignore
+    await waitForPrepared(wait)
+    return { slot: name, publication: name, start: '0', ...born }
+  } catch (error) {
+    await removeMade(config, name, wait)
+    throw error
+  }
+}
+
+/** Removes triggers and logs; done twice it does no harm. @throws SluiceError TARGET_BUSY where a table is not to be had */
+export async function endTriggers(database: string, name: string, wait: Wait): Promise<void> {
+  const { session } = wait
+  if (!isOurs(name)) return
+  const triggers = await session.rows(
+    'SELECT TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE LEFT(TRIGGER_NAME, ?) = ?',
+    [name.length + 1, `${name}_`],
+  )
+  for (const [schema, trigger, table] of triggers) {
+    if (streamOfTrigger(String(trigger), name) === null) continue
+    const on = tableText({ schema: String(schema), name: String(table) })
+    await patiently(wait, `the trigger on ${on}`, `DROP TRIGGER IF EXISTS ${ticked({ schema: String(schema), name: String(trigger) })}`) // prettier-ignore
+  }
+  const tables = await session.rows(
+    'SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND LEFT(TABLE_NAME, ?) = ?',
+    [database, name.length + 1, `${name}_`],
+  )
+  for (const [table] of tables) {
+    const rest = String(table).slice(name.length + 1)
+    if (!/^(?:progress|follower|keys_\d+)$/.test(rest)) continue
+    await patiently(wait, `table ${String(table)}`, `DROP TABLE IF EXISTS ${ticked({ schema: database, name: String(table) })}`) // prettier-ignore
+  }
+}
+
+/**
+ * Tables of a stream that are copied anew within it: their notes are of a time that the new copy has in it, so they are begun anew, too.
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST where all tables of the stream have lost changes; as `beginTriggers`
+ */
+export async function renewTriggers(
+  config: MysqlConfig,
+  birth: StreamBirth,
+  tables: readonly FollowedTable[],
+  applied: LogPosition,
+  wait: Wait,
+): Promise<StreamBirth> {
+  const { session } = wait
+  const whole = await wholeFault(session, config.database, birth, applied)
+  if (whole !== null) {
+    throw new SluiceError(whole.code === 'SLOT_LOST' ? 'SLOT_LOST' : 'STREAM_HALTED', whole.message, {
+      reason: 'changes of every table of the stream may be missing',
+      hint: 'copy all of them again: the command that began the stream, with --restart',
+    })
+  }
+  const born = { facts: { ...birth.facts }, shapes: { ...birth.shapes } }
+  for (const table of tables) {
+    const { number } = logOf(birth, table)
+    const names = triggerNames(birth.slot, number)
+    for (const trigger of names)
+      await patiently(wait, `the trigger on ${tableText(table.table.table)}`, `DROP TRIGGER IF EXISTS ${ticked({ ...table.table.table, name: trigger })}`) // prettier-ignore
+    const log = logTable(config.database, birth.slot, number)
+    await patiently(wait, `log ${log.name}`, `DROP TABLE IF EXISTS ${ticked(log)}`)
+    await logged({ database: config.database, name: birth.slot, token: birth.facts[TOKEN] ?? '', number }, table, born, wait) // prettier-ignore
+  }
+  await waitForPrepared(wait)
+  return { ...birth, ...born }
+}
+
+type Born = { readonly facts: Record<string, string>; readonly shapes: Record<string, string> }
+
+/** Log and triggers of one table, and what is compared later. */
+async function logged(
+  { database, name, token, number }: { readonly database: string; readonly name: string; readonly token: string; readonly number: number }, // prettier-ignore
+  followed: FollowedTable,
+  born: Born,
+  wait: Wait,
+): Promise<void> {
+  const { session } = wait
+  const { table } = followed.table
+  const where = tableText(table)
+  const index = keyIndexOf(await uniqueIndexes(session, table), followed.identity)
+  if (index === null) throw changedMeanwhile(`${where} has no unique index on (${followed.identity.join(', ')})`)
+  const key = followed.identity.flatMap((one) => followed.table.columns.find((column) => column.name === one) ?? [])
+  const columns = await keyColumns(session, table, key)
+  const log = logTable(database, name, number)
+  await session.command(TRIGGER_MODE)
+  for (const statement of logStatements(log, columns, { stream: name, token, number })) await session.command(statement)
+  for (const statement of triggerStatements(table, log, columns, { stream: name, number }))
+    await patiently(wait, `the trigger on ${where}`, statement)
+  await session.command(USUAL_MODE)
+  const shape = await readShape(session, table)
+  const planned = followed.columns.every(({ name: one }) => shape?.columns.some((text) => text.startsWith(`${one} `)))
+  if (shape === null || !planned) throw changedMeanwhile(`${where} was changed while its log was made`)
+  const names = { triggers: triggerNames(name, number), guard: `${name}_${number}_guard` }
+  const made = await readMarks(session, table, log, names)
+  if (Object.keys(made.triggers).length !== names.triggers.length + 1 || made.id === '')
+    throw changedMeanwhile(`triggers and log of ${where} are not there as they were made`)
+  const known: TableLog = { number, table: log, key: followed.identity, index, made }
+  born.facts[logFact(table)] = JSON.stringify(known)
+  born.shapes[where] = JSON.stringify(shape)
+}
+
+/** One that was prepared before a restart of the server holds no table any more, and may be committed without a note. */
+async function waitForPrepared(wait: Wait): Promise<void> {
+  const before = new Set((await preparedTransactions(wait.session)) ?? [])
+  if (before.size === 0) return
+  await waitUntil(wait, 'the stream', async () => {
+    const now = (await preparedTransactions(wait.session)) ?? []
+    return !now.some((one) => before.has(one))
+  })
+}
+
+function changedMeanwhile(reason: string): SluiceError {
+  return new SluiceError('NOT_FOLLOWABLE', 'a table was changed while its triggers were made', {
+    reason,
+    hint: 'run the same command again',
+  })
+}
+
+/** The session may be gone by now, and the next `begin` would remove it as well. */
+async function removeMade(config: MysqlConfig, name: string, { tell }: Wait): Promise<void> {
+  try {
+    const session = await openCopySession(config, 'write')
+    try {
+      const signal = AbortSignal.timeout(PATIENCE_MS)
+      await endTriggers(config.database, name, { session, signal, tell, patienceMs: CLEARING_MS })
+    } finally {
+      await session.close()
+    }
+  } catch {
+    // What went wrong before says more.
+    tell(`triggers and tables ${name} could not be removed, and go on to note what is written: the same command, or one with --restart, removes them`) // prettier-ignore
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Statements that need a table for themselves: they wait for every transaction that has touched it, and whoever comes behind them waits, too. So they wait for
+ * a moment only, and try again. A transaction keeps its lock on the table's definition until it has ended, prepared ones of XA as well (MySQL 8.0 Reference Manual,
+ * 8.11.4 "Metadata Locking"), so once a trigger is made, whoever wrote without it has ended and is visible.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import type { Session } from '../../session.ts'
+
+/** After so long without an end it is given up, unless the caller says otherwise. */
+export const PATIENCE_MS = 600_000
+/** Lock wait timeout, deadlock, and what somebody has ended. */
+const BUSY = new Set([1205, 1213, 1317])
+const SILENT_MS = 2000
+const FIRST_REST_MS = 20
+const MOST_REST_MS = 1000
+/** So often without anybody behind it having to wait, where the server can; then for the shortest time that it knows. */
+const TRIES_AT_ONCE = 8
+/** Transactions that are named. */
+const MOST_NAMED = 5
+
+export type Wait = {
+  readonly session: Session
+  readonly signal: AbortSignal
+  readonly tell: (message: string) => void
+  readonly patienceMs: number
+}
+
+export function isBusy(error: unknown): boolean {
+  return BUSY.has(mysqlErrorNumber(error) ?? 0)
+}
+
+/** Does something that wants a table for itself, again and again, until it has it. @throws SluiceError TARGET_BUSY; what the server says */
+export async function patiently(wait: Wait, what: string, statement: string): Promise<void> {
+  const { session } = wait
+  let tries = 0
+  await waitUntil(wait, what, async () => {
+    const atOnce = session.facts.flavour === 'mariadb' && tries++ < TRIES_AT_ONCE
+    try {
+      await session.command(`SET SESSION lock_wait_timeout = ${atOnce ? 0 : 1}`)
+      await session.command(statement)
+      return true
+    } catch (error) {
+      if (!session.alive || !isBusy(error)) throw error
+      return false
+    }
+  })
+}
+
+/** @param what what cannot go on @throws SluiceError TARGET_BUSY after the patience, with the transactions that are open; the reason of the signal */
+export async function waitUntil(
+  { session, signal, tell, patienceMs }: Wait,
+  what: string,
+  isSo: () => Promise<boolean>,
+): Promise<void> {
+  const start = performance.now()
+  let told = ''
+  for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
+    throwIfAborted(signal)
+    if (await isSo()) return
+    const waited = performance.now() - start
+    if (waited > Math.min(SILENT_MS, patienceMs)) {
+      const open = await openTransactions(session)
+      if (waited > patienceMs) throw gaveUp(what, open)
+      const names = open.map((one) => one.replace(/, open for \d+ s$/, '')).join('; ')
+      if (names !== told && open.length > 0) tell(`${what} waits for open transactions: ${open.join('; ')}`)
+      told = names
+    }
+    await sleep(rest, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/** Longest first; none where this login is not told. */
+async function openTransactions(session: Session): Promise<readonly string[]> {
+  try {
+    const rows = await session.rows(
+      `SELECT t.trx_mysql_thread_id, p.USER, p.HOST, p.DB, TIMESTAMPDIFF(SECOND, t.trx_started, NOW())
+       FROM information_schema.INNODB_TRX t LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
+       WHERE t.trx_mysql_thread_id <> CONNECTION_ID() ORDER BY t.trx_started LIMIT ${MOST_NAMED}`,
+    )
+    const sessions = rows.map(([id, user, host, database, age]) =>
+      Number(id) === 0
+        ? `a prepared transaction (XA RECOVER lists it), open for ${Math.max(0, Number(age))} s`
+        : `session ${String(id)} of ${String(user ?? '?')}@${String(host ?? '?')} in database ${String(database ?? '?')}, open for ${Math.max(0, Number(age))} s`,
+    )
+    return sessions
+  } catch (error) {
+    if (session.broken !== null || mysqlErrorNumber(error) === null) throw error
+    return []
+  }
+}
+
+function gaveUp(what: string, open: readonly string[]): SluiceError {
+  return new SluiceError('TARGET_BUSY', `${what} waits for open transactions, and they do not end`, {
+    reason: open.length === 0 ? 'the server does not show them' : open.join('; '),
+    hint: 'end them, or wait until they end; then run the same command again',
+    kind: 'source',
+    retryable: true,
+  })
+}

@@ -1,0 +1,89 @@
+/** What noting costs those who write: measured on copies of some rows, which are dropped again. The tables themselves are read, and nothing else. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { FollowedTable } from '../../../../model/follow/port.ts'
+import { costText } from '../../../common/trigger-stream/cost-text.ts'
+import { quoted, tableSql } from '../../copy/names.ts'
+import { ticked } from '../../partition/maintenance/options.ts'
+import type { Session } from '../../session.ts'
+import { keyColumns, logStatements, triggerStatements } from './log.ts'
+
+const WRITES = 200
+/** Of each way of writing, the median counts: others work on the same machine. */
+const TRIALS = 5
+/** Largest tables first; more are not measured. */
+const MOST_TABLES = 8
+/** As a stream that no run has. */
+const TRIAL = 'sluice_0'
+const TOKEN = '00000000-0000-0000-0000-000000000000'
+
+/** @returns a line for each table that was measured, and one for those that were not */
+export async function costOfNoting(
+  session: Session,
+  database: string,
+  tables: readonly FollowedTable[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const largest = [...tables].toSorted((a, b) => Number(b.table.rows - a.table.rows))
+  const lines: string[] = []
+  for (const one of largest.slice(0, MOST_TABLES)) {
+    signal.throwIfAborted()
+    lines.push(await costOf(session, database, one))
+  }
+  const more = largest.length - MOST_TABLES
+  return more > 0 ? [...lines, `what triggers cost on ${more} smaller tables was not measured`] : lines
+}
+
+async function costOf(session: Session, database: string, one: FollowedTable): Promise<string> {
+  const name = tableText(one.table.table)
+  const table = (what: string): TableName => ({ schema: database, name: `${TRIAL}_${what}` })
+  const [scratch, some, log] = [table('trial'), table('rows'), table('keys')]
+  const dropped = `DROP TABLE IF EXISTS ${[scratch, some, log].map(ticked).join(', ')}`
+  try {
+    await session.command('SET SESSION lock_wait_timeout = 1')
+    await session.command(dropped)
+    const columns = one.table.columns.filter(({ generated }) => generated !== true)
+    const list = columns.map((column) => quoted(column.name)).join(', ')
+    for (const made of [scratch, some]) await session.command(`CREATE TABLE ${ticked(made)} LIKE ${ticked(one.table.table)}`) // prettier-ignore
+    const { changed: rows } = await session.execute(
+      `INSERT INTO ${tableSql(some)} (${list}) SELECT ${list} FROM ${tableSql(one.table.table)} LIMIT ${WRITES}`,
+    )
+    await session.command('COMMIT')
+    if (rows === 0) return `${name} has no rows, with which it could be measured what triggers cost those who write`
+    const written = `INSERT INTO ${tableSql(scratch)} (${list}) SELECT ${list} FROM ${tableSql(some)}`
+    const without = await median(session, written)
+    const key = one.identity.flatMap((found) => columns.find((column) => column.name === found) ?? [])
+    const noted = await keyColumns(session, scratch, key)
+    const made = { stream: TRIAL, token: TOKEN, number: 0 }
+    for (const sql of logStatements(log, noted, made)) await session.command(sql)
+    for (const sql of triggerStatements(scratch, log, noted, made)) await session.command(sql)
+    const withTriggers = await median(session, written)
+    return `${name}: a write of one row takes ${msText(without / rows)}, ${costText('trigger', without / rows, withTriggers / rows, msText)}; measured with ${TRIALS} times ${rows} rows that were inserted into a copy`
+  } catch (error) {
+    if (session.broken !== null) throw error
+    if (error instanceof SluiceError && error.code === 'CONNECTION_LOST') throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    return `what triggers on ${name} cost those who write could not be measured: ${reason}`
+  } finally {
+    await session.rollBack()
+    if (session.broken === null) await session.command(dropped).catch(() => undefined)
+  }
+}
+
+/** Ms that a statement takes within the server, without its commit. */
+async function median(session: Session, written: string): Promise<number> {
+  const taken: number[] = []
+  // The first one finds nothing in the caches.
+  for (let trial = 0; trial <= TRIALS; trial++) {
+    const from = performance.now()
+    await session.command(written)
+    const ms = performance.now() - from
+    if (trial > 0) taken.push(ms)
+    await session.command('ROLLBACK')
+  }
+  return taken.toSorted((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0
+}
+
+function msText(ms: number): string {
+  return `${ms < 0.1 ? ms.toFixed(3) : ms.toFixed(2)} ms`
+}

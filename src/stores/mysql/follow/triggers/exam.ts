@@ -1,0 +1,167 @@
+/** Whether a server, a login and tables can be followed by triggers: everything that is in the way, at once, before anything is made. */
+import { ticked } from '../../partition/maintenance/options.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { FollowedTable, FollowExam, FollowRefusal } from '../../../../model/follow/port.ts'
+import { grantedRights } from '../apply/rights.ts'
+import { isSortable } from '../../copy/ranges.ts'
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import { loginOf } from '../../login.ts'
+import type { Session } from '../../session.ts'
+import { replicaFault } from './replica.ts'
+import { cascadesOf, uniqueIndexes } from './shape.ts'
+
+const NOT_TOLD =
+  'triggers note rows only: not DDL, and no TRUNCATE. A followed table that is altered so, or emptied so, is halted and named'
+/** What logs take in the database of the URL. */
+const FOR_LOGS = ['CREATE', 'DROP', 'SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRIGGER']
+
+export async function examineTriggers(
+  session: Session,
+  database: string,
+  tables: readonly FollowedTable[],
+): Promise<FollowExam> {
+  const refusals = [...(await examineServer(session, database))]
+  const identities: (readonly string[])[] = []
+  for (const one of tables) {
+    const found = await examineTable(session, one)
+    const { table } = one.table
+    refusals.push(...found.obstacles.map(({ message, hint }) => ({ table, message: `${tableText(table)} ${message}`, hint }))) // prettier-ignore
+    identities.push(found.obstacles.length === 0 ? found.identity : [])
+  }
+  return { refusals, notes: [NOT_TOLD], identities, wal: null }
+}
+
+async function examineServer(session: Session, database: string): Promise<readonly FollowRefusal[]> {
+  const refusals: FollowRefusal[] = []
+  const [[user] = []] = await session.rows('SELECT CURRENT_USER()')
+  const login = await loginOf(session)
+  const rights = await grantedRights(session, database, null)
+  const lacking = FOR_LOGS.filter((right) => !rights.has(right))
+  if (lacking.length > 0)
+    refusals.push({
+      message: `${String(user)} has no ${lacking.join(', ')} on database ${database}, where the logs of the stream would be`,
+      hint: `GRANT ${lacking.join(', ')} ON \`${database.replaceAll('`', '``')}\`.* TO ${login}; or name a database in the URL that is its own, and the tables as database.table`,
+    })
+  if (!rights.has('PROCESS'))
+    refusals.push({
+      message: `${String(user)} has no right PROCESS, and without it nobody sees that a table was emptied by TRUNCATE: no trigger fires for that`,
+      hint: `GRANT PROCESS ON *.* TO ${login}`,
+    })
+  const [[log, format, trusts] = []] = await session.rows(
+    'SELECT @@GLOBAL.log_bin, @@GLOBAL.binlog_format, @@GLOBAL.log_bin_trust_function_creators',
+  )
+  if (Number(log) === 1 && Number(trusts) !== 1 && !rights.has('SUPER'))
+    refusals.push({
+      message: `${String(user)} may not make triggers on a server that writes a binary log`,
+      hint: `SET GLOBAL log_bin_trust_function_creators = 1, or GRANT SUPER ON *.* TO ${login}`,
+    })
+  if (Number(log) === 1 && String(format) === 'STATEMENT')
+    refusals.push({
+      message:
+        'the server logs statements (binlog_format = STATEMENT), by which notes would get other numbers on its replicas, and cannot be taken out here',
+      hint: 'SET GLOBAL binlog_format = MIXED, or ROW',
+    })
+  const replica = await replicaFault(session)
+  if (replica !== null) refusals.push(replica)
+  const [wsrep] = await session.command("SHOW GLOBAL VARIABLES LIKE 'wsrep_on'")
+  if (String(wsrep?.[1] ?? '').toUpperCase() === 'ON')
+    refusals.push({
+      message:
+        'the server is a node of a Galera cluster, where what is committed on another node is not visible in one order here',
+      hint: 'copy without following; --again compares the tables once more whenever it is run',
+    })
+  const prepared = await preparedTransactions(session)
+  if (prepared !== null && prepared.length > 0)
+    refusals.push({
+      message: `transactions of XA are prepared: ${prepared.join(', ')}. One from before a restart holds no table, and what it wrote would not be noted`,
+      hint: 'XA COMMIT or XA ROLLBACK them, then run the same command again',
+    })
+  return refusals
+}
+
+/** By their names; null where this login is not told. */
+export async function preparedTransactions(session: Session): Promise<readonly string[] | null> {
+  try {
+    const rows = await session.command('XA RECOVER CONVERT XID')
+    return rows.map(([, , , data]) => String(data))
+  } catch (error) {
+    if (session.broken !== null) throw error
+    if (mysqlErrorNumber(error) === null) throw error
+  }
+  try {
+    const rows = await session.command('XA RECOVER')
+    return rows.map(([, , , data]) => String(data))
+  } catch (error) {
+    if (session.broken !== null || mysqlErrorNumber(error) === null) throw error
+    return null
+  }
+}
+
+type Obstacle = Omit<FollowRefusal, 'table'>
+
+async function examineTable(
+  session: Session,
+  { table: spec, columns }: FollowedTable,
+): Promise<{ readonly identity: readonly string[]; readonly obstacles: readonly Obstacle[] }> {
+  const { table } = spec
+  const obstacles: Obstacle[] = []
+  const [[engine, kind] = []] = await session.rows(
+    'SELECT ENGINE, TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
+    [table.schema ?? null, table.name],
+  )
+  if (kind === undefined) return { identity: [], obstacles: [{ message: 'is not there any more', hint: 'plan the copy again' }] } // prettier-ignore
+  if (engine !== 'InnoDB')
+    obstacles.push({
+      message: `is a table of ${String(engine)}, which has no transactions: its rows and their notes would not be one`,
+      hint: 'ALTER TABLE … ENGINE = InnoDB, or leave it out',
+    })
+  if (kind === 'SYSTEM VERSIONED')
+    obstacles.push({
+      message: 'keeps the history of its rows (WITH SYSTEM VERSIONING), which is deleted without a trigger',
+      hint: 'leave it out, and copy it without following',
+    })
+  const index = keyIndexOf(await uniqueIndexes(session, table), spec.key)
+  if (index === null)
+    obstacles.push({
+      message:
+        spec.key.length === 0
+          ? 'has no key that could name its rows'
+          : `has no unique index without NULL on (${spec.key.join(', ')}), by which its rows could be named`,
+      hint: 'give it a primary key, name another unique key with --key, or leave the table out',
+    })
+  for (const name of spec.key) {
+    const found = spec.columns.find((column) => column.name === name)
+    if (found !== undefined && !isSortable(found))
+      obstacles.push({
+        message: `cannot be followed by ${name} (${found.native}), which is not compared exactly`,
+        hint: 'name another unique key with --key, or leave the table out',
+      })
+    if (!columns.some((column) => column.name === name))
+      obstacles.push({
+        message: `cannot be followed without its column ${name}, which is in its key`,
+        hint: 'name it with --columns too',
+      })
+  }
+  for (const cascade of await cascadesOf(session, table))
+    obstacles.push({
+      message: `has the foreign key ${cascade}: what the server changes so fires no trigger`,
+      hint: 'make the key again with ON DELETE RESTRICT ON UPDATE RESTRICT and let the program delete its rows, or leave the table out',
+    })
+  const rights = await grantedRights(session, table.schema, table.name)
+  const lacking = ['SELECT', 'TRIGGER'].filter((right) => !rights.has(right))
+  if (lacking.length > 0)
+    obstacles.push({
+      message: `may not get triggers by this login: it has no ${lacking.join(', ')} on the table`,
+      hint: `GRANT ${lacking.join(', ')} ON ${ticked(table)} TO ${await loginOf(session)}`,
+    })
+  return { identity: spec.key, obstacles }
+}
+
+/** The index that holds exactly these columns; null where there is none. */
+export function keyIndexOf(unique: Readonly<Record<string, readonly string[]>>, key: readonly string[]): string | null {
+  const fits = ([, columns]: readonly [string, readonly string[]]): boolean =>
+    columns.length === key.length && key.every((name) => columns.includes(name))
+  const found = Object.entries(unique).filter(fits)
+  const [best] = found.toSorted(([a], [b]) => Number(b === 'PRIMARY') - Number(a === 'PRIMARY'))
+  return best?.[0] ?? null
+}

@@ -1,0 +1,50 @@
+/** Who follows a stream: a row beside that of progress. */
+import type { Follower } from '../../../../model/follow/port.ts'
+import { followerOf } from '../../../common/follower-note.ts'
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import { ticked } from '../../partition/maintenance/options.ts'
+import type { Session } from '../../session.ts'
+import { followerTable, progressTable } from './log.ts'
+
+const NO_TABLE = 1146
+
+export async function readFollower(session: Session, database: string, name: string): Promise<Follower | null> {
+  try {
+    const [row] = await session.rows(`SELECT note FROM ${ticked(followerTable(database, name))}`)
+    return followerOf(row?.[0] == null ? null : String(row[0]))
+  } catch (error) {
+    if (mysqlErrorNumber(error) === NO_TABLE) return null
+    throw error
+  }
+}
+
+/** In a transaction at READ COMMITTED: makes whoever forgets notes wait, or waits for that one. */
+export async function lockProgress(session: Session, database: string, name: string): Promise<void> {
+  await session.rows(`SELECT one FROM ${ticked(progressTable(database, name))} FOR UPDATE`)
+}
+
+/** @param session may write @param was owner that is noted now; null for none @returns false where another one is noted */
+export async function writeFollower(
+  session: Session,
+  database: string,
+  name: string,
+  follower: Follower,
+  was: string | null,
+): Promise<boolean> {
+  const table = ticked(followerTable(database, name))
+  if ((await readFollower(session, database, name)) === null)
+    await session.command(
+      `CREATE TABLE IF NOT EXISTS ${table} (one TINYINT NOT NULL PRIMARY KEY, note TEXT CHARACTER SET utf8mb4 NOT NULL) ENGINE = InnoDB`,
+    )
+  await session.command('START TRANSACTION')
+  try {
+    await lockProgress(session, database, name)
+    const isExpected = ((await readFollower(session, database, name))?.owner ?? null) === was
+    if (isExpected) await session.execute(`REPLACE INTO ${table} VALUES (1, ?)`, [JSON.stringify(follower)])
+    await session.command('COMMIT')
+    return isExpected
+  } catch (error) {
+    await session.rollBack()
+    throw error
+  }
+}

@@ -1,0 +1,232 @@
+/** MySQL and MariaDB as a source of changes: triggers note the keys of what changes, and rounds read the rows. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import type {
+  ChangeSource,
+  ChangeStream,
+  FollowedTable,
+  FollowExam,
+  Follower,
+  SlotLine,
+  SourceLag,
+  StreamBirth,
+  StreamState,
+} from '../../../../model/follow/port.ts'
+import type { Pool } from '../../../common/pool.ts'
+import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
+import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
+import type { MysqlConfig } from '../../config.ts'
+import { sourceError } from '../../copy/errors.ts'
+import { tableSql } from '../../copy/names.ts'
+import { interruptible, openCopySession } from '../../copy/sessions.ts'
+import type { Session } from '../../session.ts'
+import { beginTriggers, endTriggers, renewTriggers } from './birth.ts'
+import { PATIENCE_MS, type Wait } from './busy.ts'
+import { costOfNoting } from './cost.ts'
+import { examineTriggers } from './exam.ts'
+import { readFollower, writeFollower } from './follower.ts'
+import { FIRST_NOTE, logsOf, progressTable, refuseForeignName, streamOfTrigger } from './log.ts'
+import { clockMs, readProgress, takeNumber } from './position.ts'
+import { MysqlRounds } from './rounds.ts'
+import { verifyTriggers } from './verify.ts'
+
+/** Notes that are counted one by one; of more the dictionary's estimate does. */
+const MOST_COUNTED = 100_000
+
+export class MysqlTriggers implements ChangeSource {
+  readonly #config: MysqlConfig
+  readonly #sessions: Pool<Session>
+  readonly #patienceMs: number
+  /** Of the stream that this program follows: whose counter a fence moves. */
+  #stream: string | null = null
+
+  /** @param patienceMs how long `begin` and `end` try to get at a table */
+  constructor(config: MysqlConfig, sessions: Pool<Session>, patienceMs = PATIENCE_MS) {
+    this.#config = config
+    this.#sessions = sessions
+    this.#patienceMs = patienceMs
+  }
+
+  text(position: LogPosition): string {
+    return counterText(position)
+  }
+
+  position(text: string): LogPosition {
+    return counterOf(text)
+  }
+
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam> {
+    return this.#read(signal, (session) => examineTriggers(session, this.#config.database, tables))
+  }
+
+  cost(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]> {
+    return this.#write(signal, (session) => costOfNoting(session, this.#config.database, tables, signal))
+  }
+
+  async begin(
+    name: string,
+    tables: readonly FollowedTable[],
+    signal: AbortSignal,
+    tell: (message: string) => void = () => undefined,
+  ): Promise<StreamBirth> {
+    refuseForeignName(name)
+    this.#stream = name
+    return await this.#write(signal, (session) =>
+      beginTriggers(this.#config, name, tables, this.#wait(session, signal, tell)),
+    )
+  }
+
+  async renew(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+    tell: (message: string) => void = () => undefined,
+  ): Promise<StreamBirth> {
+    this.#stream = birth.slot
+    return await this.#write(signal, (session) =>
+      renewTriggers(this.#config, birth, tables, applied, this.#wait(session, signal, tell)),
+    )
+  }
+
+  async verify(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+  ): Promise<StreamState> {
+    this.#stream = birth.slot
+    return await this.#read(signal, (session) => verifyTriggers(session, this.#config.database, birth, tables, applied))
+  }
+
+  async fence(signal: AbortSignal): Promise<LogPosition> {
+    const name = this.#stream
+    if (name === null) throw new Error('a fence is of a stream that was begun or looked at before')
+    return await this.#write(signal, (session) => takeNumber(session, this.#config.database, name))
+  }
+
+  lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
+    return this.#read(signal, async (session) => {
+      const progress = await readProgress(session, this.#config.database, birth.slot)
+      // Read before the notes: where there are none, none was made until then.
+      const at = await clockMs(session)
+      const { bytes, waiting } = await sizeOf(session, birth)
+      return {
+        now: progress?.counter ?? 0n,
+        waiting,
+        isNoted: waiting > 0n,
+        heldBytes: bytes,
+        safeBytes: null,
+        status: 'reserved',
+        clockMs: at,
+      }
+    })
+  }
+
+  async open(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    from: LogPosition,
+    signal: AbortSignal,
+  ): Promise<ChangeStream> {
+    this.#stream = birth.slot
+    try {
+      const rounds = await MysqlRounds.open({ config: this.#config, birth, tables, from, signal })
+      return new TriggerStream(rounds, from, signal)
+    } catch (error) {
+      throw sourceError(error, this.#config.label)
+    }
+  }
+
+  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+    return this.#read(signal, (session) => readFollower(session, this.#config.database, name))
+  }
+
+  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+    return this.#write(signal, (session) => writeFollower(session, this.#config.database, name, follower, was))
+  }
+
+  end(name: string, signal: AbortSignal): Promise<void> {
+    return this.#write(signal, (session) =>
+      endTriggers(
+        this.#config.database,
+        name,
+        this.#wait(session, signal, () => undefined),
+      ),
+    )
+  }
+
+  /** What is left of a stream whose ledger is gone. */
+  endByHand(name: string): string {
+    return `DROP TRIGGER of each trigger ${name}_…, then DROP TABLE of ${tableText(progressTable(this.#config.database, name))} ${name}_follower and of each ${name}_keys_…`
+  }
+
+  streamsOf({ schema, name }: TableName, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#read(signal, async (session) => {
+      const rows = await session.rows(
+        'SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? ORDER BY 1',
+        [schema ?? null, name],
+      )
+      return [...new Set(rows.flatMap(([trigger]) => streamOfTrigger(String(trigger)) ?? []))]
+    })
+  }
+
+  async slots(): Promise<readonly SlotLine[]> {
+    return []
+  }
+
+  async database(): Promise<string> {
+    return this.#config.database
+  }
+
+  #wait(session: Session, signal: AbortSignal, tell: (message: string) => void): Wait {
+    return { session, signal, tell, patienceMs: this.#patienceMs }
+  }
+
+  async #read<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      return await this.#sessions.use((session) => interruptible(this.#config, session, signal, () => body(session)))
+    } catch (error) {
+      throw sourceError(error, this.#config.label)
+    }
+  }
+
+  async #write<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      const session = await openCopySession(this.#config, 'write')
+      try {
+        return await interruptible(this.#config, session, signal, () => body(session))
+      } finally {
+        await session.close()
+      }
+    } catch (error) {
+      throw sourceError(error, this.#config.label)
+    }
+  }
+}
+
+/** Notes that wait, and the room that logs take. */
+async function sizeOf(
+  session: Session,
+  birth: StreamBirth,
+): Promise<{ readonly bytes: bigint; readonly waiting: bigint }> {
+  let [bytes, waiting] = [0n, 0n]
+  for (const { table } of logsOf(birth).values()) {
+    const [[size, estimate] = []] = await session.rows(
+      'SELECT CAST(DATA_LENGTH AS CHAR), CAST(TABLE_ROWS AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?',
+      [table.schema ?? null, table.name],
+    )
+    if (size == null) continue
+    bytes += BigInt(String(size))
+    const [[counted] = []] = await session.rows(
+      `SELECT CAST(COUNT(*) AS CHAR) FROM (SELECT 1 FROM ${tableSql(table)} WHERE id > ${FIRST_NOTE} LIMIT ${MOST_COUNTED}) AS some`,
+    )
+    const count = BigInt(String(counted))
+    const about = BigInt(String(estimate ?? 0))
+    waiting += count === BigInt(MOST_COUNTED) && about > count ? about : count
+  }
+  return { bytes, waiting }
+}

@@ -1,0 +1,41 @@
+/** Whether a server takes its rows from another one: triggers do not fire on a replica for what arrives as rows. */
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import type { FollowRefusal } from '../../../../model/follow/port.ts'
+import type { Session } from '../../session.ts'
+
+/** No right of the whole server; a statement that the server does not know. */
+const [DENIED, UNKNOWN] = [1227, 1064]
+
+/** @returns null where it is none */
+export async function replicaFault(session: Session): Promise<FollowRefusal | null> {
+  const [[readOnly] = []] = await session.rows('SELECT @@GLOBAL.read_only')
+  if (Number(readOnly) !== 0) {
+    return {
+      message: 'the server is read_only, as replicas are, and nothing can be noted in one',
+      hint: 'name the server that is written to',
+    }
+  }
+  const sources = await replicating(session)
+  if (sources === 0) return null
+  return {
+    message:
+      'the server is a replica of another one, and triggers do not fire for rows that arrive from there: they would not be noted',
+    hint: 'name the server that is written to; if this one has left it for good: STOP REPLICA and RESET REPLICA ALL',
+  }
+}
+
+async function replicating(session: Session): Promise<number> {
+  const isMariadb = session.facts.flavour === 'mariadb'
+  try {
+    const rows = await session.command(isMariadb ? 'SHOW ALL REPLICAS STATUS' : 'SHOW REPLICA STATUS')
+    return rows.length
+  } catch (error) {
+    const number = mysqlErrorNumber(error)
+    // MySQL before 8.0.22 has the older word for it.
+    if (number === UNKNOWN && !isMariadb) return (await session.command('SHOW SLAVE STATUS')).length
+    if (number !== DENIED) throw error
+    // Threads that apply what comes from another server have this name, and run for as long as they may.
+    const rows = await session.rows("SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = 'system user' AND COMMAND LIKE 'Slave%'") // prettier-ignore
+    return rows.length
+  }
+}

@@ -1,0 +1,207 @@
+/** One round: everything that one snapshot of the source shows of the logs, as one transaction. */
+import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { Row } from '../../../../model/copy/rows.ts'
+import type { FollowedTable } from '../../../../model/follow/port.ts'
+import type { ReadColumn } from '../../../../model/copy/read-column.ts'
+import { selected } from '../../copy/cells.ts'
+import { isNull, quoted, tableSql } from '../../copy/names.ts'
+import { rowReader } from '../../copy/read.ts'
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import type { Session } from '../../session.ts'
+import { isBusy } from './busy.ts'
+import { FIRST_NOTE, isFolded, keyName, type TableLog } from './log.ts'
+import { logsGone } from './position.ts'
+import { columnsFault } from './verify.ts'
+import { columnTexts, countUnique, createdAs, tableIds, type TableShape } from './shape.ts'
+import { ToldNotes } from './told-notes.ts'
+
+/** Rows that are handed over at once, and bytes of them that may wait in memory. */
+const [PIECE_ROWS, PIECE_BYTES] = [2000, 4 * 1024 * 1024]
+const NUMBERS_AT_ONCE = 20_000
+/**
+ * A round with more keys is large: the target writes it in pieces, and a unique value may have gone from a row of a later piece to one of an earlier. So of a
+ * table with other unique values than its key all keys are told as gone before the rows come.
+ */
+const MANY = 10_000
+/** The table was altered, or made anew, after the snapshot. */
+const CHANGED = 1412
+/** No such table; no such index. */
+const GONE = new Set([1146, 1176])
+
+/** A table that is followed, with its log. */
+export type NotedTable = {
+  readonly table: FollowedTable
+  readonly log: TableLog
+  readonly shape: TableShape
+}
+
+/** What a round came to: notes of tables, by place. */
+export type ToldRound = ReadonlyMap<number, ToldNotes>
+
+type Reshaped = Extract<Change, { type: 'reshaped' }>
+
+/**
+ * Changes in pieces; none at all where no table has notes.
+ * @param session in a transaction whose snapshot is taken, behind a savepoint `sluice`
+ * @param begun position under which the round is told, and when that was taken, before the snapshot: what was committed until then is in it
+ * @returns null where a table was not to be had, or was altered behind the snapshot: nothing was told then
+ * @throws SluiceError VALUE_REFUSED, SOURCE_IO where a log was emptied; what the server says
+ */
+export async function* toldRound(
+  session: Session,
+  tables: readonly NotedTable[],
+  { position, at }: { readonly position: LogPosition; readonly at: number },
+): AsyncGenerator<readonly Change[], ToldRound | null> {
+  const counts = await countNotes(session, tables)
+  const other = await held(session, tables, [...counts.keys()])
+  if (other === 'later') return null
+  if (other !== null) {
+    yield [other]
+    return null
+  }
+  const told = new Map<number, ToldNotes>()
+  if (counts.size === 0) return told
+  yield [{ type: 'begin', xid: 0, commit: position, at }]
+  const isLarge = [...counts.values()].reduce((sum, count) => sum + count, 0) > MANY
+  for (const place of counts.keys()) {
+    const one = tables[place]
+    if (one === undefined) continue
+    told.set(place, await numbersOf(session, one.log))
+    yield* changesOf(session, place, one, isLarge)
+  }
+  return told
+}
+
+/** @returns by place, of tables that have notes */
+async function countNotes(session: Session, tables: readonly NotedTable[]): Promise<ReadonlyMap<number, number>> {
+  const asked = tables.map(
+    ({ log }, place) => `SELECT ${place}, CAST(COUNT(*) AS CHAR), CAST(MIN(id) AS CHAR) FROM ${tableSql(log.table)}`,
+  )
+  const rows = await session.rows(asked.join(' UNION ALL '))
+  const counts = new Map<number, number>()
+  for (const [place, count, first] of rows) {
+    const { log } = tables[Number(place)] ?? {}
+    if (Number(first ?? 0) !== FIRST_NOTE && log !== undefined)
+      throw logsGone(`${tableText(log.table)}, a log of the stream, was emptied by somebody`)
+    if (Number(count) > 1) counts.set(Number(place), Number(count) - 1)
+  }
+  return counts
+}
+
+/** Keeps the tables as they are until the round has been told. @returns what is another table than before; `later` where one is not to be had in this snapshot */
+async function held(
+  session: Session,
+  tables: readonly NotedTable[],
+  places: readonly number[],
+): Promise<Reshaped | 'later' | null> {
+  for (const place of places) {
+    const one = tables[place]
+    if (one === undefined) continue
+    const { table, shape } = one
+    const name = table.table.table
+    const reshaped = (reason: string): Reshaped => ({ type: 'reshaped', table: place, reason })
+    try {
+      // Whatever is read locks the definition, and a table that was made anew behind the snapshot is refused.
+      await session.rows(`SELECT 1 FROM ${tableSql(name)} FORCE INDEX (${quoted(one.log.index)}) LIMIT 1`)
+      const created = await createdAs(session, name)
+      const columns = created === shape.created ? shape.columns : await columnTexts(session, name)
+      const other = columnsFault(shape, { columns })
+      if (other !== null) return reshaped(other)
+      const ids = await tableIds(session, name)
+      if (Object.entries(shape.ids).some(([partition, id]) => ids[partition] !== id))
+        return reshaped('it, or a partition of it, was emptied or made anew')
+    } catch (error) {
+      const number = mysqlErrorNumber(error) ?? 0
+      if (!session.alive) throw error
+      if (number === CHANGED || isBusy(error)) return 'later'
+      if (GONE.has(number)) return reshaped('it, or the index of its key, is gone')
+      throw error
+    }
+  }
+  return null
+}
+
+async function numbersOf(session: Session, log: TableLog): Promise<ToldNotes> {
+  const told = new ToldNotes()
+  const stream = await session.stream(
+    `SELECT id FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE} ORDER BY id`,
+    [],
+    PIECE_BYTES,
+  )
+  for (;;) {
+    const page = await stream.take(NUMBERS_AT_ONCE)
+    if (page.length === 0) return told
+    for (const [id] of page) told.add(Number(id))
+  }
+}
+
+async function* changesOf(
+  session: Session,
+  place: number,
+  one: NotedTable,
+  isLarge: boolean,
+): AsyncGenerator<readonly Change[]> {
+  const { table } = one
+  const identity = columnsOf(table, table.identity)
+  const isAll = isLarge && (await countUnique(session, table.table.table)) > 1
+  for await (const rows of read(session, goneSql(one, isAll), table, identity))
+    yield rows.map((key): RowChange => ({ type: 'delete', table: place, key }))
+  for await (const rows of read(session, rowsSql(one), table, table.columns))
+    yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
+}
+
+function columnsOf({ columns }: FollowedTable, names: readonly string[]): readonly ReadColumn[] {
+  return names.flatMap((name) => columns.find((column) => column.name === name) ?? [])
+}
+
+/**
+ * Keys of which no row is there. `a` and `A` can be equal to the table's key, and the target may hold the one where the source has the other now: so a key is gone, too,
+ * where the row that it finds spells it in other bytes.
+ * @param isAll all keys, whether a row is there or not
+ */
+function goneSql({ table, log }: NotedTable, isAll: boolean): string {
+  const identity = columnsOf(table, table.identity)
+  const list = identity.map(({ name, column }) => selected(`k.${quoted(keyName(log.key.indexOf(name)))}`, column))
+  const bytes = log.key.map((name, at) => {
+    const folded = columnsOf(table, [name]).some(({ column }) => isFolded(column))
+    return folded ? `CAST(${quoted(keyName(at))} AS BINARY)` : quoted(keyName(at))
+  })
+  const all = `(SELECT ${log.key.map((_, at) => quoted(keyName(at))).join(', ')} FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE} GROUP BY ${bytes.join(', ')}) AS k`
+  if (isAll) return `SELECT ${list.join(', ')} FROM ${all}`
+  const same = log.key.flatMap((name, at) => {
+    const [there, key] = [`t.${quoted(name)}`, `k.${quoted(keyName(at))}`]
+    const folded = columnsOf(table, [name]).some(({ column }) => isFolded(column))
+    return [`${there} = ${key}`, ...(folded ? [`CAST(${there} AS BINARY) = CAST(${key} AS BINARY)`] : [])]
+  })
+  const [first = ''] = log.key
+  return `SELECT ${list.join(', ')} FROM ${all} LEFT JOIN ${tableSql(table.table.table)} AS t FORCE INDEX (${quoted(log.index)}) ON ${same.join(' AND ')}
+    WHERE ${isNull(`t.${quoted(first)}`)}`
+}
+
+function rowsSql({ table, log }: NotedTable): string {
+  const keys = log.key.map((_, at) => quoted(keyName(at))).join(', ')
+  const same = log.key.map((name, at) => `t.${quoted(name)} = k.${quoted(keyName(at))}`)
+  const list = table.columns.map(({ name, column }) => selected(`t.${quoted(name)}`, column))
+  // The keys first, each looked up by the index: a plan that reads the table whole for some keys would take as long as the table is large.
+  return `SELECT ${list.join(', ')} FROM (SELECT DISTINCT ${keys} FROM ${tableSql(log.table)} WHERE id > ${FIRST_NOTE}) AS k
+    STRAIGHT_JOIN ${tableSql(table.table.table)} AS t FORCE INDEX (${quoted(log.index)}) ON ${same.join(' AND ')}`
+}
+
+async function* read(
+  session: Session,
+  sql: string,
+  { table }: FollowedTable,
+  columns: readonly ReadColumn[],
+): AsyncGenerator<readonly Row[]> {
+  const rowOf = rowReader(columns, table, null)
+  const stream = await session.stream(sql, [], PIECE_BYTES)
+  for (;;) {
+    const page = await stream.take(PIECE_ROWS)
+    if (page.length === 0) return
+    yield page.flatMap((given) => {
+      const row = rowOf(given)
+      return row === null ? [] : [row]
+    })
+  }
+}

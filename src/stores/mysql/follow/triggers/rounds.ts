@@ -1,0 +1,196 @@
+/** Rounds of a MySQL source: its sessions, and what each of them is for. */
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import { refuseOtherFollower } from '../../../common/follower-note.ts'
+import type { Look, Rounds, Telling } from '../../../common/trigger-stream/rounds.ts'
+import type { MysqlConfig } from '../../config.ts'
+import { sourceError } from '../../copy/errors.ts'
+import { tableSql } from '../../copy/names.ts'
+import { interruptible, openCopySession, stopOn } from '../../copy/sessions.ts'
+import { heldView } from '../../copy/view.ts'
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import { ticked } from '../../partition/maintenance/options.ts'
+import type { Session } from '../../session.ts'
+import { lockProgress, readFollower } from './follower.ts'
+import { FIRST_NOTE, logOf, progressTable } from './log.ts'
+import { clockMs, logsGone, noteShown, readProgress, takeNumber } from './position.ts'
+import { toldRound, type NotedTable, type ToldRound } from './round.ts'
+import { NO_TABLE, shapeOf } from './shape.ts'
+import { TOKEN } from './verify.ts'
+
+/** So long a round waits for who holds a table, in seconds: the server knows no parts of one. */
+const LOCK_SECONDS = 1
+
+type RoundsWish = {
+  readonly config: MysqlConfig
+  readonly birth: StreamBirth
+  readonly tables: readonly FollowedTable[]
+  /** Durable in the target. */
+  readonly from: LogPosition
+  readonly signal: AbortSignal
+}
+
+export class MysqlRounds implements Rounds {
+  readonly #wish: RoundsWish
+  readonly #noted: readonly NotedTable[]
+  #reader: Session
+  readonly #writer: Session
+
+  /** @throws SluiceError as connecting does; SOURCE_IO, retryable, where the source has not told what the target has */
+  static async open(wish: RoundsWish): Promise<MysqlRounds> {
+    const { config, birth, from, signal } = wish
+    throwIfAborted(signal)
+    const reader = await readerOf(config)
+    try {
+      const writer = await openCopySession(config, 'write')
+      try {
+        await writer.execute('SET @sluice_forgets = ?', [birth.facts[TOKEN] ?? ''])
+        const rounds = new MysqlRounds(wish, reader, writer)
+        const progress = await readProgress(reader, config.database, birth.slot)
+        // A source that has lost what it told would count past it again.
+        if (progress === null || progress.shown < from) throw logsGone('the source is not as the stream has left it')
+        return rounds
+      } catch (error) {
+        writer.destroy()
+        throw error
+      }
+    } catch (error) {
+      reader.destroy()
+      throw error
+    }
+  }
+
+  private constructor(wish: RoundsWish, reader: Session, writer: Session) {
+    const { birth, tables } = wish
+    this.#wish = wish
+    this.#reader = reader
+    this.#writer = writer
+    this.#noted = tables.map((table) => ({
+      table,
+      log: logOf(birth, table),
+      shape: shapeOf(birth.shapes[tableText(table.table.table)]),
+    }))
+  }
+
+  async look(): Promise<Look> {
+    const { config, birth } = this.#wish
+    const progress = await readProgress(this.#reader, config.database, birth.slot)
+    if (progress === null) throw logsGone(`the row of progress of stream ${birth.slot} is gone`)
+    const { counter, shown } = progress
+    const isNoted = await this.#isNoted()
+    // Nothing can be lost that was told here, but the number has to outlive a crash that the target knows.
+    if (!isNoted && counter > shown) await noteShown(this.#writer, config.database, birth.slot, counter)
+    return { end: counter, isNoted, idle: counter }
+  }
+
+  async *tell(forView: boolean): Telling {
+    const { config, signal } = this.#wish
+    const session = forView ? await readerOf(config) : this.#reader
+    const undo = forView ? stopOn(config, session, signal) : async (): Promise<void> => undefined
+    let isKept = false
+    try {
+      const begun = await this.#begin(session)
+      const { position } = begun
+      const told = yield* toldRound(session, this.#noted, begun)
+      if (told === null) return null
+      isKept = forView
+      return {
+        position,
+        isEmpty: told.size === 0,
+        forget: (upTo) => this.#forget(told, upTo),
+        view: () => heldView(config, session),
+      }
+    } finally {
+      await undo()
+      if (forView ? !isKept : session.isStreaming) session.destroy()
+      else if (!forView) await session.rollBack()
+      else if (session.alive) await session.command('ROLLBACK TO SAVEPOINT sluice').catch(() => session.destroy())
+    }
+  }
+
+  async guarded<T>(body: () => Promise<T>): Promise<T> {
+    const { config, signal } = this.#wish
+    try {
+      return await interruptible(config, this.#reader, signal, body)
+    } catch (error) {
+      throw sourceError(gone(error) ?? error, config.label)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#reader.destroy()
+    await this.#writer.close()
+  }
+
+  /** A number, a snapshot, and the number once more: see `position.ts`. @returns with when it was, by the clock of the server */
+  async #begin(session: Session): Promise<{ readonly position: LogPosition; readonly at: number }> {
+    const { config, birth } = this.#wish
+    const position = await takeNumber(this.#writer, config.database, birth.slot)
+    const at = await clockMs(session)
+    await session.command('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
+    await session.command('SAVEPOINT sluice')
+    await noteShown(this.#writer, config.database, birth.slot, position)
+    return { position, at }
+  }
+
+  /** Whether any log has notes. @throws SluiceError SOURCE_IO, retryable, where one was emptied */
+  async #isNoted(): Promise<boolean> {
+    if (this.#noted.length === 0) return false
+    const logs = this.#noted.map(({ log }) => tableSql(log.table))
+    const whole = logs.map((log) => `EXISTS (SELECT 1 FROM ${log} WHERE id = ${FIRST_NOTE})`).join(' AND ')
+    const noted = logs.map((log) => `EXISTS (SELECT 1 FROM ${log} WHERE id > ${FIRST_NOTE})`).join(' OR ')
+    const [[isWhole, isNoted] = []] = await this.#reader.rows(`SELECT ${whole}, ${noted}`)
+    if (Number(isWhole) !== 1) throw logsGone('a log of the stream was emptied by somebody')
+    return Number(isNoted) === 1
+  }
+
+  async #forget(told: ToldRound, upTo: LogPosition): Promise<void> {
+    const { config, birth } = this.#wish
+    const session = this.#writer
+    try {
+      await lockProgress(session, config.database, birth.slot)
+      refuseOtherFollower(birth, await readFollower(session, config.database, birth.slot))
+      for (const [place, notes] of told) {
+        const log = this.#noted[place]?.log
+        if (log === undefined) continue
+        for (const piece of notes.pieces())
+          await session.execute(forgetSql(tableSql(log.table)), [JSON.stringify(piece)])
+      }
+      await session.execute(
+        `UPDATE ${ticked(progressTable(config.database, birth.slot))} SET forgotten = GREATEST(forgotten, ?)`,
+        [upTo],
+      )
+      const lost = await session.commit()
+      if (lost !== null) throw lost.lost
+    } catch (error) {
+      await session.rollBack()
+      throw error
+    }
+  }
+}
+
+/**
+ * Each note is found by its number. A range of numbers would wait for whoever has a note behind its end that is not committed yet, and a plan that reads the whole log
+ * for every such note: this one locks what it removes, and nothing else (READ COMMITTED locks no gaps).
+ */
+function forgetSql(log: string): string {
+  return `DELETE l FROM JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT UNSIGNED PATH '$')) AS j STRAIGHT_JOIN ${log} AS l FORCE INDEX (PRIMARY) ON l.id = j.id`
+}
+
+/** What of ours is gone ends the session of the stream: whoever opens it again looks, and says what was lost. */
+function gone(error: unknown): unknown {
+  return mysqlErrorNumber(error) === NO_TABLE ? logsGone('a log of the stream, or a followed table, is gone') : null
+}
+
+async function readerOf(config: MysqlConfig): Promise<Session> {
+  const session = await openCopySession(config, 'read')
+  try {
+    await session.command(`SET SESSION lock_wait_timeout = ${LOCK_SECONDS}`)
+    return session
+  } catch (error) {
+    session.destroy()
+    throw error
+  }
+}

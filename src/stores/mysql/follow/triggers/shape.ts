@@ -1,0 +1,189 @@
+/**
+ * The shape of a followed table: what changes when rows come or go that no trigger has noted. InnoDB gives a table, and each partition, another number whenever it
+ * is made anew: by TRUNCATE, by an ALTER TABLE that rewrites it, by EXCHANGE PARTITION. The dictionary's CREATE_TIME does not tell a TRUNCATE in MariaDB (measured, 10.11).
+ */
+import type { TableName } from '../../../../model/copy/column-type.ts'
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import { quoted, tableSql } from '../../copy/names.ts'
+import { ticked } from '../../partition/maintenance/options.ts'
+import type { Session } from '../../session.ts'
+import type { LogMarks } from './log.ts'
+
+/** There is no such table. */
+export const NO_TABLE = 1146
+
+/** Stored as JSON. */
+export type TableShape = {
+  /** As `SHOW CREATE TABLE` prints it, without the next number of AUTO_INCREMENT. */
+  readonly created: string
+  /** Each column in one text: what its values are. */
+  readonly columns: readonly string[]
+  /** InnoDB's number of the table, or of each of its partitions by name; the table itself is ''. */
+  readonly ids: Readonly<Record<string, string>>
+  /** Columns of each unique index that holds whole values. */
+  readonly unique: Readonly<Record<string, readonly string[]>>
+  /** Foreign keys of the table by which rows of it go or change with those of another one: no trigger fires for that. */
+  readonly cascades: readonly string[]
+  /** When the definition was written last, as far as the server tells: every ALTER TABLE moves it in MariaDB, and TRUNCATE does not (measured, 10.11). */
+  readonly altered: string
+}
+
+/** @returns null where there is no such table */
+export async function readShape(session: Session, table: TableName): Promise<TableShape | null> {
+  const created = await createdAs(session, table)
+  if (created === null) return null
+  return {
+    created,
+    columns: await columnTexts(session, table),
+    ids: await tableIds(session, table),
+    unique: await uniqueIndexes(session, table),
+    cascades: await cascadesOf(session, table),
+    altered: await alteredAt(session, table),
+  }
+}
+
+export function shapeOf(text: string | undefined): TableShape {
+  if (text === undefined) return { created: '', columns: [], ids: {}, unique: {}, cascades: [], altered: '' }
+  return JSON.parse(text) as TableShape
+}
+
+/** As the server would make the table again; null where there is none. The statement keeps the definition for the session's transaction. */
+export async function createdAs(session: Session, table: TableName): Promise<string | null> {
+  try {
+    const [row] = await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
+    return String(row?.[1] ?? '').replace(/ AUTO_INCREMENT=\d+/, '')
+  } catch (error) {
+    if (mysqlErrorNumber(error) === NO_TABLE) return null
+    throw error
+  }
+}
+
+/** Defaults and comments do not matter: triggers see what became of them. */
+export async function columnTexts(session: Session, { schema, name }: TableName): Promise<readonly string[]> {
+  const rows = await session.rows(
+    `SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLLATION_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS
+     WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
+    [schema ?? null, name],
+  )
+  return rows.map(([column, type, nullable, collation, expression]) =>
+    [column, type, nullable === 'YES' ? 'NULL' : 'NOT NULL', collation ?? '', expression ?? ''].map(String).join(' '),
+  )
+}
+
+/** InnoDB's numbers of a table, under '', or of its partitions, under their names as InnoDB spells them. Takes the right PROCESS. */
+export async function tableIds(
+  session: Session,
+  { schema, name }: TableName,
+): Promise<Readonly<Record<string, string>>> {
+  const [[database, table] = []] = await session.rows(
+    `SELECT ${spelled('COALESCE(?, DATABASE())', 'utf8mb4', 'filename')}, ${spelled('?', 'utf8mb4', 'filename')}`,
+    [schema ?? null, name],
+  )
+  const file = `${String(database)}/${String(table)}`
+  const rows = await session.rows(
+    `SELECT NAME, CAST(TABLE_ID AS CHAR) FROM information_schema.${session.facts.flavour === 'mariadb' ? 'INNODB_SYS_TABLES' : 'INNODB_TABLES'}
+     WHERE NAME = ? OR NAME LIKE ? ESCAPE '!' ORDER BY NAME`,
+    [file, `${file.replaceAll(/[!%_]/g, '!$&')}#_#%`],
+  )
+  const ids = rows.flatMap(([found, id]) => {
+    if (String(found) === file) return [['', String(id)]]
+    const [, partition] = /^#p#(.*)$/is.exec(String(found).slice(file.length)) ?? []
+    return partition === undefined ? [] : [[partition, String(id)]]
+  })
+  return Object.fromEntries(ids) as Record<string, string>
+}
+
+/** Whether a partition holds rows. @param partition as `tableIds` has it */
+export async function hasRowsIn(session: Session, table: TableName, partition: string): Promise<boolean> {
+  const [[name] = []] = await session.rows(`SELECT ${spelled('?', 'filename', 'utf8mb4')}`, [partition.replace(/#sp#.*$/is, '')]) // prettier-ignore
+  const rows = await session.rows(`SELECT 1 FROM ${tableSql(table)} PARTITION (${quoted(String(name))}) LIMIT 1`)
+  return rows.length > 0
+}
+
+/** InnoDB keeps names as names of files. */
+function spelled(text: string, from: string, to: string): string {
+  const of = from === 'filename' ? `CONVERT(CONVERT(${text} USING binary) USING filename)` : text
+  return to === 'filename'
+    ? `CONVERT(CONVERT(CONVERT(${of} USING filename) USING binary) USING utf8mb4)`
+    : `CONVERT(${of} USING ${to})`
+}
+
+export async function uniqueIndexes(
+  session: Session,
+  { schema, name }: TableName,
+): Promise<Readonly<Record<string, readonly string[]>>> {
+  const rows = await session.rows(
+    `SELECT INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE, INDEX_TYPE FROM information_schema.STATISTICS
+     WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
+    [schema ?? null, name],
+  )
+  const found = new Map<string, string[]>()
+  const unfit = new Set<string>()
+  for (const [index, column, prefix, nullable, type] of rows) {
+    const key = String(index)
+    found.set(key, [...(found.get(key) ?? []), String(column)])
+    if (column == null || prefix != null || nullable === 'YES' || type !== 'BTREE') unfit.add(key)
+  }
+  return Object.fromEntries([...found].filter(([key]) => !unfit.has(key)))
+}
+
+/** How many unique indexes a table has, of whatever kind. */
+export async function countUnique(session: Session, { schema, name }: TableName): Promise<number> {
+  const [[count] = []] = await session.rows(
+    `SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS
+     WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND NON_UNIQUE = 0`,
+    [schema ?? null, name],
+  )
+  return Number(count)
+}
+
+async function alteredAt(session: Session, { schema, name }: TableName): Promise<string> {
+  const [[at] = []] = await session.rows(
+    'SELECT CAST(CREATE_TIME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
+    [schema ?? null, name],
+  )
+  return String(at ?? '')
+}
+
+export async function cascadesOf(session: Session, { schema, name }: TableName): Promise<readonly string[]> {
+  const rows = await session.rows(
+    `SELECT CONSTRAINT_NAME, UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS
+     WHERE CONSTRAINT_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? ORDER BY CONSTRAINT_NAME`,
+    [schema ?? null, name],
+  )
+  const quiet = new Set(['RESTRICT', 'NO ACTION'])
+  return rows.flatMap(([key, database, parent, onDelete, onUpdate]) => {
+    const does = [
+      ...(quiet.has(String(onDelete)) ? [] : [`ON DELETE ${String(onDelete)}`]),
+      ...(quiet.has(String(onUpdate)) ? [] : [`ON UPDATE ${String(onUpdate)}`]),
+    ]
+    return does.length === 0 ? [] : [`${String(key)} to ${String(database)}.${String(parent)} (${does.join(', ')})`]
+  })
+}
+
+/** Triggers as they are now, by name: those of some names, of one database. */
+async function readTriggers(
+  session: Session,
+  schema: string | undefined,
+  names: readonly string[],
+): Promise<Readonly<Record<string, string>>> {
+  const rows = await session.rows(
+    `SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, CAST(CREATED AS CHAR), DEFINER, SQL_MODE, ACTION_STATEMENT
+     FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = COALESCE(?, DATABASE()) AND TRIGGER_NAME IN (${names.map(() => '?').join(', ')})`,
+    [schema ?? null, ...names],
+  )
+  return Object.fromEntries(rows.map(([name, ...facts]) => [String(name), facts.map(String).join(' · ')]))
+}
+
+/** A log and its triggers as they are now. @param names of the triggers on the followed table, and of the guard of the log */
+export async function readMarks(
+  session: Session,
+  table: TableName,
+  log: TableName,
+  names: { readonly triggers: readonly string[]; readonly guard: string },
+): Promise<LogMarks> {
+  const id = (await tableIds(session, log))[''] ?? ''
+  const triggers = await readTriggers(session, table.schema, names.triggers)
+  const guard = await readTriggers(session, log.schema, [names.guard])
+  return { id, triggers: { ...triggers, ...guard } }
+}

@@ -1,0 +1,158 @@
+/** Whether a stream by triggers is as it was when it began: its row of progress, logs, triggers, and the shapes of its tables. */
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
+import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
+import type { Session } from '../../session.ts'
+import { FIRST_NOTE, logFact, logOf, logsOf, progressTable, triggerNames, type TableLog } from './log.ts'
+import { readProgress } from './position.ts'
+import { replicaFault } from './replica.ts'
+import { hasRowsIn, NO_TABLE, readMarks, readShape, shapeOf, type TableShape } from './shape.ts'
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import { ticked } from '../../partition/maintenance/options.ts'
+
+/** Under which name the facts have what tells the row of progress from every other one. */
+export const TOKEN = 'token'
+
+export async function verifyTriggers(
+  session: Session,
+  database: string,
+  birth: StreamBirth,
+  tables: readonly FollowedTable[],
+  applied: LogPosition,
+): Promise<StreamState> {
+  const all = tables.map(({ table }) => tableText(table.table))
+  const since = counterText(applied)
+  const whole = await wholeFault(session, database, birth, applied)
+  if (whole !== null) return { faults: [{ ...whole, tables: all, since }], moved: {}, unclear: [] }
+  const faults: StreamFault[] = []
+  const moved: Record<string, string> = {}
+  for (const [at, table] of tables.entries()) {
+    const name = all[at] ?? ''
+    const before = shapeOf(birth.shapes[name])
+    const now = await readShape(session, table.table.table)
+    const code = await tableFault(session, birth, table, before, now)
+    if (code !== null) faults.push({ code: code.code, tables: [name], message: `${name}: ${code.reason}`, since })
+    else if (now !== null && JSON.stringify(now) !== birth.shapes[name]) moved[name] = JSON.stringify(now)
+  }
+  return { faults, moved, unclear: [] }
+}
+
+type WholeFault = Pick<StreamFault, 'code' | 'message'>
+
+/** What all tables of a stream have lost; null where nothing. */
+export async function wholeFault(
+  session: Session,
+  database: string,
+  birth: StreamBirth,
+  applied: LogPosition,
+): Promise<WholeFault | null> {
+  const progress = await readProgress(session, database, birth.slot)
+  const table = tableText(progressTable(database, birth.slot))
+  if (progress === null)
+    return { code: 'SLOT_LOST', message: `the row of ${table} is gone, which says what of the logs was applied` }
+  if (progress.token !== birth.facts[TOKEN])
+    return { code: 'OTHER_SERVER', message: `${table} is of another stream than the one that began here` }
+  const lost = counterFault(progress.shown, progress.forgotten, applied)
+  if (lost?.code === 'OTHER_SERVER') {
+    const { code, message } = lost
+    return { code, message: `${message}, or it crashed before it had written down what it had committed` }
+  }
+  if (lost !== null) return lost
+  const replica = await replicaFault(session)
+  return replica === null ? null : { code: 'TRIGGERS_CHANGED', message: replica.message }
+}
+
+type TableFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonly reason: string }
+
+async function tableFault(
+  session: Session,
+  birth: StreamBirth,
+  followed: FollowedTable,
+  before: TableShape,
+  now: TableShape | null,
+): Promise<TableFault | null> {
+  const { table } = followed.table
+  const changed = (reason: string): TableFault => ({ code: 'TABLE_CHANGED', reason })
+  if (now === null) return changed('it is gone, or has another name')
+  const log = logsOf(birth).get(logFact(table))
+  if (log === undefined) return { code: 'TRIGGERS_CHANGED', reason: 'the stream has no log of it' }
+  const reason = columnsFault(before, now) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? backFault(before, now) // prettier-ignore
+  if (reason !== null) return changed(reason)
+  const wrong = await logFault(session, birth.slot, table, logOf(birth, followed))
+  return wrong === null ? null : { code: 'TRIGGERS_CHANGED', reason: wrong }
+}
+
+/** @returns why values of the table are none that the stream was planned with; null where they are */
+export function columnsFault(before: Pick<TableShape, 'columns'>, now: Pick<TableShape, 'columns'>): string | null {
+  const gone = before.columns.filter((one) => !now.columns.includes(one))
+  const added = now.columns.filter((one) => !before.columns.includes(one))
+  // Columns of one type that swap names are the same texts in other places.
+  if (gone.length === 0 && added.length === 0)
+    return before.columns.every((one, at) => one === now.columns[at])
+      ? null
+      : `its columns have other places: ${now.columns.map((one) => one.slice(0, one.indexOf(' '))).join(', ')}`
+  const listed = (columns: readonly string[]): string => columns.map((one) => one.trim()).join(', ')
+  return `its columns are others: ${[...(gone.length === 0 ? [] : [`no more ${listed(gone)}`]), ...(added.length === 0 ? [] : [`now ${listed(added)}`])].join('; ')}`
+}
+
+async function numbersFault(
+  session: Session,
+  table: TableName,
+  before: TableShape,
+  now: TableShape,
+): Promise<string | null> {
+  for (const [partition, id] of Object.entries(before.ids)) {
+    if (now.ids[partition] === id) continue
+    return partition === ''
+      ? 'it was emptied by TRUNCATE, written anew by ALTER TABLE or OPTIMIZE TABLE, or another table has its name'
+      : `partition ${partition} was dropped, emptied, exchanged or written anew`
+  }
+  if (Object.keys(now.ids).length === 0) return 'InnoDB does not tell its number: it is no table of InnoDB any more, or the login has lost the right PROCESS' // prettier-ignore
+  for (const partition of Object.keys(now.ids)) {
+    if (before.ids[partition] !== undefined) continue
+    // A table with rows may have become a partition (CONVERT TABLE, of MariaDB); one that is made anew has none.
+    if (session.facts.flavour === 'mariadb' && (await hasRowsIn(session, table, partition)))
+      return `partition ${partition} is new and holds rows, and nobody can tell whether it brought them along`
+  }
+  const cascade = now.cascades.find((one) => !before.cascades.includes(one))
+  return cascade === undefined ? null : `foreign key ${cascade} was added, for which no trigger fires`
+}
+
+function keyFault({ index, key }: TableLog, { identity }: FollowedTable, { unique }: TableShape): string | null {
+  const columns = unique[index]
+  const isSame = columns !== undefined && columns.length === key.length && key.every((one) => columns.includes(one))
+  if (isSame || identity.length === 0) return null
+  return `unique index ${index} on its key (${key.join(', ')}) is gone, or was changed`
+}
+
+/** Altered, and altered back: of a foreign key that was there meanwhile no trigger has noted what it removed. */
+function backFault(before: TableShape, now: TableShape): string | null {
+  const isSame = JSON.stringify({ ...before, altered: '' }) === JSON.stringify({ ...now, altered: '' })
+  return isSame && before.altered !== now.altered
+    ? `it was altered, and altered back (${now.altered}): what happened in between may not have been noted`
+    : null
+}
+
+async function logFault(session: Session, slot: string, table: TableName, log: TableLog): Promise<string | null> {
+  const names = { triggers: triggerNames(slot, log.number), guard: `${slot}_${log.number}_guard` }
+  const now = await readMarks(session, table, log.table, names)
+  const name = tableText(log.table)
+  if (now.id !== log.made.id) return `its log ${name} is gone, was emptied, or was replaced by another table`
+  for (const [trigger, was] of Object.entries(log.made.triggers)) {
+    const is = now.triggers[trigger]
+    if (is === undefined) return `trigger ${trigger} was dropped, or the login may not see it any more`
+    if (is !== was) return `trigger ${trigger} was made anew or altered: for a while it may not have fired`
+  }
+  return (await isWhole(session, log.table)) ? null : `its log ${name} was emptied by somebody`
+}
+
+async function isWhole(session: Session, log: TableName): Promise<boolean> {
+  try {
+    const rows = await session.rows(`SELECT 1 FROM ${ticked(log)} WHERE id = ${FIRST_NOTE}`)
+    return rows.length > 0
+  } catch (error) {
+    if (mysqlErrorNumber(error) === NO_TABLE) return false
+    throw error
+  }
+}

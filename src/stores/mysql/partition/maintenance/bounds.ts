@@ -1,0 +1,148 @@
+/**
+ * What the bounds of partitions mean for their column. Of `RANGE COLUMNS` they are its values; of `RANGE (…)` whole numbers that a function makes of
+ * them, and of a few functions the numbers can be turned back.
+ */
+import type { Column } from '../../../../model/copy/column-type.ts'
+
+const MS_OF_DAY = 86_400_000
+/** TO_DAYS and TO_SECONDS count from the year 0. */
+const DAYS_BEFORE_1970 = 719_528
+const FIRST = '0001-01-01'
+const LAST_YEAR = 9999
+
+/** How a table is cut: its column, the texts of its bounds, and how a bound is written in SQL. */
+export type RangeMethod = {
+  /** As it stands in `PARTITION BY`, for those who read. */
+  readonly text: string
+  readonly column: Column
+  /** @returns the bound as a value of the column; null where no value lies above it; undefined where it is none that we know */
+  readonly read: (description: string) => string | null | undefined
+  /** @returns SQL; null where a partition of this table cannot begin there */
+  readonly write: (bound: string) => string | null
+}
+
+const QUOTED = /^(?:"((?:[^"]|"")*)"|`((?:[^`]|``)*)`)$/
+const CALL = /^(to_days|to_seconds|unix_timestamp|year)\((.*)\)$/is
+
+/**
+ * @param method and expression as the dictionary has them
+ * @returns null where the values of a column cannot be told from the bounds
+ */
+export function rangeMethod(method: string, expression: string, columns: readonly Column[]): RangeMethod | null {
+  const [, name = '', argument = ''] = CALL.exec(expression) ?? [null, '', expression]
+  const quoted = QUOTED.exec(argument.trim())
+  const wanted = quoted === null ? argument : (quoted[1]?.replaceAll('""', '"') ?? quoted[2]?.replaceAll('``', '`'))
+  const column = columns.find((one) => one.name === wanted)
+  if (column === undefined) return null
+  const form = formOf(method, name.toLowerCase(), column)
+  return form === null ? null : { text: `${method} (${expression})`, column, ...form }
+}
+
+type Form = Pick<RangeMethod, 'read' | 'write'>
+
+function formOf(method: string, call: string, { type, native }: Column): Form | null {
+  if (type.kind === 'int') return call === '' ? WHOLE : null
+  const isDate = type.kind === 'date'
+  if (type.kind === 'timestamp' && type.zone) {
+    // Of a part of a second the function makes a fraction, and bounds are whole numbers.
+    return call === 'unix_timestamp' && /^timestamp(?:\(0\))?$/i.test(native) ? EPOCH : null
+  }
+  if (!isDate && type.kind !== 'timestamp') return null
+  if (method === 'RANGE COLUMNS') return call === '' ? valueForm(isDate) : null
+  switch (call) {
+    case 'to_days':
+      return numberForm(isDate, MS_OF_DAY, DAYS_BEFORE_1970)
+    case 'to_seconds':
+      return numberForm(isDate, 1000, DAYS_BEFORE_1970 * 86_400)
+    case 'year':
+      return yearForm(isDate)
+    default:
+      return null
+  }
+}
+
+const WHOLE: Form = {
+  read: (text) => (/^-?\d{1,20}$/.test(text) ? text : undefined),
+  write: (bound) => (/^-?\d{1,20}$/.test(bound) ? bound : null),
+}
+
+const EPOCH: Form = {
+  read: (text) => {
+    const at = numberOf(text)
+    const clock = at === undefined ? undefined : textAt(Math.max(at, 0) * 1000, false)
+    return clock == null ? clock : `${clock}+00`
+  },
+  write: (bound) => {
+    const at = momentOf(bound)
+    return at === null ? null : String(at / 1000)
+  },
+}
+
+/** Written by people, and printed as they have written them: `2024-4-1` and `20240401` are days too. */
+const WRITTEN = /^'(\d{4})(?:-(\d{1,2})-(\d{1,2})|(\d\d)(\d\d))(?:[ T]?(\d{1,2}):?(\d\d):?(\d\d)(?:\.(\d*))?)?'$/
+
+function valueForm(isDate: boolean): Form {
+  return {
+    read: (text) => {
+      const [whole, year, month = '', day = '', month2 = '', day2 = '', h = '00', m = '00', s = '00', rest] =
+        WRITTEN.exec(text) ?? []
+      if (whole === undefined || year === undefined) return undefined
+      const date = `${year}-${(month || month2).padStart(2, '0')}-${(day || day2).padStart(2, '0')}`
+      // No value lies before it but days of zeros.
+      const from = date < FIRST ? FIRST : date
+      if (isDate) return from
+      const part = rest?.replace(/0+$/, '') ?? ''
+      return `${from} ${h.padStart(2, '0')}:${m}:${s}${part === '' ? '' : `.${part}`}`
+    },
+    write: (bound) => {
+      const at = momentOf(bound)
+      if (at === null || (isDate && at % MS_OF_DAY !== 0)) return null
+      return `'${textAt(at, isDate) ?? ''}'`
+    },
+  }
+}
+
+/** @param unit milliseconds that are one of the numbers */
+function numberForm(isDate: boolean, unit: number, before1970: number): Form {
+  return {
+    read: (text) => {
+      const number = numberOf(text)
+      return number === undefined ? undefined : textAt((number - before1970) * unit, isDate)
+    },
+    write: (bound) => {
+      const at = momentOf(bound)
+      return at === null || at % unit !== 0 ? null : String(at / unit + before1970)
+    },
+  }
+}
+
+function yearForm(isDate: boolean): Form {
+  return {
+    read: (text) => {
+      const year = numberOf(text)
+      if (year === undefined) return undefined
+      if (year > LAST_YEAR) return null
+      return textAt(Date.parse(`${String(Math.max(year, 1)).padStart(4, '0')}-01-01T00:00:00Z`), isDate)
+    },
+    write: (bound) => (/^\d{4}-01-01(?: 00:00:00)?$/.test(bound) ? String(Number(bound.slice(0, 4))) : null),
+  }
+}
+
+function numberOf(text: string): number | undefined {
+  return /^-?\d{1,20}$/.test(text) ? Number(text) : undefined
+}
+
+/** Milliseconds, of a wall clock as if it were in UTC; null for what is no day of four digits, or has a part of a second. */
+function momentOf(bound: string): number | null {
+  const [, day, clock = '00:00:00'] = /^(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d)(?:\+00)?)?$/.exec(bound) ?? []
+  const at = day === undefined ? Number.NaN : Date.parse(`${day}T${clock}Z`)
+  return Number.isNaN(at) ? null : at
+}
+
+/** A day begins for a column of days at its first moment: a bound within it leaves the whole day below. */
+function textAt(at: number, isDate: boolean): string | null {
+  const moment = Math.max(isDate ? Math.ceil(at / MS_OF_DAY) * MS_OF_DAY : at, Date.parse(`${FIRST}T00:00:00Z`))
+  if (moment > Date.parse(`${LAST_YEAR}-12-31T23:59:59Z`)) return null
+  const text = new Date(moment).toISOString()
+  return isDate ? text.slice(0, 10) : `${text.slice(0, 10)} ${text.slice(11, 19)}`
+}

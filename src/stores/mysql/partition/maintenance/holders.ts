@@ -1,0 +1,42 @@
+/** Who holds a table, as the server's own instruments say, where somebody has switched them on: MySQL has them on, MariaDB has not. */
+import type { TableName } from '../../../../model/copy/column-type.ts'
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import type { Session } from '../../session.ts'
+
+const INSTRUMENT = 'wait/lock/metadata/sql/mdl'
+
+/** Whether a transaction holds the table now; null where the server does not say, or not to this login. */
+export type HeldNow = () => Promise<boolean | null>
+
+export async function holdersOf(session: Session, { schema, name }: TableName): Promise<HeldNow> {
+  if (!(await tells(session))) return async () => null
+  return async () => {
+    const rows = await asked(
+      session,
+      `SELECT EXISTS (SELECT 1 FROM performance_schema.metadata_locks
+       WHERE OBJECT_TYPE = 'TABLE' AND OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND OBJECT_NAME = ? AND LOCK_STATUS = 'GRANTED')`,
+      [schema ?? null, name],
+    )
+    return rows === null ? null : Number(rows[0]?.[0]) !== 0
+  }
+}
+
+async function tells(session: Session): Promise<boolean> {
+  const rows = await asked(
+    session,
+    'SELECT ENABLED, @@performance_schema FROM performance_schema.setup_instruments WHERE NAME = ?',
+    [INSTRUMENT],
+  )
+  const [enabled, isOn] = rows?.[0] ?? []
+  return enabled === 'YES' && Number(isOn) === 1
+}
+
+/** Null where the server refuses to answer. */
+async function asked(session: Session, sql: string, parameters: readonly (string | null)[]) {
+  try {
+    return await session.rows(sql, [...parameters])
+  } catch (error) {
+    if (session.broken !== null || mysqlErrorNumber(error) === null) throw error
+    return null
+  }
+}

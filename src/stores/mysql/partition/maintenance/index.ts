@@ -1,0 +1,185 @@
+/** Partitions of MySQL and MariaDB by ranges, and how they come to be. */
+import { IANAZone } from 'luxon'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { endOf, isStop, NOTHING_MADE, refusalOf } from '../../../../model/partition/maintenance-port.ts'
+import type {
+  Made,
+  MaintenanceStore,
+  MakeRequest,
+  RangedTable,
+  Span,
+  StrayRows,
+} from '../../../../model/partition/maintenance-port.ts'
+import type { SessionLock, SqlValue } from '../../../../model/run/sql-port.ts'
+import { timeCondition } from '../../archive/time.ts'
+import type { MysqlConfig } from '../../config.ts'
+import type { Purpose } from '../../connect.ts'
+import { sourceError, targetError } from '../../copy/errors.ts'
+import { quoted } from '../../copy/names.ts'
+import { interruptible, openCopySession } from '../../copy/sessions.ts'
+import { lockName, takeLock } from '../../lock.ts'
+import type { Session } from '../../session.ts'
+import { deniedError } from './denied.ts'
+import { lookAt } from './look.ts'
+import { foreseePartitions, makePartitions } from './make.ts'
+import { tick, ticked } from './options.ts'
+
+/**
+ * What stands is not to be refused: columns with days of zeros as their default, and backslashes in comments and paths, with which MariaDB cannot even open
+ * a table in a session where they escape nothing.
+ */
+const SQL_MODE = 'ANSI_QUOTES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION'
+const REST_MS = 100
+
+export class MysqlMaintenance implements MaintenanceStore {
+  readonly #config: MysqlConfig
+  readonly #server: string
+
+  /** @param server what tells this server from others */
+  constructor(config: MysqlConfig, server: string) {
+    this.#config = config
+    this.#server = server
+  }
+
+  async look(table: TableName, _sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
+    return await this.#reading(signal, async (session) => (await lookAt(session, table, this.#server))?.ranged ?? null)
+  }
+
+  async zone(signal: AbortSignal): Promise<string | null> {
+    return await this.#reading(signal, async (session) => {
+      const [[zone, system] = []] = await session.rows('SELECT @@global.time_zone, @@global.system_time_zone')
+      const named = String(zone) === 'SYSTEM' ? String(system) : String(zone)
+      if (/^(?:UTC|GMT|[+-]00:00)$/i.test(named)) return 'UTC'
+      // What the system says is short for many zones, or an hour away from its zone for half of the year.
+      return String(zone) !== 'SYSTEM' && named.includes('/') && IANAZone.isValidZone(named) ? named : null
+    })
+  }
+
+  async count({ table, partitions }: RangedTable, signal: AbortSignal): Promise<readonly bigint[]> {
+    return await this.#reading(signal, async (session) => {
+      const counts: bigint[] = []
+      await session.command('START TRANSACTION WITH CONSISTENT SNAPSHOT')
+      for (const { name } of partitions) {
+        throwIfAborted(signal)
+        const [[rows] = []] = await session.command(
+          `SELECT CAST(COUNT(*) AS CHAR) FROM ${ticked(table)} PARTITION (${tick(name.name)})`,
+        )
+        counts.push(whole(rows))
+      }
+      await session.command('COMMIT')
+      return counts
+    })
+  }
+
+  async stray(
+    { table, column, partitions }: RangedTable,
+    spans: readonly Span[],
+    signal: AbortSignal,
+  ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
+    const rest = partitions.find(({ isDefault }) => isDefault)
+    const none = { spans: spans.map(() => 0n), others: { from: null, to: null, rows: 0n } }
+    if (rest === undefined) return none
+    const conditions = spans.map(({ from, to }) => timeCondition(column, plain(from), plain(to)) ?? 'FALSE')
+    const others = conditions.length === 0 ? 'TRUE' : `NOT (${conditions.map((one) => `(${one})`).join(' OR ')})`
+    const value = `CASE WHEN ${others} THEN ${quoted(column.name)} END`
+    const counts = [...conditions, others].map((one) => `CAST(COALESCE(SUM(${one}), 0) AS CHAR)`)
+    return await this.#reading(signal, async (session) => {
+      const [row = []] = await session.command(
+        `SELECT CAST(MIN(${value}) AS CHAR), CAST(MAX(${value}) AS CHAR), ${counts.join(', ')} FROM ${ticked(table)} PARTITION (${tick(rest.name.name)})`,
+      )
+      const [low, high, ...numbers] = row
+      const isMoment = column.type.kind === 'timestamp' && column.type.zone
+      const text = (end: SqlValue | undefined): string | null =>
+        end == null ? null : `${String(end)}${isMoment ? '+00' : ''}`
+      return {
+        spans: numbers.slice(0, -1).map(whole),
+        others: { from: text(low), to: text(high), rows: whole(numbers.at(-1)) },
+      }
+    })
+  }
+
+  async foresee(request: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null> {
+    return await this.#reading(request.signal, (session) =>
+      refusalOf(() => foreseePartitions(session, request, this.#server)),
+    )
+  }
+
+  async make(request: MakeRequest): Promise<Made> {
+    const { table, budgetMs, signal } = request
+    const place = `${this.#config.label}: ${tableText(table.table)}`
+    const open: Session[] = []
+    try {
+      await using lock = await this.#alone(table.table, budgetMs, endOf(request))
+      const worker = await this.#open('write')
+      open.push(worker)
+      // Each statement is a transaction of its own: what is looked at between two of them holds no lock on the table.
+      await worker.command('SET SESSION autocommit = 1, lock_wait_timeout = 1')
+      const watcher = await this.#open('read')
+      open.push(watcher)
+      return await makePartitions({ worker, watcher }, lock, request, this.#server)
+    } catch (error) {
+      throwIfAborted(signal)
+      if (isStop(error, request)) return NOTHING_MADE
+      throw deniedError(error, 'TARGET_DENIED', place) ?? targetError(error, place)
+    } finally {
+      await Promise.all(open.map((session) => session.close()))
+    }
+  }
+
+  /** One run at a time makes partitions of a table, whatever host it is on. The server ends the lock with its session. */
+  async #alone({ schema, name }: TableName, budgetMs: number, signal: AbortSignal): Promise<SessionLock> {
+    const until = performance.now() + budgetMs
+    for (;;) {
+      throwIfAborted(signal)
+      const lock = await takeLock(
+        await this.#open('read'),
+        lockName(schema ?? this.#config.database, `partitions of ${name}`),
+      )
+      if (lock !== null) return lock
+      if (performance.now() >= until) throw anotherRun(tableText({ name }), this.#config.label)
+      await restUnder(signal, REST_MS)
+    }
+  }
+
+  async #reading<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    const session = await this.#open('read')
+    try {
+      return await interruptible(this.#config, session, signal, () => body(session))
+    } catch (error) {
+      throw deniedError(error, 'SOURCE_DENIED', this.#config.label) ?? sourceError(error, this.#config.label)
+    } finally {
+      await session.close()
+    }
+  }
+
+  async #open(purpose: Purpose): Promise<Session> {
+    const session = await openCopySession(this.#config, purpose)
+    try {
+      await session.command(`SET SESSION sql_mode = '${SQL_MODE}'`)
+      return session
+    } catch (error) {
+      session.destroy()
+      throw error
+    }
+  }
+}
+
+/** Our sessions are in UTC, and `timeCondition` takes its moments so. */
+function plain(bound: string | null): string | null {
+  return bound?.replace(/\+00$/, '') ?? null
+}
+
+function whole(value: SqlValue | undefined): bigint {
+  return BigInt(String(value ?? 0))
+}
+
+function anotherRun(table: string, where: string): SluiceError {
+  return new SluiceError('TARGET_BUSY', `another run makes partitions of ${table}`, {
+    where,
+    hint: 'wait until it ends, then run the same command again',
+    retryable: true,
+  })
+}

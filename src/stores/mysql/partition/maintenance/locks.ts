@@ -1,0 +1,147 @@
+/**
+ * Statements that need a table for themselves. Such a statement waits for all transactions that have touched the table, and whatever begins meanwhile
+ * waits behind it; worse, a transaction that has read the table and now writes into it is ended by the server as a deadlock. So for half of the time
+ * nobody is kept waiting: MariaDB is asked with NOWAIT, and MySQL, which has none, is asked first whether anybody holds the table. Only what was never free
+ * is waited for; MySQL knows no wait below a second, and it is ended from outside.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import type { Session } from '../../session.ts'
+import { holdersOf, type HeldNow } from './holders.ts'
+
+/** Lock wait timeout, deadlock, and what somebody has ended. */
+const BUSY = new Set([1205, 1213, 1317])
+const FIRST_REST_MS = 2
+/** A table with a few busy writers is free once in hundreds of looks, and a look takes the server two milliseconds. */
+const LONGEST_REST_MS = 25
+/** Who holds a table MySQL says after a look at all that is held. */
+const LONGEST_REST_OF_LOOKS_MS = 100
+/** Between two waits, each of which may cost somebody a transaction, it becomes longer and longer. */
+const FIRST_BETWEEN_WAITS_MS = 200
+const LONGEST_BETWEEN_WAITS_MS = 5000
+/** Nobody is kept waiting for half of the time that a run has, and never at once. */
+const WITHOUT_WAITING = 0.5
+const ALWAYS_WITHOUT_WAITING_MS = 250
+
+/** @returns until when nobody is to be kept waiting, by the clock of `performance` */
+export function politeUntil(budgetMs: number): number {
+  return performance.now() + budgetMs * WITHOUT_WAITING
+}
+
+export type Sessions = {
+  /** With `lock_wait_timeout = 1`, which ends what this program could not end any more. */
+  readonly worker: Session
+  /** Sees what the other waits for, and ends it. */
+  readonly watcher: Session
+}
+
+type Patience = {
+  readonly patienceMs: number
+  readonly budgetMs: number
+  /** Of the whole run (`politeUntil`): what was busy for so long is not free for the next partition either. */
+  readonly politeUntil: number
+  readonly signal: AbortSignal
+}
+
+type Done = { readonly longestMs: number; readonly tries: number }
+
+export type Alteration = {
+  readonly table: TableName
+  /** @param words `NOWAIT ` or nothing, behind the name of the table */
+  readonly statement: (words: '' | 'NOWAIT ') => string
+  /** Throws where the statement would take long by now; asked before each try. */
+  readonly check: () => Promise<void>
+}
+
+/** @throws SluiceError TARGET_BUSY; what `check` throws; errors of the server */
+export async function alterWhenFree(
+  sessions: Sessions,
+  { table, statement, check }: Alteration,
+  { patienceMs, budgetMs, politeUntil: polite, signal }: Patience,
+): Promise<Done> {
+  const begun = performance.now()
+  const hasNowait = sessions.worker.facts.flavour === 'mariadb'
+  const heldNow: HeldNow = hasNowait ? async () => false : await holdersOf(sessions.watcher, table)
+  let waitsAt = Math.max(polite, begun + Math.min(budgetMs * WITHOUT_WAITING, ALWAYS_WITHOUT_WAITING_MS))
+  let [between, rest, longestMs] = [FIRST_BETWEEN_WAITS_MS, FIRST_REST_MS, 0]
+  for (let tries = 1; ; tries++) {
+    throwIfAborted(signal)
+    await check()
+    const held = await heldNow()
+    const at = performance.now()
+    // Where nobody tells who holds the table there is no other way than to wait.
+    if (held === null && tries === 1) waitsAt = at
+    const mayWait = at >= waitsAt
+    if (held !== true || mayWait) {
+      const running = sessions.worker.command(statement(hasNowait && !mayWait ? 'NOWAIT ' : ''))
+      const error = await ended(running, sessions, patienceMs, signal)
+      longestMs = Math.max(longestMs, performance.now() - at)
+      if (error === null) return { longestMs, tries }
+      throwIfAborted(signal)
+      if (!BUSY.has(mysqlErrorNumber(error) ?? 0)) throw error
+    }
+    const now = performance.now()
+    const left = begun + budgetMs - now
+    if (left <= 0) throw busy(tableText(table), tries, budgetMs)
+    if (mayWait) {
+      waitsAt = now + between
+      between = Math.min(between * 2, LONGEST_BETWEEN_WAITS_MS)
+    }
+    rest = Math.min(rest * 1.5, hasNowait ? LONGEST_REST_MS : LONGEST_REST_OF_LOOKS_MS)
+    // Two of us that fail at the same time shall not try again at the same time.
+    const pause = held === null ? waitsAt - now : rest * (0.5 + Math.random())
+    await sleep(Math.min(pause, left), undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/** Waits for the end of a statement, and brings it about where others wait for it for too long. @returns its error */
+async function ended(
+  running: Promise<unknown>,
+  { worker, watcher }: Sessions,
+  patienceMs: number,
+  signal: AbortSignal,
+): Promise<unknown> {
+  let isOver = false
+  const end = running.then(
+    () => null,
+    (error: unknown) => error,
+  )
+  void end.then(() => (isOver = true))
+  const step = Math.min(50, Math.max(5, patienceMs / 4))
+  // When it was last seen to work, and not to wait.
+  let worked = performance.now()
+  for (;;) {
+    await Promise.race([end, sleep(step)])
+    if (isOver) return await end
+    const asked = performance.now()
+    if (!(await waits(watcher, worker.facts.id))) worked = asked
+    if (signal.aborted || asked - worked + step > patienceMs) break
+  }
+  if (!isOver) await watcher.command(`KILL QUERY ${worker.facts.id}`)
+  const error = await end
+  // The word may have come after the statement had ended: then it would end the next one.
+  if (worker.broken === null) await worker.command('DO 0').catch(() => undefined)
+  return error
+}
+
+/** Whether a session waits for a lock, and works on nothing. */
+async function waits(watcher: Session, id: number): Promise<boolean> {
+  const [[state] = []] = await watcher.rows('SELECT STATE FROM information_schema.PROCESSLIST WHERE ID = ?', [id])
+  return /^Waiting for /i.test(String(state ?? ''))
+}
+
+function busy(where: string, tries: number, budgetMs: number): SluiceError {
+  return new SluiceError(
+    'TARGET_BUSY',
+    `others keep ${where} for longer than ${(budgetMs / 1000).toFixed(1)} seconds`,
+    {
+      where,
+      reason: `a partition is made in a moment in which no transaction has touched the table; there was none at ${tries} tries`,
+      hint: 'end the transactions that are open for long (SELECT * FROM information_schema.INNODB_TRX ORDER BY trx_started), or give --budget more time; then run the same command again',
+      retryable: true,
+    },
+  )
+}

@@ -1,0 +1,202 @@
+/**
+ * New partitions of a table that is in use. Each is one statement, which the server does wholly or not at all: whoever is killed between two of them has
+ * made some, and the next run makes the others.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { SessionLock } from '../../../../model/run/sql-port.ts'
+import { endOf, isStop } from '../../../../model/partition/maintenance-port.ts'
+import type {
+  ComingPartition,
+  Made,
+  MakeRequest,
+  NotGiven,
+  RangePartition,
+} from '../../../../model/partition/maintenance-port.ts'
+import { mysqlErrorNumber } from '../../error-numbers.ts'
+import { alterWhenFree, politeUntil, type Alteration, type Sessions } from './locks.ts'
+import type { Session } from '../../session.ts'
+import { lookAt, type Looked } from './look.ts'
+import { partitionOptions, tick, ticked } from './options.ts'
+
+/** The server's numbers for names that are taken or gone, and for bounds that do not grow or have grown: another hand was faster. */
+const OVERTAKEN = new Set([1481, 1493, 1507, 1517, 1520])
+
+type Plan =
+  { readonly is: 'there' } | { readonly is: 'made'; readonly alteration: Alteration; readonly options: string | null }
+
+/**
+ * @param lock that keeps other runs from the table
+ * @throws SluiceError TARGET_BUSY, TABLE_REFUSED, NO_SUCH_TABLE, UNSUPPORTED_TYPE; errors of the server
+ */
+export async function makePartitions(
+  sessions: Sessions,
+  lock: SessionLock,
+  request: MakeRequest,
+  server: string,
+): Promise<Made> {
+  const { table, partitions, budgetMs, onStep } = request
+  const signal = endOf(request)
+  const where = tableText(table.table)
+  const until = performance.now() + budgetMs
+  const polite = politeUntil(budgetMs)
+  const made: (ComingPartition & { moved: bigint })[] = []
+  const foundMade: ComingPartition[] = []
+  const notGiven: NotGiven[] = []
+  let [longestMs, tries] = [0, 0]
+  const told = (): Made => ({
+    made,
+    foundMade,
+    longestMs: Math.ceil(longestMs),
+    tries: Math.max(0, tries - made.length),
+    proved: null,
+    notGiven,
+  })
+  onStep?.('making', 0n, null)
+  for (const [i, wish] of partitions.entries()) {
+    for (;;) {
+      throwIfAborted(request.signal)
+      if (signal.aborted) return told()
+      if (!lock.held) throw lockLost(where)
+      const plan = await planFor(sessions.worker, wish, partitions.slice(i), request, server)
+      if (plan.is === 'there') {
+        foundMade.push(wish)
+        break
+      }
+      try {
+        const patience = { ...request, signal, budgetMs: Math.max(0, until - performance.now()), politeUntil: polite }
+        const done = await alterWhenFree(sessions, plan.alteration, patience)
+        longestMs = Math.max(longestMs, done.longestMs)
+        tries += done.tries
+      } catch (error) {
+        if (isStop(error, request)) return told()
+        if (!OVERTAKEN.has(mysqlErrorNumber(error) ?? 0) || performance.now() > until) throw error
+        // Another hand: what it has made is looked at anew, and a name that it took is refused then.
+        await sleep(50)
+        continue
+      }
+      made.push({ ...wish, moved: 0n })
+      if (plan.options === null) {
+        notGiven.push({
+          partition: wish.name.name,
+          what: 'the options of its neighbour',
+          why: 'the server does not print them',
+        })
+      }
+      break
+    }
+  }
+  return told()
+}
+
+/** What would be refused of the first that is missing: each that comes after it begins where that one ends. @throws SluiceError TABLE_REFUSED */
+export async function foreseePartitions(
+  worker: Session,
+  request: Pick<MakeRequest, 'table' | 'partitions'>,
+  server: string,
+): Promise<void> {
+  for (const [i, wish] of request.partitions.entries()) {
+    const plan = await planFor(worker, wish, request.partitions.slice(i), request, server)
+    if (plan.is === 'made') return await plan.alteration.check()
+  }
+}
+
+async function planFor(
+  worker: Session,
+  wish: ComingPartition,
+  missing: readonly ComingPartition[],
+  { table: { table, column } }: Pick<MakeRequest, 'table'>,
+  server: string,
+): Promise<Plan> {
+  const where = tableText(table)
+  const looked = await lookAt(worker, table, server)
+  if (looked === null || looked.ranged.column.name !== column.name) {
+    throw refused(where, 'it is partitioned in another way by now', 'run the same command again')
+  }
+  const { partitions } = looked.ranged
+  if (partitions.some(({ from, to }) => same(looked, from, wish.from) && same(looked, to, wish.to)))
+    return { is: 'there' }
+  const rest = partitions.find(({ isDefault }) => isDefault)
+  const last = partitions.findLast(({ isDefault }) => !isDefault)
+  refuseUnfit(where, wish, looked, last)
+  const options = await partitionOptions(worker, table)
+  const neighbour = options.get((last ?? rest)?.name.name ?? '') ?? null
+  const declared = (one: ComingPartition): string => declaration(one, looked, neighbour)
+  const named = `ALTER TABLE ${ticked(table)} `
+  const plan = (statement: Alteration['statement'], check: Alteration['check']): Plan => ({
+    is: 'made',
+    alteration: { table, statement, check },
+    options: neighbour,
+  })
+  if (rest === undefined)
+    return plan(
+      (words) => `${named}${words}ADD PARTITION (${declared(wish)})`,
+      async () => undefined,
+    )
+  const restName = tick(rest.name.name)
+  const again = `PARTITION ${restName} VALUES LESS THAN (MAXVALUE) ${options.get(rest.name.name) ?? ''}`.trim()
+  const divided = (words: string, wishes: readonly ComingPartition[]): string =>
+    `${named}${words}REORGANIZE PARTITION ${restName} INTO (${[...wishes.map(declared), again].join(', ')})`
+  // Rows that come between this look and the statement are moved by it: nothing is lost, it only takes longer.
+  const check = async (): Promise<void> => {
+    const [[held] = []] = await worker.rows(`SELECT EXISTS (SELECT 1 FROM ${ticked(table)} PARTITION (${restName}))`)
+    if (Number(held) === 0) return
+    throw refused(
+      where,
+      `its last partition ${rest.name.name} (MAXVALUE) holds rows: to make another, the server copies them all, and keeps writers out until it has`,
+      `in an hour in which nobody writes: ${divided('', missing)}`,
+    )
+  }
+  return plan((words) => divided(words, [wish]), check)
+}
+
+/** A partition begins where the one before it ends: there are no gaps here, and whatever a partition leaves out the next one takes. */
+function refuseUnfit(where: string, wish: ComingPartition, looked: Looked, last: RangePartition | undefined): void {
+  const name = wish.name.name
+  const { method } = looked
+  if (method.write(wish.to) === null || (last !== undefined && method.write(wish.from) === null)) {
+    throw refused(
+      where,
+      `${method.text} cannot have a partition from ${wish.from} to ${wish.to}`,
+      'name a calendar with --calendar and --zone whose periods it can have',
+    )
+  }
+  // The server folds the letters of their names.
+  const taken = looked.ranged.partitions.find((one) => one.name.name.toLowerCase() === name.toLowerCase())
+  if (taken !== undefined) {
+    throw refused(
+      where,
+      `it has another partition ${taken.name.name}, from ${String(taken.from)} to ${String(taken.to)}`,
+      'give that one another name (ALTER TABLE … REORGANIZE PARTITION), in an hour in which nobody writes',
+    )
+  }
+  if (last === undefined || same(looked, last.to, wish.from)) return
+  throw refused(
+    where,
+    `the partition ${name} from ${wish.from} would overlap: it would hold everything from ${String(last.to)} on, where ${last.name.name} ends`,
+    'make the partitions up to there by hand, or name the calendar that the table keeps to with --calendar',
+  )
+}
+
+function declaration({ name, to }: ComingPartition, { method }: Looked, options: string | null): string {
+  return `PARTITION ${tick(name.name)} VALUES LESS THAN (${method.write(to) ?? ''}) ${options ?? ''}`.trim()
+}
+
+/** Two texts of one bound are one bound. */
+function same({ method }: Looked, a: string | null, b: string | null): boolean {
+  return a === b || (a !== null && b !== null && method.write(a) !== null && method.write(a) === method.write(b))
+}
+
+function lockLost(where: string): SluiceError {
+  return new SluiceError('CONNECTION_LOST', 'the connection broke that keeps other runs from the table', {
+    where,
+    hint: 'run the same command again: it goes on where it stopped',
+    retryable: true,
+  })
+}
+
+function refused(where: string, reason: string, hint: string): SluiceError {
+  return new SluiceError('TABLE_REFUSED', `${where} cannot be given these partitions`, { where, reason, hint })
+}

@@ -1,0 +1,50 @@
+/** Partitions as the server would declare them again. */
+import type { Session } from '../../session.ts'
+import type { TableName } from '../../../../model/copy/column-type.ts'
+
+const TEXT = String.raw`'(?:[^'\\]|\\.|'')*'`
+const NAME = '"(?:[^"]|"")*"|`(?:[^`]|``)*`'
+/** Texts and names are passed by as wholes, so that what stands in them is taken for nothing else. */
+const PIECES = new RegExp(
+  `PARTITION (${NAME}|[\\w$\\u0080-\\uffff]+) VALUES LESS THAN (?:MAXVALUE|\\((?:${TEXT}|[^()'])*\\))((?:${TEXT}|${NAME}|[^'",()\`])*)|${TEXT}|${NAME}`,
+  'g',
+)
+
+/**
+ * What stands behind the bounds of each partition, by its name: `DATA DIRECTORY`, `COMMENT`, `TABLESPACE`, `NODEGROUP`, the engine.
+ * @param session with ANSI_QUOTES, and backslashes that escape
+ */
+export async function partitionOptions(session: Session, table: TableName): Promise<ReadonlyMap<string, string>> {
+  const [[, created] = []] = await session.command(`SHOW CREATE TABLE ${ticked(table)}`)
+  return optionsIn(String(created))
+}
+
+/** As `partitionOptions`, of what the server says. */
+export function optionsIn(created: string): ReadonlyMap<string, string> {
+  const options = new Map<string, string>()
+  for (const [, name, behind] of created.matchAll(PIECES)) {
+    if (name === undefined || behind === undefined) continue
+    options.set(plainName(name), withTicks(behind.replace(/\*\/\s*$/, '').trim()))
+  }
+  return options
+}
+
+/** A name in backticks, which every mode of the server takes. */
+export function tick(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``
+}
+
+export function ticked({ schema, name }: TableName): string {
+  return schema === undefined ? tick(name) : `${tick(schema)}.${tick(name)}`
+}
+
+function plainName(name: string): string {
+  if (name.startsWith('"')) return name.slice(1, -1).replaceAll('""', '"')
+  return name.startsWith('`') ? name.slice(1, -1).replaceAll('``', '`') : name
+}
+
+function withTicks(sql: string): string {
+  return sql.replaceAll(new RegExp(`${TEXT}|${NAME}`, 'g'), (piece) =>
+    piece.startsWith('"') ? tick(plainName(piece)) : piece,
+  )
+}

@@ -1,0 +1,101 @@
+/** What stands where a step is about to begin: the partition, the table that it became, the parent, and the rows that were proved. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { PartitionRequest } from '../../../model/archive/port.ts'
+import type { ReadColumn } from '../../../model/copy/port.ts'
+import { missingTable } from '../server/relation.ts'
+import { digestRows } from '../copy/row-digest.ts'
+import type { CopySession } from '../server/session.ts'
+import { fromSql, tableSql } from '../server/sql.ts'
+import { sqlStateOf } from '../server/server-errors.ts'
+import type { Parent } from './attach.ts'
+import { hasColumns, partitionKey, tableByIdentity, tableByName, type FoundTable } from '../server/known.ts'
+import type { Pair } from './leave.ts'
+import type { KnownTable, Locks } from '../server/locks.ts'
+import { ARCHIVED_SCHEMA } from './move.ts'
+import { lockBelow } from '../server/tree.ts'
+
+/**
+ * Null where the table is not there, another one is in its place, or it is no partition of its parent any more.
+ * @throws SluiceError TABLE_REFUSED where somebody has begun to take it out
+ */
+export async function partitionNow(
+  session: CopySession,
+  { parent, partition, identity }: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
+): Promise<Pair | null> {
+  const found = await tableByName(session, partition)
+  const above = await tableByName(session, parent)
+  if (found === null || above === null || found.oid !== identity || found.parent !== above.oid) return null
+  if (!found.leaving) return { parent: above, partition: found }
+  throw new SluiceError('TABLE_REFUSED', `somebody began to detach ${tableText(partition)} and did not end`, {
+    where: tableText(partition),
+    reason: 'DETACH PARTITION CONCURRENTLY was broken off: its rows are in no table that is read',
+    hint: `ALTER TABLE ${tableSql(parent)} DETACH PARTITION ${tableSql(partition)} FINALIZE`,
+  })
+}
+
+/** Whether a table is one that was detached. */
+export function stands({ name, parent, kind }: FoundTable): boolean {
+  return name.schema === ARCHIVED_SCHEMA && parent === null && (kind === 'r' || kind === 'p')
+}
+
+/** The table in the schema for what is archived, with those below it, so that nobody else can use them; null where it is not there. */
+export async function detachedTable(session: CopySession, locks: Locks, identity: string): Promise<FoundTable | null> {
+  const there = async (): Promise<FoundTable | null> => {
+    const found = await tableByIdentity(session, identity)
+    return found !== null && stands(found) ? found : null
+  }
+  const found = await there()
+  if (found === null) return null
+  try {
+    await locks.take(found, 'ACCESS EXCLUSIVE')
+    await lockBelow(session, locks, found)
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+  const again = await there()
+  return again !== null && tableSql(again.name) === tableSql(found.name) ? again : null
+}
+
+export async function parentOf(session: CopySession, name: TableName): Promise<Parent> {
+  const found = await tableByName(session, name)
+  const key = found === null ? null : await partitionKey(session, found)
+  if (found !== null && key !== null) return { ...found, key }
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    found === null ? missingTable(name) : `${tableText(name)} is not partitioned`,
+    {
+      where: tableText(name),
+      hint: 'it was renamed, dropped or made anew: put a partitioned table in its place',
+    },
+  )
+}
+
+type Proof = { readonly columns: readonly ReadColumn[]; readonly expect: Digest | null }
+
+/** Whether a table that nobody can change has the columns and rows that were proved; true where nothing is to be compared. */
+export async function holds(session: CopySession, table: FoundTable, proof: Proof): Promise<boolean> {
+  if (proof.expect === null) return true
+  return (await hasColumns(session, table, proof.columns)) && (await hasRows(session, table, proof))
+}
+
+export async function hasRows(
+  session: CopySession,
+  { name, kind }: KnownTable & Partial<Pick<FoundTable, 'kind'>>,
+  { columns, expect }: Proof,
+): Promise<boolean> {
+  if (expect === null) return true
+  // Rows of a table that is partitioned itself stand in those below it.
+  const from = fromSql({ name, only: kind !== 'p' })
+  return equalDigests(
+    await digestRows(session, { columns, from, condition: 'true', whole: true, table: tableText(name) }),
+    expect,
+  )
+}
+
+function isMissing(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  return state === '42P01' || state === '3F000'
+}

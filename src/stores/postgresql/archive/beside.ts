@@ -1,0 +1,162 @@
+/** Archived rows beside what stands between their bounds by now: they go where the partitioned table puts them, or late rows come into their partition. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { equalDigests } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { BesideRequest } from '../../../model/archive/port.ts'
+import { quoteName } from '../server/connect.ts'
+import { digestRows } from '../copy/row-digest.ts'
+import type { CopySession } from '../server/session.ts'
+import { columnList, fromSql, literal, tableSql } from '../server/sql.ts'
+import { sqlStateOf } from '../server/server-errors.ts'
+import { boundsOf, type Bounds } from '../server/bounds.ts'
+import type { PartitionKey } from '../server/known.ts'
+import type { KnownTable } from '../server/locks.ts'
+
+/** Rows on their way, for the time of one transaction. */
+export const BACK: TableName = { schema: 'pg_temp', name: 'sluice_back' }
+
+/** Partitions that hold a part of a range, by their names; not the default one. */
+export async function standingBetween(
+  session: CopySession,
+  parent: string,
+  { type, collation }: PartitionKey,
+  { from, to }: Bounds,
+): Promise<readonly TableName[]> {
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname, pg_catalog.pg_get_expr(c.relpartbound, c.oid) FROM pg_catalog.pg_inherits i
+       JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE i.inhparent = ${literal(parent)}::oid AND c.relispartition ORDER BY 1, 2`,
+  )
+  const bound = rows.flatMap(([schema, name, text]) => {
+    const bounds = boundsOf(text ?? '')
+    return bounds === null ? [] : [{ table: { schema: schema ?? '', name: name ?? '' }, bounds }]
+  })
+  if (bound.length === 0) return []
+  const value = (text: string): string =>
+    `CAST(${literal(text)} AS ${type})${collation === null ? '' : ` COLLATE ${collation}`}`
+  const before = (low: string | null, high: string | null): string =>
+    low === null || high === null ? 'true' : `${value(low)} < ${value(high)}`
+  const tests = bound.map(({ bounds }) => `${before(bounds.from, to)} AND ${before(from, bounds.to)}`)
+  const [found] = await session.ask(`SELECT ${tests.join(', ')}`)
+  return bound.flatMap(({ table }, i) => (found?.[i] === 't' ? [table] : []))
+}
+
+/** A table for rows on their way, which ends with the transaction. */
+export async function createBack(session: CopySession, parent: TableName): Promise<void> {
+  await session.ask(
+    `CREATE TEMPORARY TABLE ${quoteName(BACK.name)} (LIKE ${tableSql(parent)} INCLUDING GENERATED) ON COMMIT DROP`,
+  )
+}
+
+/**
+ * Rows of a table into the partitioned one, and compared where they have come to.
+ * @param source names of the columns there, in the order of `request.came`
+ * @param rest the default partition; null without one
+ * @returns `differs` where other rows have come to stand there than were sent
+ * @throws SluiceError PARTITION_CHANGED where a key is taken, TABLE_REFUSED where there is no partition for a row
+ */
+export async function bringInto(
+  session: CopySession,
+  parent: TableName,
+  source: { readonly table: TableName; readonly columns: readonly string[] },
+  { came, expectCame, key, label }: BesideRequest,
+  rest: TableName | null,
+): Promise<'done' | 'differs'> {
+  const pairs = came.flatMap(({ name, column }, i) =>
+    column.generated === true ? [] : [{ to: name, from: source.columns[i] ?? name }],
+  )
+  const into = columnList(pairs.map(({ to }) => to))
+  const values = columnList(pairs.map(({ from }) => from))
+  try {
+    await session.ask(
+      `INSERT INTO ${tableSql(parent)} (${into}) OVERRIDING SYSTEM VALUE SELECT ${values} FROM ${tableSql(source.table)}`,
+    )
+  } catch (error) {
+    throw refusedBeside(error, parent, label)
+  }
+  const keyOf = key.map((name) => source.columns[came.findIndex((one) => one.name === name)] ?? name)
+  const condition = `(${columnList(key)}) IN (SELECT ${columnList(keyOf)} FROM ${tableSql(source.table)})`
+  if (rest !== null) {
+    const [astray] = await session.ask(`SELECT FROM ${tableSql(rest)} WHERE ${condition} LIMIT 1`)
+    if (astray !== undefined) throw noPartition(parent, label, `they would go into ${tableText(rest)}`)
+  }
+  const from = fromSql({ name: parent, only: false })
+  const found = await digestRows(session, { columns: came, from, condition, table: tableText(parent) })
+  return equalDigests(found, expectCame) ? 'done' : 'differs'
+}
+
+function refusedBeside(error: unknown, parent: TableName, label: string): unknown {
+  const { detail, message, constraint } = error as {
+    readonly detail?: string
+    readonly message?: string
+    readonly constraint?: string
+  }
+  const where = tableText(parent)
+  const state = sqlStateOf(error)
+  if (state === '23505') {
+    return new SluiceError('PARTITION_CHANGED', `a key of ${label} is taken in ${where}: ${detail ?? ''}`, {
+      where,
+      reason: 'nothing was changed: the archive goes on answering for it',
+      hint: 'give that row another key, or take it out, then run the same command again',
+      cause: error,
+    })
+  }
+  if (state === '23514' && constraint === undefined) {
+    return noPartition(parent, label, message ?? '', error)
+  }
+  return error
+}
+
+function noPartition(parent: TableName, label: string, why: string, cause?: unknown): SluiceError {
+  const where = tableText(parent)
+  return new SluiceError('TABLE_REFUSED', `${where} has no partition for some rows of ${label}: ${why}`, {
+    where,
+    reason: 'a partition stands between its bounds and holds a part of them only; nothing was changed',
+    hint: 'make partitions for the rest of its bounds, or detach the one that stands there, then run the same command again',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/**
+ * Rows of the default partition that belong between the bounds of a table come into it, so that it can be attached. Nobody else can use either of them.
+ * @param table has a unique key: a row that is there already is refused by it
+ * @throws SluiceError PARTITION_CHANGED where a key is taken in it
+ */
+export async function moveLate(
+  session: CopySession,
+  { name }: KnownTable,
+  late: { readonly rest: TableName; readonly columns: string; readonly where: string },
+): Promise<bigint> {
+  const { rest, columns, where } = late
+  try {
+    const [row] = await session.ask(
+      `WITH gone AS (DELETE FROM ${tableSql(rest)} WHERE ${where} RETURNING ${columns}),
+         came AS (INSERT INTO ${tableSql(name)} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM gone RETURNING 1)
+       SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM came)`,
+    )
+    const [gone, came] = [BigInt(row?.[0] ?? 0), BigInt(row?.[1] ?? 0)]
+    if (gone === came) return came
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `${gone} rows of ${tableText(rest)} went, and ${came} came into ${tableText(name)}`,
+      {
+        where: tableText(rest),
+        reason: 'a trigger of the table keeps rows from it; nothing was changed',
+        hint: 'disable that trigger, then run the same command again',
+      },
+    )
+  } catch (error) {
+    if (sqlStateOf(error) !== '23505') throw error
+    const { detail } = error as { readonly detail?: string }
+    throw new SluiceError(
+      'PARTITION_CHANGED',
+      `a row of ${tableText(rest)} has a key of the archive: ${detail ?? ''}`,
+      {
+        where: tableText(rest),
+        reason: 'nothing was changed: the archive goes on answering for it',
+        hint: 'give that row another key, or take it out, then run the same command again',
+        cause: error,
+      },
+    )
+  }
+}

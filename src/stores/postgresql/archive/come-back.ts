@@ -1,0 +1,91 @@
+/** A partition comes back: as the table that it became, as one that is made anew, or as rows among those that came meanwhile. */
+import type { BesideRequest, Giving, PartitionRequest, Reshape } from '../../../model/archive/port.ts'
+import { AS_REPLICA } from '../copy/replica-role.ts'
+import { tableSql } from '../server/sql.ts'
+import { detachedTable, hasRows, holds, parentOf } from './as-found.ts'
+import { attachTable, createLike, defaultOf } from './attach.ts'
+import { BACK, bringInto, createBack } from './beside.ts'
+import type { Bounds } from '../server/bounds.ts'
+import { loadCsv } from './csv-in.ts'
+import { tableByName } from '../server/known.ts'
+import { moveTable } from './move.ts'
+import { GivenBack, type NotGiven } from './own.ts'
+import { reshapeTable } from './reshape.ts'
+import { rowTriggersOf } from './row-triggers.ts'
+import type { Ended, Within } from './steps.ts'
+import { moveBelowBack } from '../server/tree.ts'
+
+export type ReturnRequest = PartitionRequest & Giving & Bounds
+
+export async function attach(
+  { session, locks }: Within,
+  request: ReturnRequest & { readonly reshape?: Reshape },
+  missing: NotGiven[],
+): Promise<Ended> {
+  const table = await detachedTable(session, locks, request.identity)
+  if (table === null) return 'gone'
+  if (!(await holds(session, table, request))) return 'differs'
+  const parent = await parentOf(session, request.parent)
+  locks.involve(parent.oid)
+  if (request.reshape !== undefined) await reshapeTable(session, table, parent, request.reshape)
+  await moveTable(session, table, request.partition)
+  const back = { ...table, name: request.partition }
+  const given = request.own === undefined ? null : new GivenBack(session, request.own)
+  if (table.kind === 'p') await moveBelowBack(session, back, given?.division ?? null)
+  await attachTable(session, parent, back, request)
+  await given?.give('cloned', back)
+  missing.push(...(given?.missing ?? []))
+  return 'done'
+}
+
+export async function recreate(
+  { session, locks }: Within,
+  request: ReturnRequest,
+  csv: AsyncIterable<Buffer>,
+  missing: NotGiven[],
+): Promise<Ended> {
+  const { partition, columns } = request
+  if ((await tableByName(session, partition)) !== null) return 'gone'
+  const parent = await parentOf(session, request.parent)
+  locks.involve(parent.oid)
+  const table = await createLike(session, parent, partition)
+  const given = request.own === undefined ? null : new GivenBack(session, request.own)
+  await given?.give('computed', table)
+  await given?.give('empty', table)
+  // Of rows that nobody has seen before, none need to be looked at again later.
+  await loadCsv(session, partition, columns, csv, ', FREEZE')
+  // Columns that the parent got since are none that were proved.
+  if (!(await hasRows(session, table, request))) return 'differs'
+  // The parent is locked from the attachment on: indexes are made before.
+  await given?.give('filled', table)
+  await attachTable(session, parent, table, request)
+  await given?.give('attached', table)
+  await given?.give('cloned', table)
+  missing.push(...(given?.missing ?? []), ...(given?.undivided ?? []))
+  return 'done'
+}
+
+export async function bringBeside(
+  { session, locks }: Within,
+  request: BesideRequest,
+  csv: AsyncIterable<Buffer> | null,
+): Promise<Ended> {
+  const parent = await parentOf(session, request.parent)
+  locks.involve(parent.oid)
+  const rest = await defaultOf(session, parent)
+  if ((await rowTriggersOf(session, request.parent)).quiet) await session.ask(AS_REPLICA)
+  if (csv !== null) {
+    await createBack(session, request.parent)
+    await loadCsv(session, BACK, request.columns, csv)
+    if (!(await hasRows(session, { oid: '', name: BACK }, request))) return 'differs'
+    const columns = request.came.map(({ name }) => name)
+    return bringInto(session, request.parent, { table: BACK, columns }, request, rest)
+  }
+  const table = await detachedTable(session, locks, request.identity)
+  if (table === null) return 'gone'
+  if (!(await holds(session, table, request))) return 'differs'
+  const source = { table: table.name, columns: request.sources }
+  const end = await bringInto(session, request.parent, source, request, rest)
+  if (end === 'done') await session.ask(`DROP TABLE ${tableSql(table.name)}`)
+  return end
+}

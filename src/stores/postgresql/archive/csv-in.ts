@@ -1,0 +1,39 @@
+/** The CSV of `model/archiving/wire.ts` into a table by COPY, which takes it nearly as it is. */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { WriteColumn } from '../../../model/copy/port.ts'
+import type { CopySession } from '../server/session.ts'
+import { columnList, tableSql } from '../server/sql.ts'
+import { refitted, type Refit } from './csv-refit.ts'
+
+/**
+ * Gives all rows to the server.
+ * @param options of COPY beside its format, as `, FREEZE`
+ * @returns how many it took
+ * @throws SluiceError UNSUPPORTED_TYPE for columns whose values the server does not take in this form; errors of the server, and of `csv`
+ */
+export async function loadCsv(
+  session: CopySession,
+  table: TableName,
+  columns: readonly WriteColumn[],
+  csv: AsyncIterable<Buffer>,
+  options = '',
+): Promise<bigint> {
+  const fits = columns.map(fitOf)
+  const kept = columns.filter((_, i) => fits[i] !== 'drop').map(({ name }) => name)
+  // A lone `\.` would be the end of the rows for servers before version 18.
+  const needed = kept.length === 1 ? fits.map((fit) => fit ?? 'quoted') : fits
+  const pieces = needed.every((fit) => fit === null) ? csv : refitted(csv, needed)
+  return session.copyIn(`COPY ${tableSql(table)} (${columnList(kept)}) FROM STDIN (FORMAT csv${options})`, pieces)
+}
+
+function fitOf({ name, as, column }: WriteColumn): Refit | null {
+  // What the server computes itself it lets nobody give.
+  if (column.generated === true) return 'drop'
+  if (as.kind === 'bytes') return 'bytes'
+  if (as.kind !== 'list') return null
+  throw new SluiceError('UNSUPPORTED_TYPE', `lists of ${name} cannot be written from CSV`, {
+    reason: 'only the text that PostgreSQL prints for a list can be',
+    kind: 'target',
+  })
+}

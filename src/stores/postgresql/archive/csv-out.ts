@@ -1,0 +1,60 @@
+/** Rows as the CSV of `model/archiving/wire.ts`: what stands behind SELECT, so that COPY prints each field in that form. */
+import { wirePieces } from '../../../model/archive/wire.ts'
+import type { BatchSize, ReadColumn, RowBatch } from '../../../model/copy/port.ts'
+import { quoteName } from '../server/connect.ts'
+import { selected, travelsWhole } from '../server/cells.ts'
+
+export const READING: BatchSize = { rows: 1000, bytes: 1024 * 1024 }
+
+/** Null where a column's values get their form only by a program. Sessions print dates in ISO style and intervals in that of ISO 8601, in UTC. */
+export function csvList(columns: readonly ReadColumn[]): string | null {
+  const fields: string[] = []
+  for (const column of columns) {
+    const field = csvField(column)
+    if (field === null) return null
+    fields.push(field)
+  }
+  return fields.join(', ')
+}
+
+/** Slow twin of what COPY prints, and the only way for values that a program has to look at; returns how many rows there were. */
+export async function* csvByReading(
+  columns: readonly ReadColumn[],
+  batches: AsyncIterable<RowBatch>,
+): AsyncGenerator<Buffer, bigint> {
+  const stored = columns.map((column) => ({ ...column, physical: column.name, stored: 'string' as const }))
+  let count = 0n
+  for await (const { rows } of batches) {
+    count += BigInt(rows.length)
+    yield* wirePieces(rows, stored)
+  }
+  return count
+}
+
+function csvField(column: ReadColumn): string | null {
+  if (!travelsWhole(column)) return null
+  const { as, name } = column
+  const value = quoteName(name)
+  switch (as.kind) {
+    case 'bool':
+      return `${value}::int`
+    case 'text':
+      return as.padded === true ? `pg_catalog.rtrim(${value}::text, ' ')` : value
+    case 'bytes':
+      return `pg_catalog.encode(${value}, 'hex')`
+    case 'timestamp':
+      return as.zone ? `${value} AT TIME ZONE 'UTC'` : value
+    case 'float':
+      return selected(column)
+    case 'int':
+    case 'decimal':
+    case 'uuid':
+    case 'date':
+    case 'time':
+    case 'native':
+      return value
+    case 'json':
+    case 'list':
+      return null
+  }
+}

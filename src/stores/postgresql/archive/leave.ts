@@ -1,0 +1,130 @@
+/** A partition leaves its parent for the schema of what is archived: one short transaction that waits for locks less than others notice, tried again and again. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Keeping, Leaving, PartitionRequest } from '../../../model/archive/port.ts'
+import type { CopySession } from '../server/session.ts'
+import { literal, tableSql } from '../server/sql.ts'
+import { definitionMark } from '../partition/maintenance/definition.ts'
+import type { WantedLock } from '../server/patience.ts'
+import { referencedLocks } from '../partition/maintenance/surroundings.ts'
+import { sqlStateOf } from '../server/server-errors.ts'
+import { hasColumns, type FoundTable } from '../server/known.ts'
+import type { KnownTable } from '../server/locks.ts'
+import { archivedName, moveTable } from './move.ts'
+import { readOwn } from './own.ts'
+import { referrersOf } from './referrers.ts'
+import { moveBelow, refuseOtherBelow, tablesBelow } from '../server/tree.ts'
+
+/** Of the patience: the rest is what locks are waited for. */
+const DETACH_SHARE = 0.4
+
+/** What is looked up before any lock is taken: reading it takes longer than all that is done under the locks. */
+export type Leave = {
+  readonly pair: Pair
+  /** Tables of a partition that is partitioned itself. */
+  readonly below: readonly KnownTable[]
+  readonly locks: readonly WantedLock[]
+  /** What the partition has of its own, for the ledger; null where nobody keeps it. */
+  readonly own: string | null
+  /** Whether foreign keys lead to the table: the server then looks for rows that refer to the partition, with all locks held. */
+  readonly referred: boolean
+  /** Another one where somebody has changed the definition of either table since. */
+  readonly mark: string
+}
+
+export type Pair = { readonly parent: FoundTable; readonly partition: FoundTable }
+
+export async function lookBefore(session: CopySession, pair: Pair, { keep }: Keeping): Promise<Leave> {
+  const { parent, partition } = pair
+  const below = partition.kind === 'p' ? await tablesBelow(session, partition) : []
+  const mark = await definitionMark(session, oidsOf(pair, below))
+  const own = keep === undefined ? null : await readOwn(session, partition, parent)
+  const referred = (await referrersOf(session, parent.name)).length > 0
+  return { pair, below, own, mark, referred, locks: await leavingLocks(session, pair, below) }
+}
+
+function oidsOf({ parent, partition }: Pair, below: readonly KnownTable[]): readonly string[] {
+  return [parent, partition, ...below].map(({ oid }) => oid)
+}
+
+/**
+ * Locks of a detach, in the order in which they are taken: the server takes those of the default partition and of referenced tables by itself, and would
+ * wait for each of them in turn.
+ */
+async function leavingLocks(
+  session: CopySession,
+  { parent, partition }: Pair,
+  below: readonly KnownTable[],
+): Promise<readonly WantedLock[]> {
+  const rest = await defaultOf(session, parent)
+  const around = await referencedLocks(session, [parent, partition, ...below], true)
+  const alone = [parent, ...(rest === null ? [] : [rest]), partition, ...below]
+  const [first, ...others] = alone.map((table): WantedLock => ({ table, mode: 'ACCESS EXCLUSIVE' }))
+  return first === undefined ? [] : [first, ...around, ...others]
+}
+
+/**
+ * With all locks held: keeps what the table has of its own, detaches and moves it.
+ * @returns `differs` where it has other columns than were archived
+ * @throws SluiceError TARGET_BUSY where somebody has changed its definition since it was looked up, TABLE_REFUSED where the server looks for longer than
+ * others should wait for rows that refer to it
+ */
+export async function takeAway(
+  session: CopySession,
+  { pair, below, own, mark, referred }: Leave,
+  { columns, keep, patienceMs }: Pick<PartitionRequest, 'columns'> & Keeping & Pick<Leaving, 'patienceMs'>,
+): Promise<'done' | 'differs'> {
+  const { parent, partition } = pair
+  if (partition.kind === 'p') await refuseOtherBelow(session, partition, below)
+  if ((await definitionMark(session, oidsOf(pair, below))) !== mark) {
+    const what = `somebody changed the definition of ${tableText(partition.name)}`
+    throw new SluiceError('TARGET_BUSY', what, { retryable: true, hint: 'run the same command again' })
+  }
+  if (!(await hasColumns(session, partition, columns))) return 'differs'
+  if (keep !== undefined && own !== null) {
+    const { sql, parameters } = keep(own)
+    await session.run(sql, parameters)
+  }
+  const detach = `ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(partition.name)}`
+  if (referred) await withinPatience(session, detach, { parent, partition }, patienceMs)
+  else await session.ask(detach)
+  await moveTable(session, partition, archivedName(partition.name, partition.oid))
+  await moveBelow(session, below)
+  return 'done'
+}
+
+/** While the server looks for rows that refer to the partition, everybody waits who needs the table. */
+async function withinPatience(
+  session: CopySession,
+  detach: string,
+  { parent, partition }: Pair,
+  patienceMs: number,
+): Promise<void> {
+  const ms = Math.max(1, Math.ceil(patienceMs * DETACH_SHARE))
+  await session.ask(`SET LOCAL statement_timeout = ${ms}`)
+  try {
+    await session.ask(detach)
+  } catch (error) {
+    if (!session.alive || sqlStateOf(error) !== '57014') throw error
+    const name = tableText(partition.name)
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `the server looked for rows that refer to ${name} for longer than ${ms} ms`,
+      {
+        where: tableText(parent.name),
+        reason: 'meanwhile nobody else can use the table, so that it was broken off, and nothing was changed',
+        hint: 'where others can wait for a second, run the same command with --patience 2500ms',
+        cause: error,
+      },
+    )
+  }
+  await session.ask('SET LOCAL statement_timeout = DEFAULT')
+}
+
+async function defaultOf(session: CopySession, { oid }: KnownTable): Promise<KnownTable | null> {
+  const [row] = await session.ask(
+    `SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_class c ON c.oid = p.partdefid
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.partrelid = ${literal(oid)}::oid`,
+  )
+  return row === undefined ? null : { oid: row[0] ?? '', name: { schema: row[1] ?? '', name: row[2] ?? '' } }
+}

@@ -1,0 +1,126 @@
+/** The partitions of a table, and what keeps them in it. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { NativePartition, NativePartitions } from '../../../model/archive/port.ts'
+import { missingTable } from '../server/relation.ts'
+import type { CopySession, TextRow } from '../server/session.ts'
+import { literal, tableSql } from '../server/sql.ts'
+import { describeTables } from '../server/tables.ts'
+import { boundsOf, inOrder, type Bounds } from '../server/bounds.ts'
+import { partitionKey, tableByName, type PartitionKey } from '../server/known.ts'
+import { computedSql, ownCountsSql, ownText } from './own-counts.ts'
+
+type Found = {
+  readonly oid: string
+  readonly bounds: Bounds | null
+  readonly blocked: string | null
+  readonly isDivided: boolean
+  readonly own: string | null
+}
+
+/** @param database what tells this database from others */
+export async function listPartitions(
+  session: CopySession,
+  { table }: TableSpec,
+  database: string,
+): Promise<NativePartitions | null> {
+  const parent = await tableByName(session, table)
+  if (parent === null) throw new SluiceError('SOURCE_GONE', missingTable(table), { hint: 'it was renamed or dropped' })
+  const key = await partitionKey(session, parent)
+  if (key === null) return null
+  const rows = await session.ask(partitionsSql(parent.oid))
+  const all = rows.map(found)
+  const specs = await specsOf(session, all, database)
+  const partitions = (await ordered(session, all, key)).flatMap(({ oid, bounds, ...rest }): NativePartition[] => {
+    const spec = specs.get(oid)
+    // Dropped since it was listed.
+    if (spec === undefined) return []
+    return [
+      {
+        table: spec,
+        identity: oid,
+        from: bounds?.from ?? null,
+        to: bounds?.to ?? null,
+        isDefault: bounds === null,
+        rows: spec.rows,
+        bytes: spec.bytes,
+        ...rest,
+      },
+    ]
+  })
+  return { by: key.column, partitions }
+}
+
+function partitionsSql(parent: string): string {
+  return `
+    SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind, tree.foreign_tables, tree.leaving, tree.computed,
+      -- Those that lead to the whole table have one of these for each partition, with a parent.
+      (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
+       FROM pg_catalog.pg_constraint k WHERE k.confrelid = ANY (tree.oids) AND k.contype = 'f' AND k.conparentid = 0::oid),
+      (SELECT pg_catalog.string_agg(DISTINCT p.pubname, ', ' ORDER BY p.pubname) FROM pg_catalog.pg_publication_rel r
+       JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ANY (tree.oids)),
+      CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END, pg_catalog.cardinality(tree.oids) - 1, ${ownCountsSql('c')}
+    FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+      -- The partition, and the tables below it where it is partitioned itself.
+      CROSS JOIN LATERAL (
+        WITH RECURSIVE tree AS (
+          SELECT i.inhparent AS above, c.oid, coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false) AS leaving
+          UNION ALL SELECT h.inhparent, h.inhrelid, coalesce((pg_catalog.to_jsonb(h) ->> 'inhdetachpending'::text)::boolean, false)
+          FROM tree t JOIN pg_catalog.pg_inherits h ON h.inhparent = t.oid)
+        SELECT pg_catalog.array_agg(t.oid) AS oids, pg_catalog.string_agg(t.oid::pg_catalog.regclass::text, ', ') FILTER (WHERE l.relkind = 'f') AS foreign_tables,
+          (pg_catalog.array_agg(pg_catalog.json_build_array(t.oid = c.oid, an.nspname, a.relname, ln.nspname, l.relname)) FILTER (WHERE t.leaving))[1] AS leaving,
+          pg_catalog.string_agg(t.oid::pg_catalog.regclass::text || ' below it computes ' || own.columns, ', ') AS computed
+        FROM tree t JOIN pg_catalog.pg_class l ON l.oid = t.oid JOIN pg_catalog.pg_namespace ln ON ln.oid = l.relnamespace
+          JOIN pg_catalog.pg_class a ON a.oid = t.above JOIN pg_catalog.pg_namespace an ON an.oid = a.relnamespace
+          CROSS JOIN LATERAL (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(attname), ', ') AS columns FROM (${computedSql('l', 'c.oid')}) computed) AS own) AS tree
+    WHERE i.inhparent = ${literal(parent)}::oid AND c.relispartition`
+}
+
+function found(row: TextRow): Found {
+  const [oid, text, kind, foreign, leaving, computed, referrers, publications, by, below, ...own] = row
+  const bounds = boundsOf(text ?? '')
+  const blocked = ((): string | null => {
+    if (leaving != null) return leavingText(leaving)
+    if (kind === 'f') return 'it is a foreign table: its rows are not in this database'
+    if (foreign != null) return `rows of the foreign tables ${foreign} below it are not in this database`
+    if (computed != null) return `${computed} in its own way, which no restore makes again`
+    if (bounds === null) return 'it is the default partition, which has no bounds'
+    if (referrers != null) {
+      return `it has foreign keys of other tables to itself, and not to the whole table: ${referrers}`
+    }
+    if (publications != null) return `it is a part of the publication ${publications} by itself`
+    return null
+  })()
+  const many = below === '1' ? '1 table' : `${below} tables`
+  const divided = by == null ? [] : [`${many} below it by ${by}, which no restore makes again once they are dropped`]
+  const all = [...divided, ownText(own)].filter((part) => part !== null)
+  return { oid: oid ?? '', bounds, blocked, isDivided: kind === 'p', own: all.length === 0 ? null : all.join('; ') }
+}
+
+function leavingText(of: string): string {
+  const [isIt, schema, name, ownSchema, ownName] = JSON.parse(of) as [boolean, string, string, string, string]
+  const [above, table] = [tableSql({ schema, name }), tableSql({ schema: ownSchema, name: ownName })]
+  return `somebody began to detach ${isIt ? 'it' : 'a table below it'} and did not end: ALTER TABLE ${above} DETACH PARTITION ${table} FINALIZE`
+}
+
+async function specsOf(
+  session: CopySession,
+  partitions: readonly Found[],
+  database: string,
+): Promise<ReadonlyMap<string, TableSpec>> {
+  const oids = partitions.map(({ oid }) => oid)
+  if (oids.length === 0) return new Map()
+  const condition = `c.oid = ANY (${literal(`{${oids.join(',')}}`)}::oid[])`
+  const specs = await describeTables(session, { condition, exact: true, kinds: "'r', 'p', 'f'" }, database)
+  return new Map(specs.map((spec) => [spec.identity.slice(database.length + 1).split('/')[0] ?? '', spec]))
+}
+
+/** By their lower bounds; the default partition last. */
+async function ordered(
+  session: CopySession,
+  partitions: readonly Found[],
+  key: PartitionKey,
+): Promise<readonly Found[]> {
+  const bound = partitions.flatMap((one) => (one.bounds === null ? [] : [{ ...one, bounds: one.bounds }]))
+  return [...(await inOrder(session, bound, key)), ...partitions.filter(({ bounds }) => bounds === null)]
+}

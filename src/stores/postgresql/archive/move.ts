@@ -1,0 +1,101 @@
+/** Tables on their way into the schema for what is archived, and back: nothing there is overwritten, nothing here either. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { quoteName } from '../server/connect.ts'
+import { sqlStateOf } from '../server/server-errors.ts'
+import type { CopySession } from '../server/session.ts'
+import { literal, tableSql } from '../server/sql.ts'
+import type { KnownTable } from '../server/locks.ts'
+
+export const ARCHIVED_SCHEMA = 'sluice_archived'
+
+/** Bytes of a name; longer ones are cut off in silence. */
+const MOST_NAME = 63
+
+/** With the number of the table in it: others of the same name may be there already, from another schema or from earlier years. */
+export function archivedName({ name }: TableName, oid: string): TableName {
+  return { schema: ARCHIVED_SCHEMA, name: suffixed(name, oid) }
+}
+
+/** Makes the schema in a transaction of its own, where it is not there: two that make it at the same time would wait for each other's rows. */
+export async function ensureArchivedSchema(session: CopySession): Promise<void> {
+  if (await hasSchema(session)) return
+  try {
+    await session.ask(`CREATE SCHEMA IF NOT EXISTS ${quoteName(ARCHIVED_SCHEMA)}`)
+  } catch (error) {
+    const state = sqlStateOf(error)
+    if ((state === '23505' || state === '42P06') && (await hasSchema(session))) return
+    throw error
+  }
+}
+
+/**
+ * Moves a table that nobody else can use, with its indexes and sequences; those whose names are taken there get others.
+ * @param to where its name is free
+ * @throws SluiceError TABLE_REFUSED where it is not
+ */
+export async function moveTable(session: CopySession, { oid, name: from }: KnownTable, to: TableName): Promise<void> {
+  if (await isTaken(session, to, oid)) {
+    throw new SluiceError('TABLE_REFUSED', `there is another table ${tableText(to)}`, {
+      hint: 'rename one of them, then run the same command again',
+    })
+  }
+  const schema = to.schema ?? 'public'
+  let now = from
+  const rename = async (name: string): Promise<void> => {
+    if (now.name === name) return
+    await session.ask(`ALTER TABLE ${tableSql(now)} RENAME TO ${quoteName(name)}`)
+    now = { ...now, name }
+  }
+  if (now.schema === schema) return rename(to.name)
+  await renameTaken(session, oid, schema)
+  // Whichever name is free on the way.
+  if (await isTaken(session, { ...now, schema }, oid)) await rename(to.name)
+  await session.ask(`ALTER TABLE ${tableSql(now)} SET SCHEMA ${quoteName(schema)}`)
+  now = { ...now, schema }
+  await rename(to.name)
+}
+
+async function hasSchema(session: CopySession): Promise<boolean> {
+  const found = await session.ask(`SELECT FROM pg_catalog.pg_namespace WHERE nspname = ${literal(ARCHIVED_SCHEMA)}`)
+  return found.length > 0
+}
+
+/** Relations and types of a schema share their names, since every table is a type. */
+async function isTaken(session: CopySession, { schema, name }: TableName, oid: string): Promise<boolean> {
+  const place = `(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ${literal(schema ?? 'public')})`
+  const rows = await session.ask(
+    `SELECT FROM pg_catalog.pg_class WHERE relname = ${literal(name)} AND relnamespace = ${place} AND oid <> ${literal(oid)}::oid
+     UNION ALL SELECT FROM pg_catalog.pg_type WHERE typname = ${literal(name)} AND typnamespace = ${place} AND typrelid <> ${literal(oid)}::oid`,
+  )
+  return rows.length > 0
+}
+
+async function renameTaken(session: CopySession, oid: string, schema: string): Promise<void> {
+  const rows = await session.ask(
+    `SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE (c.oid IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = ${literal(oid)}::oid)
+         OR c.relkind = 'S' AND c.oid IN (SELECT objid FROM pg_catalog.pg_depend
+           WHERE classid = 'pg_catalog.pg_class'::regclass::oid AND refclassid = 'pg_catalog.pg_class'::regclass::oid
+             AND refobjid = ${literal(oid)}::oid AND deptype IN ('a', 'i')))
+       AND EXISTS (SELECT FROM pg_catalog.pg_class o JOIN pg_catalog.pg_namespace s ON s.oid = o.relnamespace
+         WHERE s.nspname = ${literal(schema)} AND o.relname = c.relname)`,
+  )
+  for (const [own, place, name, kind] of rows) {
+    const what = kind === 'S' ? 'SEQUENCE' : 'INDEX'
+    const old = tableSql({ schema: place ?? '', name: name ?? '' })
+    await session.ask(`ALTER ${what} ${old} RENAME TO ${quoteName(suffixed(name ?? '', own ?? ''))}`)
+  }
+}
+
+/** `name_suffix`, cut between two characters so that it stays a name. */
+export function suffixed(name: string, suffix: string): string {
+  let kept = ''
+  let bytes = Buffer.byteLength(suffix) + 1
+  for (const character of name) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > MOST_NAME) break
+    kept += character
+  }
+  return `${kept}_${suffix}`
+}

@@ -1,0 +1,212 @@
+/** What a partition has beyond what its parent gives it: local indexes, triggers, grants, comments, storage. It goes with the table, and comes back with it. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { quoteName } from '../server/connect.ts'
+import { sqlStateOf } from '../server/server-errors.ts'
+import type { CopySession } from '../server/session.ts'
+import { literal, tableSql } from '../server/sql.ts'
+import type { KnownTable } from '../server/locks.ts'
+import { suffixed } from './move.ts'
+import { divisionOf, type Division } from '../server/tree.ts'
+import { indexNamesSql, ownStatementsSql } from './own-sql.ts'
+
+/** `computed`: before rows come in, and their values rest on it. `empty`: before rows come in. `filled`: before it is attached. `attached`: behind that. `cloned`: of triggers that every attachment makes anew. */
+export type Stage = 'computed' | 'empty' | 'filled' | 'attached' | 'cloned'
+
+/** As `own-sql` names it. */
+const UNLOGGED = 'UNLOGGED'
+
+type OwnStatement = { readonly stage: Stage; readonly what: string; readonly sql: string }
+type OwnIndex = {
+  readonly name: string
+  /** The parent's index that it is a part of; null for one of the partition alone. */
+  readonly of: string | null
+}
+type Own = {
+  readonly statements: readonly OwnStatement[]
+  readonly indexes: readonly OwnIndex[]
+  /** Of a partition that was partitioned itself. */
+  readonly division?: Division
+}
+
+/** Something that could not be given back, and what the server says. */
+export type NotGiven = { readonly what: string; readonly why: string }
+
+/**
+ * Of a table that nobody changes meanwhile.
+ * @param parent what it has is not the partition's own; null where it is gone
+ * @returns JSON for the ledger, that `GivenBack` reads
+ */
+export async function readOwn(session: CopySession, table: KnownTable, parent: KnownTable | null): Promise<string> {
+  return withFullNames(session, async () => {
+    const statements = await session.ask(ownStatementsSql(table.oid, parent?.oid ?? '0'))
+    const indexes = await session.ask(indexNamesSql(table.oid))
+    const division = await divisionOf(session, table)
+    const own: Own = {
+      statements: statements.map(([stage, what, sql]) => ({
+        stage: stage as Stage,
+        what: what ?? '',
+        sql: sql ?? '',
+      })),
+      indexes: indexes.map(([name, of]) => ({ name: name ?? '', of: of ?? null })),
+      ...(division === null ? {} : { division }),
+    }
+    return JSON.stringify(own)
+  })
+}
+
+/** Gives a table that was made anew what it had of its own, in the transaction that makes it. What the server refuses is kept in `missing`. */
+export class GivenBack {
+  readonly missing: NotGiven[] = []
+  readonly #session: CopySession
+  readonly #own: Own
+
+  /** @throws SluiceError LEDGER_DAMAGED */
+  constructor(session: CopySession, own: string) {
+    this.#session = session
+    this.#own = parsed(own)
+  }
+
+  /** What it was divided into; null where it was not. */
+  get division(): Division | null {
+    return this.#own.division ?? null
+  }
+
+  /** What a table that was made anew lacks of its division. */
+  get undivided(): readonly NotGiven[] {
+    if (this.division === null) return []
+    const { by, tables } = this.division
+    const what = `its division by ${by} into ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}`
+    return [{ what, why: 'these went with the drop, and all of its rows are in one table' }]
+  }
+
+  /**
+   * @throws what the server says where that is about the server or its locks, and not about the statement; SluiceError TABLE_REFUSED where it refuses one of `computed`: without
+   * that the rows would be others
+   */
+  async give(stage: Stage, table: KnownTable): Promise<void> {
+    await withFullNames(this.#session, async () => {
+      if (stage === 'filled') await this.#freeNames(table)
+      if (stage === 'attached') {
+        await revokeDefaults(this.#session, table)
+        await this.#nameIndexes(table)
+      }
+      for (const statement of this.#own.statements) {
+        if (statement.stage !== stage) continue
+        // The archive lets go of the files: these rows are the only copy, and a crash would empty such a table.
+        if (statement.what === UNLOGGED)
+          this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; ${statement.sql} makes it so again` })
+        else if (!(await this.#give(statement)) && stage === 'computed') throw this.#notComputed(table)
+      }
+    })
+  }
+
+  #notComputed({ name }: KnownTable): SluiceError {
+    const { what, why } = this.missing.at(-1) ?? { what: '', why: '' }
+    return new SluiceError('TABLE_REFUSED', `${what} of ${tableText(name)} could not be made again: ${why}`, {
+      where: tableText(name),
+      reason:
+        'the partition computes the column in its own way: without that its rows would not be those that were archived; nothing was changed',
+      hint: 'make again what the expression uses, then run the same command again',
+    })
+  }
+
+  /** Names of the parent's indexes on the new table were made up, and may be those of its own. */
+  async #freeNames({ oid, name }: KnownTable): Promise<void> {
+    const wanted = new Set(this.#own.indexes.flatMap((one) => (one.of === null ? [one.name] : [])))
+    for (const index of await this.#indexes(oid)) {
+      if (wanted.has(index.name)) await this.#rename(name.schema, index.name, suffixed(index.name, index.oid))
+    }
+  }
+
+  /** Indexes that the parent gives get the names that they had; two may have to change theirs. */
+  async #nameIndexes({ oid, name: { schema } }: KnownTable): Promise<void> {
+    const before = new Map(this.#own.indexes.flatMap((one) => (one.of === null ? [] : [[one.of, one.name]])))
+    const others = (await this.#indexes(oid)).flatMap(({ of, ...index }) => {
+      const to = of === null ? undefined : before.get(of)
+      return to === undefined || to === index.name ? [] : [{ ...index, to }]
+    })
+    for (const { oid: own, name } of others) await this.#rename(schema, name, suffixed(name, own))
+    for (const { oid: own, name, to } of others) {
+      const sql = renaming(schema, suffixed(name, own), to)
+      if (!(await this.#give({ what: `the name of the index ${to}`, sql }))) {
+        await this.#rename(schema, suffixed(name, own), name)
+      }
+    }
+  }
+
+  async #indexes(table: string): Promise<readonly { oid: string; name: string; of: string | null }[]> {
+    const rows = await this.#session.ask(
+      `SELECT c.oid, c.relname, p.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+         LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = c.oid LEFT JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
+       WHERE i.indrelid = ${literal(table)}::oid`,
+    )
+    return rows.map(([oid, name, of]) => ({ oid: oid ?? '', name: name ?? '', of: of ?? null }))
+  }
+
+  async #rename(schema: string | undefined, name: string, to: string): Promise<void> {
+    await this.#session.ask(renaming(schema, name, to))
+  }
+
+  async #give({ what, sql }: Pick<OwnStatement, 'what' | 'sql'>): Promise<boolean> {
+    const session = this.#session
+    await session.ask('SAVEPOINT own')
+    try {
+      await session.askOne(sql)
+    } catch (error) {
+      if (!session.alive || !isRefusal(error)) throw error
+      await session.ask('ROLLBACK TO SAVEPOINT own; RELEASE SAVEPOINT own')
+      this.missing.push({ what, why: (error as Error).message })
+      return false
+    }
+    await session.ask('RELEASE SAVEPOINT own')
+    return true
+  }
+}
+
+function renaming(schema: string | undefined, name: string, to: string): string {
+  return `ALTER INDEX ${tableSql(schema === undefined ? { name } : { schema, name })} RENAME TO ${quoteName(to)}`
+}
+
+/** Default privileges gave a new table grants that the one that it is made after may not have. */
+export async function revokeDefaults(session: CopySession, { oid, name }: KnownTable): Promise<void> {
+  const rows = await session.ask(
+    `SELECT DISTINCT CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END
+     FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e WHERE c.oid = ${literal(oid)}::oid AND e.grantee <> c.relowner`,
+  )
+  for (const [role] of rows) await session.ask(`REVOKE ALL ON TABLE ${tableSql(name)} FROM ${role ?? ''}`)
+}
+
+/** Whether the server refuses a statement: a role, a function or a tablespace is gone, or rows no longer fit; and not for a lock, a full disk or a server that stops. */
+export function isRefusal(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  return state !== null && state !== '55P03' && /^(?:0A|0L|0P|22|23|2B|2F|38|39|3F|42|55|P0)/.test(state)
+}
+
+/** Within a transaction: names are written in full where none is found without its schema, and no operator of another schema is taken. */
+export async function withFullNames<T>(session: CopySession, body: () => Promise<T>): Promise<T> {
+  const [row] = await session.ask(`SELECT pg_catalog.current_setting('search_path')`)
+  await session.ask(`SELECT pg_catalog.set_config('search_path', '', true)`)
+  const result = await body()
+  await session.ask(`SELECT pg_catalog.set_config('search_path', ${literal(row?.[0] ?? '')}, true)`)
+  return result
+}
+
+function parsed(text: string): Own {
+  try {
+    const { statements, indexes, division } = JSON.parse(text) as Partial<Own>
+    if (Array.isArray(statements) && Array.isArray(indexes)) {
+      return { statements, indexes, ...(Array.isArray(division?.tables) ? { division } : {}) }
+    }
+  } catch (error) {
+    throw damaged(error)
+  }
+  throw damaged()
+}
+
+function damaged(cause?: unknown): SluiceError {
+  return new SluiceError('LEDGER_DAMAGED', 'the ledger of archives holds what sluice has not written (own_ddl)', {
+    ...(cause === undefined ? {} : { cause }),
+    hint: 'somebody changed it by hand: bring it back from a backup of the source, or set it to NULL to restore without it',
+  })
+}

@@ -1,0 +1,280 @@
+/** Partitions of PostgreSQL: what is done to each is one transaction, that proves its rows once more and closes the ledger. */
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type {
+  BesideRequest,
+  Inheritance,
+  Keeping,
+  Leaving,
+  LeaveStanding,
+  LeavingBegun,
+  Left,
+  NativePartitions,
+  PartitionRequest,
+  PartitionStore,
+  Reshape,
+  StepEnd,
+} from '../../../model/archive/port.ts'
+import type { Pool } from '../../common/pool.ts'
+import { sourceError } from '../server/errors.ts'
+import type { CopySession } from '../server/session.ts'
+import { tableSql } from '../server/sql.ts'
+import { describeTables } from '../server/tables.ts'
+import { underSignal } from '../server/under-signal.ts'
+import type { WantedLock } from '../server/patience.ts'
+import { detachedTable, holds, parentOf, partitionNow, stands } from './as-found.ts'
+import { standingBetween } from './beside.ts'
+import type { Bounds } from '../server/bounds.ts'
+import { attach, bringBeside, recreate, type ReturnRequest } from './come-back.ts'
+import { inheritanceOf } from './inheritance.ts'
+import { attachedTables, hasColumns, tableByIdentity, tableByName, type FoundTable } from '../server/known.ts'
+import {
+  endAndMove,
+  endMarkers,
+  keepsFromSlowLeave,
+  lockLeaving,
+  markLeaving,
+  standingOf,
+  unlockLeaving,
+} from './leave-slowly.ts'
+import { lookBefore, takeAway, type Leave } from './leave.ts'
+import { listPartitions } from './list.ts'
+import type { KnownTable } from '../server/locks.ts'
+import { archivedName, ensureArchivedSchema, moveTable } from './move.ts'
+import { readOwn, type NotGiven } from './own.ts'
+import type { Ended, Steps, Within } from './steps.ts'
+import { refuseOtherBelow, tablesBelow } from '../server/tree.ts'
+
+type LastRequest = PartitionRequest & Keeping
+type EndRequest = Omit<PartitionRequest, 'expect'> & Leaving
+type LeaveRequest = EndRequest & Keeping & Partial<LeavingBegun>
+type Ending = {
+  readonly table: FoundTable
+  readonly below: readonly KnownTable[]
+  readonly locks: readonly WantedLock[]
+}
+
+export class PostgresPartitions implements PartitionStore {
+  readonly #database: string
+  readonly #readers: Pool<CopySession>
+  readonly #steps: Steps
+
+  /** @param database what tells this database from others */
+  constructor(database: string, readers: Pool<CopySession>, steps: Steps) {
+    this.#database = database
+    this.#readers = readers
+    this.#steps = steps
+  }
+
+  async list(parent: TableSpec, signal: AbortSignal): Promise<NativePartitions | null> {
+    return this.#read(signal, (session) => listPartitions(session, parent, this.#database))
+  }
+
+  async leave(request: LeaveRequest): Promise<Left> {
+    const step = { ...request, table: request.partition }
+    const { begun, left, budgetMs, stop } = request
+    await this.#steps.beside(step, ensureArchivedSchema)
+    const find = async (session: CopySession): Promise<Leave | null> => {
+      const pair = await partitionNow(session, request)
+      return pair === null ? null : lookBefore(session, pair, request)
+    }
+    const why = await this.#steps.beside(step, (session) => keepsFromSlowLeave(session, request))
+    const slow =
+      begun === undefined || left === undefined || why !== null ? null : { begun, left, budgetMs: budgetMs / 2 }
+    try {
+      return await this.#steps.patiently(
+        { ...step, budgetMs: slow?.budgetMs ?? budgetMs },
+        find,
+        async ({ session }, found) => {
+          // What was found may have been renamed before it was locked.
+          const again = await partitionNow(session, request)
+          if (again === null || tableSql(again.partition.name) !== tableSql(found.pair.partition.name)) return 'gone'
+          return takeAway(session, found, request)
+        },
+      )
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'TARGET_BUSY' || stop.aborted) throw error
+      if (slow === null) throw begun === undefined || why === null ? error : withWhy(error, why)
+      return this.#slowly({ ...request, ...slow })
+    }
+  }
+
+  async endLeave(request: EndRequest): Promise<StepEnd | 'in'> {
+    const step = { ...request, table: request.partition }
+    const { standing } = await this.#steps.beside(step, async (session) => {
+      await endMarkers(session, request)
+      return standingOf(session, request)
+    })
+    return standing === 'in' ? 'in' : (await this.#end(request)).end
+  }
+
+  async leaving(
+    request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
+    signal: AbortSignal,
+  ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }> {
+    return this.#read(signal, async (session) => {
+      const { standing, table } = await standingOf(session, request)
+      if (table === null) return { standing, table: null }
+      const condition = `c.oid = ${table.oid}::oid`
+      const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
+      return spec === undefined ? { standing: 'gone', table: null } : { standing, table: spec }
+    })
+  }
+
+  /** Notes that it begins, begins, and ends it as soon as nobody is in the way. */
+  async #slowly(request: LeaveRequest & LeavingBegun): Promise<Left> {
+    const step = { ...request, table: request.partition }
+    const until = performance.now() + request.budgetMs
+    const begun = await this.#steps.alone(step, async (session): Promise<StepEnd> => {
+      await lockLeaving(session, request.identity)
+      const noted = await this.#steps.within(session, { ...step, closing: request.begun }, async () => {
+        const pair = await partitionNow(session, request)
+        if (pair === null) return 'gone'
+        if (!(await hasColumns(session, pair.partition, request.columns))) return 'differs'
+        await keep(session, pair.partition, pair.parent, request)
+        return 'done'
+      })
+      if (noted !== 'done') return noted
+      while (!(await markLeaving(session, request, request.patienceMs))) {
+        throwIfAborted(request.stop)
+        if (performance.now() > until)
+          throw new SluiceError('TARGET_BUSY', `others have ${tableText(request.parent)} in use`)
+      }
+      await unlockLeaving(session, request.identity)
+      return 'done'
+    })
+    if (begun !== 'done') return { end: begun, tries: 0, longestMs: 0 }
+    const budgetMs = Math.max(1, until - performance.now())
+    return this.#end({ ...request, closing: request.left, budgetMs })
+  }
+
+  #end(request: EndRequest): Promise<Left> {
+    const find = async (session: CopySession): Promise<Ending | null> => {
+      const { standing, table } = await standingOf(session, request)
+      if (table === null || standing === 'in') return null
+      const below = table.kind === 'p' ? await tablesBelow(session, table) : []
+      return { table, below, locks: [table, ...below].map((one) => ({ table: one, mode: 'ACCESS EXCLUSIVE' })) }
+    }
+    return this.#steps.patiently(
+      { ...request, table: request.partition },
+      find,
+      async ({ session }, { table, below }) => {
+        if (table.kind === 'p') await refuseOtherBelow(session, table, below)
+        await endAndMove(session, request, table)
+        return 'done'
+      },
+    )
+  }
+
+  async detached(_partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null> {
+    return this.#read(signal, async (session) => {
+      const found = await tableByIdentity(session, identity)
+      if (found === null || !stands(found)) return null
+      const condition = `c.oid = ${found.oid}::oid`
+      const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
+      return spec ?? null
+    })
+  }
+
+  async attached(
+    parent: TableName,
+    identities: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, TableName>> {
+    return this.#read(signal, (session) => attachedTables(session, parent, identities))
+  }
+
+  async isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean> {
+    return this.#read(signal, async (session) => {
+      if ((await tableByIdentity(session, identity)) !== null) return false
+      return (await tableByName(session, archivedName(partition, identity))) === null
+    })
+  }
+
+  inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance> {
+    return this.#read(signal, (session) => inheritanceOf(session, table))
+  }
+
+  drop(request: LastRequest): Promise<StepEnd> {
+    return this.#steps.run({ ...request, table: request.parent }, (within) => drop(within, request))
+  }
+
+  attach(request: ReturnRequest & { readonly reshape?: Reshape }): Promise<StepEnd> {
+    return this.#back(request, (within, missing) => attach(within, request, missing))
+  }
+
+  recreate(request: ReturnRequest, csv: AsyncIterable<Buffer>): Promise<StepEnd> {
+    return this.#back(request, (within, missing) => recreate(within, request, csv, missing))
+  }
+
+  async standing(parent: TableName, bounds: Bounds, signal: AbortSignal): Promise<readonly TableName[]> {
+    return this.#read(signal, async (session) => {
+      const { oid, key } = await parentOf(session, parent)
+      return standingBetween(session, oid, key, bounds)
+    })
+  }
+
+  bringBeside(request: BesideRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd> {
+    return this.#steps.run({ ...request, table: request.parent }, (within) => bringBeside(within, request, csv))
+  }
+
+  detachedName(partition: TableName, identity: string): TableName {
+    return archivedName(partition, identity)
+  }
+
+  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    try {
+      return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
+    } catch (error) {
+      throw sourceError(error, this.#steps.settings)
+    }
+  }
+
+  async #back(request: ReturnRequest, body: (within: Within, missing: NotGiven[]) => Promise<Ended>): Promise<StepEnd> {
+    const missing: NotGiven[] = []
+    const end = await this.#steps.run({ ...request, table: request.partition }, (within) => body(within, missing))
+    if (end === 'done') for (const { what, why } of missing) request.notGiven?.(what, why)
+    return end
+  }
+}
+
+async function drop({ session, locks }: Within, request: LastRequest): Promise<Ended> {
+  const table = await detachedTable(session, locks, request.identity)
+  if (table === null) return 'gone'
+  if (!(await holds(session, table, request))) return 'differs'
+  await session.ask(`DROP TABLE ${tableSql(await keptLate(session, table, request))}`)
+  return 'done'
+}
+
+async function keep(
+  session: CopySession,
+  table: KnownTable,
+  parent: KnownTable | null,
+  { keep: noting }: Keeping,
+): Promise<void> {
+  if (noting === undefined) return
+  const { sql, parameters } = noting(await readOwn(session, table, parent))
+  await session.run(sql, parameters)
+}
+
+/** Of a table that was detached and nothing kept of it. It gets its name back first, so that what is kept has that. @returns its name */
+async function keptLate(session: CopySession, table: KnownTable, request: LastRequest): Promise<TableName> {
+  if (request.keep === undefined) return table.name
+  await moveTable(session, table, request.partition)
+  const parent = await tableByName(session, request.parent)
+  await keep(session, { ...table, name: request.partition }, parent, request)
+  return request.partition
+}
+
+/** Why nobody waited for those who are in the way. */
+function withWhy(error: SluiceError, why: string): SluiceError {
+  const { reason, where, hint } = error
+  return new SluiceError('TARGET_BUSY', error.message, {
+    ...(where === undefined ? {} : { where }),
+    ...(hint === undefined ? {} : { hint }),
+    reason: `${reason === undefined ? '' : `${reason}; `}it was not detached concurrently: ${why}`,
+    retryable: true,
+    cause: error,
+  })
+}

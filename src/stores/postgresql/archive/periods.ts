@@ -1,0 +1,57 @@
+/** Rows of periods of a plain table of PostgreSQL, and what the planner says of finding them. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Effort } from '../../../model/archive/port.ts'
+import { anyOf, countsByIndex, countsByScan, PERIODS_AT_ONCE, placedCounts } from '../../common/period-sql.ts'
+import { missingTable, Relations } from '../server/relation.ts'
+import type { CopySession, TextRow } from '../server/session.ts'
+import { fromSql } from '../server/sql.ts'
+
+type PlanNode = { readonly 'Node Type': string; readonly 'Plan Rows': number; readonly Plans?: readonly PlanNode[] }
+
+/** @throws SluiceError SOURCE_GONE; errors of the server */
+export async function periodEffort(
+  session: CopySession,
+  table: TableSpec,
+  conditions: readonly string[],
+): Promise<Effort> {
+  const from = await fromOf(session, table)
+  const plan = await planOf(session, `SELECT 1 FROM ${from} WHERE ${anyOf(conditions)}`)
+  if (!scans(plan)) return { by: 'index', rows: BigInt(Math.round(plan['Plan Rows'])) }
+  const whole = await planOf(session, `SELECT 1 FROM ${from}`)
+  return { by: 'scan', rows: BigInt(Math.round(whole['Plan Rows'])) }
+}
+
+/** @throws SluiceError SOURCE_GONE; errors of the server */
+export async function periodCounts(
+  session: CopySession,
+  table: TableSpec,
+  conditions: readonly string[],
+  by: Effort['by'],
+): Promise<readonly bigint[]> {
+  const from = await fromOf(session, table)
+  if (by === 'scan') return placedCounts(conditions.length, await session.ask(countsByScan(from, conditions)))
+  const counts: bigint[] = []
+  for (let at = 0; at < conditions.length; at += PERIODS_AT_ONCE) {
+    const [row = []] = await session.ask(countsByIndex(from, conditions.slice(at, at + PERIODS_AT_ONCE)))
+    counts.push(...row.map((count) => BigInt(count ?? 0)))
+  }
+  return counts
+}
+
+async function fromOf(session: CopySession, table: TableSpec): Promise<string> {
+  const relation = await new Relations().of(table.table, (sql): Promise<readonly TextRow[]> => session.ask(sql))
+  if (relation === null) throw new SluiceError('SOURCE_GONE', missingTable(table.table), { hint: 'plan again' })
+  return fromSql(relation)
+}
+
+async function planOf(session: CopySession, sql: string): Promise<PlanNode> {
+  const [row] = await session.askOne(`EXPLAIN (FORMAT JSON) ${sql}`)
+  const [plan] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: PlanNode }[]
+  if (plan === undefined) throw new Error('the server explained nothing')
+  return plan.Plan
+}
+
+function scans({ 'Node Type': kind, Plans = [] }: PlanNode): boolean {
+  return kind === 'Seq Scan' || Plans.some(scans)
+}

@@ -1,0 +1,128 @@
+/** Foreign keys that lead to a table of PostgreSQL, and rows by which they hold rows of it. */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import type { Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
+import { orphansSql, referringSql } from '../../common/referring-sql.ts'
+import { quoteName } from '../server/connect.ts'
+import type { CopySession } from '../server/session.ts'
+import { fromSql, literal, tableSql } from '../server/sql.ts'
+import { isConnectionLoss, sqlStateOf } from '../server/server-errors.ts'
+import { tableByName } from '../server/known.ts'
+
+/** As `pg_constraint.confdeltype` has it. */
+const ON_DELETE: Readonly<Record<string, string>> = {
+  a: 'NO ACTION',
+  r: 'RESTRICT',
+  c: 'CASCADE',
+  n: 'SET NULL',
+  d: 'SET DEFAULT',
+}
+
+/**
+ * Of a partition, those that lead to the table that it is a part of, too. Each is the one that somebody made: the server keeps more of them, one for every partition.
+ */
+export async function referrersOf(session: CopySession, table: TableName): Promise<readonly Referrer[]> {
+  const found = await tableByName(session, table)
+  if (found === null) return []
+  const names = (numbers: string, relation: string): string =>
+    `(SELECT pg_catalog.json_agg(a.attname ORDER BY u.n) FROM pg_catalog.unnest(${numbers}) WITH ORDINALITY AS u (number, n)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = ${relation} AND a.attnum = u.number)`
+  const rows = await session.ask(
+    `WITH RECURSIVE made AS (
+       SELECT k.oid, k.conparentid FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = ${literal(found.oid)}::oid
+       UNION SELECT p.oid, p.conparentid FROM made m JOIN pg_catalog.pg_constraint p ON p.oid = m.conparentid)
+     SELECT k.conname, n.nspname, c.relname, ${names('k.conkey', 'k.conrelid')}, ${names('k.confkey', 'k.confrelid')}, k.confdeltype,
+       k.conrelid = k.confrelid,
+       (SELECT pg_catalog.json_agg(pg_catalog.format('OPERATOR(%I.%s)', s.nspname, o.oprname) ORDER BY u.n) FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY AS u (oid, n)
+        JOIN pg_catalog.pg_operator o ON o.oid = u.oid JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace)
+     FROM made m JOIN pg_catalog.pg_constraint k ON k.oid = m.oid JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE k.conparentid = 0::oid ORDER BY 2, 3, 1`,
+  )
+  return rows.map(([name, schema, child, columns, to, action, own, equal]): Referrer => {
+    const onDelete = ON_DELETE[action ?? ''] ?? ''
+    return {
+      name: name ?? '',
+      table: { schema: schema ?? '', name: child ?? '' },
+      columns: JSON.parse(columns ?? '[]') as string[],
+      to: JSON.parse(to ?? '[]') as string[],
+      equal: JSON.parse(equal ?? '[]') as string[],
+      onDelete,
+      stopsRemoval: onDelete === 'CASCADE' || onDelete.startsWith('SET'),
+      own: own === 't',
+    }
+  })
+}
+
+/** In a transaction of its own. */
+export async function referringRow(
+  session: CopySession,
+  table: TableName,
+  referrer: Referrer,
+  condition: string | null,
+  budgetMs: number,
+): Promise<ReferringRow> {
+  return await within(session, budgetMs, 'no such row was found', () =>
+    referringNow(session, table, referrer, condition),
+  )
+}
+
+/** In a transaction of its own. */
+export async function orphansOf(
+  session: CopySession,
+  table: TableName,
+  referrer: Referrer,
+  budgetMs: number,
+): Promise<Orphans> {
+  try {
+    return await within(session, budgetMs, 'not counted', async () => {
+      const names = [table, referrer.table].map((name) => `pg_catalog.to_regclass(${literal(tableSql(name))})::oid`)
+      const divided = await session.ask(
+        `SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind = 'p' AND c.oid IN (${names.join(', ')})`,
+      )
+      // A foreign key says nothing of rows of tables that inherit; a table with partitions has its rows in them.
+      const from = (name: TableName): string => {
+        const isDivided = divided.some(([schema, own]) => own === name.name && schema === (name.schema ?? schema))
+        return fromSql({ name, only: !isDivided })
+      }
+      const [row] = await session.ask(orphansSql(table, referrer, { quote: quoteName, table: from }))
+      return { rows: BigInt(row?.[0] ?? 0) }
+    })
+  } catch (error) {
+    if (session.alive && sqlStateOf(error) !== null && !isConnectionLoss(error))
+      return { unknown: (error as Error).message }
+    throw error
+  }
+}
+
+async function within<T>(
+  session: CopySession,
+  budgetMs: number,
+  late: string,
+  body: () => Promise<T>,
+): Promise<T | { readonly unknown: string }> {
+  await session.begin('READ ONLY', `SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(budgetMs))}`)
+  try {
+    return await body()
+  } catch (error) {
+    const state = session.alive ? sqlStateOf(error) : null
+    // 57014: the statement took longer than it may. 42501: a right is lacking, or rows are hidden.
+    if (state === '57014') return { unknown: `${late} within ${Math.ceil(budgetMs)} ms` }
+    if (state === '42501') return { unknown: (error as Error).message }
+    throw error
+  } finally {
+    if (session.alive) await session.rollBack()
+  }
+}
+
+/** Within a transaction of the caller. @returns null where no row refers */
+export async function referringNow(
+  session: CopySession,
+  table: TableName,
+  referrer: Referrer,
+  condition: string | null,
+): Promise<{ readonly values: readonly string[] } | null> {
+  const dialect = { quote: quoteName, table: tableSql, text: (expression: string) => `${expression}::text` }
+  const [row] = await session.ask(referringSql(table, referrer, condition, dialect))
+  return row === undefined ? null : { values: row.map((value) => value ?? '') }
+}

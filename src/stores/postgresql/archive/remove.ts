@@ -1,0 +1,83 @@
+/** Rows of a plain table that are taken out of it: the very rows that are deleted are what is proved. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { sumText } from '../../../model/copy/row-hash.ts'
+import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
+import { selected } from '../server/cells.ts'
+import { AS_REPLICA } from '../copy/replica-role.ts'
+import { Relations, type KnownRelation } from '../server/relation.ts'
+import { canonicalTexts, digestOfQuery, hashSql } from '../copy/row-digest.ts'
+import type { CopySession } from '../server/session.ts'
+import { fromSql, rangeSql } from '../server/sql.ts'
+import { hasColumns } from '../server/known.ts'
+import { rowTriggersOf } from './row-triggers.ts'
+import type { Ended, Steps, Within } from './steps.ts'
+
+/**
+ * @param database what tells this database from others
+ * @throws SluiceError TABLE_REFUSED where rows of other tables would go with these, or keep them
+ */
+export function removeRows(steps: Steps, request: RemoveRequest, database: string): Promise<StepEnd> {
+  return steps.run({ ...request, table: request.table.table }, (within) => remove(within, request, database))
+}
+
+async function remove({ session, locks }: Within, request: RemoveRequest, database: string): Promise<Ended> {
+  const { table, range, where, columns } = request
+  // Blocks are those of one view of the table, and not of now.
+  if (range.by === 'block') throw new Error('rows are removed by their keys')
+  const relation = await relationOf(session, request)
+  if (relation === null) return 'gone'
+  const name = relation.name
+  await locks.take({ oid: relation.oid, name }, 'ROW EXCLUSIVE')
+  const again = await relationOf(session, request)
+  if (again === null || again.oid !== relation.oid || !isOf(table.identity, database, again.oid)) return 'gone'
+  refuseFollowed(again)
+  if (!(await hasColumns(session, { oid: again.oid, name }, columns))) return 'differs'
+  if ((await rowTriggersOf(session, name)).quiet) await session.ask(AS_REPLICA)
+  // Constraints that wait for the end of the transaction would keep it from its end.
+  await session.ask('SET CONSTRAINTS ALL IMMEDIATE')
+  const statement = `DELETE FROM ${fromSql(again)} WHERE ${rangeSql(table, again, range, where)}`
+  const removed = await digestOfRemoved(session, statement, request)
+  return equalDigests(removed, request.expect) ? 'done' : 'differs'
+}
+
+async function digestOfRemoved(
+  session: CopySession,
+  statement: string,
+  { columns, table }: RemoveRequest,
+): Promise<Digest> {
+  const texts = canonicalTexts(columns)
+  if (texts === null) {
+    const list = columns.map(selected).join(', ')
+    return digestOfQuery(session, `${statement} RETURNING ${list}`, { columns, table: tableText(table.table) })
+  }
+  // Made into a number at once, so that the server keeps no texts.
+  const hash = `(SELECT ${hashSql(columns)} FROM (SELECT ${texts.join(', ')} OFFSET 0) AS texts)`
+  const [row] = await session.askOne(
+    `WITH gone AS (${statement} RETURNING ${hash} AS hash) SELECT count(*), coalesce(pg_catalog.sum(hash), 0) FROM gone`,
+  )
+  return { rows: BigInt(row?.[0] ?? 0), sum: sumText(BigInt(row?.[1] ?? 0)) }
+}
+
+function relationOf(session: CopySession, { table }: RemoveRequest): Promise<KnownRelation | null> {
+  return new Relations().of(table.table, (sql) => session.ask(sql))
+}
+
+/** Of tables whose rows are known by their blocks, the identity goes on behind the number. */
+function isOf(identity: string, database: string, oid: string): boolean {
+  const own = `${database}/${oid}`
+  return identity === own || identity.startsWith(`${own}/`)
+}
+
+function refuseFollowed({ name, followers }: KnownRelation): void {
+  if (followers.length === 0) return
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `rows of ${followers.join(', ')} would be deleted or changed with those of ${tableText(name)}`,
+    {
+      reason: 'their foreign keys say ON DELETE CASCADE, SET NULL or SET DEFAULT',
+      hint: 'archive and remove those rows first, and drop these foreign keys',
+    },
+  )
+}

@@ -1,0 +1,46 @@
+/** Tests of rows in the SQL of PostgreSQL. */
+import type { RowTest } from '../../../model/archive/row-test.ts'
+import type { Comparison } from '../../../model/lake/condition.ts'
+import type { Column } from '../../../model/copy/column-type.ts'
+import { literal } from '../../../shared/sql-text.ts'
+import { conditionSql, sameBytes } from '../../common/row-condition.ts'
+import { dayBound, momentBound } from '../../common/time-bounds.ts'
+import { quoteName } from '../server/connect.ts'
+import { operatorSql } from '../server/sql.ts'
+
+/** As `CopyStore.rowCondition`. */
+export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
+  return conditionSql(columns, test, { quote: quoteName, compare })
+}
+
+function compare(name: string, column: Column, comparison: Comparison, value: string): string | null {
+  const { type } = column
+  const [op, equal] = [operatorSql(comparison, [column]), operatorSql('=', [column])]
+  switch (type.kind) {
+    case 'bool':
+      return `${name} ${op} ${value === '1'}`
+    case 'int':
+      return `${name} ${op} (${value})`
+    case 'decimal':
+      return `${name} ${op} ${literal(value)}::numeric`
+    case 'date':
+      return `${name} ${op} DATE '${dayBound(value)}'`
+    case 'timestamp':
+      return `${name} ${op} ${type.zone ? `TIMESTAMPTZ '${momentBound(value)}+00'` : `TIMESTAMP '${momentBound(value)}'`}`
+    case 'uuid':
+      return `${name} ${op} ${literal(value)}::uuid`
+    case 'text':
+      // A collation may call texts equal that are not.
+      if (comparison !== '=' && comparison !== '<>') return null
+      return sameBytes(
+        comparison,
+        `${name} ${equal} ${literal(value)}`,
+        `${name} ${equal} ${literal(value)} COLLATE "C"`,
+      )
+    case 'native':
+      // Enums: their order is nobody's but the server's, and a value that was renamed is another text.
+      return comparison === '=' || comparison === '<>' ? `${name}::text ${op} ${literal(value)} COLLATE "C"` : null
+    default:
+      return null
+  }
+}

@@ -1,0 +1,89 @@
+/** What keeps a partition from being taken out, put back or dropped, in words that say what to do. */
+import { SluiceError } from '../../../shared/errors.ts'
+import { foreignKeyHint, hiddenHint, targetError } from '../server/errors.ts'
+import { sqlStateOf } from '../server/server-errors.ts'
+import type { PostgresSettings } from '../server/settings.ts'
+import { isBusy } from '../server/locks.ts'
+
+type About = {
+  readonly settings: PostgresSettings
+  /** For messages. */
+  readonly table: string
+  /** Sessions that hold what was waited for. */
+  readonly holders?: readonly string[]
+  /** What a role needs that lacks a right. */
+  readonly rights?: string
+}
+
+/** What the server says. */
+type Said = {
+  readonly message: string
+  readonly detail?: string
+  readonly hint?: string
+  readonly constraint?: string
+}
+
+/** What the names of constraints begin with that say what the bounds of a partition are. */
+export const BOUNDS = 'sluice_bounds_'
+
+const RIGHTS =
+  'connect as the owner of the table and of all its partitions, who may also CREATE in the schema sluice_archived'
+
+/** @returns a SluiceError, unless the error is none of the database */
+export function stepError(thrown: unknown, { settings, table, holders = [], rights = RIGHTS }: About): unknown {
+  if (isBusy(thrown)) return busy(thrown, table, holders)
+  if (thrown instanceof SluiceError) return thrown
+  const state = sqlStateOf(thrown)
+  if (state === null) return targetError(thrown, settings, table)
+  const { message, detail, constraint } = thrown as Said
+  const refused = (hint: string): SluiceError =>
+    new SluiceError('TABLE_REFUSED', message, {
+      where: table,
+      ...(detail === undefined ? {} : { reason: detail.split('\n').join('; ') }),
+      hint,
+      cause: thrown,
+    })
+  switch (state) {
+    case '42501':
+      return new SluiceError('TARGET_DENIED', message, {
+        where: settings.label,
+        hint: message.includes('row-level security') ? hiddenHint(thrown as Said) : rights,
+        cause: thrown,
+      })
+    case '2BP01':
+      return refused('drop what depends on it, or let it read from the parent table, then run the same command again')
+    case '23503':
+      return refused(foreignKeyHint(message))
+    case '23514':
+      // A broken bound of a partition has no name.
+      if (constraint === undefined) {
+        return refused('move rows between its bounds out of the default partition, then run the same command again')
+      }
+      if (!constraint.startsWith(BOUNDS)) {
+        return refused(
+          `mend the rows that break the constraint ${constraint}, or drop it, then run the same command again`,
+        )
+      }
+      return refused('its rows are not those of these bounds: name the partition that they were taken from')
+    case '42P17':
+      return refused('another partition holds a part of its range: detach that one first')
+    case '42804':
+      return refused(
+        'the table and its parent have other columns now: make them alike, then run the same command again',
+      )
+    default:
+      return targetError(thrown, settings, table)
+  }
+}
+
+function busy(thrown: unknown, table: string, holders: readonly string[]): SluiceError {
+  const said = thrown instanceof SluiceError ? thrown : null
+  return new SluiceError('TARGET_BUSY', said?.message ?? `others have ${table} in use`, {
+    where: table,
+    reason:
+      holders.length === 0 ? 'a lock on it was not to be had' : `locks are held or wanted by ${holders.join(', ')}`,
+    hint: 'wait until these sessions end their transactions, then run the same command again',
+    retryable: true,
+    cause: thrown,
+  })
+}

@@ -1,0 +1,191 @@
+/** A change to tables and its closing in the ledger as one transaction, that waits only shortly for others. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
+import type { Leaving, Left, StepEnd } from '../../../model/archive/port.ts'
+import type { Closing } from '../../../model/copy/port.ts'
+import { Pool } from '../../common/pool.ts'
+import type { PostgresSettings } from '../server/settings.ts'
+import { commitChunk } from '../copy/commit.ts'
+import { CopySession } from '../server/session.ts'
+import { tableSql } from '../server/sql.ts'
+import { underSignal } from '../server/under-signal.ts'
+import type { WantedLock } from '../server/patience.ts'
+import { lookFirstSql } from '../follow/switch/take.ts'
+import { isBusy, Locks } from '../server/locks.ts'
+import { stepError } from './step-errors.ts'
+
+/** Sessions that stay open for the next step. */
+const KEPT = 1
+/** Between two tries. */
+const FIRST_REST_MS = 40
+const MOST_REST_MS = 700
+/** Of the patience: whoever comes behind waits for what is done under the locks, too. */
+const LOCKS_SHARE = 0.6
+/** A program that stands still with locks in its hands is ended by the server. */
+const FROZEN_MS = 5000
+/** How long a statement may wait for a lock: meanwhile everybody else waits behind it. */
+const PATIENCE_MS = 2000
+
+export type Step = {
+  /** The table that it is about, for messages. */
+  readonly table: TableName
+  readonly closing: Closing
+  readonly signal: AbortSignal
+}
+
+/** What a body may use: its transaction's session, and what it waits for. */
+/** How the body of a step ended, before the ledger was asked. */
+export type Ended = 'done' | 'differs' | 'gone'
+
+export type Within = { readonly session: CopySession; readonly locks: Locks }
+
+export class Steps implements AsyncDisposable {
+  readonly #settings: PostgresSettings
+  readonly #sessions: Pool<CopySession>
+
+  constructor(settings: PostgresSettings) {
+    this.#settings = settings
+    this.#sessions = new Pool(() => CopySession.open(settings, 'write'), { most: Infinity, idle: KEPT }, settings.label)
+  }
+
+  get settings(): PostgresSettings {
+    return this.#settings
+  }
+
+  /**
+   * Runs the body in a transaction, closes it and commits; where the body does not end with `done`, nothing of it stays.
+   * @throws SluiceError TARGET_BUSY where others hold what it needs, TARGET_DENIED, TABLE_REFUSED, CONNECTION_LOST, COMMIT_UNKNOWN
+   */
+  run(step: Step, body: (within: Within) => Promise<Ended>): Promise<StepEnd> {
+    const { closing, signal } = step
+    return this.#with(step, async (session, locks) => {
+      const end = await underSignal(session, signal, async () => {
+        await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout = ${PATIENCE_MS}`)
+        const { sql, parameters } = closing.guard
+        if ((await session.all(sql, parameters)).length === 0) return 'fenced'
+        return body({ session, locks })
+      })
+      if (end !== 'done') {
+        await session.ask('ROLLBACK')
+        return end
+      }
+      return (await commitChunk(session, closing, this.#settings, signal)) === 'committed' ? 'done' : 'fenced'
+    })
+  }
+
+  /**
+   * Tries for locks, each time in a transaction of its own and no longer than others notice, until the body runs with all of them.
+   * @param find what is to be locked, looked up anew for each try; null where it is not there
+   * @returns how it ended, how often others were in the way, and the longest time from the first lock to the end, ms
+   * @throws SluiceError TARGET_BUSY where the locks were not to be had within the budget, STOPPED; else as `run`
+   */
+  patiently<T extends { readonly locks: readonly WantedLock[] }>(
+    step: Step & Leaving,
+    find: (session: CopySession) => Promise<T | null>,
+    body: (within: Within, found: T) => Promise<Ended>,
+  ): Promise<Left> {
+    const { closing, signal, stop, patienceMs, budgetMs } = step
+    const until = performance.now() + budgetMs
+    const waits = { tries: 0, longestMs: 0 }
+    return this.#with(step, async (session, locks): Promise<Left> => {
+      const once = async (): Promise<StepEnd> => {
+        let since: number | null = null
+        try {
+          const end = await underSignal(session, signal, async (): Promise<StepEnd> => {
+            await session.begin(
+              'ISOLATION LEVEL READ COMMITTED READ WRITE',
+              `SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS};${lookFirstSql(session.version)}`,
+            )
+            const { sql, parameters } = closing.guard
+            if ((await session.all(sql, parameters)).length === 0) return 'fenced'
+            const wanted = await find(session)
+            if (wanted === null) return 'gone'
+            locks.involve(...wanted.locks.map(({ table }) => table.oid))
+            since = performance.now()
+            await takeWithin(session, wanted.locks, since + patienceMs * LOCKS_SHARE)
+            return body({ session, locks }, wanted)
+          })
+          if (end === 'done') {
+            return (await commitChunk(session, closing, this.#settings, signal)) === 'committed' ? 'done' : 'fenced'
+          }
+          await session.rollBack()
+          return end
+        } finally {
+          if (since !== null) waits.longestMs = Math.max(waits.longestMs, performance.now() - since)
+        }
+      }
+      for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
+        throwIfAborted(stop)
+        try {
+          return { end: await once(), ...waits }
+        } catch (error) {
+          if (!session.alive || !isBusy(error)) throw error
+          await session.rollBack()
+          waits.tries++
+          if (performance.now() + rest > until) throw error
+        }
+        // Two programs that do the same do not meet again and again.
+        await restUnder(AbortSignal.any([signal, stop]), rest * (0.75 + Math.random() / 2))
+      }
+    })
+  }
+
+  /** Statements outside of any transaction. @throws as `run` */
+  beside<T>(step: Step, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return this.#with(step, (session) => underSignal(session, step.signal, () => body(session)))
+  }
+
+  /** Statements and transactions on one session; where the body throws, the session ends with all that it holds. @throws as `run` */
+  alone<T>(step: Step, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return this.#with(step, body)
+  }
+
+  /** A transaction on a session that the caller has, with its closing; nothing of it stays where the body does not end with `done`. @throws as `run` */
+  async within(session: CopySession, { closing, signal }: Step, body: () => Promise<Ended>): Promise<StepEnd> {
+    const end = await underSignal(session, signal, async () => {
+      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout = ${PATIENCE_MS}`)
+      const { sql, parameters } = closing.guard
+      return (await session.all(sql, parameters)).length === 0 ? 'fenced' : body()
+    })
+    if (end !== 'done') {
+      await session.ask('ROLLBACK')
+      return end
+    }
+    return (await commitChunk(session, closing, this.#settings, signal)) === 'committed' ? 'done' : 'fenced'
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sessions.close()
+  }
+
+  async #with<T>({ table }: Step, body: (session: CopySession, locks: Locks) => Promise<T>): Promise<T> {
+    const about = { settings: this.#settings, table: tableText(table) }
+    let session: CopySession
+    try {
+      session = await this.#sessions.take()
+    } catch (error) {
+      throw stepError(error, about)
+    }
+    const locks = new Locks(session)
+    let sound = false
+    try {
+      const result = await body(session, locks)
+      sound = true
+      return result
+    } catch (error) {
+      if (!isBusy(error) || !session.alive) throw stepError(error, about)
+      throw stepError(error, { ...about, holders: await locks.holders() })
+    } finally {
+      if (!sound) session.destroy()
+      await this.#sessions.give(session)
+    }
+  }
+}
+
+/** @throws what the server says where they are not all held in time */
+async function takeWithin(session: CopySession, locks: readonly WantedLock[], until: number): Promise<void> {
+  for (const { table, mode } of locks) {
+    const left = Math.max(1, Math.floor(until - performance.now()))
+    await session.ask(`SET LOCAL lock_timeout = ${left}; LOCK TABLE ONLY ${tableSql(table.name)} IN ${mode} MODE`)
+  }
+}

@@ -1,0 +1,282 @@
+/** What would keep changes out of a target, or make them mean something else there. Looks, and changes nothing. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { ChangeRequest, ChangeTable, FollowRefusal, TargetExam } from '../../../../model/follow/port.ts'
+import { arrayText } from '../../server/array-text.ts'
+import { quoteName } from '../../server/connect.ts'
+import { missingTable } from '../../server/relation.ts'
+import { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { mayBeReplica } from '../../copy/replica-role.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { isGuardSql } from '../switch/guard.ts'
+import { originRefusal } from './session.ts'
+import { indexHint, readShape, unindexedText, type TableShape } from './shape.ts'
+
+/** What an exam finds out once, for all tables. */
+type Ground = {
+  readonly session: CopySession
+  readonly request: ChangeRequest
+  /** Triggers and foreign keys do not fire for changes. */
+  readonly isReplica: boolean
+  /** Object ids of the tables that changes go to, with their partitions. */
+  readonly followed: ReadonlySet<string>
+}
+
+type Findings = { readonly refusals: FollowRefusal[]; readonly notes: string[] }
+
+export async function examineTarget(request: ChangeRequest, settings: PostgresSettings): Promise<TargetExam> {
+  const session = await CopySession.open(settings, 'read')
+  const findings: Findings = { refusals: [], notes: [] }
+  try {
+    await examineServer(session, request, findings)
+    const shapes: (TableShape | null)[] = []
+    for (const table of request.tables) shapes.push(await readShape(table, session))
+    const followed = new Set(shapes.flatMap((shape) => shape?.members.map(({ oid }) => oid) ?? []))
+    const isReplica = !request.fireTriggers && (await mayBeReplica(session))
+    const ground: Ground = { session, request, isReplica, followed }
+    for (const [i, table] of request.tables.entries()) {
+      await examineTable(table, shapes[i] ?? null, ground, findings)
+    }
+    return isReplica ? findings : { ...findings, checksKeys: true }
+  } finally {
+    await session.close()
+  }
+}
+
+async function examineServer(session: CopySession, { origin }: ChangeRequest, { refusals }: Findings): Promise<void> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP')`,
+  )
+  if (row?.[0] === 't') {
+    refusals.push({ message: 'the target is a standby: nothing can be written to it', hint: 'name the primary server' })
+  }
+  if (row?.[1] !== 't') {
+    const message = 'the role may not create temporary tables in this database, which large changes go through'
+    refusals.push({ message, hint: 'GRANT TEMPORARY ON DATABASE to the role' })
+  }
+  if (origin === undefined) return
+  const reason = await originRefusal(session, origin)
+  if (reason === null) return
+  refusals.push({
+    message: `changes cannot be marked with the origin ${origin}: ${reason}`,
+    hint: 'GRANT EXECUTE on pg_replication_origin_oid, pg_replication_origin_create and pg_replication_origin_session_setup to the role, or connect as a superuser',
+  })
+}
+
+async function examineTable(
+  request: ChangeTable,
+  shape: TableShape | null,
+  ground: Ground,
+  findings: Findings,
+): Promise<void> {
+  const { table } = request.table
+  const refuse = (message: string, hint: string): void => void findings.refusals.push({ table, message, hint })
+  if (shape === null) {
+    return refuse(missingTable(table), 'create the table first: a copy does so where it is missing')
+  }
+  const name = tableText(table)
+  const foreign = shape.members.filter(({ kind }) => kind !== 'r' && kind !== 'p')
+  if (foreign.length > 0) {
+    const names = foreign.map((one) => one.name).join(', ')
+    return refuse(`${names} is no ordinary table: changes go to tables and their partitions only`, 'copy into a table')
+  }
+  if (!examineColumns(request, shape, refuse)) return
+  if (shape.unindexed.length > 0) refuse(unindexedText(request, shape), indexHint(request))
+  await examineRights(request, shape, ground, findings)
+  await examineRules(shape, ground, refuse)
+  await examineTriggers(shape, ground, findings, name, refuse)
+  await examineForeignKeys(request, shape, ground, findings, refuse)
+  await examineSecondary(request, shape, ground, findings, refuse)
+}
+
+type Refuse = (message: string, hint: string) => void
+
+function examineColumns({ table, columns, identity }: ChangeTable, shape: TableShape, refuse: Refuse): boolean {
+  const name = tableText(table.table)
+  const lacking = columns.filter(({ column }, at) => column.generated !== true && shape.columns[at] === null)
+  if (lacking.length > 0) {
+    refuse(`${name} has no column ${lacking.map((one) => one.name).join(', ')}`, 'add it, with the type of the source')
+  }
+  if (identity.length === 0) {
+    refuse(`no columns tell the rows of ${name} apart`, 'give the source table a primary key, or a replica identity')
+  }
+  const unusable = identity.filter((key) => {
+    const at = columns.findIndex((one) => one.name === key)
+    return at === -1 || columns[at]?.column.generated === true || shape.columns[at]?.generated === true
+  })
+  if (unusable.length > 0) {
+    const message = `the identity of ${name} needs ${unusable.join(', ')}, which is not copied or is computed by the target`
+    refuse(message, 'copy these columns, as plain columns')
+  }
+  return lacking.length === 0 && identity.length > 0 && unusable.length === 0
+}
+
+/** Rights and row security of the table: those of its partitions do not matter where rows go through it. */
+async function examineRights(
+  { table, columns }: ChangeTable,
+  { relation }: TableShape,
+  { session }: Ground,
+  { refusals, notes }: Findings,
+): Promise<void> {
+  const written = columns.filter(({ column }) => column.generated !== true).map((one) => literal(one.name))
+  const ofColumns = (right: string): string =>
+    `(SELECT coalesce(pg_catalog.bool_and(pg_catalog.has_column_privilege(c.oid, a.attnum, '${right}')), true) FROM pg_catalog.pg_attribute a
+      WHERE a.attrelid = c.oid AND a.attname IN (${written.join(', ')}))`
+  const [row] = await session.ask(
+    `SELECT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'), ${['SELECT', 'INSERT', 'UPDATE'].map(ofColumns).join(', ')},
+       pg_catalog.has_table_privilege(c.oid, 'DELETE'), pg_catalog.has_table_privilege(c.oid, 'TRUNCATE'),
+       c.relrowsecurity AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
+         AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))
+     FROM pg_catalog.pg_class c WHERE c.oid = ${relation.oid}::oid`,
+  )
+  const name = tableText(table.table)
+  const [usage, select, insert, update, remove, truncate, secured] = row ?? []
+  const rights = { USAGE: usage, SELECT: select, INSERT: insert, UPDATE: update, DELETE: remove }
+  const missing = Object.entries(rights).flatMap(([right, has]) => (has === 't' ? [] : [right]))
+  if (missing.length > 0) {
+    refusals.push({
+      table: table.table,
+      message: `the role has no ${missing.join(', ')} on ${name}`,
+      hint: `GRANT ${missing.filter((right) => right !== 'USAGE').join(', ') || 'SELECT, INSERT, UPDATE, DELETE'} on the table, and USAGE on its schema`,
+    })
+  }
+  if (truncate !== 't')
+    notes.push(`${name}: the role may not TRUNCATE it; where the source does, its rows are deleted one by one`)
+  if (secured === 't') {
+    refusals.push({
+      table: table.table,
+      message: `row security of ${name} applies to the role: changes would find some of its rows only`,
+      hint: 'connect as a role with BYPASSRLS, or as the owner of the table, unless its row security is forced',
+    })
+  }
+}
+
+async function examineRules({ relation }: TableShape, { session }: Ground, refuse: Refuse): Promise<void> {
+  const rules = await session.ask(
+    `SELECT rulename FROM pg_catalog.pg_rewrite WHERE ev_class = ${relation.oid}::oid AND ev_enabled <> 'D' ORDER BY 1`,
+  )
+  if (rules.length === 0) return
+  const names = rules.map(([rule]) => rule).join(', ')
+  refuse(`rules of ${tableText(relation.name)} would write something else: ${names}`, 'drop or disable them')
+}
+
+async function examineTriggers(
+  { members }: TableShape,
+  { session, request, isReplica }: Ground,
+  { notes }: Findings,
+  name: string,
+  refuse: Refuse,
+): Promise<void> {
+  const rows = await session.ask(
+    `SELECT DISTINCT t.tgname, t.tgenabled FROM pg_catalog.pg_trigger t
+     WHERE t.tgrelid IN (${members.map(({ oid }) => `${oid}::oid`).join(',')}) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND NOT ${isGuardSql('t')} ORDER BY 1`,
+  )
+  const named = (enabled: string): string[] => [
+    ...new Set(rows.flatMap(([trigger, how]) => (enabled.includes(how ?? '') ? [trigger ?? ''] : []))),
+  ]
+  if (isReplica) {
+    const firing = named('AR')
+    if (firing.length > 0) {
+      notes.push(`${name}: triggers that are enabled ALWAYS or as REPLICA fire for changes: ${firing.join(', ')}`)
+    }
+    return
+  }
+  const firing = named('OA')
+  if (firing.length === 0) return
+  if (request.fireTriggers) {
+    notes.push(`${name}: triggers fire for changes, as asked: ${firing.join(', ')}`)
+    return
+  }
+  refuse(
+    `triggers of ${name} would fire a second time for what the source has done: ${firing.join(', ')}`,
+    'GRANT SET ON PARAMETER session_replication_role to the role (15 and newer) or connect as a superuser; or disable them; or let them fire with --fire-triggers',
+  )
+}
+
+async function examineForeignKeys(
+  { table, catchingUp }: ChangeTable,
+  { members }: TableShape,
+  { session, request, isReplica, followed }: Ground,
+  { notes }: Findings,
+  refuse: Refuse,
+): Promise<void> {
+  const name = tableText(table.table)
+  const oids = members.map(({ oid }) => `${oid}::oid`).join(',')
+  const rows = await session.ask(
+    `SELECT k.conname, k.conrelid::pg_catalog.regclass, k.confdeltype IN ('c', 'n', 'd'), k.conrelid IN (${oids}), k.conrelid
+     FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0::oid AND (k.conrelid IN (${oids}) OR k.confrelid IN (${oids})) ORDER BY 1, 2`,
+  )
+  if (rows.length === 0) return
+  const texts = (chosen: typeof rows): string => chosen.map(([key, of]) => `${key} of ${of}`).join(', ')
+  const own = rows.filter(([, , , isOwn]) => isOwn === 't')
+  const outside = rows.filter(([, , , , oid]) => !followed.has(oid ?? ''))
+  if (catchingUp === true && own.length > 0) {
+    const dropped = own.map(([key, of]) => `ALTER TABLE ${of} DROP CONSTRAINT ${quoteName(key ?? '')}`)
+    refuse(`foreign keys of ${name} may refuse rows until it has caught up: ${texts(own)}`, droppedHint(dropped))
+  } else if (isReplica) {
+    notes.push(`${name}: foreign keys are not checked for changes, which the source has checked: ${texts(rows)}`)
+  } else if (request.fireTriggers) {
+    const following = rows.filter(([, , follows]) => follows === 't')
+    if (following.length > 0) {
+      refuse(
+        `rows of other tables would be deleted or changed with those of ${name}, and changes delete rows that they write again: ${texts(following)}`,
+        'leave out --fire-triggers, or drop these foreign keys',
+      )
+    }
+    notes.push(`${name}: foreign keys are checked for changes: ${texts(rows)}`)
+  } else {
+    refuse(
+      `foreign keys would refuse changes of ${name} that come in another order, or follow them twice: ${texts(rows)}`,
+      'GRANT SET ON PARAMETER session_replication_role to the role (15 and newer) or connect as a superuser, or drop them',
+    )
+  }
+  if (outside.length > 0) {
+    notes.push(
+      `${name}: tables that are not followed refer to it; where the source truncates it, its rows are deleted one by one: ${texts(outside)}`,
+    )
+  }
+}
+
+/** @param dropped statements */
+function droppedHint(dropped: readonly string[]): string {
+  return `drop them: ${dropped.join('; ')}; and make them again once the table is live: copy --with indexes,constraints does that by itself, partition run does not`
+}
+
+async function examineSecondary(
+  { table, catchingUp, identity }: ChangeTable,
+  { secondary, way }: TableShape,
+  { isReplica, session }: Ground,
+  { notes }: Findings,
+  refuse: Refuse,
+): Promise<void> {
+  const name = tableText(table.table)
+  const names = secondary.map((index) => index.name).join(', ')
+  if (secondary.length > 0 && catchingUp === true) {
+    // Those of partitions go with those of their root.
+    const dropped = await session.ask(
+      `SELECT CASE WHEN k.oid IS NULL THEN 'DROP INDEX ' || i.name ELSE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::pg_catalog.regclass, k.conname) END
+       FROM pg_catalog.unnest(${literal(arrayText(secondary.map((index) => index.name)))}::text[]) AS i (name) LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = pg_catalog.to_regclass(i.name)::oid AND k.contype IN ('u', 'p', 'x')
+       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = pg_catalog.to_regclass(i.name)::oid) ORDER BY 1`,
+    )
+    refuse(
+      `unique indexes or exclusion constraints of ${name} may refuse rows until it has caught up: a row copied late can hold a value that an older change brings again: ${names}`,
+      droppedHint(dropped.map(([sql]) => sql ?? '')),
+    )
+    return
+  }
+  if (secondary.length > 0 && way === 'merge') {
+    notes.push(`${name}: rows are deleted and inserted where a value changes that ${names} holds`)
+  } else if (secondary.length > 0)
+    notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
+  else if (way === 'replace') {
+    notes.push(
+      `${name}: each changed row is deleted and inserted, because no unique index stands exactly on (${identity.join(', ')}), or the server is older than 15`,
+    )
+  }
+  const deferred = secondary.filter(({ immediate }) => !immediate)
+  if (isReplica && deferred.length > 0) {
+    notes.push(
+      `${name}: the server does not check deferrable constraints for changes, which the source has checked: ${deferred.map((one) => one.name).join(', ')}`,
+    )
+  }
+}

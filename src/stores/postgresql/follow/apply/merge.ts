@@ -1,0 +1,250 @@
+/** The SQL that brings changes into one table: through a staging table, and row by row. */
+import type { ChangeTable } from '../../../../model/follow/port.ts'
+import { quoteName } from '../../server/connect.ts'
+import { columnList, fromSql, tableSql } from '../../server/sql.ts'
+import type { ShapeColumn, TableShape } from './shape.ts'
+
+/** What stands in column `o` of a staging table. */
+export const OPERATION = {
+  gone: 'd',
+  put: 'p',
+  /** A put with unchanged values, which are taken from the row of its base. */
+  fill: 'm',
+  /** A put with unchanged values that stay where they are: its base is its own identity. */
+  keep: 'u',
+} as const
+
+/** Statements over a staging table, none with a parameter. */
+export type StageSql = {
+  readonly create: string
+  /** Of identities, of rows that are whole, and of rows with columns for unchanged values. */
+  readonly copy: Readonly<Record<'gone' | 'whole' | 'partial', string>>
+  readonly clear: string
+  /** See `findingSql`. */
+  readonly find: string
+  /** Makes of those that stay, and in which a guarded column changes, rows to fill. */
+  readonly demote: string
+  /** Takes unchanged values from the rows of their bases; changes as many rows as it found. */
+  readonly fill: string
+  /** `n` of those whose base `fill` did not find. */
+  readonly unfilled: string
+  /** Sets what has changed in rows that stay: of those with one mask, or of all (null). An empty text where nothing has changed. */
+  readonly keep: (mask: string | null) => string
+  /** `n` of those that stay and are not there. */
+  readonly absent: string
+  readonly remove: string
+  readonly insert: string
+}
+
+/** Columns of a table that changes are written to, with their places in the request. */
+export type WrittenColumn = ShapeColumn & {
+  readonly at: number
+  readonly inIdentity: boolean
+  readonly isGuarded: boolean
+}
+
+export function writtenColumns({ identity }: ChangeTable, { columns, guarded }: TableShape): readonly WrittenColumn[] {
+  return columns.flatMap((column, at) =>
+    column === null || column.generated
+      ? []
+      : [{ ...column, at, inIdentity: identity.includes(column.name), isGuarded: guarded.includes(column.name) }],
+  )
+}
+
+/** @param stage name of the staging table, without its schema */
+export function stageSql(stage: string, request: ChangeTable, shape: TableShape): StageSql {
+  const written = writtenColumns(request, shape)
+  const key = identityColumns(request, written)
+  const s = `pg_temp.${quoteName(stage)}`
+  const from = fromSql(shape.relation)
+  const whole = written.map(({ at }) => `c${at}`)
+  const declared = written.map(({ at, typeSql }) => `c${at} ${typeSql}`)
+  const bases = key.map(({ typeSql }, i) => `b${i} ${typeSql}`)
+  const same = (column: 'c' | 'b'): string =>
+    key.map((one, i) => sameSql(one, `s.${column === 'c' ? `c${one.at}` : `b${i}`}`)).join(' AND ')
+  // A mask has one character for each column of the request; 1 is an unchanged value.
+  const unchanged = (at: number): string => `pg_catalog.substr(s.m, ${at + 1}, 1) = '1'`
+  const filled = written.map(({ name, at }) => `c${at} = CASE WHEN ${unchanged(at)} THEN t.${quoteName(name)} ELSE s.c${at} END`) // prettier-ignore
+  const keep = (mask: string | null): string => {
+    const changed = settable(written).filter(({ at }) => mask?.[at] !== '1')
+    if (changed.length === 0) return ''
+    const sets = changed.map(({ name, at }) =>
+      mask === null
+        ? `${quoteName(name)} = CASE WHEN ${unchanged(at)} THEN t.${quoteName(name)} ELSE s.c${at} END`
+        : `${quoteName(name)} = s.c${at}`,
+    )
+    const those = mask === null ? '' : ` AND s.m = '${mask}'`
+    return `UPDATE ${from} AS t SET ${sets.join(', ')} FROM ${s} AS s WHERE s.o = '${OPERATION.keep}'${those} AND ${same('c')}`
+  }
+  const guard = written.filter(({ isGuarded }) => isGuarded)
+  const changed = guard.map(
+    (column) => `${unchanged(column.at)} IS FALSE AND ${differs([column], [`s.c${column.at}`])}`,
+  )
+  const moving = guard.length === 0 ? 'false' : differs(guard, guard.map(({ at }) => `s.c${at}`)) // prettier-ignore
+  const removed = `(s.o = '${OPERATION.gone}' OR s.o = '${OPERATION.put}' AND ${shape.way === 'replace' ? 'true' : moving})`
+  return {
+    create: `CREATE TEMPORARY TABLE ${quoteName(stage)} (o "char" DEFAULT '${OPERATION.put}', n int, m text, ${[...bases, ...declared].join(', ')}) ON COMMIT DELETE ROWS`,
+    copy: {
+      gone: `COPY ${s} (${['o', ...key.map(({ at }) => `c${at}`)].join(', ')}) FROM STDIN`,
+      whole: `COPY ${s} (${whole.join(', ')}) FROM STDIN`,
+      partial: `COPY ${s} (o, n, m, ${[...key.map((_, i) => `b${i}`), ...whole].join(', ')}) FROM STDIN`,
+    },
+    clear: `TRUNCATE ${s}`,
+    find: findingSql(shape),
+    demote: `UPDATE ${s} AS s SET o = '${OPERATION.fill}' FROM ${from} AS t WHERE s.o = '${OPERATION.keep}' AND ${same('b')} AND (${changed.join(' OR ') || 'false'})`,
+    fill: `UPDATE ${s} AS s SET o = '${OPERATION.put}', ${filled.join(', ')} FROM ${from} AS t WHERE s.o = '${OPERATION.fill}' AND ${same('b')}`,
+    unfilled: `SELECT n FROM ${s} WHERE o = '${OPERATION.fill}'`,
+    keep,
+    absent: `SELECT s.n FROM ${s} AS s WHERE s.o = '${OPERATION.keep}' AND NOT EXISTS (SELECT FROM ${from} AS t WHERE ${same('c')})`,
+    remove: `DELETE FROM ${from} AS t USING ${s} AS s WHERE ${removed} AND ${same('c')}`,
+    insert: putStatement(
+      request,
+      shape,
+      written,
+      `SELECT ${written.map(({ at }) => `c${at}`).join(', ')} FROM ${s} WHERE o = '${OPERATION.put}'`,
+    ),
+  }
+}
+
+/** Rows from which on a table is known to be no small one: a plan that reads all of it for each row is never the cheaper one then. */
+const MANY_ROWS = 1000
+
+/**
+ * For the transaction that is open, before rows are found by their identities. Where the statistics say that a table is all but empty, and it was filled since, the planner reads all of its
+ * index and compares each entry with each of the changes. Bitmaps of an index can only be used to find rows, so that this is no choice then; they cost a fifth more.
+ */
+export function findingSql({ members }: TableShape): string {
+  const holders = members.filter(({ kind }) => kind === 'r').map(({ oid }) => oid)
+  const isLarge = `oid = ANY ('{${holders.join(',')}}'::oid[]) AND reltuples >= ${MANY_ROWS}::real`
+  const set = (name: string): string => `pg_catalog.set_config('${name}', known.way, true)`
+  return (
+    `SELECT ${set('enable_indexscan')}, ${set('enable_indexonlyscan')} FROM (SELECT CASE WHEN EXISTS (` +
+    `SELECT FROM pg_catalog.pg_class WHERE ${isLarge}) THEN 'on' ELSE 'off' END) AS known (way)`
+  )
+}
+
+/** One statement for so many rows: parameters are the cells of the written columns, row by row. */
+export function putSql(request: ChangeTable, shape: TableShape, rows: number): string {
+  const written = writtenColumns(request, shape)
+  return putStatement(request, shape, written, `VALUES ${valueLists(rows, written.length)}`)
+}
+
+/** One statement for so many rows: parameters are their identities. */
+export function removeSql(request: ChangeTable, shape: TableShape, rows: number): string {
+  const identity = identityColumns(request, writtenColumns(request, shape))
+  const keys = identity.map((_, i) => `k${i}`).join(', ')
+  const same = identity.map((column, i) => sameSql(column, `k.k${i}`)).join(' AND ')
+  return `DELETE FROM ${fromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, identity.length)}) AS k (${keys}) WHERE ${same}`
+}
+
+/**
+ * Deletes any number of rows: the only parameter is an array of their identities. Measured 0.7 µs a row, where a join with a staging table takes 1.7 µs and the COPY into it 0.5 µs.
+ * @returns null for an identity of several columns
+ */
+export function removeAnySql(request: ChangeTable, shape: TableShape): string | null {
+  const [only, ...others] = identityColumns(request, writtenColumns(request, shape))
+  if (only === undefined || others.length > 0) return null
+  return `DELETE FROM ${fromSql(shape.relation)} AS t WHERE ${sameSql(only, `ANY ($1::${only.typeSql}[])`)}`
+}
+
+/** As `removeSql`, of rows in which a guarded column changes only: parameters are the identity and the guarded columns. */
+export function removeChangedSql(request: ChangeTable, shape: TableShape, rows: number): string {
+  const written = writtenColumns(request, shape)
+  const identity = identityColumns(request, written)
+  const guard = written.filter(({ isGuarded }) => isGuarded)
+  const values = [...identity.map((_, i) => `k${i}`), ...guard.map((_, i) => `g${i}`)]
+  const same = identity.map((column, i) => sameSql(column, `k.k${i}`)).join(' AND ')
+  const changed = differs(
+    guard,
+    guard.map((_, i) => `k.g${i}`),
+  )
+  return (
+    `DELETE FROM ${fromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, values.length)}) AS k (${values.join(', ')}) ` +
+    `WHERE ${same} AND ${changed}`
+  )
+}
+
+/** Sets some columns of one row, or looks whether it is there: parameters are their cells, then the identity. Counts rows that it found; one in which a guarded column changes is none. */
+export function keepSql(request: ChangeTable, shape: TableShape, changed: readonly WrittenColumn[]): string {
+  const sets = changed.map(({ name }, i) => `${quoteName(name)} = $${i + 1}`).join(', ')
+  const identity = identityColumns(request, writtenColumns(request, shape))
+  const same = identity.map((column, i) => sameSql(column, `$${changed.length + i + 1}`)).join(' AND ')
+  const from = `${fromSql(shape.relation)} AS t`
+  if (changed.length === 0) return `SELECT FROM ${from} WHERE ${same}`
+  const guards = changed.flatMap((column, i) =>
+    column.isGuarded ? [` AND NOT ${differs([column], [`$${i + 1}`])}`] : [],
+  )
+  return `UPDATE ${from} SET ${sets} WHERE ${same}${guards.join('')}`
+}
+
+/** Columns that an UPDATE of a row found by its identity may set. */
+export function settable(written: readonly WrittenColumn[]): readonly WrittenColumn[] {
+  return written.filter(({ inIdentity, alwaysNumbered }) => !inIdentity && !alwaysNumbered)
+}
+
+/** In the order of the identity. */
+export function identityColumns(
+  { identity }: ChangeTable,
+  written: readonly WrittenColumn[],
+): readonly WrittenColumn[] {
+  return identity.map((name) => {
+    const column = written.find((one) => one.name === name)
+    if (column === undefined) throw new Error(`column ${name} of the identity is not among those that are written`)
+    return column
+  })
+}
+
+/**
+ * MERGE looks each row up once, and neither inserts on trial nor locks before it updates, as INSERT … ON CONFLICT does: measured 1.5 times as fast.
+ * @param rows gives the written columns, in their order
+ */
+function putStatement(
+  request: ChangeTable,
+  { way, relation }: TableShape,
+  written: readonly WrittenColumn[],
+  rows: string,
+): string {
+  const names = columnList(written.map(({ name }) => name))
+  if (way === 'replace')
+    return `INSERT INTO ${tableSql(request.table.table)} (${names}) OVERRIDING SYSTEM VALUE ${rows}`
+  const value = (name: string): string => `s.v${written.findIndex((column) => column.name === name)}`
+  const same = identityColumns(request, written)
+    .map((column) => sameSql(column, value(column.name)))
+    .join(' AND ')
+  const sets = written
+    // Values that are equal and not the same, as 'A' and 'a' of citext, are written too.
+    .filter(({ alwaysNumbered }) => !alwaysNumbered)
+    .map(({ name }) => `${quoteName(name)} = ${value(name)}`)
+  const change = sets.length === 0 ? 'DO NOTHING' : `UPDATE SET ${sets.join(', ')}`
+  const values = written.map((_, i) => `v${i}`).join(', ')
+  return (
+    `MERGE INTO ${fromSql(relation)} AS t USING (${rows}) AS s (${values}) ON ${same} WHEN MATCHED THEN ${change} ` +
+    `WHEN NOT MATCHED THEN INSERT (${names}) OVERRIDING SYSTEM VALUE VALUES (${values})`
+  )
+}
+
+/** OIDs below are types that each server has. */
+const FIRST_USER_TYPE = 16_384
+
+/**
+ * Of the target row `t`: whether a column has a value. The operator is that of pg_catalog, since another role may have put one for varchar or for a domain into the search_path; a type
+ * that the server does not have by itself is compared as its own schema says.
+ */
+function sameSql({ name, typeOid }: ShapeColumn, value: string): string {
+  return `t.${quoteName(name)} ${typeOid < FIRST_USER_TYPE ? 'OPERATOR(pg_catalog.=)' : '='} ${value}`
+}
+
+/** Whether values are others, byte for byte: an expression of an index may tell apart what is equal. */
+function differs(columns: readonly WrittenColumn[], values: readonly string[]): string {
+  // Of a domain the type below it, or the server would not compare them.
+  const own = columns.map(({ name, typeSql }) => `t.${quoteName(name)}::${typeSql}`)
+  // As records, or each column would be compared by an operator of its own.
+  return `ROW(${own.join(', ')})::record *<> ROW(${values.join(', ')})::record`
+}
+
+function valueLists(rows: number, columns: number): string {
+  let n = 0
+  return Array.from({ length: rows }, () => `(${Array.from({ length: columns }, () => `$${++n}`).join(', ')})`).join(
+    ', ',
+  )
+}

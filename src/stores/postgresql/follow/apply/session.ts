@@ -1,0 +1,106 @@
+/** Sessions that apply changes: past triggers where that is wanted, with plans that find each row by an index, under an origin. */
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { ChangeRequest } from '../../../../model/follow/port.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { durableSql } from '../../server/connect.ts'
+import { mayBeReplica } from '../../copy/replica-role.ts'
+import { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { APPLY } from './pass.ts'
+
+/**
+ * Staging tables have no statistics, and plans of prepared statements outlive those of their tables: a plan made for an empty table would read a large one
+ * for every batch.
+ */
+const BY_INDEX: Readonly<Record<string, string>> = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_material: 'off',
+  plan_cache_mode: 'force_generic_plan',
+}
+
+/** The first version that remembers what an index found. */
+const MEMOIZE = 140_000
+
+/**
+ * A commit is on the disk before the source is told to forget what is in it, whatever role and database have as `synchronous_commit`. A standby is one for a
+ * while: whoever leads the way to it promotes it.
+ */
+const READY = `${durableSql('session')}; SELECT pg_catalog.pg_is_in_recovery()`
+
+/** @throws SluiceError as `CopySession.open` does; CONNECT_FAILED for a standby; TARGET_BUSY where another session holds the origin */
+export async function openApplySession(
+  settings: PostgresSettings,
+  { fireTriggers, origin }: Pick<ChangeRequest, 'fireTriggers' | 'origin'>,
+): Promise<CopySession> {
+  const session = await CopySession.open(settings, 'write')
+  try {
+    const [ready] = await session.ask(READY)
+    if (ready?.[0] === 't') throw isStandby(settings)
+    for (const [name, value] of Object.entries(BY_INDEX)) await session.ask(`SET ${name} TO ${value}`)
+    // No row is looked for twice.
+    if (session.version >= MEMOIZE) await session.ask('SET enable_memoize TO off')
+    await session.ask(`SET ${APPLY} TO 'on'`)
+    if (!fireTriggers && (await mayBeReplica(session))) await session.ask('SET session_replication_role TO replica')
+    if (origin !== undefined) await setOrigin(session, origin, settings)
+    return session
+  } catch (error) {
+    session.destroy()
+    throw error
+  }
+}
+
+function isStandby({ label }: PostgresSettings): SluiceError {
+  return new SluiceError('CONNECT_FAILED', 'the target is a standby now: nothing can be written to it', {
+    where: label,
+    hint: 'name the primary server, then run the same command again',
+    retryable: true,
+  })
+}
+
+/** Whether the role may mark its transactions; null if so, otherwise what the server says. */
+export async function originRefusal(session: CopySession, origin: string): Promise<string | null> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
+     WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace::oid AND p.proname IN
+       ('pg_replication_origin_oid', 'pg_replication_origin_create', 'pg_replication_origin_session_setup')`,
+  )
+  if (row?.[0] !== 't')
+    return 'the role may not execute pg_replication_origin_create and pg_replication_origin_session_setup'
+  try {
+    await session.ask(`SELECT pg_catalog.pg_replication_origin_oid(${literal(origin)})`)
+    return null
+  } catch (error) {
+    if (sqlStateOf(error) === null) throw error
+    return (error as Error).message
+  }
+}
+
+async function setOrigin(session: CopySession, origin: string, settings: PostgresSettings): Promise<void> {
+  const name = literal(origin)
+  const known = async (): Promise<boolean> =>
+    (await session.ask(`SELECT pg_catalog.pg_replication_origin_oid(${name})`))[0]?.[0] != null
+  if (!(await known())) {
+    try {
+      await session.ask(`BEGIN READ WRITE; SELECT pg_catalog.pg_replication_origin_create(${name}); COMMIT`)
+    } catch (error) {
+      await session.rollBack()
+      // Another session may have made it meanwhile.
+      if (!session.alive || !(await known())) throw error
+    }
+  }
+  try {
+    await session.ask(`SELECT pg_catalog.pg_replication_origin_session_setup(${name})`)
+  } catch (error) {
+    if (sqlStateOf(error) !== '55006') throw error
+    throw new SluiceError('TARGET_BUSY', `another session applies changes under the origin ${origin}`, {
+      where: settings.label,
+      reason: (error as Error).message,
+      hint: 'wait until the other program ends, or end its session on the server',
+      retryable: true,
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,218 @@
+/** What the catalogs say of a table that changes go to: its columns, the indexes of it and of its partitions, and the way that changes can take. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { ChangeTable } from '../../../../model/follow/port.ts'
+import { missingTable, Relations, type KnownRelation } from '../../server/relation.ts'
+import type { CopySession, TextRow } from '../../server/session.ts'
+
+/** The first version that knows MERGE. */
+const MERGE = 150_000
+
+type Ask = (sql: string) => Promise<readonly TextRow[]>
+
+/** A column of the table itself. */
+export type ShapeColumn = {
+  readonly name: string
+  /** Of a domain the type below it. */
+  readonly typeOid: number
+  /** The same with length and precision, as a new column of it is declared. */
+  readonly typeSql: string
+  readonly generated: boolean
+  /** GENERATED ALWAYS AS IDENTITY: no UPDATE may set it. */
+  readonly alwaysNumbered: boolean
+}
+
+type IndexFacts = {
+  /** Name of the index, and of the table it belongs to, as the server writes them. */
+  readonly name: string
+  readonly of: string
+  readonly relation: string
+  readonly unique: boolean
+  readonly exclusion: boolean
+  readonly immediate: boolean
+  readonly valid: boolean
+  readonly partial: boolean
+  readonly method: string
+  /** Columns of the key, in order; null for an expression, or a column with another collation or operators than its own. */
+  readonly key: readonly (string | null)[]
+  /** Columns that it is made of, those of its expressions and of its condition among them; null where it is made of whole rows. */
+  readonly columns: readonly string[] | null
+}
+
+type MemberFacts = { readonly oid: string; readonly name: string; readonly kind: string; readonly isRoot: boolean }
+
+export type TableShape = {
+  readonly relation: KnownRelation
+  /** Columns of the request, in its order; null where the table has no such column. */
+  readonly columns: readonly (ShapeColumn | null)[]
+  /** The table, its partitions and tables that inherit from it. */
+  readonly members: readonly MemberFacts[]
+  /** `merge`: rows are updated where they are, by a unique index on the identity. `replace`: whatever is touched is deleted, then inserted. */
+  readonly way: 'merge' | 'replace'
+  /**
+   * Columns that `secondary` is made of. A row in which one of them changes is deleted before others are written, so that values can go from row to row;
+   * others stay where they are.
+   */
+  readonly guarded: readonly string[]
+  /** Exclusion constraints, and unique indexes that can refuse a row whose identity no other row has. */
+  readonly secondary: readonly IndexFacts[]
+  /** Tables that hold rows and have no index by which a row is found by its identity. */
+  readonly unindexed: readonly string[]
+  /** Changes when a statement or a staging table made of this shape is no longer right. */
+  readonly mark: string
+}
+
+/** @returns null where there is no such table */
+export async function readShape(request: ChangeTable, session: CopySession): Promise<TableShape | null> {
+  const ask: Ask = (sql) => session.ask(sql)
+  const relation = await new Relations().of(request.table.table, ask)
+  if (relation === null) return null
+  const found = await readColumns(relation, ask)
+  const members = await readMembers(relation, ask)
+  const indexes = await readIndexes(members, ask)
+  const columns = request.columns.map(({ name }) => found.get(name) ?? null)
+  const { identity } = request
+  const secondary = indexes.filter((index) => (index.unique || index.exclusion) && !covers(index, identity))
+  const root = members.find(({ isRoot }) => isRoot)
+  const isFlat = root?.kind === 'p' || members.length === 1
+  const always = [...found.values()].some(({ name, alwaysNumbered }) => alwaysNumbered && !identity.includes(name))
+  const arbiter = indexes.some((index) => index.relation === root?.oid && isArbiter(index, identity))
+  const guarded = [...new Set(secondary.flatMap((index) => index.columns ?? []))]
+  const isGuarded =
+    secondary.every((index) => index.columns !== null) &&
+    guarded.every((name) => columns.some((column) => column?.name === name && !column.generated))
+  const merges = session.version >= MERGE && arbiter && isFlat && isGuarded && !always
+  const way = merges ? 'merge' : 'replace'
+  const holders = members.filter(({ kind }) => kind === 'r')
+  const unindexed = holders
+    .filter(({ oid }) => !indexes.some((index) => index.relation === oid && finds(index, identity)))
+    .map(({ name }) => name)
+  const mark = JSON.stringify([relation.oid, relation.only, columns, way, guarded])
+  return { relation, columns, members, way, guarded, secondary, unindexed, mark }
+}
+
+/** @throws SluiceError TABLE_REFUSED where there is no such table, or something that every change needs is missing */
+export async function soundShape(request: ChangeTable, session: CopySession): Promise<TableShape> {
+  const shape = await readShape(request, session)
+  const where = tableText(request.table.table)
+  if (shape === null) {
+    throw new SluiceError('TABLE_REFUSED', missingTable(request.table.table), {
+      where,
+      hint: 'it was renamed or dropped: bring it back, or copy the table again',
+    })
+  }
+  const lacking = request.columns.filter(({ column }, at) => column.generated !== true && shape.columns[at] === null)
+  if (lacking.length > 0) {
+    throw new SluiceError('TABLE_REFUSED', `${where} has no column ${lacking.map(({ name }) => name).join(', ')}`, {
+      where,
+      hint: 'add the column to the target, with the type that the source has',
+    })
+  }
+  if (shape.unindexed.length > 0) {
+    throw new SluiceError('TABLE_REFUSED', unindexedText(request, shape), { where, hint: indexHint(request) })
+  }
+  return shape
+}
+
+export function unindexedText({ identity }: ChangeTable, { unindexed }: TableShape): string {
+  return `no index of ${unindexed.slice(0, 5).join(', ')} finds rows by (${identity.join(', ')}): each change would read the whole table`
+}
+
+export function indexHint({ identity }: ChangeTable): string {
+  return `create an index whose first columns are (${identity.join(', ')})`
+}
+
+/** Whether it keeps two rows of one identity from being in the table, at any time. */
+function isArbiter(index: IndexFacts, identity: readonly string[]): boolean {
+  const { unique, exclusion, immediate, valid, partial, key } = index
+  return unique && !exclusion && immediate && valid && !partial && sameNames(key, identity)
+}
+
+/** Whether rows of different identities are different for it too. */
+function covers({ exclusion, key }: IndexFacts, identity: readonly string[]): boolean {
+  return !exclusion && identity.every((name) => key.includes(name))
+}
+
+/** Whether a lookup by the identity reads few rows of it. */
+function finds({ unique, valid, partial, method, key }: IndexFacts, identity: readonly string[]): boolean {
+  if (!valid || partial) return false
+  if (method === 'hash') return identity.length === 1 && sameNames(key, identity)
+  if (method !== 'btree') return false
+  const within = key.every((name) => name !== null && identity.includes(name))
+  return (unique && within) || sameNames(key.slice(0, identity.length), identity)
+}
+
+function sameNames(key: readonly (string | null)[], identity: readonly string[]): boolean {
+  return key.length === identity.length && identity.every((name) => key.includes(name))
+}
+
+async function readColumns({ oid }: KnownRelation, ask: Ask): Promise<ReadonlyMap<string, ShapeColumn>> {
+  const rows = await ask(
+    `WITH RECURSIVE typed AS (
+       SELECT a.attnum, a.attname, a.attgenerated, a.attidentity, a.atttypid AS type, a.atttypmod AS modifier
+       FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${oid}::oid AND a.attnum > 0 AND NOT a.attisdropped
+       UNION ALL SELECT d.attnum, d.attname, d.attgenerated, d.attidentity, t.typbasetype, t.typtypmod
+       FROM typed d JOIN pg_catalog.pg_type t ON t.oid = d.type WHERE t.typtype = 'd')
+     SELECT d.attname, d.type, pg_catalog.format_type(d.type, d.modifier), d.attgenerated <> '', d.attidentity = 'a'
+     FROM typed d JOIN pg_catalog.pg_type t ON t.oid = d.type WHERE t.typtype <> 'd' ORDER BY d.attnum`,
+  )
+  return new Map(
+    rows.map(([name, type, typeSql, generated, always]) => [
+      name ?? '',
+      {
+        name: name ?? '',
+        typeOid: Number(type),
+        typeSql: typeSql ?? '',
+        generated: generated === 't',
+        alwaysNumbered: always === 't',
+      },
+    ]),
+  )
+}
+
+async function readMembers({ oid, only }: KnownRelation, ask: Ask): Promise<readonly MemberFacts[]> {
+  const below = only ? '' : 'UNION SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid'
+  const rows = await ask(
+    `WITH RECURSIVE tree AS (SELECT ${oid}::oid AS oid ${below})
+     SELECT c.oid, c.oid::pg_catalog.regclass, c.relkind FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid`,
+  )
+  return rows.map(([member, name, kind]) => ({
+    oid: member ?? '',
+    name: name ?? '',
+    kind: kind ?? '',
+    isRoot: member === oid,
+  }))
+}
+
+async function readIndexes(members: readonly MemberFacts[], ask: Ask): Promise<readonly IndexFacts[]> {
+  const oids = members.map(({ oid }) => `${oid}::oid`).join(',')
+  const rows = await ask(
+    `SELECT i.indexrelid::pg_catalog.regclass, i.indrelid::pg_catalog.regclass, i.indrelid, i.indisunique, i.indisexclusion, i.indimmediate,
+       i.indisvalid AND i.indisready AND i.indislive, i.indpred IS NOT NULL, m.amname,
+       (SELECT coalesce(pg_catalog.json_agg(CASE WHEN o.opcdefault AND coalesce(a.attcollation, 0) = k.colloid THEN a.attname END ORDER BY k.place), '[]')
+        FROM unnest(i.indkey::int2[], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, colloid, opclass, place)
+        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
+        LEFT JOIN pg_catalog.pg_opclass o ON o.oid = k.opclass
+        WHERE k.place <= i.indnkeyatts),
+       CASE WHEN pg_catalog.concat(i.indexprs, i.indpred) !~ ':varattno 0 ' THEN
+         (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
+          WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND (a.attnum = ANY (i.indkey::int2[]) OR EXISTS (
+            SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objid = i.indexrelid
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))) END
+     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam
+     WHERE i.indrelid IN (${oids})`,
+  )
+  return rows.map(([name, of, relation, unique, exclusion, immediate, valid, partial, method, key, columns]) => ({
+    name: name ?? '',
+    of: of ?? '',
+    relation: relation ?? '',
+    unique: unique === 't',
+    exclusion: exclusion === 't',
+    immediate: immediate === 't',
+    valid: valid === 't',
+    partial: partial === 't',
+    method: method ?? '',
+    key: JSON.parse(key ?? '[]') as (string | null)[],
+    columns: columns == null ? null : (JSON.parse(columns) as string[]),
+  }))
+}

@@ -1,0 +1,256 @@
+/** Large batches: COPY into a temporary table of the session, then a few statements that merge it into the target. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { Cell, Row } from '../../../../model/copy/rows.ts'
+import type { WriteColumn } from '../../../../model/copy/port.ts'
+import type { ChangeTable } from '../../../../model/follow/port.ts'
+import { encoder, parameterTexts } from '../../server/encode.ts'
+import { columnList, tableSql } from '../../server/sql.ts'
+import { isConnectionLoss, sqlStateOf } from '../../server/server-errors.ts'
+import type { CopySession } from '../../server/session.ts'
+import type { PreparedStatement } from '../../server/pipeline.ts'
+import {
+  identityColumns,
+  OPERATION,
+  removeAnySql,
+  stageSql,
+  writtenColumns,
+  type StageSql,
+  type WrittenColumn,
+} from './merge.ts'
+import { keyArrays } from './key-arrays.ts'
+import type { PartialPut } from '../../../common/apply/puts.ts'
+import type { Framed, FramedBatch, Frames } from './frames.ts'
+import type { TableShape } from './shape.ts'
+
+/** Sets of unchanged columns that get a statement of their own, which sets the others only. */
+const MOST_MASKS = 8
+/** Batches after a refusal in which new rows are not tried to be copied straight into the table. */
+const RESTING = 8
+const CANCELED = '57014'
+
+/** A COPY … FROM STDIN, and what it reads. */
+type Copy = readonly [sql: string, rows: Iterable<Buffer>]
+
+export class Stage {
+  readonly #session: CopySession
+  readonly #name: string
+  readonly #way: TableShape['way']
+  readonly #isGuarded: boolean
+  readonly #sql: StageSql
+  readonly #written: readonly WrittenColumn[]
+  /** Where the columns of the identity stand among the written ones, in the order of the identity. */
+  readonly #keyPlaces: readonly number[]
+  readonly #keyText: (cell: Exclude<Cell, null>, at: number) => string
+  readonly #removeAny: PreparedStatement | null
+  readonly #find: PreparedStatement
+  readonly #encodeGone: (rows: readonly Row[]) => Generator<Buffer>
+  readonly #encodePartial: (rows: readonly Row[]) => Generator<Buffer>
+  readonly #encodeRows: (rows: readonly Row[]) => Generator<Buffer>
+  readonly #copyRows: string
+  readonly #frames: Frames
+  /** So many batches more go no other way than all: the table took no COPY, or a row was there that was said to be new. */
+  #resting = 0
+  #made = false
+  /** The temporary table was made in the transaction that is open: it goes where that is rolled back. */
+  #isNew = false
+  /** Rows of this transaction stand in it. */
+  #used = false
+
+  /** @param name no two tables of a session may share it */
+  constructor(session: CopySession, name: string, request: ChangeTable, shape: TableShape, frames: Frames) {
+    this.#session = session
+    this.#frames = frames
+    this.#name = name
+    this.#way = shape.way
+    this.#isGuarded = shape.guarded.length > 0
+    this.#sql = stageSql(name, request, shape)
+    this.#written = writtenColumns(request, shape)
+    const key = identityColumns(request, this.#written)
+    this.#keyPlaces = key.map((column) => this.#written.indexOf(column))
+    const table = tableText(request.table.table)
+    const columns = this.#written.map(({ at }) => request.columns[at] as WriteColumn)
+    const bases = key.map(({ at }) => request.columns[at] as WriteColumn)
+    this.#encodeGone = encoder(table, bases, OPERATION.gone)
+    this.#keyText = parameterTexts(table, bases)
+    const removeAny = removeAnySql(request, shape)
+    // The server takes the type of the parameter from the statement.
+    this.#removeAny = removeAny === null ? null : { text: removeAny, types: [0] }
+    this.#find = { text: this.#sql.find, types: [] }
+    this.#encodeRows = encoder(table, columns)
+    this.#copyRows = `COPY ${tableSql(request.table.table)} (${columnList(this.#written.map((one) => one.name))}) FROM STDIN`
+    this.#encodePartial = encoder(table, [TEXT, TEXT, TEXT, ...bases, ...columns])
+  }
+
+  /** @returns which of the partial puts found no row to take values from */
+  async apply(batch: FramedBatch): Promise<readonly PartialPut[]> {
+    const { gone, goneFrames, whole, frames, partial } = batch
+    const stays = ({ isMoved }: PartialPut): boolean => this.#way === 'merge' && !isMoved
+    const kept = new Set(partial.filter(stays))
+    if (partial.length === 0) {
+      await this.#merge(batch)
+      return []
+    }
+    await this.#session.askAll([...(await this.#prepared()), this.#sql.find])
+    await this.#load(batch, kept)
+    const demoted = this.#isGuarded && kept.size > 0 ? await this.#session.run(this.#sql.demote) : 0
+    const staying = kept.size - demoted
+    const filled = partial.length - staying
+    const lacking = new Set<string>()
+    const note = async (sql: string): Promise<void> => {
+      for (const [n] of await this.#session.ask(sql)) if (n !== null && n !== undefined) lacking.add(n)
+    }
+    if (filled > 0 && (await this.#session.run(this.#sql.fill)) < filled) await note(this.#sql.unfilled)
+    const puts = whole.length + filled > 0 || frames !== null
+    if (this.#removes(gone.length > 0 || goneFrames !== null, puts)) await this.#session.ask(this.#sql.remove)
+    if (staying > 0 && (await this.#keep(kept)) < staying) await note(this.#sql.absent)
+    if (puts) await this.#session.ask(this.#sql.insert)
+    return lacking.size === 0 ? [] : partial.filter((_, n) => lacking.has(String(n)))
+  }
+
+  /**
+   * Rows that should be new go straight into the table. Where one of them is there, or the table takes no COPY, they go the way of all others, which says what is wrong with
+   * a row.
+   * @param whole cells of the written columns @param frames rows that came as bytes
+   */
+  async insert({ whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): Promise<void> {
+    if (this.#resting > 0) this.#resting--
+    else {
+      try {
+        const rows = this.#putCopies(this.#copyRows, { whole, frames })
+        return await this.#copyAmong(['SAVEPOINT sluice_new'], rows, ['RELEASE SAVEPOINT sluice_new'])
+      } catch (error) {
+        const state = sqlStateOf(error)
+        if (!this.#session.alive || state === null || state === CANCELED || isConnectionLoss(error)) throw error
+        await this.#session.ask('ROLLBACK TO SAVEPOINT sluice_new; RELEASE SAVEPOINT sluice_new').catch(() => {
+          throw error
+        })
+        this.#resting = RESTING
+      }
+    }
+    await this.apply({ gone: [], goneFrames: null, whole, frames, partial: [] })
+  }
+
+  /** The transaction has ended. */
+  ended(outcome: 'committed' | 'rolled back'): void {
+    if (outcome === 'rolled back' && this.#isNew) this.#made = false
+    this.#isNew = false
+    this.#used = false
+  }
+
+  /** For a table whose columns are others now. */
+  async drop(): Promise<void> {
+    if (this.#made) await this.#session.ask(`DROP TABLE IF EXISTS pg_temp.${this.#name}`)
+    this.#made = false
+  }
+
+  /** @returns rows that were there; fewer where a row had nothing to set */
+  async #keep(kept: ReadonlySet<PartialPut>): Promise<number> {
+    const masks = new Set([...kept].map(({ mask }) => mask))
+    const each = masks.size > MOST_MASKS ? [null] : masks
+    let found = 0
+    for (const mask of each) {
+      const sql = this.#sql.keep(mask)
+      if (sql !== '') found += await this.#session.run(sql)
+    }
+    return found
+  }
+
+  /** @returns what has to be run before rows come: the second batch of a transaction empties the file of the first in its place, without another row of pg_class */
+  async #prepared(): Promise<readonly string[]> {
+    const isFull = this.#used
+    this.#used = true
+    if (this.#made) return isFull ? [this.#sql.clear] : []
+    await this.#session.ask(this.#sql.create)
+    this.#made = true
+    this.#isNew = true
+    return []
+  }
+
+  /** Rows of which nobody has to know what they found, with the statements that bring them to the table: each message more is one that both sides wait for. */
+  async #merge(batch: FramedBatch): Promise<void> {
+    const puts = batch.whole.length > 0 || batch.frames !== null
+    const isGone = batch.gone.length > 0 || batch.goneFrames !== null
+    // No row takes values from another one here, so that those which are gone may go first.
+    const gone = isGone && !(await this.#removedByKeys(batch))
+    if (!gone && !puts) return
+    const before = await this.#prepared()
+    const removes = this.#removes(gone, puts) ? [this.#sql.find, this.#sql.remove] : []
+    const after = [...removes, ...(puts ? [this.#sql.insert] : [])]
+    const { copy } = this.#sql
+    const all = [...(gone ? this.#goneCopies(copy.gone, batch) : []), ...this.#putCopies(copy.whole, batch)]
+    await this.#copyAmong(before, all, after)
+  }
+
+  async #copyAmong(before: readonly string[], all: readonly Copy[], after: readonly string[]): Promise<void> {
+    for (const [at, [sql, rows]] of all.entries()) {
+      const isLast = at === all.length - 1
+      await this.#session.copyAmong([...(at === 0 ? before : []), sql, ...(isLast ? after : [])], rows)
+    }
+  }
+
+  /** @returns false where the identity has several columns: nothing was done */
+  async #removedByKeys({ gone, goneFrames }: FramedBatch): Promise<boolean> {
+    const remove = this.#removeAny
+    if (remove === null) return false
+    const keys = this.#frames.keyTexts(goneFrames).map(([key]) => key as string)
+    for (const [key] of gone) keys.push(this.#keyText(key as Exclude<Cell, null>, 0))
+    const find = { statement: this.#find, values: [] }
+    for (const array of keyArrays(keys)) await this.#session.pipeline([find, { statement: remove, values: [array] }])
+    return true
+  }
+
+  #removes(gone: boolean, puts: boolean): boolean {
+    return gone || (puts && (this.#way === 'replace' || this.#isGuarded))
+  }
+
+  #putCopies(sql: string, { whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): readonly Copy[] {
+    return copies(sql, this.#encodeRows, whole, frames, this.#frames.rows(frames))
+  }
+
+  #goneCopies(sql: string, { gone, goneFrames }: Pick<FramedBatch, 'gone' | 'goneFrames'>): readonly Copy[] {
+    return copies(sql, this.#encodeGone, gone, goneFrames, this.#frames.keyRows(goneFrames, OPERATION.gone))
+  }
+
+  async #load(batch: FramedBatch, kept: ReadonlySet<PartialPut>): Promise<void> {
+    const { copy } = this.#sql
+    const { partial } = batch
+    for (const [sql, rows] of [...this.#goneCopies(copy.gone, batch), ...this.#putCopies(copy.whole, batch)])
+      await this.#session.copyIn(sql, rows)
+    if (partial.length === 0) return
+    const rows = partial.map((one, n): Row => {
+      const { put, base, mask } = one
+      const cells = this.#written.map(({ at }, place): Cell => {
+        const key = this.#keyPlaces.indexOf(place)
+        return put.row[at] ?? (key === -1 ? null : (put.key[key] as Cell))
+      })
+      return [kept.has(one) ? OPERATION.keep : OPERATION.fill, String(n), mask, ...base, ...cells]
+    })
+    await this.#session.copyIn(this.#sql.copy.partial, this.#encodePartial(rows))
+  }
+}
+
+/** @returns nothing where there are no rows; two where some of them are binary, which cannot stand among lines */
+function copies(
+  sql: string,
+  encode: (rows: readonly Row[]) => Generator<Buffer>,
+  rows: readonly Row[],
+  framed: Framed | null,
+  bytes: Iterable<Buffer>,
+): readonly Copy[] {
+  const lines: readonly Copy[] = rows.length === 0 ? [] : [[sql, encode(rows)]]
+  if (framed === null) return lines
+  if (framed.isBinary) return [...lines, [`${sql} (FORMAT binary)`, bytes]]
+  return [[sql, rows.length === 0 ? bytes : both(bytes, encode(rows))]]
+}
+
+function* both(first: Iterable<Buffer>, second: Iterable<Buffer>): Generator<Buffer> {
+  yield* first
+  yield* second
+}
+
+/** How the columns of a staging table that are not the target's are written. */
+const TEXT: WriteColumn = {
+  name: 'change',
+  as: { kind: 'text' },
+  column: { name: 'change', type: { kind: 'text' }, native: 'text', nullable: true },
+}

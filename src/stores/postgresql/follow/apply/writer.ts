@@ -1,0 +1,285 @@
+/** One session that applies changes, transaction by transaction. A table's small batches go by prepared statements, its large ones through a staging table. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { ChangeBatch } from '../../../../model/copy/change.ts'
+import { IS_GONE, IS_NEW } from '../../../../model/copy/packed-rows.ts'
+import { rowsOf } from '../../../../model/copy/unpacked.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { Closing } from '../../../../model/copy/port.ts'
+import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
+import { commitChunk, type LastLook } from '../../copy/commit.ts'
+import { targetError } from '../../server/errors.ts'
+import type { CopySession } from '../../server/session.ts'
+import { fromSql, literal, tableSql } from '../../server/sql.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { DirectChanges } from './direct.ts'
+import { writtenColumns } from './merge.ts'
+import type { PartialPut } from '../../../common/apply/puts.ts'
+import { Frames, type FramedBatch } from './frames.ts'
+import { soundShape, type TableShape } from './shape.ts'
+import { Stage } from './stage.ts'
+
+/** Rows of a batch up to which prepared statements are faster than COPY and two statements that merge it; see test/bench/apply.mjs. */
+const DIRECT_ROWS = 512
+/** How long the catalogs are not asked again. */
+const SHAPE_MS = 60_000
+
+type KnownTable = {
+  readonly shape: TableShape
+  readonly frames: Frames
+  readonly direct: DirectChanges
+  readonly stage: Stage
+  readAt: number
+  /** Number of the transaction in which it was read. */
+  readIn: number
+}
+
+export class PostgresChangeWriter implements ChangeWriter {
+  readonly #request: ChangeRequest
+  readonly #session: CopySession
+  readonly #settings: PostgresSettings
+  readonly #tables = new Map<number, KnownTable>()
+  /** Of the transaction that is open, or was last. */
+  #number = 0
+  /** Tables that it has written to. */
+  readonly #written = new Set<number>()
+  /** Table of the call that runs. */
+  #current: KnownTable | null = null
+  #inTransaction = false
+  #isDisposed = false
+  /** What made the transaction impossible to go on with. */
+  #failure: unknown = null
+  /** Staging tables that were ever named. */
+  #stages = 0
+
+  constructor(request: ChangeRequest, session: CopySession, settings: PostgresSettings) {
+    this.#request = request
+    this.#session = session
+    this.#settings = settings
+  }
+
+  get session(): string {
+    return this.#session.name
+  }
+
+  apply(table: number, batch: ChangeBatch): Promise<Applied> {
+    const request = this.#table(table)
+    return this.#do(tableText(request.table.table), async () => {
+      if (rowsOf(batch) === 0) return { lacking: [] }
+      const known = await this.#known(table)
+      this.#written.add(table)
+      const isParted = known.shape.way === 'merge' && newRows(batch) > DIRECT_ROWS
+      const lacking = await this.#others(known, known.frames.sorted(batch, isParted ? 'others' : 'all'))
+      // Behind the others: a unique value may have come free.
+      if (isParted) await known.stage.insert(known.frames.sorted(batch, 'new'))
+      return { lacking: lacking.map(({ put }) => put.key) }
+    })
+  }
+
+  async truncate(tables: readonly number[]): Promise<void> {
+    if (tables.length === 0) return
+    const names = tables.map((table) => tableText(this.#table(table).table.table)).join(', ')
+    await this.#do(names, async () => {
+      const from: string[] = []
+      for (const table of tables) {
+        from.push(fromSql((await this.#known(table)).shape.relation))
+        this.#written.add(table)
+      }
+      await this.#session.ask('SAVEPOINT sluice_truncate')
+      try {
+        await this.#session.ask(`TRUNCATE ${from.join(', ')}`)
+      } catch (error) {
+        // Only owners may, and only where no foreign key of another table leads here; rows that may go one by one go that way.
+        if (!/^(?:42501|0A000)$/.test(sqlStateOf(error) ?? '')) throw error
+        await this.#session.ask('ROLLBACK TO SAVEPOINT sluice_truncate')
+        for (const one of from) await this.#session.ask(`DELETE FROM ${one}`)
+      }
+      await this.#session.ask('RELEASE SAVEPOINT sluice_truncate')
+    })
+  }
+
+  async commit(closing: Closing): Promise<'committed' | 'fenced'> {
+    await this.#do('', async () => undefined)
+    try {
+      const { signal } = this.#request
+      const outcome = await commitChunk(this.#session, closing, this.#settings, signal, 'a chunk', this.#lastLook())
+      this.#ended(outcome === 'committed' ? 'committed' : 'rolled back')
+      return outcome
+    } catch (error) {
+      throw this.#failed(error, this.#settings.label)
+    }
+  }
+
+  async rollBack(): Promise<void> {
+    if (!this.#inTransaction) return
+    const hasFailed = this.#failure !== null
+    await this.#session.rollBack()
+    this.#ended('rolled back')
+    if (hasFailed && this.#session.alive) await this.#session.forgetPrepared()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    if (this.#inTransaction) await this.#session.rollBack()
+    await this.#session.close()
+  }
+
+  async #others(known: KnownTable, changes: FramedBatch): Promise<readonly PartialPut[]> {
+    const { gone, goneFrames, whole, frames, partial } = changes
+    const framed = (goneFrames?.slots.length ?? 0) + (frames?.slots.length ?? 0)
+    const rows = gone.length + whole.length + partial.length + framed
+    if (rows === 0) return []
+    return rows <= DIRECT_ROWS && known.direct.takes(changes)
+      ? await writtenDirectly(known, changes)
+      : await known.stage.apply(changes)
+  }
+
+  /**
+   * Whatever has been written to is held until the end of the transaction: the names still lead to the tables that were filled, or they did not from the first statement on.
+   * It throws SluiceError TABLE_REFUSED.
+   */
+  #lastLook(): LastLook {
+    const wanted = [...this.#written].flatMap((table) => {
+      const oid = this.#tables.get(table)?.shape.relation.oid
+      return oid === undefined ? [] : [`(${table}, ${oid}::oid, ${literal(tableSql(this.#table(table).table.table))})`]
+    })
+    const sql =
+      wanted.length === 0
+        ? 'NULL'
+        : `SELECT w.place FROM (VALUES ${wanted.join(', ')}) AS w (place, oid, name) WHERE pg_catalog.to_regclass(w.name)::oid IS DISTINCT FROM w.oid LIMIT 1`
+    return {
+      sql,
+      see: (other) => {
+        if (other !== null) throw otherTable(this.#table(Number(other)))
+      },
+    }
+  }
+
+  #table(table: number): ChangeTable {
+    const found = this.#request.tables[table]
+    if (found === undefined) throw new Error(`there is no table ${table} among those that this session was opened for`)
+    return found
+  }
+
+  /** A table as the catalogs had it, at most a minute ago. */
+  async #known(table: number): Promise<KnownTable> {
+    const known = this.#tables.get(table)
+    const now = performance.now()
+    this.#current = known ?? null
+    if (known !== undefined && now - known.readAt < SHAPE_MS) return known
+    const request = this.#table(table)
+    this.#current = null
+    const shape = await soundShape(request, this.#session)
+    if (known?.shape.mark === shape.mark) {
+      known.readAt = now
+      known.readIn = this.#number
+      this.#current = known
+      return known
+    }
+    if (known !== undefined && known.shape.relation.oid !== shape.relation.oid) throw otherTable(request)
+    await known?.stage.drop()
+    const frames = new Frames(request, writtenColumns(request, shape))
+    const fresh: KnownTable = {
+      shape,
+      frames,
+      direct: new DirectChanges(this.#session, request, shape, frames),
+      stage: new Stage(this.#session, `sluice_changes_${this.#stages++}`, request, shape, frames),
+      readAt: now,
+      readIn: this.#number,
+    }
+    this.#tables.set(table, fresh)
+    this.#current = fresh
+    return fresh
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#inTransaction) return
+    if (!this.#session.alive) throw this.#session.loss()
+    // Constraints that may wait for the end of the transaction have to: the source checked them there.
+    await this.#session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', 'SET CONSTRAINTS ALL DEFERRED')
+    this.#inTransaction = true
+    this.#number++
+  }
+
+  async #do<T>(where: string, body: () => Promise<T>): Promise<T> {
+    if (this.#isDisposed) throw new Error('the session that applies changes is closed')
+    if (this.#failure !== null) throw this.#failure
+    this.#current = null
+    try {
+      return await underSignal(this.#session, this.#request.signal, async () => {
+        await this.#begin()
+        return body()
+      })
+    } catch (error) {
+      throw this.#failed(error, where)
+    }
+  }
+
+  #failed(error: unknown, where: string): unknown {
+    const known = targetError(error, this.#settings, where)
+    // What was known of the table before this transaction may be the cause; the next one looks again.
+    const isOld = this.#current !== null && this.#current.readIn !== this.#number
+    for (const table of this.#tables.values()) table.readAt = -Infinity
+    this.#failure = isOld && mayBeChanged(known) ? again(known) : known
+    return this.#failure
+  }
+
+  #ended(outcome: 'committed' | 'rolled back'): void {
+    this.#inTransaction = false
+    this.#failure = null
+    this.#written.clear()
+    for (const { stage } of this.#tables.values()) stage.ended(outcome)
+  }
+}
+
+/** Rows of a batch that the target should not have yet. */
+function newRows({ puts, packed }: ChangeBatch): number {
+  let rows = 0
+  for (const { isNew } of puts) if (isNew === true) rows++
+  for (let slot = 0; packed !== undefined && slot < packed.length; slot++)
+    if (packed.isThere(slot) && (packed.flags(slot) & (IS_NEW | IS_GONE)) === IS_NEW) rows++
+  return rows
+}
+
+/** @returns puts that found no row to take values from */
+async function writtenDirectly(
+  { direct, stage, shape }: KnownTable,
+  changes: FramedBatch,
+): Promise<readonly PartialPut[]> {
+  const left = await direct.keep(changes.partial)
+  if (left.length > 0 && shape.guarded.length > 0) return stage.apply({ ...changes, partial: left })
+  await direct.write(changes)
+  return left
+}
+
+function otherTable({ table: { table } }: ChangeTable): SluiceError {
+  const name = tableText(table)
+  return new SluiceError(
+    'TABLE_REFUSED',
+    `${name} is not the table that was filled: another one, or a view, has its name`,
+    {
+      where: name,
+      reason: 'nothing of this transaction was written, and the position of the stream stays',
+      hint: 'give the table its name back, then run the same command again; or copy it anew with --resync',
+    },
+  )
+}
+
+/** Whether a table that has changed can be the cause: other types of its columns, or a unique index that was not there. */
+function mayBeChanged(error: unknown): error is SluiceError {
+  return error instanceof SluiceError && /^(?:TABLE|ROW)_REFUSED$/.test(error.code) && !error.retryable
+}
+
+/** The same, worth another attempt, which reads the catalogs first. */
+function again(error: SluiceError): SluiceError {
+  const { code, message, where, reason, hint, cause } = error
+  return new SluiceError(code, message, {
+    retryable: true,
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(hint === undefined ? {} : { hint }),
+    cause,
+  })
+}

@@ -1,0 +1,102 @@
+/** Whether what a table has beside its rows is in force: indexes, constraints, triggers, sequences. Partitions count with their table. */
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession, TextRow } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import type { Examined, Verdict } from './examined.ts'
+
+/** Names that a line shows. */
+const SHOWN = 5
+
+/** Object ids of the table and of all of its partitions. */
+function members(oid: string): string {
+  return `(SELECT ${literal(oid)}::oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(${literal(oid)}::oid::regclass))`
+}
+
+export async function indexesValid(session: CopySession, { oid }: Examined): Promise<Verdict> {
+  const rows = await session.ask(
+    `SELECT i.indexrelid::regclass::text, i.indisvalid AND i.indisready AND i.indislive FROM pg_catalog.pg_index i
+     WHERE i.indrelid IN ${members(oid)} ORDER BY 1`,
+  )
+  const bad = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
+  if (bad.length === 0) return { outcome: 'ok', found: `${rows.length} valid and ready` }
+  return {
+    outcome: 'failed',
+    found: `${bad.length} of ${rows.length} are not valid: ${shown(bad)}`,
+    hint: 'REINDEX INDEX CONCURRENTLY builds one again; one of a partitioned table waits for an index of each partition to be attached',
+  }
+}
+
+export async function constraintsHold(session: CopySession, { oid }: Examined): Promise<Verdict> {
+  const rows = await session.ask(
+    `SELECT c.conrelid::regclass::text || '.' || c.conname::text, c.convalidated FROM pg_catalog.pg_constraint c
+     WHERE c.conrelid IN ${members(oid)} ORDER BY 1`,
+  )
+  const bad = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
+  if (bad.length === 0) return { outcome: 'ok', found: `${rows.length} validated` }
+  return {
+    outcome: 'failed',
+    found: `${bad.length} of ${rows.length} are not validated: ${shown(bad)}`,
+    hint: 'ALTER TABLE … VALIDATE CONSTRAINT looks at the rows that are there',
+  }
+}
+
+/** Those of foreign keys among them: where they are disabled, nothing holds the key. */
+export async function triggersFire(session: CopySession, { oid }: Examined): Promise<Verdict> {
+  const rows = await session.ask(
+    `SELECT t.tgrelid::regclass::text || '.' || t.tgname::text, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t
+     WHERE t.tgrelid IN ${members(oid)} ORDER BY 1`,
+  )
+  const off = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
+  if (off.length === 0) return { outcome: 'ok', found: `${rows.length} fire for those who write` }
+  return {
+    outcome: 'failed',
+    found: `${off.length} of ${rows.length} do not fire for those who write: ${shown(off)}`,
+    hint: 'ALTER TABLE … ENABLE TRIGGER, or drop what is not wanted',
+  }
+}
+
+/** The stream does not carry their positions: behind a column's largest value, the next row is refused, or takes a number that was there. */
+export async function sequencesAhead(session: CopySession, { oid, sql }: Examined): Promise<Verdict> {
+  const owned = await session.ask(
+    `SELECT DISTINCT q.seqrelid::regclass::text, a.attname, q.seqincrement > 0
+     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_sequence q ON q.seqrelid IN (
+         SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass::oid
+           AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
+         UNION SELECT d.refobjid FROM pg_catalog.pg_attrdef f JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass::oid
+           AND d.objid = f.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum)
+     WHERE a.attrelid = ${literal(oid)}::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2`,
+  )
+  if (owned.length === 0) return { outcome: 'not checked', found: 'no column is numbered by a sequence' }
+  const ahead: string[] = []
+  const behind: { readonly text: string; readonly hint: string }[] = []
+  for (const [sequence, column, rising] of owned) {
+    if (sequence == null || column == null) continue
+    const edge = rising === 't' ? 'max' : 'min'
+    const [[last, called, value, isBehind] = []]: readonly TextRow[] = await session.ask(
+      `SELECT s.last_value, s.is_called, t.edge, ${rising === 't' ? 't.edge >' : 't.edge <'} s.last_value OR t.edge = s.last_value AND NOT s.is_called
+       FROM ${sequence} s, (SELECT ${edge}(${quoteName(column)}) AS edge FROM ${sql}) t`,
+    )
+    const at = `${sequence} at ${last}${called === 't' ? '' : ', not used yet'}`
+    if (isBehind !== 't')
+      ahead.push(`${at}, ${column} ${value === null || value === undefined ? 'has no value' : `ends at ${value}`}`)
+    else
+      behind.push({
+        text: `${at}, ${column} ends at ${value}`,
+        hint: `SELECT setval(${literal(sequence)}, ${value})`,
+      })
+  }
+  if (behind.length === 0) return { outcome: 'ok', found: shown(ahead, '; ') }
+  return {
+    outcome: 'failed',
+    found: `behind the values of their columns: ${shown(
+      behind.map(({ text }) => text),
+      '; ',
+    )}`,
+    hint: `the stream does not carry them; where nobody writes to the source any more: ${behind.map(({ hint }) => hint).join('; ')}`,
+  }
+}
+
+function shown(names: readonly string[], between = ', '): string {
+  const more = names.length - SHOWN
+  return `${names.slice(0, SHOWN).join(between)}${more > 0 ? ` and ${more} more` : ''}`
+}

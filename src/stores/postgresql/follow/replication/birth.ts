@@ -1,0 +1,147 @@
+/** The begin and the end of a stream: publication, then slot, then nothing that was committed before is invisible. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import { originOf } from '../../copy/identity.ts'
+import { CopySession } from '../../server/session.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { findTables } from './exam-tables.ts'
+import { createPublication, needsGenerated, dropPublication, findPublication, memberFact } from './publication.ts'
+import { BY_INDEX, readShapes, shapeText, type TableShape } from './shapes.ts'
+import { QUIET_MS, quiesced } from './quiesce.ts'
+import { createSlot, dropSlot, isOurs, PLUGIN, waitForOpen, waitForRoom } from './slot.ts'
+import type { Wait } from '../../server/waiting.ts'
+
+/**
+ * @param wait its session may write
+ * @param quiet writers of the tables wait while the slot is made
+ * @throws SluiceError SOURCE_BUSY, SLOT_ACTIVE, NOT_FOLLOWABLE; what the server says. What was made is removed then
+ */
+export async function beginStream(
+  settings: PostgresSettings,
+  name: string,
+  tables: readonly FollowedTable[],
+  wait: Wait,
+  quiet = false,
+): Promise<StreamBirth> {
+  const { session } = wait
+  await endStream(session, name, 'refuse')
+  try {
+    const names = tables.map(({ table }) => table.table)
+    const isAsked = tables.some(({ columns }) => columns.some(({ column }) => column.generated === true))
+    const generated = isAsked || (await needsGenerated(session, names))
+    await createPublication(session, { name, tables: names, generated })
+    const start = await slotMade(settings, name, tables, wait, quiet)
+    return { slot: name, publication: name, start, ...(await notedNow(session, name, tables)) }
+  } catch (error) {
+    await removeMade(settings, name)
+    throw error
+  }
+}
+
+/** @returns where the stream begins: no snapshot that is taken from now on lacks a transaction before it */
+async function slotMade(
+  settings: PostgresSettings,
+  name: string,
+  tables: readonly FollowedTable[],
+  wait: Wait,
+  quiet: boolean,
+): Promise<string> {
+  const names = tables.map(({ table }) => table.table)
+  // A slot waits for every transaction that is open, and nobody else has to wait for those.
+  if (quiet) await waitForRoom(wait)
+  const still = quiet ? await quiesced(settings, names, wait) : null
+  try {
+    const within = quiet ? { ...wait, patienceMs: Math.min(wait.patienceMs, QUIET_MS) } : wait
+    const start = await createSlot(settings, name, within)
+    await waitForOpen(within)
+    return start
+  } finally {
+    await still?.[Symbol.asyncDispose]()
+  }
+}
+
+/**
+ * Removes slot and publication; done twice it does no harm.
+ * @param active `end`: a session that reads the slot is ended
+ */
+export async function endStream(session: CopySession, name: string, active: 'end' | 'refuse'): Promise<void> {
+  await dropSlot(session, name, active)
+  if (isOurs(name)) await dropPublication(session, name)
+}
+
+/** Everything that is compared later. @throws SluiceError NOT_FOLLOWABLE where a table is not published, or not as it was examined */
+export async function notedNow(
+  session: CopySession,
+  name: string,
+  tables: readonly FollowedTable[],
+): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
+  const place = await notedPlace(session)
+  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
+  try {
+    const { facts, shapes } = await notedWithin(session, name, tables)
+    return { facts: { ...place, ...facts }, shapes }
+  } finally {
+    await session.rollBack()
+  }
+}
+
+/** Server and database of a stream. A question that the server refuses is no error: outside of a transaction, which it would end. */
+export async function notedPlace(session: CopySession): Promise<StreamBirth['facts']> {
+  const [row] = await session.ask('SELECT pg_catalog.current_database()')
+  return { ...(await originOf(session)), 'slot.plugin': PLUGIN, 'slot.database': row?.[0] ?? '' }
+}
+
+/** What the transaction that is open sees of publication and tables. @throws SluiceError NOT_FOLLOWABLE as `notedNow` */
+export async function notedWithin(
+  session: CopySession,
+  name: string,
+  tables: readonly FollowedTable[],
+): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
+  const facts: Record<string, string> = {}
+  const publication = await findPublication(session, name)
+  const found = await findTables(
+    session,
+    tables.map(({ table }) => table.table),
+  )
+  const seen = await readShapes(
+    session,
+    found.flatMap((one) => (one === null ? [] : [one.oid])),
+  )
+  const shapes: Record<string, string> = {}
+  for (const [at, table] of tables.entries()) {
+    const oid = found[at]?.oid ?? '0'
+    const shape = seen.get(oid)?.shape
+    const member = publication?.tables.get(oid)
+    if (shape === undefined || member === undefined || !isNamedBy(table, shape)) throw changedMeanwhile(table)
+    shapes[tableText(table.table.table)] = shapeText(shape)
+    facts[memberFact(table.table.table)] = member
+  }
+  return { facts: { ...facts, ...publication?.facts }, shapes }
+}
+
+/** Whether the server still names rows by the columns that the examination found. */
+function isNamedBy({ identity }: FollowedTable, { nodes: [root] }: TableShape): boolean {
+  const [mode, ...columns] = root?.identity ?? []
+  return mode === 'f' || (columns.length === identity.length && columns.every((name) => identity.includes(name)))
+}
+
+function changedMeanwhile({ table }: FollowedTable): SluiceError {
+  return new SluiceError('NOT_FOLLOWABLE', `${tableText(table.table)} was changed while its stream was made`, {
+    hint: 'run the same command again',
+  })
+}
+
+/** The session may be gone by now, and the next `begin` would remove it as well. */
+async function removeMade(settings: PostgresSettings, name: string): Promise<void> {
+  try {
+    const session = await CopySession.open(settings, 'write')
+    try {
+      await endStream(session, name, 'refuse')
+    } finally {
+      await session.close()
+    }
+  } catch {
+    // What went wrong before says more.
+  }
+}

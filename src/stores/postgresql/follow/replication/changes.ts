@@ -1,0 +1,257 @@
+/** Blocks of a walsender's messages as changes of the tables that are followed. */
+import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
+import { PublicationMissing, ServerMessage } from './errors.ts'
+import { HEADER } from './frames.ts'
+import { broken, OutputReader, type OutputMessage } from './pgoutput.ts'
+import type { Relation, Relations } from './relations.ts'
+import { Misfit, type TableRows } from './table-rows.ts'
+
+/** Changes, and bytes that they were made of, after which a batch is given out. */
+const BATCH = 4096
+const BATCH_BYTES = 512 * 1024
+
+const COPY_DATA = code('d')
+const COPY_DONE = code('c')
+const COMPLETE = code('C')
+const ERROR = code('E')
+const NOTICE = code('N')
+const WAL = code('w')
+const INSERT = code('I')
+const UPDATE = code('U')
+const DELETE = code('D')
+const KEEPALIVE = code('k')
+/** Behind the letter of a message of the log: where it begins, where the log ends, and the clock. */
+const WAL_HEADER = 1 + 8 + 8 + 8
+
+/** Of a buffer whose rows may stay bytes. */
+const MOST_BLOCK = 256 * 1024
+
+type RowMessage = Extract<OutputMessage, { type: 'insert' | 'update' | 'delete' }>
+
+type ChangesOptions = {
+  readonly ownOnly?: boolean
+  readonly since?: readonly LogPosition[]
+  readonly isFramed?: boolean
+}
+
+export class Changes {
+  readonly #relations: Relations
+  readonly #from: LogPosition
+  readonly #ownOnly: boolean
+  readonly #since: readonly LogPosition[]
+  readonly #isFramed: boolean
+  readonly #reader: OutputReader
+  /** Tables that are told to be another one now. */
+  readonly #reshaped = new Set<number>()
+  #block: Buffer = Buffer.alloc(0)
+  #at = 0
+  #batch: Change[] = []
+  #bytes = 0
+  #state: 'between' | 'within' | 'skipping' = 'between'
+  /** Where the commit record of the transaction under way begins. */
+  #commit: LogPosition = 0n
+  /** The transaction under way is of another origin. */
+  #foreign = false
+  /** Everything before it was given out. */
+  #told: LogPosition
+
+  /**
+   * @param from transactions whose commit record begins before it are left out
+   * @param options.ownOnly leaves out rows of transactions under a replication origin; servers before version 16 send them whatever is asked for
+   * @param options.isFramed whole rows are given out as bytes, see `RowFrame`
+   * @param options.since by table: rows of transactions whose commit record begins before it are left out, whatever their columns are
+   */
+  constructor(
+    relations: Relations,
+    from: LogPosition,
+    { ownOnly = false, since = [], isFramed = false }: ChangesOptions = {},
+  ) {
+    this.#relations = relations
+    this.#reader = new OutputReader(relations.wire.text)
+    this.#from = from
+    this.#ownOnly = ownOnly
+    this.#since = since
+    this.#isFramed = isFramed
+    this.#told = from
+  }
+
+  /** Whether all of the last block was read. */
+  get isEmpty(): boolean {
+    return this.#at >= this.#block.length
+  }
+
+  get isBatch(): boolean {
+    return this.#batch.length >= BATCH || this.#bytes >= BATCH_BYTES
+  }
+
+  /** @param block whole messages; the one before was read to its end */
+  give(block: Buffer): void {
+    this.#block = block
+    this.#at = 0
+  }
+
+  /** What was read since the last call. */
+  take(): readonly Change[] {
+    const batch = this.#batch
+    this.#batch = []
+    this.#bytes = 0
+    return batch
+  }
+
+  /**
+   * Reads on, to the end of the block or of a batch.
+   * @throws SluiceError BAD_STREAM, VALUE_REFUSED; PublicationMissing; ServerMessage with what the server ended the stream for
+   */
+  async read(): Promise<void> {
+    const block = this.#block
+    while (this.#at < block.length && !this.isBatch) {
+      const at = this.#at
+      const end = at + 1 + block.readUInt32BE(at + 1)
+      this.#at = end
+      this.#bytes += end - at
+      switch (block[at] ?? 0) {
+        case COPY_DATA: {
+          const learning = this.#data(block, at + HEADER, end)
+          if (learning !== null) await learning
+          break
+        }
+        case ERROR:
+          throw new ServerMessage(block.subarray(at + HEADER, end))
+        case NOTICE: {
+          const notice = new ServerMessage(block.subarray(at + HEADER, end))
+          if (notice.skipsPublication) throw new PublicationMissing(notice.message)
+          break
+        }
+        case COPY_DONE:
+        case COMPLETE:
+          throw new Error('Connection terminated: the server ended the stream')
+      }
+    }
+  }
+
+  #data(block: Buffer, at: number, end: number): Promise<void> | null {
+    const kind = block[at]
+    if (kind === WAL) {
+      const framed = this.#isFramed && this.#state === 'within' ? this.#framed(block, at + WAL_HEADER, end) : null
+      if (framed === null && this.#isUnread(block, at + WAL_HEADER, end)) return null
+      if (framed === null) return this.#output(this.#reader.read(block, at + WAL_HEADER, end))
+      this.#batch.push(framed)
+      return null
+    }
+    if (kind !== KEEPALIVE || end - at < 1 + 8) throw broken('a message of the walsender is unknown')
+    this.#idle(block.readBigUInt64BE(at + 1))
+    return null
+  }
+
+  /** @returns null for whatever is no row, or one that has to be looked into */
+  #framed(block: Buffer, at: number, end: number): RowChange | null {
+    // Each frame keeps the whole buffer, and a batch may hold thousands.
+    if (block.buffer.byteLength > MOST_BLOCK) return null
+    const kind = block[at]
+    if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return null
+    const relation = this.#relations.of(block.readUInt32BE(at + 1))
+    if (relation === null || !('rows' in relation) || !this.#isTold(relation)) return null
+    return relation.rows.frame(block, at, end)
+  }
+
+  /** Whether it is a row of a table that is not followed, or not any more: what types its values have is not known. */
+  #isUnread(block: Buffer, at: number, end: number): boolean {
+    const kind = block[at]
+    if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return false
+    const relation = this.#followed(block.readUInt32BE(at + 1))
+    return relation === null || !('rows' in relation)
+  }
+
+  #output(message: OutputMessage): Promise<void> | null {
+    switch (message.type) {
+      case 'insert':
+      case 'update':
+      case 'delete':
+        this.#row(message)
+        return null
+      case 'truncate':
+        this.#truncate(message.relations)
+        return null
+      case 'relation':
+        return this.#relations.see(message)
+      case 'begin':
+        if (this.#state !== 'between') throw broken('a transaction begins within another one')
+        this.#state = message.commit < this.#from ? 'skipping' : 'within'
+        this.#commit = message.commit
+        if (this.#state === 'within') this.#batch.push(message)
+        return null
+      case 'commit':
+        if (this.#state === 'between') throw broken('a transaction ends that has not begun')
+        if (this.#state === 'within') {
+          this.#batch.push(message)
+          if (message.end > this.#told) this.#told = message.end
+        }
+        this.#state = 'between'
+        this.#foreign = false
+        return null
+      case 'origin':
+        this.#foreign = this.#ownOnly
+        return null
+      case 'other':
+        return null
+    }
+  }
+
+  #row(message: RowMessage): void {
+    const relation = this.#followed(message.relation)
+    if (relation === null || !('rows' in relation)) return
+    try {
+      this.#batch.push(changed(relation.rows, message))
+    } catch (error) {
+      if (!(error instanceof Misfit)) throw error
+      this.#relations.dismiss(message.relation, relation.table, error.message)
+      this.#followed(message.relation)
+    }
+  }
+
+  #truncate(ids: readonly number[]): void {
+    const found = ids.map((id) => this.#followed(id)).filter((relation) => relation !== null && 'rows' in relation)
+    const tables = [...new Set(found.map((relation) => (relation as Relation).table))]
+    if (tables.length > 0) this.#batch.push({ type: 'truncate', tables })
+  }
+
+  /** The table of a change that is given out; tells once where it is another one now. */
+  #followed(id: number): Relation | null {
+    if (this.#state === 'between') throw broken('a change stands outside of a transaction')
+    const relation = this.#relations.of(id)
+    if (relation === null || !this.#isTold(relation)) return null
+    if ('rows' in relation) return relation
+    this.#reshaped.add(relation.table)
+    this.#batch.push({ type: 'reshaped', table: relation.table, reason: relation.misfit })
+    return relation
+  }
+
+  #isTold({ table }: Relation): boolean {
+    if (this.#state === 'skipping' || this.#foreign) return false
+    if (this.#reshaped.size > 0 && this.#reshaped.has(table)) return false
+    return this.#commit >= (this.#since[table] ?? 0n)
+  }
+
+  /** A keepalive tells how far the server has come; within a transaction that means nothing. */
+  #idle(position: LogPosition): void {
+    if (this.#state !== 'between' || position <= this.#told) return
+    this.#told = position
+    if (this.#batch.at(-1)?.type === 'idle') this.#batch.pop()
+    this.#batch.push({ type: 'idle', position })
+  }
+}
+
+function changed(rows: TableRows, message: RowMessage): Change {
+  switch (message.type) {
+    case 'insert':
+      return rows.insert(message.row)
+    case 'update':
+      return rows.update(message.old, message.row)
+    case 'delete':
+      return rows.delete(message.old)
+  }
+}
+
+function code(letter: string): number {
+  return letter.charCodeAt(0)
+}

@@ -1,0 +1,90 @@
+/** What the server says of a stream, as errors of ours. */
+import { SluiceError } from '../../../../shared/errors.ts'
+import { sourceError } from '../../server/errors.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+
+/** An error or a notice of the server, read off its message by hand: the fields that the driver would give it. */
+export class ServerMessage extends Error {
+  readonly severity: string
+  readonly code: string
+  readonly detail: string | undefined
+  readonly hint: string | undefined
+  readonly routine: string | undefined
+
+  /** @param fields of an ErrorResponse or a NoticeResponse, without its header */
+  constructor(fields: Buffer) {
+    const known = new Map<string, string>()
+    for (const field of fields.toString('utf8').split('\0')) {
+      if (field !== '') known.set(field.slice(0, 1), field.slice(1))
+    }
+    super(known.get('M') ?? 'the server says nothing')
+    // `V` is `S` in English, whatever lc_messages is.
+    this.severity = known.get('V') ?? known.get('S') ?? 'ERROR'
+    this.code = known.get('C') ?? 'XX000'
+    this.detail = known.get('D')
+    this.hint = known.get('H')
+    this.routine = known.get('R')
+  }
+
+  /** From version 18 on a server skips the changes of a publication that was not there when they were made, with a warning. */
+  get skipsPublication(): boolean {
+    return this.severity === 'WARNING' && this.routine === 'LoadPublications'
+  }
+}
+
+/** The server has left changes out. */
+export class PublicationMissing extends Error {}
+
+/** @returns a SluiceError of the source's kind, unless the error is none of the server or the way to it */
+export function streamError(thrown: unknown, slot: string, settings: PostgresSettings): unknown {
+  const state = sqlStateOf(thrown)
+  if (thrown instanceof PublicationMissing) return publicationGone(thrown, settings)
+  const where = settings.label
+  if (state === '42501' && thrown instanceof Error) {
+    // Where connecting failed, what the server said stands below.
+    const said = thrown instanceof SluiceError && thrown.cause instanceof Error ? thrown.cause : thrown
+    const hint = `as a superuser: ALTER ROLE ${settings.user} REPLICATION`
+    return new SluiceError('SOURCE_DENIED', said.message, { where, hint, cause: thrown })
+  }
+  if (thrown instanceof SluiceError || !(thrown instanceof Error) || state === null) {
+    return sourceError(thrown, settings)
+  }
+  const { message } = thrown
+  if (state === '55006') {
+    return new SluiceError('SLOT_ACTIVE', `another program reads the replication slot ${slot}`, {
+      where,
+      reason: message,
+      hint: 'end that program first: SELECT pid, application_name FROM pg_stat_replication',
+      retryable: true,
+      cause: thrown,
+    })
+  }
+  if (/publication/.test(message) && state === '42704') return publicationGone(thrown, settings)
+  // A slot that is gone, of another kind or database, or invalidated; and log that was removed under it.
+  if (state === '42704' || (state === '55000' && !message.includes('wal_level')) || state === '58P01') {
+    return new SluiceError('SLOT_LOST', `the replication slot ${slot} cannot be read any more`, {
+      where,
+      reason: message,
+      hint: 'changes since its position are lost: copy the tables again',
+      cause: thrown,
+    })
+  }
+  if (state === '55000') {
+    return new SluiceError('NOT_FOLLOWABLE', message, {
+      where,
+      hint: 'set wal_level = logical at the source and restart it',
+      cause: thrown,
+    })
+  }
+  return sourceError(thrown, settings)
+}
+
+function publicationGone(cause: Error, settings: PostgresSettings): SluiceError {
+  return new SluiceError('STREAM_HALTED', 'the publication of the stream was not there when changes were made', {
+    where: settings.label,
+    reason: cause.message,
+    hint: 'those changes are lost: copy the tables again',
+    cause,
+  })
+}

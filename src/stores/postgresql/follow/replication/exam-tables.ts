@@ -1,0 +1,313 @@
+/** Whether the changes of tables can be followed: by what the server names a row, and whether it tells every row. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import type { Cdc, FollowedTable, FollowRefusal } from '../../../../model/follow/port.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession, TextRow } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { readShapes, type Node, type TableShape } from './shapes.ts'
+
+const GENERATED_SINCE = 180_000
+
+export type TableExam = {
+  readonly refusals: readonly FollowRefusal[]
+  /** Columns that name a row of each table; empty for a refused one. */
+  readonly identities: readonly (readonly string[])[]
+}
+
+type Found = {
+  readonly oid: string
+  readonly kind: string
+  readonly stored: string
+  readonly owned: boolean
+  readonly owner: string
+  readonly hasHeirs: boolean
+}
+
+/** What is in the way of a table, and what to do about it. */
+type Obstacle = Omit<FollowRefusal, 'table'>
+
+export async function examineTables(session: CopySession, tables: readonly FollowedTable[]): Promise<TableExam> {
+  return await examined(session, tables, 'slot')
+}
+
+/** The same of tables whose changes are noted by triggers: of replica identities and of generated columns it does not matter. */
+export async function examineNotedTables(session: CopySession, tables: readonly FollowedTable[]): Promise<TableExam> {
+  return await examined(session, tables, 'trigger')
+}
+
+async function examined(session: CopySession, tables: readonly FollowedTable[], cdc: Cdc): Promise<TableExam> {
+  const found = await findTables(
+    session,
+    tables.map(({ table }) => table.table),
+  )
+  const oids = found.flatMap((one) => (one === null ? [] : [one.oid]))
+  const shapes = await readShapes(session, oids)
+  const keys = await uniqueKeys(session, oids)
+  const inside = partitionsOf([...shapes.values()].map(({ shape }) => shape))
+  const exams = tables.map((table, at) => {
+    const one = found[at] ?? null
+    const shape = one === null ? undefined : shapes.get(one.oid)?.shape
+    if (one === null || shape === undefined) {
+      return { identity: [], obstacles: [obstacle('is not there any more', 'plan the copy again')] }
+    }
+    const unique = keys.get(one.oid) ?? []
+    const isSlot = cdc === 'slot'
+    const identity = isSlot ? identityOf(table, shape, unique.flatMap(atOnce)) : keyOf(table, unique)
+    const obstacles = [
+      ...ofTable(one, inside, cdc),
+      ...(isSlot ? [...ofColumns(table, shape, session.version), ...ofWholeRows(shape, session.version)] : []),
+      ...('message' in identity ? [identity] : ofIdentity(table, identity)),
+      ...ofPartitions(shape, cdc),
+    ]
+    return { identity: 'message' in identity ? [] : identity, obstacles }
+  })
+  return {
+    refusals: exams.flatMap(({ obstacles }, at) =>
+      obstacles.map(({ message, hint }) => {
+        const table: TableName = tables[at]?.table.table ?? { name: '' }
+        return { table, message: `${tableText(table)} ${message}`, hint }
+      }),
+    ),
+    identities: exams.map(({ identity, obstacles }) => (obstacles.length === 0 ? identity : [])),
+  }
+}
+
+/** @returns in the order of the names; null where there is no such table */
+export async function findTables(
+  session: CopySession,
+  names: readonly TableName[],
+): Promise<readonly (Found | null)[]> {
+  if (names.length === 0) return []
+  const wanted = names.map((name, at) => `(${at}, pg_catalog.to_regclass(${literal(tableSql(name))})::oid)`)
+  const rows = await session.ask(
+    `SELECT c.oid, c.relkind, c.relpersistence, pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.pg_get_userbyid(c.relowner),
+       c.relkind <> 'p' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
+     FROM (VALUES ${wanted.join(', ')}) AS w (place, oid) LEFT JOIN pg_catalog.pg_class c ON c.oid = w.oid ORDER BY w.place`,
+  )
+  return rows.map(([oid, kind, stored, owned, owner, heirs]) =>
+    oid == null
+      ? null
+      : {
+          oid,
+          kind: kind ?? '',
+          stored: stored ?? '',
+          owned: owned === 't',
+          owner: owner ?? '',
+          hasHeirs: heirs === 't',
+        },
+  )
+}
+
+/** Columns without NULL of a unique index. */
+type UniqueKey = {
+  readonly columns: readonly string[]
+  readonly isPrimary: boolean
+  /** Checked with each row, and not only with a statement or a transaction. */
+  readonly isImmediate: boolean
+}
+
+function atOnce({ columns, isImmediate }: UniqueKey): readonly (readonly string[])[] {
+  return isImmediate ? [columns] : []
+}
+
+async function uniqueKeys(
+  session: CopySession,
+  oids: readonly string[],
+): Promise<ReadonlyMap<string, readonly UniqueKey[]>> {
+  const rows: readonly TextRow[] = await session.ask(
+    `SELECT i.indrelid, pg_catalog.json_agg(a.attname ORDER BY k.n), i.indisprimary, i.indimmediate
+     FROM pg_catalog.pg_index i CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k (n)
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n]
+     WHERE i.indrelid = ANY (${literal(`{${oids.join(',')}}`)}::oid[]) AND i.indisunique AND i.indisvalid
+       AND i.indpred IS NULL AND i.indexprs IS NULL
+     GROUP BY i.indrelid, i.indexrelid, i.indisprimary, i.indimmediate HAVING pg_catalog.bool_and(a.attnotnull AND NOT EXISTS (
+       -- Rows from before a constraint that was never checked may break it.
+       SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'n' AND NOT c.convalidated
+         AND a.attnum = ANY (c.conkey)))`,
+  )
+  const keys = new Map<string, UniqueKey[]>()
+  for (const [oid, columns, primary, immediate] of rows) {
+    const known = keys.get(oid ?? '') ?? []
+    const key = {
+      columns: JSON.parse(columns ?? '[]') as string[],
+      isPrimary: primary === 't',
+      isImmediate: immediate === 't',
+    }
+    keys.set(oid ?? '', [...known, key])
+  }
+  return keys
+}
+
+/** By the object id of a partition, the names of the tables above it. */
+function partitionsOf(shapes: readonly TableShape[]): ReadonlyMap<string, string> {
+  return new Map(
+    shapes.flatMap(({ nodes: [root, ...nodes] }) => nodes.map(({ oid }) => [oid, root?.name ?? ''] as const)),
+  )
+}
+
+function ofTable(found: Found, inside: ReadonlyMap<string, string>, cdc: Cdc): readonly Obstacle[] {
+  const { kind, stored, owned, owner, oid } = found
+  const above = inside.get(oid)
+  return [
+    ...(kind === 'r' || kind === 'p'
+      ? []
+      : [obstacle(`is a ${KINDS[kind] ?? 'relation of another kind'}, and ${UNTOLD[cdc]}`, 'leave it out')]),
+    ...(stored === 'p'
+      ? []
+      : [
+          obstacle(
+            `is ${stored === 'u' ? 'unlogged' : 'temporary'}: ${cdc === 'slot' ? 'its rows are in no log' : 'it is empty after a crash, which nobody notes'}`,
+            stored === 'u' ? 'ALTER TABLE … SET LOGGED, or leave it out' : 'leave it out',
+          ),
+        ]),
+    ...(found.hasHeirs ? [obstacle(`has tables that inherit from it, and ${HEIRS[cdc]}`, 'leave it out')] : []),
+    ...(above === undefined
+      ? []
+      : [obstacle(`is a partition of ${above}, which is followed as well`, 'name one of both')]),
+    ...(owned
+      ? []
+      : [
+          obstacle(
+            `belongs to role ${owner}, and only its owner may ${cdc === 'slot' ? 'publish it' : 'make triggers on it that fire always'}`,
+            `connect as ${quoteName(owner)}, or as a role that is a member of it`,
+          ),
+        ]),
+  ]
+}
+
+const UNTOLD: Readonly<Record<Cdc, string>> = {
+  slot: 'no stream tells its rows',
+  trigger: 'triggers do not note what changes its rows',
+}
+const HEIRS: Readonly<Record<Cdc, string>> = {
+  slot: 'the stream tells their rows under other names',
+  trigger: 'triggers on it do not note their rows',
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  v: 'view',
+  m: 'materialized view',
+  f: 'foreign table',
+}
+
+function ofColumns({ columns }: FollowedTable, shape: TableShape, version: number): readonly Obstacle[] {
+  const known = new Map(shape.columns.map((column) => [column.name, column]))
+  return columns.flatMap(({ name, column }) => {
+    // Constants and entries of a map are made here, and are in no stream.
+    if (column.made !== undefined) return []
+    const found = known.get(name)
+    if (found === undefined) return [obstacle(`has no column ${name}`, 'plan the copy again')]
+    if (found.generated === '') return []
+    if (found.generated === 's' && version >= GENERATED_SINCE) return []
+    return [
+      obstacle(
+        `has the generated column ${name}, which ${found.generated === 's' ? 'servers before PostgreSQL 18 do not tell' : 'no stream tells, because it is not stored'}`,
+        'leave the column out, or let the target generate it',
+      ),
+    ]
+  })
+}
+
+/**
+ * From version 18 on a server refuses every UPDATE and DELETE where the replica identity has a generated column that is not published, and those that are not stored cannot be:
+ * CheckCmdReplicaIdentity in https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/executor/execReplication.c
+ */
+function ofWholeRows({ columns, nodes: [root] }: TableShape, version: number): readonly Obstacle[] {
+  if (root?.identity[0] !== 'f' || version < GENERATED_SINCE) return []
+  return columns.flatMap(({ name, generated }) =>
+    generated === 'v'
+      ? [
+          obstacle(
+            `has REPLICA IDENTITY FULL, and the generated column ${name}, which is not stored: with a publication the server would refuse every UPDATE and DELETE`,
+            'ALTER TABLE … REPLICA IDENTITY DEFAULT, with a primary key; or USING INDEX',
+          ),
+        ]
+      : [],
+  )
+}
+
+/** By what columns the source names the row of an UPDATE or DELETE. */
+function identityOf(
+  { table }: FollowedTable,
+  { nodes: [root] }: TableShape,
+  keys: readonly (readonly string[])[],
+): readonly string[] | Obstacle {
+  const [mode, ...columns] = root?.identity ?? []
+  if (mode === 'n') {
+    return obstacle(
+      'has REPLICA IDENTITY NOTHING: the server names no row that is changed or deleted',
+      'ALTER TABLE … REPLICA IDENTITY DEFAULT, with a primary key',
+    )
+  }
+  if (mode === 'f') {
+    const isKey = (key: readonly string[]): boolean =>
+      key.length === table.key.length && key.every((name) => table.key.includes(name))
+    if (table.key.length > 0 && keys.some(isKey)) return table.key
+    return obstacle(
+      'has REPLICA IDENTITY FULL, and no unique key of columns that are NOT NULL: a row that comes again would be there twice',
+      'add a primary key; or copy it without following',
+    )
+  }
+  if (columns.length > 0) return columns
+  return mode === 'i'
+    ? obstacle('lacks the index that its replica identity names', 'ALTER TABLE … REPLICA IDENTITY USING INDEX again')
+    : obstacle(
+        'has no primary key that names its rows in the stream: with a publication the server would refuse every UPDATE and DELETE',
+        'add a primary key that is not deferrable; or a unique index on columns that are NOT NULL and ALTER TABLE … REPLICA IDENTITY USING INDEX',
+      )
+}
+
+/** By what columns triggers note a row. A key may be deferrable: what two transactions see of each other has it once. */
+function keyOf({ table }: FollowedTable, keys: readonly UniqueKey[]): readonly string[] | Obstacle {
+  const isSame = ({ columns }: UniqueKey): boolean =>
+    columns.length === table.key.length && columns.every((name) => table.key.includes(name))
+  const found = keys.find(({ isPrimary }) => isPrimary) ?? keys.find(isSame)
+  return (
+    found?.columns ??
+    obstacle(
+      'has no primary key by which triggers could note its rows',
+      'add a primary key; or copy it without following',
+    )
+  )
+}
+
+function ofIdentity({ columns }: FollowedTable, identity: readonly string[]): readonly Obstacle[] {
+  const asked = new Set(columns.flatMap(({ name, column }) => (column.made === undefined ? [name] : [])))
+  const lacking = identity.filter((name) => !asked.has(name))
+  return lacking.length === 0
+    ? []
+    : [
+        obstacle(
+          `names its rows by ${lacking.join(', ')}, which is not among the columns that are copied`,
+          'copy it too',
+        ),
+      ]
+}
+
+function ofPartitions({ nodes: [root, ...nodes] }: TableShape, cdc: Cdc): readonly Obstacle[] {
+  const first = (is: (node: Node) => boolean): string | undefined => nodes.find(is)?.name
+  const foreign = first(({ kind }) => kind === 'f')
+  const unlogged = first(({ kind, stored }) => kind !== 'f' && stored !== 'p')
+  const isOther = ({ identity }: Node): boolean => JSON.stringify(identity) !== JSON.stringify(root?.identity)
+  const other = first((node) => cdc === 'slot' && node.kind !== 'f' && isOther(node))
+  return [
+    ...(foreign === undefined
+      ? []
+      : [obstacle(`has the foreign table ${foreign} as a partition, and ${UNTOLD[cdc]}`, 'detach it')]),
+    ...(unlogged === undefined
+      ? []
+      : [obstacle(`has the unlogged partition ${unlogged}, and its rows are in no log`, 'ALTER TABLE … SET LOGGED')]),
+    ...(other === undefined
+      ? []
+      : [
+          obstacle(
+            `has the partition ${other} with another replica identity`,
+            'give the table and all of its partitions the same one',
+          ),
+        ]),
+  ]
+}
+
+function obstacle(message: string, hint: string): Obstacle {
+  return { message, hint }
+}

@@ -1,0 +1,119 @@
+/** Whether a server, a role and tables can be followed: everything that is in the way, at once, before anything is made. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FollowedTable, FollowExam, FollowRefusal, WalRoom } from '../../../../model/follow/port.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { examineTables } from './exam-tables.ts'
+import { openTransactions } from '../../server/waiting.ts'
+
+const OLDEST = 140_000
+/** So long the log is watched. */
+const RATE_MS = 500
+
+const NOT_TOLD =
+  'the stream tells rows only: not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL of a followed table it is halted and named'
+
+export async function examineSource(
+  session: CopySession,
+  tables: readonly FollowedTable[],
+  signal: AbortSignal,
+): Promise<FollowExam> {
+  const server = await examineServer(session)
+  const { refusals, identities } = await examineTables(session, tables)
+  const open = await openTransactions(session)
+  const notes = [
+    ...(open.length === 0 ? [] : [`the slot is made when these transactions have ended: ${open.join('; ')}`]),
+    NOT_TOLD,
+  ]
+  const all = [...server, ...refusals]
+  // What is refused needs no room.
+  return { refusals: all, notes, identities, wal: all.length > 0 ? null : await walRoom(session, signal) }
+}
+
+async function examineServer(session: CopySession): Promise<readonly FollowRefusal[]> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.current_setting('wal_level'), pg_catalog.pg_is_in_recovery(),
+       pg_catalog.current_setting('max_replication_slots'), (SELECT count(*) FROM pg_catalog.pg_replication_slots),
+       pg_catalog.current_setting('max_wal_senders'), (SELECT count(*) FROM pg_catalog.pg_stat_replication),
+       r.rolsuper OR r.rolreplication OR EXISTS (
+         -- A service that gives the right by membership.
+         SELECT FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication' AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER')),
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), pg_catalog.quote_ident(r.rolname),
+       pg_catalog.quote_ident(pg_catalog.current_database())
+     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`,
+  )
+  const texts = (row ?? []).map((text) => text ?? '')
+  const [level, recovering, slots = '', usedSlots = '', senders = '', usedSenders = ''] = texts
+  const [replication, create, role, database] = texts.slice(6)
+  const standby = recovering === 't'
+  const refusals: FollowRefusal[] = []
+  const refuse = (is: boolean, message: string, hint: string): void => void (is && refusals.push({ message, hint }))
+  refuse(
+    session.version < OLDEST,
+    `the server is PostgreSQL ${Math.floor(session.version / 10_000)}; changes are followed from 14 on`,
+    'upgrade the server, or copy without following',
+  )
+  refuse(
+    standby,
+    session.version < 160_000
+      ? 'the server is a standby, and a standby has no logical replication slots before PostgreSQL 16'
+      : 'the server is a standby, and changes are followed from a primary only',
+    'name the primary server',
+  )
+  refuse(
+    level !== 'logical',
+    `wal_level is ${level}, and changes are told under logical only`,
+    "ALTER SYSTEM SET wal_level = 'logical', then restart the server; or --cdc trigger, which needs neither",
+  )
+  refuse(
+    Number(usedSlots) >= Number(slots),
+    `no replication slot is free: ${usedSlots} of max_replication_slots = ${slots} are in use`,
+    'sluice slots lists them; remove one, or raise max_replication_slots and restart the server',
+  )
+  refuse(
+    Number(usedSenders) >= Number(senders),
+    `no walsender is free: ${usedSenders} of max_wal_senders = ${senders} are in use`,
+    'raise max_wal_senders and restart the server',
+  )
+  refuse(
+    replication !== 't',
+    `role ${role} may not use replication slots`,
+    `ALTER ROLE ${role} REPLICATION (on Amazon RDS: GRANT rds_replication TO ${role})`,
+  )
+  refuse(
+    create !== 't',
+    `role ${role} may not create a publication in database ${database}`,
+    `GRANT CREATE ON DATABASE ${database} TO ${role}`,
+  )
+  const prepared = await session.ask(
+    `SELECT pg_catalog.quote_literal(gid), owner, database, extract(epoch FROM pg_catalog.clock_timestamp() - prepared)::bigint
+     FROM pg_catalog.pg_prepared_xacts ORDER BY prepared`,
+  )
+  for (const [gid, owner, where, age] of prepared) {
+    refuse(
+      true,
+      `prepared transaction ${gid} of ${owner} in database ${where} is open for ${age} s, and no slot is made before it ends`,
+      `COMMIT PREPARED ${gid} or ROLLBACK PREPARED ${gid}, in database ${where}`,
+    )
+  }
+  return refusals
+}
+
+/** The server tells nobody how much space is free below its log. */
+async function walRoom(session: CopySession, signal: AbortSignal): Promise<WalRoom> {
+  const [row] = await session.ask(
+    `SELECT setting::bigint * 1024 * 1024, pg_catalog.pg_current_wal_insert_lsn() FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size'`,
+  )
+  const [limit, before] = row ?? []
+  const start = performance.now()
+  await sleep(RATE_MS, undefined, { signal }).catch(() => undefined)
+  const [written] = await session.ask(
+    `SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), ${literal(before ?? '0/0')})`,
+  )
+  const seconds = (performance.now() - start) / 1000
+  return {
+    limitBytes: limit == null || limit.startsWith('-') ? null : BigInt(limit),
+    freeBytes: null,
+    bytesPerSecond: Number(written?.[0] ?? 0) / seconds,
+  }
+}

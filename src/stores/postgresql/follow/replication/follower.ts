@@ -1,0 +1,34 @@
+/** Who follows a stream: noted in the comment of its publication, or of the schema of its triggers. */
+import type { Follower } from '../../../../model/follow/port.ts'
+import { followerFrom } from '../../../common/follower-note.ts'
+import type { CopySession } from '../../server/session.ts'
+import { changeComment, readComment, type Noted } from './stream-comment.ts'
+
+export async function readFollower(session: CopySession, of: Noted): Promise<Follower | null> {
+  return followerFrom((await readComment(session, of))['follower'])
+}
+
+/**
+ * @param was owner that is noted now; null for none
+ * @param lock statement that keeps notes from being forgotten meanwhile
+ * @returns false where another one is noted @throws what the server says
+ */
+export async function writeFollower(
+  session: CopySession,
+  of: Noted,
+  follower: Follower,
+  was: string | null,
+  lock = '',
+): Promise<boolean> {
+  await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', lock)
+  try {
+    const isNoted = await changeComment(session, of, (now) =>
+      (followerFrom(now['follower'])?.owner ?? null) === was ? { ...now, follower } : null,
+    )
+    await session.commit()
+    return isNoted
+  } catch (error) {
+    await session.rollBack()
+    throw error
+  }
+}

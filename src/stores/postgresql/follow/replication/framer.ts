@@ -1,0 +1,150 @@
+/** Messages of a table that become frames: whole rows which keep their identity. All others are read value by value. */
+import type { RowChange } from '../../../../model/copy/change.ts'
+import type { Cell, Row } from '../../../../model/copy/rows.ts'
+import type { FollowedTable } from '../../../../model/follow/port.ts'
+import type { Reader } from '../../server/cells.ts'
+import type { ValueText } from './binary-text.ts'
+import { FramedChange, FrameFields, lengthAt, type MessageLayout } from './framed-change.ts'
+
+/** Larger messages are read value by value: frames of one batch hold the blocks that they came in. */
+const MOST = 8 * 1024 * 1024
+
+const INSERT = code('I')
+const UPDATE = code('U')
+const DELETE = code('D')
+/** What stands before a row. */
+const NEW = code('N')
+const KEY = code('K')
+const OLD = code('O')
+const NULL = code('n')
+const TEXT = code('t')
+const BINARY = code('b')
+/** Letter, relation, letter of the row, number of columns. */
+const HEAD = 1 + 4 + 1 + 2
+
+/** @param column its place among those that were asked for @throws SluiceError VALUE_REFUSED */
+type CellOf = (column: number, text: string) => Cell
+
+/** How the values of a message are sent, and what makes texts of them. */
+export type MessageValues = { readonly isBinary: boolean; readonly texts: readonly ValueText[] }
+
+export class Framer implements MessageLayout {
+  readonly columns: FollowedTable['columns']
+  readonly places: readonly number[]
+  readonly width: number
+  readonly isBinary: boolean
+  readonly #letter: number
+  /** Of each value of a message. */
+  readonly #texts: readonly ValueText[]
+  readonly #place: number
+  readonly #cell: CellOf
+  /** Columns of the identity among `columns`. */
+  readonly #identity: readonly number[]
+  readonly #isKey: readonly boolean[]
+  /** Place of the only column of the identity where its text is its name; -1 else. */
+  readonly #nameAt: number
+  readonly #fields: FrameFields
+  /** Where the bytes of the name begin in the message that was measured last, and how many they are: -1 where the identity is no single text. */
+  #named = 0
+  #nameLength = -1
+
+  /** @param places of the columns in a message @param identity places of the identity among the columns @param columns of a message, by the texts that are made of their values */
+  constructor(
+    place: number,
+    { columns }: FollowedTable,
+    readers: readonly (Reader | null)[],
+    cell: CellOf,
+    places: readonly number[],
+    identity: readonly number[],
+    { isBinary, texts }: MessageValues,
+  ) {
+    this.columns = columns
+    this.places = places
+    const width = texts.length
+    this.width = width
+    this.isBinary = isBinary
+    this.#letter = isBinary ? BINARY : TEXT
+    this.#texts = texts
+    this.#place = place
+    this.#cell = cell
+    this.#identity = identity
+    this.#isKey = Array.from({ length: width }, (_, i) => identity.some((column) => places[column] === i))
+    const [only = -1] = identity
+    this.#nameAt = identity.length === 1 && readers[only] == null ? (places[only] ?? -1) : -1
+    this.#fields = new FrameFields(width)
+  }
+
+  /** @returns null for a message that has to be read value by value, or is broken */
+  frame(data: Buffer, start: number, end: number): RowChange | null {
+    const kind = data[start] as number
+    if (end - start > MOST || start + HEAD > end || !isWhole(kind, data[start + 5] as number)) return null
+    if (data.readUInt16BE(start + 6) !== this.width) return null
+    const first = start + HEAD
+    if (!this.#measure(data, first, end)) return null
+    const type = kind === DELETE ? 'delete' : kind === INSERT ? 'insert' : 'update'
+    const bytes = end - first
+    return new FramedChange(type, this.#place, this, data, first, bytes, this.#named, this.#nameLength) as RowChange
+  }
+
+  /** Finds the bytes of the name. @returns whether all values and none else are told, those of the identity too */
+  #measure(data: Buffer, first: number, end: number): boolean {
+    let at = first
+    this.#nameLength = -1
+    for (let i = 0; i < this.width; i++) {
+      if (at >= end) return false
+      const letter = data[at++]
+      if (letter === NULL) {
+        if (this.#isKey[i] === true) return false
+        continue
+      }
+      if (letter !== this.#letter || at + 4 > end) return false
+      const length = lengthAt(data, at)
+      if (length < 0 || length > end - at - 4) return false
+      at += 4
+      if (i === this.#nameAt) {
+        this.#named = at
+        this.#nameLength = length
+      }
+      at += length
+    }
+    return at === end
+  }
+
+  /** @throws SluiceError VALUE_REFUSED */
+  cells(data: Buffer, at: number): Row {
+    return this.#cells(data, at, this.columns.keys())
+  }
+
+  name(data: Buffer, at: number, length: number): string {
+    return this.text(this.#nameAt, data, at, length)
+  }
+
+  /** What the server prints for a value. @param place of the value in the message @param at where its bytes begin */
+  text(place: number, data: Buffer, at: number, length: number): string {
+    return (this.#texts[place] as ValueText)(data, at, at + length)
+  }
+
+  identity(data: Buffer, at: number): Row {
+    return this.#cells(data, at, this.#identity)
+  }
+
+  #cells(data: Buffer, at: number, columns: Iterable<number>): Row {
+    this.#fields.find(data, at)
+    const { starts, lengths } = this.#fields
+    return Array.from(columns, (column) => {
+      const place = this.places[column] as number
+      const length = lengths[place] as number
+      if (length === -1) return null
+      return this.#cell(column, this.text(place, data, starts[place] as number, length))
+    })
+  }
+}
+
+/** Whether a row follows that tells all that is needed: its key, or all of its values. */
+function isWhole(kind: number, letter: number): boolean {
+  return kind === DELETE ? letter === KEY || letter === OLD : (kind === INSERT || kind === UPDATE) && letter === NEW
+}
+
+function code(letter: string): number {
+  return letter.charCodeAt(0)
+}

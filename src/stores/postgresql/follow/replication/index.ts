@@ -1,0 +1,185 @@
+/** PostgreSQL as a source of changes: refusals, publication, slot, and whether they are still what they were. The stream itself is in `stream.ts`. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import type { FrameFormat } from '../../../../model/copy/rows.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type {
+  ChangeSource,
+  ChangeStream,
+  FollowedTable,
+  FollowExam,
+  Follower,
+  SlotLine,
+  SourceLag,
+  StreamBirth,
+  StreamState,
+} from '../../../../model/follow/port.ts'
+import type { Pool } from '../../../common/pool.ts'
+import { sourceError } from '../../server/errors.ts'
+import { CopySession } from '../../server/session.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { beginStream, endStream } from './birth.ts'
+import { examineSource } from './exam.ts'
+import { readFollower, writeFollower } from './follower.ts'
+import { slotLines, sourceLag } from './lag.ts'
+import { fence, flushLog, isFlushed, lsnOf, lsnText } from '../../server/lsn.ts'
+import { publicationsOf } from './publication.ts'
+import { refuseForeign } from './slot.ts'
+import { openStream } from './stream.ts'
+import { TruncateNotes } from './truncate-notes.ts'
+import { renewTables } from './renew.ts'
+import { slotFault, verifyStream } from './verify.ts'
+import { PATIENCE_MS } from '../../server/waiting.ts'
+
+export class PostgresChanges implements ChangeSource {
+  readonly #settings: PostgresSettings
+  readonly #readers: Pool<CopySession>
+  readonly #notes = new TruncateNotes()
+  readonly #patienceMs: number
+
+  /** @param patienceMs how long `begin` waits for transactions of others */
+  constructor(settings: PostgresSettings, readers: Pool<CopySession>, patienceMs = PATIENCE_MS) {
+    this.#settings = settings
+    this.#readers = readers
+    this.#patienceMs = patienceMs
+  }
+
+  text(position: LogPosition): string {
+    return lsnText(position)
+  }
+
+  position(text: string): LogPosition {
+    return lsnOf(text)
+  }
+
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam> {
+    return this.#read(signal, (session) => examineSource(session, tables, signal))
+  }
+
+  async begin(
+    name: string,
+    tables: readonly FollowedTable[],
+    signal: AbortSignal,
+    tell: (message: string) => void = () => undefined,
+    quiet = false,
+  ): Promise<StreamBirth> {
+    refuseForeign(name)
+    return this.#write(signal, (session) =>
+      beginStream(this.#settings, name, tables, { session, signal, tell, patienceMs: this.#patienceMs }, quiet),
+    )
+  }
+
+  verify(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+  ): Promise<StreamState> {
+    return this.#read(signal, (session) => verifyStream(session, birth, tables, applied, this.#notes))
+  }
+
+  async renew(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+    tell: (message: string) => void = () => undefined,
+  ): Promise<StreamBirth> {
+    return this.#write(signal, (session) =>
+      renewTables(birth, tables, applied, { session, signal, tell, patienceMs: this.#patienceMs }),
+    )
+  }
+
+  async fence(signal: AbortSignal): Promise<LogPosition> {
+    const [position, isThere] = await this.#read(signal, async (session) => {
+      const end = await fence(session)
+      return [end, await isFlushed(session, end)]
+    })
+    if (!isThere) await this.#write(signal, flushLog)
+    return position
+  }
+
+  lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
+    return this.#read(signal, (session) => sourceLag(session, birth))
+  }
+
+  async open(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    from: LogPosition,
+    signal: AbortSignal,
+    frames?: FrameFormat,
+  ): Promise<ChangeStream> {
+    // Whoever has the lease of the run reads the slot; another reader is a program that is dead.
+    const stream = await openStream(this.#settings, birth, tables, from, { signal, takeOver: true, frames })
+    try {
+      // Nobody else can replace the slot from here on, and nothing is confirmed yet.
+      const fault = await this.#read(signal, (session) => slotFault(session, birth, from))
+      if (fault !== null) {
+        throw new SluiceError('SLOT_LOST', fault, {
+          where: this.#settings.label,
+          hint: 'changes since that position are lost: copy these tables again',
+        })
+      }
+      return this.#notes.listen(
+        stream,
+        tables.map(({ table }) => tableText(table.table)),
+      )
+    } catch (error) {
+      await stream[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+    return this.#read(signal, (session) => readFollower(session, ['PUBLICATION', name]))
+  }
+
+  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+    return this.#write(signal, (session) => writeFollower(session, ['PUBLICATION', name], follower, was))
+  }
+
+  end(name: string, signal: AbortSignal): Promise<void> {
+    return this.#write(signal, (session) => endStream(session, name, 'end'))
+  }
+
+  streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#read(signal, (session) => publicationsOf(session, table))
+  }
+
+  slots(signal: AbortSignal): Promise<readonly SlotLine[]> {
+    return this.#read(signal, slotLines)
+  }
+
+  database(signal: AbortSignal): Promise<string> {
+    return this.#read(signal, async (session) => {
+      const [row] = await session.ask('SELECT pg_catalog.current_database()')
+      return row?.[0] ?? this.#settings.database
+    })
+  }
+
+  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      const session = await CopySession.open(this.#settings, 'write')
+      try {
+        return await underSignal(session, signal, () => body(session))
+      } finally {
+        await session.close()
+      }
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+}

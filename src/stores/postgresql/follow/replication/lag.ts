@@ -1,0 +1,55 @@
+/** How far behind a slot is, and how much of the log it holds back. */
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { SlotLine, SourceLag, StreamBirth } from '../../../../model/follow/port.ts'
+import type { CopySession } from '../../server/session.ts'
+import { fence } from '../../server/lsn.ts'
+import { findSlots, isOurs } from './slot.ts'
+
+const CLOCK_MS = '(extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric)::bigint'
+
+/** @throws SluiceError SLOT_LOST where there is no such slot */
+export async function sourceLag(session: CopySession, { slot: name }: StreamBirth): Promise<SourceLag> {
+  const [slot] = await findSlots(session, name)
+  if (slot === undefined) {
+    throw new SluiceError('SLOT_LOST', `replication slot ${name} is gone`, {
+      hint: 'begin the copy again: changes since its position are lost',
+    })
+  }
+  const now = await fence(session)
+  return {
+    now,
+    heldBytes: slot.heldBytes ?? 0n,
+    safeBytes: slot.safeBytes,
+    status: slot.status ?? 'unreserved',
+    ...(await readerOf(session, slot.activeBy)),
+  }
+}
+
+/** Only the session of a walsender that has sent everything waits for more of the log; while it decodes it computes, reads or waits for a lock. */
+async function readerOf(session: CopySession, pid: number | null): Promise<Pick<SourceLag, 'clockMs' | 'readerWaits'>> {
+  const [row] = await session.ask(
+    `SELECT ${CLOCK_MS}, coalesce((SELECT pg_catalog.lower(a.wait_event) = 'walsenderwaitforwal' FROM pg_catalog.pg_stat_activity a WHERE a.pid = ${pid ?? 'NULL'}), false)`,
+  )
+  return { clockMs: Number(row?.[0]), readerWaits: row?.[1] === 't' }
+}
+
+/** Now, ms since the epoch, by the clock of the server. */
+export async function clockMs(session: CopySession): Promise<number> {
+  const [row] = await session.ask(`SELECT ${CLOCK_MS}`)
+  return Number(row?.[0])
+}
+
+export async function slotLines(session: CopySession): Promise<readonly SlotLine[]> {
+  const slots = await findSlots(session)
+  return slots.map(({ name, plugin, database, activeBy, status, heldBytes, safeBytes, confirmed }) => ({
+    name,
+    plugin,
+    database,
+    active: activeBy !== null,
+    status,
+    heldBytes,
+    safeBytes,
+    confirmed,
+    ours: isOurs(name),
+  }))
+}

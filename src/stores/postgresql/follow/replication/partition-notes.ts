@@ -1,0 +1,65 @@
+/**
+ * What `partition ensure` tells the streams of a table about partitions that it attaches: they hold no row that the stream has not told under the table's name. It
+ * stands in the comment of each stream's publication, or of the schema of its triggers, written in the transaction that attaches them, so that both are seen together or not at all.
+ */
+import { isRefusal } from '../../archive/own.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { changeComment, readComment, type Noted, type StreamComment } from './stream-comment.ts'
+
+export type PartitionNote = {
+  /** Object id of the partitioned table. */
+  readonly table: string
+  /** A partition that was detached, whose rows are in the new ones; null where the new ones are empty. */
+  readonly from: string | null
+  /** Object ids of those that were attached, each with the transaction. */
+  readonly to: Readonly<Record<string, string>>
+}
+
+/** Looks come every few seconds: older ones are in what was noted of the table by then. */
+const MOST = 200
+
+/** Of a stream, oldest first. */
+export async function readNotes(session: CopySession, of: Noted): Promise<readonly PartitionNote[]> {
+  return notesOf(await readComment(session, of))
+}
+
+/**
+ * Within the transaction that attaches the partitions. Where the role does not own it nothing is written, and the stream halts the table.
+ * @throws what the server says, but for a lack of rights
+ */
+export async function noteAttached(session: CopySession, note: PartitionNote): Promise<void> {
+  const publications = await session.ask(
+    `SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+     WHERE r.prrelid = ${literal(note.table)}::oid AND p.pubname ~ '^sluice_'::text AND pg_catalog.pg_has_role(p.pubowner, 'USAGE') ORDER BY 1`,
+  )
+  const schemas = await session.ask(
+    `SELECT DISTINCT n.nspname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+     WHERE p.proname = ${literal(`note_${note.table}`)} AND n.nspname ~ '^sluice_'::text AND pg_catalog.pg_has_role(n.nspowner, 'USAGE') ORDER BY 1`,
+  )
+  for (const [name] of publications) await addNote(session, ['PUBLICATION', name ?? ''], note)
+  for (const [name] of schemas) await addNote(session, ['SCHEMA', name ?? ''], note)
+}
+
+async function addNote(session: CopySession, of: Noted, note: PartitionNote): Promise<void> {
+  await session.ask('SAVEPOINT noted')
+  try {
+    await changeComment(session, of, (now) => ({ ...now, partitions: [...notesOf(now), note].slice(-MOST) }))
+    await session.ask('RELEASE SAVEPOINT noted')
+  } catch (error) {
+    if (!session.alive || !isRefusal(error)) throw error
+    await session.ask('ROLLBACK TO SAVEPOINT noted')
+  }
+}
+
+function notesOf({ partitions }: StreamComment): readonly PartitionNote[] {
+  return Array.isArray(partitions) ? partitions.filter(isNote) : []
+}
+
+function isNote(value: unknown): value is PartitionNote {
+  if (typeof value !== 'object' || value === null) return false
+  const { table, from, to } = value as Partial<Record<keyof PartitionNote, unknown>>
+  const isNumber = (text: unknown): boolean => typeof text === 'string' && /^\d{1,10}$/.test(text)
+  if (!isNumber(table) || (from !== null && !isNumber(from)) || typeof to !== 'object' || to === null) return false
+  return Object.entries(to).every((pair) => pair.every(isNumber))
+}

@@ -1,0 +1,315 @@
+/**
+ * Messages of the output plugin `pgoutput`, protocol version 1 without streaming: https://www.postgresql.org/docs/18/protocol-logicalrep-message-formats.html
+ * Values are what the server prints for them.
+ */
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+
+/** Texts of a row, in the order of its Relation message: `null` is NULL, `undefined` an unchanged value that the server does not send. */
+export type Tuple = readonly (string | null | undefined)[]
+
+export type RelationColumn = {
+  /** Part of the replica identity. */
+  readonly key: boolean
+  readonly name: string
+  /** Object id of its type, and length or precision as pg_attribute has it. */
+  readonly type: number
+  readonly modifier: number
+}
+
+/** Sent before the first change of a table, and again after the table was changed. */
+export type RelationMessage = {
+  readonly type: 'relation'
+  readonly id: number
+  readonly schema: string
+  readonly name: string
+  /** As pg_class.relreplident: `d`, `n`, `f` or `i`. */
+  readonly identity: string
+  readonly columns: readonly RelationColumn[]
+}
+
+/** The row before a change: its replica identity (other columns are null), or all of it under REPLICA IDENTITY FULL. */
+export type OldRow = { readonly whole: boolean; readonly row: Tuple }
+
+export type OutputMessage =
+  /** @property commit where the commit record begins @property at ms since the epoch */
+  | { readonly type: 'begin'; readonly xid: number; readonly commit: LogPosition; readonly at: number }
+  | { readonly type: 'commit'; readonly end: LogPosition }
+  | RelationMessage
+  | { readonly type: 'insert'; readonly relation: number; readonly row: Tuple }
+  | { readonly type: 'update'; readonly relation: number; readonly old: OldRow | null; readonly row: Tuple }
+  | { readonly type: 'delete'; readonly relation: number; readonly old: OldRow }
+  | { readonly type: 'truncate'; readonly relations: readonly number[] }
+  /** Behind `begin`: the transaction was applied under a replication origin. */
+  | { readonly type: 'origin' }
+  /** Messages that change no row: Type, and what pg_logical_emit_message wrote. */
+  | { readonly type: 'other' }
+
+const FOREIGN: OutputMessage = { type: 'origin' }
+const OTHER: OutputMessage = { type: 'other' }
+/** Milliseconds from 1970 to 2000, where PostgreSQL begins to count. */
+const EPOCH_MS = 946_684_800_000
+/** Bytes of a value beyond which no text can hold it. */
+export const MOST_VALUE = 500 * 1024 * 1024
+/** Up to this length reading bytes one by one is faster than calling into a decoder. */
+const SHORT = 12
+/** Up to this length it is worth looking whether a text is ASCII, whose decoder takes a third of the time of that of UTF-8. */
+const LOOKED_AT = 128
+
+const BEGIN = code('B')
+const COMMIT = code('C')
+const ORIGIN = code('O')
+const RELATION = code('R')
+const TYPE = code('Y')
+const INSERT = code('I')
+const UPDATE = code('U')
+const DELETE = code('D')
+const TRUNCATE = code('T')
+const MESSAGE = code('M')
+/** What stands before a row, and before a value in it. */
+const NEW = code('N')
+const KEY = code('K')
+const OLD = code('O')
+const NULL = code('n')
+const UNCHANGED = code('u')
+const TEXT = code('t')
+const BINARY = code('b')
+
+/** Makes texts of what is sent in the binary format of a type, by its object id. */
+export type BinaryTexts = (type: number) => (data: Buffer, start: number, end: number) => string
+
+/** Reads one message between two places of a buffer. One reader is used for many, one after the other. */
+export class OutputReader {
+  #data: Buffer = Buffer.alloc(0)
+  /** Of the same bytes: a buffer makes four large numbers to read one. */
+  #view = new DataView(this.#data.buffer)
+  #at = 0
+  #end = 0
+  readonly #binary: BinaryTexts
+  /** Types of the columns of each relation. */
+  readonly #types = new Map<number, readonly number[]>()
+
+  constructor(binary: BinaryTexts = neverBinary) {
+    this.#binary = binary
+  }
+
+  /** @throws SluiceError BAD_STREAM for anything else than one whole message; VALUE_REFUSED for a value too large for a text */
+  read(data: Buffer, start: number, end: number): OutputMessage {
+    if (this.#data !== data) this.#view = new DataView(data.buffer, data.byteOffset, data.length)
+    this.#data = data
+    this.#at = start
+    this.#end = end
+    const message = this.#message(this.#byte())
+    if (message !== OTHER && message !== FOREIGN && this.#at !== end)
+      throw broken(`${end - this.#at} bytes are left behind a message`)
+    return message
+  }
+
+  #message(kind: number): OutputMessage {
+    switch (kind) {
+      case INSERT: {
+        const relation = this.#uint32()
+        this.#expect(NEW)
+        return { type: 'insert', relation, row: this.#tuple(relation) }
+      }
+      case UPDATE:
+        return this.#update()
+      case DELETE: {
+        const relation = this.#uint32()
+        return { type: 'delete', relation, old: this.#old(relation, this.#byte()) }
+      }
+      case BEGIN: {
+        const commit = this.#uint64()
+        const at = this.#time()
+        return { type: 'begin', commit, at, xid: this.#uint32() }
+      }
+      case COMMIT: {
+        // Flags, and where the commit record begins: `begin` has told it.
+        this.#skip(1 + 8)
+        const end = this.#uint64()
+        this.#skip(8)
+        return { type: 'commit', end }
+      }
+      case RELATION:
+        return this.#relation()
+      case TRUNCATE: {
+        const count = this.#uint32()
+        this.#byte()
+        this.#need(count * 4)
+        return { type: 'truncate', relations: Array.from({ length: count }, () => this.#uint32()) }
+      }
+      case ORIGIN:
+        return FOREIGN
+      case TYPE:
+      case MESSAGE:
+        return OTHER
+      default:
+        throw broken(`it does not know the message ${shown(kind)}`)
+    }
+  }
+
+  #update(): OutputMessage {
+    const relation = this.#uint32()
+    const next = this.#byte()
+    if (next === NEW) return { type: 'update', relation, old: null, row: this.#tuple(relation) }
+    const old = this.#old(relation, next)
+    this.#expect(NEW)
+    return { type: 'update', relation, old, row: this.#tuple(relation) }
+  }
+
+  #old(relation: number, kind: number): OldRow {
+    if (kind !== KEY && kind !== OLD) throw broken(`${shown(kind)} stands where the old row begins`)
+    return { whole: kind === OLD, row: this.#tuple(relation) }
+  }
+
+  #relation(): RelationMessage {
+    const id = this.#uint32()
+    // The schema of the system itself is sent as an empty name.
+    const schema = this.#name() || 'pg_catalog'
+    const name = this.#name()
+    const identity = String.fromCharCode(this.#byte())
+    const columns = Array.from({ length: this.#uint16() }, (): RelationColumn => {
+      const key = (this.#byte() & 1) === 1
+      return { key, name: this.#name(), type: this.#uint32(), modifier: this.#int32() }
+    })
+    this.#types.set(
+      id,
+      columns.map(({ type }) => type),
+    )
+    return { type: 'relation', id, schema, name, identity, columns }
+  }
+
+  #tuple(relation: number): Tuple {
+    const count = this.#uint16()
+    // Of its length from the beginning: one that grows keeps room for as much again.
+    const cells = new Array<string | null | undefined>(count)
+    for (let i = 0; i < count; i++) {
+      const kind = this.#byte()
+      if (kind === TEXT) cells[i] = this.#value(textOf)
+      else if (kind === NULL) cells[i] = null
+      else if (kind === UNCHANGED) cells[i] = undefined
+      else if (kind === BINARY) cells[i] = this.#value(this.#binary(this.#types.get(relation)?.[i] ?? 0))
+      else throw broken(`${shown(kind)} stands where a value begins`)
+    }
+    return cells
+  }
+
+  #value(text: typeof textOf): string {
+    const length = this.#uint32()
+    this.#need(length)
+    const start = this.#at
+    const end = start + length
+    this.#at = end
+    if (length > MOST_VALUE) throw tooLarge(length)
+    return text(this.#data, start, end)
+  }
+
+  #name(): string {
+    const end = this.#data.indexOf(0, this.#at)
+    if (end === -1 || end >= this.#end) throw broken('a name has no end')
+    const name = this.#data.toString('utf8', this.#at, end)
+    this.#at = end + 1
+    return name
+  }
+
+  #expect(wanted: number): void {
+    const found = this.#byte()
+    if (found !== wanted) throw broken(`${shown(found)} stands where ${shown(wanted)} has to`)
+  }
+
+  #need(bytes: number): void {
+    if (this.#at + bytes > this.#end) throw broken('a message ends too early')
+  }
+
+  #byte(): number {
+    this.#need(1)
+    return this.#data[this.#at++] as number
+  }
+
+  #uint16(): number {
+    this.#need(2)
+    this.#at += 2
+    return this.#data.readUInt16BE(this.#at - 2)
+  }
+
+  #uint32(): number {
+    this.#need(4)
+    this.#at += 4
+    return this.#data.readUInt32BE(this.#at - 4)
+  }
+
+  #int32(): number {
+    return this.#uint32() | 0
+  }
+
+  #uint64(): bigint {
+    this.#need(8)
+    this.#at += 8
+    return this.#view.getBigUint64(this.#at - 8)
+  }
+
+  /** ms since the epoch, exact until the year 2285 */
+  #time(): number {
+    this.#need(8)
+    const us = this.#data.readInt32BE(this.#at) * 2 ** 32 + this.#data.readUInt32BE(this.#at + 4)
+    this.#at += 8
+    return Math.trunc(us / 1000 + EPOCH_MS)
+  }
+
+  #skip(bytes: number): void {
+    this.#need(bytes)
+    this.#at += bytes
+  }
+}
+
+function neverBinary(): never {
+  throw broken('a value came in a binary format that nobody asked for')
+}
+
+/** A value that no text can hold. */
+export function tooLarge(bytes: number): SluiceError {
+  return new SluiceError('VALUE_REFUSED', `a value of ${bytes} bytes is too large to be looked into`, {
+    kind: 'source',
+    hint: 'leave the column out with --columns',
+  })
+}
+
+/** The text of a value, between two places of a buffer. */
+export function textOf(data: Buffer, start: number, end: number): string {
+  const length = end - start
+  if (length > LOOKED_AT || !isAscii(data, start, end)) return data.toString('utf8', start, end)
+  return length <= SHORT ? shortAscii(data, start, end) : data.toString('latin1', start, end)
+}
+
+function isAscii(data: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if ((data[at] as number) > 127) return false
+  return true
+}
+
+function shortAscii(data: Buffer, start: number, end: number): string {
+  let text = ''
+  let at = start
+  // Each text on the way to the last one is garbage.
+  for (; at + 4 <= end; at += 4) {
+    const [a, b, c, d] = [data[at], data[at + 1], data[at + 2], data[at + 3]] as [number, number, number, number]
+    text += String.fromCharCode(a, b, c, d)
+  }
+  for (; at < end; at++) text += String.fromCharCode(data[at] as number)
+  return text
+}
+
+function code(letter: string): number {
+  return letter.charCodeAt(0)
+}
+
+function shown(byte: number): string {
+  return byte > 32 && byte < 127 ? `'${String.fromCharCode(byte)}'` : `byte ${byte}`
+}
+
+/** A message that does not follow the protocol. */
+export function broken(reason: string): SluiceError {
+  return new SluiceError('BAD_STREAM', 'the stream of changes cannot be read', {
+    reason,
+    hint: 'connect without anything between here and the server, and report it with the version of the server',
+  })
+}

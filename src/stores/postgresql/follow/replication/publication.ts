@@ -1,0 +1,122 @@
+/** The publication of a stream: which tables the server tells, and what of them. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+
+const ACTIONS = 'insert, update, delete, truncate'
+
+export type PublicationRequest = {
+  readonly name: string
+  readonly tables: readonly TableName[]
+  /** Stored generated columns as well; of PostgreSQL 18 and newer. */
+  readonly generated: boolean
+}
+
+/** What a publication sends, as texts that are compared: of itself, and of its tables by object id. */
+export type FoundPublication = {
+  readonly facts: Readonly<Record<string, string>>
+  readonly tables: ReadonlyMap<string, string>
+}
+
+/**
+ * Tables by name, and never all of them: ledgers would come along. Without a list of columns, which would make the server refuse every UPDATE as soon as
+ * somebody changes the replica identity to columns outside of it.
+ */
+export async function createPublication(
+  session: CopySession,
+  { name, tables, generated }: PublicationRequest,
+): Promise<void> {
+  const list = tables.map((table) => `ONLY ${tableSql(table)}`).join(', ')
+  await session.ask(
+    `CREATE PUBLICATION ${quoteName(name)} FOR TABLE ${list}
+     WITH (publish = ${literal(ACTIONS)}, publish_via_partition_root = true${generated ? ', publish_generated_columns = stored' : ''})`,
+  )
+}
+
+/** The first version that publishes generated columns, and refuses changes of rows that are named by one which is not published. */
+const GENERATED = 180_000
+
+/** Whether the server would refuse changes of a table if its stored generated columns were not published: where all columns name its rows. */
+export async function needsGenerated(session: CopySession, tables: readonly TableName[]): Promise<boolean> {
+  if (session.version < GENERATED) return false
+  const list = tables.map((table) => `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`).join(', ')
+  const rows = await session.ask(
+    `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+     WHERE c.oid IN (${list}) AND c.relreplident = 'f' AND a.attgenerated = 's' AND NOT a.attisdropped LIMIT 1`,
+  )
+  return rows.length > 0
+}
+
+/** In a transaction that keeps writers away from the table: of one that had changed it before, the server may go on to leave out what comes after. */
+export async function publishAgain(
+  session: CopySession,
+  name: string,
+  table: TableName,
+  isMember: boolean,
+): Promise<void> {
+  const [publication, member] = [quoteName(name), tableSql(table)]
+  await session.ask(`LOCK TABLE ONLY ${member} IN SHARE ROW EXCLUSIVE MODE`)
+  if (isMember) await session.ask(`ALTER PUBLICATION ${publication} DROP TABLE ONLY ${member}`)
+  await session.ask(`ALTER PUBLICATION ${publication} ADD TABLE ONLY ${member}`)
+}
+
+/** Those of streams that tell changes of a table, of one of its partitions, or of a table that it is a partition of. */
+export async function publicationsOf(session: CopySession, table: TableName): Promise<readonly string[]> {
+  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
+  const rows = await session.ask(
+    `SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+     WHERE p.pubname ~ '^sluice_'::text AND (r.prrelid = ${oid}::oid
+       OR r.prrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${oid}) UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid})))
+     ORDER BY 1`,
+  )
+  return rows.flatMap(([name]) => name ?? [])
+}
+
+export async function dropPublication(session: CopySession, name: string): Promise<void> {
+  await session.ask(`DROP PUBLICATION IF EXISTS ${quoteName(name)}`)
+}
+
+/**
+ * Each row of the catalogs has an object id of its own, and the number of the transaction that wrote it: what was taken out and put back since is found.
+ * @returns null where there is no such publication
+ */
+export async function findPublication(session: CopySession, name: string): Promise<FoundPublication | null> {
+  const [row] = await session.ask(
+    `SELECT p.oid, p.xmin, pg_catalog.concat_ws(', ', CASE WHEN p.pubinsert THEN 'insert' END, CASE WHEN p.pubupdate THEN 'update' END,
+         CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END),
+       p.pubviaroot, coalesce(pg_catalog.to_jsonb(p) ->> 'pubgencols'::text, '')
+     FROM pg_catalog.pg_publication p WHERE p.pubname = ${literal(name)}`,
+  )
+  if (row === undefined) return null
+  const [oid, changed, actions, root, generated] = row.map((text) => text ?? '')
+  // Row filters and lists of columns are there since version 15.
+  const tables = await session.ask(
+    `SELECT r.prrelid, r.oid, pg_catalog.md5(pg_catalog.to_jsonb(r) ->> 'prqual'::text), pg_catalog.to_jsonb(r) ->> 'prattrs'::text
+     FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = ${literal(oid ?? '')}::oid`,
+  )
+  return {
+    facts: {
+      'publication.oid': oid ?? '',
+      'publication.changed': changed ?? '',
+      'publication.sends': [actions, root === 't' ? 'via root' : 'by partition', generated].join('; '),
+    },
+    tables: new Map(
+      tables.map(([table, member, filter = null, columns = null]) => [
+        table ?? '',
+        JSON.stringify({ member, filter, columns }),
+      ]),
+    ),
+  }
+}
+
+/** What a publication says of a table that it sends as `createPublication` has asked for; `member` is left out. */
+export function isWhole(member: string): boolean {
+  const { filter, columns } = JSON.parse(member) as { readonly filter: unknown; readonly columns: unknown }
+  return filter === null && columns === null
+}
+
+/** Under which name the facts of a stream have what its publication says of a table. */
+export function memberFact(table: TableName): string {
+  return `publication of ${tableText(table)}`
+}

@@ -1,0 +1,72 @@
+/** Keeps writers of some tables waiting while a slot is made, so that no transaction is under way in them at the position where the stream begins. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { isBusy } from '../../server/locks.ts'
+import { CopySession } from '../../server/session.ts'
+import { tableSql } from '../../server/sql.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import type { Wait } from '../../server/waiting.ts'
+
+/** Most that writers wait for the slot, ms: then they go on, and nothing is made. */
+export const QUIET_MS = 10_000
+/** Most that one try waits for the lock, and writers behind it, ms. */
+const LOCK_MS = 500
+const REST_MS = 200
+/** So long locks are tried for, ms. */
+const TRY_MS = 60_000
+
+/**
+ * Takes the tables in SHARE ROW EXCLUSIVE, which readers do not notice. The lock has no transaction number: one in ACCESS EXCLUSIVE has, and the making of a slot
+ * would wait for it for ever.
+ * @returns to be disposed when the slot is there; it tells then how long writers may have waited
+ * @throws SluiceError SOURCE_BUSY where others keep a table for the whole time
+ */
+export async function quiesced(
+  settings: PostgresSettings,
+  tables: readonly TableName[],
+  { signal, tell }: Wait,
+): Promise<AsyncDisposable> {
+  const session = await CopySession.open(settings, 'write')
+  const names = tables.map(tableText).join(', ')
+  try {
+    const end = performance.now() + TRY_MS
+    for (;;) {
+      throwIfAborted(signal)
+      const since = performance.now()
+      await session.begin(
+        '',
+        `SET LOCAL lock_timeout = ${LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = ${QUIET_MS + 5000}`,
+      )
+      try {
+        await session.ask(`LOCK TABLE ${tables.map(tableSql).join(', ')} IN SHARE ROW EXCLUSIVE MODE`)
+        return {
+          [Symbol.asyncDispose]: async () => {
+            if (session.alive) await session.rollBack()
+            await session.close()
+            tell(
+              `writers of ${names} waited for ${Math.ceil(performance.now() - since)} ms at most while the slot was made`,
+            )
+          },
+        }
+      } catch (error) {
+        if (session.alive) await session.rollBack()
+        if (!session.alive || !isBusy(error)) throw error
+        if (performance.now() > end) throw kept(names, error)
+      }
+      await sleep(REST_MS, undefined, { signal }).catch(() => undefined)
+    }
+  } catch (error) {
+    await session.close()
+    throw error
+  }
+}
+
+function kept(names: string, cause: unknown): SluiceError {
+  return new SluiceError('SOURCE_BUSY', `others write into ${names} in transactions that do not end`, {
+    retryable: true,
+    hint: 'end them, or sluice partition run without --quiesce: a stream misses nothing by that',
+    cause,
+  })
+}

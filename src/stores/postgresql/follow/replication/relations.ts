@@ -1,0 +1,178 @@
+/** What the stream calls by numbers: which table it is, where its columns are, and whether it still is the table that is followed. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { FollowedTable } from '../../../../model/follow/port.ts'
+import type { CopySession, TextRow } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { cellReaders, type CellReaders } from './cells.ts'
+import type { RelationMessage } from './pgoutput.ts'
+import { shapeOf, type ColumnShape } from './shapes.ts'
+import { TableRows } from './table-rows.ts'
+import { TEXT_WIRE, wireOf, type Wire, type WireColumn } from './wire.ts'
+
+/** @property misfit why its rows cannot be read as they were asked for */
+export type Relation =
+  { readonly table: number; readonly rows: TableRows } | { readonly table: number; readonly misfit: string }
+
+/** The first version whose output plugin sends values in binary formats. */
+const BINARY = 140_000
+
+type Ask = (sql: string) => Promise<readonly TextRow[]>
+
+export class Relations {
+  readonly #tables: readonly FollowedTable[]
+  readonly #readers: CellReaders
+  readonly #places: ReadonlyMap<string, number>
+  /** Object ids of the tables when the stream was opened; absent where there was none of that name. */
+  readonly #ids: ReadonlyMap<number, number>
+  readonly #ask: Ask
+  /** How the server writes a type with its length, by `typeKey`. */
+  readonly #types: Map<string, string>
+  /** Columns of each table in the order of their numbers, as the stream noted them; none where it has not. */
+  readonly #noted: readonly (readonly ColumnShape[])[]
+  readonly #known = new Map<number, Relation>()
+  /** How values are sent. */
+  readonly wire: Wire
+
+  /**
+   * @param shapes as `StreamBirth` has them
+   * @param ask for types that were not in use when the stream was opened
+   * @param mayBeBinary whether whoever asks for the rows takes them in the binary formats too
+   * @throws SluiceError NOT_FOLLOWABLE
+   */
+  static async open(
+    session: CopySession,
+    tables: readonly FollowedTable[],
+    shapes: Readonly<Record<string, string>>,
+    ask: Ask,
+    mayBeBinary = false,
+  ): Promise<Relations> {
+    const readers = await cellReaders(session, tables)
+    const names = tables.map(({ table: { table } }, i) => `(${i}, ${literal(tableSql(table))})`)
+    const columns = await session.ask(
+      `SELECT w.place, c.oid, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attname, t.typtype
+       FROM (VALUES ${names.join(', ')}) AS w (place, sql) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(w.sql)::oid
+         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid`,
+    )
+    const ids = new Map(columns.map(([place, oid]) => [Number(oid), Number(place)]))
+    const types = new Map(columns.map(([, , type, modifier, text]) => [`${type}/${modifier}`, text ?? '']))
+    const isBinary = mayBeBinary && session.version >= BINARY
+    const wire = isBinary ? wireOf(tables.map((table, i) => ({ table, columns: wireColumns(columns, i) }))) : TEXT_WIRE
+    const noted = tables.map(({ table }) => {
+      const text = shapes[tableText(table.table)]
+      return text === undefined ? [] : shapeOf(text).columns
+    })
+    return new Relations(tables, readers, ids, types, noted, ask, wire)
+  }
+
+  private constructor(
+    tables: readonly FollowedTable[],
+    readers: CellReaders,
+    ids: ReadonlyMap<number, number>,
+    types: Map<string, string>,
+    noted: readonly (readonly ColumnShape[])[],
+    ask: Ask,
+    wire: Wire,
+  ) {
+    this.#tables = tables
+    this.#readers = readers
+    this.#ids = ids
+    this.#types = types
+    this.#noted = noted
+    this.#ask = ask
+    this.wire = wire
+    this.#places = new Map(tables.map(({ table }, place) => [tableText(table.table), place]))
+  }
+
+  /** Null for a table that is not followed. */
+  of(id: number): Relation | null {
+    return this.#known.get(id) ?? null
+  }
+
+  /** From here on nothing of the table is read. */
+  dismiss(id: number, table: number, misfit: string): void {
+    this.#known.set(id, { table, misfit })
+  }
+
+  /** @returns a promise where the server has to be asked for a type first; changes of the table cannot be read before it ends */
+  see(message: RelationMessage): Promise<void> | null {
+    const place = this.#placeOf(message)
+    if (place === null) return null
+    const unknown = message.columns.filter((column) => !this.#types.has(typeKey(column)))
+    if (unknown.length === 0) {
+      this.#known.set(message.id, this.#compared(place, message))
+      return null
+    }
+    return this.#learn(unknown).then(() => void this.#known.set(message.id, this.#compared(place, message)))
+  }
+
+  /** By name; a table that was renamed is known by its number. */
+  #placeOf({ id, schema, name }: RelationMessage): number | null {
+    return this.#places.get(tableText({ schema, name })) ?? this.#known.get(id)?.table ?? this.#ids.get(id) ?? null
+  }
+
+  #compared(place: number, message: RelationMessage): Relation {
+    const wanted = this.#tables[place] as FollowedTable
+    const misfit = this.#misfit(place, wanted, message)
+    if (misfit !== null) return { table: place, misfit }
+    return { table: place, rows: new TableRows(place, wanted, this.#readers[place] ?? [], message, this.wire) }
+  }
+
+  #misfit(place: number, { table, columns, identity }: FollowedTable, message: RelationMessage): string | null {
+    const { id, schema, name } = message
+    const text = tableText({ schema, name })
+    if (text !== tableText(table.table)) return `the table was renamed to ${text}`
+    const now = [...this.#ids].find(([, at]) => at === place)?.[0]
+    if (now !== undefined && now !== id) return 'the table was dropped and created anew, or another one has its name'
+    const known = new Map(table.columns.map((column) => [column.name, column]))
+    for (const column of message.columns) {
+      const planned = known.get(column.name)
+      if (planned === undefined) return `the column ${column.name} was added`
+      const type = this.#types.get(typeKey(column)) ?? 'a type that is gone'
+      if (type !== planned.native) return `the column ${column.name} is ${type}, and was ${planned.native}`
+    }
+    const told = new Map(message.columns.map((column) => [column.name, column]))
+    for (const column of columns) {
+      if (!told.has(column.name))
+        return `the column ${column.name} was dropped or renamed, or is not published any more`
+    }
+    const renumbered = renumberedIn(this.#noted[place] ?? [], message.columns)
+    if (renumbered !== null) return renumbered
+    if (identity.length === 0 || message.identity === 'f') return null
+    const key = message.columns.filter((column) => column.key).map((column) => column.name)
+    if (key.length === identity.length && identity.every((column) => key.includes(column))) return null
+    return `its replica identity is ${key.length === 0 ? 'nothing' : key.join(', ')}, and was ${identity.join(', ')}`
+  }
+
+  async #learn(columns: RelationMessage['columns']): Promise<void> {
+    const list = columns.map(({ type, modifier }) => `(${type}::oid, ${modifier})`).join(', ')
+    const rows = await this.#ask(
+      `SELECT w.type, w.modifier, pg_catalog.format_type(w.type, w.modifier) FROM (VALUES ${list}) AS w (type, modifier)`,
+    )
+    for (const [type, modifier, text] of rows) this.#types.set(`${type}/${modifier}`, text ?? '')
+  }
+}
+
+/**
+ * Names outlive no change of a column, but may come back: only the order of the numbers, and the number of the type, tell which column has a name in this message.
+ * @returns why a name stands for another column than was noted; null where none does
+ */
+function renumberedIn(noted: readonly ColumnShape[], columns: RelationMessage['columns']): string | null {
+  const before = new Map(noted.map((column) => [column.name, column]))
+  const now = columns.filter(({ name }) => before.has(name))
+  const sent = new Set(now.map(({ name }) => name))
+  const moved = noted.filter(({ name }) => sent.has(name)).filter(({ name }, at) => name !== now[at]?.name)
+  if (moved.length > 0) return `the columns ${moved.map(({ name }) => name).join(', ')} have each other's numbers: they were renamed` // prettier-ignore
+  const other = now.find(({ name, type, modifier }) => before.get(name)?.type !== `${type} ${modifier}`)
+  return other === undefined ? null : `the column ${other.name} has another type of the same name`
+}
+
+function wireColumns(rows: readonly TextRow[], place: number): readonly WireColumn[] {
+  return rows.flatMap(([at, , type, , , name, kind]) =>
+    Number(at) === place && type !== null ? [{ name: name ?? '', type: Number(type), kind: kind ?? '' }] : [],
+  )
+}
+
+function typeKey({ type, modifier }: { readonly type: number; readonly modifier: number }): string {
+  return `${type}/${modifier}`
+}

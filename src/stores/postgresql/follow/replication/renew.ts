@@ -1,0 +1,88 @@
+/** Tables of a stream that are copied anew within it: published again where they are not, and noted as they are now. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { CopySession } from '../../server/session.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import { notedNow } from './birth.ts'
+import { findTables } from './exam-tables.ts'
+import { fence, lsnText } from '../../server/lsn.ts'
+import { findPublication, isWhole, memberFact, publishAgain } from './publication.ts'
+import { waitForOpen } from './slot.ts'
+import { lostByAll, otherServer, publicationFault, slotFault } from './verify.ts'
+import { waitUntil, type Wait } from '../../server/waiting.ts'
+
+/** So long writers of a table may be kept waiting at once. */
+const LOCK_MS = 500
+const NO_LOCK = '55P03'
+
+/** @param wait its session may write @throws SluiceError SLOT_LOST, STREAM_HALTED, NOT_FOLLOWABLE, SOURCE_BUSY; what the server says */
+export async function renewTables(
+  birth: StreamBirth,
+  tables: readonly FollowedTable[],
+  applied: LogPosition,
+  wait: Wait,
+): Promise<StreamBirth> {
+  const { session } = wait
+  await refuseLost(session, birth, applied)
+  for (const table of tables) await published(birth, table, wait)
+  const noted = await notedNow(session, birth.publication, tables)
+  const members = tables.map(({ table }) => memberFact(table.table))
+  // Whoever commits before this position is waited for: what the stream leaves out, every later snapshot shows.
+  const since = lsnText(await fence(session))
+  await waitForOpen(wait)
+  const names = tables.map(({ table }) => tableText(table.table))
+  return {
+    ...birth,
+    facts: { ...birth.facts, ...Object.fromEntries(members.map((name) => [name, noted.facts[name] ?? ''])) },
+    shapes: { ...birth.shapes, ...noted.shapes },
+    since: { ...birth.since, ...Object.fromEntries(names.map((name) => [name, since])) },
+  }
+}
+
+async function refuseLost(session: CopySession, birth: StreamBirth, applied: LogPosition): Promise<void> {
+  const lost = await slotFault(session, birth, applied)
+  const whole =
+    (await otherServer(session, birth)) ??
+    lost ??
+    publicationFault(birth, (await findPublication(session, birth.publication))?.facts ?? null)
+  if (whole !== null) throw lostByAll(whole === lost ? 'SLOT_LOST' : 'STREAM_HALTED', whole)
+}
+
+/** @throws SluiceError STREAM_HALTED where the publication as a whole is another one by now */
+async function published(birth: StreamBirth, { table }: FollowedTable, wait: Wait): Promise<void> {
+  const { session } = wait
+  const name = tableText(table.table)
+  await waitUntil(
+    wait,
+    `publishing ${name}`,
+    async () => {
+      const member = await memberOf(session, birth, table.table)
+      if (member !== undefined && isWhole(member)) return true
+      await session.begin('', `SET LOCAL lock_timeout = ${LOCK_MS}`)
+      try {
+        await publishAgain(session, birth.publication, table.table, member !== undefined)
+        await session.commit()
+        return true
+      } catch (error) {
+        await session.rollBack()
+        if (sqlStateOf(error) !== NO_LOCK) throw error
+        return false
+      }
+    },
+    { of: 'table', table: table.table, lock: 'SHARE UPDATE EXCLUSIVE' },
+  )
+}
+
+async function memberOf(
+  session: CopySession,
+  birth: StreamBirth,
+  table: FollowedTable['table']['table'],
+): Promise<string | undefined> {
+  const publication = await findPublication(session, birth.publication)
+  const fault = publicationFault(birth, publication?.facts ?? null)
+  if (fault !== null) throw new SluiceError('STREAM_HALTED', fault, { hint: 'run the same command again' })
+  const [found] = await findTables(session, [table])
+  return publication?.tables.get(found?.oid ?? '')
+}

@@ -1,0 +1,186 @@
+/**
+ * The shape of a followed table: what changes when rows come or go, or read differently, and no stream tells of it. Columns and their types, replica identity,
+ * partitions, and the files that rows lie in. Read without a lock that anybody would wait for.
+ */
+import type { CopySession, TextRow } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+
+/** A table, or a partition of one, at any depth. */
+export type Node = {
+  readonly oid: string
+  /** Null for the table itself. */
+  readonly parent: string | null
+  readonly name: string
+  /** As `pg_class` has it: `r` table, `p` partitioned table, `f` foreign table, `v` view … */
+  readonly kind: string
+  /** `p` permanent, `u` unlogged, `t` temporary. */
+  readonly stored: string
+  /** Number of its file: another one after TRUNCATE, VACUUM FULL, CLUSTER and each ALTER TABLE that rewrites rows; 0 without rows of its own. */
+  readonly file: string
+  /** Digest of the bounds of a partition; empty for the table itself. */
+  readonly bounds: string
+  /** Transaction that attached it; empty for the table itself. */
+  readonly attached: string
+  /** Replica identity as `pg_class` has it (`d`, `i`, `f`, `n`), then the columns that it comes to. */
+  readonly identity: readonly string[]
+}
+
+export type ColumnShape = {
+  /** Number of the column, which outlives its name. */
+  readonly place: string
+  readonly name: string
+  /** Object id and modifier of the type. */
+  readonly type: string
+  readonly native: string
+  /** `s` stored, `v` virtual, empty for a column that is not generated. */
+  readonly generated: string
+  /** What a generated column is computed from, as the server prints it; absent for others. */
+  readonly expression?: string
+  /** Transaction that wrote the description of the column. */
+  readonly changed: string
+}
+
+export type TableShape = {
+  readonly columns: readonly ColumnShape[]
+  /** Labels of enums and fields of composite types that its columns are made of, by the object id of the type. */
+  readonly types: Readonly<Record<string, readonly string[]>>
+  /** The table first, then its partitions by object id. */
+  readonly nodes: readonly Node[]
+}
+
+/** A shape with what says how it came to be. */
+export type SeenShape = {
+  readonly shape: TableShape
+  /** Partitions that were made as partitions, in one command: the stream tells all of their rows. */
+  readonly bornInside: ReadonlySet<string>
+  /** Transaction that wrote the row of `pg_class`, by node. */
+  readonly changedBy: ReadonlyMap<string, number>
+}
+
+/** The form that is stored, and that two looks are compared in. */
+export function shapeText(shape: TableShape): string {
+  return JSON.stringify(shape)
+}
+
+/** @throws SyntaxError for a text that is no JSON */
+export function shapeOf(text: string): TableShape {
+  return JSON.parse(text) as TableShape
+}
+
+/** For the transaction of a look: catalogs without statistics would be read whole for each partition (1.5 s for 2,000 of them, and 0.3 s by index). */
+export const BY_INDEX = 'SET LOCAL enable_seqscan TO off'
+
+/** @returns by object id of the table; tables that are gone are not in it */
+export async function readShapes(
+  session: CopySession,
+  oids: readonly string[],
+): Promise<ReadonlyMap<string, SeenShape>> {
+  const list = `${literal(`{${oids.join(',')}}`)}::oid[]`
+  const nodes = grouped(await session.ask(nodesSql(list)))
+  const columns = grouped(await session.ask(columnsSql(list)))
+  const types = grouped(await session.ask(typesSql(list)))
+  return new Map(
+    [...nodes].map(([oid, rows]) => [oid, seen(rows, columns.get(oid) ?? [], types.get(oid) ?? [])] as const),
+  )
+}
+
+function seen(nodes: readonly TextRow[], columns: readonly TextRow[], types: readonly TextRow[]): SeenShape {
+  const ids = nodes.map(([, oid]) => oid ?? '')
+  return {
+    shape: {
+      columns: columns.map(([, place, name, type, native, generated, changed, expression]): ColumnShape => ({
+        place: place ?? '',
+        name: name ?? '',
+        type: type ?? '',
+        native: native ?? '',
+        generated: generated ?? '',
+        ...(expression == null ? {} : { expression }),
+        changed: changed ?? '',
+      })),
+      types: Object.fromEntries(types.map(([, type, parts]) => [type ?? '', JSON.parse(parts ?? '[]') as string[]])),
+      nodes: nodes.map(([, oid, parent = null, name, kind, stored, file, bounds, identity, ...more]): Node => ({
+        oid: oid ?? '',
+        parent,
+        name: name ?? '',
+        kind: kind ?? '',
+        stored: stored ?? '',
+        file: file ?? '',
+        bounds: bounds ?? '',
+        attached: more[2] ?? '',
+        identity: JSON.parse(identity ?? '[]') as string[],
+      })),
+    },
+    bornInside: new Set(ids.filter((_, at) => nodes[at]?.[9] === 't')),
+    changedBy: new Map(ids.map((oid, at) => [oid, Number(nodes[at]?.[10])])),
+  }
+}
+
+function grouped(rows: readonly TextRow[]): ReadonlyMap<string, TextRow[]> {
+  const groups = new Map<string, TextRow[]>()
+  for (const row of rows) {
+    const [root] = row
+    const group = groups.get(root ?? '')
+    if (group === undefined) groups.set(root ?? '', [row])
+    else group.push(row)
+  }
+  return groups
+}
+
+/**
+ * A partition that is being detached is out already: queries of its root do not show its rows. An index names rows in the stream under the same conditions as
+ * in the server's `RelationGetIndexList`: valid, and checked at once.
+ *
+ * CREATE TABLE … PARTITION OF writes columns that are inherited from the first; ATTACH and DETACH write each of them again. One that is still as it was written
+ * with the table shows that it was never anything but a partition of this one. `cmin` means something else in a row that a later command has touched (`xmax`).
+ */
+function nodesSql(oids: string): string {
+  return `
+    WITH RECURSIVE tree AS (
+      SELECT r.oid AS root, r.oid, NULL::oid AS parent, NULL::xid AS attached FROM pg_catalog.unnest(${oids}) AS r (oid)
+      UNION ALL
+      SELECT t.root, i.inhrelid, i.inhparent, i.xmin FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
+        JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+      WHERE c.relispartition AND NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false))
+    SELECT t.root, t.oid, t.parent, pg_catalog.concat(n.nspname, '.', c.relname), c.relkind, c.relpersistence, c.relfilenode,
+      CASE WHEN t.parent IS NULL THEN '' ELSE pg_catalog.md5(c.relpartbound::text) END,
+      (SELECT pg_catalog.json_build_array(c.relreplident)::jsonb || coalesce(pg_catalog.jsonb_agg(k.attname ORDER BY x.n), '[]')
+       FROM pg_catalog.pg_index i CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS x (n)
+         JOIN pg_catalog.pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = i.indkey[x.n]
+       WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
+         AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END),
+      EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attribute s ON s.attrelid = a.attrelid AND s.attnum = -1
+        WHERE a.attrelid = t.oid AND a.attnum > 0 AND a.attinhcount > 0 AND NOT a.attisdropped
+          AND a.xmin = s.xmin AND a.cmin = s.cmin AND a.xmax = 0::text::xid), c.xmin, t.attached
+    FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    ORDER BY t.root, t.parent IS NOT NULL, t.oid`
+}
+
+function columnsSql(oids: string): string {
+  return `
+    SELECT a.attrelid, a.attnum, a.attname, a.atttypid::text || ' ' || a.atttypmod::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
+      a.attgenerated, a.xmin, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+    FROM pg_catalog.pg_attribute a
+      LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated <> ''
+    WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY a.attrelid, a.attnum`
+}
+
+/** Types that somebody declared, below domains, arrays, ranges and fields as well. Object ids below 16384 are the server's own. */
+function typesSql(oids: string): string {
+  return `
+    WITH RECURSIVE used AS (
+      SELECT a.attrelid AS root, a.atttypid AS type FROM pg_catalog.pg_attribute a
+      WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384::oid
+      UNION
+      SELECT u.root, p.type FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.type CROSS JOIN LATERAL (
+        SELECT t.typbasetype UNION ALL SELECT t.typelem
+        UNION ALL SELECT f.atttypid FROM pg_catalog.pg_attribute f
+          WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
+        UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid) AS p (type)
+      WHERE p.type >= 16384::oid)
+    SELECT u.root, u.type, CASE t.typtype
+      WHEN 'e' THEN (SELECT pg_catalog.json_agg(e.oid::text || ' ' || e.enumlabel::text ORDER BY e.oid) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
+      ELSE (SELECT pg_catalog.json_agg(f.attnum::text || ' ' || f.atttypid::text || ' ' || f.atttypmod::text ORDER BY f.attnum) FROM pg_catalog.pg_attribute f
+        WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped) END
+    FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.type WHERE t.typtype IN ('e', 'c') ORDER BY u.root, u.type::oid`
+}

@@ -1,0 +1,201 @@
+/** The replication slot of a stream: made, looked at, removed. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { NUMBERED, waitUntil, type Wait } from '../../server/waiting.ts'
+
+export const PLUGIN = 'pgoutput'
+/** What names of slots and publications of ours begin with. */
+const OURS = /^sluice_[a-z0-9_]{1,56}$/
+/** A server notices within a second that the program behind a session is gone (`client_connection_check_interval`). */
+const RELEASE_MS = 5000
+const REST_MS = 50
+const MOMENT_MS = 1000
+
+export type FoundSlot = {
+  readonly name: string
+  /** Null of a physical slot. */
+  readonly plugin: string | null
+  readonly database: string | null
+  /** Server process that uses it. */
+  readonly activeBy: number | null
+  /** `reserved`, `extended`, `unreserved`, `lost`; null where it holds nothing yet. */
+  readonly status: string | null
+  /** Why the server gave it up; of PostgreSQL 16 and newer. */
+  readonly invalidation: string | null
+  readonly restart: string | null
+  readonly confirmed: string | null
+  readonly heldBytes: bigint | null
+  readonly safeBytes: bigint | null
+}
+
+/** Whether a name is one that this program gives to slots and publications. */
+export function isOurs(name: string): boolean {
+  return OURS.test(name)
+}
+
+/** @throws SluiceError BAD_CONFIG for a name that is none of ours */
+export function refuseForeign(name: string): void {
+  if (isOurs(name)) return
+  throw new SluiceError('BAD_CONFIG', `${name} is no name for a slot of this program`, {
+    hint: 'it has to begin with sluice_, and to have lower-case letters, digits and underscores only, 63 at most',
+  })
+}
+
+/** Slots of the server, by name. PostgreSQL 16 says `conflicting` of every logical slot that it gave up, also where that was for the log. */
+export async function findSlots(session: CopySession, name: string | null = null): Promise<readonly FoundSlot[]> {
+  const rows = await session.ask(
+    `WITH wal AS (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
+       ELSE pg_catalog.pg_current_wal_lsn() END AS now)
+     SELECT s.slot_name, s.plugin, s.database, s.active_pid, s.wal_status,
+       coalesce(pg_catalog.to_jsonb(s) ->> 'invalidation_reason'::text, CASE WHEN pg_catalog.pg_is_in_recovery() AND pg_catalog.to_jsonb(s) ->> 'conflicting'::text = 'true' THEN 'conflict with recovery' END),
+       s.restart_lsn, s.confirmed_flush_lsn, pg_catalog.pg_wal_lsn_diff(wal.now, s.restart_lsn)::bigint, s.safe_wal_size
+     FROM pg_catalog.pg_replication_slots s CROSS JOIN wal
+     ${name === null ? '' : `WHERE s.slot_name = ${literal(name)}`} ORDER BY s.slot_name`,
+  )
+  return rows.map(
+    ([slot, plugin = null, database = null, pid, status = null, invalidation = null, restart = null, ...more]) => {
+      const [confirmed = null, held = null, safe = null] = more
+      return {
+        name: slot ?? '',
+        plugin,
+        database,
+        activeBy: pid == null ? null : Number(pid),
+        status,
+        invalidation,
+        restart,
+        confirmed,
+        heldBytes: held === null ? null : BigInt(held),
+        safeBytes: safe === null ? null : BigInt(safe),
+      }
+    },
+  )
+}
+
+/**
+ * Makes the slot, which takes until every transaction has ended that was open when it began.
+ * @returns the position from which on the slot tells every transaction
+ * @throws SluiceError SOURCE_BUSY as `waitUntil`; what the server says
+ */
+export async function createSlot(settings: PostgresSettings, name: string, wait: Wait): Promise<string> {
+  const maker = await CopySession.open(settings, 'write')
+  try {
+    // It waits for transactions, and not for locks that others hold by mistake.
+    await maker.ask('SET lock_timeout TO 0; SET statement_timeout TO 0')
+    await noticeDeath(maker)
+    return await underSignal(maker, wait.signal, async () => {
+      const sql = `SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot(${literal(name)}, ${literal(PLUGIN)})`
+      let made: string | null = null
+      let failure: unknown = null
+      const making = maker.ask(sql).then(
+        ([row]) => void (made = row?.[0] ?? ''),
+        (error: unknown) => void (failure = error),
+      )
+      const isMade = async (): Promise<boolean> => {
+        await Promise.race([making, sleep(REST_MS)])
+        if (failure !== null) throw failure
+        return made !== null
+      }
+      try {
+        await waitUntil(wait, `slot ${name}`, isMade, { of: 'server', without: maker.backend.pid })
+      } catch (error) {
+        maker.destroy()
+        throw error
+      }
+      return made ?? ''
+    })
+  } finally {
+    await maker.close()
+  }
+}
+
+/**
+ * Waits until every transaction of this database has ended that was open by now. One whose commit record lies before the slot's position may be invisible for a
+ * while: it waits for a synchronous standby. Each holds the lock of its number until every snapshot shows it; what a snapshot itself says of numbers leaves out
+ * those behind the last one that has ended.
+ */
+export function waitForOpen(wait: Wait): Promise<void> {
+  return ended(wait, 'the first snapshot', 'database')
+}
+
+/**
+ * Waits until a slot can be made at once: no transaction of the server is open any more that was open a moment ago.
+ * @throws SluiceError SOURCE_BUSY as `waitUntil`
+ */
+export async function waitForRoom(wait: Wait): Promise<void> {
+  for (;;) {
+    const since = performance.now()
+    await ended(wait, 'the lock that keeps writers waiting', 'server')
+    // Others may have begun meanwhile that last as long.
+    if (performance.now() - since < MOMENT_MS) return
+  }
+}
+
+/** Waits for all transactions with a number that are open now. */
+async function ended(wait: Wait, what: string, of: 'database' | 'server'): Promise<void> {
+  const { session } = wait
+  const here =
+    of === 'server'
+      ? ''
+      : 'AND coalesce(a.datname, x.database, pg_catalog.current_database()) = pg_catalog.current_database()'
+  const rows = await session.ask(
+    `SELECT l.transactionid FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+       LEFT JOIN pg_catalog.pg_prepared_xacts x ON l.pid IS NULL AND x.transaction = l.transactionid
+     WHERE ${NUMBERED} AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() ${here}`,
+  )
+  if (rows.length === 0) return
+  const open = rows.map(([xid]) => xid ?? '')
+  const isOver = async (): Promise<boolean> => {
+    const [left] = await session.ask(
+      `SELECT count(*) FROM pg_catalog.pg_locks l WHERE ${NUMBERED} AND l.transactionid = ANY (${literal(`{${open.join(',')}}`)}::xid[])`,
+    )
+    return left?.[0] === '0'
+  }
+  await waitUntil(wait, what, isOver, { of })
+}
+
+/**
+ * Removes a slot; one that is not there is none.
+ * @param active `end`: the session that uses it is ended, because the caller knows that its program is dead
+ * @throws SluiceError SLOT_ACTIVE where it stays in use
+ */
+export async function dropSlot(session: CopySession, name: string, active: 'end' | 'refuse'): Promise<void> {
+  const end = performance.now() + RELEASE_MS
+  for (;;) {
+    const [slot] = await findSlots(session, name)
+    if (slot === undefined) return
+    if (slot.activeBy === null) {
+      try {
+        await session.ask(`SELECT pg_catalog.pg_drop_replication_slot(${literal(name)})`)
+        return
+      } catch (error) {
+        // It was taken, or is gone, since we looked.
+        if (sqlStateOf(error) !== '55006' && sqlStateOf(error) !== '42704') throw error
+      }
+    } else if (active === 'end') {
+      await session.ask(`SELECT pg_catalog.pg_terminate_backend(${slot.activeBy})`)
+    }
+    if (performance.now() > end) throw slotActive(name, slot.activeBy)
+    await sleep(REST_MS)
+  }
+}
+
+function slotActive(name: string, pid: number | null): SluiceError {
+  return new SluiceError('SLOT_ACTIVE', `replication slot ${name} is in use`, {
+    reason: pid === null ? 'sessions take it one after the other' : `session ${pid} of the server reads it`,
+    hint: 'end the program that reads it, then run the same command again',
+  })
+}
+
+/** So that the server does not go on waiting for a program that was killed. */
+async function noticeDeath(session: CopySession): Promise<void> {
+  try {
+    await session.ask("SET client_connection_check_interval TO '1s'")
+  } catch {
+    // Servers on some systems cannot look.
+  }
+}

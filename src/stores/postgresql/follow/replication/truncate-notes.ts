@@ -1,0 +1,48 @@
+/** Which transactions have emptied which table, as the stream told: the files of a partitioned table's partitions change with it, and with nothing else that is told. */
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import type { Change } from '../../../../model/copy/change.ts'
+import type { ChangeStream } from '../../../../model/follow/port.ts'
+import type { Told } from './verify.ts'
+
+/** Notes of this many transactions a table are kept: a look comes once a minute, and right after each TRUNCATE. */
+const MOST = 1000
+
+export class TruncateNotes implements Told {
+  readonly truncates = new Map<string, Set<number>>()
+  readonly unclear = new Map<string, LogPosition>()
+
+  /** @param tables names, in the order in which the stream numbers them */
+  listen(stream: ChangeStream, tables: readonly string[]): ChangeStream {
+    let xid = 0
+    const note = (change: Change): void => {
+      if (change.type === 'begin') ({ xid } = change)
+      if (change.type !== 'truncate') return
+      for (const at of change.tables) this.note(tables[at] ?? '', xid)
+    }
+    return {
+      async next(waitMs: number): Promise<readonly Change[]> {
+        const changes = await stream.next(waitMs)
+        changes.forEach(note)
+        return changes
+      },
+      confirm(position: LogPosition): void {
+        stream.confirm(position)
+      },
+      ask(): void {
+        stream.ask()
+      },
+      get end(): LogPosition {
+        return stream.end
+      },
+      [Symbol.asyncDispose]: () => stream[Symbol.asyncDispose](),
+    }
+  }
+
+  /** A transaction has emptied a table. @param xid its number, 32 bits */
+  note(table: string, xid: number): void {
+    const known = this.truncates.get(table) ?? new Set()
+    this.truncates.set(table, known.add(xid))
+    const [oldest] = known
+    if (known.size > MOST && oldest !== undefined) known.delete(oldest)
+  }
+}

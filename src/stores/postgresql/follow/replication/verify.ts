@@ -1,0 +1,227 @@
+/** Whether a stream is as it was when it began: server, slot, publication, shapes of its tables. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
+import { isConnectionLoss, sqlStateOf } from '../../server/server-errors.ts'
+import { originOf } from '../../copy/identity.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { difference, untoldNodes, type Beyond, type Difference } from './difference.ts'
+import { fence, lsnOf, lsnText } from '../../server/lsn.ts'
+import { readNotes, type PartitionNote } from './partition-notes.ts'
+import { findPublication, memberFact } from './publication.ts'
+import { BY_INDEX, readShapes, shapeOf, shapeText, type SeenShape, type TableShape } from './shapes.ts'
+import { findSlots, PLUGIN } from './slot.ts'
+
+/** So long a look at a partition waits for those who hold it. */
+const LOOK_MS = 200
+
+/** Of a table that is gone, or was never noted. */
+const NO_SHAPE = '{"columns":[],"types":{},"nodes":[]}'
+
+/** What this program has seen of the stream. */
+export type Told = {
+  /** Transactions by which the stream has told a TRUNCATE, by table. */
+  readonly truncates: ReadonlyMap<string, ReadonlySet<number>>
+  /** Ends of the log at which something was seen first that only the stream can explain; kept by `verifyStream`. */
+  readonly unclear: Map<string, LogPosition>
+}
+
+export async function verifyStream(
+  session: CopySession,
+  birth: StreamBirth,
+  tables: readonly FollowedTable[],
+  applied: LogPosition,
+  told: Told,
+): Promise<StreamState> {
+  const all = tables.map(({ table }) => tableText(table.table))
+  const since = lsnText(applied)
+  const whole = (code: StreamFault['code'], message: string): StreamState => ({
+    faults: [{ code, tables: all, message, since }],
+    moved: {},
+    unclear: [],
+  })
+  const other = await otherServer(session, birth)
+  if (other !== null) return whole('OTHER_SERVER', other)
+  const lost = await slotFault(session, birth, applied)
+  if (lost !== null) return whole('SLOT_LOST', lost)
+  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
+  try {
+    const publication = await findPublication(session, birth.publication)
+    const changed = publicationFault(birth, publication?.facts ?? null)
+    if (changed !== null) return whole('PUBLICATION_CHANGED', changed)
+    const befores = tables.map(({ table }) => shapeOf(birth.shapes[tableText(table.table)] ?? NO_SHAPE))
+    const oids = befores.map((shape) => shape.nodes[0]?.oid ?? '0')
+    const seen = await readShapes(session, oids)
+    const end = await fence(session)
+    const notes = await readNotes(session, ['PUBLICATION', birth.publication])
+    const faults: StreamFault[] = []
+    const moved: Record<string, string> = {}
+    const unclear: string[] = []
+    for (const [at, followed] of tables.entries()) {
+      const { table } = followed
+      const name = tableText(table.table)
+      const [before, oid = '0'] = [befores[at] ?? shapeOf(NO_SHAPE), oids[at]]
+      const halt = (code: StreamFault['code'], reason: string): void =>
+        void faults.push({ code, tables: [name], message: `${name}: ${reason}`, since })
+      if (birth.facts[memberFact(table.table)] !== publication?.tables.get(oid)) {
+        const how = publication?.tables.has(oid) === true ? 'sends it in another way' : 'does not send it'
+        halt('PUBLICATION_CHANGED', `publication ${birth.publication} ${how}, or did not for a while`)
+        continue
+      }
+      const now = seen.get(oid) ?? { shape: shapeOf(NO_SHAPE), bornInside: new Set(), changedBy: new Map() }
+      const result = await tableDifference(session, followed, before, now, { notes, end, applied, told })
+      if (result.type === 'unclear') unclear.push(name)
+      if (result.type === 'moved') moved[name] = shapeText(result.shape)
+      if (result.type === 'halted') halt('TABLE_CHANGED', result.reason)
+    }
+    return { faults, moved, unclear }
+  } finally {
+    await session.rollBack()
+  }
+}
+
+/** What all tables of a stream have lost, no copy of some of them mends. */
+export function lostByAll(code: 'SLOT_LOST' | 'STREAM_HALTED', message: string): SluiceError {
+  return new SluiceError(code, message, {
+    reason: 'changes of every table of the stream may be missing',
+    hint: 'copy all of them again: the command that began the stream, with --restart',
+  })
+}
+
+/** What is written after the slot's own position is not lost, whatever this program has applied. @returns null where nothing is */
+export async function slotFault(
+  session: CopySession,
+  birth: StreamBirth,
+  applied: LogPosition,
+): Promise<string | null> {
+  const [slot] = await findSlots(session, birth.slot)
+  const name = `replication slot ${birth.slot}`
+  if (slot === undefined) return `${name} is gone`
+  if (slot.plugin !== PLUGIN || slot.database !== birth.facts['slot.database']) {
+    return `${name} is another one: plugin ${slot.plugin ?? 'none'}, database ${slot.database ?? 'none'}`
+  }
+  if (slot.status === 'lost' || slot.invalidation !== null) {
+    return `${name} was invalidated by the server (${slot.invalidation ?? 'wal_removed'}): the log that it needs is removed`
+  }
+  // A slot that is made anew begins behind everything that was applied before.
+  if (slot.confirmed !== null && lsnOf(slot.confirmed) > applied) {
+    return `${name} was made anew or moved on, or the target is an older one, failed over or restored: it is at ${slot.confirmed}, and changes up to ${lsnText(applied)} are applied`
+  }
+  return null
+}
+
+/** What became of a table since its shape was noted. @param around `end`: of the log, when this look began */
+export async function tableDifference(
+  session: CopySession,
+  { table, columns, computed = [] }: Pick<FollowedTable, 'table' | 'columns' | 'computed'>,
+  before: TableShape,
+  now: SeenShape,
+  around: {
+    readonly notes: readonly PartitionNote[]
+    readonly end: LogPosition
+    readonly applied: LogPosition
+    readonly told: Told
+  },
+): Promise<Difference> {
+  const { notes, end, applied, told } = around
+  const asked = [...columns.map((column) => column.name), ...computed]
+  return difference(before, now, asked, {
+    rows: await rowsOf(session, before, now, notes),
+    truncatedBy: told.truncates.get(tableText(table.table)) ?? new Set(),
+    notes,
+    caughtUp: (files) => files.every((file) => isCaughtUp(file, end, applied, told)),
+  })
+}
+
+/**
+ * Why this is not the server that the stream began at; null where it is.
+ * @throws SluiceError CONNECT_FAILED (retryable) for a standby: nothing is lost there, and until it is promoted nobody knows its timeline
+ */
+export async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
+  const now: Record<string, string | undefined> = await originOf(session)
+  const words: Readonly<Record<string, string>> = {
+    system: 'this is another server, or one that was set up anew',
+    database: 'this is another database of the server',
+    timeline: 'the server writes another timeline: it was failed over, or restored to a point in time',
+  }
+  for (const [fact, message] of Object.entries(words)) {
+    const [was, is] = [facts[fact], now[fact]]
+    if (was !== undefined && is !== undefined && was !== is) return `${message} (${fact} ${is}, and not ${was})`
+  }
+  await refuseStandby(session)
+  return null
+}
+
+/** @throws SluiceError CONNECT_FAILED (retryable) */
+export async function refuseStandby(session: CopySession): Promise<void> {
+  const [row] = await session.ask('SELECT pg_catalog.pg_is_in_recovery()')
+  if (row?.[0] !== 't') return
+  throw new SluiceError('CONNECT_FAILED', 'the server is a standby, and changes are followed from a primary only', {
+    where: session.settings.label,
+    hint: 'name the primary server; nothing is lost as long as that one is the server that the stream began at',
+    retryable: true,
+  })
+}
+
+export function publicationFault(
+  { publication, facts }: StreamBirth,
+  now: Readonly<Record<string, string>> | null,
+): string | null {
+  if (now === null) return `publication ${publication} is gone`
+  if (now['publication.oid'] !== facts['publication.oid']) return `publication ${publication} was dropped and made anew`
+  if (now['publication.sends'] !== facts['publication.sends']) {
+    return `publication ${publication} sends ${now['publication.sends']}, and not ${facts['publication.sends']}`
+  }
+  return now['publication.changed'] === facts['publication.changed']
+    ? null
+    : `publication ${publication} was changed since`
+}
+
+/** Whether the stream has told everything that was committed when this was seen first. */
+function isCaughtUp(what: string, end: LogPosition, applied: LogPosition, { unclear }: Told): boolean {
+  const first = unclear.get(what)
+  if (first === undefined) unclear.set(what, end)
+  return applied >= (first ?? end)
+}
+
+/** Whether partitions that are new, and that the stream does not tell by itself, hold rows. */
+async function rowsOf(
+  session: CopySession,
+  before: TableShape,
+  { shape, bornInside }: SeenShape,
+  notes: readonly PartitionNote[],
+): Promise<Beyond['rows']> {
+  const rows = new Map<string, 'none' | 'some' | 'unclear'>()
+  for (const { oid, kind } of untoldNodes(before, shape, bornInside, notes)) {
+    // A partitioned table has no rows of its own.
+    if (kind === 'r') rows.set(oid, await rowsIn(session, oid))
+  }
+  return rows
+}
+
+/** Never waits long for who holds the partition: whoever asks for a lock of it stands behind us. */
+async function rowsIn(session: CopySession, oid: string): Promise<'none' | 'some' | 'unclear'> {
+  await session.ask('SAVEPOINT look')
+  try {
+    const [row] = await session.ask(
+      `SET LOCAL lock_timeout = ${LOOK_MS};
+       SELECT pg_catalog.pg_relation_size(${literal(oid)}::oid) = 0, c.oid::pg_catalog.regclass,
+         pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
+       FROM pg_catalog.pg_class c WHERE c.oid = ${literal(oid)}::oid`,
+    )
+    const [empty, name, readable] = row ?? []
+    if (empty === 't') return 'none'
+    if (empty == null || readable !== 't') return 'some'
+    const [some] = await session.ask(`SELECT EXISTS (SELECT FROM ONLY ${name})`)
+    return some?.[0] === 't' ? 'some' : 'none'
+  } catch (error) {
+    if (isConnectionLoss(error)) throw error
+    // Held by others, or dropped meanwhile: seen at the next look.
+    if (!/^(?:55P03|42P01|XX000)$/.test(sqlStateOf(error) ?? '')) throw error
+    return 'unclear'
+  } finally {
+    if (session.alive) await session.ask('ROLLBACK TO look')
+  }
+}

@@ -1,0 +1,291 @@
+/**
+ * The connection of a stream: a walsender of the server, and what it sends, in blocks of whole messages. The server is kept from sending more while too
+ * much waits here, and is told our position all the same: it would take silence for a dead client (wal_sender_timeout).
+ */
+import { performance } from 'node:perf_hooks'
+import type { Duplex } from 'node:stream'
+import type { Client } from 'pg'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { connect } from '../../server/connect.ts'
+import { DirectSocket, type Sink } from '../../server/direct-socket.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { Blocks } from './blocks.ts'
+import { ServerMessage } from './errors.ts'
+import { Frames, HEADER, type Visit } from './frames.ts'
+import { agree, Begun, startSql, type WalRequest } from './start-replication.ts'
+import { statusUpdate } from './status.ts'
+
+/** Bytes that wait for a reader before the server is kept from sending more, and below which it may go on. */
+const FULL = 4 * 1024 * 1024
+const ROOM = 1024 * 1024
+/** Where fewer bytes than this come at a time, there is a rest before anybody is told: else each small transaction of the source is a turn of its own for all that follows. */
+const FEW = 48 * 1024
+const REST_MS = 4
+/**
+ * So many bytes are read in a rest. A server whose connection is not read at all has each row on its way to a full buffer by itself, which costs it twice as much (measured
+ * on one machine).
+ */
+const RESTING = 16 * 1024
+const STATUS_MS = 5000
+const END_MS = 1000
+
+const COPY_DATA = code('d')
+const COPY_BOTH = code('W')
+const ERROR = code('E')
+const KEEPALIVE = code('k')
+/** Of a keepalive, behind its letter: the end of the log, the clock, and whether an answer is wanted at once. */
+const ASKS = 1 + 8 + 8
+
+const COPY_DONE = Buffer.from([code('c'), 0, 0, 0, 4])
+const TERMINATE = Buffer.from([code('X'), 0, 0, 0, 4])
+
+export class WalSender implements AsyncDisposable {
+  readonly #client: Client
+  readonly #socket: Duplex
+  readonly #settings: PostgresSettings
+  readonly #frames = new Frames()
+  #timer: NodeJS.Timeout | null = null
+  readonly #blocks = new Blocks()
+  #paused = false
+  /** Bytes that have come in this turn of the event loop, and in the rest. */
+  #bytes = 0
+  #rested = 0
+  /** Set while nobody is told what comes because little came. */
+  #rest: NodeJS.Timeout | null = null
+  #failure: unknown = null
+  #wake: (() => void) | null = null
+  #heard = performance.now()
+  readonly #from: LogPosition
+  #received: LogPosition
+  /** 0 is no position: until one is confirmed here, the server keeps what it has of the slot. */
+  #confirmed: LogPosition = 0n
+  #closed = false
+  /** Of the block under way: where its last message of the stream stands, and whether the server asks for an answer. */
+  #lastIn: Buffer | null = null
+  #last = 0
+  #lastEnd = 0
+  #asked = false
+  /** Set while START_REPLICATION has no answer. */
+  #onServerError: ((error: unknown) => void) | null = null
+
+  /** @throws what the server says; SluiceError CONNECT_FAILED … as `connect` does */
+  static async start(settings: PostgresSettings, request: WalRequest): Promise<WalSender> {
+    const { client, socket, version } = await connect(settings, 'read', 'replication')
+    try {
+      const timeoutMs = await agree(client, settings)
+      const sender = new WalSender(client, socket, settings, request.from)
+      await sender.#begin(startSql(request, version), timeoutMs)
+      return sender
+    } catch (error) {
+      // The server lets go of a slot only behind its error message.
+      await leave(socket, TERMINATE)
+      throw error
+    }
+  }
+
+  private constructor(client: Client, socket: Duplex, settings: PostgresSettings, from: LogPosition) {
+    this.#client = client
+    this.#socket = socket
+    this.#settings = settings
+    this.#from = from
+    this.#received = from
+  }
+
+  /** End of the server's log, as it told last. */
+  get end(): LogPosition {
+    return this.#received
+  }
+
+  /** Blocks of whole messages, the oldest first; null where nothing waits. @throws what ended the connection, behind the last block */
+  shift(): Buffer | null {
+    const block = this.#blocks.shift()
+    if (block === null) {
+      if (this.#failure !== null) throw this.#failure
+      return null
+    }
+    if (this.#paused && this.#blocks.bytes <= ROOM) {
+      this.#paused = false
+      this.#heard = performance.now()
+      this.#socket.resume()
+    }
+    return block
+  }
+
+  /** Ends when something waits, when the connection has ended, after so long, or by `wake`. */
+  async arrival(waitMs: number): Promise<void> {
+    if (this.#blocks.bytes > 0 || this.#failure !== null) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = null
+  }
+
+  /** Ends `arrival` now. */
+  wake(): void {
+    this.#wake?.()
+  }
+
+  /** The source may forget what lies before this position. One before `from`, or before the last one, is not told. */
+  confirm(position: LogPosition): void {
+    if (position < this.#from || position <= this.#confirmed) return
+    this.#confirmed = position
+    this.#tell(false)
+  }
+
+  /** The server tells at once how far it is, and does not wait until it would tell by itself. */
+  ask(): void {
+    this.#tell(true)
+  }
+
+  /** Ends when the server has let go of the slot, or does not answer. Never throws. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#timer !== null) clearInterval(this.#timer)
+    if (this.#rest !== null) clearTimeout(this.#rest)
+    this.#blocks.clear()
+    await leave(this.#socket, Buffer.concat([COPY_DONE, TERMINATE]))
+  }
+
+  async #begin(sql: string, timeoutMs: number): Promise<void> {
+    const [driver] = this.#socket.listeners('data') as ((data: Buffer) => void)[]
+    if (driver === undefined) throw new Error('the driver does not listen to its socket')
+    await new Promise<void>((resolve, reject) => {
+      const sink = this.#sink(resolve)
+      const begun = new Begun(sql, this.#socket, driver, {
+        data: (data) => sink.take(data),
+        failed: (error) => {
+          this.#fail(error)
+          reject(error)
+        },
+      })
+      this.#client.query(begun)
+      if (this.#socket instanceof DirectSocket) this.#socket.give(sink)
+      this.#client.once('end', () => begun.handleError(new Error('Connection terminated by the server')))
+      this.#onServerError = (error) => begun.handleError(error)
+    })
+    this.#onServerError = null
+    // Four in the time after which the server takes the client for dead.
+    const everyMs = timeoutMs === 0 ? STATUS_MS : Math.max(50, Math.min(STATUS_MS, timeoutMs / 4))
+    this.#timer = setInterval(() => this.#beat(), everyMs).unref()
+    this.#tell(false)
+  }
+
+  /** @param begun is called when the server has answered that it streams */
+  #sink(begun: () => void): Sink {
+    const frames = this.#frames
+    const see: Visit = (data, at, end) => this.#see(data, at, end, begun)
+    return {
+      room: () => frames.room(),
+      took: (bytes) => this.#came(bytes, () => frames.took(bytes, see)),
+      take: (given) => this.#came(given.length, () => frames.take(given, see)),
+    }
+  }
+
+  #came(bytes: number, framed: () => Buffer | null): void {
+    if (this.#closed) return
+    this.#heard = performance.now()
+    if (this.#bytes === 0) setImmediate(() => this.#restBehindFew())
+    this.#bytes += bytes
+    let block: Buffer | null
+    try {
+      block = framed()
+    } catch (error) {
+      this.#fail(error)
+      this.#socket.destroy()
+      return
+    }
+    if (block === null) return
+    this.#note()
+    this.#blocks.push(block)
+    if (this.#rest !== null) {
+      this.#rested += bytes
+      if (this.#rested >= RESTING) this.#socket.pause()
+    } else this.#wake?.()
+    if (this.#blocks.bytes < FULL || this.#paused) return
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  #restBehindFew(): void {
+    const isLittle = this.#bytes < FEW
+    this.#bytes = 0
+    if (!isLittle || this.#closed || this.#paused || this.#rest !== null) return
+    this.#rested = 0
+    this.#rest = setTimeout(() => {
+      this.#rest = null
+      if (!this.#paused) this.#socket.resume()
+      if (this.#blocks.bytes > 0) this.#wake?.()
+    }, REST_MS)
+  }
+
+  /** What cannot wait until somebody reads. */
+  #see(data: Buffer, at: number, end: number, begun: () => void): void {
+    const kind = data[at]
+    if (kind === COPY_DATA) {
+      this.#last = at + HEADER
+      this.#lastEnd = end
+      this.#lastIn = data
+      if (data[at + HEADER] === KEEPALIVE && end > at + HEADER + ASKS && data[at + HEADER + ASKS] === 1)
+        this.#asked = true
+    } else if (kind === COPY_BOTH) begun()
+    else if (kind === ERROR) this.#onServerError?.(new ServerMessage(data.subarray(at + HEADER, end)))
+  }
+
+  /** Where the log ended when the last message of a block was sent: one of a block will do. */
+  #note(): void {
+    const data = this.#lastIn
+    if (data !== null) {
+      const at = this.#last + (data[this.#last] === KEEPALIVE ? 1 : 1 + 8)
+      const position = at + 8 <= this.#lastEnd ? data.readBigUInt64BE(at) : 0n
+      if (position > this.#received) this.#received = position
+    }
+    this.#lastIn = null
+    if (this.#asked) this.#tell(false)
+    this.#asked = false
+  }
+
+  #beat(): void {
+    if (!this.#paused && performance.now() - this.#heard > this.#settings.responseTimeoutMs) {
+      const seconds = this.#settings.responseTimeoutMs / 1000
+      const error = new Error(`no answer from the server for ${seconds} seconds`)
+      this.#fail(Object.assign(error, { code: 'ETIMEDOUT' }))
+      this.#socket.destroy()
+      return
+    }
+    // What the server answers shows that it is there, and where its log ends; while nothing is read, answers would only pile up.
+    this.#tell(!this.#paused)
+  }
+
+  #tell(answer: boolean): void {
+    if (this.#closed || this.#failure !== null || !this.#socket.writable) return
+    const received = this.#received > this.#confirmed ? this.#received : this.#confirmed
+    this.#socket.write(statusUpdate({ received, durable: this.#confirmed, answer }))
+  }
+
+  #fail(error: unknown): void {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#failure ??= error
+    this.#wake?.()
+  }
+}
+
+/** Ends when the server has closed the connection, or does not answer. */
+async function leave(socket: Duplex, farewell: Buffer): Promise<void> {
+  if (socket.destroyed) return
+  const ended = new Promise<void>((resolve) => socket.once('close', resolve))
+  const timer = setTimeout(() => socket.destroy(), END_MS)
+  // What is still on its way has to be read, or the end behind it is never seen.
+  socket.resume()
+  socket.end(farewell)
+  await ended
+  clearTimeout(timer)
+}
+
+function code(letter: string): number {
+  return letter.charCodeAt(0)
+}

@@ -1,0 +1,190 @@
+/** The transaction of a switch, once it has the table that has the public name for itself. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import type { RowKey } from '../../../../model/copy/row-key.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import type { Closing } from '../../../../model/run/ledger-port.ts'
+import type {
+  SwitchAttempt,
+  SwitchFinding,
+  SwitchMark,
+  SwitchProof,
+  SwitchRequest,
+} from '../../../../model/follow/switch-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import { commitChunk } from '../../copy/commit.ts'
+import { targetError } from '../../server/errors.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import { notedPlace, notedWithin } from '../replication/birth.ts'
+import { fence } from '../../server/lsn.ts'
+import { BY_INDEX } from '../replication/shapes.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { compareRows } from './compare.ts'
+import { guardSql, leavesOf, unguardSql } from './guard.ts'
+import type { Held } from './held.ts'
+import { findingOf, stepsOf } from './looks.ts'
+import { changesSince } from './mark.ts'
+import { sidesOf, type Side, type Sides } from './sides.ts'
+import { lockAll } from './take.ts'
+
+/** Everybody waits by now. Whoever holds what else is needed, and waits for the table himself, would be ended as one of a circle: we give up before. */
+const MOST_PATIENCE_MS = 150
+
+export type Opened = {
+  readonly session: CopySession
+  /** Beside the transaction: for what a statement that fails must not end. */
+  readonly beside: CopySession
+  readonly settings: PostgresSettings
+  readonly request: SwitchRequest
+  readonly signal: AbortSignal
+  readonly lockTimeoutMs: number
+  readonly fence: LogPosition
+  readonly held: Held
+  readonly tables: readonly [from: Side, to: Side]
+  /** Search path of the session before this transaction. */
+  readonly path: string
+}
+
+export class Attempt implements SwitchAttempt {
+  readonly fence: LogPosition
+  readonly #opened: Opened
+  #isExchanged = false
+  #isEnded = false
+
+  constructor(opened: Opened) {
+    this.#opened = opened
+    this.fence = opened.fence
+  }
+
+  waitedMs(): number {
+    return this.#opened.held.waitedMs()
+  }
+
+  changesSince(mark: SwitchMark): Promise<readonly string[]> {
+    const { tables, lockTimeoutMs } = this.#opened
+    return this.#do(async (session) => {
+      await lockAll(session, tables[1], Math.min(lockTimeoutMs, MOST_PATIENCE_MS))
+      return await changesSince(session, mark, tables)
+    })
+  }
+
+  compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof> {
+    if (this.#isExchanged) throw new Error('rows are compared before the tables change places')
+    return this.#do((session) => compareRows(session, this.#opened.tables, identity, keys))
+  }
+
+  exchange(): Promise<readonly SwitchFinding[]> {
+    const { request, lockTimeoutMs, path } = this.#opened
+    const patienceMs = Math.min(lockTimeoutMs, MOST_PATIENCE_MS)
+    return this.#do(async (session) => {
+      await lockAll(session, this.#opened.tables[1], patienceMs)
+      await session.ask(`SET LOCAL search_path TO ''; SET LOCAL lock_timeout TO ${patienceMs}`)
+      const sides = await sidesOf(session, request)
+      const steps = await stepsOf(sides, true)
+      const refused = steps.filter(({ verdict }) => verdict === 'refused')
+      if (refused.length > 0) throw refusal(sides, refused)
+      const leaves = await leavesOf(session, sides.from.oid)
+      await session.askAll([
+        ...(await unguardSql(session, sides.to.oid)),
+        ...steps.flatMap(({ before = [] }) => before),
+        ...renames(sides),
+        ...steps.flatMap(({ after = [] }) => after),
+        ...guardSql(sides, leaves),
+      ])
+      await session.ask(
+        `SET LOCAL lock_timeout TO ${lockTimeoutMs}; SELECT pg_catalog.set_config('search_path', ${literal(path)}, true)`,
+      )
+      this.#isExchanged = true
+      return steps.filter(({ verdict }) => verdict === 'made').map(findingOf)
+    })
+  }
+
+  born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth> {
+    this.#mustBeExchanged()
+    return this.#do(async (session) => {
+      const place = await notedPlace(this.#opened.beside)
+      await session.ask(BY_INDEX)
+      const { facts, shapes } = await notedWithin(session, slot, tables)
+      return { slot, publication: slot, start, facts: { ...place, ...facts }, shapes }
+    })
+  }
+
+  position(): Promise<LogPosition> {
+    this.#mustBeExchanged()
+    return this.#do(fence)
+  }
+
+  async commit(closing: Closing): Promise<'committed' | 'fenced'> {
+    this.#mustBeExchanged()
+    const { session, settings, signal, request } = this.#opened
+    const { guard } = closing
+    const isHeld = await this.#do(async () => (await session.all(guard.sql, guard.parameters)).length > 0)
+    this.#opened.held.work()
+    try {
+      // It is not to be broken off once COMMIT is sent, and knows when that is.
+      const outcome = isHeld ? await commitChunk(session, closing, settings, signal, 'a switch') : 'fenced'
+      if (!isHeld) await session.rollBack()
+      this.#isEnded = true
+      return outcome
+    } catch (error) {
+      throw targetError(error, settings, tableText(request.from))
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { session, beside } = this.#opened
+    if (!this.#isEnded) {
+      this.#isEnded = true
+      await session.rollBack()
+    }
+    await Promise.all([session.close(), beside.close()])
+  }
+
+  #mustBeExchanged(): void {
+    if (!this.#isExchanged) throw new Error('the tables have not changed places yet')
+  }
+
+  async #do<T>(body: (session: CopySession) => Promise<T>): Promise<T> {
+    const { session, settings, signal, request, held } = this.#opened
+    if (this.#isEnded) throw new Error('this transaction has ended')
+    try {
+      return await underSignal(session, signal, async () => {
+        if (!session.alive) throw session.loss()
+        await held.shorten()
+        held.work()
+        const result = await body(session)
+        held.rest()
+        return result
+      })
+    } catch (error) {
+      throw targetError(error, settings, tableText(request.from))
+    }
+  }
+}
+
+/** Both names may be exchanged: then each is taken while the other one is free. */
+function renames({ from, to, parked, parkedName }: Sides): readonly string[] {
+  const rename = (table: string, name: string): string => `ALTER TABLE ${table} RENAME TO ${quoteName(name)}`
+  if (parked !== to.sql) return [rename(from.sql, parkedName), rename(to.sql, from.name)]
+  const between = `sluice_switch_${from.oid}`
+  return [
+    rename(from.sql, between),
+    rename(to.sql, from.name),
+    rename(`${quoteName(from.schema)}.${between}`, parkedName),
+  ]
+}
+
+function refusal({ from, to }: Sides, refused: readonly SwitchFinding[]): SluiceError {
+  const [first] = refused
+  const said = refused.map(
+    ({ about, object, detail }) => `${about}${object === undefined ? '' : ` ${object}`}: ${detail}`,
+  )
+  return new SluiceError('TABLE_REFUSED', `${tableText(from)} and ${tableText(to)} cannot change places`, {
+    where: tableText(from),
+    reason: said.join('; '),
+    hint: first?.hint ?? 'look at what is in the way, then switch again',
+  })
+}

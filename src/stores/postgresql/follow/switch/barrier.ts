@@ -1,0 +1,103 @@
+/**
+ * What closes a table to everybody but its stream: the trigger of `guard.ts` on it and on each partition, of one function. The function says by which token it is
+ * closed; a table is opened by another body of the function, for which nobody needs a lock of the table.
+ */
+import { APPLY } from '../apply/pass.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { TRIGGER, unguardSql } from './guard.ts'
+import type { Side } from './sides.ts'
+
+/** First half of the key of an advisory lock; the second half is the table. */
+const LOCK = 1_936_487_785n
+
+/** How long who closes or opens a table waits for another one who does, ms. */
+const LOCK_MS = 5000
+
+/** Statement: nobody else closes or opens this table until the transaction ends. */
+export function alone({ oid }: Side): string {
+  return `SET LOCAL lock_timeout TO ${LOCK_MS}; SELECT pg_catalog.pg_advisory_xact_lock(${(LOCK << 32n) | BigInt(oid)})`
+}
+
+/** The token by which a table is closed; null where it is open. Of the table itself, without a look at its partitions. */
+export async function tokenOf(session: CopySession, side: Side): Promise<string | null> {
+  const [row] = await session.ask(
+    `SELECT substring(p.prosrc FROM 'sluice closed ([a-z0-9_]+)') FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+     WHERE g.tgrelid = ${side.oid}::oid AND g.tgname = ${literal(TRIGGER)} AND g.tgenabled = 'A' AND p.proname = ${literal(functionName(side))}`,
+  )
+  return row?.[0] ?? null
+}
+
+/** Whether each table below it has the trigger of its function, too. */
+export async function isWhole(session: CopySession, side: Side): Promise<boolean> {
+  return (await bareOf(session, side)).length === 0
+}
+
+/** Statements that close a table by a token. With the table taken from writers. */
+export async function closeSql(
+  session: CopySession,
+  side: Side,
+  { token, says, hint }: { readonly token: string; readonly says: string; readonly hint: string },
+): Promise<readonly string[]> {
+  if (!/^[a-z0-9_]+$/.test(token)) throw new Error(`this is no token: ${token}`)
+  const body = `BEGIN /* sluice closed ${token} */
+  IF pg_catalog.current_setting(${literal(APPLY)}, true) = 'on' THEN RETURN NULL; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(hint)};
+END`
+  return [...functionSql(side, body), ...(await barePartsSql(session, side))]
+}
+
+/** Statements for partitions that have come since a table was closed. */
+export async function barePartsSql(session: CopySession, side: Side): Promise<readonly string[]> {
+  return (await bareOf(session, side)).flatMap(({ sql, hasOne }) => [
+    ...(hasOne ? [`DROP TRIGGER ${quoteName(TRIGGER)} ON ${sql}`] : []),
+    `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${sql} FOR EACH STATEMENT EXECUTE FUNCTION ${functionSqlName(side)}()`,
+    `ALTER TABLE ONLY ${sql} ENABLE ALWAYS TRIGGER ${quoteName(TRIGGER)}`,
+  ])
+}
+
+/** Statements that open a table. */
+export function openSql(side: Side): readonly string[] {
+  return functionSql(side, 'BEGIN /* sluice open */ RETURN NULL; END')
+}
+
+/** Statements that remove trigger and function of a table that is open; none of a closed one. With the table taken from everybody. */
+export async function tidySql(session: CopySession, side: Side): Promise<readonly string[]> {
+  return (await tokenOf(session, side)) === null ? await unguardSql(session, side.oid) : []
+}
+
+function functionSql(side: Side, body: string): readonly string[] {
+  const name = functionSqlName(side)
+  return [
+    `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`,
+    `REVOKE ALL ON FUNCTION ${name}() FROM PUBLIC`,
+  ]
+}
+
+function functionName({ oid }: Side): string {
+  return `sluice_parked_${oid}`
+}
+
+function functionSqlName(side: Side): string {
+  return tableSql({ schema: side.schema, name: functionName(side) })
+}
+
+/** The table and its partitions, as far as they have not the trigger of its function, or one that does not always fire. */
+async function bareOf(
+  session: CopySession,
+  side: Side,
+): Promise<readonly { readonly sql: string; readonly hasOne: boolean }[]> {
+  const own = `g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)}`
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE ${own})
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${side.oid}::oid OR c.oid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${side.oid}::oid::pg_catalog.regclass) t))
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE ${own} AND g.tgenabled = 'A' AND p.proname = ${literal(functionName(side))})
+     ORDER BY c.oid`,
+  )
+  return rows.map(([schema, name, hasOne]) => ({
+    sql: tableSql({ schema: schema ?? '', name: name ?? '' }),
+    hasOne: hasOne === 't',
+  }))
+}

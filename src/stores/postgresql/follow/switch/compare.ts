@@ -1,0 +1,134 @@
+/** Whether some rows are the same on both sides: found by their identities, read by the session of the switch, compared by count and two hashes each. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { RowKey } from '../../../../model/copy/row-key.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { SwitchProof } from '../../../../model/follow/switch-port.ts'
+import { arrayText } from '../../server/array-text.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import type { Side } from './sides.ts'
+
+const KEYS_AT_ONCE = 1000
+
+/** As sessions that apply changes have it: a table that was filled a moment ago has no statistics, and would be read whole while everybody waits. */
+const BY_INDEX = ['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']
+  .map((name) => `SET LOCAL ${name} TO off`)
+  .join('; ')
+
+/** @throws SluiceError TABLE_REFUSED where a column of the identity is not there; what the server says */
+export async function compareRows(
+  session: CopySession,
+  [from, to]: readonly [Side, Side],
+  identity: readonly string[],
+  keys: readonly RowKey[],
+): Promise<SwitchProof> {
+  const { row, conditions } = await asked(session, from, identity, keys)
+  let [rows, targetRows, isEqual] = [0n, 0n, true]
+  for (const condition of conditions) {
+    const here = await digest(session, from, row, condition)
+    const there = await digest(session, to, row, condition)
+    rows += here.rows
+    targetRows += there.rows
+    isEqual &&= here.rows === there.rows && here.sums === there.sums
+  }
+  return { rows, targetRows, isEqual }
+}
+
+/** Rows of one table, for a table of another database. @throws SluiceError TABLE_REFUSED where a column of the identity is not there */
+export async function digestRows(
+  session: CopySession,
+  side: Side,
+  identity: readonly string[],
+  keys: readonly RowKey[],
+): Promise<{ readonly rows: bigint; readonly sums: string }> {
+  const { row, conditions } = await asked(session, side, identity, keys)
+  const sums: string[] = []
+  let rows = 0n
+  for (const condition of conditions) {
+    const found = await digest(session, side, row, condition)
+    rows += found.rows
+    sums.push(found.sums)
+  }
+  return { rows, sums: sums.join(' ') }
+}
+
+/** What is read of each row, and conditions that find the rows by an index. */
+async function asked(
+  session: CopySession,
+  side: Side,
+  identity: readonly string[],
+  keys: readonly RowKey[],
+): Promise<{ readonly row: string; readonly conditions: Iterable<string> }> {
+  const types = await columnTypes(session, side)
+  const missing = identity.filter((name) => !types.has(name))
+  if (missing.length === 0 && identity.length > 0) {
+    await session.ask(BY_INDEX)
+    return { row: [...types.keys()].map(quoteName).join(', '), conditions: conditionsOf(identity, types, keys) }
+  }
+  throw new SluiceError('TABLE_REFUSED', `${tableText(side)} has no column ${missing.join(', ')}`, {
+    where: tableText(side),
+    hint: 'plan the switch again',
+  })
+}
+
+async function digest(
+  session: CopySession,
+  { sql, isPartitioned }: Side,
+  row: string,
+  condition: string,
+): Promise<{ readonly rows: bigint; readonly sums: string }> {
+  const hash = (seed: number): string =>
+    `coalesce(pg_catalog.sum(pg_catalog.hashtextextended(r.t COLLATE "C", ${seed})), 0)`
+  const [found] = await session.ask(
+    `SELECT count(*), ${hash(0)}, ${hash(1_000_003)} FROM (SELECT ROW(${row})::text AS t FROM ${isPartitioned ? '' : 'ONLY '}${sql} WHERE ${condition} OFFSET 0) r`,
+  )
+  return { rows: BigInt(found?.[0] ?? 0), sums: `${found?.[1]} ${found?.[2]}` }
+}
+
+function* conditionsOf(
+  identity: readonly string[],
+  types: ReadonlyMap<string, string>,
+  keys: readonly RowKey[],
+): Generator<string> {
+  for (const group of byNulls(keys))
+    for (let at = 0; at < group.length; at += KEYS_AT_ONCE)
+      yield among(identity, types, group.slice(at, at + KEYS_AT_ONCE))
+}
+
+/** Keys with NULLs at the same places. */
+function byNulls(keys: readonly RowKey[]): Iterable<readonly RowKey[]> {
+  const groups = new Map<string, RowKey[]>()
+  for (const key of keys) {
+    const nulls = key.map((part) => (part === null ? 'n' : '.')).join('')
+    const group = groups.get(nulls)
+    if (group === undefined) groups.set(nulls, [key])
+    else group.push(key)
+  }
+  return groups.values()
+}
+
+/** @param keys with NULLs at the same places */
+function among(identity: readonly string[], types: ReadonlyMap<string, string>, keys: readonly RowKey[]): string {
+  const places = identity.map((name, at) => ({ name, at }))
+  const isNull = ({ at }: { readonly at: number }): boolean => keys[0]?.[at] === null
+  const nulls = places.filter(isNull).map(({ name }) => `${quoteName(name)} IS NULL`)
+  const values = places.filter((place) => !isNull(place))
+  if (values.length === 0) return nulls.join(' AND ')
+  const lists = values.map(({ at }) => `${literal(arrayText(keys.map((key) => key[at] ?? '')))}::text[]`)
+  const casts = values.map(({ name }, at) => `CAST(k.c${at} AS ${types.get(name)})`).join(', ')
+  const names = values.map((_, at) => `c${at}`).join(', ')
+  const list = `(${values.map(({ name }) => quoteName(name)).join(', ')}) IN (SELECT ${casts} FROM ROWS FROM (${lists.map((one) => `pg_catalog.unnest(${one})`).join(', ')}) AS k (${names}))`
+  return [list, ...nulls].join(' AND ')
+}
+
+/** Types to compare columns in, in their order: those below domains. Without a modifier, which would cut values off, and would be 1 of a character. */
+async function columnTypes(session: CopySession, { oid }: Side): Promise<ReadonlyMap<string, string>> {
+  const rows = await session.ask(
+    `WITH RECURSIVE below AS (
+       SELECT a.attnum, a.attname, a.atttypid AS type FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${oid}::oid AND a.attnum > 0 AND NOT a.attisdropped
+       UNION ALL SELECT b.attnum, b.attname, t.typbasetype FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype = 'd')
+     SELECT b.attname, pg_catalog.format_type(b.type, -1) FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' ORDER BY b.attnum`,
+  )
+  return new Map(rows.map(([name, type]) => [name ?? '', type ?? '']))
+}

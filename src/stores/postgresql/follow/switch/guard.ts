@@ -1,0 +1,129 @@
+/** What keeps others from writing into a parked table: a trigger on it and on each of its partitions. Sessions that apply changes of ours pass it, and no other replica. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { APPLY } from '../apply/pass.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import type { Side, Sides } from './sides.ts'
+
+/** Triggers of one kind fire by their names: nothing of anybody else has run before this one. */
+export const TRIGGER = ' sluice_parked'
+
+/**
+ * Statements for the time when the tables have changed places. What foreign keys do to rows by themselves passes, too: the rows of the public table they change alike.
+ */
+export function guardSql({ from, parked, parkedName }: Sides, leaves: readonly string[]): readonly string[] {
+  const name = tableText(from)
+  // A partition that came from another parked table has one already, of another function.
+  const tables = [parked, ...leaves].map((sql) => ({ sql, hasOne: true }))
+  return guardedSql(from, tables, {
+    says: `${tableText({ schema: from.schema, name: parkedName })} is parked: its rows follow those of ${name}, and nobody else may write into it`,
+    hint: `Write to ${name}. To get this table back under that name: sluice cutover STREAM --revert --to URL.`,
+  })
+}
+
+/** Statements before the tables have changed places; none where each table is guarded already. */
+export async function guardBeforeSql({ session, from, to }: Sides): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname, c.oid = ${to.oid}::oid, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND ${isGuardSql('g')}),
+       EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)})
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${to.oid}::oid OR c.oid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${to.oid}::oid::pg_catalog.regclass) t)) ORDER BY 3 DESC, c.oid`,
+  )
+  const bare = rows.filter(([, , , has]) => has !== 't')
+  if (bare.length === 0) return []
+  const tables = bare.map(([schema, name, , , hasOne]) => ({
+    sql: tableSql({ schema: schema ?? '', name: name ?? '' }),
+    hasOne: hasOne === 't',
+  }))
+  // Where the table itself has its guard, partitions have come since: they get the same one.
+  if (rows[0]?.[3] === 't') return tables.flatMap((table) => triggerSql(guardName(to), table))
+  const [name, other] = [tableText(from), tableText(to)]
+  return guardedSql(to, tables, {
+    says: `${other} is about to get the name ${name}: its rows follow those of ${name}, and nobody else may write into it`,
+    hint: `Write to ${name}. A switch that was killed is ended, or given up, by the same cut-over.`,
+  })
+}
+
+type Guarded = { readonly sql: string; readonly hasOne: boolean }
+
+function guardName({ schema, oid }: Side): string {
+  return tableSql({ schema, name: `sluice_parked_${oid}` })
+}
+
+/** @param of table that the function is called after */
+function guardedSql(
+  of: Side,
+  tables: readonly Guarded[],
+  { says, hint }: { readonly says: string; readonly hint: string },
+): readonly string[] {
+  const guard = guardName(of)
+  const body = `BEGIN
+  IF pg_catalog.pg_trigger_depth() > 1 OR pg_catalog.current_setting(${literal(APPLY)}, true) = 'on' THEN RETURN NULL; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(hint)};
+END`
+  return [
+    `CREATE OR REPLACE FUNCTION ${guard}() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`,
+    `REVOKE ALL ON FUNCTION ${guard}() FROM PUBLIC`,
+    ...tables.flatMap((table) => triggerSql(guard, table)),
+  ]
+}
+
+function triggerSql(guard: string, { sql, hasOne }: Guarded): readonly string[] {
+  return [
+    // Which takes the table from readers, too.
+    ...(hasOne ? [`DROP TRIGGER IF EXISTS ${quoteName(TRIGGER)} ON ${sql}`] : []),
+    `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${sql} FOR EACH STATEMENT EXECUTE FUNCTION ${guard}()`,
+    `ALTER TABLE ONLY ${sql} ENABLE ALWAYS TRIGGER ${quoteName(TRIGGER)}`,
+  ]
+}
+
+/** Condition in SQL: whether a trigger is one of these. @param trigger alias of `pg_trigger` */
+export function isGuardSql(trigger: string): string {
+  return `(${trigger}.tgname = ${literal(TRIGGER)} AND EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = ${trigger}.tgfoid AND f.proname ~ '^sluice_parked_[0-9]+$'::text))`
+}
+
+/** Whether a table is parked: nobody but its stream writes into it. @param oid of the table */
+export async function isGuarded(session: CopySession, oid: string): Promise<boolean> {
+  const [row] = await session.ask(
+    `SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${literal(oid)}::oid AND g.tgname = ${literal(TRIGGER)})`,
+  )
+  return row?.[0] === 't'
+}
+
+/**
+ * Statements that take a guard away from a table, its partitions, and those that were detached from it since; none where there is none.
+ * @param oid of the table
+ */
+export async function unguardSql(session: CopySession, oid: string): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `WITH gone AS (
+       SELECT g.* FROM pg_catalog.pg_trigger g WHERE ${isGuardSql('g')} AND (
+         g.tgrelid = ${oid}::oid OR g.tgrelid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t)
+         OR g.tgfoid IN (SELECT o.tgfoid FROM pg_catalog.pg_trigger o WHERE o.tgrelid = ${oid}::oid AND ${isGuardSql('o')})))
+     SELECT n.nspname, c.relname, f.nspname, p.proname, EXISTS (SELECT FROM pg_catalog.pg_trigger k WHERE k.tgfoid = p.oid AND k.oid NOT IN (SELECT x.oid FROM gone x))
+     FROM gone g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace
+       JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`,
+  )
+  const functions = new Set(
+    rows.flatMap(([, , schema, name, isKept]) =>
+      isKept === 't' ? [] : [tableSql({ schema: schema ?? '', name: name ?? '' })],
+    ),
+  )
+  return [
+    ...rows.map(
+      ([schema, name]) =>
+        `DROP TRIGGER IF EXISTS ${quoteName(TRIGGER)} ON ${tableSql({ schema: schema ?? '', name: name ?? '' })}`,
+    ),
+    ...[...functions].map((name) => `DROP FUNCTION IF EXISTS ${name}()`),
+  ]
+}
+
+/** Partitions of a table that hold rows, in SQL. */
+export async function leavesOf(session: CopySession, oid: string): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t JOIN pg_catalog.pg_class c ON c.oid = t.relid::oid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE t.level > 0 AND c.relkind IN ('r', 'p')`,
+  )
+  return rows.map(([schema, name]) => tableSql({ schema: schema ?? '', name: name ?? '' }))
+}

@@ -1,0 +1,183 @@
+/** Two tables of PostgreSQL that change places: what that would meet, and the transaction in which it happens. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import type {
+  SwitchAttempt,
+  SwitchFinding,
+  SwitchLimits,
+  SwitchMark,
+  SwitchRequest,
+  SwitchStore,
+} from '../../../../model/follow/switch-port.ts'
+import type { Pool } from '../../../common/pool.ts'
+import { isBusy } from '../../server/locks.ts'
+import { targetError } from '../../server/errors.ts'
+import { CopySession } from '../../server/session.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import { Patience } from '../../server/patience.ts'
+import { fence, flushLog, isFlushed } from '../../server/lsn.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { Attempt } from './attempt.ts'
+import { guardBeforeSql, unguardSql } from './guard.ts'
+import { Held } from './held.ts'
+import { findingOf, stepsOf } from './looks.ts'
+import { markOf } from './mark.ts'
+import { reading } from '../../server/reading.ts'
+import { sideOf, sidesOf, type Side } from './sides.ts'
+import { dependentsOf, lockAll, lockDependent, lookFirstSql } from './take.ts'
+
+const BUDGET_MS = 5000
+/** Nobody waits long for a guard: whoever holds the table does so for long, or not at all. */
+const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
+
+export class PostgresSwitches implements SwitchStore {
+  readonly #settings: PostgresSettings
+  readonly #readers: Pool<CopySession>
+
+  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
+    this.#settings = settings
+    this.#readers = readers
+  }
+
+  examine(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
+    return reading(this.#readers, this.#settings, signal, async (session) => {
+      for (const table of [request.from, request.to]) {
+        const side = await sideOf(session, table)
+        if (side === null || !/^[rp]$/.test(side.kind)) return [missing(table)]
+      }
+      return (await stepsOf(await sidesOf(session, request), false)).map(findingOf)
+    })
+  }
+
+  mark(request: SwitchRequest, signal: AbortSignal): Promise<SwitchMark> {
+    return reading(this.#readers, this.#settings, signal, async (session) => {
+      const { from, to } = await sidesOf(session, request)
+      return await markOf(session, [from, to])
+    })
+  }
+
+  async open(request: SwitchRequest, limits: SwitchLimits, signal: AbortSignal): Promise<SwitchAttempt | null> {
+    throwIfAborted(signal)
+    const sessions: CopySession[] = []
+    const open = async (): Promise<CopySession> => {
+      const session = await CopySession.open(this.#settings, 'write')
+      sessions.push(session)
+      return session
+    }
+    let attempt: SwitchAttempt | null = null
+    try {
+      const [session, beside] = [await open(), await open()]
+      attempt = await underSignal(session, signal, () => this.#take(session, beside, request, limits, signal))
+      return attempt
+    } catch (error) {
+      throwIfAborted(signal)
+      throw targetError(error, this.#settings, tableText(request.from))
+    } finally {
+      if (attempt === null) {
+        for (const session of sessions) {
+          await session.rollBack()
+          await session.close()
+        }
+      }
+    }
+  }
+
+  guard(request: SwitchRequest, signal: AbortSignal): Promise<void> {
+    return this.#alter(request.to, 'writers', signal, async (session) => {
+      const sides = await sidesOf(session, request)
+      return { table: sides.to, sql: await guardBeforeSql(sides) }
+    })
+  }
+
+  unguard(table: TableName, signal: AbortSignal): Promise<void> {
+    return this.#alter(table, 'everybody', signal, async (session) => {
+      const side = await sideOf(session, table)
+      if (side === null || !/^[rp]$/.test(side.kind)) return null
+      return { table: side, sql: await unguardSql(session, side.oid) }
+    })
+  }
+
+  /** @param wanted statements, asked for once without a lock and once with it */
+  async #alter(
+    name: TableName,
+    from: 'everybody' | 'writers',
+    signal: AbortSignal,
+    wanted: (session: CopySession) => Promise<{ readonly table: Side; readonly sql: readonly string[] } | null>,
+  ): Promise<void> {
+    throwIfAborted(signal)
+    const session = await CopySession.open(this.#settings, 'write')
+    try {
+      await underSignal(session, signal, async () => {
+        const before = await wanted(session)
+        if (before === null || before.sql.length === 0) return
+        await new Patience(session, { ...SHORTLY, signal }).run([], async () => {
+          await session.ask(lookFirstSql(session.version))
+          await lockAll(session, before.table, SHORTLY.patienceMs, from)
+          const now = await wanted(session)
+          if (now !== null) await session.askAll(now.sql)
+        })
+      })
+    } catch (error) {
+      throw targetError(error, this.#settings, tableText(name))
+    } finally {
+      await session.close()
+    }
+  }
+
+  /** @returns null where others did not let go in time */
+  async #take(
+    session: CopySession,
+    beside: CopySession,
+    request: SwitchRequest,
+    { lockTimeoutMs, budgetMs = BUDGET_MS }: SwitchLimits,
+    signal: AbortSignal,
+  ): Promise<Attempt | null> {
+    const [row] = await session.ask("SELECT pg_catalog.current_setting('search_path')")
+    const { from } = await sidesOf(session, request)
+    const dependents = await dependentsOf(session, from)
+    const held = new Held(session, budgetMs)
+    await session.begin(
+      'ISOLATION LEVEL READ COMMITTED READ WRITE',
+      `${held.firstSql}; ${lookFirstSql(session.version)}`,
+    )
+    held.begin()
+    const left = (): number => lockTimeoutMs - held.waitedMs()
+    try {
+      for (const one of dependents) await lockDependent(session, one, left())
+      await lockAll(session, from, left())
+    } catch (error) {
+      if (!session.alive || !isBusy(error)) throw error
+      return null
+    }
+    await held.shorten()
+    held.work()
+    // The names may have led to other tables before the lock was there.
+    const sides = await sidesOf(session, request)
+    if (sides.from.oid !== from.oid) return null
+    const position = await fence(session)
+    if (!(await isFlushed(session, position))) await flushLog(beside)
+    held.rest()
+    return new Attempt({
+      session,
+      beside,
+      settings: this.#settings,
+      request,
+      signal,
+      lockTimeoutMs,
+      fence: position,
+      held,
+      tables: [sides.from, sides.to],
+      path: row?.[0] ?? '',
+    })
+  }
+}
+
+function missing(table: TableName): SwitchFinding {
+  return {
+    verdict: 'refused',
+    about: 'table',
+    object: tableText(table),
+    detail: 'there is no such table',
+    hint: 'it was dropped, or has another name by now: plan the switch again',
+  }
+}

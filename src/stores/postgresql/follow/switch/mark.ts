@@ -1,0 +1,73 @@
+/** What becomes of two tables besides changes of rows: partitions that come or go, files that are emptied or written anew. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { SwitchMark } from '../../../../model/follow/switch-port.ts'
+import type { CopySession } from '../../server/session.ts'
+import { BY_INDEX, readShapes, type Node } from '../replication/shapes.ts'
+import type { Side } from './sides.ts'
+
+type Tree = { readonly oid: string; readonly nodes: readonly Node[] }
+
+/** In a transaction. */
+export async function markOf(session: CopySession, tables: readonly Side[]): Promise<SwitchMark> {
+  return { text: JSON.stringify(await treesOf(session, tables)) }
+}
+
+/**
+ * With both tables for oneself.
+ * @param tables the one that has the public name, then the one that gets it; or one of two databases
+ * @returns in words; nothing where all is as it was
+ * @throws SluiceError NOT_SWITCHABLE where a partition of the second one is gone
+ */
+export async function changesSince(
+  session: CopySession,
+  mark: SwitchMark,
+  tables: readonly Side[],
+): Promise<readonly string[]> {
+  const before = JSON.parse(mark.text) as readonly Tree[]
+  const now = await treesOf(session, tables)
+  return tables.flatMap((table, at) => {
+    const [old, fresh] = [before[at], now[at]]
+    if (old === undefined || fresh === undefined || old.oid !== fresh.oid)
+      return [`${tableText(table)} is another table`]
+    const gone = old.nodes.filter(({ oid }) => !fresh.nodes.some((node) => node.oid === oid))
+    const [first] = gone
+    if (at === 1 && first !== undefined) throw lost(table, gone)
+    return [
+      ...gone.map(({ name }) => `partition ${name} of ${tableText(table)} is gone`),
+      ...fresh.nodes.flatMap((node) =>
+        changed(
+          node,
+          old.nodes.find(({ oid }) => oid === node.oid),
+        ),
+      ),
+    ]
+  })
+}
+
+function changed(node: Node, before: Node | undefined): readonly string[] {
+  const { name } = node
+  if (before === undefined) return [`partition ${name} is new`]
+  if (before.file !== node.file) return [`${name} was emptied or written anew`]
+  const isSame = (['parent', 'kind', 'bounds', 'attached'] as const).every((fact) => before[fact] === node[fact])
+  return isSame ? [] : [`partition ${name} was attached again`]
+}
+
+async function treesOf(session: CopySession, tables: readonly Side[]): Promise<readonly Tree[]> {
+  await session.ask(BY_INDEX)
+  const shapes = await readShapes(
+    session,
+    tables.map(({ oid }) => oid),
+  )
+  return tables.map(({ oid }) => ({ oid, nodes: shapes.get(oid)?.shape.nodes ?? [] }))
+}
+
+function lost(table: Side, gone: readonly Node[]): SluiceError {
+  const [first, ...more] = gone
+  const others = more.length === 0 ? '' : `, and ${more.length} more`
+  return new SluiceError('NOT_SWITCHABLE', `partition ${first?.name} of ${tableText(table)} is gone${others}`, {
+    where: tableText(table),
+    reason: 'somebody has detached or dropped it since all rows were compared: its rows would be missing',
+    hint: 'attach it again; the same command compares all rows once more',
+  })
+}

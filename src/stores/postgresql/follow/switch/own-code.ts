@@ -1,0 +1,128 @@
+/** Triggers and rules of the table: the other one gets exactly those that the public table has. */
+import { quoteName } from '../../server/connect.ts'
+import { literal } from '../../server/sql.ts'
+import { objects, type Side, type Sides, type Step } from './sides.ts'
+
+type Code = {
+  readonly kind: 'TRIGGER' | 'RULE'
+  readonly name: string
+  readonly definition: string
+  /** The table as the definition names it. */
+  readonly table: string
+  /** As pg_trigger has it: O, D, R, A. */
+  readonly state: string
+  readonly comment: string | null
+  readonly rowTables: boolean
+}
+
+const STATES: Readonly<Record<string, string>> = {
+  O: 'ENABLE',
+  D: 'DISABLE',
+  R: 'ENABLE REPLICA',
+  A: 'ENABLE ALWAYS',
+}
+
+export async function ownCodeOf(sides: Sides): Promise<readonly Step[]> {
+  const old = await codeOf(sides, sides.from)
+  return [...(await replaced(sides, old)), ...old.flatMap((one) => silenced(sides, one))]
+}
+
+/** The same, where nothing is applied to the old table any more. */
+export async function sameCode(sides: Sides): Promise<readonly Step[]> {
+  return await replaced(sides, await codeOf(sides, sides.from))
+}
+
+async function replaced(sides: Sides, old: readonly Code[]): Promise<readonly Step[]> {
+  const { to } = sides
+  const fresh = await codeOf(sides, to)
+  const steps: Step[] = []
+  for (const one of old) {
+    const other = fresh.find(({ kind, name }) => kind === one.kind && name === one.name) ?? null
+    steps.push(...made(sides, one, other))
+  }
+  for (const { kind, name, definition } of fresh) {
+    if (old.some((one) => one.kind === kind && one.name === name)) continue
+    steps.push({
+      verdict: 'made',
+      about: kind.toLowerCase(),
+      object: name,
+      detail: `the public table does not have it, so it is dropped from the other one: ${definition}`,
+      before: [`DROP ${kind} ${quoteName(name)} ON ${to.sql}`],
+    })
+  }
+  return steps
+}
+
+function made({ to, public: name }: Sides, one: Code, other: Code | null): readonly Step[] {
+  const step = { about: one.kind.toLowerCase(), object: one.name } as const
+  const isSame = other !== null && withoutTable(one) === withoutTable(other)
+  if (isSame && other.state === one.state) return []
+  const fires = `ALTER TABLE ${name} ${STATES[one.state] ?? 'ENABLE'} ${one.kind} ${quoteName(one.name)}`
+  if (isSame) return [{ ...step, verdict: 'made', detail: 'fires as on the public table', after: [fires] }]
+  if (one.rowTables && to.isPartitioned) {
+    return [
+      {
+        ...step,
+        verdict: 'refused',
+        detail: 'the server refuses row triggers with REFERENCING … TABLE on a partitioned table',
+        hint: `DROP TRIGGER ${quoteName(one.name)}, and make it FOR EACH STATEMENT`,
+      },
+    ]
+  }
+  return [
+    {
+      ...step,
+      verdict: 'made',
+      detail:
+        other === null ? 'the other table gets it' : 'the other table has another one of that name, and gets this one',
+      ...(other === null ? {} : { before: [`DROP ${one.kind} ${quoteName(one.name)} ON ${to.sql}`] }),
+      after: [
+        one.definition.replace(/;\s*$/, ''),
+        ...(one.state === 'O' ? [] : [fires]),
+        ...(one.comment === null
+          ? []
+          : [`COMMENT ON ${one.kind} ${quoteName(one.name)} ON ${name} IS ${literal(one.comment)}`]),
+      ],
+    },
+  ]
+}
+
+/** Of the parked table: what fires for replicas would do again what it has done on the public one. */
+function silenced({ parked }: Sides, { kind, name, state }: Code): readonly Step[] {
+  if (state !== 'A' && state !== 'R') return []
+  return [
+    {
+      verdict: 'made',
+      about: kind.toLowerCase(),
+      object: name,
+      detail:
+        'disabled on the parked table: it fires for replicas, and would do again what it has done on the public one',
+      after: [`ALTER TABLE ${parked} DISABLE ${kind} ${quoteName(name)}`],
+    },
+  ]
+}
+
+/** The name of the table stands behind the first ON or TO that is no part of a name. */
+function withoutTable({ kind, definition, table }: Code): string {
+  const word = `${kind === 'TRIGGER' ? ' ON ' : ' TO '}${table}`
+  let quoted = false
+  for (let at = 0; at < definition.length; at++) {
+    if (definition[at] === '"') quoted = !quoted
+    if (!quoted && definition.startsWith(word, at)) return definition.slice(0, at) + definition.slice(at + word.length)
+  }
+  return definition
+}
+
+/** Without ours: those of streams know their table by its number, and those of guards go by themselves. */
+function codeOf(sides: Sides, { oid }: Side): Promise<readonly Code[]> {
+  return objects<Code>(
+    sides,
+    `SELECT pg_catalog.json_build_object('kind', 'TRIGGER', 'name', g.tgname, 'definition', pg_catalog.pg_get_triggerdef(g.oid), 'table', g.tgrelid::pg_catalog.regclass::text,
+       'state', g.tgenabled, 'comment', pg_catalog.obj_description(g.oid, 'pg_trigger'), 'rowTables', g.tgtype & 1::int2 = 1 AND (g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL))
+     FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+     WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND p.proname !~ '^sluice_'::text AND n.nspname !~ '^sluice_'::text
+     UNION ALL SELECT pg_catalog.json_build_object('kind', 'RULE', 'name', r.rulename, 'definition', pg_catalog.pg_get_ruledef(r.oid), 'table', r.ev_class::pg_catalog.regclass::text,
+       'state', r.ev_enabled, 'comment', pg_catalog.obj_description(r.oid, 'pg_rewrite'), 'rowTables', false)
+     FROM pg_catalog.pg_rewrite r WHERE r.ev_class = ${oid}::oid`,
+  )
+}

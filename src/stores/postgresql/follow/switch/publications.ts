@@ -1,0 +1,82 @@
+/** Publications of others: what names the public table names the other one from the switch on, with the same columns and filter. */
+import { quoteName } from '../../server/connect.ts'
+import { objects, type Sides, type Step } from './sides.ts'
+
+type Publication = {
+  readonly name: string
+  readonly how: 'table' | 'other' | 'all' | 'schema'
+  readonly viaRoot: boolean
+  readonly owned: boolean
+  readonly owner: string
+  /** The other table is a member by itself. */
+  readonly both: boolean
+  readonly columns: readonly string[] | null
+  readonly filter: string | null
+}
+
+export async function publicationsOf(sides: Sides): Promise<readonly Step[]> {
+  return (await objects<Publication>(sides, publicationsSql(sides))).map((one) => stepOf(one, sides))
+}
+
+function stepOf(
+  { name, how, viaRoot, owned, owner, both, columns, filter }: Publication,
+  { from, to, public: table, parked }: Sides,
+): Step {
+  const step = { about: 'publication', object: name }
+  if (how === 'other') {
+    const detail = `it names ${to.sql} by its number: it goes on with it under its new name`
+    return { ...step, verdict: 'left', detail }
+  }
+  if (how !== 'table') {
+    const detail = `it is ${how === 'all' ? 'FOR ALL TABLES' : 'for all tables of the schema'}: what is applied to the parked table goes out as well, under its new name`
+    return { ...step, verdict: 'left', detail }
+  }
+  const publication = quoteName(name)
+  if (!owned) {
+    const hint = `connect as a member of ${owner}`
+    return { ...step, verdict: 'refused', detail: `it belongs to ${owner}, and has to name the other table`, hint }
+  }
+  if (to.isPartitioned && !viaRoot) {
+    return {
+      ...step,
+      verdict: 'refused',
+      detail: 'changes would go out under the names of the partitions, which its subscribers do not have',
+      hint: `ALTER PUBLICATION ${publication} SET (publish_via_partition_root = true)`,
+    }
+  }
+  const list = columns === null ? '' : ` (${columns.map(quoteName).join(', ')})`
+  return {
+    ...step,
+    verdict: 'made',
+    detail: `it names ${from.sql} by its number: it names the other table from then on, with the same columns and filter; its subscribers go on`,
+    after: [
+      ...(both ? [`ALTER PUBLICATION ${publication} DROP TABLE ONLY ${table}`] : []),
+      `ALTER PUBLICATION ${publication} DROP TABLE ONLY ${parked}`,
+      `ALTER PUBLICATION ${publication} ADD TABLE ONLY ${table}${list}${filter === null ? '' : ` WHERE (${filter})`}`,
+    ],
+  }
+}
+
+/** Publications of schemas, lists of columns and filters are there since version 15. */
+function publicationsSql({ session, from, to }: Sides): string {
+  const narrow = session.version >= 150_000
+  const columns = narrow
+    ? `(SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[]))`
+    : 'NULL::json'
+  const filter = narrow ? 'pg_catalog.pg_get_expr(r.prqual, r.prrelid)' : 'NULL::text'
+  const bySchema = narrow
+    ? `UNION ALL SELECT p.*, 'schema', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid
+         JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid AND c.oid = ${from.oid}::oid`
+    : ''
+  const member = (table: string): string =>
+    `EXISTS (SELECT FROM pg_catalog.pg_publication_rel o WHERE o.prpubid = p.oid AND o.prrelid = ${table})`
+  return `
+    SELECT pg_catalog.json_build_object('name', f.pubname, 'how', f.how, 'viaRoot', f.pubviaroot, 'owned', pg_catalog.pg_has_role(f.pubowner, 'USAGE'),
+      'owner', pg_catalog.pg_get_userbyid(f.pubowner), 'both', f.both, 'columns', f.columns, 'filter', f.filter) FROM (
+      SELECT p.*, 'table' AS how, ${member(to.oid)} AS both, ${columns} AS columns, ${filter} AS filter
+      FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${from.oid}::oid
+      UNION ALL SELECT p.*, 'other', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${to.oid}::oid
+      WHERE NOT ${member(from.oid)}
+      UNION ALL SELECT p.*, 'all', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p WHERE p.puballtables
+      ${bySchema}) AS f WHERE f.pubname !~ '^sluice_'::text ORDER BY f.pubname`
+}

@@ -1,0 +1,137 @@
+/** Foreign keys to the public table, and the constraints that both tables have. */
+import { quoteName } from '../../server/connect.ts'
+import { literal } from '../../server/sql.ts'
+import { notOwnSql } from '../../server/marks.ts'
+import { objects, type Side, type Sides, type Step } from './sides.ts'
+
+type Incoming = {
+  readonly name: string
+  readonly child: string
+  readonly isSelf: boolean
+  readonly definition: string
+  readonly isValid: boolean
+  readonly isChildPartitioned: boolean
+  readonly owned: boolean
+  readonly owner: string
+  /** The other table has a unique index on exactly these columns. */
+  readonly fits: boolean
+  readonly columns: readonly string[]
+  readonly comment: string | null
+}
+
+type Constraint = { readonly kind: 'c' | 'f'; readonly name: string; readonly definition: string }
+
+/** Foreign keys of partitioned tables can be made without a look at their rows since this version. */
+const UNCHECKED_PARTITIONED = 180_000
+
+export async function referencesOf(sides: Sides): Promise<readonly Step[]> {
+  const { from, to } = sides
+  const incoming = await objects<Incoming>(sides, incomingSql(sides))
+  const old = await objects<Constraint>(sides, constraintsSql(from))
+  const fresh = await objects<Constraint>(sides, constraintsSql(to))
+  return [
+    ...incoming.filter(({ isSelf }) => !isSelf).map((one) => repointed(one, sides)),
+    ...incoming.filter(({ isSelf }) => isSelf).flatMap((one) => ofItself(one, sides)),
+    ...differing(sides, old, fresh),
+    ...old.filter(({ kind }) => kind === 'f').map((one) => lagging(one, sides)),
+  ]
+}
+
+function repointed(one: Incoming, { session, to }: Sides): Step {
+  const { name, child, definition, columns } = one
+  const step = { about: 'foreign key to it', object: `${name} of ${child}` }
+  const refuse = (detail: string, hint: string): Step => ({ ...step, verdict: 'refused', detail, hint })
+  const drop = `ALTER TABLE ${child} DROP CONSTRAINT ${quoteName(name)}`
+  if (!one.owned) return refuse(`${child} belongs to ${one.owner}`, `connect as a member of ${one.owner}`)
+  if (!one.fits) {
+    const detail = `${to.sql} has no unique index on (${columns.join(', ')}) alone, which it needs to refer to that table`
+    return refuse(detail, `${drop}, and look for orphans now and then; or refer to columns that are unique in both`)
+  }
+  if (one.isChildPartitioned && session.version < UNCHECKED_PARTITIONED) {
+    const detail = `${child} is partitioned: this server looks at all of its rows when the key is made again`
+    return refuse(detail, `${drop}, and make it again behind the switch`)
+  }
+  const unchecked = one.isValid ? ' NOT VALID' : ''
+  return {
+    ...step,
+    verdict: 'made',
+    detail:
+      'it refers to the other table from then on; new rows are held to it at once, and those of before are not looked at again',
+    ...(one.isValid ? { hint: `behind the switch: ALTER TABLE ${child} VALIDATE CONSTRAINT ${quoteName(name)}` } : {}),
+    before: [drop],
+    after: [
+      `ALTER TABLE ${child} ADD CONSTRAINT ${quoteName(name)} ${definition}${unchecked}`,
+      ...(one.comment === null
+        ? []
+        : [`COMMENT ON CONSTRAINT ${quoteName(name)} ON ${child} IS ${literal(one.comment)}`]),
+    ],
+  }
+}
+
+function ofItself({ name, definition, fits }: Incoming, { from, to }: Sides): readonly Step[] {
+  if (fits) return []
+  return [
+    {
+      verdict: 'refused',
+      about: 'foreign key to it',
+      object: name,
+      detail: `${from.sql} refers to itself, and ${to.sql} does not: ${definition}`,
+      hint: `ALTER TABLE ${from.sql} DROP CONSTRAINT ${quoteName(name)}, and look for orphans now and then`,
+    },
+  ]
+}
+
+/** What only one of them is held to would be lost, or would refuse rows from one moment to the other. */
+function differing({ from, to }: Sides, old: readonly Constraint[], fresh: readonly Constraint[]): readonly Step[] {
+  const lacking = (some: readonly Constraint[], others: readonly Constraint[]): readonly Constraint[] =>
+    some.filter((one) => !others.some(({ name, definition }) => name === one.name && definition === one.definition))
+  const step = ({ kind, name }: Constraint) => ({
+    verdict: 'refused' as const,
+    about: kind === 'f' ? 'foreign key from it' : 'check',
+    object: name,
+  })
+  return [
+    ...lacking(old, fresh).map((one) => ({
+      ...step(one),
+      detail: `${to.sql} has it not: ${one.definition}`,
+      hint: `ALTER TABLE ${to.sql} ADD CONSTRAINT ${quoteName(one.name)} ${one.definition}`,
+    })),
+    ...lacking(fresh, old).map((one) => ({
+      ...step(one),
+      detail: `only ${to.sql} has it, which would refuse rows that ${from.sql} takes: ${one.definition}`,
+      hint: `ALTER TABLE ${to.sql} DROP CONSTRAINT ${quoteName(one.name)}`,
+    })),
+  ]
+}
+
+function lagging({ name }: Constraint, { parked }: Sides): Step {
+  return {
+    verdict: 'left',
+    about: 'foreign key from it',
+    object: name,
+    detail: `${parked} is held to it as well: a row that it refers to can be deleted only once the rows of ${parked} have followed`,
+  }
+}
+
+function incomingSql({ from, to }: Sides): string {
+  const columns = `SELECT a.attname FROM pg_catalog.unnest(k.confkey) u (attnum) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum`
+  const unique = `EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = ${to.oid}::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+    AND i.indnkeyatts = pg_catalog.cardinality(k.confkey) AND NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS s (at)
+      JOIN pg_catalog.pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = i.indkey[s.at] WHERE b.attname NOT IN (${columns})))`
+  const self = `EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = ${to.oid}::oid AND o.confrelid = ${to.oid}::oid AND o.conname = k.conname AND o.contype = 'f')`
+  return `
+    SELECT pg_catalog.json_build_object('name', k.conname, 'child', pg_catalog.format('%I.%I', n.nspname, c.relname), 'isSelf', k.conrelid = k.confrelid, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
+      'isValid', k.convalidated AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true), 'isChildPartitioned', c.relkind = 'p',
+      'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'owner', pg_catalog.pg_get_userbyid(c.relowner),
+      'fits', CASE WHEN k.conrelid = k.confrelid THEN ${self} ELSE ${unique} END,
+      'columns', (SELECT pg_catalog.json_agg(x.attname) FROM (${columns}) x), 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'))
+    FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE k.contype = 'f' AND k.confrelid = ${from.oid}::oid AND k.conparentid = 0::oid ORDER BY c.oid, k.conname`
+}
+
+/** Whether one was ever checked, and whether tables inherit it, is not compared: it says nothing of a partitioned table. */
+function constraintsSql({ oid }: Side): string {
+  return `
+    SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'definition', pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype IN ('c', 'f') AND k.conparentid = 0::oid AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.conname`
+}

@@ -1,0 +1,143 @@
+/** Owner, rights, policies and row security: the other table gets exactly those of the public one. */
+import { quoteName } from '../../server/connect.ts'
+import { literal } from '../../server/sql.ts'
+import { leavesOf } from './guard.ts'
+import { objects, type Side, type Sides, type Step } from './sides.ts'
+
+type Policy = { readonly name: string; readonly definition: string; readonly comment: string | null }
+type Security = {
+  readonly owner: string
+  readonly enabled: boolean
+  readonly forced: boolean
+  readonly policies: readonly Policy[]
+}
+type Grant = {
+  readonly column: string | null
+  readonly privilege: string
+  /** As SQL has it. */
+  readonly grantee: string
+  readonly grantable: boolean
+}
+
+export async function securityOf(sides: Sides): Promise<readonly Step[]> {
+  const { from, to, public: name } = sides
+  const [old] = await objects<Security>(sides, securitySql(from))
+  const [fresh] = await objects<Security>(sides, securitySql(to))
+  if (old === undefined || fresh === undefined) return []
+  const steps: Step[] = []
+  if (old.owner !== fresh.owner) {
+    const all = [to.sql, ...(await leavesOf(sides.session, to.oid))]
+    steps.push({
+      verdict: 'made',
+      about: 'owner',
+      object: old.owner,
+      detail: `of the other table, too: it belongs to ${fresh.owner}`,
+      before: all.map((table) => `ALTER TABLE ${table} OWNER TO ${quoteName(old.owner)}`),
+    })
+  }
+  steps.push(...(await grantSteps(sides, from.oid, to.oid, `TABLE ${name}`)), ...policySteps(sides, old, fresh))
+  if (old.enabled !== fresh.enabled || old.forced !== fresh.forced) {
+    steps.push({
+      verdict: 'made',
+      about: 'row security',
+      detail: 'as on the public table',
+      after: [
+        `ALTER TABLE ${name} ${old.enabled ? 'ENABLE' : 'DISABLE'} ROW LEVEL SECURITY`,
+        `ALTER TABLE ${name} ${old.forced ? 'FORCE' : 'NO FORCE'} ROW LEVEL SECURITY`,
+      ],
+    })
+  }
+  return steps
+}
+
+/** @param object of the new one, by its name after the switch: `TABLE public.t` */
+async function grantSteps(sides: Sides, from: string, to: string, object: string): Promise<readonly Step[]> {
+  const text = ({ column, privilege, grantee, grantable }: Grant): string =>
+    JSON.stringify([column, privilege, grantee, grantable])
+  const old = await objects<Grant>(sides, grantsSql(from, from))
+  const fresh = await objects<Grant>(sides, grantsSql(to, from))
+  const [had, has] = [new Set(old.map(text)), new Set(fresh.map(text))]
+  const missing = old.filter((one) => !has.has(text(one)))
+  const surplus = fresh.filter((one) => !had.has(text(one)))
+  if (missing.length + surplus.length === 0) return []
+  const what = ({ column, privilege }: Grant): string =>
+    `${privilege}${column === null ? '' : ` (${quoteName(column)})`}`
+  const said = [
+    ...missing.map((one) => `${what(one)} to ${one.grantee}`),
+    ...surplus.map((one) => `not ${what(one)} to ${one.grantee}`),
+  ]
+  return [
+    {
+      verdict: 'made',
+      about: 'grant',
+      object: said.join('; '),
+      detail: 'as on the public table',
+      after: [
+        ...surplus.map((one) => `REVOKE ${what(one)} ON ${object} FROM ${one.grantee}`),
+        ...missing.map(
+          (one) => `GRANT ${what(one)} ON ${object} TO ${one.grantee}${one.grantable ? ' WITH GRANT OPTION' : ''}`,
+        ),
+      ],
+    },
+  ]
+}
+
+function policySteps({ to, public: name }: Sides, old: Security, fresh: Security): readonly Step[] {
+  const steps: Step[] = []
+  for (const one of old.policies) {
+    const other = fresh.policies.find((each) => each.name === one.name)
+    if (other?.definition === one.definition) continue
+    steps.push({
+      verdict: 'made',
+      about: 'policy',
+      object: one.name,
+      detail:
+        other === undefined
+          ? 'the other table gets it'
+          : 'the other table has another one of that name, and gets this one',
+      ...(other === undefined ? {} : { before: [`DROP POLICY ${quoteName(one.name)} ON ${to.sql}`] }),
+      after: [
+        `CREATE POLICY ${quoteName(one.name)} ON ${name} ${one.definition}`,
+        ...(one.comment === null
+          ? []
+          : [`COMMENT ON POLICY ${quoteName(one.name)} ON ${name} IS ${literal(one.comment)}`]),
+      ],
+    })
+  }
+  for (const one of fresh.policies) {
+    if (old.policies.some((each) => each.name === one.name)) continue
+    steps.push({
+      verdict: 'made',
+      about: 'policy',
+      object: one.name,
+      detail: `the public table does not have it, so it is dropped from the other one: ${one.definition}`,
+      before: [`DROP POLICY ${quoteName(one.name)} ON ${to.sql}`],
+    })
+  }
+  return steps
+}
+
+function securitySql({ oid }: Side): string {
+  return `
+    SELECT pg_catalog.json_build_object('owner', pg_catalog.pg_get_userbyid(c.relowner), 'enabled', c.relrowsecurity, 'forced', c.relforcerowsecurity,
+      'policies', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', p.polname, 'comment', pg_catalog.obj_description(p.oid, 'pg_policy'),
+        'definition', pg_catalog.format('AS %s FOR %s TO %s%s%s', CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+          CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+          (SELECT pg_catalog.string_agg(CASE role WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ' ORDER BY role) FROM pg_catalog.unnest(p.polroles) role),
+          ' USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', ' WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')')) ORDER BY p.polname), '[]')
+        FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid))
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
+}
+
+/** Rights on a table, and on its columns. @param owner whose owner the table will have by then */
+function grantsSql(oid: string, owner: string): string {
+  const grantee = `CASE e.grantee WHEN 0::oid THEN 'PUBLIC' WHEN c.relowner THEN (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o.relowner)) FROM pg_catalog.pg_class o WHERE o.oid = ${owner})
+    ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END`
+  return `
+    SELECT DISTINCT pg_catalog.json_build_object('column', g.attname, 'privilege', e.privilege_type, 'grantee', ${grantee}, 'grantable', e.is_grantable AND e.grantee <> c.relowner)::text
+    FROM pg_catalog.pg_class c, LATERAL (
+        SELECT NULL::name AS attname, coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner)) AS acl
+        UNION ALL SELECT a.attname, a.attacl FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL) g,
+      LATERAL pg_catalog.aclexplode(g.acl) e
+    WHERE c.oid = ${oid}::oid ORDER BY 1`
+}

@@ -1,0 +1,95 @@
+/** Numbers that the tables give their rows by themselves: after the switch nobody gets one that anybody has, or may still have in a session. */
+import { quoteName } from '../../server/connect.ts'
+import { literal } from '../../server/sql.ts'
+import { objects, type Side, type Sides, type Step } from './sides.ts'
+
+type Sequence = {
+  readonly oid: string
+  readonly sql: string
+  readonly column: string
+  readonly identity: boolean
+  readonly owner: string
+  readonly options: string
+  readonly increment: string
+  readonly minimum: string
+  readonly maximum: string
+  readonly cache: string
+}
+
+export async function sequencesOf(sides: Sides): Promise<readonly Step[]> {
+  const { to } = sides
+  const old = await ownedBy(sides, sides.from)
+  const fresh = await ownedBy(sides, to)
+  const steps: Step[] = []
+  for (const one of old) {
+    if (!one.identity) {
+      steps.push({
+        verdict: 'made',
+        about: 'sequence',
+        object: one.sql,
+        detail:
+          'both tables take their numbers from it; it belongs to the public table from then on, and does not go when the parked one is dropped',
+        after: [`ALTER SEQUENCE ${one.sql} OWNED BY ${sides.public}.${quoteName(one.column)}`],
+      })
+      continue
+    }
+    const other = fresh.find(({ identity, column }) => identity && column === one.column)
+    // Columns that differ are refused by themselves.
+    if (other === undefined) continue
+    steps.push({
+      verdict: 'made',
+      about: 'identity',
+      object: one.column,
+      detail: `its next number lies behind those of both tables, and behind ${one.cache} more that a session may have taken ahead`,
+      before: [
+        ...(one.options === other.options
+          ? []
+          : [`ALTER TABLE ${to.sql} ALTER COLUMN ${quoteName(one.column)} ${set(one.options)}`]),
+        // By this it is held until the end, also by those who take numbers without a row.
+        `ALTER SEQUENCE ${one.sql} OWNER TO ${quoteName(one.owner)}`,
+        beyondSql(literal(other.sql), one, `(SELECT b.last_value FROM ${other.sql} b)`, one.cache),
+      ],
+    })
+  }
+  return steps
+}
+
+/** `SET INCREMENT BY 1 SET …`, of the options as a definition has them. */
+function set(options: string): string {
+  return options.replaceAll(/(?:^|, )/g, ' SET ').trim()
+}
+
+/**
+ * Sets a sequence behind one and another, and behind what sessions may have taken ahead. What would lie outside of the sequence leaves it as far as the numbers go that
+ * were given.
+ * @param sequence the one that is set, as SQL that becomes its regclass
+ * @param one whose last value and range count
+ * @param other the last value of the other, in SQL
+ * @param cache numbers that a session takes at once, in SQL
+ */
+export function beyondSql(
+  sequence: string,
+  one: Pick<Sequence, 'sql' | 'increment' | 'minimum' | 'maximum'>,
+  other: string,
+  cache: string,
+): string {
+  const step = `${one.increment}::numeric * (${cache})::numeric`
+  const [furthest, isWithin] = one.increment.startsWith('-')
+    ? ['least', `f.at + ${step} >= ${one.minimum}::numeric`]
+    : ['greatest', `f.at + ${step} <= ${one.maximum}::numeric`]
+  return `SELECT pg_catalog.setval(${sequence}::pg_catalog.regclass, (CASE WHEN ${isWithin} THEN f.at + ${step} ELSE f.at END)::bigint)
+    FROM ${one.sql} a, LATERAL (SELECT ${furthest}(a.last_value, least(greatest(${other}, ${one.minimum}), ${one.maximum}))::numeric AS at) f`
+}
+
+function ownedBy(sides: Sides, { oid }: Side): Promise<readonly Sequence[]> {
+  return objects<Sequence>(
+    sides,
+    `SELECT pg_catalog.json_build_object('oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'column', a.attname, 'identity', d.deptype = 'i', 'owner', pg_catalog.pg_get_userbyid(s.relowner),
+       'options', pg_catalog.format('INCREMENT BY %s, MINVALUE %s, MAXVALUE %s, START WITH %s, CACHE %s, %s', q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcache, CASE WHEN q.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),
+       'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text, 'cache', q.seqcache::text)
+     FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
+       JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
+       AND d.refobjid = ${oid}::oid AND d.deptype IN ('a', 'i') ORDER BY a.attnum`,
+  )
+}

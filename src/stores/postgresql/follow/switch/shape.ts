@@ -1,0 +1,149 @@
+/** What the tables are, and whether this role may exchange them. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { quoteName } from '../../server/connect.ts'
+import { literal } from '../../server/sql.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import { objects, type Side, type Sides, type Step } from './sides.ts'
+
+const MOST_NAME_BYTES = 63
+
+type Shape = {
+  readonly isPartition: boolean
+  readonly parents: readonly string[]
+  readonly heirs: readonly string[]
+  readonly isTemporary: boolean
+  readonly owner: string
+  readonly owned: boolean
+  readonly forced: boolean
+}
+
+type Role = {
+  readonly me: string
+  readonly create: boolean
+  readonly replica: boolean
+  readonly seesAll: boolean
+  readonly taken: string | null
+  readonly eventTriggers: readonly string[]
+}
+
+export async function shapeOf(sides: Sides): Promise<readonly Step[]> {
+  const { from, to, parkedName } = sides
+  const steps: Step[] = []
+  const refuse = (about: string, object: string, detail: string, hint: string): void =>
+    void steps.push({ verdict: 'refused', about, object, detail, hint })
+  const [role] = await objects<Role>(sides, roleSql(sides))
+  if (role === undefined) return []
+  if (from.oid === to.oid) refuse('table', tableText(from), 'it is the same table', 'name another one')
+  if (from.schema !== to.schema) {
+    const hint = `ALTER TABLE ${to.sql} SET SCHEMA ${quoteName(from.schema)}, with its partitions`
+    refuse('schema', to.schema, `${from.sql} is in another schema`, hint)
+  }
+  const name = tableText({ schema: from.schema, name: parkedName })
+  if (role.taken !== null) refuse('name', name, `it belongs to something else: ${role.taken}`, 'choose another name')
+  if (parkedName === from.name || parkedName === '' || Buffer.byteLength(parkedName) > MOST_NAME_BYTES) {
+    refuse('name', name, 'the old table cannot have it', `choose another name, of ${MOST_NAME_BYTES} bytes at most`)
+  }
+  if (!role.create) {
+    const hint = `GRANT CREATE ON SCHEMA ${quoteName(from.schema)} TO ${quoteName(role.me)}`
+    refuse('schema', from.schema, `${role.me} may not give tables other names in it`, hint)
+  }
+  if (!role.replica) {
+    const detail = `${role.me} may not apply changes as a replica: triggers and foreign keys of the parked table would do again what those of the public one have done`
+    const hint = `GRANT SET ON PARAMETER session_replication_role TO ${quoteName(role.me)} (15 and newer), or connect as a superuser`
+    refuse('role', role.me, detail, hint)
+  }
+  for (const event of role.eventTriggers) {
+    const detail = 'it fires for the statements of the switch, and can refuse them'
+    steps.push({ verdict: 'left', about: 'event trigger', object: event, detail })
+  }
+  for (const side of [from, to]) {
+    const [shape] = await objects<Shape>(sides, shapeSql(side))
+    if (shape !== undefined) ofSide(side, shape, role, refuse)
+  }
+  steps.push(...(await subscriptions(sides)))
+  return steps
+}
+
+function ofSide(
+  { sql, isPartitioned }: Side,
+  shape: Shape,
+  { me, seesAll }: Role,
+  refuse: (about: string, object: string, detail: string, hint: string) => void,
+): void {
+  if (!shape.owned) {
+    const hint = `GRANT ${quoteName(shape.owner)} TO ${quoteName(me)}, or connect as ${shape.owner}`
+    refuse('owner', sql, `it belongs to ${shape.owner}, and ${me} is no member of that role`, hint)
+  }
+  if (shape.isPartition) {
+    refuse(
+      'partition',
+      sql,
+      `it is a partition of ${shape.parents.join(', ')}`,
+      'switch the table that it is a part of',
+    )
+  } else if (shape.parents.length > 0) {
+    refuse('inheritance', sql, `it inherits from ${shape.parents.join(', ')}`, `ALTER TABLE ${sql} NO INHERIT …`)
+  }
+  if (!isPartitioned && shape.heirs.length > 0) {
+    const detail = `${shape.heirs.join(', ')} inherit from it: their rows are read with it now, and would not be`
+    refuse('inheritance', sql, detail, 'bring their rows into the table and let them go')
+  }
+  if (shape.isTemporary) refuse('table', sql, 'it is a temporary table', 'name a table that lasts')
+  if (shape.forced && !seesAll) {
+    const detail = `its row security is forced on its owner, so that ${me} cannot compare its rows`
+    refuse('row security', sql, detail, 'connect as a role with BYPASSRLS')
+  }
+}
+
+/** Who writes into a table by its number goes on with it under whatever name; not every role may look. */
+async function subscriptions({ session, from, to }: Sides): Promise<readonly Step[]> {
+  await session.ask('SAVEPOINT looking')
+  try {
+    const rows = await session.ask(
+      `SELECT s.subname, r.srrelid::pg_catalog.regclass FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
+       WHERE r.srrelid IN (${from.oid}::oid, ${to.oid}::oid) ORDER BY 1`,
+    )
+    await session.ask('RELEASE SAVEPOINT looking')
+    return rows.map(([name, table]) => ({
+      verdict: 'refused',
+      about: 'subscription',
+      object: name ?? '',
+      detail: `it writes into ${table}, and would go on with that table under its new name`,
+      hint: `ALTER SUBSCRIPTION ${quoteName(name ?? '')} DISABLE and drop it before, or partition the table where these rows come from`,
+    }))
+  } catch (error) {
+    if (!session.alive || sqlStateOf(error) !== '42501') throw error
+    await session.ask('ROLLBACK TO SAVEPOINT looking; RELEASE SAVEPOINT looking')
+    const hint = 'ask a superuser: SELECT * FROM pg_subscription_rel'
+    return [{ verdict: 'left', about: 'subscription', detail: 'this role may not see them', hint }]
+  }
+}
+
+function roleSql({ session, from, to, parkedName }: Sides): string {
+  const place = `(SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = ${literal(from.schema)})`
+  const parameter =
+    session.version < 150_000
+      ? ''
+      : " OR pg_catalog.has_parameter_privilege(current_user, 'session_replication_role', 'SET')"
+  return `
+    SELECT pg_catalog.json_build_object('me', current_user, 'create', pg_catalog.has_schema_privilege(${literal(from.schema)}, 'CREATE'),
+      'replica', r.rolsuper${parameter}, 'seesAll', r.rolsuper OR r.rolbypassrls,
+      'taken', (SELECT pg_catalog.min(x.what) FROM (
+        SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, c.oid, 0) AS what FROM pg_catalog.pg_class c
+          WHERE c.relnamespace = ${place} AND c.relname = ${literal(parkedName)} AND c.oid NOT IN (${from.oid}::oid, ${to.oid}::oid)
+        UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_type'::pg_catalog.regclass::oid, t.oid, 0) FROM pg_catalog.pg_type t
+          WHERE t.typnamespace = ${place} AND t.typname = ${literal(parkedName)} AND t.typrelid NOT IN (${from.oid}::oid, ${to.oid}::oid) AND t.typelem = 0::oid) x),
+      'eventTriggers', (SELECT coalesce(pg_catalog.json_agg(e.evtname ORDER BY e.evtname), '[]') FROM pg_catalog.pg_event_trigger e
+        WHERE e.evtenabled IN ('O', 'A') AND e.evtevent <> 'login'))
+    FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
+}
+
+function shapeSql({ oid }: Side): string {
+  const related = (other: string, own: string): string =>
+    `(SELECT coalesce(pg_catalog.json_agg(i.${other}::pg_catalog.regclass::text ORDER BY i.${other}), '[]') FROM pg_catalog.pg_inherits i WHERE i.${own} = c.oid)`
+  return `
+    SELECT pg_catalog.json_build_object('isPartition', c.relispartition, 'parents', ${related('inhparent', 'inhrelid')}, 'heirs', ${related('inhrelid', 'inhparent')},
+      'isTemporary', c.relpersistence = 't', 'owner', pg_catalog.pg_get_userbyid(c.relowner), 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+      'forced', c.relrowsecurity AND c.relforcerowsecurity)
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
+}

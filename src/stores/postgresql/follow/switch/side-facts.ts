@@ -1,0 +1,110 @@
+/** What belongs to a table and is no row, as one database has it: compared by name with what the other database of a switch has. */
+import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { exclusionSql, indexTailSql } from '../../partition/plan/twin-facts.ts'
+import { objects, type Side } from './sides.ts'
+
+export type ColumnFact = {
+  readonly name: string
+  readonly type: string
+  readonly notNull: boolean
+  readonly inKey: boolean
+  /** `GENERATED …` of identity and generated columns; `numbers` of a default that takes them from a sequence. */
+  readonly kind: string
+  /** Null without one, and of one that takes numbers from a sequence. */
+  readonly default: string | null
+}
+
+/** Something with a name. */
+export type NamedFact = { readonly name: string; readonly definition: string }
+
+export type IndexFact = {
+  readonly name: string
+  /** What it is, without its name and that of its table. */
+  readonly what: string
+  readonly unique: boolean
+  readonly exclusion: boolean
+  readonly columns: readonly string[]
+}
+
+export type Facts = {
+  readonly encoding: string
+  readonly columns: readonly ColumnFact[]
+  readonly indexes: readonly IndexFact[]
+  readonly checks: readonly NamedFact[]
+  readonly references: readonly (NamedFact & { readonly to: string })[]
+  readonly referencedBy: readonly NamedFact[]
+  readonly triggers: readonly NamedFact[]
+  readonly rules: readonly NamedFact[]
+  readonly security: boolean
+  readonly policies: readonly NamedFact[]
+  readonly owner: string
+  /** Whether the role that asks is a member of the owner, and may make functions beside the table. */
+  readonly me: string
+  readonly owned: boolean
+  readonly mayCreate: boolean
+  /** Roles that are neither owner nor PUBLIC alone, with their rights. */
+  readonly grants: readonly { readonly role: string; readonly rights: readonly string[] }[]
+  /** Views, rules and functions that depend on it. */
+  readonly dependents: readonly string[]
+  readonly publications: readonly string[]
+  readonly subscriptions: number
+  readonly extensions: readonly string[]
+  readonly comment: boolean
+  readonly analyzed: boolean
+  readonly isPartition: boolean
+  readonly heirs: number
+}
+
+/** @throws what the server says */
+export async function factsOf(session: CopySession, side: Side): Promise<Facts> {
+  const [facts] = await objects<Facts>({ session }, factsSql(side))
+  if (facts === undefined) throw new Error('the server tells nothing of a table')
+  return facts
+}
+
+function factsSql({ oid }: Side): string {
+  const list = (of: string): string =>
+    `(SELECT coalesce(pg_catalog.json_agg(x.o ORDER BY x.o::text), '[]') FROM (${of}) x (o))`
+  const named = (name: string, definition: string, rest: string): string =>
+    list(`SELECT pg_catalog.json_build_object('name', ${name}, 'definition', ${definition}) FROM ${rest}`)
+  const dependsOn = (catalog: string): string =>
+    `SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.classid = '${catalog}'::pg_catalog.regclass::oid AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid}::oid
+       OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass::oid AND d.refobjid IN (c.reltype, y.typarray) AND c.reltype <> 0::oid)`
+  return `
+    SELECT pg_catalog.json_build_object(
+      'encoding', pg_catalog.current_setting('server_encoding'),
+      'columns', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
+          'inKey', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)),
+          'kind', CASE WHEN a.attidentity <> '' THEN 'numbers' WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS (' || pg_catalog.pg_get_expr(f.adbin, f.adrelid) || ')' WHEN ${numbers} THEN 'numbers' ELSE '' END,
+          'default', CASE WHEN a.attgenerated = '' AND NOT ${numbers} THEN pg_catalog.pg_get_expr(f.adbin, f.adrelid) END) ORDER BY a.attnum), '[]')
+        FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      'indexes', ${list(`SELECT pg_catalog.json_build_object('name', x.relname, 'what', coalesce(${exclusionSql}, ${indexTailSql}), 'unique', i.indisunique, 'exclusion', ${exclusionSql} IS NOT NULL, 'columns', (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attname), '[]')
+          FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey))) FROM pg_catalog.pg_index i
+        JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = c.oid AND i.indisvalid`)},
+      'checks', ${named('k.conname', `pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', '')`, `pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'`)},
+      'references', ${list(`SELECT pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid), 'to', k.confrelid::pg_catalog.regclass::text)
+        FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0::oid`)},
+      'referencedBy', ${named(`k.conname::text || ' of ' || k.conrelid::pg_catalog.regclass::text`, 'pg_catalog.pg_get_constraintdef(k.oid)', `pg_catalog.pg_constraint k WHERE k.confrelid = c.oid AND k.conrelid <> c.oid AND k.contype = 'f' AND k.conparentid = 0::oid`)},
+      'triggers', ${named('g.tgname', 'pg_catalog.pg_get_triggerdef(g.oid)', `pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND p.proname !~ '^sluice_'::text`)},
+      'rules', ${named('r.rulename', 'pg_catalog.pg_get_ruledef(r.oid)', `pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'`)},
+      'security', c.relrowsecurity,
+      'policies', ${named('p.polname', `pg_catalog.concat_ws(' ', p.polcmd, pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))`, 'pg_catalog.pg_policy p WHERE p.polrelid = c.oid')},
+      'owner', pg_catalog.pg_get_userbyid(c.relowner), 'me', current_user, 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'mayCreate', pg_catalog.has_schema_privilege(c.relnamespace, 'CREATE'),
+      'grants', ${list(`SELECT pg_catalog.json_build_object('role', CASE e.grantee WHEN 0::oid THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END, 'rights', pg_catalog.json_agg(DISTINCT e.privilege_type))
+        FROM pg_catalog.aclexplode(c.relacl) e WHERE e.grantee <> c.relowner GROUP BY e.grantee`)},
+      'dependents', ${list(`SELECT pg_catalog.to_json(z.said) FROM (
+          SELECT DISTINCT CASE WHEN r.rulename = '_RETURN' THEN 'view ' ELSE 'rule ' || r.rulename::text || ' on ' END || r.ev_class::pg_catalog.regclass::text AS said
+            FROM pg_catalog.pg_rewrite r WHERE r.oid IN (${dependsOn('pg_catalog.pg_rewrite')}) AND r.ev_class <> c.oid
+          UNION SELECT 'function ' || p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p WHERE p.oid IN (${dependsOn('pg_catalog.pg_proc')}) AND p.proname !~ '^sluice_'::text) z`)},
+      'publications', ${list(`SELECT pg_catalog.to_json(p.pubname) FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname !~ '^sluice_'::text`)},
+      'subscriptions', (SELECT count(*) FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = c.oid),
+      'extensions', ${list(`SELECT pg_catalog.to_json(e.extname) FROM pg_catalog.pg_extension e`)},
+      'comment', EXISTS (SELECT FROM pg_catalog.pg_description d WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objoid = c.oid),
+      'analyzed', c.reltuples >= 0::real, 'isPartition', c.relispartition,
+      'heirs', CASE WHEN c.relkind = 'p' THEN 0 ELSE (SELECT count(*) FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) END)
+    FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${literal(oid)}::oid`
+}
+
+const numbers = `EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
+  WHERE d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND d.objid = f.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid)`

@@ -1,0 +1,225 @@
+/** What the table that is going to be opened in another database lacks of what the closed one has. Nothing of it is made: it may be missing on purpose. */
+import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { ColumnFact, Facts, IndexFact, NamedFact } from './side-facts.ts'
+
+const KEPT_APART = 'what it keeps apart would be kept apart no more'
+const DATA = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']
+
+/** What only the database of the target can answer. */
+export type Surroundings = {
+  /** Roles of the source that there are. */
+  readonly roles: ReadonlySet<string>
+  /** Tables that foreign keys of the source go to and that there are. */
+  readonly tables: ReadonlySet<string>
+  /** Whether a role that owns or writes the source has a right, by itself or through others. */
+  readonly may: (role: string, right: string) => boolean
+}
+
+/** @param sql the table that is going to be opened */
+export function sideFindings(from: Facts, to: Facts, sql: string, around: Surroundings): readonly SwitchFinding[] {
+  return [
+    ...placeFindings(from, to, sql),
+    ...columnFindings(from, to, sql),
+    ...indexFindings(from, to, sql),
+    ...constraintFindings(from, to, sql, around),
+    ...rightFindings(from, to, sql, around),
+    ...boundFindings(from, to),
+  ]
+}
+
+function refused(about: string, object: string, detail: string, hint: string): SwitchFinding {
+  return { verdict: 'refused', about, object, detail, hint }
+}
+
+function left(about: string, object: string, detail: string, hint?: string): SwitchFinding {
+  return { verdict: 'left', about, object, detail, ...(hint === undefined ? {} : { hint }) }
+}
+
+function placeFindings(from: Facts, to: Facts, sql: string): readonly SwitchFinding[] {
+  const found: SwitchFinding[] = []
+  if (from.encoding !== to.encoding) {
+    const detail = `the source database is in ${from.encoding}, the target database in ${to.encoding}: rows cannot be compared by their text`
+    found.push(refused('encoding', to.encoding, detail, 'copy into a database of the same encoding'))
+  }
+  for (const [side, facts] of [
+    ['source', from],
+    ['target', to],
+  ] as const) {
+    const table = `the ${side} table`
+    if (!facts.owned) {
+      const detail = `it belongs to ${facts.owner}, and ${facts.me} is no member of that role: it cannot be closed`
+      found.push(refused('owner', table, detail, `GRANT ${quoteName(facts.owner)} TO ${quoteName(facts.me)}`))
+    } else if (!facts.mayCreate) {
+      const detail = `${facts.me} may not make the function that closes it in its schema`
+      found.push(refused('schema', table, detail, `GRANT CREATE ON SCHEMA … TO ${quoteName(facts.me)}`))
+    }
+    if (facts.isPartition)
+      found.push(refused('partition', table, 'it is a partition of another table', 'switch that one'))
+    if (facts.heirs > 0)
+      found.push(refused('inheritance', table, 'other tables inherit from it', 'bring their rows into the table'))
+    if (facts.subscriptions > 0) {
+      const detail = 'a subscription writes into it, which no trigger keeps out'
+      found.push(refused('subscription', table, detail, 'ALTER SUBSCRIPTION … DISABLE and drop it before'))
+    }
+  }
+  if (!to.analyzed) found.push(left('statistics', sql, 'the planner knows nothing of it', `ANALYZE ${sql}`))
+  return found
+}
+
+function columnFindings(from: Facts, to: Facts, sql: string): readonly SwitchFinding[] {
+  const names = (columns: readonly ColumnFact[]): string => columns.map(({ name }) => quoteName(name)).join(', ')
+  if (names(from.columns) !== names(to.columns)) {
+    const detail = `the source table has (${names(from.columns)}), the target table has (${names(to.columns)})`
+    return [refused('columns', sql, detail, 'both need the same columns in the same order: a statement may name none')]
+  }
+  return from.columns.flatMap((one, at) => columnFinding(one, to.columns[at] ?? one, sql))
+}
+
+function columnFinding(one: ColumnFact, other: ColumnFact, sql: string): readonly SwitchFinding[] {
+  const alter = `ALTER TABLE ${sql} ALTER COLUMN ${quoteName(one.name)}`
+  const refuse = (here: string, there: string, hint: string): readonly SwitchFinding[] => [
+    refused('column', one.name, `it is ${here} in the source, and ${there} in the target`, hint),
+  ]
+  if (one.type !== other.type) return refuse(one.type, other.type, `${alter} TYPE ${one.type}`)
+  if (one.kind !== other.kind) {
+    const word = (kind: string): string => (kind === 'numbers' ? 'numbered by a sequence' : kind || 'a plain column')
+    return refuse(word(one.kind), word(other.kind), `make it alike on ${sql}`)
+  }
+  if (one.default !== other.default) {
+    const now = one.default === null ? 'DROP DEFAULT' : `SET DEFAULT ${one.default}`
+    return refuse(`DEFAULT ${one.default ?? 'none'}`, `DEFAULT ${other.default ?? 'none'}`, `${alter} ${now}`)
+  }
+  if (one.notNull && !other.notNull) return refuse('NOT NULL', 'not', `${alter} SET NOT NULL`)
+  if (one.notNull || !other.notNull) return []
+  if (!other.inKey) return refuse('not NOT NULL', 'NOT NULL', `${alter} DROP NOT NULL`)
+  return [
+    left('column', one.name, 'it is in the primary key of the target: a row without a value is refused from then on'),
+  ]
+}
+
+function indexFindings(from: Facts, to: Facts, sql: string): readonly SwitchFinding[] {
+  const has = new Set(to.indexes.map(({ what, unique }) => JSON.stringify([what, unique])))
+  return from.indexes
+    .filter(({ what, unique }) => !has.has(JSON.stringify([what, unique])))
+    .map((one) => indexFinding(one, to, sql))
+}
+
+function indexFinding({ name, what, unique, exclusion, columns }: IndexFact, to: Facts, sql: string): SwitchFinding {
+  const make = `make it on ${sql}, or drop it: ${what}`
+  if (exclusion) return refused('exclusion', name, `the target has no such constraint: ${KEPT_APART}`, make)
+  if (!unique) return left('index', name, `the target has no such index: ${what}`)
+  const narrower = to.indexes.find((one) => one.unique && one.columns.every((column) => columns.includes(column)))
+  if (narrower !== undefined && narrower.columns.length > 0)
+    return left('unique index', name, `that of the target keeps more apart: ${narrower.what}`)
+  // A partitioned table keeps rows apart within a partition only.
+  const wider = to.indexes.find((one) => one.unique && columns.every((column) => one.columns.includes(column)))
+  return wider === undefined
+    ? refused('unique index', name, `the target has no such index: ${KEPT_APART}`, make)
+    : left('unique index', name, `that of the target has more columns: ${wider.what}`)
+}
+
+function constraintFindings(from: Facts, to: Facts, sql: string, { tables }: Surroundings): readonly SwitchFinding[] {
+  const lacking = <T extends NamedFact>(some: readonly T[], others: readonly NamedFact[]): readonly T[] =>
+    some.filter(({ definition }) => !others.some((other) => other.definition === definition))
+  const add = ({ name, definition }: NamedFact): string =>
+    `ALTER TABLE ${sql} ADD CONSTRAINT ${quoteName(name)} ${definition}`
+  return [
+    ...lacking(from.checks, to.checks).map((one) =>
+      refused('check', one.name, `the target has it not: ${one.definition}`, add(one)),
+    ),
+    ...lacking(to.checks, from.checks).map((one) =>
+      refused(
+        'check',
+        one.name,
+        `only the target has it, which would refuse rows that the source takes: ${one.definition}`,
+        `ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(one.name)}`,
+      ),
+    ),
+    ...lacking(from.references, to.references).map((one) =>
+      tables.has(one.to)
+        ? refused('foreign key from it', one.name, `the target has it not: ${one.definition}`, add(one))
+        : left(
+            'foreign key from it',
+            one.name,
+            `the target database has no ${one.to}: nothing holds new rows to it from then on`,
+          ),
+    ),
+    ...lacking(to.references, from.references).map((one) =>
+      refused(
+        'foreign key from it',
+        one.name,
+        `only the target has it, which would refuse rows that the source takes: ${one.definition}`,
+        `ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(one.name)}`,
+      ),
+    ),
+    ...from.referencedBy.map((one) =>
+      left(
+        'foreign key to it',
+        one.name,
+        'it stays in the source database: what it cascades to the closed table is refused',
+      ),
+    ),
+  ]
+}
+
+function rightFindings(from: Facts, to: Facts, sql: string, { roles, may }: Surroundings): readonly SwitchFinding[] {
+  const found: SwitchFinding[] = []
+  const all = [...from.grants, { role: from.owner, rights: DATA }]
+  for (const { role, rights } of all) {
+    if (role !== 'PUBLIC' && !roles.has(role)) {
+      found.push(left('role', role, 'the target database has no such role: who writes as it cannot connect there'))
+      continue
+    }
+    const missing = rights.filter((right) => DATA.includes(right) && !may(role, right))
+    if (missing.length === 0) continue
+    const who = role === 'PUBLIC' ? role : quoteName(role)
+    const grant = `GRANT ${missing.join(', ')} ON ${sql} TO ${who}`
+    found.push(refused('grant', `${missing.join(', ')} to ${role}`, 'the target does not give it', grant))
+  }
+  if (from.security && !to.security)
+    found.push(
+      refused(
+        'row security',
+        sql,
+        'it is on for the source, and off for the target',
+        `ALTER TABLE ${sql} ENABLE ROW LEVEL SECURITY`,
+      ),
+    )
+  if (!from.security && to.security)
+    found.push(left('row security', sql, 'it is on for the target, and off for the source'))
+  for (const { name } of from.policies) {
+    if (to.policies.some((other) => other.name === name)) continue
+    const detail = 'the target has no policy of that name'
+    found.push(
+      from.security ? refused('policy', name, detail, 'CREATE POLICY on the target') : left('policy', name, detail),
+    )
+  }
+  return found
+}
+
+function boundFindings(from: Facts, to: Facts): readonly SwitchFinding[] {
+  const lacking = (some: readonly NamedFact[], others: readonly NamedFact[]): readonly NamedFact[] =>
+    some.filter(({ name }) => !others.some((other) => other.name === name))
+  const missing = (some: readonly string[], others: readonly string[]): readonly string[] =>
+    some.filter((one) => !others.includes(one))
+  const found = [
+    ...lacking(from.triggers, to.triggers).map(({ name, definition }) =>
+      left('trigger', name, `the target has it not: ${definition}`),
+    ),
+    ...lacking(to.triggers, from.triggers).map(({ name, definition }) =>
+      left('trigger', name, `only the target has it: ${definition}`),
+    ),
+    ...lacking(from.rules, to.rules).map(({ name, definition }) =>
+      left('rule', name, `the target has it not: ${definition}`),
+    ),
+    ...missing(from.dependents, to.dependents).map((name) => left('what depends on it', name, 'the target has it not')),
+    ...missing(from.publications, to.publications).map((name) =>
+      left('publication', name, 'its subscribers are told nothing from then on: the target has none of that name'),
+    ),
+    ...missing(from.extensions, to.extensions).map((name) => left('extension', name, 'the target database has it not')),
+  ]
+  return from.comment && !to.comment
+    ? [...found, left('comment', 'comment', 'the target table and its columns have no comments')]
+    : found
+}

@@ -1,0 +1,254 @@
+/** One of two PostgreSQL databases between which a table moves: closed and opened by itself, and compared by digests that mean the same in both. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import type { RowKey } from '../../../../model/copy/row-key.ts'
+import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
+import type { Closing } from '../../../../model/run/ledger-port.ts'
+import type { SwitchFinding, SwitchMark } from '../../../../model/follow/switch-port.ts'
+import type {
+  SideAddress,
+  SideClosed,
+  SideCloseRequest,
+  SideDigest,
+  SideFacts,
+  SidePositions,
+  SideWriters,
+  SwitchSide,
+} from '../../../../model/follow/switch-side-port.ts'
+import type { Pool } from '../../../common/pool.ts'
+import { isBusy } from '../../server/locks.ts'
+import { commitChunk } from '../../copy/commit.ts'
+import { targetError } from '../../server/errors.ts'
+import { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import { committed, Patience } from '../../server/patience.ts'
+import { fence, flushLog } from '../../server/lsn.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { alone, barePartsSql, closeSql, isWhole, openSql, tidySql, tokenOf } from './barrier.ts'
+import { digestRows } from './compare.ts'
+import { changesSince, markOf } from './mark.ts'
+import { advance, positionsOf } from './positions.ts'
+import { factsOf, type Facts } from './side-facts.ts'
+import { sideFindings } from './side-findings.ts'
+import { reading } from '../../server/reading.ts'
+import { goneTable, sideOf, type Side } from './sides.ts'
+import { lockAll, lookFirstSql } from './take.ts'
+import { endWriters, writersOf } from './writers.ts'
+
+const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
+const TIDY = { patienceMs: 200, budgetMs: 3000 }
+/** Behind so many tries for the lock sessions are ended. */
+const TRIES = 2
+const REST_MS = 50
+/** A program that stands still while it holds a table is ended by the server, ms. */
+const FROZEN_MS = 2000
+/** The look before a table is opened waits so long for who changes its partitions, ms. */
+const OPEN_MS = 2000
+const WRITE = 'ISOLATION LEVEL READ COMMITTED READ WRITE'
+
+export class PostgresSwitchSide implements SwitchSide {
+  readonly #settings: PostgresSettings
+  readonly #readers: Pool<CopySession>
+
+  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
+    this.#settings = settings
+    this.#readers = readers
+  }
+
+  get address(): SideAddress {
+    const { host, port, database } = this.#settings
+    return { host, port: String(port), database }
+  }
+
+  facts(table: TableName, signal: AbortSignal): Promise<SideFacts> {
+    return this.#look(table, signal, async (session, side) => ({ text: JSON.stringify(await factsOf(session, side)) }))
+  }
+
+  examine(table: TableName, source: SideFacts, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
+    return this.#look(table, signal, async (session, side) => {
+      const from = JSON.parse(source.text) as Facts
+      const roles = [...new Set([from.owner, ...from.grants.map(({ role }) => role)])]
+      const list = (names: readonly string[]): string => `ARRAY[${names.map(literal).join(', ')}]::text[]`
+      const rights = await session.ask(
+        `SELECT r.rolname, p.what FROM pg_catalog.pg_roles r, pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p (what)
+         WHERE r.rolname = ANY (${list(roles)}) AND pg_catalog.has_table_privilege(r.oid, ${side.oid}::oid, p.what)
+         UNION ALL SELECT 'PUBLIC', e.privilege_type FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e WHERE c.oid = ${side.oid}::oid AND e.grantee = 0::oid`,
+      )
+      const there = await session.ask(`SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (${list(roles)})`)
+      const tables = await session.ask(
+        `SELECT t FROM pg_catalog.unnest(${list(from.references.map(({ to }) => to))}) t WHERE pg_catalog.to_regclass(t) IS NOT NULL`,
+      )
+      const has = new Set(rights.map(([role, right]) => `${right} ${role}`))
+      return sideFindings(from, await factsOf(session, side), side.sql, {
+        roles: new Set(there.map(([name]) => name ?? '')),
+        tables: new Set(tables.map(([name]) => name ?? '')),
+        may: (role, right) => has.has(`${right} ${role}`),
+      })
+    })
+  }
+
+  writers(table: TableName, signal: AbortSignal): Promise<SideWriters> {
+    return this.#look(table, signal, writersOf)
+  }
+
+  mark(table: TableName, signal: AbortSignal): Promise<SwitchMark> {
+    return this.#look(table, signal, (session, side) => markOf(session, [side]))
+  }
+
+  changesSince(table: TableName, mark: SwitchMark, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#look(table, signal, (session, side) => changesSince(session, mark, [side]))
+  }
+
+  guard(request: Pick<SideCloseRequest, 'table' | 'token' | 'says' | 'hint'>, signal: AbortSignal): Promise<void> {
+    return this.#write(request.table, signal, async (session, side) => {
+      if ((await tokenOf(session, side)) !== null && (await isWhole(session, side))) return
+      await new Patience(session, { ...SHORTLY, signal }).run([], async () => {
+        await session.ask(`${lookFirstSql(session.version)}; ${alone(side)}`)
+        await lockAll(session, side, SHORTLY.patienceMs, 'writers')
+        const isClosed = (await tokenOf(session, side)) !== null
+        await session.askAll(isClosed ? await barePartsSql(session, side) : await closeSql(session, side, request))
+      })
+    })
+  }
+
+  close(request: SideCloseRequest, ended: (session: string) => void, signal: AbortSignal): Promise<SideClosed | null> {
+    const { table, lockTimeoutMs, budgetMs, endsSessions } = request
+    return this.#write(table, signal, async (session, side) => {
+      const gone: string[] = []
+      const since = performance.now()
+      for (let tries = 1; ; tries++) {
+        const left = budgetMs - (performance.now() - since)
+        if (left <= 0) return null
+        try {
+          await session.begin(
+            WRITE,
+            `SET LOCAL idle_in_transaction_session_timeout TO ${FROZEN_MS}; ${lookFirstSql(session.version)}; ${alone(side)}`,
+          )
+          await lockAll(session, side, Math.min(lockTimeoutMs, left), 'writers')
+          break
+        } catch (error) {
+          if (!session.alive || !isBusy(error)) throw error
+          await session.rollBack()
+        }
+        if (endsSessions && tries >= TRIES) {
+          const those = await endWriters(session, side)
+          for (const one of those) ended(one)
+          gone.push(...those)
+        } else await restUnder(signal, REST_MS)
+      }
+      // The name may have led to another table before the lock was there.
+      if ((await sideOf(session, table))?.oid !== side.oid) throw goneTable(table)
+      await session.askAll(await closeSql(session, side, request))
+      await committed(session)
+      const position = await fence(session)
+      await flushLog(session)
+      return { fence: position, ended: gone }
+    })
+  }
+
+  isClosed(table: TableName, token: string, signal: AbortSignal): Promise<boolean> {
+    return this.#look(table, signal, async (session, side) => {
+      return (await tokenOf(session, side)) === token && (await isWhole(session, side))
+    })
+  }
+
+  release(table: TableName, token: string, signal: AbortSignal): Promise<void> {
+    return this.#write(table, signal, async (session, side) => {
+      await session.begin(WRITE, alone(side))
+      if ((await tokenOf(session, side)) === token) await session.askAll(openSql(side))
+      await committed(session)
+    })
+  }
+
+  tidy(table: TableName, signal: AbortSignal): Promise<boolean> {
+    return this.#write(table, signal, async (session, side) => {
+      if ((await tidySql(session, side)).length === 0) return true
+      try {
+        await new Patience(session, { ...TIDY, signal }).run([], async () => {
+          await session.ask(`${lookFirstSql(session.version)}; ${alone(side)}`)
+          await lockAll(session, side, TIDY.patienceMs)
+          await session.askAll(await tidySql(session, side))
+        })
+        return true
+      } catch (error) {
+        if (!session.alive || !isBusy(error)) throw error
+        return false
+      }
+    })
+  }
+
+  digest(
+    table: TableName,
+    identity: readonly string[],
+    keys: readonly RowKey[],
+    signal: AbortSignal,
+  ): Promise<SideDigest> {
+    return this.#look(table, signal, (session, side) => digestRows(session, side, identity, keys))
+  }
+
+  positions(table: TableName, signal: AbortSignal): Promise<SidePositions> {
+    return this.#look(table, signal, positionsOf)
+  }
+
+  advance(table: TableName, source: SidePositions, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#write(table, signal, (session, side) => advance(session, side, source))
+  }
+
+  open(
+    table: TableName,
+    mark: SwitchMark,
+    closing: Closing,
+    signal: AbortSignal,
+  ): Promise<'opened' | 'fenced' | { readonly changed: readonly string[] }> {
+    return this.#write(table, signal, async (session, side) => {
+      await session.begin(WRITE, `SET LOCAL idle_in_transaction_session_timeout TO ${FROZEN_MS}; ${alone(side)}`)
+      // Who attaches a partition takes the same lock.
+      await session.ask(
+        `SET LOCAL lock_timeout TO ${OPEN_MS}; LOCK TABLE ONLY ${side.sql} IN SHARE UPDATE EXCLUSIVE MODE`,
+      )
+      const changed = await changesSince(session, mark, [side])
+      if (changed.length > 0) {
+        await session.rollBack()
+        return { changed }
+      }
+      await session.askAll(openSql(side))
+      const outcome = await commitChunk(session, closing, this.#settings, signal, 'a switch')
+      return outcome === 'committed' ? 'opened' : 'fenced'
+    })
+  }
+
+  #look<T>(table: TableName, signal: AbortSignal, body: (session: CopySession, side: Side) => Promise<T>): Promise<T> {
+    return reading(
+      this.#readers,
+      this.#settings,
+      signal,
+      async (session) => await body(session, await known(session, table)),
+    )
+  }
+
+  async #write<T>(
+    table: TableName,
+    signal: AbortSignal,
+    body: (session: CopySession, side: Side) => Promise<T>,
+  ): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      const session = await CopySession.open(this.#settings, 'write')
+      try {
+        return await underSignal(session, signal, async () => await body(session, await known(session, table)))
+      } finally {
+        await session.rollBack()
+        await session.close()
+      }
+    } catch (error) {
+      throw targetError(error, this.#settings, tableText(table))
+    }
+  }
+}
+
+/** @throws SluiceError SOURCE_GONE */
+async function known(session: CopySession, table: TableName): Promise<Side> {
+  const side = await sideOf(session, table)
+  if (side === null || !/^[rp]$/.test(side.kind)) throw goneTable(table)
+  return side
+}

@@ -1,0 +1,54 @@
+/** Sessions that write into a table, and how those are ended that do not let go of it. */
+import type { SideWriters } from '../../../../model/follow/switch-side-port.ts'
+import type { CopySession } from '../../server/session.ts'
+import type { Side } from './sides.ts'
+
+/** Modes that a table is held in by who writes, or has it for himself. */
+const WRITES = `('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`
+
+/** Whether this role may end a session. */
+const MAY_END = `(SELECT m.rolsuper OR (NOT r.rolsuper AND (pg_catalog.pg_has_role(m.oid, r.oid, 'USAGE') OR pg_catalog.pg_has_role(m.oid, 'pg_signal_backend', 'USAGE')))
+  FROM pg_catalog.pg_roles m WHERE m.rolname = current_user)`
+
+const WORDS = `coalesce(nullif(a.application_name, ''), 'a session') || ' (process ' || a.pid::text || ', ' || coalesce(a.usename::text, '?') || ', ' || coalesce(a.state, 'unknown') || ')'`
+
+export async function writersOf(session: CopySession, side: Side): Promise<SideWriters> {
+  const holding = await session.ask(`SELECT ${WORDS} FROM ${holders(side)} ORDER BY a.pid`)
+  const prepared = await session.ask(
+    `SELECT DISTINCT p.gid FROM pg_catalog.pg_locks l
+       JOIN pg_catalog.pg_locks x ON x.pid IS NULL AND x.locktype = 'transactionid' AND x.granted AND x.virtualtransaction = l.virtualtransaction
+       JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x.transactionid
+     WHERE l.pid IS NULL AND ${holds(side)} ORDER BY 1`,
+  )
+  const roles = await session.ask(
+    `SELECT r.rolname, count(*), ${MAY_END} FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
+     WHERE a.datname = pg_catalog.current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid() AND a.application_name !~ '^sluice'
+       AND (pg_catalog.has_table_privilege(r.oid, ${side.oid}::oid, 'INSERT, UPDATE, DELETE, TRUNCATE') OR pg_catalog.has_any_column_privilege(r.oid, ${side.oid}::oid, 'INSERT, UPDATE'))
+     GROUP BY r.oid, r.rolname, r.rolsuper ORDER BY 1`,
+  )
+  return {
+    holding: holding.map(([words]) => words ?? ''),
+    prepared: prepared.map(([gid]) => gid ?? ''),
+    connected: roles.reduce((sum, [, count]) => sum + Number(count), 0),
+    protected: roles.filter(([, , may]) => may !== 't').map(([name]) => name ?? ''),
+  }
+}
+
+/** Ends sessions that hold a table for writing, as far as this role may. @returns those that were ended, in words */
+export async function endWriters(session: CopySession, side: Side): Promise<readonly string[]> {
+  // In one statement: who has let go by then is not ended.
+  const rows = await session.ask(
+    `SELECT h.words, pg_catalog.pg_terminate_backend(h.pid) FROM (SELECT a.pid, ${WORDS} AS words FROM ${holders(side)} AND ${MAY_END} ORDER BY a.pid) h`,
+  )
+  return rows.filter(([, done]) => done === 't').map(([words]) => words ?? '')
+}
+
+function holders(side: Side): string {
+  return `pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()
+    AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND ${holds(side)})`
+}
+
+function holds({ oid }: Side): string {
+  return `l.locktype = 'relation' AND l.granted AND l.mode IN ${WRITES} AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+    AND (l.relation = ${oid}::oid OR l.relation IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t))`
+}

@@ -1,0 +1,211 @@
+/** The begin and the end of a stream by triggers: what an earlier attempt left goes first, then schema, logs and triggers, table by table. */
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import { isBusy } from '../../server/locks.ts'
+import { quoteName } from '../../server/connect.ts'
+import { originOf } from '../../copy/identity.ts'
+import { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { Changed } from '../../partition/maintenance/not-now.ts'
+import { committed } from '../../server/patience.ts'
+import { findTables } from '../replication/exam-tables.ts'
+import { flushLog, lsnText } from '../../server/lsn.ts'
+import { BY_INDEX } from '../replication/shapes.ts'
+import { lostByAll } from '../replication/verify.ts'
+import { isOurs } from '../replication/slot.ts'
+import { PATIENCE_MS, waitUntil, type Wait, type WaitsFor } from '../../server/waiting.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { logFact, logOf, makeLog, makeSchema, noteOf, ownLog, writtenNow, type TableLog } from './log.ts'
+import { insertPosition } from './position.ts'
+import { readNoted, notedText } from './noted-shape.ts'
+import { logsFault, otherTime } from './verify.ts'
+
+/** Whoever comes behind a lock that is wanted waits for it, too. */
+const LOCK_MS = 700
+/** So often without; then longer than the second after which a server has an autovacuum give way. */
+const SHORT_TRIES = 5
+const LONG_LOCK_MS = 1500
+/** A program that stands still with locks in its hands is ended by the server. */
+const FROZEN_MS = 5000
+
+/**
+ * No transaction of others has to end: each table is locked against writers for the moment that its triggers are made, so whoever wrote before has ended and is
+ * visible, and whoever writes later is noted.
+ * @param wait its session may write
+ * @throws SluiceError SOURCE_BUSY where a table is not to be had, NOT_FOLLOWABLE; what the server says. What was made is removed then
+ */
+export async function beginTriggers(
+  settings: PostgresSettings,
+  name: string,
+  tables: readonly FollowedTable[],
+  wait: Wait,
+): Promise<StreamBirth> {
+  const { session } = wait
+  await endTriggers(name, wait)
+  try {
+    await inTransaction(session, () => makeSchema(session, name))
+    const logs: TableLog[] = []
+    for (const table of tables) logs.push(await logged(name, table, wait))
+    const start = await insertPosition(session)
+    await flushLog(session)
+    return { slot: name, publication: name, start: lsnText(start), ...(await notedNow(session, tables, logs)) }
+  } catch (error) {
+    await removeMade(settings, name, wait)
+    if (error instanceof Changed) throw changedMeanwhile(error.message)
+    throw error
+  }
+}
+
+/** Removes triggers, functions and logs; done twice it does no harm. @throws SluiceError SOURCE_BUSY where a table is not to be had */
+export async function endTriggers(name: string, wait: Wait): Promise<void> {
+  const { session } = wait
+  if (!isOurs(name)) return
+  const made = await session.ask(
+    `SELECT tn.nspname, t.relname, g.tgname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+       JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_class t ON t.oid = g.tgrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+     WHERE n.nspname = ${literal(name)} AND g.tgparentid = 0::oid AND t.relnamespace <> n.oid ORDER BY t.oid, g.oid`,
+  )
+  for (const [schema, table, trigger] of made) {
+    const from = tableSql({ schema: schema ?? '', name: table ?? '' })
+    const held: WaitsFor = { of: 'table', table: { schema: schema ?? '', name: table ?? '' }, lock: 'ACCESS EXCLUSIVE' }
+    await patiently(wait, `the trigger on ${schema}.${table}`, held, () =>
+      session.ask(`DROP TRIGGER IF EXISTS ${quoteName(trigger ?? '')} ON ${from}`),
+    )
+  }
+  await patiently(wait, `schema ${name}`, { of: 'database' }, async () => {
+    const [row] = await session.ask(`SELECT pg_catalog.to_regnamespace(${literal(quoteName(name))}) IS NOT NULL`)
+    if (row?.[0] === 't') await session.ask(`DROP SCHEMA ${quoteName(name)} CASCADE`)
+  })
+}
+
+/**
+ * Tables of a stream that are copied anew within it: their notes are of a time that the new copy has in it, so they are begun anew, too.
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST where all tables of the stream have lost changes; as `beginTriggers`
+ */
+export async function renewTriggers(
+  birth: StreamBirth,
+  tables: readonly FollowedTable[],
+  applied: LogPosition,
+  wait: Wait,
+): Promise<StreamBirth> {
+  const { session } = wait
+  const other = await otherTime(session, birth, applied)
+  const whole = other ?? (await logsFault(session, birth, applied))
+  if (whole !== null) throw lostByAll(other === null ? 'SLOT_LOST' : 'STREAM_HALTED', whole)
+  try {
+    const logs: TableLog[] = []
+    for (const table of tables) logs.push(await logged(birth.slot, table, wait, logOf(birth, table)))
+    const { facts, shapes } = await notedNow(session, tables, logs)
+    return { ...birth, facts: { ...birth.facts, ...facts }, shapes: { ...birth.shapes, ...shapes } }
+  } catch (error) {
+    throw error instanceof Changed ? changedMeanwhile(error.message) : error
+  }
+}
+
+/** @param before the log that goes, with its function and the triggers that call it */
+function logged(name: string, table: FollowedTable, wait: Wait, before?: TableLog): Promise<TableLog> {
+  const { session } = wait
+  const held: WaitsFor = { of: 'table', table: table.table.table, lock: 'SHARE ROW EXCLUSIVE' }
+  return patiently(wait, `the trigger on ${tableText(table.table.table)}`, held, async () => {
+    await session.ask(`LOCK TABLE ${tableSql(table.table.table)} IN SHARE ROW EXCLUSIVE MODE`)
+    const known = [...(before === undefined ? [] : [before.table]), await ownLog(session, name, table)]
+    for (const log of known)
+      await session.ask(`DROP TABLE IF EXISTS ${tableSql(log)}; DROP FUNCTION IF EXISTS ${noteOf(log)} CASCADE`)
+    return await makeLog(session, name, table)
+  })
+}
+
+/** Does something in a transaction that wants locks shortly, again and again, until it has them. */
+async function patiently<T>(wait: Wait, what: string, waitsFor: WaitsFor, body: () => Promise<T>): Promise<T> {
+  const results: T[] = []
+  let tries = 0
+  await waitUntil(
+    wait,
+    what,
+    async () => {
+      try {
+        results.push(await inTransaction(wait.session, body, tries++ < SHORT_TRIES ? LOCK_MS : LONG_LOCK_MS))
+        return true
+      } catch (error) {
+        if (!wait.session.alive || !isBusy(error)) throw error
+        return false
+      }
+    },
+    waitsFor,
+  )
+  for (const result of results) return result
+  throw new Error(`${what} was not made`)
+}
+
+async function inTransaction<T>(session: CopySession, body: () => Promise<T>, lockMs = LOCK_MS): Promise<T> {
+  const limits = `SET LOCAL lock_timeout = ${lockMs}; SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS}`
+  await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', limits)
+  try {
+    const result = await body()
+    await committed(session)
+    return result
+  } catch (error) {
+    await session.rollBack()
+    throw error
+  }
+}
+
+/** Everything that is compared later. */
+async function notedNow(
+  session: CopySession,
+  tables: readonly FollowedTable[],
+  made: readonly TableLog[],
+): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
+  const facts: Record<string, string> = await originOf(session)
+  const shapes: Record<string, string> = {}
+  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
+  try {
+    const written = await writtenNow(session, made)
+    const found = await findTables(
+      session,
+      tables.map(({ table }) => table.table),
+    )
+    const seen = await readNoted(
+      session,
+      found.flatMap((one) => (one === null ? [] : [one.oid])),
+    )
+    for (const [at, { table }] of tables.entries()) {
+      const noted = seen.get(found[at]?.oid ?? '0')
+      const log = made[at]
+      if (noted === undefined || log === undefined)
+        throw changedMeanwhile(`${tableText(table.table)} was changed while its log was made`)
+      facts[logFact(table.table)] = JSON.stringify({ ...log, ...written[at] })
+      shapes[tableText(table.table)] = notedText(noted)
+    }
+    return { facts, shapes }
+  } finally {
+    await session.rollBack()
+  }
+}
+
+function changedMeanwhile(reason: string): SluiceError {
+  return new SluiceError('NOT_FOLLOWABLE', 'a table was changed while its triggers were made', {
+    reason,
+    hint: 'run the same command again',
+  })
+}
+
+/** The session may be gone by now, and the next `begin` would remove it as well. */
+async function removeMade(settings: PostgresSettings, name: string, { tell }: Wait): Promise<void> {
+  try {
+    const session = await CopySession.open(settings, 'write')
+    try {
+      const signal = AbortSignal.timeout(PATIENCE_MS)
+      await endTriggers(name, { session, signal, tell, patienceMs: LOCK_MS * 10 })
+    } finally {
+      await session.close()
+    }
+  } catch {
+    // What went wrong before says more.
+    tell(
+      `triggers and logs in schema ${name} could not be removed, and go on to note what is written: the same command, or one with --restart, removes them`,
+    )
+  }
+}

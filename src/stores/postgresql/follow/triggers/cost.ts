@@ -1,0 +1,89 @@
+/** What noting costs those who write: measured on copies of some rows, in a transaction that is rolled back. The tables themselves are read, and nothing else. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { FollowedTable } from '../../../../model/follow/port.ts'
+import { costText } from '../../../common/trigger-stream/cost-text.ts'
+import { isConnectionLoss } from '../../server/server-errors.ts'
+import { quoteName } from '../../server/connect.ts'
+import { columnList, literal, tableSql } from '../../server/sql.ts'
+import type { CopySession } from '../../server/session.ts'
+import { makeLog, makeSchema } from './log.ts'
+
+const WRITES = 200
+/** Of each way of writing, the median counts: others work on the same machine. */
+const TRIALS = 5
+/** Largest tables first; more are not measured. */
+const MOST_TABLES = 8
+const SCHEMA = 'sluice_trial'
+
+/** @returns a line for each table that was measured, and one for those that were not */
+export async function costOfNoting(
+  session: CopySession,
+  tables: readonly FollowedTable[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const largest = [...tables].toSorted((a, b) => Number(b.table.rows - a.table.rows))
+  const lines: string[] = []
+  for (const one of largest.slice(0, MOST_TABLES)) {
+    signal.throwIfAborted()
+    lines.push(await costOf(session, one))
+  }
+  const more = largest.length - MOST_TABLES
+  return more > 0 ? [...lines, `what triggers cost on ${more} smaller tables was not measured`] : lines
+}
+
+async function costOf(session: CopySession, one: FollowedTable): Promise<string> {
+  const name = tableText(one.table.table)
+  await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
+  try {
+    await makeSchema(session, SCHEMA)
+    const scratch = { schema: SCHEMA, name: 'scratch' }
+    // Without defaults, checks and indexes over expressions: they would call functions of others.
+    await session.ask(`CREATE TABLE ${tableSql(scratch)} (LIKE ${tableSql(one.table.table)} INCLUDING STORAGE)`)
+    const rows = await session.run(
+      `INSERT INTO ${tableSql(scratch)} SELECT * FROM ${tableSql(one.table.table)} LIMIT ${WRITES}`,
+    )
+    if (rows === 0) return `${name} has no rows, with which it could be measured what triggers cost those who write`
+    await session.ask(
+      `ALTER TABLE ${tableSql(scratch)} ADD PRIMARY KEY (${columnList(one.identity)}); ANALYZE ${tableSql(scratch)}`,
+    )
+    const without = await median(session, scratch, one.identity)
+    await makeLog(session, SCHEMA, { ...one, table: { ...one.table, table: scratch } })
+    const noted = await median(session, scratch, one.identity)
+    return `${name}: a write of one row takes ${msText(without / rows)}, ${costText('trigger', without / rows, noted / rows, msText)}; measured with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
+  } catch (error) {
+    if (error instanceof SluiceError || isConnectionLoss(error) || !session.alive) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    return `what triggers on ${name} cost those who write could not be measured: ${reason}`
+  } finally {
+    await session.rollBack()
+  }
+}
+
+/** Ms for one write of each row, statement by statement, within the server. */
+async function median(
+  session: CopySession,
+  table: { readonly schema: string; readonly name: string },
+  key: readonly string[],
+): Promise<number> {
+  const same = key.map((name) => `t.${quoteName(name)} = one.${quoteName(name)}`).join(' AND ')
+  const [first = ''] = key
+  const body = `DECLARE one record; BEGIN
+    FOR one IN SELECT ${columnList(key)} FROM ${tableSql(table)} LOOP
+      UPDATE ${tableSql(table)} AS t SET ${quoteName(first)} = t.${quoteName(first)} WHERE ${same};
+    END LOOP;
+  END`
+  const taken: number[] = []
+  // The first one finds nothing in the caches.
+  for (let trial = 0; trial <= TRIALS; trial++) {
+    const [from] = await session.ask('SELECT extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric')
+    await session.ask(`DO ${literal(body)}`)
+    const [to] = await session.ask('SELECT extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric')
+    if (trial > 0) taken.push(Number(to?.[0]) - Number(from?.[0]))
+  }
+  return taken.toSorted((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0
+}
+
+function msText(ms: number): string {
+  return `${ms < 0.1 ? ms.toFixed(3) : ms.toFixed(2)} ms`
+}

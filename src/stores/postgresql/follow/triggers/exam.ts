@@ -1,0 +1,46 @@
+/** Whether a server, a role and tables can be followed by triggers: everything that is in the way, at once, before anything is made. */
+import type { FollowedTable, FollowExam, FollowRefusal } from '../../../../model/follow/port.ts'
+import type { CopySession } from '../../server/session.ts'
+import { examineNotedTables } from '../replication/exam-tables.ts'
+
+const OLDEST = 140_000
+
+const NOT_TOLD =
+  'triggers note rows only: not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL of a followed table it is halted and named'
+
+export async function examineTriggers(session: CopySession, tables: readonly FollowedTable[]): Promise<FollowExam> {
+  const { refusals, identities } = await examineNotedTables(session, tables)
+  return { refusals: [...(await examineServer(session)), ...refusals], notes: [NOT_TOLD], identities, wal: null }
+}
+
+async function examineServer(session: CopySession): Promise<readonly FollowRefusal[]> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),
+       pg_catalog.quote_ident(current_user), pg_catalog.quote_ident(pg_catalog.current_database()),
+       (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
+        WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace::oid AND p.proname = 'pg_logical_emit_message')`,
+  )
+  const [standby, create, role, database, emits] = (row ?? []).map((text) => text ?? '')
+  const refusals: FollowRefusal[] = []
+  if (session.version < OLDEST)
+    refusals.push({
+      message: `the server is PostgreSQL ${Math.floor(session.version / 10_000)}; changes are followed from 14 on`,
+      hint: 'upgrade the server, or copy without following',
+    })
+  if (standby === 't')
+    refusals.push({
+      message: 'the server is a standby, and nothing can be noted in one',
+      hint: 'name the primary server',
+    })
+  if (create !== 't')
+    refusals.push({
+      message: `role ${role} may not create a schema for the logs in database ${database}`,
+      hint: `GRANT CREATE ON DATABASE ${database} TO ${role}`,
+    })
+  if (emits !== 't')
+    refusals.push({
+      message: `role ${role} may not call pg_logical_emit_message, by which the log of a server at rest is written down`,
+      hint: `grant EXECUTE on its forms to ${role}: everybody has that right, unless somebody took it away`,
+    })
+  return refusals
+}

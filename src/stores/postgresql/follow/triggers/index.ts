@@ -1,0 +1,226 @@
+/** PostgreSQL as a source of changes without logical replication: triggers note the keys of what changes, and rounds read the rows. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import type {
+  ChangeSource,
+  ChangeStream,
+  FollowedTable,
+  FollowExam,
+  Follower,
+  SlotLine,
+  SourceLag,
+  StreamBirth,
+  StreamState,
+} from '../../../../model/follow/port.ts'
+import type { Pool } from '../../../common/pool.ts'
+import { quoteName } from '../../server/connect.ts'
+import { sourceError } from '../../server/errors.ts'
+import { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import { PostgresChanges } from '../replication/index.ts'
+import { readFollower, writeFollower } from '../replication/follower.ts'
+import { clockMs } from '../replication/lag.ts'
+import { refuseForeign } from '../replication/slot.ts'
+import { refuseStandby } from '../replication/verify.ts'
+import { TruncateNotes } from '../replication/truncate-notes.ts'
+import { PATIENCE_MS, type Wait } from '../../server/waiting.ts'
+import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { beginTriggers, endTriggers, renewTriggers } from './birth.ts'
+import { notedBy } from './noted-shape.ts'
+import { costOfNoting } from './cost.ts'
+import { examineTriggers } from './exam.ts'
+import { progressLock } from './log.ts'
+import { insertPosition, triggerFence } from './position.ts'
+import { PostgresRounds } from './rounds.ts'
+import { verifyTriggers } from './verify.ts'
+
+/** What a transaction is known by in the catalogs: the lower half of its number. */
+const HALF = 0xffff_ffffn
+
+export class PostgresTriggers implements ChangeSource {
+  readonly #settings: PostgresSettings
+  readonly #sessions: Pool<CopySession>
+  readonly #readers: number
+  readonly #told = new TruncateNotes()
+  readonly #patienceMs: number
+  /** Its slots are those of the server, too. */
+  readonly #server: PostgresChanges
+
+  /** @param readers sessions of a view at the same time @param patienceMs how long `begin` and `end` try to get at a table */
+  constructor(settings: PostgresSettings, sessions: Pool<CopySession>, readers: number, patienceMs = PATIENCE_MS) {
+    this.#settings = settings
+    this.#sessions = sessions
+    this.#readers = readers
+    this.#patienceMs = patienceMs
+    this.#server = new PostgresChanges(settings, sessions)
+  }
+
+  text(position: LogPosition): string {
+    return this.#server.text(position)
+  }
+
+  position(text: string): LogPosition {
+    return this.#server.position(text)
+  }
+
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam> {
+    return this.#read(signal, (session) => examineTriggers(session, tables))
+  }
+
+  cost(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]> {
+    return this.#write(signal, (session) => costOfNoting(session, tables, signal))
+  }
+
+  begin(
+    name: string,
+    tables: readonly FollowedTable[],
+    signal: AbortSignal,
+    tell: (message: string) => void = () => undefined,
+  ): Promise<StreamBirth> {
+    refuseForeign(name)
+    return this.#write(signal, (session) =>
+      beginTriggers(this.#settings, name, tables, this.#wait(session, signal, tell)),
+    )
+  }
+
+  renew(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+    tell: (message: string) => void = () => undefined,
+  ): Promise<StreamBirth> {
+    return this.#write(signal, (session) => renewTriggers(birth, tables, applied, this.#wait(session, signal, tell)))
+  }
+
+  async verify(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+  ): Promise<StreamState> {
+    // Behind what this look can see; the next fence makes the log grow where nobody writes.
+    const end = await this.#read(signal, async (session) => {
+      await refuseStandby(session)
+      return (await insertPosition(session)) + 1n
+    })
+    return await this.#read(signal, (session) =>
+      verifyTriggers(session, birth, tables, applied, { told: this.#told, end }),
+    )
+  }
+
+  fence(signal: AbortSignal): Promise<LogPosition> {
+    return this.#write(signal, triggerFence)
+  }
+
+  lag({ facts }: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
+    const logs = Object.entries(facts).flatMap(([name, text]) =>
+      name.startsWith('log of ') ? [(JSON.parse(text) as { readonly oid: string }).oid] : [],
+    )
+    return this.#read(signal, async (session) => {
+      // Read before the notes: where there are none, none was made until then.
+      const at = await clockMs(session)
+      const found = await session.ask(
+        `SELECT pg_catalog.pg_total_relation_size(c.oid), c.oid::regclass FROM pg_catalog.pg_class c WHERE c.oid = ANY (${literal(`{${logs.join(',')}}`)}::oid[])`,
+      )
+      const noted = found.map(([, log]) => `EXISTS (SELECT FROM ${log})`)
+      const [row] = noted.length === 0 ? [] : await session.ask(`SELECT ${noted.join(' OR ')}`)
+      return {
+        now: await insertPosition(session),
+        isNoted: row?.[0] === 't',
+        heldBytes: found.reduce((sum, [size]) => sum + BigInt(size ?? 0), 0n),
+        safeBytes: null,
+        status: 'reserved',
+        clockMs: at,
+      }
+    })
+  }
+
+  async open(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    from: LogPosition,
+    signal: AbortSignal,
+  ): Promise<ChangeStream> {
+    const names = tables.map(({ table }) => tableText(table.table))
+    const onEmptied = (table: number, txid: string): void =>
+      this.#told.note(names[table] ?? '', Number(BigInt(txid) & HALF))
+    try {
+      const rounds = await PostgresRounds.open({
+        settings: this.#settings,
+        birth,
+        tables,
+        onEmptied,
+        readers: this.#readers,
+        signal,
+      })
+      return new TriggerStream(rounds, from, signal)
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+    return this.#read(signal, (session) => readFollower(session, ['SCHEMA', name]))
+  }
+
+  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+    return this.#write(signal, (session) => writeFollower(session, ['SCHEMA', name], follower, was, progressLock(name)))
+  }
+
+  end(name: string, signal: AbortSignal): Promise<void> {
+    return this.#write(signal, (session) =>
+      endTriggers(
+        name,
+        this.#wait(session, signal, () => undefined),
+      ),
+    )
+  }
+
+  endByHand(name: string): string {
+    return `DROP SCHEMA ${quoteName(name)} CASCADE`
+  }
+
+  streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#read(signal, (session) => notedBy(session, table))
+  }
+
+  slots(signal: AbortSignal): Promise<readonly SlotLine[]> {
+    return this.#server.slots(signal)
+  }
+
+  database(signal: AbortSignal): Promise<string> {
+    return this.#server.database(signal)
+  }
+
+  #wait(session: CopySession, signal: AbortSignal, tell: (message: string) => void): Wait {
+    return { session, signal, tell, patienceMs: this.#patienceMs }
+  }
+
+  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      return await this.#sessions.use((session) => underSignal(session, signal, () => body(session)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async #write<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      const session = await CopySession.open(this.#settings, 'write')
+      try {
+        await session.ask(`SET search_path TO ''`)
+        return await underSignal(session, signal, () => body(session))
+      } finally {
+        await session.close()
+      }
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+}

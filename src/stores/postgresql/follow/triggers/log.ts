@@ -1,0 +1,186 @@
+/**
+ * What a stream by triggers keeps at the source, all in one schema: of each table a log of keys and the function that notes them, a row that says what was
+ * forgotten, and a guard against others who would empty a log.
+ */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import { arrayText } from '../../server/array-text.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { keyName, makeKeyLog, type KeyColumn } from '../../partition/maintenance/key-log.ts'
+import { revokeOthers } from '../../partition/maintenance/rights.ts'
+
+/** Names of the triggers on a followed table, one for each stream: a blank comes before all letters, so they fire before those of others. */
+function triggersOf(schema: string): readonly [rows: string, emptied: string] {
+  return [` ${schema}_rows`, ` ${schema}_emptied`]
+}
+
+/** Said by who may forget notes. */
+const FORGETS = 'sluice.forgets'
+/** Dead notes are cleared away by their number, and not by a share of a log that is empty most of the time. */
+const VACUUM_ROWS = 10_000
+
+/** The log of one table, as it was made; stored as JSON. */
+export type TableLog = {
+  readonly table: TableName
+  readonly key: readonly KeyColumn[]
+  readonly oid: string
+  /** Number of the sequence of its notes. */
+  readonly counter: string
+  /** The function that notes: its number, and the transaction that wrote it. */
+  readonly note: string
+  /** The trigger that guards the log: its number, and the transaction that wrote it. */
+  readonly guard: string
+  /** A condition of SQL that the log and the columns of the key are as they were. */
+  readonly unchanged: string
+}
+
+/** Under which name the facts of a stream have the log of a table. */
+export function logFact(table: TableName): string {
+  return `log of ${tableText(table)}`
+}
+
+/** @throws Error for a stream that has no log of the table */
+export function logOf({ facts, slot }: StreamBirth, { table }: FollowedTable): TableLog {
+  const text = facts[logFact(table.table)]
+  if (text === undefined) throw new Error(`stream ${slot} has no log of ${tableText(table.table)}`)
+  return JSON.parse(text) as TableLog
+}
+
+/** The row that says up to where notes were forgotten. */
+export function progressSql(name: string): string {
+  return tableSql({ schema: name, name: 'progress' })
+}
+
+/** Makes whoever forgets notes wait, or waits for that one; in a transaction. */
+export function progressLock(name: string): string {
+  return `SELECT one FROM ${progressSql(name)} FOR UPDATE`
+}
+
+/** The schema, its guard, and the row of what was forgotten; in a transaction. */
+export async function makeSchema(session: CopySession, name: string): Promise<void> {
+  const schema = quoteName(name)
+  const guard = `BEGIN
+    IF TG_OP = 'DELETE' AND pg_catalog.current_setting(${literal(FORGETS)}, true) = ${literal(name)} THEN RETURN NULL; END IF;
+    RAISE EXCEPTION USING MESSAGE = pg_catalog.format('%I.%I is the log of stream ${name} of sluice: what is taken out of it is lost', TG_TABLE_SCHEMA, TG_TABLE_NAME),
+      HINT = 'sluice follow RUN --end removes the stream with its logs';
+  END`
+  const progress = progressSql(name)
+  await session.ask(
+    [
+      `CREATE SCHEMA ${schema}`,
+      `CREATE FUNCTION ${schema}.guard() RETURNS trigger LANGUAGE plpgsql SET search_path TO pg_catalog, pg_temp AS ${literal(guard)}`,
+      `CREATE TABLE ${progress} (one boolean PRIMARY KEY DEFAULT true CHECK (one), forgotten pg_lsn)`,
+      `INSERT INTO ${progress} DEFAULT VALUES`,
+    ].join(';\n'),
+  )
+  const [made] = await session.ask(
+    `SELECT ${literal(schema)}::pg_catalog.regnamespace::oid, ${literal(`${schema}.guard()`)}::pg_catalog.regprocedure::oid, ${literal(progress)}::pg_catalog.regclass::oid`,
+  )
+  const [oid, guardOid, progressOid] = (made ?? []).map((one) => one ?? '')
+  await revokeOthers(session, 'SCHEMA', oid ?? '')
+  await revokeOthers(session, 'FUNCTION', guardOid ?? '')
+  await revokeOthers(session, 'TABLE', progressOid ?? '')
+}
+
+/** How the log of a table is called, whether it is there or not. */
+export async function ownLog(session: CopySession, schema: string, { table }: FollowedTable): Promise<TableName> {
+  const [row] = await session.ask(`SELECT ${literal(tableSql(table.table))}::pg_catalog.regclass::oid`)
+  return { schema, name: `keys_${row?.[0] ?? ''}` }
+}
+
+/** Log, function and triggers of one table, in a transaction that has locked it against writers. @throws SluiceError, Changed, what the server says */
+export async function makeLog(
+  session: CopySession,
+  schema: string,
+  { table, identity }: FollowedTable,
+): Promise<TableLog> {
+  const [found] = await session.ask(
+    `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table.table))}::pg_catalog.regclass::oid`,
+  )
+  const [of = '', kind = ''] = (found ?? []).map((one) => one ?? '')
+  const key = await keyColumns(session, of, identity)
+  const log = await makeKeyLog(session, {
+    table: { schema, name: `keys_${of}` },
+    note: { schema, name: `note_${of}` },
+    of: { oid: of, name: table.table },
+    key,
+    lock: null,
+    isTree: kind === 'p',
+    triggers: triggersOf(schema),
+    mark: null,
+    owner: schema,
+  })
+  await session.ask(
+    [
+      `ALTER TABLE ${tableSql(log.table)} SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = ${VACUUM_ROWS})`,
+      `CREATE TRIGGER guard BEFORE DELETE OR TRUNCATE ON ${tableSql(log.table)} FOR EACH STATEMENT EXECUTE FUNCTION ${quoteName(schema)}.guard()`,
+      `ALTER TABLE ${tableSql(log.table)} ENABLE ALWAYS TRIGGER guard`,
+    ].join(';\n'),
+  )
+  if (kind === 'p') await enableInPartitions(session, log.function)
+  return { table: log.table, key, oid: log.oid, counter: log.counter, note: '', guard: '', unchanged: log.unchanged }
+}
+
+/** Servers differ in whether partitions take over that a trigger fires always. */
+async function enableInPartitions(session: CopySession, note: string): Promise<void> {
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname, g.tgname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE g.tgfoid = ${literal(note)}::oid AND g.tgenabled <> 'A' ORDER BY c.oid`,
+  )
+  for (const [schema, name, trigger] of rows)
+    await session.ask(
+      `ALTER TABLE ${tableSql({ schema: schema ?? '', name: name ?? '' })} ENABLE ALWAYS TRIGGER ${quoteName(trigger ?? '')}`,
+    )
+}
+
+async function keyColumns(
+  session: CopySession,
+  of: string,
+  identity: readonly string[],
+): Promise<readonly KeyColumn[]> {
+  const rows = await session.ask(
+    `SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attcollation = 0::oid THEN ''
+         ELSE (SELECT pg_catalog.format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation) END
+     FROM pg_catalog.unnest(${literal(arrayText(identity))}::text[]) WITH ORDINALITY AS w (name, place) JOIN pg_catalog.pg_attribute a ON a.attname = w.name AND NOT a.attisdropped
+     WHERE a.attrelid = ${literal(of)}::oid ORDER BY w.place`,
+  )
+  return rows.map(([name, type]) => ({ name: name ?? '', type: type ?? '' }))
+}
+
+/** Function and guard of a log as they are now, each with the transaction that wrote it last; empty where they are gone. */
+export async function writtenNow(
+  session: CopySession,
+  logs: readonly TableLog[],
+): Promise<readonly Pick<TableLog, 'note' | 'guard'>[]> {
+  if (logs.length === 0) return []
+  const wanted = logs.map(({ oid, table }, at) => `(${at}, ${oid}, ${literal(noteOf(table))})`)
+  const rows = await session.ask(
+    `SELECT p.oid::text || ' ' || p.xmin::text, (SELECT string_agg(g.oid::text || ' ' || g.xmin::text, ', ') FROM pg_catalog.pg_trigger g WHERE g.tgrelid = w.log::oid AND NOT g.tgisinternal)
+     FROM (VALUES ${wanted.join(', ')}) AS w (place, log, note) LEFT JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(w.note)::oid ORDER BY w.place`,
+  )
+  return rows.map(([note, guard]) => ({ note: note ?? '', guard: guard ?? '' }))
+}
+
+/** Signature of the function that fills a log. */
+export function noteOf({ schema, name }: TableName): string {
+  return `${tableSql({ ...(schema === undefined ? {} : { schema }), name: name.replace('keys_', 'note_') })}()`
+}
+
+/** The columns of a log that hold a key, under the names that they have in the table. */
+export function keysAs({ key }: TableLog): string {
+  return key.map(({ name }, i) => `${keyName(i)} AS ${quoteName(name)}`).join(', ')
+}
+
+/** Removes what one snapshot showed of the logs, and exactly that, in one transaction that notes up to where. @param snapshot as `pg_current_snapshot` prints it */
+export function forgetSql(name: string, logs: readonly TableLog[], snapshot: string, upTo: string): string {
+  const seen = `pg_catalog.txid_visible_in_snapshot(txid, ${literal(snapshot)}::pg_catalog.txid_snapshot)`
+  return [
+    `SET LOCAL synchronous_commit = 'local'`,
+    `SELECT pg_catalog.set_config(${literal(FORGETS)}, ${literal(name)}, true)`,
+    ...logs.map(({ table }) => `DELETE FROM ${tableSql(table)} WHERE ${seen}`),
+    `UPDATE ${progressSql(name)} SET forgotten = ${literal(upTo)} WHERE forgotten IS NULL OR forgotten < ${literal(upTo)}`,
+  ].join(';\n')
+}

@@ -1,0 +1,121 @@
+/** The shape of a table whose changes are noted: as for a slot, but for its replica identity, and with the triggers of the table and of each partition. */
+import type { TableName } from '../../../../model/copy/column-type.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { readShapes, type SeenShape, type TableShape } from '../replication/shapes.ts'
+
+/** What fires on a table, or on a partition of one, and calls a function of a stream. */
+type Firing = {
+  /** Each trigger that fires always and for every row: its number, and the transaction that wrote it. */
+  readonly rows: string
+  /** The same of TRUNCATE. */
+  readonly emptied: string
+}
+
+/** @property firing by object id of the node */
+type NotedShape = { readonly seen: SeenShape; readonly firing: Readonly<Record<string, Firing>> }
+
+const NOTHING: Firing = { rows: '', emptied: '' }
+/** As `pg_trigger.tgtype` has it: after each row that is inserted, updated or deleted; after each TRUNCATE. */
+const [ROWS, EMPTIED] = ['29', '32']
+
+/** The form that is stored, and that two looks are compared in. */
+export function notedText({
+  seen,
+  firing,
+}: Pick<NotedShape, 'firing'> & { readonly seen: { readonly shape: TableShape } }): string {
+  return JSON.stringify({ shape: seen.shape, firing })
+}
+
+/** @throws SyntaxError for a text that is no JSON */
+export function notedOf(text: string | undefined): {
+  readonly shape: TableShape
+  readonly firing: NotedShape['firing']
+} {
+  if (text === undefined) return { shape: { columns: [], types: {}, nodes: [] }, firing: {} }
+  return JSON.parse(text) as { readonly shape: TableShape; readonly firing: NotedShape['firing'] }
+}
+
+/** @returns by object id of the table; tables that are gone are not in it */
+export async function readNoted(
+  session: CopySession,
+  oids: readonly string[],
+): Promise<ReadonlyMap<string, NotedShape>> {
+  const shapes = await readShapes(session, oids)
+  const nodes = [...shapes.values()].flatMap(({ shape }) => shape.nodes.map(({ oid }) => oid))
+  // Triggers of other streams are none of ours, and each stream has a schema of its own: the function says whose they are.
+  const rows = await session.ask(
+    `SELECT g.tgrelid, g.tgtype, p.proname, n.nspname, g.oid::text || ' ' || g.xmin::text
+     FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+     WHERE g.tgrelid = ANY (${literal(`{${nodes.join(',')}}`)}::oid[]) AND g.tgenabled = 'A' AND g.tgqual IS NULL AND g.tgattr::text = ''
+       AND p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text ORDER BY g.oid`,
+  )
+  const found = new Map(
+    [...shapes].map(([oid, seen]) => [oid, { seen: withoutIdentity(seen), firing: firingOf(oid, seen, rows) }]),
+  )
+  return found
+}
+
+function firingOf(
+  root: string,
+  { shape }: SeenShape,
+  rows: readonly (readonly (string | null)[])[],
+): NotedShape['firing'] {
+  const firing: Record<string, Firing> = {}
+  for (const { oid } of shape.nodes) {
+    const own = rows.filter(([table, , note]) => table === oid && note === `note_${root}`)
+    const of = (type: string): string =>
+      own.flatMap(([, is, , schema, what]) => (is === type ? [`${schema} ${what}`] : [])).join(', ')
+    firing[oid] = own.length === 0 ? NOTHING : { rows: of(ROWS ?? ''), emptied: of(EMPTIED ?? '') }
+  }
+  return firing
+}
+
+/** By what a publication would name rows does not matter. */
+function withoutIdentity(seen: SeenShape): SeenShape {
+  const nodes = seen.shape.nodes.map((node) => ({ ...node, identity: [] }))
+  return { ...seen, shape: { ...seen.shape, nodes } }
+}
+
+/**
+ * What is wrong with the triggers of a table; null where all fire that did.
+ * @param before as they were; of a partition that is new any that fires will do
+ */
+export function firingFault(
+  before: NotedShape['firing'],
+  { seen: { shape }, firing }: NotedShape,
+  schema: string,
+): string | null {
+  for (const [at, { oid, name, kind }] of shape.nodes.entries()) {
+    const now = only(firing[oid] ?? NOTHING, schema)
+    const was = before[oid] === undefined ? null : only(before[oid], schema)
+    const on = at === 0 ? 'it' : `partition ${name}`
+    if (now.rows === '' && kind !== 'f')
+      return `the trigger that notes rows of ${on} was dropped or disabled, or does not fire always`
+    if (at === 0 && now.emptied === '')
+      return `the trigger that notes TRUNCATE of ${on} was dropped or disabled, or does not fire always`
+    if (was !== null && (was.rows !== now.rows || was.emptied !== now.emptied))
+      return `a trigger on ${on} was made anew or altered: for a while it may not have fired`
+  }
+  return null
+}
+
+function only({ rows, emptied }: Firing, schema: string): Firing {
+  const own = (text: string): string =>
+    text
+      .split(', ')
+      .filter((one) => one.startsWith(`${schema} `))
+      .join(', ')
+  return { rows: own(rows), emptied: own(emptied) }
+}
+
+/** Schemas of streams, whoever runs them, whose triggers note changes of a table, of a partition of it, or of what it is a partition of. */
+export async function notedBy(session: CopySession, table: TableName): Promise<readonly string[]> {
+  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
+  const rows = await session.ask(
+    `SELECT DISTINCT n.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+     WHERE p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text AND (g.tgrelid = ${oid}::oid
+       OR g.tgrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid}))) ORDER BY 1`,
+  )
+  return rows.map(([name]) => name ?? '')
+}

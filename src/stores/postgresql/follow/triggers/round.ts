@@ -1,0 +1,228 @@
+/** One round: everything that one snapshot of the source shows of the logs, as one transaction. */
+import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { Row } from '../../../../model/copy/rows.ts'
+import type { FollowedTable } from '../../../../model/follow/port.ts'
+import type { ReadColumn } from '../../../../model/copy/read-column.ts'
+import { arrayText } from '../../server/array-text.ts'
+import { quoteName } from '../../server/connect.ts'
+import { selected } from '../../server/cells.ts'
+import { copyRows } from '../../copy/copy-rows.ts'
+import { batches } from '../../server/lines.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import type { TableShape } from '../replication/shapes.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import { keysAs, type TableLog } from './log.ts'
+import { WRITTEN } from './position.ts'
+
+const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
+/** Rows that are handed over at once. */
+const PIECE = { rows: 2000, bytes: 4 * 1024 * 1024 }
+/**
+ * A round with more keys is large: the target writes it in pieces, and a unique value may have gone from a row of a later piece to one of an earlier. So of a
+ * table with other unique values than its key all keys are told as gone before the rows come.
+ */
+const MANY = 10_000
+/** So long a round waits for who holds a table: everybody behind it waits, too. */
+const LOCK_MS = 1000
+
+/** A table that is followed, with its log. */
+export type NotedTable = {
+  readonly table: FollowedTable
+  readonly log: TableLog
+  /** Object id, and the columns as they were when the stream began. */
+  readonly shape: TableShape
+}
+
+/** What a round came to. */
+export type ToldRound = {
+  /** As `pg_current_snapshot` prints it: exactly what it shows of the logs was told. */
+  readonly snapshot: string
+  /** Tables of which something was told, by place. */
+  readonly tables: readonly number[]
+}
+
+type Begun = ToldRound & {
+  readonly type: 'begun'
+  readonly at: number
+  /** Whether everything that the snapshot shows is on the source's disk. */
+  readonly isWritten: boolean
+  readonly noted: readonly Notes[]
+}
+
+/** @property emptiedBy transactions after which all rows have to be read; null where the keys are enough */
+type Notes = { readonly place: number; readonly count: number; readonly emptiedBy: readonly string[] | null }
+
+/** A table that is not what it was. */
+type Reshaped = Extract<Change, { type: 'reshaped' }>
+
+type RoundWish = {
+  /** Has begun no transaction; it is in the round's afterwards, and free of locks. */
+  readonly session: CopySession
+  readonly tables: readonly NotedTable[]
+  /** Read before, see `position.ts`. */
+  readonly position: LogPosition
+  /** Brings everything that was committed onto the source's disk. */
+  readonly flush: () => Promise<void>
+  /** Told of each transaction that has emptied a table, before the round tells it. */
+  readonly onEmptied: (place: number, txid: string) => void
+}
+
+/**
+ * Changes in pieces; none at all where no table has notes.
+ * @returns null where a table was not to be had: nothing was told then
+ * @throws SluiceError VALUE_REFUSED, and what the server says; the session has to be destroyed then
+ */
+export async function* toldRound(wish: RoundWish): AsyncGenerator<readonly Change[], ToldRound | null> {
+  const { session, tables, position, flush, onEmptied } = wish
+  const begun = await opened(wish)
+  if (begun === null) return null
+  if (begun.type === 'reshaped') {
+    yield [begun]
+    return null
+  }
+  const { noted, at, snapshot, isWritten } = begun
+  if (noted.length > 0) {
+    if (!isWritten) await flush()
+    yield [{ type: 'begin', xid: 0, commit: position, at }]
+    const emptied = noted.flatMap(({ place, emptiedBy }) => (emptiedBy === null ? [] : [place]))
+    for (const { place, emptiedBy } of noted) for (const txid of emptiedBy ?? []) onEmptied(place, txid)
+    if (emptied.length > 0) yield [{ type: 'truncate', tables: emptied }]
+    const isLarge = emptied.length > 0 || noted.reduce((sum, { count }) => sum + count, 0) > MANY
+    for (const { place, emptiedBy } of noted) {
+      const one = tables[place]
+      if (one === undefined) continue
+      if (emptiedBy === null) yield* changesOf(session, place, one, isLarge)
+      else yield* rowsOf(session, place, one, null)
+    }
+  }
+  // Nobody waits for the locks of a view that lives on.
+  await session.ask('ROLLBACK TO SAVEPOINT round; RELEASE SAVEPOINT round')
+  return { snapshot, tables: begun.tables }
+}
+
+/** Locks, then the snapshot. @returns null where a table is held by others */
+async function opened({ session, tables }: RoundWish): Promise<Begun | Reshaped | null> {
+  const names = tables.map(({ table }) => tableSql(table.table.table)).join(', ')
+  try {
+    // Nobody can empty a table between its log and its rows: TRUNCATE does not heed snapshots.
+    await session.begin(
+      KIND,
+      `SAVEPOINT round; SET LOCAL lock_timeout = ${LOCK_MS}; LOCK TABLE ${names} IN ACCESS SHARE MODE`,
+    )
+  } catch (error) {
+    const state = sqlStateOf(error)
+    if (!session.alive || !/^(?:55P03|40P01|42P01|3F000|42501)$/.test(state ?? '')) throw error
+    await session.rollBack()
+    if (state === '55P03' || state === '40P01') return null
+    const place = await firstOther(session, tables)
+    if (place === null) throw error
+    return { type: 'reshaped', table: place, reason: 'it is gone, or has another name' }
+  }
+  const other = await firstOther(session, tables)
+  if (other !== null) {
+    await session.rollBack()
+    return { type: 'reshaped', table: other, reason: 'it is another table, or has other columns' }
+  }
+  const counted = tables.map(
+    ({ log }, place) =>
+      `SELECT ${place}, count(*), array_agg(DISTINCT txid) FILTER (WHERE emptied) FROM ${tableSql(log.table)} HAVING count(*) > 0`,
+  )
+  const rows = await session.ask(counted.join(' UNION ALL '))
+  // The transaction began before its snapshot: what was committed until then is in it.
+  const [now] = await session.ask(
+    `SELECT pg_catalog.pg_current_snapshot(), floor(extract(epoch FROM pg_catalog.now()) * 1000)::bigint, ${WRITTEN}`,
+  )
+  // Keys are looked up one by one: a plan that reads a table whole for some keys would take as long as the table is large.
+  await session.ask('SET LOCAL enable_hashjoin TO off; SET LOCAL enable_mergejoin TO off')
+  const noted = rows
+    .map(([place, count, txids]) => ({
+      place: Number(place),
+      count: Number(count),
+      emptiedBy: txids == null ? null : txids.slice(1, -1).split(','),
+    }))
+    .toSorted((a, b) => a.place - b.place)
+  return {
+    type: 'begun',
+    snapshot: now?.[0] ?? '',
+    at: Number(now?.[1]),
+    isWritten: now?.[3] === 't',
+    noted,
+    tables: noted.map(({ place }) => place),
+  }
+}
+
+/** The first table that is not what it was: its followed columns are others, or another table has its name. */
+async function firstOther(session: CopySession, tables: readonly NotedTable[]): Promise<number | null> {
+  const wanted = tables.map(({ table, shape }, at) => {
+    const followed = new Set(table.columns.map(({ name }) => name))
+    const columns = shape.columns.filter(({ name }) => followed.has(name))
+    const list = arrayText(columns.map(({ place, name, type }) => `${place} ${type} ${name}`))
+    return `(${at}, ${shape.nodes[0]?.oid ?? '0'}::oid, ${literal(tableSql(table.table.table))}, ${literal(list)}::text[])`
+  })
+  const rows = await session.ask(
+    `SELECT w.place FROM (VALUES ${wanted.join(', ')}) AS w (place, oid, name, columns)
+     WHERE pg_catalog.to_regclass(w.name)::oid IS DISTINCT FROM w.oid OR NOT w.columns <@ ARRAY(
+       SELECT a.attnum::text || ' ' || a.atttypid::text || ' ' || a.atttypmod::text || ' ' || a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = w.oid AND NOT a.attisdropped)
+     ORDER BY w.place LIMIT 1`,
+  )
+  return rows.length === 0 ? null : Number(rows[0]?.[0])
+}
+
+async function* changesOf(
+  session: CopySession,
+  place: number,
+  one: NotedTable,
+  isLarge: boolean,
+): AsyncGenerator<readonly Change[]> {
+  const { log, table } = one
+  const keys = `(SELECT DISTINCT ${keysAs(log)} FROM ${tableSql(log.table)}) AS k`
+  const identity = table.identity.flatMap((name) => table.columns.find((column) => column.name === name) ?? [])
+  const there = `EXISTS (SELECT FROM ${tableSql(table.table.table)} AS t WHERE ${sameKey(table)})`
+  const isAll = isLarge && (await hasOtherUnique(session, one))
+  const gone = `SELECT ${identity.map(selected).join(', ')} FROM ${keys}${isAll ? '' : ` WHERE NOT ${there}`}`
+  for await (const rows of read(session, one, gone, identity))
+    yield rows.map((key): RowChange => ({ type: 'delete', table: place, key }))
+  yield* rowsOf(session, place, one, keys)
+}
+
+/** Whether values of the table, or of a partition, have to be unique that are not its key; an exclusion constraint is one of that kind. */
+async function hasOtherUnique(session: CopySession, { shape }: NotedTable): Promise<boolean> {
+  const root = `${shape.nodes[0]?.oid ?? '0'}::oid`
+  const [row] = await session.ask(
+    `SELECT count(*) FROM pg_catalog.pg_index i WHERE (i.indisunique OR i.indisexclusion)
+       AND (i.indrelid = ${root}::oid OR i.indrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(${root}::pg_catalog.regclass)))
+     GROUP BY i.indrelid HAVING count(*) > 1 LIMIT 1`,
+  )
+  return row !== undefined
+}
+
+/** @param keys what stands behind FROM for the keys of the rows; null for all rows of the table */
+async function* rowsOf(
+  session: CopySession,
+  place: number,
+  one: NotedTable,
+  keys: string | null,
+): AsyncGenerator<readonly Change[]> {
+  const { table } = one
+  const name = tableSql(table.table.table)
+  const all = `SELECT t.* FROM ${name} AS t${keys === null ? '' : ` JOIN ${keys} ON ${sameKey(table)}`}`
+  const query = `SELECT ${table.columns.map(selected).join(', ')} FROM (${all}) AS r`
+  for await (const rows of read(session, one, query, table.columns))
+    yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
+}
+
+function sameKey({ identity }: FollowedTable): string {
+  return identity.map((name) => `t.${quoteName(name)} = k.${quoteName(name)}`).join(' AND ')
+}
+
+async function* read(
+  session: CopySession,
+  { table: { table } }: NotedTable,
+  query: string,
+  columns: readonly ReadColumn[],
+): AsyncGenerator<readonly Row[]> {
+  const { pieces } = copyRows(session, query, 'text')
+  for await (const { rows } of batches(pieces, { table: tableText(table.table), columns, size: PIECE })) yield rows
+}

@@ -1,0 +1,146 @@
+/** Rounds of a PostgreSQL source: its sessions, and what each of them is for. */
+import type { Change, LogPosition } from '../../../../model/copy/change.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import type { SourceView } from '../../../../model/copy/port.ts'
+import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import { refuseOtherFollower } from '../../../common/follower-note.ts'
+import type { Look, Rounds, Telling } from '../../../common/trigger-stream/rounds.ts'
+import { sourceError } from '../../server/errors.ts'
+import { CopySession } from '../../server/session.ts'
+import { heldView } from '../../copy/source.ts'
+import { tableSql } from '../../server/sql.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import { committed } from '../../server/patience.ts'
+import { readFollower } from '../replication/follower.ts'
+import { flushLog, lsnOf, lsnText } from '../../server/lsn.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { forgetSql, logOf, progressLock } from './log.ts'
+import { notedOf } from './noted-shape.ts'
+import { insertPosition, WRITTEN } from './position.ts'
+import { toldRound, type NotedTable, type ToldRound } from './round.ts'
+
+type RoundsWish = {
+  readonly settings: PostgresSettings
+  readonly birth: StreamBirth
+  readonly tables: readonly FollowedTable[]
+  /** Told of each transaction that has emptied a table. @param table by place */
+  readonly onEmptied: (table: number, txid: string) => void
+  /** Sessions of a view at the same time. */
+  readonly readers: number
+  readonly signal: AbortSignal
+}
+
+export class PostgresRounds implements Rounds {
+  readonly #wish: RoundsWish
+  readonly #noted: readonly NotedTable[]
+  readonly #reader: CopySession
+  readonly #writer: CopySession
+
+  /** @throws SluiceError as `connect` does */
+  static async open(wish: RoundsWish): Promise<PostgresRounds> {
+    const { settings, signal } = wish
+    throwIfAborted(signal)
+    const reader = await ownSession(settings, 'read')
+    try {
+      return new PostgresRounds(wish, reader, await ownSession(settings, 'write'))
+    } catch (error) {
+      reader.destroy()
+      throw error
+    }
+  }
+
+  private constructor(wish: RoundsWish, reader: CopySession, writer: CopySession) {
+    const { birth, tables } = wish
+    this.#wish = wish
+    this.#reader = reader
+    this.#writer = writer
+    this.#noted = tables.map((table) => ({
+      table,
+      log: logOf(birth, table),
+      shape: notedOf(birth.shapes[tableText(table.table.table)]).shape,
+    }))
+  }
+
+  async look(): Promise<Look> {
+    const end = await insertPosition(this.#reader)
+    const noted = this.#noted.map(({ log }) => `EXISTS (SELECT FROM ${tableSql(log.table)})`).join(' OR ')
+    const [row] = await this.#reader.ask(`SELECT ${noted}, ${WRITTEN}`)
+    const written = lsnOf(row?.[1] ?? '')
+    return { end, isNoted: row?.[0] === 't', idle: written < end ? written : end }
+  }
+
+  async *tell(forView: boolean): Telling {
+    const { settings, readers } = this.#wish
+    const session = forView ? await ownSession(settings, 'read') : this.#reader
+    let isKept = false
+    try {
+      const position = await insertPosition(session)
+      const round = yield* this.#told(session, position)
+      if (round === null) return null
+      isKept = forView
+      return {
+        position,
+        isEmpty: round.tables.length === 0,
+        forget: (upTo) => this.#forget(round, upTo),
+        view: () => heldOrGone(settings, session, readers),
+      }
+    } finally {
+      if (!forView && session.alive) await session.rollBack()
+      if (forView && !isKept) session.destroy()
+    }
+  }
+
+  async guarded<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await underSignal(this.#reader, this.#wish.signal, body)
+    } catch (error) {
+      throw sourceError(error, this.#wish.settings)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#reader.destroy()
+    await this.#writer.close()
+  }
+
+  #told(session: CopySession, position: LogPosition): AsyncGenerator<readonly Change[], ToldRound | null> {
+    const { onEmptied } = this.#wish
+    return toldRound({ session, tables: this.#noted, position, flush: () => flushLog(this.#writer), onEmptied })
+  }
+
+  async #forget({ tables, snapshot }: ToldRound, upTo: LogPosition): Promise<void> {
+    const logs = tables.flatMap((place) => this.#noted[place]?.log ?? [])
+    const { birth } = this.#wish
+    await this.#writer.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', progressLock(birth.slot))
+    try {
+      refuseOtherFollower(birth, await readFollower(this.#writer, ['SCHEMA', birth.slot]))
+      await this.#writer.ask(forgetSql(birth.slot, logs, snapshot, lsnText(upTo)))
+    } catch (error) {
+      if (this.#writer.alive) await this.#writer.rollBack()
+      throw error
+    }
+    await committed(this.#writer)
+  }
+}
+
+async function heldOrGone(settings: PostgresSettings, session: CopySession, readers: number): Promise<SourceView> {
+  try {
+    return await heldView(settings, session, readers)
+  } catch (error) {
+    session.destroy()
+    throw error
+  }
+}
+
+/** A session under whose search path nothing of others is found. */
+async function ownSession(settings: PostgresSettings, mode: 'read' | 'write'): Promise<CopySession> {
+  const session = await CopySession.open(settings, mode)
+  try {
+    await session.ask(`SET search_path TO ''`)
+    return session
+  } catch (error) {
+    session.destroy()
+    throw error
+  }
+}

@@ -1,0 +1,141 @@
+/** Whether a stream by triggers is as it was when it began: server, logs, functions, triggers, shapes of its tables. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { withFullNames } from '../../archive/own.ts'
+import { lostSql } from '../../partition/maintenance/key-log.ts'
+import { lsnOf, lsnText } from '../../server/lsn.ts'
+import { readNotes } from '../replication/partition-notes.ts'
+import { BY_INDEX } from '../replication/shapes.ts'
+import { otherServer, tableDifference, type Told } from '../replication/verify.ts'
+import { logOf, progressSql, writtenNow, type TableLog } from './log.ts'
+import { firingFault, notedOf, notedText, readNoted } from './noted-shape.ts'
+
+const GONE = { seen: { shape: { columns: [], types: {}, nodes: [] }, bornInside: new Set<string>(), changedBy: new Map<string, number>() }, firing: {} } // prettier-ignore
+
+/** @param end a fence that was read before */
+export async function verifyTriggers(
+  session: CopySession,
+  birth: StreamBirth,
+  tables: readonly FollowedTable[],
+  applied: LogPosition,
+  { told, end }: { readonly told: Told; readonly end: LogPosition },
+): Promise<StreamState> {
+  const all = tables.map(({ table }) => tableText(table.table))
+  const since = lsnText(applied)
+  const whole = (code: StreamFault['code'], message: string): StreamState => ({
+    faults: [{ code, tables: all, message, since }],
+    moved: {},
+    unclear: [],
+  })
+  const other = await otherTime(session, birth, applied)
+  if (other !== null) return whole('OTHER_SERVER', other)
+  const lost = await logsFault(session, birth, applied)
+  if (lost !== null) return whole('SLOT_LOST', lost)
+  const logs = tables.map((table) => logOf(birth, table))
+  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
+  try {
+    const befores = tables.map(({ table }) => notedOf(birth.shapes[tableText(table.table)]))
+    const oids = befores.map(({ shape }) => shape.nodes[0]?.oid ?? '0')
+    const seen = await readNoted(session, oids)
+    const written = await writtenNow(session, logs)
+    const kept = await keptLogs(session, logs)
+    const notes = await readNotes(session, ['SCHEMA', birth.slot])
+    const faults: StreamFault[] = []
+    const moved: Record<string, string> = {}
+    const unclear: string[] = []
+    for (const [at, table] of tables.entries()) {
+      const name = all[at] ?? ''
+      const halt = (code: StreamFault['code'], reason: string): void =>
+        void faults.push({ code, tables: [name], message: `${name}: ${reason}`, since })
+      const [before, log] = [befores[at] ?? notedOf(undefined), logs[at]]
+      const now = seen.get(oids[at] ?? '0') ?? GONE
+      const result = await tableDifference(session, table, before.shape, now.seen, { notes, end, applied, told })
+      if (result.type === 'halted') {
+        halt('TABLE_CHANGED', result.reason)
+        continue
+      }
+      const wrong =
+        (log === undefined ? null : logFault(log, written[at], kept[at])) ?? firingFault(before.firing, now, birth.slot)
+      if (wrong !== null) {
+        halt('TRIGGERS_CHANGED', wrong)
+        continue
+      }
+      if (result.type === 'unclear') unclear.push(name)
+      const text = notedText(now)
+      if (result.type !== 'unclear' && text !== birth.shapes[name]) moved[name] = text
+    }
+    return { faults, moved, unclear }
+  } finally {
+    await session.rollBack()
+  }
+}
+
+/** Why this is not the server that the stream began at, or one of an earlier time; null where it is. */
+export async function otherTime(
+  session: CopySession,
+  birth: StreamBirth,
+  applied: LogPosition,
+): Promise<string | null> {
+  return (await otherServer(session, birth)) ?? (await setBack(session, applied))
+}
+
+/** The log of a server never goes back behind what was told of it. */
+async function setBack(session: CopySession, applied: LogPosition): Promise<string | null> {
+  const [row] = await session.ask('SELECT pg_catalog.pg_current_wal_insert_lsn()')
+  const now = row?.[0] ?? '0/0'
+  if (lsnOf(now) >= applied) return null
+  return `the server's log ends at ${now}, and changes up to ${lsnText(applied)} are applied: it was restored from an earlier time`
+}
+
+/** Notes that were forgotten and not applied: the target is an older one, or somebody forgot them. */
+export async function logsFault(
+  session: CopySession,
+  { slot }: StreamBirth,
+  applied: LogPosition,
+): Promise<string | null> {
+  const [there] = await session.ask(
+    `SELECT pg_catalog.to_regclass(${literal(progressSql(slot))}) IS NOT NULL AND pg_catalog.has_schema_privilege(${literal(slot)}, 'USAGE')`,
+  )
+  if (there?.[0] !== 't') return `the logs of the stream are gone: there is no schema ${slot} with them`
+  const [row] = await session.ask(`SELECT forgotten FROM ${progressSql(slot)}`)
+  if (row === undefined) return `the row of ${progressSql(slot)} is gone, which says what of the logs was applied`
+  const [forgotten] = row
+  if (forgotten == null || lsnOf(forgotten) <= applied) return null
+  return `notes up to ${forgotten} were taken out of the logs, and changes up to ${lsnText(applied)} are applied`
+}
+
+type Kept = { readonly isLog: boolean; readonly isLost: boolean; readonly isSame: boolean }
+
+/** In the order of the logs. */
+async function keptLogs(session: CopySession, logs: readonly TableLog[]): Promise<readonly Kept[]> {
+  const kept: Kept[] = []
+  for (const { oid, table, counter, unchanged } of logs) {
+    const [log] = await session.ask(
+      `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid AND c.oid = pg_catalog.to_regclass(${literal(tableSql(table))})::oid
+         AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relhasrules AND NOT c.relrowsecurity)`,
+    )
+    const isLog = log?.[0] === 't'
+    // It was written where no name was found without its schema.
+    const look = `SELECT ${lostSql(counter)}, coalesce(${unchanged}, false)`
+    const [row] = isLog ? await withFullNames(session, () => session.ask(look)) : []
+    kept.push({ isLog, isLost: row?.[0] === 't', isSame: row?.[1] === 't' })
+  }
+  return kept
+}
+
+function logFault(
+  { table, note, guard }: TableLog,
+  written: Pick<TableLog, 'note' | 'guard'> | undefined,
+  kept: Kept | undefined,
+): string | null {
+  const name = tableText(table)
+  if (kept?.isLog !== true) return `its log ${name} is gone, or was replaced by another table`
+  if (written?.note !== note) return `the function that notes its changes in ${name} was replaced or altered`
+  if (written.guard !== guard)
+    return `the triggers of its log ${name} were changed: notes may have been taken out of it`
+  if (kept.isLost) return 'a change could not be noted'
+  return kept.isSame ? null : 'the columns of its key are others, or its log cannot be written'
+}

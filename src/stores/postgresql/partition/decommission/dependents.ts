@@ -1,0 +1,69 @@
+/** What in the database refers to a table that is to go: what PostgreSQL would refuse its removal for, what would silently lose it, and code that only mentions it. */
+import type { DecommissionFinding } from '../../../../model/partition/decommission-port.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+
+/** Objects that go with the table, as the server finds them; sequences of its columns are moved before. */
+const GOING = (oid: string): string => `WITH RECURSIVE going (classid, objid) AS (
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::oid, ${literal(oid)}::oid
+    UNION
+    SELECT d.classid, d.objid FROM pg_catalog.pg_depend d JOIN going g ON d.refclassid = g.classid AND d.refobjid = g.objid
+    WHERE d.deptype IN ('a', 'i', 'P', 'S')
+      AND NOT (d.deptype = 'a' AND EXISTS (SELECT FROM pg_catalog.pg_class s WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND s.oid = d.objid AND s.relkind = 'S'))
+  )`
+
+/** A rule that is a view is called by the view. */
+const NAMED = `CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid
+      THEN coalesce((SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, r.ev_class, 0) FROM pg_catalog.pg_rewrite r
+                     WHERE r.oid = d.objid AND r.rulename = '_RETURN'), pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid))
+      ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END`
+
+/** Objects that DROP TABLE would be refused for, in the server's words. For a session with an empty search path. */
+export async function dependentsOf(session: CopySession, oid: string): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `${GOING(oid)} SELECT DISTINCT ${NAMED} FROM pg_catalog.pg_depend d JOIN going g ON d.refclassid = g.classid AND d.refobjid = g.objid
+     WHERE d.deptype = 'n' AND NOT EXISTS (SELECT FROM going o WHERE o.classid = d.classid AND o.objid = d.objid) ORDER BY 1`,
+  )
+  return rows.map(([name]) => name ?? '')
+}
+
+/** Publications and subscriptions whose streams would end without a word, and memberships of other objects. */
+export async function silentLosses(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
+  const number = `${literal(oid)}::oid`
+  const rows = await session.ask(
+    `SELECT 'publication', p.pubname FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ${number}
+     UNION ALL SELECT 'subscription', u.subname FROM pg_catalog.pg_subscription_rel s JOIN pg_catalog.pg_subscription u ON u.oid = s.srsubid WHERE s.srrelid = ${number}
+     UNION ALL SELECT 'extension', pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0) FROM pg_catalog.pg_depend d
+       WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objid = ${number} AND d.deptype = 'e'
+     UNION ALL SELECT CASE WHEN c.relispartition THEN 'partitioned table' ELSE 'parent table' END, pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass::oid, i.inhparent, 0)
+       FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE i.inhrelid = ${number}
+     ORDER BY 1, 2`,
+  )
+  return rows.map(([about, object]) => ({
+    verdict: 'refused',
+    about: about ?? '',
+    object: object ?? '',
+    detail: LOSSES[about ?? ''] ?? 'the table is a part of it',
+    ...(about === 'publication'
+      ? { hint: 'ALTER PUBLICATION … DROP TABLE, or sluice slots where a stream of sluice has left it' }
+      : {}),
+  }))
+}
+
+const LOSSES: Readonly<Record<string, string>> = {
+  publication: 'it would lose the table without a word, and its subscribers get no more changes',
+  subscription: 'it writes into the table',
+}
+
+/** Functions whose text holds the table's name: the server knows no dependency of those. */
+export async function mentioning(session: CopySession, oid: string, name: string): Promise<readonly string[]> {
+  // As it is, and as it stands between quotes.
+  const texts = new Set([name, name.replaceAll('"', '""')])
+  const rows = await session.ask(
+    `SELECT pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass::oid, p.oid, 0) FROM pg_catalog.pg_proc p
+     WHERE p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace::oid AND (${[...texts].map((text) => `pg_catalog.strpos(p.prosrc, ${literal(text)}) > 0`).join(' OR ')})
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgfoid = p.oid AND t.tgrelid = ${literal(oid)}::oid)
+     ORDER BY 1`,
+  )
+  return rows.map(([one]) => one ?? '')
+}

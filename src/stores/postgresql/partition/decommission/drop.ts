@@ -1,0 +1,53 @@
+/** The removal of a parked table, within a transaction that has its lock. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { KnownTable } from '../../server/locks.ts'
+import { tableByName } from '../../server/known.ts'
+import type { CopySession } from '../../server/session.ts'
+import { tableSql } from '../../server/sql.ts'
+import { guardFunctions, moveSequence, ownedSequences } from './beside.ts'
+import { refusals } from './look.ts'
+
+/**
+ * Never with CASCADE: whatever has come to depend on the table since the last look ends it.
+ * @returns what was done beside, in words
+ * @throws SluiceError TABLE_REFUSED
+ */
+export async function dropParked(session: CopySession, table: KnownTable, heir: TableName): Promise<readonly string[]> {
+  await session.ask(`SET LOCAL search_path TO ''`)
+  const [refused] = await refusals(session, table.oid)
+  if (refused !== undefined) {
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `${refused.object ?? refused.about} is in the way of ${tableText(table.name)}`,
+      {
+        where: tableText(table.name),
+        reason: refused.detail,
+        ...(refused.hint === undefined ? {} : { hint: refused.hint }),
+      },
+    )
+  }
+  const also: string[] = []
+  const above = await tableByName(session, heir)
+  if (above === null) {
+    throw new SluiceError('TABLE_REFUSED', `${tableText(heir)} is not there`, {
+      where: tableText(table.name),
+      reason: 'the parked table may be the only one that holds these rows',
+    })
+  }
+  for (const sequence of await ownedSequences(session, table.oid, above.oid)) {
+    await moveSequence(session, sequence, heir)
+    also.push(
+      sequence.heir
+        ? `sequence ${tableText(sequence.name)} belongs to column ${sequence.column} of ${tableText(heir)}`
+        : `sequence ${tableText(sequence.name)} belongs to no table any more`,
+    )
+  }
+  const guards = await guardFunctions(session, table.oid)
+  await session.ask(`DROP TABLE ${tableSql(table.name)}`)
+  for (const { sql } of guards) {
+    await session.ask(`DROP FUNCTION ${sql}`)
+    also.push(`function ${sql}, which kept writers away, is dropped`)
+  }
+  return also
+}

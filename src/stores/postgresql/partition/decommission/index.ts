@@ -1,0 +1,149 @@
+/** Retiring a parked table in PostgreSQL: the look, and each step as one short transaction with its row of the ledger. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { equalDigests } from '../../../../model/copy/rows.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type {
+  DecommissionEnd,
+  DecommissionStep,
+  DecommissionStore,
+  KnownRows,
+  ParkedLook,
+} from '../../../../model/partition/decommission-port.ts'
+import type { Statement } from '../../../../model/run/ledger-port.ts'
+import { isBusy, Locks, type KnownTable } from '../../server/locks.ts'
+import { hasColumns, tableByIdentity } from '../../server/known.ts'
+import { stepError } from '../../archive/step-errors.ts'
+import { CopySession } from '../../server/session.ts'
+import { digestRows } from '../../copy/row-digest.ts'
+import { fromSql, literal } from '../../server/sql.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import { Patience, type WantedLock } from '../../server/patience.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { dropParked } from './drop.ts'
+import { giveBack, takeAll } from './grants.ts'
+import { lookAtParked } from './look.ts'
+
+const RIGHTS = 'connect as the owner of the table, who may also write the tables of the ledger'
+
+/** What a transaction does. @returns false where it must not happen */
+type Body<T> = (session: CopySession, table: KnownTable) => Promise<T>
+
+export class PostgresDecommission implements DecommissionStore {
+  readonly #settings: PostgresSettings
+
+  constructor(settings: PostgresSettings) {
+    this.#settings = settings
+  }
+
+  async named(text: string, signal: AbortSignal): Promise<TableName | null> {
+    return await this.#read(signal, async (session) => {
+      const [row] = await session.ask(
+        `SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'p') AND n.nspname::text || '.' || c.relname::text = ${literal(text)}`,
+      )
+      return row === undefined ? null : { schema: row[0] ?? '', name: row[1] ?? '' }
+    })
+  }
+
+  look(parked: TableName, heir: TableName, signal: AbortSignal): Promise<ParkedLook | null> {
+    // Under an empty search path the server writes every name in full.
+    return this.#read(signal, async (session) => {
+      await session.ask(`SET LOCAL search_path TO ''`)
+      return await lookAtParked(session, parked, heir)
+    })
+  }
+
+  async deactivate(step: DecommissionStep, close: (grants: string) => readonly Statement[]): Promise<DecommissionEnd> {
+    const done = await this.#step(step, 'SHARE UPDATE EXCLUSIVE', async (session, table) => {
+      await closed(session, close(await takeAll(session, table)))
+    })
+    return typeof done === 'string' ? done : 'done'
+  }
+
+  async reactivate(step: DecommissionStep, grants: string, close: readonly Statement[]) {
+    const done = await this.#step(step, 'SHARE UPDATE EXCLUSIVE', async (session, table) => {
+      const missing = await giveBack(session, table, grants)
+      await closed(session, close)
+      return missing
+    })
+    return typeof done === 'string' ? { end: done, missing: [] } : { end: 'done' as const, missing: done.result }
+  }
+
+  async drop(step: DecommissionStep, heir: TableName, expect: KnownRows | null, close: readonly Statement[]) {
+    const done = await this.#step(step, 'ACCESS EXCLUSIVE', async (session, table) => {
+      if (expect !== null && !(await holds(session, table, expect))) return null
+      // The ledger is found by the search path, which what is dropped is named without.
+      await closed(session, close)
+      return await dropParked(session, table, heir)
+    })
+    if (typeof done === 'string') return { end: done, also: [] }
+    return done.result === null ? { end: 'differs' as const, also: [] } : { end: 'done' as const, also: done.result }
+  }
+
+  /** Under the lock of the table, tried until the budget is over. Killed anywhere, all of it happened or nothing. */
+  async #step<T>(
+    { table, identity, guard, patienceMs, budgetMs, signal }: DecommissionStep,
+    mode: WantedLock['mode'],
+    body: Body<T>,
+  ): Promise<'fenced' | 'gone' | { readonly result: T }> {
+    const about = { settings: this.#settings, table: tableText(table), rights: RIGHTS }
+    throwIfAborted(signal)
+    const session = await CopySession.open(this.#settings, 'write')
+    const known = { oid: identity, name: table }
+    try {
+      return await underSignal(session, signal, async () => {
+        if (!(await isIt(session, known))) return 'gone'
+        const patience = new Patience(session, { patienceMs, budgetMs, signal })
+        return await patience.run([{ table: known, mode }], async () => {
+          if (!(await isIt(session, known))) return 'gone'
+          if ((await session.all(guard.sql, guard.parameters)).length === 0) return 'fenced'
+          return { result: await body(session, known) }
+        })
+      })
+    } catch (error) {
+      if (error instanceof SluiceError && error.code !== 'TARGET_BUSY') throw error
+      if (!isBusy(error) || !session.alive) throw stepError(error, about)
+      const locks = new Locks(session)
+      locks.involve(identity)
+      throw stepError(error, { ...about, holders: await locks.holders() })
+    } finally {
+      await session.close()
+    }
+  }
+
+  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    const session = await CopySession.open(this.#settings, 'read')
+    try {
+      return await underSignal(session, signal, async () => {
+        await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
+        const result = await body(session)
+        await session.rollBack()
+        return result
+      })
+    } catch (error) {
+      throw stepError(error, { settings: this.#settings, table: '', rights: RIGHTS })
+    } finally {
+      await session.close()
+    }
+  }
+}
+
+async function closed(session: CopySession, statements: readonly Statement[]): Promise<void> {
+  for (const { sql, parameters } of statements) await session.run(sql, parameters)
+}
+
+/** Whether the rows are those that were copied, in columns that are still the same. */
+async function holds(session: CopySession, table: KnownTable, { columns, digest }: KnownRows): Promise<boolean> {
+  if (!(await hasColumns(session, table, columns))) return false
+  const from = fromSql({ name: table.name, only: true })
+  const now = await digestRows(session, { columns, from, condition: 'true', whole: true, table: tableText(table.name) })
+  return equalDigests(now, digest)
+}
+
+/** Whether the table still has this name. */
+async function isIt(session: CopySession, { oid, name }: KnownTable): Promise<boolean> {
+  const found = await tableByIdentity(session, oid)
+  return found !== null && found.name.name === name.name && found.name.schema === name.schema
+}

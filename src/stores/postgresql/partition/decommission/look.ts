@@ -1,0 +1,160 @@
+/** A parked table as it stands: who uses it, what refers to it, and what its removal would take along or change. */
+import type { TableName } from '../../../../model/copy/column-type.ts'
+import type { DecommissionFinding, ParkedLook } from '../../../../model/partition/decommission-port.ts'
+import { tableByName } from '../../server/known.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { guardFunctions, ownedSequences } from './beside.ts'
+import { dependentsOf, mentioning, silentLosses } from './dependents.ts'
+import { usersNow } from './sessions.ts'
+import { useOf } from './use.ts'
+
+/** For a session with an empty search path. @returns null where the table is not there */
+export async function lookAtParked(
+  session: CopySession,
+  table: TableName,
+  heir: TableName,
+): Promise<ParkedLook | null> {
+  const found = await tableByName(session, table)
+  if (found === null) return null
+  const { oid } = found
+  const above = await tableByName(session, heir)
+  const [now] = await session.ask(
+    'SELECT pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp())::numeric * 1000::numeric)::text',
+  )
+  const findings = [
+    ...(await size(session, oid)),
+    ...(above === null ? [heirGone(heir)] : []),
+    ...(found.kind === 'r' ? [] : [otherKind(found.kind)]),
+    ...(await owner(session, oid)),
+    ...(await usersNow(session, oid, table.name)),
+    ...(await refusals(session, oid)),
+    ...(await mentioning(session, oid, table.name)).map((object): DecommissionFinding => ({
+      verdict: 'look',
+      about: 'function',
+      object,
+      detail: 'its text holds the name of the table: whether it uses it, the server does not know',
+    })),
+    ...(await ownedSequences(session, oid, above?.oid ?? null)).map(
+      ({ name, column, heir: fits }): DecommissionFinding => ({
+        verdict: 'changes',
+        about: 'sequence',
+        object: `${name.schema ?? ''}.${name.name}`,
+        detail: fits
+          ? `goes to column ${column} of the public table with the removal`
+          : 'stays, and belongs to no table any more: the public table has another owner, another schema, or no such column',
+      }),
+    ),
+    ...(await referenced(session, oid)),
+    ...(await guards(session, oid)),
+  ]
+  return { table, identity: oid, use: await useOf(session, oid), nowMs: Number(now?.[0]), findings }
+}
+
+/** What keeps the server, or us, from dropping the table; none where nothing does. */
+export async function refusals(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
+  const dependents = (await dependentsOf(session, oid)).map((object): DecommissionFinding => ({
+    verdict: 'refused',
+    about: 'depends on it',
+    object,
+    detail: 'the server does not drop the table while this is there',
+    hint: 'let it use the public table, or drop it',
+  }))
+  return [...dependents, ...(await silentLosses(session, oid))]
+}
+
+async function size(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_total_relation_size(oid)), reltuples::bigint::text FROM pg_catalog.pg_class WHERE oid = ${literal(oid)}::oid`,
+  )
+  const rows = row?.[1] == null || row[1] === '-1' ? 'nobody has counted its rows' : `about ${row[1]} rows`
+  return [{ verdict: 'fine', about: 'size', detail: `${row?.[0] ?? ''} with its indexes, ${rows}` }]
+}
+
+function heirGone(heir: TableName): DecommissionFinding {
+  return {
+    verdict: 'refused',
+    about: 'public table',
+    object: tableSql(heir),
+    detail: 'it is not there: the parked table may be the only one that holds these rows',
+  }
+}
+
+function otherKind(kind: string): DecommissionFinding {
+  return {
+    verdict: 'refused',
+    about: 'kind of the table',
+    detail:
+      kind === 'p'
+        ? 'it is partitioned, and each of its partitions has rights and dependents of its own'
+        : 'it is no table any more',
+    hint: 'remove it by hand; sluice retires plain tables only',
+  }
+}
+
+/** Rights that a REVOKE does not reach. */
+async function owner(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+       (SELECT pg_catalog.string_agg(r.rolname, ', ' ORDER BY r.rolname) FROM pg_catalog.pg_roles r WHERE r.rolcanlogin AND r.oid <> c.relowner AND (r.rolsuper
+          OR pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE')
+          OR EXISTS (SELECT FROM pg_catalog.pg_roles p WHERE p.rolname IN ('pg_read_all_data', 'pg_write_all_data') AND pg_catalog.pg_has_role(r.oid, p.oid, 'USAGE'))))
+     FROM pg_catalog.pg_class c WHERE c.oid = ${literal(oid)}::oid`,
+  )
+  const [role, mine, others] = row ?? []
+  const denied: readonly DecommissionFinding[] =
+    mine === 't'
+      ? []
+      : [
+          {
+            verdict: 'refused',
+            about: 'rights',
+            detail: `this login is not ${role ?? 'the owner'}, and may neither take rights on the table away nor drop it`,
+            hint: 'connect as the owner of the table',
+          },
+        ]
+  return [
+    ...denied,
+    {
+      verdict: 'look',
+      about: 'owner',
+      object: role ?? '',
+      detail: `can use the table also when it is inactive${others == null ? '' : `; so can ${others}`}`,
+    },
+  ]
+}
+
+/** Tables that the removal locks for a moment, because a foreign key of the parked table refers to them. */
+async function referenced(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
+  const rows = await session.ask(
+    `SELECT DISTINCT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) FROM pg_catalog.pg_constraint k
+       JOIN pg_catalog.pg_class c ON c.oid = k.confrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE k.contype = 'f' AND k.conrelid = ${literal(oid)}::oid AND k.confrelid <> k.conrelid ORDER BY 1`,
+  )
+  return rows.map(([object]) => ({
+    verdict: 'changes',
+    about: 'foreign key',
+    object: object ?? '',
+    detail: 'it refers to this table, which the removal locks against everybody for a moment',
+  }))
+}
+
+async function guards(session: CopySession, oid: string): Promise<readonly DecommissionFinding[]> {
+  const functions = await guardFunctions(session, oid)
+  if (functions.length > 0) {
+    return functions.map(({ sql }) => ({
+      verdict: 'changes',
+      about: 'guard',
+      object: sql,
+      detail: 'keeps writers from the table, and goes with it',
+    }))
+  }
+  return [
+    {
+      verdict: 'look',
+      about: 'guard',
+      detail: 'no trigger of sluice keeps writers from the table',
+      hint: 'look for writes since the switch: they are in this table only',
+    },
+  ]
+}

@@ -1,0 +1,149 @@
+/** The transaction in which the table becomes the first partition of a new one that has its name. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { InPlaceRequest } from '../../../../model/partition/in-place-port.ts'
+import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
+import { boundsSql } from '../../server/bounds.ts'
+import { suffixed } from '../../archive/move.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { aboutTable, type About } from '../plan/about.ts'
+import { newIndexNames, twinParts, type TwinParts } from '../plan/twin.ts'
+import type { Held } from '../../follow/switch/held.ts'
+import { sidesOf, type Sides, type Step } from '../../follow/switch/sides.ts'
+import { dependentsOf, lockAll, lockDependent } from '../../follow/switch/take.ts'
+import { boundsState, dropBoundsSql } from './bounds.ts'
+import { exchangeKeys, soundIndexes, wantedIndexes, type Wanted } from './indexes.ts'
+import { planFinding, stripped, takeover } from './looks.ts'
+
+/** The new table, as far as it is made before anything that others use is locked. */
+export type Beside = { readonly about: About; readonly parts: TwinParts; readonly wanted: readonly Wanted[] }
+
+/** Within the transaction: nobody sees the new table before it has the public name, and nothing of it is left where the transaction fails. */
+export async function makeBeside(session: CopySession, request: InPlaceRequest): Promise<Beside> {
+  const about = await aboutTable(session, request.planned, false)
+  const wanted = await wantedIndexes(about)
+  const parts = await twinParts(about, request.beside, request.partitions)
+  await session.askAll(parts.made)
+  return { about, parts, wanted }
+}
+
+/** Takes the table from everybody. @throws what the server says of a lock that is not to be had in time; SluiceError PLAN_CHANGED */
+export async function takeTable(
+  session: CopySession,
+  { about }: Beside,
+  held: Held,
+  lockTimeoutMs: number,
+): Promise<void> {
+  const side = { ...about, isPartitioned: false, kind: 'r' }
+  const dependents = await dependentsOf(session, side)
+  held.begin()
+  const left = (): number => lockTimeoutMs - held.waitedMs()
+  for (const one of dependents) await lockDependent(session, one, left())
+  await lockAll(session, side, left())
+  const [row] = await session.ask(`SELECT ${literal(about.sql)}::pg_catalog.regclass::oid = ${about.oid}::oid`)
+  if (row?.[0] !== 't') throw changed(about, 'another table has its name by now')
+}
+
+/**
+ * Counts of the switch: attaches the table to the new one, which gets its name and all that is bound to it.
+ * @throws SluiceError TABLE_REFUSED, PLAN_CHANGED
+ */
+export async function attachPast(
+  session: CopySession,
+  beside: Beside,
+  request: InPlaceRequest,
+): Promise<readonly PlanFinding[]> {
+  const { about, parts, wanted } = beside
+  if ((await boundsState(about, request)) !== 'valid') throw changed(about, 'its constraint is not there any more')
+  const sound = await soundIndexes(session, about.oid)
+  const now = await wantedIndexes(about)
+  const missing = now.find(({ name }) => sound.get(name) !== true)
+  if (missing !== undefined || now.length !== wanted.length)
+    throw changed(about, 'its unique indexes are others by now')
+  await session.askAll([...parts.references, ...parts.rest])
+  const sides = await sidesIn(session, request)
+  const steps = await takeover(sides, false)
+  const refused = steps.filter(({ verdict }) => verdict === 'refused')
+  if (refused.length > 0) throw refusal(about, refused.map(planFinding))
+  await session.askAll(await switchStatements(beside, request, sides, steps))
+  return steps.filter(({ verdict }) => verdict === 'made').map(planFinding)
+}
+
+export function sidesIn(session: CopySession, { planned: { table }, beside, past }: InPlaceRequest): Promise<Sides> {
+  const { schema = 'public', name } = table.table
+  return sidesOf(session, { from: { schema, name }, to: { schema, name: beside }, parked: past })
+}
+
+/** Behind the statements that make the new table. */
+export async function switchStatements(
+  { about, wanted }: Beside,
+  request: InPlaceRequest,
+  { from, to, parked: past, public: table }: Sides,
+  steps: readonly Step[],
+): Promise<readonly string[]> {
+  const names = await newIndexNames(about, [request.beside, ...request.partitions.map(({ name }) => name)])
+  const taken = new Set((await about.session.ask(takenSql(about.schema))).map(([name]) => name ?? ''))
+  return [
+    ...steps.flatMap(({ before = [] }) => before),
+    `ALTER TABLE ${from.sql} RENAME TO ${quoteName(request.past)}`,
+    `ALTER TABLE ${to.sql} RENAME TO ${quoteName(from.name)}`,
+    ...(await stripped(about, past)),
+    ...exchangeKeys(past, about.schema, wanted, {
+      now: (index) => names.get(index) ?? index,
+      free: (index) => freeName(index, taken),
+    }),
+    `ALTER TABLE ${table} ATTACH PARTITION ${past} ${boundsSql({ from: null, to: request.bound })}`,
+    dropBoundsSql(past, about.oid),
+    ...renameDefault(about, request, taken),
+    ...steps.flatMap(({ after = [] }) => after),
+  ]
+}
+
+/** As it would be called beside a table of this name; it keeps its name where that is taken. */
+function renameDefault(
+  { schema, name }: About,
+  { beside }: InPlaceRequest,
+  taken: ReadonlySet<string>,
+): readonly string[] {
+  const wished = suffixed(name, 'default')
+  if (taken.has(wished)) return []
+  return [`ALTER TABLE ${tableSql({ schema, name: suffixed(beside, 'default') })} RENAME TO ${quoteName(wished)}`]
+}
+
+function freeName(index: string, taken: Set<string>): string {
+  let name = suffixed(index, 'past')
+  for (let n = 2; taken.has(name); n++) name = suffixed(index, `past${n}`)
+  taken.add(name)
+  return name
+}
+
+function takenSql(schema: string): string {
+  return `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${literal(schema)}`
+}
+
+function changed({ schema, name }: About, reason: string): SluiceError {
+  const table = tableText({ schema, name })
+  return new SluiceError('PLAN_CHANGED', `${table} is not as it was prepared`, {
+    where: table,
+    reason,
+    hint: 'the same command prepares what is missing, and goes on',
+  })
+}
+
+/** What is in the way, as one error. */
+export function refusal(
+  { schema, name }: Pick<About, 'schema' | 'name'>,
+  refused: readonly PlanFinding[],
+): SluiceError {
+  const table = tableText({ schema, name })
+  const said = refused.map(
+    ({ about, object, detail }) => `${about}${object === undefined ? '' : ` ${object}`}: ${detail}`,
+  )
+  return new SluiceError('PARTITION_REFUSED', `${table} cannot be partitioned in place as it is`, {
+    where: tableSql({ schema, name }),
+    reason: said.join('; '),
+    hint: refused[0]?.hint ?? 'look at what is in the way, then run the same command again',
+  })
+}

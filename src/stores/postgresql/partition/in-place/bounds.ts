@@ -1,0 +1,170 @@
+/** The constraint that says what the server would look for in all rows when the table becomes a partition: it is added unchecked, and then validated. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type {
+  InPlaceRequest,
+  InPlaceStatement,
+  InPlaceTold,
+  Outside,
+} from '../../../../model/partition/in-place-port.ts'
+import { betweenSql } from '../../server/bounds.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import { lookFirstSql } from '../../follow/switch/take.ts'
+import type { Patience } from '../../server/patience.ts'
+import type { About } from '../plan/about.ts'
+import { boundsMark } from '../../server/marks.ts'
+
+/** Of the table as it stands: whether the constraint says these bounds, and whether every row was held to it. */
+export type BoundsState = 'missing' | 'other' | 'unchecked' | 'valid'
+
+/** The past has no beginning: whoever wrote old rows before goes on. */
+export function conditionOf({ planned, bound }: InPlaceRequest): string {
+  return betweenSql(planned.column.name, planned.column.native, { from: null, to: bound })
+}
+
+export async function boundsState(
+  { session, oid }: Pick<About, 'session' | 'oid'>,
+  request: InPlaceRequest,
+): Promise<BoundsState> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.obj_description(k.oid, 'pg_constraint') = ${literal(noteOf(request))}, k.convalidated FROM pg_catalog.pg_constraint k
+     WHERE k.conrelid = ${oid}::oid AND k.conname = ${literal(boundsMark(oid))}`,
+  )
+  if (row === undefined) return 'missing'
+  if (row[0] !== 't') return 'other'
+  return row[1] === 't' ? 'valid' : 'unchecked'
+}
+
+function noteOf(request: InPlaceRequest): string {
+  return `sluice in place: ${conditionOf(request)}`
+}
+
+function addSql(
+  { sql, oid }: Pick<About, 'sql' | 'oid'>,
+  request: InPlaceRequest,
+  state: BoundsState,
+): readonly string[] {
+  const name = quoteName(boundsMark(oid))
+  return [
+    ...(state === 'other' ? [`ALTER TABLE ${sql} DROP CONSTRAINT ${name}`] : []),
+    `ALTER TABLE ${sql} ADD CONSTRAINT ${name} CHECK (${conditionOf(request)}) NOT VALID`,
+    `COMMENT ON CONSTRAINT ${name} ON ${sql} IS ${literal(noteOf(request))}`,
+  ]
+}
+
+function validateSql({ sql, oid }: Pick<About, 'sql' | 'oid'>): string {
+  return `ALTER TABLE ${sql} VALIDATE CONSTRAINT ${quoteName(boundsMark(oid))}`
+}
+
+export async function boundsStatements(about: About, request: InPlaceRequest): Promise<readonly InPlaceStatement[]> {
+  const state = await boundsState(about, request)
+  const isThere = state === 'unchecked' || state === 'valid'
+  return [
+    ...addSql(about, request, state).map((sql) => ({ step: 'check' as const, sql, isDone: isThere })),
+    { step: 'validate', sql: validateSql(about), isDone: state === 'valid' },
+  ]
+}
+
+/**
+ * Adds and validates it. Nobody waits for longer than the patience; the validation reads the table once, and keeps no reader and no writer out.
+ * @throws SluiceError PARTITION_REFUSED where a row lies outside: then the constraint is removed
+ */
+export async function sayBounds(
+  about: Pick<About, 'session' | 'oid' | 'sql' | 'schema' | 'name'>,
+  request: InPlaceRequest,
+  patience: Patience,
+  tell: InPlaceTold,
+): Promise<void> {
+  const { session, sql } = about
+  const state = await boundsState(about, request)
+  const said = `rows have a ${request.planned.column.name}, before ${request.bound}`
+  if (state === 'unchecked' || state === 'valid') tell('check', 'found', said)
+  else {
+    await alone(about, patience, addSql(about, request, state))
+    tell('check', 'done', `${said}: rows that others write are held to it from now on`)
+  }
+  if (state === 'valid') {
+    tell('validate', 'found', said)
+    return
+  }
+  tell('validate', 'begun', 'the table is read once')
+  try {
+    await session.ask(validateSql(about))
+  } catch (error) {
+    if (!session.alive || sqlStateOf(error) !== '23514') throw error
+    await dropBounds(about, patience)
+    throw outsideRefused(request, await outsideOf(session, sql, request))
+  }
+  tell('validate', 'done', `every row is before ${request.bound}`)
+}
+
+/** @returns whether there was one */
+export async function dropBounds(about: Pick<About, 'session' | 'oid' | 'sql'>, patience: Patience): Promise<boolean> {
+  const [row] = await about.session.ask(
+    `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${about.oid}::oid AND k.conname = ${literal(boundsMark(about.oid))}`,
+  )
+  if (row === undefined) return false
+  await alone(about, patience, [dropBoundsSql(about.sql, about.oid)])
+  return true
+}
+
+export function dropBoundsSql(table: string, oid: string): string {
+  return `ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS ${quoteName(boundsMark(oid))}`
+}
+
+/** With the table to ourselves, for a moment. */
+async function alone(
+  { session, oid, sql }: Pick<About, 'session' | 'oid' | 'sql'>,
+  patience: Patience,
+  statements: readonly string[],
+): Promise<void> {
+  await patience.run([], async () => {
+    await session.ask(`${lookFirstSql(session.version)}; SET LOCAL lock_timeout TO ${LOCK_MS}`)
+    await session.ask(`LOCK TABLE ONLY ${sql} IN ACCESS EXCLUSIVE MODE`)
+    const [row] = await session.ask(`SELECT ${literal(sql)}::pg_catalog.regclass::oid = ${oid}::oid`)
+    if (row?.[0] !== 't')
+      throw new SluiceError('PLAN_CHANGED', `${sql} is another table by now`, { hint: 'run the same command again' })
+    await session.ask(statements.join('; '))
+  })
+}
+
+const LOCK_MS = 200
+
+/** Reads the whole table where no index helps. */
+export async function outsideOf(session: CopySession, sql: string, request: InPlaceRequest): Promise<Outside> {
+  const { column, kind } = request.planned
+  const by = quoteName(column.name)
+  const beyond = `${by} >= CAST(${literal(request.bound)} AS ${column.native})`
+  const finite = kind === 'epoch-seconds' || kind === 'epoch-milliseconds' ? 'true' : `pg_catalog.isfinite(${by})`
+  const [row] = await session.ask(
+    `SELECT count(*) FILTER (WHERE ${by} IS NULL), count(*) FILTER (WHERE ${beyond}), pg_catalog.max(${by}) FILTER (WHERE ${beyond} AND ${finite})
+     FROM ONLY ${sql} WHERE ${by} IS NULL OR ${beyond}`,
+  )
+  return { nulls: BigInt(row?.[0] ?? 0), beyond: BigInt(row?.[1] ?? 0), latest: row?.[2] ?? null }
+}
+
+export function outsideRefused({ planned, bound }: InPlaceRequest, { nulls, beyond, latest }: Outside): SluiceError {
+  const table = tableText(planned.table.table)
+  const by = quoteName(planned.column.name)
+  const sql = tableSql(planned.table.table)
+  const parts = [
+    ...(nulls > 0n ? [`${nulls} without a ${planned.column.name}`] : []),
+    ...(beyond > 0n ? [`${beyond} at or after ${bound}${latest === null ? '' : `, the latest at ${latest}`}`] : []),
+  ]
+  return new SluiceError('PARTITION_REFUSED', `rows of ${table} cannot stay in one partition before ${bound}`, {
+    where: table,
+    reason: parts.length === 0 ? 'they were there a moment ago' : parts.join('; '),
+    hint: [
+      ...(nulls > 0n ? [`SELECT * FROM ${sql} WHERE ${by} IS NULL shows those without one: give them a time`] : []),
+      ...(beyond > 0n
+        ? [
+            `SELECT * FROM ${sql} WHERE ${by} >= ${literal(bound)} shows those behind it: give them another time, or let the past end later with --last PERIOD`,
+          ]
+        : []),
+      'then run the same command again',
+    ].join('; '),
+  })
+}

@@ -1,0 +1,321 @@
+/** A table of PostgreSQL that becomes the first partition of a new one: what reads it is done before, while others use it; the rest is one transaction. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type {
+  InPlaceDone,
+  InPlaceLimits,
+  InPlacePlan,
+  InPlaceRequest,
+  InPlaceStore,
+  InPlaceSwitched,
+  InPlaceTold,
+  Outside,
+  SlicePlan,
+  SliceRequest,
+} from '../../../../model/partition/in-place-port.ts'
+import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
+import type { Pool } from '../../../common/pool.ts'
+import { isBusy } from '../../server/locks.ts'
+import { sourceError, targetError } from '../../server/errors.ts'
+import { CopySession } from '../../server/session.ts'
+import { tableSql } from '../../server/sql.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import { takeHostLock } from '../maintenance/host-lock.ts'
+import { committed, Patience } from '../../server/patience.ts'
+import { aboutTable } from '../plan/about.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { Held } from '../../follow/switch/held.ts'
+import { sideOf } from '../../follow/switch/sides.ts'
+import { lookFirstSql } from '../../follow/switch/take.ts'
+import { attachPast, makeBeside, sidesIn, switchStatements, takeTable } from './attempt.ts'
+import { boundsState, boundsStatements, dropBounds, outsideOf, outsideRefused, sayBounds } from './bounds.ts'
+import { buildIndexes, indexStatements, wantedIndexes } from './indexes.ts'
+import { beforeFindings, planFinding, takeover } from './looks.ts'
+import { detachPast, pastOf, takeBack } from './revert.ts'
+import { settleTable } from './settle.ts'
+import { moveSlice, planSlice, prepareSlice } from './slice.ts'
+
+/** Another program may be about to end. */
+const HOST_MS = 10_000
+const LOCK_MS = 900
+const PATIENCE_MS = 300
+const FIRST_REST_MS = 200
+const MOST_REST_MS = 5000
+/** An index is built for hours: the server looks so often whether its client is still there. */
+const LOOK_FOR_US =
+  "SELECT pg_catalog.set_config(name, '2s', false) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'"
+/** Statements that ran for longer than others may wait. */
+const TOO_LONG = '57014'
+
+const OTHERS = 'others held what it needs'
+
+type Body<T> = (session: CopySession) => Promise<T>
+/** A try under the locks. @returns what was made */
+type Try = (session: CopySession, held: Held, lockTimeoutMs: number) => Promise<readonly PlanFinding[]>
+
+export class PostgresInPlace implements InPlaceStore {
+  readonly #settings: PostgresSettings
+  readonly #readers: Pool<CopySession>
+
+  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
+    this.#settings = settings
+    this.#readers = readers
+  }
+
+  async done(table: TableName, signal: AbortSignal): Promise<InPlaceDone | null> {
+    const found = await this.#read(signal, (session) => pastOf(session, table))
+    return found === null ? null : { past: found.past, bound: found.bound }
+  }
+
+  outside(request: InPlaceRequest, signal: AbortSignal): Promise<Outside> {
+    const { table } = request.planned.table
+    return this.#read(signal, async (session) => {
+      const about = { session, oid: (await sideOf(session, table))?.oid ?? '0' }
+      if ((await boundsState(about, request)) === 'valid') return { nulls: 0n, beyond: 0n, latest: null }
+      return await outsideOf(session, tableSql(table), request)
+    })
+  }
+
+  plan(request: InPlaceRequest, signal: AbortSignal): Promise<InPlacePlan> {
+    return this.#write(request.planned.table.table, signal, async (session) => {
+      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout TO ${PATIENCE_MS}`)
+      try {
+        return await planned(session, request)
+      } finally {
+        await session.rollBack()
+      }
+    })
+  }
+
+  async prepare(request: InPlaceRequest, limits: InPlaceLimits, tell: InPlaceTold): Promise<void> {
+    const { signal } = limits
+    const { table } = request.planned.table
+    await this.#locked(table, limits, async (session) => {
+      const about = await aboutTable(session, request.planned, false)
+      if ((await boundsState(about, request)) !== 'valid') {
+        const outside = await outsideOf(session, about.sql, request)
+        if (outside.nulls + outside.beyond > 0n) throw outsideRefused(request, outside)
+      }
+      await buildIndexes(session, about, await wantedIndexes(about), signal, tell)
+      const waits = patience(session, limits)
+      try {
+        await sayBounds(about, request, waits, tell)
+      } catch (error) {
+        throw session.alive && isBusy(error) ? late(table, waits.tries, OTHERS) : error
+      }
+    })
+  }
+
+  attach(request: InPlaceRequest, limits: InPlaceLimits, tell: InPlaceTold): Promise<InPlaceSwitched> {
+    const { table } = request.planned.table
+    return this.#locked(table, limits, (session) =>
+      this.#tried(session, table, limits, tell, async (_, held, lockTimeoutMs) => {
+        const beside = await makeBeside(session, request)
+        await takeTable(session, beside, held, lockTimeoutMs)
+        await lastWords(session, held, limits)
+        return await attachPast(session, beside, request)
+      }),
+    )
+  }
+
+  revert(table: TableName, limits: InPlaceLimits, tell: InPlaceTold): Promise<InPlaceSwitched> {
+    return this.#locked(table, limits, (session) =>
+      this.#tried(session, table, limits, tell, async (_, held, lockTimeoutMs) => {
+        const side = await sideOf(session, table)
+        if (side === null) throw gone(table)
+        await takeBack(session, side, held, lockTimeoutMs)
+        await lastWords(session, held, limits)
+        return await detachPast(session, table)
+      }),
+    )
+  }
+
+  planSlice(request: SliceRequest, signal: AbortSignal): Promise<SlicePlan> {
+    return this.#write(request.table, signal, async (session) => {
+      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout TO ${PATIENCE_MS}`)
+      try {
+        return await planSlice(session, request)
+      } finally {
+        await session.rollBack()
+      }
+    })
+  }
+
+  slice(
+    request: SliceRequest,
+    limits: InPlaceLimits,
+    tell: InPlaceTold,
+  ): Promise<InPlaceSwitched & { readonly rows: bigint }> {
+    const { table, partition } = request
+    return this.#locked(table, limits, async (session) => {
+      const waits = patience(session, limits)
+      try {
+        await prepareSlice(session, request, waits)
+      } catch (error) {
+        throw session.alive && isBusy(error) ? late(table, waits.tries, OTHERS) : error
+      }
+      tell('validate', 'done', `the past may end at ${partition.from}`)
+      let rows = 0n
+      const switched = await this.#tried(session, table, limits, tell, async (_, held, lockTimeoutMs) => {
+        const side = await sideOf(session, table)
+        if (side === null) throw gone(table)
+        await takeBack(session, side, held, lockTimeoutMs)
+        await lastWords(session, held, limits)
+        rows = await moveSlice(session, request)
+        return []
+      })
+      return { ...switched, rows }
+    })
+  }
+
+  clear(table: TableName, limits: InPlaceLimits): Promise<number> {
+    return this.#locked(table, limits, async (session) => {
+      const side = await sideOf(session, table)
+      if (side === null) throw gone(table)
+      let cleared = 0
+      const tell: InPlaceTold = () => void cleared++
+      await buildIndexes(session, side, [], limits.signal, tell)
+      if (await dropBounds({ ...side, session }, patience(session, limits))) cleared++
+      return cleared
+    })
+  }
+
+  settle(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#write(table, signal, (session) => settleTable(session, table))
+  }
+
+  /** Tries until others let go in time. */
+  async #tried(
+    session: CopySession,
+    table: TableName,
+    { budgetMs, triesForMs, signal }: InPlaceLimits,
+    tell: InPlaceTold,
+    attempt: Try,
+  ): Promise<InPlaceSwitched> {
+    const end = performance.now() + triesForMs
+    const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
+    for (let [tries, rest] = [1, FIRST_REST_MS]; ; tries++, rest = Math.min(rest * 2, MOST_REST_MS)) {
+      throwIfAborted(signal)
+      const held = new Held(session, budgetMs)
+      let why: string
+      await session.begin(
+        'ISOLATION LEVEL READ COMMITTED READ WRITE',
+        `${held.firstSql}; ${lookFirstSql(session.version)}`,
+      )
+      try {
+        const made = await attempt(session, held, lockTimeoutMs)
+        const pauseMs = held.waitedMs()
+        if (pauseMs <= budgetMs) {
+          await committed(session)
+          return { pauseMs: Math.ceil(held.waitedMs()), tries, made }
+        }
+        why = `it took ${Math.ceil(pauseMs)} ms, and others may wait ${budgetMs} ms`
+        await session.rollBack()
+      } catch (error) {
+        await session.rollBack()
+        if (!session.alive || !(isBusy(error) || sqlStateOf(error) === TOO_LONG)) throw error
+        why = isBusy(error) ? OTHERS : `it took longer than ${budgetMs} ms`
+      }
+      tell('switch', 'again', `${why}: nothing was changed, and it is tried again`)
+      if (performance.now() + rest > end) throw late(table, tries, why)
+      await restUnder(signal, rest)
+    }
+  }
+
+  /** One program at a time, on whatever host. */
+  #locked<T>(table: TableName, limits: InPlaceLimits, body: Body<T>): Promise<T> {
+    const { signal } = limits
+    return this.#write(table, signal, async (session) => {
+      const side = await sideOf(session, table)
+      if (side === null) throw gone(table)
+      await takeHostLock(session, side.oid, { budgetMs: HOST_MS, signal, table: tableText(table) })
+      return await body(session)
+    })
+  }
+
+  async #write<T>(table: TableName, signal: AbortSignal, body: Body<T>): Promise<T> {
+    throwIfAborted(signal)
+    const session = await CopySession.open(this.#settings, 'write')
+    try {
+      return await underSignal(session, signal, async () => {
+        await session.ask(
+          `SET search_path TO ''; SET default_tablespace TO ''; SET default_table_access_method TO heap; SET lock_timeout TO 0; ${LOOK_FOR_US}`,
+        )
+        return await body(session)
+      })
+    } catch (error) {
+      throw error instanceof SluiceError ? error : targetError(error, this.#settings, tableText(table))
+    } finally {
+      await session.close()
+    }
+  }
+
+  async #read<T>(signal: AbortSignal, body: Body<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+}
+
+/** The new table is made and thrown away again: what is bound to the old one is told by a look at both. Foreign keys are not made, since others would wait for them. */
+async function planned(session: CopySession, request: InPlaceRequest): Promise<InPlacePlan> {
+  const about = await aboutTable(session, request.planned, false)
+  const [row] = await session.ask(`SELECT pg_catalog.pg_table_size(${about.oid})`)
+  const bytes = BigInt(row?.[0] ?? 0)
+  const before = await beforeFindings(about)
+  if (before.some(({ verdict }) => verdict === 'refused')) return { findings: before, statements: [], bytes }
+  const statements = [...(await indexStatements(about)), ...(await boundsStatements(about, request))]
+  const beside = await makeBeside(session, request)
+  await session.askAll(beside.parts.rest)
+  const sides = await sidesIn(session, request)
+  const steps = (await takeover(sides, true)).filter(
+    ({ about: what, verdict }) => what !== 'foreign key from it' || verdict !== 'refused',
+  )
+  const { made, references, rest } = beside.parts
+  const all = [
+    'BEGIN',
+    ...made,
+    `LOCK TABLE ONLY ${about.sql} IN ACCESS EXCLUSIVE MODE`,
+    ...references,
+    ...rest,
+    ...(await switchStatements(beside, request, sides, steps)),
+    'COMMIT',
+  ]
+  return {
+    findings: [...before, ...steps.map(planFinding)],
+    statements: [...statements, ...all.map((sql) => ({ step: 'switch' as const, sql, isDone: false }))],
+    bytes,
+  }
+}
+
+/** From here on the server ends what stands still, or takes longer than others may wait. */
+async function lastWords(session: CopySession, held: Held, { budgetMs }: InPlaceLimits): Promise<void> {
+  await held.shorten()
+  held.work()
+  const left = Math.max(1, Math.ceil(budgetMs - held.waitedMs()))
+  await session.ask(`SET LOCAL statement_timeout TO ${left}; SET LOCAL lock_timeout TO ${Math.min(left, 150)}`)
+}
+
+function patience(session: CopySession, { signal, triesForMs }: InPlaceLimits): Patience {
+  return new Patience(session, { patienceMs: PATIENCE_MS, budgetMs: triesForMs, signal })
+}
+
+function late(table: TableName, tries: number, why: string): SluiceError {
+  return new SluiceError('OUT_OF_TRIES', `${tableText(table)} was not to be had: ${tries} tries`, {
+    where: tableText(table),
+    reason: why,
+    hint: 'what was prepared stays; the same command tries again; --pause-budget and --tries-for say how long',
+  })
+}
+
+function gone(table: TableName): SluiceError {
+  return new SluiceError('SOURCE_GONE', `there is no table ${tableText(table)}`, {
+    where: tableText(table),
+    hint: 'look at it, then run the same command again',
+  })
+}

@@ -1,0 +1,134 @@
+/** Unique indexes that the new table wants of its past: each is built while others write, before anything is locked. */
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import type { InPlaceStatement, InPlaceTold } from '../../../../model/partition/in-place-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { objects, type About } from '../plan/about.ts'
+import { withColumn, withPlace } from '../plan/list-text.ts'
+import { indexTailSql } from '../plan/twin-facts.ts'
+import { INDEX_NOTES, indexMark, notOwnSql } from '../../server/marks.ts'
+
+/** An index of the table that keeps rows apart without the time column. */
+export type Narrow = {
+  readonly oid: string
+  readonly name: string
+  /** From `USING` on. */
+  readonly tail: string
+  readonly isPrimary: boolean
+  /** ` DEFERRABLE …` of a constraint; null of an index without one. */
+  readonly constraint: string | null
+  readonly space: string | null
+}
+
+/** @property of the index that it is made for */
+export type Wanted = {
+  readonly name: string
+  readonly of: Narrow
+  readonly note: keyof typeof INDEX_NOTES
+  readonly sql: string
+}
+
+/** What has to be there before the switch. */
+export async function wantedIndexes(about: About): Promise<readonly Wanted[]> {
+  const narrow = await objects<Narrow>(about, narrowSql(about))
+  return narrow.flatMap((of): Wanted[] => {
+    const place = of.space === null ? '' : ` TABLESPACE ${quoteName(of.space)}`
+    const build = (note: Wanted['note'], attnum: string | null, tail: string): Wanted => {
+      const name = indexMark(about.oid, of.oid, attnum)
+      const sql = `CREATE UNIQUE INDEX CONCURRENTLY ${quoteName(name)} ON ${about.sql} ${withPlace(tail, place)}`
+      return { name, of, note, sql }
+    }
+    const wide = build(of.isPrimary ? 'key' : 'wide', about.attnum, withColumn(of.tail, about.by))
+    // The table can have one primary key: the index of the old one goes with it.
+    return of.isPrimary ? [wide, build('own', null, of.tail)] : [wide]
+  })
+}
+
+export async function indexStatements(about: About): Promise<readonly InPlaceStatement[]> {
+  const sound = await soundIndexes(about.session, about.oid)
+  return (await wantedIndexes(about)).map(({ name, sql }) => ({ step: 'index', sql, isDone: sound.get(name) === true }))
+}
+
+/** Names of those that are there, and whether they are valid. */
+export async function soundIndexes(session: CopySession, oid: string): Promise<ReadonlyMap<string, boolean>> {
+  const rows = await session.ask(
+    `SELECT x.relname, i.indisvalid AND i.indisready FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+     WHERE i.indrelid = ${oid}::oid AND NOT ${notOwnSql('x.relname')} ORDER BY 1`,
+  )
+  return new Map(rows.map(([name, valid]) => [name ?? '', valid === 't']))
+}
+
+/**
+ * Builds what is missing. What a killed run has left is not valid, and is dropped.
+ * @param session not in a transaction
+ */
+export async function buildIndexes(
+  session: CopySession,
+  { schema, oid }: Pick<About, 'schema' | 'oid'>,
+  wanted: readonly Wanted[],
+  signal: AbortSignal,
+  tell: InPlaceTold,
+): Promise<void> {
+  const there = await soundIndexes(session, oid)
+  const names = new Set(wanted.map(({ name }) => name))
+  for (const [name, isSound] of there) {
+    // One of an index that was dropped since is of no use either.
+    if (isSound && names.has(name)) continue
+    tell('index', 'begun', `${name} is dropped: ${isSound ? 'nothing needs it any more' : 'its build was broken off'}`)
+    await session.ask(`DROP INDEX CONCURRENTLY IF EXISTS ${tableSql({ schema, name })}`)
+  }
+  for (const { name, sql, of, note } of wanted) {
+    throwIfAborted(signal)
+    const what = `unique index for ${of.name}${note === 'own' ? ', without the time column' : ', with the time column'}`
+    if (there.get(name) === true) {
+      tell('index', 'found', what)
+      continue
+    }
+    tell('index', 'begun', what)
+    await session.ask(sql)
+    tell('index', 'done', what)
+  }
+}
+
+/** Statements of the switch: by now the table has its name as the past, and its indexes theirs. @param rename names of indexes from the switch on, by those before */
+export function exchangeKeys(
+  past: string,
+  schema: string,
+  wanted: readonly Wanted[],
+  names: { readonly now: (index: string) => string; readonly free: (index: string) => string },
+): readonly string[] {
+  const index = (name: string): string => tableSql({ schema, name })
+  const noted = (name: string, note: Wanted['note']): string =>
+    `COMMENT ON INDEX ${index(name)} IS ${literal(INDEX_NOTES[note])}`
+  return wanted.flatMap(({ name, of, note }) => {
+    const old = names.now(of.name)
+    if (note === 'key') {
+      return [
+        noted(name, note),
+        `ALTER TABLE ${past} DROP CONSTRAINT ${quoteName(old)}, ADD CONSTRAINT ${quoteName(old)} PRIMARY KEY USING INDEX ${quoteName(name)}${of.constraint ?? ''}`,
+      ]
+    }
+    const own = names.free(of.name)
+    if (note === 'wide' && of.constraint !== null) {
+      return [
+        noted(name, note),
+        `ALTER TABLE ${past} ADD CONSTRAINT ${quoteName(own)} UNIQUE USING INDEX ${quoteName(name)}${of.constraint}`,
+      ]
+    }
+    return [noted(name, note), `ALTER INDEX ${index(name)} RENAME TO ${quoteName(own)}`]
+  })
+}
+
+function narrowSql({ oid, attnum }: About): string {
+  return `
+    SELECT pg_catalog.json_build_object('oid', x.oid::text, 'name', x.relname, 'tail', ${indexTailSql}, 'isPrimary', i.indisprimary,
+      'constraint', CASE WHEN k.oid IS NOT NULL THEN CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END END,
+      'space', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = x.reltablespace))
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u')
+    WHERE i.indrelid = ${oid}::oid AND i.indisunique AND i.indisvalid AND i.indisready AND NOT i.indisexclusion AND ${notOwnSql('x.relname')}
+      AND NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at) WHERE i.indkey[g.at] = ${attnum})
+    ORDER BY NOT i.indisprimary, x.relname`
+}

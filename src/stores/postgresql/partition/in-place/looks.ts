@@ -1,0 +1,129 @@
+/** What becoming a partition would meet: of the table before anything is made, and of what is bound to it once the new table stands beside it. */
+import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import { literal } from '../../server/sql.ts'
+import { objects, type About } from '../plan/about.ts'
+import { keysOf } from '../plan/keys.ts'
+import { rightsOf } from '../plan/rights.ts'
+import { shapeOf, type Shape } from '../plan/shape.ts'
+import { holdersOf } from '../../follow/switch/holders.ts'
+import { looks } from '../../follow/switch/looks.ts'
+import { sameCode } from '../../follow/switch/own-code.ts'
+import type { Sides, Step } from '../../follow/switch/sides.ts'
+
+const LOOKS = looks(sameCode)
+
+/** Steps by which the new table takes over what is bound to the old one. @param told whether what is only told is wanted, too */
+export async function takeover(sides: Sides, told: boolean): Promise<readonly Step[]> {
+  const steps: Step[] = []
+  for (const look of [...LOOKS, ...(told ? [holdersOf] : [])]) steps.push(...(await look(sides)))
+  return steps.filter((step) => !isOfCopies(step))
+}
+
+/** Said of two tables of which one follows the other: here no rows are applied and none are compared, and partitions are reached through the table. */
+function isOfCopies({ about, verdict }: Step): boolean {
+  if (verdict === 'refused') return about === 'role' || about === 'row security'
+  return verdict === 'left' && (about === 'publication' || about === 'foreign key from it')
+}
+
+/** As `partition plan` says it. */
+export function planFinding({ verdict, about, object, detail, hint }: Step): PlanFinding {
+  return {
+    verdict: verdict === 'left' ? 'changes' : verdict,
+    about,
+    ...(object === undefined ? {} : { object }),
+    detail,
+    ...(hint === undefined ? {} : { hint }),
+  }
+}
+
+/** Without the new table. */
+export async function beforeFindings(about: About): Promise<readonly PlanFinding[]> {
+  const rights = (await rightsOf(about)).filter(({ verdict }) => verdict !== 'made')
+  return [
+    ...(await shapeOf(about, withoutTime)),
+    // They stay as they are; the others are said of each.
+    ...(await keysOf(about)).filter(({ about: what, verdict }) => what !== 'index' || verdict !== 'made'),
+    ...(await ownRefusals(about)),
+    ...rights,
+  ]
+}
+
+/** The constraint of the bounds says that there is a time, so that no row need be looked at again. */
+function withoutTime({ column }: About, { notNull, primary, type }: Shape): PlanFinding {
+  const one = { about: 'column', object: column }
+  if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
+  return {
+    ...one,
+    verdict: 'changes',
+    detail: `${type}, which may be NULL: no row of the past may be without a value, and none is taken ${primary ? 'from the check on, since it becomes a part of the primary key' : 'between the check and the switch; after it such rows go to the default partition'}`,
+  }
+}
+
+type Odd = { readonly kind: string; readonly name: string; readonly definition: string }
+
+const REASONS: Readonly<Record<string, readonly [about: string, detail: string]>> = {
+  unchecked: [
+    'check',
+    'it was never validated (NOT VALID): the server would read all rows while everybody waits, or refuses',
+  ],
+  alone: ['check', 'it is NO INHERIT, and the server attaches no table with such a constraint of its parent'],
+  reference: [
+    'foreign key from it',
+    'it was never validated (NOT VALID): the server would look all rows up while everybody waits',
+  ],
+  exclusion: ['exclusion', 'the server would build its index anew while everybody waits'],
+  stream: [
+    'stream',
+    'a stream of sluice reads the changes of this table by its number, and would miss those of new partitions',
+  ],
+}
+
+async function ownRefusals(about: About): Promise<readonly PlanFinding[]> {
+  const { sql } = about
+  return (await objects<Odd>(about, oddSql(about))).map(({ kind, name, definition }): PlanFinding => {
+    const [what = kind, detail = definition] = REASONS[kind] ?? []
+    const drop = `ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(name)}`
+    const hint =
+      kind === 'stream'
+        ? 'sluice follow --end STREAM ends it; sluice migration-status names it'
+        : kind === 'exclusion'
+          ? `${drop}, if the application keeps its rule; or sluice partition run copies the table into a new one`
+          : kind === 'alone'
+            ? `${drop}, and add it without NO INHERIT: ADD CONSTRAINT … NOT VALID, then VALIDATE CONSTRAINT`
+            : `ALTER TABLE ${sql} VALIDATE CONSTRAINT ${quoteName(name)}, which keeps nobody waiting`
+    return {
+      verdict: 'refused',
+      about: what,
+      object: name,
+      detail: kind === 'stream' ? detail : `${definition}: ${detail}`,
+      hint,
+    }
+  })
+}
+
+function oddSql({ oid }: About): string {
+  const unchecked = `NOT k.convalidated AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)`
+  return `
+    SELECT pg_catalog.json_build_object('kind', f.kind, 'name', f.name, 'definition', f.definition) FROM (
+      SELECT CASE WHEN k.contype = 'x' THEN 'exclusion' WHEN k.contype = 'f' THEN 'reference' WHEN k.connoinherit AND k.contype IN ('c', 'n') THEN 'alone' ELSE 'unchecked' END AS kind,
+        k.conname AS name, pg_catalog.pg_get_constraintdef(k.oid) AS definition
+      FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.conname !~ '^sluice_in_place_'::text
+        AND (k.contype = 'x' OR k.contype = 'f' AND ${unchecked} OR k.contype IN ('c', 'n') AND (k.connoinherit OR ${unchecked}))
+      UNION ALL SELECT 'stream', p.pubname, '' FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+        WHERE r.prrelid = ${oid}::oid AND p.pubname ~ '^sluice_'::text
+      UNION ALL SELECT 'stream', g.tgname, '' FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+        WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND (p.proname ~ '^sluice_'::text OR n.nspname ~ '^sluice_'::text)) AS f ORDER BY 1::text`
+}
+
+/** Of the table that becomes a partition: what a partition must not have of its own, as statements that take it away. @param past its name by then */
+export async function stripped(about: About, past: string): Promise<readonly string[]> {
+  const rows = await about.session.ask(
+    `SELECT 'DROP TRIGGER ' || pg_catalog.quote_ident(g.tgname) || ' ON ' || ${literal(past)} FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${about.oid}::oid AND NOT g.tgisinternal
+     UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' ALTER COLUMN ' || pg_catalog.quote_ident(a.attname) || ' DROP IDENTITY' FROM pg_catalog.pg_attribute a
+       WHERE a.attrelid = ${about.oid}::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity <> ''
+     UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' NOT OF' FROM pg_catalog.pg_class c WHERE c.oid = ${about.oid}::oid AND c.reloftype <> 0::oid
+     UNION ALL SELECT 'ALTER TABLE ' || ${literal(past)} || ' REPLICA IDENTITY DEFAULT' FROM pg_catalog.pg_index i WHERE i.indrelid = ${about.oid}::oid AND i.indisreplident AND i.indisprimary`,
+  )
+  return rows.map(([sql]) => sql ?? '')
+}

@@ -1,0 +1,147 @@
+/** The way back: the past is the table again, and the new one, whose other partitions hold no rows, is dropped. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { InPlaceDone } from '../../../../model/partition/in-place-port.ts'
+import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
+import { boundsOf } from '../../server/bounds.ts'
+import { suffixed } from '../../archive/move.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import type { Held } from '../../follow/switch/held.ts'
+import { referencesOf } from '../../follow/switch/references.ts'
+import { sideOf, sidesOf, type Side } from '../../follow/switch/sides.ts'
+import { dependentsOf, lockAll, lockDependent } from '../../follow/switch/take.ts'
+import { refusal } from './attempt.ts'
+import { planFinding, takeover } from './looks.ts'
+import { INDEX_NOTES } from '../../server/marks.ts'
+
+export type Leaf = InPlaceDone & { readonly oid: string }
+
+/** The partition that has no beginning. @returns null where the table is not partitioned, or has none */
+export async function pastOf(session: CopySession, name: TableName): Promise<Leaf | null> {
+  const side = await sideOf(session, name)
+  if (side === null || !side.isPartitioned) return null
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.oid FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE i.inhparent = ${side.oid}::oid AND c.relkind = 'r' AND pg_catalog.pg_get_expr(c.relpartbound, c.oid) LIKE 'FOR VALUES FROM (MINVALUE) TO (%'`,
+  )
+  const [schema, past, text, oid] = rows[0] ?? []
+  const to = text == null ? null : (boundsOf(text)?.to ?? null)
+  if (to === null) return null
+  return { past: { schema: schema ?? '', name: past ?? '' }, bound: to, oid: oid ?? '' }
+}
+
+/** Takes the table and its partitions from everybody. */
+export async function takeBack(session: CopySession, table: Side, held: Held, lockTimeoutMs: number): Promise<void> {
+  const dependents = await dependentsOf(session, table)
+  held.begin()
+  const left = (): number => lockTimeoutMs - held.waitedMs()
+  for (const one of dependents) await lockDependent(session, one, left())
+  await lockAll(session, table, left())
+}
+
+/** @throws SluiceError PARTITION_REFUSED where other partitions hold rows; PLAN_CHANGED */
+export async function detachPast(session: CopySession, table: TableName): Promise<readonly PlanFinding[]> {
+  const { schema = 'public', name } = table
+  const leaf = await pastOf(session, table)
+  if (leaf === null) {
+    throw new SluiceError('PLAN_CHANGED', `${tableText(table)} has no past to go back to`, {
+      hint: 'look at its partitions: sluice partition list',
+    })
+  }
+  const past = tableSql(leaf.past)
+  await refuseFilled(session, table, leaf)
+  const parked = suffixed(name, `sluice_${leaf.oid}`)
+  const names = { from: { schema, name }, to: leaf.past, parked }
+  const before = await sidesOf(session, names)
+  // The server looks for rows that refer to a partition before it lets that go.
+  const references = (await referencesOf(before)).filter(({ about }) => about === 'foreign key to it')
+  refuse(table, references.map(planFinding))
+  await session.askAll([
+    ...references.flatMap(({ before: sql = [] }) => sql),
+    `ALTER TABLE ${before.from.sql} DETACH PARTITION ${past}`,
+    ...(await narrowed(session, leaf)),
+    ...(await numbered(session, before.from, past)),
+  ])
+  const sides = await sidesOf(session, names)
+  const steps = await takeover(sides, false)
+  refuse(table, steps.map(planFinding))
+  await session.askAll([
+    ...steps.flatMap(({ before: sql = [] }) => sql),
+    `ALTER TABLE ${sides.from.sql} RENAME TO ${quoteName(parked)}`,
+    `ALTER TABLE ${past} RENAME TO ${quoteName(name)}`,
+    ...steps.flatMap(({ after = [] }) => after),
+    ...references.flatMap(({ after = [] }) => after),
+    `DROP TABLE ${tableSql({ schema, name: parked })}`,
+  ])
+  return [...references, ...steps].filter(({ verdict }) => verdict === 'made').map(planFinding)
+}
+
+function refuse({ schema = 'public', name }: TableName, findings: readonly PlanFinding[]): void {
+  const refused = findings.filter(({ verdict }) => verdict === 'refused')
+  if (refused.length > 0) throw refusal({ schema, name }, refused)
+}
+
+async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf): Promise<void> {
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE i.inhparent = ${literal(tableSql(table))}::pg_catalog.regclass::oid AND c.oid <> ${leaf.oid}::oid ORDER BY 2`,
+  )
+  const filled: string[] = []
+  for (const [schema, name] of rows) {
+    const other = { schema: schema ?? '', name: name ?? '' }
+    const [first] = await session.ask(`SELECT FROM ${tableSql(other)} LIMIT 1`)
+    if (first !== undefined) filled.push(tableText(other))
+  }
+  if (filled.length === 0) return
+  throw new SluiceError(
+    'PARTITION_REFUSED',
+    `${filled.join(', ')} ${filled.length === 1 ? 'holds' : 'hold'} rows that ${tableText(leaf.past)} cannot take`,
+    {
+      where: tableText(table),
+      reason: `the past ends at ${leaf.bound}: without the other partitions these rows would be gone`,
+      hint: `copy them aside and delete them, run the same command again, and bring them back: CREATE TABLE kept AS SELECT * FROM ${tableSql(table)} WHERE … ; sluice partition run can also copy the whole table into another one`,
+    },
+  )
+}
+
+/** What the primary key and uniques were before; nothing where they had the time column always. */
+async function narrowed(session: CopySession, { past, oid }: Leaf): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT x.relname, k.conname, pg_catalog.obj_description(x.oid, 'pg_class') FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u')
+     WHERE i.indrelid = ${oid}::oid AND pg_catalog.obj_description(x.oid, 'pg_class') IN (${Object.values(INDEX_NOTES).map(literal).join(', ')}) ORDER BY 1`,
+  )
+  const table = tableSql(past)
+  const of = (note: string) => rows.filter(([, , text]) => text === note)
+  const [key, own] = [of(INDEX_NOTES.key)[0], of(INDEX_NOTES.own)[0]]
+  const constraint = key?.[1]
+  return [
+    ...of(INDEX_NOTES.wide).map(([index, name]) =>
+      name == null
+        ? `DROP INDEX ${tableSql({ ...past, name: index ?? '' })}`
+        : `ALTER TABLE ${table} DROP CONSTRAINT ${quoteName(name)}`,
+    ),
+    ...(constraint == null || own === undefined
+      ? []
+      : [
+          `ALTER TABLE ${table} DROP CONSTRAINT ${quoteName(constraint)}, ADD CONSTRAINT ${quoteName(constraint)} PRIMARY KEY USING INDEX ${quoteName(own[0] ?? '')}`,
+          `COMMENT ON INDEX ${tableSql({ ...past, name: constraint })} IS NULL`,
+        ]),
+  ]
+}
+
+/** Identity columns: what was detached has none. */
+async function numbered(session: CopySession, { oid }: Side, past: string): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT a.attname, a.attidentity, pg_catalog.format('START WITH %s', q.seqstart) FROM pg_catalog.pg_attribute a
+       JOIN pg_catalog.pg_sequence q ON q.seqrelid = pg_catalog.pg_get_serial_sequence(a.attrelid::pg_catalog.regclass::text, a.attname)::pg_catalog.regclass
+     WHERE a.attrelid = ${oid}::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity <> '' ORDER BY a.attnum`,
+  )
+  return rows.map(
+    ([name, kind, options]) =>
+      `ALTER TABLE ${past} ALTER COLUMN ${quoteName(name ?? '')} ADD GENERATED ${kind === 'a' ? 'ALWAYS' : 'BY DEFAULT'} AS IDENTITY (${options})`,
+  )
+}

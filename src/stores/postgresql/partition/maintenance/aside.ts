@@ -1,0 +1,150 @@
+/** Tables beside a default partition that hold its rows as its successor and the new partitions will: filled, then kept up with what others change. */
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { forget, keysSql, lockedSql, noted, noteSql, sameKey, type KeyLog, type Noted } from './key-log.ts'
+import { NotNow } from './not-now.ts'
+import { committed } from '../../server/patience.ts'
+import { lateConstraints, mirrorSql } from './mirror.ts'
+import type { AsideTable } from './aside-table.ts'
+
+/** So many blocks are copied between two words about it: 64 MB. */
+const BLOCKS_AT_ONCE = 8192
+/** Versions before find rows by their blocks only by reading all. */
+const READS_BLOCKS = 140_000
+/** Others do not wait for more: it is followed before. */
+const MOST_LAST = 2000
+
+export class Aside {
+  readonly tables: readonly AsideTable[]
+  readonly #session: CopySession
+  readonly #log: KeyLog
+  /** Columns whose values the server does not make by itself. */
+  readonly #columns: readonly string[]
+
+  constructor(session: CopySession, log: KeyLog, columns: readonly string[], tables: readonly AsideTable[]) {
+    this.#session = session
+    this.#log = log
+    this.#columns = columns
+    this.tables = tables
+  }
+
+  /** All rows as of one moment, which lies behind that from which on changes are noted. */
+  async fill(onRows: (rows: bigint) => void): Promise<void> {
+    await this.#asOfOneMoment(async () => this.#fill(onRows))
+  }
+
+  /** Follows what others have changed. @returns how many notes it followed */
+  async follow(): Promise<number> {
+    return this.#asOfOneMoment(async () => {
+      const all = await noted(this.#session, this.#log)
+      await this.#apply(all)
+      return all.ids.length
+    })
+  }
+
+  /**
+   * What changes from now on is changed aside in the same transaction, so that both are equal for every view of the database from then on. Within
+   * a transaction that has locked the default partition against writers.
+   * @returns the number of this transaction: views that show it show both as equal
+   * @throws NotNow where more has to be followed first than others would wait for
+   */
+  async mirror(): Promise<string> {
+    const session = this.#session
+    const before = this.tables.map(({ rows }) => rows)
+    try {
+      const last = await noted(session, this.#log, MOST_LAST + 1)
+      if (last.ids.length > MOST_LAST || last.emptied) throw new NotNow('others change too much at the moment')
+      await this.#apply(last)
+      const late = await lateConstraints(
+        session,
+        this.tables.map(({ twin }) => twin.table),
+      )
+      await session.ask(noteSql(this.#log, mirrorSql(this.#log, this.tables, this.#columns, late)))
+      const [row] = await session.ask('SELECT pg_catalog.txid_current()')
+      return row?.[0] ?? ''
+    } catch (error) {
+      this.#restore(before)
+      throw error
+    }
+  }
+
+  /** Within a transaction that sees exactly these notes. */
+  async #apply({ ids, emptied }: Noted): Promise<void> {
+    if (ids.length === 0) return
+    const session = this.#session
+    if (emptied) {
+      for (const table of this.tables) {
+        await session.ask(`TRUNCATE ${tableSql(table.twin.table.name)}`)
+        table.rows = 0n
+      }
+      await this.#fill(() => undefined)
+    } else {
+      const keys = keysSql(this.#log, ids)
+      for (const table of this.tables) {
+        const removed = await session.run(
+          `DELETE FROM ${tableSql(table.twin.table.name)} t USING (${keys}) k WHERE ${sameKey(this.#log, 't', 'k')}`,
+        )
+        table.rows -= BigInt(removed)
+      }
+      for (const table of this.tables) {
+        table.rows += await this.#insert(table, `JOIN (${keys}) k ON ${sameKey(this.#log, 'd', 'k')}`, 'true')
+      }
+    }
+    await forget(session, this.#log, ids)
+  }
+
+  async #fill(onRows: (rows: bigint) => void): Promise<void> {
+    const session = this.#session
+    const [row] = await session.ask(
+      `SELECT pg_catalog.pg_relation_size(${literal(this.#log.of.oid)}::oid) / pg_catalog.current_setting('block_size')::int`,
+    )
+    const blocks = session.version < READS_BLOCKS ? 1 : Number(row?.[0] ?? 0)
+    let all = 0n
+    for (let from = 0; from === 0 || from < blocks; from += BLOCKS_AT_ONCE) {
+      // Rows that came behind the last block are not of this moment.
+      const last = from + BLOCKS_AT_ONCE >= blocks
+      const range = [
+        ...(from === 0 ? [] : [`d.ctid >= '(${from},0)'::tid`]),
+        ...(last ? [] : [`d.ctid < '(${from + BLOCKS_AT_ONCE},0)'::tid`]),
+      ]
+      for (const table of this.tables) {
+        const rows = await this.#insert(table, '', range.length === 0 ? 'true' : range.join(' AND '))
+        table.rows += rows
+        all += rows
+      }
+      onRows(all)
+    }
+  }
+
+  async #insert({ twin, belongs }: AsideTable, join: string, condition: string): Promise<bigint> {
+    const names = this.#columns.map(quoteName)
+    const list = names.map((name) => `d.${name}`).join(', ')
+    const rows = await this.#session.run(
+      `INSERT INTO ${tableSql(twin.table.name)} (${names.join(', ')}) SELECT ${list} FROM ONLY ${tableSql(this.#log.of.name)} d ${join}
+       WHERE ${condition} AND ${belongs('d')}`,
+    )
+    return BigInt(rows)
+  }
+
+  async #asOfOneMoment<T>(body: () => Promise<T>): Promise<T> {
+    const session = this.#session
+    const before = this.tables.map(({ rows }) => rows)
+    try {
+      // Locked before the first look: TRUNCATE would empty the table for a view from before it, too.
+      await session.begin('ISOLATION LEVEL REPEATABLE READ READ WRITE', lockedSql(this.#log))
+      const result = await body()
+      await committed(session)
+      return result
+    } catch (error) {
+      this.#restore(before)
+      await session.rollBack()
+      throw error
+    }
+  }
+
+  /** Where a transaction was given up: rows that each table holds without it. */
+  #restore(rows: readonly bigint[]): void {
+    for (const [i, table] of this.tables.entries()) table.rows = rows[i] ?? 0n
+  }
+}

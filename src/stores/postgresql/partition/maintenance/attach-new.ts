@@ -1,0 +1,90 @@
+/** A partition of a period without rows: made aside, then attached in a moment. */
+import type { TableName } from '../../../../model/copy/column-type.ts'
+import type { ComingPartition, RangedTable } from '../../../../model/partition/maintenance-port.ts'
+import { betweenSql, boundsSql } from '../../server/bounds.ts'
+import { isRefusal } from '../../archive/own.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { noteAttached } from '../../follow/replication/partition-notes.ts'
+import { asideName, markOf } from './names.ts'
+import type { Patience, WantedLock } from '../../server/patience.ts'
+import { constraintAbove, defaultOf, known, neighbourOf, referencedLocks } from './surroundings.ts'
+import { Twin, type Missing } from './twin.ts'
+
+/**
+ * @returns what it could not be given, and what is to be told
+ * @throws what the server says: where another partition has its bounds by now, or the default partition rows of them
+ */
+export async function attachNew(
+  session: CopySession,
+  patience: Patience,
+  table: RangedTable,
+  wish: ComingPartition,
+): Promise<{ readonly missing: readonly Missing[]; readonly notes: readonly string[] }> {
+  const of = neighbourOf(table)
+  const above = await constraintAbove(session, table)
+  const between = betweenSql(table.column.name, table.column.native, wish)
+  const twin = await patience.again(() =>
+    Twin.begin(session, {
+      of,
+      parent: table.identity,
+      aside: asideName(wish.name.schema ?? '', table.identity, 0),
+      name: wish.name,
+      check: above === null ? between : `${between} AND (${above})`,
+      period: { from: wish.from, to: wish.to, column: table.column, of: table.table },
+    }),
+  )
+  await twin.furnish()
+  const late = await patience.again(() => twin.late())
+  const parent = { oid: table.identity, name: table.table }
+  const rest = defaultOf(table)
+  const locks: readonly WantedLock[] = [
+    { table: parent, mode: 'SHARE UPDATE EXCLUSIVE' },
+    ...(await referencedLocks(session, [parent, of])),
+    ...(rest?.note === undefined && rest !== null
+      ? [{ table: known(rest), mode: 'ACCESS EXCLUSIVE' } satisfies WantedLock]
+      : []),
+  ]
+  const { aside, name } = twin.wish
+  const missing = await patience.run(locks, async () => {
+    await session.ask(
+      [
+        ...late,
+        `ALTER TABLE ${tableSql(aside)} RENAME TO ${quoteName(name.name)}`,
+        `ALTER TABLE ${tableSql(table.table)} ATTACH PARTITION ${tableSql(name)} ${boundsSql(wish)}`,
+        `ALTER TABLE ${tableSql(name)} DROP CONSTRAINT ${quoteName(markOf(table.identity))}`,
+      ].join(';\n'),
+    )
+    await noteAttached(session, { table: table.identity, from: null, to: await attachedAs(session, [name]) })
+    return giveCloned(session, twin.cloned())
+  })
+  return { missing: [...twin.missing, ...missing], notes: twin.notes }
+}
+
+/** Partitions by the names that they have within this transaction, each with the transaction that attached it. */
+export async function attachedAs(
+  session: CopySession,
+  names: readonly TableName[],
+): Promise<Readonly<Record<string, string>>> {
+  const rows = await session.ask(
+    `SELECT inhrelid, xmin FROM pg_catalog.pg_inherits
+     WHERE inhrelid IN (${names.map((name) => `pg_catalog.to_regclass(${literal(tableSql(name))})::oid`).join(', ')})`,
+  )
+  return Object.fromEntries(rows.map(([oid, attached]) => [oid ?? '', attached ?? '']))
+}
+
+/** States of triggers that the attachment made, within its transaction. */
+export async function giveCloned(session: CopySession, statements: readonly string[]): Promise<readonly Missing[]> {
+  const missing: Missing[] = []
+  for (const sql of statements) {
+    try {
+      await session.ask(`SAVEPOINT own; ${sql}; RELEASE SAVEPOINT own`)
+    } catch (error) {
+      if (!session.alive || !isRefusal(error)) throw error
+      await session.ask('ROLLBACK TO SAVEPOINT own')
+      missing.push({ what: sql, why: (error as Error).message })
+    }
+  }
+  return missing
+}

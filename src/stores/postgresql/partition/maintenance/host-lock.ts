@@ -1,0 +1,51 @@
+/** One program at a time makes partitions of a table, on whatever host. */
+import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { CopySession } from '../../server/session.ts'
+
+/** The letters `sluc`, above the number of a table. */
+const NAMESPACE = 0x736c7563n << 32n
+/** The letters `sluf`: of the lock by which triggers know that somebody follows what they note. */
+const FOLLOWER = 0x736c7566n << 32n
+const REST_MS = 50
+const MOST_REST_MS = 500
+
+/** Key of the lock that a session holds while it follows the changes of a partition. @param oid number of the partitioned table */
+export function followerKey(oid: string): bigint {
+  return FOLLOWER | BigInt(oid)
+}
+
+/**
+ * Held until the session ends, which is when its program does.
+ * @throws SluiceError TARGET_BUSY where another one has it for longer than `budgetMs`
+ */
+export async function takeHostLock(
+  session: CopySession,
+  oid: string,
+  { budgetMs, signal, table }: { readonly budgetMs: number; readonly signal: AbortSignal; readonly table: string },
+): Promise<void> {
+  const key = NAMESPACE | BigInt(oid)
+  const end = performance.now() + budgetMs
+  for (let rest = REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
+    throwIfAborted(signal)
+    const [row] = await session.ask(`SELECT pg_catalog.pg_try_advisory_lock(${key})`)
+    if (row?.[0] === 't') return
+    if (performance.now() + rest > end) throw await otherHolds(session, key, table)
+    await restUnder(signal, rest)
+  }
+}
+
+async function otherHolds(session: CopySession, key: bigint, table: string): Promise<SluiceError> {
+  const [row] = await session.ask(
+    `SELECT l.pid, coalesce(a.application_name, ''), coalesce(a.client_addr::text, 'this host')
+     FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = ${key >> 32n} AND l.objid = ${key & 0xffffffffn}
+       AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`,
+  )
+  return new SluiceError('TARGET_BUSY', `another program makes partitions of ${table}`, {
+    where: table,
+    ...(row === undefined ? {} : { reason: `${row[1]} from ${row[2]} (process ${row[0]} of the server)` }),
+    hint: 'wait until it has ended, then run the same command again',
+    retryable: true,
+  })
+}

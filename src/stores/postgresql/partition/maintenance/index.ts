@@ -1,0 +1,147 @@
+/** Partitions of PostgreSQL: tables of their own that are attached to another one. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { endOf, isStop, NOTHING_MADE, refusalOf } from '../../../../model/partition/maintenance-port.ts'
+import type {
+  MaintenanceStore,
+  Made,
+  MakeRequest,
+  RangedTable,
+  Span,
+  StrayRows,
+} from '../../../../model/partition/maintenance-port.ts'
+import type { Pool } from '../../../common/pool.ts'
+import { isBusy, Locks } from '../../server/locks.ts'
+import { stepError } from '../../archive/step-errors.ts'
+import { sourceError } from '../../server/errors.ts'
+import { CopySession } from '../../server/session.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+import { takeHostLock } from './host-lock.ts'
+import { clearLeftOver, leftOverOf } from './left-over.ts'
+import { lookAt } from './look.ts'
+import { foreseePartitions, makePartitions } from './make.ts'
+import { Patience } from '../../server/patience.ts'
+import { countedRows, databaseZone, strayRows } from './stray.ts'
+
+const RIGHTS = 'connect as the owner of the table and of its partitions, who may also CREATE in their schema'
+
+/** So long a run that failed tries to take back what it has made. */
+const TIDYING_MS = 3000
+
+export class PostgresMaintenance implements MaintenanceStore {
+  readonly #settings: PostgresSettings
+  readonly #readers: Pool<CopySession>
+
+  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
+    this.#settings = settings
+    this.#readers = readers
+  }
+
+  look(table: TableName, sizes: boolean, signal: AbortSignal): Promise<RangedTable | null> {
+    return this.#read(signal, (session) => lookAt(session, table, sizes))
+  }
+
+  zone(signal: AbortSignal): Promise<string | null> {
+    return this.#read(signal, databaseZone)
+  }
+
+  count(table: RangedTable, signal: AbortSignal): Promise<readonly bigint[]> {
+    return this.#read(signal, (session) => countedRows(session, table))
+  }
+
+  stray(
+    table: RangedTable,
+    spans: readonly Span[],
+    signal: AbortSignal,
+  ): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
+    return this.#read(signal, (session) => strayRows(session, table, spans))
+  }
+
+  foresee({
+    table,
+    partitions,
+    signal,
+  }: Pick<MakeRequest, 'table' | 'partitions' | 'signal'>): Promise<SluiceError | null> {
+    return this.#read(signal, (session) => refusalOf(() => foreseePartitions(session, { table, partitions })))
+  }
+
+  async make(request: MakeRequest): Promise<Made> {
+    const { signal, table } = request
+    throwIfAborted(signal)
+    const waits = { ...request, signal: endOf(request) }
+    const about = { settings: this.#settings, table: tableText(table.table), rights: RIGHTS }
+    const session = await CopySession.open(this.#settings, 'write')
+    let holds = false
+    try {
+      return await underSignal(session, signal, async () => {
+        await prepare(session, waits)
+        holds = true
+        return await makePartitions(session, request, new Patience(session, waits))
+      })
+    } catch (error) {
+      if (isStop(error, request)) return NOTHING_MADE
+      // It has its own words for what is in the way.
+      if (error instanceof SluiceError) throw error
+      if (!isBusy(error) || !session.alive) throw stepError(error, about)
+      const locks = new Locks(session)
+      locks.involve(table.identity, ...table.partitions.map(({ identity }) => identity))
+      throw stepError(error, { ...about, holders: await locks.holders() })
+    } finally {
+      await session.close()
+      if (holds) await this.#tidy(request)
+    }
+  }
+
+  /** What a run that failed has made and not attached; the next one would clear it, too. */
+  async #tidy({ table, patienceMs }: MakeRequest): Promise<void> {
+    const limits = { patienceMs, budgetMs: TIDYING_MS, signal: new AbortController().signal }
+    let session: CopySession | null = null
+    try {
+      session = await CopySession.open(this.#settings, 'write')
+      if ((await leftOverOf(session, table.identity)) === null) return
+      await prepare(session, { ...limits, table })
+      await clearLeftOver(session, new Patience(session, limits), table.identity)
+    } catch {
+      // What the run failed of says more.
+    } finally {
+      await session?.close()
+    }
+  }
+
+  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+}
+
+/** Takes the lock of the table; names are found in full only, and what is made is made as the server does by itself. */
+async function prepare(
+  session: CopySession,
+  { table, patienceMs, budgetMs, signal }: Pick<MakeRequest, 'table' | 'patienceMs' | 'budgetMs' | 'signal'>,
+): Promise<void> {
+  const [row] = await session.ask(
+    `SET search_path TO ''; SET default_tablespace TO ''; SET default_table_access_method TO heap; SET lock_timeout TO ${patienceMs};
+     SELECT pg_catalog.current_setting('transaction_read_only'), pg_catalog.pg_is_in_recovery()`,
+  )
+  if (row?.[0] === 'on') throw readOnly(tableText(table.table), row[1] === 't')
+  await takeHostLock(session, table.identity, { budgetMs, signal, table: tableText(table.table) })
+}
+
+/** Before anything is made: some of it would be made, and some refused. */
+function readOnly(table: string, isStandby: boolean): SluiceError {
+  return new SluiceError('TARGET_DENIED', `no partitions can be made of ${table}: nothing may be written here`, {
+    where: table,
+    reason: isStandby
+      ? 'the server is a standby'
+      : 'default_transaction_read_only is on for this server, database or role',
+    hint: isStandby
+      ? 'name the primary server'
+      : 'connect as a role that may write, or ALTER ROLE … RESET default_transaction_read_only',
+  })
+}

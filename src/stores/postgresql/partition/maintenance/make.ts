@@ -1,0 +1,195 @@
+/** Making partitions: what is missing is looked up anew as often as somebody else changes the table meanwhile. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import { isStop } from '../../../../model/partition/maintenance-port.ts'
+import type {
+  ComingPartition,
+  Made,
+  MakeRequest,
+  NotGiven,
+  RangedTable,
+  RangePartition,
+} from '../../../../model/partition/maintenance-port.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { attachNew } from './attach-new.ts'
+import { clearLeftOver } from './left-over.ts'
+import { lookAt, PARTITIONED_ITSELF } from './look.ts'
+import { moveDefault, refuseMove } from './move-default.ts'
+import type { Patience } from '../../server/patience.ts'
+import { silentStandbys } from './old-views.ts'
+import { rowRefusal } from './row-refusals.ts'
+import { strayRows } from './stray.ts'
+import { defaultOf, known } from './surroundings.ts'
+import { Changed } from './not-now.ts'
+import { canonicalWishes, stillWanted } from './wanted.ts'
+
+/** Others may change the table so often while it is worked on. */
+const MOST_LOOKS = 4
+/** A default partition of so many bytes is read while nobody can use it; a larger one never. */
+const SMALL_DEFAULT = 2 * 1024 * 1024
+
+/** @param session of its own, with the lock of the table. @throws SluiceError as `MaintenanceStore.make`; errors of the server */
+export async function makePartitions(session: CopySession, request: MakeRequest, patience: Patience): Promise<Made> {
+  const making = new Making(session, request, patience)
+  try {
+    await making.run()
+  } catch (error) {
+    if (!isStop(error, request)) throw error
+  }
+  return making.made()
+}
+
+/** What would be refused as the table stands. @throws SluiceError TABLE_REFUSED */
+export async function foreseePartitions(
+  session: CopySession,
+  { table, partitions }: Pick<MakeRequest, 'table' | 'partitions'>,
+): Promise<void> {
+  const { missing } = await stillWanted(session, table, await canonicalWishes(session, table, partitions))
+  if (missing.length > 0) refuseDivided(table)
+  const rest = defaultOf(table)
+  if (rest === null || missing.length === 0 || !(await hasToMove(session, table, rest, missing))) return
+  await refuseMove(session, table, rest)
+}
+
+class Making {
+  readonly #session: CopySession
+  readonly #request: MakeRequest
+  readonly #patience: Patience
+  readonly #made: (ComingPartition & { readonly moved: bigint })[] = []
+  #there: readonly ComingPartition[] = []
+  readonly #notGiven: NotGiven[] = []
+  readonly #notes: string[] = []
+  #proved: bigint | null = null
+
+  constructor(session: CopySession, request: MakeRequest, patience: Patience) {
+    this.#session = session
+    this.#request = request
+    this.#patience = patience
+  }
+
+  async run(): Promise<void> {
+    for (let looks = 1; ; looks++) {
+      const now = await this.#look()
+      await clearLeftOver(this.#session, this.#patience, now.identity)
+      const wishes = await canonicalWishes(this.#session, now, this.#request.partitions)
+      const others = wishes.filter((wish) => !this.#made.some(({ from }) => from === wish.from))
+      const { missing, there } = await stillWanted(this.#session, now, others)
+      this.#there = there
+      if (missing.length === 0) return
+      try {
+        await this.#make(now, missing)
+        return
+      } catch (error) {
+        if (looks === MOST_LOOKS || !this.#session.alive || !isChange(error)) throw error
+      }
+    }
+  }
+
+  made(): Made {
+    const { longestMs, tries } = this.#patience
+    return {
+      made: this.#made,
+      foundMade: this.#there,
+      longestMs,
+      tries,
+      proved: this.#proved === null ? null : { rows: this.#proved },
+      notGiven: this.#notGiven,
+      notes: this.#notes,
+    }
+  }
+
+  async #look(): Promise<RangedTable> {
+    const { table } = this.#request
+    const now = await lookAt(this.#session, table.table, false)
+    if (now?.identity === table.identity) return now
+    throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)} is another table now`, {
+      where: tableText(table.table),
+      hint: 'run the same command again, if it is meant to be for this one',
+    })
+  }
+
+  async #make(now: RangedTable, missing: readonly ComingPartition[]): Promise<void> {
+    refuseDivided(now)
+    const rest = defaultOf(now)
+    if (rest !== null && (await hasToMove(this.#session, now, rest, missing))) {
+      const work = { table: now, rest, wishes: missing }
+      const moved = await moveDefault(this.#session, this.#patience, this.#request, work).catch((error: unknown) => {
+        throw rowRefusal(error, known(rest))
+      })
+      this.#made.push(...moved.made)
+      this.#notGiven.push(...moved.notGiven)
+      this.#notes.push(...moved.notes, ...(await this.#ofStandbys()))
+      this.#proved = (this.#proved ?? 0n) + moved.proved
+      return
+    }
+    for (const wish of missing) {
+      this.#request.onStep?.('making', BigInt(this.#made.length), BigInt(missing.length))
+      this.#tell(wish, await attachNew(this.#session, this.#patience, now, wish))
+      this.#made.push({ ...wish, moved: 0n })
+    }
+  }
+
+  async #ofStandbys(): Promise<readonly string[]> {
+    const names = await silentStandbys(this.#session).catch(() => [])
+    if (names.length === 0) return []
+    return [
+      `nobody could look for old views on ${names.join(', ')} (hot_standby_feedback is off there, or not told to this role): a REPEATABLE READ transaction there that began before the rows moved and first reads the table now does not find them`,
+    ]
+  }
+
+  #tell(wish: ComingPartition, { missing, notes }: Awaited<ReturnType<typeof attachNew>>): void {
+    for (const one of missing) this.#notGiven.push({ partition: wish.name.name, ...one })
+    this.#notes.push(...notes)
+  }
+}
+
+/** A plain table beside such neighbours would not be like them. @throws SluiceError TABLE_REFUSED */
+function refuseDivided({ table, partitions }: RangedTable): void {
+  const newest = partitions.findLast(({ isDefault }) => !isDefault)
+  if (newest?.note !== PARTITIONED_ITSELF) return
+  throw new SluiceError('TABLE_REFUSED', `the partitions of ${tableText(table)} are partitioned themselves`, {
+    where: tableText(newest.name),
+    reason: 'only plain partitions are made',
+    hint: 'make the coming ones by hand, as this one was made',
+  })
+}
+
+async function hasToMove(
+  session: CopySession,
+  now: RangedTable,
+  rest: RangePartition,
+  missing: readonly ComingPartition[],
+): Promise<boolean> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.sum(pg_catalog.pg_relation_size(relid)) > ${SMALL_DEFAULT}::numeric FROM pg_catalog.pg_partition_tree(${literal(rest.identity)}::oid)`,
+  )
+  if (row?.[0] === 't') return true
+  const { spans } = await strayRows(session, now, missing)
+  return spans.some((rows) => rows > 0n)
+}
+
+/** Somebody dropped, attached or renamed what the run relied on, or rows came where none were. */
+function isChange(error: unknown): boolean {
+  if (error instanceof Changed) return true
+  // 23505 and 23P01: rows came that a constraint of the neighbour alone does not allow together.
+  const state = sqlStateOf(error)
+  return (
+    state !== null &&
+    [
+      '42P01',
+      '42P07',
+      '42P17',
+      '23514',
+      '23505',
+      '23P01',
+      '42704',
+      '42710',
+      '42703',
+      '42804',
+      '42809',
+      '3F000',
+    ].includes(state)
+  )
+}

@@ -1,0 +1,72 @@
+/** What a trigger does for a change of a default partition in the tables that are to take its place, in the transaction that makes it. */
+import type { KnownTable } from '../../server/locks.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import type { AsideTable } from './aside-table.ts'
+import type { KeyLog } from './key-log.ts'
+
+/** Others wait for others no longer because of it: where a value is free in one table only later, the change is noted. */
+const MOST_WAIT_MS = 100
+/** So many rows of one transaction are changed in both places; more are noted, which is faster. */
+const MOST_ROWS = 10_000
+
+/**
+ * The rows of the keys as they stand, and not as the event has them: a trigger of somebody else may have changed them again before, and where a key is checked
+ * late two rows can have the same one for a moment.
+ * @param columns whose values the server does not make by itself
+ * @param late names of constraints of these tables that may be checked only at the end of a transaction, where no block could catch what they fail of
+ * @returns statements of plpgsql for `noteSql`
+ */
+export function mirrorSql(
+  log: KeyLog,
+  tables: readonly AsideTable[],
+  columns: readonly string[],
+  late: readonly string[],
+): string {
+  const names = columns.map(quoteName).join(', ')
+  const values = columns.map((name) => `d.${quoteName(name)}`).join(', ')
+  const same = (row: string, of: 'OLD' | 'NEW'): string =>
+    log.key.map(({ name }) => `${row}.${quoteName(name)} = ${of}.${quoteName(name)}`).join(' AND ')
+  const made = ({ twin, belongs }: AsideTable, of: 'OLD' | 'NEW'): string => {
+    const aside = tableSql(twin.table.name)
+    return `DELETE FROM ${aside} t WHERE ${same('t', of)}; GET DIAGNOSTICS one = ROW_COUNT; removed := removed + one;
+      INSERT INTO ${aside} (${names}) SELECT ${values} FROM ONLY ${tableSql(log.of.name)} d WHERE ${same('d', of)} AND ${belongs('d')};`
+  }
+  const both = (of: 'OLD' | 'NEW'): string => {
+    if (!tables.every(({ byKey }) => byKey)) return tables.map((one) => made(one, of)).join('\n')
+    return `CASE ${tables.map((one) => `WHEN ${one.belongs(of)} THEN ${made(one, of)}`).join('\n')} END CASE;`
+  }
+  const rows = literal(`sluice.mirrored_${log.oid}`)
+  return `DECLARE one bigint; removed bigint := 0; counted bigint; patience text; BEGIN
+      counted := coalesce(nullif(pg_catalog.current_setting(${rows}, true), ''), '0');
+      IF TG_OP <> 'TRUNCATE' AND counted < ${MOST_ROWS} THEN
+        patience := pg_catalog.current_setting('lock_timeout');
+        PERFORM pg_catalog.set_config('lock_timeout', '${MOST_WAIT_MS}', true), pg_catalog.set_config(${rows}, (counted + 1)::text, true);
+        ${late.length === 0 ? '' : `SET CONSTRAINTS ${late.join(', ')} IMMEDIATE;`}
+        IF TG_OP <> 'INSERT' THEN
+          ${both('OLD')}
+          -- A view of the database from before the copy does not show what is in it: what cannot be removed is noted.
+          IF removed = 0 AND pg_catalog.current_setting('transaction_isolation') <> 'read committed' THEN RAISE EXCEPTION 'not seen'; END IF;
+        END IF;
+        IF TG_OP = 'INSERT' THEN
+          ${both('NEW')}
+        ELSIF TG_OP = 'UPDATE' THEN
+          IF NOT (${same('OLD', 'NEW')}) THEN
+            ${both('NEW')}
+          END IF;
+        END IF;
+        PERFORM pg_catalog.set_config('lock_timeout', patience, true);
+        RETURN NULL;
+      END IF;
+    EXCEPTION WHEN OTHERS THEN NULL; END;`
+}
+
+/** Constraints that a transaction may let be checked at its end. */
+export async function lateConstraints(session: CopySession, tables: readonly KnownTable[]): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT pg_catalog.format('%I.%I', n.nspname, k.conname) FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
+     WHERE k.conrelid = ANY (${literal(`{${tables.map(({ oid }) => oid).join(',')}}`)}::oid[]) AND k.condeferrable ORDER BY k.oid`,
+  )
+  return rows.map(([name]) => name ?? '')
+}

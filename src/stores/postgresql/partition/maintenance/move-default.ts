@@ -1,0 +1,297 @@
+/**
+ * Partitions whose rows lie in the default partition, or one that is too large to be read while everybody waits: its rows are copied to where they belong while
+ * others write, what they change is followed by keys, and one short transaction puts the copies in its place.
+ */
+import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
+import { NEVER, restUnder } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type {
+  ComingPartition,
+  MakeRequest,
+  RangedTable,
+  RangePartition,
+} from '../../../../model/partition/maintenance-port.ts'
+import { arrayText } from '../../server/array-text.ts'
+import { betweenSql, inOrder, type Bounds } from '../../server/bounds.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { describeTables } from '../../server/tables.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import type { AsideTable } from './aside-table.ts'
+import { Aside } from './aside.ts'
+import { definitionMark } from './definition.ts'
+import { beginKeyLog, noteSql, type KeyLog } from './key-log.ts'
+import { asideName } from './names.ts'
+import { OldViews } from './old-views.ts'
+import type { Patience } from '../../server/patience.ts'
+import { proveAside } from './proof.ts'
+import { refuseUnmovable, unmovable } from './refusals.ts'
+import { constraintAbove, known, neighbourOf } from './surroundings.ts'
+import { Changed, NotNow } from './not-now.ts'
+import { switchOver } from './switch.ts'
+import { Twin, type Missing, type TwinWish } from './twin.ts'
+
+/** A round of so few notes that takes no longer is followed by the switch. */
+const FEW = 500
+const QUICK_MS = 100
+/** After so many rounds others write faster than it follows. */
+const MOST_ROUNDS = 100
+const FIRST_REST_MS = 50
+
+export type Moved = {
+  readonly made: readonly (ComingPartition & { readonly moved: bigint })[]
+  readonly proved: bigint
+  readonly notGiven: readonly (Missing & { readonly partition: string })[]
+  readonly notes: readonly string[]
+}
+
+/** @throws SluiceError TABLE_REFUSED, TARGET_BUSY, PROOF_FAILED; Changed; what the server says */
+export async function moveDefault(
+  session: CopySession,
+  patience: Patience,
+  request: MakeRequest,
+  {
+    table,
+    rest,
+    wishes,
+  }: { readonly table: RangedTable; readonly rest: RangePartition; readonly wishes: readonly ComingPartition[] },
+): Promise<Moved> {
+  // Before the switch nothing of it is worth waiting for: what it runs is dropped, and what it has made is removed.
+  const { stop = NEVER.stop } = request
+  const dropping = <T>(body: () => Promise<T>): Promise<T> => underSignal(session, stop, body)
+  const { spec, key } = await dropping(() => refuseMove(session, table, rest))
+  request.onStep?.('logging', 0n, rest.rows)
+  const locks = [{ table: known(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
+  const log = await patience.run(locks, () => beginKeyLog(session, known(rest), key, table.identity))
+  const definition = await definitionMark(session, [table.identity, rest.identity, log.oid])
+
+  const aside = await dropping(() => begun(session, patience, { table, rest, wishes, spec, log }))
+  const late: string[] = []
+  await dropping(async () => {
+    await patience.again(() => aside.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
+    for (const { twin } of aside.tables) await twin.furnish()
+    for (const { twin } of aside.tables) await session.ask(`ANALYZE ${tableSql(twin.table.name)}`)
+    for (const { twin } of aside.tables) late.push(...(await patience.again(() => twin.late())))
+  })
+  const end = performance.now() + request.budgetMs
+  for (let pause = FIRST_REST_MS; ; pause *= 2) {
+    try {
+      const { proved, views } = await dropping(async () => {
+        await followed(patience, aside, request)
+        const since = await patience.run(locks, () => aside.mirror())
+        const compared = await patience.again(() => proveAside(session, spec, log, aside))
+        const others = await OldViews.since(session, since, table.table)
+        await others.ended(request)
+        return { proved: compared, views: others }
+      })
+      request.onStep?.('switching', 0n, null)
+      const { old, missing } = await switchOver(session, patience, {
+        table,
+        rest: known(rest),
+        log,
+        aside,
+        late,
+        definition,
+        views,
+      })
+      const stands = { oid: rest.identity, name: old }
+      const drop = (): Promise<unknown> => session.ask(`DROP TABLE ${tableSql(old)}`)
+      await patience.run([{ table: stands, mode: 'ACCESS EXCLUSIVE' }], drop, true).catch((error: unknown) => {
+        // It is removed behind the run, as what a run leaves that was broken off.
+        if (!stop.aborted) throw error
+      })
+      return moved(aside, proved, missing)
+    } catch (error) {
+      if (!(error instanceof NotNow)) throw error
+      // What is followed and mirrored at the same time could miss a row that goes.
+      await patience.run(locks, () => session.ask(noteSql(log)))
+      if (performance.now() + pause > end) throw notToBeHad(table, error)
+    }
+    await restUnder(stop, pause)
+  }
+}
+
+/**
+ * Looks whether rows of the default partition can be moved, and changes nothing.
+ * @returns what it takes to follow them
+ * @throws SluiceError TABLE_REFUSED; Changed
+ */
+export async function refuseMove(
+  session: CopySession,
+  table: RangedTable,
+  rest: RangePartition,
+): Promise<{ readonly spec: TableSpec; readonly key: KeyLog['key'] }> {
+  await refuseUnmovable(session, table, rest)
+  const spec = await specOf(session, rest)
+  return { spec, key: await keyOf(session, spec, rest) }
+}
+
+function notToBeHad({ table }: RangedTable, cause: NotNow): SluiceError {
+  return new SluiceError('TARGET_BUSY', `no moment was found to switch the default partition of ${tableText(table)}`, {
+    where: tableText(table),
+    reason: cause.message,
+    hint: 'run the same command again when less is written',
+    retryable: true,
+    cause,
+  })
+}
+
+function moved({ tables }: Aside, proved: bigint, cloned: readonly Missing[]): Moved {
+  const [first] = tables
+  return {
+    made: tables.flatMap(({ wish, rows }) => (wish === null ? [] : [{ ...wish, moved: rows }])),
+    proved,
+    notGiven: [
+      ...tables.flatMap(({ twin }) => twin.missing.map((one) => ({ partition: twin.wish.name.name, ...one }))),
+      ...cloned.map((one) => ({ partition: first?.twin.wish.name.name ?? '', ...one })),
+    ],
+    notes: tables.flatMap(({ twin }) => twin.notes),
+  }
+}
+
+async function followed(patience: Patience, aside: Aside, { onStep, table }: MakeRequest): Promise<void> {
+  for (let rounds = 1; rounds <= MOST_ROUNDS; rounds++) {
+    const since = performance.now()
+    const notes = await patience.again(() => aside.follow())
+    onStep?.('following', BigInt(notes), null)
+    if (notes <= FEW && performance.now() - since <= QUICK_MS * rounds) return
+  }
+  throw new SluiceError('TARGET_BUSY', `others change the default partition faster than its copy follows`, {
+    where: tableText(table.table),
+    hint: 'run the same command again when less is written',
+    retryable: true,
+  })
+}
+
+async function begun(
+  session: CopySession,
+  patience: Patience,
+  {
+    table,
+    rest,
+    wishes,
+    spec,
+    log,
+  }: {
+    readonly table: RangedTable
+    readonly rest: RangePartition
+    readonly wishes: readonly ComingPartition[]
+    readonly spec: TableSpec
+    readonly log: KeyLog
+  },
+): Promise<Aside> {
+  const above = await constraintAbove(session, table)
+  const also = above === null ? '' : ` AND (${above})`
+  const parent = table.identity
+  const { name, native } = table.column
+  const begin = async (
+    of: ReturnType<typeof known>,
+    place: number | 'rest',
+    into: ComingPartition['name'],
+    check: string,
+    period?: TwinWish['period'],
+  ): Promise<Twin> => {
+    const asideAs = asideName(into.schema ?? '', parent, place)
+    const wish = { of, parent, aside: asideAs, name: into, check: check + also, ...(period && { period }) }
+    return patience.again(() => Twin.begin(session, wish))
+  }
+  const tables: AsideTable[] = []
+  const byKey = log.key.some((column) => column.name === name)
+  for (const [i, wish] of wishes.entries()) {
+    const period = { from: wish.from, to: wish.to, column: table.column, of: table.table }
+    const twin = await begin(neighbourOf(table), i, wish.name, betweenSql(name, native, wish), period)
+    tables.push({ twin, wish, belongs: (row) => betweenSql(name, native, wish, row), byKey, rows: 0n })
+  }
+  const covered = await merged(session, table, wishes)
+  const within = (row: string): string => wishes.map((wish) => `(${betweenSql(name, native, wish, row)})`).join(' OR ')
+  const twin = await begin(known(rest), 'rest', rest.name, outsideSql(name, native, covered))
+  tables.push({ twin, wish: null, belongs: (row) => `NOT (${within(row)})`, byKey, rows: 0n })
+  const columns = spec.columns.filter(({ generated }) => generated !== true).map((column) => column.name)
+  return new Aside(session, log, columns, tables)
+}
+
+/** What the partitions and those to be cover together, as few ranges as can be: the server compares each of its own with each of these while everybody waits. */
+async function merged(
+  session: CopySession,
+  table: RangedTable,
+  wishes: readonly ComingPartition[],
+): Promise<readonly Bounds[]> {
+  const all = [...table.partitions.filter(({ isDefault }) => !isDefault), ...wishes]
+  const sorted = await inOrder(
+    session,
+    all.map(({ from, to }) => ({ bounds: { from, to } })),
+    { type: table.column.native, collation: null },
+  )
+  const ranges: Bounds[] = []
+  for (const { bounds } of sorted) {
+    const last = ranges.at(-1)
+    if (last !== undefined && last.to === bounds.from && last.to !== null) {
+      ranges[ranges.length - 1] = { from: last.from, to: bounds.to }
+    } else ranges.push(bounds)
+  }
+  return ranges
+}
+
+/** As the server itself puts it after it has turned the sentence around: in any other form it would look at all rows. */
+function outsideSql(column: string, type: string, ranges: readonly Bounds[]): string {
+  const name = quoteName(column)
+  const parts = ranges.map(({ from, to }) => {
+    const below = from === null ? [] : [`${name} < CAST(${literal(from)} AS ${type})`]
+    const above = to === null ? [] : [`${name} >= CAST(${literal(to)} AS ${type})`]
+    return `(${[...below, ...above].join(' OR ') || 'false'})`
+  })
+  return `(${name} IS NULL OR (${parts.join(' AND ')}))`
+}
+
+async function specOf(session: CopySession, rest: RangePartition): Promise<TableSpec> {
+  const condition = `c.oid = ${literal(rest.identity)}::oid`
+  const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, '')
+  if (spec !== undefined) return spec
+  throw new Changed('the default partition is gone')
+}
+
+/** @throws SluiceError TABLE_REFUSED */
+async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition): Promise<KeyLog['key']> {
+  const nullable = spec.columns.some(({ name, nullable: may }) => may && spec.key.includes(name))
+  if (spec.key.length > 0 && !nullable) {
+    const rows = await session.ask(
+      `SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) || coalesce(' COLLATE ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.collname), '')
+       FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
+       WHERE a.attrelid = ${literal(rest.identity)}::oid AND a.attnum > 0 AND NOT a.attisdropped`,
+    )
+    await refuseOddKey(session, spec, rest)
+    const types = new Map(rows.map(([name, type]) => [name ?? '', type ?? '']))
+    return spec.key.map((name) => ({ name, type: types.get(name) ?? 'text' }))
+  }
+  throw unmovable(rest, {
+    reason:
+      'it has no primary key and no unique index on columns that are never NULL: what changes meanwhile could not be followed',
+    hint: `give the table one: ALTER TABLE … ADD PRIMARY KEY (…), or CREATE UNIQUE INDEX ON ${tableSql(rest.name)} (…)`,
+  })
+}
+
+/** Rows are told apart by it at every moment, and by operators that every search path finds. @throws SluiceError TABLE_REFUSED */
+async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: RangePartition): Promise<void> {
+  const oid = `${literal(rest.identity)}::oid`
+  const rows = await session.ask(
+    `SELECT i.indimmediate, (SELECT pg_catalog.bool_and(o.oprnamespace = 'pg_catalog'::pg_catalog.regnamespace::oid)
+         FROM pg_catalog.unnest(i.indclass::oid[]) AS c (oid) JOIN pg_catalog.pg_opclass k ON k.oid = c.oid
+           JOIN pg_catalog.pg_amop a ON a.amopfamily = k.opcfamily AND a.amopstrategy = 3 AND a.amoplefttype = k.opcintype AND a.amoprighttype = k.opcintype
+           JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr)
+     FROM pg_catalog.pg_index i WHERE i.indrelid = ${oid}::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+       AND (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+         OPERATOR(pg_catalog.=) (SELECT pg_catalog.array_agg(k ORDER BY k) FROM pg_catalog.unnest(${literal(arrayText(key))}::text[]) AS k)`,
+  )
+  if (rows.some(([immediate, own]) => immediate === 't' && own === 't')) return
+  const deferred = rows.every(([immediate]) => immediate !== 't')
+  throw unmovable(rest, {
+    reason: deferred
+      ? `its key (${key.join(', ')}) is DEFERRABLE: two rows can have the same one for a moment, and what changes meanwhile could not be followed`
+      : `its key (${key.join(', ')}) is compared by an operator of an extension, which the triggers that follow changes would not find`,
+    hint: deferred
+      ? `give the table a key that is checked at once: CREATE UNIQUE INDEX ON ${tableSql(rest.name)} (…), on columns that are never NULL`
+      : 'move these rows by hand, in an hour in which nobody writes',
+  })
+}

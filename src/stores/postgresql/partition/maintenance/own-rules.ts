@@ -1,0 +1,175 @@
+/**
+ * Rules that the neighbour of a new partition has and the partitioned table has not. What was made for one period could refuse every row of another one, from the
+ * first moment of that on: constraints of this kind do not go along.
+ */
+import { tableText, type Column } from '../../../../model/copy/column-type.ts'
+import type { Span } from '../../../../model/partition/maintenance-port.ts'
+import { isBusy, type KnownTable } from '../../server/locks.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { NOTING_TRIGGERS } from './key-log.ts'
+
+/** Moments of the new period that a condition is asked about, beside its last one. */
+const MOMENTS = 16
+
+export type Period = Span & { readonly column: Column; readonly from: string; readonly to: string }
+
+/** A constraint that a new partition did not get. */
+export type LeftOut = {
+  readonly name: string
+  readonly why: string
+  /** What somebody has to decide; null where nothing is to be done. */
+  readonly hint: string | null
+}
+
+type OwnRule = {
+  readonly name: string
+  readonly definition: string
+  /** Null for a foreign key. */
+  readonly condition: string | null
+  readonly isOfColumn: boolean
+}
+
+/**
+ * Takes constraints of the neighbour alone from a table that was made like it.
+ * @param aside the new table, with a constraint that has its bounds
+ * @returns what was left out, and foreign keys that are to be
+ * @throws errors of the server
+ */
+export async function leaveOutOwn(
+  session: CopySession,
+  of: KnownTable,
+  { parent, aside, period }: { readonly parent: KnownTable; readonly aside: KnownTable; readonly period: Period },
+): Promise<readonly LeftOut[]> {
+  const rules = await ownRules(session, of, parent.oid, period.column.name)
+  const drops = rules.flatMap(({ name, condition }) =>
+    condition === null ? [] : [`DROP CONSTRAINT ${quoteName(name)}`],
+  )
+  if (drops.length > 0) await session.ask(`ALTER TABLE ${tableSql(aside.name)} ${drops.join(', ')}`)
+  const left: LeftOut[] = []
+  for (const rule of rules)
+    left.push({ name: rule.name, ...(await judged(session, rule, { of, parent, aside, period })) })
+  return left
+}
+
+/** What goes along though it may refuse rows, in words: what it was made for, nobody can tell. */
+export async function takenAlong(
+  session: CopySession,
+  of: KnownTable,
+  left: readonly LeftOut[],
+): Promise<readonly string[]> {
+  const oid = `${literal(of.oid)}::oid`
+  const rows = await session.ask(
+    `SELECT 'the trigger ' || g.tgname::text FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+       AND coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) = 0::oid AND g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
+     UNION ALL SELECT 'the foreign key ' || k.conname::text FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype = 'f' AND k.conparentid = 0::oid
+       AND k.conname <> ALL (ARRAY[${left.map(({ name }) => literal(name)).join(', ')}]::name[])
+     UNION ALL SELECT CASE WHEN i.indisexclusion THEN 'the constraint ' ELSE 'the unique index ' END || c.relname::text
+       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+       WHERE i.indrelid = ${oid}::oid AND (i.indisunique OR i.indisexclusion) AND i.indisvalid AND NOT c.relispartition
+     ORDER BY 1`,
+  )
+  return rows.map(([one]) => one ?? '')
+}
+
+async function ownRules(
+  session: CopySession,
+  of: KnownTable,
+  parent: string,
+  column: string,
+): Promise<readonly OwnRule[]> {
+  const rows = await session.ask(
+    `SELECT k.conname, pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.pg_get_expr(k.conbin, k.conrelid),
+       k.conkey OPERATOR(pg_catalog.=) (SELECT ARRAY[a.attnum] FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid AND a.attname = ${literal(column)} AND NOT a.attisdropped)
+     FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${literal(of.oid)}::oid AND (
+       k.contype = 'c' AND k.coninhcount = 0 AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)
+       OR k.contype = 'f' AND k.conparentid = 0::oid AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = k.confrelid))
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = ${literal(parent)}::oid AND p.contype = 'c'
+         AND pg_catalog.pg_get_expr(p.conbin, p.conrelid) = pg_catalog.pg_get_expr(k.conbin, k.conrelid))
+     ORDER BY 1`,
+  )
+  return rows.map(([name, definition, condition, isOfColumn]) => ({
+    name: name ?? '',
+    definition: definition ?? '',
+    condition: condition ?? null,
+    isOfColumn: isOfColumn === 't',
+  }))
+}
+
+async function judged(
+  session: CopySession,
+  { name, definition, condition, isOfColumn }: OwnRule,
+  {
+    of,
+    parent,
+    aside,
+    period,
+  }: { readonly of: KnownTable; readonly parent: KnownTable; readonly aside: KnownTable; readonly period: Period },
+): Promise<Omit<LeftOut, 'name'>> {
+  const only = `only ${tableText(of.name)} has it, and not ${tableText(parent.name)}`
+  if (condition === null) {
+    return {
+      why: `${only}, and it refers to a single partition, in which rows of another period would find none`,
+      hint: `where it is meant for every period: ALTER TABLE ${tableSql(parent.name)} ADD FOREIGN KEY … to the partitioned table; otherwise give the new partition its own`,
+    }
+  }
+  if (isOfColumn) {
+    if (!(await mayPass(session, condition, period))) {
+      return { why: `${only}, and it refuses every row of this period: ${definition}`, hint: null }
+    }
+    if (await isImplied(session, condition, aside)) {
+      return { why: `${only}, and the bounds of this period say as much: ${definition}`, hint: null }
+    }
+  }
+  return {
+    why: `${only}: made for one period, it could refuse every row of another: ${definition}`,
+    hint: `where it is meant for every period: ALTER TABLE ${tableSql(parent.name)} ADD CONSTRAINT ${quoteName(name)} ${definition}; otherwise nothing is to be done`,
+  }
+}
+
+/** Whether a condition on the column alone takes any of some moments of the period. What the server cannot compute it may take. */
+async function mayPass(session: CopySession, condition: string, { column, from, to }: Period): Promise<boolean> {
+  const name = quoteName(column.name)
+  const bound = (text: string): string => `CAST(${literal(text)} AS ${column.native})`
+  const [low, high] = [bound(from), bound(to)]
+  const { at, last } = steps(column, low, high)
+  try {
+    const [row] = await session.ask(
+      `SELECT pg_catalog.bool_or(coalesce((${condition}), true)) FROM (
+         SELECT CAST(${at} AS ${column.native}) FROM pg_catalog.generate_series(0, ${MOMENTS - 1}) AS n UNION ALL SELECT CAST(${last} AS ${column.native})) AS moments (${name})`,
+    )
+    return row?.[0] !== 'f'
+  } catch (error) {
+    if (!session.alive || isBusy(error)) throw error
+    return true
+  }
+}
+
+function steps({ type }: Column, low: string, high: string): { readonly at: string; readonly last: string } {
+  switch (type.kind) {
+    case 'date':
+      return { at: `${low} + (${high} - ${low}) * n / ${MOMENTS}`, last: `${high} - 1` }
+    case 'timestamp':
+      return { at: `${low} + (${high} - ${low}) * (n / ${MOMENTS}.0)`, last: `${high} - interval '1 microsecond'` }
+    default:
+      return {
+        at: `${low}::numeric + pg_catalog.trunc((${high}::numeric - ${low}::numeric) * n::numeric / ${MOMENTS}::numeric)`,
+        last: `${high}::numeric - 1::numeric`,
+      }
+  }
+}
+
+/** Whether the server sees by itself that no row within the bounds breaks the condition. */
+async function isImplied(session: CopySession, condition: string, aside: KnownTable): Promise<boolean> {
+  await session.begin('READ ONLY', 'SET LOCAL constraint_exclusion TO on')
+  try {
+    const plan = await session.ask(`EXPLAIN SELECT FROM ONLY ${tableSql(aside.name)} WHERE NOT (${condition})`)
+    return plan.some(([line]) => line?.includes('One-Time Filter: false') === true)
+  } catch (error) {
+    if (!session.alive || isBusy(error)) throw error
+    return false
+  } finally {
+    await session.rollBack()
+  }
+}

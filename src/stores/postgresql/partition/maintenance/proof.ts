@@ -1,0 +1,57 @@
+/** Rows and sum of a default partition against those of the tables that take its place, as of one moment. */
+import { tableText, type TableSpec } from '../../../../model/copy/column-type.ts'
+import { equalDigests, type Digest } from '../../../../model/copy/rows.ts'
+import { sumText } from '../../../../model/copy/row-hash.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { ReadColumn } from '../../../../model/copy/read-column.ts'
+import type { KnownTable } from '../../server/locks.ts'
+import { digestRows } from '../../copy/row-digest.ts'
+import type { CopySession } from '../../server/session.ts'
+import { tableSql } from '../../server/sql.ts'
+import type { Aside } from './aside.ts'
+import { keysSql, lockedSql, noted, sameKey, type KeyLog } from './key-log.ts'
+import { NotNow } from './not-now.ts'
+import { staleGenerated } from './row-refusals.ts'
+
+/**
+ * Rows whose changes are noted and not yet followed are left out on both sides.
+ * @returns how many rows were compared
+ * @throws SluiceError PROOF_FAILED; NotNow where all rows went at once meanwhile, so that there is nothing to compare
+ */
+export async function proveAside(session: CopySession, spec: TableSpec, log: KeyLog, aside: Aside): Promise<bigint> {
+  try {
+    // Locked before the first look: TRUNCATE would empty the table for a view from before it, too.
+    await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', lockedSql(log))
+    const { ids, emptied } = await noted(session, log)
+    if (emptied) throw new NotNow('all rows of the default partition were removed at once')
+    const columns = spec.columns.map(read)
+    const settled =
+      ids.length === 0 ? 'true' : `NOT EXISTS (SELECT FROM (${keysSql(log, ids)}) k WHERE ${sameKey(log, 'd', 'k')})`
+    const digestOf = ({ name }: KnownTable): Promise<Digest> =>
+      digestRows(session, { columns, from: `ONLY ${tableSql(name)} AS d`, condition: settled, table: tableText(name) })
+    const before = await digestOf(log.of)
+    let [rows, sum] = [0n, 0n]
+    for (const { twin } of aside.tables) {
+      const part = await digestOf(twin.table)
+      rows += part.rows
+      sum += BigInt(`0x${part.sum}`)
+    }
+    if (equalDigests(before, { rows, sum: sumText(sum) })) return rows
+    const stale = await staleGenerated(session, log.of)
+    if (stale !== null) throw stale
+    throw new SluiceError('PROOF_FAILED', `the copies of ${tableText(log.of.name)} are not equal to it`, {
+      where: tableText(log.of.name),
+      reason: `${before.rows} rows with the sum ${before.sum}, and ${rows} with ${sumText(sum)} in the tables that were to take its place`,
+      hint: 'nothing was changed; this is a fault of sluice or of the server: please report it',
+    })
+  } finally {
+    await session.rollBack()
+  }
+}
+
+/** Values of one server need no form that others know: those that only a program could bring into it stay as they are printed. */
+function read(column: TableSpec['columns'][number]): ReadColumn {
+  const { kind } = column.type
+  const printed = kind === 'json' || kind === 'list'
+  return { name: column.name, as: printed ? { kind: 'native', name: column.native } : column.type, column }
+}

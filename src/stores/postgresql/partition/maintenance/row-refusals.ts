@@ -1,0 +1,67 @@
+/** Why the server does not take rows of a default partition a second time that it has taken once: refused by name, for it would be so at every try. */
+import type { SluiceError } from '../../../../shared/errors.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import type { KnownTable } from '../../server/locks.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { isMark } from './names.ts'
+import { unmovable } from './refusals.ts'
+
+/** No function, table, column, type or schema of this name. */
+const NOT_FOUND: ReadonlySet<string> = new Set(['42883', '42P01', '42703', '42704', '3F000'])
+const CHECK_BROKEN = '23514'
+
+type Said = { readonly message: string; readonly where?: string; readonly constraint?: string }
+
+/** @returns a SluiceError TABLE_REFUSED where rows can never be written so; otherwise the error itself */
+export function rowRefusal(error: unknown, rest: KnownTable): unknown {
+  const state = sqlStateOf(error)
+  if (state === null) return error
+  const { message, where = '', constraint } = error as Said
+  const called = /(?:PL\/\w+|SQL) function "?([^\s"(]+(?:\([^)]*\))?)/.exec(where)?.[1]
+  if (NOT_FOUND.has(state) && called !== undefined) {
+    return unmovable(rest, {
+      reason: `a rule or a generated column of it calls the function ${called}, which names things without their schema (${message}): that works only in sessions whose search_path has it, and rows are copied in one whose search_path is empty`,
+      hint: `ALTER FUNCTION ${called} SET search_path TO the schemas that it needs, then run the same command again`,
+    })
+  }
+  // A broken bound of a partition has no name.
+  if (state === CHECK_BROKEN && constraint !== undefined && !isMark(constraint)) {
+    return unmovable(rest, {
+      reason: `a row of it does not fulfil the constraint ${constraint} (${message}): what that asks for has changed since the row was written`,
+      hint: `mend the rows that break ${quoteName(constraint)}, or drop that constraint, then run the same command again`,
+    })
+  }
+  return error
+}
+
+/**
+ * Looks for values of generated columns that their expressions do not give any more: copies have others.
+ * @returns null where there are none
+ */
+export async function staleGenerated(session: CopySession, rest: KnownTable): Promise<SluiceError | null> {
+  const columns = await session.ask(
+    `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+       (SELECT pg_catalog.min(b.attname::text) FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_attribute b ON b.attrelid = e.refobjid AND b.attnum = e.refobjsubid
+        WHERE e.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND e.objid = d.oid AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
+          AND e.refobjid = a.attrelid AND e.refobjsubid <> a.attnum)
+     FROM pg_catalog.pg_attribute a
+       JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid = ${literal(rest.oid)}::oid AND a.attgenerated = 's' AND NOT a.attisdropped ORDER BY a.attnum`,
+  )
+  for (const [name, expression, base] of columns) {
+    const column = quoteName(name ?? '')
+    const [row] = await session.ask(
+      `SELECT count(*) FROM ONLY ${tableSql(rest.name)} AS d WHERE d.${column}::text IS DISTINCT FROM (${expression})::text`,
+    )
+    if (row === undefined || row[0] === '0') continue
+    // The server computes it anew only where a column changes that it is made of.
+    const made = quoteName(base ?? name ?? '')
+    return unmovable(rest, {
+      reason: `${row[0]} of its rows have a value in the generated column ${name} that its expression ${expression} does not give any more: a function in it was replaced since, and copies of these rows would have other values`,
+      hint: `write them anew: UPDATE ONLY ${tableSql(rest.name)} SET ${made} = ${made}; or make the function what it was`,
+    })
+  }
+  return null
+}

@@ -1,0 +1,56 @@
+/** Rows outside of every partition, as of one moment; and the zone that a database takes for local. */
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { RangedTable, Span, StrayRows } from '../../../../model/partition/maintenance-port.ts'
+import { betweenSql } from '../../server/bounds.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { fromSql } from '../../server/sql.ts'
+
+const NONE: StrayRows = { rows: 0n, from: null, to: null }
+
+/** @throws SluiceError SOURCE_GONE where the default partition is no more; errors of the server */
+export async function strayRows(
+  session: CopySession,
+  table: RangedTable,
+  spans: readonly Span[],
+): Promise<{ readonly spans: readonly bigint[]; readonly others: StrayRows }> {
+  const rest = table.partitions.find(({ isDefault }) => isDefault)
+  if (rest === undefined) return { spans: spans.map(() => 0n), others: NONE }
+  const { name, native } = table.column
+  const within = spans.map((span) => `(${betweenSql(name, native, span)})`)
+  const outside = within.length === 0 ? '' : ` FILTER (WHERE NOT (${within.join(' OR ')}))`
+  const column = quoteName(name)
+  // What is partitioned itself has its rows in its parts.
+  const from = fromSql({ name: rest.name, only: rest.note === undefined })
+  const [row] = await session.ask(
+    `SELECT count(*)${outside}, pg_catalog.min(${column})${outside}, pg_catalog.max(${column})${outside}${within.map((one) => `, count(*) FILTER (WHERE ${one})`).join('')} FROM ${from}`,
+  )
+  if (row === undefined) throw new SluiceError('SOURCE_GONE', 'the default partition is no more')
+  const [rows, low, high, ...counts] = row
+  return {
+    spans: counts.map((count) => BigInt(count ?? 0)),
+    others: { rows: BigInt(rows ?? 0), from: low ?? null, to: high ?? null },
+  }
+}
+
+/** Rows of every partition, in the order of the table, as of one moment. @throws errors of the server */
+export async function countedRows(session: CopySession, { partitions }: RangedTable): Promise<readonly bigint[]> {
+  if (partitions.length === 0) return []
+  const counts = partitions.map(({ name, note }, i) => {
+    return `SELECT ${i}, count(*) FROM ${fromSql({ name, only: note === undefined })}`
+  })
+  const rows = await session.ask(`${counts.join(' UNION ALL ')} ORDER BY 1`)
+  return rows.map(([, count]) => BigInt(count ?? 0))
+}
+
+/** What the server would take for the zone of this role and database; null where that is no zone that others know by its name. */
+export async function databaseZone(session: CopySession): Promise<string | null> {
+  const [row] = await session.ask(`SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone'`)
+  const zone = row?.[0] ?? ''
+  if (!/^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/.test(zone)) return null
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone === '' ? null : zone
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,142 @@
+/** The moment in which new partitions and a new default partition take the place of the old one. */
+import type { TableName } from '../../../../model/copy/column-type.ts'
+import type { RangedTable } from '../../../../model/partition/maintenance-port.ts'
+import { boundsSql } from '../../server/bounds.ts'
+import type { KnownTable } from '../../server/locks.ts'
+import { noteAttached } from '../../follow/replication/partition-notes.ts'
+import { suffixed } from '../../archive/move.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import type { Aside } from './aside.ts'
+import { attachedAs, giveCloned } from './attach-new.ts'
+import { definitionMark } from './definition.ts'
+import { dropKeyLogSql, isNoted, type KeyLog } from './key-log.ts'
+import { asideName, markOf } from './names.ts'
+import { Changed, NotNow } from './not-now.ts'
+import type { OldViews } from './old-views.ts'
+import type { Patience } from '../../server/patience.ts'
+import { referencedLocks } from './surroundings.ts'
+import type { Missing, Twin } from './twin.ts'
+
+export type SwitchPlan = {
+  readonly table: RangedTable
+  readonly rest: KnownTable
+  readonly log: KeyLog
+  readonly aside: Aside
+  /** What its tables get at the last moment. */
+  readonly late: readonly string[]
+  /** What the table and its default partition were when they began to be copied (`definitionMark`). */
+  readonly definition: string
+  readonly views: OldViews
+}
+
+/**
+ * One transaction: the old default partition out, the new ones in, names exchanged, nothing of the log left.
+ * @returns under which name the old one stands now, and which states of triggers the server refused
+ * @throws NotNow, Changed; what the server says
+ */
+export async function switchOver(
+  session: CopySession,
+  patience: Patience,
+  { table, rest, log, aside, late, definition, views }: SwitchPlan,
+): Promise<{ readonly old: TableName; readonly missing: readonly Missing[] }> {
+  const parent = { oid: table.identity, name: table.table }
+  const mark = quoteName(markOf(table.identity))
+  const old = asideName(rest.name.schema ?? '', table.identity, 'old')
+  const successor = aside.tables.find(({ wish }) => wish === null)?.twin
+  if (successor === undefined) throw new Error('no successor of the default partition')
+  const statements = [
+    ...late,
+    `ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(rest.name)}`,
+    dropKeyLogSql(log, rest.name),
+    // Nothing is looked at: by this the next run knows it, should this one be killed.
+    `ALTER TABLE ${tableSql(rest.name)} ADD CONSTRAINT ${mark} CHECK (true) NOT VALID`,
+    ...(await exchanged(session, rest, successor)),
+    ...(await sequencesTo(session, rest, successor)),
+    renamed(rest.name, old),
+    ...aside.tables.map(({ twin }) => renamed(twin.wish.aside, twin.wish.name)),
+    ...aside.tables.map(({ twin, wish }) => {
+      const bounds = wish === null ? 'DEFAULT' : boundsSql(wish)
+      return `ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${tableSql(twin.wish.name)} ${bounds}`
+    }),
+    ...aside.tables.map(({ twin }) => `ALTER TABLE ${tableSql(twin.wish.name)} DROP CONSTRAINT ${mark}`),
+  ].join(';\n')
+  // Nobody has to wait for what would be in vain.
+  if (await isNoted(session, log)) throw behind()
+  const cloned = aside.tables.flatMap(({ twin }) => twin.cloned())
+  const around = await referencedLocks(session, [parent, rest], true)
+  const missing = await patience.run(
+    [{ table: parent, mode: 'ACCESS EXCLUSIVE' }, ...around, { table: rest, mode: 'ACCESS EXCLUSIVE' }],
+    async () => {
+      await refuseChanged(session, table, [rest.oid, log.oid], definition)
+      await views.refuse()
+      if (await isNoted(session, log)) throw behind()
+      await session.ask(statements)
+      const to = await attachedAs(
+        session,
+        aside.tables.map(({ twin }) => twin.wish.name),
+      )
+      await noteAttached(session, { table: table.identity, from: rest.oid, to })
+      return giveCloned(session, cloned)
+    },
+  )
+  return { old, missing }
+}
+
+function behind(): NotNow {
+  return new NotNow('changes could not be made in both at once')
+}
+
+/** A partition that came meanwhile would have its rows looked for in the whole of the new default partition. */
+async function refuseChanged(
+  session: CopySession,
+  { identity, partitions }: RangedTable,
+  [rest, log]: readonly [string, string],
+  definition: string,
+): Promise<void> {
+  const seen = literal(`{${partitions.map((one) => one.identity).join(',')}}`)
+  const [row] = await session.ask(
+    `SELECT partdefid, (SELECT count(*) FROM pg_catalog.pg_inherits i LEFT JOIN pg_catalog.unnest(${seen}::oid[]) AS seen (oid) ON seen.oid = i.inhrelid
+       WHERE i.inhparent = p.partrelid AND seen.oid IS NULL)
+     FROM pg_catalog.pg_partitioned_table p WHERE partrelid = ${literal(identity)}::oid`,
+  )
+  if (row?.[0] !== rest || row[1] !== '0') throw new Changed('the partitions are others now')
+  const now = await definitionMark(session, [identity, rest, log])
+  if (now !== definition) throw new Changed('somebody changed the table while its rows were copied')
+}
+
+function renamed(from: TableName, to: TableName): string {
+  return `ALTER TABLE ${tableSql(from)} RENAME TO ${quoteName(to.name)}`
+}
+
+/** The names of indexes and statistics objects, and with them those of constraints: the successor gets those of the old one. */
+async function exchanged(session: CopySession, of: KnownTable, { names }: Twin): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT c.oid, n.nspname, c.relname, 'INDEX' FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = ${literal(of.oid)}::oid AND i.indisvalid
+     UNION ALL SELECT s.oid, n.nspname, s.stxname, 'STATISTICS' FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+       WHERE s.stxrelid = ${literal(of.oid)}::oid ORDER BY 1`,
+  )
+  return rows.flatMap(([oid, schema, name, kind]) => {
+    const fresh = names.get(oid ?? '')
+    if (fresh === undefined) return []
+    const rename = (from: string, to: string): string =>
+      `ALTER ${kind} ${tableSql({ schema: schema ?? '', name: from })} RENAME TO ${quoteName(to)}`
+    const own = name ?? ''
+    // Not as a fresh one is called whose name was cut off.
+    return [rename(own, suffixed(own, `${oid}_old`)), rename(fresh, own)]
+  })
+}
+
+/** Those that would go with the old table. */
+async function sequencesTo(session: CopySession, of: KnownTable, { wish }: Twin): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT pg_catalog.format('ALTER SEQUENCE %I.%I OWNED BY %s.%I', n.nspname, c.relname, ${literal(tableSql(wish.aside))}, a.attname)
+     FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
+       AND d.refobjid = ${literal(of.oid)}::oid AND d.deptype = 'a'`,
+  )
+  return rows.map(([sql]) => sql ?? '')
+}

@@ -1,0 +1,240 @@
+/** A new table that is like another one in everything that counts, not yet a partition. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { isRefusal } from '../../archive/own.ts'
+import { ownStatementsSql } from '../../archive/own-sql.ts'
+import { tableByName } from '../../server/known.ts'
+import type { KnownTable } from '../../server/locks.ts'
+import { suffixed } from '../../archive/move.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { markOf } from './names.ts'
+import { committed } from '../../server/patience.ts'
+import { revokeOthers } from './rights.ts'
+import { leaveOutOwn, takenAlong, type LeftOut, type Period } from './own-rules.ts'
+
+/** Bytes of a name. */
+const MOST_NAME = 63
+/** Places of `ownStatementsSql`: foreign keys of the table itself, its triggers, rules and row security. They hold from the moment on that others use it. */
+const FOREIGN_KEY = 22
+const UNCHECKED = ' NOT VALID'
+const LATE: ReadonlySet<number> = new Set([FOREIGN_KEY, 35, 36, 37, 38, 41, 42, 64, 65])
+/** LIKE has brought these along. */
+const BROUGHT: ReadonlySet<number> = new Set([61])
+/** What a partition gets from a table that is no partition: the rest is that table's alone. */
+const OF_PARENT: ReadonlySet<number> = new Set([20, 21, 30, 31, 33, 34, 62, 63, 67])
+
+type Own = { readonly what: string; readonly sql: string; readonly place: number }
+
+/** Something that it could not be given, and what the server says. */
+export type Missing = { readonly what: string; readonly why: string; readonly hint?: string }
+
+export type TwinWish = {
+  /** The table that it is to be like; a partition, or the partitioned table itself. */
+  readonly of: KnownTable
+  /** Number of the partitioned table. */
+  readonly parent: string
+  /** Under which it stands until it is attached. */
+  readonly aside: TableName
+  /** Under which it stands from then on: names of its indexes are made of this. */
+  readonly name: TableName
+  /** What all of its rows fulfil. */
+  readonly check: string
+  /** Of another period than the table that it is to be like; absent for one that takes the place of that table. */
+  readonly period?: Period & { readonly of: TableName }
+}
+
+/** Made in three steps, so that rows can come in between. */
+export class Twin {
+  readonly table: KnownTable
+  readonly missing: Missing[] = []
+  /** What somebody may want to know of it, and need do nothing about. */
+  readonly notes: string[] = []
+  readonly wish: TwinWish
+  readonly #session: CopySession
+  readonly #statements: readonly { readonly stage: string; readonly own: Own }[]
+  /** Names of its indexes, by the numbers of those that they are made after. */
+  readonly names: ReadonlyMap<string, string>
+
+  private constructor(
+    session: CopySession,
+    wish: TwinWish,
+    table: KnownTable,
+    names: ReadonlyMap<string, string>,
+    statements: readonly { readonly stage: string; readonly own: Own }[],
+  ) {
+    this.#session = session
+    this.wish = wish
+    this.table = table
+    this.names = names
+    this.#statements = statements
+  }
+
+  /** Without rows, indexes, triggers and the like; whatever may be stored is stored as in the other one. */
+  static async begin(session: CopySession, wish: TwinWish): Promise<Twin> {
+    const { of, parent, aside, name, check } = wish
+    const names = await freshNames(session, of, name)
+    const isParent = of.oid === parent
+    const [unlogged] = await session.ask(
+      `SELECT FROM pg_catalog.pg_class WHERE oid = ${literal(of.oid)}::oid AND relpersistence = 'u' AND relkind = 'r'`,
+    )
+    // Only the parent numbers its rows.
+    const create = `CREATE ${unlogged === undefined ? '' : 'UNLOGGED '}TABLE ${tableSql(aside)} (LIKE ${tableSql(of.name)}
+      INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES EXCLUDING STATISTICS,
+      CONSTRAINT ${quoteName(markOf(parent))} CHECK (${check}))`
+    const table = await made(session, aside, create, !isParent)
+    const left = isParent || wish.period === undefined ? [] : await leftOut(session, wish, wish.period, table)
+    const without = new Set(
+      left.flatMap(({ name: one }) => [`the constraint ${one}`, `the comment on the constraint ${one}`]),
+    )
+    const rows = await session.ask(ownStatementsSql(of.oid, '0', { name: aside, names }))
+    const statements = rows.flatMap(([stage, what, sql, place]) => {
+      const own = { what: what ?? '', sql: sql ?? '', place: Number(place) }
+      // It is made so at once, and rows are written only once.
+      if (own.place === 3 || BROUGHT.has(own.place) || without.has(own.what) || (isParent && !OF_PARENT.has(own.place)))
+        return []
+      return [{ stage: stage ?? '', own }]
+    })
+    const twin = new Twin(session, wish, table, names, statements)
+    if (!isParent && wish.period !== undefined) await twin.#tellOwn(left)
+    for (const { stage, own } of statements) if (stage === 'empty') await twin.#give(own)
+    return twin
+  }
+
+  /** Indexes, statistics, rights and comments: all that does no harm while nobody else uses it. */
+  async furnish(): Promise<void> {
+    for (const { stage, own } of this.#statements) {
+      if (stage === 'empty' || stage === 'cloned' || LATE.has(own.place)) continue
+      await this.#give(own)
+    }
+    await this.#nameUngiven()
+  }
+
+  /** Finds out which of the statements for the end the server takes. @returns those, for the transaction that attaches the table */
+  async late(): Promise<readonly string[]> {
+    const taken: string[] = []
+    const wanted = this.#statements.filter(({ stage, own }) => stage !== 'cloned' && LATE.has(own.place))
+    if (wanted.length === 0) return []
+    const session = this.#session
+    await session.ask('BEGIN')
+    try {
+      for (const { own } of wanted) {
+        try {
+          // Its rows are looked at only once, at the end.
+          const tried = own.place === FOREIGN_KEY && !own.sql.endsWith(UNCHECKED) ? own.sql + UNCHECKED : own.sql
+          await session.ask(`SAVEPOINT own; ${tried}; RELEASE SAVEPOINT own`)
+          taken.push(own.sql)
+        } catch (error) {
+          if (!session.alive || !isRefusal(error)) throw error
+          await session.ask('ROLLBACK TO SAVEPOINT own')
+          this.missing.push({ what: own.what, why: (error as Error).message })
+        }
+      }
+    } finally {
+      await session.rollBack()
+    }
+    return taken
+  }
+
+  /** About triggers that the attachment makes: behind that, for the table under its last name. */
+  cloned(): readonly string[] {
+    const { aside, name } = this.wish
+    return this.#statements
+      .filter(({ stage }) => stage === 'cloned')
+      .map(({ own }) => own.sql.replace(` ${tableSql(aside)} `, () => ` ${tableSql(name)} `))
+  }
+
+  async #give({ what, sql }: Own): Promise<void> {
+    try {
+      await this.#session.ask(sql)
+    } catch (error) {
+      if (!this.#session.alive || !isRefusal(error)) throw error
+      this.missing.push({ what, why: (error as Error).message })
+    }
+  }
+
+  async #tellOwn(left: readonly LeftOut[]): Promise<void> {
+    const { of, name } = this.wish
+    for (const { name: one, why, hint } of left) {
+      if (hint === null) this.notes.push(`${tableText(name)} has not the constraint ${one}: ${why}`)
+      else this.missing.push({ what: `the constraint ${one}`, why, hint })
+    }
+    const along = await takenAlong(this.#session, of, left)
+    if (along.length > 0) {
+      this.notes.push(
+        `${tableText(name)} has what may refuse rows and only ${tableText(of.name)} has: ${along.join(', ')}`,
+      )
+    }
+  }
+
+  /** What a table can have that no statement here makes. */
+  async #nameUngiven(): Promise<void> {
+    const { of, parent } = this.wish
+    if (of.oid === parent) return
+    const rows = await this.#session.ask(
+      `SELECT 'the publication ' || p.pubname::text, 'it lists ' || ${literal(of.name.name)} || ' by itself: ALTER PUBLICATION ' || pg_catalog.quote_ident(p.pubname) || ' ADD TABLE'
+         FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ${literal(of.oid)}::oid
+       UNION ALL SELECT DISTINCT 'the security label of ' || provider, 'labels are not copied' FROM pg_catalog.pg_seclabel
+         WHERE classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND objoid = ${literal(of.oid)}::oid
+       ORDER BY 1`,
+    )
+    for (const [what, why] of rows) this.missing.push({ what: what ?? '', why: why ?? '' })
+  }
+}
+
+/** @param closed whether it has no rights but those of its neighbour: then nobody has others for a moment, not those of default privileges either */
+async function made(session: CopySession, name: TableName, sql: string, closed: boolean): Promise<KnownTable> {
+  await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
+  try {
+    await session.ask(sql)
+    const table = await tableByName(session, name)
+    if (table === null) throw new Error('a table that was just made is not there')
+    if (closed) await revokeOthers(session, 'TABLE', table.oid)
+    await committed(session)
+    return table
+  } catch (error) {
+    await session.rollBack()
+    throw error
+  }
+}
+
+function leftOut(
+  session: CopySession,
+  { of, parent }: TwinWish,
+  period: NonNullable<TwinWish['period']>,
+  aside: KnownTable,
+): Promise<readonly LeftOut[]> {
+  return leaveOutOwn(session, of, { parent: { oid: parent, name: period.of }, aside, period })
+}
+
+/** Names for indexes and statistics objects of a table, made as those of another one are; none of them is taken. */
+async function freshNames(
+  session: CopySession,
+  of: KnownTable,
+  { schema, name }: TableName,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await session.ask(
+    `SELECT c.oid, c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = ${literal(of.oid)}::oid
+     UNION ALL SELECT oid, stxname FROM pg_catalog.pg_statistic_ext WHERE stxrelid = ${literal(of.oid)}::oid ORDER BY 2`,
+  )
+  const taken = new Set(
+    (
+      await session.ask(
+        `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${literal(schema ?? '')}
+         UNION SELECT t.typname FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = ${literal(schema ?? '')}
+         UNION SELECT s.stxname FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE n.nspname = ${literal(schema ?? '')}`,
+      )
+    ).map(([one]) => one ?? ''),
+  )
+  const names = new Map<string, string>()
+  for (const [oid, old = ''] of rows) {
+    // Those that servers and people make begin with the name of the table.
+    const own = old ?? ''
+    const wish = own.startsWith(of.name.name) ? name + own.slice(of.name.name.length) : `${name}_${own}`
+    let fresh = Buffer.byteLength(wish) > MOST_NAME ? suffixed(name, oid ?? '') : wish
+    for (let count = 1; taken.has(fresh); count++) fresh = suffixed(wish, String(count))
+    taken.add(fresh)
+    names.set(oid ?? '', fresh)
+  }
+  return names
+}

@@ -1,0 +1,111 @@
+/** Partitions that are to be, beside those that are there by now. */
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { ComingPartition, RangedTable, RangePartition } from '../../../../model/partition/maintenance-port.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+
+export type Wanted = {
+  readonly missing: readonly ComingPartition[]
+  /** The same bounds are there. */
+  readonly there: readonly ComingPartition[]
+}
+
+/**
+ * @param now the table as it stands
+ * @param wishes with bounds as the server prints them
+ * @throws SluiceError TABLE_REFUSED where another partition has a part of the bounds, or another table the name
+ */
+export async function stillWanted(
+  session: CopySession,
+  now: RangedTable,
+  wishes: readonly ComingPartition[],
+): Promise<Wanted> {
+  const bounded = now.partitions.filter(({ isDefault }) => !isDefault)
+  const there = new Set<ComingPartition>()
+  for (const [wish, partition] of await meetings(session, now, wishes, bounded)) {
+    if (wish.from === partition.from && wish.to === partition.to) there.add(wish)
+    else throw overlapping(now, wish, partition)
+  }
+  const missing = wishes.filter((wish) => !there.has(wish))
+  for (const wish of missing) await refuseTaken(session, wish, bounded)
+  return { missing, there: [...there] }
+}
+
+/** With the bounds as the server prints them, and the schema of the table where none is named. */
+export async function canonicalWishes(
+  session: CopySession,
+  { table, column }: RangedTable,
+  wishes: readonly ComingPartition[],
+): Promise<readonly ComingPartition[]> {
+  if (wishes.length === 0) return []
+  const values = wishes.map(({ from, to }, i) => `(${i}, ${literal(from)}, ${literal(to)})`)
+  const text = (bound: string): string => `CAST(${bound} AS ${column.native})::text`
+  const rows = await session.ask(
+    `SELECT ${text('low')}, ${text('high')} FROM (VALUES ${values.join(', ')}) AS v (n, low, high) ORDER BY n`,
+  )
+  return wishes.map((wish, i) => ({
+    name: { schema: wish.name.schema ?? table.schema ?? 'public', name: wish.name.name },
+    from: rows[i]?.[0] ?? wish.from,
+    to: rows[i]?.[1] ?? wish.to,
+  }))
+}
+
+async function meetings(
+  session: CopySession,
+  { column: { native } }: RangedTable,
+  wishes: readonly ComingPartition[],
+  partitions: readonly RangePartition[],
+): Promise<readonly (readonly [ComingPartition, RangePartition])[]> {
+  if (wishes.length === 0 || partitions.length === 0) return []
+  const bound = (text: string | null): string => `CAST(${text === null ? 'NULL' : literal(text)} AS ${native})`
+  const list = (all: readonly { readonly from: string | null; readonly to: string | null }[]): string =>
+    all.map(({ from, to }, i) => `(${i}, ${bound(from)}, ${bound(to)})`).join(', ')
+  const rows = await session.ask(
+    `SELECT w.n, p.n FROM (VALUES ${list(wishes)}) AS w (n, low, high) JOIN (VALUES ${list(partitions)}) AS p (n, low, high)
+       ON (p.low IS NULL OR p.low < w.high) AND (p.high IS NULL OR p.high > w.low) ORDER BY 1, 2`,
+  )
+  return rows.flatMap(([w, p]): readonly (readonly [ComingPartition, RangePartition])[] => {
+    const [wish, partition] = [wishes[Number(w)], partitions[Number(p)]]
+    return wish === undefined || partition === undefined ? [] : [[wish, partition]]
+  })
+}
+
+/** Relations and types of a schema share their names, since every table is a type. */
+async function refuseTaken(
+  session: CopySession,
+  { name, from, to }: ComingPartition,
+  partitions: readonly RangePartition[],
+): Promise<void> {
+  const place = `(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ${literal(name.schema ?? '')})`
+  const rows = await session.ask(
+    `SELECT FROM pg_catalog.pg_class WHERE relname = ${literal(name.name)} AND relnamespace = ${place}
+     UNION ALL SELECT FROM pg_catalog.pg_type WHERE typname = ${literal(name.name)} AND typnamespace = ${place}`,
+  )
+  if (rows.length === 0) return
+  const own = partitions.find((one) => sameName(one.name, name))
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    own === undefined
+      ? `there is another table or type ${tableText(name)}, which is no partition of this table`
+      : `the partition ${tableText(name)} has other bounds: from ${own.from ?? 'the beginning'} to ${own.to ?? 'the end'}`,
+    {
+      where: tableText(name),
+      reason: `the partition from ${from} to ${to} is to have this name`,
+      hint: 'rename it, then run the same command again',
+    },
+  )
+}
+
+function sameName(a: TableName, b: TableName): boolean {
+  return a.schema === b.schema && a.name === b.name
+}
+
+function overlapping({ table }: RangedTable, wish: ComingPartition, partition: RangePartition): SluiceError {
+  const { from, to } = partition
+  return new SluiceError('TABLE_REFUSED', `${tableText(partition.name)} holds a part of ${tableText(wish.name)}`, {
+    where: tableText(table),
+    reason: `it goes from ${from ?? 'the beginning'} to ${to ?? 'the end'}; wanted is from ${wish.from} to ${wish.to}`,
+    hint: 'detach it, or take a calendar whose periods end where it does',
+  })
+}

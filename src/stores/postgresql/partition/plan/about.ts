@@ -1,0 +1,57 @@
+/** The table that a plan is about, as its catalogs have it, and how the looks at it ask. */
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { PlanFinding, PlannedTable } from '../../../../model/partition/plan-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import { missingTable } from '../../server/relation.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+
+export type About = {
+  readonly session: CopySession
+  readonly oid: string
+  readonly schema: string
+  readonly name: string
+  /** Schema and name as SQL has them. */
+  readonly sql: string
+  readonly column: string
+  /** The column as SQL has it. */
+  readonly by: string
+  readonly attnum: string
+  /** Rows are known that have no value in the column. */
+  readonly nulls: boolean
+}
+
+/** One of the looks; each is about one idea. */
+export type Look = (about: About) => Promise<readonly PlanFinding[]>
+
+/** In a transaction whose search path is empty, so that the server writes every name in full. @throws SluiceError SOURCE_GONE */
+export async function aboutTable(session: CopySession, planned: PlannedTable, nulls: boolean): Promise<About> {
+  const { table } = planned.table
+  const column = planned.column.name
+  const schema = table.schema ?? 'public'
+  const [row] = await session.ask(
+    `SELECT c.oid, a.attnum FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = ${literal(column)} AND NOT a.attisdropped
+     WHERE n.nspname = ${literal(schema)} AND c.relname = ${literal(table.name)} AND c.relkind IN ('r', 'p')`,
+  )
+  if (row === undefined) {
+    throw new SluiceError('SOURCE_GONE', missingTable(table), { where: tableText(table), hint: 'plan again' })
+  }
+  const sql = tableSql({ schema, name: table.name })
+  const [oid, attnum] = [row[0] ?? '', row[1] ?? '']
+  return { session, oid, schema, name: table.name, sql, column, by: quoteName(column), attnum, nulls }
+}
+
+/** Rows of a statement that gives one object of JSON a row. */
+export async function objects<T>({ session }: Pick<About, 'session'>, sql: string): Promise<readonly T[]> {
+  return (await session.ask(sql)).map(([json]) => JSON.parse(json ?? 'null') as T)
+}
+
+/** `a, b and c`. */
+export function listed(names: readonly string[]): string {
+  return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+}
+
+/** What is bound to the table by its number, and goes with the old one when the new one takes its name. */
+export const BOUND = 'it is bound to the table by its number, and not by its name: it would go on with the old one'

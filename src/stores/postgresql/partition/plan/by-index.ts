@@ -1,0 +1,64 @@
+/** Questions that are asked only where the planner answers them by an index, and reads little of it. */
+import type { Counted } from '../../../../model/partition/plan-port.ts'
+import type { CopySession, TextRow } from '../../server/session.ts'
+import type { About } from './about.ts'
+
+/** Rows that one look counts. */
+const MOST = 200_000
+
+/** @returns null where the planner would read the table, or more than so many rows of an index */
+export async function lookedUp(
+  session: CopySession,
+  sql: string,
+  condition: string,
+  most = MOST,
+): Promise<Counted | null> {
+  const [row] = await byIndex(
+    session,
+    `SELECT count(*) FROM (SELECT FROM ONLY ${sql} WHERE ${condition}) AS found`,
+    Math.min(most, MOST),
+  )
+  return row === undefined ? null : { rows: BigInt(row[0] ?? 0), off: null }
+}
+
+type Node = { readonly 'Node Type': string; readonly 'Plan Rows': number; readonly Plans?: readonly Node[] }
+
+/** @returns no rows where the planner would read the table, or expects more rows than `most` */
+export async function byIndex(session: CopySession, sql: string, most: number): Promise<readonly TextRow[]> {
+  // Of a table that nobody has analyzed the planner would not take the index, because it takes the table for small or the rows for few.
+  await session.ask(WAYS.map((way) => `SET LOCAL ${way} TO off`).join('; '))
+  const [row] = await session.ask(`EXPLAIN (FORMAT JSON) ${sql}`)
+  const [explained] = JSON.parse(row?.[0] ?? '[]') as readonly { readonly Plan: Node }[]
+  const found = explained === undefined || reads(explained.Plan, most) ? [] : await session.ask(sql)
+  await session.ask(WAYS.map((way) => `SET LOCAL ${way} TO DEFAULT`).join('; '))
+  return found
+}
+
+const WAYS = ['enable_seqscan', 'enable_bitmapscan', 'enable_sort']
+
+function reads({ 'Node Type': kind, 'Plan Rows': rows, Plans = [] }: Node, most: number): boolean {
+  // What is below a limit is read only as far as that goes.
+  if (kind === 'Limit') return Plans.some((plan) => scans(plan))
+  return scan(kind) || rows > most || Plans.some((plan) => reads(plan, most))
+}
+
+function scans({ 'Node Type': kind, Plans = [] }: Node): boolean {
+  return scan(kind) || Plans.some(scans)
+}
+
+function scan(kind: string): boolean {
+  return kind.includes('Seq Scan') || kind.includes('Sort')
+}
+
+/** Whether an index of all rows begins with the column, so that a period is found without a look at the whole table. */
+export async function leadsIndex({
+  session,
+  oid,
+  attnum,
+}: Pick<About, 'session' | 'oid' | 'attnum'>): Promise<boolean> {
+  const [row] = await session.ask(
+    `SELECT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = x.relam
+      WHERE i.indrelid = ${oid}::oid AND m.amname = 'btree' AND i.indkey[0] = ${attnum} AND i.indpred IS NULL AND i.indisvalid AND i.indisready)`,
+  )
+  return row?.[0] === 't'
+}

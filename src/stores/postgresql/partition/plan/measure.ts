@@ -1,0 +1,145 @@
+/** How fast rows of a table are read and go into one with the indexes of the new one, on this machine and through this program, as a copy does it. */
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import type { MeasureRequest, Measured } from '../../../../model/partition/plan-port.ts'
+import type { CopyOut } from '../../server/copy-out.ts'
+import { quoteName } from '../../server/connect.ts'
+import { columnList, literal, tableSql } from '../../server/sql.ts'
+import type { CopySession } from '../../server/session.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import { aboutTable } from './about.ts'
+import { rowBytes } from './spread.ts'
+import { checksOf, indexTails } from './twin.ts'
+
+const TARGET = { schema: 'pg_temp', name: 'sluice_sample' }
+/** Most rows and bytes of one COPY, and bytes of a lane: a row may be a gigabyte. */
+const ROUND = 5000
+const ROUND_BYTES = 8_000_000
+const MOST_BYTES = 256_000_000
+/** A server that only reads, a table or a row that it refuses, also by an event trigger. */
+const NOT_WRITTEN = /^(?:0A|2[23]|42|P0|25006)/
+
+/** `sent`: bytes that came from the server. */
+type Lane = { readonly reader: CopySession; writer: CopySession | null; refused: string | null; sent: number }
+/** What a lane has copied: rows of the blocks from one on to another, without that. */
+type Piece = { rows: bigint; readonly from: number; to: number }
+type Table = { readonly blocks: number; readonly each: number; readonly sql: string; readonly columns: string }
+
+/** @param open makes a session that may write, which the caller closes */
+export async function measureLanes(request: MeasureRequest, open: () => Promise<CopySession>): Promise<Measured> {
+  const lanes: Lane[] = []
+  let onlyRead: string | null = null
+  for (let lane = 0; lane < request.lanes; lane++) {
+    const reader = await open()
+    await reader.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    let writer: CopySession | null = null
+    if (onlyRead === null) {
+      writer = await open()
+      onlyRead = await prepared(writer, request)
+    }
+    lanes.push({ reader, writer: onlyRead === null ? writer : null, refused: null, sent: 0 })
+  }
+  const [first] = lanes
+  if (first === undefined) throw new Error('a measure without lanes')
+  const table = await tableOf(first.reader, request)
+  const began = performance.now()
+  const until = began + request.budgetMs
+  const pieces = await Promise.all(lanes.map((lane, at) => fill(lane, table, request, at, until)))
+  const ms = performance.now() - began
+  let bytes = 0n
+  for (const [at, { from, to }] of pieces.entries()) {
+    const [[size] = []] =
+      (await lanes[at]?.reader.ask(
+        `SELECT pg_catalog.sum(${rowBytes(request)}) FROM ONLY ${table.sql} WHERE ${blocksSql(from, to)}`,
+      )) ?? []
+    bytes += BigInt(size ?? 0)
+  }
+  onlyRead ??= lanes.find(({ refused }) => refused !== null)?.refused ?? null
+  return { rows: pieces.reduce((sum, { rows }) => sum + rows, 0n), bytes, ms, onlyRead }
+}
+
+/** The table that rows go into: partitioned, too, so that a row looks for its partition. @returns why there is none */
+async function prepared(session: CopySession, request: MeasureRequest): Promise<string | null> {
+  await session.begin('ISOLATION LEVEL READ COMMITTED')
+  await session.ask(`SELECT pg_catalog.set_config('search_path', '', true); SAVEPOINT sample`)
+  const about = await aboutTable(session, request, false)
+  const target = tableSql(TARGET)
+  const like = `LIKE ${about.sql} INCLUDING GENERATED INCLUDING STORAGE`
+  try {
+    await session.ask(`CREATE TEMPORARY TABLE ${TARGET.name} (${like}) PARTITION BY RANGE (${about.by})`)
+    await session.ask(`CREATE TEMPORARY TABLE ${TARGET.name}_rows PARTITION OF ${target} DEFAULT`)
+    for (const check of await checksOf(about)) await session.ask(`ALTER TABLE ${target} ADD ${check}`)
+    for (const tail of await indexTails(about)) await session.ask(tail(target))
+  } catch (error) {
+    if (!session.alive || !NOT_WRITTEN.test(sqlStateOf(error) ?? '')) throw error
+    await session.ask('ROLLBACK TO SAVEPOINT sample')
+    return `${(error as Error).message}: rows were read, and not written`
+  }
+  return null
+}
+
+async function tableOf(session: CopySession, request: MeasureRequest): Promise<Table> {
+  const { table } = request.table
+  const sql = tableSql(table)
+  const [[blocks, most] = []] = await session.ask(
+    `SELECT pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint, greatest(c.reltuples, 0)::float8 / greatest(c.relpages, 1)::float8
+     FROM pg_catalog.pg_class c WHERE c.oid = ${literal(sql)}::pg_catalog.regclass::oid`,
+  )
+  const density = Number(most) > 0 ? Number(most) : 20
+  const dense = Number(request.table.bytes) / Math.max(1, Number(blocks))
+  const each = Math.max(1, Math.floor(Math.min(ROUND / density, ROUND_BYTES / Math.max(1, dense))))
+  const columns = columnList(
+    request.table.columns.filter(({ generated }) => generated !== true).map(({ name }) => name),
+  )
+  return { blocks: Number(blocks), each, sql, columns }
+}
+
+/** Lanes begin at equal distances in the table, so that each reads what the others have not. */
+async function fill(
+  on: Lane,
+  table: Table,
+  { lanes, rows: most, signal, column }: MeasureRequest,
+  lane: number,
+  until: number,
+): Promise<Piece> {
+  const { blocks } = table
+  const from = Math.floor((blocks / lanes) * lane)
+  const end = Math.floor((blocks / lanes) * (lane + 1))
+  const done: Piece = { rows: 0n, from, to: from }
+  // A key with the column in it takes no row without a value.
+  const by = quoteName(column.name)
+  while (done.to < end && done.rows < most && on.sent < MOST_BYTES && performance.now() < until) {
+    throwIfAborted(signal)
+    const to = Math.min(done.to + table.each, end)
+    done.rows += await round(on, { ...table, where: `${by} IS NOT NULL AND ${blocksSql(done.to, to)}` })
+    done.to = to
+  }
+  return done
+}
+
+/** @returns rows; where the new table refuses one of them, the rest is only read */
+async function round(on: Lane, { sql, columns, where }: Table & { readonly where: string }): Promise<bigint> {
+  const out = on.reader.copyOut(`COPY (SELECT ${columns} FROM ONLY ${sql} WHERE ${where}) TO STDOUT (FORMAT binary)`)
+  if (on.writer === null) for await (const _ of piecesOf(out, on));
+  else {
+    try {
+      await on.writer.copyIn(`COPY ${tableSql(TARGET)} (${columns}) FROM STDIN (FORMAT binary)`, piecesOf(out, on))
+    } catch (error) {
+      if (!on.writer.alive || !NOT_WRITTEN.test(sqlStateOf(error) ?? '')) throw error
+      on.writer = null
+      on.refused = `${(error as Error).message}: from there on rows were read, and not written`
+      for await (const _ of piecesOf(out, on));
+    }
+  }
+  return out.counted.rows ?? 0n
+}
+
+async function* piecesOf(out: CopyOut, on: Lane): AsyncGenerator<Buffer> {
+  for (let piece = await out.next(); piece !== null; piece = await out.next()) {
+    on.sent += piece.length
+    yield piece
+  }
+}
+
+function blocksSql(from: number, to: number): string {
+  return `ctid >= '(${from},0)'::tid AND ctid < '(${to},0)'::tid`
+}

@@ -1,0 +1,69 @@
+/** Foreign keys from the table, and to it. */
+import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import { type About, listed, objects } from './about.ts'
+
+type Reference = {
+  readonly name: string
+  readonly definition: string
+  readonly from: string
+  readonly to: string
+  readonly toColumns: readonly string[]
+  readonly outgoing: boolean
+  readonly incoming: boolean
+  readonly valid: boolean
+  readonly enforced: boolean
+}
+
+export async function referencesOf(about: About): Promise<readonly PlanFinding[]> {
+  const found: PlanFinding[] = []
+  for (const one of await objects<Reference>(about, referencesSql(about))) {
+    if (one.incoming) found.push(incoming(one, about))
+    else found.push(outgoing(one, about))
+  }
+  return found
+}
+
+function outgoing({ name, definition, to, valid, enforced }: Reference, { sql }: About): PlanFinding {
+  const one = { about: 'foreign key from it', object: name }
+  if (!enforced) return { ...one, verdict: 'made', detail: `to ${to}; NOT ENFORCED, as it is` }
+  if (valid) return { ...one, verdict: 'made', detail: `to ${to}; each row is looked up again as it is copied` }
+  return {
+    ...one,
+    verdict: 'changes',
+    detail: `to ${to}; it was never checked here (NOT VALID), and is made checked: a row that breaks it is not copied`,
+    hint: `ALTER TABLE ${sql} VALIDATE CONSTRAINT ${quoteName(name)} finds such rows; it is ${definition}`,
+  }
+}
+
+function incoming({ name, from, toColumns, outgoing: own }: Reference, { sql, column }: About): PlanFinding {
+  const one = { about: 'foreign key to it', object: `${from} ${name}` }
+  const whose = own ? 'the table refers to itself' : `rows of ${from} refer to it`
+  const drop = `ALTER TABLE ${own ? sql : from} DROP CONSTRAINT ${quoteName(name)}`
+  if (toColumns.includes(column)) {
+    return {
+      ...one,
+      verdict: 'changes',
+      detail: `${whose} by ${listed(toColumns)}: it is bound to the old table, and has to refer to the new one before that is dropped`,
+      hint: `${drop}, and make it again behind the switch`,
+    }
+  }
+  return {
+    ...one,
+    verdict: 'refused',
+    detail: `${whose} by ${listed(toColumns)}, and the server takes a reference to a partitioned table only by a unique key with ${column} in it`,
+    hint: `give ${own ? 'it' : from} a column of that time, too, and refer to both; or ${drop}, and look for orphans now and then`,
+  }
+}
+
+function referencesSql({ oid }: About): string {
+  return `
+    SELECT pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
+      'from', k.conrelid::pg_catalog.regclass::text, 'to', k.confrelid::pg_catalog.regclass::text,
+      'toColumns', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.place) FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum),
+      'outgoing', k.conrelid = ${oid}::oid, 'incoming', k.confrelid = ${oid}::oid, 'valid', k.convalidated,
+      'enforced', coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true))
+    FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND ${oid}::oid IN (k.conrelid, k.confrelid) AND k.conparentid = 0::oid
+    ORDER BY k.confrelid <> ${oid}::oid, 1::text, k.conname`
+}

@@ -1,0 +1,120 @@
+/** What the table itself is: what cannot be partitioned at all, and what its column takes. */
+import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
+import { type About, objects } from './about.ts'
+import { shellQuote } from '../../../../shared/shell.ts'
+
+export type Shape = {
+  readonly kind: string
+  readonly isPartition: boolean
+  readonly parents: readonly string[]
+  readonly heirs: readonly string[]
+  readonly of: string | null
+  readonly persistence: string
+  readonly extension: string | null
+  readonly generated: boolean
+  readonly identity: boolean
+  readonly notNull: boolean
+  readonly type: string
+  readonly ordered: boolean
+  readonly primary: boolean
+}
+
+/** @param nulls what is said of a column that may be NULL */
+export async function shapeOf(
+  about: About,
+  nulls: (about: About, shape: Shape) => PlanFinding = nullability,
+): Promise<readonly PlanFinding[]> {
+  const [shape] = await objects<Shape>(about, shapeSql(about))
+  if (shape === undefined) return []
+  const { column, by, sql, name } = about
+  const found: PlanFinding[] = []
+  const refuse = (what: string, detail: string, hint: string, object?: string): void =>
+    void found.push({ verdict: 'refused', about: what, detail, hint, ...(object === undefined ? {} : { object }) })
+  if (shape.kind === 'p') {
+    refuse('partitioned', 'the table is partitioned already', 'sluice partition list shows its partitions')
+  }
+  if (shape.isPartition) {
+    const [parent = ''] = shape.parents
+    refuse(
+      'partition',
+      `the table is a partition of ${parent} already`,
+      `sluice partition list --table ${shellQuote(plainName(parent))}`,
+    )
+  }
+  if (!shape.isPartition && shape.kind !== 'p' && shape.parents.length > 0) {
+    const what = 'the server refuses a partitioned table that inherits from another one'
+    refuse('inheritance', what, `ALTER TABLE ${sql} NO INHERIT ${shape.parents[0]}`, shape.parents.join(', '))
+  }
+  if (shape.kind !== 'p' && shape.heirs.length > 0) {
+    const what =
+      'the server refuses tables that inherit from a partitioned one; their rows are read with this table now'
+    refuse('inheritance', what, 'bring their rows into this table and let them go', shape.heirs.join(', '))
+  }
+  if (shape.generated) {
+    const what = 'the server refuses a generated column as what partitions are ranges of'
+    refuse('column', what, 'name the column that it is computed from with --by', column)
+  } else {
+    found.push(nulls(about, shape))
+  }
+  if (!shape.ordered)
+    refuse('column', `${shape.type} has no order that ranges could follow`, 'name another with --by', column)
+  if (shape.of !== null) {
+    const detail = `the new table has the columns of ${shape.of}, and is not bound to the type: the server attaches no table of a type as a partition`
+    found.push({ verdict: 'changes', about: 'typed table', object: shape.of, detail })
+  }
+  if (shape.persistence === 'u') {
+    const detail = 'each partition is made UNLOGGED; the table above them cannot be, and holds no rows'
+    found.push({ verdict: 'made', about: 'unlogged', detail })
+  }
+  if (shape.extension !== null) {
+    const detail = `it belongs to the extension ${shape.extension}, whose updates expect it as it is`
+    const hint = `ALTER EXTENSION ${shape.extension} DROP TABLE ${sql}, if nobody needs that any more`
+    refuse('extension', detail, hint, shape.extension)
+  }
+  const touched = `an UPDATE of ${by} that leads to another period moves the row: row triggers see a DELETE and an INSERT, and the row is another one to those who lock it`
+  found.push({ verdict: 'changes', about: 'updates', object: name, detail: touched })
+  return found
+}
+
+function nullability({ column, by, sql, nulls }: About, { notNull, primary, type }: Shape): PlanFinding {
+  const one = { about: 'column', object: column }
+  if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
+  if (primary) {
+    // A row without a value that is written later would end the stream for good: its change stands before the one that mends it.
+    return {
+      ...one,
+      verdict: 'refused',
+      detail: nulls
+        ? `${type}: rows without a value cannot stay, since it becomes a part of the primary key`
+        : `${type}, which may be NULL: it becomes a part of the primary key, and the new table could not follow a row that is written without a value`,
+      hint: `${nulls ? `UPDATE ${sql} SET ${by} = … WHERE ${by} IS NULL, then ` : ''}ALTER TABLE ${sql} ALTER COLUMN ${by} SET NOT NULL`,
+    }
+  }
+  return {
+    ...one,
+    verdict: 'changes',
+    detail: `${type}, which may be NULL: rows without a value go to the default partition, and belong to no period`,
+    hint: `ALTER TABLE ${sql} ALTER COLUMN ${by} SET NOT NULL, if there is always one`,
+  }
+}
+
+function shapeSql({ oid, attnum }: About): string {
+  return `
+    SELECT pg_catalog.json_build_object('kind', c.relkind, 'isPartition', c.relispartition, 'persistence', c.relpersistence,
+      'parents', (SELECT coalesce(pg_catalog.json_agg(i.inhparent::pg_catalog.regclass::text ORDER BY 1), '[]') FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
+      'heirs', (SELECT coalesce(pg_catalog.json_agg(i.inhrelid::pg_catalog.regclass::text ORDER BY 1), '[]') FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid),
+      'of', CASE WHEN c.reloftype <> 0::oid THEN c.reloftype::pg_catalog.regtype::text END,
+      'extension', (SELECT e.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objid = c.oid AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass::oid),
+      'generated', a.attgenerated <> '', 'identity', a.attidentity <> '', 'notNull', a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated),
+      'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
+      'ordered', EXISTS (SELECT FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree'
+        JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE o.opcdefault AND o.opcintype IN (t.oid, t.typbasetype)),
+      'primary', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary))
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ${attnum} WHERE c.oid = ${oid}::oid`
+}
+
+/** `app.Book ings` of `app."Book ings"`: as `--table` takes it. */
+function plainName(sql: string): string {
+  return sql.replaceAll(/"((?:[^"]|"")*)"/g, (_all, name: string) => name.replaceAll('""', '"'))
+}

@@ -1,0 +1,246 @@
+/** How the rows of a table lie in time: all of them read once, or some blocks, and rare ones looked up by an index where there is one. */
+import type {
+  Bucket,
+  Counted,
+  PlannedTable,
+  Sampled,
+  Spread,
+  TimeKind,
+  Years,
+} from '../../../../model/partition/plan-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { byIndex, lookedUp } from './by-index.ts'
+
+/** Blocks of 8 kB that are read of a larger table: 64 MB. */
+const BLOCKS = 8192
+/** A table of fewer blocks is read whole. */
+const WHOLE = 2 * BLOCKS
+/** Periods that an index is asked about, and rows of all of them together. */
+const LOOKED_UP = 1000
+const LOOKED_UP_ROWS = 1_000_000
+/** An estimate that may be wrong by more of its rows than this is counted by an index, if there is one. */
+const POOR = 0.1
+/** Normal distribution: 95 of 100 cases. */
+const DEVIATIONS = 1.96
+const LAST_YEAR = 9999
+const FIRST_EPOCH = -62_135_596_800n
+const END_EPOCH = 253_402_300_800n
+
+const ARRAYS: Readonly<Record<TimeKind, string>> = {
+  date: 'date[]',
+  timestamp: 'timestamp[]',
+  timestamptz: 'timestamptz[]',
+  'epoch-seconds': 'bigint[]',
+  'epoch-milliseconds': 'bigint[]',
+}
+
+type Reading = { readonly from: string; readonly share: number; readonly sampled: Sampled }
+
+export async function yearsOf(session: CopySession, planned: PlannedTable, exact: boolean): Promise<Years> {
+  const reading = await readingOf(session, planned, exact)
+  const block = blockOf(reading)
+  const rows = await session.ask(
+    `SELECT year, pg_catalog.sum(n), pg_catalog.sum(n * n) FROM (SELECT ${yearOf(planned)} AS year, ${block} AS block, count(*)::numeric AS n FROM ${reading.from} GROUP BY 1, 2) AS counted GROUP BY year`,
+  )
+  const years = new Map<number, Counted>()
+  let nulls = unseen(reading)
+  let outside = nulls
+  for (const [year, sum, squares] of rows) {
+    const count = counted(sum, squares, reading)
+    const number = Number(year)
+    if (year === null) nulls = count
+    else if (Number.isFinite(number) && number >= 1 && number <= 9999) years.set(number, count)
+    else outside = { rows: outside.rows + count.rows, off: wider(outside.off, count.off) }
+  }
+  if (reading.sampled === null) return { years, nulls, outside, sampled: null }
+  const sql = tableSql(planned.table.table)
+  const by = quoteName(planned.column.name)
+  // Rows that the sample may have missed.
+  for (const year of await yearsByIndex(session, planned)) if (!years.has(year)) years.set(year, { rows: 1n, off: 0n })
+  const poor = [...years].filter(([, count]) => isPoor(count)).toSorted(([, a], [, b]) => Number(a.rows - b.rows))
+  for (const [year] of poor.slice(0, LOOKED_UP)) {
+    const count = await lookedUp(session, sql, between(planned, ...yearBounds(planned.kind, year)))
+    if (count === null) break
+    years.set(year, count)
+  }
+  nulls = (await lookedUp(session, sql, `${by} IS NULL`)) ?? (planned.column.nullable ? nulls : NONE)
+  const [low, high] = edges(planned, null, null)
+  const before = await lookedUp(session, sql, `${by} < ${low}`)
+  const behind = await lookedUp(session, sql, `${by} >= ${high}`)
+  if (before !== null && behind !== null) outside = { rows: before.rows + behind.rows, off: null }
+  return { years, nulls, outside, sampled: reading.sampled }
+}
+
+/** The years that have rows, one after the other; none where no index of the column tells them. */
+async function yearsByIndex(session: CopySession, planned: PlannedTable): Promise<readonly number[]> {
+  const sql = tableSql(planned.table.table)
+  const by = quoteName(planned.column.name)
+  const years: number[] = []
+  for (let from: string | null = null; years.length < LOOKED_UP;) {
+    const next = `SELECT ${yearOf(planned)} FROM ONLY ${sql} WHERE ${between(planned, from, null)} ORDER BY ${by} LIMIT 1`
+    const [row] = await byIndex(session, next, 1)
+    if (row === undefined) break
+    years.push(Number(row[0]))
+    from = yearBounds(planned.kind, Number(row[0]))[1]
+    if (years.at(-1) === LAST_YEAR) break
+  }
+  return years
+}
+
+export async function spreadOf(
+  session: CopySession,
+  planned: PlannedTable,
+  bounds: readonly string[],
+  exact: boolean,
+): Promise<Spread> {
+  const reading = await readingOf(session, planned, exact)
+  const by = quoteName(planned.column.name)
+  const array = `${literal(`{${bounds.map((bound) => `"${bound}"`).join(',')}}`)}::${ARRAYS[planned.kind]}`
+  const cast = planned.kind.startsWith('epoch') ? '::bigint' : ''
+  const rows = await session.ask(
+    `SELECT place, pg_catalog.sum(n), pg_catalog.sum(n * n), pg_catalog.sum(bytes) FROM (
+       SELECT pg_catalog.width_bucket(${by}${cast}, ${array}) AS place, ${blockOf(reading)} AS block, count(*)::numeric AS n, pg_catalog.sum(${rowBytes(planned)}) AS bytes
+       FROM ${reading.from} GROUP BY 1, 2) AS counted WHERE place BETWEEN 1 AND ${bounds.length - 1} GROUP BY place`,
+  )
+  const found = new Map(rows.map((row) => [Number(row[0]), row]))
+  const all = rows.reduce((sum, [, n, , bytes]) => ({ n: sum.n + Number(n), bytes: sum.bytes + Number(bytes) }), {
+    n: 0,
+    bytes: 0,
+  })
+  const usual = all.n === 0 ? 0 : all.bytes / all.n
+  const counts = bounds.slice(1).map((_, at): Counted => {
+    const [, sum, squares] = found.get(at + 1) ?? []
+    return sum == null ? { rows: 0n, off: reading.sampled === null ? null : 0n } : counted(sum, squares, reading)
+  })
+  if (reading.sampled !== null) await mend(counts, session, planned, bounds)
+  const buckets = counts.map((count, at): Bucket => {
+    const [, sum, , bytes] = found.get(at + 1) ?? []
+    const each = Number(sum ?? 0) === 0 ? usual : Number(bytes) / Number(sum)
+    return { ...count, bytes: BigInt(Math.round(Number(count.rows) * each)) }
+  })
+  return { buckets, sampled: reading.sampled }
+}
+
+/** Puts counts by an index in the place of poor estimates, the smallest first. */
+async function mend(
+  counts: Counted[],
+  session: CopySession,
+  planned: PlannedTable,
+  bounds: readonly string[],
+): Promise<void> {
+  const poor = counts
+    .map((count, at) => ({ at, count }))
+    .filter(({ count }) => isPoor(count))
+    .toSorted((a, b) => Number(a.count.rows - b.count.rows))
+  let left = LOOKED_UP_ROWS
+  for (const { at } of poor.slice(0, LOOKED_UP)) {
+    const condition = between(planned, bounds[at] ?? '', bounds[at + 1] ?? '')
+    const count = await lookedUp(session, tableSql(planned.table.table), condition, left)
+    if (count === null) return
+    counts[at] = count
+    left -= Number(count.rows)
+  }
+}
+
+/** Whether an estimate says little: of a few blocks with rows, or of none. */
+function isPoor({ rows, off }: Counted): boolean {
+  return off !== null && (rows < 2n || Number(off) > Number(rows) * POOR)
+}
+
+/** About what a row takes on disk, with what is stored beside it, and without reading that. */
+export function rowBytes({ table }: Pick<PlannedTable, 'table'>): string {
+  const columns = table.columns.map(({ name }) => `coalesce(pg_catalog.pg_column_size(${quoteName(name)}), 0)`)
+  // Header and padding to eight bytes, and the pointer to the row.
+  return `((${['24', ...columns].join(' + ')} + 7) / 8 * 8 + 4)`
+}
+
+const NONE: Counted = { rows: 0n, off: null }
+/** Of 100 samples that find none 95 are of a table with fewer. */
+const CHANCE = 0.05
+
+/** What nobody has seen; each such row may lie in a block of its own. */
+function unseen({ share, sampled }: Reading): Counted {
+  return sampled === null ? NONE : { rows: 0n, off: BigInt(Math.ceil(Math.log(CHANCE) / Math.log1p(-share))) }
+}
+
+async function readingOf(session: CopySession, { table }: PlannedTable, exact: boolean): Promise<Reading> {
+  const sql = tableSql(table.table)
+  const [[blocks] = []] = await session.ask(
+    `SELECT pg_catalog.pg_relation_size(${literal(sql)}::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::bigint`,
+  )
+  const of = BigInt(blocks ?? 0)
+  if (exact || of <= WHOLE) return { from: `ONLY ${sql}`, share: 1, sampled: null }
+  const percent = ((BLOCKS / Number(of)) * 100).toPrecision(6)
+  // The same blocks each time, so that two looks agree.
+  const from = `ONLY ${sql} TABLESAMPLE SYSTEM (${percent}) REPEATABLE (0)`
+  return { from, share: Number(percent) / 100, sampled: { blocks: BigInt(BLOCKS), of } }
+}
+
+function blockOf({ sampled }: Reading): string {
+  return sampled === null ? "''" : "pg_catalog.split_part(ctid::text, ',', 1)"
+}
+
+/** Blocks are taken with the same chance, each by itself (Horvitz and Thompson). */
+function counted(
+  sum: string | null | undefined,
+  squares: string | null | undefined,
+  { share, sampled }: Reading,
+): Counted {
+  if (sampled === null) return { rows: BigInt(sum ?? 0), off: null }
+  const rows = BigInt(Math.round(Number(sum) / share))
+  const off = DEVIATIONS * Math.sqrt((Number(squares) * (1 - share)) / share ** 2)
+  return { rows, off: BigInt(Math.ceil(off)) }
+}
+
+function wider(a: bigint | null, b: bigint | null): bigint | null {
+  return a === null ? b : b === null ? a : a + b
+}
+
+function yearBounds(kind: TimeKind, year: number): readonly [string, string] {
+  const begin = (of: number): string => {
+    const day = `${String(of).padStart(4, '0')}-01-01`
+    if (kind === 'date') return day
+    if (kind === 'timestamp' || kind === 'timestamptz') return `${day} 00:00:00${kind === 'timestamptz' ? '+00' : ''}`
+    // What Date calls the year 99 is 1999.
+    const moment = new Date(0).setUTCFullYear(of, 0, 1)
+    return String(kind === 'epoch-seconds' ? moment / 1000 : moment)
+  }
+  return [begin(year), begin(year + 1)]
+}
+
+function yearOf({ column, kind }: PlannedTable): string {
+  const by = quoteName(column.name)
+  const seconds = kind === 'epoch-milliseconds' ? `${by} / 1000` : by
+  switch (kind) {
+    case 'date':
+    case 'timestamp':
+      return `extract(year FROM ${by})`
+    case 'timestamptz':
+      return `extract(year FROM ${by} AT TIME ZONE 'UTC')`
+    default:
+      return `CASE WHEN ${between({ column, kind }, null, null)} THEN extract(year FROM pg_catalog.to_timestamp(${seconds}) AT TIME ZONE 'UTC') WHEN ${by} IS NULL THEN NULL ELSE -1 END`
+  }
+}
+
+/** Null is the first moment of the year 1, and the end of the year 9999. */
+function between(planned: Pick<PlannedTable, 'column' | 'kind'>, from: string | null, to: string | null): string {
+  const by = quoteName(planned.column.name)
+  const [low, high] = edges(planned, from, to)
+  return `${by} >= ${low} AND ${by} < ${high}`
+}
+
+function edges(
+  { kind }: Pick<PlannedTable, 'kind'>,
+  from: string | null,
+  to: string | null,
+): readonly [low: string, high: string] {
+  const factor = kind === 'epoch-milliseconds' ? 1000n : 1n
+  if (kind === 'epoch-seconds' || kind === 'epoch-milliseconds') {
+    return [from ?? String(FIRST_EPOCH * factor), to ?? String(END_EPOCH * factor)]
+  }
+  const zone = kind === 'timestamptz' ? '+00' : ''
+  const clock = kind === 'date' ? '' : ` 00:00:00${zone}`
+  return [`${literal(from ?? `0001-01-01${clock}`)}::${kind}`, `${literal(to ?? `10000-01-01${clock}`)}::${kind}`]
+}

@@ -1,0 +1,147 @@
+/** How the table is kept, numbered and described. */
+import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import { literal } from '../../server/sql.ts'
+import { type About, objects } from './about.ts'
+
+type Storage = {
+  readonly options: readonly string[] | null
+  readonly space: string | null
+  readonly method: string | null
+  readonly statistics: readonly string[] | null
+  readonly comments: string
+  readonly identity: readonly string[] | null
+  readonly sequences: readonly { readonly column: string; readonly sequence: string; readonly owned: boolean }[] | null
+  readonly generated: readonly string[] | null
+  readonly clustered: string | null
+  readonly toast: string | null
+  readonly unchecked: readonly string[] | null
+  /** Checks that no heir has. */
+  readonly alone: readonly string[] | null
+  /** Columns of indexes with a statistics target. */
+  readonly targets: readonly string[] | null
+}
+
+export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
+  const [storage] = await objects<Storage>(about, storageSql(about))
+  if (storage === undefined) return []
+  const found: PlanFinding[] = []
+  const add = (verdict: PlanFinding['verdict'], what: string, object: string, detail: string, hint?: string): void =>
+    void found.push({ verdict, about: what, object, detail, ...(hint === undefined ? {} : { hint }) })
+  for (const column of storage.identity ?? []) {
+    add(
+      'changes',
+      'identity',
+      column,
+      'the new table numbers by itself, with a sequence of another name and with grants of its own, and has to go on behind the old one',
+      `behind the switch, with no writer: SELECT setval(pg_get_serial_sequence(${literal(about.sql)}, ${literal(column)}), …) with the old sequence's last_value`,
+    )
+  }
+  for (const { column, sequence, owned } of storage.sequences ?? []) {
+    if (!owned) add('made', 'sequence', sequence, `${column} is numbered by it, as before; it belongs to no table`)
+    else
+      add(
+        'changes',
+        'sequence',
+        sequence,
+        `both tables number ${column} by it; it belongs to the old one, and the server refuses to drop that before`,
+        `behind the switch: ALTER SEQUENCE ${sequence} OWNED BY ${about.sql}.${quoteName(column)}`,
+      )
+  }
+  if (storage.generated !== null)
+    add('made', 'generated column', storage.generated.join(', '), 'computed again as rows come in')
+  if (storage.unchecked !== null) {
+    add(
+      'changes',
+      'check',
+      storage.unchecked.join(', '),
+      'it was never checked (NOT VALID), and is made checked: a row that breaks it is not copied',
+      'VALIDATE CONSTRAINT finds such rows',
+    )
+  }
+  if (storage.alone !== null) {
+    const detail =
+      'it is NO INHERIT, which the server refuses of a partitioned table: every partition has it, and keeps the same rows out'
+    add('changes', 'check', storage.alone.join(', '), detail)
+  }
+  if (storage.targets !== null) {
+    const hint = 'ALTER INDEX … ALTER COLUMN … SET STATISTICS for the index of each partition'
+    add(
+      'changes',
+      'index statistics',
+      storage.targets.join(', '),
+      'indexes of partitions take none from the one above them',
+      hint,
+    )
+  }
+  if (storage.options !== null) {
+    add(
+      'made',
+      'storage parameters',
+      storage.options.join(', '),
+      "on every partition, for the server takes none for the table above them; autovacuum sees the partitions, and ANALYZE of the whole table is nobody's but yours",
+      `ANALYZE ${about.sql} now and then: autovacuum does not do that for a partitioned table`,
+    )
+  } else {
+    add(
+      'changes',
+      'autovacuum',
+      about.name,
+      'it looks after every partition, and does not analyze the table above them',
+      `ANALYZE ${about.sql} now and then, by a timer`,
+    )
+  }
+  if (storage.space !== null)
+    add('made', 'tablespace', storage.space, 'of the new table, whose partitions take it from there')
+  if (storage.method !== null) add('made', 'access method', storage.method, 'of every partition')
+  if (storage.statistics !== null)
+    add(
+      'made',
+      'extended statistics',
+      storage.statistics.join(', '),
+      'on the new table, and not on its partitions: they serve queries over several periods',
+    )
+  if (storage.comments !== '0')
+    add('made', 'comments', storage.comments, 'of the table, its columns, constraints and indexes')
+  if (storage.clustered !== null)
+    add(
+      'changes',
+      'order of rows',
+      storage.clustered,
+      'the server keeps no mark for CLUSTER on a partitioned table',
+      'CLUSTER each partition by its own index once it is over',
+    )
+  if (storage.toast !== null)
+    add('fine', 'long values', storage.toast, 'outside of the rows, each partition with a place of its own')
+  return found
+}
+
+function storageSql({ oid }: About): string {
+  const columns = (condition: string): string =>
+    `(SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND ${condition})`
+  return `
+    SELECT pg_catalog.json_build_object(
+      'options', (SELECT pg_catalog.json_agg(o) FROM (SELECT pg_catalog.unnest(c.reloptions) UNION ALL SELECT 'toast.' || pg_catalog.unnest(l.reloptions)
+        FROM pg_catalog.pg_class l WHERE l.oid = c.reltoastrelid) AS options (o)),
+      'space', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = c.reltablespace),
+      'method', (SELECT m.amname FROM pg_catalog.pg_am m WHERE m.oid = c.relam AND m.amname <> 'heap'),
+      'statistics', (SELECT pg_catalog.json_agg(s.stxname ORDER BY s.stxname) FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = c.oid),
+      'comments', (SELECT count(*)::text FROM pg_catalog.pg_description d WHERE
+        d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND (d.objoid = c.oid OR d.objoid IN (SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid))
+        OR d.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid AND d.objoid IN (SELECT k.oid FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid)),
+      'identity', ${columns("a.attidentity <> ''")},
+      'generated', ${columns("a.attgenerated <> ''")},
+      'sequences', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attname, 'sequence', s.oid::pg_catalog.regclass::text,
+          'owned', EXISTS (SELECT FROM pg_catalog.pg_depend o WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND o.objid = s.oid AND o.deptype = 'a' AND o.refobjid = c.oid)))
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+          JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND d.objid = f.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
+          JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S' WHERE a.attrelid = c.oid),
+      'clustered', (SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisclustered),
+      'toast', (SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_relation_size(l.oid)) FROM pg_catalog.pg_class l WHERE l.oid = c.reltoastrelid AND pg_catalog.pg_relation_size(l.oid) > 0),
+      'unchecked', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND NOT k.convalidated
+        AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)),
+      'targets', (SELECT pg_catalog.json_agg(x.relname::text || ' (' || a.attnum::text || ': ' || a.attstattarget::text || ')' ORDER BY x.relname, a.attnum) FROM pg_catalog.pg_index i
+        JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_attribute a ON a.attrelid = x.oid AND a.attstattarget >= 0 WHERE i.indrelid = c.oid AND x.relkind = 'i'),
+      'alone', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND k.connoinherit))
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
+}

@@ -1,0 +1,138 @@
+/** Logical replication out of the table and into it. */
+import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import { type About, objects } from './about.ts'
+
+type Publication = {
+  readonly name: string
+  readonly how: 'table' | 'all' | 'schema'
+  readonly root: boolean
+  readonly narrow: boolean
+}
+/** @property key whether an index of columns that are NOT NULL keeps rows apart at once */
+type Identity = {
+  readonly kind: string
+  readonly index: string | null
+  readonly primary: boolean
+  readonly key: boolean
+}
+
+export async function streamsOf(about: About): Promise<readonly PlanFinding[]> {
+  const publications = await objects<Publication>(about, publicationsSql(about))
+  const [identity] = await objects<Identity>(about, identitySql(about))
+  return [
+    ...publications.map((one) => publication(one, about)),
+    ...(identity === undefined ? [] : replicaIdentity(identity, about)),
+    ...(await subscriptions(about)),
+  ]
+}
+
+function publication({ name, how, root, narrow }: Publication, { sql }: About): PlanFinding {
+  const one = { about: 'publication', object: name, verdict: 'changes' } as const
+  const as = root
+    ? 'changes go on under the name of the table'
+    : 'changes come under the names of the partitions, which subscribers do not have'
+  const viaRoot = root ? '' : `ALTER PUBLICATION ${quoteName(name)} SET (publish_via_partition_root = true); `
+  if (how === 'table') {
+    return {
+      ...one,
+      detail: `it names the table by its number, and would go on with the old one${narrow ? ', with its columns and row filter' : ''}; of the new one ${as}`,
+      hint: `${viaRoot}behind the switch: ALTER PUBLICATION ${quoteName(name)} ADD TABLE ${sql}${narrow ? ' with the same columns and filter' : ''}`,
+    }
+  }
+  const covers = how === 'all' ? 'it is FOR ALL TABLES' : 'it is for all tables of the schema'
+  const detail = `${covers}: rows that are copied into the new table go out to its subscribers as well, and ${as}`
+  const hint = `${viaRoot}copy while its subscriptions are disabled, or take the publication apart by tables before`
+  return { ...one, detail, hint }
+}
+
+/** What names a row that is changed while the table is copied; without it nobody can follow the table. */
+function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About): readonly PlanFinding[] {
+  const one = { about: 'replica identity' } as const
+  const again = 'on every partition; new ones need it again, for they do not inherit it'
+  const refused = (detail: string, hint: string): readonly PlanFinding[] => [
+    { ...one, verdict: 'refused', detail: `${detail}: partition run could not follow what is written meanwhile`, hint },
+  ]
+  switch (kind) {
+    case 'f':
+      if (!key)
+        return refused('FULL, and no unique key of columns that are NOT NULL', `ALTER TABLE ${sql} ADD PRIMARY KEY …`)
+      return [{ ...one, verdict: 'made', object: 'FULL', detail: again }]
+    case 'n':
+      return refused(
+        'NOTHING names no row that is changed or deleted',
+        `ALTER TABLE ${sql} REPLICA IDENTITY DEFAULT, with a primary key`,
+      )
+    case 'i': {
+      if (index === null)
+        return refused('the index that it names is gone', `ALTER TABLE ${sql} REPLICA IDENTITY USING INDEX … again`)
+      const detail = 'partitions have indexes of other names: each goes by its primary key until it is told otherwise'
+      const hint = 'ALTER TABLE … REPLICA IDENTITY USING INDEX … for each partition, with the name of its own index'
+      return [{ ...one, verdict: 'changes', object: index, detail, hint }]
+    }
+    default:
+      if (!primary)
+        return refused(
+          'the table has no primary key that names its rows',
+          `ALTER TABLE ${sql} ADD PRIMARY KEY …, not deferrable; or ALTER TABLE ${sql} REPLICA IDENTITY USING INDEX … with a unique index on columns that are NOT NULL`,
+        )
+      return [{ ...one, verdict: 'fine', detail: 'the primary key, which is wider then: old rows are told by it' }]
+  }
+}
+
+/** Tables that a subscription of this server writes into; not every role may look. */
+async function subscriptions({ session, oid, sql }: About): Promise<readonly PlanFinding[]> {
+  await session.ask('SAVEPOINT looking')
+  try {
+    const rows = await session.ask(
+      `SELECT s.subname FROM pg_catalog.pg_subscription_rel r JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid WHERE r.srrelid = ${oid}::oid ORDER BY 1`,
+    )
+    await session.ask('RELEASE SAVEPOINT looking')
+    return rows.map(([name]) => ({
+      verdict: 'refused',
+      about: 'subscription',
+      object: name ?? '',
+      detail: 'it writes into the table, and knows it by its number: it would go on with the old one',
+      hint: `partition ${sql} where these rows come from, or end the subscription before`,
+    }))
+  } catch (error) {
+    if (!session.alive || sqlStateOf(error) !== '42501') throw error
+    await session.ask('ROLLBACK TO SAVEPOINT looking; RELEASE SAVEPOINT looking')
+    return [
+      {
+        verdict: 'not looked',
+        about: 'subscription',
+        detail: (error as Error).message,
+        hint: 'ask a superuser: SELECT * FROM pg_subscription_rel',
+      },
+    ]
+  }
+}
+
+/** Publications of schemas are known since version 15, and those by root since 13. */
+function publicationsSql({ session, oid }: About): string {
+  const bySchema =
+    session.version < 150_000
+      ? ''
+      : `UNION ALL SELECT p.*, 'schema', false FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_namespace n ON n.pnpubid = p.oid
+         JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid AND c.oid = ${oid}::oid`
+  return `
+    SELECT pg_catalog.json_build_object('name', f.pubname, 'how', f.how, 'root', f.pubviaroot, 'narrow', f.narrow) FROM (
+      SELECT p.*, 'table' AS how, (pg_catalog.to_jsonb(r) ->> 'prqual'::text) IS NOT NULL OR (pg_catalog.to_jsonb(r) ->> 'prattrs'::text) IS NOT NULL AS narrow
+      FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${oid}::oid
+      UNION ALL SELECT p.*, 'all', false FROM pg_catalog.pg_publication p WHERE p.puballtables
+      ${bySchema}) AS f ORDER BY f.pubname`
+}
+
+function identitySql({ oid }: About): string {
+  const sound = 'i.indrelid = c.oid AND i.indisvalid AND i.indimmediate'
+  return `
+    SELECT pg_catalog.json_build_object('kind', c.relreplident,
+      'primary', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE ${sound} AND i.indisprimary),
+      'key', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE ${sound} AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attnotnull
+          AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))),
+      'index', (SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident))
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
+}

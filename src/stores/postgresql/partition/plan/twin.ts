@@ -1,0 +1,292 @@
+/** Statements that make the new table beside the old one: nothing refers to the old one, so that they run wherever its types and functions are. */
+import type { TwinPartition, TwinStatements } from '../../../../model/partition/plan-port.ts'
+import { quoteName } from '../../server/connect.ts'
+import { literal, tableSql } from '../../server/sql.ts'
+import { suffixed } from '../../archive/move.ts'
+import { type About, objects } from './about.ts'
+import { withColumn, withPlace } from './list-text.ts'
+import {
+  columnsSql,
+  constraintsSql,
+  defaultRolesSql,
+  indexesSql,
+  restSql,
+  statisticsSql,
+  tableSqlOf,
+  type TwinColumn,
+  type TwinIndex,
+  type TwinSequence,
+  type TwinStatistics,
+  type TwinTable,
+} from './twin-facts.ts'
+
+type Constraint = {
+  readonly kind: string
+  readonly name: string
+  readonly definition: string
+  readonly comment: string | null
+}
+
+/** What indexes, statistics and partitions of the new table have at their ends, so that they do not have the names of the old one's. */
+const MARK = 'p'
+
+/** In the order in which they are run. */
+export type TwinParts = {
+  readonly made: readonly string[]
+  /** Those of `made` that keep rows apart by more than the primary key. */
+  readonly secondary: readonly string[]
+  /** Foreign keys: each keeps writers out of the table that it refers to until the end of the transaction. */
+  readonly references: readonly string[]
+  readonly rest: readonly string[]
+}
+
+/** @throws what the server says */
+export async function twinStatements(
+  about: About,
+  name: string,
+  partitions: readonly TwinPartition[],
+): Promise<TwinStatements> {
+  const { made, secondary, references, rest } = await twinParts(about, name, partitions)
+  return { all: [...made, ...references, ...rest], late: [...secondary, ...references] }
+}
+
+/** @throws what the server says */
+export async function twinParts(about: About, name: string, partitions: readonly TwinPartition[]): Promise<TwinParts> {
+  const { schema } = about
+  const target = tableSql({ schema, name })
+  const [table] = await objects<TwinTable>(about, tableSqlOf(about))
+  if (table === undefined) return { made: [], secondary: [], references: [], rest: [] }
+  const columns = await objects<TwinColumn>(about, columnsSql(about))
+  const constraints = await objects<Constraint>(about, constraintsSql(about))
+  const checks = constraints.filter(({ kind }) => kind === 'c')
+  const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const statistics = await objects<TwinStatistics>(about, statisticsSql(about))
+  const tables = [name, suffixed(name, 'default'), ...partitions.map((one) => one.name)]
+  const indexNames = ownNames(indexes, tables)
+  const statisticsNames = ownNames(statistics, [])
+  const leaves = [
+    ...partitions.map(({ name: leaf, from, to }) => ({
+      leaf: tableSql({ schema, name: leaf }),
+      bounds: `FOR VALUES FROM (${literal(from)}) TO (${literal(to)})`,
+    })),
+    { leaf: tableSql({ schema, name: suffixed(name, 'default') }), bounds: 'DEFAULT' },
+  ]
+  const revoked = (await about.session.ask(defaultRolesSql(about))).map(([role]) => role ?? '')
+  const all = [target, ...leaves.map(({ leaf }) => leaf)]
+  const indexed = (some: readonly TwinIndex[]): readonly string[] =>
+    some.flatMap((index) => indexStatements(target, index, about, indexNames.get(index.name) ?? ''))
+  // Without a primary key rows are found by one of the others.
+  const hasPrimary = indexes.some(({ primary }) => primary)
+  const secondary = hasPrimary ? indexed(indexes.filter((one) => (one.unique && !one.primary) || one.exclusion)) : []
+  const made = [
+    ...columns.flatMap(({ sequence, identity }) =>
+      sequence === null || identity !== '' ? [] : [sequenceSql(sequence)],
+    ),
+    createSql(target, columns, checks, about, table),
+    ...columns.flatMap((column) => columnStorage(target, column)),
+    ...leaves.map(({ leaf, bounds }) => leafSql(leaf, bounds, target, table)),
+    ...columns.flatMap((column) =>
+      columnStatistics(
+        target,
+        leaves.map(({ leaf }) => leaf),
+        column,
+      ),
+    ),
+    ...indexed(indexes),
+    ...statistics.flatMap((one) => statisticsStatements(target, one, statisticsNames.get(one.name) ?? '')),
+  ]
+  const remarked = ({ name: key, comment }: Constraint): readonly string[] =>
+    comment === null ? [] : [`COMMENT ON CONSTRAINT ${quoteName(key)} ON ${target} IS ${literal(comment)}`]
+  const references = constraints.flatMap((one) =>
+    one.kind === 'f'
+      ? [`ALTER TABLE ${target} ADD CONSTRAINT ${quoteName(one.name)} ${one.definition}`, ...remarked(one)]
+      : [],
+  )
+  const rest = [
+    ...(table.isMine ? [] : all.map((one) => `ALTER TABLE ${one} OWNER TO ${quoteName(table.owner)}`)),
+    ...(table.identity === 'f' || table.identity === 'n'
+      ? all.map((one) => `ALTER TABLE ${one} REPLICA IDENTITY ${table.identity === 'f' ? 'FULL' : 'NOTHING'}`)
+      : []),
+    ...revoked.flatMap((role) => all.map((one) => `REVOKE ALL ON TABLE ${one} FROM ${role}`)),
+    ...(await about.session.ask(restSql(about, target))).map(([sql]) => sql ?? ''),
+    ...(table.comment === null ? [] : [`COMMENT ON TABLE ${target} IS ${literal(table.comment)}`]),
+    ...checks.flatMap(remarked),
+  ]
+  return { made, secondary, references, rest }
+}
+
+/** Names that something else has: of the new tables, of their indexes, which share the names of tables, and of statistics. @param tables the new table, and its partitions */
+export async function takenNames(about: About, tables: readonly string[]): Promise<readonly string[]> {
+  const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const [target = ''] = tables
+  const own = [...tables, suffixed(target, 'default')]
+  const names = [...own, ...ownNames(indexes, own).values()]
+  const statistics = [...ownNames(await objects<TwinStatistics>(about, statisticsSql(about)), []).values()]
+  const rows = await about.session.ask(
+    `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ${literal(about.schema)} AND c.relname IN (${names.map(literal).join(', ')})
+     UNION ALL SELECT s.stxname FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+     WHERE n.nspname = ${literal(about.schema)} AND s.stxname IN (${['', ...statistics].map(literal).join(', ')}) ORDER BY 1`,
+  )
+  return rows.map(([name]) => name ?? '')
+}
+
+/** Names of the new table's indexes, by those of the old one's. @param tables the new table, and its partitions */
+export async function newIndexNames(about: About, tables: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const [target = ''] = tables
+  return ownNames(indexes, [...tables, suffixed(target, 'default')])
+}
+
+/** New names by the old ones. Long names are cut, and may be one then. @param taken of what shares their names */
+function ownNames(old: readonly { readonly name: string }[], taken: readonly string[]): ReadonlyMap<string, string> {
+  const used = new Set(taken)
+  const names = new Map<string, string>()
+  for (const { name } of old) {
+    let own = suffixed(name, MARK)
+    for (let n = 2; used.has(own); n++) own = suffixed(name, `${MARK}${n}`)
+    used.add(own)
+    names.set(name, own)
+  }
+  return names
+}
+
+/** Definitions of its checks, as the new table has them. */
+export async function checksOf(about: About): Promise<readonly string[]> {
+  const constraints = await objects<Constraint>(about, constraintsSql(about))
+  return constraints.flatMap(({ kind, definition }) => (kind === 'c' ? [definition] : []))
+}
+
+/** Definitions behind the name of the table, for one that has the same columns: what makes its indexes. */
+export async function indexTails(about: About): Promise<readonly ((target: string) => string)[]> {
+  const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter(
+    (one) => isTaken(one, about) && !one.exclusion,
+  )
+  return indexes.map(
+    (index) => (target: string) =>
+      index.constraint === null
+        ? `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ON ${target} ${widened(index.tail ?? '', index, about)}`
+        : `ALTER TABLE ${target} ADD ${widened(index.constraint, index, about)}`,
+  )
+}
+
+/** Keys over time stand nowhere: the server would refuse them. */
+function isTaken({ period, exclusion, wide }: TwinIndex, { session }: About): boolean {
+  return !period && (!exclusion || (wide && session.version >= 170_000))
+}
+
+function widened(definition: string, { unique, wide }: TwinIndex, { by }: About): string {
+  return unique && !wide ? withColumn(definition, by) : definition
+}
+
+function createSql(
+  target: string,
+  columns: readonly TwinColumn[],
+  checks: readonly Constraint[],
+  { by }: About,
+  { space }: TwinTable,
+): string {
+  const lines = [
+    ...columns.map(columnSql),
+    ...checks.map(({ name, definition }) => `CONSTRAINT ${quoteName(name)} ${definition}`),
+  ]
+  return `CREATE TABLE ${target} (\n  ${lines.join(',\n  ')}\n) PARTITION BY RANGE (${by})${space === null ? '' : ` TABLESPACE ${quoteName(space)}`}`
+}
+
+function columnSql({
+  name,
+  type,
+  collation,
+  generated,
+  stored,
+  identity,
+  sequence,
+  default: own,
+  notNull,
+  notNullName,
+}: TwinColumn): string {
+  const parts = [`${quoteName(name)} ${type}`]
+  if (collation !== null) parts.push(`COLLATE ${collation}`)
+  if (generated !== null) parts.push(`GENERATED ALWAYS AS (${generated}) ${stored ? 'STORED' : 'VIRTUAL'}`)
+  else if (identity !== '') {
+    parts.push(
+      `GENERATED ${identity === 'a' ? 'ALWAYS' : 'BY DEFAULT'} AS IDENTITY${sequence === null ? '' : ` (${sequenceOptions(sequence)})`}`,
+    )
+  } else if (own !== null) parts.push(`DEFAULT ${own}`)
+  if (notNull) parts.push(`${notNullName === null ? '' : `CONSTRAINT ${quoteName(notNullName)} `}NOT NULL`)
+  return parts.join(' ')
+}
+
+function sequenceSql(sequence: TwinSequence): string {
+  return `CREATE SEQUENCE IF NOT EXISTS ${sequence.name} AS ${sequence.type} ${sequenceOptions(sequence)}`
+}
+
+function sequenceOptions({ start, increment, minimum, maximum, cache, cycle }: TwinSequence): string {
+  return `START ${start} INCREMENT ${increment} MINVALUE ${minimum} MAXVALUE ${maximum} CACHE ${cache}${cycle ? ' CYCLE' : ''}`
+}
+
+/** Before the partitions are made, which take it from their parent. */
+function columnStorage(target: string, { name, storage, compression }: TwinColumn): readonly string[] {
+  const alter = `ALTER TABLE ${target} ALTER COLUMN ${quoteName(name)}`
+  return [
+    ...(storage === null ? [] : [`${alter} SET STORAGE ${storage}`]),
+    ...(compression === null ? [] : [`${alter} SET COMPRESSION ${compression}`]),
+  ]
+}
+
+/** Behind the partitions, which take none of it by themselves. Of the table above them the server counts what lies below it. */
+function columnStatistics(
+  target: string,
+  leaves: readonly string[],
+  { name, target: statistics, options }: TwinColumn,
+): readonly string[] {
+  const set = (table: string, given: Readonly<Record<string, string>>): string =>
+    `ALTER TABLE ${table} ALTER COLUMN ${quoteName(name)} SET (${Object.entries(given)
+      .map(([option, value]) => `${quoteName(option)} = ${literal(value)}`)
+      .join(', ')})`
+  const above =
+    options?.['n_distinct'] === undefined ? options : { n_distinct_inherited: options['n_distinct'], ...options }
+  return [
+    ...(statistics === null
+      ? []
+      : [`ALTER TABLE ${target} ALTER COLUMN ${quoteName(name)} SET STATISTICS ${statistics}`]),
+    ...(above === null ? [] : [set(target, above)]),
+    ...(options === null ? [] : leaves.map((leaf) => set(leaf, options))),
+  ]
+}
+
+function statisticsStatements(
+  target: string,
+  { schema, body, target: statistics, comment }: TwinStatistics,
+  name: string,
+): readonly string[] {
+  const own = tableSql({ schema, name })
+  return [
+    `CREATE STATISTICS ${own}${body} FROM ${target}`,
+    ...(statistics === null ? [] : [`ALTER STATISTICS ${own} SET STATISTICS ${statistics}`]),
+    ...(comment === null ? [] : [`COMMENT ON STATISTICS ${own} IS ${literal(comment)}`]),
+  ]
+}
+
+function leafSql(leaf: string, bounds: string, target: string, { unlogged, method, options }: TwinTable): string {
+  const using = method === null ? '' : ` USING ${quoteName(method)}`
+  const kept = options === null ? '' : ` WITH (${options})`
+  return `CREATE ${unlogged ? 'UNLOGGED ' : ''}TABLE ${leaf} PARTITION OF ${target} ${bounds}${using}${kept}`
+}
+
+function indexStatements(target: string, index: TwinIndex, about: About, name: string): readonly string[] {
+  const place = index.space === null ? '' : ` TABLESPACE ${quoteName(index.space)}`
+  const kept = `${index.options === null ? '' : ` WITH (${index.options})`}${place === '' ? '' : ` USING INDEX${place}`}`
+  const made =
+    index.constraint === null
+      ? `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoteName(name)} ON ${target} ${withPlace(widened(index.tail ?? '', index, about), place)}`
+      : `ALTER TABLE ${target} ADD CONSTRAINT ${quoteName(name)} ${withPlace(widened(index.constraint, index, about), kept)}`
+  const whole = tableSql({ schema: about.schema, name })
+  return [
+    made,
+    ...(index.comment === null ? [] : [`COMMENT ON INDEX ${whole} IS ${literal(index.comment)}`]),
+    ...(index.constraintComment === null
+      ? []
+      : [`COMMENT ON CONSTRAINT ${quoteName(name)} ON ${target} IS ${literal(index.constraintComment)}`]),
+  ]
+}

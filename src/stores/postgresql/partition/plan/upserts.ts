@@ -1,0 +1,153 @@
+/**
+ * Statements with ON CONFLICT that lean on keys which become wider: in the statistics of the server where it keeps them and lets them be read, and in the
+ * functions and rules of the database, whose statements it may not count by themselves.
+ */
+import type { PlanFinding } from '../../../../model/partition/plan-port.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import { literal } from '../../server/sql.ts'
+import { type About, objects } from './about.ts'
+import { conflictClauses, type ConflictClause } from './conflict-clauses.ts'
+
+/** A key without the column: its name, and its columns; null for an expression. */
+type Narrow = { readonly name: string; readonly columns: readonly (string | null)[] }
+
+/** A table or a view by which rows come into the table. */
+type Way = { readonly schema: string; readonly name: string }
+type Source = { readonly object: string; readonly text: string }
+
+const SHOWN = 160
+const MOST = 5
+/** Where others' statements stand that this role may not read. */
+const HIDDEN = '<insufficient privilege>'
+const LOOK = 'look for ON CONFLICT in the code that writes the table'
+
+export async function conflictUsers(about: About, narrow: readonly Narrow[]): Promise<readonly PlanFinding[]> {
+  if (narrow.length === 0) return []
+  const statements = await recorded(about)
+  const all = { about: 'ON CONFLICT', object: narrow.map(({ name }) => name).join(', ') }
+  const ways = await objects<Way>(about, waysSql(about))
+  const kept: readonly Source[] =
+    typeof statements === 'string' ? [] : statements.map((text) => ({ object: cut(text), text }))
+  const sources = [...kept, ...(await objects<Source>(about, BODIES))]
+  const users = sources.flatMap((source) => {
+    const finding = userOf(source, ways, narrow, about)
+    return finding === null ? [] : [finding]
+  })
+  const found: PlanFinding[] = []
+  for (const verdict of ['refused', 'not looked'] as const) {
+    const such = users.filter((one) => one.verdict === verdict)
+    found.push(...such.slice(0, MOST))
+    if (such.length > MOST) found.push({ ...all, verdict, detail: `and ${such.length - MOST} more of that kind` })
+  }
+  if (typeof statements === 'string') found.push({ ...all, verdict: 'not looked', detail: statements, hint: LOOK })
+  else if (statements.includes(HIDDEN)) {
+    const detail = 'pg_stat_statements hides the statements of other roles from this one'
+    const hint = 'GRANT pg_read_all_stats to the role of --from, or look in the code'
+    found.push({ ...all, verdict: 'not looked', detail, hint })
+  }
+  if (found.length === 0) {
+    const detail =
+      'neither functions and rules of this database nor statements that pg_stat_statements has kept lean on the key there; rare ones may be gone from it'
+    found.push({ ...all, verdict: 'fine', detail })
+  }
+  return found
+}
+
+/** What a text does with one of the keys; null where it leans on none. */
+function userOf(
+  { object, text }: Source,
+  ways: readonly Way[],
+  narrow: readonly Narrow[],
+  { column }: About,
+): PlanFinding | null {
+  const mentions = ways.some(({ name }) => text.toLowerCase().includes(name.replaceAll('"', '""').toLowerCase()))
+  if (!mentions) return null
+  const one = { about: 'ON CONFLICT', object }
+  const clauses = conflictClauses(text)
+  const why = clauses.map((clause) => (isInto(clause, ways) ? lost(clause, narrow, column) : null))
+  const detail = why.find((reason) => reason !== null)
+  if (detail !== undefined && detail !== null) {
+    const hint = `name the columns of the wider key, ${column} with them; it then finds a row only where that is the same, too`
+    return { ...one, verdict: 'refused', detail, hint }
+  }
+  if (clauses.every(({ into }) => into !== null)) return null
+  const pieces = 'it puts a statement with ON CONFLICT together, and nobody can tell for which table'
+  return { ...one, verdict: 'not looked', detail: pieces, hint: 'look at it' }
+}
+
+function isInto({ into }: ConflictClause, ways: readonly Way[]): boolean {
+  const [schema, name] = into === null ? [] : into.length === 1 ? [undefined, into[0]] : into.slice(-2)
+  return ways.some((way) => way.name === name && (schema === undefined || way.schema === schema))
+}
+
+/** What is no longer so once the keys are wider; null where nothing is. */
+function lost({ target, columns: given }: ConflictClause, narrow: readonly Narrow[], column: string): string | null {
+  const wider = `finds a row only where ${column} is the same, too: what it passes over or changes today is inserted a second time`
+  if (target === null) {
+    // A column that the statement does not name has its value from the database.
+    const reached = narrow.some(({ columns }) =>
+      columns.every((key) => key === null || given === null || given.includes(key)),
+    )
+    return reached ? `it names no key, and ${wider}` : null
+  }
+  if ('constraint' in target) {
+    return narrow.some(({ name }) => name === target.constraint)
+      ? `it names the key by its constraint, and ${wider}`
+      : null
+  }
+  return target.columns.includes(column)
+    ? null
+    : 'the server refuses it once the key has the column in it: no unique index fits it any more'
+}
+
+/** Statements with ON CONFLICT; in words, why nobody could look. */
+async function recorded({ session }: About): Promise<readonly string[] | string> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+     WHERE e.extname = 'pg_stat_statements'`,
+  )
+  if (row === undefined) return 'the extension pg_stat_statements is not in this database'
+  await session.ask('SAVEPOINT looking')
+  // What makes functions and rules only says what is in the catalogs already, or was.
+  const making = String.raw`^\s*create\s+(or\s+replace\s+)?(function|procedure|rule)\M`
+  try {
+    const rows = await session.ask(
+      `SELECT DISTINCT query FROM ${row[0]}.pg_stat_statements
+       WHERE dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+         AND (query = ${literal(HIDDEN)} OR query ~* 'conflict' AND query !~* ${literal(making)}) ORDER BY 1`,
+    )
+    await session.ask('RELEASE SAVEPOINT looking')
+    return rows.map(([text]) => text ?? '')
+  } catch (error) {
+    // The library is not loaded, or the role may not read it.
+    if (!session.alive || !['55000', '42501'].includes(sqlStateOf(error) ?? '')) throw error
+    await session.ask('ROLLBACK TO SAVEPOINT looking; RELEASE SAVEPOINT looking')
+    return `pg_stat_statements cannot be read: ${(error as Error).message}`
+  }
+}
+
+/** The table, and views through which the server inserts into it. */
+function waysSql({ oid }: About): string {
+  return `
+    WITH RECURSIVE way (oid) AS (
+      SELECT ${oid}::oid UNION SELECT v.oid FROM way
+        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = way.oid
+        JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v')
+    SELECT pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
+    FROM way JOIN pg_catalog.pg_class c ON c.oid = way.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
+}
+
+/** The server counts what they run by itself only where it was told to (`pg_stat_statements.track = all`). */
+const BODIES = `
+  SELECT pg_catalog.json_build_object('object', object, 'text', text) FROM (
+    SELECT p.oid::pg_catalog.regprocedure::text, CASE p.prosrc WHEN '' THEN pg_catalog.pg_get_functiondef(p.oid) ELSE p.prosrc END
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE p.prokind IN ('f', 'p') AND l.lanname NOT IN ('internal', 'c') AND p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace::oid
+    UNION ALL SELECT r.rulename::text || ' on ' || r.ev_class::pg_catalog.regclass::text, pg_catalog.pg_get_ruledef(r.oid)
+    FROM pg_catalog.pg_rewrite r WHERE r.rulename <> '_RETURN' AND r.ev_class >= 16384::oid
+  ) AS bodies (object, text) WHERE text ~* 'conflict' ORDER BY object`
+
+function cut(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ').trim()
+  return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line
+}

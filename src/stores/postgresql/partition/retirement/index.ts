@@ -1,0 +1,174 @@
+/** Retiring a whole database of PostgreSQL, through another database of the same server. */
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { OpenMode } from '../../../../model/run/sql-port.ts'
+import type {
+  Closed,
+  DatabaseInside,
+  DatabaseLook,
+  DatabaseRetirement,
+  DatabaseStanding,
+} from '../../../../model/partition/retirement-port.ts'
+import { stepError } from '../../archive/step-errors.ts'
+import { quoteName } from '../../server/connect.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import { serverIdentity } from '../../copy/identity.ts'
+import type { CopySession } from '../../server/session.ts'
+import { literal } from '../../server/sql.ts'
+import { underSignal } from '../../server/under-signal.ts'
+import { postgresSettings, type PostgresSettings } from '../../server/settings.ts'
+import { PostgresInside } from './inside.ts'
+import { openMaintenance } from './maintenance.ts'
+import { findingsOf, useOf } from './outside.ts'
+import { busy, endSessions, sessionsOf } from './sessions.ts'
+
+const RIGHTS = 'connect as the owner of the database, or as a superuser'
+/** Beside the number of the database, of the advisory lock that keeps others away. */
+const LOCK_CLASS = 1_936_487_795
+
+export type RetirementOptions = {
+  readonly mode: OpenMode
+  /** Another database of the same server. */
+  readonly maintenance?: string | undefined
+}
+
+/** @throws SluiceError BAD_CONFIG, BAD_FLAG, CONNECT_FAILED */
+export async function openPostgresRetirement(
+  url: string,
+  { mode, maintenance }: RetirementOptions,
+): Promise<DatabaseRetirement> {
+  const settings = postgresSettings(url)
+  const session = await openMaintenance(settings, maintenance, mode)
+  const server = `postgresql/${await serverIdentity(session, settings)}/`
+  const [row] = await session.ask('SELECT pg_catalog.current_database()')
+  return new PostgresRetirement(settings, session, server, row?.[0] ?? '')
+}
+
+class PostgresRetirement implements DatabaseRetirement {
+  readonly label: string
+  readonly name: string
+  readonly server: string
+  readonly through: string
+  readonly #settings: PostgresSettings
+  readonly #session: CopySession
+  #inside: PostgresInside | null = null
+
+  constructor(settings: PostgresSettings, session: CopySession, server: string, through: string) {
+    this.label = settings.label
+    this.name = settings.database
+    this.server = server
+    this.through = through
+    this.#settings = settings
+    this.#session = session
+  }
+
+  hold(): Promise<boolean> {
+    return this.#do(async (session) => {
+      const [row] = await session.ask(
+        `SELECT pg_catalog.pg_try_advisory_lock(${LOCK_CLASS}, pg_catalog.hashtext(${literal(this.name)}))`,
+      )
+      return row?.[0] === 't'
+    })
+  }
+
+  standing(signal: AbortSignal): Promise<DatabaseStanding | null> {
+    return this.#do(async (session) => {
+      const [row] = await session.ask(
+        `SELECT oid, datallowconn, datconnlimit::text FROM pg_catalog.pg_database WHERE datname = ${literal(this.name)}`,
+      )
+      if (row === undefined) return null
+      const [oid, open, limit] = row
+      return { identity: `${this.server}${oid ?? ''}`, isOpen: open === 't', connectionLimit: Number(limit) }
+    }, signal)
+  }
+
+  nameOf(identity: string, signal: AbortSignal): Promise<string | null> {
+    return this.#do(async (session) => {
+      const [row] = await session.ask(
+        `SELECT datname FROM pg_catalog.pg_database WHERE oid::text = ${literal(this.#oidOf(identity))}`,
+      )
+      return row?.[0] ?? null
+    }, signal)
+  }
+
+  look(signal: AbortSignal): Promise<DatabaseLook> {
+    return this.#do(async (session) => {
+      const [row] = await session.ask(`SELECT oid FROM pg_catalog.pg_database WHERE datname = ${literal(this.name)}`)
+      if (row?.[0] == null) throw this.#gone()
+      const own = this.#inside === null ? [] : [this.#inside.pid]
+      return { use: await useOf(session, row[0]), findings: await findingsOf(session, row[0], own) }
+    }, signal)
+  }
+
+  async inside(signal: AbortSignal): Promise<DatabaseInside> {
+    this.#inside = await PostgresInside.open(this.#settings, signal)
+    return this.#inside
+  }
+
+  close(identity: string, inside: DatabaseInside, budgetMs: number, signal: AbortSignal): Promise<Closed> {
+    return this.#do(async (session) => {
+      const oid = await this.#itself(session, identity)
+      await session.ask(`ALTER DATABASE ${quoteName(this.name)} WITH ALLOW_CONNECTIONS false`)
+      const own = inside instanceof PostgresInside ? [inside.pid] : []
+      return { ended: await endSessions(session, oid, own, { budgetMs, name: this.name, signal }) }
+    }, signal)
+  }
+
+  reopen(identity: string, connectionLimit: number, signal: AbortSignal): Promise<void> {
+    return this.#do(async (session) => {
+      await this.#itself(session, identity)
+      const limit = Number.isSafeInteger(connectionLimit) ? connectionLimit : -1
+      await session.ask(`ALTER DATABASE ${quoteName(this.name)} WITH ALLOW_CONNECTIONS true CONNECTION LIMIT ${limit}`)
+    }, signal)
+  }
+
+  drop(identity: string, signal: AbortSignal): Promise<void> {
+    return this.#do(async (session) => {
+      const oid = await this.#itself(session, identity)
+      try {
+        await session.ask(`DROP DATABASE ${quoteName(this.name)}`)
+      } catch (error) {
+        if (sqlStateOf(error) !== '55006') throw error
+        throw busy(this.name, await sessionsOf(session, oid, []))
+      }
+    }, signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session.close()
+  }
+
+  /** @returns number of the database @throws SluiceError SOURCE_GONE where its name is that of another one by now */
+  async #itself(session: CopySession, identity: string): Promise<string> {
+    const oid = this.#oidOf(identity)
+    const [row] = await session.ask(
+      `SELECT oid FROM pg_catalog.pg_database WHERE datname = ${literal(this.name)} AND oid::text = ${literal(oid)}`,
+    )
+    if (row?.[0] != null) return row[0]
+    throw this.#gone()
+  }
+
+  #oidOf(identity: string): string {
+    return identity.startsWith(this.server) ? identity.slice(this.server.length) : ''
+  }
+
+  #gone(): SluiceError {
+    return new SluiceError('SOURCE_GONE', `database ${this.name} is not there any more, or another one has its name`, {
+      where: this.label,
+      hint: 'somebody has renamed or dropped it: run the same command again, which looks anew',
+    })
+  }
+
+  async #do<T>(
+    body: (session: CopySession) => Promise<T>,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      return await underSignal(this.#session, signal, () => body(this.#session))
+    } catch (error) {
+      if (error instanceof SluiceError) throw error
+      throw stepError(error, { settings: this.#settings, table: this.name, rights: RIGHTS })
+    }
+  }
+}

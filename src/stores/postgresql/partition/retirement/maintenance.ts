@@ -1,0 +1,47 @@
+/** The database of the same server through which another one is retired. */
+import { SluiceError } from '../../../../shared/errors.ts'
+import { CopySession } from '../../server/session.ts'
+import type { OpenMode } from '../../../../model/run/sql-port.ts'
+import { sqlStateOf } from '../../server/server-errors.ts'
+import type { PostgresSettings } from '../../server/settings.ts'
+
+/** As the programs that come with the server look for one. */
+const USUAL = ['postgres', 'template1'] as const
+
+/**
+ * @param asked its name; the usual ones are tried where it is absent
+ * @throws SluiceError BAD_FLAG where it is the database itself, CONNECT_FAILED
+ */
+export async function openMaintenance(
+  settings: PostgresSettings,
+  asked: string | undefined,
+  mode: OpenMode,
+): Promise<CopySession> {
+  if (asked === settings.database) {
+    throw new SluiceError('BAD_FLAG', `--maintenance-db names ${asked}, the database that is to go`, {
+      hint: 'name another database of the same server',
+    })
+  }
+  const names = asked === undefined ? USUAL.filter((name) => name !== settings.database) : [asked]
+  const failures: string[] = []
+  for (const database of names) {
+    try {
+      // Names of the URL's schema are not there.
+      return await CopySession.open({ ...settings, database, schema: null }, mode)
+    } catch (error) {
+      if (!isOfThisDatabase(error)) throw error
+      failures.push(`${database}: ${(error as Error).message}`)
+    }
+  }
+  throw new SluiceError('CONNECT_FAILED', `no other database of the server takes a connection`, {
+    where: settings.label,
+    reason: failures.join('; '),
+    hint: 'name one with --maintenance-db NAME: a database can neither refuse its own sessions nor drop itself',
+  })
+}
+
+/** It is not there, refuses connections, or this user; another one may not. */
+function isOfThisDatabase(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  return state === '3D000' || state === '55000' || state === '42501' || state?.startsWith('28') === true
+}

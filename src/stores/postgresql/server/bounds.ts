@@ -1,0 +1,69 @@
+/** Bounds of partitions: as the server prints them, and as it takes them. */
+import { SluiceError } from '../../../shared/errors.ts'
+import { quoteName } from './connect.ts'
+import type { CopySession } from './session.ts'
+import { literal } from './sql.ts'
+import type { PartitionKey } from './known.ts'
+
+/** The first value is in the partition, the second is not; null is open. */
+export type Bounds = { readonly from: string | null; readonly to: string | null }
+
+const PLACES = /^FOR VALUES FROM \((.*)\) TO \((.*)\)$/s
+/** A literal with its quotes doubled, or a number or word that needs none. */
+const VALUE = `(B?'(?:[^']|'')*'|[^'(),]+)`
+const ONE = new RegExp(`^FOR VALUES FROM \\(${VALUE}\\) TO \\(${VALUE}\\)$`, 's')
+
+/**
+ * @param text what `pg_get_expr` prints of a partition's bounds, in a session with `standard_conforming_strings`
+ * @returns null for the default partition
+ * @throws SluiceError UNSUPPORTED_TYPE for bounds of several columns, or of another kind than a range
+ */
+export function boundsOf(text: string): Bounds | null {
+  if (text === 'DEFAULT') return null
+  const found = ONE.exec(text)
+  if (found === null) {
+    throw new SluiceError('UNSUPPORTED_TYPE', `the bounds of a partition are not those of a range: ${text}`, {
+      reason: PLACES.test(text) ? 'they are bounds of several columns' : 'it is divided in another way',
+    })
+  }
+  return { from: valueOf(found[1] ?? ''), to: valueOf(found[2] ?? '') }
+}
+
+/** As it stands behind ATTACH PARTITION. */
+export function boundsSql({ from, to }: Bounds): string {
+  return `FOR VALUES FROM (${from === null ? 'MINVALUE' : literal(from)}) TO (${to === null ? 'MAXVALUE' : literal(to)})`
+}
+
+/**
+ * A condition that holds for all rows between the bounds; the server need not look at rows again that a constraint says this of.
+ * @param row name that the table has in the statement
+ */
+export function betweenSql(column: string, type: string, { from, to }: Bounds, row?: string): string {
+  const name = row === undefined ? quoteName(column) : `${row}.${quoteName(column)}`
+  return [
+    `${name} IS NOT NULL`,
+    ...(from === null ? [] : [`${name} >= CAST(${literal(from)} AS ${type})`]),
+    ...(to === null ? [] : [`${name} < CAST(${literal(to)} AS ${type})`]),
+  ].join(' AND ')
+}
+
+/** By their lower bounds, as the server compares them. */
+export async function inOrder<T extends { readonly bounds: Bounds }>(
+  session: CopySession,
+  all: readonly T[],
+  { type, collation }: Pick<PartitionKey, 'type' | 'collation'>,
+): Promise<readonly T[]> {
+  if (all.length === 0) return all
+  const collate = collation === null ? '' : ` COLLATE ${collation}`
+  const values = all.map(({ bounds: { from } }, i) => `(${i}, ${from === null ? 'NULL' : literal(from)})`)
+  const rows = await session.ask(
+    `SELECT n FROM (VALUES ${values.join(', ')}) AS v (n, b) ORDER BY CAST(b AS ${type})${collate} NULLS FIRST`,
+  )
+  return rows.flatMap(([n]) => all[Number(n)] ?? [])
+}
+
+function valueOf(text: string): string | null {
+  if (text === 'MINVALUE' || text === 'MAXVALUE') return null
+  const quoted = /^B?'(.*)'$/s.exec(text)
+  return quoted === null ? text : (quoted[1] ?? '').replaceAll("''", "'")
+}

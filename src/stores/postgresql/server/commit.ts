@@ -1,0 +1,81 @@
+/** A write transaction that ends in one of three ways: committed, surely not committed, or a question for the database. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlReader, SqlTransaction } from '../../../model/run/sql-port.ts'
+import type { SqlSession } from './sql-session.ts'
+
+export type Outcome<T> =
+  | { readonly committed: true; readonly result: T }
+  | { readonly committed: false; readonly result: T; readonly lost: unknown }
+
+/**
+ * BEGIN, body, COMMIT. Whatever is thrown means that nothing was committed.
+ * @returns `committed: false` where the connection broke after COMMIT was sent and before it was answered
+ */
+export async function transact<T>(
+  session: SqlSession,
+  body: (transaction: SqlTransaction) => Promise<T>,
+): Promise<Outcome<T>> {
+  await session.begin('ISOLATION LEVEL READ COMMITTED')
+  const { transaction, end } = transactionOf(session)
+  let result: T
+  try {
+    result = await body(transaction)
+  } catch (error) {
+    end()
+    await session.rollBack()
+    throw error
+  }
+  end()
+  // Gone before COMMIT was sent: nothing to ask about.
+  if (!session.alive) throw session.loss()
+  const ending = await session.commit().catch(async (error: unknown) => {
+    await session.rollBack()
+    throw error
+  })
+  if (ending === 'committed') return { committed: true, result }
+  // Where a statement failed and the body went on, COMMIT succeeds and rolls back.
+  if (ending === 'rolled back') {
+    throw session.failure ?? new SluiceError('INTERNAL', 'PostgreSQL rolled a transaction back and did not say why')
+  }
+  // A statement that failed before leaves nothing to commit.
+  if (session.failure !== ending.lost) throw session.failure
+  return { committed: false, result, lost: ending.lost }
+}
+
+/** A transaction that sees one state of the database. */
+export async function readOnly<T>(session: SqlSession, body: (reader: SqlReader) => Promise<T>): Promise<T> {
+  await session.begin('ISOLATION LEVEL REPEATABLE READ, READ ONLY')
+  const { transaction, end } = transactionOf(session)
+  try {
+    const { dialect, all, pages } = transaction
+    return await body({ dialect, all, pages })
+  } finally {
+    end()
+    await session.rollBack()
+  }
+}
+
+/** Statements on a session until its transaction ends: what a body leaves running must not meet the next one. */
+function transactionOf(session: SqlSession): { readonly transaction: SqlTransaction; end(): void } {
+  let ended = false
+  const open = (): SqlSession => {
+    if (ended) throw new Error('the transaction has ended')
+    return session
+  }
+  return {
+    end: () => (ended = true),
+    transaction: {
+      dialect: 'postgresql',
+      all: async (sql, parameters = []) => open().all(sql, parameters),
+      async *pages(sql, parameters, pageRows) {
+        for await (const page of open().pages(sql, parameters, pageRows)) {
+          yield page
+          open()
+        }
+      },
+      run: async (sql, parameters = []) => open().run(sql, parameters),
+      script: async (sql) => open().script(sql),
+      load: async (table, columns, rows) => open().load(table, columns, rows),
+    },
+  }
+}

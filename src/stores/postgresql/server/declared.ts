@@ -1,0 +1,26 @@
+import { urlOf, type SystemDeclaration } from '../../declaration.ts'
+
+export const postgresql: SystemDeclaration = {
+  name: 'postgresql',
+  title: 'PostgreSQL',
+  schemes: ['postgresql', 'postgres'],
+  example: 'postgresql://user@host/database',
+  family: 'postgresql',
+  catalog: {
+    schema: true,
+    open: async (place, mode, { route, patienceMs, rightsOnly }) =>
+      (await import('./sql-database.ts')).openPostgres(urlOf(place), mode, { route, patienceMs, rightsOnly }),
+    server: async (url) => (await import('./exam.ts')).postgresqlExam(url),
+  },
+  queue: async (url, mode, slots) => (await import('../queue/queue.ts')).openPostgresQueue(url, mode, slots),
+  queueRights: async (url) => (await import('../queue/rights.ts')).openPostgresQueueRights(url),
+  copies: {
+    atomic: 'chunk',
+    tracks: ['PostgreSQL'],
+    identity: ['system', 'system identifier of the server', 'oid of the database'],
+    open: async ({ url }, { lockWaitMs, moving, yields, mortal }) =>
+      (await import('../copy/index.ts')).openPostgresCopy(url, { lockWaitMs, moving, yields, mortal }),
+    retire: async (url, options) =>
+      (await import('../partition/retirement/index.ts')).openPostgresRetirement(url, options),
+  },
+}

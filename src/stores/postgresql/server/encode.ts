@@ -1,0 +1,185 @@
+/** Rows of cells as COPY's text format, in pieces that suit a socket. */
+import { bytesText } from '../../../model/copy/bytes-text.ts'
+import { isLong, piecesOf } from '../../../model/copy/long-cell.ts'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { WriteColumn } from '../../../model/copy/port.ts'
+import { arrayLiteral } from './array-literal.ts'
+
+/** Characters of a piece: larger ones are no faster, smaller ones cost a system call each. */
+const PIECE = 128 * 1024
+const SPECIAL = /[\\\t\n\r]/
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
+const NUL_OR_LONE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
+
+type Field = (cell: Exclude<Cell, null>) => string
+
+/**
+ * @param table for messages
+ * @param first value of a column before those of `columns`, the same in each row, as COPY's text; none where it is empty
+ * @returns a function that makes COPY text of rows
+ */
+export function encoder(
+  table: string,
+  columns: readonly WriteColumn[],
+  first = '',
+): (rows: readonly Row[]) => Generator<Buffer> {
+  // What the server computes itself is no part of what it is given.
+  const fields = columns.map((column) => (column.column.generated === true ? null : fieldOf(column)))
+  return function* encode(rows) {
+    let text = ''
+    let from = 0
+    for (let r = 0; r < rows.length; r++) {
+      const row = rows[r] as Row
+      if (row.some(isLong)) {
+        if (text !== '') yield piece(text, table, columns, rows.slice(from, r))
+        text = ''
+        from = r + 1
+        yield* longLine(fields, row, first, (part) => piece(part, table, columns, [row]))
+        continue
+      }
+      const line = lineOf(table, fields, row, first)
+      if (text !== '' && text.length + line.length > PIECE) {
+        yield piece(text, table, columns, rows.slice(from, r))
+        text = ''
+        from = r
+      }
+      text += line
+    }
+    if (text !== '') yield piece(text, table, columns, rows.slice(from))
+  }
+}
+
+function lineOf(table: string, fields: readonly (Field | null)[], row: Row, first: string): string {
+  try {
+    let line = first
+    let before = first === '' ? '' : '\t'
+    for (let c = 0; c < fields.length; c++) {
+      const field = fields[c] as Field | null
+      if (field === null) continue
+      const cell = row[c] as Cell
+      line += before + (cell === null ? '\\N' : field(cell))
+      before = '\t'
+    }
+    return `${line}\n`
+  } catch (error) {
+    // What the language says of texts beyond half a gigabyte.
+    if (!(error instanceof RangeError) && (error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error
+    throw new SluiceError('ROW_REFUSED', `a row is too large to be written to ${table} as text`, {
+      where: table,
+      hint: 'leave the large column out with --columns',
+      cause: error,
+    })
+  }
+}
+
+/** The line of a row in pieces. @param made the bytes of a part of it */
+function* longLine(
+  fields: readonly (Field | null)[],
+  row: Row,
+  first: string,
+  made: (part: string) => Buffer,
+): Generator<Buffer> {
+  let text = first
+  let before = first === '' ? '' : '\t'
+  for (const [c, field] of fields.entries()) {
+    if (field === null) continue
+    const cell = row[c] ?? null
+    text += before
+    before = '\t'
+    if (field !== fieldText || !isLong(cell)) {
+      text += cell === null ? '\\N' : field(cell)
+      continue
+    }
+    if (typeof cell !== 'string') text += '\\\\x'
+    for (const part of piecesOf(cell)) {
+      yield made(text + (typeof cell === 'string' ? escaped(part) : part))
+      text = ''
+    }
+  }
+  yield made(`${text}\n`)
+}
+
+function piece(text: string, table: string, columns: readonly WriteColumn[], rows: readonly Row[]): Buffer {
+  if (NUL_OR_LONE.test(text)) throw badCharacter(table, columns, rows)
+  return Buffer.from(text, 'utf8')
+}
+
+/**
+ * Texts of cells as parameters of a statement take them: what COPY's text format means, without its escapes.
+ * @param table for messages
+ * @returns a function that makes the text of the cell of a column, by its place among `columns`; it throws SluiceError ROW_REFUSED for a text that cannot be stored
+ */
+export function parameterTexts(
+  table: string,
+  columns: readonly WriteColumn[],
+): (cell: Exclude<Cell, null>, at: number) => string {
+  const texts = columns.map(valueOf)
+  return (cell, at) => {
+    const text = (texts[at] as Field)(cell)
+    if (typeof cell === 'string' && NUL_OR_LONE.test(text)) {
+      throw badCharacter(table, [columns[at] as WriteColumn], [[cell]])
+    }
+    return text
+  }
+}
+
+function valueOf({ as, column: { type } }: WriteColumn): Field {
+  if (as.kind === 'list' && type.kind === 'list') {
+    const of = type.of.kind === 'json' ? 'json' : 'values'
+    return (cell) => arrayLiteral(String(cell), of)
+  }
+  if (as.kind === 'float') return (cell) => (Object.is(cell, -0) ? '-0' : String(cell))
+  return (cell) => (typeof cell === 'object' ? bytesText(cell) : String(cell))
+}
+
+function fieldOf(column: WriteColumn): Field {
+  const {
+    as,
+    column: { type },
+  } = column
+  const value = valueOf(column)
+  if (as.kind === 'list' && type.kind === 'list') return (cell) => escaped(value(cell))
+  switch (as.kind) {
+    // Of what these hold, nothing needs an escape.
+    case 'bool':
+    case 'int':
+    case 'decimal':
+    case 'uuid':
+      return String
+    case 'float':
+      return value
+    default:
+      return fieldText
+  }
+}
+
+function fieldText(cell: Exclude<Cell, null>): string {
+  if (typeof cell === 'object') return `\\${bytesText(cell)}`
+  return escaped(String(cell))
+}
+
+function escaped(text: string): string {
+  return SPECIAL.test(text) ? text.replaceAll(/[\\\t\n\r]/g, (char) => ESCAPES[char] ?? char) : text
+}
+
+function badCharacter(table: string, columns: readonly WriteColumn[], rows: readonly Row[]): SluiceError {
+  for (const row of rows) {
+    const at = row.findIndex((cell) => typeof cell === 'string' && NUL_OR_LONE.test(cell))
+    const cell = row[at]
+    if (typeof cell !== 'string') continue
+    const nul = cell.includes('\0')
+    return new SluiceError(
+      'ROW_REFUSED',
+      `column ${columns[at]?.name} of ${table} cannot hold ${nul ? 'the character U+0000' : 'half a character'}`,
+      {
+        where: table,
+        reason: nul
+          ? 'PostgreSQL stores no NUL characters in texts'
+          : 'a surrogate stands there without its other half',
+        hint: 'clean the value at its source',
+      },
+    )
+  }
+  return new SluiceError('INTERNAL', `a text for ${table} cannot be written`)
+}

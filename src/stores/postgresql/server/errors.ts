@@ -1,0 +1,194 @@
+/** What goes wrong while rows are copied: told apart by side, and by whether a row, a table or the server is the cause. */
+import { StoredKeyError } from '../../common/as-stored.ts'
+import { MemberRefused } from '../../common/refusals.ts'
+import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import { isReadOnly, postgresError, sqlStateOf } from './server-errors.ts'
+import { missingRight } from './missing-right.ts'
+import type { PostgresSettings } from './settings.ts'
+import { literal } from './sql.ts'
+
+/** What the server says beside its message. */
+type ServerError = {
+  readonly message: string
+  readonly detail?: string
+  readonly hint?: string
+  readonly where?: string
+  readonly schema?: string
+  readonly table?: string
+  readonly column?: string
+  readonly constraint?: string
+}
+
+const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
+  TARGET_DENIED: 'SOURCE_DENIED',
+  TARGET_IO: 'SOURCE_IO',
+  TARGET_BUSY: 'SOURCE_IO',
+  TARGET_CORRUPT: 'SOURCE_IO',
+}
+
+/**
+ * @param where the condition that a user wrote, if one was part of the statement: mistakes are then his
+ * @returns a SluiceError of the source's kind, unless the error is none of the database
+ */
+export function sourceError(thrown: unknown, settings: PostgresSettings, where: string | null = null): unknown {
+  if (thrown instanceof StoredKeyError) return thrown
+  const state = sqlStateOf(thrown)
+  if (thrown instanceof SluiceError && state === null) return ofSource(thrown)
+  const server = serverError(thrown)
+  if (state !== null && server !== null) {
+    if (where !== null && isMistake(state)) {
+      return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${server.message}`, {
+        where,
+        ...(server.hint === undefined ? {} : { reason: server.hint }),
+        cause: thrown,
+      })
+    }
+    if (state === '42501') return denied('SOURCE_DENIED', server, settings, thrown)
+    if (state === '55P03') return locked(settings, thrown)
+    if (/^42(?:P01|703|704)|^3F000/.test(state)) {
+      return new SluiceError('SOURCE_GONE', server.message, {
+        where: settings.label,
+        reason: 'the table has changed since it was planned, or is gone',
+        hint: 'plan the copy again',
+        cause: thrown,
+      })
+    }
+  }
+  const known = postgresError(thrown, settings)
+  if (known instanceof SluiceError) return ofSource(known, state !== null && /^(?:XX|58)/.test(state) ? server : null)
+  if (server === null || state === null) return known
+  return new SluiceError('SOURCE_IO', server.message, { where: `${settings.label} (${state})`, cause: thrown })
+}
+
+/** @returns a SluiceError, unless the error is none of the database */
+export function targetError(thrown: unknown, settings: PostgresSettings, table: string): unknown {
+  const state = sqlStateOf(thrown)
+  const server = serverError(thrown)
+  if (state === null || server === null || thrown instanceof SluiceError || isReadOnly(thrown))
+    return postgresError(thrown, settings)
+  if (/^2[23]|^P0|^(?:21000|44000|54000)$/.test(state)) {
+    const details = {
+      where: [table, server.where].filter((part) => part !== undefined && part !== '').join(': '),
+      ...reasonOf(server),
+      cause: thrown,
+    }
+    if (state === '23503')
+      return new SluiceError('ROW_REFUSED', server.message, { ...details, hint: foreignKeyHint(server.message) })
+    const member = memberOf(server)
+    if (member === null) return new SluiceError('ROW_REFUSED', server.message, details)
+    return new MemberRefused(member, server.message, { ...details, hint: `at the target: ${member.add}` })
+  }
+  if (state === '42501') return denied('TARGET_DENIED', server, settings, thrown)
+  if (state.startsWith('42') || state === '0A000' || state === '55000' || state === '3F000') {
+    return new SluiceError('TABLE_REFUSED', server.message, { where: table, ...reasonOf(server), cause: thrown })
+  }
+  return postgresError(thrown, settings)
+}
+
+/** Those that read wait for those alone that have a table for themselves. */
+function locked({ label, lockWaitMs }: PostgresSettings, cause: unknown): SluiceError {
+  const time = lockWaitMs === undefined ? 'too long' : `longer than ${(lockWaitMs / 1000).toFixed(1)} seconds`
+  return new SluiceError('TARGET_BUSY', `others keep a table to themselves for ${time}`, {
+    where: label,
+    reason: 'a table that is altered, or locked by somebody, cannot even be looked at',
+    hint: 'end the transaction that is open for long (SELECT pid, query FROM pg_stat_activity ORDER BY xact_start), then run the same command again',
+    retryable: true,
+    cause,
+  })
+}
+
+/** A snapshot that cannot be had any more, or a holder that is gone: another view of the source has to be opened. */
+export function viewLost(settings: PostgresSettings, cause: unknown): SluiceError {
+  return new SluiceError('CONNECTION_LOST', 'this view of the source is gone', {
+    where: settings.label,
+    reason: 'the connection that held its snapshot broke, or the server was restarted',
+    hint: 'run the same command again: it goes on where it stopped',
+    kind: 'source',
+    retryable: true,
+    cause,
+  })
+}
+
+/** All sessions of a view were let go, so that somebody else can have a table to himself. @param table as the server spells it */
+export function tableWanted(settings: PostgresSettings, table: string): SluiceError {
+  return new SluiceError('SOURCE_BUSY', `another session waits for ${table} to itself (TRUNCATE, ALTER TABLE, LOCK)`, {
+    where: settings.label,
+    reason: 'readers of the copy held the table, and every writer would have waited behind that session',
+    hint: 'run the same command again: it goes on where it stopped',
+    retryable: true,
+  })
+}
+
+function ofSource(error: SluiceError, server: ServerError | null = null): SluiceError {
+  if (error.kind !== 'target') return error
+  return new SluiceError(OF_SOURCE[error.code] ?? error.code, server?.message ?? error.message, {
+    kind: 'source',
+    // A session that reads is read-only for good.
+    retryable: error.retryable && error.code !== 'TARGET_DENIED',
+    ...(error.where === undefined ? {} : { where: error.where }),
+    ...(error.reason === undefined ? {} : { reason: error.reason }),
+    // What to do about a damaged target is no advice for a source.
+    ...(error.hint === undefined || error.code === 'TARGET_CORRUPT' ? {} : { hint: error.hint }),
+    cause: error.cause,
+  })
+}
+
+function denied(code: ErrorCode, server: ServerError, settings: PostgresSettings, cause: unknown): SluiceError {
+  const hidden = server.message.includes('row-level security')
+  const use = code === 'SOURCE_DENIED' ? 'read' : 'write'
+  return new SluiceError(code, server.message, {
+    where: settings.label,
+    hint: hidden
+      ? hiddenHint(server)
+      : (missingRight(server.message, settings.user, use) ??
+        `GRANT ${use === 'read' ? 'SELECT' : 'SELECT, INSERT, UPDATE, DELETE'} on the table, and USAGE on its schema`),
+    cause,
+  })
+}
+
+/** Rows of a table whose policies hold for this role; the server says so where they hold for its owner, too. */
+export function hiddenHint({ hint = '' }: Pick<ServerError, 'hint'>): string {
+  const owner = hint.includes('NO FORCE ROW LEVEL SECURITY')
+    ? 'or, as its owner, ALTER TABLE … NO FORCE ROW LEVEL SECURITY first'
+    : 'or as the owner of the table, unless its row security is forced'
+  return `rows would be left out in silence: connect as a role with BYPASSRLS, ${owner}`
+}
+
+/** Whether the text of a statement is at fault, and not the state of a server. */
+function isMistake(state: string): boolean {
+  return /^(?:0A|21|22|25006|2F|38|39|42|P0)/.test(state) && state !== '42501'
+}
+
+/** The server names the type and the value in its message only. */
+function memberOf({ message }: ServerError): Pick<MemberRefused, 'what' | 'rename' | 'add'> | null {
+  const [, type = '', value = ''] = /^invalid input value for enum (.+?): "(.*)"$/s.exec(message) ?? []
+  if (type === '') return null
+  const text = literal(value)
+  return {
+    what: `${text} is no member of ${type}`,
+    rename: `ALTER TYPE ${type} RENAME VALUE 'NEW_NAME' TO ${text}`,
+    add: `ALTER TYPE ${type} ADD VALUE ${text}`,
+  }
+}
+
+function reasonOf({ detail, constraint, column }: ServerError): { readonly reason?: string } {
+  const parts = [
+    ...(constraint === undefined ? [] : [`constraint ${constraint}`]),
+    ...(column === undefined ? [] : [`column ${column}`]),
+    ...(detail === undefined ? [] : [detail]),
+  ]
+  return parts.length === 0 ? {} : { reason: parts.join(': ') }
+}
+
+function serverError(thrown: unknown): ServerError | null {
+  return sqlStateOf(thrown) !== null && !(thrown instanceof SluiceError) ? (thrown as ServerError) : null
+}
+
+/** Rows that come back lack a row that they refer to; rows that leave are referred to. Servers that speak another language than English leave open which. */
+export function foreignKeyHint(message: string): string {
+  const lacking =
+    'rows that come back refer to a row that is gone: bring that row back, or drop the foreign key, then run the same command again'
+  const referred = 'rows of another table refer to these: archive or delete those first'
+  if (message.startsWith('insert or update')) return lacking
+  return message.startsWith('update or delete') ? referred : `${lacking}; or ${referred}`
+}

@@ -1,0 +1,15 @@
+/** A PostgreSQL server as doctor looks at it. */
+import type { ServerExam, Target } from '../../common/exam-port.ts'
+import { isLocalHost } from '../../common/tls.ts'
+import { postgresqlChecks } from './exam-checks.ts'
+import { postgresSettings } from './settings.ts'
+
+/** @throws SluiceError BAD_CONFIG */
+export function postgresqlExam(url: string): ServerExam {
+  const { host, port, tls, poolSize, statementTimeoutMs } = postgresSettings(url)
+  const target: Target = host.startsWith('/')
+    ? { kind: 'socket', path: `${host}/.s.PGSQL.${port}` }
+    : { kind: 'host', host, port }
+  const wishes = { tls, poolSize, isLocal: isLocalHost(host), hasStatementTimeout: statementTimeoutMs !== null }
+  return { target, wishes, checks: postgresqlChecks }
+}

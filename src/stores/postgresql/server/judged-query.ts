@@ -1,0 +1,116 @@
+/**
+ * Which functions and tables a typed query uses, as the server itself has analysed it, and which of them it may use.
+ *
+ * A read-only transaction keeps a query from writing rows; it does not keep it from ending sessions, taking locks, reading files of the server or leaving its role,
+ * which are all functions. The server shows the analysed tree, with every view and policy in it, before it runs or plans anything.
+ */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { literal } from './sql.ts'
+import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
+
+/** Title of the tree in the server's message, in every language. */
+export const TREE = 'rewritten parse tree'
+/** From now on the server sends the tree of each statement. Its log gets it, too, where the login may not change that. */
+export const SHOW_TREES =
+  'SET LOCAL debug_pretty_print TO off; SET LOCAL client_min_messages TO log; SET LOCAL debug_print_rewritten TO on'
+export const HIDE_TREES = 'SET LOCAL debug_print_rewritten TO off; SET LOCAL client_min_messages TO warning'
+
+/** Objects below this number are made with the database cluster itself. */
+const FIRST_OF_USERS = '16384::pg_catalog.oid'
+/** Roles whose members reach beyond the rows of a database. */
+const REACHING = ['pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend']
+
+/** Functions that the server calls volatile and that only read. Every other one is refused: locks, sessions, large objects, files, settings, messages, slots. */
+const READING = `^(${[
+  'clock_timestamp|timeofday|random|random_normal|gen_random_uuid|uuidv4|uuidv7|array_shuffle|array_sample|bernoulli|system',
+  'pg_sleep|pg_sleep_for|pg_sleep_until|currval|lastval|pg_sequence_last_value|pg_get_sequence_data',
+  'pg_(relation|table|indexes|total_relation|database|tablespace)_size|pg_partition_(tree|ancestors)',
+  'pg_is_in_recovery|pg_current_wal_(flush_|insert_)?lsn|pg_last_wal_(receive|replay)_lsn|pg_last_xact_replay_timestamp',
+  'pg_lock_status|pg_blocking_pids|pg_safe_snapshot_blocking_pids|pg_prepared_xact|pg_stat_get_.*|pg_stat_have_stats|pg_get_wait_events',
+  'pg_xact_status|txid_status|pg_xact_commit_timestamp|pg_collation_actual_version|pg_database_collation_actual_version',
+].join('|')})$`
+/** These run a query or a view that is not in the tree. */
+const RUNS_OTHERS = '^(query|table|cursor|schema|database)_to_xml'
+
+/** Whether the login itself, or a role that it may become, reaches beyond the rows. */
+const REACHES = `EXISTS (
+  SELECT FROM pg_catalog.pg_roles r
+  WHERE (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) ANY (ARRAY[${REACHING.map(literal).join(', ')}]::pg_catalog.name[]))
+    AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'))`
+
+const named = (schema: string, name: string): string => `pg_catalog.concat(${schema}, '.', ${name})`
+
+/**
+ * Gives a row where another role has made a domain with a CHECK, and the login has rights that reach beyond the rows: a literal of such a type runs the CHECK while
+ * the server still reads the text. To be asked before the query is shown to the server.
+ */
+export const DOMAINS_SQL = `${TRUSTED}
+  SELECT 'uses a database with the domain', ${named('n.nspname', 'd.typname')}, ${belongs('d.typowner')}
+  FROM pg_catalog.pg_constraint k
+    JOIN pg_catalog.pg_type d ON d.oid OPERATOR(pg_catalog.=) k.contypid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) d.typnamespace
+  WHERE k.contype OPERATOR(pg_catalog.=) 'c'::pg_catalog."char" AND ${isStranger('d.typowner')} AND ${REACHES} LIMIT 1`
+
+/** Gives a row where a query with this tree must not run: what it does, with which object, and why not. @param tree as the server shows it */
+export function usesSql(tree: string): string {
+  return `${TRUSTED},
+  called (id) AS (
+    SELECT pg_catalog.unnest(${array(oidsOf(tree, FUNCTIONS))})
+    UNION SELECT o.oprcode::pg_catalog.oid FROM pg_catalog.pg_operator o WHERE o.oid OPERATOR(pg_catalog.=) ANY (${array(oidsOf(tree, OPERATORS))})),
+  asked (id) AS (
+    SELECT pg_catalog.unnest(${array(oidsOf(tree, RELATIONS))})
+    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN asked ON i.inhparent OPERATOR(pg_catalog.=) asked.id),
+  login (reaches) AS (SELECT ${REACHES})
+  SELECT s.what, s.name, s.why FROM (
+    SELECT 'calls' AS what, ${named('n.nspname', 'p.proname')} AS name, CASE
+      WHEN p.oid OPERATOR(pg_catalog.<) ${FIRST_OF_USERS} THEN CASE
+        WHEN p.proname OPERATOR(pg_catalog.~) ${literal(RUNS_OTHERS)}
+          OR p.provolatile OPERATOR(pg_catalog.=) 'v'::pg_catalog."char" AND NOT p.proname OPERATOR(pg_catalog.~) ${literal(READING)}
+          THEN 'the function does more than to read rows' END
+      WHEN login.reaches THEN 'this login has rights beyond rows, and what is no function of the server itself could use them'
+      WHEN ${isStranger('p.proowner')} THEN ${belongs('p.proowner')} END AS why
+    FROM called JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) called.id
+      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace CROSS JOIN login
+    UNION ALL
+    SELECT 'reads', ${named('n.nspname', 'c.relname')}, pg_catalog.concat(${belongs('c.relowner')}, '; what hangs on it could use the rights of this login, which reach beyond rows')
+    FROM asked JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) asked.id
+      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace CROSS JOIN login
+    WHERE login.reaches AND c.oid OPERATOR(pg_catalog.>=) ${FIRST_OF_USERS} AND ${isStranger('c.relowner')}
+    UNION ALL
+    SELECT 'reads', ${named('n.nspname', 'c.relname')}, 'what the server keeps for superusers alone, as hashes of passwords, is no row of a database'
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace CROSS JOIN login
+    WHERE login.reaches AND c.oid OPERATOR(pg_catalog.<) ${FIRST_OF_USERS} AND c.oid OPERATOR(pg_catalog.=) ANY (${array(directly(tree))})
+      AND NOT pg_catalog.has_table_privilege('public', c.oid, 'SELECT')) s
+  WHERE s.why IS NOT NULL LIMIT 1`
+}
+
+/** Whether the tree is that of a query or a change, and not of the statement that shows it. */
+export const isAnalysed = (tree: string): boolean => /^\(\{QUERY\s+:commandType\s+[1-4]\s/.test(tree)
+
+export function refusedUse([what, name, why]: SqlRow, where: string): SluiceError {
+  return new SluiceError('BAD_QUERY', `the query ${String(what)} ${String(name)}`, {
+    where,
+    reason: String(why),
+    hint: 'ask without it; or connect as a role that is no superuser, owns what it asks for, and has no rights on the files and sessions of the server',
+  })
+}
+
+const FUNCTIONS = 'funcid|opfuncid|hashfuncid|negfuncid|aggfnoid|winfnoid|tsmhandler|startInRangeFunc|endInRangeFunc'
+const OPERATORS = 'opno|opnos|eqop|sortop|cycle_mark_neop'
+const RELATIONS = 'relid'
+
+/** The numbers of fields; a blank may be the end of a line. Names and values cannot look like a field: blanks in them are escaped. */
+function oidsOf(tree: string, fields: string): readonly string[] {
+  const found = tree.matchAll(new RegExp(`:(?:${fields})\\s+(?:\\(o\\s+)?(\\d+(?:\\s+\\d+)*)`, 'g'))
+  return [...found].flatMap(([, numbers = '']) => numbers.split(/\s+/))
+}
+
+/** Relations that are read with the rights of the login, and not with those of a view's owner. */
+function directly(tree: string): readonly string[] {
+  return [...tree.matchAll(/:relid\s+(\d+)(?:(?!:relid\s)[^])*?:checkAsUser\s+0\b/g)].map(
+    ([, relation = '']) => relation,
+  )
+}
+
+const array = (oids: readonly string[]): string => `'{${[...new Set(oids)].join(',')}}'::pg_catalog.oid[]`

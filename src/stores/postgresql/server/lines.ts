@@ -1,0 +1,133 @@
+/** COPY's text format as rows of cells, in batches. */
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { isRefusedValue, type OddRows } from '../../common/as-stored.ts'
+import type { BatchSize, ReadColumn, RowBatch, WriteColumn } from '../../../model/copy/port.ts'
+import { fieldReader, inColumn, unescaped, type FieldReader } from './cells.ts'
+
+const NEWLINE = 10
+/** Bytes of a row beyond which no text can hold it. */
+const MOST_ROW = 500 * 1024 * 1024
+
+type LineOptions = {
+  /** For messages. */
+  readonly table: string
+  readonly columns: readonly (ReadColumn | WriteColumn)[]
+  readonly size: BatchSize
+  readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
+  /** `RowRequest.asStored`: the columns that rows are found by, and what gets rows with a value that is none of its type. */
+  readonly stored?: StoredRows
+}
+
+export type StoredRows = { readonly key: readonly string[]; readonly odd: OddRows }
+
+/** @throws SluiceError VALUE_REFUSED where a value is none of its type and nobody wants it aside */
+export async function* batches(pieces: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<RowBatch> {
+  const reader = new LineReader(options)
+  const { size } = options
+  let rows: Row[] = []
+  let bytes = 0
+  for await (const text of wholeLines(pieces, options.table)) {
+    for (let at = 0; at < text.length;) {
+      const end = text.indexOf('\n', at)
+      const row = reader.row(text.slice(at, end))
+      if (row !== null) rows.push(row)
+      bytes += end + 1 - at
+      at = end + 1
+      if (rows.length < size.rows && bytes < size.bytes) continue
+      yield { rows, bytes }
+      rows = []
+      bytes = 0
+    }
+  }
+  if (rows.length > 0) yield { rows, bytes }
+}
+
+/** Pieces end anywhere; texts end with a line. */
+async function* wholeLines(pieces: AsyncIterable<Buffer>, table: string): AsyncGenerator<string> {
+  let begun: Buffer[] = []
+  let length = 0
+  for await (const piece of pieces) {
+    const end = piece.lastIndexOf(NEWLINE) + 1
+    if (end > 0) {
+      const lines = piece.subarray(0, end)
+      yield (begun.length === 0 ? lines : Buffer.concat([...begun, lines])).toString('utf8')
+      begun = []
+      length = 0
+    }
+    if (end === piece.length) continue
+    begun.push(piece.subarray(end))
+    length += piece.length - end
+    if (length > MOST_ROW) {
+      throw new SluiceError('VALUE_REFUSED', `a row of ${table} is too large to be looked into`, {
+        kind: 'source',
+        reason: `it has more than ${MOST_ROW} bytes`,
+        hint: 'copy it between two PostgreSQL databases without changing types, or leave the column out with --columns',
+      })
+    }
+  }
+  if (length > 0) throw new SluiceError('SOURCE_IO', `the rows of ${table} end within a row`)
+}
+
+class LineReader {
+  readonly #options: LineOptions
+  readonly #readers: readonly FieldReader[]
+
+  constructor(options: LineOptions) {
+    this.#options = options
+    this.#readers = options.columns.map(fieldReader)
+  }
+
+  /** Null for a row that was put aside. */
+  row(line: string): Row | null {
+    const { table, columns, aside, stored } = this.#options
+    const fields = line.split('\t')
+    const readers = this.#readers
+    if (fields.length !== readers.length) {
+      throw new SluiceError('INTERNAL', `a row of ${table} came with ${fields.length} of ${readers.length} fields`)
+    }
+    const cells: Cell[] = fields
+    let at = 0
+    try {
+      if (!line.includes('\\')) {
+        for (; at < readers.length; at++) {
+          const { plain } = readers[at] as FieldReader
+          if (plain !== null) cells[at] = plain(fields[at] as string)
+        }
+        return cells
+      }
+      for (; at < readers.length; at++) {
+        const field = fields[at] as string
+        cells[at] = field === '\\N' ? null : (readers[at] as FieldReader).escaped(field)
+      }
+      return cells
+    } catch (thrown) {
+      if (stored !== undefined && isRefusedValue(thrown)) return this.#asStored(line, stored)
+      const column = columns[at]
+      const error = column === undefined ? thrown : inColumn(thrown, column, table, false)
+      if (aside === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+      aside(
+        line.split('\t').map((field) => (field === '\\N' ? null : unescaped(field))),
+        error,
+      )
+      return null
+    }
+  }
+
+  /** A row of a target with a value that is none of its type. */
+  #asStored(line: string, { key, odd }: StoredRows): Row {
+    const { table, columns } = this.#options
+    const row = line.split('\t').map((field, at): Cell => {
+      if (field === '\\N') return null
+      try {
+        return (this.#readers[at] as FieldReader).escaped(field)
+      } catch (error) {
+        const column = columns[at] as ReadColumn
+        if (key.includes(column.name) || !isRefusedValue(error)) throw inColumn(error, column, table, true)
+        return unescaped(field)
+      }
+    })
+    odd.add(row)
+    return row
+  }
+}

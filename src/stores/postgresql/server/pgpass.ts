@@ -1,0 +1,58 @@
+/** libpq's password file, read here because the driver's own reading of it prints a warning on every start. */
+import { statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { fileText, isOpen } from '../../common/option-file.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export type Server = {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly database: string
+}
+
+function fileOf(environment: Environment): string {
+  return environment['PGPASSFILE'] || join(environment['HOME'] || homedir(), '.pgpass')
+}
+
+/** Path of the password file where it is there and is not read, because others may read it. */
+export function ignoredPasswordFile(environment: Environment): string | null {
+  const file = fileOf(environment)
+  try {
+    return isOpen(statSync(file)) ? file : null
+  } catch {
+    return null
+  }
+}
+
+/** The password of the first line that fits; undefined without one, or where others may read the file, as in libpq. */
+export function passwordFromFile(server: Server, environment: Environment): string | undefined {
+  const text = fileText(fileOf(environment), isOpen)
+  if (text === null) return undefined
+  // Servers on this machine are written as localhost there, also those behind a socket file.
+  const hosts = server.host.startsWith('/') ? [server.host, 'localhost'] : [server.host]
+  const wanted = [hosts, [String(server.port)], [server.database], [server.user]]
+  for (const line of text.split(/\r?\n/)) {
+    if (line.startsWith('#')) continue
+    const fields = fieldsOf(line)
+    if (fields.length < 5) continue
+    if (wanted.every((values, i) => fields[i] === '*' || values.includes(fields[i] ?? ''))) return fields[4]
+  }
+  return undefined
+}
+
+/** Fields between colons; a backslash takes the character behind it as it is. */
+function fieldsOf(line: string): string[] {
+  const fields = ['']
+  for (let i = 0; i < line.length; i++) {
+    if (line[i] === ':' && fields.length < 5) {
+      fields.push('')
+      continue
+    }
+    if (line[i] === '\\' && i + 1 < line.length) i++
+    fields[fields.length - 1] += line[i] ?? ''
+  }
+  return fields
+}

@@ -1,0 +1,159 @@
+/**
+ * Typed queries: a session of their own, a read-only transaction, and a cursor, which the server declares for a query and for nothing else: not
+ * for COPY, nor for several statements. A superuser becomes a role that only reads; what could leave that role, or change anything without writing rows, is refused
+ * before it runs.
+ */
+import { randomUUID } from 'node:crypto'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { QueryOptions, QueryPage, SqlRow } from '../../../model/run/sql-port.ts'
+import { badQuery, placeIn } from '../../common/query-errors.ts'
+import { QueryWatch } from '../../common/query-watch.ts'
+import { cancel } from './beside.ts'
+import { connect, quoteName } from './connect.ts'
+import { declaredIn } from './declared-type.ts'
+import { isConnectionLoss, postgresError, sqlStateOf } from './server-errors.ts'
+import { DOMAINS_SQL, HIDE_TREES, isAnalysed, refusedUse, SHOW_TREES, TREE, usesSql } from './judged-query.ts'
+import { Session } from './wire-session.ts'
+import type { PostgresSettings } from './settings.ts'
+import { QUERY_TYPES } from './values.ts'
+
+const DECLARE = 'DECLARE sluice_query NO SCROLL CURSOR FOR\n'
+/** The server has no cursors for it. What stands behind the match is the query that it explains: a list of options is not one in parentheses, which begins with one of four words. */
+const EXPLAIN =
+  /^\s*explain\b(?:\s*\((?!\s*(?:select|values|table|with)\b)[^()'"/-]*\)|(?:\s+analy[sz]e\b)?(?:\s+verbose\b)?)/i
+const READER = 'pg_read_all_data'
+/** The first version with that role. */
+const HAS_READER = 140_000
+
+export async function* queryServer(
+  settings: PostgresSettings,
+  sql: string,
+  options: QueryOptions,
+): AsyncGenerator<QueryPage> {
+  const { pageRows, timeoutMs, signal } = options
+  throwIfAborted(signal)
+  const session = await QuerySession.open(settings)
+  const watch = new QueryWatch(options, () => void cancel(settings, session.backend).catch(() => session.destroy()))
+  try {
+    watch.throwIfOver(settings.label)
+    await session.beginFor(timeoutMs)
+    const explain = EXPLAIN.exec(sql)?.[0]
+    await session.refuseUnsafe(explain ?? '', sql.slice(explain?.length ?? 0))
+    if (explain !== undefined) {
+      yield await session.typed('', sql)
+      return
+    }
+    await session.typed(DECLARE, sql)
+    for (let first = true; ; first = false) {
+      const page = await session.page(`FETCH ${pageRows} FROM sluice_query`)
+      if (page.rows.length > 0 || first) yield page
+      if (page.rows.length < pageRows) return
+    }
+  } catch (error) {
+    watch.throwIfOver(settings.label, sqlStateOf(error) === '57014')
+    throw queryError(error, sql, session.ahead, settings)
+  } finally {
+    watch[Symbol.dispose]()
+    // Leaving takes the transaction and its cursor along.
+    await session.close()
+  }
+}
+
+class QuerySession extends Session {
+  /** Characters of the last statement that stand before those that were typed; negative where typed ones were left out. */
+  ahead = 0
+
+  static async open(settings: PostgresSettings): Promise<QuerySession> {
+    return new QuerySession(settings, await connect(settings, 'read'))
+  }
+
+  /** Begins the transaction of a query that may take so long. @throws SluiceError TARGET_DENIED for a superuser where the server has no role for reading */
+  async beginFor(timeoutMs: number | undefined): Promise<void> {
+    await this.begin('READ ONLY')
+    if (timeoutMs !== undefined)
+      await this.command(`SET LOCAL statement_timeout TO ${Math.max(1, Math.ceil(timeoutMs))}`)
+    const { rowCount } = await this.answer({
+      text: 'SELECT FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user AND r.rolsuper',
+    })
+    if (rowCount !== 1) return
+    if (this.version < HAS_READER) throw withoutReader(this.settings.label)
+    await this.command(`SET LOCAL log_min_messages TO fatal; SET LOCAL ROLE ${READER}`)
+  }
+
+  /**
+   * Has the server analyse a query, without running or planning it, and judges what it uses.
+   * @param before what was typed ahead of it
+   * @throws SluiceError BAD_QUERY for functions that do more than to read, for functions of other roles, and for what could leave the role of a superuser
+   */
+  async refuseUnsafe(before: string, query: string): Promise<void> {
+    await this.#refuseWhere(DOMAINS_SQL)
+    const trees: string[] = []
+    const heard = ({
+      message,
+      detail,
+    }: {
+      readonly message?: string | undefined
+      readonly detail?: string | undefined
+    }) => {
+      if (message?.startsWith(TREE) === true && detail !== undefined) trees.push(detail)
+    }
+    const name = quoteName(`sluice_${randomUUID()}`)
+    this.client.on('notice', heard)
+    try {
+      await this.command(SHOW_TREES)
+      await this.typed(`PREPARE ${name} AS\n`, query, before.length)
+      await this.command(`${HIDE_TREES}; DEALLOCATE ${name}`)
+    } finally {
+      this.client.off('notice', heard)
+    }
+    if (!trees.some(isAnalysed)) {
+      throw new SluiceError('BAD_QUERY', 'the server does not show what the query would do', {
+        where: this.settings.label,
+        reason: 'a query is run once it is known which functions it calls',
+        hint: 'connect to the server itself, without a program between that keeps its messages back',
+      })
+    }
+    await this.#refuseWhere(usesSql(trees.join('\n')))
+  }
+
+  async #refuseWhere(sql: string): Promise<void> {
+    const { rows } = await this.answer<SqlRow>({ text: sql })
+    if (rows[0] !== undefined) throw refusedUse(rows[0], this.settings.label)
+  }
+
+  /** Runs a statement that was typed, or the end of one. @param prefix of ours @param leftOut typed characters before the text */
+  async typed(prefix: string, text: string, leftOut = 0): Promise<QueryPage> {
+    this.ahead = prefix.length - leftOut
+    return await this.page(prefix + text)
+  }
+
+  /** By the protocol that takes one statement a text. */
+  async page(text: string): Promise<QueryPage> {
+    const { fields, rows } = await this.answer<SqlRow>({ text, queryMode: 'extended', types: QUERY_TYPES })
+    return { columns: fields.map(({ name }) => name), types: fields.map(declaredIn), rows }
+  }
+
+  /** As the driver throws it: what the server says of a query is about its text. */
+  protected override named(error: unknown): unknown {
+    return error
+  }
+}
+
+/** What the server says of the query is the query's fault; what befalls the server or the way to it is not. */
+function queryError(error: unknown, sql: string, ahead: number, settings: PostgresSettings): unknown {
+  if (error instanceof SluiceError) return error
+  const state = sqlStateOf(error)
+  if (state === null || isConnectionLoss(error) || /^(?:53|57|58|XX)/.test(state)) return postgresError(error, settings)
+  const { message, position } = error as { readonly message: string; readonly position?: unknown }
+  const at = Number(position ?? 0) - 1 - ahead
+  return badQuery(at >= 0 && at <= sql.length ? `${message} (${placeIn(sql, at)})` : message, settings.label, error)
+}
+
+function withoutReader(where: string): SluiceError {
+  return new SluiceError('TARGET_DENIED', 'a superuser may not ask queries here', {
+    where,
+    reason: `the server has no role ${READER}, which a superuser becomes for them`,
+    hint: 'connect as a role that is no superuser, or to PostgreSQL 14 or newer',
+  })
+}

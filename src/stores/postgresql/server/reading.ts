@@ -1,0 +1,31 @@
+/** Looks at tables of a switch: within one snapshot, and with the names of the server in full. */
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { Pool } from '../../common/pool.ts'
+import { sourceError } from './errors.ts'
+import type { CopySession } from './session.ts'
+import { underSignal } from './under-signal.ts'
+import type { PostgresSettings } from './settings.ts'
+
+/** @throws SluiceError what `body` throws, and CONNECTION_LOST … as the store does */
+export async function reading<T>(
+  readers: Pool<CopySession>,
+  settings: PostgresSettings,
+  signal: AbortSignal,
+  body: (session: CopySession) => Promise<T>,
+): Promise<T> {
+  throwIfAborted(signal)
+  try {
+    return await readers.use((session) =>
+      underSignal(session, signal, async () => {
+        await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', "SET LOCAL search_path = ''")
+        try {
+          return await body(session)
+        } finally {
+          if (session.alive) await session.ask('ROLLBACK')
+        }
+      }),
+    )
+  } catch (error) {
+    throw sourceError(error, settings)
+  }
+}

@@ -1,0 +1,251 @@
+/** What PostgreSQL and the way to it complain about, as errors of ours with the guide's words where it has them. */
+import { SluiceError, type ErrorCode, type ErrorDetails } from '../../../shared/errors.ts'
+import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
+import { redactText } from '../../../shared/redact.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { missingRight } from './missing-right.ts'
+import { networkCause, networkCodeOf, type Cause } from '../../common/not-connected.ts'
+import { tlsError } from '../../common/tls.ts'
+import type { PostgresSettings } from './settings.ts'
+
+type Raw = {
+  readonly code?: unknown
+  readonly message?: unknown
+  readonly severity?: unknown
+  readonly routine?: unknown
+  readonly cause?: unknown
+}
+
+/** Codes of ours that only wrap a failure of the server or the way to it; others are verdicts, which no repeat changes. */
+const WRAPPERS: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED', 'TARGET_BUSY', 'TARGET_IO'])
+
+/** ENOENT is a socket file that is not there: a server that is being started again. */
+const NETWORK =
+  /^(?:ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|ECONNABORTED|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EAI_AGAIN|ENOENT)$/
+const BROKEN =
+  /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout)/
+const STARTING = /^57P0[123]$/
+/** The server ended the session: a transaction stood idle for too long, or took too long, or the session did nothing. Nothing of it was committed. */
+const ENDED = /^(?:25P03|25P04|57P05)$/
+const NO_RETRY_HINT = 'run the same command again: it goes on where it stopped'
+
+/** SQLSTATE of a server's error, also when it is the cause of another; null for anything else. */
+export function sqlStateOf(error: unknown): string | null {
+  const { code, severity } = rawOf(error) ?? {}
+  return typeof code === 'string' && typeof severity === 'string' && /^[\dA-Z]{5}$/.test(code) ? code : null
+}
+
+/** Whether the connection is gone, could not be made, or is not to be had right now. */
+export function isConnectionLoss(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  const raw = rawOf(error)
+  // A violation of the protocol is a mistake of ours, unless it ends the session: poolers say so when they lose the server.
+  if (state === '08P01') return raw?.severity === 'FATAL'
+  if (state !== null) return STARTING.test(state) || ENDED.test(state) || state.startsWith('08') || state === '53300'
+  if (raw === null) return false
+  if (typeof raw.code === 'string' && NETWORK.test(raw.code)) return true
+  return BROKEN.test(String(raw.message))
+}
+
+/** Whether a prepared statement met a table that has changed since; under a new name it works. */
+export function isStalePlan(error: unknown): boolean {
+  return sqlStateOf(error) === '0A000' && /cached plan/.test(String(rawOf(error)?.message))
+}
+
+/** Whether the same transaction may succeed when it is run again. */
+export function isTransient(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  return state === '40P01' || state === '40001' || state === '55P03' || isConnectionLoss(error) || isStalePlan(error)
+}
+
+/** Whether nothing can be written for now: a standby, which may be promoted, or a server, database or role that is read-only by default. */
+export function isReadOnly(error: unknown): boolean {
+  const raw = error instanceof SluiceError && error.code === 'TARGET_DENIED' ? error.cause : error
+  const state = sqlStateOf(raw)
+  // A standby refuses BEGIN … READ WRITE as a value of the setting transaction_read_only.
+  return state === '25006' || (state === '0A000' && rawOf(raw)?.routine === 'call_bool_check_hook')
+}
+
+/** @returns a SluiceError of the target's kind; mistakes in SQL (class 42) and what is no error of the database come back unchanged. */
+export function postgresError(thrown: unknown, settings: PostgresSettings): unknown {
+  if (thrown instanceof SluiceError) return thrown
+  const state = sqlStateOf(thrown)
+  const make = (code: ErrorCode, message: string, details: ErrorDetails): SluiceError =>
+    new SluiceError(code, message, { ...details, where: whereOf(thrown, settings), cause: thrown })
+  if (state === null) {
+    if (!isConnectionLoss(thrown)) return tlsError(thrown, settings.label) ?? thrown
+    return connectionLost(thrown, settings)
+  }
+  if (isConnectionLoss(thrown)) return connectionLost(thrown, settings)
+  if (state.startsWith('28') || state === '3D000') return connectFailed(thrown, settings)
+  if (state === '42501') {
+    const { message } = thrown as { readonly message: string }
+    const hint = missingRight(message, settings.user, 'write')
+    return make(...permissionDenied('TARGET_DENIED', { reason: message, ...(hint === null ? {} : { hint }) }))
+  }
+  // Without USAGE on the first schema of search_path, as without that schema.
+  if (state === '3F000') {
+    const { message } = thrown as { readonly message: string }
+    const hint = `as its owner: GRANT USAGE, CREATE ON SCHEMA ${quotedName(settings.schema ?? 'public')} TO ${quotedName(settings.user)}${settings.schema === null ? '; or name another schema with schema=NAME in the URL' : ''}`
+    return make(...permissionDenied('TARGET_DENIED', { reason: message, hint }))
+  }
+  if (isReadOnly(thrown)) {
+    const reason = 'the server or the session is read-only: a standby, or default_transaction_read_only'
+    const hint = 'name the primary server, or a database and user that may write'
+    return make(...permissionDenied('TARGET_DENIED', { reason, hint, retryable: true }))
+  }
+  if (state === '53100' || state === '53200' || /no space left/i.test(String((thrown as Raw).message))) {
+    if (state === '53200') {
+      return make('TARGET_IO', 'the database server ran out of memory', { retryable: true, hint: NO_RETRY_HINT })
+    }
+    return make(...spaceExhausted({}, `, then ${NO_RETRY_HINT}`))
+  }
+  if (state === '40P01' || state === '40001' || state === '55P03') {
+    return make('TARGET_BUSY', 'the database is busy with another transaction on the same rows', {
+      reason: state === '55P03' ? 'another session holds a lock' : 'two transactions stood in each other’s way',
+      hint: 'wait until the other one ends, then run the same command again',
+      retryable: true,
+    })
+  }
+  if (state.startsWith('XX')) {
+    return make('TARGET_CORRUPT', 'the database reports damage', {
+      hint: 'restore it from a backup, or name another database and import again: the Delta logs still hold everything',
+    })
+  }
+  if (state === '22021' || state === '22P05') {
+    return make('VALUE_REFUSED', 'the database cannot hold a character of this value', {
+      reason: 'PostgreSQL stores no NUL characters in texts, and only valid UTF-8',
+      hint: 'clean the value at its source',
+    })
+  }
+  if (state === '57014') {
+    return make('TARGET_IO', 'the database cancelled a statement', {
+      reason: 'statement_timeout was over, or an administrator cancelled it',
+      hint: `raise statement_timeout, then ${NO_RETRY_HINT}`,
+      retryable: true,
+    })
+  }
+  if (state === '26000' || state === '42P05') {
+    return make('TARGET_IO', 'a prepared statement got lost', {
+      reason: 'a connection pooler between here and the server hands out another session each time',
+      hint: 'add prepare=off to the database URL',
+    })
+  }
+  if (state.startsWith('58')) {
+    return make('TARGET_IO', 'reading or writing failed at the database server', {
+      hint: `check its disk, then ${NO_RETRY_HINT}`,
+      retryable: true,
+    })
+  }
+  return thrown
+}
+
+/** Failures of making a connection, where repeating has ended or makes no sense. */
+export function connectFailed(thrown: unknown, settings: PostgresSettings): SluiceError {
+  if (thrown instanceof SluiceError && thrown.code !== 'CONNECTION_LOST') return thrown
+  const cause = thrown instanceof SluiceError ? thrown.cause : thrown
+  const tls = tlsError(cause, settings.label)
+  if (tls !== null) return tls
+  const details = { where: whereOf(cause, settings), retryable: isConnectionLoss(cause), cause }
+  const missing = missingIn(cause)
+  if (missing !== null) return new SluiceError(...databaseMissing(...missing, details))
+  const why = whyNotConnected(cause, settings)
+  const said = why === null ? {} : { reason: why[0], hint: why[1] }
+  return new SluiceError(...connectionFailed({ ...said, ...details }))
+}
+
+function whyNotConnected(cause: unknown, settings: PostgresSettings): Cause | null {
+  const { host, port, user, connectTimeoutMs: waitedMs } = settings
+  const place = host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const message = String(rawOf(cause)?.message)
+  const state = sqlStateOf(cause)
+  // The driver asks for a password before it knows that it has none.
+  if (settings.password() === null && (state === '28P01' || /^SASL: .*password/.test(message)))
+    return noPassword(settings)
+  if (state === '28P01') {
+    const hint = `the password may come from the URL, a service (PGSERVICE), PGPASSWORD or the password file (.pgpass), the first of these that has one`
+    return [`the server refuses the password of ${user}, or has no role of this name`, hint]
+  }
+  if (state === '28000' && message.startsWith('no pg_hba.conf entry')) {
+    const hint = /(?:SSL off|no encryption)/.test(message)
+      ? 'write sslmode=require if the server takes encrypted connections only, or have a line added to pg_hba.conf'
+      : 'have a line added to pg_hba.conf for this user, database and address'
+    return [`the server lets ${user} not in from this machine`, hint]
+  }
+  if (state === '53300') return ['the server has too many connections', 'wait, or raise its max_connections']
+  if (state === '57P03') return ['the server is starting or stopping', 'wait until it is up']
+  if (state !== null) return null
+  const isLate = /^timeout expired|due to connection timeout/.test(message)
+  const isCut = message.startsWith('Connection terminated')
+  const code = isLate ? 'ETIMEDOUT' : isCut ? 'ECONNRESET' : networkCodeOf(cause)
+  return code === null ? null : networkCause({ code, place, waitedMs })
+}
+
+function noPassword({ host, port, user, database, ignoredPasswordFile }: PostgresSettings): Cause {
+  const reason = `the server asks for the password of ${user}, and none was given`
+  if (ignoredPasswordFile !== null) {
+    return [reason, `${ignoredPasswordFile} is not read, for others may read it: chmod 600 ${ignoredPasswordFile}`]
+  }
+  const line = `${host.startsWith('/') ? 'localhost' : host}:${port}:${database}:${user}:PASSWORD`
+  return [reason, `set PGPASSWORD, or write ${line} into ~/.pgpass (mode 600), or a password into the URL`]
+}
+
+/** Reason, and what to do, where the server answers that it has not what the URL names. A role without its password is told like a wrong password, by the server's own design. */
+function missingIn(cause: unknown): readonly [reason: string, hint: string] | null {
+  const state = sqlStateOf(cause)
+  if (state === '3D000') {
+    return [
+      'the server has no database of this name',
+      'Check database URL: what stands behind the host is the name of the database; psql --list shows which there are',
+    ]
+  }
+  if (state === '28000' && /^role .* does not exist$/.test(String(rawOf(cause)?.message))) {
+    return [
+      'the server has no role of this name',
+      'Check database URL: what stands before the @ is the role; without one it is the name of your account here',
+    ]
+  }
+  return null
+}
+
+export function connectionLost(thrown: unknown, settings: PostgresSettings): SluiceError {
+  const isFull = sqlStateOf(thrown) === '53300'
+  return new SluiceError('CONNECTION_LOST', 'the connection to the database broke', {
+    where: whereOf(thrown, settings),
+    reason: isFull ? 'the server has too many connections' : 'the server stopped or restarted, or the network failed',
+    hint: `${isFull ? 'raise its max_connections, or use fewer workers' : 'check the server'}, then ${NO_RETRY_HINT}`,
+    retryable: true,
+    cause: thrown,
+  })
+}
+
+/** The error of the driver below those of ours; null where something else is the cause. */
+function rawOf(error: unknown): Raw | null {
+  let at: unknown = error
+  while (at instanceof SluiceError) {
+    if (!WRAPPERS.has(at.code)) return null
+    at = at.cause
+  }
+  return at instanceof Error ? at : null
+}
+
+function whereOf(thrown: unknown, settings: PostgresSettings): string {
+  const { code, message } = thrown as Raw
+  // Several addresses of one name fail together, in an error without words of its own.
+  const parts =
+    thrown instanceof AggregateError ? (thrown.errors as readonly Raw[]).map((one) => one.message) : [message]
+  const text = `${settings.label}: ${parts.map(String).join('; ')}${typeof code === 'string' ? ` (${code})` : ''}`
+  return redactText(text, settings.secrets)
+}
+
+/**
+ * A pooler lends the process of the server by the transaction, where one is needed that stays.
+ * @param reason what needs it, as a sentence
+ */
+export function pooled(settings: PostgresSettings, reason: string): SluiceError {
+  return new SluiceError('CONNECT_FAILED', 'a connection pooler hands out another session for each transaction', {
+    where: settings.label,
+    reason,
+    hint: 'connect to the server itself, or through a pool in session mode',
+  })
+}

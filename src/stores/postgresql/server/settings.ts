@@ -1,0 +1,222 @@
+/** What a PostgreSQL URL says, filled up from libpq's service file, environment variables and password file, in this order. */
+import { userInfo } from 'node:os'
+import { SluiceError } from '../../../shared/errors.ts'
+import { redactUrl, secretsOfUrl } from '../../../shared/redact.ts'
+import type { Route } from '../../../model/run/route.ts'
+import { isLocalHost, tlsModeOf, tlsPlan, type TlsPlan } from '../../common/tls.ts'
+import { ignoredPasswordFile, passwordFromFile, type Environment } from './pgpass.ts'
+import { serviceSettings } from './service.ts'
+
+export type { Environment } from './pgpass.ts'
+
+export type PostgresSettings = {
+  /** URL without password, for messages. */
+  readonly label: string
+  /** What must not stand in any message; grows by each password that `password` reads. */
+  readonly secrets: readonly string[]
+  /** Name, address, or folder of the server's socket file. */
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly database: string
+  /** Of the URL, the service file, the environment or the password file, read anew at each call: a password is changed while a program runs for days. Null without one. */
+  password(): string | null
+  /** Path of a password file that is not read, because others may read it. */
+  readonly ignoredPasswordFile: string | null
+  readonly tls: TlsPlan
+  readonly applicationName: string
+  /** Comes first in every name that is written without a schema. */
+  readonly schema: string | null
+  /** Connections of each kind at the same time: for statements, and for write transactions. */
+  readonly poolSize: number
+  readonly statementTimeoutMs: number | null
+  /** Longest that sessions of a copy wait for a lock; as the server has it where it is absent. */
+  readonly lockWaitMs?: number | undefined
+  /** A transaction in which nothing is said for so long is ended by the server; never where it is absent. */
+  readonly frozenMs?: number | undefined
+  /** A commit that was answered is on the disk, whatever role and database have as `synchronous_commit`. */
+  readonly isDurable?: boolean | undefined
+  readonly connectTimeoutMs: number
+  /** How long work that failed for a passing cause is repeated. */
+  readonly retryMs: number
+  /** How long a statement under way may go without a sign of the server before the connection is given up. */
+  readonly responseTimeoutMs: number
+  /** Whether repeated statements are prepared by name, which poolers that hand out another session each time do not bear. */
+  readonly prepare: boolean
+  /** The way to the server, where it is not the straight one. */
+  readonly route?: Route | undefined
+}
+
+/** Parameters of libpq, which a service may have, too. */
+const OF_LIBPQ =
+  'host port user password dbname sslmode sslrootcert sslcert sslkey connect_timeout application_name'.split(' ')
+const PARAMETERS = [
+  ...OF_LIBPQ,
+  ...'service schema pool_size statement_timeout retry_seconds response_timeout prepare'.split(' '),
+]
+
+/** @throws SluiceError BAD_CONFIG for a parameter that is not known, or a value that makes no sense */
+export function postgresSettings(url: string, environment: Environment = process.env): PostgresSettings {
+  const label = redactUrl(url)
+  const parts = splitUrl(url, label)
+  const service = serviceOf(parts, environment, label)
+  const first = service()
+  const parameter = (name: string, variable?: string): string | undefined =>
+    parts.parameters.get(name) ??
+    first.get(name) ??
+    (variable === undefined ? undefined : environment[variable] || undefined)
+  const number = (name: string, least: number, fallback: number, variable?: string): number => {
+    const text = parameter(name, variable)
+    if (text === undefined) return fallback
+    if (/^\d{1,9}(?:\.\d{1,3})?$/.test(text) && Number(text) >= least) return Number(text)
+    throw new SluiceError('BAD_CONFIG', `${name}=${text} must be a number from ${least} on`, { where: label })
+  }
+  const end = (name: 'host' | 'port' | 'user' | 'dbname', inUrl: string, variable: string): string =>
+    parts.parameters.get(name) ?? (inUrl || first.get(name) || environment[variable] || '')
+  const host = end('host', parts.host, 'PGHOST') || 'localhost'
+  if (host.includes(',')) {
+    throw new SluiceError('BAD_CONFIG', 'one host a URL, please', { where: label, hint: 'name the primary server' })
+  }
+  const port = Number(end('port', parts.port, 'PGPORT') || '5432')
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new SluiceError('BAD_CONFIG', 'the port must be a number from 1 to 65535', { where: label })
+  }
+  const user = end('user', parts.user, 'PGUSER') || userInfo().username
+  const database = end('dbname', parts.database, 'PGDATABASE') || user
+  const inUrl = parts.parameters.get('password') || parts.password
+  const secrets = [...secretsOfUrl(url)]
+  const password = (): string | null => {
+    const given = inUrl || service().get('password') || environment['PGPASSWORD']
+    const found = given || passwordFromFile({ host, port, user, database }, environment) || null
+    if (found !== null && !secrets.includes(found)) secrets.push(found)
+    return found
+  }
+  const hasPassword = password() !== null
+  const prepare = parameter('prepare') ?? 'on'
+  if (prepare !== 'on' && prepare !== 'off') {
+    throw new SluiceError('BAD_CONFIG', `prepare=${prepare} is not known`, { where: label, hint: 'on or off' })
+  }
+  const statementTimeout = number('statement_timeout', 0, 0)
+  return {
+    label,
+    secrets,
+    host,
+    port,
+    user,
+    database,
+    password,
+    ignoredPasswordFile: hasPassword ? null : ignoredPasswordFile(environment),
+    tls: tlsOf(host, parameter),
+    applicationName: parameter('application_name', 'PGAPPNAME') ?? 'sluice',
+    schema: parameter('schema') || null,
+    poolSize: Math.floor(number('pool_size', 1, 4)),
+    statementTimeoutMs: statementTimeout === 0 ? null : statementTimeout,
+    connectTimeoutMs: (number('connect_timeout', 0, 10, 'PGCONNECT_TIMEOUT') || 10) * 1000,
+    retryMs: number('retry_seconds', 0, 60) * 1000,
+    responseTimeoutMs: number('response_timeout', 0.1, 300) * 1000,
+    prepare: prepare === 'on',
+  }
+}
+
+/**
+ * Reads the service that the URL or PGSERVICE names; gives nothing where neither names one. What a service says and this program cannot do is refused: without it, it would be
+ * another connection.
+ * @throws SluiceError BAD_CONFIG
+ */
+function serviceOf(
+  { parameters }: UrlParts,
+  environment: Environment,
+  label: string,
+): () => ReadonlyMap<string, string> {
+  const name = parameters.get('service') ?? environment['PGSERVICE']
+  if (name === undefined || name === '') return () => new Map()
+  return () => {
+    const found = serviceSettings(name, environment, label)
+    const unknown = [...found.keys()].find((one) => !OF_LIBPQ.includes(one))
+    if (unknown === undefined) return found
+    throw new SluiceError('BAD_CONFIG', `the service ${name} has ${unknown}, which sluice does not know`, {
+      where: label,
+      hint: `known are ${OF_LIBPQ.join(', ')}`,
+    })
+  }
+}
+
+function tlsOf(host: string, parameter: (name: string, variable: string) => string | undefined): TlsPlan {
+  const word = parameter('sslmode', 'PGSSLMODE')
+  const root = parameter('sslrootcert', 'PGSSLROOTCERT')
+  const cert = parameter('sslcert', 'PGSSLCERT')
+  const key = parameter('sslkey', 'PGSSLKEY')
+  // A socket file is not encrypted by any server, whatever is asked for; libpq goes on in plain text there too.
+  if (host.startsWith('/')) return tlsPlan({ mode: 'disable', host, isLocal: true })
+  // As in libpq: authorities that anybody can buy from prove nothing unless the name is compared too.
+  const mode = word === undefined ? (root === 'system' ? 'verify-full' : undefined) : tlsModeOf(word)
+  return tlsPlan({
+    mode,
+    ca: root === undefined || root === 'system' ? undefined : { path: root, parameter: 'sslrootcert' },
+    cert: cert === undefined ? undefined : { path: cert, parameter: 'sslcert' },
+    key: key === undefined ? undefined : { path: key, parameter: 'sslkey' },
+    host,
+    isLocal: isLocalHost(host),
+  })
+}
+
+type UrlParts = {
+  readonly user: string
+  readonly password: string | undefined
+  readonly host: string
+  readonly port: string
+  readonly database: string
+  readonly parameters: ReadonlyMap<string, string>
+}
+
+/** By hand, with the reading of `redactUrl`: what is taken for the password here is what no message shows. */
+function splitUrl(url: string, label: string): UrlParts {
+  const match = /^postgres(?:ql)?:\/\/([^?#]*)(?:\?([^#]*))?/i.exec(url)
+  if (match === null) {
+    throw new SluiceError('BAD_CONFIG', 'this is no PostgreSQL URL', {
+      where: label,
+      hint: 'postgresql://user:password@host:5432/database',
+    })
+  }
+  const [, path = '', query = ''] = match
+  const decode = (text: string): string => {
+    try {
+      return decodeURIComponent(text)
+    } catch (error) {
+      throw new SluiceError('BAD_CONFIG', 'a % in the URL is not followed by two hexadecimal digits', {
+        where: label,
+        hint: 'write % as %25',
+        cause: error,
+      })
+    }
+  }
+  const slash = path.indexOf('/')
+  let at = (slash === -1 ? path : path.slice(0, slash)).lastIndexOf('@')
+  if ((path.split('/', 1)[0]?.split('@', 1)[0] ?? '').includes(':')) at = path.lastIndexOf('@')
+  const userInfoText = at === -1 ? '' : path.slice(0, at)
+  const colon = userInfoText.indexOf(':')
+  const rest = path.slice(at + 1)
+  const end = rest.indexOf('/')
+  const address = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(end === -1 ? rest : rest.slice(0, end))
+  if (address === null) throw new SluiceError('BAD_CONFIG', 'the host of the URL cannot be read', { where: label })
+  const parameters = new Map<string, string>()
+  for (const pair of query.split('&').filter((text) => text !== '')) {
+    const equals = pair.indexOf('=')
+    const name = decode(equals === -1 ? pair : pair.slice(0, equals))
+    if (!PARAMETERS.includes(name)) {
+      throw new SluiceError('BAD_CONFIG', `the URL has an unknown parameter: ${name}`, {
+        where: label,
+        hint: `known are ${PARAMETERS.join(', ')}`,
+      })
+    }
+    parameters.set(name, equals === -1 ? '' : decode(pair.slice(equals + 1)))
+  }
+  return {
+    user: decode(colon === -1 ? userInfoText : userInfoText.slice(0, colon)),
+    password: colon === -1 ? undefined : decode(userInfoText.slice(colon + 1)),
+    host: decode((address[1] ?? '').replace(/^\[(.*)\]$/, '$1')),
+    port: address[2] ?? '',
+    database: end === -1 ? '' : decode(rest.slice(end + 1)),
+    parameters,
+  }
+}

@@ -1,0 +1,92 @@
+/** After a connection broke during COMMIT: what became of the transaction. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { SqlReader } from '../../../model/run/sql-port.ts'
+import type { Backend } from './connect.ts'
+import { isConnectionLoss } from './server-errors.ts'
+
+const POLL_MS = 50
+/** How long the server gets to end the process of a broken connection by itself, and then on demand. */
+const GRACE_MS = 1000
+const PATIENCE_MS = 6000
+
+const MOST_POLLS = 100
+
+type Asked = Pick<SqlReader, 'all'>
+
+export type LostCommit<R extends Asked> = {
+  /** What was being committed, for messages. */
+  readonly what: 'a transaction' | 'a chunk' | 'a switch'
+  /** The server's process that got the COMMIT. */
+  readonly backend: Backend
+  /** Of the transaction, where it is known: the server is asked for it before anything else. */
+  readonly id?: string
+  /** Whether its effects are there; undefined where nothing tells them from others. */
+  readonly landed: ((reader: R) => Promise<boolean>) | undefined
+  readonly lost: unknown
+  readonly label: string
+  /** Runs something on a new connection, for as long as it takes to get one. */
+  ask<T>(body: (reader: R) => Promise<T>): Promise<T>
+}
+
+/**
+ * Whether a transaction is there whose connection broke after COMMIT was sent and before it was answered: of the catalog, of a ledger and of a chunk
+ * alike. False means that it surely is not, and never will be.
+ * @throws SluiceError COMMIT_UNKNOWN when nobody knows
+ */
+export async function hasLanded<R extends Asked>(commit: LostCommit<R>): Promise<boolean> {
+  const { what, backend, landed, lost, label, ask } = commit
+  const unknown = (reason: string, cause: unknown): SluiceError =>
+    new SluiceError('COMMIT_UNKNOWN', `the connection broke while ${what} was being committed`, {
+      where: label,
+      reason,
+      hint: 'run the same command again: it reads what is there and goes on from it',
+      retryable: true,
+      cause,
+    })
+  if (landed === undefined) throw unknown('its answer never came, and nothing tells its rows from others', lost)
+  try {
+    return await ask(async (reader) => {
+      // While the old process lives, its commit may still be on the way: asked now, the answer could be wrong a moment later.
+      if (!(await backendIsGone(reader, backend))) throw unknown('the server still works on it', lost)
+      const fate = commit.id === undefined ? null : await fateOf(reader, commit.id)
+      return fate ?? (await landed(reader))
+    })
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'COMMIT_UNKNOWN') throw error
+    throw unknown(`the database could not be asked afterwards: ${(error as Error).message}`, error)
+  }
+}
+
+/** What the server says of a transaction by its id; null where it has never heard of it, or no more. */
+async function fateOf(reader: Asked, id: string): Promise<boolean | null> {
+  try {
+    for (let polls = 0; polls < MOST_POLLS; polls++) {
+      const [[status] = []] = await reader.all('SELECT pg_catalog.pg_xact_status(CAST(? AS xid8))', [id])
+      if (status === 'committed') return true
+      if (status === 'aborted') return false
+      if (status === null || status === undefined) return null
+      await sleep(POLL_MS)
+    }
+  } catch (error) {
+    if (isConnectionLoss(error)) throw error
+    // Another server has taken the old one's place and never heard of the transaction: its rows are what is true now.
+  }
+  return null
+}
+
+/**
+ * Waits until the server's process of a broken connection is gone, so that nothing of it can still commit or hold locks; after a moment it
+ * is told to end.
+ * @returns false when it is still there after some seconds
+ */
+export async function backendIsGone(reader: Asked, { pid, startedAt }: Backend): Promise<boolean> {
+  const those = 'FROM pg_catalog.pg_stat_activity WHERE pid = ? AND backend_start = CAST(? AS timestamptz)'
+  for (let waited = 0; waited <= PATIENCE_MS; waited += POLL_MS) {
+    const what = waited < GRACE_MS ? 'pid' : 'pg_catalog.pg_terminate_backend(pid)'
+    const left = await reader.all(`SELECT ${what} ${those}`, [pid, startedAt])
+    if (left.length === 0) return true
+    await sleep(POLL_MS)
+  }
+  return false
+}

@@ -1,0 +1,332 @@
+/** PostgreSQL as a SQL database: several connections, loads by COPY, transactions that are repeated when that is safe. */
+import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { Pool } from '../../common/pool.ts'
+import { retrying } from '../../common/retry.ts'
+import type { Route } from '../../../model/run/route.ts'
+import { MOST_COLUMNS, relationsOfRows } from '../../common/known-relations.ts'
+import type {
+  KnownRelation,
+  Landed,
+  OpenMode,
+  QueryOptions,
+  QueryPage,
+  SessionLock,
+  SqlDatabase,
+  SqlReader,
+  SqlRow,
+  SqlTransaction,
+  SqlValue,
+} from '../../../model/run/sql-port.ts'
+import { readOnly, transact } from './commit.ts'
+import type { Backend } from './connect.ts'
+import {
+  connectFailed,
+  connectionLost,
+  isConnectionLoss,
+  isReadOnly,
+  isTransient,
+  postgresError,
+  sqlStateOf,
+} from './server-errors.ts'
+import { takeLock } from './lock.ts'
+import { queryServer } from './query.ts'
+import { SqlSession } from './sql-session.ts'
+import { backendIsGone, hasLanded } from './settle.ts'
+import { postgresSettings, type Environment, type PostgresSettings } from './settings.ts'
+import { Statements } from './statements.ts'
+import { refuseStrangers } from './trusted-tables.ts'
+
+/** How long opening waits for a server that is just starting. */
+const STARTING_MS = 5000
+/** Each one has waited for the whole lock_timeout already. */
+const MOST_LOCK_TIMEOUTS = 2
+
+/** Partitions are found through their parents. */
+const RELATIONS = `SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname::text || '.' || c.relname::text END AS name,
+    a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
+    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'::text
+  ORDER BY name, a.attnum LIMIT ${MOST_COLUMNS}`
+
+export type PostgresOptions = {
+  /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
+  readonly environment?: Environment
+  /** The way to the server, where it is not the straight one. */
+  readonly route?: Route | undefined
+  /** As `CatalogOptions` has it. */
+  readonly patienceMs?: number | undefined
+  /** As `CatalogOptions` has it. */
+  readonly rightsOnly?: true | undefined
+  /** As `PostgresSettings` has it. */
+  readonly frozenMs?: number
+  /** As in `PostgresSettings`. */
+  readonly isDurable?: boolean
+  /** Comes first in every name without a schema, instead of that of the URL. */
+  readonly schema?: string | null
+  /** Hears of every repeat: why, how many attempts were made, and milliseconds until the next. */
+  onRetry?(error: unknown, attempts: number, pauseMs: number): void
+}
+
+/**
+ * Opens a database by its URL. In `write` mode the schema of the URL is created when missing; in `read` mode nothing is ever written.
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED, TARGET_DENIED
+ */
+export async function openPostgres(url: string, mode: OpenMode, options: PostgresOptions = {}): Promise<SqlDatabase> {
+  const read = postgresSettings(url, options.environment)
+  const retryMs = Math.min(read.retryMs, options.patienceMs ?? read.retryMs)
+  const { route, frozenMs, isDurable, schema = read.schema } = options
+  const settings = { ...read, schema, retryMs, route, frozenMs, isDurable }
+  const database = new PostgresDatabase(settings, mode, options)
+  try {
+    await retrying(() => database.start(), { transient: isConnectionLoss, forMs: Math.min(STARTING_MS, retryMs) })
+    return database
+  } catch (error) {
+    await database.close()
+    throw isConnectionLoss(error) ? connectFailed(error, settings) : postgresError(error, settings)
+  }
+}
+
+class PostgresDatabase implements SqlDatabase {
+  readonly dialect = 'postgresql'
+  readonly explains = 'EXPLAIN'
+  readonly label: string
+  readonly parallelWrites = true
+  readonly #settings: PostgresSettings
+  readonly #mode: OpenMode
+  readonly #options: PostgresOptions
+  readonly #statements: Statements
+  /**
+   * Three pools, because code that holds a connection may ask for another: a body of a write that reads beside its transaction would
+   * wait for ever if writes had taken all there are. Nobody runs while he holds one of the first; those who walk pages or
+   * read in a transaction hold theirs for long and inside each other, and are few; writes are as many as the URL says.
+   */
+  readonly #single: Pool<SqlSession>
+  readonly #held: Pool<SqlSession>
+  readonly #writers: Pool<SqlSession>
+  #closed = false
+  #hasWritten = false
+  /** A session of a lock that was given back. */
+  #spare: SqlSession | null = null
+  /** Tables of ours that are there may be written to, as they were before the first write. */
+  #trusted: Promise<void> | null = null
+
+  constructor(settings: PostgresSettings, mode: OpenMode, options: PostgresOptions) {
+    this.label = settings.label
+    this.#settings = settings
+    this.#mode = mode
+    this.#options = options
+    this.#statements = new Statements(settings.prepare)
+    const reader = (): Promise<SqlSession> => SqlSession.open(settings, 'read', this.#statements)
+    const limited = { most: settings.poolSize, idle: settings.poolSize }
+    this.#single = new Pool(reader, limited, settings.label)
+    this.#held = new Pool(reader, { ...limited, most: Infinity }, settings.label)
+    const writer = (): Promise<SqlSession> => SqlSession.open(settings, 'write', this.#statements)
+    this.#writers = new Pool(writer, limited, settings.label)
+  }
+
+  /** Makes a first connection and, for writing, the schema. */
+  async start(): Promise<void> {
+    const { schema } = this.#settings
+    const exists = (session: SqlSession): Promise<readonly SqlRow[]> =>
+      session.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [schema])
+    // IF NOT EXISTS asks for the right to create first, which a user of an existing schema need not have.
+    const found = await this.#single.use(async (session) => schema === null || (await exists(session)).length > 0)
+    await this.#refuseStrangers('read')
+    if (this.#mode === 'read' || found || schema === null) return
+    await this.#writers.use(async (session) => {
+      try {
+        await session.script(`CREATE SCHEMA IF NOT EXISTS ${quotedName(schema)}`)
+      } catch (error) {
+        // Two that create it at the same moment both find it missing.
+        if (sqlStateOf(error) !== '23505' || (await exists(session)).length === 0) throw error
+      }
+    })
+  }
+
+  all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
+    // Sessions for reading refuse to write, so a repeat changes nothing.
+    return this.#retrying(() => this.#single.use((session) => session.all(sql, parameters)))
+  }
+
+  async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
+    const { pages, session, first } = await this.#retrying(async () => {
+      const taken = await this.#held.take()
+      try {
+        await taken.begin('READ ONLY')
+        const iterator = taken.walk(sql, parameters, pageRows)
+        return { session: taken, pages: iterator, first: await iterator.next() }
+      } catch (error) {
+        await this.#end(taken)
+        throw error
+      }
+    })
+    try {
+      if (first.done === true) return
+      yield first.value
+      yield* pages
+    } finally {
+      await pages.return(undefined)
+      await this.#end(session)
+    }
+  }
+
+  async read<T>(body: (reader: SqlReader) => Promise<T>): Promise<T> {
+    let begun = false
+    return this.#retrying(
+      () =>
+        this.#held.use((session) =>
+          readOnly(session, (reader) => {
+            begun = true
+            return body(reader)
+          }),
+        ),
+      () => !begun,
+    )
+  }
+
+  async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: Landed): Promise<T> {
+    if (this.#mode === 'read') throw new Error('the database was opened for reading')
+    if (this.#options.rightsOnly !== true)
+      await (this.#trusted ??= this.#refuseStrangers('write').catch((error: unknown) => {
+        this.#trusted = null
+        throw error
+      }))
+    let orphan: Backend | null = null
+    let lockTimeouts = 0
+    const ask = <A>(question: (reader: SqlReader) => Promise<A>): Promise<A> =>
+      this.#retrying(() => this.#held.use((session) => question(readerOf(session))))
+    let foreign = false
+    // A server that took writes of this program and refuses them now may be promoted; one that never took any is the wrong one.
+    let isTurned = false
+    return this.#retrying(
+      async () => {
+        if (orphan !== null) {
+          const old = orphan
+          await ask((reader) => backendIsGone(reader, old))
+          orphan = null
+        }
+        foreign = false
+        const session = await this.#writers.take()
+        try {
+          const outcome = await transact(session, body)
+          this.#hasWritten ||= outcome.committed
+          if (outcome.committed) return outcome.result
+          const { lost } = outcome
+          const { backend } = session
+          if (await hasLanded({ what: 'a transaction', backend, landed, lost, label: this.label, ask }))
+            return outcome.result
+          throw lost
+        } catch (error) {
+          if (!session.alive) orphan = session.backend
+          // Statements behind a failed one fail too, and do not say why.
+          const cause = sqlStateOf(error) === '25P02' ? session.failure : error
+          // A body may lose its way to some other database, which is not ours to repeat.
+          foreign = !causedBy(cause, session.failure)
+          if (sqlStateOf(cause) === '55P03') lockTimeouts++
+          isTurned = this.#hasWritten && isReadOnly(cause)
+          throw cause
+        } finally {
+          await this.#writers.give(session)
+        }
+      },
+      () => !foreign && lockTimeouts <= MOST_LOCK_TIMEOUTS,
+      () => isTurned,
+    )
+  }
+
+  refuseStrangers(names: readonly string[]): Promise<void> {
+    return this.#refuseStrangers('write', names)
+  }
+
+  async lock(name: string): Promise<SessionLock | null> {
+    return this.#retrying(async () => {
+      const spare = this.#spare
+      this.#spare = null
+      const session = spare?.alive === true ? spare : await SqlSession.open(this.#settings, 'read', this.#statements)
+      return takeLock(session, name, (free) => this.#keepSpare(free))
+    })
+  }
+
+  async #keepSpare(session: SqlSession): Promise<void> {
+    if (this.#closed || this.#spare?.alive === true) return session.close()
+    this.#spare = session
+  }
+
+  query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
+    return queryServer(this.#settings, sql, options)
+  }
+
+  async relations(): Promise<readonly KnownRelation[]> {
+    return relationsOfRows(await this.all(RELATIONS))
+  }
+
+  async now(): Promise<number> {
+    const rows = await this.all(
+      'SELECT pg_catalog.floor(extract(epoch FROM clock_timestamp())::numeric * 1000::numeric)::int8',
+    )
+    return Number(rows[0]?.[0] satisfies SqlValue | undefined)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const spare = this.#spare
+    this.#spare = null
+    await Promise.all([this.#single.close(), this.#held.close(), this.#writers.close(), spare?.close()])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #refuseStrangers(use: 'read' | 'write', names?: readonly string[]): Promise<void> {
+    return refuseStrangers((sql) => this.all(sql), use, this.label, names)
+  }
+
+  async #end(session: SqlSession): Promise<void> {
+    await session.rollBack()
+    await this.#held.give(session)
+  }
+
+  async #retrying<T>(
+    body: () => Promise<T>,
+    may: () => boolean = () => true,
+    passesToo: () => boolean = () => false,
+  ): Promise<T> {
+    try {
+      return await retrying(body, {
+        forMs: this.#settings.retryMs,
+        transient: (error) => !this.#closed && may() && (isTransient(error) || passesToo()),
+        onRetry: (error, attempts, pauseMs) => this.#options.onRetry?.(error, attempts, pauseMs),
+      })
+    } catch (error) {
+      // A server that was there and refuses a new connection: the work was cut off, whatever way it says so.
+      const refused = error instanceof SluiceError && error.code === 'CONNECT_FAILED' && isConnectionLoss(error)
+      throw refused && may() ? connectionLost(error.cause, this.#settings) : error
+    }
+  }
+}
+
+/** Whether an error is the given one or wraps it. */
+function causedBy(error: unknown, origin: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) if (at === origin) return true
+  return false
+}
+
+function readerOf(session: SqlSession): SqlReader {
+  return {
+    dialect: 'postgresql',
+    all: (sql, parameters = []) => session.all(sql, parameters),
+    pages: async function* (sql, parameters, pageRows) {
+      await session.begin('READ ONLY')
+      try {
+        yield* session.walk(sql, parameters, pageRows)
+      } finally {
+        await session.rollBack()
+      }
+    },
+  }
+}

@@ -1,0 +1,170 @@
+/** A session of a catalog: statements with values, prepared once they are repeated, and answers a page at a time. */
+import Cursor from 'pg-cursor'
+import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import type { OpenMode, SqlRow } from '../../../model/run/sql-port.ts'
+import { connect, durableSql, type Connected } from './connect.ts'
+import { copyText, refuseNulCharacters } from './copy-text.ts'
+import { isStalePlan } from './server-errors.ts'
+import { Session, type Answer } from './wire-session.ts'
+import type { PostgresSettings } from './settings.ts'
+import type { Statements } from './statements.ts'
+import { toPostgres, TYPES } from './values.ts'
+
+/** Of one page: what the protocol has room for. */
+const MOST_ROWS = 2 ** 31 - 1
+
+/** A GRANT of a right that the login may not give, or not all of it. */
+const NOT_GRANTED = '01007'
+
+let cursors = 0
+
+/** For the transaction of a script: a program works for hours with the tables that it has made, and a crash must not take them back. */
+const DURABLE = durableSql('transaction')
+/** A role may have the server keep its warnings to itself. */
+const HEARD = 'SET LOCAL client_min_messages TO warning'
+
+export class SqlSession extends Session {
+  readonly #statements: Statements
+  #failure: unknown = null
+
+  /** @throws SluiceError as `connect` does */
+  static async open(settings: PostgresSettings, mode: OpenMode, statements: Statements): Promise<SqlSession> {
+    return new SqlSession(settings, await connect(settings, mode), statements)
+  }
+
+  private constructor(settings: PostgresSettings, connected: Connected, statements: Statements) {
+    super(settings, connected)
+    this.#statements = statements
+  }
+
+  /** What the first statement that failed since `begin` threw; null where none did. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  /** What made the connection useless, where a statement has met it. */
+  override loss(): unknown {
+    return (this.#failure ??= super.loss())
+  }
+
+  override async begin(kind: string): Promise<void> {
+    this.#failure = null
+    await super.begin(kind)
+  }
+
+  async all(sql: string, parameters: SqlRow): Promise<readonly SqlRow[]> {
+    return (await this.#statement(sql, parameters)).rows
+  }
+
+  async run(sql: string, parameters: SqlRow): Promise<number> {
+    return (await this.#statement(sql, parameters)).rowCount ?? 0
+  }
+
+  /** @throws SluiceError TARGET_DENIED also where the server only warns that a right was not given */
+  async script(sql: string): Promise<void> {
+    const withheld: string[] = []
+    const heard = ({
+      code,
+      message,
+    }: {
+      readonly code?: string | undefined
+      readonly message?: string | undefined
+    }): void => {
+      if (code === NOT_GRANTED) withheld.push(message ?? code)
+    }
+    this.client.on('notice', heard)
+    try {
+      await this.command(`${DURABLE};\n${HEARD};\n${this.#statements.of(sql, 0).text}`)
+    } finally {
+      this.client.off('notice', heard)
+    }
+    if (withheld.length === 0) return
+    throw (this.#failure ??= new SluiceError('TARGET_DENIED', 'a right was not given', {
+      where: this.settings.label,
+      reason: withheld.join('; '),
+    }))
+  }
+
+  /** Needs a transaction. The fast way to walk; until it ends, the driver keeps the session from every other statement. */
+  async *walk(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
+    const { text } = this.#statements.of(sql, parameters.length)
+    const cursor = new Cursor<SqlRow>(text, toPostgres(parameters), { rowMode: 'array', types: TYPES })
+    let ended = false
+    try {
+      this.client.query(cursor)
+      while (!ended) {
+        const rows = await this.watched(() => cursor.read(Math.min(pageRows, MOST_ROWS)))
+        ended = rows.length < pageRows
+        if (rows.length > 0) yield rows
+      }
+    } finally {
+      // A cursor that failed is closed; one whose connection breaks meanwhile would wait for ever.
+      if (this.alive && this.#failure === null) {
+        await this.watched(() => this.#closed(cursor))
+      }
+    }
+  }
+
+  /**
+   * Needs a transaction, whose body may ask and write while it walks: a cursor of SQL, which takes half as long again because the
+   * server collects each page before it sends it.
+   */
+  async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
+    const name = quotedName(`sluice_${++cursors}`)
+    const { text } = this.#statements.of(sql, parameters.length)
+    await this.answer({ text: `DECLARE ${name} NO SCROLL CURSOR FOR ${text}`, values: toPostgres(parameters) })
+    let ended = false
+    try {
+      while (!ended) {
+        const { rows } = await this.answer<SqlRow>({ text: `FETCH ${Math.min(pageRows, MOST_ROWS)} FROM ${name}` })
+        ended = rows.length < pageRows
+        if (rows.length > 0) yield rows
+      }
+    } finally {
+      // After a failure the transaction is over, and its cursors with it.
+      if (this.alive && this.#failure === null) await this.command(`CLOSE ${name}`)
+    }
+  }
+
+  async load(table: string, columns: readonly string[], rows: readonly SqlRow[]): Promise<void> {
+    if (rows.length === 0) return
+    refuseNulCharacters(table, columns, rows)
+    const text = `COPY ${quotedName(table)} (${columns.map(quotedName).join(',')}) FROM STDIN`
+    const loaded = await this.copyIn(text, copyText(rows))
+    if (loaded !== BigInt(rows.length)) {
+      throw new SluiceError('INTERNAL', `PostgreSQL took ${loaded} of ${rows.length} rows`)
+    }
+  }
+
+  protected override named(error: unknown): unknown {
+    const known = super.named(error)
+    this.#failure ??= known
+    return known
+  }
+
+  #closed(cursor: Cursor<SqlRow>): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.client.off('end', done)
+        resolve()
+      }
+      this.client.once('end', done)
+      cursor.close(done)
+    })
+  }
+
+  async #statement(sql: string, parameters: SqlRow): Promise<Answer<SqlRow>> {
+    const { text, name } = this.#statements.of(sql, parameters.length)
+    try {
+      return await this.answer({
+        text,
+        values: toPostgres(parameters),
+        ...(name === undefined || this.isLent ? {} : { name }),
+      })
+    } catch (error) {
+      if (isStalePlan(error)) this.#statements.forget(sql)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/** Tables, keys and conditions as PostgreSQL writes them. Values stand in the text, because COPY takes no parameters. */
+import { randomUUID } from 'node:crypto'
+import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
+import { keyColumns, rangeCondition, type KeyDialect } from '../../common/key-ranges.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { arrayText } from './array-text.ts'
+import { quoteName } from './connect.ts'
+
+/** Holds the place of a bound. A condition that a user wrote may hold `?`, an operator of this system, but never this. */
+const BOUND = `:${randomUUID()}:`
+
+/** Sorted by its byte, and no text: it has no collation. */
+const CHAR = '"char"'
+
+const TEXT = quoteName(`text ${randomUUID()}`)
+
+/** `only`: rows of tables that inherit from this one belong to those. */
+export type Relation = { readonly name: TableName; readonly only: boolean }
+
+/** A string as a literal, whatever characters it has; sessions have `standard_conforming_strings` on. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+export function tableSql({ schema, name }: TableName): string {
+  return schema === undefined ? quoteName(name) : `${quoteName(schema)}.${quoteName(name)}`
+}
+
+/** The table as it stands behind FROM. */
+export function fromSql({ name, only }: Relation): string {
+  return `${only ? 'ONLY ' : ''}${tableSql(name)}`
+}
+
+export function columnList(names: readonly string[]): string {
+  return names.map(quoteName).join(', ')
+}
+
+/** How ranges of keys are written here; statements made with it need `filled`. */
+export function keyDialect(relation: Relation): KeyDialect {
+  return {
+    quote: quoteName,
+    from: () => fromSql(relation),
+    bound: boundOf,
+    value: (_, text) => text,
+    // Under a name of its own, or ORDER BY would take it for the column, and sort texts.
+    text: (column) => `${quoteName(column.name)}::text AS ${TEXT}`,
+    // Whatever begins so and goes on sorts behind it: no text has a smaller character than this one.
+    below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
+    operator: operatorSql,
+  }
+}
+
+/** The planner of the server estimates ranges of a constant "char" as texts of a collation that the type has not, and fails of it: it gets no constant. */
+function boundOf(column: Column): string {
+  const bound = `CAST(${BOUND} AS ${castOf(column)})`
+  return column.native === CHAR ? `(SELECT ${bound})` : bound
+}
+
+/**
+ * A comparison of columns as `op` names it, found in pg_catalog alone: another role may have put one for varchar, for a domain or for an array into the search_path. Columns of types
+ * that the server does not have by itself are compared as their own schema says, by the search_path.
+ */
+export function operatorSql(op: string, columns: readonly Column[]): string {
+  return columns.every(({ type }) => builtIn(type) !== null) ? `OPERATOR(pg_catalog.${op})` : op
+}
+
+/** As `operatorSql`, by which a value is equal to that of the column of this name. */
+export function equalTo(columns: readonly Column[], name: string): string {
+  return operatorSql(
+    '=',
+    columns.filter((one) => one.name === name),
+  )
+}
+
+/** A statement with its bounds in their places. */
+export function filled(sql: string, parameters: SqlRow): string {
+  const parts = sql.split(BOUND)
+  if (parts.length !== parameters.length + 1) throw new Error('a statement has another number of bounds than of values')
+  return parts.reduce((text, part, i) => text + literal(String(parameters[i - 1])) + part)
+}
+
+/** Rows of a range, and of a condition that a user wrote. */
+export function rangeSql(table: TableSpec, relation: Relation, range: Range, where: string | null): string {
+  const { sql, parameters } = rangeCondition(table, range, where, keyDialect(relation))
+  const condition = filled(sql, parameters)
+  if (range.by !== 'block') return condition
+  const to = range.to === null ? '' : ` AND ctid < '(${range.to},0)'::tid`
+  return `ctid >= '(${range.from},0)'::tid${to} AND ${condition}`
+}
+
+/**
+ * Rows with one of these keys, as a join: thousands of comparisons one after the other would be made for every row of the table.
+ * @param keys none with a NULL in it, which no list holds
+ */
+export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
+  const columns = keyColumns(table)
+  const lists = columns.map((_, at) => `${literal(arrayText(keys.map((key) => key[at] ?? '')))}::text[]`)
+  const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`).join(', ')
+  const names = columns.map((_, at) => `c${at}`).join(', ')
+  const rows = lists.map((list) => `pg_catalog.unnest(${list})`).join(', ')
+  return `(${columnList(table.key)}) ${operatorSql('=', columns)} ANY (SELECT ${values} FROM ROWS FROM (${rows}) AS k(${names}))`
+}
+
+/** `ORDER BY` the key, where there is one; with the table's name, since what is selected may have the column's. */
+export function orderSql({ table, key }: TableSpec): string {
+  return key.length === 0
+    ? ''
+    : ` ORDER BY ${key.map((name) => `${quoteName(table.name)}.${quoteName(name)}`).join(', ')}`
+}
+
+/** The type to compare a key's column in: of a domain the one below it, since comparing is none of its rules. */
+function castOf({ type, native }: Column): string {
+  return native === CHAR ? native : (builtIn(type) ?? native)
+}
+
+function builtIn(type: ColumnType): string | null {
+  switch (type.kind) {
+    case 'bool':
+      return 'boolean'
+    case 'int':
+      // Bounds may come from a table with wider numbers.
+      return 'bigint'
+    case 'decimal':
+      return 'numeric'
+    case 'float':
+      return 'double precision'
+    case 'text':
+      return type.padded === true ? 'bpchar' : 'text'
+    case 'bytes':
+      return 'bytea'
+    case 'uuid':
+    case 'date':
+    case 'time':
+      return type.kind
+    case 'timestamp':
+      return type.zone ? 'timestamptz' : 'timestamp'
+    case 'json':
+    case 'list':
+    case 'native':
+      return null
+  }
+}

@@ -1,0 +1,151 @@
+/** Tables as the system catalogs describe them. */
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
+import { collationSql, sortsOnlySql } from '../copy/collations.ts'
+import { tablePattern } from '../copy/pattern.ts'
+import { HAS_ALIKE_HEIRS } from './relation.ts'
+import type { CopySession, TextRow } from './session.ts'
+import { literal } from './sql.ts'
+import { columnType, loadTypes } from './types.ts'
+
+/**
+ * Tables and partitioned tables that a pattern names; partitions only where it names one. Of a partitioned table rows and bytes are those of all parts; a
+ * table that others inherit from is counted by itself.
+ * @param database what tells this database from others
+ */
+export function findTables(session: CopySession, pattern: string, database: string): Promise<readonly TableSpec[]> {
+  return describeTables(session, { ...tablePattern(pattern), kinds: "'r', 'p'" }, database)
+}
+
+/** Which relations: a condition on `n` and `c`, whether it names single ones, and `relkind`s. */
+export type Relations = { readonly condition: string; readonly exact: boolean; readonly kinds: string }
+
+/** @param database what tells this database from others */
+export async function describeTables(
+  session: CopySession,
+  which: Relations,
+  database: string,
+): Promise<readonly TableSpec[]> {
+  const ask = (sql: string): Promise<readonly TextRow[]> => session.ask(sql)
+  const relations = await ask(relationsSql(which))
+  const oids = relations.map(([oid]) => oid ?? '')
+  if (oids.length === 0) return []
+  const list = `${literal(`{${oids.join(',')}}`)}::oid[]`
+  const attributes = await ask(columnsSql(list, session.version))
+  const indexes = await ask(indexesSql(list))
+  const types = await loadTypes(
+    attributes.map(([, , oid]) => oid ?? ''),
+    ask,
+  )
+  return relations.map(([oid, schema, name, file, rows, bytes, blocks, partitioning, alikeHeirs]) => {
+    const columns = attributes
+      .filter(([owner]) => owner === oid)
+      .map(
+        ([
+          ,
+          column,
+          type,
+          modifier,
+          native,
+          nullable,
+          generated,
+          identity,
+          hasDefault,
+          collation,
+          sortsOnly,
+        ]): Column => ({
+          name: column ?? '',
+          type: columnType(type ?? '', Number(modifier), types),
+          native: native ?? '',
+          ...(native === 'json' ? { spelled: true } : {}),
+          nullable: nullable === 't',
+          ...(generated === 't' ? { generated: true } : {}),
+          ...(identity === 't' ? { identity: true } : {}),
+          ...(hasDefault === 't' ? { hasDefault: true } : {}),
+          ...(collation == null ? {} : { collation }),
+          ...(collation != null && sortsOnly === 't' ? { sortsOnly: true as const } : {}),
+        }),
+      )
+    const key = bestKey(indexes.filter(([owner]) => owner === oid))
+    // Blocks of a file mean nothing in another one; keys do, whatever becomes of the file.
+    const place = key.columns.length === 0 && blocks != null ? `/${file}` : ''
+    return {
+      table: { schema: schema ?? '', name: name ?? '' },
+      identity: `${database}/${oid}${place}`,
+      columns,
+      key: key.columns,
+      primary: key.primary,
+      rows: BigInt(rows ?? 0),
+      bytes: BigInt(bytes ?? 0),
+      ...(partitioning == null ? {} : { partitioning }),
+      ...(blocks == null ? {} : { blocks: BigInt(blocks) }),
+      ...(alikeHeirs === 't' ? { withoutHeirs: true as const } : {}),
+    }
+  })
+}
+
+function relationsSql({ condition, exact, kinds }: Relations): string {
+  return `
+    WITH RECURSIVE found AS (
+      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, c.relkind = 'p' AS has_parts, ${HAS_ALIKE_HEIRS} AS alike_heirs
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN (${kinds}) AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'::text AND n.nspname <> 'information_schema'
+        AND (${condition}) ${exact ? '' : `AND NOT c.relispartition`}),
+    parts AS (
+      SELECT oid AS root, oid FROM found
+      UNION SELECT p.root, i.inhrelid FROM parts p JOIN found f ON f.oid = p.root AND f.has_parts
+        JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid),
+    sizes AS (
+      SELECT p.root, count(*) FILTER (WHERE c.oid <> p.root AND c.relkind <> 'p') AS parts,
+        pg_catalog.sum(pg_catalog.pg_table_size(c.oid)) AS bytes,
+        -- As the planner does it: so many rows a block, and the blocks that there are now.
+        pg_catalog.sum((pg_catalog.pg_relation_size(c.oid) / b.size)::numeric
+          * CASE WHEN c.reltuples >= 0::real AND c.relpages > 0 THEN c.reltuples::numeric / c.relpages::numeric
+            -- Nobody has counted yet: so many rows as would fit if their texts were short.
+            ELSE pg_catalog.floor((b.size - 24)::numeric / (28::numeric + (
+              SELECT coalesce(pg_catalog.sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END), 0)::numeric FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) END) AS rows
+      FROM parts p JOIN pg_catalog.pg_class c ON c.oid = p.oid
+        CROSS JOIN (SELECT pg_catalog.current_setting('block_size')::bigint AS size) b WHERE c.relkind <> 'p' GROUP BY p.root)
+    SELECT f.oid, f.nspname, f.relname, pg_catalog.pg_relation_filenode(f.oid),
+      coalesce(pg_catalog.round(s.rows), 0), coalesce(s.bytes, 0),
+      CASE WHEN f.relkind = 'r' AND m.amname = 'heap'
+        THEN pg_catalog.pg_relation_size(f.oid) / pg_catalog.current_setting('block_size')::bigint END,
+      CASE WHEN f.relkind = 'p' THEN pg_catalog.regexp_replace(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+',
+          pg_catalog.lower((pg_catalog.regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0)::text || ' partitions' END,
+      f.alike_heirs
+    FROM found f LEFT JOIN sizes s ON s.root = f.oid LEFT JOIN pg_catalog.pg_am m ON m.oid = f.relam
+    ORDER BY f.nspname, f.relname`
+}
+
+function columnsSql(oids: string, version: number): string {
+  return `
+    SELECT a.attrelid, a.attname, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod),
+      NOT (a.attnotnull OR t.typnotnull) OR EXISTS (
+        -- Rows from before a constraint that was never checked may break it.
+        SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated
+          AND a.attnum = ANY (k.conkey)),
+      a.attgenerated <> '', a.attidentity <> '', (a.atthasdef AND a.attgenerated = '') OR t.typdefault IS NOT NULL,
+      ${collationSql('a.attcollation', version)},
+      ${sortsOnlySql('a.attcollation')}
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum`
+}
+
+/** Unique indexes on plain columns, in the order in which they are preferred as keys. */
+function indexesSql(oids: string): string {
+  return `
+    SELECT i.indrelid, i.indisprimary, pg_catalog.json_agg(a.attname ORDER BY k.n)
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+      CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k (n)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n]
+    WHERE i.indrelid = ANY (${oids}) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+    GROUP BY i.indrelid, i.indexrelid, i.indisprimary, x.relname
+    ORDER BY i.indrelid, i.indisprimary DESC, pg_catalog.bool_or(NOT a.attnotnull),
+      pg_catalog.bool_or(a.attcollation <> 0::oid AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
+}
+
+function bestKey(indexes: readonly TextRow[]): { readonly columns: readonly string[]; readonly primary: boolean } {
+  const [best] = indexes
+  if (best === undefined) return { columns: [], primary: false }
+  return { columns: JSON.parse(best[2] ?? '[]') as string[], primary: best[1] === 't' }
+}

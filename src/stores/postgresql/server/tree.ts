@@ -1,0 +1,94 @@
+/**
+ * Partitions that are partitioned themselves: a table with tables below it, which leaves, stands and goes as one. The server detaches and drops the tree with its
+ * root; a change of schema or name is of one table alone, and so is a lock.
+ */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopySession } from './session.ts'
+import { literal } from './sql.ts'
+import type { FoundTable } from './known.ts'
+import type { KnownTable, Locks } from './locks.ts'
+import { ARCHIVED_SCHEMA, archivedName, moveTable } from '../archive/move.ts'
+
+/** What a partition was divided into, for the ledger. */
+export type Division = {
+  /** As the server prints it: `LIST (region)`. */
+  readonly by: string
+  readonly tables: readonly (TableName & { readonly oid: string })[]
+}
+
+/** Tables below a table at any distance, each behind the one that it is a partition of. */
+export async function tablesBelow(session: CopySession, { oid }: KnownTable): Promise<readonly KnownTable[]> {
+  const rows = await session.ask(
+    `WITH RECURSIVE below AS (
+       SELECT i.inhrelid AS oid, 1 AS depth FROM pg_catalog.pg_inherits i WHERE i.inhparent = ${literal(oid)}::oid
+       UNION ALL SELECT i.inhrelid, b.depth + 1 FROM below b JOIN pg_catalog.pg_inherits i ON i.inhparent = b.oid)
+     SELECT c.oid, n.nspname, c.relname FROM below b JOIN pg_catalog.pg_class c ON c.oid = b.oid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relispartition ORDER BY b.depth, c.oid`,
+  )
+  return rows.map(([number, schema, name]) => ({
+    oid: number ?? '',
+    name: { schema: schema ?? '', name: name ?? '' },
+  }))
+}
+
+/** Null of a table that is not divided. */
+export async function divisionOf(session: CopySession, table: KnownTable): Promise<Division | null> {
+  const [row] = await session.ask(
+    `SELECT pg_catalog.pg_get_partkeydef(partrelid) FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${literal(table.oid)}::oid`,
+  )
+  if (row === undefined) return null
+  const below = await tablesBelow(session, table)
+  return { by: row[0] ?? '', tables: below.map(({ oid, name }) => ({ oid, ...name })) }
+}
+
+/** Of a table that nobody else can use: those below are locked likewise. Locks of a table say nothing of those below it. */
+export async function lockBelow(session: CopySession, locks: Locks, table: FoundTable): Promise<void> {
+  if (table.kind !== 'p') return
+  const held = new Set<string>()
+  for (;;) {
+    // Somebody may put one more below a table that is not locked yet.
+    const more = (await tablesBelow(session, table)).filter(({ oid }) => !held.has(oid))
+    if (more.length === 0) return
+    for (const below of more) {
+      await locks.take(below, 'ACCESS EXCLUSIVE')
+      held.add(below.oid)
+    }
+  }
+}
+
+/** Into the schema of what is archived, behind the table above them: who writes into one by its name finds none there. */
+export async function moveBelow(session: CopySession, below: readonly KnownTable[]): Promise<void> {
+  for (const table of below) await moveTable(session, table, archivedName(table.name, table.oid))
+}
+
+/**
+ * Back to where they stood when the partition left. Tables that somebody has put below it since then stay where they are.
+ * @param root the table above them, back under its name
+ * @param division null where nobody knows any more: they come back beside it, under names that may have been cut
+ * @throws SluiceError TABLE_REFUSED where another table has the name of one of them
+ */
+export async function moveBelowBack(session: CopySession, root: KnownTable, division: Division | null): Promise<void> {
+  const names = new Map((division?.tables ?? []).map(({ oid, schema, name }) => [oid, { schema, name }]))
+  for (const table of await tablesBelow(session, root)) {
+    const known = names.get(table.oid)
+    if (known === undefined && table.name.schema !== ARCHIVED_SCHEMA) continue
+    const { name } = table.name
+    const own = name.endsWith(`_${table.oid}`) ? name.slice(0, -table.oid.length - 1) : name
+    const to: TableName =
+      known === undefined ? { ...root.name, name: own } : { name: known.name, schema: known.schema ?? 'public' }
+    await moveTable(session, table, to)
+  }
+}
+
+/** @throws SluiceError TARGET_BUSY where somebody has divided it in another way since the tables below it were looked up and locked */
+export async function refuseOtherBelow(
+  session: CopySession,
+  partition: KnownTable,
+  locked: readonly KnownTable[],
+): Promise<void> {
+  const now = await tablesBelow(session, partition)
+  if (JSON.stringify(now) === JSON.stringify(locked)) return
+  const what = `somebody divided ${tableText(partition.name)} in another way`
+  throw new SluiceError('TARGET_BUSY', what, { retryable: true, hint: 'run the same command again' })
+}

@@ -1,0 +1,67 @@
+/** Values on their way in and out of PostgreSQL's text format. */
+import { bytesOfText } from '../../../model/copy/bytes-text.ts'
+import type { CustomTypesConfig } from 'pg'
+import { isoOfText } from '../../../shared/clock.ts'
+import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
+
+/** Object ids of types, from pg_type.dat; they are the same on every server. */
+const OID = {
+  bool: 16,
+  bytea: 17,
+  int8: 20,
+  int2: 21,
+  int4: 23,
+  oid: 26,
+  float4: 700,
+  float8: 701,
+  timestamptz: 1184,
+  numeric: 1700,
+}
+
+const PARSERS: Readonly<Record<number, (text: string) => SqlValue>> = {
+  [OID.bool]: (text) => (text === 't' ? 1 : 0),
+  [OID.bytea]: bytesOfText,
+  [OID.int8]: int8,
+  [OID.int2]: Number,
+  [OID.int4]: Number,
+  [OID.oid]: Number,
+  [OID.float4]: Number,
+  [OID.float8]: Number,
+  [OID.numeric]: numeric,
+}
+
+const asText = (text: string): SqlValue => text
+
+/** What has no parser is text as the server prints it: times, JSON, arrays. */
+export const TYPES: CustomTypesConfig = {
+  getTypeParser: (oid: number) => PARSERS[oid] ?? asText,
+}
+
+/** For people's queries: an instant is ISO 8601 text in UTC, as everywhere in the program's output. */
+export const QUERY_TYPES: CustomTypesConfig = {
+  getTypeParser: (oid: number) => (oid === OID.timestamptz ? isoOfText : TYPES.getTypeParser(oid)),
+}
+
+/** Values for the driver: a Buffer goes in binary, everything else as text. */
+export function toPostgres(values: SqlRow): (null | string | Buffer)[] {
+  return values.map((value) => {
+    if (value === null || typeof value === 'string') return value
+    if (typeof value === 'object') return asBuffer(value)
+    return String(value)
+  })
+}
+
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function int8(text: string): number | bigint {
+  const number = Number(text)
+  return Number.isSafeInteger(number) ? number : BigInt(text)
+}
+
+function numeric(text: string): number | string {
+  if (!/^-?\d{1,16}$/.test(text)) return text
+  const number = Number(text)
+  return Number.isSafeInteger(number) ? number : text
+}

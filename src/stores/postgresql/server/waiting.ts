@@ -1,0 +1,118 @@
+/** Waits for transactions of others, and says which ones. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopySession } from './session.ts'
+import { literal, tableSql } from './sql.ts'
+
+/** From here on the caller is told. */
+const SILENT_MS = 2000
+/** After so long without an end it is given up, unless the caller says otherwise. */
+export const PATIENCE_MS = 600_000
+const FIRST_REST_MS = 20
+const MOST_REST_MS = 1000
+
+export type Wait = {
+  /** Asks what is waited for. It is not the session that waits. */
+  readonly session: CopySession
+  readonly signal: AbortSignal
+  readonly tell: (message: string) => void
+  readonly patienceMs: number
+}
+
+/**
+ * Whose end is waited for. A slot begins once every transaction of the server has ended that has a number, whatever its database; a snapshot shows all of its own
+ * database; a lock is kept by those who have the tables.
+ * @property without server process of a session of ours
+ */
+export type WaitsFor =
+  | { readonly of: 'server'; readonly without?: number }
+  | { readonly of: 'database' }
+  | { readonly of: 'table'; readonly table: TableName; readonly lock: keyof typeof BESIDE }
+
+const SERVER: WaitsFor = { of: 'server' }
+
+/** Locks that others may have of a table beside the one that is wanted. */
+const BESIDE = {
+  'SHARE UPDATE EXCLUSIVE': ['AccessShareLock', 'RowShareLock', 'RowExclusiveLock'],
+  'SHARE ROW EXCLUSIVE': ['AccessShareLock', 'RowShareLock'],
+  'ACCESS EXCLUSIVE': [],
+} as const
+
+/** Of a lock `l`: whoever holds it has a transaction with this number. */
+export const NUMBERED = "l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock'"
+
+/** Sessions and prepared transactions that are waited for, longest first, each in a few words. */
+export async function openTransactions(session: CopySession, waitsFor: WaitsFor = SERVER): Promise<readonly string[]> {
+  const { holding, prepared } = holdersOf(waitsFor)
+  const without = waitsFor.of === 'server' ? (waitsFor.without ?? 0) : 0
+  const here = waitsFor.of === 'server' ? '' : 'AND a.datname = pg_catalog.current_database()'
+  const rows = await session.ask(
+    `SELECT * FROM (
+       SELECT 'session ' || l.pid::text || ' of ' || coalesce(a.usename::text, nullif(a.backend_type, 'client backend'), '?') || ' in database ' || coalesce(a.datname::text, '?')
+           || coalesce(' (' || nullif(a.application_name, '') || ')', '') AS who,
+         extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::bigint AS age
+       FROM (SELECT DISTINCT pid FROM pg_catalog.pg_locks l WHERE l.granted AND ${holding}) l
+         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+       WHERE l.pid IS NOT NULL AND l.pid NOT IN (pg_catalog.pg_backend_pid(), ${without}) ${here}
+       UNION ALL
+       SELECT 'prepared transaction ' || pg_catalog.quote_literal(gid) || ' of ' || owner::text || ' in database ' || database::text,
+         extract(epoch FROM pg_catalog.clock_timestamp() - prepared)::bigint
+       FROM pg_catalog.pg_prepared_xacts x WHERE ${prepared}) t
+     ORDER BY age DESC NULLS LAST, who`,
+  )
+  return rows.map(([who, age]) => (age == null ? (who ?? '') : `${who}, open for ${age} s`))
+}
+
+/** Conditions on a lock of a session, and on a prepared transaction. */
+function holdersOf(waitsFor: WaitsFor): { readonly holding: string; readonly prepared: string } {
+  if (waitsFor.of === 'server') return { holding: NUMBERED, prepared: 'true' }
+  const here = 'x.database = pg_catalog.current_database()'
+  if (waitsFor.of === 'database') return { holding: NUMBERED, prepared: here }
+  const name = literal(tableSql(waitsFor.table))
+  const tables = `(SELECT pg_catalog.to_regclass(${name})::oid UNION SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(${name})) p)`
+  const modes = BESIDE[waitsFor.lock].map(literal)
+  const held =
+    `locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())` +
+    ` AND l.relation IN ${tables}${modes.length === 0 ? '' : ` AND l.mode NOT IN (${modes.join(', ')})`}`
+  const own = `EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid IS NULL AND pg_catalog.split_part(l.virtualtransaction, '/', 2) = x.transaction::text AND ${held})`
+  return { holding: held, prepared: `${here} AND ${own}` }
+}
+
+/**
+ * Waits until something is true.
+ * @param what what cannot go on, for the message
+ * @throws SluiceError SOURCE_BUSY after the patience, with those that are waited for; the reason of the signal
+ */
+export async function waitUntil(
+  wait: Wait,
+  what: string,
+  isSo: () => Promise<boolean>,
+  waitsFor: WaitsFor,
+): Promise<void> {
+  const { session, signal, tell, patienceMs } = wait
+  const start = performance.now()
+  let told = ''
+  for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
+    throwIfAborted(signal)
+    if (await isSo()) return
+    const waited = performance.now() - start
+    if (waited > Math.min(SILENT_MS, patienceMs)) {
+      const open = await openTransactions(session, waitsFor)
+      if (waited > patienceMs) throw gaveUp(what, open)
+      const names = open.map((one) => one.replace(/, open for \d+ s$/, '')).join('; ')
+      if (names !== told && open.length > 0) tell(`${what} waits for open transactions: ${open.join('; ')}`)
+      told = names
+    }
+    await sleep(rest, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+function gaveUp(what: string, open: readonly string[]): SluiceError {
+  return new SluiceError('SOURCE_BUSY', `${what} waits for open transactions, and they do not end`, {
+    reason: open.length === 0 ? 'the server does not show them to this role' : open.join('; '),
+    hint: 'end them, or wait until they end; then run the same command again',
+    retryable: true,
+  })
+}

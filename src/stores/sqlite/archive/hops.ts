@@ -1,0 +1,39 @@
+/** A table in pieces of so many rows: SQLite ends a statement within one call, which for a large table would hold up everything else. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import type { Condition } from '../../common/key-ranges.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import type { Shape } from '../copy/shape.ts'
+
+/**
+ * Conditions that each row of `within` fits one of. The rows of a piece may be removed before the next one is asked for.
+ * @param ask gives the rows of a statement, whole numbers as bigints
+ */
+export function* hops(
+  table: TableSpec,
+  { rowid }: Shape,
+  within: Condition,
+  rows: number,
+  ask: (sql: string, parameters: SqlRow) => readonly SqlRow[],
+): Generator<Condition> {
+  const order = rowid === null ? table.key.map(quote) : [rowid]
+  if (order.length === 0) {
+    yield within
+    return
+  }
+  const list = order.join(', ')
+  const marks = order.map(() => '?').join(', ')
+  let rest = within
+  for (;;) {
+    const [last] = ask(
+      `SELECT ${list} FROM ${quote(table.table.name)} WHERE ${rest.sql} ORDER BY ${list} LIMIT 1 OFFSET ${rows - 1}`,
+      rest.parameters,
+    )
+    if (last === undefined) {
+      yield rest
+      return
+    }
+    yield { sql: `(${list}) <= (${marks}) AND ${rest.sql}`, parameters: [...last, ...rest.parameters] }
+    rest = { sql: `(${list}) > (${marks}) AND ${within.sql}`, parameters: [...last, ...within.parameters] }
+  }
+}

@@ -1,0 +1,72 @@
+/** Rows of periods of a table of SQLite, and what it says of finding them. */
+import type Database from 'better-sqlite3'
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import type { Effort } from '../../../model/archive/port.ts'
+import { anyOf, countsByIndex, countsByScan, placedCounts } from '../../common/period-sql.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import { shapeOf } from '../copy/shape.ts'
+import { hops } from './hops.ts'
+
+/** Rows between two breaths. */
+const STRETCH = 50_000
+
+export function periodEffort(connection: Database.Database, table: TableSpec, conditions: readonly string[]): Effort {
+  const from = quote(table.table.name)
+  const plan = asker(connection)(`EXPLAIN QUERY PLAN SELECT 1 FROM ${from} WHERE ${anyOf(conditions)}`, [])
+  // The fourth column is the step in words; a scan may go over an index, all of it.
+  if (!plan.some(([, , , step]) => String(step).startsWith('SCAN'))) return { by: 'index', rows: null }
+  return { by: 'scan', rows: mostRows(connection, table) }
+}
+
+/** Each statement or stretch by itself, within one read transaction of the caller. */
+export async function periodCounts(
+  connection: Database.Database,
+  table: TableSpec,
+  conditions: readonly string[],
+  by: Effort['by'],
+  signal: AbortSignal,
+): Promise<readonly bigint[]> {
+  const ask = asker(connection)
+  const from = quote(table.table.name)
+  if (by === 'index') {
+    const counts: bigint[] = []
+    for (const condition of conditions) {
+      throwIfAborted(signal)
+      counts.push(BigInt(String(ask(countsByIndex(from, [condition]), [])[0]?.[0] ?? 0)))
+      await breathe()
+    }
+    return counts
+  }
+  let counts = conditions.map(() => 0n)
+  const everything = { sql: '1 = 1', parameters: [] }
+  for (const { sql, parameters } of hops(table, shapeOf(connection, table.table.name), everything, STRETCH, ask)) {
+    throwIfAborted(signal)
+    const found = placedCounts(conditions.length, ask(countsByScan(from, conditions, undefined, sql), parameters))
+    counts = counts.map((count, i) => count + (found[i] ?? 0n))
+    await breathe()
+  }
+  return counts
+}
+
+/** No more rows than numbers of rows; null where rows have none and nobody has counted them. */
+function mostRows(connection: Database.Database, table: TableSpec): bigint | null {
+  const { rowid } = shapeOf(connection, table.table.name)
+  const known = table.rows > 0n ? table.rows : null
+  if (rowid === null) return known
+  const from = quote(table.table.name)
+  const [row] = asker(connection)(`SELECT (SELECT min(${rowid}) FROM ${from}), (SELECT max(${rowid}) FROM ${from})`, [])
+  if (row?.[0] == null || row[1] == null) return 0n
+  const span = BigInt(String(row[1])) - BigInt(String(row[0])) + 1n
+  return known !== null && known < span ? known : span
+}
+
+function asker(connection: Database.Database): (sql: string, parameters: SqlRow) => readonly SqlRow[] {
+  return (sql, parameters) =>
+    connection
+      .prepare(sql)
+      .raw(true)
+      .safeIntegers(true)
+      .all(...parameters) as readonly SqlRow[]
+}

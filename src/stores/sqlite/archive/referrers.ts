@@ -1,0 +1,113 @@
+/** Foreign keys that lead to a table of SQLite, and rows by which they hold rows of it. */
+import type Database from 'better-sqlite3'
+import type { TableName } from '../../../model/copy/column-type.ts'
+import type { Dangling, Orphans, Referrer, ReferringRow } from '../../../model/archive/port.ts'
+import { orphansSql, referringSql } from '../../common/referring-sql.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import { columnsOf } from '../copy/shape.ts'
+
+/** Rows that a statement may look at, which nobody can stop: about a second. */
+const MOST_ROWS = 1_000_000
+const TOO_MANY = `it has more than ${MOST_ROWS} rows`
+
+type Link = {
+  readonly child: string
+  readonly id: number
+  readonly from: string
+  readonly to: string | null
+  readonly onDelete: string
+}
+
+export function referrersOf(connection: Database.Database, name: string): readonly Referrer[] {
+  const links = connection
+    .prepare(
+      `SELECT l.name AS child, k.id, k."from", k."to", k.on_delete AS onDelete FROM pragma_table_list AS l, pragma_foreign_key_list(l.name) AS k
+       WHERE l.schema = 'main' AND l.type = 'table' AND lower(k."table") = lower(?) ORDER BY l.name, k.id, k.seq`,
+    )
+    .all(name) as readonly Link[]
+  if (links.length === 0) return []
+  const primary = columnsOf(connection, name)
+    .filter(({ pk }) => pk > 0)
+    .toSorted((a, b) => a.pk - b.pk)
+  const byKey = new Map<string, Referrer & { readonly columns: string[]; readonly to: string[] }>()
+  for (const { child, id, from, to, onDelete } of links) {
+    const key = JSON.stringify([child, id])
+    const known = byKey.get(key) ?? {
+      name: null,
+      table: { name: child },
+      columns: [],
+      to: [],
+      onDelete,
+      // Connections of ours do not enforce foreign keys, and look for themselves.
+      stopsRemoval: false,
+      own: child.toLowerCase() === name.toLowerCase(),
+    }
+    byKey.set(key, known)
+    known.to.push(to ?? primary[known.columns.length]?.name ?? from)
+    known.columns.push(from)
+  }
+  return [...byKey.values()]
+}
+
+export function referringRow(
+  connection: Database.Database,
+  table: TableName,
+  referrer: Referrer,
+  condition: string | null,
+): ReferringRow {
+  if (isLarge(connection, referrer)) return { unknown: TOO_MANY }
+  const dialect = {
+    quote,
+    table: ({ name }: TableName) => quote(name),
+    text: (expression: string) => `CAST(${expression} AS TEXT)`,
+  }
+  const row = connection
+    .prepare(referringSql(table, referrer, condition, dialect))
+    .raw(true)
+    .get() as readonly unknown[] | undefined
+  return row === undefined ? null : { values: row.map(String) }
+}
+
+export function orphansOf(connection: Database.Database, table: TableName, referrer: Referrer): Orphans {
+  if (isLarge(connection, referrer)) return { unknown: TOO_MANY }
+  const sql = orphansSql(table, referrer, { quote, table: ({ name }) => quote(name) })
+  try {
+    return { rows: connection.prepare(sql).pluck().safeIntegers(true).get() as bigint }
+  } catch (error) {
+    // Such as a collation that only another program has.
+    if ((error as { readonly code?: unknown }).code === 'SQLITE_ERROR') return { unknown: (error as Error).message }
+    throw error
+  }
+}
+
+function isLarge(connection: Database.Database, { table }: Referrer): boolean {
+  return connection.prepare(`SELECT 1 FROM ${quote(table.name)} LIMIT 1 OFFSET ${MOST_ROWS}`).get() !== undefined
+}
+
+/** As `ReferrerStore.dangling`: each row costs a lookup in the unique index that the key refers to. */
+export function danglingRows(
+  connection: Database.Database,
+  { name }: TableName,
+  condition: string | null,
+): readonly Dangling[] {
+  const links = connection
+    .prepare(`SELECT id, "table" AS parent, "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq`)
+    .all(name) as readonly (Pick<Link, 'id' | 'from' | 'to'> & { readonly parent: string })[]
+  const ids = new Set(links.map(({ id }) => id))
+  return [...ids].flatMap((id) => {
+    const key = links.filter((link) => link.id === id)
+    const parent = key[0]?.parent ?? ''
+    const columns = key.map(({ from }) => from)
+    const known = columnsOf(connection, parent)
+    const primary = known.filter(({ pk }) => pk > 0).toSorted((a, b) => a.pk - b.pk)
+    const same = key.map(({ from, to }, i) => `t.${quote(to ?? primary[i]?.name ?? from)} = f.${quote(from)}`)
+    const own = columns.map(quote)
+    const rows = `SELECT ${own.join(', ')} FROM ${quote(name)} WHERE ${[...own.map((column) => `${column} IS NOT NULL`), `(${condition ?? '1'})`].join(' AND ')}`
+    // Without its table no row is there that the key leads to.
+    const gone =
+      known.length === 0 ? '1' : `NOT EXISTS (SELECT 1 FROM ${quote(parent)} AS t WHERE ${same.join(' AND ')})`
+    const count = connection.prepare(`SELECT count(*) FROM (${rows}) AS f WHERE ${gone}`).pluck().safeIntegers(true)
+    const many = count.get() as bigint
+    return many === 0n ? [] : [{ columns, to: { name: parent }, rows: many }]
+  })
+}

@@ -1,0 +1,126 @@
+/** Rows taken out of a table, if they are what they have to be: one write transaction, beside which SQLite lets nobody else write. */
+import type Database from 'better-sqlite3'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { equalDigests } from '../../../model/copy/rows.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { RemoveRequest, StepEnd } from '../../../model/archive/port.ts'
+import { rangeCondition, keyOrder, type Condition } from '../../common/key-ranges.ts'
+import { partsOf } from '../../common/key-parts.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import { identityOf } from '../copy/introspect.ts'
+import { KEY_TERMS, SOURCE_KEYS } from '../copy/key-dialect.ts'
+import { digestOf } from '../copy/proof.ts'
+import { columnsOf, shapeOf, type Shape } from '../copy/shape.ts'
+import { hops } from './hops.ts'
+import { referrersOf } from './referrers.ts'
+
+/** Rows between two breaths. */
+const STRETCH = 2000
+
+/**
+ * @param connection within a write transaction that has just begun. It is committed where the answer is 'done'; otherwise the caller rolls it back
+ * @throws SluiceError TABLE_REFUSED where rows of other tables hang on these; VALUE_REFUSED for rows that cannot be proved; errors of the driver
+ */
+export async function removeRows(connection: Database.Database, request: RemoveRequest): Promise<StepEnd> {
+  const { table, columns, where, expect, closing, signal } = request
+  const { name } = table.table
+  if (identityOf(connection, name) !== table.identity) return 'gone'
+  // What nobody has proved would be lost.
+  const proved = new Set(columns.map((column) => column.name))
+  if (columnsOf(connection, name).some((column) => column.hidden === 0 && !proved.has(column.name))) return 'differs'
+  refuseFollowers(connection, request)
+  const { guard, statements } = closing
+  if (connection.prepare(guard.sql).get(...guard.parameters) === undefined) return 'fenced'
+  const shape = shapeOf(connection, name)
+  const conditions = conditionsOf(request, shape)
+  const order = shape.rowid ?? keyOrder(table, SOURCE_KEYS)
+  try {
+    const found = await digestOf(connection, { table, columns, conditions, order }, signal)
+    if (!equalDigests(found, expect)) return 'differs'
+    if ((await deleted(connection, request, conditions, shape)) !== expect.rows) return 'differs'
+  } catch (error) {
+    throw mistaken(error, where)
+  }
+  for (const [i, { sql, parameters }] of statements.entries()) {
+    const statement = connection.prepare(sql)
+    const changed = statement.reader ? statement.all(...parameters).length : statement.run(...parameters).changes
+    if (i === 0 && changed !== 1) return 'fenced'
+  }
+  throwIfAborted(signal)
+  connection.exec('COMMIT')
+  return 'done'
+}
+
+/** Another number of rows than were proved means that the condition does not say the same twice, or that a trigger has its own mind. */
+async function deleted(
+  connection: Database.Database,
+  { table, signal }: RemoveRequest,
+  conditions: readonly Condition[],
+  shape: Shape,
+): Promise<bigint> {
+  const ask = (sql: string, parameters: SqlRow): readonly SqlRow[] =>
+    connection
+      .prepare(sql)
+      .raw(true)
+      .safeIntegers(true)
+      .all(...parameters) as readonly SqlRow[]
+  let rows = 0n
+  for (const condition of conditions) {
+    for (const { sql, parameters } of hops(table, shape, condition, STRETCH, ask)) {
+      throwIfAborted(signal)
+      const piece = connection.prepare(`DELETE FROM ${quote(table.table.name)} WHERE ${sql}`)
+      rows += BigInt(piece.run(...parameters).changes)
+      await breathe()
+    }
+  }
+  return rows
+}
+
+function conditionsOf({ table, range, where }: RemoveRequest, { rowid }: Shape): readonly Condition[] {
+  return partsOf(range, table.key.length, KEY_TERMS).map((part) => {
+    const condition = rangeCondition(table, part, where, SOURCE_KEYS)
+    if (part.by !== 'block') return condition
+    if (rowid === null) throw new Error(`${table.table.name} has no numbered rows`)
+    const edges = [
+      ...(part.from > 0n ? [`${rowid} >= ${part.from}`] : []),
+      ...(part.to === null ? [] : [`${rowid} < ${part.to}`]),
+    ]
+    return { ...condition, sql: [...edges, condition.sql].join(' AND ') }
+  })
+}
+
+/** The connection does not enforce foreign keys: rows that refer to a removed one would point to nothing. */
+function refuseFollowers(connection: Database.Database, request: RemoveRequest): void {
+  const { table } = request
+  const { name } = table.table
+  for (const { table: child, columns, to, own } of referrersOf(connection, name)) {
+    for (const { sql, parameters } of conditionsOf(request, shapeOf(connection, name))) {
+      const parent = `SELECT ${to.map(quote).join(', ')} FROM ${quote(name)} WHERE ${sql}`
+      // Rows that go themselves may refer to each other.
+      const others = `SELECT ${columns.map(quote).join(', ')} FROM ${quote(child.name)}${own ? ` WHERE (${sql}) IS NOT TRUE` : ''}`
+      // SQLite compares by the collation of the parent: that of the left side.
+      const same = columns.map((column, i) => `t.${quote(to[i] ?? column)} = f.${quote(column)}`).join(' AND ')
+      const rows = connection.prepare(`SELECT 1 FROM (${parent}) AS t, (${others}) AS f WHERE ${same} LIMIT 1`)
+      if (rows.get(...parameters, ...(own ? parameters : [])) === undefined) continue
+      throw new SluiceError(
+        'TABLE_REFUSED',
+        `rows of ${child.name} refer to rows of ${tableText(table.table)} that would go`,
+        {
+          where: tableText(table.table),
+          hint: `archive or remove the rows of ${child.name} first`,
+        },
+      )
+    }
+  }
+}
+
+function mistaken(error: unknown, where: string | null): unknown {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown }
+  if (where === null || error instanceof SluiceError || code !== 'SQLITE_ERROR') return error
+  return new SluiceError('BAD_PREDICATE', `SQLite does not understand the condition: ${String(message)}`, {
+    where,
+    cause: error,
+  })
+}

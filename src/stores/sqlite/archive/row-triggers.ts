@@ -1,0 +1,88 @@
+/** Triggers of a table of SQLite that fire for rows which an archive takes out of it and brings back. */
+import type Database from 'better-sqlite3'
+import { foldedText } from '../../../shared/name-pattern.ts'
+import type { RowTriggers } from '../../../model/archive/port.ts'
+import { triggerText, type Deed, type TriggerText, type Write } from './trigger-writes.ts'
+
+type Found = TriggerText & { readonly name: string; readonly table: string }
+/** A foreign key that changes rows of the table `child` when rows of `parent` go, or get another key. */
+type Action = {
+  readonly child: string
+  readonly parent: string
+  readonly on_delete: string
+  readonly on_update: string
+}
+
+const REMEDY = 'drop it while nothing else writes into the table, and make it again after the run or restore'
+
+/**
+ * A trigger changes rows of its own table by statements that write into it, or into tables whose triggers and foreign keys lead back to it; it keeps rows out by
+ * RAISE(IGNORE). No connection can switch triggers off.
+ */
+export function rowTriggersOf(connection: Database.Database, table: string): RowTriggers {
+  const name = foldedText(table, 'ascii')
+  const rows = connection
+    .prepare(`SELECT name, tbl_name AS "table", sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name`)
+    .all() as readonly { readonly name: string; readonly table: string; readonly sql: string }[]
+  const all = rows.flatMap((one): readonly Found[] =>
+    one.name.startsWith('sluice_')
+      ? []
+      : [{ name: one.name, table: foldedText(one.table, 'ascii'), ...triggerText(one.sql) }],
+  )
+  const actions = connection
+    .prepare(
+      `SELECT s.name AS child, f."table" AS parent, f.on_delete, f.on_update FROM sqlite_schema AS s, pragma_foreign_key_list(s.name) AS f WHERE s.type = 'table'`,
+    )
+    .all() as readonly Action[]
+  const changing: string[] = []
+  const firing: string[] = []
+  for (const one of all) {
+    if (one.table !== name || one.on === 'update') continue
+    const way = one.ignores ? [] : wayTo(name, one.writes, { all, actions })
+    if (way === null) firing.push(`trigger ${one.name}`)
+    else changing.push(`trigger ${one.name}${way.length === 0 ? '' : ` (through ${way.join(', ')})`}`)
+  }
+  return { changing, firing, quiet: false, remedy: REMEDY }
+}
+
+/** Tables by which a write comes to a table; empty where it is one of the writes, null where none comes to it. */
+function wayTo(
+  table: string,
+  writes: readonly Write[],
+  schema: { readonly all: readonly Found[]; readonly actions: readonly Action[] },
+): readonly string[] | null {
+  const seen = new Set<string>()
+  let now = writes.map((write) => ({ write, way: [] as readonly string[] }))
+  while (now.length > 0) {
+    const there = now.find(({ write }) => write.table === table)
+    if (there !== undefined) return there.way
+    now = now.flatMap(({ write, way }) => {
+      const id = `${write.deed} ${write.table}`
+      if (seen.has(id)) return []
+      seen.add(id)
+      return furtherWrites(write, schema).map((next) => ({ write: next, way: [...way, write.table] }))
+    })
+  }
+  return null
+}
+
+function furtherWrites(
+  { table, deed }: Write,
+  { all, actions }: { readonly all: readonly Found[]; readonly actions: readonly Action[] },
+): readonly Write[] {
+  return [
+    ...all.flatMap((one) => (one.table === table && one.on === deed ? one.writes : [])),
+    ...actions.flatMap((one): readonly Write[] => {
+      if (foldedText(one.parent, 'ascii') !== table) return []
+      const done = actionOf(deed, one)
+      return done === null ? [] : [{ table: foldedText(one.child, 'ascii'), deed: done }]
+    }),
+  ]
+}
+
+/** What a foreign key does to rows that refer to a row which goes, or gets another key. */
+function actionOf(deed: Deed, { on_delete, on_update }: Action): Deed | null {
+  const action = deed === 'delete' ? on_delete : deed === 'update' ? on_update : ''
+  if (action === 'CASCADE') return deed
+  return action.startsWith('SET ') ? 'update' : null
+}

@@ -1,0 +1,96 @@
+/** From when to when the rows of a table are, and whether all of its times can be told. */
+import type Database from 'better-sqlite3'
+import { date, moment } from '../../../model/copy/canonical-time.ts'
+import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { TimeExtent } from '../../../model/copy/port.ts'
+import type { SqlRow } from '../../../model/run/sql-port.ts'
+import { compareTimes } from '../../common/time-bounds.ts'
+import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import { shapeOf } from '../copy/shape.ts'
+import { hops } from './hops.ts'
+import { sortedText } from './time.ts'
+
+/** Rows between two breaths. */
+const STRETCH = 20_000
+
+const DAY = '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]'
+
+/**
+ * Reads the whole column, since none is held to its type.
+ * @throws SluiceError VALUE_REFUSED where a row has a value of which nobody can tell when it is, or TypeError for a column that is no time
+ */
+export async function timeExtent(
+  connection: Database.Database,
+  table: TableSpec,
+  column: Column,
+  signal: AbortSignal,
+): Promise<TimeExtent> {
+  const { sorted, odd } = expressionsOf(column)
+  const name = quote(column.name)
+  const ask = (sql: string, parameters: SqlRow): readonly SqlRow[] =>
+    connection
+      .prepare(sql)
+      .raw(true)
+      .safeIntegers(true)
+      .all(...parameters) as readonly SqlRow[]
+  let low: string | null = null
+  let high: string | null = null
+  let nulls = 0n
+  const everything = { sql: '1 = 1', parameters: [] }
+  for (const { sql, parameters } of hops(table, shapeOf(connection, table.table.name), everything, STRETCH, ask)) {
+    throwIfAborted(signal)
+    const [row = []] = ask(
+      `SELECT CAST(min(time) AS TEXT), CAST(max(time) AS TEXT), count(*) - count(value), count(odd), CAST(min(odd) AS TEXT) FROM ` +
+        `(SELECT ${name} AS value, ${sorted} AS time, CASE WHEN ${name} IS NOT NULL AND ifnull(${odd}, 1) THEN ${name} END AS odd ` +
+        `FROM ${quote(table.table.name)} WHERE ${sql})`,
+      parameters,
+    )
+    const [first, last, without, others, other] = row
+    if (others !== 0n) throw refused(table, column, String(other))
+    nulls += BigInt(String(without))
+    if (first != null && last != null) {
+      const [from, to] = [canonical(column, String(first)), canonical(column, String(last))]
+      if (low === null || compareTimes(from, low) < 0) low = from
+      if (high === null || compareTimes(to, high) > 0) high = to
+    }
+    await breathe()
+  }
+  return { low, high, nulls }
+}
+
+/** What values sort by, and whether one is none of the times that are told apart by it. */
+function expressionsOf({ name, type }: Column): { readonly sorted: string; readonly odd: string } {
+  const column = quote(name)
+  if (type.kind === 'int') return { sorted: column, odd: `typeof(${column}) <> 'integer'` }
+  const zone = type.kind === 'timestamp' && type.zone
+  const sorted = sortedText(column, zone)
+  const isText = `typeof(${column}) = 'text'`
+  const isDay = `${column} GLOB '${DAY}'`
+  const isMoment = `(${column} GLOB '${DAY}[ T][0-2][0-9]:[0-5][0-9]*' AND ${sorted} GLOB '${DAY} [0-9][0-9]:[0-9]*')`
+  // Without a zone nobody knows what an offset means, and as texts such times sort wrongly. A column of times takes no mark of UTC either.
+  const offset = zone ? '0' : `substr(${column}, 11) GLOB '*[+${type.kind === 'timestamp' ? 'Zz' : ''}-]*'`
+  return { sorted, odd: `NOT (${isText} AND (${isDay} OR ${isMoment}) AND NOT ${offset})` }
+}
+
+function canonical({ type }: Column, text: string): string {
+  switch (type.kind) {
+    case 'int':
+      return text
+    case 'date':
+      return date(text)
+    default:
+      return moment(text, false)
+  }
+}
+
+function refused(table: TableSpec, column: Column, value: string): SluiceError {
+  const where = `${tableText(table.table)}.${column.name}`
+  return new SluiceError('VALUE_REFUSED', `${where} holds what is no time: ${value.slice(0, 60)}`, {
+    where,
+    kind: 'source',
+    reason: 'rows belong to a period by this column, and nobody can tell which one',
+    hint: 'write times as 2024-04-01, 2024-04-01 10:00:00 or 2024-04-01T10:00:00Z, or as whole numbers; or choose another column',
+  })
+}

@@ -1,0 +1,58 @@
+/** What the statements of a trigger of SQLite write into, by its text. */
+import { foldedText } from '../../../shared/name-pattern.ts'
+import { tokensOf, type Token } from '../../common/definition-text.ts'
+
+export type Deed = 'insert' | 'update' | 'delete'
+
+/** @property table its name as `foldedText` has it */
+export type Write = { readonly table: string; readonly deed: Deed }
+
+export type TriggerText = {
+  /** The statement that it fires for. */
+  readonly on: Deed
+  readonly writes: readonly Write[]
+  /** Whether it says RAISE(IGNORE), which keeps the row that it fires for where it is. */
+  readonly ignores: boolean
+}
+
+/** @param sql the CREATE TRIGGER statement as the schema has it */
+export function triggerText(sql: string): TriggerText {
+  const tokens = tokensOf(sql, 'brackets')
+  const start = tokens.findIndex((one) => deedOf(one) !== null)
+  const body = tokens.slice(start + 1)
+  const writes: Write[] = []
+  for (const at of body.keys()) {
+    const [word, next, third, fourth] = body.slice(at, at + 4)
+    const conflict = isWord(next, 'or')
+    const into = conflict ? fourth : next
+    if ((isWord(word, 'insert') || isWord(word, 'replace')) && isWord(into, 'into')) {
+      const table = nameAt(body, at + (conflict ? 4 : 2))
+      writes.push({ table, deed: 'insert' })
+      // Of rows that it replaces, those that refer to them may go.
+      if (isWord(word, 'replace') || (conflict && isWord(third, 'replace'))) writes.push({ table, deed: 'delete' })
+    } else if (isWord(word, 'delete') && isWord(next, 'from')) {
+      writes.push({ table: nameAt(body, at + 2), deed: 'delete' })
+    } else if (isWord(word, 'update')) {
+      // ON CONFLICT … DO UPDATE SET is of the table that the statement inserts into.
+      const table = isWord(next, 'set') ? writes.at(-1)?.table : nameAt(body, at + (conflict ? 3 : 1))
+      if (table !== undefined) writes.push({ table, deed: 'update' })
+    }
+  }
+  const ignores = body.some(
+    (one, at) => isWord(one, 'raise') && body[at + 1]?.text === '(' && isWord(body[at + 2], 'ignore'),
+  )
+  return { on: deedOf(tokens[start]) ?? 'update', writes, ignores }
+}
+
+function nameAt(tokens: readonly Token[], at: number): string {
+  const name = tokens[at + 1]?.text === '.' ? tokens[at + 2] : tokens[at]
+  return foldedText(name?.text ?? '', 'ascii')
+}
+
+function deedOf(token: Token | undefined): Deed | null {
+  return (['insert', 'update', 'delete'] as const).find((deed) => isWord(token, deed)) ?? null
+}
+
+function isWord(token: Token | undefined, word: string): boolean {
+  return token?.is === 'word' && token.text.toLowerCase() === word
+}

@@ -1,0 +1,70 @@
+/** What would keep changes out of a SQLite file, or make them mean something else there. Looks, and changes nothing. */
+import type Database from 'better-sqlite3'
+import { examinedTable, type ApplyRules, type TableLook } from '../../../common/apply/examined-table.ts'
+import type { ChangeRequest, ChangeTable, FollowRefusal, TargetExam } from '../../../../model/follow/port.ts'
+import type { SqlRow } from '../../../../model/run/sql-port.ts'
+import { objectQueries, objectsIn } from '../../../common/sqlite-dialect/object-list.ts'
+import { collationsOf } from '../../copy/keys.ts'
+import { columnsOf } from '../../copy/shape.ts'
+
+const RULES: ApplyRules = { system: 'SQLite', foreignKeys: 'unchecked', scans: false, overwrites: true }
+
+export function examineTarget(connection: Database.Database, request: ChangeRequest): TargetExam {
+  const refusals: FollowRefusal[] = []
+  const notes: string[] = []
+  // Whoever opens a file to write into it sets the mode; some file systems keep the other one, without an error.
+  if (connection.pragma('journal_mode', { simple: true }) !== 'wal') {
+    refusals.push({
+      message: 'the file keeps no WAL, without which nobody can read it while changes are written',
+      hint: 'put it on a local disk: file systems of other machines have no shared memory',
+    })
+  }
+  for (const table of request.tables) {
+    const told = examinedTable(table, lookAt(connection, table), request.fireTriggers, RULES)
+    refusals.push(...told.refusals)
+    notes.push(...told.notes)
+  }
+  return { refusals, notes }
+}
+
+function lookAt(connection: Database.Database, { table }: ChangeTable): TableLook {
+  const { name } = table.table
+  const all = (sql: string, ...parameters: readonly string[]): readonly SqlRow[] =>
+    connection
+      .prepare(sql)
+      .raw(true)
+      .all(...parameters) as readonly SqlRow[]
+  const [kind] = all(`SELECT type FROM pragma_table_list WHERE schema = 'main' AND lower(name) = lower(?)`, name)
+  const infos = columnsOf(connection, name)
+  const collations = collationsOf(
+    connection,
+    name,
+    infos.map((info) => info.name),
+  )
+  const referred = all(
+    `SELECT DISTINCT s.name FROM sqlite_schema AS s JOIN pragma_foreign_key_list(s.name) AS k
+     WHERE s.type = 'table' AND lower(k."table") = lower(?) AND lower(s.name) <> lower(?) ORDER BY 1`,
+    name,
+    name,
+  )
+  return {
+    kind: kind === undefined ? null : String(kind[0]),
+    columns: infos.map((info) => {
+      const collation = collations.get(info.name)
+      return {
+        name: info.name,
+        generated: info.hidden > 1,
+        ...(collation === undefined ? {} : { foldedBy: collation ?? 'another collation than BINARY' }),
+      }
+    }),
+    objects: objectsIn(
+      table,
+      objectQueries(table).map(({ sql, parameters }) => all(sql, ...parameters)),
+    ),
+    triggers: all(
+      `SELECT name FROM sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY 1`,
+      name,
+    ).map(([trigger]) => String(trigger)),
+    referred: referred.map(([from]) => `one of ${String(from)}`),
+  }
+}

@@ -1,0 +1,122 @@
+/** SQLite files as the target of changes. */
+import type Database from 'better-sqlite3'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type { PartialPut, SortedBatch } from '../../../common/apply/puts.ts'
+import { TurnWriter, type ChangeSteps } from '../../../common/apply/turn-writer.ts'
+import type { Statement } from '../../../../model/copy/port.ts'
+import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetExam } from '../../../../model/follow/port.ts'
+import { rowRefused, tableRefused } from '../../../common/refusals.ts'
+import type { Turn } from '../../../../model/run/turn.ts'
+import { beginWrite, rollback } from '../../copy/connection.ts'
+import { copyError, isRowError } from '../../copy/errors.ts'
+import { examineTarget } from './exam.ts'
+import { ChangedRows } from './rows.ts'
+
+export type SqliteApplyParts = {
+  readonly reader: () => Database.Database
+  readonly writer: () => Database.Database
+  readonly turn: Turn
+  readonly label: string
+}
+
+export class SqliteApply implements ChangeTarget {
+  readonly #parts: SqliteApplyParts
+
+  constructor(parts: SqliteApplyParts) {
+    this.#parts = parts
+  }
+
+  async examine(request: ChangeRequest): Promise<TargetExam> {
+    const { reader, label } = this.#parts
+    try {
+      return examineTarget(reader(), request)
+    } catch (error) {
+      throw copyError(error, label, 'target')
+    }
+  }
+
+  folds(collation: string): boolean {
+    return /^(?:NOCASE|RTRIM)$/i.test(collation)
+  }
+
+  async open(request: ChangeRequest): Promise<ChangeWriter> {
+    const { writer, turn, label } = this.#parts
+    try {
+      const connection = writer()
+      // The source forgets what was confirmed: a power cut must not take a commit that was.
+      connection.pragma('synchronous = FULL')
+      return new TurnWriter(request, new SqliteSteps(connection, request, label), turn)
+    } catch (error) {
+      throw copyError(error, label, 'target')
+    }
+  }
+}
+
+class SqliteSteps implements ChangeSteps {
+  readonly #connection: Database.Database
+  readonly #request: ChangeRequest
+  readonly #label: string
+  readonly #tables = new Map<number, ChangedRows>()
+  /** Of the schema that `#tables` were made for. */
+  #version: unknown = null
+
+  constructor(connection: Database.Database, request: ChangeRequest, label: string) {
+    this.#connection = connection
+    this.#request = request
+    this.#label = label
+  }
+
+  async begin(signal: AbortSignal): Promise<void> {
+    await beginWrite(this.#connection, signal)
+    // Indexes that were made meanwhile change how rows have to be written.
+    const version = this.#connection.pragma('main.schema_version', { simple: true })
+    if (version !== this.#version) this.#tables.clear()
+    this.#version = version
+  }
+
+  apply(table: number, batch: SortedBatch, signal: AbortSignal): Promise<readonly PartialPut[]> {
+    return this.#rows(table).apply(batch, signal)
+  }
+
+  async clear(table: number): Promise<void> {
+    this.#rows(table).clear()
+  }
+
+  async commit(statements: readonly Statement[]): Promise<'committed' | 'fenced'> {
+    for (const [i, { sql, parameters }] of statements.entries()) {
+      const statement = this.#connection.prepare(sql)
+      const changed = statement.reader ? statement.all(...parameters).length : statement.run(...parameters).changes
+      if (i > 0 || changed === 1) continue
+      rollback(this.#connection)
+      return 'fenced'
+    }
+    this.#connection.exec('COMMIT')
+    return 'committed'
+  }
+
+  async rollBack(): Promise<void> {
+    rollback(this.#connection)
+  }
+
+  named(error: unknown, table: string): unknown {
+    const { message, code } = error as { readonly message: string; readonly code?: unknown }
+    const refused = { system: 'SQLite', label: this.#label, table, message, cause: error }
+    if (table !== '' && code === 'SQLITE_ERROR') return tableRefused(refused)
+    if (error instanceof SluiceError || !isRowError(error)) return copyError(error, this.#label, 'target')
+    return rowRefused(refused, typeof code === 'string' ? code : undefined)
+  }
+
+  async close(): Promise<void> {
+    this.#connection.pragma('synchronous = NORMAL')
+  }
+
+  #rows(table: number): ChangedRows {
+    let rows = this.#tables.get(table)
+    if (rows !== undefined) return rows
+    const request = this.#request.tables[table]
+    if (request === undefined) throw new Error(`there is no table ${table}`)
+    rows = new ChangedRows(this.#connection, request)
+    this.#tables.set(table, rows)
+    return rows
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Rows that REPLACE removes (`INSERT OR REPLACE`, `UPDATE OR REPLACE`, `UNIQUE … ON CONFLICT REPLACE`) fire no delete trigger, unless the writer has switched
+ * `recursive_triggers` on. So their keys are noted before: those of all rows that hold a unique value which the new row is about to have. A key that is noted
+ * too often costs a look at its row, and nothing else.
+ */
+import type Database from 'better-sqlite3'
+import { elementsOf, maskedCode } from '../../../common/definition-text.ts'
+import { quote } from '../../../common/sqlite-dialect/ddl.ts'
+import { tailOf } from '../../../common/sqlite-dialect/object-list.ts'
+import { columnsOf, shapeOf, type ColumnInfo } from '../../copy/shape.ts'
+
+/** What has to be unique: expressions over a row, each with its collation, of the rows for which `where` holds. */
+export type Unique = {
+  readonly name: string
+  /** Of an index whose definition is written down; else null. */
+  readonly sql: string | null
+  readonly terms: readonly Term[]
+  readonly where: string | null
+}
+
+/** @property column null for an expression */
+type Term = { readonly sql: string; readonly column: string | null; readonly collation: string }
+
+type IndexRow = {
+  readonly name: string
+  readonly column: string | null
+  readonly coll: string
+  readonly partial: number
+  readonly sql: string | null
+}
+
+/** All of a table, by which it is written in conflict: its numbers of rows, too. */
+export function uniquesOf(connection: Database.Database, table: string): readonly Unique[] {
+  const { alias, rowid } = shapeOf(connection, table)
+  const number = alias === null ? rowid : quote(alias)
+  const rows = connection
+    .prepare(
+      `SELECT i.name, x.name AS "column", x.coll, i.partial, s.sql FROM pragma_index_list(?) AS i JOIN pragma_index_xinfo(i.name) AS x
+         LEFT JOIN main.sqlite_schema AS s ON s.type = 'index' AND s.name = i.name
+       WHERE i."unique" = 1 AND x."key" = 1 ORDER BY i.name, x.seqno`,
+    )
+    .all(table) as IndexRow[]
+  const found: Unique[] =
+    number === null
+      ? []
+      : [{ name: 'rowid', sql: null, terms: [{ sql: number, column: alias, collation: 'BINARY' }], where: null }]
+  for (const name of new Set(rows.map((one) => one.name))) found.push(uniqueOf(rows.filter((one) => one.name === name)))
+  return found
+}
+
+/** @param rows the parts of one index, in order */
+function uniqueOf(rows: readonly IndexRow[]): Unique {
+  const [{ name, partial, sql } = { name: '', partial: 0, sql: null }] = rows
+  const tail = sql === null ? '' : tailOf(sql)
+  const elements = elementsOf(tail, 'brackets')
+  const terms = rows.map(({ column, coll }, at): Term => {
+    const collation = coll.toUpperCase()
+    if (column !== null) return { sql: quote(column), column, collation }
+    return { sql: `(${expressionOf(elements[at] ?? '')})`, column: null, collation }
+  })
+  return { name, sql, terms, where: partial === 1 ? `(${conditionOf(tail)})` : null }
+}
+
+/** Without what says how it is sorted. */
+function expressionOf(element: string): string {
+  const code = maskedCode(element, 'brackets')
+  const tail = /(?:\s+COLLATE\s+\S*)?(?:\s+(?:ASC|DESC))?\s*$/i.exec(code)
+  return element.slice(0, tail?.index ?? element.length)
+}
+
+function conditionOf(tail: string): string {
+  const code = maskedCode(tail, 'brackets')
+  let depth = 0
+  for (let at = 0; at < code.length; at++) {
+    if (code[at] === '(') depth++
+    else if (code[at] === ')') depth--
+    else if (depth === 0 && /^\sWHERE\b/i.test(code.slice(at - 1, at + 6))) return tail.slice(at + 5)
+  }
+  throw new Error(`this is no index with a condition: ${tail}`)
+}
+
+/** Whether values of columns have to be unique by it; the number of a row that is no column goes to no target. */
+export function isOfColumns({ terms, sql }: Unique): boolean {
+  return sql !== null || terms.some(({ column }) => column !== null)
+}
+
+/** Whether this is what tells the rows of a table apart, byte by byte: whoever takes a value of it is noted by that value. */
+export function isIdentity({ terms, where }: Unique, identity: readonly string[]): boolean {
+  return (
+    where === null &&
+    terms.length === identity.length &&
+    terms.every(({ column, collation }) => collation === 'BINARY' && column !== null && identity.includes(column))
+  )
+}
+
+/**
+ * Statements of triggers that fire before a row is written.
+ * @param identity columns whose values are noted @param note `INSERT INTO … (…)` of the log
+ */
+export function conflictNotes(
+  connection: Database.Database,
+  table: string,
+  identity: readonly string[],
+  note: string,
+): { readonly insert: readonly string[]; readonly update: readonly string[] } {
+  const columns = columnsOf(connection, table).filter(({ hidden }) => hidden !== 1)
+  const uniques = uniquesOf(connection, table).filter((one) => !isIdentity(one, identity))
+  const keys = identity.map(quote).join(', ')
+  const others = identity.map((name) => `${quote(name)} IS NOT OLD.${quote(name)}`).join(' OR ')
+  const found = ({ terms, where }: Unique): string => {
+    const same = terms.map((term) => `${term.sql} = ${newValue(term, columns)} COLLATE ${quote(term.collation)}`)
+    return `${note} SELECT ${keys} FROM ${quote(table)} WHERE ${[...same, ...(where === null ? [] : [where])].join(' AND ')}`
+  }
+  // An index over whole columns and all rows is asked only where one of its values becomes another.
+  const changed = ({ terms, where }: Unique): string =>
+    where !== null || terms.some(({ column, sql }) => column === null && sql.startsWith('('))
+      ? others
+      : terms
+          .map((term) => `${newValue(term, columns)} IS NOT OLD.${term.sql} COLLATE ${quote(term.collation)}`)
+          .join(' OR ')
+  return {
+    insert: uniques.map(found),
+    update: uniques.map((one) => `${found(one)} AND (${changed(one)})`),
+  }
+}
+
+/** What a term is of the new row. An expression finds the columns of the new row in place of those of the table. */
+function newValue({ sql, column }: Term, columns: readonly ColumnInfo[]): string {
+  if (column !== null || !sql.startsWith('(')) {
+    const info = columns.find(({ name }) => name === column)
+    return info === undefined ? `NEW.${sql}` : filled(info)
+  }
+  return `(SELECT ${sql} FROM (SELECT ${columns.map((one) => `${filled(one)} AS ${quote(one.name)}`).join(', ')}))`
+}
+
+/** `NOT NULL ON CONFLICT REPLACE` puts the default in the place of NULL, after triggers have seen the NULL. */
+function filled({ name, notnull, dflt_value: initial }: ColumnInfo): string {
+  return notnull === 1 && initial !== null ? `coalesce(NEW.${quote(name)}, (${initial}))` : `NEW.${quote(name)}`
+}

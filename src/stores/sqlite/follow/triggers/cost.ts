@@ -1,0 +1,115 @@
+/** What noting costs those who write: measured in memory on copies of some rows. The file itself is read, and nothing else. */
+import { performance } from 'node:perf_hooks'
+import Database from 'better-sqlite3'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
+import type { FollowedTable } from '../../../../model/follow/port.ts'
+import { costText } from '../../../common/trigger-stream/cost-text.ts'
+import type { SqlRow } from '../../../../model/run/sql-port.ts'
+import { quote } from '../../../common/sqlite-dialect/ddl.ts'
+import { columnsOf } from '../../copy/shape.ts'
+import { makeLog, makeProgress } from './log.ts'
+
+const WRITES = 200
+/** Of each way of writing, the median counts: others work on the same machine. */
+const TRIALS = 9
+/** Largest tables first; more are not measured. */
+const MOST_TABLES = 8
+const STREAM = 'sluice_0'
+
+/** @returns a line for each table that was measured, and one for those that were not */
+export async function costOfNoting(
+  source: Database.Database,
+  tables: readonly FollowedTable[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const largest = [...tables].toSorted((a, b) => Number(b.table.rows - a.table.rows))
+  const lines: string[] = []
+  for (const one of largest.slice(0, MOST_TABLES)) {
+    throwIfAborted(signal)
+    lines.push(costOf(source, one))
+    await breathe()
+  }
+  const more = largest.length - MOST_TABLES
+  return more > 0 ? [...lines, `what triggers cost on ${more} smaller tables was not measured`] : lines
+}
+
+function costOf(source: Database.Database, one: FollowedTable): string {
+  const name = tableText(one.table.table)
+  const scratch = new Database(':memory:')
+  try {
+    const rows = copied(source, scratch, one)
+    if (rows === 0) return `${name} has no rows, with which it could be measured what triggers cost those who write`
+    const without = median(scratch, one)
+    const before = pages(scratch)
+    scratch.exec('BEGIN')
+    makeProgress(scratch, STREAM, '')
+    makeLog(scratch, STREAM, 1, one)
+    scratch.exec('COMMIT')
+    const noted = median(scratch, one)
+    const bytes = Math.max(0, Math.round((pages(scratch) - before) / (rows * (TRIALS + 1))))
+    return (
+      `${name}: a write of one row takes ${usText(without / rows)}, ${costText('triggers', without / rows, noted / rows, usText)}, and a note of about ${bytes} bytes, without what a commit takes; ` +
+      `measured in memory with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
+    )
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return `what triggers on ${name} cost those who write could not be measured: ${reason}`
+  } finally {
+    scratch.close()
+  }
+}
+
+/** The table with its indexes and some of its rows. @returns how many rows */
+function copied(source: Database.Database, scratch: Database.Database, { table }: FollowedTable): number {
+  const { name } = table.table
+  scratch.pragma('foreign_keys = OFF')
+  const made = source
+    .prepare(
+      `SELECT sql FROM main.sqlite_schema WHERE type IN ('table', 'index') AND tbl_name = ? AND sql IS NOT NULL ORDER BY rowid`,
+    )
+    .pluck()
+    .all(name) as string[]
+  for (const sql of made) scratch.exec(sql)
+  const columns = columnsOf(source, name).flatMap((one) => (one.hidden === 0 ? [quote(one.name)] : []))
+  const rows = source
+    .prepare(`SELECT ${columns.join(', ')} FROM ${quote(name)} LIMIT ${WRITES}`)
+    .raw(true)
+    .safeIntegers(true)
+    .all() as SqlRow[]
+  const insert = scratch.prepare(
+    `INSERT INTO ${quote(name)} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+  )
+  for (const row of rows) insert.run(...row)
+  return rows.length
+}
+
+/** Ms for one write of each row, statement by statement. */
+function median(scratch: Database.Database, { table: { table }, identity }: FollowedTable): number {
+  const keys = identity.map(quote)
+  const all = scratch
+    .prepare(`SELECT ${keys.join(', ')} FROM ${quote(table.name)}`)
+    .raw(true)
+    .safeIntegers(true)
+    .all() as SqlRow[]
+  const [first = ''] = keys
+  const write = scratch.prepare(
+    `UPDATE ${quote(table.name)} SET ${first} = ${first} WHERE ${keys.map((key) => `${key} = ?`).join(' AND ')}`,
+  )
+  const taken: number[] = []
+  // The first one finds nothing in the caches.
+  for (let trial = 0; trial <= TRIALS; trial++) {
+    const from = performance.now()
+    for (const key of all) write.run(...key)
+    if (trial > 0) taken.push(performance.now() - from)
+  }
+  return taken.toSorted((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0
+}
+
+function pages(scratch: Database.Database): number {
+  return Number(scratch.pragma('page_count', { simple: true })) * Number(scratch.pragma('page_size', { simple: true }))
+}
+
+function usText(ms: number): string {
+  return `${(ms * 1000).toFixed(1)} µs`
+}

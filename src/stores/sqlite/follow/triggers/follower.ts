@@ -1,0 +1,41 @@
+/** Who follows a stream: a row beside that of the counter. */
+import type Database from 'better-sqlite3'
+import type { Follower } from '../../../../model/follow/port.ts'
+import { followerOf } from '../../../common/follower-note.ts'
+import { quote } from '../../../common/sqlite-dialect/ddl.ts'
+import { written } from './counter.ts'
+import { followerTable } from './log.ts'
+
+export function readFollower(connection: Database.Database, stream: string): Follower | null {
+  const name = followerTable(stream)
+  const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(name)
+  if (there === undefined) return null
+  const note = connection
+    .prepare(`SELECT note FROM ${quote(name)} WHERE one = 1`)
+    .pluck()
+    .get()
+  return followerOf(typeof note === 'string' ? note : null)
+}
+
+/** @param was owner that is noted now; null for none @returns false where another one is noted */
+export async function writeFollower(
+  connection: Database.Database,
+  stream: string,
+  follower: Follower,
+  was: string | null,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const name = quote(followerTable(stream))
+  return await written(
+    connection,
+    () => {
+      if ((readFollower(connection, stream)?.owner ?? null) !== was) return false
+      connection.exec(
+        `CREATE TABLE IF NOT EXISTS ${name} (one INTEGER PRIMARY KEY CHECK (one = 1), note TEXT NOT NULL)`,
+      )
+      connection.prepare(`INSERT OR REPLACE INTO ${name} VALUES (1, ?)`).run(JSON.stringify(follower))
+      return true
+    },
+    signal,
+  )
+}

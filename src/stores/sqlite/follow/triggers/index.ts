@@ -1,0 +1,214 @@
+/** SQLite files as a source of changes: triggers note the keys of what changes, and rounds read the rows. */
+import { existsSync } from 'node:fs'
+import type Database from 'better-sqlite3'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import type { TableName } from '../../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../../shared/abort.ts'
+import { SluiceError } from '../../../../shared/errors.ts'
+import type {
+  ChangeSource,
+  ChangeStream,
+  FollowedTable,
+  FollowExam,
+  Follower,
+  SlotLine,
+  SourceLag,
+  StreamBirth,
+  StreamState,
+} from '../../../../model/follow/port.ts'
+import { quote } from '../../../common/sqlite-dialect/ddl.ts'
+import { counterOf, counterText } from '../../../common/trigger-stream/counter.ts'
+import { TriggerStream } from '../../../common/trigger-stream/stream.ts'
+import { copyError } from '../../copy/errors.ts'
+import { columnsOf } from '../../copy/shape.ts'
+import { openReader } from '../../reader.ts'
+import { beginTriggers, endTriggers, fileNumber, renewTriggers } from './birth.ts'
+import { costOfNoting } from './cost.ts'
+import { counted, counterNow, openNoter, written } from './counter.ts'
+import { examineTriggers } from './exam.ts'
+import { readFollower, writeFollower } from './follower.ts'
+import { logTable, progressTable, streamsOn } from './log.ts'
+import { SqliteRounds } from './rounds.ts'
+import { verifyTriggers } from './verify.ts'
+
+/** Notes whose size is looked at, and what each takes beside its key. */
+const [SAMPLED, NOTE_BYTES] = [100, 8]
+
+export class SqliteTriggers implements ChangeSource {
+  readonly #file: string
+  readonly #label: string
+  /** The stream that this store reads: each has a counter of its own, which a fence counts on. One store reads one stream. */
+  #stream: string | null = null
+
+  /** @param file path of the database */
+  constructor(file: string, label: string) {
+    this.#file = file
+    this.#label = label
+  }
+
+  text(position: LogPosition): string {
+    return counterText(position)
+  }
+
+  position(text: string): LogPosition {
+    return counterOf(text)
+  }
+
+  examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam> {
+    return this.#read(signal, (one) => examineTriggers(one, this.#file, tables))
+  }
+
+  cost(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]> {
+    return this.#read(signal, (one) => costOfNoting(one, tables, signal))
+  }
+
+  begin(name: string, tables: readonly FollowedTable[], signal: AbortSignal): Promise<StreamBirth> {
+    this.#stream = name
+    return this.#write(signal, (one) => beginTriggers(one, this.#file, name, tables, signal))
+  }
+
+  renew(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+  ): Promise<StreamBirth> {
+    this.#stream = birth.slot
+    return this.#write(signal, (one) => renewTriggers(one, this.#file, birth, tables, applied, signal))
+  }
+
+  verify(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+  ): Promise<StreamState> {
+    this.#stream = birth.slot
+    return this.#read(signal, (one) => {
+      one.exec('BEGIN')
+      return verifyTriggers(one, fileNumber(this.#file), birth, tables, applied)
+    })
+  }
+
+  fence(signal: AbortSignal): Promise<LogPosition> {
+    const stream = this.#stream
+    if (stream === null) throw new Error('a fence is one of a stream that has begun')
+    return this.#write(signal, async (one) => {
+      const number = await written(one, () => counted(one, stream), signal)
+      if (number !== null) return number
+      throw new SluiceError('SLOT_LOST', `${progressTable(stream)} has lost its row, which counts the stream on`, {
+        where: this.#label,
+        hint: 'run the command that began the stream, with --restart',
+      })
+    })
+  }
+
+  lag({ slot, facts }: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
+    const numbers = Object.entries(facts).flatMap(([name, text]) => (name.startsWith('log of ') ? [Number(text)] : []))
+    return this.#read(signal, (one) => {
+      const at = Date.now()
+      one.exec('BEGIN')
+      const now = counterNow(one, slot)
+      let [waiting, heldBytes] = [0n, 0n]
+      for (const number of now === null ? [] : numbers) {
+        const { notes, bytes } = sizeOf(one, logTable(slot, number))
+        waiting += notes
+        heldBytes += bytes
+      }
+      const isNoted = waiting > 0n
+      return { now: now?.counter ?? 0n, waiting, isNoted, heldBytes, safeBytes: null, status: 'reserved', clockMs: at }
+    })
+  }
+
+  async open(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    from: LogPosition,
+    signal: AbortSignal,
+  ): Promise<ChangeStream> {
+    throwIfAborted(signal)
+    this.#stream = birth.slot
+    try {
+      const rounds = new SqliteRounds({ file: this.#file, label: this.#label, birth, tables, signal })
+      return new TriggerStream(rounds, from, signal)
+    } catch (error) {
+      throw copyError(error, this.#label, 'source')
+    }
+  }
+
+  follower(name: string, signal: AbortSignal): Promise<Follower | null> {
+    return this.#read(signal, (one) => readFollower(one, name))
+  }
+
+  noteFollower(name: string, follower: Follower, was: string | null, signal: AbortSignal): Promise<boolean> {
+    return this.#write(signal, (one) => writeFollower(one, name, follower, was, signal))
+  }
+
+  end(name: string, signal: AbortSignal): Promise<void> {
+    return this.#write(signal, (one) => endTriggers(one, name, signal))
+  }
+
+  endByHand(name: string): string {
+    return `DROP every trigger and table of the file whose name begins with ${name}_, triggers first`
+  }
+
+  streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#read(signal, (one) => streamsOn(one, table))
+  }
+
+  async slots(): Promise<readonly SlotLine[]> {
+    return []
+  }
+
+  async database(): Promise<string> {
+    return 'main'
+  }
+
+  /** With a connection of its own: what its path names now, whatever was there before. */
+  async #read<T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>): Promise<T> {
+    return await this.#with(signal, () => (existsSync(this.#file) ? openReader(this.#file) : missing()), body)
+  }
+
+  async #write<T>(signal: AbortSignal, body: (connection: Database.Database) => Promise<T>): Promise<T> {
+    return await this.#with(signal, () => openNoter(this.#file), body)
+  }
+
+  async #with<T>(
+    signal: AbortSignal,
+    open: () => Database.Database,
+    body: (connection: Database.Database) => T | Promise<T>,
+  ): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      const connection = open()
+      try {
+        return await body(connection)
+      } finally {
+        connection.close()
+      }
+    } catch (error) {
+      throw copyError(error, this.#label, 'source')
+    }
+  }
+}
+
+/** How many notes wait, and about how many bytes they are: a log that may be large is not counted through once a second. */
+function sizeOf(connection: Database.Database, log: string): { readonly notes: bigint; readonly bytes: bigint } {
+  const there = connection.prepare(`SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?`).get(log)
+  if (there === undefined) return { notes: 0n, bytes: 0n }
+  const keys = columnsOf(connection, log).flatMap(({ name }) =>
+    name === 'note_id' ? [] : [`coalesce(octet_length(${quote(name)}), 0)`],
+  )
+  const [notes, size] = connection
+    .prepare(
+      `SELECT (SELECT coalesce(max(note_id) - min(note_id) + 1, 0) FROM ${quote(log)}), (SELECT coalesce(avg(${keys.join(' + ')}), 0) FROM (SELECT * FROM ${quote(log)} LIMIT ${SAMPLED}))`,
+    )
+    .raw(true)
+    .get() as [number, number]
+  return { notes: BigInt(notes), bytes: BigInt(Math.round(notes * (size + NOTE_BYTES))) }
+}
+
+/** The driver makes a file that is missing. */
+function missing(): never {
+  throw Object.assign(new Error('there is no such file'), { code: 'SQLITE_CANTOPEN' })
+}

@@ -1,0 +1,111 @@
+/**
+ * What a stream by triggers keeps in the file that it follows: a row with its counter, and of each table a log of keys, the triggers that fill it and those that
+ * guard it. All names begin with that of the stream.
+ */
+import type Database from 'better-sqlite3'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import { quote } from '../../../common/sqlite-dialect/ddl.ts'
+import { streamOfName } from '../../../common/sqlite-dialect/stream-names.ts'
+import { conflictNotes } from './conflicts.ts'
+
+const OURS = /^sluice_\d+$/
+
+export function progressTable(stream: string): string {
+  return `${stream}_progress`
+}
+
+/** Of who follows: one row. Made with the first note, as streams of older programs do not have it. */
+export function followerTable(stream: string): string {
+  return `${stream}_follower`
+}
+
+/** @param number of the table in its stream */
+export function logTable(stream: string, number: number): string {
+  return `${stream}_keys_${number}`
+}
+
+/** How column number i of a key is called in its log. */
+export function keyName(i: number): string {
+  return `key_${i + 1}`
+}
+
+/** Under which name the facts of a stream have the number of a table. */
+export function numberFact(table: TableName): string {
+  return `log of ${tableText(table)}`
+}
+
+/** Number of a table in its stream. @throws Error for a stream that has no log of the table */
+export function numberOf({ facts, slot }: StreamBirth, table: TableName): number {
+  const text = facts[numberFact(table)]
+  if (text === undefined) throw new Error(`stream ${slot} has no log of ${tableText(table)}`)
+  return Number(text)
+}
+
+/** The table of the counter. `forgetting` is 1 within the transactions that take notes out, and nobody else ever sees that. */
+export function makeProgress(connection: Database.Database, stream: string, token: string): void {
+  const name = quote(progressTable(stream))
+  connection.exec(
+    `CREATE TABLE ${name} (one INTEGER PRIMARY KEY CHECK (one = 1), token TEXT NOT NULL, counter INTEGER NOT NULL, forgotten INTEGER, forgetting INTEGER)`,
+  )
+  connection.prepare(`INSERT INTO ${name} (one, token, counter) VALUES (1, ?, 0)`).run(token)
+}
+
+/** Log and triggers of one table, within a transaction that writes. The guards come last: a trigger that is made anew comes behind them. */
+export function makeLog(
+  connection: Database.Database,
+  stream: string,
+  number: number,
+  { table: { table }, identity }: FollowedTable,
+): void {
+  const name = quote(logTable(stream, number))
+  const trigger = (what: string): string => `CREATE TRIGGER ${quote(`${stream}_${number}_${what}`)}`
+  const on = quote(table.name)
+  const keys = identity.map((_, i) => keyName(i))
+  // No types and no constraints: values stay as they are, and whatever a writer's conflict clause says, nothing of it applies here.
+  connection.exec(`CREATE TABLE ${name} (note_id INTEGER PRIMARY KEY, ${keys.join(', ')})`)
+  const note = `INSERT INTO ${name} (${keys.join(', ')})`
+  const values = (row: 'OLD' | 'NEW'): string => identity.map((one) => `${row}.${quote(one)}`).join(', ')
+  const before = conflictNotes(connection, table.name, identity, note)
+  if (before.insert.length > 0) {
+    connection.exec(`${trigger('before_insert')} BEFORE INSERT ON ${on} BEGIN ${before.insert.join('; ')}; END`)
+    connection.exec(`${trigger('before_update')} BEFORE UPDATE ON ${on} BEGIN ${before.update.join('; ')}; END`)
+  }
+  // Another spelling that the key's collation takes for the same is another key.
+  const moved = identity.map((one) => `OLD.${quote(one)} IS NOT NEW.${quote(one)} COLLATE BINARY`).join(' OR ')
+  connection.exec(`${trigger('inserted')} AFTER INSERT ON ${on} BEGIN ${note} VALUES (${values('NEW')}); END`)
+  connection.exec(`${trigger('updated')} AFTER UPDATE ON ${on} BEGIN ${note} VALUES (${values('NEW')}); END`)
+  connection.exec(
+    `${trigger('moved')} AFTER UPDATE ON ${on} WHEN ${moved} BEGIN ${note} VALUES (${values('OLD')}); END`,
+  )
+  connection.exec(`${trigger('deleted')} AFTER DELETE ON ${on} BEGIN ${note} VALUES (${values('OLD')}); END`)
+  const refuse = `SELECT RAISE(ABORT, 'this is the log of a stream of sluice: what is taken out of it is lost; sluice follow RUN --end removes it')`
+  const progress = quote(progressTable(stream))
+  connection.exec(`${trigger('fixed')} BEFORE UPDATE ON ${name} BEGIN ${refuse}; END`)
+  connection.exec(
+    `${trigger('kept')} BEFORE DELETE ON ${name} WHEN (SELECT forgetting FROM ${progress}) IS NOT 1 BEGIN ${refuse}; END`,
+  )
+}
+
+/** Removes what a stream has made, all of it or that of one table; within a transaction that writes. Done twice it does no harm. */
+export function removeMade(connection: Database.Database, stream: string, number?: number): void {
+  if (!OURS.test(stream)) return
+  const log = number === undefined ? null : logTable(stream, number)
+  const made = connection
+    .prepare(`SELECT type, name FROM main.sqlite_schema WHERE type IN ('table', 'trigger') ORDER BY type DESC, rowid`)
+    .all() as { readonly type: string; readonly name: string }[]
+  for (const { type, name } of made) {
+    if (streamOfName(name) !== stream) continue
+    if (log === null || name === log || name.startsWith(`${stream}_${number}_`))
+      connection.exec(`DROP ${type === 'table' ? 'TABLE' : 'TRIGGER'} IF EXISTS main.${quote(name)}`)
+  }
+}
+
+/** Streams whose triggers note changes of a table. */
+export function streamsOn(connection: Database.Database, { name }: TableName): readonly string[] {
+  const triggers = connection
+    .prepare(`SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) ORDER BY name`)
+    .pluck()
+    .all(name) as string[]
+  return [...new Set(triggers.flatMap((one) => streamOfName(one) ?? []))]
+}

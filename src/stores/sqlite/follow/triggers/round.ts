@@ -1,0 +1,149 @@
+/** One round: everything that one snapshot of the file shows of the logs, as one transaction. */
+import type Database from 'better-sqlite3'
+import type { Change, LogPosition, RowChange } from '../../../../model/copy/change.ts'
+import type { Row } from '../../../../model/copy/rows.ts'
+import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
+import type { FollowedTable } from '../../../../model/follow/port.ts'
+import type { SqlRow } from '../../../../model/run/sql-port.ts'
+import { quote } from '../../../common/sqlite-dialect/ddl.ts'
+import { slices, type Open, type Scan } from '../../copy/rows.ts'
+import { isIdentity, isOfColumns, uniquesOf } from './conflicts.ts'
+import { keyName } from './log.ts'
+
+/**
+ * A round with more notes is large: the target writes it in pieces, and a unique value may have gone from a row of a later piece to one of an earlier. So of a
+ * table with other unique values than its key all keys are told as gone before the rows come.
+ */
+const MANY = 10_000
+
+/** @property log name of its log @property number in its stream */
+export type NotedTable = { readonly table: FollowedTable; readonly log: string; readonly number: number }
+
+/** What a snapshot shows of one log. @property last the largest number of a note: it shows exactly those up to it, see `SqliteRounds.#forget` */
+export type Notes = { readonly place: number; readonly last: bigint; readonly count: bigint }
+
+/** @param reader within the snapshot */
+export function notesIn(reader: Database.Database, tables: readonly NotedTable[]): readonly Notes[] {
+  return tables.flatMap(({ log }, place) => {
+    const sql = `SELECT max(note_id), max(note_id) - min(note_id) + 1 FROM ${quote(log)}`
+    const [last, count] = reader.prepare(sql).raw(true).safeIntegers(true).get() as [bigint | null, bigint | null]
+    return last === null || count === null ? [] : [{ place, last, count }]
+  })
+}
+
+/**
+ * Changes in pieces; none where nothing is noted.
+ * @returns whether the round was told to its end: false where a table is not what it was, and the last change says so
+ * @throws SluiceError VALUE_REFUSED; what the driver says
+ */
+export async function* toldRound(
+  reader: Database.Database,
+  tables: readonly NotedTable[],
+  { noted, position, at }: { readonly noted: readonly Notes[]; readonly position: LogPosition; readonly at: number },
+  signal: AbortSignal,
+): AsyncGenerator<readonly Change[], boolean> {
+  if (noted.length === 0) return true
+  yield [{ type: 'begin', xid: 0, commit: position, at }]
+  const isLarge = noted.reduce((sum, { count }) => sum + count, 0n) > MANY
+  for (const notes of noted) {
+    const one = tables[notes.place]
+    if (one === undefined) continue
+    const keyless = rowWithoutKey(reader, one)
+    if (keyless) {
+      const reason = `a row was written without a key: ${one.table.identity.join(', ')} is NULL there`
+      yield [{ type: 'reshaped', table: notes.place, reason }]
+      return false
+    }
+    yield* changesOf(reader, one, notes, isLarge, signal)
+  }
+  return true
+}
+
+async function* changesOf(
+  reader: Database.Database,
+  one: NotedTable,
+  { place, last }: Notes,
+  isLarge: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Change[]> {
+  const { table, log } = one
+  const { name } = table.table.table
+  const isAll = isLarge && uniquesOf(reader, name).some((own) => isOfColumns(own) && !isIdentity(own, table.identity))
+  for await (const rows of read(reader, goneOf(one, isAll, last), signal))
+    yield rows.map((key): RowChange => ({ type: 'delete', table: place, key }))
+  const keys = table.identity.map(quote).join(', ')
+  const scan: Scan = {
+    table: table.table,
+    columns: table.columns,
+    // Compared as the table's own index compares: of two spellings that are one key there the row that stands there comes for either.
+    condition: {
+      sql: `${table.identity.length === 1 ? keys : `(${keys})`} IN (SELECT ${table.identity.map((_, i) => keyName(i)).join(', ')} FROM ${quote(log)} WHERE note_id <= ?)`,
+      parameters: [last],
+    },
+    order: keys,
+  }
+  for await (const rows of read(reader, scan, signal))
+    yield rows.map((row): RowChange => ({ type: 'update', table: place, key: null, row }))
+}
+
+/** Each key once. A value that is none of its column's type cannot have come to a target, which has nothing to remove then. */
+function goneOf({ table, log }: NotedTable, isAll: boolean, last: bigint): Scan {
+  const { name } = table.table.table
+  const keys = table.identity.map((_, i) => keyName(i))
+  const columns = table.identity.flatMap((own, i) => {
+    const found = table.columns.find((column) => column.name === own)
+    return found === undefined ? [] : [{ ...found, name: keyName(i), column: { ...found.column, name: keyName(i) } }]
+  })
+  // By the table's index first, and byte by byte then: another spelling of the same key is another row of the target.
+  const same = table.identity.map((own, i) => {
+    const [left, right] = [`t.${quote(own)}`, `k.${keyName(i)}`]
+    const folds = (columns[i]?.column.collation ?? 'BINARY') !== 'BINARY'
+    return folds ? `${left} = ${right} AND ${left} = ${right} COLLATE BINARY` : `${left} = ${right}`
+  })
+  const there = `EXISTS (SELECT 1 FROM ${quote(name)} AS t WHERE ${same.join(' AND ')})`
+  const newest = `SELECT max(note_id) FROM ${quote(log)} WHERE note_id <= ? AND ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')} GROUP BY ${keys.join(', ')}`
+  return {
+    table: { ...table.table, table: { name: log }, key: [] },
+    columns,
+    from: `${quote(log)} AS k`,
+    condition: { sql: `note_id IN (${newest})${isAll ? '' : ` AND NOT ${there}`}`, parameters: [last] },
+    order: 'note_id',
+    aside: () => undefined,
+  }
+}
+
+/** SQLite takes NULL into a primary key that is no INTEGER, as often as one likes. */
+function rowWithoutKey(reader: Database.Database, { table, log }: NotedTable): boolean {
+  const nullable = table.identity.flatMap((own, i) =>
+    table.columns.some(({ name, column }) => name === own && column.nullable)
+      ? [[quote(own), keyName(i)] as const]
+      : [],
+  )
+  return nullable.some(([own, key]) => {
+    const [isNoted] = all(reader, `SELECT 1 FROM ${quote(log)} WHERE ${key} IS NULL LIMIT 1`)
+    return (
+      isNoted !== undefined &&
+      all(reader, `SELECT 1 FROM ${quote(table.table.table.name)} WHERE ${own} IS NULL LIMIT 1`).length > 0
+    )
+  })
+}
+
+function all(reader: Database.Database, sql: string): readonly SqlRow[] {
+  return reader.prepare(sql).raw(true).all() as readonly SqlRow[]
+}
+
+async function* read(reader: Database.Database, scan: Scan, signal: AbortSignal): AsyncGenerator<readonly Row[]> {
+  const open: Open = new Set()
+  const found = slices(reader, scan, { wide: false, bytes: false }, open)
+  try {
+    for (;;) {
+      throwIfAborted(signal)
+      const next = found.next()
+      if (next.done === true) return
+      yield next.value.rows
+      await breathe()
+    }
+  } finally {
+    found.return(undefined)
+  }
+}

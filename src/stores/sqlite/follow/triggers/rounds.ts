@@ -1,0 +1,198 @@
+/** Rounds of a SQLite file: its two connections, and what each of them is for. */
+import type Database from 'better-sqlite3'
+import type { Change, LogPosition } from '../../../../model/copy/change.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
+import type { SourceView } from '../../../../model/copy/port.ts'
+import type { FollowedTable, StreamBirth } from '../../../../model/follow/port.ts'
+import { refuseOtherFollower } from '../../../common/follower-note.ts'
+import type { Look, Rounds, Telling } from '../../../common/trigger-stream/rounds.ts'
+import { quote } from '../../../common/sqlite-dialect/ddl.ts'
+import { beginWrite, rollback } from '../../copy/connection.ts'
+import { copyError } from '../../copy/errors.ts'
+import { SqliteView } from '../../copy/source.ts'
+import { openReader } from '../../reader.ts'
+import { counted, openNoter, written } from './counter.ts'
+import { readFollower } from './follower.ts'
+import { logTable, numberOf, progressTable } from './log.ts'
+import { notesIn, toldRound, type NotedTable, type Notes } from './round.ts'
+import { notedFault, notedText } from './shape.ts'
+
+/** Notes that are taken out in one transaction: everybody who writes waits for its end. */
+const TAKEN = 5000
+
+export type RoundsWish = {
+  readonly file: string
+  readonly label: string
+  readonly birth: StreamBirth
+  readonly tables: readonly FollowedTable[]
+  readonly signal: AbortSignal
+}
+
+/** @property noted of each table that has notes; none where nothing is noted */
+/** @property at when nobody could write: what was committed until then is in the snapshot, ms since the epoch */
+type Opened = { readonly position: LogPosition; readonly at: number; readonly noted: readonly Notes[] }
+type Reshaped = Extract<Change, { readonly type: 'reshaped' }>
+
+export class SqliteRounds implements Rounds {
+  readonly #wish: RoundsWish
+  readonly #tables: readonly NotedTable[]
+  readonly #reader: Database.Database
+  readonly #writer: Database.Database
+  /** Version of the schema under which all tables were what they have to be. */
+  #schema: unknown = null
+
+  /** @throws what the driver says */
+  constructor(wish: RoundsWish) {
+    const { file, birth, tables } = wish
+    this.#wish = wish
+    this.#tables = tables.map((table) => {
+      const number = numberOf(birth, table.table.table)
+      return { table, number, log: logTable(birth.slot, number) }
+    })
+    this.#reader = openReader(file)
+    try {
+      this.#writer = openNoter(file)
+    } catch (error) {
+      this.#reader.close()
+      throw error
+    }
+  }
+
+  async look(): Promise<Look> {
+    const logs = this.#tables.map(({ log }) => `EXISTS (SELECT 1 FROM ${quote(log)})`)
+    const sql = `SELECT counter, ${logs.join(' OR ')} FROM ${quote(progressTable(this.#wish.birth.slot))}`
+    try {
+      const row = this.#reader.prepare(sql).raw(true).safeIntegers(true).get() as [bigint, bigint] | undefined
+      if (row !== undefined) return { end: row[0], isNoted: row[1] === 1n, idle: row[0] }
+    } catch (error) {
+      if ((error as { readonly code?: unknown }).code !== 'SQLITE_ERROR') throw error
+    }
+    // Something is gone: the round that begins now says what.
+    return { end: 0n, isNoted: true, idle: 0n }
+  }
+
+  async *tell(forView: boolean): Telling {
+    const { file, label, signal } = this.#wish
+    const reader = forView ? openReader(file) : this.#reader
+    let isKept = false
+    try {
+      const opened = await this.#opened(reader)
+      if ('type' in opened) {
+        yield [opened]
+        return null
+      }
+      const { position, noted } = opened
+      if (!(yield* toldRound(reader, this.#tables, opened, signal))) return null
+      isKept = forView
+      return {
+        position,
+        isEmpty: noted.length === 0,
+        forget: (upTo) => this.#forget(noted, upTo),
+        view: async () => viewOf(reader, label),
+      }
+    } finally {
+      if (!forView) rollback(reader)
+      if (forView && !isKept) reader.close()
+    }
+  }
+
+  async guarded<T>(body: () => Promise<T>): Promise<T> {
+    throwIfAborted(this.#wish.signal)
+    try {
+      return await body()
+    } catch (error) {
+      throw copyError(error, this.#wish.label, 'source')
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#reader.close()
+    this.#writer.close()
+  }
+
+  /** The snapshot, and the number that is taken while nobody else may commit, see `counter.ts`. Where nothing is noted nothing is written. */
+  async #opened(reader: Database.Database): Promise<Opened | Reshaped> {
+    const { birth, signal } = this.#wish
+    await beginWrite(this.#writer, signal)
+    const at = Date.now()
+    try {
+      reader.exec('BEGIN')
+      const other = this.#firstOther(reader)
+      if (other !== null) return other
+      const noted = notesIn(reader, this.#tables)
+      if (noted.length === 0) return { position: 0n, at, noted }
+      const position = counted(this.#writer, birth.slot)
+      if (position === null) return reshaped(0, `${progressTable(birth.slot)} has lost its row`)
+      this.#writer.exec('COMMIT')
+      return { position, at, noted }
+    } finally {
+      rollback(this.#writer)
+    }
+  }
+
+  /** The first table of which a change may not have been noted, or that cannot be read as it was planned. */
+  #firstOther(reader: Database.Database): Reshaped | null {
+    const { birth } = this.#wish
+    const version = reader.pragma('main.schema_version', { simple: true })
+    if (version === this.#schema) return null
+    for (const [place, { table, number }] of this.#tables.entries()) {
+      const { table: name } = table.table
+      const fault = notedFault(birth.shapes[tableText(name)], notedText(reader, birth.slot, number, name))
+      if (fault !== null) return reshaped(place, fault.reason)
+    }
+    const [row] = reader.prepare(`SELECT 1 FROM main.sqlite_schema WHERE name = ?`).all(progressTable(birth.slot))
+    if (row === undefined) return reshaped(0, `there is no ${progressTable(birth.slot)} any more`)
+    this.#schema = version
+    return null
+  }
+
+  /**
+   * A note that is made later has a greater number than all that were told: SQLite gives out the largest number of the table plus 1, and the last of those that were
+   * told goes with the last piece only. And the snapshot showed every smaller one, because writers come one after the other. Each piece is a transaction: killed
+   * between two, the rest is told again, which changes nothing.
+   */
+  async #forget(noted: readonly Notes[], upTo: LogPosition): Promise<void> {
+    const progress = quote(progressTable(this.#wish.birth.slot))
+    const begin = this.#writer.prepare(
+      `UPDATE ${progress} SET forgetting = 1, forgotten = max(coalesce(forgotten, 0), ?)`,
+    )
+    const end = this.#writer.prepare(`UPDATE ${progress} SET forgetting = NULL`)
+    // Notes that come back after a power cut are told again.
+    this.#writer.pragma('synchronous = NORMAL')
+    try {
+      for (const { place, last } of noted) {
+        const log = quote(this.#tables[place]?.log ?? '')
+        const some = `SELECT note_id FROM ${log} WHERE note_id < ? ORDER BY note_id LIMIT ${TAKEN}`
+        const remove = this.#writer.prepare(`DELETE FROM ${log} WHERE note_id IN (${some})`)
+        const removeLast = this.#writer.prepare(`DELETE FROM ${log} WHERE note_id = ?`)
+        for (let removed = TAKEN; removed === TAKEN;) {
+          removed = await written(this.#writer, () => {
+            refuseOtherFollower(this.#wish.birth, readFollower(this.#writer, this.#wish.birth.slot))
+            begin.run(upTo)
+            const { changes } = remove.run(last)
+            if (changes < TAKEN) removeLast.run(last)
+            end.run()
+            return changes
+          })
+          await breathe()
+        }
+      }
+    } finally {
+      this.#writer.pragma('synchronous = FULL')
+    }
+  }
+}
+
+function reshaped(table: number, reason: string): Reshaped {
+  return { type: 'reshaped', table, reason }
+}
+
+function viewOf(reader: Database.Database, label: string): SourceView {
+  try {
+    return new SqliteView(reader, label)
+  } catch (error) {
+    reader.close()
+    throw error
+  }
+}

@@ -1,0 +1,61 @@
+/** What a followed table is, and everything that notes its changes: written down when the stream begins, compared later. VACUUM changes nothing of it. */
+import type Database from 'better-sqlite3'
+import type { TableName } from '../../../../model/copy/column-type.ts'
+import { uniquesOf } from './conflicts.ts'
+import { streamOfName } from '../../../common/sqlite-dialect/stream-names.ts'
+import { logTable } from './log.ts'
+
+type Noted = {
+  /** As the table was defined; null where there is none. */
+  readonly table: string | null
+  /** Unique indexes by name, with their definitions. */
+  readonly unique: Readonly<Record<string, string>>
+  /** The log and its triggers, each by name and definition, in the order in which they were made. */
+  readonly made: readonly (readonly [name: string, sql: string])[]
+}
+
+/** @returns JSON */
+export function notedText(connection: Database.Database, stream: string, number: number, { name }: TableName): string {
+  const definition = connection
+    .prepare(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?`)
+    .pluck()
+    .get(name) as string | undefined
+  const all = connection
+    .prepare(`SELECT name, sql FROM main.sqlite_schema WHERE type IN ('table', 'trigger') ORDER BY type, rowid`)
+    .raw(true)
+    .all() as [string, string][]
+  const own = all.filter(
+    ([one]) =>
+      streamOfName(one) === stream && (one === logTable(stream, number) || one.startsWith(`${stream}_${number}_`)),
+  )
+  const unique = definition === undefined ? [] : uniquesOf(connection, name)
+  const noted: Noted = {
+    table: definition ?? null,
+    unique: Object.fromEntries(unique.map((one) => [one.name, one.sql ?? ''])),
+    made: own,
+  }
+  return JSON.stringify(noted)
+}
+
+/** What is wrong with a table of a stream. */
+type NotedFault = { readonly code: 'TABLE_CHANGED' | 'TRIGGERS_CHANGED'; readonly reason: string }
+
+/** @param before `notedText` of the begin @param now the same of now @returns null where no change can have been missed */
+export function notedFault(before: string | undefined, now: string): NotedFault | null {
+  if (before === now) return null
+  const [was, is] = [JSON.parse(before ?? '{"table":null,"unique":{},"made":[]}') as Noted, JSON.parse(now) as Noted]
+  if (is.table === null) return { code: 'TABLE_CHANGED', reason: 'it is gone, or has another name' }
+  if (is.table !== was.table) return { code: 'TABLE_CHANGED', reason: 'its definition was changed' }
+  const fresh = Object.entries(is.unique).find(([name, sql]) => was.unique[name] !== sql)
+  if (fresh !== undefined) {
+    const reason = `unique index ${fresh[0]} is new: rows that OR REPLACE has removed because of it were not noted`
+    return { code: 'TABLE_CHANGED', reason }
+  }
+  if (JSON.stringify(is.made) === JSON.stringify(was.made)) return null
+  const lost = was.made.find(([name, sql]) => !is.made.some(([one, text]) => one === name && text === sql))
+  const reason =
+    lost === undefined
+      ? 'a trigger that notes its changes was made anew: for a while it may not have fired'
+      : `${lost[0]} is gone or was changed, which notes its changes`
+  return { code: 'TRIGGERS_CHANGED', reason }
+}

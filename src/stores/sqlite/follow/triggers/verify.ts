@@ -1,0 +1,52 @@
+/** Whether a stream is as it was when it began: file, counter, logs, triggers, definitions of its tables. */
+import type Database from 'better-sqlite3'
+import type { LogPosition } from '../../../../model/copy/change.ts'
+import { tableText } from '../../../../model/copy/column-type.ts'
+import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../../../model/follow/port.ts'
+import { counterFault, counterText } from '../../../common/trigger-stream/counter.ts'
+import { counterNow } from './counter.ts'
+import { numberOf, progressTable } from './log.ts'
+import { notedFault, notedText } from './shape.ts'
+
+/** @param connection within one transaction @param file inode of what its path names now */
+export function verifyTriggers(
+  connection: Database.Database,
+  file: string,
+  birth: StreamBirth,
+  tables: readonly FollowedTable[],
+  applied: LogPosition,
+): StreamState {
+  const since = counterText(applied)
+  const names = tables.map(({ table }) => tableText(table.table))
+  const whole = streamFault(connection, file, birth, applied)
+  if (whole !== null) return { faults: [{ ...whole, tables: names, since }], moved: {}, unclear: [] }
+  const faults: StreamFault[] = []
+  const moved: Record<string, string> = {}
+  for (const [at, { table }] of tables.entries()) {
+    const name = names[at] ?? ''
+    const now = notedText(connection, birth.slot, numberOf(birth, table.table), table.table)
+    const fault = notedFault(birth.shapes[name], now)
+    if (fault !== null) faults.push({ code: fault.code, tables: [name], message: `${name}: ${fault.reason}`, since })
+    else if (now !== birth.shapes[name]) moved[name] = now
+  }
+  return { faults, moved, unclear: [] }
+}
+
+/** What all tables of a stream have lost; null where none have. */
+export function streamFault(
+  connection: Database.Database,
+  file: string,
+  { slot, facts }: StreamBirth,
+  applied: LogPosition,
+): Pick<StreamFault, 'code' | 'message'> | null {
+  if (file !== facts['file'])
+    return { code: 'OTHER_SERVER', message: 'another file is under the name of the one that the stream began with' }
+  const now = counterNow(connection, slot)
+  if (now === null) {
+    const message = `the logs of the stream are gone: there is no ${progressTable(slot)} with a row, which says what of them was applied`
+    return { code: 'SLOT_LOST', message }
+  }
+  if (now.token !== facts['token'])
+    return { code: 'OTHER_SERVER', message: 'the file holds what another stream of this name has left' }
+  return counterFault(now.counter, now.forgotten, applied)
+}
