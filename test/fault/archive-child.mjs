@@ -31,7 +31,7 @@ const hook = `export async function load(url, context, next) {
 register(`data:text/javascript,${encodeURIComponent(hook)}`)
 
 const steps = countArchiveSteps({ step, when, at })
-const { runOperation } = await import('../../dist/engine/run.js')
+const { runOperation } = await import('../../dist/app/run.js')
 const { Interrupter } = await import('../../dist/shared/abort.js')
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const finished = await runOperation(operation, {

@@ -23,7 +23,7 @@ prototype.query = function (config, ...rest) {
   return when === 'after' ? result.then(signal) : result
 }
 
-const { runOperation } = await import('../../dist/engine/run.js')
+const { runOperation } = await import('../../dist/app/run.js')
 const { NEVER } = await import('../../dist/shared/abort.js')
 const { systemClock } = await import('../../dist/shared/clock.js')
 const finished = await runOperation(operation, {

@@ -8,7 +8,7 @@ import { NEVER } from '../../dist/shared/abort.js'
 import { systemClock } from '../../dist/shared/clock.js'
 import { newOwner } from '../../dist/shared/owner.js'
 import { openLocalLog } from '../../dist/stores/local/index.js'
-import { openCatalogDatabase, parquetRows } from '../../dist/engine/registry.js'
+import { openCatalogDatabase, parquetRows } from '../../dist/engine/run/registry.js'
 
 /** Opens a catalog that is killed `before` or `after` the COMMIT of write number `at`, from 1; `never` is neither. */
 export async function openDying(url, when = 'never', at = 0) {

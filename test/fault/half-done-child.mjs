@@ -35,7 +35,7 @@ if (dies?.sql !== undefined) {
   }
 }
 
-const { runOperation } = await import('../../dist/engine/run.js')
+const { runOperation } = await import('../../dist/app/run.js')
 const { Interrupter } = await import('../../dist/shared/abort.js')
 
 if (dies?.planning === true) {

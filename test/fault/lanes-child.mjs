@@ -1,6 +1,6 @@
 /** Imports tables in two threads and kills the whole process with SIGKILL at its Nth event; prints `done` and the number of events when it was not. */
-import { withWritableCatalog } from '../../dist/engine/catalog-session.js'
-import { importInLanes } from '../../dist/engine/lake/lanes.js'
+import { withWritableCatalog } from '../../dist/engine/lake/catalog-session.js'
+import { importInLanes } from '../../dist/engine/lake/import/lanes.js'
 import { NEVER } from '../../dist/shared/abort.js'
 import { systemClock } from '../../dist/shared/clock.js'
 import { newOwner } from '../../dist/shared/owner.js'

@@ -250,7 +250,7 @@ describe('the end', () => {
 
   test.each(['asked', 'disposed', 'running'])('a process whose workbench was %s ends by itself', (how) => {
     using folder = temporaryFolder()
-    const dist = resolve(import.meta.dirname, '../../dist/engine/open-workbench.js')
+    const dist = resolve(import.meta.dirname, '../../dist/app/open-workbench.js')
     const table = join(folder.path, 'table')
     manyCommits(table)
     const script = `
