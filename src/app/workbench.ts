@@ -3,156 +3,26 @@
  * plain data that can cross a thread; nothing here blocks the caller's event loop.
  */
 import type { SluiceError } from '../shared/errors.ts'
-import type { ErrorInfo } from '../shared/errors.ts'
-import type { CommitEvent, Event, FileEvent, RunEvent } from '../model/run/event.ts'
-import type { AsOf, TableWish } from '../engine/run/operation.ts'
+import type { CommitEvent, Event } from '../model/run/event.ts'
+import type {
+  TableRow,
+  Placed,
+  RecordedRun,
+  Overview,
+  SchemaField,
+  Feature,
+  PartitionRow,
+  Page,
+  FilesPage,
+  CommitDetail,
+  FileSort,
+} from '../model/lake/answers.ts'
+import type { AsOf } from '../model/lake/as-of.ts'
+import type { TableWish } from '../model/run/table-wish.ts'
 import type { Asking } from './ask/port.ts'
 import type { BookedEnd, BookedRun, CurvePoint } from '../model/run/run-book.ts'
 import type { Operation } from './operations/list.ts'
 import type { QueueLook } from './share/queue-look.ts'
-
-export type CatalogState =
-  | { readonly state: 'none' }
-  | { readonly state: 'current' }
-  | { readonly state: 'behind'; readonly commits: number }
-  /** The log ends below the version that the catalog holds: commits are gone from its end. */
-  | { readonly state: 'truncated'; readonly ends: number; readonly version: number }
-  | { readonly state: 'unfinished'; readonly percent: number; readonly version: number | null }
-  | { readonly state: 'running'; readonly holder: string }
-  | { readonly state: 'failed'; readonly error: ErrorInfo }
-  /** The catalog cannot be asked: the row says what its log says. */
-  | { readonly state: 'away'; readonly error: ErrorInfo }
-
-/** Whether the catalog is known to hold something of a table. */
-export function isInCatalog({ catalog }: Pick<TableRow, 'catalog'>): boolean {
-  return catalog.state !== 'none' && catalog.state !== 'away'
-}
-
-export type ProofState =
-  | { readonly state: 'never' }
-  | { readonly state: 'proved'; readonly version: number }
-  | { readonly state: 'differs'; readonly version: number; readonly differences: number }
-
-/** One row of the tables list. Counts that nobody knows yet are null. */
-export type TableRow = {
-  /** Stable key for selection: the location. */
-  readonly key: string
-  /** Path below the lake, '/' between parts. */
-  readonly name: string
-  readonly location: string
-  readonly tableId: string | null
-  readonly kind: 'delta' | 'database'
-  /** Of a database, by the name of its declaration. */
-  readonly system?: string
-  readonly version: number | null
-  readonly files: number | null
-  readonly bytes: number | null
-  readonly rows: number | null
-  /** ms since the epoch of the last commit or change. */
-  readonly changed: number | null
-  readonly partitionColumns: readonly string[]
-  readonly features: readonly string[]
-  readonly historyFrom: number | null
-  readonly catalog: CatalogState
-  readonly proof: ProofState
-  /** Why the table cannot be read (LOG_GAP, TABLE_FEATURE …), or null. */
-  readonly error: ErrorInfo | null
-}
-
-/** What stands in a row of which nothing but its place is known. */
-export const UNKNOWN_TABLE: Omit<TableRow, 'key' | 'name' | 'location' | 'kind'> = {
-  tableId: null,
-  version: null,
-  files: null,
-  bytes: null,
-  rows: null,
-  changed: null,
-  partitionColumns: [],
-  features: [],
-  historyFrom: null,
-  catalog: { state: 'none' },
-  proof: { state: 'never' },
-  error: null,
-}
-
-/** A folder or bucket with tables below it, or a database: by its path, or by its URL as it was given. */
-export type Placed = { readonly kind: 'lake' | 'database'; readonly url: string }
-
-/** A command that the catalog has recorded; `parts` are the tables that one about a folder has imported. */
-export type RecordedRun = RunEvent & { readonly parts?: readonly RunEvent[] }
-
-export type Overview = {
-  readonly table: TableRow
-  readonly metadataId: string | null
-  readonly description: string | null
-  readonly protocol: string
-  readonly configuration: readonly (readonly [string, string])[]
-  readonly createdAt: number | null
-  readonly commits: number | null
-  readonly checkpoints: readonly number[]
-  readonly txns: readonly { readonly appId: string; readonly version: string }[]
-  readonly domains: readonly { readonly domain: string; readonly configuration: string }[]
-  readonly lastRuns: readonly RunEvent[]
-  /** The newest check of its files, of a table that is in the catalog. */
-  readonly fsck: { readonly version: number; readonly checkedAt: number; readonly findings: number } | null
-  /** Files by size class, and commits a day for the last 8 weeks (oldest first); null when the catalog does not hold them. */
-  readonly fileSizes: readonly { readonly label: string; readonly files: number }[] | null
-  readonly commitsPerDay: readonly number[] | null
-}
-
-export type SchemaField = {
-  readonly path: string
-  readonly depth: number
-  readonly type: string
-  readonly nullable: boolean
-  readonly partition: boolean
-  readonly notes: readonly string[]
-}
-
-export type Feature = {
-  readonly name: string
-  readonly side: 'reader+writer' | 'writer' | 'legacy'
-  readonly readable: boolean
-  readonly note: string
-}
-
-export type PartitionRow = {
-  readonly values: Readonly<Record<string, string | null>>
-  readonly files: number
-  readonly bytes: number
-  readonly rows: number | null
-}
-
-export type Page<T> = { readonly rows: readonly T[]; readonly total: number; readonly from: number }
-
-/** How far each step of pruning narrows the files. */
-export type Funnel = {
-  readonly all: { readonly files: number; readonly bytes: number }
-  readonly partition: { readonly files: number; readonly bytes: number; readonly columns: readonly string[] }
-  readonly stats: { readonly files: number; readonly bytes: number; readonly columns: readonly string[] }
-  /** Files kept only because they carry no stats for a column that was asked about. */
-  readonly keptWithoutStats: number
-  readonly ms: number
-}
-
-export type FilesPage = Page<FileEvent & { readonly range?: { readonly min?: string; readonly max?: string } }> & {
-  readonly version: number
-  readonly commitTime: number | null
-  readonly funnel: Funnel
-}
-
-export type CommitDetail = {
-  readonly commit: CommitEvent
-  readonly predicate: string | null
-  readonly user: string | null
-  readonly metrics: readonly (readonly [string, string])[]
-  readonly added: readonly { readonly path: string; readonly size: number; readonly rows: number | null }[]
-  readonly removed: readonly { readonly path: string; readonly size: number | null; readonly rows: number | null }[]
-  readonly addedTotal: number
-  readonly removedTotal: number
-}
-
-export type FileSort = 'path' | 'size' | 'rows' | 'added'
 
 /** A run the UI started. Events arrive in order; `done` resolves with the exit code and never rejects. */
 export type RunningOperation = {

@@ -1,5 +1,5 @@
 /** `--version` and `--timestamp`: which state of a table is meant. */
-import type { AsOf } from '../engine/run/operation.ts'
+import type { AsOf } from '../model/lake/as-of.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { given, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'

@@ -1,5 +1,5 @@
 /** The faces that write what a run tells, by what was asked for on the command line. */
-import type { RowFormat } from '../engine/run/operation.ts'
+import type { RowFormat } from '../model/run/row-format.ts'
 import type { Event } from '../model/run/event.ts'
 import { redactText, redactValue } from '../shared/redact.ts'
 import type { Face } from './face.ts'

@@ -1,6 +1,6 @@
 /** Headless text: the story on stderr, the results a command is for on stdout. */
 import pc from 'picocolors'
-import type { RowFormat } from '../engine/run/operation.ts'
+import type { RowFormat } from '../model/run/row-format.ts'
 import type { ArchiveColumnsEvent } from '../model/archive/events.ts'
 import type { Event } from '../model/run/event.ts'
 import { historyText } from '../model/follow/sign-off-text.ts'

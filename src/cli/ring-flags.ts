@@ -1,5 +1,6 @@
 /** Flags of tables that lie on a ring of tokens, of Cassandra, and of what the Cassandra Data Migrator calls tracking; for `copy` and `diff`. */
-import type { CassandraWish, CopyOperation, RingWish, TrackWish } from '../engine/run/operation.ts'
+import type { CassandraWish, RingWish, TrackWish } from '../engine/copy/operations/copy/wishes.ts'
+import type { CopyOperation } from '../engine/copy/operations/copy/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
 import type { CdmWishes } from './cdm/wishes.ts'

@@ -5,7 +5,7 @@ import type { CopyStore } from '../model/copy/port.ts'
 import type { PartitionPlanStore, PlannedTable, Years } from '../model/partition/plan-port.ts'
 import { archivedAs } from '../archive/plan/archived-as.ts'
 import type { Epoch } from '../model/calendar/calendar.ts'
-import { knownTimeKind } from '../model/calendar/time-kind.ts'
+import { knownTimeKind } from '../archive/plan/time-kind.ts'
 
 export type PlanSource = {
   readonly store: CopyStore

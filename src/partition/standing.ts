@@ -7,7 +7,7 @@ import type { MaintenanceStore, RangedTable } from '../model/partition/maintenan
 import { ofColumn } from '../archive/plan/archived-as.ts'
 import { calendarText } from '../model/calendar/calendar-text.ts'
 import type { CalendarSpec, Epoch } from '../model/calendar/calendar.ts'
-import { timeKind } from '../model/calendar/time-kind.ts'
+import { timeKind } from '../archive/plan/time-kind.ts'
 import type { ValueKind } from '../model/calendar/value-text.ts'
 import { knownZones } from '../model/calendar/zone.ts'
 import { comingPeriods, gapsOf, placed, type Coming, type Gap, type Placed, type Wanted } from './coverage.ts'

@@ -1,5 +1,5 @@
 /** A copy as lines: its plan, what is done already, what slows it, which rows stay behind, and what was proved. */
-import { ChunkLines } from '../cli/chunk-lines.ts'
+import { ChunkLines } from './chunk-lines.ts'
 import { leftLines } from '../model/copy/left-behind.ts'
 import type { CopyAgain, CopyPlanLine, CopyTally, Event } from '../model/run/event.ts'
 import { errorDetails } from './block.ts'

@@ -5,7 +5,12 @@ import type { Event } from '../model/run/event.ts'
 import { withoutPointer } from '../shared/pointed.ts'
 import { bytes, countDec, msOf, numberOf, plural, seconds } from './screen-format.ts'
 import { clean, takeStart } from './screen-text.ts'
-import type { LogEntry } from '../tui/state/state.ts'
+
+export type LogEntry = {
+  readonly ts: number
+  readonly level: 'note' | 'warn' | 'error' | 'debug'
+  readonly text: string
+}
 
 const LOG_CELLS = 500
 

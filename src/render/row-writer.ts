@@ -1,5 +1,5 @@
 /** Rows of `sluice sql` on stdout: an aligned table, CSV by RFC 4180, or one JSON object a row. */
-import type { RowFormat } from '../engine/run/operation.ts'
+import type { RowFormat } from '../model/run/row-format.ts'
 import type { RowValue } from '../model/run/event.ts'
 import { uniqueNames } from '../shared/unique-names.ts'
 import { jsonText, visible } from '../shared/visible.ts'

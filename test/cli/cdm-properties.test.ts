@@ -8,7 +8,8 @@ import { parseProperties } from '../../src/cli/cdm/properties-file.ts'
 import { fromSparkSubmit } from '../../src/cli/cdm/submit.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { secretsOf } from '../../src/cli/session.ts'
-import type { CopyOperation, DiffOperation } from '../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
+import type { DiffOperation } from '../../src/engine/copy/operations/diff/declaration.ts'
 
 const CLASS = 'com.datastax.cdm.job'
 const folder = mkdtempSync(join(tmpdir(), 'sluice-cdm-'))

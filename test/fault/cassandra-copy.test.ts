@@ -1,6 +1,6 @@
 /** A copy from one keyspace into another while programs and servers are killed, tables change, and a server has too much to do: never silently wrong. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CopyOperation } from '../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { openCqlLedger } from '../../src/stores/cassandra/ledger/index.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'

@@ -1,7 +1,7 @@
 /** Programs that apply the same entries hold the same ledger, whenever and wherever they do it. */
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { ledgerDialect } from '../../src/stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../src/stores/ledger-dialect.ts'
 import { packEntry, unpackEntry, type EntryBatch } from '../../src/stores/cassandra/ledger/entry.ts'
 import { Replica } from '../../src/stores/cassandra/ledger/replica.ts'
 import type { Statement } from '../../src/model/copy/port.ts'

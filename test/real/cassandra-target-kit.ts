@@ -1,5 +1,5 @@
 /** What suites of copies into Cassandra share. */
-import type { CopyOperation } from '../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import type { Ran } from '../support/copy-systems.ts'
 import type { TestKeyspace } from '../support/servers/cassandra-kit.ts'
 

@@ -1,6 +1,6 @@
 /** Copies from one Cassandra to another: times and lives of every value, static columns, collections, types of users, counters. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { CopyOperation } from '../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { perform } from '../support/copy-systems.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
-import type { CopyOperation, DiffOperation } from '../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
+import type { DiffOperation } from '../../src/engine/copy/operations/diff/declaration.ts'
 import { copyOf, makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
 
 vi.setConfig({ testTimeout: 120_000 })

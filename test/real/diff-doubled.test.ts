@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { DiffOperation } from '../../src/engine/run/operation.ts'
+import type { DiffOperation } from '../../src/engine/copy/operations/diff/declaration.ts'
 import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 
 let folder = ''

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { CutoverOperation } from '../../src/engine/follow/operations/cutover/declaration.ts'
-import type { CopyOperation } from '../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { copyOf, perform, placeOn, type Place, type Ran } from './copy-systems.ts'
 import { randomOf } from './follow-writer.ts'
 import type { PostgresServer } from './servers/postgresql.ts'

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createConnection, type Connection } from 'mysql2/promise'
 import { expect } from 'vitest'
-import type { CopyOperation } from '../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { copyOf, perform, type Place, type Ran } from './copy-systems.ts'
 
 /** Tables, with what is compared of each past our own code. */

@@ -1,6 +1,6 @@
 /** A server that tells changes, and a followed copy between two of its databases. */
 import { expect } from 'vitest'
-import type { CopyOperation } from '../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import { copyOf, perform, placeOn, type Place, type Ran } from './copy-systems.ts'
 import { FOLLOW_NAMES, FOLLOW_TABLES, followedRows, seedRows } from './follow-writer.ts'
 import { startPostgres, type PostgresServer } from './servers/postgresql.ts'

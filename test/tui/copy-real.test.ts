@@ -1,7 +1,7 @@
 /** What the screen makes of the events of real copies: stopped, gone on with, with a row that does not go, with keys of any kind. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
-import type { CopyOperation } from '../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
 import { freshRun, share, type RunView } from '../../src/tui/run/run-view.ts'

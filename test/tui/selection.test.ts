@@ -1,6 +1,7 @@
 /** What is drawn as chosen is what a key acts on: cursors stay on their rows when rows come, go or are sorted anew. */
 import { afterEach, expect, it } from 'vitest'
-import type { MachineRun, TableRow } from '../../src/app/workbench.ts'
+import type { TableRow } from '../../src/model/lake/answers.ts'
+import type { MachineRun } from '../../src/app/workbench.ts'
 import type { RelationEvent } from '../../src/model/run/event.ts'
 import { valuesFrom } from '../../src/tui/form/context.ts'
 import type { Action } from '../../src/tui/state/action.ts'

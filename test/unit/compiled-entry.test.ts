@@ -3,8 +3,8 @@ import { compiledEntry } from '../../src/shared/compiled-entry.ts'
 
 describe('compiledEntry', () => {
   it.each([
-    ['file:///home/ann/sluice/src/engine/thread/run.ts', 'file:///home/ann/sluice/dist/app/thread/lane-main.js'],
-    ['file:///home/ann/sluice/dist/engine/thread/run.js', 'file:///home/ann/sluice/dist/app/thread/lane-main.js'],
+    ['file:///home/ann/sluice/src/engine/thread/run.ts', 'file:///home/ann/sluice/dist/engine/thread/lane-main.js'],
+    ['file:///home/ann/sluice/dist/engine/thread/run.js', 'file:///home/ann/sluice/dist/engine/thread/lane-main.js'],
     ['file:///usr/src/app/src/stores/query.ts', 'file:///usr/src/app/dist/stores/lane-main.js'],
     ['file:///usr/src/app/dist/stores/query.js', 'file:///usr/src/app/dist/stores/lane-main.js'],
     ['file:///src/src/src/run.ts', 'file:///src/src/dist/lane-main.js'],

@@ -9,7 +9,7 @@ import { LocalRuns } from '../../src/app/live/machine-runs.ts'
 import type { Event, EventBody } from '../../src/model/run/event.ts'
 import { KEPT_RUNS, type BookedEnd, type BookedRun } from '../../src/model/run/run-book.ts'
 import { thisProcess } from '../../src/shared/owner.ts'
-import { openRunBook, runBookFile } from '../../src/stores/common/run-book.ts'
+import { openRunBook, runBookFile } from '../../src/stores/run-book.ts'
 
 const folderOf = (): string => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-book-'))

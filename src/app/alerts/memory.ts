@@ -1,7 +1,7 @@
 /** Where a run notes which alerts stand: in this program, or in the file that all runs of this machine share. */
 import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
-import { alertMemoryFile, openAlertMemory } from '../../stores/common/alert-memory.ts'
-import { isDamaged, setAside } from '../../stores/common/run-book.ts'
+import { alertMemoryFile, openAlertMemory } from '../../stores/alert-memory.ts'
+import { isDamaged, setAside } from '../../stores/run-book.ts'
 
 /** For as long as the program runs. */
 export function memoryOfProgram(): AlertMemory {

@@ -2,7 +2,7 @@
 import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { BookedRun, RunBook } from '../../model/run/run-book.ts'
-import { isDamaged, openRunBook, runBookFile, setAside } from '../../stores/common/run-book.ts'
+import { isDamaged, openRunBook, runBookFile, setAside } from '../../stores/run-book.ts'
 import { Pulse } from './pulse.ts'
 
 /** Points of a curve; then every second one goes, and points come half as often. */

@@ -1,6 +1,6 @@
 /** What the declaration of an operation says of one that stands before us: the stores it touches, what it is about, what it takes away. */
 import { redactUrl } from '../../shared/redact.ts'
-import type { RowFormat } from '../../engine/run/row-format.ts'
+import type { RowFormat } from '../../model/run/row-format.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { Declaration, Destruction, NamedBy, StoreFamily } from '../../engine/run/operations/declaration.ts'
 import type { CommandDeclaration } from '../../engine/run/operations/option.ts'

@@ -5,7 +5,7 @@ import { aboutInWords, KEPT_RUNS } from '../../model/run/run-book.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { fateOf, thisProcess } from '../../shared/owner.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
-import { openRunBook, runBookFile, unreadBook } from '../../stores/common/run-book.ts'
+import { openRunBook, runBookFile, unreadBook } from '../../stores/run-book.ts'
 
 /** @property trouble why the book could not be read; null where it could */
 type LookedUp = { readonly part: BookPart | null; readonly trouble: string | null }

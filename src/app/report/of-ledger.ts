@@ -1,6 +1,6 @@
 /** What the ledger of a target says of one run. Nothing is written; ledgers of older versions are read as they are. */
 import type { LedgerDatabase } from '../../model/copy/port.ts'
-import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import type { ProcessIdentity } from '../../shared/owner.ts'
 import { isoTime } from '../../shared/clock.ts'

@@ -19,7 +19,7 @@ import type { Whole } from '../whole-commands/whole.ts'
 import { EndCounts } from './end-counts.ts'
 import { FinishedChunks } from './finished-chunks.ts'
 import { knownOperation } from './known-operation.ts'
-import type { AlertRun, MovedChunk, OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
+import type { AlertRun, MovedChunk, OwnSlot, QueueWatch, WatchParts } from '../../engine/run/watch-port.ts'
 
 /** What is asked of the alerts of a run. */
 type Wished = { readonly operation: Operation; readonly wish: AlertWish; readonly sinks: AlertSinks }

@@ -11,7 +11,7 @@ import { NOTHING_TOLD, wishesSince, type Told } from './slot-wishes.ts'
 import { SteeredNames } from './steered-tables.ts'
 import { Causes, withCauses } from './causes.ts'
 import { ToldEvents } from './told-events.ts'
-import type { MovedChunk } from './watch-port.ts'
+import type { MovedChunk } from '../../engine/run/watch-port.ts'
 import type { AlertAnswer, AlertQuestion, FromSlot, SlotDone, SlotOrder, ToSlot } from './slot-messages.ts'
 
 /** A rate is that of so many ms. */

@@ -6,7 +6,7 @@ import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
 import { systemClock } from '../../shared/clock.ts'
 import type { AlertBook, ClaimedSlot } from '../../model/share/queue-port.ts'
 import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
-import type { AlertRun } from './watch-port.ts'
+import type { AlertRun } from '../../engine/run/watch-port.ts'
 
 /** What the queue has not heard of. @property isTold its end was found here, and is sent by the slot */
 type Unheard = Pick<AlertQuestion, 'act' | 'key'> & { readonly run: AlertRun; readonly isTold: boolean }

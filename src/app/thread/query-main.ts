@@ -1,7 +1,7 @@
 /** Entry of the thread that answers the UI's questions, one after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { asSluiceError } from '../../shared/errors.ts'
-import { QueryDesk } from '../../engine/lake/queries/desk.ts'
+import { QueryDesk } from './desk.ts'
 import type { Answer, Question, QueryStart } from './messages.ts'
 
 const desk = new QueryDesk(workerData as QueryStart)

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { asSluiceError } from '../../shared/errors.ts'
 import { QueueDesk } from '../share/queue-desk.ts'
-import { packed } from './messages.ts'
+import { packed } from '../../shared/packed-error.ts'
 import type { QueueAnswer, QueueAsked, QueueQuestion, QueueStart } from './queue-messages.ts'
 
 const { url, tool } = workerData as QueueStart

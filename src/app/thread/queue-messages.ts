@@ -2,7 +2,7 @@
 import type { RunWishes } from '../../model/share/distributed.ts'
 import type { QueueWanted } from '../share/queue-look.ts'
 import type { ScheduleChange } from '../share/schedules/change.ts'
-import type { Packed } from './messages.ts'
+import type { PackedError } from '../../shared/packed-error.ts'
 
 /** @property url of the queue's database, with its password @property tool version of the program */
 export type QueueStart = { readonly url: string; readonly tool: string }
@@ -14,4 +14,4 @@ export type QueueAsked =
   | { readonly act: 'change-schedule'; readonly name: string; readonly change: ScheduleChange }
 export type QueueQuestion = { readonly id: number; readonly asked: QueueAsked }
 export type QueueAnswer =
-  { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: Packed }
+  { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: PackedError }

@@ -1,7 +1,7 @@
 /** What a decision about an archive rests on, in few bytes: asked again before each step that cannot be taken back. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
-import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 
 /**
  * Heads of the log, and of each partition its state, its fence and whether the log has let go of it. The same text is the same ledger: heads are random numbers, so that a

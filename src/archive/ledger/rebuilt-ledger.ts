@@ -1,7 +1,7 @@
 /** A table and its partitions in a ledger that has lost them, or never knew of them. */
 import type { SqlValue } from '../../model/run/sql-port.ts'
 import type { LedgerDatabase, Origin, Statement } from '../../model/copy/port.ts'
-import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { filesText } from './cells.ts'
 import type { ArchivedPartition, ArchiveRecord } from './record.ts'
 

@@ -8,7 +8,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
 import { changeTable, makeLate } from '../../stores/common/late-table.ts'
-import { ledgerDialect, type LedgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../stores/common/ledger-tables.ts'
 import { INDEXES, TABLES, type Columns } from './columns.ts'
 

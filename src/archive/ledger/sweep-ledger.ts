@@ -2,7 +2,7 @@
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
-import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/common/lease/columns.ts'
 import type { DestroyedFile } from './erasure-ledger.ts'
 import { RowLeases } from './leased-row.ts'

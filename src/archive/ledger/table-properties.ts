@@ -2,7 +2,7 @@
 import type { StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
-import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { columnsName, type ArchiveProperties } from '../log/properties.ts'
 import { textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'

@@ -1,7 +1,7 @@
 /** How long partitions took, by the history of the ledger. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
-import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 

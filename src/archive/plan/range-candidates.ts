@@ -11,7 +11,7 @@ import type { Candidate, Wanted } from './candidate.ts'
 import { latePeriods, lateText, partFor } from './further-part.ts'
 import type { PeriodLook } from './period-rows.ts'
 import { nearestText } from './label-named.ts'
-import { kindBySize, knownTimeKind } from '../../model/calendar/time-kind.ts'
+import { kindBySize, knownTimeKind } from './time-kind.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 
 /** What numbers may do that are no times. */

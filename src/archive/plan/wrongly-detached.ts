@@ -5,7 +5,7 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { openSource, recordsOf, tableNow } from '../work/each-table.ts'
-import { isMistaken, nativeKind } from '../../model/calendar/time-kind.ts'
+import { isMistaken, nativeKind } from './time-kind.ts'
 
 /** Those that are DETACHED: their rows are there, and new rows between their bounds are refused by the server. */
 async function mistakenIn(

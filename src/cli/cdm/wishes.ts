@@ -1,6 +1,7 @@
 /** What the properties of the Cassandra Data Migrator ask for, in the words of a copy or a comparison. */
 import type { CodecWish } from '../../model/copy/codec.ts'
-import type { CassandraWish, CopyOperation, RingWish, TrackWish } from '../../engine/run/operation.ts'
+import type { CassandraWish, RingWish, TrackWish } from '../../engine/copy/operations/copy/wishes.ts'
+import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
 import { given } from '../arguments.ts'
 import { cassandraUrl, isYsql, keyspaceTable, namesCluster, ysqlUrl } from './ends.ts'
 import { codecsOf } from './codecs.ts'

@@ -1,7 +1,8 @@
 /** copy: its flags, and what the variables of the resumable script mean for it. */
 import { EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
 import { secretsOfUrl } from '../../shared/redact.ts'
-import type { CopyOperation, RunFinished } from '../../engine/run/operation.ts'
+import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
+import type { RunFinished } from '../../engine/run/operation.ts'
 import type { AlertCause, AlertWish } from '../../model/run/alert.ts'
 import { COPY_CAUSES, DECIMALS, FOLLOW_CAUSES, ON_EXISTING, PROOFS } from '../../engine/copy/operations/copy/options.ts'
 import { defaultNumber } from '../../app/operations/facts.ts'

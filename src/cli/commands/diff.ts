@@ -9,7 +9,7 @@ import type { CdmWishes } from '../cdm/wishes.ts'
 import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
 import { followedRequest } from '../followed-rows.ts'
 import { runIdOf } from '../run-id.ts'
-import type { DiffOperation } from '../../engine/run/operation.ts'
+import type { DiffOperation } from '../../engine/copy/operations/diff/declaration.ts'
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
 

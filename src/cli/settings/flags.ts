@@ -1,5 +1,6 @@
 /** `--settings` and `--preset`: a copy as the parallel script for Cassandra makes it. */
-import type { CopyOperation, ScriptWish } from '../../engine/run/operation.ts'
+import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
+import type { ScriptWish } from '../../engine/copy/operations/copy/wishes.ts'
 import { SCRIPT_PRESETS, type ScriptPreset, type ScriptSizes } from '../../model/copy/script-presets.ts'
 import { optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'

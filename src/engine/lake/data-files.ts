@@ -5,7 +5,7 @@
 import { resolveDataPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import type { CheckFiles } from '../run/operation.ts'
+import type { CheckFiles } from './operations/rollback/declaration.ts'
 import { inOrder } from './in-order.ts'
 
 export type Presence = {

@@ -5,16 +5,6 @@ import type { ReadWords, WorkOf } from '../../model/share/work-port.ts'
 import type { Emit, EventBody, EventType } from '../../model/run/event.ts'
 import type { TableWish } from '../../model/run/table-wish.ts'
 
-export type { AsOf } from '../../model/lake/as-of.ts'
-export type { RowFormat } from './row-format.ts'
-export type { CopyOperation } from '../copy/operations/copy/declaration.ts'
-export type { CassandraWish, RingWish, ScriptWish, TrackWish } from '../copy/operations/copy/wishes.ts'
-export type { DiffOperation } from '../copy/operations/diff/declaration.ts'
-export type { CheckFiles } from '../lake/operations/rollback/declaration.ts'
-export type { ExportedCheckpoint } from '../lake/operations/export-log/declaration.ts'
-
-export type { TableWish } from '../../model/run/table-wish.ts'
-
 /** @property shared of a run that several programs share: one that does not have the table leaves it to the others */
 export type SteeredWish = TableWish & { readonly shared?: true }
 

@@ -1,10 +1,13 @@
 /** What an operation is given while it runs, and what it says when it ends. */
 import type { EndedRun, HeardSlot, LedgerTotals } from '../../model/share/distributed.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import type { TableName } from '../../model/copy/column-type.ts'
+import type { LedgerDatabase } from '../../model/run/ledger-port.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import type { Dec, Event, EventType } from '../../model/run/event.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
-import type { QueueWatch, WatchParts } from '../../app/share/watch-port.ts'
+import type { QueueWatch, WatchParts } from './watch-port.ts'
 import type { Steered } from './steered.ts'
 import type { OperationContext } from './operation.ts'
 
@@ -27,6 +30,16 @@ export type Ending = {
   readonly next?: string
 }
 
+/** A stream that begins to copy: its two sides with the tables of each, and the database of its ledger. */
+export type StreamBegun = {
+  readonly from: { readonly store: CopyStore; readonly tables: readonly TableName[] }
+  readonly to: { readonly store: CopyStore; readonly tables: readonly TableName[] }
+  readonly ledger: LedgerDatabase
+  readonly run: Pick<Run<'log'>, 'emit' | 'owner' | 'interrupt'>
+  /** That the run is to stop. */
+  readonly stopping: AbortSignal
+}
+
 /** @property owner holds what this run holds, in every database: the same run on another machine is another owner */
 export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly runId: string
@@ -41,6 +54,8 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly ledgerTotals?: (totals: LedgerTotals) => void
   /** Of a worker: watches all runs of its queue for alerts. */
   readonly watchRuns?: (parts: WatchParts) => Promise<QueueWatch>
+  /** Returns when no program works on an archived partition of the tables of a stream; given to each run by `runOperation`. */
+  readonly waitForArchives?: (begun: StreamBegun) => Promise<void>
   /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
   readonly steerBy?: (steered: Steered) => Disposable
   /** Told of the slots that a worker has: what they say are no events of the worker's own run. */

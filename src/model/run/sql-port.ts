@@ -1,11 +1,11 @@
 /** What every SQL store offers the catalog: reads, one-writer transactions, bulk loads. Differences are data in `SqlAbilities`. */
 import type { DeclaredType } from './answer-file.ts'
-import type { SqlDialect } from '../../stores/common/ledger-dialect.ts'
 
 export type SqlValue = null | string | number | bigint | Uint8Array
 export type SqlRow = readonly SqlValue[]
 
-export type { SqlDialect } from '../../stores/common/ledger-dialect.ts'
+/** Names a dialect of SQL: a ledger can live in each, and a catalog in those that `catalog/dialect.ts` lists. */
+export type SqlDialect = 'postgresql' | 'mysql' | 'sqlite' | 'duckdb'
 
 export interface SqlReader {
   readonly dialect: SqlDialect

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { TableUse } from '../../model/partition/decommission-port.ts'
 import type { LedgerDatabase, Statement } from '../../model/copy/port.ts'
-import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../engine/copy/ledger/late-tables.ts'
 import type { SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 

@@ -2,7 +2,7 @@
 import type { PeriodWish } from '../../model/copy/period-marks.ts'
 import { positionOf } from '../../model/copy/position.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
-import { ledgerDialect } from '../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { hasLedger } from '../../engine/copy/ledger/schema.ts'
 import { ChunkLedger } from '../../engine/copy/ledger/chunks.ts'

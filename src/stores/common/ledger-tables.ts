@@ -2,7 +2,7 @@
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
-import { ledgerDialect } from './ledger-dialect.ts'
+import { ledgerDialect } from '../ledger-dialect.ts'
 import { isOfLedgers, LEDGER_TABLES, OWN_TABLES, ownTable, type OwnTable } from './own-tables.ts'
 
 const NAMES: ReadonlySet<string> = new Set(LEDGER_TABLES.map(({ name }) => name))

@@ -1,5 +1,5 @@
 /** When a key works: only then it is dispatched, hinted in the last row and found in the palette. */
-import { isInCatalog } from '../../app/workbench.ts'
+import { isInCatalog } from '../../model/lake/answers.ts'
 import type { State, Tab } from '../state/state.ts'
 import { geometry } from '../state/geometry.ts'
 import { activeRun, comparison, logRows, openRun, runResults, runRows, steeredRun } from '../state/selectors.ts'

@@ -1,6 +1,6 @@
 /** What a run says line by line, as it would be printed without the UI: shown where nothing else draws it. */
 import { declarationOf } from '../../app/operations/facts.ts'
-import type { LogEntry } from '../state/state.ts'
+import type { LogEntry } from '../../render/log-entry.ts'
 import { clean, takeStart } from '../../render/screen-text.ts'
 import { isShownAs } from './run-screen.ts'
 import type { RunView } from './run-view.ts'

@@ -1,6 +1,7 @@
 /** Commands that start something: imports, validations, comparisons, roll backs, and the full texts of a commit or a file. */
-import type { TableWish } from '../../engine/run/operation.ts'
-import { isInCatalog, type MachineRun, type TableRow } from '../../app/workbench.ts'
+import type { TableWish } from '../../model/run/table-wish.ts'
+import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
+import { type MachineRun } from '../../app/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { isHeld } from '../keymap/conditions.ts'

@@ -1,5 +1,6 @@
 /** Databases whose tables are listed beside those of the lake: each is asked by an operation of its own. */
-import type { RunningOperation, TableRow, Workbench } from '../../app/workbench.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
+import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { RelationEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'

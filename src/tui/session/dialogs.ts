@@ -1,5 +1,5 @@
 /** Dialogs: the plan before an import, the typed name before a roll back, the way out while a run goes on. */
-import type { TableRow } from '../../app/workbench.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { foldRollbackCheck } from '../run/rollback-check.ts'

@@ -1,6 +1,6 @@
 /** Operations that keys start, and the command lines that do the same without the UI. */
 import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
-import { isInCatalog, type TableRow } from '../../app/workbench.ts'
+import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { EVERY_TABLE } from '../../engine/copy/operations/discover-database/declaration.ts'

@@ -1,5 +1,5 @@
 /** What happens when a prompt is accepted. */
-import type { AsOf } from '../../engine/run/operation.ts'
+import type { AsOf } from '../../model/lake/as-of.ts'
 import type { Prompt, State } from '../state/state.ts'
 import { copied } from '../state/copied-tables.ts'
 import { askCopyPlan, askPlan } from './dialogs.ts'

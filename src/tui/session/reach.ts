@@ -1,5 +1,5 @@
 /** Whether the catalog answers: says so when it does not, and asks again by itself until it does. */
-import type { TableRow } from '../../app/workbench.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
 import { errorFromInfo, type SluiceError } from '../../shared/errors.ts'
 import { pointedIn } from '../../shared/pointed.ts'
 import { CONNECTION } from '../state/selectors.ts'

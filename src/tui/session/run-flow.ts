@@ -9,7 +9,8 @@ import { msOf } from '../../render/screen-format.ts'
 import { logEntry } from '../../render/log-entry.ts'
 import { storyEntries } from '../run/story.ts'
 import type { Action } from '../state/action.ts'
-import type { LogEntry, State } from '../state/state.ts'
+import type { LogEntry } from '../../render/log-entry.ts'
+import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 
 const FLUSH_MS = 100

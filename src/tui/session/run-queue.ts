@@ -1,5 +1,5 @@
 /** The run that works and those that wait. */
-import type { TableWish } from '../../engine/run/operation.ts'
+import type { TableWish } from '../../model/run/table-wish.ts'
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'

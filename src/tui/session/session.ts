@@ -3,7 +3,8 @@
  * its way; everything seen is in the store.
  */
 import type { CommandPort } from '../../app/command-port.ts'
-import type { TableRow, Workbench } from '../../app/workbench.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
+import type { Workbench } from '../../app/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { endsOf } from '../../app/operations/facts.ts'

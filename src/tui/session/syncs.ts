@@ -1,7 +1,8 @@
 /** `sync --watch` of tables or of the whole catalog, each in a thread of its own: it takes no turn from other runs, and ends with the screen. */
 import { defaultNumber } from '../../app/operations/facts.ts'
 import { hasOneOpener } from '../../engine/run/systems.ts'
-import { isInCatalog, type RunningOperation, type TableRow, type Workbench } from '../../app/workbench.ts'
+import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
+import { type RunningOperation, type Workbench } from '../../app/workbench.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'

@@ -2,7 +2,7 @@
  * Every cursor stays on its row when rows come, go or are sorted anew: a key acts on what is drawn as chosen. Lists that are kept by place need it; the
  * list of tables is kept by name.
  */
-import type { Page } from '../../app/workbench.ts'
+import type { Page } from '../../model/lake/answers.ts'
 import { paletteEntries, type PaletteEntry } from '../views/palette.ts'
 import { historyFound, placesFound } from './ask-places.ts'
 import { placeKey, type AskBox } from './ask-state.ts'

@@ -1,5 +1,5 @@
 /** A store beside what the program was opened with. */
-import type { TableRow } from '../../app/workbench.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
 import type { CopyRunEvent } from '../../model/run/answer-events.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 

@@ -1,5 +1,5 @@
 /** A table of a database as a row of the Tables screen. */
-import { UNKNOWN_TABLE, type TableRow } from '../../app/workbench.ts'
+import { UNKNOWN_TABLE, type TableRow } from '../../model/lake/answers.ts'
 import type { RelationEvent } from '../../model/run/event.ts'
 import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 

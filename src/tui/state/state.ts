@@ -1,20 +1,21 @@
+import type { LogEntry } from '../../render/log-entry.ts'
 import type { WorkerRow } from '../../model/share/distributed.ts'
 /** Everything the screen shows, as one plain value. Reducers replace it, views read it, nothing else keeps state. */
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
-import type { AsOf } from '../../engine/run/operation.ts'
+import type { AsOf } from '../../model/lake/as-of.ts'
 import type {
   CommitDetail,
   Feature,
   FileSort,
   FilesPage,
-  MachineRun,
   Overview,
   Page,
   PartitionRow,
   SchemaField,
   RecordedRun,
   TableRow,
-} from '../../app/workbench.ts'
+} from '../../model/lake/answers.ts'
+import type { MachineRun } from '../../app/workbench.ts'
 import type { CommitEvent, CopyRunEvent, CopyPlanLine, PlanLine, RelationEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { CommandForm, Startable } from '../../app/command-port.ts'
@@ -93,12 +94,6 @@ export type DetailState = {
   readonly fileSort: FileSort
   readonly fileDescending: boolean
   readonly at: Readonly<Record<Tab, Position>>
-}
-
-export type LogEntry = {
-  readonly ts: number
-  readonly level: 'note' | 'warn' | 'error' | 'debug'
-  readonly text: string
 }
 
 export type LogState = {

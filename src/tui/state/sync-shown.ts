@@ -1,5 +1,5 @@
 /** Tables whose new commits are brought into the catalog as they come, beside whatever else runs. */
-import type { TableRow } from '../../app/workbench.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
 /** Of all tables of the catalog. */

@@ -1,5 +1,5 @@
 /** The rows of the Tables screen as they stand: filtered, sorted, with other sources and the tables of databases last. */
-import type { TableRow } from '../../app/workbench.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
 import type { RelationEvent } from '../../model/run/event.ts'
 import { relationRow, type RelationRow } from './relation-row.ts'
 import { isTree, lakeTables, ownRow, storeRow, type StoreRow } from './stores.ts'

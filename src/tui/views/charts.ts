@@ -1,5 +1,5 @@
 /** Small panels of the detail pane: commits a day, file sizes, largest partitions. */
-import type { Overview } from '../../app/workbench.ts'
+import type { Overview } from '../../model/lake/answers.ts'
 import { bar, sparkline } from '../draw/bars.ts'
 import { bytes, count } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'

@@ -1,5 +1,5 @@
 /** The Files tab: the predicate, how far it prunes, and the files that are left. */
-import type { FilesPage, Funnel } from '../../app/workbench.ts'
+import type { FilesPage, Funnel } from '../../model/lake/answers.ts'
 import { bar } from '../draw/bars.ts'
 import { bytes, count, fullTime, numberOf, plural, took } from '../../render/screen-format.ts'
 import type { Line, Tone } from '../draw/line.ts'

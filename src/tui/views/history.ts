@@ -1,5 +1,5 @@
 /** The History tab: one row a commit, and the commit under the cursor below it. */
-import type { CommitDetail } from '../../app/workbench.ts'
+import type { CommitDetail } from '../../model/lake/answers.ts'
 import type { CommitEvent } from '../../model/run/event.ts'
 import { bytes, count, moment, msOf, numberOf } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'

@@ -1,5 +1,5 @@
 /** The Overview tab: what a table is, where it stands, and its shape. */
-import { isInCatalog, type Overview, type TableRow } from '../../app/workbench.ts'
+import { isInCatalog, type Overview, type TableRow } from '../../model/lake/answers.ts'
 import { age, bytes, count, fullTime, moment, msOf, plural } from '../../render/screen-format.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'

@@ -1,9 +1,9 @@
 /** The states of a table as mark + word + tone. */
-import type { TableRow } from '../../app/workbench.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
 import type { Span, Tone } from '../draw/line.ts'
 import { span } from '../draw/line.ts'
 import type { Marks } from '../draw/theme.ts'
-import { isInCatalog } from '../../app/workbench.ts'
+import { isInCatalog } from '../../model/lake/answers.ts'
 import { sparkline } from '../draw/bars.ts'
 import { plural } from '../../render/screen-format.ts'
 import type { State } from '../state/state.ts'

@@ -1,5 +1,5 @@
 /** The list of tables: its columns and its rows. */
-import type { TableRow } from '../../app/workbench.ts'
+import type { TableRow } from '../../model/lake/answers.ts'
 import { drawnLines, isOneDatabase, type DrawnLine } from '../state/drawn-list.ts'
 import type { ListRow } from '../state/tables-list.ts'
 import { databaseNote, relationHeading, relationLine } from './relations.ts'

@@ -1,5 +1,5 @@
 /** What stands below the list in one pane: the row under the cursor, its last runs, and all tables together. */
-import { isInCatalog, type TableRow } from '../../app/workbench.ts'
+import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
 import type { RelationEvent } from '../../model/run/event.ts'
 import { bytes, plural, timeOfDay, msOf } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'

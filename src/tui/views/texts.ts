@@ -1,5 +1,5 @@
 /** Whole entries as text, for the dialog that shows them and for `y`. */
-import type { CommitDetail } from '../../app/workbench.ts'
+import type { CommitDetail } from '../../model/lake/answers.ts'
 import type { FileEvent, RunEvent } from '../../model/run/event.ts'
 import type { TableResult } from '../run/run-view.ts'
 import { bytes, count, countDec, fullTime, msOf, numberOf, seconds } from '../../render/screen-format.ts'

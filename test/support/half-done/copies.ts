@@ -1,5 +1,5 @@
 /** Copies that programs have left half-done in a target: one that is finished, one that was being divided, two that were killed among their chunks. */
-import type { CopyOperation } from '../../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../../src/engine/copy/operations/copy/declaration.ts'
 import { leave } from './child.ts'
 import { CHUNK, type Table } from './source.ts'
 

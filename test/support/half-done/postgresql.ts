@@ -1,6 +1,6 @@
 /** What programs have left half-done in PostgreSQL, beside copies and archives: streams, switches, partition runs, tables that are partitioned in place, a retired table. */
 import { expect } from 'vitest'
-import type { CopyOperation } from '../../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../../src/engine/copy/operations/copy/declaration.ts'
 import type { Operation } from '../../../src/app/operations/list.ts'
 import type { PartitionDecommissionOperation } from '../../../src/partition/operations/partition-decommission/declaration.ts'
 import { parkTable, PARKED as RETIRED, PARKED_SQL, PUBLIC as RETIRED_PUBLIC } from '../../real/decommission-kit.ts'

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { expect } from 'vitest'
-import type { CopyOperation } from '../../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../../src/engine/copy/operations/copy/declaration.ts'
 import { copyOf, type Place } from '../copy-systems.ts'
 import { leave } from './child.ts'
 import { ELSEWHERE } from './copies.ts'

@@ -1,5 +1,5 @@
 /** Events of copies as the engine tells them, made by hand so that every state a chunk can be in comes up. */
-import type { CopyOperation } from '../../../src/engine/run/operation.ts'
+import type { CopyOperation } from '../../../src/engine/copy/operations/copy/declaration.ts'
 import type { CopyPlanLine, EventBody } from '../../../src/model/run/event.ts'
 import type { ErrorInfo } from '../../../src/shared/errors.ts'
 

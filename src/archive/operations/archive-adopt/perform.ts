@@ -25,7 +25,7 @@ import { ownerOf } from '../../work/owner.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { planArchive } from '../../plan/plan.ts'
 import { ledgerName, originNow } from '../../work/require-origin.ts'
-import { recordCalendar } from '../../../model/calendar/record-calendar.ts'
+import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
 type ArchiveAdoptRun = RunOf<typeof declared>

@@ -15,7 +15,7 @@ import { ownerOf } from '../../work/owner.ts'
 import { planArchive } from '../../plan/plan.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import { tellArchive } from '../../work/note-in-archive.ts'
-import { recordCalendar } from '../../../model/calendar/record-calendar.ts'
+import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
 type ArchiveHoldRun = RunOf<typeof declared>

@@ -18,7 +18,7 @@ import { nearestText } from '../../plan/label-named.ts'
 import { openArchive } from '../../work/open.ts'
 import { Looked } from '../../plan/counted.ts'
 import { sourceFindings } from '../../plan/source-findings.ts'
-import { recordCalendar } from '../../../model/calendar/record-calendar.ts'
+import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 
 type ArchiveVerifyRun = RunOf<typeof declared>

@@ -1,4 +1,4 @@
-import type { RowFormat } from '../../../engine/run/row-format.ts'
+import type { RowFormat } from '../../../model/run/row-format.ts'
 import type { Declaration } from '../../../engine/run/operations/declaration.ts'
 import { ROW_WORDS, ROWS } from '../../../engine/run/operations/shared-options.ts'
 import { PAGES } from '../../../engine/run/operations/pages.ts'

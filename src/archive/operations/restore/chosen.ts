@@ -6,7 +6,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { askedFor, isAsked } from '../../work/named-partitions.ts'
 import { nearestText } from '../../plan/label-named.ts'
-import { recordCalendar } from '../../../model/calendar/record-calendar.ts'
+import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { RestoreOperation } from './declaration.ts'
 
 /** @throws SluiceError PARTITION_STATE for one that is not archived */

@@ -3,7 +3,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 
 /** Rows that are removed without the name of their table. */

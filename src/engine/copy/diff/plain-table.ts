@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'
 import type { Extent } from '../../../model/copy/port.ts'
-import type { DiffOperation } from '../../run/operation.ts'
+import type { DiffOperation } from '../operations/diff/declaration.ts'
 import type { DiffRun } from './diff-run.ts'
 import { compareRange, equalRows, type Difference, type Found } from './compare.ts'
 import type { CopiedPart } from './copied-part.ts'

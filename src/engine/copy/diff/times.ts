@@ -2,7 +2,7 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
 import type { Cell, Row, Stamp } from '../../../model/copy/rows.ts'
-import type { CassandraWish } from '../../run/operation.ts'
+import type { CassandraWish } from '../operations/copy/wishes.ts'
 
 /** A row, and when its values were written, where both systems keep that. */
 export type Timed = { readonly row: Row; readonly stamp: Stamp | null }

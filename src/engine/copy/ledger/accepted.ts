@@ -1,7 +1,7 @@
 /** Differences that the owner of the data accepts, in the ledger: who, when, and how many rows. */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
 import { CLOSED } from './stored-chunk.ts'
 import { lastChanges } from './surplus-changes.ts'

@@ -1,7 +1,7 @@
 /** Repairs of a run that was broken off belong to the run that goes on with it, so that one `diff --undo` takes back both. */
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
 import { noteRepairPlan, repairPlanText, storedRepairPlan } from './repair-plans.ts'
 import { adoptedChanges, hasSurplusChanges } from './surplus-changes.ts'

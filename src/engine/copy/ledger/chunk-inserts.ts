@@ -1,6 +1,6 @@
 /** Statements that write new chunks down, in the form that the database of the ledger reads fastest: a table may have a million of them. */
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
-import { ledgerDialect, type LedgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { StoredRange } from './keys.ts'
 import type { TableKey } from './owner.ts'
 

@@ -1,6 +1,6 @@
 /** Chunks of one table in the ledger: written down, cut again, sent to the history, opened again. */
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
-import { ledgerDialect, type LedgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { ChunkClaims } from './claims.ts'
 import { insertStatements } from './chunk-inserts.ts'

@@ -1,5 +1,5 @@
 /** Columns of the ledger's tables, as the newest version has them. */
-import type { LedgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import type { LedgerDialect } from '../../../stores/ledger-dialect.ts'
 
 type Types = Pick<LedgerDialect, 'types'>
 

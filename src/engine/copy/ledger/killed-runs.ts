@@ -1,6 +1,6 @@
 /** Runs whose programs ended without a word: shown as killed by those who look, and noted by the next program that writes. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { fateOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { LEASE_MS, type Owner } from './owner.ts'

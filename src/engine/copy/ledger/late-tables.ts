@@ -1,7 +1,7 @@
 /** Tables of the ledger that only some runs need. They are made at their first use, also in a ledger of an older copy. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { makeLate } from '../../../stores/common/late-table.ts'
-import { ledgerDialect, type LedgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 
 type Body = (types: LedgerDialect['types']) => string
 

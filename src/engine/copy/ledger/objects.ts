@@ -3,7 +3,7 @@ import type { ObjectKind } from '../../../model/copy/schema-object.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { errorText } from './error-text.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from './late-tables.ts'
 
 export type ObjectRow = { readonly name: string; readonly kind: ObjectKind }

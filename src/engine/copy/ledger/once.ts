@@ -1,7 +1,7 @@
 /** Statements that must not happen twice, on servers that may run a batch again because its answer got lost. */
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 /**
  * The name of a batch. It stays until its owner's run has ended: a service may execute a request whose connection broke moments after it has

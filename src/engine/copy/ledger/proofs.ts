@@ -2,7 +2,7 @@
 import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { ASIDE_CODE, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'

@@ -9,7 +9,7 @@ import type { ErrorCode } from '../../../shared/errors.ts'
 import { errorText } from './error-text.ts'
 import type { Owner, TableKey } from './owner.ts'
 import { CLOSED, heldQuery, OF_TABLE } from './stored-chunk.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type AsideRow = {
   /** By which the row is found at the source again; empty where it has none. */

@@ -1,6 +1,6 @@
 /** What a ledger says of the copies that went into its database, for those who only look. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ProcessIdentity } from '../../../shared/owner.ts'
 import { KILLED, KILLED_DETAIL, lastChunkOf, lastHeardOf, lifeOf, rowsOf, SILENT_DETAIL } from './killed-runs.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'

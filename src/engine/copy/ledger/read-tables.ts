@@ -1,7 +1,7 @@
 /** What a ledger says of each table of its database: the copy that fills it, how it was proved, and the stream that follows it. For those who only look. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type FilledTable = {
   /** Rows that its chunks hold of the copy, as they were written. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { Owner, TableKey } from './owner.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from './late-tables.ts'
 
 /** Keys in one row of the ledger. */

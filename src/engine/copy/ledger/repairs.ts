@@ -6,7 +6,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { TableKey } from './owner.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type Repair = {
   readonly id: string

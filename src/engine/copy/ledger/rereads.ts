@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
 
 /**

@@ -5,7 +5,7 @@ import { ownerValues } from '../../../stores/common/lease/columns.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { markKilled, rowsOf } from './killed-runs.ts'
 import { errorText } from './error-text.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { forgetBatches } from './once.ts'
 
 export type RunRow = {

@@ -4,7 +4,7 @@
  */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { ledgerDialect, type LedgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect, type LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import { refuseForeignTables, refuseIncomplete } from '../../../stores/common/ledger-tables.ts'
 import { CHUNK_COLUMNS, columnType, removals, SEED_COLUMNS, tables } from './columns.ts'
 import { STEPS } from './steps.ts'

@@ -3,7 +3,7 @@
  * anew again, and empty what the turn before has copied.
  */
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'

@@ -1,6 +1,6 @@
 /** What the slots of a run that workers share know of each other's work on a table: since when it goes on, and whether one of them has counted what was there before. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { LedgerTotals } from '../../../model/share/distributed.ts'
 import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'

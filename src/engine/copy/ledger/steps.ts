@@ -1,5 +1,5 @@
 /** How a ledger of one version becomes one of the next. */
-import type { LedgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import type { LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import {
   acceptedTable,
   CHUNK_INDEX_BY_RUN,

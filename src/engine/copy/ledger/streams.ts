@@ -13,7 +13,7 @@ import {
   type Holder,
 } from '../../../stores/common/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/common/lease/sql.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
 import { makeLateTable } from './late-tables.ts'
 import { RereadLedger } from './rereads.ts'

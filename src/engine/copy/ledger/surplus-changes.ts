@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import type { LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import { makeLateTable } from './late-tables.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from './owner.ts'
 import { CLOSED } from './stored-chunk.ts'
 

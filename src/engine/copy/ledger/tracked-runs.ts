@@ -1,6 +1,6 @@
 /** Which run of the ledger wrote which run of `cdm_run_info`, where their ids differ because the user gave one. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'

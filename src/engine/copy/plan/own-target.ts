@@ -4,7 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { foldedText } from '../../../shared/name-pattern.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { LEDGER_TABLES, OWN_TABLES, type OwnTable } from '../../../stores/common/own-tables.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../operations/copy/declaration.ts'
 
 /** What is done with the tables that are planned: rows are written, or mended where they differ, or only looked at. */
 export type Purpose = 'write' | 'mend' | 'look'

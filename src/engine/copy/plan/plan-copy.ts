@@ -3,7 +3,7 @@ import { tableText, type TableName, type TableSpec } from '../../../model/copy/c
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, Extent } from '../../../model/copy/port.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { noSuchTable } from './no-such-table.ts'
 import { onSide } from '../sides.ts'
 import { foldedText } from '../../../shared/name-pattern.ts'

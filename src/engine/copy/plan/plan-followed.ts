@@ -1,6 +1,6 @@
 /** The plan of a copy whose stream is there already, or is looked at before it is made. */
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../operations/copy/declaration.ts'
 import { begunPlans } from '../ledger/begun-plans.ts'
 import { Views } from '../source-views.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from './plan-copy.ts'

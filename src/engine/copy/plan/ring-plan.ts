@@ -12,7 +12,7 @@ import {
 } from '../../../model/copy/ring.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Extent } from '../../../model/copy/port.ts'
-import type { RingWish } from '../../run/operation.ts'
+import type { RingWish } from '../operations/copy/wishes.ts'
 import type { StoredChunk } from '../ledger/stored-chunk.ts'
 
 /** What the Cassandra Data Migrator aims at for a range. */

@@ -1,7 +1,7 @@
 /** What the copy of each table of a run has in common. */
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import type { CopyStore, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { CopyRun } from '../copy-run.ts'
 import type { Owner } from '../ledger/owner.ts'
 import type { RunLedger } from '../ledger/runs.ts'

@@ -2,7 +2,7 @@
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../operations/copy/declaration.ts'
 import type { Ending } from '../../run/run-context.ts'
 import { finishTable } from './finish-table.ts'
 import { asideRuns } from '../ledger/quarantine.ts'

@@ -9,7 +9,8 @@ import { dirname, join } from 'node:path'
 import { tableWish } from '../../../model/run/table-wish.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { makeSocketFolder } from '../../run/socket-folder.ts'
-import type { TableWish, Wish } from '../../run/operation.ts'
+import type { TableWish } from '../../../model/run/table-wish.ts'
+import type { Wish } from '../../run/operation.ts'
 import type { Steered } from '../../run/steered.ts'
 
 /** A request longer than this is none. */

@@ -1,6 +1,6 @@
 /** The copy that goes on after a switch: what has the public name is its source, the parked table its target. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
 /**
  * @param operation the copy whose stream ends with the switch

@@ -8,7 +8,7 @@ import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { streamName } from '../stream/end-stream.ts'
 import { keyOf, refuse, sidesOf } from '../stream/exam.ts'
 import { followTable, sourceOf } from '../stream/followed-table.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
 /** What a switch has to know of a stream that is made for it. */
 export type MadeStream = { readonly slot: string; readonly start: string; readonly birth: StreamBirth }

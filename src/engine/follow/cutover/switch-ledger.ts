@@ -1,7 +1,7 @@
 /** Writes switches into the ledger: each is one row, and its last step changes the streams in the transaction of the switch itself. */
 import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
 import type { StreamBirth } from '../../../model/follow/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import type { Owner, TableKey } from '../../copy/ledger/owner.ts'
 import { readSwitches, type SwitchRow } from './switch-row.ts'

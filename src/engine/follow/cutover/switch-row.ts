@@ -1,6 +1,6 @@
 /** Switches as the ledger has them: one row for each turn, forward and back. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 
 /**

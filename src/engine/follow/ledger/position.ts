@@ -1,6 +1,6 @@
 /** What moves a lane's position, in the transaction of the rows that it covers. */
 import type { Closing, LedgerDatabase, Statement } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { LaneRow } from '../../copy/ledger/stream-row.ts'
 
 export type HeldLane = { readonly stream: string; readonly lane: number; readonly fence: number }

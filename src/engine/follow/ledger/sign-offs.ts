@@ -5,7 +5,7 @@
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { SignOff, SignedTable } from '../../../model/follow/sign-off.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SidesWhere } from '../stream/partition-where.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 

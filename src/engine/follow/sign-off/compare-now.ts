@@ -8,7 +8,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { AnsweredSignOff, SignOffLedger } from '../ledger/sign-offs.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { copy } from '../../copy/operations/copy/perform.ts'
 
 const LOOK_MS = 500

@@ -6,7 +6,7 @@ import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../mo
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { Owner } from '../../copy/ledger/owner.ts'
 import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
 import { keyRefusals } from './key-refusals.ts'
 import { roomRefusal } from './log-room.ts'

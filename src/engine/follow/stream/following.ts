@@ -11,7 +11,7 @@ import type { Statement } from '../../../model/copy/port.ts'
 import type { ChangeSource, StreamBirth } from '../../../model/follow/port.ts'
 import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import type { Alerts } from '../../run/alerts/alerts.ts'
-import { openAlerts } from '../../run/alerts/open-alerts.ts'
+import { openAlerts } from '../progress/open-alerts.ts'
 import { LEASE_MS } from '../../copy/ledger/owner.ts'
 import type { CopyEvent } from '../../copy/copy-run.ts'
 import type { PlannedTable } from '../../copy/plan/plan-copy.ts'
@@ -25,9 +25,9 @@ import { divideLanes } from '../apply/divide.ts'
 import { emptyTables } from '../apply/empty-tables.ts'
 import { endStream, refuseSwitching, streamName } from './end-stream.ts'
 import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
+import type { StreamBegun } from '../../run/run-context.ts'
 import type { FollowTable } from './followed-table.ts'
 import { noteFollower, refuseMoved } from './follower.ts'
-import { waitForArchives } from './wait-for-archives.ts'
 import { beginAlone, cdcOf, refuseFaulty, refuseOther, streamHeld, streamOfPlan } from './known-stream.ts'
 import { StreamLedger, streamFence } from '../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
@@ -114,7 +114,7 @@ export class Following implements AsyncDisposable {
         )
         also = undefined
       }
-      await waitForArchives(planned, tables, parts)
+      await run.waitForArchives?.(streamBegun(parts, tables))
       await beginAlone(stream, tables, ledger, { begin, signal: parts.stopping })
     }
     const fence = await takeStream(ledger, stream, run)
@@ -135,7 +135,7 @@ export class Following implements AsyncDisposable {
             tables.map(({ key }) => key),
           ),
         )
-      if ((await ledger.toCopy(stream)).length > 0) await waitForArchives(planned, tables, parts)
+      if ((await ledger.toCopy(stream)).length > 0) await run.waitForArchives?.(streamBegun(parts, tables))
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
       const progress = await ledger.progress(stream, sides.changes)
       const states = await ledger.tables(stream, sides.changes)
@@ -371,6 +371,19 @@ export class Following implements AsyncDisposable {
     await this.#watch?.[Symbol.asyncDispose]()
     await this.#ledger.release(this.#stream).catch(() => undefined)
     await this.#alerting.sent()
+  }
+}
+
+function streamBegun(
+  { planned, database, run, stopping }: FollowingParts,
+  tables: readonly FollowTable[],
+): StreamBegun {
+  return {
+    from: { store: planned.from, tables: tables.map(({ source }) => source.table.table) },
+    to: { store: planned.to, tables: tables.map(({ plan }) => plan.target.table) },
+    ledger: database,
+    run,
+    stopping,
   }
 }
 

@@ -8,7 +8,7 @@ import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
 import { partitionsOfRange, periodParts } from '../../copy/plan/period-cut.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 
 /**

@@ -1,7 +1,7 @@
 /** A stream that a command names, and the copy that began it. */
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { streamNamed } from '../../copy/ledger/streams.ts'
 

@@ -4,7 +4,9 @@ import { redactUrl } from '../../../shared/redact.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import { systemOf } from '../../run/systems.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
-import type { CopyOperation, TableWish, Wish } from '../../run/operation.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
+import type { TableWish } from '../../../model/run/table-wish.ts'
+import type { Wish } from '../../run/operation.ts'
 
 /** What cannot be asked of a run once it follows. @param to the target */
 export function refusedWhileFollowing(wish: Wish, to: Pick<CopyStore, 'can' | 'system' | 'label'>): SluiceError | null {

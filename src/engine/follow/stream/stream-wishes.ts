@@ -1,6 +1,6 @@
 /** What a stream was asked for, as its ledger has it: `follow RUN` does the same again. */
 import type { Cdc } from '../../../model/follow/port.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 
 /** @returns JSON without URLs, which may hold passwords */
 export function wishesOf(operation: CopyOperation, cdc: Cdc): string {

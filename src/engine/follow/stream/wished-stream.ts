@@ -5,7 +5,7 @@
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { onSide } from '../../copy/sides.ts'
-import type { CopyOperation } from '../../run/operation.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { STREAM_COLUMNS, streamOf, type StreamRow } from '../../copy/ledger/stream-row.ts'
 import { hasStreams } from '../../copy/ledger/streams.ts'
 

@@ -2,7 +2,7 @@
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { isMissingTable } from '../../../stores/common/late-table.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 /** @property fence of the stream: nobody takes chunks once another program has it */
 export type SharedCopy = { readonly stream: string; readonly fence: number }

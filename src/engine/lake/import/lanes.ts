@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os'
 import type { WritableCatalog } from '../catalog-session.ts'
 import type { LakeRun } from './lake-run.ts'
-import { LaneThread } from '../lane-thread.ts'
+import { LaneThread } from './lane-thread.ts'
 import { importAndTell, type ImportSettings, type ImportTarget, type TableOutcome } from './import-one.ts'
 import { inLanes } from '../in-lanes.ts'
 

@@ -8,7 +8,7 @@ import type { ProtocolAction } from '../../../delta/actions.ts'
 import { featureNames } from '../../../delta/features.ts'
 import { hasEnded, thisProcess } from '../../../shared/owner.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
-import type { CatalogState, ProofState } from '../../../app/workbench.ts'
+import type { CatalogState, ProofState } from '../../../model/lake/answers.ts'
 
 export type CatalogRow = {
   readonly tableId: string

@@ -7,7 +7,7 @@ import { numRecordsOf } from '../../../delta/stats.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CommitEvent } from '../../../model/run/event.ts'
 import { checkpointVersions, eventOfRecord, eventOfSummary } from '../operations/history/perform.ts'
-import type { CommitDetail, Page } from '../../../app/workbench.ts'
+import type { CommitDetail, Page } from '../../../model/lake/answers.ts'
 import type { Located } from './located.ts'
 
 /** Files of one commit that are shown; the totals say how many there are. */

@@ -7,7 +7,7 @@ import { statsRange } from '../../../delta/stats.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { SqlReader } from '../../../model/run/sql-port.ts'
 import { fileEvent } from '../operations/files/perform.ts'
-import type { FileSort, FilesPage, Funnel } from '../../../app/workbench.ts'
+import type { FileSort, FilesPage, Funnel } from '../../../model/lake/answers.ts'
 import type { Located } from './located.ts'
 
 export type FilesQuery = {

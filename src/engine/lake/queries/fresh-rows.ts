@@ -8,7 +8,7 @@ import type { SqlDatabase } from '../../../model/run/sql-port.ts'
 import { LogWatch } from '../watch.ts'
 import { logFolder } from '../import/sync-one.ts'
 import { openLake } from '../../run/registry.ts'
-import type { TableRow } from '../../../app/workbench.ts'
+import type { TableRow } from '../../../model/lake/answers.ts'
 import { catalogVersions } from './catalog-rows.ts'
 
 /** A table on the screen is asked for its next commit so often, ms. */

@@ -7,7 +7,7 @@ import { DeltaTable } from '../../../delta/table.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
 import { reachOf } from '../table-source.ts'
-import type { AsOf } from '../../run/operation.ts'
+import type { AsOf } from '../../../model/lake/as-of.ts'
 import { openLake, parquetRows } from '../../run/registry.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
 

@@ -1,6 +1,6 @@
 /** Files of a table with mapped columns are recorded under the names of their columns in Parquet; people know the columns by the names of the schema. */
 import { schemaOf, type StructType } from '../../../delta/schema.ts'
-import type { PartitionRow } from '../../../app/workbench.ts'
+import type { PartitionRow } from '../../../model/lake/answers.ts'
 import type { Declared } from './describe.ts'
 
 type Values = PartitionRow['values']

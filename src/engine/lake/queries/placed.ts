@@ -5,7 +5,7 @@ import { isS3Url, parseLakeUrl } from '../../../model/lake/lake-url.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { openLakeStore } from '../../run/registry.ts'
 import { isCatalogUrl, isCopyUrl, systemOfFile } from '../../run/systems.ts'
-import type { Placed } from '../../../app/workbench.ts'
+import type { Placed } from '../../../model/lake/answers.ts'
 
 /** @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL for what is neither */
 export async function placedAt(text: string): Promise<Placed> {

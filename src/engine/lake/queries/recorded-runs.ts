@@ -6,7 +6,7 @@ import { thisProcess } from '../../../shared/owner.ts'
 import { dec, type RunEvent } from '../../../model/run/event.ts'
 import { parseLakeUrl, pathOfLocation, s3Path } from '../../../model/lake/lake-url.ts'
 import type { SqlReader } from '../../../model/run/sql-port.ts'
-import type { RecordedRun, TableRow } from '../../../app/workbench.ts'
+import type { RecordedRun, TableRow } from '../../../model/lake/answers.ts'
 import type { Located } from './located.ts'
 
 /** Commands that are looked through for those about one table. */

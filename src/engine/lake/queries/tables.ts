@@ -10,7 +10,7 @@ import type { SqlDatabase } from '../../../model/run/sql-port.ts'
 import { inOrder, lanesAt } from '../in-order.ts'
 import { walkLake, type Found } from '../walk.ts'
 import { openLake, parquetRows } from '../../run/registry.ts'
-import { UNKNOWN_TABLE, type CatalogState, type TableRow } from '../../../app/workbench.ts'
+import { UNKNOWN_TABLE, type CatalogState, type TableRow } from '../../../model/lake/answers.ts'
 import { catalogRows, type CatalogRow } from './catalog-rows.ts'
 
 /**

@@ -1,5 +1,5 @@
 /** Options that several commands take. */
-import type { RowFormat } from '../row-format.ts'
+import type { RowFormat } from '../../../model/run/row-format.ts'
 import type { Option } from './option.ts'
 import * as words from './words.ts'
 

@@ -1,7 +1,7 @@
 /** Which tables of a database have gone to another one, as the ledger there knows. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ContainedTable } from '../../../model/partition/retirement-port.ts'
 import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
 import { switchesOut, type LastSwitch } from './switched.ts'

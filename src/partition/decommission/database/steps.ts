@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import type { DatabaseUse } from '../../../model/partition/retirement-port.ts'
 import { makeLateTable } from '../../../engine/copy/ledger/late-tables.ts'

@@ -1,6 +1,6 @@
 /** Which tables of a database have given their users to tables of another one, by a switch between both. */
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { tableKeyOf, type TableKey } from '../../../engine/copy/ledger/owner.ts'
 import { documentOf } from '../../../engine/follow/cutover/between/document.ts'
 import { BETWEEN } from '../../../engine/follow/cutover/switch-row.ts'

@@ -1,6 +1,6 @@
 /** A lease in SQL: pieces for SET and WHERE, each with its parameters, by the clock of the database. */
 import type { Owner } from '../../../shared/owner.ts'
-import { ledgerDialect } from '../ledger-dialect.ts'
+import { ledgerDialect } from '../../ledger-dialect.ts'
 import type { Statement } from '../../../model/run/ledger-port.ts'
 import type { SqlDialect } from '../../../model/run/sql-port.ts'
 import { ownerColumns, ownerValues, type LeaseColumns } from './columns.ts'

@@ -1,5 +1,5 @@
 /** The command that tries again the rows which a copy has set aside. */
-import type { CopyOperation } from '../../../engine/run/operation.ts'
+import type { CopyOperation } from '../../../engine/copy/operations/copy/declaration.ts'
 import type { Dec } from '../../../model/run/event.ts'
 import { urlsByFlag } from '../../../app/operations/facts.ts'
 import { wholeCommands } from '../../../app/whole-commands/whole.ts'

@@ -1,7 +1,7 @@
 /** A copy as the Cassandra Data Migrator tells of it: events for those who came with its files, beside our own. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { dec } from '../../../../model/run/event.ts'
-import type { CopyOperation } from '../../../run/operation.ts'
+import type { CopyOperation } from '../../operations/copy/declaration.ts'
 import type { CopyEvent } from '../../copy-run.ts'
 import type { PlannedCopy } from '../../plan/plan-copy.ts'
 import type { TableRun } from '../../table/table-run.ts'

@@ -1,7 +1,7 @@
 /** `--preset auto`: the sizes of the parallel script by how large the tables are that are copied. */
 import { presetBySize, SCRIPT_PRESETS, type ScriptSizes } from '../../../../model/copy/script-presets.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
-import type { CopyOperation } from '../../../run/operation.ts'
+import type { CopyOperation } from '../../operations/copy/declaration.ts'
 import type { Run } from '../../../run/run-context.ts'
 
 /**

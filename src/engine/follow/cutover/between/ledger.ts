@@ -3,7 +3,7 @@
  * so two programs never go on from the same step.
  */
 import type { Closing, LedgerDatabase, Statement } from '../../../../model/copy/port.ts'
-import { ledgerDialect } from '../../../../stores/common/ledger-dialect.ts'
+import { ledgerDialect } from '../../../../stores/ledger-dialect.ts'
 import { makeLateTable } from '../../../copy/ledger/late-tables.ts'
 import type { Owner } from '../../../copy/ledger/owner.ts'
 import type { ComingSwitch } from '../switch-ledger.ts'

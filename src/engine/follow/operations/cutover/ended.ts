@@ -3,7 +3,7 @@ import { dec } from '../../../../model/run/event.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { Gates } from '../../cutover/gates.ts'
 import type { Ending } from '../../../run/run-context.ts'
-import type { CopyOperation } from '../../../run/operation.ts'
+import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
 

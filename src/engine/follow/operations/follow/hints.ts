@@ -5,7 +5,7 @@ import type { Within } from '../../progress/watch.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { copy as declaredCopy } from '../../../copy/operations/copy/declaration.ts'
 import { copy } from '../../../copy/operations/copy/perform.ts'
-import type { CopyOperation } from '../../../run/operation.ts'
+import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { follow } from './declaration.ts'
 
 const OWN = namesOf(follow.command)

@@ -18,7 +18,7 @@ import { whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } fro
 import { holderOf } from '../../../run/holder.ts'
 import { hasEnded } from '../../../../shared/owner.ts'
 import { dataFilesPresent } from '../../data-files.ts'
-import type { CheckFiles } from '../../../run/operation.ts'
+import type { CheckFiles } from './declaration.ts'
 import { openLake, parquetRows } from '../../../run/registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'

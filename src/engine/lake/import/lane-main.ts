@@ -1,13 +1,14 @@
 /** Entry of a thread that imports large tables for a batch, one after the other, over a connection of its own. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { FileIndexes } from '../../catalog/import/indexes.ts'
-import { Interrupter } from '../../shared/abort.ts'
-import { systemClock } from '../../shared/clock.ts'
-import { asSluiceError, errorFromInfo } from '../../shared/errors.ts'
-import type { SqlDatabase } from '../../model/run/sql-port.ts'
-import { importAndTell, type TableOutcome } from '../../engine/lake/import/import-one.ts'
-import { openCatalogDatabase } from '../../engine/run/registry.ts'
-import { packed, type LaneMessage, type LaneOrder, type LaneStart, type LaneTask } from './messages.ts'
+import { FileIndexes } from '../../../catalog/import/indexes.ts'
+import { Interrupter } from '../../../shared/abort.ts'
+import { systemClock } from '../../../shared/clock.ts'
+import { asSluiceError, errorFromInfo } from '../../../shared/errors.ts'
+import type { SqlDatabase } from '../../../model/run/sql-port.ts'
+import { importAndTell, type TableOutcome } from './import-one.ts'
+import { openCatalogDatabase } from '../../run/registry.ts'
+import { packed } from '../../../shared/packed-error.ts'
+import type { LaneMessage, LaneOrder, LaneStart, LaneTask } from './lane-messages.ts'
 
 const start = workerData as LaneStart
 const interrupter = new Interrupter()

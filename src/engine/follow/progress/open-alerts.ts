@@ -2,10 +2,10 @@
 import type { AlertEvent } from '../../../model/run/alert.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import { redactUrl } from '../../../shared/redact.ts'
-import type { CopyOperation } from '../operation.ts'
-import { operatorRun } from '../run-id.ts'
-import { Alerts } from './alerts.ts'
-import { send, sinksOf } from './sinks.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
+import { operatorRun } from '../../run/run-id.ts'
+import { Alerts } from '../../run/alerts/alerts.ts'
+import { send, sinksOf } from '../../run/alerts/sinks.ts'
 
 /**
  * Sinks get the tables that the stream was asked for, as `--tables` takes them; the event itself is about the whole stream.

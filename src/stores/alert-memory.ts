@@ -1,7 +1,7 @@
 /** The file in which this user's programs on this machine note which alerts stand. */
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { AlertMemory } from '../../model/run/alert-memory.ts'
+import type { AlertMemory } from '../model/run/alert-memory.ts'
 
 /** @param folder that of the book of runs */
 export function alertMemoryFile(folder: string): string {
@@ -16,6 +16,6 @@ export async function openAlertMemory(file: string): Promise<AlertMemory> {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   // Whatever stands beside it gets its mode.
   closeSync(openSync(file, 'a', 0o600))
-  const { sqliteAlertMemory } = await import('../sqlite/alert-memory.ts')
+  const { sqliteAlertMemory } = await import('./sqlite/alert-memory.ts')
   return sqliteAlertMemory(file)
 }

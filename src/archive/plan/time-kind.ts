@@ -1,13 +1,13 @@
 /** The one judge of what is time: whether whole numbers of a column are times something has to say, since serial ids and days written as numbers are whole numbers too. */
-import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
-import { tableText, type Column, type TableSpec } from '../copy/column-type.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { NativePartitions } from '../archive/port.ts'
-import { allBeginDays, periodOfBounds } from './bounds.ts'
-import type { Epoch } from './calendar.ts'
+import type { NativePartitions } from '../../model/archive/port.ts'
+import { allBeginDays, periodOfBounds } from '../../model/calendar/bounds.ts'
+import type { Epoch } from '../../model/calendar/calendar.ts'
 import { recordCalendar } from './record-calendar.ts'
-import { readValue, type ValueKind } from './value-text.ts'
-import { knownZones } from './zone.ts'
+import { readValue, type ValueKind } from '../../model/calendar/value-text.ts'
+import { knownZones } from '../../model/calendar/zone.ts'
 
 type NumberKind = Extract<ValueKind, `epoch-${string}`>
 const KINDS: Readonly<Record<Epoch, NumberKind>> = { s: 'epoch-seconds', ms: 'epoch-milliseconds' }

@@ -4,42 +4,26 @@
  * before it asks, so that at least one sees the other: the archive is refused, the stream waits. An archive never waits for a stream, so neither waits for ever.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { workedPartitions, type WorkedPartition } from '../../../archive/ledger/work-leases.ts'
-import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import { throwIfAborted } from '../../../shared/abort.ts'
-import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import type { CopyStore } from '../../../model/copy/port.ts'
-import { namesNow } from '../../../archive/work/find-archive.ts'
-import { Ledgers } from '../../../archive/work/find-ledger.ts'
-import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
-import type { FollowingParts } from './exam.ts'
-import type { FollowTable } from './followed-table.ts'
+import { workedPartitions, type WorkedPartition } from '../ledger/work-leases.ts'
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
+import { namesNow } from './find-archive.ts'
+import { Ledgers } from './find-ledger.ts'
+import type { StreamBegun } from '../../engine/run/run-context.ts'
 
 const LOOK_MS = 1000
 
-type Waiting = Pick<FollowingParts, 'run' | 'stopping' | 'database'>
+type Waiting = Pick<StreamBegun, 'run' | 'stopping'>
 
 /**
  * Returns when no program works on an archived partition of these tables, at the source or in the target. A lease that is not renewed ends after 30 s.
  * @throws the reason of the signal
  */
-export async function waitForArchives(
-  { from, to }: Pick<PlannedCopy, 'from' | 'to'>,
-  tables: readonly FollowTable[],
-  waiting: Waiting,
-): Promise<void> {
-  await waitAt(
-    from,
-    () => Ledgers.open(from, false),
-    tables.map(({ source }) => source.table.table),
-    waiting,
-  )
-  await waitAt(
-    to,
-    () => Ledgers.beside(to, waiting.database),
-    tables.map(({ plan }) => plan.target.table),
-    waiting,
-  )
+export async function waitForArchives({ from, to, ledger, ...waiting }: StreamBegun): Promise<void> {
+  await waitAt(from.store, () => Ledgers.open(from.store, false), from.tables, waiting)
+  await waitAt(to.store, () => Ledgers.beside(to.store, ledger), to.tables, waiting)
 }
 
 /** An archive's ledger that this login cannot read keeps no stream from its tables: each partition asks for streams by itself. */

@@ -4,8 +4,8 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { RunBook } from '../../model/run/run-book.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import type { RunBook } from '../model/run/run-book.ts'
+import { SluiceError } from '../shared/errors.ts'
 
 /** The file of the book. @param folder where this user's programs keep what is theirs */
 export function runBookFile(folder: string): string {
@@ -69,6 +69,6 @@ export async function openRunBook(file: string): Promise<RunBook> {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   // Whatever stands beside it gets its mode.
   closeSync(openSync(file, 'a', 0o600))
-  const { sqliteRunBook } = await import('../sqlite/run-book.ts')
+  const { sqliteRunBook } = await import('./sqlite/run-book.ts')
   return sqliteRunBook(file)
 }

@@ -1,12 +1,13 @@
 /** A thread that imports tables for a batch: parsing takes a core, and two large tables have two of them. */
 import type { Worker } from 'node:worker_threads'
-import { compiledEntry } from '../../shared/compiled-entry.ts'
-import { asSluiceError, errorFromInfo, SluiceError } from '../../shared/errors.ts'
-import { startThread } from '../../shared/thread.ts'
-import { redactText, secretsOfUrl } from '../../shared/redact.ts'
-import type { ImportSettings, ImportTarget, TableOutcome } from './import/import-one.ts'
-import type { LakeRun } from './import/lake-run.ts'
-import { packed, type LaneMessage, type LaneOrder, type LaneStart } from '../../app/thread/messages.ts'
+import { compiledEntry } from '../../../shared/compiled-entry.ts'
+import { asSluiceError, errorFromInfo, SluiceError } from '../../../shared/errors.ts'
+import { startThread } from '../../../shared/thread.ts'
+import { redactText, secretsOfUrl } from '../../../shared/redact.ts'
+import type { ImportSettings, ImportTarget, TableOutcome } from './import-one.ts'
+import type { LakeRun } from './lake-run.ts'
+import { packed } from '../../../shared/packed-error.ts'
+import type { LaneMessage, LaneOrder, LaneStart } from './lane-messages.ts'
 
 const LOOK_EVERY_MS = 40
 /** How long a thread may take to close its connection before it is ended, ms. A catalog survives that like a kill -9. */

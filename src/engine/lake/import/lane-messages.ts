@@ -1,0 +1,33 @@
+/** What crosses to and from the thread of a lane. Plain data only. */
+import type { ImportResult } from '../../../catalog/import/import-table.ts'
+import type { Owner } from '../../../shared/owner.ts'
+import type { PackedError } from '../../../shared/packed-error.ts'
+import type { Identity } from '../../run/identity.ts'
+import type { ImportSettings, ImportTarget } from './import-one.ts'
+import type { LakeEvent } from './lake-run.ts'
+
+export type LaneStart = {
+  readonly catalog: string
+  readonly runId: string
+  /** One for all threads of a run. */
+  readonly owner: Owner
+  readonly commandLine: string
+  readonly sharedRun?: string
+  readonly identity: Identity
+}
+export type LaneTask = { readonly target: Omit<ImportTarget, 'log'>; readonly settings: ImportSettings }
+/** To a lane's thread. Its import gives messages their turn between two blocks of lines. */
+export type LaneOrder =
+  | ({ readonly type: 'import' } & LaneTask)
+  | { readonly type: 'stop' | 'abort'; readonly reason: PackedError }
+  | { readonly type: 'pause'; readonly paused: boolean }
+  | { readonly type: 'close' }
+export type LaneMessage =
+  | { readonly type: 'opened'; readonly error: PackedError | null }
+  | { readonly type: 'event'; readonly body: LakeEvent }
+  | {
+      readonly type: 'done'
+      readonly result: ImportResult | null
+      readonly error: PackedError | null
+      readonly ms: number
+    }
