@@ -5,7 +5,7 @@ import { readSources } from './source-files.ts'
 
 /** Sessions of the queue, and functions made for triggers, have a search_path of pg_catalog alone. What migrations of a catalog call is called once, when they run. */
 const OWN_PATH =
-  /^stores\/postgresql\/(?:queue\/|switch\/(?:barrier|guard)|trigger-stream\/(?:log|round)|maintenance\/key-log)/
+  /^stores\/postgresql\/(?:queue\/|follow\/switch\/(?:barrier|guard)|follow\/triggers\/(?:log|round)|partition\/maintenance\/key-log)/
 
 /** Names that no function of the program has. `unnest` of several arrays is grammar, which names pg_catalog by itself and does not know the other spelling. */
 const OF_SQL =
@@ -26,7 +26,7 @@ test('those that statements for all systems call are looked for', () => {
   const call = /(?<![\w.$#])([a-z_]+)\(/g
   const names = readSources()
     .filter(({ name }) =>
-      /^(?:catalog\/(?:import|query|ranges)|engine\/copy\/ledger|archive\/ledger|stores\/lease)/.test(name),
+      /^(?:catalog\/(?:import|query|ranges)|engine\/copy\/ledger|archive\/ledger|stores\/common\/lease)/.test(name),
     )
     .flatMap(({ code }) =>
       [...code.matchAll(/`[^`]*`/g)].flatMap(([text]) => [...text.matchAll(call)].map(([, name]) => name ?? '')),
@@ -38,7 +38,9 @@ test('those that statements for all systems call are looked for', () => {
 test('rows are counted without an argument, for which another role could have put a count of its type', () => {
   const texts = /(["'`])((?:(?!\1)[^])*\bSELECT\b(?:(?!\1)[^])*)\1/g
   const found = readSources()
-    .filter(({ name }) => /^(?:catalog\/(?:import|query|ranges)|engine|archive\/ledger|stores\/lease)/.test(name))
+    .filter(({ name }) =>
+      /^(?:catalog\/(?:import|query|ranges)|engine|archive|partition|stores\/common\/lease)/.test(name),
+    )
     .flatMap(({ name, code }) =>
       [...code.matchAll(texts)].flatMap(([text]) =>
         [...text.matchAll(/(?<![\w.${])count\((?!\*)[^)]*\)/gi)].map(([call]) => `${name}: ${call}`),

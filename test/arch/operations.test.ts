@@ -165,9 +165,10 @@ const SOURCES = new Map(readSources().map((source) => [source.name, source] as c
 
 /** The file that the list loads for an operation. */
 function performerOf(kind: OperationKind): string {
-  const code = SOURCES.get('engine/operations/list.ts')?.code ?? ''
-  const [, file = ''] = new RegExp(`\\n  '?${kind}'?: operation\\([^']+'\\./([^']+)'`).exec(code) ?? []
-  return `engine/operations/${file}`
+  const list = 'app/operations/list.ts'
+  const code = SOURCES.get(list)?.code ?? ''
+  const [, file = ''] = new RegExp(`\\n  '?${kind}'?: operation\\([^']+'([^']+)'`).exec(code) ?? []
+  return targetOf(list, file) ?? ''
 }
 
 /** Sources that a file imports, and what they import; not the list, which imports everything. */

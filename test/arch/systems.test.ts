@@ -28,6 +28,7 @@ const MAY_NAME: Readonly<Record<string, string>> = {
   'engine/copy/compat/script/auto-sizes.ts': 'sets what a run wishes of Cassandra',
   'cli/commands/': 'what a run wishes of Cassandra alone goes by its name',
   'cli/settings/flags.ts': 'sets what a run wishes of Cassandra',
+  'model/run/sql-port.ts': 'names of the dialects of SQL',
   'model/copy/ring.ts': 'names of partitioners',
   'model/copy/column-type.ts': 'names of partitioners',
 }
