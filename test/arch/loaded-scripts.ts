@@ -11,7 +11,7 @@ export type Loaded = {
   readonly stderr: string
   /** Names of the packages of node_modules of which a script was loaded. */
   readonly packages: ReadonlySet<string>
-  /** Modules of dist/, as `engine/index.js`. */
+  /** Modules of dist/, as `app/index.js`. */
   readonly modules: ReadonlySet<string>
 }
 

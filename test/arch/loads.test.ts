@@ -29,11 +29,11 @@ test('a driver that is loaded is seen, from ESM, from CommonJS and from a thread
   expect(among(loadedBy(thread), SQLITE)).toContain('better-sqlite3')
 })
 
-test('importing the engine loads no UI and no driver', () => {
-  const loaded = loadedBy(['--input-type=module', '-e', `await import(${JSON.stringify(compiled('engine/index.js'))})`])
+test('importing the app loads no UI and no driver', () => {
+  const loaded = loadedBy(['--input-type=module', '-e', `await import(${JSON.stringify(compiled('app/index.js'))})`])
   expect(loaded.stderr).toBe('')
   expect(loaded.status).toBe(0)
-  expect(loaded.modules).toContain('engine/index.js')
+  expect(loaded.modules).toContain('app/index.js')
   expect(among(loaded, [...UI, ...SQLITE, ...DUCKDB, ...NETWORK])).toEqual([])
 })
 

@@ -69,8 +69,10 @@ describe('without the engine', () => {
     )
     expect(loaded.length).toBeGreaterThan(0)
     // The lines of the page are data of the engine, and all that is loaded of it.
-    const data = /\/engine\/operations\/pages\.js$/
-    const heavy = loaded.filter((url) => /node_modules|\/(?:engine|catalog|stores|tui)\//.test(url) && !data.test(url))
+    const data = /\/engine\/run\/operations\/pages\.js$/
+    const heavy = loaded.filter(
+      (url) => /node_modules|\/(?:app|partition|archive|engine|catalog|stores|tui)\//.test(url) && !data.test(url),
+    )
     expect(heavy).toEqual([])
     expect(sluice(['--version']).out).toMatch(/^\d+\.\d+\.\d+\n$/)
     expect(sluice(['help', 'import']).out).toContain('--table-id')

@@ -12,7 +12,7 @@ export type ScheduleSpec = {
   readonly words: readonly string[]
   /** The same as a shell takes it. */
   readonly commandLine: string
-  /** As `engine/schedules/rule-text` writes it. */
+  /** As `app/share/schedules/rule-text` writes it. */
   readonly rule: string
   readonly catchUp: CatchUp
   /** What the names in it meant where it was added. */

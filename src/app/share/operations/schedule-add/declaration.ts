@@ -10,7 +10,7 @@ export type ScheduleAddOperation = {
   /** URL of the queue's database. */
   readonly connect: string
   readonly name: string
-  /** As `engine/schedules/rule-text` writes it. */
+  /** As `app/share/schedules/rule-text` writes it. */
   readonly rule: string
   readonly catchUp: CatchUp
   /** The command, without the program, and as a shell takes it; with names of stores in place of URLs. */

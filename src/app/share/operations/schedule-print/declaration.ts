@@ -5,7 +5,7 @@ import { RULE } from '../schedule-add/declaration.ts'
 export type SchedulePrintOperation = {
   readonly kind: 'schedule-print'
   readonly name: string
-  /** As `engine/schedules/rule-text` writes it. */
+  /** As `app/share/schedules/rule-text` writes it. */
   readonly rule: string
   readonly words: readonly string[]
   /** It destroys something each time. */
