@@ -1,9 +1,9 @@
 /** Tables of the target that somebody emptied are found at the next start, and those that the stream has emptied itself are not. */
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { atOnce } from '../support/at-once.ts'
 import { ALL } from '../support/backend.ts'
 import { makePlace, perform, type Place, type RunWishes } from '../support/copy-systems.ts'
 import { caughtUp, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
@@ -142,19 +142,6 @@ const PARTS = [
   "CREATE TABLE ev_2 PARTITION OF ev FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
   "INSERT INTO ev SELECT i, date '2026-01-01' + i % 50 FROM generate_series(1, 100) i",
 ]
-
-/** Runs a statement before it returns: nothing of this program goes on meanwhile. */
-function atOnce(url: string, statement: string): void {
-  const program = `
-    import pg from 'pg'
-    const client = new pg.Client({ connectionString: process.env.URL_OF_IT })
-    await client.connect()
-    await client.query(process.env.STATEMENT)
-    await client.end()`
-  execFileSync(process.execPath, ['--input-type=module', '-e', program], {
-    env: { ...process.env, URL_OF_IT: url, STATEMENT: statement },
-  })
-}
 
 describe.skipIf(!POSTGRES_OWN)(`a source that is compared ${POSTGRES_MISSING}`, { timeout: 60_000 }, () => {
   const LOST = {
