@@ -85,6 +85,8 @@ export type StoreAbilities = {
   readonly booleans?: true
   /** A column may hold values of any type, whatever it is declared as. */
   readonly looseTypes?: true
+  /** No key of a table may have a column of a list. */
+  readonly noListKeys?: true
   /** Keeps dates and times as texts, and sorts them so: those of the years 1 to 9999 as the times themselves. */
   readonly textTimes?: true
   /** Holds times before the year 1, after 9999, or infinite. */
