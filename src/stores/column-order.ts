@@ -2,10 +2,11 @@
  * Whether names of columns mean what they meant when a copy was planned. RENAME gives a column another name and leaves its place: where two columns have exchanged
  * names, the order of the names is another one.
  */
-import { tableText, type TableSpec } from '../model/copy/column-type.ts'
+import { tableText, type TableName } from '../model/copy/column-type.ts'
 import { SluiceError } from '../shared/errors.ts'
 
-type Planned = Pick<TableSpec, 'table' | 'columns'>
+/** @property columns in the order in which they were planned */
+type Planned = { readonly table: TableName; readonly columns: readonly { readonly name: string }[] }
 
 /**
  * For rows of a chunk.
@@ -41,7 +42,7 @@ export function refuseReorderedTarget(planned: Planned, now: readonly string[], 
   if (reason === null) return
   throw new SluiceError('TABLE_REFUSED', `columns of ${tableText(planned.table)} have other names`, {
     where: label,
-    reason: `${reason}; nothing of this transaction was written`,
+    reason: `${reason}; no change was written under these names`,
     hint: 'give the columns back their names, then run the same command again; or copy the table again with --resync',
   })
 }

@@ -186,6 +186,11 @@ export interface CopyStore extends AsyncDisposable {
   mark?(table: TableName, signal: AbortSignal): Promise<TableMark | null>
   /** What tells this database from a copy of it, of stores whose tables can be archived. @throws SluiceError CONNECTION_LOST … */
   origin?(signal: AbortSignal): Promise<Origin>
+  /**
+   * Since when the server of this database runs, which a copy of the whole server does not share. Equal texts are one start; `~` and seconds since the epoch where the server counts only those.
+   * @returns null where it does not say
+   */
+  started?(signal: AbortSignal): Promise<string | null>
   /** Partitions that are tables of their own, of stores that have such. */
   partitions?(): PartitionStore
   /** Triggers and rules that fire when rows of a plain table are deleted or inserted, of stores whose rows can be archived. */
