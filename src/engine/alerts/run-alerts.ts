@@ -4,15 +4,15 @@ import type { AlertKey, AlertMemory } from '../../model/alert-memory.ts'
 import type { EventBody } from '../../model/event.ts'
 import { isoTime, type Clock } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import { redactText, secretsOfUrl } from '../../shared/redact.ts'
-import { urlsOf } from '../operations/facts.ts'
+import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
+import { subjectsOf, urlsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import type { RunFinished } from '../operation.ts'
 import type { Verdict } from './causes/cause.ts'
 import { Causes } from './causes/watches.ts'
 import { memoryOfProgram } from './memory.ts'
 import { aboutInWords, alertScope, subjectPlace } from './scope.ts'
-import { isReached, send, sinksOf, type AlertSinks } from './sinks.ts'
+import { alertId, isReached, send, sinksOf, type AlertSinks, type SentAlert } from './sinks.ts'
 
 /** How often time alone is looked at, ms. */
 const LOOK_MS = 1000
@@ -130,7 +130,7 @@ export class RunAlerts {
   }
 
   /** One after the other, so that no end is told before its beginning. */
-  async #settle({ cause, table, holds, value, limit, stoodMs = 0 }: Verdict): Promise<void> {
+  async #settle({ cause, table, failed, holds, value, limit, stoodMs = 0 }: Verdict): Promise<void> {
     if (this.#isOver) return
     this.#waiting--
     const memory = this.#memory
@@ -138,6 +138,8 @@ export class RunAlerts {
     const key: AlertKey = { scope: alertScope(this.#operation, table === ''), cause, table: about }
     const now = this.#parts.clock.now()
     const event = { type: 'alert', cause, ...(table === '' ? {} : { table }) } as const
+    const named = about === '' ? this.#namedBy(failed) : about
+    const id = (since: number): string => alertId(key.scope, cause, about, since)
     const words = redactText(value, this.#secrets)
     if (holds) {
       const { is, since } = await this.#remembered(memory.begin(key, now - stoodMs), {
@@ -147,18 +149,25 @@ export class RunAlerts {
       if (is === 'stands')
         return this.#log('note', `alert ${cause} stands since ${isoTime(since)}, and was told then`, table)
       const told = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
-      const isTold = await this.#tell(told, about)
-      // Nobody has heard of it.
+      const isTold = await this.#tell(told, { table: named, id: id(since) })
+      // Else no sink has it, and the next run raises it.
       if (!isTold) await this.#remembered(memory.end(key), null)
-      return
+      return await this.#remembered(memory.sent(key, isTold ? 'raised' : 'cleared'), undefined)
     }
     const end = await this.#remembered(memory.end(key), { is: 'none' })
     if (end.is === 'none') return
     const isTold = await this.#tell(
       { ...event, state: 'cleared', value: `${words}; it stood since ${isoTime(end.since)}` },
-      about,
+      { table: named, id: id(end.since) },
     )
     if (!isTold) await this.#remembered(memory.begin(key, end.since), null)
+    await this.#remembered(memory.sent(key, isTold ? 'cleared' : 'raised'), undefined)
+  }
+
+  /** The table that the whole run failed by, else those that the command names. */
+  #namedBy(failed: string | undefined): string {
+    const tables = failed === undefined ? subjectsOf(this.#operation) : [failed]
+    return tables.map((name) => redactUrl(subjectPlace(this.#operation, name))).join(',')
   }
 
   /** An alert that is told twice is better than one that nobody hears of. */
@@ -171,11 +180,10 @@ export class RunAlerts {
     }
   }
 
-  /** @returns whether somebody has heard of it */
-  async #tell(event: AlertEvent, about: string): Promise<boolean> {
+  /** @param sent what sinks get beside it: they know no folder of this program @returns whether a sink has it, or there is none */
+  async #tell(event: AlertEvent, { table, id }: { readonly table: string } & Pick<SentAlert, 'id'>): Promise<boolean> {
     this.#parts.emit(event)
-    // Who reads it elsewhere knows no folder of ours.
-    const failures = await send({ ...event, ...(about === '' ? {} : { table: about }) }, this.#sinks)
+    const failures = await send({ ...event, id, ...(table === '' ? {} : { table }) }, this.#sinks)
     const isTold = isReached(failures, this.#sinks)
     const again = isTold ? '' : '; the next run tells it again'
     for (const message of failures) this.#log('warn', `${message}${again}`)

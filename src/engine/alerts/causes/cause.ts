@@ -7,6 +7,8 @@ export type Verdict = {
   readonly cause: RunCause
   /** Empty where it is about the whole run. */
   readonly table: string
+  /** Of `failed`: the first table that the run failed by. */
+  readonly failed?: string
   readonly holds: boolean
   readonly value: string
   readonly limit?: string

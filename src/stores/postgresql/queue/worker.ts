@@ -15,6 +15,7 @@ import type { Event } from '../../../model/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
   ClaimedSlot,
+  LossReport,
   NamedStore,
   QueueRunner,
   QueueWorker,
@@ -38,6 +39,7 @@ import {
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
 import { ms, readUncounted, readWatched, silent, steady, unconfirmed, UNREPORTED, UNWITNESSED } from './look.ts'
+import { LOSS_REPORTS } from './loss-reports.ts'
 import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
@@ -324,11 +326,11 @@ export class PostgresQueueWorker implements QueueWorker {
     return await readWatched(this.#pool, this.#about.workerId)
   }
 
-  async noteLoss({ runId, no }: SlotKey, at: number, is: Parameters<QueueWorker['noteLoss']>[2]): Promise<boolean> {
+  async noteLoss({ runId, no }: SlotKey, at: number, is: LossReport): Promise<boolean> {
+    const { becomes, where } = LOSS_REPORTS[is]
     const { rowCount } = await this.#pool.ask(
-      `UPDATE ${SLOTS} SET lost = CASE $4 WHEN 'reported' THEN lost || '{"isReported": true}' WHEN 'unreported' THEN lost - 'isReported' END
-       WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at'::text)::float8 = $3 AND (lost -> 'isReported'::text IS NULL) = ($4 = 'reported')`,
-      [runId, no, at, is],
+      `UPDATE ${SLOTS} SET lost = ${becomes} WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at'::text)::float8 = $3 AND ${where}`,
+      [runId, no, at],
     )
     return rowCount === 1
   }
