@@ -40,6 +40,7 @@ import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
 import { ms, readUncounted, readWatched, silent, steady, unconfirmed, UNREPORTED, UNWITNESSED } from './look.ts'
 import { LOSS_REPORTS } from './loss-reports.ts'
+import { OldWorkers } from './old-workers.ts'
 import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
@@ -85,6 +86,7 @@ export class PostgresQueueWorker implements QueueWorker {
   readonly #pool: QueuePool
   readonly #about: WorkerAbout
   readonly #promotions: Promotions
+  readonly #oldWorkers = new OldWorkers()
 
   constructor(pool: QueuePool, about: WorkerAbout) {
     this.#pool = pool
@@ -285,6 +287,7 @@ export class PostgresQueueWorker implements QueueWorker {
   async sweep(): Promise<Swept> {
     const identity = await this.#pool.identity.read()
     const carried = await this.#promotions.carry(identity)
+    await this.#oldWorkers.forget(this.#pool)
     return await this.#pool.transaction(async (client) => {
       const lost = await client.query<KeyRecord>(
         `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
