@@ -3,6 +3,7 @@ import type { AlertEvent, AlertWish } from '../../model/alert.ts'
 import type { AlertKey, AlertState } from '../../model/alert-memory.ts'
 import { LOST_AFTER_MS } from '../../model/distributed.ts'
 import type { Emit } from '../../model/event.ts'
+import { scheduleScope } from '../../model/schedule.ts'
 import { isoTime, type Clock } from '../../shared/clock.ts'
 import type { AlertBook } from '../../stores/queue-port.ts'
 import type { Schedule } from '../../stores/schedule-port.ts'
@@ -32,7 +33,7 @@ export class ScheduleAlerts {
     const { alerts, clock } = this.#parts
     const wish = failedWish(schedule.words)
     if (wish === null) return
-    const name = nameOf(schedule)
+    const { name } = schedule
     const since = this.#refusedSince.get(name) ?? clock.ticks()
     this.#refusedSince.set(name, since)
     if (!isVoid && clock.ticks() - since < LOST_AFTER_MS) return
@@ -43,7 +44,7 @@ export class ScheduleAlerts {
 
   /** @throws SluiceError where the queue is away */
   async began(schedule: Schedule): Promise<void> {
-    this.#refusedSince.delete(nameOf(schedule))
+    this.#refusedSince.delete(schedule.name)
     const wish = failedWish(schedule.words)
     if (wish === null) return
     const ended = await this.#parts.alerts.end(keyOf(schedule))
@@ -66,14 +67,7 @@ export class ScheduleAlerts {
   }
 }
 
-/** One that is added again under its name is another one. */
-const nameOf = ({ name, addedAt }: Schedule): string => `${name} ${addedAt}`
-
-const keyOf = (schedule: Schedule): AlertKey => ({
-  scope: `schedule ${nameOf(schedule)}`,
-  cause: 'failed',
-  table: '',
-})
+const keyOf = ({ name }: Schedule): AlertKey => ({ scope: scheduleScope(name), cause: 'failed', table: '' })
 
 /** What words ask for where `failed` is among it, whether or not a program can read the rest of them; null else. */
 export function failedWish(words: readonly string[]): AlertWish | null {
