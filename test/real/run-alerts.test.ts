@@ -178,6 +178,28 @@ test('a catalog that cannot follow its log, by sync; and one that differs from i
   await size(7)
   expect((await run(validate)).alerts).toEqual(['drift raised'])
   expect((await run(validate)).alerts).toEqual([])
+  writeFileSync(next, '{"nonsense')
+  expect((await run(sync)).alerts).toEqual(['drift raised'])
+
+  // Taken out and imported again it is another table: what stood of the first one hides nothing of it.
+  const forget: Operation = {
+    kind: 'rollback',
+    table: 'drifts',
+    catalog,
+    confirm: 'drifts',
+    checkFiles: 'none',
+    dryRun: false,
+    forget: true,
+  }
+  expect((await run(forget)).finished.exitCode).toBe(0)
+  rmSync(next)
+  expect((await run(imported)).finished.exitCode).toBe(0)
+  await size(7)
+  writeFileSync(next, '{"nonsense')
+  for (const operation of [sync, validate]) {
+    expect((await run(operation)).alerts).toEqual(['drift cleared', 'drift raised'])
+    expect((await run(operation)).alerts).toEqual([])
+  }
 })
 
 test('what keeps a catalog in order by night tells that it failed, and that it goes well again', async () => {

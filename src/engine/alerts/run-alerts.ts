@@ -33,6 +33,13 @@ type Parts = {
   readonly stop: (reason: SluiceError, now: boolean) => void
 }
 
+/** What a verdict is about. @property about for sinks, which know no folder of this program */
+type Subject = {
+  readonly key: AlertKey
+  readonly event: Pick<AlertEvent, 'type' | 'cause' | 'table'>
+  readonly about: string
+}
+
 export class RunAlerts {
   readonly #operation: Operation
   readonly #parts: Parts
@@ -115,7 +122,8 @@ export class RunAlerts {
   #note(verdicts: readonly Verdict[]): void {
     for (const verdict of verdicts) {
       const key = `${verdict.cause}\0${verdict.table}`
-      if (this.#said.get(key)?.holds === verdict.holds) continue
+      const said = this.#said.get(key)
+      if (said?.holds === verdict.holds && said.notBefore === verdict.notBefore) continue
       this.#said.set(key, verdict)
       this.#waiting++
       this.#queue = this.#queue.then(async () => await this.#settle(verdict))
@@ -129,39 +137,55 @@ export class RunAlerts {
     }
   }
 
-  /** One after the other, so that no end is told before its beginning. */
-  async #settle({ cause, table, failed, holds, value, limit, stoodMs = 0 }: Verdict): Promise<void> {
+  /** One after the other, so that no end is sent before its beginning. */
+  async #settle(verdict: Verdict): Promise<void> {
     if (this.#isOver) return
     this.#waiting--
-    const memory = this.#memory
-    const about = subjectPlace(this.#operation, table)
-    const key: AlertKey = { scope: alertScope(this.#operation, table === ''), cause, table: about }
-    const now = this.#parts.clock.now()
-    const event = { type: 'alert', cause, ...(table === '' ? {} : { table }) } as const
-    const named = about === '' ? this.#namedBy(failed) : about
-    const id = (since: number): string => alertId(key.scope, cause, about, since)
-    const words = redactText(value, this.#secrets)
-    if (holds) {
-      const { is, since } = await this.#remembered(memory.begin(key, now - stoodMs), {
-        is: 'new',
-        since: now - stoodMs,
-      })
-      if (is === 'stands')
-        return this.#log('note', `alert ${cause} stands since ${isoTime(since)}, and was told then`, table)
-      const told = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
-      const isTold = await this.#tell(told, { table: named, id: id(since) })
-      // Else no sink has it, and the next run raises it.
-      if (!isTold) await this.#remembered(memory.end(key), null)
-      return await this.#remembered(memory.sent(key, isTold ? 'raised' : 'cleared'), undefined)
+    const subject = this.#subjectOf(verdict)
+    if (verdict.holds) await this.#raise(verdict, subject)
+    else await this.#clear(subject, verdict.value)
+  }
+
+  async #raise({ value, limit, stoodMs = 0, notBefore = -Infinity }: Verdict, subject: Subject): Promise<void> {
+    const { key, event, about } = subject
+    const at = this.#parts.clock.now() - stoodMs
+    const noted = async (): ReturnType<AlertMemory['begin']> =>
+      await this.#remembered(this.#memory.begin(key, at), { is: 'new', since: at })
+    let found = await noted()
+    if (found.is === 'stands' && found.since < notBefore) {
+      await this.#clear(subject, 'the table was taken out and imported again')
+      found = await noted()
     }
-    const end = await this.#remembered(memory.end(key), { is: 'none' })
+    const { is, since } = found
+    if (is === 'stands')
+      return this.#log('note', `alert ${key.cause} stands since ${isoTime(since)}, and was told then`, event.table)
+    const words = redactText(value, this.#secrets)
+    const told = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
+    const isTold = await this.#tell(told, { table: about, id: idOf(key, since) })
+    // Else no sink has it, and the next run raises it.
+    if (!isTold) await this.#remembered(this.#memory.end(key), null)
+    await this.#remembered(this.#memory.sent(key, isTold ? 'raised' : 'cleared'), undefined)
+  }
+
+  async #clear({ key, event, about }: Subject, value: string): Promise<void> {
+    const end = await this.#remembered(this.#memory.end(key), { is: 'none' })
     if (end.is === 'none') return
+    const words = `${redactText(value, this.#secrets)}; it stood since ${isoTime(end.since)}`
     const isTold = await this.#tell(
-      { ...event, state: 'cleared', value: `${words}; it stood since ${isoTime(end.since)}` },
-      { table: named, id: id(end.since) },
+      { ...event, state: 'cleared', value: words },
+      { table: about, id: idOf(key, end.since) },
     )
-    if (!isTold) await this.#remembered(memory.begin(key, end.since), null)
-    await this.#remembered(memory.sent(key, isTold ? 'cleared' : 'raised'), undefined)
+    if (!isTold) await this.#remembered(this.#memory.begin(key, end.since), null)
+    await this.#remembered(this.#memory.sent(key, isTold ? 'cleared' : 'raised'), undefined)
+  }
+
+  #subjectOf({ cause, table, failed }: Verdict): Subject {
+    const place = subjectPlace(this.#operation, table)
+    return {
+      key: { scope: alertScope(this.#operation, table === ''), cause, table: place },
+      event: { type: 'alert', cause, ...(table === '' ? {} : { table }) },
+      about: place === '' ? this.#namedBy(failed) : place,
+    }
   }
 
   /** The table that the whole run failed by, else those that the command names. */
@@ -193,6 +217,10 @@ export class RunAlerts {
   #log(level: 'note' | 'warn' | 'error', message: string, table = ''): void {
     this.#parts.emit({ type: 'log', level, message, ...(table === '' ? {} : { table }) })
   }
+}
+
+function idOf({ scope, cause, table }: AlertKey, since: number): string {
+  return alertId(scope, cause, table, since)
 }
 
 function alerted(causes: readonly string[]): SluiceError {

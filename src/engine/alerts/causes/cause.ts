@@ -10,6 +10,8 @@ export type Verdict = {
   /** Of `failed`: the first table that the run failed by. */
   readonly failed?: string
   readonly holds: boolean
+  /** Since when there is what it is about, ms since the epoch: what stood before that was of another table of its name. */
+  readonly notBefore?: number
   readonly value: string
   readonly limit?: string
   /** For how long it has stood already, ms; absent where it began just now. */
