@@ -117,8 +117,8 @@ export class PostgresSchedules implements ScheduleBook {
   async remove(name: string): Promise<boolean> {
     const isRemoved = await this.#changed(`DELETE FROM ${SCHEDULES} WHERE name = $1`, [name])
     // One that is added under this name later is another one. A queue of version 2 has no alerts.
-    const forget = `DELETE FROM ${QUEUE_SCHEMA}.sluice_alerts WHERE about = $1`
-    if (isRemoved) await this.#changed(forget, [scheduleScope(name)]).catch(() => false)
+    const alerts = `DELETE FROM ${QUEUE_SCHEMA}.sluice_alerts WHERE about = $1`
+    if (isRemoved) await this.#changed(alerts, [scheduleScope(name)]).catch(() => false)
     return isRemoved
   }
 
