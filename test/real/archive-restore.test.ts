@@ -397,6 +397,7 @@ describe.each(COMPUTING)('%s, %s: a column that the table computes otherwise by 
 
       const foretold = await perform({ ...one, dryRun: true })
       expect(foretold.finished.notChecked).toContain('vat')
+      expect(said(foretold)).toMatch(/vat was computed as .*net\W* \* 2\b.* and is computed as .*net\W* \* 3\b/)
       const restored = await perform({ ...one, without: ['vat'] })
       expect(restored.finished).toMatchObject({ exitCode: 0, notChecked: expect.stringContaining('vat') as string })
       expect(await place.rows(`SELECT count(*), sum(vat - net * 3) FROM ${TABLE}`)).toEqual([['31', '0']])
