@@ -60,12 +60,12 @@ export async function advance(
     throwIfAborted(context.interrupt.stop)
     const partition = await reload()
     const work: Work = { partition, held }
-    const lost = (): Promise<SluiceError | null> => lostNow(context, partition, surroundings, exports > 0)
+    const lostRows = (): Promise<SluiceError | null> => lostNow(context, partition, surroundings, exports > 0)
     const next = nextStep(partition, wish)
     if (next === null) return partition.state
     if (OLD_SHAPE_HINDERS.has(next) && !isSameShape(partition.columns, exportColumns(context, partition))) {
       const why = `${partition.label}: the columns of the table are others by now`
-      held = await toExportAgain(context, work, why, null, lost)
+      held = await toExportAgain(context, work, why, null, lostRows)
       examined = null
       continue
     }
@@ -73,14 +73,14 @@ export async function advance(
       if (takesOut(next, partition) && partition.held !== null) throw mustStay(context, partition)
       // Hours may have passed since the partition was claimed.
       if (next === 'detach' || next === 'leave' || next === 'drop') await context.refuseFollowed()
-      if (next === 'leave' && exports === 0 && (await hasFewer(context, partition))) await refuseLost(lost)
+      if (next === 'leave' && exports === 0 && (await hasFewer(context, partition))) await refuseLost(lostRows)
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
       examined = await step(context, work, next, examined, surroundings)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       // What was exported is not what is there: once more, from the beginning.
       if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
-        if (isOut(partition)) held = await toExportAgain(context, work, error.message, error, lost)
+        if (isOut(partition)) held = await toExportAgain(context, work, error.message, error, lostRows)
         else warn(context, `${error.message}; it is exported again`)
         continue
       }
@@ -123,8 +123,8 @@ async function lostNow(
   )
 }
 
-async function refuseLost(lost: () => Promise<SluiceError | null>): Promise<void> {
-  const refusal = await lost()
+async function refuseLost(lostRows: () => Promise<SluiceError | null>): Promise<void> {
+  const refusal = await lostRows()
   if (refusal !== null) throw refusal
 }
 
@@ -138,10 +138,10 @@ async function toExportAgain(
   work: Work,
   why: string,
   error: SluiceError | null,
-  lost: () => Promise<SluiceError | null>,
+  lostRows: () => Promise<SluiceError | null>,
 ): Promise<Held> {
   const { partition, held } = work
-  const refusal = await lost()
+  const refusal = await lostRows()
   if (refusal !== null) {
     await note(context, work, refusal)
     throw refusal

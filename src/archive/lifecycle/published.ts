@@ -1,7 +1,7 @@
 /** Rows of a partition that is PUBLISHED, or has left its table and was not summed yet, count in the source: they are compared there before the archive lets go of its files. */
 import type { SameKeys } from '../../model/archiving/parquet-port.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { tableNamed } from '../erase/found.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
