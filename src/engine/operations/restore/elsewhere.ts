@@ -8,6 +8,7 @@ import { standingIn } from '../../../archive/lifecycle/elsewhere/destination.ts'
 import { partOf, type Part } from '../../../archive/lifecycle/elsewhere/part.ts'
 import { destroyed } from '../../../archive/lifecycle/refusals.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
+import { isPublished } from '../../../model/archiving/state.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -167,11 +168,12 @@ async function plannedOf(
   return { planned, name: found?.table ?? name, found }
 }
 
-/** @throws SluiceError PARTITION_STATE where the archive does not answer for it */
+/** @throws SluiceError PARTITION_STATE where the log names no file of it */
 function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartition): void {
   const { label, state, away } = partition
   if (partition.sweptMs !== null) throw destroyed(name, partition)
-  if (!away && (state === 'PUBLISHED' || state === 'DETACHED' || state === 'DROPPED')) return
+  // Of a table that has left, the log names files until they are replaced: `partOf` compares them with it.
+  if (isPublished(state) || away) return
   const named = (command: string): string =>
     `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`
   throw new SluiceError(
