@@ -1,12 +1,13 @@
 /** `--background`: a run that goes on when its terminal is closed. It is started in a program of its own, and left once it has really begun. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
-import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { serialize } from 'node:v8'
 import type { Operation } from '../app/operations/list.ts'
+import { makeFolderSync } from '../shared/make-folder.ts'
 import { exitOfStop } from '../shared/abort.ts'
 import { compiledEntry } from '../shared/compiled-entry.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -90,7 +91,7 @@ export function signalsOfStart(signals: NodeJS.EventEmitter): NodeJS.EventEmitte
 function logFolder(env: Surroundings['env']): string {
   const folder = path.join(stateFolder(env), 'runs')
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolderSync(folder, 0o700)
     chmodSync(folder, 0o700)
   } catch (cause) {
     throw noLog(folder, cause)

@@ -1,9 +1,10 @@
 /** `sluice demo [PATH]`: import, proof and comparison of a whole lake, into a folder that it names. The lake is only read. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RunFinished } from '../engine/run/operation.ts'
 import type { Event, EventBody } from '../model/run/event.ts'
+import { makeFolderSync } from '../shared/make-folder.ts'
 import type { ErrorCode } from '../shared/errors.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
@@ -43,7 +44,7 @@ function shortPath(target: string, cwd: string): string {
 
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolderSync(folder)
   } catch (error) {
     throw new SluiceError('TARGET_DENIED', 'the folder of the demo cannot be made', {
       where: folder,

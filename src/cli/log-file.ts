@@ -1,7 +1,8 @@
 /** `--log-file`: every event as one line of JSON in pino's form, appended. */
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { Event } from '../model/run/event.ts'
+import { makeFolderSync } from '../shared/make-folder.ts'
 import { inertJson } from '../shared/visible.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { Face } from './face.ts'
@@ -49,7 +50,7 @@ export async function logFileFace(
   const { pino } = await import('pino')
   let fd: number
   try {
-    mkdirSync(path.dirname(path.resolve(file)), { recursive: true })
+    makeFolderSync(path.dirname(path.resolve(file)))
     fd = openSync(file, 'a')
   } catch (error) {
     throw new SluiceError('BAD_FLAG', 'the log file cannot be opened', {

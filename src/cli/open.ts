@@ -1,10 +1,11 @@
 /** `sluice [PATH|URL]`: the terminal UI on a lake, or without a terminal a list of what is there. */
-import { mkdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import path from 'node:path'
 import { EVERY_TABLE } from '../engine/copy/operations/discover-database/declaration.ts'
 import { hasOneOpener, isCatalogUrl, isCopyUrl } from '../engine/run/systems.ts'
 import type { JoinedRun } from '../app/workbench.ts'
 import type { Event } from '../model/run/event.ts'
+import { makeFolderSync } from '../shared/make-folder.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { isS3Url } from '../model/lake/lake-url.ts'
 import { given } from './arguments.ts'
@@ -83,7 +84,7 @@ function opened(options: OpenOptions, env: Surroundings['env']): Opened {
   if (catalog !== null) return { lake: target, catalog, database }
   const file = stateCatalogFile(target, env)
   // Only the folder: the file comes with the first import.
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+  makeFolderSync(path.dirname(file), 0o700)
   return { lake: target, catalog: sqliteUrl(file), database }
 }
 

@@ -3,8 +3,9 @@
  * belongs to the user as his own files do, so its owner says nothing of who wrote it.
  */
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { makeFolderSync } from '../shared/make-folder.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { stateFolder } from '../shared/state-folder.ts'
 
@@ -86,7 +87,7 @@ function store(files: Trusted, env: Env): void {
   const file = storeFile(env)
   const part = `${file}.${randomUUID()}.part`
   try {
-    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+    makeFolderSync(path.dirname(file), 0o700)
     writeFileSync(part, [...files].map(([name, hash]) => `${hash} ${name}\0`).join(''), { flag: 'wx', mode: 0o600 })
     renameSync(part, file)
   } catch (cause) {

@@ -1,7 +1,8 @@
 /** A file of lines, the oldest first, that its user alone can read. */
 import { randomBytes } from 'node:crypto'
-import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { makeFolder } from './make-folder.ts'
 
 const OWN_FILE = 0o600
 const OWN_FOLDER = 0o700
@@ -21,13 +22,13 @@ export class OwnLines {
 
   /** @throws where the file cannot be written */
   async append(line: string): Promise<void> {
-    await this.#makeFolder()
+    await makeFolder(dirname(this.#file), OWN_FOLDER)
     await appendFile(this.#file, `${line}\n`, { mode: OWN_FILE })
   }
 
   /** Puts these lines in place of all others at once. @throws where the file cannot be written */
   async replace(lines: readonly string[]): Promise<void> {
-    await this.#makeFolder()
+    await makeFolder(dirname(this.#file), OWN_FOLDER)
     const part = `${this.#file}.${randomBytes(4).toString('hex')}`
     try {
       await writeFile(part, lines.map((line) => `${line}\n`).join(''), { mode: OWN_FILE, flag: 'wx' })
@@ -35,9 +36,5 @@ export class OwnLines {
     } finally {
       await rm(part, { force: true })
     }
-  }
-
-  async #makeFolder(): Promise<void> {
-    await mkdir(dirname(this.#file), { recursive: true, mode: OWN_FOLDER })
   }
 }

@@ -1,7 +1,8 @@
 /** The file in which this user's programs on this machine note which alerts stand. */
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { AlertMemory } from '../model/run/alert-memory.ts'
+import { makeFolderSync } from '../shared/make-folder.ts'
 
 /** @param folder that of the book of runs */
 export function alertMemoryFile(folder: string): string {
@@ -13,7 +14,7 @@ export function alertMemoryFile(folder: string): string {
  * @throws the file system's error, or the driver's, where it cannot be had
  */
 export async function openAlertMemory(file: string): Promise<AlertMemory> {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolderSync(dirname(file), 0o700)
   // Whatever stands beside it gets its mode.
   closeSync(openSync(file, 'a', 0o600))
   const { sqliteAlertMemory } = await import('./sqlite/alert-memory.ts')

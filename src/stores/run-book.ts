@@ -2,9 +2,10 @@
  * The book of the runs of this user on this machine: what ran, how it ended, and a curve of each. For showing only: no truth is read from it, and whoever
  * cannot write it goes on without.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { RunBook } from '../model/run/run-book.ts'
+import { makeFolderSync } from '../shared/make-folder.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 /** The file of the book. @param folder where this user's programs keep what is theirs */
@@ -66,7 +67,7 @@ export function unreadBook(file: string, cause: unknown): SluiceError {
  * @throws the file system's error, or the driver's, where it cannot be had
  */
 export async function openRunBook(file: string): Promise<RunBook> {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolderSync(dirname(file), 0o700)
   // Whatever stands beside it gets its mode.
   closeSync(openSync(file, 'a', 0o600))
   const { sqliteRunBook } = await import('./sqlite/run-book.ts')

@@ -183,6 +183,11 @@ describe('the source', () => {
     expect(lengths.filter((file) => file.lines > TOO_LONG)).toEqual([])
   })
 
+  test('makes folders with those above them in one place: the recursive mkdir of Node never ends in /proc', () => {
+    const makes = /\bmkdir(?:Sync)?\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\brecursive\b/
+    expect(sources.filter((file) => makes.test(file.code)).map((file) => file.name)).toEqual([])
+  })
+
   test('prints only through its renderers', () => {
     expect(sources.filter((file) => /\bconsole\s*\./.test(file.code)).map((file) => file.name)).toEqual([])
   })

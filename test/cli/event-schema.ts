@@ -221,6 +221,7 @@ const bodies = {
     bytes: dec.optional(),
     actions: dec.optional(),
     behind: dec.optional(),
+    importedAt: z.string().optional(),
     ms,
     copied: copyTally.optional(),
     leftBehind: leftBehind.optional(),
@@ -336,6 +337,7 @@ const bodies = {
     log: z.string(),
     catalog: z.string(),
     sides: z.tuple([z.string(), z.string()]).readonly().optional(),
+    importedAt: z.string().optional(),
   },
   question: {
     question: z.string(),

@@ -9,7 +9,7 @@ import type { Observer } from '../support/archive-observer.ts'
 import { ALL } from '../support/backend.ts'
 import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { makePlace, perform } from '../support/copy-systems.ts'
-import { startArchiver, type ArchiverWishes } from './archive-kit.ts'
+import { startArchiver, untilStill, type ArchiverWishes } from './archive-kit.ts'
 
 const LABEL = '2020-Q1'
 const DAY = Math.floor(Date.now() / 86_400_000)
@@ -38,7 +38,6 @@ describe.skipIf(!POSTGRES_OWN)('a partition that has left its table', () => {
     expect(signal).toBe('SIGKILL')
     await archived.place.sql(
       "UPDATE bookings SET note = 'changed' WHERE id = 3",
-      'DELETE FROM bookings WHERE id = 4',
       "INSERT INTO bookings VALUES (90, '2020-01-09', 'late', 1)",
     )
     await observer.expectThis()
@@ -94,6 +93,18 @@ describe.skipIf(!POSTGRES_OWN)('a partition that has left its table', () => {
     const { verify, sweep } = commandsOf(archived)
     expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
     expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0 })
+    await isSound(archived, observer, 'at the end')
+  })
+
+  test('rows that go while one run works on it are archived no more', { timeout: 60_000 }, async () => {
+    const archived = await fresh()
+    await using observer = await observe(archived)
+    const archiver = startArchiver(runOf(archived), { at: 'link ', when: 'frozen' })
+    await untilStill(archiver)
+    await archived.place.sql('DELETE FROM bookings WHERE id = 4')
+    await observer.expectThis()
+    archiver.process.kill('SIGCONT')
+    expect((await archiver.ended).finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
     await isSound(archived, observer, 'at the end')
   })
 

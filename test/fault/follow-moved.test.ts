@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ALL } from '../support/backend.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
-import type { Cdc } from '../../src/model/follow/port.ts'
+import type { Cdc, Follower } from '../../src/model/follow/port.ts'
 import {
   copyOf,
   makePlace,
@@ -98,14 +98,15 @@ async function cloneOf(original: Place): Promise<Place> {
   return postgresAt(url.href)
 }
 
-/** Of a stream with a slot: another name of its target's host is noted. */
-async function noteOtherHost({ source, stream }: Stage): Promise<void> {
+/** Of a stream with a slot: another name of its target's host is noted. @param facts of its server that are noted otherwise, too */
+async function noteOtherHost({ source, stream }: Stage, facts: Readonly<Record<string, string>> = {}): Promise<void> {
   const name = `sluice_${stream}`
   const [[comment] = []] = await source.rows(
     `SELECT obj_description(oid, 'pg_publication') FROM pg_publication WHERE pubname = '${name}'`,
   )
-  const noted = JSON.parse(String(comment)) as { readonly follower: { readonly address: string } }
-  const follower = { ...noted.follower, address: noted.follower.address.replace(/\/\/[^/]*/, '//pooler:6432') }
+  const noted = JSON.parse(String(comment)) as { readonly follower: Follower }
+  const address = noted.follower.address.replace(/\/\/[^/]*/, '//pooler:6432')
+  const follower = { ...noted.follower, address, addresses: [address], origin: { ...noted.follower.origin, ...facts } }
   const text = JSON.stringify({ ...noted, follower }).replaceAll("'", "''")
   await source.sql(`COMMENT ON PUBLICATION ${name} IS '${text}'`)
 }
@@ -343,6 +344,40 @@ describe.skipIf(!POSTGRES_OWN)(
       expect((await one.follow(one.original, { end: true, moved: true })).finished).toMatchObject(GOES_ON)
       const place = { ...one, target: one.original, names: ['t'], copy: copyOf(one.source, one.original, 't') }
       expect(await leftAtSource(place)).toEqual([])
+    })
+
+    test('a worker of a shared run that comes to a copy of the whole server is refused, and a restart of the server is none', async () => {
+      const one = await stageOf(
+        await placeOn('postgresql', server.url()),
+        await placeOn('postgresql', server.url()),
+        'slot',
+      )
+      const copies: readonly Readonly<Record<string, string>>[] = [{ started: '1' }, { timeline: '000000FE' }]
+      for (const facts of copies) {
+        await noteOtherHost(one, facts)
+        const went = await one.follow(one.original, { sharedRun: '7/1' })
+        expect(went.finished, JSON.stringify(facts)).toMatchObject(MOVED)
+      }
+      await noteOtherHost(one)
+      // The ledger of a copy that was made before the last start does not know its owner.
+      await one.original.sql(
+        `UPDATE migration_streams SET birth = jsonb_set(birth::jsonb, '{owners}', '["other"]')::text`,
+      )
+      expect((await one.follow(one.original, { sharedRun: '7/1' })).finished).toMatchObject(MOVED)
+      expect((await one.follow(one.original, { moved: true })).finished).toMatchObject(GOES_ON)
+      // An address at which this very server was met is known, whenever the server was started again.
+      await noteOtherHost(one)
+      expect((await one.follow(one.original, { sharedRun: '7/1' })).finished).toMatchObject(GOES_ON)
+      const [[comment] = []] = await one.source.rows(
+        `SELECT obj_description(oid, 'pg_publication') FROM pg_publication WHERE pubname = 'sluice_${one.stream}'`,
+      )
+      const { follower } = JSON.parse(String(comment)) as { readonly follower: Follower }
+      expect(follower.addresses).toHaveLength(2)
+      const elsewhere = { ...follower, address: follower.addresses?.[0], origin: { ...follower.origin, started: '1' } }
+      const text = JSON.stringify({ ...(JSON.parse(String(comment)) as object), follower: elsewhere })
+      await one.source.sql(`COMMENT ON PUBLICATION sluice_${one.stream} IS '${text.replaceAll("'", "''")}'`)
+      const shared = await one.follow(one.original, { sharedRun: '7/1' })
+      expect(shared.finished, JSON.stringify(shared.finished.error)).toMatchObject(GOES_ON)
     })
 
     test('a shared run confirms its target once, whatever turn comes later', async () => {

@@ -1,9 +1,9 @@
 /** Tables of the target that somebody emptied are found at the next start, and those that the stream has emptied itself are not. */
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { atOnce } from '../support/at-once.ts'
 import { ALL } from '../support/backend.ts'
 import { makePlace, perform, type Place, type RunWishes } from '../support/copy-systems.ts'
 import { caughtUp, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
@@ -74,6 +74,35 @@ describe.skipIf(!POSTGRES_OWN).each(SYSTEMS)(`a target on %s ${POSTGRES_MISSING}
     expect((await caughtUp(one)).finished).toMatchObject(HALTS)
   })
 
+  test('whose columns exchanged their names between two runs is not written to, unless it is copied again', async () => {
+    const made = ['CREATE TABLE t (id int PRIMARY KEY, v text, w text)', "INSERT INTO t VALUES (1, 'v', 'w')"]
+    const one = await stageOf(server, made, ['t'], 100, await targetOn(system))
+    const exchange = (): Promise<void> =>
+      one.target.sql(...['v TO x', 'w TO v', 'x TO w'].map((names) => `ALTER TABLE t RENAME COLUMN ${names}`))
+    const rows = (): Promise<unknown> => one.target.rows('SELECT v, w FROM t ORDER BY id')
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    await exchange()
+    await one.source.sql("INSERT INTO t VALUES (2, 'v', 'w')")
+    expect((await caughtUp(one)).finished).toMatchObject({
+      exitCode: 4,
+      error: { code: 'TABLE_REFUSED', hint: expect.stringContaining('--resync') as string },
+    })
+    expect(await rows()).toEqual([['w', 'v']])
+    await exchange()
+    await one.target.sql('ALTER TABLE t ADD COLUMN z int')
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    expect(await rows()).toEqual([
+      ['v', 'w'],
+      ['v', 'w'],
+    ])
+    await exchange()
+    const again = await perform({ ...one.copy, follow: { until: 'caught-up', resync: ['t'] } })
+    expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject(GOES_ON)
+    await one.source.sql("INSERT INTO t VALUES (3, 'v', 'w')")
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    expect(await rows()).toEqual(Array.from({ length: 3 }, () => ['v', 'w']))
+  })
+
   test('that the stream has drained is no other one', async () => {
     const one = await killedCopy(0, await targetOn(system))
     await one.source.sql("INSERT INTO queue SELECT i, 'job' FROM generate_series(1, 100) i")
@@ -142,19 +171,6 @@ const PARTS = [
   "CREATE TABLE ev_2 PARTITION OF ev FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
   "INSERT INTO ev SELECT i, date '2026-01-01' + i % 50 FROM generate_series(1, 100) i",
 ]
-
-/** Runs a statement before it returns: nothing of this program goes on meanwhile. */
-function atOnce(url: string, statement: string): void {
-  const program = `
-    import pg from 'pg'
-    const client = new pg.Client({ connectionString: process.env.URL_OF_IT })
-    await client.connect()
-    await client.query(process.env.STATEMENT)
-    await client.end()`
-  execFileSync(process.execPath, ['--input-type=module', '-e', program], {
-    env: { ...process.env, URL_OF_IT: url, STATEMENT: statement },
-  })
-}
 
 describe.skipIf(!POSTGRES_OWN)(`a source that is compared ${POSTGRES_MISSING}`, { timeout: 60_000 }, () => {
   const LOST = {

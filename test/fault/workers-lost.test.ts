@@ -86,6 +86,29 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     await expectOnce()
   })
 
+  test('one that is frozen while it compares for copy --again lets go of the table of the target', async () => {
+    await stage.sluice(...COPY)
+    await stage.ask(stage.data, 'target', `UPDATE orders SET note = 'other'`)
+    const run = await stage.distribute(...COPY, '--again', '--workers', '1', '--slots', '1', '--rate', '500')
+    const worker = stage.worker({ host: 'frozen' })
+    const held = async (): Promise<readonly string[]> => {
+      const sessions = await stage.ask<{ state: string }>(
+        stage.data,
+        'target',
+        `SELECT a.pid, a.state FROM pg_stat_activity a JOIN pg_locks l USING (pid) JOIN pg_database d ON d.oid = l.database
+         WHERE d.datname = current_database() AND a.pid <> pg_backend_pid() AND l.relation = 'orders'::regclass`,
+      )
+      return sessions.map(({ state }) => state)
+    }
+    await stage.until('it compares', async () => (await held()).includes('idle in transaction'))
+    worker.signal('SIGSTOP')
+    const from = performance.now()
+    await stage.until('no lock is left', async () => (await held()).length === 0, 60_000)
+    expect(performance.now() - from).toBeLessThan(45_000)
+    worker.signal('SIGKILL')
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+  })
+
   test('what a slot did while the queue was away is told when it is back', async () => {
     const worker = stage.worker()
     const run = await stage.distribute(...COPY, ...SMALL, '--slots', '1', '--rate', '5000')

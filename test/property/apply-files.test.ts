@@ -144,3 +144,47 @@ describe.each(['sqlite', 'duckdb'] as const)('changes into %s, and the same row 
     }
   }
 })
+
+describe('a table of SQLite', () => {
+  test('is not written to while two of its columns have exchanged their names', async () => {
+    await using store = await opened('sqlite')
+    await using ledger = await store.ledger()
+    await run(ledger, [
+      'DROP TABLE IF EXISTS fence',
+      'CREATE TABLE fence (owner TEXT PRIMARY KEY, n INTEGER)',
+      "INSERT INTO fence VALUES ('me', 0)",
+      'CREATE TABLE exchanged (id INTEGER PRIMARY KEY, v TEXT, w TEXT)',
+    ])
+    const [spec] = await store.tables('exchanged', signal)
+    if (spec === undefined) throw new Error('exchanged is not there')
+    const columns = spec.columns.map((column) => ({ name: column.name, as: column.type, column }))
+    const tables: readonly ChangeTable[] = [{ table: spec, columns, identity: ['id'] }]
+    await using writer = await store.changeTarget!().open({ tables, fireTriggers: false, signal })
+    const applied = async (id: string): Promise<void> => {
+      await writer.apply(0, { puts: [{ row: [id, 'v', 'w'], key: [id], base: null }], gone: [] })
+      expect(await writer.commit(CLOSING)).toBe('committed')
+    }
+    const exchange = (): Promise<void> =>
+      run(
+        ledger,
+        ['v TO x', 'w TO v', 'x TO w'].map((names) => `ALTER TABLE exchanged RENAME COLUMN ${names}`),
+      )
+    const rows = () => ledger.all('SELECT v, w FROM exchanged ORDER BY id')
+    await applied('1')
+    await exchange()
+    await expect(applied('2')).rejects.toMatchObject({
+      code: 'TABLE_REFUSED',
+      reason: expect.stringContaining('have exchanged their names') as string,
+      hint: expect.stringContaining('--resync') as string,
+    })
+    await writer.rollBack()
+    expect(await rows()).toEqual([['w', 'v']])
+    await exchange()
+    await run(ledger, ['ALTER TABLE exchanged ADD COLUMN y INTEGER'])
+    await applied('2')
+    expect(await rows()).toEqual([
+      ['v', 'w'],
+      ['v', 'w'],
+    ])
+  })
+})

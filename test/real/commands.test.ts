@@ -8,6 +8,7 @@ import { appendCommits, historyOf, openStage, syncOf, validateOf, type Stage } f
 import { add, METADATA, PROTOCOL, remove, writeLog } from '../support/catalog-kit.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
 import { batchOf, importOf } from './operation-kit.ts'
+import type { ImportOperation } from '../../src/engine/lake/operations/import/declaration.ts'
 import type { RollbackOperation } from '../../src/engine/lake/operations/rollback/declaration.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
@@ -303,8 +304,14 @@ describe('a table that its log does not give any more', { timeout: 120_000 }, ()
     writeLog(other, [[add('o')]], 4)
     const [copy, moved] = [place('copy'), place('moved')]
     cpSync(table, copy, { recursive: true, preserveTimestamps: true })
-    const follow = async (to: string) =>
-      (await say({ ...importOf(to, url), tableId: 'first', moved: true } as Operation)).finished
+    const follow = async (to: string) => {
+      const operation = { ...importOf(to, url), tableId: 'first', moved: true } as ImportOperation
+      const planned = (await say({ ...operation, dryRun: true })).finished
+      const { finished } = await say(operation)
+      // What the run refuses, its plan refuses, too.
+      expect(planned.error).toEqual(finished.error)
+      return finished
+    }
     const before = await sorted({ kind: 'files', table: 'first', catalog: url, asOf: { version: 1 } })
     // As long as the old place has a log, the other one is a copy.
     expect((await follow(copy)).error).toMatchObject({ code: 'TABLE_ID_TAKEN' })

@@ -1,15 +1,15 @@
 /** The comparison against real SQLite catalogs of real and made-up tables, with real children for the cold runs. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { compareFailure } from '../../src/engine/lake/compare/index.ts'
 import { compareReport, machineFacts } from '../../src/engine/lake/compare/report.ts'
 import { countingLogStore, type CountingLogStore } from '../../src/delta/counting.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
-import { openAt } from '../support/backend.ts'
-import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
+import { BACKEND, openAt } from '../support/backend.ts'
+import { add, importInto, METADATA, openCatalog, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
 import { folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
 import { ask, day, imported, smallTable } from './compare-kit.ts'
 
@@ -151,6 +151,37 @@ test('a catalog behind the log: the latest version differs, the rest is compared
   expect(summary.results[0]?.difference).toBe('the newest version: version is 4 in the files, 2 in SQL')
   expect(compareFailure(summary)?.hint).toContain('import the table again')
   expect(events.some((event) => event.type === 'log' && event.level === 'warn')).toBe(true)
+})
+
+describe.skipIf(BACKEND === 'duckdb')('a table that is written to while it is compared', () => {
+  test.each([
+    ['the log moves on', 0, false, { version: 2, logVersion: 2, catalogVersion: 2 }],
+    ['the log moves on, and the catalog follows', 0, true, { version: 2, logVersion: 2, catalogVersion: 2 }],
+    ['the catalog, which was behind, catches up', 1, true, { version: 2, logVersion: 3, catalogVersion: 2 }],
+  ])('%s: no difference', async (_name, ahead, isImported, versions) => {
+    using folder = temporaryFolder()
+    const table = smallTable(folder)
+    const file = await imported(folder, table)
+    const commits = [[add('d', day('2024-01-03', 30))], [add('e', day('2024-01-03', 40))]]
+    writeLog(table, commits.slice(0, ahead), 3)
+    let isWritten = false
+    const { summary } = await ask(table, file, {
+      openLog: async () => {
+        if (!isWritten) {
+          isWritten = true
+          writeLog(table, commits.slice(ahead), 3 + ahead)
+          if (isImported) {
+            await using database = await openCatalog(file)
+            await importInto(database, table)
+          }
+        }
+        return openLocalLog(table)
+      },
+    })
+    expect(summary.plan).toMatchObject(versions)
+    expect(summary.results.flatMap(({ difference = [] }) => difference)).toEqual([])
+    expect(compareFailure(summary)).toBeNull()
+  })
 })
 
 test('what a table cannot be asked is skipped with a reason', async () => {

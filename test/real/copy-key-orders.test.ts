@@ -107,22 +107,9 @@ const TARGETS = ['sqlite', 'd1', 'postgresql', 'mysql', 'duckdb'] as const
 /** Said before a row is copied, or of a row by its key. */
 const BY_NAME = new Set(['UNSUPPORTED_KEY', 'UNSUPPORTED_TYPE', 'LOSSY_TYPE', 'TABLE_REFUSED', 'VALUE_REFUSED'])
 
-/** Not yet equal, or refused by name: `system target case`. Each is taken out of here by what mends it. */
-const OPEN = new Set([
-  'postgresql sqlite array',
-  'postgresql d1 array',
-  'postgresql duckdb array',
-  'postgresql postgresql nondeterministic text',
-  'postgresql mysql timestamptz',
-  'postgresql mysql timestamp',
-  'postgresql mysql bpchar',
-  'sqlite d1 a column without a type',
-])
-
 for (const [system, cases] of Object.entries(CASES) as [System, Readonly<Record<string, Case>>][]) {
   describe.each(TARGETS)(`keys of ${system} in %s`, (target) => {
-    const held = Object.entries(cases).filter(([name]) => !OPEN.has(`${system} ${target} ${name}`))
-    test.each(held)('%s', { timeout: 60_000 }, async (name, { type, keys, before = [] }) => {
+    test.each(Object.entries(cases))('%s', { timeout: 60_000 }, async (name, { type, keys, before = [] }) => {
       if (reasons.get(system) !== '' || reasons.get(target) !== '') return
       const from = await makePlace(system, folder)
       const to = await makePlace(target, folder)

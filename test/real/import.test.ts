@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
 import { acquireLease, releaseLease } from '../../src/catalog/lease.ts'
+import { refuseImport } from '../../src/catalog/import/foreseen.ts'
 import { setMany } from '../../src/catalog/import/set-many.ts'
 import { versionAtTime } from '../../src/catalog/query/counts.ts'
 import { activeFiles } from '../../src/catalog/query/files.ts'
@@ -516,6 +517,15 @@ test.each(shareOf(spelled, 2))(
     cpSync(a, b, { recursive: true, preserveTimestamps: true })
     rmSync(a, { recursive: true })
     const follow = async (): Promise<unknown> => importInto(database, b, { moved: true })
+    const plan = async (): Promise<void> =>
+      refuseImport({
+        database,
+        log: openLocalLog(b),
+        parquet: parquetRows,
+        tableId: 't',
+        moved: true,
+        interrupt: NEVER,
+      })
     const place = async (): Promise<unknown> => (await database.all('SELECT location FROM delta_tables'))[0]?.[0]
     if (left === null) {
       await expect(follow()).rejects.toMatchObject({
@@ -523,9 +533,12 @@ test.each(shareOf(spelled, 2))(
         message: expect.stringContaining('"a"') as string,
         hint: expect.stringContaining('sluice rollback t --forget --confirm=t') as string,
       })
+      await expect(plan()).rejects.toMatchObject({ code: 'LOG_REWRITTEN' })
       expect(await place()).toBe(openLocalLog(a).root)
       return
     }
+    await plan()
+    expect(await place()).toBe(openLocalLog(a).root)
     await follow()
     expect(await place()).toBe(openLocalLog(b).root)
     writeLog(b, [after?.({ a, b }) ?? []], 2)

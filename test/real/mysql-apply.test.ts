@@ -99,6 +99,32 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     expect(await rows('SELECT u FROM built ORDER BY id')).toEqual([['20'], ['10']])
   })
 
+  test('columns that exchange their names while a session is open end the transaction, and others may come and go', async () => {
+    const { writer } = await opened('exchanged', ['CREATE TABLE exchanged (id int PRIMARY KEY, v text, w text)'])
+    const exchange = (): Promise<void> =>
+      target.place.sql(...['v TO x', 'w TO v', 'x TO w'].map((names) => `ALTER TABLE exchanged RENAME COLUMN ${names}`))
+    const applied = async (id: string): Promise<void> => {
+      await writer.apply(0, { puts: [put([id, 'v', 'w'])], gone: [] })
+      expect(await writer.commit(closingOf())).toBe('committed')
+    }
+    await applied('1')
+    await exchange()
+    await expect(applied('2')).rejects.toMatchObject({
+      code: 'TABLE_REFUSED',
+      retryable: false,
+      reason: expect.stringContaining('have exchanged their names') as string,
+      hint: expect.stringContaining('--resync') as string,
+    })
+    await writer.rollBack()
+    expect(await rows('SELECT id, v, w FROM exchanged')).toEqual([['1', 'w', 'v']])
+    await exchange()
+    await target.place.sql('ALTER TABLE exchanged ADD y int')
+    await applied('2')
+    await target.place.sql('ALTER TABLE exchanged DROP y')
+    await applied('3')
+    expect(await rows('SELECT * FROM exchanged ORDER BY id')).toEqual(['1', '2', '3'].map((id) => [id, 'v', 'w']))
+  })
+
   test('foreign keys neither refuse changes nor follow them', async () => {
     await target.place.sql(
       'DROP TABLE IF EXISTS children',

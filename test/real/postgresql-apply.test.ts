@@ -444,6 +444,30 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     expect(await rows('SELECT id, a FROM named')).toEqual([])
   })
 
+  test('columns that exchange their names while a session is open end the transaction, and others may come and go', async () => {
+    await using writer = await open('exchanged', 'CREATE TABLE exchanged (id int PRIMARY KEY, v text, w text)')
+    const exchange = (): Promise<void> =>
+      target.place.sql(...['v TO x', 'w TO v', 'x TO w'].map((names) => `ALTER TABLE exchanged RENAME ${names}`))
+    await applied(writer, [put(['1', 'v', 'w'])])
+    for (const more of [[], crowd((n) => [String(n), 'v', 'w'])]) {
+      await exchange()
+      await expect(applied(writer, [put(['2', 'v', 'w']), ...more])).rejects.toMatchObject({
+        code: 'TABLE_REFUSED',
+        retryable: false,
+        reason: expect.stringContaining('have exchanged their names') as string,
+        hint: expect.stringContaining('--resync') as string,
+      })
+      await writer.rollBack()
+      expect(await rows('SELECT id, v, w FROM exchanged')).toEqual([['1', 'w', 'v']])
+      await exchange()
+    }
+    await target.place.sql('ALTER TABLE exchanged ADD y int')
+    await applied(writer, [put(['2', 'v', 'w'])])
+    await target.place.sql('ALTER TABLE exchanged DROP y')
+    await applied(writer, [put(['3', 'v', 'w'])])
+    expect(await rows('SELECT * FROM exchanged ORDER BY id')).toEqual(['1', '2', '3'].map((id) => [id, 'v', 'w']))
+  })
+
   test('many transactions leave the catalog as it was', async () => {
     await using writer = await open('calm', 'CREATE TABLE calm (id int PRIMARY KEY, a text)')
     const large = crowd((n) => [String(n), 'x'])

@@ -247,6 +247,104 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const ended = await Promise.all(Array.from({ length: 8 }, () => queue.alerts.end(key)))
     expect(ended.filter(({ is }) => is === 'cleared')).toHaveLength(1)
     expect(await queue.alerts.end(key)).toEqual({ is: 'none' })
+    await queue.alerts.sent(key, 'cleared')
+    expect(await stage.ask(stage.queue, 'queue', 'SELECT cause FROM sluice_queue.sluice_alerts')).toEqual([])
+  })
+
+  test('one whose sender does not confirm it is sent by another after a minute, and its end too', async () => {
+    await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
+    const { alerts } = queue
+    const key = { scope: 's', cause: 'drift', table: 'a' } as const
+    const minuteLater = async (): Promise<unknown> =>
+      await stage.ask(
+        stage.queue,
+        'queue',
+        `UPDATE sluice_queue.sluice_alerts SET since = since - interval '61 s' WHERE cause LIKE 'unsent%'`,
+      )
+    const first = await alerts.begin(key)
+    expect(first.is).toBe('new')
+    expect((await alerts.begin(key)).is).toBe('stands')
+    await minuteLater()
+    expect(await alerts.begin(key)).toEqual({ is: 'new', since: first.since })
+    await alerts.sent(key, 'raised')
+    await minuteLater()
+    expect((await alerts.begin(key)).is).toBe('stands')
+
+    expect((await alerts.end(key)).is).toBe('cleared')
+    expect((await alerts.end(key)).is).toBe('none')
+    await minuteLater()
+    expect(await alerts.end(key)).toEqual({ is: 'cleared', since: first.since })
+    // It begins again before its end is confirmed, which is not that of the new one.
+    const second = await alerts.begin(key)
+    expect(second.is).toBe('new')
+    expect(second.since).toBeGreaterThan(first.since)
+    await alerts.sent(key, 'cleared')
+    expect(await alerts.begin(key)).toEqual({ is: 'stands', since: second.since })
+    await alerts.sent(key, 'raised')
+    expect((await alerts.end(key)).is).toBe('cleared')
+    await alerts.sent(key, 'cleared')
+    expect(await stage.ask(stage.queue, 'queue', 'SELECT cause FROM sluice_queue.sluice_alerts')).toEqual([])
+  })
+
+  test('a lost worker is reported by another where the one that began to is killed before it has sent that', async () => {
+    await stage.forgetRuns()
+    await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
+    const about = { host: 'here', pid: 7, program: 'sluice 1, ledger 1', concurrency: 1, queues: [] }
+    const operation = {
+      kind: 'copy',
+      from: 'shop',
+      to: 'cold',
+      tables: ['t'],
+      alert: { conditions: [{ cause: 'failed' }] },
+    }
+    const gone = queue.worker({ ...about, workerId: 'lost' })
+    await gone.beat(false)
+    await queue.submit({ ...RUN, program: about.program, runId: '71', operation, stores: [] })
+    await gone.claim({ runId: '71', no: 1 })
+    const at = 1_700_000_000_000
+    const lost = { no: 1, workerId: 'lost', host: 'here', beatAt: at, at, chunks: [] }
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `UPDATE sluice_queue.sluice_run_slots SET state = 'queued', lost = '${JSON.stringify(lost)}' WHERE run_id = '71'`,
+    )
+    const minuteLater = async (field: string): Promise<unknown> =>
+      await stage.ask(
+        stage.queue,
+        'queue',
+        `UPDATE sluice_queue.sluice_run_slots SET lost = lost || jsonb_build_object('${field}', (lost ->> '${field}')::float8 - 61000) WHERE run_id = '71'`,
+      )
+    const key = { runId: '71', no: 1 }
+    expect(await gone.noteLoss(key, at, 'reported')).toBe(true)
+    const told: string[] = []
+    const watch = new RunWatch({
+      queue: queue.worker({ ...about, workerId: 'other' }),
+      alerts: queue.alerts,
+      known: [],
+      host: 'other',
+      emit: (event) => void (event.type === 'alert' && told.push(`${event.cause} ${event.state}`)),
+    })
+    const looked = async (): Promise<readonly string[]> => {
+      for (let looks = 0; looks < 2; looks += 1) {
+        await watch.look([])
+        await watch.sent()
+      }
+      return told.splice(0)
+    }
+    expect(await looked()).toEqual([])
+    await minuteLater('reportedAt')
+    expect(await looked()).toEqual(['worker-lost raised'])
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `UPDATE sluice_queue.sluice_run_slots SET state = 'working' WHERE run_id = '71'`,
+    )
+    expect(await gone.noteLoss(key, at, 'over')).toBe(true)
+    expect(await looked()).toEqual([])
+    await minuteLater('overAt')
+    expect(await looked()).toEqual(['worker-lost cleared'])
+    expect(await looked()).toEqual([])
+    await stage.forgetRuns()
   })
 
   test('a chunk that a silent host has finished since it was heard of is not named, and one that it has not until it is done', async () => {

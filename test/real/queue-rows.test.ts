@@ -114,6 +114,34 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await client.end()
   })
 
+  test('of workers that ended or were lost more than seven days ago go, but for those that a slot names', async () => {
+    await using queue = await openQueue(server.url('queue'), 'work')
+    const sweeping = queue.worker({ ...ABOUT, workerId: 'sweeps' })
+    const ids = ['ended-old', 'lost-old', 'named-old', 'ended-lately']
+    const workers = ids.map((workerId) => queue.worker({ ...ABOUT, workerId, queues: ['old'] }))
+    for (const worker of [sweeping, ...workers]) await worker.beat(false)
+    await queue.submit({ ...RUN, runId: 'old', queue: 'old' })
+    expect(await workers[2]?.claim({ runId: 'old', no: 1 })).not.toBeNull()
+    const client = new pg.Client({ connectionString: server.url('queue') })
+    await client.connect()
+    try {
+      const days = (id: string, count: number): string =>
+        `UPDATE sluice_queue.sluice_workers SET beat_at = now() - ${count} * interval '1 day', ended_at = CASE WHEN worker_id LIKE 'ended%' THEN now() - ${count} * interval '1 day' END WHERE worker_id = '${id}'`
+      for (const id of ids) await client.query(days(id, id === 'ended-lately' ? 6 : 8))
+      await sweeping.sweep()
+      const { rows } = await client.query<{ worker_id: string }>(
+        `SELECT worker_id FROM sluice_queue.sluice_workers WHERE worker_id = ANY ($1) ORDER BY worker_id`,
+        [ids],
+      )
+      expect(rows.map(({ worker_id }) => worker_id)).toEqual(['ended-lately', 'named-old'])
+    } finally {
+      await client.query(
+        `DELETE FROM sluice_queue.sluice_runs WHERE run_id = 'old'; DELETE FROM sluice_queue.sluice_workers`,
+      )
+      await client.end()
+    }
+  })
+
   test('in a copy of the queue no run begins before it is confirmed there, and none is called lost', async () => {
     await using queue = await openQueue(server.url('queue'), 'work')
     const worker = queue.worker(ABOUT)

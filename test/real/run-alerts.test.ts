@@ -1,6 +1,9 @@
 /** Alerts of runs that come again: each is told once when it begins, and once when it is over, by real files and databases. */
+import { execFile } from 'node:child_process'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { runOperation } from '../../src/app/run.ts'
@@ -14,10 +17,11 @@ import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from 
 import { copyOf, makePlace, missing } from '../support/copy-systems.ts'
 import { makeHealthyTable } from '../support/fsck-table.ts'
 import { psql } from './copy-postgresql-kit.ts'
-import { fsckOf, importOf } from './operation-kit.ts'
+import { batchOf, fsckOf, importOf } from './operation-kit.ts'
 
 const why = await missing('postgresql')
 const HOUR_MS = 3_600_000
+const BIN = resolve(import.meta.dirname, '../../dist/cli/bin.js')
 
 let folder: Folder
 /** Of the runs of one machine: what one has told, the next one knows. */
@@ -91,6 +95,41 @@ test('an alert that reached nobody is told by the next run, and --alert-exit cou
   expect(third.finished.exitCode).toBe(2)
 })
 
+test('of a run that failed the command gets the table that it failed by, or the one that it was asked for', async () => {
+  const [lake, said] = [join(folder.path, 'two'), join(folder.path, 'failed-tables')]
+  writeLog(join(lake, 'good'), [[PROTOCOL, METADATA, add('a')]])
+  writeLog(join(lake, 'broken'), [[PROTOCOL, METADATA, add('a')]])
+  writeFileSync(join(lake, 'broken', '_delta_log', '00000000000000000001.json'), '{"nonsense')
+  const alert = { ...of('failed'), command: `echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_TABLE" >> '${said}'` }
+  const catalog = `sqlite:///${join(folder.path, 'two.db')}`
+  expect((await run({ ...batchOf(lake, catalog), alert } as Operation)).alerts).toEqual(['failed raised'])
+  const none = join(folder.path, 'none')
+  expect((await run(fsckOf(none, { alert }))).alerts).toEqual(['failed raised'])
+  writeLog(none, [[PROTOCOL, METADATA]])
+  expect((await run(fsckOf(none, { alert }))).alerts).toEqual(['failed cleared'])
+  expect(readFileSync(said, 'utf8').trim().split('\n')).toEqual(['raised broken', `raised ${none}`, `cleared ${none}`])
+})
+
+test('an alert whose program is killed while it is sent is sent again after a minute, under the same id', async () => {
+  const [state, said] = [join(folder.path, 'killed'), join(folder.path, 'ids')]
+  const fsck = async (more: string): Promise<unknown> => {
+    const command = `echo "$SLUICE_ALERT_ID $SLUICE_ALERT_STATE" >> '${said}'${more}`
+    const words = ['fsck', join(folder.path, 'not-there'), '--ci', '--alert', 'failed', '--alert-command', command]
+    const env = { ...process.env, XDG_STATE_HOME: state }
+    return await promisify(execFile)(process.execPath, [BIN, ...words], { env }).catch((error: unknown) => error)
+  }
+  const ids = (): readonly string[] => readFileSync(said, 'utf8').trim().split('\n')
+  expect(await fsck('; kill -9 $PPID')).toMatchObject({ signal: 'SIGKILL' })
+  expect(ids()).toHaveLength(1)
+  const later = new Database(join(state, 'sluice', 'alerts.db'))
+  later.exec('UPDATE standing SET unsent_ms = unsent_ms - 60001')
+  later.close()
+  await fsck('')
+  expect(ids()).toEqual([ids()[0], ids()[0]])
+  await fsck('')
+  expect(ids()).toHaveLength(2)
+})
+
 test('a catalog that cannot follow its log, by sync; and one that differs from it, by validate', async () => {
   const table = join(folder.path, 'drifts')
   writeLog(table, [[PROTOCOL, METADATA, add('a')]])
@@ -139,6 +178,28 @@ test('a catalog that cannot follow its log, by sync; and one that differs from i
   await size(7)
   expect((await run(validate)).alerts).toEqual(['drift raised'])
   expect((await run(validate)).alerts).toEqual([])
+  writeFileSync(next, '{"nonsense')
+  expect((await run(sync)).alerts).toEqual(['drift raised'])
+
+  // Taken out and imported again it is another table: what stood of the first one hides nothing of it.
+  const forget: Operation = {
+    kind: 'rollback',
+    table: 'drifts',
+    catalog,
+    confirm: 'drifts',
+    checkFiles: 'none',
+    dryRun: false,
+    forget: true,
+  }
+  expect((await run(forget)).finished.exitCode).toBe(0)
+  rmSync(next)
+  expect((await run(imported)).finished.exitCode).toBe(0)
+  await size(7)
+  writeFileSync(next, '{"nonsense')
+  for (const operation of [sync, validate]) {
+    expect((await run(operation)).alerts).toEqual(['drift cleared', 'drift raised'])
+    expect((await run(operation)).alerts).toEqual([])
+  }
 })
 
 test('what keeps a catalog in order by night tells that it failed, and that it goes well again', async () => {

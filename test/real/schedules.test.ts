@@ -1,5 +1,5 @@
 /** Schedules: each period has one run, whoever looks; what is confirmed is compared; history says what was passed over and what was said. */
-import { existsSync, readFileSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { readFileSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { parseCommandLine } from '../../src/cli/parse.ts'
 import { openQueue } from '../../src/app/share/queues.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { changeSchedule } from '../../src/app/share/schedules/change.ts'
+import { ScheduleAlerts } from '../../src/app/share/schedules/schedule-alerts.ts'
 import { Scheduler } from '../../src/app/share/schedules/scheduler.ts'
 import { workOf } from '../../src/app/share/schedules/work.ts'
 import type { EventType, Event } from '../../src/model/run/event.ts'
@@ -56,6 +57,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   })
 
   const said: string[] = []
+  let ticks = 0
   /** What one worker does every few seconds. */
   const scheduler = (looked = queue): Scheduler =>
     new Scheduler({
@@ -75,6 +77,12 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       host: 'here',
       clock: systemClock,
       log: (_level, message) => void said.push(message),
+      alerts: new ScheduleAlerts({
+        alerts: looked.alerts,
+        host: 'here',
+        clock: { ticks: () => ticks },
+        emit: (event) => void said.push(event.type === 'alert' ? `${event.state} ${event.value}` : event.message),
+      }),
     })
   const add = async (name: string, ...words: readonly string[]) => stage.sluice('schedule', 'add', name, ...words)
   /** As if it had been added, or had run, so long ago. */
@@ -243,6 +251,40 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     }
   })
 
+  test('one that no worker can begin raises failed once, and is over when one begins it; no worker is accused within 30 s', async () => {
+    const told = path.join(stage.folder, 'told-of-schedules')
+    const command = `echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_ABOUT" >> ${told}`
+    await add('odd', '--every', 'hour', ...ENSURE, '--alert', 'none-ahead,failed', '--alert-command', command)
+    const [schedule] = await queue.schedules.list()
+    const words = async (text: readonly string[] | undefined): Promise<unknown> =>
+      await stage.ask(
+        stage.queue,
+        'queue',
+        `UPDATE sluice_queue.sluice_schedules SET words = '${JSON.stringify(text)}' WHERE name = 'odd'`,
+      )
+    await words([...(schedule?.words ?? []), '--of-a-later-version'])
+    await back('odd', 2 * 3_600_000)
+    said.length = 0
+    const [one, other] = [scheduler(), scheduler()]
+    for (const wait of [0, 29_000, 1_000, 1_000]) {
+      ticks += wait
+      await one.look()
+      await other.look()
+    }
+    const alerts = (): readonly string[] => said.filter((line) => /^(?:raised|cleared) /.test(line))
+    expect(alerts()).toEqual([expect.stringMatching(/^raised schedule odd: it begins no run: .*of-a-later-version/)])
+    await words(schedule?.words)
+    await other.look()
+    await one.look()
+    expect(alerts().slice(1)).toEqual([expect.stringMatching(/^cleared schedule odd: it begins; it stood since /)])
+    expect(
+      readFileSync(told, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => line.replace(/ .*/, '')),
+    ).toEqual(['raised', 'cleared'])
+  })
+
   test('an error that quotes what no jsonb holds is kept all the same', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
     const error = { code: 'ROW_REFUSED', message: 'the key a\0b \ud800 and 😀', retryable: false } as const
@@ -378,11 +420,20 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await history('purge'))[0]).toMatchObject({ exitCode: 5, error: { code: 'SCHEDULE_VOID' } })
     // No run of it began that could raise the alert.
     const told = path.join(stage.folder, 'void')
-    await stage.until('the alert', () => existsSync(told))
-    expect(readFileSync(told, 'utf8')).toMatch(/^failed raised SCHEDULE_VOID .*\n$/)
+    const lines = (): readonly string[] => readFileSync(told, 'utf8').trim().split('\n')
+    await stage.until('the alert', () => lines().length > 2)
+    expect(lines()).toEqual([
+      expect.stringMatching(/^failed raised schedule purge: it begins no run: SCHEDULE_VOID /),
+      expect.stringMatching(/^failed cleared schedule purge: it begins; /),
+      expect.stringMatching(/^failed raised SCHEDULE_VOID /),
+    ])
     expect(await stage.ask(stage.data, 'source', 'SELECT count(*)::int AS n FROM inv')).toEqual([{ n: 400 }])
     worker.signal('SIGKILL')
     await worker.ended
+    expect((await stage.sluice('schedule', 'remove', 'purge')).code).toBe(0)
+    expect(
+      await stage.ask(stage.queue, 'queue', `SELECT FROM sluice_queue.sluice_alerts WHERE about LIKE 'schedule%'`),
+    ).toEqual([])
   })
 
   test('a folder is that of its machine, and the one that it was', async () => {

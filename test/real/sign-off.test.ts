@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SignOff } from '../../src/model/follow/sign-off.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
+import { atOnce } from '../support/at-once.ts'
 import { makePlace, perform, type Ran } from '../support/copy-systems.ts'
 import { caughtUp, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -161,6 +162,41 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
     const [[stored] = []] = await stage.target.rows("SELECT count(*) FROM migration_sign_offs WHERE status = 'dropped'")
     expect(stored).toBe('0')
   })
+
+  test('of a partition that is gone by then ends by name, and the stream goes on', async () => {
+    const interrupt = new Interrupter()
+    let follows = false
+    const following = perform(
+      { ...given(), kind: 'follow', end: false, untilCaughtUp: false, untilEqual: false },
+      { interrupt, onEvent: ({ type }) => (follows ||= type === 'follow.progress') },
+    )
+    while (!follows) await sleep(20)
+    let isAway = false
+    const { finished } = await perform(
+      { ...given(), partition: 'ev_3' },
+      {
+        onEvent: (event) => {
+          if (isAway || event.type !== 'log' || !event.message.includes('is asked to compare')) return
+          isAway = true
+          atOnce(stage.target.url, 'ALTER TABLE ev_3 RENAME TO elsewhere')
+        },
+      },
+    )
+    expect(finished).toMatchObject({
+      exitCode: 3,
+      error: { code: 'SOURCE_GONE', hint: expect.stringContaining('sign off again') as string },
+    })
+    await stage.source.sql("INSERT INTO item (v) VALUES ('behind it')")
+    const came = "SELECT count(*) FROM item WHERE v = 'behind it'"
+    await expect.poll(() => stage.target.rows(came), { timeout: 30_000 }).toEqual([['1']])
+    await stage.target.sql('ALTER TABLE elsewhere RENAME TO ev_3')
+    expect((await signOff({ partition: 'ev_3' })).finished).toMatchObject({ exitCode: 0 })
+    interrupt.requestStop()
+    const { finished: end, events } = await following
+    expect(end).toMatchObject({ exitCode: 75 })
+    const said = events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? event.message : []))
+    expect(said.join()).toMatch(/sign-off .*ev_3/)
+  }, 90_000)
 
   test.each(['postgresql', 'mysql', 'sqlite'] as const)(
     'into %s names foreign keys of tables that are not followed, and counts rows without a parent',

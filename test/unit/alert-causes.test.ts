@@ -85,6 +85,18 @@ test.each([
   const error = new SluiceError(code, 'it says why').info()
   const [verdict] = [{ ...event, error }, beside, ended('TABLES_FAILED')].flatMap((one) => causes.take(one, 0))
   expect(verdict?.value).toMatch(new RegExp(`: crm/c: ${code} it says why$`))
+  expect(verdict?.failed).toBe('crm/c')
+})
+
+test('of many tables that failed five are explained, and all are named', () => {
+  const causes = new Causes(all('failed'))
+  const error = new SluiceError('SOURCE_IO', 'why').info()
+  const tables = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map(
+    (table) => ({ type: 'table.finished', table, status: 'failed', ms: 1, error }) as const,
+  )
+  const [verdict] = [...tables, ended('TABLES_FAILED')].flatMap((one) => causes.take(one, 0))
+  expect(verdict?.value).toMatch(/: a: SOURCE_IO why; .*; e: SOURCE_IO why; and 2 more: f, g$/)
+  expect(verdict?.failed).toBe('a')
 })
 
 test('a run that fails is told, unless another cause has told its end; who stops a run knows', () => {

@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import Database from 'better-sqlite3'
 import { memoryOfMachine, memoryOfProgram } from '../../src/app/alerts/memory.ts'
-import type { AlertKey } from '../../src/model/run/alert-memory.ts'
+import { CONFIRM_MS, type AlertKey } from '../../src/model/run/alert-memory.ts'
+import { sqliteAlertMemory } from '../../src/stores/sqlite/alert-memory.ts'
 
 let folder = ''
 const said: string[] = []
@@ -32,6 +34,48 @@ test.each([
     expect(await memory.begin({ ...key, ...other }, 7)).toEqual({ is: 'new', since: 7 })
   expect(await memory.end(key)).toEqual({ is: 'cleared', since: 5 })
   expect(await memory.end(key)).toEqual({ is: 'none' })
+})
+
+test('what is not confirmed is sent again after a minute, its end too, by whoever finds it; what is confirmed is not', async () => {
+  let now = 1_000_000
+  const wait = (ms: number): number => (now += ms)
+  const open = () => sqliteAlertMemory(join(folder, 'alerts.db'), { now: () => now })
+  await using first = open()
+  await using second = open()
+  expect(await first.begin(key, 5)).toEqual({ is: 'new', since: 5 })
+  wait(CONFIRM_MS)
+  expect(await second.begin(key, 9)).toEqual({ is: 'stands', since: 5 })
+  wait(1)
+  expect(await second.begin(key, 9)).toEqual({ is: 'new', since: 5 })
+  expect(await first.begin(key, 9)).toEqual({ is: 'stands', since: 5 })
+  await second.sent(key, 'raised')
+  wait(2 * CONFIRM_MS)
+  expect(await first.begin(key, 9)).toEqual({ is: 'stands', since: 5 })
+
+  expect(await first.end(key)).toEqual({ is: 'cleared', since: 5 })
+  expect(await second.end(key)).toEqual({ is: 'none' })
+  wait(CONFIRM_MS + 1)
+  expect(await second.end(key)).toEqual({ is: 'cleared', since: 5 })
+  // It begins again before its end is confirmed, which is not that of the new one.
+  expect(await first.begin(key, 20)).toEqual({ is: 'new', since: 20 })
+  await second.sent(key, 'cleared')
+  await first.sent(key, 'raised')
+  expect(await second.begin(key, 21)).toEqual({ is: 'stands', since: 20 })
+  expect((await first.end(key)).is).toBe('cleared')
+  await first.sent(key, 'cleared')
+  wait(2 * CONFIRM_MS)
+  expect(await second.end(key)).toEqual({ is: 'none' })
+})
+
+test('the file of an older program is taken over: what it noted has been sent', async () => {
+  const file = join(folder, 'alerts.db')
+  const older = new Database(file)
+  older.exec(`CREATE TABLE standing (scope TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, since_ms INTEGER NOT NULL,
+    PRIMARY KEY (scope, cause, subject)) WITHOUT ROWID; INSERT INTO standing VALUES ('fsck', 'fsck', 't', 5)`)
+  older.close()
+  await using memory = memoryOfMachine(folder, say)
+  expect(await memory.begin(key, 9)).toEqual({ is: 'stands', since: 5 })
+  expect(await memory.end(key)).toEqual({ is: 'cleared', since: 5 })
 })
 
 test('it outlives its program, for this user alone', async () => {

@@ -9,7 +9,7 @@ import { readAlert as read } from '../../src/cli/alert-flags.ts'
 import { Alerts } from '../../src/engine/run/alerts/alerts.ts'
 import { RunAlerts } from '../../src/app/alerts/run-alerts.ts'
 import { runShell } from '../../src/engine/run/alerts/shell.ts'
-import { send } from '../../src/engine/run/alerts/sinks.ts'
+import { send, type SentAlert } from '../../src/engine/run/alerts/sinks.ts'
 import { slotEnd } from '../../src/app/share/slot-end.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { systemClock } from '../../src/shared/clock.ts'
@@ -69,7 +69,13 @@ test('each is told when it begins and when it is over', () => {
 test('what no environment holds reaches a command all the same, and a shell that hangs goes with what it has started', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-alert-'))
   const file = join(folder, 'said')
-  const event: AlertEvent = { type: 'alert', cause: 'quarantine', state: 'raised', value: 'the row with the key a\0b' }
+  const event: SentAlert = {
+    id: '9',
+    type: 'alert',
+    cause: 'quarantine',
+    state: 'raised',
+    value: 'the row with the key a\0b',
+  }
   const sinks = { command: `printf '%s' "$SLUICE_ALERT_VALUE" > '${file}'`, run: '7', about: 'a -> b', host: 'here' }
   try {
     expect(await send(event, sinks)).toEqual([])
@@ -109,7 +115,7 @@ test('a webhook that sends on to another host fails, and that host gets nothing'
   })
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
   const { port } = server.address() as AddressInfo
-  const event: AlertEvent = { type: 'alert', cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB' }
+  const event: SentAlert = { id: '9', type: 'alert', cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB' }
   try {
     for (const status of [301, 302, 303, 307, 308]) {
       const failed = await send(event, {
@@ -142,14 +148,14 @@ test('a command and a webhook get them, and what fails there is told without the
   })
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
   const { port } = server.address() as AddressInfo
-  const event: AlertEvent = { type: 'alert', cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB' }
+  const event: SentAlert = { id: '9', type: 'alert', cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB' }
   const about = { run: '7', about: 'a -> b', host: 'here' }
   const file = join(folder, 'said')
-  const command = `printf '%s %s %s %s %s' "$SLUICE_ALERT_CAUSE" "$SLUICE_ALERT_STATE" "$SLUICE_ALERT_VALUE" "$SLUICE_ALERT_LIMIT" "$SLUICE_ALERT_RUN" > '${file}'`
+  const command = `printf '%s %s %s %s %s %s' "$SLUICE_ALERT_ID" "$SLUICE_ALERT_CAUSE" "$SLUICE_ALERT_STATE" "$SLUICE_ALERT_VALUE" "$SLUICE_ALERT_LIMIT" "$SLUICE_ALERT_RUN" > '${file}'`
   try {
     expect(await send(event, { command, webhook: `http://127.0.0.1:${port}/token-secret`, ...about })).toEqual([])
-    expect(readFileSync(file, 'utf8')).toBe('wal raised 11 GB 10 GB 7')
-    expect(bodies).toEqual([{ cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB', ...about }])
+    expect(readFileSync(file, 'utf8')).toBe('9 wal raised 11 GB 10 GB 7')
+    expect(bodies).toEqual([{ id: '9', cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB', ...about }])
     const failed = await send(event, { command: 'exit 3', webhook: `http://127.0.0.1:${port}/fails`, ...about })
     expect(failed).toEqual(['the command of the alert ended with 3', 'the webhook of the alert answered 500'])
     expect(await send(event, { webhook: 'http://127.0.0.1:1/token-secret', ...about })).toEqual([

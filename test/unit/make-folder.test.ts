@@ -1,25 +1,33 @@
 /** Folders that a user names, made with those above them; where none can be, that is said and not tried for ever. */
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { makeFolder } from '../../src/shared/make-folder.ts'
+import { describe, expect, test } from 'vitest'
+import { makeFolder, makeFolderSync } from '../../src/shared/make-folder.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 
-test('a folder is made with those above it, and may be there', async () => {
-  using at = temporaryFolder()
-  const folder = join(at.path, 'a', 'b', 'c')
-  await makeFolder(folder)
-  await makeFolder(folder)
-  expect(existsSync(folder)).toBe(true)
-})
+const WAYS: readonly (readonly [string, typeof makeFolder])[] = [
+  ['while the caller goes on', makeFolder],
+  ['while the caller waits', async (...given) => makeFolderSync(...given)],
+]
 
-test('a file in the way is refused', async () => {
-  using at = temporaryFolder()
-  writeFileSync(join(at.path, 'file'), '')
-  await expect(makeFolder(join(at.path, 'file'))).rejects.toMatchObject({ code: 'EEXIST' })
-  await expect(makeFolder(join(at.path, 'file', 'below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
-})
+describe.each(WAYS)('%s', (_name, make) => {
+  test('a folder is made with those above it, and may be there', async () => {
+    using at = temporaryFolder()
+    const folder = join(at.path, 'a', 'b', 'c')
+    expect(await make(folder, 0o700)).toBe(join(at.path, 'a'))
+    expect(await make(folder)).toBeNull()
+    expect(existsSync(folder)).toBe(true)
+    expect([join(at.path, 'a'), folder].map((path) => statSync(path).mode & 0o777)).toEqual([0o700, 0o700])
+  })
 
-test.skipIf(process.platform !== 'linux')('a file system that takes no folder is refused', async () => {
-  await expect(makeFolder('/proc/sluice-test/below')).rejects.toThrow(/^E[A-Z]+/)
+  test('a file in the way is refused', async () => {
+    using at = temporaryFolder()
+    writeFileSync(join(at.path, 'file'), '')
+    await expect(make(join(at.path, 'file'))).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(make(join(at.path, 'file', 'below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
+  })
+
+  test.skipIf(process.platform !== 'linux')('a file system that takes no folder is refused', async () => {
+    await expect(make('/proc/sluice-test/below')).rejects.toThrow(/^E[A-Z]+/)
+  })
 })

@@ -19,6 +19,7 @@ export function memoryOfProgram(): AlertMemory {
       standing.delete(keyOf(key))
       return since === undefined ? { is: 'none' } : { is: 'cleared', since }
     },
+    sent: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   }
 }
@@ -66,6 +67,7 @@ export function memoryOfMachine(folder: string, say: (what: string) => void): Al
   return {
     begin: async (key, at) => await asked((memory) => memory.begin(key, at)),
     end: async (key) => await asked((memory) => memory.end(key)),
+    sent: async (key, state) => await asked((memory) => memory.sent(key, state)),
     [Symbol.asyncDispose]: close,
   }
 }

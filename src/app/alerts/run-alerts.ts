@@ -4,15 +4,15 @@ import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
 import type { EventBody } from '../../model/run/event.ts'
 import { isoTime, type Clock } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import { redactText, secretsOfUrl } from '../../shared/redact.ts'
-import { urlsOf } from '../operations/facts.ts'
+import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
+import { subjectsOf, urlsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import type { RunFinished } from '../../engine/run/operation.ts'
 import type { Verdict } from './causes/cause.ts'
 import { Causes } from './causes/watches.ts'
 import { memoryOfProgram } from './memory.ts'
 import { aboutInWords, alertScope, subjectPlace } from './scope.ts'
-import { isReached, send, sinksOf, type AlertSinks } from '../../engine/run/alerts/sinks.ts'
+import { alertId, isReached, send, sinksOf, type AlertSinks, type SentAlert } from '../../engine/run/alerts/sinks.ts'
 
 /** How often time alone is looked at, ms. */
 const LOOK_MS = 1000
@@ -31,6 +31,13 @@ type Parts = {
   readonly memory: ((say: (what: string) => void) => AlertMemory) | undefined
   /** Ends the run. @param now what runs is dropped: it would not come to its end */
   readonly stop: (reason: SluiceError, now: boolean) => void
+}
+
+/** What a verdict is about. @property about for sinks, which know no folder of this program */
+type Subject = {
+  readonly key: AlertKey
+  readonly event: Pick<AlertEvent, 'type' | 'cause' | 'table'>
+  readonly about: string
 }
 
 export class RunAlerts {
@@ -115,7 +122,8 @@ export class RunAlerts {
   #note(verdicts: readonly Verdict[]): void {
     for (const verdict of verdicts) {
       const key = `${verdict.cause}\0${verdict.table}`
-      if (this.#said.get(key)?.holds === verdict.holds) continue
+      const said = this.#said.get(key)
+      if (said?.holds === verdict.holds && said.notBefore === verdict.notBefore) continue
       this.#said.set(key, verdict)
       this.#waiting++
       this.#queue = this.#queue.then(async () => await this.#settle(verdict))
@@ -129,36 +137,61 @@ export class RunAlerts {
     }
   }
 
-  /** One after the other, so that no end is told before its beginning. */
-  async #settle({ cause, table, holds, value, limit, stoodMs = 0 }: Verdict): Promise<void> {
+  /** One after the other, so that no end is sent before its beginning. */
+  async #settle(verdict: Verdict): Promise<void> {
     if (this.#isOver) return
     this.#waiting--
-    const memory = this.#memory
-    const about = subjectPlace(this.#operation, table)
-    const key: AlertKey = { scope: alertScope(this.#operation, table === ''), cause, table: about }
-    const now = this.#parts.clock.now()
-    const event = { type: 'alert', cause, ...(table === '' ? {} : { table }) } as const
-    const words = redactText(value, this.#secrets)
-    if (holds) {
-      const { is, since } = await this.#remembered(memory.begin(key, now - stoodMs), {
-        is: 'new',
-        since: now - stoodMs,
-      })
-      if (is === 'stands')
-        return this.#log('note', `alert ${cause} stands since ${isoTime(since)}, and was told then`, table)
-      const told = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
-      const isTold = await this.#tell(told, about)
-      // Nobody has heard of it.
-      if (!isTold) await this.#remembered(memory.end(key), null)
-      return
+    const subject = this.#subjectOf(verdict)
+    if (verdict.holds) await this.#raise(verdict, subject)
+    else await this.#clear(subject, verdict.value)
+  }
+
+  async #raise({ value, limit, stoodMs = 0, notBefore = -Infinity }: Verdict, subject: Subject): Promise<void> {
+    const { key, event, about } = subject
+    const at = this.#parts.clock.now() - stoodMs
+    const noted = async (): ReturnType<AlertMemory['begin']> =>
+      await this.#remembered(this.#memory.begin(key, at), { is: 'new', since: at })
+    let found = await noted()
+    if (found.is === 'stands' && found.since < notBefore) {
+      await this.#clear(subject, 'the table was taken out and imported again')
+      found = await noted()
     }
-    const end = await this.#remembered(memory.end(key), { is: 'none' })
+    const { is, since } = found
+    if (is === 'stands')
+      return this.#log('note', `alert ${key.cause} stands since ${isoTime(since)}, and was told then`, event.table)
+    const words = redactText(value, this.#secrets)
+    const told = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
+    const isTold = await this.#tell(told, { table: about, id: idOf(key, since) })
+    // Else no sink has it, and the next run raises it.
+    if (!isTold) await this.#remembered(this.#memory.end(key), null)
+    await this.#remembered(this.#memory.sent(key, isTold ? 'raised' : 'cleared'), undefined)
+  }
+
+  async #clear({ key, event, about }: Subject, value: string): Promise<void> {
+    const end = await this.#remembered(this.#memory.end(key), { is: 'none' })
     if (end.is === 'none') return
+    const words = `${redactText(value, this.#secrets)}; it stood since ${isoTime(end.since)}`
     const isTold = await this.#tell(
-      { ...event, state: 'cleared', value: `${words}; it stood since ${isoTime(end.since)}` },
-      about,
+      { ...event, state: 'cleared', value: words },
+      { table: about, id: idOf(key, end.since) },
     )
-    if (!isTold) await this.#remembered(memory.begin(key, end.since), null)
+    if (!isTold) await this.#remembered(this.#memory.begin(key, end.since), null)
+    await this.#remembered(this.#memory.sent(key, isTold ? 'cleared' : 'raised'), undefined)
+  }
+
+  #subjectOf({ cause, table, failed }: Verdict): Subject {
+    const place = subjectPlace(this.#operation, table)
+    return {
+      key: { scope: alertScope(this.#operation, table === ''), cause, table: place },
+      event: { type: 'alert', cause, ...(table === '' ? {} : { table }) },
+      about: place === '' ? this.#namedBy(failed) : place,
+    }
+  }
+
+  /** The table that the whole run failed by, else those that the command names. */
+  #namedBy(failed: string | undefined): string {
+    const tables = failed === undefined ? subjectsOf(this.#operation) : [failed]
+    return tables.map((name) => redactUrl(subjectPlace(this.#operation, name))).join(',')
   }
 
   /** An alert that is told twice is better than one that nobody hears of. */
@@ -171,11 +204,10 @@ export class RunAlerts {
     }
   }
 
-  /** @returns whether somebody has heard of it */
-  async #tell(event: AlertEvent, about: string): Promise<boolean> {
+  /** @param sent what sinks get beside it: they know no folder of this program @returns whether a sink has it, or there is none */
+  async #tell(event: AlertEvent, { table, id }: { readonly table: string } & Pick<SentAlert, 'id'>): Promise<boolean> {
     this.#parts.emit(event)
-    // Who reads it elsewhere knows no folder of ours.
-    const failures = await send({ ...event, ...(about === '' ? {} : { table: about }) }, this.#sinks)
+    const failures = await send({ ...event, id, ...(table === '' ? {} : { table }) }, this.#sinks)
     const isTold = isReached(failures, this.#sinks)
     const again = isTold ? '' : '; the next run tells it again'
     for (const message of failures) this.#log('warn', `${message}${again}`)
@@ -185,6 +217,10 @@ export class RunAlerts {
   #log(level: 'note' | 'warn' | 'error', message: string, table = ''): void {
     this.#parts.emit({ type: 'log', level, message, ...(table === '' ? {} : { table }) })
   }
+}
+
+function idOf({ scope, cause, table }: AlertKey, since: number): string {
+  return alertId(scope, cause, table, since)
 }
 
 function alerted(causes: readonly string[]): SluiceError {

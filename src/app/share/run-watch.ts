@@ -3,7 +3,7 @@
  * them. The queue notes which alerts stand, so one host reports each. Times are those of the queue's database.
  */
 import type { AlertEvent, AlertWish } from '../../model/run/alert.ts'
-import type { AlertKey } from '../../model/run/alert-memory.ts'
+import type { AlertKey, AlertState } from '../../model/run/alert-memory.ts'
 import type { SilentSlot, StandingAlert, StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
 import { timeText } from '../../model/run/verdict.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
@@ -12,8 +12,9 @@ import type { AlertNote } from '../../model/share/queue-port.ts'
 import { keyOf } from '../alerts/causes/standing-chunks.ts'
 import { byTable, chunksText, movedText, spanText, stuckText } from '../alerts/causes/stuck.ts'
 import { aboutInWords, alertScope, subjectPlace } from '../alerts/scope.ts'
-import { isReached, send, sinksOf, type AlertSinks } from '../../engine/run/alerts/sinks.ts'
+import { alertId, isReached, send, sinksOf, type AlertSinks, type SentAlert } from '../../engine/run/alerts/sinks.ts'
 import { alertWishOf } from '../alerts/wish.ts'
+import { subjectsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import type { Whole } from '../whole-commands/whole.ts'
 import { EndCounts } from './end-counts.ts'
@@ -34,6 +35,7 @@ type Unstuck = {
   readonly limit: string
 }
 type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
+type Settled = (isReported: boolean) => Promise<void>
 /** @property since ms since the epoch */
 type Ended = { readonly run: string; readonly since: number; readonly words: Words }
 
@@ -111,7 +113,7 @@ export class RunWatch implements QueueWatch {
         continue
       }
       const key: AlertKey = { scope: alertScope(wished.operation, true), cause: 'failed', table: '' }
-      const { is } = await alerts.begin(key)
+      const { is, since } = await alerts.begin(key)
       // It stands since a run before this one, unless a worker has noted it that was killed before it was sent.
       if (is === 'stands' && !taken.isAgain) {
         await reported()
@@ -119,8 +121,9 @@ export class RunWatch implements QueueWatch {
       }
       const where = error.where === undefined ? '' : ` (${error.where})`
       const value = `${errorLine(error)}${where}`
+      const table = subjectsOf(wished.operation).map((name) => subjectPlace(wished.operation, name))
       const event: AlertEvent = { type: 'alert', cause: 'failed', state: 'raised', run: run.runId, value }
-      this.#send(wished, event, async () => void (await alerts.end(key)), reported)
+      this.#send(wished, { ...event, id: idOf(key, since) }, this.#noted(key, 'raised', reported), table.join(','))
     }
   }
 
@@ -131,18 +134,21 @@ export class RunWatch implements QueueWatch {
     for (const loss of lost) {
       const { no, host, at, state, beatAt, isBack } = loss
       const key = { runId, no }
-      const told = { type: 'alert', cause: 'worker-lost', run: runId, ...hostOf(host) } as const
+      const id = alertId(runId, no, at)
+      const told = { type: 'alert', cause: 'worker-lost', run: runId, id, ...hostOf(host) } as const
       // Workers read the same at once: the row of the slot says which of them reports it.
       if (await queue.noteLoss(key, at, 'reported'))
-        this.#send(known, { ...told, state: 'raised', value: lossText(loss) }, async () => {
-          await queue.noteLoss(key, at, 'unreported')
+        this.#send(known, { ...told, state: 'raised', value: lossText(loss) }, async (isReported) => {
+          await queue.noteLoss(key, at, isReported ? 'sent' : 'unreported')
         })
       if (state === 'queued' && status === 'running') continue
       if (!(await queue.noteLoss(key, at, 'over'))) continue
       const isOver = status === 'running' ? `slot ${no} has ended, and the run goes on without it` : 'the run has ended'
       const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has slot ${no}` : isOver
       const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
-      this.#send(known, { ...told, state: 'cleared', value }, async () => undefined)
+      this.#send(known, { ...told, state: 'cleared', value }, async () => {
+        await queue.noteLoss(key, at, 'forgotten')
+      })
     }
   }
 
@@ -252,9 +258,8 @@ export class RunWatch implements QueueWatch {
     const { alerts } = this.#parts
     const { is, since } = await alerts.begin(key, note)
     if (is === 'stands') return null
-    this.#send(known, { type: 'alert', state: 'raised', run: known.run.runId, ...words }, async () => {
-      await alerts.end(key)
-    })
+    const event: AlertEvent = { type: 'alert', state: 'raised', run: known.run.runId, ...words }
+    this.#send(known, { ...event, id: idOf(key, since) }, this.#noted(key, 'raised'))
     return since
   }
 
@@ -267,24 +272,36 @@ export class RunWatch implements QueueWatch {
 
   #sendEnd(wished: Wished, key: AlertKey, { run, since, words: { value, ...words } }: Ended): void {
     const told = `${value}; it stood since ${isoTime(since)}`
-    this.#send(wished, { type: 'alert', state: 'cleared', run, ...words, value: told }, async () => {
-      await this.#parts.alerts.begin(key, { at: since, run })
-    })
+    const event: AlertEvent = { type: 'alert', state: 'cleared', run, ...words, value: told }
+    this.#send(wished, { ...event, id: idOf(key, since) }, this.#noted(key, 'cleared', undefined, { at: since, run }))
   }
 
-  /** @param undo of what the queue has noted, where no sink took it: a later look reports it again @param reached called where one did */
-  #send(
-    { sinks }: Pick<Wished, 'sinks'>,
-    event: AlertEvent,
-    undo: () => Promise<void>,
-    reached: () => Promise<void> = async () => undefined,
-  ): void {
+  /**
+   * Notes in the queue how it went; where no sink took it, the opposite of what it had noted: a later look sends it again.
+   * @param reached called where one did @param before as it stood before its end
+   */
+  #noted(key: AlertKey, state: AlertState, reached?: () => Promise<void>, before?: AlertNote): Settled {
+    const { alerts } = this.#parts
+    return async (isReported) => {
+      if (isReported) {
+        await alerts.sent(key, state)
+        await reached?.()
+      } else {
+        if (state === 'raised') await alerts.end(key)
+        else await alerts.begin(key, before)
+        await alerts.sent(key, state === 'raised' ? 'cleared' : 'raised')
+      }
+    }
+  }
+
+  /** @param settled is given whether a sink took it @param table what sinks get as the table of an alert that has none */
+  #send({ sinks }: Pick<Wished, 'sinks'>, { id, ...event }: SentAlert, settled: Settled, table = ''): void {
     const { emit } = this.#parts
     this.#sending = this.#sending.then(async () => {
       emit(event)
-      const failures = await send(event, sinks)
+      const failures = await send({ id, ...(table === '' ? {} : { table }), ...event }, sinks)
       for (const message of failures) emit({ type: 'log', level: 'warn', message })
-      await (isReached(failures, sinks) ? reached() : undo()).catch(() => undefined)
+      await settled(isReached(failures, sinks)).catch(() => undefined)
     })
   }
 }
@@ -292,6 +309,10 @@ export class RunWatch implements QueueWatch {
 /** As the slots of the run key it: of a command that comes again it is the same. */
 function stuckKey(operation: Operation, table: string): AlertKey {
   return { scope: alertScope(operation, false), cause: 'stuck', table: subjectPlace(operation, table) }
+}
+
+function idOf({ scope, cause, table }: AlertKey, since: number): string {
+  return alertId(scope, cause, table, since)
 }
 
 function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'table'>): string {

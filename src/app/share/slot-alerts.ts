@@ -50,6 +50,10 @@ export class SlotAlerts {
         const answer = await asked('end', key)
         return answer?.act === 'end' ? answer.found : await own.end(key)
       },
+      sent: async (key, state) => {
+        const answer = await asked({ sent: state }, key)
+        if (answer === null) await own.sent(key, state)
+      },
       [Symbol.asyncDispose]: async () => await own[Symbol.asyncDispose](),
     }
   }

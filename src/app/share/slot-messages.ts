@@ -1,5 +1,5 @@
 /** What a worker and the program of one slot tell each other. */
-import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
+import type { AlertKey, AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { LedgerTotals, Rested } from '../../model/share/distributed.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
@@ -46,8 +46,9 @@ export type SlotOrder = {
   readonly book?: string
 }
 
-/** Whether an alert stands, for the queue to say. */
-export type AlertQuestion = { readonly id: number; readonly act: 'begin' | 'end'; readonly key: AlertKey }
+/** What is asked of the memory of alerts, for the queue to say: of `sent` which of both was. */
+export type AlertAct = 'begin' | 'end' | { readonly sent: AlertState }
+export type AlertQuestion = { readonly id: number; readonly act: AlertAct; readonly key: AlertKey }
 
 /** @property answer null where the worker does not answer */
 export type AlertAnswer = {
@@ -55,6 +56,7 @@ export type AlertAnswer = {
   readonly answer:
     | { readonly act: 'begin'; readonly found: Awaited<ReturnType<AlertMemory['begin']>> }
     | { readonly act: 'end'; readonly found: Awaited<ReturnType<AlertMemory['end']>> }
+    | { readonly act: 'sent' }
     | null
 }
 

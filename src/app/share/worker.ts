@@ -34,6 +34,7 @@ import { checkStores } from './identity.ts'
 import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
 import type { OwnSlot, QueueWatch } from '../../engine/run/watch-port.ts'
 import { RefusedLogin } from './refused-login.ts'
+import { ScheduleAlerts } from './schedules/schedule-alerts.ts'
 import { Scheduler } from './schedules/scheduler.ts'
 import { REFUSED_LOGINS, slotEnd } from './slot-end.ts'
 import type { SlotOrder } from './slot-messages.ts'
@@ -121,6 +122,7 @@ export class Worker {
             host,
             clock,
             log: (level, message) => this.#log(level, message),
+            alerts: new ScheduleAlerts({ alerts: queue.alerts, host, clock, emit: run.emit }),
           })
   }
 

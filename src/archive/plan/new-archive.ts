@@ -68,9 +68,20 @@ export async function laidOut(
   const comments = (await store.comments?.(table, signal)) ?? {}
   const numbers = (await store.columnNumbers?.(table, signal)) ?? null
   return withNumbers(
-    storedTable(table, { asText, isLoose: store.can.looseTypes === true, comments, sortBy: sortOf(table, timeColumn) }),
+    storedTable(await withExpressions(store, table, signal), {
+      asText,
+      isLoose: store.can.looseTypes === true,
+      comments,
+      sortBy: sortOf(table, timeColumn),
+    }),
     numbers,
   )
+}
+
+/** The table with what its generated columns are computed from, where its system says so. */
+export async function withExpressions(store: CopyStore, table: TableSpec, signal: AbortSignal): Promise<TableSpec> {
+  const computes = table.columns.some(({ generated }) => generated === true)
+  return (computes ? await store.beside?.().detailed(table, signal) : undefined) ?? table
 }
 
 function sortOf({ key, columns }: TableSpec, timeColumn: string | null): readonly string[] {

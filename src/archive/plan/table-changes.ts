@@ -6,6 +6,7 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
+import { withExpressions } from './new-archive.ts'
 
 /** What somebody says of columns where the source cannot tell. */
 export type ColumnWords = {
@@ -36,7 +37,7 @@ export async function presentArchive(
   words: ColumnWords = {},
 ): Promise<PresentArchive> {
   if (table.columns.length === 0) return { record, changes: [], unsure: null }
-  const { stored, changes, unsure } = evolved(table, record.stored, {
+  const { stored, changes, unsure } = evolved(await withExpressions(store, table, signal), record.stored, {
     numbers: (await store.columnNumbers?.(table, signal)) ?? null,
     ...saidOf(words, table, record),
     asText: words.asText ?? [],

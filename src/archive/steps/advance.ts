@@ -18,7 +18,7 @@ import { isSameShape } from '../types/fit.ts'
 import { archivedFiles, proveFiles } from './prove.ts'
 import { leaveParent, proveAway } from './leave.ts'
 import { publishFiles } from './publish.ts'
-import { emptiedRefusal } from './published.ts'
+import { hasFewer, lostRefusal } from './published.ts'
 import { lost, mustStay } from './refusals.ts'
 import { retract } from './restore.ts'
 import { detachRows, dropPartition, proofOf } from './take-out.ts'
@@ -60,11 +60,12 @@ export async function advance(
     throwIfAborted(context.interrupt.stop)
     const partition = await reload()
     const work: Work = { partition, held }
+    const lostRows = (): Promise<SluiceError | null> => lostNow(context, partition, surroundings, exports > 0)
     const next = nextStep(partition, wish)
     if (next === null) return partition.state
     if (OLD_SHAPE_HINDERS.has(next) && !isSameShape(partition.columns, exportColumns(context, partition))) {
       const why = `${partition.label}: the columns of the table are others by now`
-      held = await toExportAgain(context, work, why, null)
+      held = await toExportAgain(context, work, why, null, lostRows)
       examined = null
       continue
     }
@@ -72,13 +73,14 @@ export async function advance(
       if (takesOut(next, partition) && partition.held !== null) throw mustStay(context, partition)
       // Hours may have passed since the partition was claimed.
       if (next === 'detach' || next === 'leave' || next === 'drop') await context.refuseFollowed()
+      if (next === 'leave' && exports === 0 && (await hasFewer(context, partition))) await refuseLost(lostRows)
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
       examined = await step(context, work, next, examined, surroundings)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       // What was exported is not what is there: once more, from the beginning.
       if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
-        if (isOut(partition)) held = await toExportAgain(context, work, error.message, error)
+        if (isOut(partition)) held = await toExportAgain(context, work, error.message, error, lostRows)
         else warn(context, `${error.message}; it is exported again`)
         continue
       }
@@ -106,19 +108,40 @@ function isOut({ state }: ArchivedPartition): boolean {
   return state === 'PUBLISHED' || state === 'DETACHING'
 }
 
+/** Of what an earlier run published, rows that are gone count as lost; what this run exported a moment ago is exported as it is now, unless nothing is left of it. */
+async function lostNow(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  { native, beside }: Surroundings,
+  isOurs: boolean,
+): Promise<SluiceError | null> {
+  if (!isOut(partition)) return null
+  return lostRefusal(
+    context,
+    partition,
+    isOurs ? null : async () => beside.doubled(partition, [partition], await native()),
+  )
+}
+
+async function refuseLost(lostRows: () => Promise<SluiceError | null>): Promise<void> {
+  const refusal = await lostRows()
+  if (refusal !== null) throw refusal
+}
+
 /**
  * What was exported is not what is there: once more, from the beginning.
  * @returns the lease to go on under
- * @throws SluiceError PARTITION_CHANGED where the source has none of the published rows any more; the ledger has it too then
+ * @throws SluiceError PARTITION_CHANGED where the source lacks published rows that only the archive may have; the ledger has it too then
  */
 async function toExportAgain(
   context: ArchiveContext,
   work: Work,
   why: string,
   error: SluiceError | null,
+  lostRows: () => Promise<SluiceError | null>,
 ): Promise<Held> {
   const { partition, held } = work
-  const refusal = isOut(partition) ? await emptiedRefusal(context, partition) : null
+  const refusal = await lostRows()
   if (refusal !== null) {
     await note(context, work, refusal)
     throw refusal

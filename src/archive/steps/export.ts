@@ -1,5 +1,5 @@
 /** Rows of a partition into Parquet files, and what the source says that they come to. */
-import { mkdir, readdir, rm, statfs } from 'node:fs/promises'
+import { readdir, rm, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { WrittenFile } from '../../model/archive/archived-file.ts'
@@ -8,6 +8,7 @@ import { wirePieces } from '../../model/archive/wire.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { sizeText } from '../../model/run/verdict.ts'
+import { makeFolder } from '../../shared/make-folder.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isDiskExhausted, spaceExhausted } from '../../shared/guide-errors.ts'
 import type { RowRequest, SourceView } from '../../model/copy/port.ts'
@@ -153,7 +154,7 @@ async function bothWays(
 /** Where files of a partition are written: their final place, or a spool folder for a bucket. */
 export async function dataFolder({ writer, archived, spool }: ArchiveContext, label: string): Promise<string> {
   const folder = join(writer.folder ?? spool, partitionFolder(archived.stored.partitionColumn, label))
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   return folder
 }
 

@@ -11,7 +11,7 @@ import { columnRefusal, meaningRefusal, restoredColumns, valuelessRefusal } from
 import { ceaseText, destroyed, droppedByHand, otherColumns, otherValues } from './refusals.ts'
 import { comparedOtherwise } from './one-key.ts'
 import { requireWhole } from './prove.ts'
-import { emptiedRefusal, onlyCopy, publishedPlace } from './published.ts'
+import { onlyCopy, publishedPlace } from './published.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
 import { proofOf } from './take-out.ts'
@@ -96,13 +96,10 @@ async function foreseeRows(
     return made(MADE_ANEW, partition.away && !wishes.asChanged ? droppedByHand(context.name, partition) : null)
   }
   if (partition.away) {
-    const text =
-      'its table has left the partitioned one, and its rows count from there; it is attached again as it is, and was not compared'
-    const columns = restoredColumns(context, partition)
-    let refusal: SluiceError | null = null
-    if ((await placeOf(context, partition)) === null) refusal = await movedNow(context, partition)
-    else if (!wishes.asChanged) refusal = await emptiedRefusal(context, partition)
-    return { ...plain(refusal?.message ?? text, refusal), columns }
+    const seen = await published(context, partition, [], wishes)
+    if (seen !== null) return { ...seen, text: seen.refusal?.message ?? `${ATTACHED_AGAIN}; ${seen.text}` }
+    const refusal = await movedNow(context, partition)
+    return plain(refusal.message, refusal)
   }
   switch (state) {
     case 'RESTORED':
@@ -173,15 +170,22 @@ async function attachedAlready(
   context: ArchiveContext,
   partition: ArchivedPartition,
   again: TableName,
-  { asChanged }: RestoreWishes,
+  wishes: RestoreWishes,
 ): Promise<Foreseen> {
   const { name, store, interrupt } = context
   const what = `its table was attached again by hand, and stays ${tableText(again)}`
+  // The archive has not answered for it yet.
+  const counting = partition.away ? await published(context, partition, [], wishes) : null
+  if (counting !== null) {
+    return {
+      ...counting,
+      place: null,
+      text: counting.refusal?.message ?? `${what}; ${counting.text}`,
+      isAttached: true,
+    }
+  }
   const columns = restoredColumns(context, partition)
   const seen = { place: null, found: null, columns, isAttached: true } as const
-  // The archive has not answered for it yet.
-  if (partition.away)
-    return { ...seen, text: `${what}; its rows count as they are, and were not compared`, refusal: null }
   const [table] = await store.tables(tableText(again), interrupt.abort)
   if (table === undefined) {
     const refusal = await movedNow(context, partition)
@@ -191,7 +195,7 @@ async function attachedAlready(
   const archived = proofOf(partition).rows
   const text = `${what}; compared now: ${rowsText(found, archived)}`
   if (found.kind === 'equal') return { ...seen, found, text, refusal: null }
-  if (asChanged)
+  if (wishes.asChanged)
     return { ...seen, found, text: `${text}; they count as they are, and ${ceaseText(archived)}`, refusal: null }
   return { ...seen, found, text, refusal: otherValues(name, partition, text, { rows: archived }) }
 }
@@ -241,6 +245,8 @@ async function damageOf(context: ArchiveContext, partition: ArchivedPartition): 
     throw thrown
   }
 }
+
+const ATTACHED_AGAIN = 'its table has left the partitioned one, and is attached again as it is'
 
 const MADE_ANEW =
   'its table was dropped by hand; it is made anew, filled from its files, and compared before it is attached'

@@ -75,7 +75,7 @@ export async function proveAway(context: ArchiveContext, { partition, held }: Wo
   await provePublished(context, partition, proved)
   const now = await sumAway(context, partition)
   const proof = proofOf(partition)
-  if (now?.rows === 0n && proof.rows > 0n) throw emptied(context.name, partition)
+  if (now?.rows === 0n && proof.rows > 0n) throw emptied(context, partition)
   if (now === null || !equalDigests(now, proof)) {
     throw changedAway(
       context.name,

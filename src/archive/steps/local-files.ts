@@ -1,12 +1,13 @@
 /** Files of the archive where a program can open them: in their place on a disk, or fetched from a bucket. */
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ArchivedFile } from '../../model/archive/archived-file.ts'
 import type { ArchiveContext } from './context.ts'
+import { makeFolder } from '../../shared/make-folder.ts'
 
 export type LocalFiles = AsyncDisposable & { readonly folder: string; readonly paths: readonly string[] }
 
@@ -22,7 +23,7 @@ export async function localFiles(
   try {
     for (const path of paths) {
       const file = join(folder, path)
-      await mkdir(dirname(file), { recursive: true })
+      await makeFolder(dirname(file))
       const bytes = context.reader.read(path, { signal: interrupt.abort })
       await pipeline(Readable.from(bytes), createWriteStream(file, { mode: 0o600 }), { signal: interrupt.abort })
     }

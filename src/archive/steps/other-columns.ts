@@ -18,6 +18,7 @@ export function restoredColumns(context: ArchiveContext, partition: ArchivedPart
     ...shared.flatMap(({ file, now }) =>
       file.physical === now.physical && file.stored === now.stored ? [] : [retypedText(file, now)],
     ),
+    ...shared.flatMap(({ file, now }) => otherwiseText(file, now)),
     ...fresh.map(({ name, column }) => {
       if (column.generated === true) return `${name} is computed by the database`
       const value = column.hasDefault === true ? 'its default' : 'NULL'
@@ -26,6 +27,14 @@ export function restoredColumns(context: ArchiveContext, partition: ArchivedPart
         : `${name} is not in the files, and gets ${value}`
     }),
   ].join('; ')
+}
+
+/** That a column has another expression since, which may compute the same values all the same. Servers of two versions may print one expression in two ways. */
+function otherwiseText({ computed: then }: StoredColumn, { name, computed: now }: StoredColumn): readonly string[] {
+  if (then === undefined || now === undefined || then.sql === now.sql || then.printedBy !== now.printedBy) return []
+  return [
+    `${name} was computed as ${then.sql} and is computed as ${now.sql}: rows come back from the files only where both give the same values, or with --without ${name}`,
+  ]
 }
 
 /**

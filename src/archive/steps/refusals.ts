@@ -36,14 +36,20 @@ export function changed(name: string, { label }: Named, how: string): SluiceErro
   })
 }
 
-/** Its rows were removed when they were published, and had not left: the archive may have the only copy. */
-export function allGone(name: string, partition: Named): SluiceError {
-  const { label } = partition
-  return new SluiceError('PARTITION_CHANGED', `none of the rows of ${label} of ${name} is in the table any more`, {
+/** The source lacks rows that only the archive may have. @param what of them, in words */
+export function notAsArchived(name: string, { label }: Named, what: string, hint: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} is not in the table as it was archived: ${what}`, {
     where: `${name}, ${label}`,
-    reason: 'they were removed by hand after they were archived: the archive keeps its files, and nothing was changed',
-    hint: `${restoreCommand(name, partition)} brings them back from the archive; then ${runCommand(name, partition)} archives them again, or what is left of them`,
+    reason: 'the archive may have the only copy of these rows, and keeps its files: nothing was changed',
+    hint,
   })
+}
+
+/** Rows of a plain table were removed when they were published, and had not left. @param what in words */
+export function removedByHand(name: string, partition: Named, what: string): SluiceError {
+  const back = `${restoreCommand(name, partition)} brings them back from the archive`
+  const again = `${runCommand(name, partition)} archives them again, or what is left of them`
+  return notAsArchived(name, partition, what, `${back}; then ${again}`)
 }
 
 /** Rows of a partition that has left its table are not those that were exported before; nobody can change them any more. */

@@ -1,4 +1,5 @@
 /** Archived rows come back into the source, compared with what was proved of them; then the Delta table lets go of their files. */
+import type { Digest } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import type { Giving, PartitionRequest, Reshape } from '../../model/archive/port.ts'
 import type { Closing } from '../../model/copy/port.ts'
@@ -59,7 +60,7 @@ export async function restorePartition(
   } else if (seen.isAttached === true) {
     await context.ledger.move(held, partition.state, 'RESTORED', { ...BACK, away: false })
   } else if (partition.away) {
-    await attachAgain(context, { partition, held })
+    await attachAgain(context, { partition, held }, seen.found?.now ?? null)
   } else if (partition.state === 'PUBLISHED') {
     if (!isWhole(seen)) await bringMissing(context, { partition, held }, seen, wishes)
     await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
@@ -86,13 +87,17 @@ export async function retract(context: ArchiveContext, work: Work): Promise<void
   await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
 }
 
-/** Its rows count, whatever they are: nothing of them is compared. */
-export async function attachAgain(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+/** A table that has left becomes a partition again. @param expect what its rows have to come to behind the lock; null: they count, whatever they are */
+export async function attachAgain(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  expect: Digest | null,
+): Promise<void> {
   const closing = context.ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
   const end = await partitionsOf(context).attach({
     ...returnRequest(context, partition, closing),
     reshape: reshapeOf(context, partition),
-    expect: null,
+    expect,
   })
   settled(end, context, partition, (how) => changedMeanwhile(context.name, partition, how))
 }
@@ -150,16 +155,12 @@ function outText(state: ArchivedPartition['state']): string {
 
 /** The rows in the source count again. */
 async function countAgain(context: ArchiveContext, { partition, held }: Work, { found }: Foreseen): Promise<void> {
-  const { ledger, name } = context
-  if (partition.native === null) {
-    const state = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
-    return ledger.move(held, state, 'RESTORED', { ...BACK, removed: { rows: 0n, sum: '0' } })
+  if (partition.native !== null) {
+    // Behind the lock the rows have to be those that were compared.
+    return attachAgain(context, { partition, held }, found?.now ?? proofOf(partition))
   }
-  const closing = ledger.closing(held, 'DETACHED', 'RESTORED', BACK)
-  const request = { ...returnRequest(context, partition, closing), reshape: reshapeOf(context, partition) }
-  // Behind the lock the rows have to be those that were compared.
-  const end = await partitionsOf(context).attach(found?.now == null ? request : { ...request, expect: found.now })
-  settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
+  const state = partition.state === 'DROPPED' ? 'DROPPED' : 'DETACHED'
+  return context.ledger.move(held, state, 'RESTORED', { ...BACK, removed: { rows: 0n, sum: '0' } })
 }
 
 /** Rows of a plain table that were removed by hand come back where the others have counted all the time. */

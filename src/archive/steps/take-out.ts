@@ -23,7 +23,7 @@ export async function detachRows(context: ArchiveContext, { partition, held }: W
   await using view = await context.store.source(context.interrupt.abort)
   const now = await view.digest(requestOf(context, partition, context.table), context.interrupt.abort)
   // An export of nothing would take the place of the only copy.
-  if (now.rows === 0n && proofOf(partition).rows > 0n) throw emptied(context.name, partition)
+  if (now.rows === 0n && proofOf(partition).rows > 0n) throw emptied(context, partition)
   if (!equalDigests(now, proofOf(partition))) {
     throw changed(context.name, partition, difference(now, proofOf(partition)))
   }

@@ -2,7 +2,7 @@
  * What an archive becomes when the columns of its table change. A column keeps its physical name as long as it lives, so that older files stay readable:
  * the name of the Delta table is mapped to it. What was dropped, and earlier types of a column, keep theirs for ever.
  */
-import type { Column, TableSpec } from '../../model/copy/column-type.ts'
+import type { Column, Expression, TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { ColumnNumbers, StoredColumn, StoredTable } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -58,15 +58,17 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
   const changes: ColumnChange[] = []
   const names = new Names(stored, table.columns)
   const kept: StoredColumn[] = (stored.kept ?? []).map((one) => ({ ...one, name: names.logical(one.name) }))
-  const columns = matches.map(({ column, old }): StoredColumn => {
+  const columns = matches.map(({ column: { expression, ...column }, old: found }): StoredColumn => {
     const { name } = column
+    const old = found === null ? null : recomputed(found, expression)
     const rule = stays(old, column)
       ? { as: travelsAs(old), stored: old.stored }
       : ruled(column, asText.includes(name) || (old !== null && isAsText(old)), tableText(table.table), isLoose)
     if (old === null) {
       const comment = Object.hasOwn(wishes.comments, name) ? wishes.comments[name] : undefined
       const about = comment === undefined || comment === '' ? {} : { comment }
-      const added = { name, ...names.physical(name), column, ...rule, ...about, ...notedOf(wishes.numbers, name) }
+      const plain = { name, ...names.physical(name), column, ...rule, ...about, ...notedOf(wishes.numbers, name) }
+      const added = recomputed(plain, expression)
       changes.push({ kind: 'added', column: added })
       return added
     }
@@ -81,10 +83,10 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
       changes.push({ kind: 'widened', from: old, column: widened })
       return widened
     }
-    const { number: _, ...earlier } = old
+    const { number: _, ...earlier } = found ?? old
     const was = { ...earlier, name: names.logical(`${old.name}__${typeWord(old.column.native)}`) }
     kept.push(was)
-    const retyped = {
+    const retyped: StoredColumn = {
       name,
       ...names.physical(name),
       column,
@@ -93,8 +95,9 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
       ...notedOf(wishes.numbers, name),
       was: [old.physical, ...(old.was ?? [])],
     }
-    changes.push({ kind: 'retyped', kept: was, column: retyped })
-    return retyped
+    const now = recomputed(retyped, expression)
+    changes.push({ kind: 'retyped', kept: was, column: now })
+    return now
   })
   for (const column of gone) changes.push({ kind: 'dropped', column })
   const retired = [...(stored.retired ?? []), ...gone.map(({ physical }) => physical)]
@@ -137,6 +140,11 @@ export function withNumbers(stored: StoredTable, numbers: ColumnNumbers | null):
   if (numbers === null) return stored
   const columns = stored.columns.map((column): StoredColumn => ({ ...column, ...notedOf(numbers, column.name) }))
   return { ...stored, columns, numbersOf: numbers.of }
+}
+
+/** The column, noted with what it is computed from now; without such a note where that is not known. */
+export function recomputed({ computed: _, ...column }: StoredColumn, now: Expression | undefined): StoredColumn {
+  return now === undefined ? column : { ...column, computed: now }
 }
 
 function notedOf(noted: ColumnNumbers | null, name: string): Pick<StoredColumn, 'number' | 'declared'> {

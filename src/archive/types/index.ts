@@ -4,6 +4,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import type { StoredTable } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { ruled } from './ruled.ts'
+import { recomputed } from './evolve.ts'
 import { partitionColumnBeside, physicalNames } from './names.ts'
 
 export { otherMeaning } from './declared.ts'
@@ -40,15 +41,16 @@ export function storedTable(table: TableSpec, options: StoringOptions): StoredTa
   const names = columns.map(({ name }) => name)
   const { physical, mapped } = physicalNames(names)
   return {
-    columns: columns.map((column, i) => {
+    columns: columns.map(({ expression, ...column }, i) => {
       const comment = Object.hasOwn(options.comments, column.name) ? options.comments[column.name] : undefined
-      return {
+      const stored = {
         name: column.name,
         physical: physical[i] ?? column.name,
         column,
         ...ruled(column, asText.has(column.name), where, options.isLoose),
         ...(comment === undefined || comment === '' ? {} : { comment }),
       }
+      return recomputed(stored, expression)
     }),
     partitionColumn: partitionColumnBeside(names),
     mapped,

@@ -58,10 +58,14 @@ export async function followLog(options: ImportOptions, lease: Lease, from: Foll
 
 type FileKey = readonly [fileNo: number, hash: number]
 
-/** Files whose stored key is not the one that they have below the log's root. */
-async function keysFrom(
+/**
+ * Files whose stored key is not the one that they have below the log's root.
+ * @param before where the table was
+ * @throws SluiceError LOG_REWRITTEN as `followLog`
+ */
+export async function keysFrom(
   reader: SqlReader,
-  { database, tableId, log, interrupt }: ImportOptions,
+  { database, tableId, log, interrupt }: Pick<ImportOptions, 'database' | 'tableId' | 'log' | 'interrupt'>,
   before: string,
 ): Promise<readonly FileKey[]> {
   const paths = (): AsyncIterable<readonly string[]> => pathsOf(reader, tableId, interrupt.abort)

@@ -1,7 +1,8 @@
 /** Where the UI keeps the place of a person on one lake and catalog: a small file of the state folder, replaced as a whole. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { makeFolderSync } from '../../shared/make-folder.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
 
@@ -36,7 +37,7 @@ export function uiMemory(of: readonly (string | null)[], env: Readonly<Record<st
     write: (value) => {
       const beside = `${file}.${process.pid}`
       try {
-        mkdirSync(folder, { recursive: true, mode: 0o700 })
+        makeFolderSync(folder, 0o700)
         writeFileSync(beside, `${JSON.stringify({ place, ...(value as object) })}\n`, { mode: 0o600 })
         renameSync(beside, file)
       } catch {

@@ -1,5 +1,6 @@
 /** The folder of the sockets of this user's runs on this machine. */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, lstatSync, readdirSync, rmSync } from 'node:fs'
+import { makeFolderSync } from '../../shared/make-folder.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 /** Ids of the runs whose sockets stand in the folder, newest first; some may have been left behind by runs that were killed. */
@@ -57,7 +58,7 @@ export function refuseStranger(folder: string): void {
  * @throws SluiceError TARGET_DENIED, or the file system's error
  */
 export function makeSocketFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolderSync(folder, 0o700)
   const found = lstatSync(folder)
   // What is ours and too open was opened by hand, and nobody else can have exchanged it.
   if (found.uid === process.getuid?.() && found.isDirectory() && (found.mode & 0o077) !== 0) chmodSync(folder, 0o700)

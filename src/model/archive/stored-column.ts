@@ -1,5 +1,5 @@
 /** Columns of an archive: what each holds in the source, and as what it stands in the Delta table and its Parquet files. */
-import type { Column, ColumnType } from '../copy/column-type.ts'
+import type { Column, ColumnType, Expression } from '../copy/column-type.ts'
 
 /** Primitive types of a Delta schema that archives use. Decimals are spelled `decimal(p,s)`. */
 export type StoredType =
@@ -50,6 +50,8 @@ export type StoredColumn = {
   readonly number?: number
   /** Enums and composites that its values are made of, as they were when the column was noted; absent where it has none, or an older program noted it. */
   readonly declared?: readonly DeclaredType[]
+  /** What a generated column was computed from when it was noted; absent of others, and where an older program noted it. */
+  readonly computed?: Expression
   /** Of the column mapping; absent until the archive is mapped after it was made. */
   readonly id?: number
   /** Physical names of the same column under earlier types, the newest first. */

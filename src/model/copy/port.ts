@@ -85,6 +85,8 @@ export type StoreAbilities = {
   readonly booleans?: true
   /** A column may hold values of any type, whatever it is declared as. */
   readonly looseTypes?: true
+  /** No key of a table may have a column of a list. */
+  readonly noListKeys?: true
   /** Keeps dates and times as texts, and sorts them so: those of the years 1 to 9999 as the times themselves. */
   readonly textTimes?: true
   /** Holds times before the year 1, after 9999, or infinite. */
@@ -184,6 +186,11 @@ export interface CopyStore extends AsyncDisposable {
   mark?(table: TableName, signal: AbortSignal): Promise<TableMark | null>
   /** What tells this database from a copy of it, of stores whose tables can be archived. @throws SluiceError CONNECTION_LOST … */
   origin?(signal: AbortSignal): Promise<Origin>
+  /**
+   * Since when the server of this database runs, which a copy of the whole server does not share. Equal texts are one start; `~` and seconds since the epoch where the server counts only those.
+   * @returns null where it does not say
+   */
+  started?(signal: AbortSignal): Promise<string | null>
   /** Partitions that are tables of their own, of stores that have such. */
   partitions?(): PartitionStore
   /** Triggers and rules that fire when rows of a plain table are deleted or inserted, of stores whose rows can be archived. */

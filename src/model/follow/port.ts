@@ -68,6 +68,8 @@ export type StreamBirth = {
    * older programs.
    */
   readonly owners?: readonly string[]
+  /** Names of the target's columns in their order, by `tableText` of the source. Absent in streams of older programs. */
+  readonly targetColumns?: Readonly<Record<string, readonly string[]>>
 }
 
 /** Who follows a stream, as its source notes it at each start. */
@@ -76,7 +78,9 @@ export type Follower = {
   readonly owner: string
   /** Address of the target, without user and password. */
   readonly address: string
-  /** Of the target, as `CopyStore.origin` has it. */
+  /** Under which this very server was met, in shared runs. Absent in notes of older programs. */
+  readonly addresses?: readonly string[]
+  /** Of the target, as `CopyStore.origin` has it, and `started`: since when its server runs. */
   readonly origin: Readonly<Record<string, string>>
 }
 

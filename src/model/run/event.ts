@@ -197,6 +197,8 @@ export type EventBody =
       actions?: Dec
       /** Of `sync`: versions that the log had and the catalog had not, where they could not be brought. */
       behind?: Dec
+      /** Of `sync`, where it could not follow: when the catalog got the table. */
+      importedAt?: string
       ms: number
       /** Of a copy. */
       copied?: CopyTally
@@ -318,6 +320,8 @@ export type EventBody =
       catalog: string
       /** Names of the two sides where they are not the log and the catalog. */
       sides?: readonly [string, string]
+      /** Of `validate`: when the catalog got the table. */
+      importedAt?: string
     }
   | QuestionEvent
   | FsckFindingEvent

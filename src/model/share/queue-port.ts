@@ -2,7 +2,7 @@
  * What a store offers to runs that several machines share: a queue of slots, and rows about runs and workers. The queue hands out work and nothing else: leases,
  * fences and proofs are those of ledger and catalog, so that a slot which two workers have at once does no harm.
  */
-import type { AlertKey, AlertMemory } from '../run/alert-memory.ts'
+import type { AlertKey, AlertMemory, AlertState } from '../run/alert-memory.ts'
 import type {
   DistributedRun,
   EndedRun,
@@ -90,6 +90,7 @@ export type AlertBook = {
   /** Takes chunks that have moved from an alert. @returns whether it stands, and none of its chunks is left */
   moved(key: AlertKey, chunks: readonly string[]): Promise<boolean>
   end(key: AlertKey): ReturnType<AlertMemory['end']>
+  sent(key: AlertKey, state: AlertState): Promise<void>
 }
 
 export interface RunQueue extends AsyncDisposable {
@@ -127,6 +128,9 @@ export interface RunQueue extends AsyncDisposable {
   /** What a worker does. */
   worker(about: WorkerAbout): QueueWorker
 }
+
+/** A worker reports a loss, has sent that, takes it back; reports its end, has sent that. */
+export type LossReport = 'reported' | 'sent' | 'unreported' | 'over' | 'forgotten'
 
 /**
  * @property isMine false where the slot was another worker's already
@@ -168,11 +172,11 @@ export interface QueueWorker {
   /** Runs with `--alert` that go on, or of which an alert stands. */
   watch(): Promise<readonly WatchedRun[]>
   /**
-   * Notes that the loss of a slot is reported, not reported after all, or over. Atomic: of workers that read the same one gets true.
+   * Notes where the report of a loss is. Atomic: of workers that read the same one gets true, and another one later where that has not confirmed within `CONFIRM_MS`.
    * @param at of the loss
    * @returns whether this call has changed it
    */
-  noteLoss(key: SlotKey, at: number, is: 'reported' | 'unreported' | 'over'): Promise<boolean>
+  noteLoss(key: SlotKey, at: number, is: LossReport): Promise<boolean>
   /**
    * Takes the failure of a slot to report it, for a minute. Atomic: of workers that read the same one gets it.
    * @returns `at`, by which it is noted as reported, and whether it was taken before, by a worker that may not have sent it; null where another worker has it

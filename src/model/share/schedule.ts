@@ -9,3 +9,6 @@ export type ScheduleState = 'on' | 'paused' | 'void'
  */
 export const CATCH_UP = ['last', 'all', 'none'] as const
 export type CatchUp = (typeof CATCH_UP)[number]
+
+/** Under what its alerts are noted. */
+export const scheduleScope = (name: string): string => `schedule ${name}`

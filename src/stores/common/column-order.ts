@@ -2,33 +2,58 @@
  * Whether names of columns mean what they meant when a copy was planned. RENAME gives a column another name and leaves its place: where two columns have exchanged
  * names, the order of the names is another one.
  */
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
+/** @property columns in the order in which they were planned */
+type Planned = { readonly table: TableName; readonly columns: readonly { readonly name: string }[] }
+
 /**
+ * For rows of a chunk.
  * @param now names in the order of the table, as it is under the lock or in the snapshot that rows are read or written by
  * @param side whose table it is @param label of its database
  * @throws SluiceError SOURCE_GONE, TABLE_REFUSED where columns that were planned come in another order
  */
 export function refuseReordered(
-  { table, columns }: Pick<TableSpec, 'table' | 'columns'>,
+  planned: Planned,
   now: readonly string[],
   side: 'source' | 'target',
   label: string,
 ): void {
+  const reason = reordered(planned, now)
+  if (reason === null) return
+  throw new SluiceError(
+    side === 'source' ? 'SOURCE_GONE' : 'TABLE_REFUSED',
+    `${tableText(planned.table)} was changed while it was copied`,
+    {
+      where: label,
+      reason,
+      hint: 'give the columns back their names, then run the same command again; or begin again with --restart',
+    },
+  )
+}
+
+/**
+ * For changes of a stream: `refuseReordered` of the target, before the transaction that wrote them commits.
+ * @throws SluiceError TABLE_REFUSED
+ */
+export function refuseReorderedTarget(planned: Planned, now: readonly string[], label: string): void {
+  const reason = reordered(planned, now)
+  if (reason === null) return
+  throw new SluiceError('TABLE_REFUSED', `columns of ${tableText(planned.table)} have other names`, {
+    where: label,
+    reason: `${reason}; no change was written under these names`,
+    hint: 'give the columns back their names, then run the same command again; or copy the table again with --resync',
+  })
+}
+
+/** @returns what is where, in words; null where columns that are still there come in the order of the plan */
+function reordered({ columns }: Planned, now: readonly string[]): string | null {
   const there = new Set(now)
   const planned = columns.flatMap(({ name }) => (there.has(name) ? [name] : []))
   const known = new Set(planned)
   const found = now.filter((name) => known.has(name))
   const at = found.findIndex((name, i) => name !== planned[i])
-  if (at === -1) return
-  throw new SluiceError(
-    side === 'source' ? 'SOURCE_GONE' : 'TABLE_REFUSED',
-    `${tableText(table)} was changed while it was copied`,
-    {
-      where: label,
-      reason: `its column ${found[at]} is where ${planned[at]} was when the copy was planned: columns have exchanged their names or places`,
-      hint: 'give the columns back their names, then run the same command again; or begin again with --restart',
-    },
-  )
+  if (at === -1) return null
+  return `its column ${found[at]} is where ${planned[at]} was when the copy was planned: columns have exchanged their names or places`
 }

@@ -5,10 +5,15 @@ import type { Follower, StreamBirth } from '../../model/follow/port.ts'
 /** @param value what the source has under its name, parsed @returns null for what is no such note */
 export function followerFrom(value: unknown): Follower | null {
   if (typeof value !== 'object' || value === null) return null
-  const { owner, address, origin } = value as Partial<Record<keyof Follower, unknown>>
+  const { owner, address, addresses, origin } = value as Partial<Record<keyof Follower, unknown>>
   if (typeof owner !== 'string' || typeof address !== 'string') return null
   const known = typeof origin === 'object' && origin !== null ? Object.entries(origin) : []
-  return { owner, address, origin: Object.fromEntries(known.map(([name, text]) => [name, String(text)])) }
+  return {
+    owner,
+    address,
+    ...(Array.isArray(addresses) ? { addresses: addresses.map(String) } : {}),
+    origin: Object.fromEntries(known.map(([name, text]) => [name, String(text)])),
+  }
 }
 
 /** @param text JSON @returns null for what is no such note */

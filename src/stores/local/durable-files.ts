@@ -1,17 +1,18 @@
 /** Files and folders that are surely on the disk, and whether two files are the same. Errors are those of the file system. */
 import type { BigIntStats } from 'node:fs'
-import { mkdir, open, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { makeFolder } from '../../shared/make-folder.ts'
 
 const COMPARED = 1 << 20
 
 /** With the folders that lead to it, each of which is on the disk afterwards. */
-export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true })
-  if (first === undefined) return
-  for (let at = folder; ; at = dirname(at)) {
+export async function makeDurableFolder(folder: string): Promise<void> {
+  const first = await makeFolder(folder)
+  if (first === null) return
+  for (let at = resolve(folder); ; at = dirname(at)) {
     await syncFolder(dirname(at))
-    if (at === resolve(first) || at === dirname(at)) return
+    if (at === first || at === dirname(at)) return
   }
 }
 

@@ -8,7 +8,16 @@ import type { LogWriter } from '../../model/lake/log-writer.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
-import { codeOf, equalFiles, holds, isSameFile, makeFolder, statOrNull, syncFile, syncFolder } from './durable-files.ts'
+import {
+  codeOf,
+  equalFiles,
+  holds,
+  isSameFile,
+  makeDurableFolder,
+  statOrNull,
+  syncFile,
+  syncFolder,
+} from './durable-files.ts'
 import { canonical } from './index.ts'
 import { tablePath } from '../common/table-path.ts'
 
@@ -73,7 +82,7 @@ class LocalLogWriter implements LogWriter {
     await this.#guarded(path, signal, async (file) => {
       await syncFile(source)
       if (!(await isSameFile(source, file))) {
-        await makeFolder(dirname(file))
+        await makeDurableFolder(dirname(file))
         await this.#placeFile(path, source, file, signal)
       }
       this.#onStep('placed', path)
@@ -131,7 +140,7 @@ class LocalLogWriter implements LogWriter {
 
   /** All of the bytes in a file of another name in the same folder, on the disk. */
   async #writeBeside(path: string, file: string, bytes: Buffer): Promise<string> {
-    await makeFolder(dirname(file))
+    await makeDurableFolder(dirname(file))
     const beside = nameBeside(file)
     try {
       const handle = await open(beside, 'wx')

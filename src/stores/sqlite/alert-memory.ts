@@ -1,6 +1,7 @@
 /** Standing alerts as a file of SQLite. Every call is one statement, and so atomic; another program that writes is waited for. */
 import Database from 'better-sqlite3'
-import type { AlertMemory } from '../../model/run/alert-memory.ts'
+import { CONFIRM_MS, type AlertMemory } from '../../model/run/alert-memory.ts'
+import { systemClock, type Clock } from '../../shared/clock.ts'
 
 const BUSY_MS = 2000
 
@@ -9,37 +10,65 @@ const SCHEMA = `
     scope TEXT NOT NULL, cause TEXT NOT NULL, subject TEXT NOT NULL, since_ms INTEGER NOT NULL,
     PRIMARY KEY (scope, cause, subject)) WITHOUT ROWID`
 
-/** No row comes back where one is there already. */
-const BEGIN =
-  'INSERT INTO standing (scope, cause, subject, since_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING since_ms'
-const SINCE = 'SELECT since_ms FROM standing WHERE scope = ? AND cause = ? AND subject = ?'
-const END = 'DELETE FROM standing WHERE scope = ? AND cause = ? AND subject = ? RETURNING since_ms'
+/** What a file of an older program lacks: when its sender was given what is not confirmed, and whether that is its end. */
+const CONFIRMED = { unsent_ms: 'INTEGER', is_over: 'INTEGER NOT NULL DEFAULT 0' } as const
+
+const KEY = 'scope = @scope AND cause = @cause AND subject = @table'
+/** A clock that was set back must not keep it waiting. */
+const UNCONFIRMED = `(unsent_ms NOT BETWEEN @now - ${CONFIRM_MS} AND @now)`
+/** No row comes back where it stands, and its sender has confirmed it or may yet. */
+const BEGIN = `INSERT INTO standing (scope, cause, subject, since_ms, unsent_ms) VALUES (@scope, @cause, @table, @at, @now)
+  ON CONFLICT DO UPDATE SET since_ms = CASE WHEN is_over = 1 THEN excluded.since_ms ELSE since_ms END, unsent_ms = @now, is_over = 0
+  WHERE is_over = 1 OR ${UNCONFIRMED} RETURNING since_ms`
+const SINCE = `SELECT since_ms FROM standing WHERE ${KEY}`
+const END = `UPDATE standing SET unsent_ms = @now, is_over = 1 WHERE ${KEY} AND (is_over = 0 OR ${UNCONFIRMED}) RETURNING since_ms`
+const SENT = {
+  raised: `UPDATE standing SET unsent_ms = NULL WHERE ${KEY} AND is_over = 0`,
+  cleared: `DELETE FROM standing WHERE ${KEY} AND is_over = 1`,
+} as const
 
 type Row = { readonly since_ms: number }
 
 /** @throws the driver's error, as all of its calls */
-export function sqliteAlertMemory(file: string): AlertMemory {
+export function sqliteAlertMemory(file: string, clock: Pick<Clock, 'now'> = systemClock): AlertMemory {
   const database = new Database(file, { timeout: BUSY_MS })
   try {
     database.pragma('journal_mode = WAL')
     database.pragma('synchronous = FULL')
     database.exec(SCHEMA)
+    addConfirmed(database)
   } catch (error) {
     database.close()
     throw error
   }
+  const now = (): number => Math.round(clock.now())
   return {
-    begin: async ({ scope, cause, table }, at) => {
-      const noted = database.prepare(BEGIN).get(scope, cause, table, Math.round(at)) as Row | undefined
+    begin: async (key, at) => {
+      const noted = database.prepare(BEGIN).get({ ...key, at: Math.round(at), now: now() }) as Row | undefined
       if (noted !== undefined) return { is: 'new', since: noted.since_ms }
-      const known = database.prepare(SINCE).get(scope, cause, table) as Row | undefined
+      const known = database.prepare(SINCE).get(key) as Row | undefined
       // Ended by another program between the two: it stood a moment ago.
       return { is: 'stands', since: known?.since_ms ?? Math.round(at) }
     },
-    end: async ({ scope, cause, table }) => {
-      const gone = database.prepare(END).get(scope, cause, table) as Row | undefined
-      return gone === undefined ? { is: 'none' } : { is: 'cleared', since: gone.since_ms }
+    end: async (key) => {
+      const ended = database.prepare(END).get({ ...key, now: now() }) as Row | undefined
+      return ended === undefined ? { is: 'none' } : { is: 'cleared', since: ended.since_ms }
     },
+    sent: async (key, state) => void database.prepare(SENT[state]).run(key),
     [Symbol.asyncDispose]: async () => void database.close(),
+  }
+}
+
+function addConfirmed(database: Database.Database): void {
+  const has = (name: string): boolean =>
+    (database.pragma('table_info(standing)') as readonly { readonly name: string }[]).some((one) => one.name === name)
+  for (const [name, type] of Object.entries(CONFIRMED)) {
+    if (has(name)) continue
+    try {
+      database.exec(`ALTER TABLE standing ADD COLUMN ${name} ${type}`)
+    } catch (error) {
+      // Another program may have added it in between.
+      if (!has(name)) throw error
+    }
   }
 }

@@ -122,6 +122,7 @@ BEGIN
     UPDATE migration_archive_partitions SET native_identity = coalesce(own::text, native_identity)
       WHERE table_name = one.table_name AND partition_name = one.partition_name;
   END LOOP;
+  UPDATE migration_archives SET stored = regexp_replace(stored, '"numbersOf":"[0-9]+"', format('"numbersOf":"%s"', to_regclass(format('%I.%I', schema_name, table_name))::oid));
 END $$`
 
 /** Says in the ledger that its archives belong to this database, which is a copy of theirs. */

@@ -7,7 +7,11 @@ export type Verdict = {
   readonly cause: RunCause
   /** Empty where it is about the whole run. */
   readonly table: string
+  /** Of `failed`: the first table that the run failed by. */
+  readonly failed?: string
   readonly holds: boolean
+  /** Since when there is what it is about, ms since the epoch: what stood before that was of another table of its name. */
+  readonly notBefore?: number
   readonly value: string
   readonly limit?: string
   /** For how long it has stood already, ms; absent where it began just now. */

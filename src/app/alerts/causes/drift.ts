@@ -18,10 +18,10 @@ export function drift(): CauseWatch {
           return []
         case 'verify.mismatch': {
           if (!tables.found(event.table)) return []
-          const { table, version, check, field, log, catalog, sides = ['log', 'catalog'] } = event
+          const { table, version, check, field, log, catalog, importedAt, sides = ['log', 'catalog'] } = event
           const [left, right] = sides
           const value = `${check} of v${version} differs in ${field}: ${left} ${log}, ${right} ${catalog}`
-          return [{ cause: 'drift', table, holds: true, value }]
+          return [{ cause: 'drift', table, holds: true, value, ...sinceImport(importedAt) }]
         }
         case 'run.finished':
           if (event.status !== 'ok') return []
@@ -35,7 +35,7 @@ export function drift(): CauseWatch {
 
 /** What `sync` says of a table. */
 function followed(event: Extract<EventBody, { type: 'table.finished' }>): readonly Verdict[] {
-  const { table, status, error, behind } = event
+  const { table, status, error, behind, importedAt } = event
   if (status === 'ok' || status === 'current') return [well(table, 'the catalog has followed its log')]
   if ((status !== 'failed' && status !== 'refused') || error === undefined || BUSY.has(error.code)) return []
   const by =
@@ -46,8 +46,13 @@ function followed(event: Extract<EventBody, { type: 'table.finished' }>): readon
       table,
       holds: true,
       value: `the catalog is${by} unable to follow: ${error.code}: ${error.message}`,
+      ...sinceImport(importedAt),
     },
   ]
+}
+
+function sinceImport(at: string | undefined): Pick<Verdict, 'notBefore'> {
+  return at === undefined ? {} : { notBefore: Date.parse(at) }
 }
 
 function well(table: string, value: string): Verdict {

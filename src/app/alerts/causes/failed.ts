@@ -31,42 +31,52 @@ export function failed(holds: (cause: RunCause) => boolean): CauseWatch {
       if (error !== undefined && (error.code === 'TABLES_FAILED' || isOfTable) && holds('drift')) return []
       const where = error?.where === undefined ? '' : ` (${error.where})`
       const why = error === undefined ? `the run ended with ${exitCode}` : `${error.code}: ${error.message}${where}`
-      const tables = tablesText([...ofTables])
-      return [{ cause: 'failed', table: '', holds: true, value: tables === '' ? why : `${why}: ${tables}` }]
+      const all = [...ofTables.values()]
+      const value = all.length === 0 ? why : `${why}: ${tablesText([...ofTables])}`
+      return [
+        { cause: 'failed', table: '', holds: true, value, ...(all[0] === undefined ? {} : { failed: all[0].table }) },
+      ]
     },
   }
 }
 
-type Failure = { readonly code: ErrorCode | null; readonly text: string }
+type Failure = { readonly table: string; readonly code: ErrorCode | null; readonly text: string }
 
 /** What an event says of one table or partition; null for other events. */
 function outcomeOf(event: EventBody): { readonly of: string; readonly failure: Failure | null } | null {
   switch (event.type) {
     case 'table.finished': {
       const { table, status, error, notes } = event
-      if (error !== undefined) return { of: table, failure: failureOf(error) }
-      return { of: table, failure: status === 'failed' ? { code: null, text: notes?.[0] ?? 'failed' } : null }
+      if (error !== undefined) return { of: table, failure: failureOf(table, error) }
+      return { of: table, failure: status === 'failed' ? { table, code: null, text: notes?.[0] ?? 'failed' } : null }
     }
     case 'archive.state': {
       const { table, partition, error } = event
-      return { of: `${table} ${partition}`, failure: error === undefined ? null : failureOf(error) }
+      return { of: `${table} ${partition}`, failure: error === undefined ? null : failureOf(table, error) }
     }
     case 'log': {
       const { table, level, message } = event
-      return table === undefined || level !== 'error' ? null : { of: table, failure: { code: null, text: message } }
+      return table === undefined || level !== 'error'
+        ? null
+        : { of: table, failure: { table, code: null, text: message } }
     }
     default:
       return null
   }
 }
 
-const failureOf = (error: ErrorInfo): Failure => ({ code: error.code, text: errorLine(error) })
+const failureOf = (table: string, error: ErrorInfo): Failure => ({ table, code: error.code, text: errorLine(error) })
 
+/** Tables of which an alert says what they failed by. */
+const EXPLAINED = 5
 /** Tables that an alert names. */
-const NAMED = 5
+const NAMED = 200
 
-/** `orders: CODE message; items: …`: who is called has to know which table it is about. */
+/** `orders: CODE message; items: …; and 2 more: notes, lines`: who is called has to know which tables it is about. */
 function tablesText(tables: readonly (readonly [string, Failure])[]): string {
-  const named = tables.slice(0, NAMED).map(([table, { text }]) => `${table}: ${text}`)
-  return [...named, ...(tables.length > NAMED ? [`and ${tables.length - NAMED} more`] : [])].join('; ')
+  const explained = tables.slice(0, EXPLAINED).map(([table, { text }]) => `${table}: ${text}`)
+  if (tables.length <= EXPLAINED) return explained.join('; ')
+  const names = tables.slice(EXPLAINED, NAMED).map(([table]) => table)
+  const rest = tables.length > NAMED ? ' …' : ''
+  return [...explained, `and ${tables.length - EXPLAINED} more: ${names.join(', ')}${rest}`].join('; ')
 }

@@ -13,6 +13,7 @@ import { differences, planChanged } from './plan.ts'
 import { parseRule } from './rule-text.ts'
 import type { ReadWords, WorkOf } from '../../../model/share/work-port.ts'
 import { occurrencesAfter, type ScheduleRule } from './rule.ts'
+import type { ScheduleAlerts } from './schedule-alerts.ts'
 
 export type SchedulerOptions = {
   readonly book: ScheduleBook
@@ -24,6 +25,7 @@ export type SchedulerOptions = {
   readonly host: string
   readonly clock: Clock
   readonly log: (level: 'note' | 'warn', message: string) => void
+  readonly alerts: ScheduleAlerts
 }
 
 export class Scheduler {
@@ -60,7 +62,7 @@ export class Scheduler {
   }
 
   async #begin(schedule: Schedule, now: number): Promise<void> {
-    const { book, log, secrets } = this.#options
+    const { book, log, secrets, alerts } = this.#options
     const { name, since, catchUp } = schedule
     try {
       const rule = parseRule(schedule.rule)
@@ -80,6 +82,7 @@ export class Scheduler {
       })
       this.#said.delete(name)
       if (came !== 'begun') return
+      if (run !== null) await alerts.began(schedule)
       if (passed !== null) log('warn', `schedule ${name}: ${passedText(passed)}`)
       if (run !== null)
         log(
@@ -91,7 +94,9 @@ export class Scheduler {
       // A queue that is away is told by whoever looks.
       if (error.code === 'CONNECTION_LOST') throw error
       const info = redactValue(error.info(), secrets)
-      await book.refuse(name, info, error.code === 'SCHEDULE_VOID')
+      const isVoid = error.code === 'SCHEDULE_VOID'
+      await book.refuse(name, info, isVoid)
+      await alerts.refused(schedule, isVoid, `it begins no run: ${errorLine(info)}`)
       const text = `schedule ${name} begins nothing: ${errorLine(info)}`
       if (this.#said.get(name) !== text) log('warn', text)
       this.#said.set(name, text)

@@ -1,13 +1,14 @@
 /** `restore --into`: archived rows into another table, or another database. The archive goes on answering for them. */
-import { fileTest } from '../../erase/found.ts'
-import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
-import type { Held } from '../../ledger/partition-ledger.ts'
+import { fileTest } from '../../../archive/erase/found.ts'
+import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import type { Held } from '../../../archive/ledger/partition-ledger.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
 import { bringElsewhere } from '../../steps/elsewhere/bring.ts'
 import { standingIn } from '../../steps/elsewhere/destination.ts'
 import { partOf, type Part } from '../../steps/elsewhere/part.ts'
 import { destroyed } from '../../steps/refusals.ts'
 import type { RowTest } from '../../../model/archive/row-test.ts'
+import { isPublished } from '../../../model/archive/state.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -167,11 +168,12 @@ async function plannedOf(
   return { planned, name: found?.table ?? name, found }
 }
 
-/** @throws SluiceError PARTITION_STATE where the archive does not answer for it */
+/** @throws SluiceError PARTITION_STATE where the log names no file of it */
 function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartition): void {
   const { label, state, away } = partition
   if (partition.sweptMs !== null) throw destroyed(name, partition)
-  if (!away && (state === 'PUBLISHED' || state === 'DETACHED' || state === 'DROPPED')) return
+  // Of a table that has left, the log names files until they are replaced: `partOf` compares them with it.
+  if (isPublished(state) || away) return
   const named = (command: string): string =>
     `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`
   throw new SluiceError(

@@ -1,10 +1,10 @@
 /** Times in a key, which sort as texts in some systems: from the year 1 to 9999, and in one spelling, these sort as the times do, and others do not. */
-import { tableText, type Column } from '../../../model/copy/column-type.ts'
+import type { Column } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY } from '../../../model/copy/range.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, SourceView } from '../../../model/copy/port.ts'
 import { keyColumns } from '../../../stores/common/key-ranges.ts'
+import { findingByKey } from './sorts-alike.ts'
 
 const FIRST = '0001-01-01 00:00:00'
 const BEYOND = '10000-01-01 00:00:00'
@@ -25,11 +25,7 @@ export async function withFarTimes(
   for (const column of keyColumns(plan.source)) {
     const far = await unlike(column, plan, { from, to, ask, signal })
     if (far === null) continue
-    if (plan.onExisting !== 'replace-range') return { ...plan, sortsAlike: false }
-    throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(plan.target.table)} can be replaced`, {
-      reason: `${far} of ${column.name} sorts in another way there than at the source`,
-      hint: 'choose --on-existing upsert or append',
-    })
+    return findingByKey(plan, `${far} of ${column.name}`)
   }
   return plan
 }

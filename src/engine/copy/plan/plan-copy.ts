@@ -15,8 +15,9 @@ import { acceptedOf, refuseUnknownAccepted } from './accepted.ts'
 import { refuseOwnTarget, type Purpose } from './own-target.ts'
 import { isHashOf } from './plan-hash.ts'
 import { namesInTarget } from './target-name.ts'
-import { planRing, type RingPlan } from './ring-plan.ts'
+import { extentOfPart, planRing, type RingPlan } from './ring-plan.ts'
 import { withFarTimes } from './far-times.ts'
+import { withCollations } from './sorts-alike.ts'
 import { planTable, withKey } from './table-plan.ts'
 import type { TableWishes } from './table-wishes.ts'
 
@@ -207,12 +208,14 @@ async function planOne(
     const sized = { ...(await detailedTable(source, from, around)), rows: extent.rows }
     const there = found === null ? null : await detailedTarget(found, sized, to, around)
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
-    const made = planTable(from, to, sized, there, targetName, wishes)
+    const planned = planTable(from, to, sized, there, targetName, wishes)
+    const made = await again(() => withCollations(planned, to, signal))
     const plan = await again(() => withFarTimes(made, from, to, (question) => views.ask(question), signal))
     if (plan.create) await again(async () => to.refuseUncreatable?.(plan.target, signal))
     // Ranges of a ring hold as many rows as happen to lie there: about so many.
-    const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(extent, ring) }
-    return { source, wishes, targetName, extent, ring, plan: sizedPlan, error: null }
+    const part = ring === null ? extent : extentOfPart(extent, ring)
+    const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(part, ring) }
+    return { source, wishes, targetName, extent: part, ring, plan: sizedPlan, error: null }
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (

@@ -84,6 +84,14 @@ export function planRing(
   return { ring, splits, asked, wanted, part: partText(within, ring, coverage) }
 }
 
+/** Rows of the part that is wanted, where those of the table are spread evenly over its ring. */
+export function extentOfPart(extent: Extent, { ring, wanted, part }: RingPlan): Extent {
+  if (part === null) return extent
+  const tokens = wanted.reduce((sum, range) => sum + tokenCount(range), 0n)
+  const all = tokenCount(ring)
+  return { ...extent, rows: (extent.rows * tokens + all - 1n) / all, exact: false }
+}
+
 /** Tokens of a chunk; null for one that is no range of tokens. */
 export function chunkTokens({ range }: StoredChunk, { ring }: RingPlan): TokenRange | null {
   return range.by === 'key' ? tokensOfRange(range, ring) : null

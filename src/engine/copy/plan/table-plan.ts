@@ -17,7 +17,7 @@ import { checkedColumns, goesAsValue, isComputedBy, newlyChecked } from './gener
 import { newTable, settingsLeft } from './new-table.ts'
 import { planHash } from './plan-hash.ts'
 import { timedCollections } from './rows-left.ts'
-import { sortAlike } from './sorts-alike.ts'
+import { noRange, sortAlike } from './sorts-alike.ts'
 import type { TableWishes, Verify } from './table-wishes.ts'
 import { sameFamily, titlesOf } from '../../run/systems.ts'
 
@@ -70,6 +70,7 @@ export function planTable(
   const chosen = chosenColumns(source, found, wishes)
   const sameSystem = sameFamily(from.system, to.system)
   const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
+  if (found === null) refuseListKeys(target, to)
   const columns = chosen.map((column) => planColumn(column, target, wishes, sameSystem))
   refuseOneColumn(source, columns, to)
   if (wishes.acceptAllLossy !== true) refuseLossy(source, columns, wishes.acceptLossy)
@@ -97,13 +98,9 @@ export function planTable(
     )
   }
   // A table that is going to be made has no ring yet, but lies on one then.
-  const sortsAlike = (source.ring !== undefined || to.can.atomic !== 'row') && sortAlike(source, target, columns)
-  if (wishes.onExisting === 'replace-range' && !sortsAlike) {
-    throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(target.table)} can be replaced`, {
-      reason: 'its key sorts in another way there than at the source, and rows of other chunks would be removed',
-      hint: 'choose --on-existing upsert or append',
-    })
-  }
+  const sortsAlike =
+    (source.ring !== undefined || to.can.atomic !== 'row') && sortAlike({ source, target, columns, sameSystem })
+  if (wishes.onExisting === 'replace-range' && !sortsAlike) throw noRange(target, 'its key')
   const frames = framesOf(from, to, columns, wishes, source)
   const likeness = { sameSystem, sameWords: from.objects().words === to.objects().words }
   const checked = checkedColumns(source, target, wishes, likeness)
@@ -151,6 +148,18 @@ function refuseOneWay({ table, key, columns }: TableSpec): void {
       hint: 'give each member a name of its own, or name other unique columns with --key',
     },
   )
+}
+
+/** @throws SluiceError UNSUPPORTED_KEY */
+function refuseListKeys({ table, key, columns }: TableSpec, to: CopyStore): void {
+  if (to.can.noListKeys !== true) return
+  const column = columns.find(({ name, type }) => type.kind === 'list' && key.includes(name))
+  if (column === undefined) return
+  throw new SluiceError('UNSUPPORTED_KEY', `${tableText(table)} cannot have the key ${column.name}, which is a list`, {
+    where: to.label,
+    reason: 'this system indexes no lists',
+    hint: 'name other unique columns with --key',
+  })
 }
 
 function columnOf(table: TableSpec, name: string, flag: string): Column {

@@ -14,7 +14,7 @@ import { looking } from '../stream/looking-stream.ts'
 import type { LoopEnd, LoopGoal, LoopParts } from './loop-parts.ts'
 import { openLanes } from './open-lanes.ts'
 import { PacedStream } from '../stream/paced-stream.ts'
-import { Proving, type Round } from '../compare/proving.ts'
+import { Proving, type Round, type Unanswered } from '../compare/proving.ts'
 import { rereadRows } from '../compare/rereads.ts'
 import { answerOf } from '../sign-off/sign-off-answer.ts'
 import { Telling } from '../progress/events.ts'
@@ -268,6 +268,10 @@ export class FollowLoop {
     }
     const round = lane.isSettled ? (this.#unclear ?? (await proving.ended())) : null
     if (round === null) return null
+    if ('refused' in round) {
+      await this.#refuse(round)
+      return null
+    }
     this.#unclear = null
     const { tables, run } = this.#parts
     // Rows that no stream tells the loss of are gone from both sides once they are mended: before anybody is told that all is equal, the source is asked.
@@ -285,6 +289,15 @@ export class FollowLoop {
       this.#proof = round
     } else await this.#mendWaiting(lane, source)
     return round
+  }
+
+  /** The stream goes on: nothing was lost, and tables that were not signed off are none of its other ones. @throws SluiceError where this run follows for that sign-off alone */
+  async #refuse({ request, refused }: Unanswered): Promise<void> {
+    await this.#signOffs.refuse(request.id, refused.info())
+    if (request.id === this.#goal.signOff) throw refused
+    const { reason, hint } = refused
+    const message = `sign-off ${request.id} is refused, and the stream goes on: ${refused.message}${reason === undefined ? '' : ` (${reason})`}`
+    this.#parts.run.emit({ type: 'log', level: 'warn', message, ...(hint === undefined ? {} : { hint }) })
   }
 
   /** The sign-off that waits to be compared, asked for now and then. */

@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
-import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -36,6 +36,18 @@ export type ProvingParts = {
   readonly shared: SharedProof | null
 }
 
+/** Of one table or partition. They come again at each attempt, and concern no other table of the stream. */
+const OF_A_TABLE: ReadonlySet<ErrorCode> = new Set([
+  'SOURCE_GONE',
+  'SOURCE_DENIED',
+  'TARGET_DENIED',
+  'TABLE_REFUSED',
+  'NO_SUCH_TABLE',
+  'UNSUPPORTED_KEY',
+  'VALUE_REFUSED',
+  'BAD_PREDICATE',
+])
+
 /** What a round came to. Rows that differ wait in the ledger to be read again, unless a sign-off asked for the round: then nothing is mended. */
 export type Round = {
   readonly isEqual: boolean
@@ -45,6 +57,9 @@ export type Round = {
   /** The sign-off that asked for it. */
   readonly request: SignOffRequest | null
 }
+
+/** A sign-off whose tables cannot be compared. */
+export type Unanswered = { readonly request: SignOffRequest; readonly refused: SluiceError }
 
 type Running = {
   readonly moment: Moment
@@ -128,10 +143,10 @@ export class Proving implements AsyncDisposable {
 
   /**
    * The end of a round, once: its proofs are noted, and rows that differ wait to be read again.
-   * @returns null while none has ended
+   * @returns null while none has ended; of a sign-off, why its tables cannot be compared
    * @throws SluiceError DIFFERENCES where rows differ round after round, and what the stores threw
    */
-  async ended(): Promise<Round | null> {
+  async ended(): Promise<Round | Unanswered | null> {
     const running = this.#running
     if (running === null || running.settled === null) return null
     this.#running = null
@@ -140,11 +155,12 @@ export class Proving implements AsyncDisposable {
     const { pauseMs } = running.moment
     if ('failed' in running.settled) {
       const error = asSluiceError(running.settled.failed)
+      if (request !== null && !error.retryable && OF_A_TABLE.has(error.code))
+        return { request, refused: emptiedMeanwhile(error) }
       // A table was emptied or altered after the moment: what the snapshot shows of it is gone, and nothing was compared.
       if (error.code !== 'SOURCE_GONE') throw running.settled.failed
-      if (request !== null) throw emptiedMeanwhile(error)
       this.#dueAt = this.#parts.clock.ticks() + AGAIN_MS
-      const message = 'a table was emptied or altered while it was compared: the comparison is begun anew'
+      const message = `${emptiedMeanwhile(error).message}: the comparison begins again`
       this.#parts.run.emit({ type: 'log', level: 'note', message })
       return null
     }

@@ -4,6 +4,7 @@
  */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { SignOff, SignedTable } from '../../../model/follow/sign-off.ts'
+import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { SidesWhere } from '../stream/partition-where.ts'
@@ -102,6 +103,21 @@ export class SignOffLedger {
     if (row === undefined) return null
     const answer = JSON.parse(String(row[0])) as SignOffAnswer
     return { ...answer, begunMs: Number(row[1]), endedMs: Number(row[2]) }
+  }
+
+  /** Its tables cannot be compared: no program compares it again. */
+  async refuse(id: string, failed: ErrorInfo): Promise<void> {
+    const sql = `UPDATE ${NAME} SET status = 'dropped', answer = ?, ended_ms = ${this.#now} WHERE sign_off_id = ? AND status = 'comparing'`
+    await this.#database.batch([{ sql, parameters: [JSON.stringify({ failed }), id] }])
+  }
+
+  /** @returns why its tables could not be compared; null where that is not so */
+  async refused(id: string): Promise<ErrorInfo | null> {
+    const [row] = await this.#database.all(
+      `SELECT answer FROM ${NAME} WHERE sign_off_id = ? AND status = 'dropped' AND answer IS NOT NULL`,
+      [id],
+    )
+    return row === undefined ? null : ((JSON.parse(String(row[0])) as { readonly failed?: ErrorInfo }).failed ?? null)
   }
 
   /** The document that was given, or refused. */

@@ -5,7 +5,7 @@ import { redactUrl } from '../../../shared/redact.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { operatorRun } from '../../run/run-id.ts'
 import { Alerts } from '../../run/alerts/alerts.ts'
-import { send, sinksOf } from '../../run/alerts/sinks.ts'
+import { alertId, send, sinksOf } from '../../run/alerts/sinks.ts'
 
 /**
  * Sinks get the tables that the stream was asked for, as `--tables` takes them; the event itself is about the whole stream.
@@ -30,9 +30,13 @@ export function openAlerts(
   const about = `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`
   const table = operation.tables.join(',')
   const sinks = sinksOf(alert, { run: operatorRun(run.runId, run.sharedRun), about, host: run.host })
+  /** Since when each cause stands here, as a count of alerts. */
+  const begun = new Map<AlertEvent['cause'], number>()
   const tell = (event: AlertEvent): void => {
     run.emit(event)
-    const sending = send({ ...event, table }, sinks).then((failures) => {
+    if (event.state === 'raised') begun.set(event.cause, (begun.get(event.cause) ?? 0) + 1)
+    const id = alertId(run.runId, event.cause, begun.get(event.cause) ?? 0)
+    const sending = send({ ...event, table, id }, sinks).then((failures) => {
       for (const message of failures) run.emit({ type: 'log', level: 'warn', message })
       under.delete(sending)
     })

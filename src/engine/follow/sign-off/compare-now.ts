@@ -3,7 +3,7 @@
  * round found is not taken for an answer.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { asSluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, errorFromInfo } from '../../../shared/errors.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { AnsweredSignOff, SignOffLedger } from '../ledger/sign-offs.ts'
@@ -39,7 +39,10 @@ export async function compareNow(parts: CompareParts): Promise<AnsweredSignOff |
   }
 }
 
-/** @returns the answer of the program that has the stream, `free` where none has it, and null where it was stopped */
+/**
+ * @returns the answer of the program that has the stream, `free` where none has it, and null where it was stopped
+ * @throws SluiceError why that program could not compare the tables
+ */
 async function untilFree({ id, stream, open, run }: CompareParts): Promise<AnsweredSignOff | 'free' | null> {
   await using ledger = await open()
   const { signOffs, streams } = ledger
@@ -50,6 +53,8 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
     if (run.interrupt.stop.aborted) return null
     const answer = await signOffs.answered(id)
     if (answer !== null) return answer
+    const refused = await signOffs.refused(id)
+    if (refused !== null) throw errorFromInfo(refused)
     const holder = await streams.holder(stream)
     if (holder === null) return 'free'
     const who = `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'}`

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { errorLine, SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore } from '../../../model/copy/port.ts'
+import type { CopyStore, Origin } from '../../../model/copy/port.ts'
 import { addressOf } from '../../../stores/common/address.ts'
 import type { ChangeSource, Follower, StreamBirth } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -14,6 +14,8 @@ import type { StreamLedger } from '../../copy/ledger/streams.ts'
 const KEPT = ['system', 'database'] as const
 /** Facts of which each names one server, whatever its address. */
 const SERVER = ['system', 'server'] as const
+/** Seconds by which a server may be told to have started twice, that counts whole ones. */
+const ROUNDED = 2
 /** Facts that only one file has. */
 const FILE = ['file', 'made'] as const
 
@@ -21,7 +23,7 @@ const FILE = ['file', 'made'] as const
 type OtherTarget = { readonly place: 'moved' | 'elsewhere'; readonly noted: Follower }
 
 type Target = Pick<Follower, 'address' | 'origin'>
-type To = Pick<CopyStore, 'label' | 'origin'>
+type To = Pick<CopyStore, 'label' | 'origin' | 'started'>
 type Asking = Pick<CopyRun, 'interrupt' | 'sharedRun'>
 
 /** @returns the target that the source notes where it is not this one, `noted` in any case, and what this one is */
@@ -34,7 +36,8 @@ export async function notedFollower(
   const noted = await changes.follower(slot, signal)
   const now = await targetNow(to, signal)
   // A ledger that is behind where it always was is that of a standby which took over, or of a backup: positions say what it lacks.
-  if (noted === null || isSameTarget(noted, now, sharedRun !== undefined)) return { other: null, noted, now }
+  const isShared = sharedRun !== undefined && owners.includes(noted?.owner ?? '')
+  if (noted === null || isSameTarget(noted, now, isShared)) return { other: null, noted, now }
   return { other: { place: owners.includes(noted.owner) ? 'moved' : 'elsewhere', noted }, noted, now }
 }
 
@@ -90,7 +93,7 @@ export async function noteFollower(
   const { other, noted, now } = await notedFollower(birth, changes, to, run)
   if (other !== null && !isMoved) throw movedError(stream, other, now)
   const was = noted?.owner ?? null
-  const follower = { ...now, owner: randomUUID() }
+  const follower: Follower = { ...now, owner: randomUUID(), addresses: addressesOf(now, other === null ? noted : null) }
   const known: StreamBirth = {
     ...birth,
     owners: [...(was === null || other?.place === 'elsewhere' ? [] : [was]), follower.owner],
@@ -111,21 +114,38 @@ export async function noteFollower(
 }
 
 async function targetNow(to: To, signal: AbortSignal): Promise<Target> {
-  return { address: addressOf(to.label), origin: (await to.origin?.(signal)) ?? {} }
+  const origin = (await to.origin?.(signal)) ?? {}
+  const started = (await to.started?.(signal)) ?? null
+  return { address: addressOf(to.label), origin: started === null ? origin : { ...origin, started } }
+}
+
+/** @param noted the same target, as it was noted before; null for another one */
+function addressesOf({ address }: Target, noted: Follower | null): readonly string[] {
+  return [...new Set([...(noted === null ? [] : [noted.address, ...(noted.addresses ?? [])]), address])]
 }
 
 /**
- * @param isShared the queue has compared the database with that of the run, whatever address its worker has for it (decision 15)
+ * @param isShared the queue has compared the database with that of the run, whatever address its worker has for it (decision 15), and the ledger knows the owner
  */
 function isSameTarget(noted: Follower, now: Target, isShared: boolean): boolean {
   const [was, is] = [noted.origin, now.origin]
   if (FILE.every((fact) => was[fact] !== undefined && was[fact] === is[fact])) return true
-  if (
-    noted.address !== now.address &&
-    !(isShared && SERVER.some((fact) => isKnown(was[fact]) && was[fact] === is[fact]))
-  )
-    return false
+  const isKnownAddress = isShared && noted.addresses?.includes(now.address) === true
+  if (noted.address !== now.address && !isKnownAddress && !(isShared && isSameServer(was, is))) return false
   return KEPT.every((fact) => was[fact] === undefined || is[fact] === undefined || was[fact] === is[fact])
+}
+
+/** Whether two addresses lead to one server, and not to a copy of all of its files: that has the same numbers, and was started at another moment. */
+function isSameServer(was: Origin, is: Origin): boolean {
+  if (!SERVER.some((fact) => isKnown(was[fact]) && was[fact] === is[fact])) return false
+  if (was['timeline'] !== undefined && is['timeline'] !== undefined && was['timeline'] !== is['timeline']) return false
+  return wasStartedOnce(was['started'], is['started'])
+}
+
+/** True where one of them is unknown: older programs note none. */
+function wasStartedOnce(was: string | undefined, is: string | undefined): boolean {
+  if (was === undefined || is === undefined || was === is) return true
+  return was.startsWith('~') && is.startsWith('~') && Math.abs(Number(was.slice(1)) - Number(is.slice(1))) <= ROUNDED
 }
 
 /** A MariaDB without an id of its server notes the prefix alone. */

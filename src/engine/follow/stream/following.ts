@@ -38,6 +38,7 @@ import { lanesRefusal, refuseCombinations, refuseInPart, refusedWhileFollowing }
 import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from '../compare/resync.ts'
 import { TableStates } from '../progress/table-states.ts'
+import { withTargetColumns } from '../target-columns.ts'
 import { endingOf } from './stream-ending.ts'
 import { wishesOf, withFiring } from './stream-wishes.ts'
 import { takeStream } from './take-stream.ts'
@@ -127,7 +128,13 @@ export class Following implements AsyncDisposable {
       if (found !== null && operation.follow?.fireTriggers === true)
         await ledger.noteWishes(stream, withFiring(held.wishes))
       const begun = held.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
-      const known = await noteFollower(stream, begun, { changes: sides.changes, ledger, to: planned.to, isMoved }, run)
+      const ordered = withTargetColumns(begun, tables, anew, planned.to.label)
+      const known = await noteFollower(
+        stream,
+        ordered,
+        { changes: sides.changes, ledger, to: planned.to, isMoved },
+        run,
+      )
       if (isMoved && parts.restarts !== undefined)
         await database.batch(
           parts.restarts.notes(
@@ -136,7 +143,9 @@ export class Following implements AsyncDisposable {
           ),
         )
       if ((await ledger.toCopy(stream)).length > 0) await run.waitForArchives?.(streamBegun(parts, tables))
-      const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
+      const renewed = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
+      const birth = withTargetColumns(renewed, tables, NOTHING, planned.to.label)
+      if (birth !== renewed) await database.batch([ledger.birthStatement(stream, birth)])
       const progress = await ledger.progress(stream, sides.changes)
       const states = await ledger.tables(stream, sides.changes)
       watch?.born(birth, states.some(({ state }) => state === 'catchup' || state === 'live') ? progress : null)

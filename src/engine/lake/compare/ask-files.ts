@@ -32,7 +32,7 @@ export async function* askFiles(id: QuestionId, plan: ComparePlan, side: FilesSi
   const table = await DeltaTable.open(side.log, side.parquet, side.signal, OLDER.has(id) ? 'all' : 'newest')
   switch (id) {
     case 'latest-version':
-      return yield* latestVersion(table, side)
+      return yield* latestVersion(await snapshotFor(table, plan, side), side)
     case 'counts':
       return yield* counts(await snapshotFor(table, plan, side), side)
     case 'active-files':
@@ -58,8 +58,7 @@ async function snapshotFor(table: DeltaTable, plan: ComparePlan, side: FilesSide
   return table.snapshot(isNewest ? {} : { version: plan.version }, { signal: side.signal })
 }
 
-async function* latestVersion(table: DeltaTable, side: FilesSide): Answer {
-  const snapshot = await table.snapshot({}, { signal: side.signal })
+async function* latestVersion(snapshot: Snapshot, side: FilesSide): Answer {
   const head = await snapshot.head(side.signal)
   yield pageOf([head], ({ protocol, metadata }) => stateRow(snapshot.version, protocol, metadata))
 }

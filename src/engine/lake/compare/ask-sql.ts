@@ -41,7 +41,6 @@ export async function* askSql(id: QuestionId, plan: ComparePlan, reader: SqlRead
 
 async function tableFor(id: QuestionId, plan: ComparePlan, reader: SqlReader): Promise<ReadableTable> {
   const by = { tableId: plan.tableId }
-  if (id === 'latest-version') return readableTable(reader, by)
   return readableTable(reader, by, id === 'old-snapshot' ? (plan.oldVersion ?? plan.version) : plan.version)
 }
 

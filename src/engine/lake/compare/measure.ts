@@ -17,6 +17,7 @@ import { prove } from './proof.ts'
 import { asInBucket, type SqlTrips } from './round-trips.ts'
 import { requestsSince, totalRequests } from './requests.ts'
 import { median, p95, roundMs } from './timing.ts'
+import { versionsApart } from './versions-apart.ts'
 
 const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 }
 
@@ -94,6 +95,8 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
     if (rows.difference !== null)
       difference = `the totals are equal, and the files behind them are not: ${rows.difference}`
   }
+  if (id === 'latest-version')
+    difference ??= await versionsApart(plan, { log, parquet: options.parquet, signal }, catalog)
   const [filesDigest, sqlDigest] = [proof.files, proof.sql]
   const inBucket = requests ?? (await asInBucket(await options.openLog(), (from) => files(from)))
   const sqlTrips = (await options.sqlTrips?.of((reader) => sql(reader))) ?? null

@@ -36,6 +36,8 @@ export type ImportSettings = {
   readonly noteFailure?: boolean
   /** Versions that the log had and the catalog had not when somebody looked; told where they cannot be brought. */
   readonly behind?: number
+  /** When the catalog got the table; for an import that brings what is new. */
+  readonly importedAt?: string
 }
 
 export type TableOutcome = {
@@ -168,6 +170,7 @@ export async function importAndTell(
       location: target.path,
       status: error.kind === 'unsupported' ? 'refused' : error.kind === 'stopped' ? 'stopped' : 'failed',
       ...(settings.behind === undefined ? {} : { behind: dec(settings.behind) }),
+      ...(settings.importedAt === undefined ? {} : { importedAt: settings.importedAt }),
       ms,
       error: error.info(),
     })

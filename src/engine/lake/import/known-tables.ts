@@ -8,6 +8,8 @@ import { resolveTable, tableKey } from '../resolve.ts'
 export type KnownTable = {
   readonly tableId: string
   readonly location: string
+  /** When the catalog got it; one that was taken out and imported again is another one. */
+  readonly importedAt: string
   /** Current version, or null before the first is whole. */
   readonly version: number | null
   /** Whether nothing stands between this table and a reader: imported to its end, and no rows removed by hand. */
@@ -18,7 +20,7 @@ export type KnownTable = {
   readonly newest: { readonly bytes: number; readonly digest: Uint8Array } | null
 }
 
-const KNOWN = `SELECT t.table_id, t.location, t.current_version, t.refused, t."cursor", s.status, c.log_bytes, c.log_digest, c.num_files,
+const KNOWN = `SELECT t.table_id, t.location, t.created_at, t.current_version, t.refused, t."cursor", s.status, c.log_bytes, c.log_digest, c.num_files,
     CASE WHEN EXISTS (SELECT 1 FROM delta_files f WHERE f.table_id = t.table_id) THEN 1 ELSE 0 END
   FROM delta_tables t LEFT JOIN migration_status s ON s.import_id = t.import_id AND s.table_id = t.table_id
   LEFT JOIN delta_commits c ON c.table_id = t.table_id AND c.version = t.current_version`
@@ -33,7 +35,8 @@ export async function knownTables(reader: SqlReader, by?: TableKey): Promise<rea
         : [' WHERE t.location = ?', [by.location]]
   const rows = await reader.all(`${KNOWN}${where} ORDER BY t.table_id`, parameters)
   return rows.map((row) => {
-    const [tableId, location, version, refused, cursor, status, bytes, digest, files, anyFile] = row as [
+    const [tableId, location, importedAt, version, refused, cursor, status, bytes, digest, files, anyFile] = row as [
+      string,
       string,
       string,
       number | null,
@@ -48,6 +51,7 @@ export async function knownTables(reader: SqlReader, by?: TableKey): Promise<rea
     return {
       tableId,
       location,
+      importedAt,
       version,
       settled: version !== null && cursor === null && status === 'completed' && ((files ?? 0) === 0 || anyFile === 1),
       refused: refused !== null,

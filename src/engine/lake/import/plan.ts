@@ -1,5 +1,6 @@
 /** What an import would do, from listings and cheap reads alone. Writes nothing, and creates no catalog. */
 import { createHash } from 'node:crypto'
+import { refuseImport } from '../../../catalog/import/foreseen.ts'
 import { readHead, wholeness, type TableKey } from '../../../catalog/import/head.ts'
 import { listLog, type CommitFile } from '../../../delta/listing.ts'
 import type { LogStore } from '../../../model/lake/log-store.ts'
@@ -13,12 +14,15 @@ import type { Run } from '../../run/run-context.ts'
 import { inOrder, lanesAt } from '../in-order.ts'
 import { listedOnce } from './planned-log.ts'
 import { catalogIfThere } from '../table-source.ts'
+import { defaultTableId } from '../table-id.ts'
 
 export type PlanTarget = {
   readonly name: string
   readonly path: string
-  /** Id of a table that the catalog may have at another place. */
-  readonly movedId?: string | undefined
+  /** By which the catalog has it or is to have it; absent where the import finds or makes one. */
+  readonly tableId?: string
+  /** The catalog may have the table of that id at another place. */
+  readonly moved?: boolean
 }
 
 export type Plan = {
@@ -44,7 +48,7 @@ const LINE_BYTES = 500
 const FEW_TARGETS = 16
 
 /**
- * @param deep also counts files, bytes and rows of the tables, for a plan that is shown rather than run
+ * @param deep also counts files, bytes and rows of the tables and refuses what the import would, for a plan that is shown rather than run
  */
 export async function planTables(
   targets: readonly PlanTarget[],
@@ -146,6 +150,10 @@ async function planLine(
   const estimatedMs = Math.round(
     ((commitBytes + checkpointBytes * CHECKPOINT_FACTOR) / BYTES_A_SECOND) * 1000 + commits.length * MS_A_COMMIT,
   )
+  if (deep && database !== null) {
+    const tableId = target.tableId ?? head?.tableId ?? defaultTableId(log.root)
+    await refuseImport({ database, log, parquet: parquetRows, tableId, moved: target.moved === true, interrupt })
+  }
   const facts = deep ? await probeTable(log, parquetRows, interrupt.abort) : null
   if (facts !== null && facts.refusal !== null) throw facts.refusal
   const line: PlanLine = {
@@ -167,8 +175,8 @@ async function planLine(
   return { line, log, actions, baseline: state === 'unfinished' ? (head?.cursor?.done ?? 0) : 0 }
 }
 
-function keyOf({ movedId }: PlanTarget, { root }: LogStore): TableKey {
-  return movedId === undefined ? { location: root } : { tableId: movedId }
+function keyOf({ tableId, moved }: PlanTarget, { root }: LogStore): TableKey {
+  return tableId === undefined || moved !== true ? { location: root } : { tableId }
 }
 
 /** Bytes of a line, by the beginnings of a few commits; only for estimates. */

@@ -70,6 +70,7 @@ export async function syncTable(
       ...settings,
       allowRefused: table.refused,
       noteFailure: false,
+      importedAt: table.importedAt,
       olderCompared: known !== null,
       ...(versions === null ? {} : { behind: versions }),
     }
@@ -80,7 +81,8 @@ export async function syncTable(
     const error = asSluiceError(thrown)
     const status = error.kind === 'stopped' ? 'stopped' : 'failed'
     const ms = Math.round(clock.ticks() - begun)
-    emit({ type: 'table.finished', table: table.name, location, status, ms, error: error.info() })
+    const { name, importedAt } = table
+    emit({ type: 'table.finished', table: name, location, status, importedAt, ms, error: error.info() })
     return { status, error, behind: null, actions: 0, told: true }
   }
 

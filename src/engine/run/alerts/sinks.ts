@@ -1,4 +1,5 @@
 /** Where alerts go: a command of the user's, and a webhook. What fails there is told, and stops nothing. */
+import { createHash } from 'node:crypto'
 import type { AlertEvent, AlertWish } from '../../../model/run/alert.ts'
 import { runShell } from './shell.ts'
 
@@ -26,8 +27,16 @@ export function sinksOf({ command }: AlertWish, run: Pick<AlertSinks, 'run' | 'a
   }
 }
 
+/** The same for an alert and its end, and for one that is sent again: who has it with this `state` already may drop it. @param about what names the alert, and since when it stands */
+export function alertId(...about: readonly (string | number)[]): string {
+  return createHash('sha256').update(JSON.stringify(about)).digest('hex').slice(0, 16)
+}
+
+/** An alert as it is sent. @property id as `alertId` has it */
+export type SentAlert = AlertEvent & { readonly id: string }
+
 /** @returns what went wrong, in words; none where every sink has taken it. Never throws */
-export async function send(event: AlertEvent, sinks: AlertSinks): Promise<readonly string[]> {
+export async function send(event: SentAlert, sinks: AlertSinks): Promise<readonly string[]> {
   const failures = await Promise.all([runCommand(event, sinks), post(event, sinks)])
   return failures.filter((one) => one !== null)
 }
@@ -37,9 +46,10 @@ export function isReached(failures: readonly string[], { command, webhook }: Ale
   return failures.length === 0 || (failures.length === 1 && command !== undefined && webhook !== undefined)
 }
 
-async function runCommand(event: AlertEvent, { command, run, about, host }: AlertSinks): Promise<string | null> {
+async function runCommand(event: SentAlert, { command, run, about, host }: AlertSinks): Promise<string | null> {
   if (command === undefined) return null
   const variables = {
+    SLUICE_ALERT_ID: event.id,
     SLUICE_ALERT_CAUSE: event.cause,
     SLUICE_ALERT_STATE: event.state,
     SLUICE_ALERT_TABLE: event.table ?? '',
@@ -53,7 +63,7 @@ async function runCommand(event: AlertEvent, { command, run, about, host }: Aler
   return why === null ? null : `the command of the alert ${why}`
 }
 
-async function post(event: AlertEvent, { webhook, run, about, host }: AlertSinks): Promise<string | null> {
+async function post(event: SentAlert, { webhook, run, about, host }: AlertSinks): Promise<string | null> {
   if (webhook === undefined) return null
   try {
     const { type: _type, ...told } = event

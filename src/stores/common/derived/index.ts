@@ -50,6 +50,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       tokenSample: sample === undefined ? null : (table, look, signal) => sample(below(table), look, signal),
       mark: forwarded(store, 'mark'),
       origin: forwarded(store, 'origin'),
+      started: forwarded(store, 'started'),
       comments: comments === undefined ? null : (table, signal) => comments(below(table), signal),
       // An archive holds the rows of a table as they are: there is none of a table whose rows are made on the way.
       columnNumbers: null,

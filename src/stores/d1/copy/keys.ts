@@ -11,18 +11,20 @@ import { binderOf } from '../../common/sqlite-dialect/bind.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
 
+/** The column makes no number of a text; JSON says what a value is. Bytes are the second element, in hexadecimal digits. */
+const ANY_BOUND = '(SELECT coalesce(unhex(value ->> 1), value ->> 0) FROM (SELECT ? AS value))'
+
 /** For tables that are read: bounds are texts of the stored values. */
 export const SOURCE_KEYS: KeyDialect = {
   quote,
   from: (table) => quote(table.table.name),
   bound: ({ type }) => {
     if (type.kind === 'bytes') return 'unhex(?)'
-    // The column makes no number of a text; JSON says what a value is.
-    return isAny(type) ? '(? ->> 0)' : '?'
+    return isAny(type) ? ANY_BOUND : '?'
   },
-  value: ({ name, type }, text) => {
+  value: ({ type }, text) => {
     if (type.kind === 'bytes') return digitsOfText(text)
-    return isAny(type) ? anyValue(name, text) : text
+    return isAny(type) ? anyValue(text) : text
   },
   text: textSql,
 }
@@ -34,10 +36,10 @@ export const SOURCE_KEYS: KeyDialect = {
 export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
   return {
     ...SOURCE_KEYS,
-    bound: (column) => (asOf(column).kind === 'bytes' ? 'unhex(?)' : isAny(asOf(column)) ? '(? ->> 0)' : '?'),
+    bound: (column) => (asOf(column).kind === 'bytes' ? 'unhex(?)' : isAny(asOf(column)) ? ANY_BOUND : '?'),
     value: (column, text) => {
       const as = asOf(column)
-      if (isAny(as)) return anyValue(column.name, text)
+      if (isAny(as)) return anyValue(text)
       const value = binderOf(as, affinityOf(column.native))(normalizer(as)(text))
       return value !== null && typeof value === 'object' ? hexDigits(value) : value
     },
@@ -67,13 +69,9 @@ function isAny(type: ColumnType): boolean {
   return type.kind === 'native' && type.name === 'any'
 }
 
-function anyValue(name: string, literal: string): SqlValue {
+function anyValue(literal: string): SqlValue {
   const value = valueOfLiteral(literal)
-  if (typeof value === 'object') {
-    throw new SluiceError('UNSUPPORTED_KEY', `${name} holds bytes among other values, and is no key to cut ranges by`, {
-      hint: 'name other unique columns with --key',
-    })
-  }
+  if (typeof value === 'object') return JSON.stringify([null, hexDigits(value)])
   return typeof value === 'string' ? JSON.stringify([value]) : `[${literal}]`
 }
 

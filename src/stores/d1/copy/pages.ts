@@ -8,6 +8,7 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import type { D1Client, D1Result, D1Row, D1Statement, D1Value } from '../client.ts'
 import { D1Failure } from '../failure.ts'
 import { brokenTexts } from './broken-text.ts'
+import { namesInOrder, refuseUnordered } from './column-order.ts'
 import { orderOf, type Order } from './order.ts'
 import { selectSql } from './select.ts'
 import { d1Statement } from './statements.ts'
@@ -28,6 +29,8 @@ export type PageRequest = {
   readonly range: Range
   readonly where: string | null
   readonly keys: KeyDialect
+  /** Whose table it is: a value that is none of its type is the fault of this side. */
+  readonly blame: 'source' | 'target'
 }
 
 export type Page = {
@@ -39,7 +42,7 @@ export type Page = {
   readonly broken: ReadonlyMap<number, string>
 }
 
-/** While one page is worked on, the next is on its way. @throws D1Failure */
+/** While one page is worked on, the next is on its way. @throws D1Failure; SluiceError SOURCE_GONE, TABLE_REFUSED for a table whose columns have exchanged their names */
 export async function* pagesOf(client: D1Client, request: PageRequest, signal: AbortSignal): AsyncGenerator<Page> {
   const reader = new PageReader(client, request, signal)
   let next: Promise<Page> | null = reader.read(null)
@@ -56,20 +59,21 @@ export async function* pagesOf(client: D1Client, request: PageRequest, signal: A
 
 class PageReader {
   readonly #client: D1Client
+  readonly #request: PageRequest
   readonly #order: Order
   readonly #signal: AbortSignal
-  readonly #columns: readonly ReadColumn[]
   readonly #table: string
   /** Lists of columns, each of them short enough for one statement: all read the same rows, in one transaction. */
   readonly #selects: readonly string[]
   #rows = FIRST_ROWS
   ended = false
 
-  constructor(client: D1Client, { table, columns, range, where, keys }: PageRequest, signal: AbortSignal) {
+  constructor(client: D1Client, request: PageRequest, signal: AbortSignal) {
+    const { table, columns, range, where, keys } = request
     this.#client = client
+    this.#request = request
     this.#order = orderOf(table, range, where, keys)
     this.#signal = signal
-    this.#columns = columns
     this.#table = quote(table.table.name)
     const all = [...this.#order.texts, ...columns.map(selectSql)]
     const lists: string[] = []
@@ -81,17 +85,19 @@ class PageReader {
   /** @param place of the last row before */
   async read(place: readonly string[] | null): Promise<Page> {
     const { texts, by } = this.#order
+    const { table, blame } = this.#request
     for (;;) {
       const most = this.#rows
       const { sql, parameters } = this.#order.after(place)
       const behind = d1Statement({ sql: ` FROM ${this.#table} WHERE ${sql} ORDER BY ${by} LIMIT ${most}`, parameters })
       const statements = this.#selects.map((list) => ({ sql: `SELECT ${list}${behind.sql}`, params: behind.params }))
       try {
-        const { results, bytes } = await this.#client.readPage(statements, {
+        const { results, bytes } = await this.#client.readPage([...statements, namesInOrder(table)], {
           signal: this.#signal,
           mostBytes: MOST_ANSWER_BYTES,
         })
-        const rows = sideBySide(results)
+        refuseUnordered(table, results.at(-1), blame, this.#client)
+        const rows = sideBySide(results.slice(0, -1))
         this.ended = rows.length < most
         this.#adapt(rows.length, bytes)
         return { rows, from: texts.length, bytes, broken: await this.#broken(rows, behind) }
@@ -105,7 +111,7 @@ class PageReader {
   /** What is no UTF-8 comes with U+FFFD in its place, which a text may also hold itself: then the bytes are looked at. */
   async #broken(rows: readonly D1Row[], behind: D1Statement): Promise<ReadonlyMap<number, string>> {
     const { texts } = this.#order
-    const columns = this.#columns.filter((_, i) => rows.some((row) => holdsMark(row[texts.length + i])))
+    const columns = this.#request.columns.filter((_, i) => rows.some((row) => holdsMark(row[texts.length + i])))
     if (columns.length === 0) return new Map()
     return brokenTexts(this.#client, { texts, columns, behind, rows }, this.#signal)
   }

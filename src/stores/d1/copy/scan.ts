@@ -1,7 +1,7 @@
 /** Rows of a range in canonical form. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Row } from '../../../model/copy/rows.ts'
-import { SluiceError, type ErrorKind } from '../../../shared/errors.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest } from '../../../model/copy/port.ts'
 import { partsOf } from '../../common/key-parts.ts'
 import type { D1Client } from '../client.ts'
@@ -9,8 +9,6 @@ import { pagesOf, type PageRequest } from './pages.ts'
 import { decoderOf } from './select.ts'
 
 export type Scan = PageRequest & {
-  /** Whose fault a value is that is none of its type. */
-  readonly blame: ErrorKind
   readonly aside?: RowRequest['aside']
 }
 
@@ -19,7 +17,7 @@ export type Scanned = { readonly rows: readonly Row[]; readonly bytes: number }
 /** Keys in one statement, which takes a hundred parameters. */
 export const MOST_KEY_PARAMETERS = 80
 
-/** @throws D1Failure; SluiceError VALUE_REFUSED, unless `aside` takes such rows */
+/** @throws D1Failure; SluiceError VALUE_REFUSED, unless `aside` takes such rows; as `pagesOf` */
 export async function* scan(client: D1Client, request: Scan, signal: AbortSignal): AsyncGenerator<Scanned> {
   const { columns, table, blame, aside } = request
   const decoder = decoderOf(columns, tableText(table.table), blame)

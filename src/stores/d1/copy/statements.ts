@@ -40,6 +40,11 @@ export function fence(guard: Statement): D1Statement {
   return { sql: `SELECT CASE WHEN EXISTS(${sql}) THEN 1 ELSE json('fenced') END`, params }
 }
 
+/** Whether a guard may have failed a batch. */
+export function isFenced(failure: unknown): boolean {
+  return failure instanceof D1Failure && failure.settled && /malformed JSON/i.test(failure.message)
+}
+
 /**
  * Runs a batch exactly once, however often it has to be sent. An attempt that is still under way somewhere cannot run behind another one: whichever
  * comes first moves what the guard looks at.
@@ -61,7 +66,7 @@ export async function runOnce(
       if (!(error instanceof D1Failure)) throw error
       failure = error
     }
-    const refused = failure.settled && /malformed JSON/i.test(failure.message)
+    const refused = isFenced(failure)
     if (failure.settled && !refused) throw failure
     const [has, holds] = await ask(client, [landed, guard], signal)
     if (has) return { kind: 'landed' }

@@ -15,11 +15,12 @@ import type { D1Client, D1Statement } from '../client.ts'
 import { d1Error } from '../errors.ts'
 import { D1Failure } from '../failure.ts'
 import { digestOfKeys } from './by-keys.ts'
+import { orderGuard, refuseByGuard } from './column-order.ts'
 import { canonicalDigest, countRows } from './digest.ts'
 import { Inserts } from './insert.ts'
 import { targetKeys } from './keys.ts'
 import { MOST_KEY_PARAMETERS } from './scan.ts'
-import { d1Statement, leaseLost, runOnce, writeError } from './statements.ts'
+import { d1Statement, isFenced, leaseLost, runOnce, writeError } from './statements.ts'
 
 export class D1ChunkWriter implements ChunkWriter {
   readonly session = ''
@@ -90,7 +91,7 @@ export class D1ChunkWriter implements ChunkWriter {
     if (rows.length === 0) return 0
     const { signal } = this.#request
     const inserts = this.#inserts.of(rows)
-    const before = this.#clearing()
+    const before = [orderGuard(this.#request.table), ...this.#clearing()]
     let changes: readonly number[]
     try {
       if (step === undefined) changes = await this.#writeFreely([...before, ...inserts])
@@ -105,6 +106,7 @@ export class D1ChunkWriter implements ChunkWriter {
         changes = outcome.kind === 'landed' ? [] : outcome.results.map((result) => result.changes)
       }
     } catch (error) {
+      await this.#refuseReordered(error)
       throw this.#error(error)
     }
     this.#toClear = false
@@ -133,7 +135,7 @@ export class D1ChunkWriter implements ChunkWriter {
 
   async commit({ statements, guard, landed }: Closing): Promise<'committed' | 'fenced'> {
     const { signal } = this.#request
-    const before = this.#clearing()
+    const before = this.#toClear ? [orderGuard(this.#request.table), ...this.#clearing()] : []
     try {
       const once = { guard, statements: [...before, ...statements.map(d1Statement)], landed }
       const outcome = await runOnce(this.#client, once, signal)
@@ -144,6 +146,7 @@ export class D1ChunkWriter implements ChunkWriter {
       }
       return 'committed'
     } catch (error) {
+      await this.#refuseReordered(error)
       throw d1Error(error, this.#client.settings)
     }
   }
@@ -187,6 +190,11 @@ export class D1ChunkWriter implements ChunkWriter {
         },
       )
     }
+  }
+
+  /** @throws SluiceError TABLE_REFUSED where a batch failed because columns have exchanged their names */
+  async #refuseReordered(error: unknown): Promise<void> {
+    if (isFenced(error)) await refuseByGuard(this.#client, this.#request.table, this.#request.signal)
   }
 
   #error(error: unknown): unknown {

@@ -1,8 +1,9 @@
 /** DuckDB with a private folder, in which files that are read or written stand under names that are no patterns. */
 import { randomBytes } from 'node:crypto'
-import { mkdir, rm, symlink } from 'node:fs/promises'
+import { rm, symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { makeFolder } from '../../../shared/make-folder.ts'
 import { literal } from '../../../shared/sql-text.ts'
 import { openDuckDb, type DuckDb } from '../instance.ts'
 
@@ -46,7 +47,7 @@ export class Desk implements AsyncDisposable {
 /** Its sessions are in UTC, keep no order that nobody asked for, and look at data where a footer would say it too. */
 export async function openDesk({ memoryBytes, threads, tempFolder }: DeskOptions): Promise<Desk> {
   const folder = join(tempFolder, `sluice-parquet-${process.pid}-${randomBytes(6).toString('hex')}`)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(folder, 0o700)
   try {
     const db = await openDuckDb({
       // Each holds a part of the memory: two that have too little fail where one would have got through.

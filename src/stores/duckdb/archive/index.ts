@@ -1,5 +1,4 @@
 /** Parquet files of archives, written and read by DuckDB. */
-import { mkdir } from 'node:fs/promises'
 import type { ExaminedFile, WrittenFile } from '../../../model/archive/archived-file.ts'
 import type {
   KeyedFiles,
@@ -13,6 +12,7 @@ import type {
 } from '../../../model/archive/parquet-port.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
+import { makeFolder } from '../../../shared/make-folder.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { openDesk, type Desk, type DeskOptions } from './desk.ts'
 import { readError, writeError } from './errors.ts'
@@ -32,7 +32,7 @@ export type ParquetFilesOptions = DeskOptions
  * @throws SluiceError INTERNAL where DuckDB cannot be loaded; errors of the file system
  */
 export async function openParquetFiles(options: ParquetFilesOptions): Promise<ParquetFiles> {
-  await mkdir(options.tempFolder, { recursive: true })
+  await makeFolder(options.tempFolder)
   return new DuckdbParquetFiles(options)
 }
 

@@ -32,6 +32,7 @@ export type DuckdbCopyOptions = { readonly mode: 'read' | 'write'; readonly labe
 
 const ABILITIES: StoreAbilities = {
   farTimes: true,
+  noListKeys: true,
   atomic: 'chunk',
   snapshot: 'shared',
   writers: 1,

@@ -123,6 +123,12 @@ class Store implements CopyStore {
     return { server: this.#server.replace(/^mariadb:.*:(?=[^:]+$)/, 'mariadb:'), database: this.#config.database }
   }
 
+  async started(signal: AbortSignal): Promise<string | null> {
+    const [[, uptime] = []] = await this.#ask(signal, (session) => session.rows("SHOW GLOBAL STATUS LIKE 'Uptime'"))
+    const [[now] = []] = await this.#ask(signal, (session) => session.rows('SELECT UNIX_TIMESTAMP()'))
+    return uptime == null ? null : `~${Number(now) - Number(uptime)}`
+  }
+
   async mark({ schema, name }: TableName, signal: AbortSignal): Promise<TableMark | null> {
     const sql =
       'SELECT CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?'

@@ -2,7 +2,7 @@
 import { isEnum, isMembered, memberNumber, membersOf } from '../../../model/copy/members.ts'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
-import { moment, time } from '../../../model/copy/canonical-time.ts'
+import { date, moment, time } from '../../../model/copy/canonical-time.ts'
 import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import {
@@ -126,6 +126,9 @@ function side(columns: readonly Column[], edge: Bound, beyond: '>' | '<', last: 
   const name = quoted(column.name)
   const mark = bound(column)
   const parameter = value(column, first)
+  const far = farSide(column, first)
+  // No row has a time there, so that other columns of the key decide nothing.
+  if (far !== null) return { sql: (far === 'above') === (beyond === '<') ? '1 = 1' : '1 = 0', parameters: [] }
   const past = isNumbered(column)
     ? numbered(column, first, beyond)
     : { sql: `${name} ${beyond} ${mark}`, parameters: [parameter] }
@@ -181,7 +184,8 @@ function bound({ native, type }: Column): string {
 const WHOLE = /^-?\d+$/
 
 /** Numbers go as numbers: a text beside a column of numbers would be compared as a floating point number. */
-function value({ native }: Column, given: string): SqlValue {
+function value(column: Column, given: string): SqlValue {
+  const { native } = column
   // No value equals NULL, and no row has what is no member.
   if (isMembered(native)) return memberNumber(native, given)
   const base = baseOf(native)
@@ -194,14 +198,36 @@ function value({ native }: Column, given: string): SqlValue {
     case 'mediumblob':
     case 'longblob':
       return bytesOfText(given)
+    case 'date':
+      return held(column, date(given))
     case 'datetime':
     case 'timestamp':
-      return moment(given, true)
+      return held(column, moment(given, true))
     case 'time':
       return time(given)
     default:
       return given
   }
+}
+
+const TIMES: ReadonlySet<string> = new Set(['date', 'datetime', 'timestamp'])
+/** First and last times that sort as other systems sort theirs. */
+const LOWEST = '0000-01-01 00:00:00'
+const HIGHEST = '9999-12-31 23:59:59.999999'
+
+/** Where a time of another system lies that no row here can have: before the year 1 or behind 9999; null for others. */
+function farSide({ native }: Column, given: string): 'below' | 'above' | null {
+  if (!TIMES.has(baseOf(native))) return null
+  if (/^-infinity$|BC\)?$/i.test(given)) return 'below'
+  return /^infinity$|^\d{5}/i.test(given) ? 'above' : null
+}
+
+/** A bound that can be compared here: the server compares others with nothing. */
+function held(column: Column, canonical: string): string {
+  const far = farSide(column, canonical)
+  if (far === null) return canonical
+  const edge = far === 'below' ? LOWEST : HIGHEST
+  return baseOf(column.native) === 'date' ? edge.slice(0, 10) : edge
 }
 
 function text({ name, native, type }: Column): string {

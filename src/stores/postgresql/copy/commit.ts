@@ -9,7 +9,7 @@ import { CopySession } from '../server/session.ts'
 import { underSignal } from '../server/under-signal.ts'
 
 /** A value that is asked for behind all statements of a transaction, in a message that is sent anyway. @property see may throw: nothing is committed then */
-export type LastLook = { readonly sql: string; readonly see: (found: string | null) => void }
+export type LastLook = { readonly sql: string; readonly see: (found: string | null) => Promise<void> }
 
 /**
  * Runs the statements that close a chunk, or whatever else a ledger knows, and commits.
@@ -30,7 +30,7 @@ export async function commitChunk(
     return 'fenced'
   }
   const { id, found } = end
-  last?.see(found)
+  await last?.see(found)
   // Not to be broken off: an answer that nobody waits for would have to be found out.
   const ending = await session.commit()
   if (ending === 'committed') return 'committed'

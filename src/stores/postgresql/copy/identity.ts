@@ -24,6 +24,9 @@ export async function serverIdentity(session: CopySession, { host, port }: Postg
   return `${host}:${port}`
 }
 
+/** The start of the server, to the microsecond. */
+export const STARTED = `SELECT pg_catalog.to_char(pg_catalog.timezone('UTC'::text, pg_catalog.pg_postmaster_start_time()), 'YYYYMMDDHH24MISSUS'::text)`
+
 /**
  * What tells a database from a copy of it: the cluster, the database in it, and the timeline that it writes now, which a failover or a restore to a point
  * in time begins anew. The control file names the timeline of the last checkpoint only, so the current WAL file is asked.

@@ -66,7 +66,7 @@ import { PostgresTriggers } from '../follow/triggers/index.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from '../server/settings.ts'
 import { openPostgres } from '../server/sql-database.ts'
 import { sourceError } from '../server/errors.ts'
-import { databaseIdentity, originOf } from './identity.ts'
+import { databaseIdentity, originOf, STARTED } from './identity.ts'
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import { PostgresBeside } from './beside-tables.ts'
 import { PostgresLedger } from './ledger.ts'
@@ -177,36 +177,24 @@ class PostgresCopy implements CopyStore {
     this.#target = new PostgresTarget(settings, this.#steps, identity)
   }
 
-  async tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) =>
-        underSignal(session, signal, () => findTables(session, pattern, this.identity)),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#settings)
-    }
+  tables(pattern: string, signal: AbortSignal): Promise<readonly TableSpec[]> {
+    return this.#ask(signal, (session) => findTables(session, pattern, this.identity))
   }
 
-  async origin(signal: AbortSignal): Promise<Origin> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) => underSignal(session, signal, () => originOf(session)))
-    } catch (error) {
-      throw sourceError(error, this.#settings)
-    }
+  origin(signal: AbortSignal): Promise<Origin> {
+    return this.#ask(signal, originOf)
+  }
+
+  async started(signal: AbortSignal): Promise<string | null> {
+    const [row] = await this.#ask(signal, (session) => session.ask(STARTED))
+    return row?.[0] ?? null
   }
 
   async mark({ schema, name }: TableName, signal: AbortSignal): Promise<TableMark | null> {
-    throwIfAborted(signal)
     const quoted = tableSql({ schema: schema ?? this.schema, name })
     const sql = `SELECT pg_catalog.to_regclass(${literal(quoted)})::oid`
-    try {
-      const [[oid] = []] = await this.#sessions.use((session) => underSignal(session, signal, () => session.ask(sql)))
-      return oid == null ? null : { text: oid, lasting: true }
-    } catch (error) {
-      throw sourceError(error, this.#settings)
-    }
+    const [[oid] = []] = await this.#ask(signal, (session) => session.ask(sql))
+    return oid == null ? null : { text: oid, lasting: true }
   }
 
   declare(type: ColumnType, _inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn {

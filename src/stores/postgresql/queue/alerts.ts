@@ -1,13 +1,17 @@
 /** Which alerts of shared and scheduled runs stand, for every host that works on them. Times are those of the database. */
 import { createHash } from 'node:crypto'
-import type { AlertKey } from '../../../model/run/alert-memory.ts'
+import { CONFIRM_MS, type AlertKey, type AlertState } from '../../../model/run/alert-memory.ts'
 import type { AlertBook, AlertNote } from '../../../model/share/queue-port.ts'
 import { jsonbText } from './json.ts'
-import { ms } from './look.ts'
+import { ms, silent } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 const ALERTS = `${QUEUE_SCHEMA}.sluice_alerts`
+/** Cause of the row that stands beside an alert while its sender has not confirmed. */
+const UNSENT: Readonly<Record<AlertState, string>> = { raised: 'unsent', cleared: 'unsent end' }
+const LATE = silent('u.since', CONFIRM_MS)
+const IS_OVER = `EXISTS (SELECT FROM ${ALERTS} e WHERE e.key_digest = $8 AND e.cause = '${UNSENT.cleared}')`
 
 export class PostgresAlerts implements AlertBook {
   readonly #pool: QueuePool
@@ -19,12 +23,22 @@ export class PostgresAlerts implements AlertBook {
   async begin(key: AlertKey, { at, run, chunks = [] }: AlertNote = {}): ReturnType<AlertBook['begin']> {
     // `xmax` is 0 in a row that this statement has put there.
     const { rows } = await this.#pool.ask<{ fresh: boolean; since: number }>(
-      `INSERT INTO ${ALERTS} AS a (key_digest, about, cause, table_name, since, run_id, chunks)
-       VALUES ($1, $2, $3, $4, coalesce(pg_catalog.to_timestamp($5::float8 / 1000), clock_timestamp()), $6, $7)
-       ON CONFLICT (key_digest) DO UPDATE SET run_id = coalesce(excluded.run_id, a.run_id),
-         chunks = a.chunks || (SELECT coalesce(jsonb_agg(c), '[]') FROM jsonb_array_elements(excluded.chunks) c WHERE NOT a.chunks @> c)
-       RETURNING a.xmax = 0 AS fresh, ${ms('a.since')} AS since`,
-      [digestOf(key), key.scope, key.cause, key.table, at ?? null, run ?? null, jsonbText(chunks)],
+      `WITH standing AS (
+         INSERT INTO ${ALERTS} AS a (key_digest, about, cause, table_name, since, run_id, chunks)
+         VALUES ($1, $2, $3, $4, coalesce(pg_catalog.to_timestamp($5::float8 / 1000), clock_timestamp()), $6, $7)
+         ON CONFLICT (key_digest) DO UPDATE SET run_id = coalesce(excluded.run_id, a.run_id),
+           since = CASE WHEN ${IS_OVER} THEN excluded.since ELSE a.since END,
+           chunks = CASE WHEN ${IS_OVER} THEN excluded.chunks
+             ELSE a.chunks || (SELECT coalesce(jsonb_agg(c), '[]') FROM jsonb_array_elements(excluded.chunks) c WHERE NOT a.chunks @> c) END
+         RETURNING a.xmax = 0 AS fresh, ${ms('a.since')} AS since),
+       unsent AS (
+         INSERT INTO ${ALERTS} AS u (key_digest, about, cause, table_name)
+         SELECT $8, $2, '${UNSENT.raised}', $4 FROM standing WHERE fresh OR EXISTS (SELECT FROM ${ALERTS} e WHERE e.key_digest = $8)
+         ON CONFLICT (key_digest) DO UPDATE SET since = clock_timestamp(), cause = excluded.cause
+         WHERE (SELECT fresh FROM standing) OR u.cause = '${UNSENT.cleared}' OR ${LATE}
+         RETURNING 1)
+       SELECT EXISTS (SELECT FROM unsent) AS fresh, since FROM standing`,
+      [digestOf(key), key.scope, key.cause, key.table, at ?? null, run ?? null, jsonbText(chunks), unsentOf(key)],
     )
     const [row] = rows
     return { is: row?.fresh === false ? 'stands' : 'new', since: row?.since ?? at ?? 0 }
@@ -40,17 +54,35 @@ export class PostgresAlerts implements AlertBook {
 
   async end(key: AlertKey): ReturnType<AlertBook['end']> {
     const { rows } = await this.#pool.ask<{ since: number }>(
-      `DELETE FROM ${ALERTS} WHERE key_digest = $1 RETURNING ${ms('since')} AS since`,
-      [digestOf(key)],
+      `WITH standing AS (SELECT a.about, a.table_name, ${ms('a.since')} AS since FROM ${ALERTS} a WHERE a.key_digest = $1 FOR UPDATE),
+       unsent AS (
+         INSERT INTO ${ALERTS} AS u (key_digest, about, cause, table_name)
+         SELECT $2, s.about, '${UNSENT.cleared}', s.table_name FROM standing s
+         ON CONFLICT (key_digest) DO UPDATE SET since = clock_timestamp(), cause = excluded.cause
+         WHERE u.cause <> '${UNSENT.cleared}' OR ${LATE}
+         RETURNING 1)
+       SELECT since FROM standing WHERE EXISTS (SELECT FROM unsent)`,
+      [digestOf(key), unsentOf(key)],
     )
     const [row] = rows
     return row === undefined ? { is: 'none' } : { is: 'cleared', since: row.since }
   }
+
+  async sent(key: AlertKey, state: AlertState): Promise<void> {
+    await this.#pool.ask(
+      `WITH sent AS (DELETE FROM ${ALERTS} WHERE key_digest = $2 AND cause = '${UNSENT[state]}' RETURNING 1)
+       DELETE FROM ${ALERTS} WHERE key_digest = $1 AND '${state}' = 'cleared'::text AND EXISTS (SELECT FROM sent)`,
+      [digestOf(key), unsentOf(key)],
+    )
+  }
 }
 
 /** What is looked at may be told by more words than an index holds. */
-function digestOf({ scope, cause, table }: AlertKey): string {
+function digestOf({ scope, cause, table }: AlertKey, ...more: readonly string[]): string {
   return createHash('sha256')
-    .update(JSON.stringify([scope, cause, table]))
+    .update(JSON.stringify([scope, cause, table, ...more]))
     .digest('hex')
 }
+
+/** Of the row beside that of an alert, which stands while its sender has not confirmed. It is of no run, so nothing lists it. */
+const unsentOf = (key: AlertKey): string => digestOf(key, 'unsent')

@@ -2,7 +2,7 @@
 import type { PoolClient } from 'pg'
 import type { DistributedStatus } from '../../../model/share/distributed.ts'
 import type { Event } from '../../../model/run/event.ts'
-import type { CatchUp, ScheduleState } from '../../../model/share/schedule.ts'
+import { scheduleScope, type CatchUp, type ScheduleState } from '../../../model/share/schedule.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { NamedStore } from '../../../model/share/queue-port.ts'
@@ -122,7 +122,11 @@ export class PostgresSchedules implements ScheduleBook {
   }
 
   async remove(name: string): Promise<boolean> {
-    return await this.#changed(`DELETE FROM ${SCHEDULES} WHERE name = $1`, [name])
+    const isRemoved = await this.#changed(`DELETE FROM ${SCHEDULES} WHERE name = $1`, [name])
+    // One that is added under this name later is another one. A queue of version 2 has no alerts.
+    const alerts = `DELETE FROM ${QUEUE_SCHEMA}.sluice_alerts WHERE about = $1`
+    if (isRemoved) await this.#changed(alerts, [scheduleScope(name)]).catch(() => false)
+    return isRemoved
   }
 
   async want(name: string): Promise<boolean> {

@@ -15,6 +15,7 @@ import type { Event } from '../../../model/run/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
   ClaimedSlot,
+  LossReport,
   NamedStore,
   QueueRunner,
   QueueWorker,
@@ -38,6 +39,8 @@ import {
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
 import { ms, readUncounted, readWatched, silent, steady, unconfirmed, UNREPORTED, UNWITNESSED } from './look.ts'
+import { LOSS_REPORTS } from './loss-reports.ts'
+import { OldWorkers } from './old-workers.ts'
 import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'
 import { endRefused } from './refused.ts'
@@ -83,6 +86,7 @@ export class PostgresQueueWorker implements QueueWorker {
   readonly #pool: QueuePool
   readonly #about: WorkerAbout
   readonly #promotions: Promotions
+  readonly #oldWorkers = new OldWorkers()
 
   constructor(pool: QueuePool, about: WorkerAbout) {
     this.#pool = pool
@@ -283,6 +287,7 @@ export class PostgresQueueWorker implements QueueWorker {
   async sweep(): Promise<Swept> {
     const identity = await this.#pool.identity.read()
     const carried = await this.#promotions.carry(identity)
+    await this.#oldWorkers.forget(this.#pool)
     return await this.#pool.transaction(async (client) => {
       const lost = await client.query<KeyRecord>(
         `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
@@ -324,11 +329,11 @@ export class PostgresQueueWorker implements QueueWorker {
     return await readWatched(this.#pool, this.#about.workerId)
   }
 
-  async noteLoss({ runId, no }: SlotKey, at: number, is: Parameters<QueueWorker['noteLoss']>[2]): Promise<boolean> {
+  async noteLoss({ runId, no }: SlotKey, at: number, is: LossReport): Promise<boolean> {
+    const { becomes, where } = LOSS_REPORTS[is]
     const { rowCount } = await this.#pool.ask(
-      `UPDATE ${SLOTS} SET lost = CASE $4 WHEN 'reported' THEN lost || '{"isReported": true}' WHEN 'unreported' THEN lost - 'isReported' END
-       WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at'::text)::float8 = $3 AND (lost -> 'isReported'::text IS NULL) = ($4 = 'reported')`,
-      [runId, no, at, is],
+      `UPDATE ${SLOTS} SET lost = ${becomes} WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at'::text)::float8 = $3 AND ${where}`,
+      [runId, no, at],
     )
     return rowCount === 1
   }

@@ -1,15 +1,22 @@
 /** JSON arrays as PostgreSQL's array literals: `[1,null,"a b"]` as `{1,NULL,"a b"}`. Numbers keep their digits. */
+import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 
 const STRING = /"(?:[^"\\]|\\.)*"/y
 const SCALAR = /[^,\]}\s]+/y
 
+type Elements = 'json' | 'values'
+
+/** `json`: every element is a JSON text of its own, also one that is an array; `values`: arrays within are further dimensions. */
+export function elementsOf({ of }: ColumnType & { readonly kind: 'list' }): Elements {
+  return of.kind === 'json' ? 'json' : 'values'
+}
+
 /**
  * @param json canonical JSON of an array
- * @param of `json`: every element is a JSON text of its own, also one that is an array; `values`: arrays within are further dimensions
  * @throws SluiceError VALUE_REFUSED for JSON that is no array
  */
-export function arrayLiteral(json: string, of: 'json' | 'values'): string {
+export function arrayLiteral(json: string, of: Elements): string {
   if (!json.startsWith('[')) {
     throw new SluiceError('VALUE_REFUSED', `this is no list: ${json.slice(0, 60)}`, {
       hint: 'map the column to json or text',

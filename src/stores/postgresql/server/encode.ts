@@ -4,7 +4,7 @@ import { isLong, piecesOf } from '../../../model/copy/long-cell.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/port.ts'
-import { arrayLiteral } from './array-literal.ts'
+import { arrayLiteral, elementsOf } from './array-literal.ts'
 
 /** Characters of a piece: larger ones are no faster, smaller ones cost a system call each. */
 const PIECE = 128 * 1024
@@ -126,7 +126,7 @@ export function parameterTexts(
 
 function valueOf({ as, column: { type } }: WriteColumn): Field {
   if (as.kind === 'list' && type.kind === 'list') {
-    const of = type.of.kind === 'json' ? 'json' : 'values'
+    const of = elementsOf(type)
     return (cell) => arrayLiteral(String(cell), of)
   }
   if (as.kind === 'float') return (cell) => (Object.is(cell, -0) ? '-0' : String(cell))

@@ -7,6 +7,7 @@ import { keyColumns, rangeCondition, type KeyDialect } from '../../common/key-ra
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { arrayText } from './array-text.ts'
 import { quoteName } from './connect.ts'
+import { arrayLiteral, elementsOf } from './array-literal.ts'
 
 /** Holds the place of a bound. A condition that a user wrote may hold `?`, an operator of this system, but never this. */
 const BOUND = `:${randomUUID()}:`
@@ -43,13 +44,18 @@ export function keyDialect(relation: Relation): KeyDialect {
     quote: quoteName,
     from: () => fromSql(relation),
     bound: boundOf,
-    value: (_, text) => text,
+    value: keyValue,
     // Under a name of its own, or ORDER BY would take it for the column, and sort texts.
     text: (column) => `${quoteName(column.name)}::text AS ${TEXT}`,
     // Whatever begins so and goes on sorts behind it: no text has a smaller character than this one.
     below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
     operator: operatorSql,
   }
+}
+
+/** A list that another system holds is a JSON array; the server prints one with other bounds than 1 as `[0:1]={1,2}`. */
+function keyValue({ type }: Column, text: string): string {
+  return type.kind === 'list' && /^\[.*\]$/s.test(text) ? arrayLiteral(text, elementsOf(type)) : text
 }
 
 /** The planner of the server estimates ranges of a constant "char" as texts of a collation that the type has not, and fails of it: it gets no constant. */
@@ -96,7 +102,10 @@ export function rangeSql(table: TableSpec, relation: Relation, range: Range, whe
  */
 export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   const columns = keyColumns(table)
-  const lists = columns.map((_, at) => `${literal(arrayText(keys.map((key) => key[at] ?? '')))}::text[]`)
+  const lists = columns.map((column, at) => {
+    const texts = keys.map((key) => keyValue(column, key[at] ?? ''))
+    return `${literal(arrayText(texts))}::text[]`
+  })
   const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`).join(', ')
   const names = columns.map((_, at) => `c${at}`).join(', ')
   const rows = lists.map((list) => `pg_catalog.unnest(${list})`).join(', ')

@@ -122,6 +122,8 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     openCopyStore(operation.to, {
       mode: operation.dryRun || isRefused ? 'plan' : 'write',
       ...telling,
+      // `--again` reads it, too.
+      ...(run.sharedRun === undefined ? {} : { mortal: true }),
       ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
       onThrottle: ({ status, waitMs }) =>
         throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),

@@ -38,7 +38,10 @@ import type { DiffRun } from '../../diff/diff-run.ts'
 export async function diff(operation: DiffOperation, run: DiffRun): Promise<Ending> {
   const writes = operation.fix || operation.track !== undefined
   const { stop } = run.interrupt
-  const telling = tellingRetries(run.emit, run.clock)
+  const telling = {
+    ...tellingRetries(run.emit, run.clock),
+    ...(run.sharedRun === undefined ? {} : ({ mortal: true } as const)),
+  }
   await using from = derivedStore(
     await openPatiently(() => openSourceStore(operation.from, operation.cassandra, telling), { emit: run.emit }, stop),
     operation,

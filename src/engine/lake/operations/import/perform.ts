@@ -26,8 +26,7 @@ export async function importOne(operation: ImportOperation, run: ImportOneRun): 
     worker: 1,
     ...(operation.tableId === undefined ? {} : { tableId: operation.tableId }),
   }
-  const planned = [{ ...target, movedId: moved ? operation.tableId : undefined }]
-  const plan = await patient(() => planTables(planned, url, run, operation.dryRun))
+  const plan = await patient(() => planTables([{ ...target, moved }], url, run, operation.dryRun))
   tellPlan(plan, [], run, operation.dryRun)
   if (operation.dryRun) {
     const failed = plan.lines.find((line) => line.error !== undefined)

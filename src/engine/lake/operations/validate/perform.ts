@@ -10,6 +10,7 @@ import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
 import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
+import { knownTables } from '../../import/known-tables.ts'
 import { openLake, scratchDatabase } from '../../../run/registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
@@ -35,6 +36,7 @@ export async function validate(operation: ValidateOperation, run: ValidateRun): 
     }
     // Of a table that is no longer, or not yet, whole there is nothing to prove.
     await readableTable(database, { tableId: head.tableId })
+    const [known] = await knownTables(database, { tableId: head.tableId })
     let besideRanges = 0
     const result = await validateTable({
       catalog: database,
@@ -48,7 +50,9 @@ export async function validate(operation: ValidateOperation, run: ValidateRun): 
       interrupt,
       emit: (event) => {
         if (event.type === 'verify.mismatch' && event.check !== 'ranges') besideRanges++
-        emit(event)
+        emit(
+          event.type === 'verify.mismatch' && known !== undefined ? { ...event, importedAt: known.importedAt } : event,
+        )
       },
       table: operation.table,
     }).catch((error: unknown) => {

@@ -4,12 +4,14 @@ import type { ChangeBatch } from '../../../../model/copy/change.ts'
 import { rowsOf, unpacked } from '../../../../model/copy/unpacked.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import { refuseReorderedTarget } from '../../../common/column-order.ts'
 import type { Closing } from '../../../../model/copy/port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { closeChunk } from '../../copy/commit.ts'
 import { targetError } from '../../copy/errors.ts'
 import { tableSql } from '../../copy/names.ts'
+import { columnsInOrder } from '../../copy/same-table.ts'
 import { takeMark } from '../../mark.ts'
 import type { Session } from '../../session.ts'
 import { TableChanges } from './changes.ts'
@@ -65,6 +67,8 @@ class MysqlChangeWriter implements ChangeWriter {
   #number = 0
   /** Table of the call that runs. */
   #current: KnownTable | null = null
+  /** Tables that the transaction has written to: their columns stay as they are until it ends. */
+  readonly #written = new Set<number>()
   #inTransaction = false
   #isDisposed = false
   /** What made the transaction impossible to go on with: after a deadlock the server has rolled back, and another statement would begin a new one. */
@@ -93,6 +97,7 @@ class MysqlChangeWriter implements ChangeWriter {
     return this.#do(tableText(this.#table(table).table.table), async () => {
       if (rowsOf(batch) === 0) return { lacking: [] }
       const { changes, shape } = await this.#known(table)
+      this.#written.add(table)
       return { lacking: await changes.apply(unpacked(batch), shape) }
     })
   }
@@ -107,15 +112,21 @@ class MysqlChangeWriter implements ChangeWriter {
   }
 
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
-    const outcome = await this.#do('', () => closeChunk(this.#config, this.#session, this.#mark, closing))
-    this.#inTransaction = false
+    const outcome = await this.#do('', async () => {
+      for (const place of this.#written) {
+        const { table } = this.#table(place)
+        refuseReorderedTarget(table, await columnsInOrder(this.#session, table.table), this.#config.label)
+      }
+      return closeChunk(this.#config, this.#session, this.#mark, closing)
+    })
+    this.#ended()
     return outcome
   }
 
   async rollBack(): Promise<void> {
     if (!this.#inTransaction) return
     await this.#session.rollBack()
-    this.#inTransaction = false
+    this.#ended()
     this.#failure = null
   }
 
@@ -125,6 +136,11 @@ class MysqlChangeWriter implements ChangeWriter {
     this.#request.signal.removeEventListener('abort', this.#stop)
     if (this.#inTransaction) await this.#session.rollBack()
     await this.#session.close()
+  }
+
+  #ended(): void {
+    this.#inTransaction = false
+    this.#written.clear()
   }
 
   #table(table: number): ChangeTable {

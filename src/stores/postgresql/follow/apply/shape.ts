@@ -1,6 +1,7 @@
 /** What the catalogs say of a table that changes go to: its columns, the indexes of it and of its partitions, and the way that changes can take. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import { refuseReorderedTarget } from '../../../common/column-order.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { missingTable, Relations, type KnownRelation } from '../../server/relation.ts'
 import type { CopySession, TextRow } from '../../server/session.ts'
@@ -43,6 +44,8 @@ type MemberFacts = { readonly oid: string; readonly name: string; readonly kind:
 
 export type TableShape = {
   readonly relation: KnownRelation
+  /** Names of all columns, in their order. */
+  readonly names: readonly string[]
   /** Columns of the request, in its order; null where the table has no such column. */
   readonly columns: readonly (ShapeColumn | null)[]
   /** The table, its partitions and tables that inherit from it. */
@@ -87,12 +90,16 @@ export async function readShape(request: ChangeTable, session: CopySession): Pro
   const unindexed = holders
     .filter(({ oid }) => !indexes.some((index) => index.relation === oid && finds(index, identity)))
     .map(({ name }) => name)
-  const mark = JSON.stringify([relation.oid, relation.only, columns, way, guarded])
-  return { relation, columns, members, way, guarded, secondary, unindexed, mark }
+  const names = [...found.keys()]
+  const mark = JSON.stringify([relation.oid, relation.only, columns, way, guarded, names])
+  return { relation, names, columns, members, way, guarded, secondary, unindexed, mark }
 }
 
-/** @throws SluiceError TABLE_REFUSED where there is no such table, or something that every change needs is missing */
-export async function soundShape(request: ChangeTable, session: CopySession): Promise<TableShape> {
+/**
+ * @param label of the database
+ * @throws SluiceError TABLE_REFUSED where there is no such table, its columns have exchanged their names, or something that every change needs is missing
+ */
+export async function soundShape(request: ChangeTable, session: CopySession, label: string): Promise<TableShape> {
   const shape = await readShape(request, session)
   const where = tableText(request.table.table)
   if (shape === null) {
@@ -108,6 +115,7 @@ export async function soundShape(request: ChangeTable, session: CopySession): Pr
       hint: 'add the column to the target, with the type that the source has',
     })
   }
+  refuseReorderedTarget(request.table, shape.names, label)
   if (shape.unindexed.length > 0) {
     throw new SluiceError('TABLE_REFUSED', unindexedText(request, shape), { where, hint: indexHint(request) })
   }

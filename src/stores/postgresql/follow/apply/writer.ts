@@ -4,13 +4,16 @@ import type { ChangeBatch } from '../../../../model/copy/change.ts'
 import { IS_GONE, IS_NEW } from '../../../../model/copy/packed-rows.ts'
 import { rowsOf } from '../../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import { refuseReorderedTarget } from '../../../common/column-order.ts'
 import type { Closing } from '../../../../model/copy/port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../../../model/follow/port.ts'
 import { commitChunk, type LastLook } from '../../copy/commit.ts'
 import { targetError } from '../../server/errors.ts'
+import { columnsOf, Relations } from '../../server/relation.ts'
 import type { CopySession } from '../../server/session.ts'
 import { fromSql, literal, tableSql } from '../../server/sql.ts'
 import { underSignal } from '../../server/under-signal.ts'
+import { arrayText } from '../../server/array-text.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
 import { DirectChanges } from './direct.ts'
@@ -137,24 +140,38 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   /**
-   * Whatever has been written to is held until the end of the transaction: the names still lead to the tables that were filled, or they did not from the first statement on.
+   * Whatever has been written to is held until the end of the transaction: names of tables and columns still lead to what was filled, or they did not from the first statement on.
    * It throws SluiceError TABLE_REFUSED.
    */
   #lastLook(): LastLook {
     const wanted = [...this.#written].flatMap((table) => {
-      const oid = this.#tables.get(table)?.shape.relation.oid
-      return oid === undefined ? [] : [`(${table}, ${oid}::oid, ${literal(tableSql(this.#table(table).table.table))})`]
+      const shape = this.#tables.get(table)?.shape
+      if (shape === undefined) return []
+      const name = literal(tableSql(this.#table(table).table.table))
+      return [`(${table}, ${shape.relation.oid}::oid, ${name}, ${literal(arrayText(shape.names))}::text[])`]
     })
     const sql =
       wanted.length === 0
         ? 'NULL'
-        : `SELECT w.place FROM (VALUES ${wanted.join(', ')}) AS w (place, oid, name) WHERE pg_catalog.to_regclass(w.name)::oid IS DISTINCT FROM w.oid LIMIT 1`
+        : `SELECT pg_catalog.string_agg(w.place::text, ','::text) FROM (VALUES ${wanted.join(', ')}) AS w (place, oid, name, names)
+           WHERE pg_catalog.to_regclass(w.name)::oid IS DISTINCT FROM w.oid OR w.names::text IS DISTINCT FROM
+             ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)::text`
     return {
       sql,
-      see: (other) => {
-        if (other !== null) throw otherTable(this.#table(Number(other)))
+      see: async (changed) => {
+        for (const table of changed?.split(',') ?? []) await this.#seeChanged(Number(table))
       },
     }
+  }
+
+  /** Columns may come and go: the next transaction reads the table again. @throws SluiceError TABLE_REFUSED for another table, and for columns that exchanged their names */
+  async #seeChanged(table: number): Promise<void> {
+    const request = this.#table(table)
+    const known = this.#tables.get(table)
+    const relation = await new Relations().of(request.table.table, (sql) => this.#session.ask(sql))
+    if (relation === null || relation.oid !== known?.shape.relation.oid) throw otherTable(request)
+    refuseReorderedTarget(request.table, await columnsOf(this.#session, relation), this.#settings.label)
+    known.readAt = -Infinity
   }
 
   #table(table: number): ChangeTable {
@@ -171,7 +188,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     if (known !== undefined && now - known.readAt < SHAPE_MS) return known
     const request = this.#table(table)
     this.#current = null
-    const shape = await soundShape(request, this.#session)
+    const shape = await soundShape(request, this.#session, this.#settings.label)
     if (known?.shape.mark === shape.mark) {
       known.readAt = now
       known.readIn = this.#number

@@ -115,7 +115,7 @@ class SqliteSteps implements ChangeSteps {
     if (rows !== undefined) return rows
     const request = this.#request.tables[table]
     if (request === undefined) throw new Error(`there is no table ${table}`)
-    rows = new ChangedRows(this.#connection, request)
+    rows = new ChangedRows(this.#connection, request, this.#label)
     this.#tables.set(table, rows)
     return rows
   }

@@ -5,6 +5,7 @@ import { breathe, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { applyIndexes } from '../../../common/apply/indexes.ts'
 import { writtenColumns, type PartialPut, type SortedBatch, type WrittenColumn } from '../../../common/apply/puts.ts'
+import { refuseReorderedTarget } from '../../../common/column-order.ts'
 import type { ChangeTable } from '../../../../model/follow/port.ts'
 import type { SqlRow, SqlValue } from '../../../../model/run/sql-port.ts'
 import { ofValue } from '../../../common/refusals.ts'
@@ -34,11 +35,13 @@ export class ChangedRows {
   readonly #rowsAStatement: number
   readonly #statements = new Map<string, Database.Statement>()
 
-  constructor(connection: Database.Database, request: ChangeTable) {
+  /** @param label of the database @throws SluiceError TABLE_REFUSED where columns have exchanged their names */
+  constructor(connection: Database.Database, request: ChangeTable, label: string) {
     this.#connection = connection
     this.#request = request
     const { name } = request.table.table
     const shape = shapeOf(connection, name)
+    refuseReorderedTarget(request.table, shape.columns, label)
     this.#written = writtenColumns(request)
     this.#columns = this.#written.map(({ at }) => request.columns[at] as WriteColumn)
     this.#binders = this.#columns.map(({ as, column }) => binderOf(as, affinityOf(column.native, shape.strict)))

@@ -1,0 +1,36 @@
+/** The order of a table's columns, in the request that reads or writes its rows: that is one transaction, and nothing else of D1 is. */
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import { refuseReordered } from '../../common/column-order.ts'
+import type { D1Client, D1Result, D1Statement } from '../client.ts'
+
+type Planned = Pick<TableSpec, 'table' | 'columns'>
+
+/** Reads the names of its columns for `refuseUnordered`. */
+export function namesInOrder({ table }: Pick<Planned, 'table'>): D1Statement {
+  return { sql: 'SELECT name FROM pragma_table_xinfo(?) ORDER BY cid', params: [table.name] }
+}
+
+/** @param names answer to `namesInOrder` @throws SluiceError SOURCE_GONE, TABLE_REFUSED where planned columns come in another order */
+export function refuseUnordered(
+  planned: Planned,
+  names: D1Result | undefined,
+  side: 'source' | 'target',
+  { settings }: D1Client,
+): void {
+  refuseReordered(planned, names?.rows.map(([name]) => String(name)) ?? [], side, settings.label)
+}
+
+/** Fails its batch where planned columns come in another order: nothing but an error ends the transaction of a request. */
+export function orderGuard({ table, columns }: Planned): D1Statement {
+  return {
+    sql: `SELECT CASE WHEN EXISTS(SELECT 1 FROM (SELECT x.cid, lag(x.cid) OVER (ORDER BY j.key) AS before
+            FROM json_each(?) AS j JOIN pragma_table_xinfo(?) AS x ON x.name = j.value) WHERE cid < before) THEN json('reordered') ELSE 1 END`,
+    params: [JSON.stringify(columns.map(({ name }) => name)), table.name],
+  }
+}
+
+/** Whether `orderGuard` failed a batch is asked of the table itself: rows may hold broken JSON, too. @throws SluiceError TABLE_REFUSED */
+export async function refuseByGuard(client: D1Client, planned: Planned, signal: AbortSignal): Promise<void> {
+  const [names] = await client.read([namesInOrder(planned)], { signal })
+  refuseUnordered(planned, names, 'target', client)
+}

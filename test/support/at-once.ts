@@ -1,0 +1,15 @@
+/** A statement of PostgreSQL between two steps of a program that runs in this process. */
+import { execFileSync } from 'node:child_process'
+
+/** Runs a statement before it returns: nothing of this program goes on meanwhile. */
+export function atOnce(url: string, statement: string): void {
+  const program = `
+    import pg from 'pg'
+    const client = new pg.Client({ connectionString: process.env.URL_OF_IT })
+    await client.connect()
+    await client.query(process.env.STATEMENT)
+    await client.end()`
+  execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+    env: { ...process.env, URL_OF_IT: url, STATEMENT: statement },
+  })
+}
