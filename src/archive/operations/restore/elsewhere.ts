@@ -1,7 +1,7 @@
 /** `restore --into`: archived rows into another table, or another database. The archive goes on answering for them. */
-import { fileTest } from '../../../archive/erase/found.ts'
-import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
-import type { Held } from '../../../archive/ledger/partition-ledger.ts'
+import { fileTest } from '../../erase/found.ts'
+import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
+import type { Held } from '../../ledger/partition-ledger.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
 import { bringElsewhere } from '../../steps/elsewhere/bring.ts'
 import { standingIn } from '../../steps/elsewhere/destination.ts'

@@ -38,7 +38,7 @@ import { lanesRefusal, refuseCombinations, refuseInPart, refusedWhileFollowing }
 import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from '../compare/resync.ts'
 import { TableStates } from '../progress/table-states.ts'
-import { withTargetColumns } from '../target-columns.ts'
+import { withTargetColumns } from './target-columns.ts'
 import { endingOf } from './stream-ending.ts'
 import { wishesOf, withFiring } from './stream-wishes.ts'
 import { takeStream } from './take-stream.ts'

@@ -1,7 +1,7 @@
 /** The order of the target's columns, as a stream noted it: two that exchange their names while no program follows would get the values of each other. */
-import { refuseReorderedTarget } from '../../stores/common/column-order.ts'
-import type { StreamBirth } from '../../model/follow/port.ts'
-import type { FollowTable } from './stream/followed-table.ts'
+import { refuseReorderedTarget } from '../../../stores/common/column-order.ts'
+import type { StreamBirth } from '../../../model/follow/port.ts'
+import type { FollowTable } from './followed-table.ts'
 
 type Planned = readonly Pick<FollowTable, 'name' | 'plan'>[]
 
