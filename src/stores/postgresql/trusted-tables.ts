@@ -24,26 +24,29 @@ const LIFELESS = ['pg_class', 'pg_constraint', 'pg_namespace', 'pg_publication']
 
 /**
  * SQL over `c`, a relation: something of it leads out of what comes with the server, which is in no `pg_depend`. Its columns, defaults, checks, indexes, statistics,
- * policies, rules and triggers count, whatever of them the planner computes in advance, and however many steps each is away from the table.
+ * policies, rules, triggers and partitions count, whatever of them the planner computes in advance, and however many steps each is away from the table.
  */
 const LEADS_OUT = `EXISTS (
         WITH RECURSIVE parts (class, oid) AS (
           SELECT ${catalogOid('pg_class')}, c.oid
           UNION SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
             JOIN parts p ON p.class OPERATOR(pg_catalog.=) d.refclassid AND p.oid OPERATOR(pg_catalog.=) d.refobjid
-            WHERE d.deptype OPERATOR(pg_catalog.=) ANY (ARRAY['a', 'i']::pg_catalog."char"[]))
+            WHERE d.deptype OPERATOR(pg_catalog.=) ANY (ARRAY['a', 'i', 'P', 'S']::pg_catalog."char"[]))
         SELECT FROM pg_catalog.pg_depend d JOIN parts p ON p.class OPERATOR(pg_catalog.=) d.classid AND p.oid OPERATOR(pg_catalog.=) d.objid
         WHERE NOT (d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${LIFELESS}]))
           AND NOT EXISTS (SELECT FROM parts o WHERE o.class OPERATOR(pg_catalog.=) d.refclassid AND o.oid OPERATOR(pg_catalog.=) d.refobjid))`
 
-/** SQL over `c`: why its rows may not even be read, or NULL. Views, foreign tables and policies run code. Of another role only a table that nothing stands above, below or behind is read. */
+/** SQL over `c`: it has child tables that are no partitions, or is one of another table: those are no part of it. */
+const HAS_HEIRS = `EXISTS (
+        SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid OPERATOR(pg_catalog.=) i.inhrelid
+        WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid OR (i.inhparent OPERATOR(pg_catalog.=) c.oid AND NOT k.relispartition))`
+
+/** SQL over `c`: why its rows may not even be read, or NULL. Views, foreign tables and policies run code. */
 const NOT_PLAIN = `CASE
       WHEN NOT (c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])) THEN 'it is a view or a foreign table'
       WHEN c.relrowsecurity THEN 'it has row level security, which hides rows'
-      WHEN ${isStranger('c.relowner')} AND (c.relkind OPERATOR(pg_catalog.=) 'p'::pg_catalog."char"
-          OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent OPERATOR(pg_catalog.=) c.oid OR i.inhrelid OPERATOR(pg_catalog.=) c.oid)
-          OR ${LEADS_OUT})
-        THEN 'it belongs to another role, and has a type, a function, a partition or a child table that may run code when it is read' END`
+      WHEN ${isStranger('c.relowner')} AND (${HAS_HEIRS} OR ${LEADS_OUT})
+        THEN pg_catalog.concat(${belongs('c.relowner')}, ', and has a type, a function, a trigger or a child table that may run code when it is read') END`
 
 /** Functions that catalogs call by name. */
 const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proowner')}
@@ -202,8 +205,7 @@ export class Strangers {
       try {
         const locked = this.#names
         // Before anything else: a snapshot of before would not show what has changed.
-        if (locked.length > 0)
-          await ask(`LOCK TABLE ${locked.map((name) => `ONLY ${name}`).join(', ')} IN ACCESS SHARE MODE`)
+        if (locked.length > 0) await ask(`LOCK TABLE ${locked.join(', ')} IN ACCESS SHARE MODE`)
         if ((await this.#judge(ask)).every((name) => locked.includes(name))) return
       } catch (error) {
         // One that is gone is none to lock for the next question.
