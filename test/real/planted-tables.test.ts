@@ -253,7 +253,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect([ran.code, ran.said]).toEqual([4, expect.stringContaining('may run code when it is read')])
   })
 
-  test('tables that another role changes behind the first look', async () => {
+  test('tables that another role changes while a session is open', async () => {
     await planted('planted_later', 'SELECT')
     await ask('planted_later', 'GRANT CREATE ON DATABASE planted_later TO planter')
     const own = server.url('planted_later', 'planter', 'planter')

@@ -139,7 +139,7 @@ class PostgresDatabase implements SqlDatabase {
       session.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [schema])
     // IF NOT EXISTS asks for the right to create first, which a user of an existing schema need not have.
     const found = await this.#single.use(async (session) => schema === null || (await exists(session)).length > 0)
-    await this.#retrying(() => this.#single.use((session) => this.#strangers.look((sql) => session.all(sql, []))))
+    await this.#retrying(() => this.#single.use((session) => this.#strangers.opened((sql) => session.all(sql, []))))
     if (this.#mode === 'read' || found || schema === null) return
     await this.#writers.use(async (session) => {
       try {

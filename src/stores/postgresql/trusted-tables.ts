@@ -192,8 +192,8 @@ export class Strangers {
     return this.#isTrusted
   }
 
-  /** @throws SluiceError TABLE_REFUSED where what is there may not be read */
-  async look(ask: Ask): Promise<void> {
+  /** As a database is opened. @throws SluiceError TABLE_REFUSED where what is there may not be read */
+  async opened(ask: Ask): Promise<void> {
     await this.#judge(ask)
   }
 

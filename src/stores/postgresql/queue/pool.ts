@@ -53,7 +53,7 @@ export class QueuePool implements AsyncDisposable {
     pool.on('connect', (connected) => connected.on('error', () => undefined))
     const queue = new QueuePool(pool, settings)
     try {
-      await queue.#strangers.look((sql) => queue.#rows(sql))
+      await queue.#strangers.opened((sql) => queue.#rows(sql))
     } catch (error) {
       await queue[Symbol.asyncDispose]()
       throw postgresError(error, settings)
@@ -81,7 +81,7 @@ export class QueuePool implements AsyncDisposable {
       await this.#strangers.begin({
         begin: async () => void (await client.query('BEGIN READ ONLY')),
         ask: (sql) => this.#rows(sql, client),
-        rollBack: async () => void (await client.query('ROLLBACK')),
+        rollBack: async () => void (await client.query('ROLLBACK').catch(() => undefined)),
       })
       const result = await client.query<R>(text, [...values])
       await client.query('COMMIT')
