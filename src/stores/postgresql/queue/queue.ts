@@ -43,7 +43,7 @@ const ORDERED = `jsonb_build_object('orderedAt', ${NOW_MS})`
 export async function openPostgresQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
   const pool = await QueuePool.open(url, FEW + slots * 2)
   try {
-    const there = await lookForQueue(pool, pool.settings.label)
+    const there = await lookForQueue((text) => pool.ask(text), pool.settings.label)
     if (mode === 'work') {
       await pool.writable()
       await makeSchemas(pool.pool, pool.settings.label)
@@ -191,7 +191,7 @@ class PostgresQueue implements RunQueue {
   /** Whoever looks for long sees a queue that is made later. @throws SluiceError LEDGER_NEWER */
   async #looked(): Promise<QueueTables> {
     try {
-      if (!this.#there.confirmedRuns) this.#there = await lookForQueue(this.#pool, this.label)
+      if (!this.#there.confirmedRuns) this.#there = await lookForQueue((text) => this.#pool.ask(text), this.label)
     } catch (error) {
       throw await this.#pool.said(error, 'look')
     }

@@ -2,8 +2,7 @@
 import type { Pool, QueryResult, QueryResultRow } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlStateOf } from '../errors.ts'
-import { elsewhere, QueueIdentity } from './identity.ts'
-import type { QueuePool } from './pool.ts'
+import { elsewhere, QueueIdentity, type Ask } from './identity.ts'
 
 /** Holds `sluice_runs` and the others. */
 export const QUEUE_SCHEMA = 'sluice_queue'
@@ -271,8 +270,8 @@ async function heldBy(client: Asked, label: string, kept: keyof typeof KEPT, cau
 }
 
 /** What stands here: who only looks makes nothing. @throws SluiceError LEDGER_NEWER */
-export async function lookForQueue(pool: QueuePool, label: string): Promise<QueueTables> {
-  const asked: Asked = { query: (text) => pool.ask(text) }
+export async function lookForQueue(ask: Ask, label: string): Promise<QueueTables> {
+  const asked: Asked = { query: (text) => ask(text) }
   if (!(await isThere(asked))) return NOTHING
   const version = await versionNow(asked, label)
   return {
