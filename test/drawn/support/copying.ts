@@ -1,0 +1,102 @@
+/** A drawn table copied to another place, and back where the other place is of another system. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Operation } from '../../../src/engine/operations/list.ts'
+import { copyOf, makePlace, type Place, type Ran, type System } from '../../support/copy-systems.ts'
+import { dropPlace } from './places.ts'
+import { differenceOf, makeTable, statementsOf, type DrawnSystem, type DrawnTable, type Judged } from './shape.ts'
+import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
+
+export type Copying = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
+
+/** Makes the table, copies it and judges both sides; leaves nothing. @param folder for systems that are files */
+export async function judgeCopy({ from, to, table }: Copying, folder: string): Promise<Verdict> {
+  const own = mkdtempSync(join(folder, 'draw-'))
+  const places: Place[] = []
+  const make = async (system: System): Promise<Place> => {
+    const place = await makePlace(system, own)
+    places.push(place)
+    return place
+  }
+  try {
+    const source = await make(from.system)
+    const made = await makeTable(from, source, withDatabase(table, source))
+    if (made === null) return { is: 'discarded', text: 'the server does not take it' }
+    const target = await make(to.system)
+    const there = await copied({ source, target, hasKey: made.key.length > 0, step: 'copy' })
+    if ('is' in there) return there
+    const left = await from.judge(source, await from.tableOf(source))
+    if (from.system === to.system) return await compared(to, left, target, 'copy', there.quarantined)
+    const back = await make(from.system)
+    await back.sql(...statementsOf(from, made))
+    const returned = await copied({ source: target, target: back, hasKey: made.key.length > 0, step: 'back' })
+    if ('is' in returned) return returned
+    return await compared(from, left, back, 'back', there.quarantined + returned.quarantined)
+  } finally {
+    for (const place of places) await dropPlace(place)
+    rmSync(own, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+/** Settings name the database, which is another one each time. */
+function withDatabase(table: DrawnTable, place: Place): DrawnTable {
+  const name = new URL(place.url).pathname.slice(1)
+  return { ...table, settings: table.settings.map((one) => one.replaceAll('DRAWN_DATABASE', name)) }
+}
+
+async function compared(system: DrawnSystem, left: Judged, place: Place, step: string, lacking: number): Promise<Verdict> {
+  const name = await system.tableOf(place)
+  const difference = name === '' ? 'no table' : differenceOf(left, await system.judge(place, name), lacking)
+  if (difference !== '') return fault(`${step} silent`, difference)
+  return lacking === 0 ? EQUAL : { is: 'named', code: 'ROWS_ASIDE', text: `${lacking} rows` }
+}
+
+type Step = {
+  readonly source: Place
+  readonly target: Place
+  readonly step: string
+  /** Without a key a copied table is not compared again. */
+  readonly hasKey: boolean
+}
+type Copied = { readonly quarantined: number }
+
+/** Copies, and once more: the second run has nothing to do, or says the same refusal as the first. */
+async function copied({ source, target, step, hasKey }: Step): Promise<Copied | Verdict> {
+  const operation = copyOf(source, target, '*', { workers: 1 })
+  const ran = await performed(operation)
+  if (ran === null) return fault(`${step} endless`, 'the run does not end')
+  const quarantined = Number(ran.finished.totals?.['quarantined'] ?? 0)
+  if (ran.finished.exitCode === 1 && quarantined > 0) return { quarantined }
+  if (ran.finished.exitCode !== 0) return await refusedTwice(operation, refusalOf(ran, step), step)
+  const again = await performed({ ...operation, ...(hasKey ? { again: true } : {}) })
+  if (again === null) return fault(`${step} again endless`, '--again does not end')
+  if (again.finished.exitCode !== 0) {
+    const refused = refusalOf(again, `${step} again`)
+    return refused.is === 'named' && refused.code === 'UNSUPPORTED_KEY' ? { quarantined } : asFault(refused)
+  }
+  const writes = writesOf(again)
+  return writes === '' ? { quarantined } : fault(`${step} again writes`, `once more it wrote ${writes}`)
+}
+
+/** The same command says the same refusal once more. */
+async function refusedTwice(operation: Operation, first: Verdict, step: string): Promise<Verdict> {
+  if (first.is !== 'named') return first
+  const second = await performed(operation)
+  if (second === null) return fault(`${step} endless`, `the second run does not end, behind ${first.text}`)
+  const later = refusalOf(second, step)
+  if (later.is === 'named' && later.code === first.code) return first
+  return fault(`${step} half done`, `${first.text}; the same command then: ${'text' in later ? later.text : ''}`)
+}
+
+/** What a run over an equal table wrote; empty where that is nothing. */
+function writesOf({ events }: Ran): string {
+  const tables = events.flatMap((event) => (event.type === 'table.finished' ? [event.copied?.again] : []))
+  const again = tables.find((one) => one !== undefined)
+  if (again !== undefined) return again.differed === '0' ? '' : JSON.stringify(again)
+  return events.some(({ type }) => type === 'chunk.started') ? 'a chunk' : ''
+}
+
+/** What was copied and proved is no cause for any refusal. */
+function asFault(verdict: Verdict): Verdict {
+  return verdict.is === 'named' ? fault(`again ${verdict.code}`, verdict.text) : verdict
+}
