@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import type { Operation } from '../../../src/engine/operations/list.ts'
 import { copyOf, makePlace, type Place, type Ran, type System } from '../../support/copy-systems.ts'
 import { dropPlace } from './places.ts'
-import { differenceOf, makeTable, statementsOf, type DrawnSystem, type DrawnTable, type Judged } from './shape.ts'
+import {
+  definitionsOf,
+  differenceOf,
+  makeTable,
+  statementsOf,
+  type DrawnSystem,
+  type DrawnTable,
+  type Judged,
+} from './shape.ts'
 import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
 
 export type Copying = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
@@ -23,15 +31,16 @@ export async function judgeCopy({ from, to, table }: Copying, folder: string): P
     const made = await makeTable(from, source, withDatabase(table, source))
     if (made === null) return { is: 'discarded', text: 'the server does not take it' }
     const target = await make(to.system)
+    if (from.system === to.system) await target.sql(...definitionsOf(from, made))
     const there = await copied({ source, target, hasKey: made.key.length > 0, step: 'copy' })
-    if ('is' in there) return there
+    if (!isAside(there)) return there
     const left = await from.judge(source, await from.tableOf(source))
-    if (from.system === to.system) return await compared(to, left, target, 'copy', there.quarantined)
+    if (from.system === to.system) return needless(to.system, await compared(to, left, target, 'copy', there))
     const back = await make(from.system)
     await back.sql(...statementsOf(from, made))
     const returned = await copied({ source: target, target: back, hasKey: made.key.length > 0, step: 'back' })
-    if ('is' in returned) return returned
-    return await compared(from, left, back, 'back', there.quarantined + returned.quarantined)
+    if (!isAside(returned)) return returned
+    return await compared(from, left, back, 'back', [...there, ...returned])
   } finally {
     for (const place of places) await dropPlace(place)
     rmSync(own, { recursive: true, force: true, maxRetries: 3 })
@@ -44,11 +53,18 @@ function withDatabase(table: DrawnTable, place: Place): DrawnTable {
   return { ...table, settings: table.settings.map((one) => one.replaceAll('DRAWN_DATABASE', name)) }
 }
 
-async function compared(system: DrawnSystem, left: Judged, place: Place, step: string, lacking: number): Promise<Verdict> {
+async function compared(system: DrawnSystem, left: Judged, place: Place, step: string, aside: Aside): Promise<Verdict> {
   const name = await system.tableOf(place)
-  const difference = name === '' ? 'no table' : differenceOf(left, await system.judge(place, name), lacking)
+  const difference = name === '' ? 'no table' : differenceOf(left, await system.judge(place, name), aside.length)
   if (difference !== '') return fault(`${step} silent`, difference)
-  return lacking === 0 ? EQUAL : { is: 'named', code: 'ROWS_ASIDE', text: `${lacking} rows` }
+  if (aside.length === 0) return EQUAL
+  return { is: 'named', code: 'ROWS_ASIDE', text: `${aside.length} rows: ${aside[0]}` }
+}
+
+/** What one server holds, another one like it can hold; a column of SQLite may hold what is none of its type. */
+function needless(system: System, verdict: Verdict): Verdict {
+  if (verdict.is !== 'named' || system === 'sqlite' || system === 'd1') return verdict
+  return fault(`needless ${verdict.code}`, verdict.text)
 }
 
 type Step = {
@@ -58,24 +74,34 @@ type Step = {
   /** Without a key a copied table is not compared again. */
   readonly hasKey: boolean
 }
-type Copied = { readonly quarantined: number }
+/** Why rows were quarantined, one each. */
+type Aside = readonly string[]
 
 /** Copies, and once more: the second run has nothing to do, or says the same refusal as the first. */
-async function copied({ source, target, step, hasKey }: Step): Promise<Copied | Verdict> {
+async function copied({ source, target, step, hasKey }: Step): Promise<Aside | Verdict> {
   const operation = copyOf(source, target, '*', { workers: 1 })
   const ran = await performed(operation)
   if (ran === null) return fault(`${step} endless`, 'the run does not end')
   const quarantined = Number(ran.finished.totals?.['quarantined'] ?? 0)
-  if (ran.finished.exitCode === 1 && quarantined > 0) return { quarantined }
+  if (ran.finished.exitCode === 1 && quarantined > 0) return asideOf(ran, quarantined)
   if (ran.finished.exitCode !== 0) return await refusedTwice(operation, refusalOf(ran, step), step)
   const again = await performed({ ...operation, ...(hasKey ? { again: true } : {}) })
   if (again === null) return fault(`${step} again endless`, '--again does not end')
   if (again.finished.exitCode !== 0) {
     const refused = refusalOf(again, `${step} again`)
-    return refused.is === 'named' && refused.code === 'UNSUPPORTED_KEY' ? { quarantined } : asFault(refused)
+    return refused.is === 'named' && refused.code === 'UNSUPPORTED_KEY' ? [] : asFault(refused)
   }
   const writes = writesOf(again)
-  return writes === '' ? { quarantined } : fault(`${step} again writes`, `once more it wrote ${writes}`)
+  return writes === '' ? [] : fault(`${step} again writes`, `once more it wrote ${writes}`)
+}
+
+function isAside(came: Aside | Verdict): came is Aside {
+  return Array.isArray(came)
+}
+
+function asideOf({ events }: Ran, count: number): Aside {
+  const causes = events.flatMap((event) => (event.type === 'row.aside' ? [JSON.stringify(event.error)] : []))
+  return Array.from({ length: count }, (_, at) => causes[at] ?? '')
 }
 
 /** The same command says the same refusal once more. */

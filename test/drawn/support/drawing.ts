@@ -82,5 +82,8 @@ function note(no: number, { from, to, table }: Drawn, verdict: Verdict, ms = 0):
   const file = process.env['SLUICE_DRAW_LOG']
   if (file === undefined) return
   const types = table.columns.map(({ type }, at) => `${table.key.includes(at) ? '*' : ''}${type}`)
-  appendFileSync(file, `${no} ${ms} ms ${from.system} to ${to.system} [${types.join(', ')}] ${JSON.stringify(verdict)}\n`)
+  appendFileSync(
+    file,
+    `${no} ${ms} ms ${from.system} to ${to.system} [${types.join(', ')}] ${JSON.stringify(verdict)}\n`,
+  )
 }

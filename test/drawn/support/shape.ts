@@ -49,15 +49,21 @@ export type DrawnSystem = {
   judge(place: Place, table: string): Promise<Judged>
 }
 
+/** Statements that define the types of a user that the table has. */
+export function definitionsOf({ first }: DrawnSystem, { columns }: DrawnTable): readonly string[] {
+  return first.filter((one) => columns.some(({ type }) => mentions(type, one)))
+}
+
 /** Statements that make the table without rows. */
-export function statementsOf(
-  { first, quote }: DrawnSystem,
-  { name, columns, key, options }: DrawnTable,
-): readonly string[] {
+export function statementsOf(system: DrawnSystem, table: DrawnTable): readonly string[] {
+  const { quote } = system
+  const { name, columns, key, options } = table
   const declared = columns.map((column) => `${quote(column.name)} ${column.type}`)
   if (key.length > 0) declared.push(`PRIMARY KEY (${key.map((at) => quote(columns[at]?.name ?? '')).join(', ')})`)
-  const used = first.filter((one) => columns.some(({ type }) => mentions(type, one)))
-  return [...used, `CREATE TABLE ${quote(name)} (${declared.join(', ')})${options === '' ? '' : ` ${options}`}`]
+  return [
+    ...definitionsOf(system, table),
+    `CREATE TABLE ${quote(name)} (${declared.join(', ')})${options === '' ? '' : ` ${options}`}`,
+  ]
 }
 
 /** A definition is used where its name stands in the type, or in another definition that stands there. */
@@ -77,7 +83,9 @@ export function insertOf({ quote }: DrawnSystem, { name }: DrawnTable, row: read
 /** The table as SQL, as a person would give it. */
 export function sqlOf(system: DrawnSystem, table: DrawnTable): string {
   const rows = rowsOf(table).map((row) => insertOf(system, table, row))
-  return [...system.loose, ...statementsOf(system, table), ...rows, ...table.settings].map((one) => `${one};`).join('\n')
+  return [...system.loose, ...statementsOf(system, table), ...rows, ...table.settings]
+    .map((one) => `${one};`)
+    .join('\n')
 }
 
 /**
@@ -99,7 +107,11 @@ async function declared(system: DrawnSystem, place: Place, table: DrawnTable): P
   return null
 }
 
-async function insertedRows(system: DrawnSystem, place: Place, table: DrawnTable): Promise<readonly (readonly string[])[]> {
+async function insertedRows(
+  system: DrawnSystem,
+  place: Place,
+  table: DrawnTable,
+): Promise<readonly (readonly string[])[]> {
   const rows = rowsOf(table)
   const inserts = rows.map((row) => insertOf(system, table, row))
   const taken: (readonly string[])[] = []
@@ -111,6 +123,7 @@ async function insertedRows(system: DrawnSystem, place: Place, table: DrawnTable
 
 /** Whether the server takes all of these statements. */
 async function takes({ sql }: Place, statements: readonly string[]): Promise<boolean> {
+  if (statements.length === 0) return true
   return await sql(...statements).then(
     () => true,
     () => false,

@@ -102,7 +102,7 @@ let made = 0
 
 /** The same rows, with NULL for a value that cannot be converted; one more column names the first such value of a row by its place. */
 function tried({ columns }: Query['request'], tail: string): string {
-  const values = columns.map(({ column, as }) => `TRY(${selected(column, as)})`)
+  const values = columns.map(({ column, as }) => selected(column, as, true))
   const places = columns.map(
     ({ column }, i) => `WHEN ${quotedName(column.name)} IS NOT NULL AND ${values[i]} IS NULL THEN '${i}'`,
   )

@@ -33,7 +33,9 @@ async function types(place: Place): Promise<readonly DrawnType[]> {
 
 async function judge(place: Place, table: string): Promise<Judged> {
   const columns = (await place.rows(`SELECT column_name FROM (DESCRIBE ${table})`)).map(([name]) => name ?? '')
-  const words = columns.map((name) => `typeof(${quote(name)}) || '|' || coalesce(hex(CAST(${quote(name)} AS VARCHAR)), 'NULL')`)
+  const words = columns.map(
+    (name) => `typeof(${quote(name)}) || '|' || coalesce(hex(CAST(${quote(name)} AS VARCHAR)), 'NULL')`,
+  )
   const rows = await place.rows(`SELECT ${words.join(', ')} FROM ${table}`)
   return { columns, rows: rows.map((row) => row.map(String)) }
 }

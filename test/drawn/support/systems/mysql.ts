@@ -4,7 +4,18 @@ import { pick } from '../random.ts'
 import type { DrawnSystem, DrawnType, Judged } from '../shape.ts'
 
 /** What may stand behind the name of a type. */
-const SUFFIXES = ['', '(1)', '(5)', '(20)', '(6)', '(10,2)', '(65,30)', ` UNSIGNED`, ' UNSIGNED ZEROFILL', `('b','a','','é')`] as const
+const SUFFIXES = [
+  '',
+  '(1)',
+  '(5)',
+  '(20)',
+  '(6)',
+  '(10,2)',
+  '(65,30)',
+  ` UNSIGNED`,
+  ' UNSIGNED ZEROFILL',
+  `('b','a','','é')`,
+] as const
 
 const POOL: readonly string[] = [
   `''`, `' '`, `'ab  '`, `'NULL'`, `'it''s "x"'`, `'😀é'`, `'A'`, `'a'`, `'ß'`, `'É'`, `'a\\nb\\r\\t\\0'`, `'\\\\N'`, `'b'`, `'a,b'`, `'b,a'`, '0', '1', '2', '-1', '127', '255', '-128', '32767', '65535', '8388607', '16777215',
@@ -23,8 +34,16 @@ async function types(place: Place): Promise<readonly DrawnType[]> {
   const collations = await place.rows(
     `SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE COLLATION_NAME RLIKE '_(general_ci|bin|nopad_bin|unicode_ci|swedish_ci|czech_ci|uca1400_ai_ci|german2_ci)$' ORDER BY COLLATION_NAME`,
   )
-  for (const [name] of collations) for (const text of ['varchar(20)', 'char(20)']) declared.add(`${text} COLLATE ${name}`)
-  declared.add('text').add('mediumtext').add('longtext').add('json').add('longblob').add('varbinary(20)').add('timestamp(6) NULL')
+  for (const [name] of collations)
+    for (const text of ['varchar(20)', 'char(20)']) declared.add(`${text} COLLATE ${name}`)
+  declared
+    .add('text')
+    .add('mediumtext')
+    .add('longtext')
+    .add('json')
+    .add('longblob')
+    .add('varbinary(20)')
+    .add('timestamp(6) NULL')
   return [...declared].map((type) => ({ type, values: [...POOL, 'NULL'] }))
 }
 

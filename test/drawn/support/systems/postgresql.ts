@@ -98,7 +98,7 @@ function arraysOf(type: string, values: readonly string[]): readonly string[] {
 const TEXT_SETTINGS: readonly string[] = [
   `search_path TO ''`, `search_path TO app, public`, `search_path TO public, pg_catalog`, `DateStyle TO 'SQL, DMY'`, `DateStyle TO 'German, DMY'`, `DateStyle TO 'Postgres, MDY'`, `TimeZone TO 'Asia/Kolkata'`,
   `TimeZone TO 'America/St_Johns'`, `TimeZone TO '-13:37'`, 'extra_float_digits TO -15', 'extra_float_digits TO 0', `client_encoding TO 'LATIN1'`, `client_encoding TO 'SQL_ASCII'`, `work_mem TO '64kB'`,
-  `lc_numeric TO 'C'`, `default_text_search_config TO 'german'`, `role TO 'pg_database_owner'`,
+  `lc_numeric TO 'C'`, `default_text_search_config TO 'german'`,
 ] // prettier-ignore
 
 /** Switches of the catalog that make every session useless are no setting of a database in use. */

@@ -40,7 +40,9 @@ function systemOf(system: System): DrawnSystem {
 async function judge(place: Place, table: string): Promise<Judged> {
   const inner = table.slice(1, -1).replaceAll('""', '"').replaceAll("'", "''")
   const columns = (await place.rows(`SELECT name FROM pragma_table_xinfo('${inner}') ORDER BY cid`)).map(([name]) => name ?? '') // prettier-ignore
-  const words = columns.map((name) => `typeof(${quote(name)}) || ' ' || quote(${quote(name)}) || ' ' || hex(${quote(name)})`)
+  const words = columns.map(
+    (name) => `typeof(${quote(name)}) || ' ' || quote(${quote(name)}) || ' ' || hex(${quote(name)})`,
+  )
   const rows = await place.rows(`SELECT ${words.join(', ')} FROM ${table}`)
   return { columns, rows: rows.map((row) => row.map(String)) }
 }
