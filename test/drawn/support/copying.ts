@@ -31,7 +31,7 @@ export async function judgeCopy({ from, to, table }: Copying, folder: string): P
     const made = await makeTable(from, source, withDatabase(table, source))
     if (made === null) return { is: 'discarded', text: 'the server does not take it' }
     const target = await make(to.system)
-    if (from.system === to.system) await target.sql(...definitionsOf(from, made))
+    if (from.system === to.system) for (const one of definitionsOf(from, made)) await target.sql(one)
     const there = await copied({ source, target, hasKey: made.key.length > 0, step: 'copy' })
     if (!isAside(there)) return there
     const left = await from.judge(source, await from.tableOf(source))
@@ -82,6 +82,8 @@ async function copied({ source, target, step, hasKey }: Step): Promise<Aside | V
   const operation = copyOf(source, target, '*', { workers: 1 })
   const ran = await performed(operation)
   if (ran === null) return fault(`${step} endless`, 'the run does not end')
+  const literals = notesOf(ran).find((note) => note.includes('values become literals'))
+  if (literals !== undefined && ran.finished.exitCode !== 70) return { is: 'named', code: 'LITERALS', text: literals }
   const quarantined = Number(ran.finished.totals?.['quarantined'] ?? 0)
   if (ran.finished.exitCode === 1 && quarantined > 0) return asideOf(ran, quarantined)
   if (ran.finished.exitCode !== 0) return await refusedTwice(operation, refusalOf(ran, step), step)
@@ -93,6 +95,12 @@ async function copied({ source, target, step, hasKey }: Step): Promise<Aside | V
   }
   const writes = writesOf(again)
   return writes === '' ? [] : fault(`${step} again writes`, `once more it wrote ${writes}`)
+}
+
+function notesOf({ events }: Ran): readonly string[] {
+  return events.flatMap((event) =>
+    event.type === 'plan.ready' ? (event.copies ?? []).flatMap(({ notes = [] }) => notes) : [],
+  )
 }
 
 function isAside(came: Aside | Verdict): came is Aside {

@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs'
 import { KNOWN } from './known.ts'
 import { drawOf, ONLY_DRAW, SEED, type Random } from './random.ts'
 import { shrink } from './shrink.ts'
-import { sqlOf, type DrawnSystem, type DrawnTable } from './shape.ts'
+import { namedIn, sqlOf, withoutColumns, type DrawnSystem, type DrawnTable } from './shape.ts'
 import type { Verdict } from './verdict.ts'
 
 /** How long a file draws. */
@@ -13,6 +13,8 @@ const SHRINK_MS = 60_000
 const MOST_FAULTS = Number(process.env['SLUICE_DRAW_FAULTS'] ?? 3)
 
 type Drawn = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
+const PASSED: Verdict = { is: 'discarded', text: 'known' }
+
 export type Found = { readonly kind: string; readonly text: string }
 
 /** Faults that were found, each shrunk and as SQL with the seed that repeats it. */
@@ -24,19 +26,27 @@ export async function drawAll<D extends Drawn>(
   const counts = new Map<string, number>()
   const end = Date.now() + SECONDS * 1000
   for (let no = ONLY_DRAW ?? 1; found.length < MOST_FAULTS; no++) {
-    const one = draw(drawOf(no))
-    const began = Date.now()
-    if (KNOWN.some(({ is }) => is(namesOf(one)))) count(counts, 'known')
-    else {
-      const verdict = await judged(judge, one)
+    let one: D | null = draw(drawOf(no))
+    while (one !== null && found.length < MOST_FAULTS) {
+      const verdict: Verdict = KNOWN.some(({ is }) => is(namesOf(one as D))) ? PASSED : await judged(judge, one)
       count(counts, verdict.is === 'named' ? `${one.from.system} to ${one.to.system}: ${verdict.code}` : verdict.is)
-      note(no, one, verdict, Date.now() - began)
+      note(no, one, verdict)
       if (verdict.is === 'fault') found.push(await smallest(no, one, verdict, judge))
+      one = restOf(one, verdict)
     }
     if (ONLY_DRAW !== undefined || Date.now() > end) break
   }
   process.stderr.write(`drawn with SLUICE_DRAW_SEED=${SEED}: ${[...counts].map(([what, n]) => `${n} ${what}`).join(', ')}\n`) // prettier-ignore
   return found
+}
+
+/** What a refusal does not name says something too; null where that is nothing. */
+function restOf<D extends Drawn>(one: D, verdict: Verdict): D | null {
+  if (verdict.is !== 'named') return null
+  const named = namedIn(verdict.text, one.table)
+  return named.length === 0 || named.length === one.table.columns.length
+    ? null
+    : { ...one, table: withoutColumns(one.table, named) }
 }
 
 function namesOf({ from, to, table }: Drawn) {
@@ -78,12 +88,9 @@ async function smallest<D extends Drawn>(
 }
 
 /** `SLUICE_DRAW_LOG` names a file that gets every verdict. */
-function note(no: number, { from, to, table }: Drawn, verdict: Verdict, ms = 0): void {
+function note(no: number, { from, to, table }: Drawn, verdict: Verdict): void {
   const file = process.env['SLUICE_DRAW_LOG']
   if (file === undefined) return
   const types = table.columns.map(({ type }, at) => `${table.key.includes(at) ? '*' : ''}${type}`)
-  appendFileSync(
-    file,
-    `${no} ${ms} ms ${from.system} to ${to.system} [${types.join(', ')}] ${JSON.stringify(verdict)}\n`,
-  )
+  appendFileSync(file, `${no} ${from.system} to ${to.system} [${types.join(', ')}] ${JSON.stringify(verdict)}\n`)
 }

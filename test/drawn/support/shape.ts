@@ -130,9 +130,23 @@ async function takes({ sql }: Place, statements: readonly string[]): Promise<boo
   )
 }
 
+/** Columns that a text of the program names. */
+export function namedIn(text: string, { columns }: DrawnTable): readonly number[] {
+  const isNamed = (name: string): boolean =>
+    /^\w+$/.test(name) ? new RegExp(`\\b${name}\\b`).test(text) : text.includes(name)
+  return columns.flatMap(({ name }, at) => (isNamed(name) ? [at] : []))
+}
+
+/** The table without some of its columns. */
+export function withoutColumns(table: DrawnTable, gone: readonly number[]): DrawnTable {
+  const left = table.columns.map((_, at) => at).filter((at) => !gone.includes(at))
+  const key = table.key.filter((at) => !gone.includes(at)).map((at) => left.indexOf(at))
+  return { ...table, columns: left.map((at) => table.columns[at] as DrawnColumn), key }
+}
+
 /** Both sides alike, but for so many rows that were named as lacking: the first value that differs, in words; empty where none does. */
 export function differenceOf(left: Judged, right: Judged, lacking: number): string {
-  if (left.columns.length !== right.columns.length)
+  if (left.columns.join('\n') !== right.columns.join('\n'))
     return `columns ${left.columns.join(', ')} became ${right.columns.join(', ')}`
   const [here, there] = [linesOf(left), linesOf(right)]
   const missing = without(here, there)

@@ -1,12 +1,12 @@
 /** Makes a table that fails as small as it can be while it fails in the same way. */
-import type { DrawnTable } from './shape.ts'
+import { withoutColumns, type DrawnTable } from './shape.ts'
 
 /** Ways to make a table smaller, the largest steps first. */
 function* smaller(table: DrawnTable): Generator<DrawnTable> {
   const { columns, key, settings } = table
   const rows = columns[0]?.values.length ?? 0
   if (settings.length > 0) yield { ...table, settings: [] }
-  for (const [at] of columns.entries()) if (columns.length > 1) yield without(table, at)
+  for (const [at] of columns.entries()) if (columns.length > 1) yield withoutColumns(table, [at])
   for (let row = 0; row < rows; row++) if (rows > 1) yield { ...table, columns: columns.map((one) => ({ ...one, values: [one.values[row] ?? ''] })) } // prettier-ignore
   for (let row = 0; row < rows; row++) if (rows > 2) yield { ...table, columns: columns.map((one) => ({ ...one, values: one.values.filter((_, i) => i !== row) })) } // prettier-ignore
   if (key.length > 0) yield { ...table, key: [] }
@@ -18,11 +18,6 @@ function* smaller(table: DrawnTable): Generator<DrawnTable> {
   for (const [at, { name }] of columns.entries())
     if (name !== `c${at}`)
       yield { ...table, columns: columns.map((one, i) => (i === at ? { ...one, name: `c${at}` } : one)) }
-}
-
-function without(table: DrawnTable, at: number): DrawnTable {
-  const key = table.key.filter((one) => one !== at).map((one) => (one > at ? one - 1 : one))
-  return { ...table, columns: table.columns.filter((_, i) => i !== at), key }
 }
 
 /**

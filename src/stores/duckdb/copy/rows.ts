@@ -53,7 +53,8 @@ export async function* rowsOf(
   const asked = { where, signal }
   const [counted] = await session.rows(`SELECT count(*) ${from}`, parameters, asked)
   const rows = Number(counted?.[0])
-  const columns = request.columns.map(({ column, as }, i) => `${selected(column, as)} AS c${i}`)
+  // Without names of their own: ORDER BY would take them for columns of the table that are called so.
+  const columns = request.columns.map(({ column, as }) => selected(column, as))
   const tail = `${from}${order === '' ? '' : ` ORDER BY ${order}`}`
   const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${tail}`
   const reader = new RowReader(request, request.asStored === true ? odd : null)
@@ -106,7 +107,7 @@ function tried({ columns }: Query['request'], tail: string): string {
   const places = columns.map(
     ({ column }, i) => `WHEN ${quotedName(column.name)} IS NOT NULL AND ${values[i]} IS NULL THEN '${i}'`,
   )
-  return `SELECT ${values.map((value, i) => `${value} AS c${i}, `).join('')}CASE ${places.join(' ')} END AS broken ${tail}`
+  return `SELECT ${values.map((value) => `${value}, `).join('')}CASE ${places.join(' ')} END ${tail}`
 }
 
 function missing(promised: number, given: number): SluiceError {
