@@ -48,7 +48,7 @@ export async function judgeCopy({ from, to, table }: Copying, folder: string): P
 }
 
 /** Settings name the database, which is another one each time. */
-function withDatabase(table: DrawnTable, place: Place): DrawnTable {
+export function withDatabase(table: DrawnTable, place: Place): DrawnTable {
   const name = new URL(place.url).pathname.slice(1)
   return { ...table, settings: table.settings.map((one) => one.replaceAll('DRAWN_DATABASE', name)) }
 }

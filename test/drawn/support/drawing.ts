@@ -1,9 +1,11 @@
 /** Draws for as long as the suite has, and shrinks what fails. */
 import { appendFileSync } from 'node:fs'
+import { makePlace, missing } from '../../support/copy-systems.ts'
 import { KNOWN } from './known.ts'
+import { dropPlace } from './places.ts'
 import { drawOf, ONLY_DRAW, SEED, type Random } from './random.ts'
 import { shrink } from './shrink.ts'
-import { namedIn, sqlOf, withoutColumns, type DrawnSystem, type DrawnTable } from './shape.ts'
+import { namedIn, sqlOf, withoutColumns, type DrawnSystem, type DrawnTable, type DrawnType } from './shape.ts'
 import type { Verdict } from './verdict.ts'
 
 /** How long a file draws. */
@@ -12,13 +14,14 @@ const SHRINK_MS = 60_000
 /** A run that fails everywhere ends. */
 const MOST_FAULTS = Number(process.env['SLUICE_DRAW_FAULTS'] ?? 3)
 
-type Drawn = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
+export type Drawn = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
 const PASSED: Verdict = { is: 'discarded', text: 'known' }
 
 export type Found = { readonly kind: string; readonly text: string }
 
 /** Faults that were found, each shrunk and as SQL with the seed that repeats it. */
 export async function drawAll<D extends Drawn>(
+  operation: string,
   draw: (random: Random) => D,
   judge: (one: D) => Promise<Verdict>,
 ): Promise<readonly Found[]> {
@@ -28,7 +31,9 @@ export async function drawAll<D extends Drawn>(
   for (let no = ONLY_DRAW ?? 1; found.length < MOST_FAULTS; no++) {
     let one: D | null = draw(drawOf(no))
     while (one !== null && found.length < MOST_FAULTS) {
-      const verdict: Verdict = KNOWN.some(({ is }) => is(namesOf(one as D))) ? PASSED : await judged(judge, one)
+      const verdict: Verdict = KNOWN.some(({ is }) => is(operation, namesOf(one as D)))
+        ? PASSED
+        : await judged(judge, one)
       count(counts, verdict.is === 'named' ? `${one.from.system} to ${one.to.system}: ${verdict.code}` : verdict.is)
       note(no, one, verdict)
       if (verdict.is === 'fault') found.push(await smallest(no, one, verdict, judge))
@@ -36,8 +41,25 @@ export async function drawAll<D extends Drawn>(
     }
     if (ONLY_DRAW !== undefined || Date.now() > end) break
   }
-  process.stderr.write(`drawn with SLUICE_DRAW_SEED=${SEED}: ${[...counts].map(([what, n]) => `${n} ${what}`).join(', ')}\n`) // prettier-ignore
+  process.stderr.write(`${operation} drawn with SLUICE_DRAW_SEED=${SEED}: ${[...counts].map(([what, n]) => `${n} ${what}`).join(', ')}\n`) // prettier-ignore
   return found
+}
+
+/** Types of the systems whose servers are there. @param folder for systems that are files */
+export async function typesOf(
+  systems: readonly DrawnSystem[],
+  folder: string,
+): Promise<ReadonlyMap<DrawnSystem, readonly DrawnType[]>> {
+  const types = new Map<DrawnSystem, readonly DrawnType[]>()
+  for (const one of systems) {
+    const why = await missing(one.system)
+    if (why === '') {
+      const place = await makePlace(one.system, folder)
+      types.set(one, await one.types(place))
+      await dropPlace(place)
+    } else process.stderr.write(`nothing is drawn of ${one.system}: ${why}\n`)
+  }
+  return types
 }
 
 /** What a refusal does not name says something too; null where that is nothing. */

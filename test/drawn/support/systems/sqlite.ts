@@ -1,7 +1,7 @@
 /** SQLite and D1: every class of storage in a column of every affinity; the judge is `quote()` with `typeof()`. */
 import type { Place, System } from '../../../support/copy-systems.ts'
 import { pick } from '../random.ts'
-import type { DrawnSystem, DrawnType, Judged } from '../shape.ts'
+import type { DrawnSystem, Judged } from '../shape.ts'
 
 const TYPES = [
   'INTEGER', 'INT', 'BIGINT', 'UNSIGNED BIG INT', 'CHARINT', 'FLOATING POINT', 'TEXT', 'VARCHAR(5)', 'CLOB', 'STRING', 'BLOB', '', 'REAL', 'DOUBLE', 'FLOAT', 'NUMERIC', 'DECIMAL(10,2)', 'DECIMAL(30,20)',
