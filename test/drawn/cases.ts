@@ -25,4 +25,26 @@ export const CASES: readonly Case[] = [
     to: 'duckdb',
     columns: [{ name: 'c0', type: 'ANY', values: [`'ab  '`] }],
   },
+  {
+    why: 'a text in a character set that lacks some of its bytes arrived with question marks',
+    from: 'mysql',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'char(20) COLLATE dec8_bin', values: ['0xffffffffffffffff'] }],
+    expected: 'ROWS_ASIDE',
+  },
+  {
+    why: 'a name of 64 bytes lost its end in PostgreSQL',
+    from: 'mysql',
+    to: 'postgresql',
+    columns: [{ name: 'é'.repeat(32), type: 'int(11)', values: ['1'] }],
+    expected: 'TABLE_REFUSED',
+  },
+  {
+    why: 'a refused row of a table with a column c0 failed the whole table in DuckDB',
+    from: 'sqlite',
+    to: 'duckdb',
+    columns: [{ name: 'c0', type: 'DECIMAL(30,20)', values: ['123456789012345678.0', '1'] }],
+    key: [0],
+    expected: 'ROWS_ASIDE',
+  },
 ]

@@ -35,6 +35,9 @@ export async function judgeCopy({ from, to, table }: Copying, folder: string): P
     const there = await copied({ source, target, hasKey: made.key.length > 0, step: 'copy' })
     if (!isAside(there)) return there
     const left = await from.judge(source, await from.tableOf(source))
+    const names = await to.judge(target, await to.tableOf(target))
+    if (names.columns.join('\n') !== left.columns.join('\n'))
+      return fault('copy renamed', `columns ${left.columns.join(', ')} became ${names.columns.join(', ')}`)
     if (from.system === to.system) return needless(to.system, await compared(to, left, target, 'copy', there))
     const back = await make(from.system)
     await back.sql(...statementsOf(from, made))
@@ -63,7 +66,11 @@ async function compared(system: DrawnSystem, left: Judged, place: Place, step: s
 
 /** What one server holds, another one like it can hold; a column of SQLite may hold what is none of its type. */
 function needless(system: System, verdict: Verdict): Verdict {
-  if (verdict.is !== 'named' || system === 'sqlite' || system === 'd1') return verdict
+  const isOwn =
+    system === 'sqlite' ||
+    system === 'd1' ||
+    (system === 'mysql' && verdict.is === 'named' && /no characters/.test(verdict.text))
+  if (verdict.is !== 'named' || isOwn) return verdict
   return fault(`needless ${verdict.code}`, verdict.text)
 }
 

@@ -25,8 +25,7 @@ function keyed({ table }: Draw, type: RegExp): boolean {
 export const KNOWN: readonly Known[] = [
   {
     why: 'a time of SQLite arrives in the canonical spelling: 2024-02-29 in a DATETIME as 2024-02-29 00:00:00',
-    is: (operation, draw) =>
-      operation === 'copy' && isSqlite(draw.from) && some(draw, /DATETIME|TIMESTAMP/, /^'\d{4}-\d\d-\d\d(?:'|T)/),
+    is: (_, draw) => isSqlite(draw.from) && some(draw, /DATETIME|TIMESTAMP/, /^'\d{4}-\d\d-\d\d(?:'|T)/),
   },
   {
     why: 'a table of D1 without row numbers whose key holds floating point numbers ends as SOURCE_GONE',
