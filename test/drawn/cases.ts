@@ -47,4 +47,20 @@ export const CASES: readonly Case[] = [
     key: [0],
     expected: 'ROWS_ASIDE',
   },
+  {
+    why: 'rows of a DuckDB table without a key got lost where a column is called rowid',
+    from: 'duckdb',
+    to: 'sqlite',
+    columns: [
+      { name: 'rowid', type: 'INTEGER', values: ['NULL', '-5', '3', '3'] },
+      { name: 'v', type: 'VARCHAR', values: [`'a'`, `'b'`, `'c'`, `'d'`] },
+    ],
+  },
+  {
+    why: 'a column called rowid ended as a bug in DuckDB',
+    from: 'sqlite',
+    to: 'duckdb',
+    columns: [{ name: 'rowid', type: 'TEXT', values: [`'a'`] }],
+    expected: 'UNSUPPORTED_KEY',
+  },
 ]

@@ -8,6 +8,9 @@ export async function dropPlace({ system, url, sql }: Place): Promise<void> {
   const name = decodeURIComponent(new URL(url).pathname.slice(1))
   if (system === 'mysql') await sql(`DROP DATABASE \`${name}\``)
   if (system !== 'postgresql') return
+  await sql(
+    'SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots WHERE database = current_database()',
+  )
   const other = new URL(url)
   other.pathname = '/postgres'
   await postgresAt(other.href).sql(`DROP DATABASE "${name}" WITH (FORCE)`)

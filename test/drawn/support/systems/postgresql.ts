@@ -121,7 +121,7 @@ const PLAIN = `SET search_path TO public; SET DateStyle TO 'ISO, YMD'; SET Inter
 
 async function judge(place: Place, table: string): Promise<Judged> {
   const described = await place.rows(
-    `${PLAIN} SELECT a.attname, CASE WHEN t.typsend = 0 OR t.typname LIKE '%drawn%' OR e.typname LIKE '%drawn%' THEN '' ELSE t.typsend::text END
+    `${PLAIN} SELECT a.attname, CASE WHEN t.typsend = 0 OR t.typname = 'refcursor' OR t.typname LIKE '%drawn%' OR e.typname LIKE '%drawn%' THEN '' ELSE t.typsend::text END
        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
        WHERE a.attrelid = ${literal(table)}::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
   )
