@@ -48,15 +48,6 @@ export const CASES: readonly Case[] = [
     expected: 'ROWS_ASIDE',
   },
   {
-    why: 'rows of a DuckDB table without a key got lost where a column is called rowid',
-    from: 'duckdb',
-    to: 'sqlite',
-    columns: [
-      { name: 'rowid', type: 'INTEGER', values: ['NULL', '-5', '3', '3'] },
-      { name: 'v', type: 'VARCHAR', values: [`'a'`, `'b'`, `'c'`, `'d'`] },
-    ],
-  },
-  {
     why: 'a column called rowid ended as a bug in DuckDB',
     from: 'sqlite',
     to: 'duckdb',
