@@ -59,7 +59,7 @@ async function leftAndReturned(system: DrawnSystem, place: Place, { folder, asTe
   const before = await system.judge(place, name)
   const counts = await countsOf(system, place, name, before)
   const { run, drop, restore, verify } = leaveCommands(place, folder, { asText })
-  const dry = await went('plan', { ...run, dryRun: true, exact: true } as Operation)
+  const dry = await went('plan', { ...run, dryRun: true, exact: true })
   if ('is' in dry) return dry
   for (const [step, operation] of Object.entries({ run, drop, verify })) {
     const ran = await went(step, operation)
@@ -92,5 +92,5 @@ async function countsOf({ quote }: DrawnSystem, { rows }: Place, name: string, {
 
 function queryOf({ url }: Place, { columns }: Judged): Operation {
   const all = columns.map((one) => `count("${one.replaceAll('"', '""')}")`)
-  return { kind: 'query', from: url, table: 's', query: `SELECT count(*), ${all.join(', ')} FROM s`, limit: 9, format: 'json' } as Operation // prettier-ignore
+  return { kind: 'query', from: url, table: 's', query: `SELECT count(*), ${all.join(', ')} FROM s`, limit: 9, format: 'json' } // prettier-ignore
 }

@@ -58,11 +58,11 @@ export function definitionsOf({ first }: DrawnSystem, { columns }: DrawnTable): 
 export function statementsOf(system: DrawnSystem, table: DrawnTable): readonly string[] {
   const { quote } = system
   const { name, columns, key, options } = table
-  const declared = columns.map((column) => `${quote(column.name)} ${column.type}`)
-  if (key.length > 0) declared.push(`PRIMARY KEY (${key.map((at) => quote(columns[at]?.name ?? '')).join(', ')})`)
+  const parts = columns.map((column) => `${quote(column.name)} ${column.type}`)
+  if (key.length > 0) parts.push(`PRIMARY KEY (${key.map((at) => quote(columns[at]?.name ?? '')).join(', ')})`)
   return [
     ...definitionsOf(system, table),
-    `CREATE TABLE ${quote(name)} (${declared.join(', ')})${options === '' ? '' : ` ${options}`}`,
+    `CREATE TABLE ${quote(name)} (${parts.join(', ')})${options === '' ? '' : ` ${options}`}`,
   ]
 }
 
