@@ -33,7 +33,7 @@ export async function judgeCopy({ from, to, table }: Copying, folder: string): P
     const target = await make(to.system)
     if (from.system === to.system) for (const one of definitionsOf(from, made)) await target.sql(one)
     const there = await copied({ source, target, hasKey: made.key.length > 0, step: 'copy' })
-    if (!isAside(there)) return there
+    if (!isCopied(there)) return there
     const left = await from.judge(source, await from.tableOf(source))
     const names = await to.judge(target, await to.tableOf(target))
     if (names.columns.join('\n') !== left.columns.join('\n'))
@@ -42,7 +42,7 @@ export async function judgeCopy({ from, to, table }: Copying, folder: string): P
     const back = await make(from.system)
     await back.sql(...statementsOf(from, made))
     const returned = await copied({ source: target, target: back, hasKey: made.key.length > 0, step: 'back' })
-    if (!isAside(returned)) return returned
+    if (!isCopied(returned)) return returned
     return await compared(from, left, back, 'back', [...there, ...returned])
   } finally {
     for (const place of places) await dropPlace(place)
@@ -56,12 +56,18 @@ export function withDatabase(table: DrawnTable, place: Place): DrawnTable {
   return { ...table, settings: table.settings.map((one) => one.replaceAll('DRAWN_DATABASE', name)) }
 }
 
-async function compared(system: DrawnSystem, left: Judged, place: Place, step: string, aside: Aside): Promise<Verdict> {
+async function compared(
+  system: DrawnSystem,
+  left: Judged,
+  place: Place,
+  step: string,
+  quarantined: Quarantined,
+): Promise<Verdict> {
   const name = await system.tableOf(place)
-  const difference = name === '' ? 'no table' : differenceOf(left, await system.judge(place, name), aside.length)
+  const difference = name === '' ? 'no table' : differenceOf(left, await system.judge(place, name), quarantined.length)
   if (difference !== '') return fault(`${step} silent`, difference)
-  if (aside.length === 0) return EQUAL
-  return { is: 'named', code: 'ROWS_ASIDE', text: `${aside.length} rows: ${aside[0]}` }
+  if (quarantined.length === 0) return EQUAL
+  return { is: 'named', code: 'ROWS_ASIDE', text: `${quarantined.length} rows: ${quarantined[0]}` }
 }
 
 /** What one server holds, another one like it can hold; a column of SQLite may hold what is none of its type. */
@@ -82,17 +88,17 @@ type Step = {
   readonly hasKey: boolean
 }
 /** Why rows were quarantined, one each. */
-type Aside = readonly string[]
+type Quarantined = readonly string[]
 
 /** Copies, and once more: the second run has nothing to do, or says the same refusal as the first. */
-async function copied({ source, target, step, hasKey }: Step): Promise<Aside | Verdict> {
+async function copied({ source, target, step, hasKey }: Step): Promise<Quarantined | Verdict> {
   const operation = copyOf(source, target, '*', { workers: 1 })
   const ran = await performed(operation)
   if (ran === null) return fault(`${step} endless`, 'the run does not end')
   const literals = notesOf(ran).find((note) => note.includes('values become literals'))
   if (literals !== undefined && ran.finished.exitCode !== 70) return { is: 'named', code: 'LITERALS', text: literals }
   const quarantined = Number(ran.finished.totals?.['quarantined'] ?? 0)
-  if (ran.finished.exitCode === 1 && quarantined > 0) return asideOf(ran, quarantined)
+  if (ran.finished.exitCode === 1 && quarantined > 0) return causesOf(ran, quarantined)
   if (ran.finished.exitCode !== 0) return await refusedTwice(operation, refusalOf(ran, step), step)
   const again = await performed({ ...operation, ...(hasKey ? { again: true } : {}) })
   if (again === null) return fault(`${step} again endless`, '--again does not end')
@@ -110,11 +116,11 @@ function notesOf({ events }: Ran): readonly string[] {
   )
 }
 
-function isAside(came: Aside | Verdict): came is Aside {
+function isCopied(came: Quarantined | Verdict): came is Quarantined {
   return Array.isArray(came)
 }
 
-function asideOf({ events }: Ran, count: number): Aside {
+function causesOf({ events }: Ran, count: number): Quarantined {
   const causes = events.flatMap((event) => (event.type === 'row.aside' ? [JSON.stringify(event.error)] : []))
   return Array.from({ length: count }, (_, at) => causes[at] ?? '')
 }

@@ -46,8 +46,8 @@ export async function judgeStream({ from, table }: Followed, make: () => Promise
       const name = await from.tableOf(target)
       if (name === '') return fault(`${step} silent`, 'no table')
       const left = await from.judge(source, await from.tableOf(source))
-      const aside = Number(ran.finished.totals?.['quarantined'] ?? 0)
-      const difference = differenceOf(left, await from.judge(target, name), aside)
+      const quarantined = Number(ran.finished.totals?.['quarantined'] ?? 0)
+      const difference = differenceOf(left, await from.judge(target, name), quarantined)
       if (difference !== '') return fault(`${step} silent`, difference)
     }
     return EQUAL

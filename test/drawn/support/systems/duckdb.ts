@@ -33,7 +33,7 @@ async function types(place: Place): Promise<readonly DrawnType[]> {
 
 async function judge(place: Place, table: string): Promise<Judged> {
   const columns = (await place.rows(`SELECT column_name FROM (DESCRIBE ${table})`)).map(([name]) => name ?? '')
-  // A value that has no text is told from others by its hash.
+  // A value that has no text is compared by its hash.
   const words = columns.map(
     (name) =>
       `typeof(${quote(name)}) || '|' || CASE WHEN ${quote(name)} IS NULL THEN 'NULL' ELSE coalesce(hex(TRY(CAST(${quote(name)} AS VARCHAR))), CAST(hash(${quote(name)}) AS VARCHAR)) END`,
