@@ -58,7 +58,7 @@ async function leftAndReturned(system: DrawnSystem, place: Place, { folder, asTe
   const name = await system.tableOf(place)
   const before = await system.judge(place, name)
   const counts = await countsOf(system, place, name, before)
-  const { run, drop, restore, verify } = leaveCommands(place, folder, { asText })
+  const { run, drop, restore, verify } = leaveCommands(place, folder, { asText, to: join(folder, 'archive') })
   const dry = await went('plan', { ...run, dryRun: true, exact: true })
   if ('is' in dry) return dry
   for (const [step, operation] of Object.entries({ run, drop, verify })) {
