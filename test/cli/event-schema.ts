@@ -1217,6 +1217,7 @@ const bodies = {
     table: z.string().optional(),
     message: z.string(),
     hint: z.string().optional(),
+    catalog: z.enum(['away', 'back']).optional(),
   },
   'run.finished': {
     status: z.enum(['ok', 'failed', 'refused', 'stopped']),

@@ -11,7 +11,7 @@ import type { RunFinished } from '../operation.ts'
 import type { Verdict } from './causes/cause.ts'
 import { Causes } from './causes/watches.ts'
 import { memoryOfProgram } from './memory.ts'
-import { aboutInWords, alertScope, subjectPlace } from './scope.ts'
+import { aboutInWords, alertScope, subjectKey, subjectPlace } from './scope.ts'
 import { isReached, send, sinksOf, type AlertSinks } from './sinks.ts'
 
 /** How often time alone is looked at, ms. */
@@ -135,7 +135,8 @@ export class RunAlerts {
     this.#waiting--
     const memory = this.#memory
     const about = subjectPlace(this.#operation, table)
-    const key: AlertKey = { scope: alertScope(this.#operation, table === ''), cause, table: about }
+    const scope = alertScope(this.#operation, table === '')
+    const key: AlertKey = { scope, cause, table: subjectKey(this.#operation, table) }
     const now = this.#parts.clock.now()
     const event = { type: 'alert', cause, ...(table === '' ? {} : { table }) } as const
     const words = redactText(value, this.#secrets)
