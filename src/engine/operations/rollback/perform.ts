@@ -142,12 +142,7 @@ async function subjectOf(table: string, database: SqlDatabase): Promise<Subject>
 }
 
 /** @param log of the table that the key names */
-async function subjectAt(
-  table: string,
-  log: LogStore,
-  key: TableKey,
-  database: SqlDatabase,
-): Promise<Subject> {
+async function subjectAt(table: string, log: LogStore, key: TableKey, database: SqlDatabase): Promise<Subject> {
   const head = await readHead(database, key)
   if (head === null) {
     throw new SluiceError('NO_SUCH_TABLE', `${table} is not in the catalog`, {
