@@ -11,7 +11,7 @@ import type { RunFinished } from '../operation.ts'
 import type { Verdict } from './causes/cause.ts'
 import { Causes } from './causes/watches.ts'
 import { memoryOfProgram } from './memory.ts'
-import { aboutInWords, alertScope, subjectPlace } from './scope.ts'
+import { aboutInWords, alertScope, subjectKey, subjectPlace } from './scope.ts'
 import { alertId, isReached, send, sinksOf, type AlertSinks, type SentAlert } from './sinks.ts'
 
 /** How often time alone is looked at, ms. */
@@ -182,7 +182,7 @@ export class RunAlerts {
   #subjectOf({ cause, table, failed }: Verdict): Subject {
     const place = subjectPlace(this.#operation, table)
     return {
-      key: { scope: alertScope(this.#operation, table === ''), cause, table: place },
+      key: { scope: alertScope(this.#operation, table === ''), cause, table: subjectKey(this.#operation, table) },
       event: { type: 'alert', cause, ...(table === '' ? {} : { table }) },
       about: place === '' ? this.#namedBy(failed) : place,
     }

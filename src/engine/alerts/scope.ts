@@ -9,6 +9,7 @@ import type { Operation } from '../operations/list.ts'
 import { systemOf } from '../systems.ts'
 
 const PATHS: ReadonlySet<StoreFamily> = new Set(['lake', 'table', 'folder'])
+const IS_URL = /^[a-z][a-z0-9+]+:/i
 
 /**
  * What is looked at, and how: runs of one scope find the same. What a run with other options finds, such as `--deep`, only such a run ends.
@@ -20,21 +21,40 @@ export function alertScope(operation: Operation, ofRun: boolean): string {
   const subjects = [about ?? []].flat()
   const stores = storesOf(operation)
     .filter(({ field }) => !subjects.includes(field))
-    .map(({ name, family }) => placeOf(name, family))
+    .map(({ name, family }) => (PATHS.has(family) ? pathKey(name) : placeOf(name, family)))
   const how = (alerts?.by ?? []).flatMap((field) => {
     const value = fields.get(field)
     return value === undefined || value === false ? [] : [`${field}=${JSON.stringify(value)}`]
   })
-  const named = ofRun ? subjectsOf(operation).map((name) => subjectPlace(operation, name)) : []
+  const named = ofRun ? subjectsOf(operation).map((name) => subjectKey(operation, name)) : []
   return JSON.stringify([operation.kind, ...stores, ...how, ...named])
 }
 
 /** A table that is a path means another one in another folder. */
 export function subjectPlace(operation: Operation, name: string): string {
+  const family = familyOf(operation)
+  return family === null || name === '' ? name : placeOf(name, family)
+}
+
+/**
+ * What names the table of an alert from run to run: the same while its folder is away. A name that was typed counts from this folder, be it a path or an
+ * id; any other one without a slash is an id.
+ */
+export function subjectKey(operation: Operation, name: string): string {
+  const family = familyOf(operation)
+  if (family === null || !PATHS.has(family) || name === '') return subjectPlace(operation, name)
+  return /[/\\]/.test(name) || subjectsOf(operation).includes(name) ? pathKey(name) : name
+}
+
+/** Of what the operation is about; null where that is no store. */
+function familyOf(operation: Operation): StoreFamily | null {
   const { about, stores } = declarationOf(operation.kind)
   const subjects = [about ?? []].flat()
-  const store = stores.find(({ field }) => subjects.includes(field))
-  return store === undefined || name === '' ? name : placeOf(name, store.family)
+  return stores.find(({ field }) => subjects.includes(field))?.family ?? null
+}
+
+function pathKey(name: string): string {
+  return IS_URL.test(name) ? redactUrl(name) : resolve(workingFolder() ?? '', name)
 }
 
 /** The run in words, for whoever does not know its folder: `fsck /data/lake/orders sqlite:///c.db`. */
@@ -52,7 +72,7 @@ function placeOf(name: string, family: StoreFamily): string {
   const folder = workingFolder() ?? ''
   if (PATHS.has(family)) {
     // What is no path is the id of a table in the catalog, which means the same everywhere.
-    const isPath = !/^[a-z][a-z0-9+]+:/i.test(name) && (/[/\\]/.test(name) || existsSync(resolve(folder, name)))
+    const isPath = !IS_URL.test(name) && (/[/\\]/.test(name) || existsSync(resolve(folder, name)))
     return isPath ? resolve(folder, name) : redactUrl(name)
   }
   // `sqlite:///c.db` counts from this folder, `sqlite:////data/c.db` from the root.
