@@ -192,8 +192,12 @@ export function takesFrom(
   worker: Pick<WorkerRow, 'program' | 'queues'>,
   { program, queue }: { readonly program: string; readonly queue: string | null },
 ): boolean {
-  const { queues } = worker
-  return worker.program === program && (queue === null ? queues.length === 0 : queues.includes(queue))
+  return worker.program === program && takesFromQueue(worker.queues, queue)
+}
+
+/** Whether a worker of these queues takes what waits in one; null is that of workers without names of queues. */
+export function takesFromQueue(queues: readonly string[], queue: string | null): boolean {
+  return queue === null ? queues.length === 0 : queues.includes(queue)
 }
 
 /** A run with `--alert`, as the workers that watch it see it. Times are ms since the epoch by the clock of the queue's database. */

@@ -119,6 +119,7 @@ export class Worker {
             workOf,
             tool,
             host,
+            queues: about.queues,
             clock,
             log: (level, message) => this.#log(level, message),
           })
