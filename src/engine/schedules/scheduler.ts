@@ -60,7 +60,7 @@ export class Scheduler {
 
   /** One that is late because nobody begins it has an error; a worker of its queue that starts now begins it, and ends that. */
   async #noteWaiting(schedule: Schedule, now: number): Promise<void> {
-    const { name, queue, next, wanted } = schedule
+    const { queue, next, wanted } = schedule
     if (!wanted && now - (next?.at ?? now) < LATE_MS) return
     const takes = queue === null ? 'without --queues' : `with --queues ${queue}`
     const error = new SluiceError('BAD_CONFIG', `no worker ${takes} lives, and no other one begins it`, {
