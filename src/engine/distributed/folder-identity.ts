@@ -67,7 +67,8 @@ function newMark(folder: string): string {
   } catch (thrown) {
     const error = thrown as NodeJS.ErrnoException
     const where = `${file}: ${error.message}`
-    if (DENIED.has(error.code ?? '')) throw new SluiceError(...permissionDenied('TARGET_DENIED', { where, cause: error }))
+    if (DENIED.has(error.code ?? ''))
+      throw new SluiceError(...permissionDenied('TARGET_DENIED', { where, cause: error }))
     throw new SluiceError('TARGET_IO', 'the folder gets no mark that its workers compare', { where, cause: error })
   }
 }
