@@ -296,7 +296,9 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await stage.sluice('ctl', other, 'stop', '--distributed')
     await stage.until('the stop', async () => (await stage.run(other)).status === 'stopped', 60_000)
     await stage.until('the alert', () => existsSync(file) && readFileSync(file, 'utf8').includes('\n'))
-    expect(readFileSync(file, 'utf8')).toMatch(/^worker-lost the program of slot 1 stood still on slow and was killed, /)
+    expect(readFileSync(file, 'utf8')).toMatch(
+      /^worker-lost the program of slot 1 stood still on slow and was killed, /,
+    )
     const { chunks } = await stage.run(run)
     await stage.until('more chunks', async () => (await stage.run(run)).chunks > chunks)
     expect(worker.programs('slot-main')).toHaveLength(1)

@@ -11,7 +11,7 @@ import type { RunFinished } from '../operation.ts'
 import type { Verdict } from './causes/cause.ts'
 import { Causes } from './causes/watches.ts'
 import { memoryOfProgram } from './memory.ts'
-import { aboutInWords, alertScope, subjectPlace } from './scope.ts'
+import { aboutInWords, alertScope, alertScopeBefore, subjectPlace } from './scope.ts'
 import { isReached, send, sinksOf, type AlertSinks } from './sinks.ts'
 
 /** How often time alone is looked at, ms. */
@@ -152,13 +152,24 @@ export class RunAlerts {
       if (!isTold) await this.#remembered(memory.end(key), null)
       return
     }
-    const end = await this.#remembered(memory.end(key), { is: 'none' })
+    await this.#clear(key, event, about, words)
+    const scope = alertScopeBefore(this.#operation, table === '')
+    await this.#clear({ ...key, scope, isBefore: true }, event, about, words)
+  }
+
+  async #clear(
+    key: AlertKey,
+    event: Pick<AlertEvent, 'type' | 'cause' | 'table'>,
+    about: string,
+    words: string,
+  ): Promise<void> {
+    const end = await this.#remembered(this.#memory.end(key), { is: 'none' })
     if (end.is === 'none') return
     const isTold = await this.#tell(
       { ...event, state: 'cleared', value: `${words}; it stood since ${isoTime(end.since)}` },
       about,
     )
-    if (!isTold) await this.#remembered(memory.begin(key, end.since), null)
+    if (!isTold) await this.#remembered(this.#memory.begin(key, end.since), null)
   }
 
   /** An alert that is told twice is better than one that nobody hears of. */
