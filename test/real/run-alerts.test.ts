@@ -171,7 +171,15 @@ test('what is compared belongs to an alert: neither another target table nor oth
     )
   const [from, to] = [source.url, target.url]
   const diff: Operation = {
-    ...{ kind: 'diff', from, to, tables: ['a'], rename: {}, workers: 2, limit: 10, fix: false, deleteExtra: false },
+    kind: 'diff',
+    from,
+    to,
+    tables: ['a'],
+    rename: {},
+    workers: 2,
+    limit: 10,
+    fix: false,
+    deleteExtra: false,
     alert: of('failed'),
   }
   const other: Operation = { ...diff, toTable: 'a2' }

@@ -17,7 +17,7 @@ const PATHS: ReadonlySet<StoreFamily> = new Set(['lake', 'table', 'folder'])
 const HOW: ReadonlySet<string> = new Set(
   `kind alert dryRun confirm verbose seed limit count report checkpoint
    workers lanes parallel rate chunkRows batchRows batchSize fileBytes memoryBytes waitMs patienceMs budgetMs triesForMs graceMs windowMs intervalMs watch
-   resume restart resync moved cassandra cdmLines proveEveryMs untilCaughtUp untilEqual changesOnly quiesce
+   resume restart resync moved cdmLines proveEveryMs untilCaughtUp untilEqual changesOnly quiesce
    accept acceptLossy acceptAllLossy acceptDifference allowRefused asText widen exact renamed dropped asChanged without decimal epoch onExisting noLook maxAside
    fix deleteExtra fixOnly fixCounters overwriteNewer againWhenDone unsigned keepSessions stay onSwitch checkFiles entries`.split(
     /\s+/,

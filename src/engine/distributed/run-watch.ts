@@ -152,7 +152,7 @@ export class RunWatch implements QueueWatch {
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
     if (waitsFor !== null) {
       const look = this.#whole(`sluice runs --distributed --run ${runId}`)
-      const value = `no worker of version ${waitsFor} lives; ${look} says how to go on`
+      const value = `no worker of version ${waitsFor} that takes the run lives; ${look} says how to go on`
       await this.#begin(known, key, { cause: 'no-worker', value }, { run: runId })
     } else if (alerts.some(({ cause }) => cause === 'no-worker')) {
       const value = status === 'running' ? 'a worker lives that takes the run' : 'the run has ended'
