@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { memoryOfMachine } from '../../src/engine/alerts/memory.ts'
+import { alertScopeBefore } from '../../src/engine/alerts/scope.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import type { SyncOperation } from '../../src/engine/operations/sync/declaration.ts'
 import { runOperation } from '../../src/engine/run.ts'
@@ -320,6 +322,45 @@ test('what keeps a catalog in order by night tells that it failed, and that it g
   const { finished } = await run(importOf(table, catalog))
   expect(finished.exitCode).toBe(0)
   for (const operation of upkeep) expect((await run(operation)).alerts, operation.kind).toEqual(['failed cleared'])
+})
+
+test('what is compared belongs to an alert: neither another target table nor other columns end it, or pass for it', async () => {
+  const [source, target] = [await makePlace('sqlite', folder.path), await makePlace('sqlite', folder.path)]
+  await source.sql('CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT)', `INSERT INTO a VALUES (1, 'x'), (2, 'y')`)
+  for (const name of ['a', 'a2'])
+    await target.sql(
+      `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, v TEXT)`,
+      `INSERT INTO ${name} VALUES (1, 'x'), (2, 'y')`,
+    )
+  const [from, to] = [source.url, target.url]
+  const diff: Operation = {
+    kind: 'diff',
+    from,
+    to,
+    tables: ['a'],
+    rename: {},
+    workers: 2,
+    limit: 10,
+    fix: false,
+    deleteExtra: false,
+    alert: of('failed'),
+  }
+  const other: Operation = { ...diff, toTable: 'a2' }
+  const keys: Operation = { ...diff, columns: ['id'] }
+  await target.sql(`UPDATE a SET v = 'other' WHERE id = 2`)
+  expect((await run(diff)).alerts).toEqual(['failed raised'])
+  for (const well of [other, keys]) expect(await run(well)).toMatchObject({ alerts: [], finished: { exitCode: 0 } })
+  await target.sql('DELETE FROM a2', 'UPDATE a SET id = 3 WHERE id = 1')
+  for (const fails of [other, keys]) expect((await run(fails)).alerts).toEqual(['failed raised'])
+  expect((await run(diff)).alerts).toEqual([])
+  // How it goes about it is no part of it, and what versions before have raised is cleared, too.
+  await target.sql('DELETE FROM a')
+  const memory = memoryOfMachine(book, () => undefined)
+  await memory.begin({ scope: alertScopeBefore(diff, true), cause: 'failed', table: '' }, 0)
+  await memory[Symbol.asyncDispose]()
+  const fixed = await run({ ...diff, fix: true, workers: 1 })
+  expect(fixed).toMatchObject({ alerts: ['failed cleared', 'failed cleared'], finished: { exitCode: 0 } })
+  expect((await run(diff)).alerts).toEqual([])
 })
 
 describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
