@@ -124,6 +124,9 @@ export type RowTriggers = {
   readonly history?: { readonly by: string; readonly remedy: string }
 }
 
+/** Tables that have rows of others: `above`, whose rows include those of a table; `below`, whose rows are also those of a table. */
+export type Kin = { readonly above: readonly TableName[]; readonly below: readonly TableName[] }
+
 export type Inheritance = { readonly parents: readonly TableName[]; readonly heirs: readonly TableName[] }
 
 /** Partitions of one system that are tables. Every change and its closing are one transaction. */
@@ -155,6 +158,11 @@ export interface PartitionStore {
   ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }>
   /** Tables that a plain table inherits from, and those that inherit from it, at any distance. */
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance>
+  /**
+   * Tables that a table is a partition or an heir of, and its own partitions and heirs, at any distance.
+   * @param identities numbers of tables that count as those below it, with all that are below them
+   */
+  kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin>
   /** Whether no table has this number, and none stands where the detached one stood. */
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A table that has left its parent, found by its number; null where it is not there. */

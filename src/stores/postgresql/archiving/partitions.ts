@@ -5,6 +5,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type {
   BesideRequest,
   Inheritance,
+  Kin,
   Keeping,
   Leaving,
   LeaveStanding,
@@ -27,7 +28,7 @@ import { detachedTable, holds, parentOf, partitionNow, stands } from './as-found
 import { standingBetween } from './beside.ts'
 import type { Bounds } from './bounds.ts'
 import { attach, bringBeside, recreate, type ReturnRequest } from './come-back.ts'
-import { inheritanceOf } from './inheritance.ts'
+import { inheritanceOf, kinOf } from './inheritance.ts'
 import { attachedTables, hasColumns, tableByIdentity, tableByName, type FoundTable } from './known.ts'
 import {
   endAndMove,
@@ -194,6 +195,10 @@ export class PostgresPartitions implements PartitionStore {
 
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance> {
     return this.#read(signal, (session) => inheritanceOf(session, table))
+  }
+
+  kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin> {
+    return this.#read(signal, (session) => kinOf(session, table, identities))
   }
 
   drop(request: LastRequest): Promise<StepEnd> {
