@@ -133,7 +133,11 @@ async function refuseSource(
   const natives = store.partitions?.()
   if (natives === undefined) return
   const tables = partitions.flatMap(({ native }) => native ?? [])
-  const kin = await natives.kin(table.table, tables.map(({ identity }) => identity), interrupt.abort)
+  const kin = await natives.kin(
+    table.table,
+    tables.map(({ identity }) => identity),
+    interrupt.abort,
+  )
   const left = tables.map((native) => natives.detachedName(native.table, native.identity))
   const isAmong = (all: readonly TableName[]): boolean => all.some((one) => tableText(one) === asked)
   if (isAmong(kin.above)) {
