@@ -100,7 +100,8 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const { run } = commandsOf(await makeBookings(place, 'native', newFolder(), 20))
     const own = { ...(run as object), tables: [`${TABLE}_1`], by: 'at', to: newFolder() } as unknown as Operation
     expect(
-      (await perform({ ...(run as object), partitions: ['2020-Q1'], olderThan: undefined } as unknown as Operation)).finished,
+      (await perform({ ...(run as object), partitions: ['2020-Q1'], olderThan: undefined } as unknown as Operation))
+        .finished,
     ).toMatchObject({ exitCode: 0 })
     expect((await perform(own)).finished.error).toMatchObject({
       code: 'TABLE_REFUSED',
@@ -112,7 +113,8 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const place = await makePlace('postgresql', folder)
     const { run } = commandsOf(await makeBookings(place, 'native', newFolder(), 20))
     expect(
-      (await perform({ ...(run as object), partitions: ['2020-Q1'], olderThan: undefined } as unknown as Operation)).finished,
+      (await perform({ ...(run as object), partitions: ['2020-Q1'], olderThan: undefined } as unknown as Operation))
+        .finished,
     ).toMatchObject({ exitCode: 0 })
     const erase = {
       kind: 'archive-erase',
@@ -127,7 +129,8 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const other = `${TABLE}_1`
     await place.sql(`ALTER TABLE ${TABLE} DETACH PARTITION ${other}`)
     expect(
-      (await perform({ ...(run as object), tables: [other], by: 'at', to: newFolder() } as unknown as Operation)).finished,
+      (await perform({ ...(run as object), tables: [other], by: 'at', to: newFolder() } as unknown as Operation))
+        .finished,
     ).toMatchObject({ exitCode: 0 })
     await place.sql(`ALTER TABLE ${TABLE} ATTACH PARTITION ${other} FOR VALUES FROM ('2020-04-01') TO ('2020-07-01')`)
     const { finished } = await perform(erase)

@@ -10,6 +10,7 @@ import type {
   Leaving,
   LeaveStanding,
   LeavingBegun,
+  LeftTable,
   Left,
   NativePartitions,
   PartitionRequest,
@@ -27,9 +28,10 @@ import type { WantedLock } from '../maintenance/patience.ts'
 import { detachedTable, holds, parentOf, partitionNow, stands } from './as-found.ts'
 import { standingBetween } from './beside.ts'
 import type { Bounds } from './bounds.ts'
+import { attachedTables } from './attached.ts'
 import { attach, bringBeside, recreate, type ReturnRequest } from './come-back.ts'
 import { inheritanceOf, kinOf } from './inheritance.ts'
-import { attachedTables, hasColumns, tableByIdentity, tableByName, type FoundTable } from './known.ts'
+import { hasColumns, tableByIdentity, tableByName, type FoundTable } from './known.ts'
 import {
   endAndMove,
   endMarkers,
@@ -180,10 +182,17 @@ export class PostgresPartitions implements PartitionStore {
 
   async attached(
     parent: TableName,
-    identities: readonly string[],
+    left: readonly LeftTable[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, TableName>> {
-    return this.#read(signal, (session) => attachedTables(session, parent, identities))
+    return this.#read(signal, (session) => attachedTables(session, parent, left))
+  }
+
+  async detachedNumber(partition: TableName, identity: string, signal: AbortSignal): Promise<string | null> {
+    return this.#read(signal, async (session) => {
+      const found = await tableByName(session, archivedName(partition, identity))
+      return found !== null && stands(found) ? found.oid : null
+    })
   }
 
   async isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean> {
