@@ -283,25 +283,17 @@ test('PostgreSQL: loaded from a dump, tables are found by name and bounds, which
   const counted = async (): Promise<string> => (await countedBy(there.query)).counted
   const all = (await countedBy(query)).counted
   expect(await counted()).toBe(all)
-  const adopt: Operation = {
-    kind: 'archive-adopt',
-    from: loaded.url,
-    table: TABLE,
-    confirm: TABLE,
-    accept: [],
-    dryRun: false,
-  }
   // Its own number again, by which the table is called.
   await loaded.sql(
     `UPDATE migration_archive_partitions SET native_identity = '${/\d+$/.exec(left ?? '')?.[0] ?? ''}' WHERE partition_name = '2020-Q1'`,
   )
-  const differing = await perform(adopt)
+  const differing = await perform(adopt(loaded))
   expect(differing.finished.error?.code).toBe('PROOF_FAILED')
   expect(differing.events.flatMap((one) => (one.type === 'archive.finding' ? [one.partition] : []))).toEqual([
     '2020-Q1',
   ])
   await loaded.sql(`UPDATE sluice_archived.${left} SET note = 'row 5 of 0, ${(5 * 7919).toString(36)}' WHERE id = 5`)
-  expect((await perform(adopt)).finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', findings: '0' } })
+  expect((await perform(adopt(loaded))).finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', findings: '0' } })
   expect(await counted()).toBe(all)
   expect(await ended({ ...there.restore, partitions: ['2020-Q1', '2020-Q2'] } as Operation)).toBe('ok')
   expect(await counted()).toBe(all)
@@ -317,14 +309,7 @@ test('PostgreSQL: a published partition that is no partition any more keeps an a
   const { run } = of(made, made.place)
   expect(await ended({ ...run, detach: false } as Operation)).toBe('ok')
   await made.place.sql(`ALTER TABLE ${TABLE} DETACH PARTITION ${TABLE}_0`, `DROP TABLE ${TABLE}_1`)
-  const { finished, events } = await perform({
-    kind: 'archive-adopt',
-    from: made.place.url,
-    table: TABLE,
-    confirm: TABLE,
-    accept: [],
-    dryRun: false,
-  })
+  const { finished, events } = await perform(adopt(made.place))
   expect(finished.error?.code).toBe('PROOF_FAILED')
   expect(events.flatMap((one) => (one.type === 'archive.finding' ? [one.partition] : [])).toSorted()).toEqual([
     '2020-Q1',
