@@ -293,7 +293,10 @@ test('PostgreSQL: loaded from a dump, tables are found by name and bounds, which
     '2020-Q1',
   ])
   await loaded.sql(`UPDATE sluice_archived.${left} SET note = 'row 5 of 0, ${(5 * 7919).toString(36)}' WHERE id = 5`)
-  expect((await perform(adopt(loaded))).finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', findings: '0' } })
+  expect((await perform(adopt(loaded))).finished).toMatchObject({
+    exitCode: 0,
+    totals: { partitions: '2', findings: '0' },
+  })
   expect(await counted()).toBe(all)
   expect(await ended({ ...there.restore, partitions: ['2020-Q1', '2020-Q2'] } as Operation)).toBe('ok')
   expect(await counted()).toBe(all)
