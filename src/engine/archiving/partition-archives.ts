@@ -3,6 +3,7 @@ import { readArchive, type ArchivedPartition } from '../../archive/ledger/record
 import { isPublished } from '../../model/archiving/state.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { restoreCommand } from '../../archive/lifecycle/refusals.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { Run } from '../run-context.ts'
 import { namesNow, type Sought } from './archive-of.ts'
@@ -123,6 +124,6 @@ function namesOf(own: readonly OwnArchive[]): string {
   return own.map(({ name, labels }) => `${name} (${labels.join(', ')})`).join(', ')
 }
 
-function restoreOf({ name, labels }: OwnArchive): string {
-  return `sluice restore --table ${shellQuote(name)} ${labels.map((label) => `--partition ${shellQuote(label)}`).join(' ')}`
+function restoreOf({ name, labels: [first = '', ...rest] }: OwnArchive): string {
+  return restoreCommand(name, { label: first }, ...rest.flatMap((label) => ['--partition', label]))
 }

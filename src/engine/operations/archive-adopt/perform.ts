@@ -205,7 +205,11 @@ function totalsOf(compared: readonly Compared[]): Readonly<Record<string, string
 }
 
 function differs(name: string, count: number, all: number): SluiceError {
-  return new SluiceError('PROOF_FAILED', `${count} of ${all} ${all === 1 ? 'difference keeps' : 'differences keep'} ${name} from taking its archive over`, {
-    hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED; and one whose files are gone: rows that the database has count then, and those of which the difference says that they are neither in the table nor in the archive are lost',
-  })
+  return new SluiceError(
+    'PROOF_FAILED',
+    `${count} of ${all} ${all === 1 ? 'difference keeps' : 'differences keep'} ${name} from taking its archive over`,
+    {
+      hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED; and one whose files are gone: rows that the database has count then, and those of which the difference says that they are neither in the table nor in the archive are lost',
+    },
+  )
 }
