@@ -155,6 +155,7 @@ const CI_EACH_DAY = [
   'test/tui/sizes.test.ts',
   'test/property/archive-values.test.ts',
   'test/cli/cdm-properties.test.ts',
+  'test/drawn/*.test.ts',
 ]
 const LEFT_OUT = process.env['SLUICE_TEST_CI'] ? OTHER_DAYS : [...CI_QUARTERS.flat(), ...CI_EACH_DAY]
 /** Soaks, random histories beside those that CI runs, waits that are measured: for SLUICE_TEST_ALL, which takes longer than CI may. */

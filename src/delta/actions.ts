@@ -3,6 +3,7 @@
  * unknown fields must survive word for word; what is not read here is never an error.
  */
 
+/** As PROTOCOL.md has it, which is what a checkpoint has columns for; a commit may say more, such as `maxRowIndex` of Spark. */
 export type DeletionVectorDescriptor = {
   readonly storageType: string
   readonly pathOrInlineDv: string
@@ -10,6 +11,14 @@ export type DeletionVectorDescriptor = {
   readonly sizeInBytes: number
   readonly cardinality: number
 }
+
+export const VECTOR_FIELDS = [
+  'storageType',
+  'pathOrInlineDv',
+  'offset',
+  'sizeInBytes',
+  'cardinality',
+] as const satisfies readonly (keyof DeletionVectorDescriptor)[]
 
 export type AddAction = {
   readonly path: string

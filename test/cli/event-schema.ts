@@ -1219,6 +1219,7 @@ const bodies = {
     table: z.string().optional(),
     message: z.string(),
     hint: z.string().optional(),
+    catalog: z.enum(['away', 'back']).optional(),
   },
   'run.finished': {
     status: z.enum(['ok', 'failed', 'refused', 'stopped']),

@@ -16,7 +16,7 @@ import Database from 'better-sqlite3'
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { commandsOf, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
+import { commandsOf, countedBy, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { startArchiver } from '../fault/archive-kit.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -245,6 +245,79 @@ test('PostgreSQL: whoever looks at the archive of a clone learns that a run woul
   expect(await told(list(stage.url))).toEqual([0, headWarning, ['archived', head], ['archived', head]])
   expect(await told(plan(looked.run))).toEqual([0, ['archive.columns', head], headWarning])
   expect(await outside(archive)).toEqual(before)
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('PostgreSQL: loaded from a dump, tables are found by name and bounds, whichever numbers they have', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('postgresql', folder), 'native', join(folder, 'archive'), 60)
+  const { run, query } = of(made, made.place)
+  expect(await ended({ ...run, partitions: ['2020-Q1'], olderThan: undefined } as unknown as Operation)).toBe('ok')
+  expect(
+    await ended({ ...run, partitions: ['2020-Q2'], olderThan: undefined, detach: false } as unknown as Operation),
+  ).toBe('ok')
+  const loaded = await cloneOf(made.place, 'loaded', folder)
+  const [[left] = []] = await rowsOf(
+    loaded,
+    "SELECT relname FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace AND relkind = 'r'",
+  )
+  const again = (table: string, schema: string): readonly string[] => [
+    `CREATE TABLE ${schema}.again (LIKE ${schema}.${table} INCLUDING ALL)`,
+    `INSERT INTO ${schema}.again SELECT * FROM ${schema}.${table}`,
+    `DROP TABLE ${schema}.${table}`,
+    `ALTER TABLE ${schema}.again RENAME TO ${table}`,
+  ]
+  await loaded.sql(
+    ...again(left ?? '', 'sluice_archived'),
+    ...again(`${TABLE}_1`, 'public'),
+    `ALTER TABLE ${TABLE} ATTACH PARTITION ${TABLE}_1 FOR VALUES FROM ('2020-04-01') TO ('2020-07-01')`,
+    // The numbers of a new server begin where those of the old one did.
+    `UPDATE migration_archive_partitions SET native_identity = '${TABLE}_2'::regclass::oid::text WHERE partition_name = '2020-Q1'`,
+    `UPDATE sluice_archived.${left} SET note = 'other' WHERE id = 5`,
+  )
+  const there = of(made, loaded)
+  const counted = async (): Promise<string> => (await countedBy(there.query)).counted
+  const all = (await countedBy(query)).counted
+  expect(await counted()).toBe(all)
+  // Its own number again, by which the table is called.
+  await loaded.sql(
+    `UPDATE migration_archive_partitions SET native_identity = '${/\d+$/.exec(left ?? '')?.[0] ?? ''}' WHERE partition_name = '2020-Q1'`,
+  )
+  const differing = await perform(adopt(loaded))
+  expect(differing.finished.error?.code).toBe('PROOF_FAILED')
+  expect(differing.events.flatMap((one) => (one.type === 'archive.finding' ? [one.partition] : []))).toEqual([
+    '2020-Q1',
+  ])
+  await loaded.sql(`UPDATE sluice_archived.${left} SET note = 'row 5 of 0, ${(5 * 7919).toString(36)}' WHERE id = 5`)
+  expect((await perform(adopt(loaded))).finished).toMatchObject({
+    exitCode: 0,
+    totals: { partitions: '2', findings: '0' },
+  })
+  expect(await counted()).toBe(all)
+  expect(await ended({ ...there.restore, partitions: ['2020-Q1', '2020-Q2'] } as Operation)).toBe('ok')
+  expect(await counted()).toBe(all)
+  expect(await rowsOf(loaded, `SELECT count(*) FROM ${TABLE}`)).toEqual([['180']])
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('PostgreSQL: a published partition that is no partition any more keeps an adoption', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('postgresql', folder), 'native', join(folder, 'archive'), 20)
+  const { run } = of(made, made.place)
+  expect(await ended({ ...run, detach: false } as Operation)).toBe('ok')
+  await made.place.sql(`ALTER TABLE ${TABLE} DETACH PARTITION ${TABLE}_0`, `DROP TABLE ${TABLE}_1`)
+  const { finished, events } = await perform(adopt(made.place))
+  expect(finished.error?.code).toBe('PROOF_FAILED')
+  expect(events.flatMap((one) => (one.type === 'archive.finding' ? [one.partition] : [])).toSorted()).toEqual([
+    '2020-Q1',
+    '2020-Q2',
+  ])
   rmSync(folder, { recursive: true, force: true })
 })
 

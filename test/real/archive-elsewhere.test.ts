@@ -230,7 +230,64 @@ describe.each([
   })
 })
 
+describe.skipIf(whyNot('mysql') !== '')(`mysql${whyNot('mysql')}`, () => {
+  test('a table of another database than that of the URL is refused, the source itself above all', async () => {
+    const { place, restoreTo, ledger, isAsBefore } = await archived('mysql', 'plain')
+    const target = await makePlace('mysql', folder)
+    const databaseOf = ({ url }: Place): string => new URL(url).pathname.slice(1)
+    const before = await ledger()
+    for (const into of [TABLE, 'made_there']) {
+      const restore = restoreTo({ intoUrl: target.url, into: `${databaseOf(place)}.${into}` })
+      for (const dryRun of [true, false]) {
+        expect((await perform({ ...restore, dryRun })).finished.error).toMatchObject({
+          code: 'BAD_FLAG',
+          hint: expect.stringContaining('--into-url') as string,
+        })
+      }
+    }
+    expect(await place.rows("SHOW TABLES LIKE 'made_there'")).toEqual([])
+    const own = restoreTo({ intoUrl: target.url, into: `${databaseOf(target)}.${TABLE}` })
+    expect((await perform(own)).finished).toMatchObject({ exitCode: 0, totals: { brought: '300' } })
+    await isAsBefore(before)
+  })
+})
+
 describe.skipIf(whyNot('postgresql') !== '')(`postgresql${whyNot('postgresql')}`, () => {
+  test('tables by which rows are read in the source, or the other way round, are refused', async () => {
+    const { place, restoreTo, ledger, isAsBefore, restore } = await archived('postgresql', 'divided', 'detached')
+    await place.sql(
+      `CREATE TABLE below PARTITION OF ${TABLE} FOR VALUES FROM ('2070-01-01') TO ('2071-01-01') PARTITION BY HASH (id)`,
+      'CREATE TABLE lowest PARTITION OF below FOR VALUES WITH (MODULUS 1, REMAINDER 0)',
+    )
+    const before = await ledger()
+    const [[left] = []] = await place.rows(
+      "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent IN (SELECT oid FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace) ORDER BY 1",
+    )
+    for (const into of ['lowest', left ?? '']) {
+      const { finished } = await perform(restoreTo({ into }))
+      expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: expect.stringContaining(into) as string })
+    }
+    expect(await place.rows('SELECT count(*) FROM lowest')).toEqual([['0']])
+    await isAsBefore(before)
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+  })
+
+  test('heirs of the source, and tables that it inherits from, are refused', async () => {
+    const { place, restoreTo, ledger, isAsBefore } = await archived('postgresql', 'plain')
+    await place.sql(
+      `CREATE TABLE heir (PRIMARY KEY (id)) INHERITS (${TABLE})`,
+      'CREATE TABLE base (id bigint NOT NULL, at timestamp(0) NOT NULL, note varchar(400), amount numeric(12,2))',
+      `ALTER TABLE ${TABLE} INHERIT base`,
+    )
+    const before = await ledger()
+    for (const into of ['heir', 'base']) {
+      const { finished } = await perform(restoreTo({ into }))
+      expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: expect.stringContaining(into) as string })
+    }
+    expect(await place.rows('SELECT count(*) FROM base')).toEqual([['300']])
+    await isAsBefore(before)
+  })
+
   test('a column that the table computes by itself is not called equal', async () => {
     const { place, restoreTo } = await archived('postgresql', 'native')
     await place.sql(

@@ -60,6 +60,83 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     ])
   })
 
+  test('a partition that has an archive of its own is missing in no answer, and in no second archive', async () => {
+    const place = await makePlace('postgresql', folder)
+    const { run, drop, query, restore } = commandsOf(await makeBookings(place, 'plain', newFolder(), 20))
+    // Archived before it became a partition.
+    for (const step of [run, drop]) expect((await perform(step)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql(
+      'CREATE TABLE whole (id bigint NOT NULL, at timestamp(0) NOT NULL, note varchar(400), amount numeric(12,2)) PARTITION BY RANGE (at)',
+      'CREATE TABLE middle PARTITION OF whole FOR VALUES FROM (MINVALUE) TO (MAXVALUE) PARTITION BY HASH (id)',
+      `ALTER TABLE middle ATTACH PARTITION ${TABLE} FOR VALUES WITH (MODULUS 1, REMAINDER 0)`,
+    )
+    const all = { ...query, table: 'whole', query: 'SELECT count(*) FROM whole' } as Operation
+    for (const table of ['whole', 'middle']) {
+      const { finished } = await perform({ ...all, table, query: `SELECT count(*) FROM ${table}` } as Operation)
+      expect(finished.error).toMatchObject({
+        code: 'TABLE_REFUSED',
+        hint: expect.stringContaining('sluice restore') as string,
+      })
+      expect(finished.error?.message).toContain(`public.${TABLE} (2020-Q1, 2020-Q2)`)
+    }
+    const whole = { ...(run as object), tables: ['whole'], by: undefined, to: newFolder() } as unknown as Operation
+    for (const dryRun of [true, false]) {
+      expect((await perform({ ...whole, dryRun } as Operation)).finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+    }
+    const again = await perform(run)
+    expect(again.events).toContainEqual(
+      expect.objectContaining({
+        type: 'log',
+        message: expect.stringContaining('it is a partition of public.middle, public.whole'),
+      }),
+    )
+    expect((await countedBy(query)).counted).toMatch(/^60 /)
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+    expect((await countedBy(all)).counted).toBe('60')
+  })
+
+  test('a partition of a table that has an archive is not archived under its own name', async () => {
+    const place = await makePlace('postgresql', folder)
+    const { run } = commandsOf(await makeBookings(place, 'native', newFolder(), 20))
+    const own = { ...(run as object), tables: [`${TABLE}_1`], by: 'at', to: newFolder() } as unknown as Operation
+    expect(
+      (await perform({ ...(run as object), partitions: ['2020-Q1'], olderThan: undefined } as unknown as Operation))
+        .finished,
+    ).toMatchObject({ exitCode: 0 })
+    expect((await perform(own)).finished.error).toMatchObject({
+      code: 'TABLE_REFUSED',
+      message: `public.${TABLE}_1 is a partition of public.${TABLE}, which has an archive`,
+    })
+  })
+
+  test('an erasure says which archives of partitions it did not look at', async () => {
+    const place = await makePlace('postgresql', folder)
+    const { run } = commandsOf(await makeBookings(place, 'native', newFolder(), 20))
+    expect(
+      (await perform({ ...(run as object), partitions: ['2020-Q1'], olderThan: undefined } as unknown as Operation))
+        .finished,
+    ).toMatchObject({ exitCode: 0 })
+    const erase = {
+      kind: 'archive-erase',
+      from: place.url,
+      table: TABLE,
+      where: 'id = 100001',
+      reason: 'asked',
+      dryRun: false,
+      confirm: TABLE,
+    } as Operation
+    // One that an older program took for a table of its own.
+    const other = `${TABLE}_1`
+    await place.sql(`ALTER TABLE ${TABLE} DETACH PARTITION ${other}`)
+    expect(
+      (await perform({ ...(run as object), tables: [other], by: 'at', to: newFolder() } as unknown as Operation))
+        .finished,
+    ).toMatchObject({ exitCode: 0 })
+    await place.sql(`ALTER TABLE ${TABLE} ATTACH PARTITION ${other} FOR VALUES FROM ('2020-04-01') TO ('2020-07-01')`)
+    const { finished } = await perform(erase)
+    expect(finished.notChecked).toContain(`public.${other} (2020-Q2)`)
+  })
+
   test('a partition that is a foreign table stays, and is named', async () => {
     const place = await makePlace('postgresql', folder)
     const { run } = commandsOf(await makeBookings(place, 'native', newFolder(), 20))

@@ -39,6 +39,13 @@ describe('a DuckDB file', () => {
     expect((await sluice('diff', ...ends)).err).toContain('0 missing in the target, 0 extra, 0 different')
   })
 
+  it('gives all rows of a table without a key whose column is called as the numbers of its rows are', async () => {
+    const to = await makePlace('sqlite', folder.path)
+    await source.sql('CREATE TABLE hidden (RowId INTEGER, v VARCHAR)', "INSERT INTO hidden VALUES (NULL, 'a'), (-5, 'b'), (3, 'c'), (3, 'd')") // prettier-ignore
+    expect(await sluice('copy', '--from', source.url, '--to', to.url, '--table', 'hidden')).toMatchObject({ code: 0 })
+    expect(await to.rows('SELECT v FROM hidden ORDER BY v')).toEqual([['a'], ['b'], ['c'], ['d']])
+  })
+
   it.each(['duckdb', 'sqlite'] as const)(
     'keeps moments at the edge exact in %s, and no table hinders another',
     async (system) => {

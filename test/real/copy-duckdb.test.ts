@@ -155,6 +155,15 @@ describe('values', () => {
     expect(await view.digest(request, NEVER)).toEqual(sumOf(rows))
   })
 
+  it('come in the order of the key, whatever its columns are called', async () => {
+    const file = newFile()
+    const numbered = 'SELECT 13 - i AS n, 1 + i AS m FROM range(12) t(i)'
+    await plainly(file, `CREATE TABLE named (c1 INTEGER, c0 INTEGER PRIMARY KEY); INSERT INTO named ${numbered}`)
+    await using store = await open(file, 'read')
+    const rows = await rowsOf(store, { ...readAll(await onlyTable(store, 'named')), ordered: true })
+    expect(rows.map(([, key]) => key)).toEqual(Array.from({ length: 12 }, (_, at) => String(at + 1)))
+  })
+
   it('have one digest, by SQL and row by row', async () => {
     await using store = await open(newFile())
     // Without JSON, of which SQL does not know the canonical form.

@@ -33,6 +33,21 @@ async function caseTwins(): Promise<Place> {
   return source
 }
 
+test('a table is not copied onto itself by the URL of another database', async ({ skip }) => {
+  skip(absent !== '', absent)
+  const source = await caseTwins()
+  const target = await makePlace('mysql', folder)
+  const own = new URL(source.url).pathname.slice(1)
+  for (const onExisting of ['append', 'replace-range'] as const) {
+    const { finished } = await perform(copyOf(source, target, 'users', { toSchema: own, onExisting }))
+    expect(finished.error).toMatchObject({
+      code: 'BAD_FLAG',
+      message: expect.stringContaining('onto itself') as string,
+    })
+  }
+  expect(await source.rows('SELECT id, note FROM users')).toEqual([['7', 'x']])
+})
+
 describe('names that differ by case alone', () => {
   test.for(['mysql', 'postgresql'] as const)('are two tables in %s', async (to, { skip }) => {
     skip(absent !== '' || (await missing(to)) !== '', absent)

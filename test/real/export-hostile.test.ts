@@ -22,6 +22,7 @@ import {
   type Line,
 } from '../support/catalog-kit.ts'
 import { catalogAnswer, exportTo, namedAs, snapshotAnswer } from './export-kit.ts'
+import { differencesOf, validated } from './validate-setup.ts'
 
 const NEVER = new AbortController().signal
 const BIN = resolve(import.meta.dirname, '../../dist/cli/bin.js')
@@ -195,7 +196,7 @@ test('rows that a checkpoint has no column for are left out and named', async ()
   await using before = await openCatalog(first)
   await importInto(before, table)
   const { warnings, totals } = await exportTo(first, join(folder.path, 'out'))
-  expect(warnings).toEqual(['checkpoint 5 has no column for actions that the first one held: 2 weather, 1 cdc'])
+  expect(warnings).toEqual(['checkpoint 5 has no column for what the log held: 2 weather, 1 cdc'])
   expect(totals).toMatchObject({ commits: '1', checkpoints: '1', checkpointRows: '3' })
   await using after = await openCatalog(join(folder.path, 'second.db'))
   await importInto(after, join(folder.path, 'out'))
@@ -294,6 +295,47 @@ const SAYS_OTHERWISE: readonly (readonly [
   ['UPDATE delta_commits SET num_files = num_files + 1 WHERE version = 2', ['totals', undefined, 'files', '4', '5']],
   ['UPDATE delta_commits SET files_without_records = 0 WHERE version = 2', ['totals', undefined, 'rows', '', '1']],
 ]
+
+test('a deletion vector may say more than a checkpoint can: that is left out and named', async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  const protocol = {
+    minReaderVersion: 3,
+    minWriterVersion: 7,
+    readerFeatures: ['deletionVectors'],
+    writerFeatures: ['deletionVectors'],
+  }
+  const deletionVector = { ...VECTOR, maxRowIndex: 3 }
+  writeLog(table, [
+    [{ protocol }, METADATA, add('a'), add('b')],
+    [remove('a'), add('a', { deletionVector })],
+    [remove('a', { deletionVector }), remove('b'), add('c')],
+    [add('d', { deletionVector })],
+  ])
+  const file = join(folder.path, 'c.db')
+  await using database = await openCatalog(file)
+  await importInto(database, table)
+  const out = join(folder.path, 'out')
+  const { error, warnings } = await exportTo(file, out, 'latest')
+  expect([error?.code, warnings]).toEqual([
+    undefined,
+    ['checkpoint 3 has no column for what the log held: 1 deletionVector.maxRowIndex'],
+  ])
+  // The log that was written has the fields in its commits and not in its checkpoint: neither is wrong.
+  await using after = await openCatalog(join(folder.path, 'after.db'))
+  await importInto(after, out)
+  const { differences, events } = await validated({ catalog: after, log: openLocalLog(out), tableId: 't' })
+  expect([differences, differencesOf(events)]).toEqual([0, []])
+  // A log that was cleaned behind that checkpoint.
+  const digits = '3'.padStart(20, '0')
+  cpSync(
+    join(out, '_delta_log', `${digits}.checkpoint.parquet`),
+    join(table, '_delta_log', `${digits}.checkpoint.parquet`),
+  )
+  for (const version of [0, 1, 2]) rmSync(join(table, '_delta_log', `${String(version).padStart(20, '0')}.json`))
+  const cleaned = await validated({ catalog: database, log: openLocalLog(table), tableId: 't' })
+  expect([cleaned.differences, differencesOf(cleaned.events)]).toEqual([0, []])
+})
 
 test('a log that says something else than the rows of the catalog is not published, and what differs is named', async () => {
   using folder = temporaryFolder()

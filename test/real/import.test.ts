@@ -550,6 +550,38 @@ test.each(shareOf(spelled, 2))(
   },
 )
 
+test('import --moved reads every commit that is left, also those whose times are the same, before it takes their times over', async () => {
+  using folder = temporaryFolder()
+  const [a, b] = [join(folder.path, 'a'), join(folder.path, 'b')]
+  const commits = Array.from({ length: 150 }, (_, version) => [add(`f${String(version).padStart(3, '0')}`)])
+  writeLog(a, [FIRST, ...commits])
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, a)
+  cpSync(a, b, { recursive: true, preserveTimestamps: true })
+  rmSync(a, { recursive: true })
+  const logFile = (version: number): string => join(b, '_delta_log', `${String(version).padStart(20, '0')}.json`)
+  const place = async (): Promise<unknown> => (await database.all('SELECT location FROM delta_tables'))[0]?.[0]
+  const edit = (version: number, from: string, to: string): void => {
+    writeFileSync(logFile(version), readFileSync(logFile(version), 'utf8').replace(from, to))
+  }
+  const { atime, mtime } = statSync(logFile(4))
+  for (const version of commits.keys()) utimesSync(logFile(version + 1), 1_800_000_000, 1_800_000_000 + version)
+  for (const times of ['another', 'its own']) {
+    edit(4, 'f003', 'g003')
+    if (times === 'its own') utimesSync(logFile(4), atime, mtime)
+    await expect(importInto(database, b, { moved: true }), times).rejects.toMatchObject({
+      code: 'LOG_REWRITTEN',
+      message: expect.stringContaining('commit 4 has other bytes') as string,
+    })
+    expect(await place()).toBe(openLocalLog(a).root)
+    edit(4, 'g003', 'f003')
+  }
+  const notes: string[] = []
+  await importInto(database, b, { moved: true, onNote: (note) => void notes.push(note) })
+  expect(notes).toContainEqual(expect.stringContaining('150 older commits were read and have the same bytes'))
+  expect(await place()).toBe(openLocalLog(b).root)
+})
+
 test('keys that an older program left under the root before a move are those of the root after another --moved', async () => {
   using folder = temporaryFolder()
   const table = join(folder.path, 'a')

@@ -1,11 +1,15 @@
 /** Tables that another role has planted under names of sluice's own: none of them runs anything as the login of sluice. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openQueue } from '../../src/app/share/queues.ts'
+import { openPostgres } from '../../src/stores/postgresql/server/sql-database.ts'
 import { BIN, cleanEnv } from '../e2e/support/program.ts'
 import {
   POSTGRES_AVAILABLE,
@@ -224,12 +228,135 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(await calls('planted_beside')).toEqual([])
   })
 
+  /** In place of a table: one whose default partition has a check that notes in `calls` of the schema `by` who plans a statement over it. */
+  const checkedPartition = (schema: string, table: string, by: string, key: string): string => `
+    CREATE TABLE ${by}.calls (who text); GRANT ALL ON ${by}.calls TO PUBLIC;
+    CREATE FUNCTION ${by}.noted() RETURNS bool LANGUAGE plpgsql VOLATILE AS $f$ BEGIN INSERT INTO ${by}.calls VALUES (current_user); RETURN true; END $f$;
+    CREATE FUNCTION ${by}.f(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $f$ DECLARE x bool; BEGIN SELECT ${by}.noted() INTO x; RETURN true; END $f$;
+    ALTER TABLE ${schema}.${table} RENAME TO before;
+    CREATE TABLE ${schema}.${table} (LIKE ${schema}.before INCLUDING DEFAULTS) PARTITION BY LIST (${key});
+    CREATE TABLE ${schema}.all_of_it PARTITION OF ${schema}.${table} DEFAULT;
+    ALTER TABLE ${schema}.all_of_it ADD CONSTRAINT evil CHECK (${by}.f(1)); TRUNCATE ${by}.calls`
+
+  const SCHEMER = `DO $$ BEGIN CREATE ROLE schemer LOGIN PASSWORD 'planter'; EXCEPTION WHEN duplicate_object THEN NULL; END $$`
+
+  test('checks of a partition in place of a ledger', async () => {
+    await planted('planted_check', 'SELECT')
+    const own = server.url('planted_check', 'planter', 'planter')
+    expect(sluice('copy', '--from', source, '--to', own, '--table', 't').code).toBe(0)
+    expect(sluice('quarantine', 'list', '--to', server.url('planted_check')).code).toBe(0)
+    await ask('planted_check', `GRANT CREATE ON DATABASE planted_check TO planter`)
+    const script = checkedPartition('public', 'migration_quarantine', 'mal', 'quarantine_id')
+    await ask('planted_check', `CREATE SCHEMA mal; GRANT USAGE ON SCHEMA mal TO PUBLIC; ${script}`, 'planter')
+    const ran = sluice('quarantine', 'list', '--to', server.url('planted_check'))
+    expect(await ask('planted_check', 'SELECT who FROM mal.calls')).toEqual([])
+    expect([ran.code, ran.said]).toEqual([4, expect.stringContaining('may run code when it is read')])
+  })
+
+  test('tables that another role changes while a session is open', async () => {
+    await planted('planted_later', 'SELECT')
+    await ask('planted_later', 'GRANT CREATE ON DATABASE planted_later TO planter')
+    const own = server.url('planted_later', 'planter', 'planter')
+    expect(sluice('worker', '--connect', own, '--idle', '1s').code).toBe(0)
+    expect(sluice('copy', '--from', source, '--to', own, '--table', 't').code).toBe(0)
+    await using queue = await openQueue(server.url('planted_later'), 'look')
+    await using ledger = await openPostgres(server.url('planted_later'), 'read')
+    const rows = 'SELECT run_id FROM migration_runs WHERE run_id IS NOT NULL'
+    const walked = async (): Promise<number> => {
+      let read = 0
+      for await (const page of ledger.pages(rows, [], 10)) read += page.length
+      return read
+    }
+    const questions: readonly (() => Promise<unknown>)[] = [
+      async () => (await queue.workers()).length,
+      async () => (await ledger.all(rows)).length,
+      walked,
+      () => ledger.read(async (reader) => (await reader.all(rows)).length),
+    ]
+    expect(await Promise.all(questions.map((question) => question()))).toEqual([1, 1, 1, 1])
+    await ask(
+      'planted_later',
+      `CREATE SCHEMA mal; GRANT USAGE ON SCHEMA mal TO PUBLIC;
+       ${checkedPartition('public', 'migration_runs', 'mal', 'run_id')};
+       CREATE TYPE mal.evil AS ENUM ('a');
+       CREATE FUNCTION mal.cast(mal.evil) RETURNS timestamptz LANGUAGE plpgsql AS $f$ BEGIN INSERT INTO mal.calls VALUES (current_user); RETURN now(); END $f$;
+       CREATE CAST (mal.evil AS timestamptz) WITH FUNCTION mal.cast(mal.evil) AS IMPLICIT;
+       ALTER TABLE sluice_queue.sluice_workers ALTER COLUMN beat_at DROP DEFAULT, ALTER COLUMN beat_at TYPE mal.evil USING 'a'::mal.evil`,
+      'planter',
+    )
+    const answers = await Promise.allSettled(questions.map((question) => question()))
+    expect(await ask('planted_later', 'SELECT who FROM mal.calls')).toEqual([])
+    expect(answers.map((one) => (one.status === 'rejected' ? one.reason : one.value))).toEqual(
+      questions.map(() => expect.objectContaining({ code: 'TABLE_REFUSED' })),
+    )
+  })
+
+  test('a schema of the queue that another role makes while the first worker begins', async () => {
+    await server.createDatabase('planted_first')
+    await ask('planted_first', `${SCHEMER}; GRANT CREATE ON DATABASE planted_first TO schemer`)
+    const schemer = new pg.Client({ connectionString: server.url('planted_first', 'schemer', 'planter') })
+    await schemer.connect()
+    const waits = 'SELECT FROM pg_locks WHERE NOT granted'
+    const began = async (prepare: string, then: readonly string[]) => {
+      await schemer.query(prepare)
+      const words = ['--ci', 'worker', '--connect', server.url('planted_first'), '--idle', '1s']
+      const worker = spawn(process.execPath, [BIN, ...words], { cwd: folder, env: { ...cleanEnv(), HOME: folder } })
+      let said = ''
+      for (const stream of [worker.stdout, worker.stderr])
+        stream.on('data', (data: Buffer) => (said += data.toString()))
+      const ended = once(worker, 'exit')
+      while (worker.exitCode === null && (await ask('planted_first', waits)).length === 0) await sleep(50)
+      if (worker.exitCode === null) for (const sql of then) await schemer.query(sql)
+      const [code] = (await ended) as [number]
+      return { code, said }
+    }
+    // Any login may hold a lock of this kind, whose number is known to all: nothing waits for it.
+    const number = 7_304_811_520_117
+    const held = await began(`SELECT pg_advisory_lock(${number})`, [
+      'CREATE SCHEMA sluice_queue',
+      `SELECT pg_advisory_unlock(${number})`,
+    ])
+    expect([held.code, held.said]).toEqual([0, expect.any(String)])
+    const owners = `SELECT pg_get_userbyid(nspowner)::text AS owner FROM pg_namespace WHERE nspname IN ('sluice_queue', 'graphile_worker')`
+    expect(await ask('planted_first', owners)).not.toContainEqual({ owner: 'schemer' })
+
+    for (const schema of ['sluice_queue', 'graphile_worker']) {
+      await ask('planted_first', 'DROP SCHEMA sluice_queue CASCADE; DROP SCHEMA graphile_worker CASCADE')
+      const late = await began(`BEGIN; CREATE SCHEMA ${schema}`, ['COMMIT'])
+      expect([late.code, late.said]).toEqual([4, expect.stringMatching(/belongs to the role schemer/)])
+      expect(late.said).toContain('TABLE_REFUSED')
+      const inIt = `SELECT relname::text FROM pg_class WHERE relnamespace = '${schema}'::regnamespace`
+      expect(await ask('planted_first', inIt)).toEqual([])
+      await ask(
+        'planted_first',
+        `CREATE SCHEMA IF NOT EXISTS sluice_queue; CREATE SCHEMA IF NOT EXISTS graphile_worker`,
+      )
+    }
+    await schemer.end()
+  })
+
+  test('a session that keeps the tables of an older queue is named', async () => {
+    await server.createDatabase('planted_lock')
+    const url = server.url('planted_lock')
+    expect(sluice('worker', '--connect', url, '--idle', '1s').code).toBe(0)
+    await ask(
+      'planted_lock',
+      `UPDATE sluice_queue.sluice_queue_version SET version = 7; ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN unreported;
+       ALTER TABLE sluice_queue.sluice_workers DROP COLUMN reached_at, DROP COLUMN beats; ALTER TABLE sluice_queue.sluice_runs DROP COLUMN confirmed_in`,
+    )
+    const reader = new pg.Client({ connectionString: url, application_name: 'a long report' })
+    await reader.connect()
+    await reader.query('BEGIN; SELECT FROM sluice_queue.sluice_queue_version')
+    const kept = sluice('worker', '--connect', url, '--idle', '1s')
+    expect([kept.code, kept.said]).toEqual([4, expect.stringContaining('a long report')])
+    expect(kept.said).toContain('TARGET_BUSY')
+    await reader.end()
+    expect(sluice('worker', '--connect', url, '--idle', '1s').code).toBe(0)
+  })
+
   test('schemas of a queue', async () => {
     await server.createDatabase('planted_queue')
-    await ask(
-      'planted_queue',
-      `CREATE ROLE schemer LOGIN PASSWORD 'planter'; GRANT CREATE ON DATABASE planted_queue TO schemer`,
-    )
+    await ask('planted_queue', `${SCHEMER}; GRANT CREATE ON DATABASE planted_queue TO schemer`)
     await ask('planted_queue', 'CREATE SCHEMA graphile_worker', 'schemer')
     const ran = sluice('worker', '--connect', server.url('planted_queue'), '--idle', '1s')
     expect(ran.said).toContain('schema graphile_worker')
@@ -278,6 +405,15 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
       `SELECT rolsuper FROM pg_roles WHERE rolname = 'schemer'`,
     )
     expect(rights).toEqual([{ rolsuper: false }])
+
+    // The planner computes checks of partitions, and of each table where a setting has it so.
+    await ask(
+      'planted_type',
+      `ALTER TABLE sluice_queue.sluice_workers DROP COLUMN beat_at, ADD COLUMN beat_at timestamptz DEFAULT now(); ${checkedPartition('sluice_queue', 'sluice_workers', 'mal', 'worker_id')}`,
+      'schemer',
+    )
+    expectRefused()
+    expect(await ask('planted_type', `SELECT FROM mal.calls`)).toEqual([])
 
     // A policy runs as the login that reads.
     await server.createDatabase('planted_queue_policy')

@@ -1,4 +1,5 @@
 /** Giving up old versions: what is kept answers as before, what is gone is refused by name, and nothing later trips over it. */
+import { utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readableTable } from '../../src/catalog/catalog.ts'
@@ -9,6 +10,9 @@ import { candidateFiles } from '../../src/catalog/ranges/candidates.ts'
 import { addRangeColumns } from '../../src/catalog/ranges/manage.ts'
 import { idleTables } from '../../src/catalog/prune-idle.ts'
 import { oldestKept, prunePlan, pruneTable, type Keep, type Pruned } from '../../src/catalog/prune.ts'
+import { versionAtTime } from '../../src/catalog/query/counts.ts'
+import { DeltaTable } from '../../src/delta/table.ts'
+import { parquetRows } from '../../src/engine/run/registry.ts'
 import { Interrupter, NEVER } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { openLocalLog } from '../../src/stores/local/index.ts'
@@ -297,6 +301,27 @@ describe('prune', () => {
     expect((await prune(at.database, moment(3.5))).historyFrom).toBe(3)
     expect(await oldestKept(at.database, await readableTable(at.database, { tableId: 't' }), moment(0))).toBe(3)
     expect((await errorOf(oldestKept(at.database, table, { versions: 0 }))).code).toBe('BAD_FLAG')
+  })
+
+  test('and then import --moved: times are those that the log gives, with commits below the first version that it still has', async () => {
+    await using at = await opened()
+    await prune(at.database, { versions: 3 })
+    const log = join(at.table, '_delta_log')
+    const logFile = (version: number): string => join(log, `${String(version).padStart(20, '0')}.json`)
+    // A copy keeps no order: the first commit is younger than those behind it.
+    const day = 86_400
+    for (const version of COMMITS.keys()) {
+      const time = 1_710_000_000 + (version === 0 ? 30 : version) * day
+      utimesSync(logFile(version), time, time)
+    }
+    await importInto(at.database, at.table, { moved: true })
+    const table = await DeltaTable.open(openLocalLog(at.table), parquetRows, NEVER.abort)
+    const from = (1_710_000_000 + 30 * day) * 1000
+    for (const time of [3, 4, 5, 99].map((version) => from + version)) {
+      expect(await versionAtTime(at.database, 't', time), String(time)).toBe(await table.versionAt(time))
+    }
+    expect(await versionAtTime(at.database, 't', from - day * 1000)).toBe(null)
+    expect(await differencesOf(at.database, at.table)).toEqual([])
   })
 
   test('to the version that the log was cleaned to as well: neither side is wrong', async () => {

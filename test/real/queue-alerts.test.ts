@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { identified } from '../../src/app/share/identity.ts'
 import { alertScope } from '../../src/app/alerts/scope.ts'
 import { openQueue } from '../../src/app/share/queues.ts'
+import type { OwnSlot } from '../../src/engine/run/watch-port.ts'
 import { RunWatch } from '../../src/app/share/run-watch.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
@@ -383,8 +384,8 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       host: 'here',
       emit: (event) => void (event.type === 'alert' && told.push(`${event.state}: ${event.value}`)),
     })
-    const look = async (): Promise<readonly string[]> => {
-      await watch.look([])
+    const look = async (own: readonly OwnSlot[] = []): Promise<readonly string[]> => {
+      await watch.look(own)
       await watch.sent()
       return told.splice(0)
     }
@@ -394,9 +395,12 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await look()).toEqual([])
     await open(false)
     await expect
-      .poll(look, { timeout: 15_000, interval: 1000 })
+      .poll(async () => await look(), { timeout: 15_000, interval: 1000 })
       .toEqual([expect.stringMatching(/^cleared: chunk 2 is done; it stood since /)])
     expect(await look()).toEqual([])
+    // Another host has done what stands still here: it is not raised again with each look.
+    const still = [{ runId: '17', standing: [{ table: 'public.items', chunk: '2', stoodMs: 20_000 }], moved: () => [] }]
+    expect(await look(still)).toEqual([])
 
     // What is held stands still as asked.
     await open(true)
@@ -516,7 +520,9 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const old = "UPDATE sluice_queue.sluice_runs SET begun_at = now() - interval '1 min' WHERE run_id = '18'"
     await stage.ask(stage.queue, 'queue', old)
     const how = 'lives; sluice runs --distributed --run 18 --config q.yaml says'
-    expect(await look()).toEqual([expect.stringContaining(`raised: no worker of version sluice 2, ledger 1 ${how}`)])
+    expect(await look()).toEqual([
+      expect.stringContaining(`raised: no worker of version sluice 2, ledger 1 that takes the run ${how}`),
+    ])
     expect(await look()).toEqual([])
     await queue.worker({ ...about, workerId: 'of-2', host: 'there', program }).beat(false)
     expect(await look()).toEqual([expect.stringMatching(/^cleared: a worker lives that takes the run/)])

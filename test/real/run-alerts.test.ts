@@ -4,8 +4,11 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { memoryOfMachine } from '../../src/app/alerts/memory.ts'
+import { alertScopeBefore } from '../../src/app/alerts/scope.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
+import type { SyncOperation } from '../../src/engine/lake/operations/sync/declaration.ts'
 import { runOperation } from '../../src/app/run.ts'
 import type { RunFinished } from '../../src/engine/run/operation.ts'
 import type { AlertCause, AlertEvent, AlertWish } from '../../src/model/run/alert.ts'
@@ -37,10 +40,14 @@ afterAll(() => folder[Symbol.dispose]())
 
 type Ran = { readonly finished: RunFinished; readonly alerts: readonly string[]; readonly told: readonly AlertEvent[] }
 
-async function run(operation: Operation, onEvent: (event: Event) => void = () => undefined): Promise<Ran> {
+async function run(
+  operation: Operation,
+  onEvent: (event: Event) => void = () => undefined,
+  interrupt = new Interrupter(),
+): Promise<Ran> {
   const told: AlertEvent[] = []
   const finished = await runOperation(operation, {
-    interrupt: new Interrupter(),
+    interrupt,
     clock: systemClock,
     tool: 'test',
     actor: 'me',
@@ -202,6 +209,103 @@ test('a catalog that cannot follow its log, by sync; and one that differs from i
   }
 })
 
+const syncOf = (catalog: string, more: Partial<SyncOperation>): SyncOperation => ({
+  kind: 'sync',
+  tables: [],
+  catalog,
+  watch: false,
+  intervalMs: 200,
+  batchSize: 1000,
+  parallel: 1,
+  alert: of('drift'),
+  ...more,
+})
+
+type Watching = {
+  /** Waits until alerts are these. */
+  until(alerts: readonly string[]): Promise<void>
+}
+
+/** Alerts of `sync --watch` while it runs, for as long as the body lasts. */
+async function whileWatching(operation: SyncOperation, body: (watching: Watching) => Promise<void>): Promise<void> {
+  const interrupt = new Interrupter()
+  const alerts: string[] = []
+  const notes: string[] = []
+  const hear = (event: Event): void => {
+    if (event.type === 'alert') alerts.push(`${event.cause} ${event.state} ${event.table ?? ''}`)
+    if (event.type === 'log') notes.push(event.message)
+  }
+  const running = run({ ...operation, watch: true }, hear, interrupt)
+  const until = async (expected: readonly string[]): Promise<void> => {
+    await vi.waitFor(() => expect(alerts, notes.join('; ')).toEqual(expected), { timeout: 15_000, interval: 50 })
+  }
+  try {
+    await vi.waitFor(() => expect(notes).toContainEqual(expect.stringContaining('watching 1')), { timeout: 15_000 })
+    await body({ until })
+  } finally {
+    interrupt.requestStop()
+    await running
+  }
+}
+
+test(
+  'sync --watch tells each fault of a table and each end, those of runs before it too',
+  { timeout: 60_000 },
+  async () => {
+    const table = join(folder.path, 'again')
+    writeLog(table, [[PROTOCOL, METADATA, add('a')]])
+    const catalog = `sqlite:///${join(folder.path, 'again.db')}`
+    expect((await run({ ...importOf(table, catalog), tableId: 'again' } as Operation)).finished.exitCode).toBe(0)
+    const away = (): void => renameSync(table, `${table}-away`)
+    const back = (): void => renameSync(`${table}-away`, table)
+    away()
+    expect((await run(syncOf(catalog, {}))).alerts).toEqual(['drift raised'])
+    back()
+    await whileWatching(syncOf(catalog, {}), async ({ until }) => {
+      const told = ['drift cleared again']
+      await until(told)
+      for (let fault = 0; fault < 2; fault++) {
+        away()
+        await until([...told, 'drift raised again'])
+        back()
+        told.push('drift raised again', 'drift cleared again')
+        await until(told)
+      }
+    })
+  },
+)
+
+test('an alert of a table that was named is one and the same while its folder is away', async () => {
+  const before = process.cwd()
+  const lake = join(folder.path, 'named')
+  writeLog(join(lake, 'orders'), [[PROTOCOL, METADATA, add('a')]])
+  const catalog = `sqlite:///${join(folder.path, 'named.db')}`
+  expect((await run(importOf(join(lake, 'orders'), catalog))).finished.exitCode).toBe(0)
+  process.chdir(lake)
+  try {
+    const [away, back] = [
+      () => renameSync(join(lake, 'orders'), join(lake, 'away')),
+      () => renameSync(join(lake, 'away'), join(lake, 'orders')),
+    ]
+    const runs: readonly Operation[] = [
+      syncOf(catalog, { tables: ['orders'] }),
+      { kind: 'validate', table: 'orders', catalog, verbose: false, samples: 0, alert: of('failed') },
+    ]
+    for (const operation of runs) {
+      const alerts: string[] = []
+      for (const step of [away, back, away, back]) {
+        step()
+        alerts.push(...(await run(operation)).alerts)
+      }
+      const cause = operation.kind === 'sync' ? 'drift' : 'failed'
+      const once = [`${cause} raised`, `${cause} cleared`]
+      expect(alerts, operation.kind).toEqual([...once, ...once])
+    }
+  } finally {
+    process.chdir(before)
+  }
+})
+
 test('what keeps a catalog in order by night tells that it failed, and that it goes well again', async () => {
   const table = join(folder.path, 'kept')
   const catalog = `sqlite:///${join(folder.path, 'kept.db')}`
@@ -220,7 +324,71 @@ test('what keeps a catalog in order by night tells that it failed, and that it g
   for (const operation of upkeep) expect((await run(operation)).alerts, operation.kind).toEqual(['failed cleared'])
 })
 
+test('what is compared belongs to an alert: neither another target table nor other columns end it, or pass for it', async () => {
+  const [source, target] = [await makePlace('sqlite', folder.path), await makePlace('sqlite', folder.path)]
+  await source.sql('CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT)', `INSERT INTO a VALUES (1, 'x'), (2, 'y')`)
+  for (const name of ['a', 'a2'])
+    await target.sql(
+      `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, v TEXT)`,
+      `INSERT INTO ${name} VALUES (1, 'x'), (2, 'y')`,
+    )
+  const [from, to] = [source.url, target.url]
+  const diff: Operation = {
+    kind: 'diff',
+    from,
+    to,
+    tables: ['a'],
+    rename: {},
+    workers: 2,
+    limit: 10,
+    fix: false,
+    deleteExtra: false,
+    alert: of('failed'),
+  }
+  const other: Operation = { ...diff, toTable: 'a2' }
+  const keys: Operation = { ...diff, columns: ['id'] }
+  await target.sql(`UPDATE a SET v = 'other' WHERE id = 2`)
+  expect((await run(diff)).alerts).toEqual(['failed raised'])
+  for (const well of [other, keys]) expect(await run(well)).toMatchObject({ alerts: [], finished: { exitCode: 0 } })
+  await target.sql('DELETE FROM a2', 'UPDATE a SET id = 3 WHERE id = 1')
+  for (const fails of [other, keys]) expect((await run(fails)).alerts).toEqual(['failed raised'])
+  expect((await run(diff)).alerts).toEqual([])
+  // How it goes about it is no part of it, and what versions before have raised is cleared, too.
+  await target.sql('DELETE FROM a')
+  const memory = memoryOfMachine(book, () => undefined)
+  await memory.begin({ scope: alertScopeBefore(diff, true), cause: 'failed', table: '' }, 0)
+  await memory[Symbol.asyncDispose]()
+  const fixed = await run({ ...diff, fix: true, workers: 1 })
+  expect(fixed).toMatchObject({ alerts: ['failed cleared', 'failed cleared'], finished: { exitCode: 0 } })
+  expect((await run(diff)).alerts).toEqual([])
+})
+
 describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {
+  test('sync --watch tells that its catalog is away, once, and that it is back', { timeout: 60_000 }, async () => {
+    const place = await makePlace('postgresql', folder.path)
+    const table = join(folder.path, 'catalog-away')
+    writeLog(table, [[PROTOCOL, METADATA, add('a')]])
+    expect((await run(importOf(table, place.url))).finished.exitCode).toBe(0)
+    const name = new URL(place.url).pathname.slice(1)
+    const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}' AND pid <> pg_backend_pid()`
+    const admin = await psql(place.url.replace(name, 'postgres'))
+    try {
+      await whileWatching(syncOf(place.url, {}), async ({ until }) => {
+        for (const told of [[], ['drift raised ', 'drift cleared ']]) {
+          await until(told)
+          await admin.run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`)
+          await admin.run(others)
+          await until([...told, 'drift raised '])
+          await admin.run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`)
+          await until([...told, 'drift raised ', 'drift cleared '])
+        }
+      })
+    } finally {
+      await admin.run(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`)
+      await admin.close()
+    }
+  })
+
   test('partitions: none ahead, then rows in the default, then all is well', async () => {
     const place = await makePlace('postgresql', folder.path)
     const month = (n: number): string => {

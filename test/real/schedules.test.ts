@@ -1,5 +1,5 @@
 /** Schedules: each period has one run, whoever looks; what is confirmed is compared; history says what was passed over and what was said. */
-import { readFileSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -59,7 +59,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   const said: string[] = []
   let ticks = 0
   /** What one worker does every few seconds. */
-  const scheduler = (looked = queue): Scheduler =>
+  const scheduler = (looked = queue, queues: readonly string[] = []): Scheduler =>
     new Scheduler({
       book: looked.schedules,
       known: [{ name: 'shop', url: stage.urlOf(stage.data, 'source') }],
@@ -75,6 +75,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         ),
       tool: 'test',
       host: 'here',
+      queues,
       clock: systemClock,
       log: (_level, message) => void said.push(message),
       alerts: new ScheduleAlerts({
@@ -285,10 +286,39 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     ).toEqual(['raised', 'cleared'])
   })
 
+  test('is begun by a worker that takes from its queue, and no error of a slower one stands behind that', async () => {
+    await add('coming', '--every', 'day', ...ENSURE)
+    await back('coming', DAY)
+    const [found] = await queue.schedules.due()
+    await scheduler(queue, ['big']).look()
+    expect(await queue.runs(10)).toEqual([])
+    await scheduler().look()
+    expect(await queue.runs(10)).toHaveLength(1)
+    const error = { code: 'BAD_FLAG', message: 'no store is called shop', retryable: false } as const
+    expect(await queue.schedules.refuse(found!, error, false)).toBe(false)
+    await ended((await history('coming'))[0]?.runId ?? null)
+    expect(await queue.schedules.refuse(found!, error, false)).toBe(false)
+    expect((await queue.schedules.list('coming'))[0]?.error).toBeNull()
+  })
+
+  test('of a queue that no worker takes from is named once it is late', async () => {
+    await add('coming', '--every', 'day', '--queue', 'big', ...ENSURE)
+    await back('coming', DAY)
+    await scheduler().look()
+    expect(await queue.runs(10)).toEqual([])
+    const [late] = await queue.schedules.list('coming')
+    expect(late?.error?.message).toBe('no worker with --queues big lives, and no other one begins it')
+    expect(await queue.schedules.refused()).toBe(1)
+    await scheduler(queue, ['big']).look()
+    expect(await queue.runs(10)).toHaveLength(1)
+    expect((await queue.schedules.list('coming'))[0]?.error).toBeNull()
+  })
+
   test('an error that quotes what no jsonb holds is kept all the same', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
     const error = { code: 'ROW_REFUSED', message: 'the key a\0b \ud800 and 😀', retryable: false } as const
-    await queue.schedules.refuse('coming', error, false)
+    const [found] = await queue.schedules.list('coming')
+    expect(await queue.schedules.refuse(found!, error, false)).toBe(true)
     expect((await queue.schedules.list('coming'))[0]?.error?.message).toBe('the key a\ufffdb \ufffd and 😀')
   })
 
@@ -476,7 +506,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       exitCode: 1,
       error: {
         code: 'WORKERS_REFUSED',
-        reason: expect.stringMatching(/^\S+: .* is another folder than that of the run$/),
+        reason: expect.stringMatching(/^\S+: .* is another folder than that of the run \(.*inode number differs\)$/),
         hint: expect.stringContaining(`sluice ctl ${first?.runId} resume --distributed`),
       },
     })
@@ -503,6 +533,36 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const [end] = of(events, 'run.finished')
     expect(end).toMatchObject({ status: 'ok', totals: { rows: '400' } })
     expect((await stage.run(run)).rows).toBe(400n)
+  })
+
+  test('another disk of the same number at the place of an archive is refused by its worker alone', async () => {
+    const [archive, kept] = [path.join(stage.folder, 'mounted'), path.join(stage.folder, 'mounted-before')]
+    mkdirSync(archive)
+    mkdirSync(kept)
+    const words = ['--from', 'shop', '--to', archive, '--table', 'inv', '--by', 'at', '--older-than', '1q']
+    const run = await stage.distribute('archive', 'run', ...words)
+    // A new file system gives its first folder the number that the first one of the other has: the same folder, without what was in it.
+    const move = (from: string, to: string): void => {
+      for (const name of readdirSync(from)) renameSync(path.join(from, name), path.join(to, name))
+    }
+    move(archive, kept)
+    const stranger = stage.worker({ args: ['--idle', '20s'] })
+    await stage.until('a refusal', async () => (await stage.run(run)).refusals.length > 0)
+    const { refusals, status } = await stage.run(run)
+    expect(refusals).toMatchObject([
+      { error: { code: 'BAD_CONFIG', message: `${archive} of this worker is another folder than that of the run` } },
+    ])
+    expect(status).toBe('running')
+    expect(readdirSync(archive)).toEqual([])
+    move(kept, archive)
+    const friend = stage.worker({ args: ['--idle', '3s'] })
+    await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
+    expect(stranger.slots).toEqual(['refused'])
+    expect(friend.slots).toEqual(['begun', 'ended'])
+    expect((await stage.run(run)).rows).toBe(400n)
+    // One mark for all runs of the folder.
+    await stage.distribute('archive', 'run', ...words)
+    expect(readdirSync(archive).filter((name) => name.startsWith('.'))).toHaveLength(1)
   })
 
   test('imports of a table and of a lake come again', async () => {

@@ -1,4 +1,7 @@
 /** Runs that workers share: divided, steered, refused, and nothing secret on the way. */
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
 import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -277,6 +280,34 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     worker.signal('SIGTERM')
     expect(await worker.ended).toBe(0)
   })
+
+  test('a program of a slot that stands still is killed: its slot goes on, an alert says so, and a stop ends its run', async () => {
+    const file = path.join(stage.folder, 'told')
+    const alert = ['--alert', 'failed', '--alert-command', `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_VALUE" >> ${file}`]
+    const copy = [...COPY, '--checkpoint-size', '200', '--rate', '100', '--slots', '1']
+    const run = await stage.distribute(...copy, ...alert)
+    const other = await stage.distribute(...copy, '--to-table', 'orders_too')
+    const worker = stage.worker({ host: 'slow', args: ['--concurrency', '2'] })
+    const isAtWork = async (id: string): Promise<boolean> => (await stage.run(id)).chunks > 0
+    await stage.until('both at work', async () => (await isAtWork(run)) && (await isAtWork(other)))
+    const programs = worker.programs('slot-main')
+    expect(programs).toHaveLength(2)
+    for (const pid of programs) process.kill(pid, 'SIGSTOP')
+    await stage.sluice('ctl', other, 'stop', '--distributed')
+    await stage.until('the stop', async () => (await stage.run(other)).status === 'stopped', 60_000)
+    await stage.until('the alert', () => existsSync(file) && readFileSync(file, 'utf8').includes('\n'))
+    expect(readFileSync(file, 'utf8')).toMatch(
+      /^worker-lost the program of slot 1 stood still on slow and was killed, /,
+    )
+    const { chunks } = await stage.run(run)
+    await stage.until('more chunks', async () => (await stage.run(run)).chunks > chunks)
+    expect(worker.programs('slot-main')).toHaveLength(1)
+    expect(programs).not.toContain(worker.programs('slot-main')[0])
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+    await stage.until('its end', async () => (await stage.run(run)).status === 'stopped')
+    worker.signal('SIGTERM')
+    await worker.ended
+  }, 240_000)
 
   test('a turn of a run that is held begins nothing before it has heard so', async () => {
     const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--slots', '1')

@@ -1,6 +1,6 @@
 /** Workers for tests: real programs that share runs, each with a config file of its own and, where the machine allows, in namespaces of its own. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { trustFile } from '../../src/cli/trust.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -61,6 +61,19 @@ export class TestWorker {
   /** How its slots stand, in the order in which it said so. */
   get slots(): readonly string[] {
     return this.events.flatMap((event) => (event.type === 'worker.slot' ? [event.state] : []))
+  }
+
+  /** Numbers of the programs that it has started, by their entry. */
+  programs(entry: string): readonly number[] {
+    const group = String(this.child.pid)
+    return readdirSync('/proc').flatMap((pid) => {
+      try {
+        const isOwn = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[2] === group
+        return isOwn && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(entry) ? [Number(pid)] : []
+      } catch {
+        return []
+      }
+    })
   }
 
   /** To the program and to those that it has started, as when a machine stands still or falls over. */

@@ -4,7 +4,8 @@ import { hintOfFollow } from '../../src/engine/follow/operations/follow/hints.ts
 import { declarationOf } from '../../src/app/operations/facts.ts'
 import { readSources } from '../arch/source-files.ts'
 
-const FOLLOWING = /^(?:engine\/(?:follow\/(?!cutover|operations)|copy\/plan\/)|stores\/(?:common\/apply|[a-z]+\/follow\/(?:apply|replication|triggers))\/)/
+const FOLLOWING =
+  /^(?:engine\/(?:follow\/(?!cutover|operations)|copy\/plan\/)|stores\/(?:common\/apply|[a-z]+\/follow\/(?:apply|replication|triggers))\/)/
 
 function optionsOf(kind: 'copy' | 'follow'): ReadonlySet<string> {
   const { command } = declarationOf(kind)

@@ -23,6 +23,13 @@ const named = (spec: CalendarSpec, text: string, known: readonly string[] = []):
   }
 }
 
+test('a value is found by any way in which JSON writes it, and by its letters first', () => {
+  const known = ['"a\\u000ab"', '"\\"a\\""']
+  expect(labelNamed(null, '"a\\nb"', known)).toBe(known[0])
+  expect(labelNamed(null, '"a"', known)).toBe(known[1])
+  expect(labelNamed(null, 'a', known)).toBe('a')
+})
+
 describe('quarters', () => {
   test.each([
     '2024-Q2',

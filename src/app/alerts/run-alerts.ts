@@ -11,7 +11,7 @@ import type { RunFinished } from '../../engine/run/operation.ts'
 import type { Verdict } from './causes/cause.ts'
 import { Causes } from './causes/watches.ts'
 import { memoryOfProgram } from './memory.ts'
-import { aboutInWords, alertScope, subjectPlace } from './scope.ts'
+import { aboutInWords, alertScope, alertScopeBefore, subjectKey, subjectPlace } from './scope.ts'
 import { alertId, isReached, send, sinksOf, type AlertSinks, type SentAlert } from '../../engine/run/alerts/sinks.ts'
 
 /** How often time alone is looked at, ms. */
@@ -143,7 +143,10 @@ export class RunAlerts {
     this.#waiting--
     const subject = this.#subjectOf(verdict)
     if (verdict.holds) await this.#raise(verdict, subject)
-    else await this.#clear(subject, verdict.value)
+    else {
+      await this.#clear(subject, verdict.value)
+      await this.#clear({ ...subject, key: this.#keyBefore(verdict) }, verdict.value)
+    }
   }
 
   async #raise({ value, limit, stoodMs = 0, notBefore = -Infinity }: Verdict, subject: Subject): Promise<void> {
@@ -182,10 +185,16 @@ export class RunAlerts {
   #subjectOf({ cause, table, failed }: Verdict): Subject {
     const place = subjectPlace(this.#operation, table)
     return {
-      key: { scope: alertScope(this.#operation, table === ''), cause, table: place },
+      key: { scope: alertScope(this.#operation, table === ''), cause, table: subjectKey(this.#operation, table) },
       event: { type: 'alert', cause, ...(table === '' ? {} : { table }) },
       about: place === '' ? this.#namedBy(failed) : place,
     }
+  }
+
+  /** Under which versions before noted the same. */
+  #keyBefore({ cause, table }: Verdict): AlertKey {
+    const scope = alertScopeBefore(this.#operation, table === '')
+    return { scope, isBefore: true, cause, table: subjectPlace(this.#operation, table) }
   }
 
   /** The table that the whole run failed by, else those that the command names. */

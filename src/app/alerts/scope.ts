@@ -9,32 +9,101 @@ import type { Operation } from '../operations/list.ts'
 import { systemOf } from '../../engine/run/systems.ts'
 
 const PATHS: ReadonlySet<StoreFamily> = new Set(['lake', 'table', 'folder'])
+const IS_URL = /^[a-z][a-z0-9+]+:/i
 
 /**
- * What is looked at, and how: runs of one scope find the same. What a run with other options finds, such as `--deep`, only such a run ends.
+ * Fields that say how a run goes about its work, and what it may do with what it finds: a run with another value of them is about the same. All other fields,
+ * also those of a later version, tell alerts of two runs apart.
+ */
+const HOW: ReadonlySet<string> = new Set(
+  `kind alert dryRun confirm verbose seed limit count report checkpoint
+   workers lanes parallel rate chunkRows batchRows batchSize fileBytes memoryBytes waitMs patienceMs budgetMs triesForMs graceMs windowMs intervalMs watch
+   resume restart resync moved cdmLines proveEveryMs untilCaughtUp untilEqual changesOnly quiesce
+   accept acceptLossy acceptAllLossy acceptDifference allowRefused asText widen exact renamed dropped asChanged without decimal epoch onExisting noLook maxAside
+   fix deleteExtra fixOnly fixCounters overwriteNewer againWhenDone unsigned keepSessions stay onSwitch checkFiles entries`.split(
+    /\s+/,
+  ),
+)
+
+/**
+ * What is looked at, and how: runs of one scope find the same. What a run with other options finds, such as `--deep` or `--to-table`, only such a run ends.
  * @param ofRun of causes of the whole run: what it is about belongs to it; else the table of the alert says that
  */
 export function alertScope(operation: Operation, ofRun: boolean): string {
-  const { alerts, about } = declarationOf(operation.kind)
+  const { stores: places, about } = declarationOf(operation.kind)
+  const named = new Set([...places.map(({ field }) => field), ...[about ?? []].flat()])
+  const fields = Object.entries(operation)
+    .filter(([field]) => !HOW.has(field) && !named.has(field))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+  // The number keeps it apart from those of versions before, which two runs share.
+  return JSON.stringify([2, ...scopeOf(operation, ofRun, fields, false)])
+}
+
+/** The scope that versions up to 2026-11 wrote for the same run, with the fields `alerts.by` alone: what they have raised stands under it. */
+export function alertScopeBefore(operation: Operation, ofRun: boolean): string {
   const fields = new Map<string, unknown>(Object.entries(operation))
-  const subjects = [about ?? []].flat()
+  const by = declarationOf(operation.kind).alerts?.by ?? []
+  const scope = scopeOf(
+    operation,
+    ofRun,
+    by.map((field) => [field, fields.get(field)]),
+    true,
+  )
+  return JSON.stringify(scope)
+}
+
+function scopeOf(
+  operation: Operation,
+  ofRun: boolean,
+  fields: readonly (readonly [string, unknown])[],
+  isBefore: boolean,
+): readonly string[] {
+  const subjects = [declarationOf(operation.kind).about ?? []].flat()
   const stores = storesOf(operation)
     .filter(({ field }) => !subjects.includes(field))
-    .map(({ name, family }) => placeOf(name, family))
-  const how = (alerts?.by ?? []).flatMap((field) => {
-    const value = fields.get(field)
-    return value === undefined || value === false ? [] : [`${field}=${JSON.stringify(value)}`]
-  })
-  const named = ofRun ? subjectsOf(operation).map((name) => subjectPlace(operation, name)) : []
-  return JSON.stringify([operation.kind, ...stores, ...how, ...named])
+    .map(({ name, family }) => (isBefore || !PATHS.has(family) ? placeOf(name, family) : pathKey(name)))
+  const how = fields.flatMap(([field, value]) => (isGiven(value) ? [`${field}=${fieldText(field, value)}`] : []))
+  const keyOf = isBefore ? subjectPlace : subjectKey
+  const named = ofRun ? subjectsOf(operation).map((name) => keyOf(operation, name)) : []
+  return [operation.kind, ...stores, ...how, ...named]
+}
+
+function isGiven(value: unknown): boolean {
+  if (value === undefined || value === null || value === false) return false
+  return typeof value !== 'object' || Object.keys(value).length > 0
+}
+
+/** Of a stream its limits and alerts are no part: a copy that goes on as one is about another thing than one that ends. */
+function fieldText(field: string, value: unknown): string {
+  if (field === 'follow') return 'true'
+  return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? redactUrl(part) : part))
 }
 
 /** A table that is a path means another one in another folder. */
 export function subjectPlace(operation: Operation, name: string): string {
+  const family = familyOf(operation)
+  return family === null || name === '' ? name : placeOf(name, family)
+}
+
+/**
+ * What names the table of an alert from run to run: the same while its folder is away. A name that was typed counts from this folder, be it a path or an
+ * id; any other one without a slash is an id.
+ */
+export function subjectKey(operation: Operation, name: string): string {
+  const family = familyOf(operation)
+  if (family === null || !PATHS.has(family) || name === '') return subjectPlace(operation, name)
+  return /[/\\]/.test(name) || subjectsOf(operation).includes(name) ? pathKey(name) : name
+}
+
+/** Of what the operation is about; null where that is no store. */
+function familyOf(operation: Operation): StoreFamily | null {
   const { about, stores } = declarationOf(operation.kind)
   const subjects = [about ?? []].flat()
-  const store = stores.find(({ field }) => subjects.includes(field))
-  return store === undefined || name === '' ? name : placeOf(name, store.family)
+  return stores.find(({ field }) => subjects.includes(field))?.family ?? null
+}
+
+function pathKey(name: string): string {
+  return IS_URL.test(name) ? redactUrl(name) : resolve(workingFolder() ?? '', name)
 }
 
 /** The run in words, for whoever does not know its folder: `fsck /data/lake/orders sqlite:///c.db`. */
@@ -52,7 +121,7 @@ function placeOf(name: string, family: StoreFamily): string {
   const folder = workingFolder() ?? ''
   if (PATHS.has(family)) {
     // What is no path is the id of a table in the catalog, which means the same everywhere.
-    const isPath = !/^[a-z][a-z0-9+]+:/i.test(name) && (/[/\\]/.test(name) || existsSync(resolve(folder, name)))
+    const isPath = !IS_URL.test(name) && (/[/\\]/.test(name) || existsSync(resolve(folder, name)))
     return isPath ? resolve(folder, name) : redactUrl(name)
   }
   // `sqlite:///c.db` counts from this folder, `sqlite:////data/c.db` from the root.

@@ -1,26 +1,79 @@
 /** Whether a folder is the same one here and where a run was begun: workers share buckets and databases with other machines, and folders with those of one. */
-import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
+import { permissionDenied } from '../../shared/guide-errors.ts'
 import type { NamedStore } from '../../model/share/queue-port.ts'
 
 /** Of this installation, and kept when it is started again (machine-id(5)). */
 const MACHINE = '/etc/machine-id'
 
+/** A new disk has other content at the same path and, often, the same inode number: the name of this file differs. Its content is for people. */
+const MARK = '.sluice-folder-id-'
+const MARKED = new RegExp(`^(?<place>.*?)(?: (?<mark>\\${MARK}[\\da-f-]{36}))?$`, 's')
+const CONTENT =
+  'sluice compares the name of this file where several hosts work on this folder, so that another disk at the same path is refused. Leave it here.\n'
+
 /**
- * A folder by its machine, its path without links, and its number there: where a disk is not mounted, or a folder was made anew, it is another one.
+ * A folder by its machine, its path without links, its inode number and its mark.
+ * @param isWritten a run writes into it: it gets a mark where it has none
+ * @throws SluiceError NO_SUCH_PATH, TARGET_DENIED, TARGET_IO
+ */
+export function identifiedFolder(folder: string, isWritten: boolean): NamedStore {
+  const place = placeOf(folder)
+  const mark = markOf(folder) ?? (isWritten ? newMark(folder) : null)
+  return { name: folder, identity: mark === null ? place : `${place} ${mark}`, label: folder }
+}
+
+/**
+ * How a folder differs from the one of an identity, in words; null where it is the same. An identity without a mark is of a folder that had none.
  * @throws SluiceError NO_SUCH_PATH
  */
-export function identifiedFolder(folder: string): NamedStore {
+export function folderDifference(folder: string, identity: string): string | null {
+  const { place, mark } = MARKED.exec(identity)?.groups ?? {}
+  if (placeOf(folder) !== place) return 'its machine, its path without links or its inode number differs'
+  if (mark === undefined || existsSync(join(folder, mark))) return null
+  return `it has no file ${mark}: another disk is mounted there, or that file was removed`
+}
+
+function placeOf(folder: string): string {
   try {
     const whole = realpathSync(folder)
-    return { name: folder, identity: `${machine()} ${whole} ${statSync(whole, { bigint: true }).ino}`, label: folder }
+    return `${machine()} ${whole} ${statSync(whole, { bigint: true }).ino}`
   } catch {
     throw new SluiceError('NO_SUCH_PATH', `there is no folder ${folder} on ${hostname()}`, {
       hint: 'make it first, or mount it: workers compare it with what it was when the run was begun',
     })
   }
 }
+
+/** Two commands at once may each make one: any of them is the folder's. */
+function markOf(folder: string): string | null {
+  try {
+    return readdirSync(folder).find((name) => name.startsWith(MARK)) ?? null
+  } catch {
+    return null
+  }
+}
+
+function newMark(folder: string): string {
+  const name = `${MARK}${randomUUID()}`
+  const file = join(folder, name)
+  try {
+    writeFileSync(file, CONTENT, { flag: 'wx', flush: true })
+    return name
+  } catch (thrown) {
+    const error = thrown as NodeJS.ErrnoException
+    const where = `${file}: ${error.message}`
+    if (DENIED.has(error.code ?? ''))
+      throw new SluiceError(...permissionDenied('TARGET_DENIED', { where, cause: error }))
+    throw new SluiceError('TARGET_IO', 'the folder gets no mark that its workers compare', { where, cause: error })
+  }
+}
+
+const DENIED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS'])
 
 /** Whether the name of a store is that of a folder: names of the config file hold no slash. */
 export function isFolderName(name: string): boolean {

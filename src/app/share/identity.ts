@@ -4,7 +4,7 @@ import { redactUrl } from '../../shared/redact.ts'
 import type { NamedStore } from '../../model/share/queue-port.ts'
 import { openCopyStore } from '../../engine/copy/open-stores.ts'
 import { systemOf } from '../../engine/run/systems.ts'
-import { identifiedFolder, isFolderName } from './folder-identity.ts'
+import { folderDifference, isFolderName } from './folder-identity.ts'
 import { ownUrl, type NamedUrl } from '../../model/share/own-url.ts'
 
 /**
@@ -64,8 +64,10 @@ export function identityDifference(url: string, here: string, begun: string): st
 
 /** @throws SluiceError BAD_CONFIG, NO_SUCH_PATH */
 function checkFolder(folder: string, identity: string): void {
-  if (identifiedFolder(folder).identity === identity) return
+  const reason = folderDifference(folder, identity)
+  if (reason === null) return
   throw new SluiceError('BAD_CONFIG', `${folder} of this worker is another folder than that of the run`, {
-    hint: 'workers on other machines share buckets and databases, and no folders; start one where the run was begun',
+    reason,
+    hint: 'workers on other machines share buckets and databases, and no folders; start one where the run was begun, or begin the run again where the folder is the right one',
   })
 }

@@ -1,7 +1,7 @@
 /** An operation as a run of a queue: how it is divided, with names in place of its URLs. */
 import path from 'node:path'
 import type { NamedStore, QueuedRun, QueuedSlot } from '../../model/share/queue-port.ts'
-import { endsOf, withPlaces } from '../operations/facts.ts'
+import { endsOf, storesOf, withPlaces } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { newRunId } from '../../engine/run/run-id.ts'
 import { identifiedFolder } from './folder-identity.ts'
@@ -28,9 +28,10 @@ export function queueable(operation: Operation, known: readonly NamedUrl[]): Que
   return { operation: placed, stores: namedStores(placed, known), folders: foldersOf(placed) }
 }
 
-/** What its stores and folders say of themselves, here and now. @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH … */
-export async function identitiesOf({ stores, folders }: Queueable): Promise<readonly NamedStore[]> {
-  const named = folders.map(identifiedFolder)
+/** What its stores and folders say of themselves, here and now. @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH, TARGET_DENIED … */
+export async function identitiesOf({ operation, stores, folders }: Queueable): Promise<readonly NamedStore[]> {
+  const written = new Set(storesOf(operation).flatMap(({ access, name }) => (access === 'write' ? [name] : [])))
+  const named = folders.map((folder) => identifiedFolder(folder, written.has(folder)))
   for (const store of stores) named.push(await identified(store))
   return named
 }

@@ -4,7 +4,7 @@
  */
 import type { AlertEvent, AlertWish } from '../../model/run/alert.ts'
 import type { AlertKey, AlertState } from '../../model/run/alert-memory.ts'
-import type { SilentSlot, StandingAlert, StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
+import type { StandingAlert, StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
 import { timeText } from '../../model/run/verdict.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
@@ -26,8 +26,8 @@ import type { AlertRun, MovedChunk, OwnSlot, QueueWatch, WatchParts } from '../.
 type Wished = { readonly operation: Operation; readonly wish: AlertWish; readonly sinks: AlertSinks }
 /** A run whose alerts are known here. */
 type Known = Wished & { readonly run: WatchedRun }
-/** A chunk that stands. @property host null where it is not known @property isSilent its host was not heard of lately */
-type Stood = StoodChunk & { readonly host: string | null; readonly isSilent: boolean }
+/** A chunk that stands. @property host null where it is not known */
+type Stood = StoodChunk & { readonly host: string | null }
 /** @property moves what has come further here since a chunk is named, by its key @property finished keys of chunks */
 type Unstuck = {
   readonly moves: (key: string) => readonly MovedChunk[]
@@ -158,7 +158,7 @@ export class RunWatch implements QueueWatch {
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
     if (waitsFor !== null) {
       const look = this.#whole(`sluice runs --distributed --run ${runId}`)
-      const value = `no worker of version ${waitsFor} lives; ${look} says how to go on`
+      const value = `no worker of version ${waitsFor} that takes the run lives; ${look} says how to go on`
       await this.#begin(known, key, { cause: 'no-worker', value }, { run: runId })
     } else if (alerts.some(({ cause }) => cause === 'no-worker')) {
       const value = status === 'running' ? 'a worker lives that takes the run' : 'the run has ended'
@@ -199,7 +199,7 @@ export class RunWatch implements QueueWatch {
     for (const alert of standing) await this.#unstuck(known, alert, { moves, finished, limit })
   }
 
-  /** What of these is finished, though no slot here has done it: a silent host may have, after it was heard of last. Chunks that are worked on here are open. */
+  /** What of these is finished, though no slot here has done it: a silent host may have, after it was heard of last, or another one what stands still here. */
   async #finishedOf(
     { run, operation }: Known,
     stood: readonly Stood[],
@@ -207,7 +207,7 @@ export class RunWatch implements QueueWatch {
   ): Promise<ReadonlySet<string>> {
     const named = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => ({ table, chunk })))
     const keys = new Set(named.map(keyOf))
-    const fresh = stood.filter((chunk) => chunk.isSilent && !keys.has(keyOf(chunk)))
+    const fresh = stood.filter((chunk) => !keys.has(keyOf(chunk)))
     return await this.#finished.among(run, operation, fresh, named)
   }
 
@@ -323,16 +323,18 @@ function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'ta
 function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
   const all = [
     ...silent.flatMap(({ chunks, beatAt, host: other }) =>
-      chunks.map((chunk) => ({ ...chunk, stoodMs: now - beatAt + chunk.stoodMs, host: other, isSilent: true })),
+      chunks.map((chunk) => ({ ...chunk, stoodMs: now - beatAt + chunk.stoodMs, host: other })),
     ),
-    ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host, isSilent: false }))),
+    ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host }))),
   ]
   return [...new Map(all.map((chunk) => [keyOf(chunk), chunk])).values()]
 }
 
-function lossText({ no, host, beatAt, at, chunks }: SilentSlot & { readonly at: number }): string {
+function lossText({ no, host, beatAt, at, chunks, isKilled }: WatchedRun['lost'][number]): string {
   const had = [...byTable(chunks)].map(([table, some]) => `${chunksText(some)} of ${table}`).join(', ')
   const what = had === '' ? '' : `; it worked on ${had}`
+  if (isKilled === true)
+    return `the program of slot ${no} stood still on ${host ?? 'a worker'} and was killed, and the slot waits for a worker${what}`
   return `${host ?? 'a worker'} was not heard of for ${timeText(at - beatAt)}, and slot ${no} waits for another worker${what}`
 }
 

@@ -5,7 +5,7 @@
 import type { AlertWish } from '../../model/run/alert.ts'
 import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
 import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
-import { alertScope } from '../alerts/scope.ts'
+import { alertScope, alertScopeBefore } from '../alerts/scope.ts'
 import type { Operation } from '../operations/list.ts'
 import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
 
@@ -35,8 +35,9 @@ export class SlotAlerts {
    */
   memory(operation: Operation, book: string | undefined, say: (what: string) => void): AlertMemory {
     const own = book === undefined ? memoryOfProgram() : memoryOfMachine(book, say)
-    const asked = async (act: AlertQuestion['act'], { cause, table }: AlertKey): Promise<AlertAnswer['answer']> => {
-      const scope = alertScope(operation, table === '')
+    const asked = async (act: AlertQuestion['act'], key: AlertKey): Promise<AlertAnswer['answer']> => {
+      const { cause, table, isBefore } = key
+      const scope = (isBefore === true ? alertScopeBefore : alertScope)(operation, table === '')
       const answer = await this.#answered({ id: (this.#last += 1), act, key: { scope, cause, table } })
       if (answer === null) say('the worker does not say which alerts stand: what this machine remembers counts')
       return answer

@@ -39,6 +39,7 @@ const order = await new Promise<SlotOrder>((resolve) => {
       resolve(message.order)
     } else if ('wish' in message) heed(message.wish)
     else if ('alert' in message) alerts.hear(message.alert)
+    else if ('ping' in message) tell({ pong: true })
     else if ('stop' in message) interrupter.requestStop()
     else interrupter.requestAbort()
   })

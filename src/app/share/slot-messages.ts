@@ -10,6 +10,7 @@ import type { NamedUrl } from '../../model/share/own-url.ts'
  * @property leftOut it has stopped by itself: all that is left of it was left out as asked
  * @property isUnworked it ended before its run began, so its run has raised no alert
  * @property failures errors of its tables that are not whole
+ * @property isGone it answered nothing for too long, and was killed
  */
 export type SlotDone = {
   readonly exitCode: number
@@ -18,6 +19,7 @@ export type SlotDone = {
   readonly leftOut?: true
   readonly isUnworked?: true
   readonly failures?: readonly ErrorInfo[]
+  readonly isGone?: true
 }
 
 /** What the slot is to do; it stands in no list of processes. */
@@ -66,10 +68,12 @@ export type ToSlot =
   | { readonly wish: Wish }
   | { readonly stop: true }
   | { readonly abort: true }
+  | { readonly ping: true }
 
 export type FromSlot =
   | { readonly event: Event }
   | { readonly callOthers: true }
   | { readonly totals: LedgerTotals }
+  | { readonly pong: true }
   | { readonly alert: AlertQuestion }
   | { readonly done: Omit<SlotDone, 'crashed'> }

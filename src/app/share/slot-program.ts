@@ -7,6 +7,8 @@ import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { keyOf, StandingChunks } from '../alerts/causes/standing-chunks.ts'
 import { Pulse } from '../live/pulse.ts'
+import { systemOf } from '../../engine/run/systems.ts'
+import { SlotAnswers } from './slot-answers.ts'
 import { NOTHING_TOLD, wishesSince, type Told } from './slot-wishes.ts'
 import { SteeredNames } from './steered-tables.ts'
 import { Causes, withCauses } from './causes.ts'
@@ -40,6 +42,8 @@ export class SlotProgram {
   /** When chunks came further last, ms of a clock that does not jump. */
   readonly #moved = new Map<string, MovedChunk & { readonly at: number }>()
   readonly #onCall: boolean
+  readonly #answers: SlotAnswers
+  #giveUp: () => void = () => undefined
   #heeded: Told
   /** Tables that it can be steered by. */
   readonly steered = new SteeredNames()
@@ -50,6 +54,7 @@ export class SlotProgram {
     this.#pulse = new Pulse(order.onCall)
     this.#onCall = order.onCall === true
     this.#heeded = heeded
+    this.#answers = new SlotAnswers(order.stores.some(({ url }) => systemOf(url)?.file !== undefined))
     this.#child = fork(compiledEntry('slot-main', import.meta.url), [], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
@@ -60,6 +65,8 @@ export class SlotProgram {
       ?.setEncoding('utf8')
       .on('data', (text: string) => (complaint = (complaint + text).slice(-LONGEST)))
     this.#child.on('message', (message: FromSlot) => {
+      this.#answers.heard('pong' in message)
+      if ('pong' in message) return
       if ('done' in message) said = message.done
       else if ('callOthers' in message) this.called()
       else if ('totals' in message) this.totals = { read: message.totals, heardAt: systemClock.ticks() }
@@ -67,6 +74,7 @@ export class SlotProgram {
       else this.#take(message.event)
     })
     this.done = new Promise((resolve) => {
+      this.#giveUp = () => resolve({ exitCode: 70, crashed: true, isGone: true, error: GONE })
       this.#child.once('error', (error) => resolve({ exitCode: 70, crashed: true, error: crash(error.message) }))
       this.#child.once('exit', (code, signal) => {
         if (said !== null) {
@@ -124,17 +132,32 @@ export class SlotProgram {
 
   /** Asks it to end after its batch. */
   stop(): void {
+    this.#answers.stopped()
     this.#send({ stop: true })
   }
 
   /** Asks it to drop its batch. */
   abort(): void {
+    this.#answers.stopped()
     this.#send({ abort: true })
   }
 
   /** Ends it where it does not end by itself. */
   kill(): void {
     this.#child.kill('SIGKILL')
+  }
+
+  /** Asks whether it still answers, each `BEAT_MS`. One that does not for too long is killed, and is done: it has leases only, and in a call of a dead disk it outlives its kill. */
+  ask(): void {
+    if (this.#answers.isGone) {
+      this.#giveUp()
+      this.kill()
+    } else if (this.#answers.beat()) this.#send({ ping: true })
+  }
+
+  /** It has not answered for a while. */
+  get isLate(): boolean {
+    return this.#answers.isLate
   }
 
   async #answer(question: AlertQuestion): Promise<void> {
@@ -179,6 +202,10 @@ export class SlotProgram {
 const LONGEST = 2_000
 /** Chunks of which it is known when they came further. */
 const MOVES = 5_000
+
+const GONE = new SluiceError('INTERNAL', 'the program of a slot answered nothing for too long, and was killed', {
+  hint: 'look at the disks and the memory of the host of this worker; the slot is tried again',
+}).info()
 
 function crash(how: string, complaint = ''): ErrorInfo {
   return new SluiceError('INTERNAL', `the program of a slot ended without a word: ${how}`, {

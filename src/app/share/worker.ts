@@ -120,6 +120,7 @@ export class Worker {
             workOf,
             tool,
             host,
+            queues: about.queues,
             clock,
             log: (level, message) => this.#log(level, message),
             alerts: new ScheduleAlerts({ alerts: queue.alerts, host, clock, emit: run.emit }),
@@ -246,10 +247,11 @@ export class Worker {
     await beat().catch((error: unknown) => this.#note(error))
     const over = new AbortController()
     const beats = this.#every(BEAT_MS, over.signal, beat)
+    const questions = this.#every(BEAT_MS, over.signal, async () => program.ask())
     // A program that crashed says on its stderr whatever it likes.
     const done = redactValue(await program.done, this.#secrets)
     over.abort()
-    await beats
+    await Promise.all([beats, questions])
     this.#programs.delete(program)
     const { rows } = program.progress(this.#run.clock.ticks())
     this.#rows += rows
@@ -270,6 +272,7 @@ export class Worker {
   }
 
   async #beatSlot(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+    if (program.isLate) return
     const { fresh } = program.steered
     const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun, fresh)
     program.steered.heard(fresh)
@@ -302,10 +305,12 @@ export class Worker {
     const end = {
       ...slotEnd(done, slot.rested),
       isUnworked: program === null || done.crashed || done.isUnworked === true,
+      isLost: done.isGone === true,
     }
     let [isMine, ended]: [boolean, EndedRun | null] = [true, null]
     await this.#toQueue(async () => {
-      if (program !== null) await this.#last(slot, program)
+      // What the queue heard of it last is when it was lost.
+      if (program !== null && !end.isLost) await this.#last(slot, program)
       // Before the run ends: nothing of the schedule may begin in between.
       if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
       const released = await this.#queue.release(slot, end)

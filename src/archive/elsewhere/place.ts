@@ -4,6 +4,7 @@ import type { ArchiveRecord } from '../ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import type { LeftKind } from '../../model/copy/left-behind.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { foldedText } from '../../shared/name-pattern.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { openCopyStore } from '../../engine/copy/open-stores.ts'
@@ -66,6 +67,7 @@ export async function targetTable(
   const { abort } = context.interrupt
   const found = await tableAt(name, store, abort)
   const called = found?.table ?? name
+  refuseOtherDatabase(store, called)
   if (isOwn) await refuseSource(context, record, called)
   const hint = 'name another table with --into, or another database; nothing was changed'
   refuseOwnTarget(called, found, store, { onExisting: 'append' }, 'write', hint)
@@ -77,6 +79,18 @@ export async function targetTable(
     if (other.record?.archiveId === record.archiveId) throw sameArchive(found.table, store)
   }
   return found
+}
+
+/** Ledgers of another database would not be asked whether the table is archived or followed there. */
+function refuseOtherDatabase({ can, schema, label }: CopyStore, into: TableName): void {
+  if (can.ledgerPerSchema !== true || schema === null || into.schema === undefined) return
+  const letters = can.folds?.tables ?? 'exact'
+  if (foldedText(into.schema, letters) === foldedText(schema, letters)) return
+  throw new SluiceError('BAD_FLAG', `${tableText(into)} is a table of another database than ${schema}`, {
+    where: label,
+    reason: 'ledgers of that database say whether it is the source itself, or a table that others write into',
+    hint: `nothing was changed; name that database with --into-url, and ${into.name} alone with --into`,
+  })
 }
 
 /** What takes the name without being a table. */
@@ -117,15 +131,23 @@ async function refuseSource(
     })
   }
   const natives = store.partitions?.()
-  const listed = table.columns.length === 0 ? null : await natives?.list(table, interrupt.abort)
-  const own = [
-    ...(listed?.partitions ?? []).map((one) => one.table.table),
-    ...partitions.flatMap(({ native }) =>
-      native === null || natives === undefined ? [] : [natives.detachedName(native.table, native.identity)],
-    ),
-  ]
-  if (!own.some((one) => tableText(one) === asked)) return
-  throw new SluiceError('BAD_FLAG', `${asked} is a partition of ${name}`, {
+  if (natives === undefined) return
+  const tables = partitions.flatMap(({ native }) => native ?? [])
+  const kin = await natives.kin(
+    table.table,
+    tables.map(({ identity }) => identity),
+    interrupt.abort,
+  )
+  const left = tables.map((native) => natives.detachedName(native.table, native.identity))
+  const isAmong = (all: readonly TableName[]): boolean => all.some((one) => tableText(one) === asked)
+  if (isAmong(kin.above)) {
+    throw new SluiceError('BAD_FLAG', `${name} is a partition or an heir of ${asked}`, {
+      reason: 'rows that come into it would be those of the source again, or count with them',
+      hint: 'name another table; nothing was changed',
+    })
+  }
+  if (!isAmong([...kin.below, ...left])) return
+  throw new SluiceError('BAD_FLAG', `${asked} is a partition of ${name}, or inherits from it`, {
     reason: 'rows that come into it would count with the archived ones, or keep them from coming back',
     hint: `name another table; or bring the partition back: ${restore}`,
   })

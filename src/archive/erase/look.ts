@@ -1,5 +1,6 @@
 /** What an erasure would meet, before anything is changed: rows in files and in the database, and what keeps it from beginning. */
-import { columnsNow, digestOf, foundRows, sourceTest, tableNamed, type SourcePlace } from './found.ts'
+import { columnsNow, digestOf, foundRows, sourceTest, type SourcePlace } from './found.ts'
+import { partitionNow } from '../steps/detached-table.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
 import { conditionOf, type ArchiveContext } from '../steps/context.ts'
@@ -106,8 +107,8 @@ export async function besideAll(
   const all = await digestOf(context, view, place)
   // A native partition that is published and attached still is a part of the table.
   let rows = all.rows
-  for (const { table: name } of attached) {
-    const found = await tableNamed(context, name)
+  for (const native of attached) {
+    const found = await partitionNow(context, native)
     if (found === null) continue
     rows -= (
       await digestOf(context, view, {

@@ -1,17 +1,18 @@
 /** An archive that is going to be taken over, compared with the ledger and with the rows that are still in the database, partition by partition. */
 import { sumOf } from '../../model/copy/row-hash.ts'
 import { type ArchiveContext } from '../steps/context.ts'
+import { detachedTable } from '../steps/detached-table.ts'
 import type { Finding } from '../steps/find-damage.ts'
 import { lostRows, lostText } from '../steps/files-gone.ts'
 import { localFiles } from '../steps/local-files.ts'
 import type { LoggedFile, LogState } from '../steps/log.ts'
 import { appIdOf } from '../steps/publish.ts'
 import { difference } from '../steps/take-out.ts'
-import type { NewPartition } from '../ledger/partition-ledger.ts'
-import { plannedPartition } from '../ledger/planned-partition.ts'
-import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
+import { plannedPartition } from '../../archive/ledger/planned-partition.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import { proveInPlace } from '../steps/prove.ts'
-import { asSluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { ArchivedFile, ExaminedFile } from '../../model/archive/archived-file.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { isPublished } from '../../model/archive/state.ts'
@@ -140,7 +141,7 @@ async function compared(
   if (state === 'DROPPED' || (isProved && !wasPublished)) return null
   const hot = partition === null ? null : await digestNow(context, wasPublished ? partition : inPlace(partition))
   if (hot === null) {
-    if (wasPublished) return null
+    if (wasPublished) return partition === null ? null : absent(context, partition)
     return {
       finding: 'not in the ledger',
       partition: label,
@@ -154,6 +155,26 @@ async function compared(
       ? `${hot.rows} rows on both sides, but other values`
       : `${hot.rows} rows in the database, ${proof.rows} in the archive`
   return { finding: 'differs from the source', partition: label, detail }
+}
+
+/** Rows of a table that is not found are compared with nothing: of a detached one that is gone the archive answers. */
+async function absent(context: ArchiveContext, partition: ArchivedPartition): Promise<Finding | null> {
+  const { native, state, label } = partition
+  if (native === null) return null
+  const isOut = state === 'DETACHED' && (await detachedOrGone(context, partition))
+  const detail =
+    'its table is not where the ledger has it, and was not compared: the archive may have the only copy of its rows'
+  return isOut ? null : { finding: 'differs from the source', partition: label, detail }
+}
+
+async function detachedOrGone(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
+  try {
+    await detachedTable(context, partition)
+    return true
+  } catch (thrown) {
+    if (thrown instanceof SluiceError && thrown.code === 'PARTITION_CHANGED') return false
+    throw thrown
+  }
 }
 
 /** The files of the ledger, read whole; null where one is not there, or is not the one that was proved. */

@@ -3,7 +3,7 @@ import { closest } from '../../shared/closest.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec } from '../../model/calendar/calendar.ts'
 import { daysText, readingsOf } from '../../model/calendar/readings.ts'
-import { isQuotedLabel, valueLabel } from './value-label.ts'
+import { isQuotedLabel, jsonLabel, valueLabel } from './value-label.ts'
 
 /**
  * The label of what somebody named; what is no name of a period stays as it is.
@@ -14,7 +14,11 @@ import { isQuotedLabel, valueLabel } from './value-label.ts'
 export function labelNamed(calendar: CalendarSpec | null, text: string, known: readonly string[] = []): string {
   const trimmed = text.trim()
   if (known.includes(text)) return text
-  if (calendar === null) return isQuotedLabel(text) ? text : valueLabel(text)
+  if (calendar === null) {
+    const written = jsonLabel(text)
+    if (written !== null && known.includes(written)) return written
+    return isQuotedLabel(text) ? text : valueLabel(text)
+  }
   const [alike, ...others] = known.filter((label) => label.toLowerCase() === trimmed.toLowerCase())
   if (alike !== undefined && others.length === 0) return alike
   const readings = readingsOf(calendar, trimmed)

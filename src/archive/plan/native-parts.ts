@@ -47,7 +47,7 @@ export class NativeParts {
    * @param label what it is called where nothing of it is known
    */
   nameOf(partition: NativePartition, label: string, kind: ValueKind): NativeName {
-    const own = this.#known.filter((one) => one.native?.identity === partition.identity && !hasLeft(one))
+    const own = this.#known.filter((one) => isOf(one, partition, kind) && !hasLeft(one))
     const same = own.find(({ state }) => state !== 'RESTORED') ?? own[0] ?? this.#replaced(partition, kind)
     if (same !== undefined) {
       const { label: known, period, part } = same
@@ -59,7 +59,7 @@ export class NativeParts {
     const around = left.filter((one) => holds(one, partition, kind))
     const [first] = around.toSorted((a, b) => a.part - b.part)
     const expired = around.find(({ state }) => state === 'EXPIRED')
-    const again = left.find((one) => one.native?.identity === partition.identity && one.state !== 'DROPPED')
+    const again = left.find((one) => isOf(one, partition, kind) && one.state !== 'DROPPED')
     if (again !== undefined) return { name: this.#further(again.period), across: null, again }
     if (first !== undefined)
       return { name: this.#further(first.period), across: null, ...(expired === undefined ? {} : { expired }) }
@@ -87,6 +87,12 @@ export class NativeParts {
     this.#labels.add(label)
     return { label, period, part }
   }
+}
+
+/** After a dump another table may have the number: its bounds are apart. */
+function isOf(known: ArchivedPartition, partition: NativePartition, kind: ValueKind): boolean {
+  const isApart = high(known, kind) <= low(partition, kind) || high(partition, kind) <= low(known, kind)
+  return known.native?.identity === partition.identity && !isApart
 }
 
 /** Whether all between the inner bounds lies between the outer ones. */

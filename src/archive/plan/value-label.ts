@@ -23,11 +23,16 @@ export function valueLabel(value: string | null, kind: ColumnType['kind'] = 'tex
 /** Whether somebody wrote a name that has to be in quotes, or that of NULL. */
 export function isQuotedLabel(text: string): boolean {
   if (text === NULL_LABEL) return true
-  if (!/^".*"$/s.test(text)) return false
+  return jsonLabel(text) === text
+}
+
+/** The name of a value that stands in double quotes, with any escape that JSON has; null for anything else. */
+export function jsonLabel(text: string): string | null {
+  if (!/^".*"$/s.test(text)) return null
   try {
-    return valueLabel(String(JSON.parse(text))) === text
+    return valueLabel(String(JSON.parse(text)))
   } catch {
-    return false
+    return null
   }
 }
 

@@ -34,6 +34,7 @@ import {
 } from './archived-part.ts'
 import { archiveOf, refusePerhapsRenamed } from '../work/find-archive.ts'
 import { Ledgers } from '../work/find-ledger.ts'
+import { refuseToAnswer } from '../plan/partition-archives.ts'
 import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
 import { seenArchive } from '../plan/table-changes.ts'
 import { attachedTexts, awayTables, leavingTables, standingsOf, standingsText, type Standings } from './away-tables.ts'
@@ -84,10 +85,13 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
   const found = await archiveOf({ store, ledgers }, table, signal)
   if (found.record === null) await refusePerhapsRenamed({ store, ledgers }, table, signal)
   else await refuseSwappedColumns(store, table, found.record, signal)
+  await refuseToAnswer({ store, ledgers }, table, signal)
   const { name } = found
   const ledger = found.opened.database
   let given = false
-  const telling = ({ pages, ...rest }: Answer): Promise<void> => {
+  const telling = async ({ pages, ...rest }: Answer): Promise<void> => {
+    // One may have been archived since, and has left before its rows were read.
+    await refuseToAnswer({ store, ledgers }, table, signal)
     const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {
       for await (const page of pages) {
         given = true

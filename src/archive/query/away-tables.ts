@@ -1,5 +1,6 @@
 /** Tables of partitions that have left the table that is asked for, or are about to: where their rows count. */
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { attachedNow } from '../steps/detached-table.ts'
 import { fitOf, isSameShape } from '../types/fit.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -49,7 +50,10 @@ export async function standingsOf(
     const stands = await store.partitions?.().leaving(request, signal)
     if (stands !== undefined) leaving.push({ partition, ...stands })
   }
-  return { leaving, attached: await attachedNow(store, parent, record, signal) }
+  return {
+    leaving,
+    attached: await attachedNow(store, parent, record?.origin ?? null, record?.partitions ?? [], signal),
+  }
 }
 
 export function standingsText({ leaving, attached }: Standings): string {
@@ -84,24 +88,6 @@ function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): S
       reason: 'its rows count where it stood, until the archive answers for them',
       hint: 'somebody dropped or moved it by hand: sluice archive list shows its state',
     },
-  )
-}
-
-async function attachedNow(
-  store: CopyStore,
-  parent: TableName,
-  record: ArchiveRecord | null,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, TableName>> {
-  const out = (record?.partitions ?? []).filter(({ state, away }) => away || state === 'DETACHED')
-  const identities = out.flatMap(({ native }) => native?.identity ?? [])
-  if (identities.length === 0) return new Map()
-  const found = (await store.partitions?.().attached(parent, identities, signal)) ?? new Map<string, TableName>()
-  return new Map(
-    out.flatMap(({ label, native }) => {
-      const table = found.get(native?.identity ?? '')
-      return table === undefined ? [] : [[label, table]]
-    }),
   )
 }
 

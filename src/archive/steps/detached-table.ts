@@ -1,6 +1,8 @@
 /** The table of a partition, in its parent or wherever it stands since it left. */
 import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import type { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore, Origin } from '../../model/copy/port.ts'
+import { isElsewhere } from '../ledger/elsewhere.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
 import { attached, gone, moved } from './refusals.ts'
@@ -27,12 +29,34 @@ export async function partitionNow(
 
 /** What a table that has left is called, where it was attached to its parent again by hand; null where it stands elsewhere, or has not left. */
 export async function attachedByHand(
-  { store, table, interrupt }: ArchiveContext,
-  { native, state, away }: Pick<ArchivedPartition, 'native' | 'state' | 'away'>,
+  { store, table, archived, interrupt }: ArchiveContext,
+  partition: ArchivedPartition,
 ): Promise<TableName | null> {
-  if (native === null || !(away || state === 'DETACHED')) return null
-  const found = await store.partitions?.().attached(table.table, [native.identity], interrupt.abort)
-  return found?.get(native.identity) ?? null
+  const found = await attachedNow(store, table.table, archived.origin, [partition], interrupt.abort)
+  return found.get(partition.label) ?? null
+}
+
+/** What tables that have left are called, by the labels of their partitions, as far as they were attached to their parent again by hand. @param origin as the ledger notes it */
+export async function attachedNow(
+  store: CopyStore,
+  parent: TableName,
+  origin: Origin | null,
+  partitions: readonly ArchivedPartition[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TableName>> {
+  const out = partitions.flatMap(({ label, native, from, to, state, away }) =>
+    native !== null && (away || state === 'DETACHED') ? [{ label, ...native, from, to }] : [],
+  )
+  if (out.length === 0) return new Map()
+  const numbered = !isElsewhere(origin, (await store.origin?.(signal)) ?? {})
+  const left = out.map((one) => ({ ...one, numbered }))
+  const found = (await store.partitions?.().attached(parent, left, signal)) ?? new Map<string, TableName>()
+  return new Map(
+    out.flatMap(({ label, identity }) => {
+      const table = found.get(identity)
+      return table === undefined ? [] : [[label, table]]
+    }),
+  )
 }
 
 /** Why nothing can be done with a table that has left, and does not stand where it was put. */

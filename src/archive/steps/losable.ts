@@ -1,10 +1,10 @@
 /** Tables whose rows a crash of the server may take away: as the only copy of archived rows they would be lost, so the archive keeps its files. */
 import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionsOf } from './detached-table.ts'
 import type { ArchiveContext } from './context.ts'
+import { elsewhereCommand } from './refusals.ts'
 
 /** Why the rows of a partition must not be in the source alone; null where a crash leaves them there. */
 export async function losableRefusal(
@@ -19,7 +19,7 @@ export async function losableRefusal(
   return new SluiceError('TABLE_REFUSED', `${found.what}: a crash of the server may take the rows of ${label} away`, {
     where: `${name}, ${label}`,
     reason: 'the archive has the only copy that lasts, and keeps its files',
-    hint: `${found.remedy}; then run the same command again; or sluice restore --table ${shellQuote(name)} --partition ${shellQuote(label)} --into another table`,
+    hint: `${found.remedy}; then run the same command again; or bring the rows into another table: ${elsewhereCommand(name, partition)}`,
   })
 }
 

@@ -1,11 +1,12 @@
 /** Which archive is that of a table: a table may have another name since it was archived, and another table its old one. */
-import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
+import { isElsewhere } from '../../archive/ledger/elsewhere.ts'
+import { readArchive, type ArchivedTable, type ArchiveRecord } from '../../archive/ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { NumberedTable, TableIdentities } from '../../model/archive/port.ts'
-import type { CopyStore, Origin } from '../../model/copy/port.ts'
+import type { CopyStore } from '../../model/copy/port.ts'
 import { hasSwitched, readSwitches, type SwitchRow } from '../../engine/follow/cutover/switch-row.ts'
 import type { Ledgers, Opened } from './find-ledger.ts'
 import { hasNotedRow, witnessed } from './witness.ts'
@@ -109,14 +110,6 @@ async function numbered(
 /** Numbers of a database that was copied may be those of another table: its columns have to agree, too. */
 function hasNumbers({ stored }: ArchivedTable, { numbers }: NumberedTable): boolean {
   return stored.columns.some(({ name, number }) => number !== undefined && numbers.get(name) === number)
-}
-
-/** A number says nothing in another database than the one that gave it. */
-function isElsewhere(then: Origin | null, now: Origin): boolean {
-  return ['system', 'database'].some((fact) => {
-    const [was, is] = [then?.[fact], now[fact]]
-    return was !== undefined && is !== undefined && was !== is
-  })
 }
 
 /** For the name of an archived table that another table has by now. */

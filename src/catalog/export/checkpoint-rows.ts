@@ -2,7 +2,13 @@
  * The state of a version as rows of a checkpoint. Where the catalog began with a checkpoint, that one's own rows come again in their own
  * order, so that an import of the export is the same catalog; elsewhere the rows are made from what is in force.
  */
-import type { MetadataAction, ProtocolAction, RemoveAction, TxnAction } from '../../delta/actions.ts'
+import {
+  VECTOR_FIELDS,
+  type MetadataAction,
+  type ProtocolAction,
+  type RemoveAction,
+  type TxnAction,
+} from '../../delta/actions.ts'
 import { CHECKPOINT_KINDS, type CheckpointKind, type CheckpointRow } from '../../model/lake/checkpoint-writer.ts'
 import { retentionOf } from '../../delta/retention.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -31,7 +37,7 @@ export class CheckpointRows {
   readonly version: number
   /** Rows of `add` that were handed out. */
   adds = 0
-  /** Kinds of actions that a classic checkpoint has no column for, with how many were left out. */
+  /** Kinds of actions, and fields of deletion vectors, that a classic checkpoint has no column for, with how many were left out. */
   readonly leftOut = new Map<string, number>()
 
   /** @param nowMs by which tombstones have expired or not */
@@ -70,7 +76,7 @@ export class CheckpointRows {
         const kind = CHECKPOINT_KINDS.find((one) => one === name)
         if (kind === undefined) {
           const unknown = String(name).replace(/^unknown:/, '')
-          this.leftOut.set(unknown, (this.leftOut.get(unknown) ?? 0) + 1)
+          this.#leaveOut(unknown)
           // A line break outside of strings, which is where JSON may have one, means nothing.
         } else rows.push({ line: line as number, kind, json: utf8(raw as Uint8Array).replaceAll(/[\r\n]+/g, ' ') })
       }
@@ -102,8 +108,21 @@ export class CheckpointRows {
       this.adds += page.length
       yield page.map((values) => {
         const add = addRecord(values)
+        const { deletionVector } = add.columns
+        if (deletionVector !== null) this.#leaveOutOf(deletionVector)
         return { line: add.line, kind: 'add', json: checkpointLine(add) }
       })
+    }
+  }
+
+  #leaveOut(what: string): void {
+    this.leftOut.set(what, (this.leftOut.get(what) ?? 0) + 1)
+  }
+
+  /** @param vector as JSON */
+  #leaveOutOf(vector: string): void {
+    for (const field of Object.keys(JSON.parse(vector) as object)) {
+      if (!VECTOR_FIELDS.some((one) => one === field)) this.#leaveOut(`deletionVector.${field}`)
     }
   }
 

@@ -28,15 +28,21 @@ export async function changedFileTimes(
   })
 }
 
-/** Stores them; commit times are to be computed again afterwards. */
+/** Stores them; commit times are to be computed again afterwards. @param listing of the whole log */
 export async function storeFileTimes(
   transaction: SqlTransaction,
   { tableId, from }: Versions,
   times: readonly FileTime[],
+  { commits }: LogListing,
 ): Promise<void> {
   const at = { relation: 'delta_commits', key: 'version', tableId } as const
   await setMany(transaction, { ...at, column: 'file_mtime' }, times)
-  // The time of the first version would keep what versions before it had pushed it to.
+  // The first version has the time that commits before it push it to: those that the log has, and no others.
+  const ahead = commits.reduce(
+    (most, { version, modified }) => (version < from ? Math.max(most, Math.floor(modified) - version) : most),
+    -Infinity,
+  )
   const first = times.filter(([version]) => version === from)
-  await setMany(transaction, { ...at, column: 'commit_time' }, first)
+  const pushed = first.map(([version, modified]) => [version, Math.max(modified, version + ahead)] as const)
+  await setMany(transaction, { ...at, column: 'commit_time' }, pushed)
 }

@@ -47,8 +47,8 @@ export async function followLog(options: ImportOptions, lease: Lease, from: Foll
       tableId,
     ])
     await setMany(transaction, { relation: 'delta_files', key: 'file_no', column: 'key_hash', tableId }, keys)
-    if (stored === null || times.length === 0) return null
-    await storeFileTimes(transaction, stored, times)
+    if (from === null || stored === null || times.length === 0) return null
+    await storeFileTimes(transaction, stored, times, from.listing)
     return retimeTable(transaction, stored, await stateAt(transaction, tableId, stored.to))
   })
   if (times.length > 0)

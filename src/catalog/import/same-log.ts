@@ -18,6 +18,8 @@ type At = {
   readonly listing: LogListing
   readonly log: LogStore
   readonly database: SqlDatabase
+  /** The log lies elsewhere now, and the times of its files are taken over: nothing would see later which bytes were never compared. */
+  readonly moved?: boolean
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
 }
@@ -88,12 +90,12 @@ export async function checkNewest({ head, current, listing, log, database, signa
 
 /**
  * Compares older commits that both sides hold by what the listing says of them. Those with another time, as after a copy of the lake, are
- * read, up to a number that keeps this cheap.
+ * read, up to a number that keeps this cheap; all are read of a log that is moved.
  * @param most of them that are read
  * @throws SluiceError LOG_REWRITTEN
  */
 export async function checkOlder(
-  { head, current, listing, log, database, signal, onNote }: At,
+  { head, current, listing, log, database, moved, signal, onNote }: At,
   most = MAX_READ,
 ): Promise<void> {
   const rows = await database.all(
@@ -106,34 +108,35 @@ export async function checkOlder(
       { bytes: bytes as number, modified: modified as number | null, digest: digest as Uint8Array | null },
     ]),
   )
-  const moved: CommitFile[] = []
-  for (const commit of listing.commits) {
+  const differ = (detail: string): SluiceError => rewritten(head, log, database.label, detail)
+  const both = listing.commits.flatMap((commit) => {
     const held = known.get(commit.version)
-    if (held === undefined) continue
-    if (held.bytes !== commit.size) {
-      throw rewritten(
-        head,
-        log,
-        database.label,
-        `commit ${commit.version} has ${commit.size} bytes, it had ${String(held.bytes)}`,
-      )
-    }
-    if (held.modified !== Math.floor(commit.modified)) moved.push(commit)
-  }
-  if (moved.length === 0) return
-  const step = Math.max(1, moved.length / most)
-  let read = 0
-  for (let at = 0; at < moved.length; at += step) {
-    const commit = moved[Math.floor(at)] as CommitFile
-    const digest = known.get(commit.version)?.digest ?? null
-    if (digest !== null && !(await hasDigest(log, commit, digest, signal))) {
-      throw rewritten(head, log, database.label, `commit ${commit.version} has other bytes than it had`)
-    }
-    read++
-  }
-  onNote(
-    `${moved.length} older commits have another file time than when they were imported; ${read} of them were read and have the same bytes`,
+    if (held === undefined) return []
+    if (held.bytes !== commit.size)
+      throw differ(`commit ${commit.version} has ${commit.size} bytes, it had ${String(held.bytes)}`)
+    return [{ commit, ...held }]
+  })
+  const others = both.filter(({ commit, modified }) => modified !== Math.floor(commit.modified))
+  // A row of an older program has no digest: there is nothing to compare its bytes with.
+  const chosen = (moved === true ? both : spread(others, most)).filter(({ digest }) => digest !== null)
+  log.ahead?.(
+    chosen.map(({ commit }) => logPathOf(commit.name)),
+    { signal },
   )
+  for (const { commit, digest } of chosen) {
+    if (digest !== null && !(await hasDigest(log, commit, digest, signal)))
+      throw differ(`commit ${commit.version} has other bytes than it had`)
+  }
+  if (others.length === 0) return
+  onNote(
+    `${others.length} older commits have another file time than when they were imported; ${chosen.length} ${moved === true ? 'older commits' : 'of them'} were read and have the same bytes`,
+  )
+}
+
+/** At most so many of them, from all over. */
+function spread<T>(all: readonly T[], most: number): readonly T[] {
+  const step = all.length / most
+  return step <= 1 ? all : Array.from({ length: most }, (_, i) => all[Math.floor(i * step)] as T)
 }
 
 /** What a comparison of all commits found: those of the log whose bytes are not the ones that were imported, ascending, and how many were compared. */

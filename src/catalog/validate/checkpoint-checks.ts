@@ -6,7 +6,7 @@
 import { LINE_SOURCE } from './scratch.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt } from './replay-sql.ts'
 import { columnsOf, type ParsedKind } from './state-checks.ts'
-import { same } from './checks.ts'
+import { same, VECTOR_OF_CHECKPOINT } from './checks.ts'
 import type { Comparison, Field } from './compare.ts'
 
 /** Before which instants (ms) a removed file and a transaction have expired; -Infinity: never. */
@@ -54,7 +54,7 @@ const filesComparison = (version: number): Comparison => ({
       'clustering_provider',
     ]),
     ...same(['partition_values'], 'spelled'),
-    ...same(['deletion_vector'], 'json'),
+    VECTOR_OF_CHECKPOINT,
     map('tags'),
     {
       name: 'stats',

@@ -1,4 +1,5 @@
 /** The log against the catalog, relation by relation and column by column. */
+import { VECTOR_FIELDS } from '../../delta/actions.ts'
 import type { Comparison, Field } from './compare.ts'
 import { catalogActiveAt, logActiveAt } from './replay-sql.ts'
 
@@ -8,6 +9,18 @@ export type Range = { readonly from: number; readonly version: number; readonly 
 /** Fields with the same name on both sides. */
 export const same = (names: readonly string[], mode?: Field['mode']): Field[] =>
   names.map((name) => ({ name, log: `l."${name}"`, catalog: `c."${name}"`, ...(mode === undefined ? {} : { mode }) }))
+
+/** Without fields that a commit may have and a checkpoint has no column for. */
+const vectorOf = (side: string): string =>
+  `CASE WHEN nullif(${side}.deletion_vector, 'null') IS NOT NULL THEN CAST(json_object(${VECTOR_FIELDS.map((name) => `'${name}', json_extract(${side}.deletion_vector, '$.${name}')`).join(', ')}) AS VARCHAR) END`
+
+/** Where one side, or both, has it from a checkpoint. */
+export const VECTOR_OF_CHECKPOINT: Field = {
+  name: 'deletion_vector',
+  log: vectorOf('l'),
+  catalog: vectorOf('c'),
+  mode: 'json',
+}
 
 const LOG_LIVES = `
 SELECT l.*, a.* EXCLUDE (version, source, line), 1 AS present FROM log_life l JOIN log_add a USING (version, source, line)`
@@ -73,9 +86,10 @@ export function compareLives({ from, sameStart }: Range): readonly Comparison[] 
     catalog: `SELECT *, 1 AS present FROM cat_life WHERE added <= ${from} AND (removed_version IS NULL OR removed > ${from})`,
     fields: [
       // One side has what a checkpoint's writer spelled, the other what a commit did.
-      ...STATE_FIELDS.map((field): Field =>
-        field.name === 'partition_values' ? { ...field, mode: 'spelled' } : field,
-      ),
+      ...STATE_FIELDS.map((field): Field => {
+        if (field.name === 'deletion_vector') return VECTOR_OF_CHECKPOINT
+        return field.name === 'partition_values' ? { ...field, mode: 'spelled' } : field
+      }),
       { name: 'stats', log: 'coalesce(l.stats, l.stats_parsed)', catalog: 'c.stats', mode: 'shared' },
     ],
   }

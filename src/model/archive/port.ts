@@ -124,7 +124,19 @@ export type RowTriggers = {
   readonly history?: { readonly by: string; readonly remedy: string }
 }
 
+/** Tables that have rows of others: `above`, whose rows include those of a table; `below`, whose rows are also those of a table. */
+export type Kin = { readonly above: readonly TableName[]; readonly below: readonly TableName[] }
+
 export type Inheritance = { readonly parents: readonly TableName[]; readonly heirs: readonly TableName[] }
+
+/** A partition that had left its parent. @property numbered whether its number was given by this database */
+export type LeftTable = {
+  readonly table: TableName
+  readonly identity: string
+  readonly from: string | null
+  readonly to: string | null
+  readonly numbered: boolean
+}
 
 /** Partitions of one system that are tables. Every change and its closing are one transaction. */
 export interface PartitionStore {
@@ -155,16 +167,22 @@ export interface PartitionStore {
   ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }>
   /** Tables that a plain table inherits from, and those that inherit from it, at any distance. */
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance>
+  /**
+   * Tables that a table is a partition or an heir of, and its own partitions and heirs, at any distance.
+   * @param identities numbers of tables that count as those below it, with all that are below them
+   */
+  kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin>
   /** Whether no table has this number, and none stands where the detached one stood. */
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A table that has left its parent, found by its number; null where it is not there. */
   detached(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
-  /** Tables of these numbers that stand below the parent, by their numbers: of tables that had left it, those that were attached again by hand. */
-  attached(
-    parent: TableName,
-    identities: readonly string[],
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, TableName>>
+  /**
+   * Of tables that had left the parent, those that stand below it and were attached again by hand, by their numbers. They have the name that they left with, or
+   * their number, and stand where rows of their bounds may.
+   */
+  attached(parent: TableName, left: readonly LeftTable[], signal: AbortSignal): Promise<ReadonlyMap<string, TableName>>
+  /** The number of the table that stands where a detached one was put; null where there is none. */
+  detachedNumber(partition: TableName, identity: string, signal: AbortSignal): Promise<string | null>
   /** Looks at the rows of a detached table once more, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
   /** Brings a detached table back under its name and into its parent, once it has the columns that the parent has by now. */

@@ -91,6 +91,8 @@ export type StoreAbilities = {
   readonly textTimes?: true
   /** Holds times before the year 1, after 9999, or infinite. */
   readonly farTimes?: true
+  /** Each schema is a database with ledgers of its own, which a store that was opened with another one does not ask. */
+  readonly ledgerPerSchema?: true
   /** Has no decimals of its own: `declare` chooses what they become, and heeds a wish. */
   readonly decimals?: 'declared'
   /**

@@ -414,7 +414,15 @@ export type EventBody =
   | RunSummaryEvent
   | ChunksSummaryEvent
   // ── talk and the end
-  | { type: 'log'; level: 'note' | 'warn' | 'error' | 'debug'; table?: string; message: string; hint?: string }
+  | {
+      type: 'log'
+      level: 'note' | 'warn' | 'error' | 'debug'
+      table?: string
+      message: string
+      hint?: string
+      /** Of `sync --watch`: the catalog cannot be reached, or answers again. */
+      catalog?: 'away' | 'back'
+    }
   | {
       type: 'run.finished'
       status: RunStatus

@@ -71,6 +71,8 @@ export type SlotEnd = {
   readonly error?: ErrorInfo
   /** No program of the slot has reported the error to the alerts of its run. */
   readonly isUnworked?: boolean
+  /** Its program stood still and was killed: alerts call the slot lost. */
+  readonly isLost?: boolean
 }
 
 /** A slot that a worker has, for whoever listens to it. @property sharedRun as `EndedRun` has it */
@@ -192,8 +194,12 @@ export function takesFrom(
   worker: Pick<WorkerRow, 'program' | 'queues'>,
   { program, queue }: { readonly program: string; readonly queue: string | null },
 ): boolean {
-  const { queues } = worker
-  return worker.program === program && (queue === null ? queues.length === 0 : queues.includes(queue))
+  return worker.program === program && takesFromQueue(worker.queues, queue)
+}
+
+/** Whether a worker of these queues takes what waits in one; null is that of workers without names of queues. */
+export function takesFromQueue(queues: readonly string[], queue: string | null): boolean {
+  return queue === null ? queues.length === 0 : queues.includes(queue)
 }
 
 /** A run with `--alert`, as the workers that watch it see it. Times are ms since the epoch by the clock of the queue's database. */
@@ -210,11 +216,12 @@ export type WatchedRun = {
   readonly now: number
   /** Slots that work, and were not heard of for `SILENT_AFTER_MS`. */
   readonly silent: readonly SilentSlot[]
-  /** Slots that were taken from a lost worker, until that is reported and over. `isBack`: that worker has the slot again; null where it was not noted. */
+  /** Slots that were taken from a lost worker, until that is reported and over. `isBack`: that worker has the slot again; null where it was not noted. `isKilled`: its worker lives, and has killed the program. */
   readonly lost: readonly (SilentSlot & {
     readonly at: number
     readonly state: SlotState
     readonly isBack: boolean | null
+    readonly isKilled?: boolean
   })[]
   readonly alerts: readonly StandingAlert[]
   /** Failures that no worker has reported. */

@@ -41,6 +41,8 @@ export type Schedule = ScheduleSpec &
     readonly addedAt: number
     /** Somebody wishes it to run now. */
     readonly wanted: boolean
+    /** A worker lives that takes from its queue. */
+    readonly hasWorker: boolean
     /** Its run that goes on. */
     readonly running: string | null
     readonly last: ScheduledRun | null
@@ -98,8 +100,11 @@ export interface ScheduleBook {
   due(): Promise<readonly Schedule[]>
   /** In one transaction: the run, its slots and jobs, the line of history, and the next time. @returns what hindered it: `runs`, an earlier run goes on; `moved`, somebody else was faster */
   begin(name: string, begun: Begun): Promise<'begun' | 'runs' | 'moved'>
-  /** Notes why no run was begun. @param isVoid nothing of it runs any more */
-  refuse(name: string, error: ErrorInfo, isVoid: boolean): Promise<void>
+  /**
+   * Notes why no run was begun. @param found as it was found due @param isVoid nothing of it runs any more
+   * @returns false, and notes nothing, where another worker has begun it since
+   */
+  refuse(found: Pick<Schedule, 'name' | 'since' | 'wanted'>, error: ErrorInfo, isVoid: boolean): Promise<boolean>
   /** The schedule of a run whose plan is another one than was confirmed. */
   refuseRun(runId: string, error: ErrorInfo): Promise<void>
   /** What the newest turn of each slot of a run has said. */

@@ -1,4 +1,4 @@
-/** `drift`: catalog and log differ, as `validate` finds it; or the catalog is behind and cannot follow, as `sync` does. */
+/** `drift`: catalog and log differ, as `validate` finds it; or the catalog is behind and cannot follow, or is away, as `sync` does. */
 import type { EventBody } from '../../../model/run/event.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
 import { LookedTables, type CauseWatch, type Verdict } from './cause.ts'
@@ -13,6 +13,11 @@ export function drift(): CauseWatch {
       switch (event.type) {
         case 'table.finished':
           return followed(event)
+        case 'log': {
+          const { catalog, message } = event
+          if (catalog === undefined) return []
+          return [catalog === 'back' ? answers : { cause: 'drift', table: '', holds: true, value: message }]
+        }
         case 'verify.check':
           tables.looked(event.table)
           return []
@@ -33,10 +38,12 @@ export function drift(): CauseWatch {
   }
 }
 
+const answers: Verdict = well('', 'the catalog answers')
+
 /** What `sync` says of a table. */
 function followed(event: Extract<EventBody, { type: 'table.finished' }>): readonly Verdict[] {
   const { table, status, error, behind, importedAt } = event
-  if (status === 'ok' || status === 'current') return [well(table, 'the catalog has followed its log')]
+  if (status === 'ok' || status === 'current') return [well(table, 'the catalog has followed its log'), answers]
   if ((status !== 'failed' && status !== 'refused') || error === undefined || BUSY.has(error.code)) return []
   const by =
     behind === undefined || behind === '0' ? '' : ` ${behind} ${behind === '1' ? 'version' : 'versions'} behind, and`

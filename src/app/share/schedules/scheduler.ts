@@ -2,9 +2,11 @@
  * What a worker does for schedules: every few seconds it looks which are due, and makes their runs. Each run and the note that its period has had one are one
  * transaction, so any number of workers may look. A run waits in the queue like any other.
  */
+import { takesFromQueue } from '../../../model/share/distributed.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { asSluiceError, errorLine, SluiceError } from '../../../shared/errors.ts'
 import { redactValue } from '../../../shared/redact.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 import type { QueuedRun } from '../../../model/share/queue-port.ts'
 import type { Clockwork, Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
 import type { NamedUrl } from '../../../model/share/own-url.ts'
@@ -15,6 +17,9 @@ import type { ReadWords, WorkOf } from '../../../model/share/work-port.ts'
 import { occurrencesAfter, type ScheduleRule } from './rule.ts'
 import type { ScheduleAlerts } from './schedule-alerts.ts'
 
+/** A schedule that no worker takes has an error when it is due for so long: a worker of its queue may be starting. */
+const LATE_MS = 60_000
+
 export type SchedulerOptions = {
   readonly book: ScheduleBook
   readonly known: readonly NamedUrl[]
@@ -23,6 +28,8 @@ export type SchedulerOptions = {
   readonly workOf: WorkOf
   readonly tool: string
   readonly host: string
+  /** That its worker takes from; none is the queue without a name. */
+  readonly queues: readonly string[]
   readonly clock: Clock
   readonly log: (level: 'note' | 'warn', message: string) => void
   readonly alerts: ScheduleAlerts
@@ -46,7 +53,22 @@ export class Scheduler {
     const found = await book.due()
     if (found.length === 0) return
     const now = await book.now()
-    for (const schedule of found) await this.#begin(schedule, now)
+    for (const schedule of found) {
+      // Its run takes workers of this version and of that queue only, and its words are read with their config files.
+      if (takesFromQueue(this.#options.queues, schedule.queue)) await this.#begin(schedule, now)
+      else if (!schedule.hasWorker) await this.#noteWaiting(schedule, now)
+    }
+  }
+
+  /** One that is late because nobody begins it has an error; a worker of its queue that starts now begins it, and ends that. */
+  async #noteWaiting(schedule: Schedule, now: number): Promise<void> {
+    const { queue, next, wanted } = schedule
+    if (!wanted && now - (next?.at ?? now) < LATE_MS) return
+    const takes = queue === null ? 'without --queues' : `with --queues ${queue}`
+    const error = new SluiceError('BAD_CONFIG', `no worker ${takes} lives, and no other one begins it`, {
+      hint: `start sluice worker ${queue === null ? '' : `--queues ${shellQuote(queue)} `}where the stores of its command are known`,
+    })
+    await this.#refuse(schedule, error)
   }
 
   /** What came here with a copy of the queue is said once by each worker: it is found by no time that passes. */
@@ -62,7 +84,7 @@ export class Scheduler {
   }
 
   async #begin(schedule: Schedule, now: number): Promise<void> {
-    const { book, log, secrets, alerts } = this.#options
+    const { book, log, alerts } = this.#options
     const { name, since, catchUp } = schedule
     try {
       const rule = parseRule(schedule.rule)
@@ -93,14 +115,20 @@ export class Scheduler {
       const error = asSluiceError(thrown)
       // A queue that is away is told by whoever looks.
       if (error.code === 'CONNECTION_LOST') throw error
-      const info = redactValue(error.info(), secrets)
-      const isVoid = error.code === 'SCHEDULE_VOID'
-      await book.refuse(name, info, isVoid)
-      await alerts.refused(schedule, isVoid, `it begins no run: ${errorLine(info)}`)
-      const text = `schedule ${name} begins nothing: ${errorLine(info)}`
-      if (this.#said.get(name) !== text) log('warn', text)
-      this.#said.set(name, text)
+      await this.#refuse(schedule, error)
     }
+  }
+
+  async #refuse(schedule: Schedule, error: SluiceError): Promise<void> {
+    const { book, log, secrets, alerts } = this.#options
+    const { name } = schedule
+    const info = redactValue(error.info(), secrets)
+    const isVoid = error.code === 'SCHEDULE_VOID'
+    if (!(await book.refuse(schedule, info, isVoid))) return
+    await alerts.refused(schedule, isVoid, `it begins no run: ${errorLine(info)}`)
+    const text = `schedule ${name} begins nothing: ${errorLine(info)}`
+    if (this.#said.get(name) !== text) log('warn', text)
+    this.#said.set(name, text)
   }
 
   /** @throws SluiceError for words that this program reads as something else than was added */

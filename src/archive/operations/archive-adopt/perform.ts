@@ -23,6 +23,7 @@ import { openArchive, openOwned } from '../../work/open.ts'
 import { labelNamed } from '../../plan/label-named.ts'
 import { ownerOf } from '../../work/owner.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
+import { noteNumbers, renumbered } from '../../plan/renumbered.ts'
 import { planArchive } from '../../plan/plan.ts'
 import { ledgerName, originNow } from '../../work/require-origin.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
@@ -82,10 +83,11 @@ async function takeOver(
   opened: Opened,
   run: ArchiveAdoptRun,
 ): Promise<Ending> {
-  const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+  const seen = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   const name = tableText(table.table)
-  await using open = await openArchive(table, record, opened, run)
+  await using open = await openArchive(table, seen, opened, run)
   const { context } = open
+  const record = await renumbered(context, seen)
   const labels = record.partitions.map(({ label }) => label)
   const accepted = accept.map((text) => labelNamed(recordCalendar(record), text, labels))
   const around = { ...opened, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }
@@ -163,6 +165,7 @@ async function takeOver(
     { tableId: record.archiveId, info, ledger: ledgerNow },
     judge,
     async (head, next, sha256) => {
+      if (record !== seen) await noteNumbers(opened.database, record)
       for (const [label, reason] of back) await holdAgain(label, reason)
       await context.heads.begin(head, next, sha256, ledgerNow)
     },
@@ -197,7 +200,11 @@ function totalsOf(compared: readonly Compared[]): Readonly<Record<string, string
 }
 
 function differs(name: string, count: number, all: number): SluiceError {
-  return new SluiceError('PROOF_FAILED', `${count} of ${all} differences keep ${name} from taking its archive over`, {
-    hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED; and one whose files are gone: rows that the database has count then, and those of which the difference says that they are neither in the table nor in the archive are lost',
-  })
+  return new SluiceError(
+    'PROOF_FAILED',
+    `${count} of ${all} ${all === 1 ? 'difference keeps' : 'differences keep'} ${name} from taking its archive over`,
+    {
+      hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED; and one whose files are gone: rows that the database has count then, and those of which the difference says that they are neither in the table nor in the archive are lost',
+    },
+  )
 }

@@ -24,6 +24,7 @@ import {
 } from '../../erase/run-erase.ts'
 import { refuseFollowedTables, tellFollowedTables } from '../../plan/followed-table.ts'
 import { openArchive } from '../../work/open.ts'
+import { notErased } from '../../plan/partition-archives.ts'
 import { keptError, OtherLedgers, unaskedError } from '../../work/other-ledgers.ts'
 import { tellErased } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
@@ -75,7 +76,10 @@ async function erase(
   if (dryRun) await tellFollowedTables(source, [table.table], { emit: run.emit, signal: run.interrupt.abort })
   else await refuseFollowedTables(source, [table.table], run.interrupt.abort)
   const fired = await tellErased(table, source.store, run)
-  const notChecked = fired === null ? NOT_LOOKED : `${NOT_LOOKED}, ${fired}`
+  const apart = await notErased(source, table, run.interrupt.abort)
+  if (apart !== null)
+    run.emit({ type: 'log', level: 'warn', table: tableText(table.table), message: `not looked at: ${apart}` })
+  const notChecked = [NOT_LOOKED, fired, apart].filter((one) => one !== null).join(', ')
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
   if (!dryRun) await requireOrigin(context)

@@ -1,7 +1,7 @@
 /** `archive plan` and `archive run`: old partitions into a Delta table, proved, and then out of the source. */
-import { isByValue } from '../../ledger/by-value.ts'
-import { PartitionLedger } from '../../ledger/partition-ledger.ts'
-import { readArchive, type ArchivedTable } from '../../ledger/record.ts'
+import { isByValue } from '../../../archive/ledger/by-value.ts'
+import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
+import { isUnpublished, readArchive, type ArchivedTable } from '../../../archive/ledger/record.ts'
 import type { Wish } from '../../steps/advance.ts'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
@@ -23,6 +23,7 @@ import { ownerOf } from '../../work/owner.ts'
 import { whilePaused } from '../../../engine/run/pause.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
 import { refuseHeirs } from '../../plan/inherited.ts'
+import { refuseTwoArchives } from '../../plan/partition-archives.ts'
 import { referrerText } from '../../plan/referring-rows.ts'
 import { refuseTriggers, tellLosable } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
@@ -60,6 +61,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       await tellLosable(table, source.store, run)
       const { opened, name, record } = await archiveOf(source, table, run.interrupt.abort)
       ledgers.set(table, opened)
+      await refuseTwoArchives(source, table, record === null || isUnpublished(record), run)
       if (record === null) await refusePerhapsRenamed(source, table, run.interrupt.abort)
       const plan = await planArchive(table, operation, { ...aroundOf(opened, run), name })
       if (takesRows(plan)) await refuseTriggers(table, source.store, run)

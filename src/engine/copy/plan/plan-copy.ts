@@ -195,7 +195,7 @@ async function planOne(
     const names = namesInTarget(wanted, source.table, from, to)
     const targetName = (await around.begun?.placeOf(from.identity, source.table, names)) ?? names[0]
     const found = await again(() => tableAt(targetName, to, signal))
-    refuseItself(from, to, source.table, targetName)
+    refuseItself([from, source], [to, targetName, found])
     refuseOwnTarget(targetName, found, to, operation, around.purpose ?? 'write')
     // Estimates of a table that was never analysed are nothing to cut by; small tables are counted.
     const counted = source.rows <= COUNT_UP_TO
@@ -369,9 +369,15 @@ function refuseOneName(tables: readonly PlannedTable[], to: CopyStore): readonly
   })
 }
 
-function refuseItself(from: CopyStore, to: CopyStore, source: TableName, target: TableName): void {
-  if (from.identity !== to.identity || foldedName(source, to) !== foldedName(target, to)) return
-  throw new SluiceError('BAD_FLAG', `${tableText(source)} would be copied onto itself`, {
+/** A store of one database may name a table of another one. */
+function refuseItself(
+  [from, source]: readonly [CopyStore, TableSpec],
+  [to, target, found]: readonly [CopyStore, TableName, TableSpec | null],
+): void {
+  const isNamed = from.identity === to.identity && foldedName(source.table, to) === foldedName(target, to)
+  const isOneServer = from.can.ledgerPerSchema === true && to.can.ledgerPerSchema === true
+  if (!isNamed && !(isOneServer && found?.identity === source.identity)) return
+  throw new SluiceError('BAD_FLAG', `${tableText(source.table)} would be copied onto itself`, {
     hint: 'name another --to, --to-schema or --to-table',
   })
 }

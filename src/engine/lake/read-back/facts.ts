@@ -1,5 +1,11 @@
 /** What two readings of a table say of one thing, field by field, in a form in which equal means equal. */
-import type { AddAction, MetadataAction, ProtocolAction, RemoveAction } from '../../../delta/actions.ts'
+import {
+  VECTOR_FIELDS,
+  type AddAction,
+  type MetadataAction,
+  type ProtocolAction,
+  type RemoveAction,
+} from '../../../delta/actions.ts'
 import { dvId } from '../../../delta/paths.ts'
 import { isWellFormed } from '../../../shared/well-formed.ts'
 
@@ -58,7 +64,7 @@ export function removeFact(remove: RemoveAction, path: string): Fact {
   const { deletionTimestamp, size, partitionValues, deletionVector } = remove
   return {
     key: keyOf(path, dvId(deletionVector)),
-    values: [text(deletionTimestamp), text(size), map(partitionValues), struct(deletionVector)],
+    values: [text(deletionTimestamp), text(size), map(partitionValues), vectorText(deletionVector)],
   }
 }
 
@@ -147,9 +153,9 @@ function list(value: readonly string[] | null | undefined): string | null {
   return value === null || value === undefined || value.length === 0 ? null : JSON.stringify(value)
 }
 
-/** Fields without a value are as good as absent. */
-export function struct(value: object | null | undefined): string | null {
+/** The fields that a checkpoint can hold; those without a value are as good as absent. */
+export function vectorText(value: object | null | undefined): string | null {
   if (value === null || value === undefined) return null
-  const entries = Object.entries(value).filter(([, one]) => one !== null && one !== undefined)
-  return JSON.stringify(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  const said = new Map<string, unknown>(Object.entries(value))
+  return JSON.stringify(VECTOR_FIELDS.map((field) => said.get(field) ?? null))
 }

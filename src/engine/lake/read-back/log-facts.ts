@@ -10,8 +10,8 @@ import {
   metadataFact,
   protocolFact,
   removeFact,
-  struct,
   textFact,
+  vectorText,
   type Fact,
   type FileWords,
 } from './facts.ts'
@@ -68,7 +68,7 @@ function wordsOf(add: AddAction): FileWords {
     dataChange: add.dataChange,
     stats: add.stats ?? null,
     tags: map(add.tags),
-    deletionVector: struct(add.deletionVector),
+    deletionVector: vectorText(add.deletionVector),
     baseRowId: add.baseRowId ?? null,
     defaultRowCommitVersion: add.defaultRowCommitVersion ?? null,
     clusteringProvider: add.clusteringProvider ?? null,

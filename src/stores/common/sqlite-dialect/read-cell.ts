@@ -28,8 +28,8 @@ export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): Cell
   switch (type.kind) {
     case 'bytes':
       return (stored) => convert(typeof stored === 'object' ? stored : wrongClass('bytes', stored))
+    // Values of a column that holds anything are literals where they travel as such, and else the texts that were written there.
     case 'native':
-      return type.name === 'any' ? literalOf : textReader(convert)
     case 'text':
     case 'json':
       return textReader(convert)

@@ -349,6 +349,7 @@ function deleteOf(column: string, from: string | null, to: string | null): strin
   return `DELETE FROM main.${HOT} WHERE ${sides.length === 0 ? `${column} IS NOT NULL` : sides.join(' AND ')}`
 }
 
+/** `at` begins AT (VERSION …) in the SQL of DuckDB. */
 function quotedIfNeeded(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : quotedName(name)
+  return /^[a-z_][a-z0-9_]*$/.test(name) && name !== 'at' ? name : quotedName(name)
 }

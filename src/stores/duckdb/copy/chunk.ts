@@ -6,6 +6,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkRequest, ChunkWriter, Closing, DigestRequest } from '../../../model/copy/port.ts'
 import { rangeCondition, type Condition } from '../../common/key-ranges.ts'
 import { rowRefused, tableRefused } from '../../common/refusals.ts'
+import { hidesNumbers } from './introspect.ts'
 import { rangeMeansTheSame, typesOf } from '../../common/same-range.ts'
 import { digestOf } from './digest.ts'
 import { copyError, isRowError, oneLine } from '../errors.ts'
@@ -231,8 +232,15 @@ export class DuckdbChunk implements ChunkWriter {
   }
 }
 
-/** Rows that are new have numbers above all others. */
+/** Rows that are new have numbers above all others. @throws SluiceError UNSUPPORTED_KEY for a table that hides the numbers of its rows */
 async function newRows(session: CopySession, { table }: ChunkRequest): Promise<Condition> {
+  if (hidesNumbers(table.columns)) {
+    throw new SluiceError('UNSUPPORTED_KEY', 'a column named rowid hides the numbers of the rows', {
+      where: tableText(table.table),
+      reason: 'the rows of a chunk are told from others by their numbers where no range of a key tells them',
+      hint: 'choose another name with --rename',
+    })
+  }
   const [row] = await session.rows(`SELECT CAST(coalesce(max(rowid), -1) AS VARCHAR) FROM ${fromTable(table)}`)
   return { sql: `rowid > ${BigInt(String(row?.[0] ?? -1))}`, parameters: [] }
 }

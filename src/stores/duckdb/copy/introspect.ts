@@ -82,8 +82,14 @@ function specOf(
     ...keyOf(columns, constraints),
     rows,
     bytes,
-    blocks: rows,
+    // Numbers of rows that a column of that name hides are none to divide them by.
+    ...(hidesNumbers(columns) ? {} : { blocks: rows }),
   }
+}
+
+/** Whether DuckDB takes `rowid` for a column of the table. */
+export function hidesNumbers(columns: TableSpec['columns']): boolean {
+  return columns.some(({ name }) => name.toLowerCase() === 'rowid')
 }
 
 /** What stands behind a column in the table's definition, which is the only place where DuckDB says it. */

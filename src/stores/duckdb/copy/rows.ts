@@ -53,23 +53,25 @@ export async function* rowsOf(
   const asked = { where, signal }
   const [counted] = await session.rows(`SELECT count(*) ${from}`, parameters, asked)
   const rows = Number(counted?.[0])
-  const columns = request.columns.map(({ column, as }, i) => `${selected(column, as)} AS c${i}`)
+  // Without names of their own: ORDER BY would take them for columns of the table that are called so.
+  const columns = request.columns.map(({ column, as }) => selected(column, as))
   const tail = `${from}${order === '' ? '' : ` ORDER BY ${order}`}`
   const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${tail}`
   const reader = new RowReader(request, request.asStored === true ? odd : null)
-  const selecting = async (into: string): Promise<DuckDBMaterializedResult> => {
+  const width = Math.max(columns.length, 1)
+  const selecting = async (into: (width: number) => string): Promise<DuckDBMaterializedResult> => {
     try {
-      return await session.result(`${into}${select}`, parameters, asked)
+      return await session.result(`${into(width)}${select}`, parameters, asked)
     } catch (error) {
       // The condition was understood, or no rows could have been counted.
       const isRow = isRowError(error) || (error instanceof SluiceError && isRowError(error.cause))
       if (session.inTransaction || !isRow) throw error
       // Which row it is DuckDB does not say.
-      return await session.result(`${into}${tried(request, tail)}`, parameters, asked)
+      return await session.result(`${into(columns.length + 1)}${tried(request, tail)}`, parameters, asked)
     }
   }
   if (rows <= HELD_ROWS) {
-    const result = await selecting('')
+    const result = await selecting(() => '')
     if (result.rowCount !== rows) throw missing(rows, result.rowCount)
     for await (const chunk of chunksOf(result)) {
       yield reader.batch(chunk)
@@ -78,7 +80,9 @@ export async function* rowsOf(
     return
   }
   const name = `sluice_rows_${++made}`
-  await selecting(`CREATE TEMP TABLE ${name} AS `)
+  await selecting(
+    (most) => `CREATE TEMP TABLE ${name} (${Array.from({ length: most }, (_, i) => `c${i}`).join(', ')}) AS `,
+  )
   try {
     // Rows of a transaction that is still open are numbered from somewhere else than from 0.
     const [lowest] = await session.rows(`SELECT CAST(min(rowid) AS VARCHAR) FROM ${name}`)
@@ -102,11 +106,11 @@ let made = 0
 
 /** The same rows, with NULL for a value that cannot be converted; one more column names the first such value of a row by its place. */
 function tried({ columns }: Query['request'], tail: string): string {
-  const values = columns.map(({ column, as }) => `TRY(${selected(column, as)})`)
+  const values = columns.map(({ column, as }) => selected(column, as, true))
   const places = columns.map(
     ({ column }, i) => `WHEN ${quotedName(column.name)} IS NOT NULL AND ${values[i]} IS NULL THEN '${i}'`,
   )
-  return `SELECT ${values.map((value, i) => `${value} AS c${i}, `).join('')}CASE ${places.join(' ')} END AS broken ${tail}`
+  return `SELECT ${values.map((value) => `${value}, `).join('')}CASE ${places.join(' ')} END ${tail}`
 }
 
 function missing(promised: number, given: number): SluiceError {

@@ -9,8 +9,11 @@ export function wireOf({ type }: Pick<Column, 'type'>): Wire {
   return type.kind === 'float' ? 'number' : type.kind === 'bytes' ? 'bytes' : 'text'
 }
 
-/** What to select for a column: canonical already, but for JSON, whose form SQL cannot give. */
-export function selected(column: Column, as: ColumnType): string {
+/**
+ * What to select for a column: canonical already, but for JSON, whose form SQL cannot give.
+ * @param tries NULL for a value that DuckDB cannot convert, which else fails the statement
+ */
+export function selected(column: Column, as: ColumnType, tries = false): string {
   const name = quotedName(column.name)
   switch (wireOf(column)) {
     case 'number':
@@ -18,7 +21,7 @@ export function selected(column: Column, as: ColumnType): string {
     case 'bytes':
       return name
     case 'text':
-      return kept(canonicalText(column, as))
+      return kept(canonicalText(column, as, tries))
   }
 }
 
@@ -27,10 +30,13 @@ export function kept(text: string): string {
   return `CASE WHEN starts_with(${text}, chr(65279)) THEN chr(65279) || ${text} ELSE ${text} END`
 }
 
-/** The canonical text of a column's value; of JSON, lists and structs a text in JSON, unless they go to where DuckDB's own text is understood. */
-export function canonicalText({ name, type, native }: Column, as: ColumnType): string {
+/** The canonical text of a column's value; of JSON, lists and structs a text in JSON, unless they go to where DuckDB's own text is understood. @param tries as `selected` has it */
+export function canonicalText({ name, type, native }: Column, as: ColumnType, tries = false): string {
   const value = quotedName(name)
-  const printed = `CAST(${value} AS VARCHAR)`
+  // Around more than the conversion TRY does not help: DuckDB computes what stands twice in an expression once, outside of it.
+  const tried = (sql: string): string => (tries ? `TRY(${sql})` : sql)
+  const printed = tried(`CAST(${value} AS VARCHAR)`)
+  const json = tried(`CAST(to_json(${value}) AS VARCHAR)`)
   if (as.kind === 'native') return type.kind === 'decimal' ? withWhole(printed, type) : printed
   switch (type.kind) {
     case 'bool':
@@ -46,9 +52,9 @@ export function canonicalText({ name, type, native }: Column, as: ColumnType): s
     case 'time':
       return withoutZeros(printed, type)
     case 'json':
-      return native === 'JSON' ? printed : `CAST(to_json(${value}) AS VARCHAR)`
+      return native === 'JSON' ? printed : json
     case 'list':
-      return `CAST(to_json(${value}) AS VARCHAR)`
+      return json
     default:
       return printed
   }

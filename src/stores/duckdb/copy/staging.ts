@@ -83,7 +83,8 @@ export class Staging {
     if (table.key.length === 0) return
     const key = table.key.map((name) => columns.findIndex((column) => column.name === name))
     if (key.includes(-1)) return
-    const casts = key.map((at) => cast(columns[at] as WriteColumn, `c${at}`))
+    // The table may have columns of these names too.
+    const casts = key.map((at) => cast(columns[at] as WriteColumn, `${STAGE}.c${at}`))
     const twice = `SELECT 1 FROM ${STAGE} WHERE ${casts.map((value) => `${value} IS NOT NULL`).join(' AND ')} GROUP BY ${casts.join(', ')} HAVING count(*) > 1 LIMIT 1`
     if ((await this.#session.rows(twice)).length > 0) throw this.#refusal('two rows have one key')
     if (onExisting === 'append' || onExisting === 'upsert') return

@@ -1,11 +1,13 @@
 /** Columns in a SELECT, and what the driver gives of them in canonical form. */
+import { isUtf8 } from 'node:buffer'
 import { isPlain, normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { isEnum, isMembered, membersOf, zeroText } from '../../../model/copy/members.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
-import { baseOf, isOpaque } from './types.ts'
+import { baseOf, isOpaque, isText } from './types.ts'
 
 /** The server prints these faster than the driver puts them together from numbers, and without a detour over numbers that are too large. */
 const PRINTED = new Set(['date', 'time', 'datetime', 'timestamp', 'decimal', 'bigint', 'uuid', 'inet4', 'inet6'])
@@ -17,7 +19,23 @@ export function selected(name: string, column: Column, as: ColumnType = column.t
   if (PRINTED.has(base)) return `CAST(${name} AS CHAR)`
   if (base === 'bit') return `CAST(${name} + 0 AS CHAR)`
   if (isOpaque(base)) return `HEX(${name})`
-  return memberText(name, as)
+  return hasGaps(column) ? gaplessBytes(name) : memberText(name, as)
+}
+
+/** Character sets without a character for some bytes, for which the server gives `?`. */
+export function hasGaps({ native, collation }: Column): boolean {
+  return collation !== undefined && isText(baseOf(native)) && !/^(?:utf8|utf16|utf32|ucs2|latin1)/.test(collation)
+}
+
+/** True, in SQL, of a text with bytes that are no character: its conversion has a `?` where they stand. @param name quoted */
+export function isBroken(name: string): string {
+  const marks = (text: string, length: string): string => `${length}(${text}) - ${length}(REPLACE(${text}, '?', ''))`
+  return `${marks(`CONVERT(${name} USING utf8mb4) COLLATE utf8mb4_bin`, 'CHAR_LENGTH')} <> ${marks(`CAST(${name} AS BINARY)`, 'LENGTH')}`
+}
+
+/** The bytes of a text in UTF-8; of one with bytes that are no character its own, behind one that UTF-8 does not have. */
+function gaplessBytes(name: string): string {
+  return `IF(${isBroken(name)}, CONCAT(X'FF', CAST(${name} AS BINARY)), CAST(CONVERT(${name} USING utf8mb4) AS BINARY))`
 }
 
 /**
@@ -39,11 +57,21 @@ export type CellReader = (value: SqlValue) => Cell
 /** @throws (the function) SluiceError VALUE_REFUSED for what is no value of the type */
 export function cellReader(as: ColumnType, column: Column): CellReader {
   const normalize = normalizer(as)
+  if (hasGaps(column)) return (value) => (value === null ? null : normalize(wholeText(value)))
   if (DATED.has(baseOf(column.native)) && (as.kind === 'date' || as.kind === 'timestamp')) {
     return (value) => (value === null ? null : normalize(realDate(value)))
   }
   if (!isPlain(as)) return (value) => (value === null ? null : normalize(value))
   return (value) => (value === null || typeof value === 'string' ? value : normalize(value))
+}
+
+/** @throws SluiceError VALUE_REFUSED */
+function wholeText(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
+  if (!(value instanceof Uint8Array)) return value
+  if (isUtf8(value)) return Buffer.from(value).toString('utf8')
+  throw new SluiceError('VALUE_REFUSED', 'this text holds bytes that are no characters', {
+    hint: 'mend the value at its source, or give the column a type for bytes',
+  })
 }
 
 /** `0000-00-00` and `2024-05-00` stand for something that nobody wrote down; no other system has such days. */

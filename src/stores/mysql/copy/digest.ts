@@ -9,7 +9,7 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { addStored, type OddRows } from '../../common/as-stored.ts'
 import type { RowRequest } from '../../../model/copy/port.ts'
 import type { Session } from '../session.ts'
-import { memberText } from './cells.ts'
+import { hasGaps, isBroken, memberText } from './cells.ts'
 import { quoted, tableSql } from './names.ts'
 import { conditionOf } from './ranges.ts'
 import { readRows } from './read.ts'
@@ -87,12 +87,14 @@ type Spelling = { readonly text: string; readonly length?: string }
  * How the server spells values of a type; NULL for values that only a reader can judge.
  * @returns null where the server knows no such text for the type
  */
-function spelling(name: string, as: ColumnType, { native, collation }: Column): Spelling | null {
+function spelling(name: string, as: ColumnType, column: Column): Spelling | null {
+  const { native, collation } = column
   const base = baseOf(native)
   const isUtf8 = collation === undefined || collation.startsWith('utf8mb4_')
   // Texts of different collations are not put together unless somebody says as what.
   const given = memberText(name, as)
-  const utf8 = `${isUtf8 ? given : `CONVERT(${given} USING utf8mb4)`} COLLATE utf8mb4_bin`
+  const whole = hasGaps(column) ? `IF(${isBroken(name)}, NULL, ${given})` : given
+  const utf8 = `${isUtf8 ? given : `CONVERT(${whole} USING utf8mb4)`} COLLATE utf8mb4_bin`
   const printed = `CAST(${name} AS CHAR)`
   switch (as.kind) {
     case 'bool':

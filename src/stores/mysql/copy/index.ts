@@ -92,6 +92,7 @@ class Store implements CopyStore {
     this.schema = config.database
     this.can = {
       atomic: 'chunk',
+      ledgerPerSchema: true,
       snapshot: config.poolSize === 1 ? 'shared' : 'connection',
       writers: WRITERS,
       hosts: 'any',

@@ -5,10 +5,12 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type {
   BesideRequest,
   Inheritance,
+  Kin,
   Keeping,
   Leaving,
   LeaveStanding,
   LeavingBegun,
+  LeftTable,
   Left,
   NativePartitions,
   PartitionRequest,
@@ -26,9 +28,10 @@ import type { WantedLock } from '../server/patience.ts'
 import { detachedTable, holds, parentOf, partitionNow, stands } from './as-found.ts'
 import { standingBetween } from './beside.ts'
 import type { Bounds } from '../server/bounds.ts'
+import { attachedTables } from './attached.ts'
 import { attach, bringBeside, recreate, type ReturnRequest } from './come-back.ts'
-import { inheritanceOf } from './inheritance.ts'
-import { attachedTables, hasColumns, tableByIdentity, tableByName, type FoundTable } from '../server/known.ts'
+import { inheritanceOf, kinOf } from './inheritance.ts'
+import { hasColumns, tableByIdentity, tableByName, type FoundTable } from '../server/known.ts'
 import {
   endAndMove,
   endMarkers,
@@ -179,10 +182,17 @@ export class PostgresPartitions implements PartitionStore {
 
   async attached(
     parent: TableName,
-    identities: readonly string[],
+    left: readonly LeftTable[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, TableName>> {
-    return this.#read(signal, (session) => attachedTables(session, parent, identities))
+    return this.#read(signal, (session) => attachedTables(session, parent, left))
+  }
+
+  async detachedNumber(partition: TableName, identity: string, signal: AbortSignal): Promise<string | null> {
+    return this.#read(signal, async (session) => {
+      const found = await tableByName(session, archivedName(partition, identity))
+      return found !== null && stands(found) ? found.oid : null
+    })
   }
 
   async isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean> {
@@ -194,6 +204,10 @@ export class PostgresPartitions implements PartitionStore {
 
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance> {
     return this.#read(signal, (session) => inheritanceOf(session, table))
+  }
+
+  kin(table: TableName, identities: readonly string[], signal: AbortSignal): Promise<Kin> {
+    return this.#read(signal, (session) => kinOf(session, table, identities))
   }
 
   drop(request: LastRequest): Promise<StepEnd> {

@@ -25,6 +25,8 @@ import { PostgresWriter } from './writer.ts'
 /** Sessions that stay open for the next chunk. */
 const KEPT = 16
 
+const MOST_NAME_BYTES = 63
+
 /** Bits of the types that a sequence can number. */
 const NUMBERED: ReadonlyMap<string, number> = new Map([
   ['smallint', 16],
@@ -220,6 +222,7 @@ async function columnSql(table: TableName, column: Column, keepBytes: boolean, s
 
 /** Of a table that a plan is going to create: nothing is created or changed. All types that are missing are told at once. @throws SluiceError TABLE_REFUSED as the creation would */
 export async function refuseUnknownTypes(table: TableSpec, session: CopySession): Promise<void> {
+  refuseLongNames(table)
   const refused: SluiceError[] = []
   await session.ask('BEGIN READ ONLY')
   try {
@@ -236,6 +239,17 @@ export async function refuseUnknownTypes(table: TableSpec, session: CopySession)
   throw new SluiceError(code, refused.map(({ message }) => message).join('; '), {
     ...(reason === undefined ? {} : { reason }),
     ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+/** The server cuts longer names short and says so in a notice alone. @throws SluiceError TABLE_REFUSED */
+function refuseLongNames({ table, columns }: TableSpec): void {
+  const names = [table.schema ?? '', table.name, ...columns.map(({ name }) => name)]
+  const long = names.find((name) => Buffer.byteLength(name) > MOST_NAME_BYTES)
+  if (long === undefined) return
+  throw new SluiceError('TABLE_REFUSED', `${tableText(table)} has a name that the target would cut short: ${long}`, {
+    reason: `PostgreSQL keeps ${MOST_NAME_BYTES} bytes of a name, and this one has ${Buffer.byteLength(long)}`,
+    hint: long === table.name ? 'choose another name with --to-table' : 'choose another name with --rename',
   })
 }
 

@@ -40,8 +40,16 @@ const HEARD = `NOT ${silent('o.beat_at', SILENT_AFTER_MS)}`
 export const UNWITNESSED = `(SELECT coalesce(bool_or(NOT ${HEARD}) AND NOT bool_or(${HEARD} AND (o.reached_at IS NULL OR ${silent('o.reached_at')})), false)
   FROM ${QUEUE_SCHEMA}.sluice_workers o WHERE o.ended_at IS NULL AND o.${LATELY})`
 
+/** SQL: the worker `w` takes from a queue, as `takesFromQueue` of the model has it. */
+function takesFromQueue(queue: string): string {
+  return `CASE WHEN ${queue} IS NULL THEN cardinality(w.queues) = 0 ELSE ${queue} = ANY (w.queues) END`
+}
+/** SQL: a worker that was heard of within `LOST_AFTER_MS` takes from a queue, whatever its version. */
+export function hasWorker(queue: string): string {
+  return `EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${takesFromQueue(queue)})`
+}
 /** SQL: the worker `w` takes slots of the run `r`, as `takesFrom` has it. */
-export const TAKES = `w.program = r.program AND CASE WHEN r.queue IS NULL THEN cardinality(w.queues) = 0 ELSE r.queue = ANY (w.queues) END`
+export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`
 /** SQL over `r`, a run that goes on: it begins nothing before it is confirmed in this database, whose identity is the parameter. */
 export const unconfirmed = (identity: string): string => `(r.status = 'running' AND ${elsewhere(identity, 'r')})`
 /** SQL: slots of the run `r` are queued, or those of a lost worker, and no worker takes them that was heard of within `LOST_AFTER_MS`. */

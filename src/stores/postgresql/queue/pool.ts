@@ -4,8 +4,8 @@ import { Client, Pool, type ClientConfig, type PoolClient, type QueryResult, typ
 import { connect } from '../server/connect.ts'
 import { isConnectionLoss, pooled, postgresError, sqlStateOf } from '../server/server-errors.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { refuseStrangersInQueue } from '../server/trusted-tables.ts'
-import type { SqlValue } from '../../../model/run/sql-port.ts'
+import { OF_QUEUE, refuseStrangersInQueue, Strangers } from '../server/trusted-tables.ts'
+import type { SqlRow, SqlValue } from '../../../model/run/sql-port.ts'
 import { postgresSettings, type PostgresSettings } from '../server/settings.ts'
 import { QueueIdentity } from './identity.ts'
 import { deniedInQueue, type QueueUse } from './denied.ts'
@@ -15,11 +15,13 @@ export class QueuePool implements AsyncDisposable {
   readonly settings: PostgresSettings
   /** Of the database that its sessions are in. */
   readonly identity = new QueueIdentity((text) => this.ask(text))
-  #isTrusted = false
+  readonly #strangers: Strangers
+  #isWritable = false
 
   private constructor(pool: Pool, settings: PostgresSettings) {
     this.pool = pool
     this.settings = settings
+    this.#strangers = new Strangers(OF_QUEUE, settings.label)
   }
 
   /** @param most connections at once @throws SluiceError CONNECT_FAILED (also behind a pooler that lends sessions), TABLE_REFUSED, TLS_FAILED, TARGET_DENIED, BAD_CONFIG */
@@ -51,10 +53,10 @@ export class QueuePool implements AsyncDisposable {
     pool.on('connect', (connected) => connected.on('error', () => undefined))
     const queue = new QueuePool(pool, settings)
     try {
-      await queue.#refuseStrangers('read')
+      await queue.#strangers.opened((sql) => queue.#rows(sql))
     } catch (error) {
       await queue[Symbol.asyncDispose]()
-      throw error
+      throw postgresError(error, settings)
     }
     return queue
   }
@@ -64,26 +66,49 @@ export class QueuePool implements AsyncDisposable {
     const isRead = !/\b(?:INSERT|UPDATE|DELETE)\b/i.test(text)
     if (!isRead) await this.writable()
     try {
-      return await this.pool.query<R>(text, [...values])
+      return isRead && !this.#isWritable && !this.#strangers.areNone
+        ? await this.#askJudged<R>(text, values)
+        : await this.pool.query<R>(text, [...values])
     } catch (error) {
       throw await this.said(error, isRead ? 'look' : 'change')
     }
   }
 
-  /** Before anything of the queue is written to. @throws SluiceError TABLE_REFUSED where a part of it belongs to a role that is not trusted */
-  async writable(): Promise<void> {
-    if (!this.#isTrusted) await this.#refuseStrangers('write')
-    this.#isTrusted = true
+  async #askJudged<R extends QueryResultRow>(text: string, values: readonly unknown[]): Promise<QueryResult<R>> {
+    const client = await this.pool.connect()
+    let isSound = false
+    try {
+      await this.#strangers.begin({
+        begin: async () => void (await client.query('BEGIN READ ONLY')),
+        ask: (sql) => this.#rows(sql, client),
+        rollBack: async () => void (await client.query('ROLLBACK').catch(() => undefined)),
+      })
+      const result = await client.query<R>(text, [...values])
+      await client.query('COMMIT')
+      isSound = true
+      return result
+    } finally {
+      client.release(!isSound)
+    }
   }
 
-  async #refuseStrangers(use: 'read' | 'write'): Promise<void> {
-    await refuseStrangersInQueue(
-      async (sql) => (await this.pool.query<SqlValue[]>({ text: sql, rowMode: 'array' })).rows,
-      use,
-      this.settings.label,
-    ).catch((error: unknown) => {
+  /**
+   * Before anything of the queue is written to. A queue that is not whole may become that of any role: it is asked about again.
+   * @throws SluiceError TABLE_REFUSED where a part of it belongs to a role that is not trusted
+   */
+  async writable(): Promise<void> {
+    if (this.#isWritable) return
+    try {
+      const [whole] = await this.#rows(IS_WHOLE)
+      await refuseStrangersInQueue((sql) => this.#rows(sql), this.settings.label)
+      this.#isWritable = whole !== undefined
+    } catch (error) {
       throw postgresError(error, this.settings)
-    })
+    }
+  }
+
+  async #rows(sql: string, client: Pool | PoolClient = this.pool): Promise<readonly SqlRow[]> {
+    return (await client.query<SqlValue[]>({ text: sql, rowMode: 'array' })).rows
   }
 
   /** @throws as `ask`; nothing is committed then, or the outcome is unknown */
@@ -120,7 +145,7 @@ export class QueuePool implements AsyncDisposable {
   /** A schema of this name without the tables of a queue: of another role it is refused as that. */
   async #notWhole(cause: unknown): Promise<unknown> {
     try {
-      await this.#refuseStrangers('write')
+      await this.writable()
     } catch (refused) {
       return refused
     }
@@ -136,6 +161,10 @@ export class QueuePool implements AsyncDisposable {
     await this.pool.end().catch(() => undefined)
   }
 }
+
+/** Gives a row where the schemas of a queue are there, and the table that is made first in ours. */
+const IS_WHOLE = `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = 'sluice_queue' AND c.relname = 'sluice_queue_version' AND EXISTS (SELECT FROM pg_catalog.pg_namespace j WHERE j.nspname = 'graphile_worker')`
 
 /** A table, a column or a schema is not there. */
 const MISSING: ReadonlySet<string> = new Set(['42P01', '42703', '3F000'])

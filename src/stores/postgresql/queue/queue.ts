@@ -18,7 +18,7 @@ import { queueSlots } from './jobs.ts'
 import { readClock, readRuns, readSlots, readStand, readTables, readWorkers, silent } from './look.ts'
 import { QueuePool } from './pool.ts'
 import { SILENT } from './runner.ts'
-import { lookForQueue, prepareQueue, QUEUE_SCHEMA, WHOLE, type QueueTables } from './schema.ts'
+import { lookForQueue, makeSchemas, prepareQueue, QUEUE_SCHEMA, WHOLE, type QueueTables } from './schema.ts'
 import { PostgresSchedules } from './schedules.ts'
 import { submitRun } from './submit.ts'
 import { PostgresQueueWorker } from './worker.ts'
@@ -50,13 +50,17 @@ const ORDERED = `jsonb_build_object('orderedAt', ${NOW_MS})`
 export async function openPostgresQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
   const pool = await QueuePool.open(url, FEW + slots * 2)
   try {
-    const there = await lookForQueue(pool.pool, pool.settings.label)
+    const there = await lookForQueue((text) => pool.ask(text), pool.settings.label)
     if (mode === 'work') {
+      await pool.writable()
+      await makeSchemas(pool.pool, pool.settings.label)
+      // Another role may have made one of them meanwhile: nothing is made in it before its owner is known.
       await pool.writable()
       const utils = await makeWorkerUtils({ pgPool: pool.pool, logger: SILENT })
       await utils.migrate()
       await utils.release()
       await prepareQueue(pool.pool, pool.settings.label)
+      await pool.writable()
     }
     return new PostgresQueue(pool, mode === 'work' ? WHOLE : there)
   } catch (error) {
@@ -194,7 +198,7 @@ class PostgresQueue implements RunQueue {
   /** Whoever looks for long sees a queue that is made later. @throws SluiceError LEDGER_NEWER */
   async #looked(): Promise<QueueTables> {
     try {
-      if (!this.#there.confirmedRuns) this.#there = await lookForQueue(this.#pool.pool, this.label)
+      if (!this.#there.confirmedRuns) this.#there = await lookForQueue((text) => this.#pool.ask(text), this.label)
     } catch (error) {
       throw await this.#pool.said(error, 'look')
     }

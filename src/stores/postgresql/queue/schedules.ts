@@ -16,7 +16,7 @@ import type {
 } from '../../../model/share/schedule-port.ts'
 import { elsewhere } from './identity.ts'
 import { jsonbText } from './json.ts'
-import { ms, readClock } from './look.ts'
+import { hasWorker, ms, readClock } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 import { submitRun } from './submit.ts'
@@ -41,6 +41,7 @@ type Row = Readonly<Record<'name' | 'command_line' | 'rule' | 'actor' | 'host' |
     readonly state: ScheduleState
     readonly wanted: boolean
     readonly elsewhere: boolean
+    readonly has_worker: boolean
     readonly error: ErrorInfo | null
   }
 
@@ -197,10 +198,15 @@ export class PostgresSchedules implements ScheduleBook {
     })
   }
 
-  async refuse(name: string, error: ErrorInfo, isVoid: boolean): Promise<void> {
-    await this.#pool.ask(
-      `UPDATE ${SCHEDULES} SET error = $2, state = CASE WHEN $3 THEN 'void' ELSE state END WHERE name = $1`,
-      [name, jsonbText(error), isVoid],
+  async refuse(
+    { name, since, wanted }: Pick<Schedule, 'name' | 'since' | 'wanted'>,
+    error: ErrorInfo,
+    isVoid: boolean,
+  ): Promise<boolean> {
+    return await this.#changed(
+      `UPDATE ${SCHEDULES} s SET error = $2, state = CASE WHEN $3 THEN 'void' ELSE state END
+       WHERE name = $1 AND since_ms = $4 AND (s.wanted OR NOT $5) AND ${RUNNING} IS NULL`,
+      [name, jsonbText(error), isVoid, since, wanted],
     )
   }
 
@@ -228,7 +234,7 @@ export class PostgresSchedules implements ScheduleBook {
   /** @param where with values from `$2` on; `$1` is the identity of this database */
   async #read(where: string, values: readonly unknown[]): Promise<readonly Schedule[]> {
     const { rows } = await this.#pool.ask<Row>(
-      `SELECT s.*, ${ms('s.added_at')} AS added, ${RUNNING} AS running, ${elsewhere('$1', 's')} AS elsewhere FROM ${SCHEDULES} s WHERE ${where} ORDER BY s.name`,
+      `SELECT s.*, ${ms('s.added_at')} AS added, ${RUNNING} AS running, ${elsewhere('$1', 's')} AS elsewhere, ${hasWorker('s.queue')} AS has_worker FROM ${SCHEDULES} s WHERE ${where} ORDER BY s.name`,
       [await this.#pool.identity.read(), ...values],
     )
     const lines = await this.#lines(
@@ -279,6 +285,7 @@ function scheduleOf(row: Row, last: ScheduledRun | null): Schedule {
     host,
     state,
     wanted: row.wanted,
+    hasWorker: row.has_worker,
     error,
     addedAt: row.added,
     since: Number(row.since_ms),

@@ -1,7 +1,8 @@
 /** The tables of a queue, in a schema of their own beside that of graphile-worker, and how they come to be. */
-import type { Pool, PoolClient } from 'pg'
+import type { Pool, QueryResult, QueryResultRow } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
-import { elsewhere, QueueIdentity } from './identity.ts'
+import { sqlStateOf } from '../server/server-errors.ts'
+import { elsewhere, QueueIdentity, type Ask } from './identity.ts'
 
 /** Holds `sluice_runs` and the others. */
 export const QUEUE_SCHEMA = 'sluice_queue'
@@ -35,8 +36,18 @@ export type QueueTables = {
   /** Runs note in which database they may begin. */
   readonly confirmedRuns: boolean
 }
-/** Two programs that make the tables at once wait for each other; any number that is ours. */
-export const LOCK = 7_304_811_520_117
+
+/** Our own, and that of graphile-worker. */
+const SCHEMAS = [QUEUE_SCHEMA, 'graphile_worker']
+/** How long who makes a part of the queue waits for another session, ms: less than a statement may take. */
+const LOCK_MS = 10_000
+/** Another program has made the same meanwhile. */
+const MADE_MEANWHILE: ReadonlySet<string> = new Set(['23505', '42P06', '42P07'])
+const MOST_TRIES = 3
+type Asked = {
+  query<R extends QueryResultRow>(text: string, values?: unknown[]): Promise<Pick<QueryResult<R>, 'rows'>>
+}
+const VERSION_TABLE = `${QUEUE_SCHEMA}.sluice_queue_version`
 
 const TABLES = `
   CREATE TABLE ${QUEUE_SCHEMA}.sluice_queue_version (version int NOT NULL);
@@ -139,60 +150,130 @@ const CONFIRMED_RUNS = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 8;
 `
 
+/** Makes those schemas that are not there; whose they are is for the caller to ask. @throws SluiceError TARGET_BUSY */
+export async function makeSchemas(pool: Pool, label: string): Promise<void> {
+  for (const schema of SCHEMAS) {
+    await unlessMadeMeanwhile(async () => {
+      const { rowCount } = await pool.query('SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema])
+      if (rowCount !== 0) return
+      await patiently(pool, label, 'catalog', async (client) => void (await client.query(`CREATE SCHEMA ${schema}`)))
+    })
+  }
+}
+
 /**
- * Makes what is missing, in one transaction.
- * @throws SluiceError LEDGER_NEWER for tables of a newer program
+ * Makes what is missing, in one transaction. Programs that do so at once wait for each other, and for those alone who have a right to the queue: no lock of theirs is
+ * one that any login may take.
+ * @throws SluiceError LEDGER_NEWER for tables of a newer program, TARGET_BUSY
  */
 export async function prepareQueue(pool: Pool, label: string): Promise<void> {
   // A question that a service refuses would end the transaction.
   const identity = await new QueueIdentity((text) => pool.query(text)).read()
+  await unlessMadeMeanwhile(async () => {
+    const there = await isThere(pool)
+    if (there && (await versionNow(pool, label)) === VERSION) return
+    await patiently(pool, label, there ? 'queue' : 'catalog', async (client) => {
+      // Before it reads the table: of two who have read it none could lock it.
+      await client.query(there ? `LOCK TABLE ${VERSION_TABLE} IN ACCESS EXCLUSIVE MODE` : TABLES)
+      await bringUp(client, await versionNow(client, label), identity)
+    })
+  })
+}
+
+/** Runs it again where another program has made the same meanwhile. */
+async function unlessMadeMeanwhile(body: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await body()
+    } catch (error) {
+      if (tries === MOST_TRIES || !MADE_MEANWHILE.has(sqlStateOf(error) ?? '')) throw error
+    }
+  }
+}
+
+/** From a version to that of this program. */
+async function bringUp(client: Asked, version: number, identity: string): Promise<void> {
+  if (version < WITH_SCHEDULES) await client.query(SCHEDULES)
+  if (version < WITH_DRAINS) await client.query(COMPARERS_AND_ALERTS)
+  if (version < WITH_TABLES) await client.query(STEERED_TABLES)
+  if (version < WITH_TOTALS) await client.query(TOTALS_AND_LOSSES)
+  if (version < WITH_CONFIRMED_IN) {
+    await client.query(CONFIRMED_IN)
+    await client.query(`UPDATE ${QUEUE_SCHEMA}.sluice_schedules SET confirmed_in = $1`, [identity])
+  }
+  if (version < WITH_COUNTED_ENDS) {
+    await client.query(COUNTED_ENDS)
+    await client.query(
+      `UPDATE ${QUEUE_SCHEMA}.sluice_schedules s SET confirmed_in = $1 WHERE NOT ${elsewhere('$1', 's')}`,
+      [identity],
+    )
+  }
+  if (version < VERSION) {
+    await client.query(CONFIRMED_RUNS)
+    await client.query(
+      `UPDATE ${QUEUE_SCHEMA}.sluice_runs
+       SET confirmed_in = coalesce((SELECT s.confirmed_in FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE s.state = 'on' AND ${elsewhere('$1', 's')}
+         AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE NOT ${elsewhere('$1', 's')}) LIMIT 1), $1::jsonb)`,
+      [identity],
+    )
+  }
+}
+
+/**
+ * A transaction that waits for no lock longer than `LOCK_MS`.
+ * @param kept what it may have to wait for: the table of a queue that is there, or who makes schemas and tables
+ * @throws SluiceError TARGET_BUSY names the sessions that it waited for
+ */
+async function patiently(
+  pool: Pool,
+  label: string,
+  kept: 'queue' | 'catalog',
+  body: (client: Asked) => Promise<void>,
+): Promise<void> {
   const client = await pool.connect()
   try {
-    await client.query('BEGIN')
-    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
-    if (!(await isThere(client))) {
-      await client.query(`CREATE SCHEMA IF NOT EXISTS ${QUEUE_SCHEMA}`)
-      await client.query(TABLES)
-    } else await refuseNewer(client, label)
-    const version = await versionOf(client)
-    if (version < WITH_SCHEDULES) await client.query(SCHEDULES)
-    if (version < WITH_DRAINS) await client.query(COMPARERS_AND_ALERTS)
-    if (version < WITH_TABLES) await client.query(STEERED_TABLES)
-    if (version < WITH_TOTALS) await client.query(TOTALS_AND_LOSSES)
-    if (version < WITH_CONFIRMED_IN) {
-      await client.query(CONFIRMED_IN)
-      await client.query(`UPDATE ${QUEUE_SCHEMA}.sluice_schedules SET confirmed_in = $1`, [identity])
-    }
-    if (version < WITH_COUNTED_ENDS) {
-      await client.query(COUNTED_ENDS)
-      await client.query(
-        `UPDATE ${QUEUE_SCHEMA}.sluice_schedules s SET confirmed_in = $1 WHERE NOT ${elsewhere('$1', 's')}`,
-        [identity],
-      )
-    }
-    if (version < VERSION) {
-      await client.query(CONFIRMED_RUNS)
-      await client.query(
-        `UPDATE ${QUEUE_SCHEMA}.sluice_runs
-         SET confirmed_in = coalesce((SELECT s.confirmed_in FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE s.state = 'on' AND ${elsewhere('$1', 's')}
-           AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_schedules s WHERE NOT ${elsewhere('$1', 's')}) LIMIT 1), $1::jsonb)`,
-        [identity],
-      )
-    }
+    await client.query(`BEGIN; SET LOCAL lock_timeout TO ${LOCK_MS}`)
+    await body(client)
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
-    throw error
+    throw sqlStateOf(error) === '55P03' ? await heldBy(client, label, kept, error) : error
   } finally {
     client.release()
   }
 }
 
+const HOLDERS = `SELECT DISTINCT l.pid, a.usename::text AS role, coalesce(a.application_name, '') AS program
+  FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+  WHERE l.locktype = 'relation'::text AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
+    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())`
+const KEPT = {
+  queue: `l.relation = pg_catalog.to_regclass('${VERSION_TABLE}')::oid`,
+  catalog: `l.mode = 'RowExclusiveLock'::text AND l.relation = ANY (ARRAY['pg_catalog.pg_namespace'::pg_catalog.regclass::oid, 'pg_catalog.pg_class'::pg_catalog.regclass::oid])`,
+}
+
+async function heldBy(client: Asked, label: string, kept: keyof typeof KEPT, cause: unknown): Promise<SluiceError> {
+  const { rows } = await client.query<{ pid: number; role: string | null; program: string }>(
+    `${HOLDERS} AND ${KEPT[kept]} ORDER BY 1`,
+  )
+  const holders = rows.map(
+    ({ pid, role, program }) =>
+      `process ${pid} of the server, role ${role ?? '?'}${program === '' ? '' : `, ${program}`}`,
+  )
+  return new SluiceError('TARGET_BUSY', 'another session keeps the tables of the queue', {
+    where: label,
+    reason: holders.length === 0 ? 'it has ended since' : holders.join('; '),
+    hint: 'wait until it has ended, or end it with pg_terminate_backend, then run the same command again',
+    retryable: true,
+    cause,
+  })
+}
+
 /** What stands here: who only looks makes nothing. @throws SluiceError LEDGER_NEWER */
-export async function lookForQueue(pool: Pool, label: string): Promise<QueueTables> {
-  if (!(await isThere(pool))) return NOTHING
-  await refuseNewer(pool, label)
-  const version = await versionOf(pool)
+export async function lookForQueue(ask: Ask, label: string): Promise<QueueTables> {
+  const asked: Asked = { query: (text) => ask(text) }
+  if (!(await isThere(asked))) return NOTHING
+  const version = await versionNow(asked, label)
   return {
     runs: true,
     schedules: version >= WITH_SCHEDULES,
@@ -206,8 +287,8 @@ const NOTHING: QueueTables = { runs: false, schedules: false, drains: false, tab
 /** Where it was just made, or made newer. */
 export const WHOLE: QueueTables = { runs: true, schedules: true, drains: true, tables: true, confirmedRuns: true }
 
-/** By a read of the catalog: a session that did not find a schema goes on not to find it by its name while it waits for a lock behind whoever makes it. */
-async function isThere(client: Pool | PoolClient): Promise<boolean> {
+/** By a read of the catalog: a session that did not find a schema goes on not to find it by its name. */
+async function isThere(client: Asked): Promise<boolean> {
   const { rows } = await client.query<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE n.nspname = '${QUEUE_SCHEMA}' AND c.relname = 'sluice_queue_version') AS found`,
@@ -215,14 +296,11 @@ async function isThere(client: Pool | PoolClient): Promise<boolean> {
   return rows[0]?.found === true
 }
 
-async function versionOf(client: Pool | PoolClient): Promise<number> {
-  const { rows } = await client.query<{ version: number }>(`SELECT version FROM ${QUEUE_SCHEMA}.sluice_queue_version`)
-  return rows[0]?.version ?? VERSION
-}
-
-async function refuseNewer(client: Pool | PoolClient, label: string): Promise<void> {
-  const version = await versionOf(client)
-  if (version <= VERSION) return
+/** @throws SluiceError LEDGER_NEWER */
+async function versionNow(client: Asked, label: string): Promise<number> {
+  const { rows } = await client.query<{ version: number }>(`SELECT version FROM ${VERSION_TABLE}`)
+  const version = rows[0]?.version ?? VERSION
+  if (version <= VERSION) return version
   throw new SluiceError('LEDGER_NEWER', 'the queue is of a newer program', {
     where: label,
     reason: `its tables have version ${version}, and this program knows ${VERSION}`,

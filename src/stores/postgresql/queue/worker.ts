@@ -217,7 +217,8 @@ export class PostgresQueueWorker implements QueueWorker {
     )
   }
 
-  async release(slot: ClaimedSlot, { left, exitCode, error, isUnworked = false }: SlotEnd): Promise<Released> {
+  async release(slot: ClaimedSlot, end: SlotEnd): Promise<Released> {
+    const { left, exitCode, error, isUnworked = false, isLost = false } = end
     const { runId, no, about } = slot
     return await this.#pool.transaction(async (client) => {
       // Whoever ends a run has its row first: two last slots that end at once would each see the other at work.
@@ -228,7 +229,8 @@ export class PostgresQueueWorker implements QueueWorker {
       const goesOn = !isStopped && (left !== 'none' || isWanted)
       const { rows } = await client.query<{ rests: number; shared: boolean; on_call: boolean }>(
         `UPDATE ${SLOTS} s SET state = CASE WHEN $5 THEN 'queued' ELSE 'ended' END, rate = 0, exit_code = $6, error = $7,
-           rests = $8, ended_at = CASE WHEN $5 THEN NULL ELSE clock_timestamp() END
+           rests = $8, ended_at = CASE WHEN $5 THEN NULL ELSE clock_timestamp() END,
+           lost = CASE WHEN $9 THEN ${LOSS} || '{"isKilled": true}'::jsonb ELSE s.lost END
          WHERE ${MINE} RETURNING s.rests, s.operation IS NULL AND NOT s.compares AS shared, s.compares AS on_call`,
         [
           ...this.#mine(slot),
@@ -236,6 +238,7 @@ export class PostgresQueueWorker implements QueueWorker {
           goesOn ? null : left === 'none' ? exitCode : EXIT_OF_KIND.stopped,
           error === undefined || isWanted ? null : jsonbText(error),
           left === 'rest' ? restsFor(slot.rested, error) + 1 : 0,
+          isLost && goesOn,
         ],
       )
       const [row] = rows

@@ -42,9 +42,13 @@ export async function transact<T>(
   return { committed: false, result, lost: ending.lost }
 }
 
-/** A transaction that sees one state of the database. */
-export async function readOnly<T>(session: SqlSession, body: (reader: SqlReader) => Promise<T>): Promise<T> {
-  await session.begin('ISOLATION LEVEL REPEATABLE READ, READ ONLY')
+/** A transaction that sees one state of the database. @param begin begins it, of the kind that it is given */
+export async function readOnly<T>(
+  session: SqlSession,
+  begin: (kind: string) => Promise<void>,
+  body: (reader: SqlReader) => Promise<T>,
+): Promise<T> {
+  await begin('ISOLATION LEVEL REPEATABLE READ, READ ONLY')
   const { transaction, end } = transactionOf(session)
   try {
     const { dialect, all, pages } = transaction

@@ -3,7 +3,7 @@ import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ReadColumn } from '../../../model/copy/port.ts'
 import type { CopySession } from './session.ts'
-import { literal, tableSql } from './sql.ts'
+import { literal } from './sql.ts'
 import type { KnownTable } from './locks.ts'
 
 export type FoundTable = KnownTable & {
@@ -32,22 +32,6 @@ export function tableByName(session: CopySession, { schema, name }: TableName): 
 /** @returns null where there is no such table any more */
 export function tableByIdentity(session: CopySession, oid: string): Promise<FoundTable | null> {
   return /^\d{1,10}$/.test(oid) ? found(session, `c.oid = ${oid}::oid`) : Promise.resolve(null)
-}
-
-/** Tables of these numbers that stand below a partitioned table, at any depth, by their numbers. */
-export async function attachedTables(
-  session: CopySession,
-  parent: TableName,
-  oids: readonly string[],
-): Promise<ReadonlyMap<string, TableName>> {
-  const numbers = oids.filter((oid) => /^\d{1,10}$/.test(oid)).map((oid) => `${oid}::oid`)
-  if (numbers.length === 0) return new Map()
-  const rows = await session.ask(
-    `SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass(${literal(tableSql(parent))})) t
-       JOIN pg_catalog.pg_class c ON c.oid = t.relid::oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE t.level > 0 AND c.oid = ANY (ARRAY[${numbers.join(', ')}])`,
-  )
-  return new Map(rows.map(([oid, schema, name]) => [oid ?? '', { schema: schema ?? '', name: name ?? '' }]))
 }
 
 /**

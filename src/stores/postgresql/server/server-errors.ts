@@ -23,7 +23,7 @@ const WRAPPERS: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'CONNECT_FA
 const NETWORK =
   /^(?:ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|ECONNABORTED|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EAI_AGAIN|ENOENT)$/
 const BROKEN =
-  /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout)/
+  /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|timeout exceeded when trying to connect|Query read timeout)/
 const STARTING = /^57P0[123]$/
 /** The server ended the session: a transaction stood idle for too long, or took too long, or the session did nothing. Nothing of it was committed. */
 const ENDED = /^(?:25P03|25P04|57P05)$/
@@ -175,7 +175,7 @@ function whyNotConnected(cause: unknown, settings: PostgresSettings): Cause | nu
   if (state === '53300') return ['the server has too many connections', 'wait, or raise its max_connections']
   if (state === '57P03') return ['the server is starting or stopping', 'wait until it is up']
   if (state !== null) return null
-  const isLate = /^timeout expired|due to connection timeout/.test(message)
+  const isLate = /^timeout ex(?:pired|ceeded)|due to connection timeout/.test(message)
   const isCut = message.startsWith('Connection terminated')
   const code = isLate ? 'ETIMEDOUT' : isCut ? 'ECONNRESET' : networkCodeOf(cause)
   return code === null ? null : networkCause({ code, place, waitedMs })

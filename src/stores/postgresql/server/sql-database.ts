@@ -35,10 +35,12 @@ import { SqlSession } from './sql-session.ts'
 import { backendIsGone, hasLanded } from './settle.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from './settings.ts'
 import { Statements } from './statements.ts'
-import { refuseStrangers } from './trusted-tables.ts'
+import { BY_NAME, refuseStrangers, refuseStrangersSchema, Strangers } from './trusted-tables.ts'
 
 /** How long opening waits for a server that is just starting. */
 const STARTING_MS = 5000
+/** Another session has made a schema of the same name. */
+const MADE_MEANWHILE: ReadonlySet<string> = new Set(['23505', '42P06'])
 /** Each one has waited for the whole lock_timeout already. */
 const MOST_LOCK_TIMEOUTS = 2
 
@@ -111,7 +113,8 @@ class PostgresDatabase implements SqlDatabase {
   #hasWritten = false
   /** A session of a lock that was given back. */
   #spare: SqlSession | null = null
-  /** Tables of ours that are there may be written to, as they were before the first write. */
+  readonly #strangers: Strangers
+  /** Tables of ours are there and may be written to. */
   #trusted: Promise<void> | null = null
 
   constructor(settings: PostgresSettings, mode: OpenMode, options: PostgresOptions) {
@@ -119,6 +122,7 @@ class PostgresDatabase implements SqlDatabase {
     this.#settings = settings
     this.#mode = mode
     this.#options = options
+    this.#strangers = new Strangers(BY_NAME, settings.label)
     this.#statements = new Statements(settings.prepare)
     const reader = (): Promise<SqlSession> => SqlSession.open(settings, 'read', this.#statements)
     const limited = { most: settings.poolSize, idle: settings.poolSize }
@@ -135,28 +139,39 @@ class PostgresDatabase implements SqlDatabase {
       session.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [schema])
     // IF NOT EXISTS asks for the right to create first, which a user of an existing schema need not have.
     const found = await this.#single.use(async (session) => schema === null || (await exists(session)).length > 0)
-    await this.#refuseStrangers('read')
+    await this.#retrying(() => this.#single.use((session) => this.#strangers.opened((sql) => session.all(sql, []))))
     if (this.#mode === 'read' || found || schema === null) return
     await this.#writers.use(async (session) => {
       try {
-        await session.script(`CREATE SCHEMA IF NOT EXISTS ${quotedName(schema)}`)
+        await session.script(`CREATE SCHEMA ${quotedName(schema)}`)
       } catch (error) {
         // Two that create it at the same moment both find it missing.
-        if (sqlStateOf(error) !== '23505' || (await exists(session)).length === 0) throw error
+        if (!MADE_MEANWHILE.has(sqlStateOf(error) ?? '') || (await exists(session)).length === 0) throw error
+        await refuseStrangersSchema((sql) => session.all(sql, []), schema, this.label)
       }
     })
   }
 
   all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {
     // Sessions for reading refuse to write, so a repeat changes nothing.
-    return this.#retrying(() => this.#single.use((session) => session.all(sql, parameters)))
+    return this.#retrying(() =>
+      this.#single.use((session) =>
+        this.#strangers.areNone
+          ? session.all(sql, parameters)
+          : readOnly(
+              session,
+              (kind) => this.#begin(session, kind),
+              (reader) => reader.all(sql, parameters),
+            ),
+      ),
+    )
   }
 
   async *pages(sql: string, parameters: SqlRow, pageRows: number): AsyncGenerator<readonly SqlRow[]> {
     const { pages, session, first } = await this.#retrying(async () => {
       const taken = await this.#held.take()
       try {
-        await taken.begin('READ ONLY')
+        await this.#begin(taken, 'READ ONLY')
         const iterator = taken.walk(sql, parameters, pageRows)
         return { session: taken, pages: iterator, first: await iterator.next() }
       } catch (error) {
@@ -179,10 +194,14 @@ class PostgresDatabase implements SqlDatabase {
     return this.#retrying(
       () =>
         this.#held.use((session) =>
-          readOnly(session, (reader) => {
-            begun = true
-            return body(reader)
-          }),
+          readOnly(
+            session,
+            (kind) => this.#begin(session, kind),
+            (reader) => {
+              begun = true
+              return body(reader)
+            },
+          ),
         ),
       () => !begun,
     )
@@ -190,11 +209,7 @@ class PostgresDatabase implements SqlDatabase {
 
   async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: Landed): Promise<T> {
     if (this.#mode === 'read') throw new Error('the database was opened for reading')
-    if (this.#options.rightsOnly !== true)
-      await (this.#trusted ??= this.#refuseStrangers('write').catch((error: unknown) => {
-        this.#trusted = null
-        throw error
-      }))
+    if (this.#options.rightsOnly !== true) await (this.#trusted ??= this.#mayWrite())
     let orphan: Backend | null = null
     let lockTimeouts = 0
     const ask = <A>(question: (reader: SqlReader) => Promise<A>): Promise<A> =>
@@ -238,8 +253,8 @@ class PostgresDatabase implements SqlDatabase {
     )
   }
 
-  refuseStrangers(names: readonly string[]): Promise<void> {
-    return this.#refuseStrangers('write', names)
+  refuseStrangers(names?: readonly string[]): Promise<void> {
+    return refuseStrangers((sql) => this.all(sql), this.label, names)
   }
 
   async lock(name: string): Promise<SessionLock | null> {
@@ -282,8 +297,24 @@ class PostgresDatabase implements SqlDatabase {
     await this.close()
   }
 
-  #refuseStrangers(use: 'read' | 'write', names?: readonly string[]): Promise<void> {
-    return refuseStrangers((sql) => this.all(sql), use, this.label, names)
+  /** Where there are no tables of ours yet, another role may make some: each write asks again. */
+  async #mayWrite(): Promise<void> {
+    let areTrusted = false
+    try {
+      await this.refuseStrangers()
+      areTrusted = this.#strangers.areNone
+    } finally {
+      if (!areTrusted) this.#trusted = null
+    }
+  }
+
+  /** A transaction in which tables of other roles stay as they were judged. */
+  #begin(session: SqlSession, kind: string): Promise<void> {
+    return this.#strangers.begin({
+      begin: () => session.begin(kind),
+      ask: (sql) => session.all(sql, []),
+      rollBack: () => session.rollBack(),
+    })
   }
 
   async #end(session: SqlSession): Promise<void> {

@@ -13,65 +13,88 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { tableSql } from './sql.ts'
 import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
-/** `read`: rows are read alone, and nothing of the table may run. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
-type Use = 'read' | 'write'
-
 /** A table that each ledger of a kind has, by which one is found. */
 const MARKS = { archive: 'migration_archives', copy: 'migration_ledger' } as const
 
 /** SQL: the OID of a catalog of the server, as `pg_depend` has it. */
 const catalogOid = (name: string): string => `'pg_catalog.${name}'::pg_catalog.regclass::pg_catalog.oid`
 
+/** What a part of a table may depend on by name and run nothing: other relations, keys of them, its schema, and what publishes it. */
+const LIFELESS = ['pg_class', 'pg_constraint', 'pg_namespace', 'pg_publication'].map(catalogOid).join(', ')
+
 /**
- * SQL over `c`, a relation: why its rows may not even be read, or NULL. Views, foreign tables and policies run code, and so may much of what a role adds to a table of
- * its own: casts of its types, and functions in indexes, statistics and partition keys, which the planner computes in advance. What comes with the server is in no
- * `pg_depend`.
+ * SQL over `c`, a relation: something of it leads out of what comes with the server, which is in no `pg_depend`. Its columns, defaults, checks, indexes, statistics,
+ * policies, rules, triggers and partitions count, whatever of them the planner computes in advance, and however many steps each is away from the table.
  */
+const LEADS_OUT = `EXISTS (
+        WITH RECURSIVE parts (class, oid) AS (
+          SELECT ${catalogOid('pg_class')}, c.oid
+          UNION SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
+            JOIN parts p ON p.class OPERATOR(pg_catalog.=) d.refclassid AND p.oid OPERATOR(pg_catalog.=) d.refobjid
+            WHERE d.deptype OPERATOR(pg_catalog.=) ANY (ARRAY['a', 'i', 'P', 'S']::pg_catalog."char"[]))
+        SELECT FROM pg_catalog.pg_depend d JOIN parts p ON p.class OPERATOR(pg_catalog.=) d.classid AND p.oid OPERATOR(pg_catalog.=) d.objid
+        WHERE NOT (d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${LIFELESS}]))
+          AND NOT EXISTS (SELECT FROM parts o WHERE o.class OPERATOR(pg_catalog.=) d.refclassid AND o.oid OPERATOR(pg_catalog.=) d.refobjid))`
+
+/** SQL over `c`: it has child tables that are no partitions, or is one of another table: those are no part of it. */
+const HAS_HEIRS = `EXISTS (
+        SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class k ON k.oid OPERATOR(pg_catalog.=) i.inhrelid
+        WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid OR (i.inhparent OPERATOR(pg_catalog.=) c.oid AND NOT k.relispartition))`
+
+/** SQL over `c`: why its rows may not even be read, or NULL. Views, foreign tables and policies run code. */
 const NOT_PLAIN = `CASE
       WHEN NOT (c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])) THEN 'it is a view or a foreign table'
       WHEN c.relrowsecurity THEN 'it has row level security, which hides rows'
-      WHEN ${isStranger('c.relowner')} AND EXISTS (
-        WITH tree (oid) AS (SELECT c.oid UNION SELECT p.relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree(c.oid::pg_catalog.regclass) p)
-        SELECT FROM pg_catalog.pg_class m JOIN tree ON tree.oid OPERATOR(pg_catalog.=) m.oid
-        WHERE m.relkind OPERATOR(pg_catalog.=) 'f'::pg_catalog."char" OR (m.relhassubclass AND m.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char")
-        UNION ALL SELECT FROM pg_catalog.pg_depend d
-        WHERE d.refclassid OPERATOR(pg_catalog.=) ANY (ARRAY[${['pg_type', 'pg_proc', 'pg_operator', 'pg_opclass'].map(catalogOid).join(', ')}])
-          AND (d.classid OPERATOR(pg_catalog.=) ${catalogOid('pg_class')} AND d.objid OPERATOR(pg_catalog.=) ANY (ARRAY(
-              SELECT tree.oid FROM tree UNION ALL SELECT i.indexrelid FROM pg_catalog.pg_index i JOIN tree ON tree.oid OPERATOR(pg_catalog.=) i.indrelid))
-            OR d.classid OPERATOR(pg_catalog.=) ${catalogOid('pg_statistic_ext')} AND d.objid OPERATOR(pg_catalog.=) ANY (ARRAY(
-              SELECT x.oid FROM pg_catalog.pg_statistic_ext x JOIN tree ON tree.oid OPERATOR(pg_catalog.=) x.stxrelid))))
-        THEN 'it belongs to another role, and has a type, a function or a child table that may run code when it is read' END`
+      WHEN ${isStranger('c.relowner')} AND (${HAS_HEIRS} OR ${LEADS_OUT})
+        THEN pg_catalog.concat(${belongs('c.relowner')}, ', and has a type, a function, a trigger or a child table that may run code when it is read') END`
 
 /** Functions that catalogs call by name. */
 const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proowner')}
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
     WHERE pg_catalog.starts_with(p.proname::pg_catalog.text, 'catalog_') AND pg_catalog.pg_function_is_visible(p.oid) AND ${isStranger('p.proowner')}`
 
-/** Gives a row for each table that may not be used: schema, name, and why. */
-function tablesSql(use: Use, names: readonly string[]): string {
-  const written = `WHEN ${isStranger('c.relowner')} THEN ${belongs('c.relowner')}
+/** Gives a row for a table that may not be written to: schema, name, and why. */
+function writtenSql(names: readonly string[]): string {
+  const written = `CASE WHEN ${isStranger('c.relowner')} THEN ${belongs('c.relowner')}
       WHEN EXISTS (
         SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) g.tgfoid
         WHERE g.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT g.tgisinternal AND ${isStranger('p.proowner')})
-        THEN 'it has a trigger whose function belongs to another role'`
+        THEN 'it has a trigger whose function belongs to another role' END`
   return `${TRUSTED}
   SELECT s.schema, s.name, s.why FROM (
-    SELECT n.nspname AS schema, c.relname AS name, ${use === 'write' ? `coalesce(${NOT_PLAIN}, CASE ${written} END)` : NOT_PLAIN} AS why
+    SELECT n.nspname AS schema, c.relname AS name, coalesce(${NOT_PLAIN}, ${written}) AS why
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(literal).join(', ')}]::pg_catalog.name[])
       AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[])
       AND pg_catalog.pg_table_is_visible(c.oid)
-    ${use === 'write' ? OWN_FUNCTIONS : ''}) s
+    ${OWN_FUNCTIONS}) s
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
-/** Gives a row where our schema of the queue holds what may not be read; jobs are graphile-worker's, and what only reads never asks for them. */
-const QUEUE_READ_SQL = `${TRUSTED}
-  SELECT s.schema, s.name, s.why FROM (
-    SELECT n.nspname AS schema, c.relname AS name, ${NOT_PLAIN} AS why
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-    WHERE n.nspname OPERATOR(pg_catalog.=) 'sluice_queue' AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[])) s
-  WHERE s.why IS NOT NULL LIMIT 1`
+/** Which tables are meant: SQL over `c` and the schema `n`, and whose role has them in its hands. */
+type OwnPlace = { readonly isIn: string; readonly isOfStranger: string }
+
+/** Found by names without a schema. */
+export const BY_NAME: OwnPlace = {
+  isIn: `c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${PLAIN_NAMES.map(literal).join(', ')}]::pg_catalog.name[]) AND pg_catalog.pg_table_is_visible(c.oid)`,
+  isOfStranger: isStranger('c.relowner'),
+}
+/** Jobs are graphile-worker's, and what only reads never asks for them. The owner of a schema may put another table in the place of one. */
+export const OF_QUEUE: OwnPlace = {
+  isIn: `n.nspname OPERATOR(pg_catalog.=) 'sluice_queue'`,
+  isOfStranger: `(${isStranger('c.relowner')} OR ${isStranger('n.nspowner')})`,
+}
+
+/**
+ * Gives a row for each table: schema, name, why it may not be read, whether trusted roles have it, and else its name in SQL. What the login may not read it may not lock
+ * either.
+ */
+const standingSql = ({ isIn, isOfStranger }: OwnPlace): string => `${TRUSTED}
+  SELECT n.nspname, c.relname, ${NOT_PLAIN},
+    CASE WHEN NOT ${isOfStranger} THEN 'trusted' END,
+    CASE WHEN ${isOfStranger} AND pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN pg_catalog.format('%I.%I', n.nspname, c.relname) END
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+  WHERE c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[]) AND ${isIn}`
 
 /**
  * Gives a row where a schema of the queue, a table or a function in one belongs to another role. Its owner is named last only to a login that could not have made a
@@ -121,22 +144,92 @@ type Ask = (sql: string) => Promise<readonly SqlRow[]>
 
 /**
  * @param names the tables that are asked about; all of ledgers and catalogs without it
- * @throws SluiceError TABLE_REFUSED where one that is found by its name alone must not be used so
+ * @throws SluiceError TABLE_REFUSED where one that is found by its name alone must not be written to: its triggers, rules, defaults, checks and indexes would run
  */
-export async function refuseStrangers(
-  ask: Ask,
-  use: Use,
-  label: string,
-  names: readonly string[] = PLAIN_NAMES,
-): Promise<void> {
-  const [row] = await ask(tablesSql(use, names))
+export async function refuseStrangers(ask: Ask, label: string, names: readonly string[] = PLAIN_NAMES): Promise<void> {
+  const [row] = await ask(writtenSql(names))
   if (row !== undefined) throw refused(row, label)
 }
 
-/** @throws SluiceError TABLE_REFUSED where the schemas of the queue hold what must not be used so: read where it is no table, written to where it belongs to a role that is not trusted */
-export async function refuseStrangersInQueue(ask: Ask, use: Use, label: string): Promise<void> {
-  const [row] = await ask(use === 'read' ? QUEUE_READ_SQL : QUEUE_WRITE_SQL)
+/** @throws SluiceError TABLE_REFUSED where a part of the schemas of the queue belongs to a role that is not trusted */
+export async function refuseStrangersInQueue(ask: Ask, label: string): Promise<void> {
+  const [row] = await ask(QUEUE_WRITE_SQL)
   if (row !== undefined) throw refused(row, label)
+}
+
+/** @throws SluiceError TABLE_REFUSED where a schema belongs to a role that is not trusted */
+export async function refuseStrangersSchema(ask: Ask, schema: string, label: string): Promise<void> {
+  const [row] = await ask(`${TRUSTED}
+    SELECT n.nspname, '', ${belongs('n.nspowner')} FROM pg_catalog.pg_namespace n
+    WHERE n.nspname OPERATOR(pg_catalog.=) ${literal(schema)} AND ${isStranger('n.nspowner')}`)
+  if (row !== undefined) throw refused(row, label)
+}
+
+/** A session whose transaction the tables are judged in. */
+export type Judged = { begin(): Promise<void>; readonly ask: Ask; rollBack(): Promise<void> }
+
+/** Tables come faster than they are judged. */
+const MOST_ROUNDS = 5
+
+/**
+ * Tables of ours that are read by sessions that stay open. What belongs to trusted roles is judged once. What a role that is not trusted has in its hands it may change at
+ * any moment: it is judged again for each question, in the transaction of the question, which keeps it as it was judged.
+ */
+export class Strangers {
+  readonly #place: OwnPlace
+  readonly #label: string
+  #isTrusted = false
+  /** Names in SQL of those that are locked before they are judged. */
+  #names: readonly string[] = []
+
+  constructor(place: OwnPlace, label: string) {
+    this.#place = place
+    this.#label = label
+  }
+
+  /** Whether there are tables of ours, and trusted roles have all of them: no question needs a transaction for them. */
+  get areNone(): boolean {
+    return this.#isTrusted
+  }
+
+  /** As a database is opened. @throws SluiceError TABLE_REFUSED where what is there may not be read */
+  async opened(ask: Ask): Promise<void> {
+    await this.#judge(ask)
+  }
+
+  /** Begins a transaction in which the tables stay as they were judged. @throws SluiceError TABLE_REFUSED; nothing is begun then */
+  async begin({ begin, ask, rollBack }: Judged): Promise<void> {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      await begin()
+      if (this.#isTrusted) return
+      try {
+        const locked = this.#names
+        // Before anything else: a snapshot of before would not show what has changed.
+        if (locked.length > 0) await ask(`LOCK TABLE ${locked.join(', ')} IN ACCESS SHARE MODE`)
+        if ((await this.#judge(ask)).every((name) => locked.includes(name))) return
+      } catch (error) {
+        // One that is gone is none to lock for the next question.
+        this.#names = []
+        await rollBack()
+        throw error
+      }
+      await rollBack()
+    }
+    throw new SluiceError('TARGET_BUSY', 'tables of another role come faster than they can be judged', {
+      where: this.#label,
+      hint: 'run the same command again; where it fails again, connect as the owner of the tables',
+      retryable: true,
+    })
+  }
+
+  async #judge(ask: Ask): Promise<readonly string[]> {
+    const rows = await ask(standingSql(this.#place))
+    for (const [schema = null, name = null, why] of rows)
+      if (why != null) throw refused([schema, name, why], this.#label)
+    this.#isTrusted = rows.length > 0 && rows.every(([, , , trusted]) => trusted != null)
+    this.#names = rows.flatMap(([, , , , sql]) => (sql == null ? [] : [String(sql)]))
+    return this.#names
+  }
 }
 
 function refused([schema, name, why, owner = null, user = null]: SqlRow, where: string): SluiceError {

@@ -148,7 +148,7 @@ async function writeCheckpoint(
   await log.replaceText(LAST_CHECKPOINT, `${JSON.stringify(hint)}\n`)
   if (rows.leftOut.size > 0) {
     const kinds = [...rows.leftOut].map(([kind, count]) => `${count} ${kind}`).join(', ')
-    warn(run, `checkpoint ${version} has no column for actions that the first one held: ${kinds}`)
+    warn(run, `checkpoint ${version} has no column for what the log held: ${kinds}`)
   }
   return written.rows
 }

@@ -2,7 +2,7 @@
  * `verify-rollback` proves that the log alone still gives the table and says what would go; `rollback` proves the same and then removes the
  * table's rows in one transaction. Neither ever writes to the log.
  */
-import { readHead, wholeness, type Head, type Wholeness } from '../../../../catalog/import/head.ts'
+import { readHead, wholeness, type Head, type TableKey, type Wholeness } from '../../../../catalog/import/head.ts'
 import { filesOfCatalog, filesOfLog } from '../../../../catalog/import/same-files.ts'
 import { acquireLease, beatOfLease, leaseHolder, releaseLease, renewLease } from '../../../../catalog/lease.ts'
 import { deleteTable, dependents, rowsOfTable, type RowCounts } from '../../../../catalog/rollback.ts'
@@ -107,7 +107,8 @@ export async function rollback(operation: RollbackOperation, run: RollbackRun): 
     // Reading a long log again takes longer than a lease lasts.
     const renewal = beatOfLease(database, lease)
     try {
-      const subject = await subjectOf(operation.table, database)
+      // What was confirmed is verified, and nothing else: the name that was typed may lead to another table by now.
+      const subject = await subjectAt(operation.table, log, { tableId }, database)
       const verdict = await verify(subject, database, operation.checkFiles, run, lease.id)
       if (isRefused(verdict, forget)) return { totals: totalsOf(verdict), error: notSafe(subject, verdict) }
       sayLost(subject, verdict, run)
@@ -137,7 +138,12 @@ export async function rollback(operation: RollbackOperation, run: RollbackRun): 
 async function subjectOf(table: string, database: SqlDatabase): Promise<Subject> {
   const ref = await resolveTable(table, database)
   const log = await openLake(ref.path)
-  const head = await readHead(database, await tableKey(ref, log))
+  return subjectAt(table, log, await tableKey(ref, log), database)
+}
+
+/** @param log of the table that the key names */
+async function subjectAt(table: string, log: LogStore, key: TableKey, database: SqlDatabase): Promise<Subject> {
+  const head = await readHead(database, key)
   if (head === null) {
     throw new SluiceError('NO_SUCH_TABLE', `${table} is not in the catalog`, {
       where: log.root,

@@ -1,7 +1,7 @@
 /** `sync`: brings what is new in the logs of tables that are in the catalog, once or for as long as it runs. */
 import { checkCatalog } from '../../../../catalog/catalog.ts'
 import { dec } from '../../../../model/run/event.ts'
-import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
+import { asSluiceError, errorLine, SluiceError } from '../../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../../model/run/sql-port.ts'
 import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { inLanes } from '../../in-lanes.ts'
@@ -74,14 +74,14 @@ async function round(
   tables: readonly Named[],
   proved: Proved,
   outcomes: Outcomes,
-  { batchSize, parallel, watch, waitMs = WAIT_MS }: SyncOperation,
+  { batchSize, parallel, waitMs = WAIT_MS }: SyncOperation,
   run: SyncRun,
 ): Promise<void> {
   await inLanes(tables, parallel, run, async (table, worker) => {
     const begun = run.clock.ticks()
     const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs }, run)
     // An import that found nothing new has said so itself; a look has not.
-    if (!result.told && !watch) tellCurrent(table, run.clock.ticks() - begun, run)
+    if (!result.told) tellCurrent(table, run.clock.ticks() - begun, run)
     outcomes.set(table.tableId, result)
   })
 }
@@ -96,11 +96,12 @@ async function watchTables(
   const { stop } = run.interrupt
   const outcomes: Outcomes = new Map()
   const note = (message: string): void => run.emit({ type: 'log', level: 'note', message })
-  const quiet = { ...run, emit: onceEach(run.emit) }
+  const quiet = { ...run, emit: onceEach(run.emit, operation.alert !== undefined) }
   using logs = new LogWatch(operation.intervalMs, note)
   note(`watching ${listed.length} ${listed.length === 1 ? 'table' : 'tables'}; stop with ctrl-c`)
   let tables = listed
   let loaded = ACTIONS_A_FINISH
+  let isAway = false
   for (let due: ReadonlySet<string> | null = null; !stop.aborted; due = await logs.next(stop)) {
     try {
       tables = await tablesNow(catalog.database, listed, operation)
@@ -115,11 +116,15 @@ async function watchTables(
       }
       const here = new Set(tables.map(({ tableId }) => tableId))
       for (const seen of [outcomes, proved]) for (const id of seen.keys()) if (!here.has(id)) seen.delete(id)
+      if (isAway) quiet.emit({ type: 'log', level: 'note', catalog: 'back', message: 'the catalog answers again' })
+      isAway = false
     } catch (thrown) {
       const error = asSluiceError(thrown)
       // A catalog that is away comes back; a table that was named and is gone does not.
       if (error.kind !== 'target') throw error
-      quiet.emit({ type: 'log', level: 'warn', message: `${error.code}: ${error.message}; trying again` })
+      isAway = error.code !== 'TARGET_BUSY'
+      const message = `${errorLine(error.info())}; trying again`
+      quiet.emit({ type: 'log', level: 'warn', ...(isAway ? { catalog: 'away' } : {}), message })
     }
   }
   await catalog.indexes.finish()
@@ -135,21 +140,25 @@ function foldersOf(tables: readonly Named[]): ReadonlyMap<string, string> {
   )
 }
 
-/** While watching, what is current is not told, and what is wrong with a table is told once until it changes. */
-function onceEach(emit: SyncRun['emit']): SyncRun['emit'] {
+/**
+ * While watching, what is current is not told, and what is wrong with a table is told once until it changes.
+ * @param firstToo what is current is told once of each table: an alert of an earlier run may stand
+ */
+function onceEach(emit: SyncRun['emit'], firstToo: boolean): SyncRun['emit'] {
   const told = new Map<string, string>()
   return (event) => {
     if (event.type === 'table.finished' || event.type === 'log') {
       // What is well again is told by a table that was told to be wrong.
       const isQuiet = event.type === 'table.finished' && event.status === 'current'
-      if (isQuiet && !/^(?:failed|refused) /.test(told.get(`table.finished ${event.table}`) ?? '')) return
       const key = `${event.type} ${event.table ?? ''}`
+      const before = told.get(key)
+      if (isQuiet && !(before === undefined ? firstToo : /^(?:failed|refused) /.test(before))) return
       const text =
         event.type === 'log'
           ? event.message
           : `${event.status} ${event.error?.code ?? ''} ${event.error?.message ?? ''}`
       const isNews = event.type === 'table.finished' && event.status === 'ok'
-      if (!isNews && told.get(key) === text) return
+      if (!isNews && before === text) return
       told.set(key, text)
     }
     emit(event)

@@ -1,0 +1,129 @@
+/** Archives of their own that partitions of a table have: their rows are in no query and no archive of the table. */
+import { readArchive, type ArchivedPartition } from '../../archive/ledger/record.ts'
+import { isPublished } from '../../model/archive/state.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { restoreCommand } from '../steps/refusals.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { Run } from '../../engine/run/run-context.ts'
+import { namesNow, type Sought } from '../work/find-archive.ts'
+
+/** @property rowsAreOut whether rows stand in the archive, and in no table below the partitioned one any more */
+type OwnArchive = { readonly name: string; readonly labels: readonly string[]; readonly rowsAreOut: boolean }
+
+/** @throws SluiceError TABLE_REFUSED where rows of the table would be missing in the answer */
+export async function refuseToAnswer(sought: Sought, table: TableSpec, signal: AbortSignal): Promise<void> {
+  const own = (await archivesBelow(sought, table.table, signal)).filter(({ rowsAreOut }) => rowsAreOut)
+  const [first] = own
+  if (first === undefined) return
+  throw new SluiceError(
+    'TABLE_REFUSED',
+    `partitions of ${tableText(table.table)} have archives of their own: ${namesOf(own)}`,
+    {
+      where: sought.store.label,
+      reason: 'rows that left them are in those archives alone, and would be missing in the answer',
+      hint: `query each partition by its own name, or bring its rows back: ${restoreOf(first)}`,
+    },
+  )
+}
+
+/**
+ * Notes where rows that leave the table are missing in a table that it is a partition of.
+ * @param isNew whether nothing of the table was archived yet
+ * @throws SluiceError TABLE_REFUSED where partitions of it have archives of their own, or the table above has one already
+ */
+export async function refuseTwoArchives(
+  sought: Sought,
+  { table }: TableSpec,
+  isNew: boolean,
+  { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+): Promise<void> {
+  const { abort } = interrupt
+  const own = await archivesBelow(sought, table, abort)
+  const [first] = own
+  const name = tableText(table)
+  if (first !== undefined) {
+    throw new SluiceError('TABLE_REFUSED', `partitions of ${name} have archives of their own: ${namesOf(own)}`, {
+      where: name,
+      reason: `an archive of ${name} would have those rows twice, or not at all`,
+      hint: `bring them back, then archive ${name}: ${restoreOf(first)}; or go on with each partition by itself`,
+    })
+  }
+  const partitions = sought.store.partitions?.()
+  const above = (await partitions?.kin(table, [], abort))?.above ?? []
+  if (above.length === 0 || ((await partitions?.inheritance(table, abort))?.parents ?? []).length > 0) return
+  const [archived] = isNew ? await published(sought, above, abort) : []
+  if (archived !== undefined) {
+    throw new SluiceError('TABLE_REFUSED', `${name} is a partition of ${archived.name}, which has an archive`, {
+      where: name,
+      reason: `rows that are archived under the name of ${name} are missing in every query of ${archived.name}`,
+      hint: `archive it with the others: sluice archive run --table ${shellQuote(archived.name)}`,
+    })
+  }
+  const message = `it is a partition of ${above.map(tableText).join(', ')}: rows that are dropped are not read there any more either, and as long as they are archived under this name, no archive takes that table`
+  emit({ type: 'log', level: 'warn', table: name, message })
+}
+
+/** What an erasure in the table does not look at; null where that is nothing. */
+export async function notErased(sought: Sought, table: TableSpec, signal: AbortSignal): Promise<string | null> {
+  const own = await archivesBelow(sought, table.table, signal)
+  return own.length === 0 ? null : `archives of partitions, of which each takes an erasure of its own: ${namesOf(own)}`
+}
+
+/** Of partitions at any depth; heirs are tables of their own. */
+async function archivesBelow(sought: Sought, table: TableName, signal: AbortSignal): Promise<readonly OwnArchive[]> {
+  const partitions = sought.store.partitions?.()
+  const { below } = (await partitions?.kin(table, [], signal)) ?? { below: [] }
+  if (below.length === 0 || ((await partitions?.inheritance(table, signal))?.heirs ?? []).length > 0) return []
+  return published(sought, below, signal)
+}
+
+/** Archives with published files, of the tables that are called so now. */
+async function published(
+  { store, ledgers }: Sought,
+  tables: readonly TableName[],
+  signal: AbortSignal,
+): Promise<readonly OwnArchive[]> {
+  const all = await ledgers.tables(signal)
+  if (all.length === 0) return []
+  const names = await namesNow({ store, ledgers }, all, signal)
+  const asked = new Set(tables.map(tableText))
+  const found: OwnArchive[] = []
+  for (const { table } of all) {
+    const name = tableText(names.get(tableText(table)) ?? table)
+    if (!asked.has(name)) continue
+    const record = await readArchive((await ledgers.of(table, signal)).database, table)
+    const there = (record?.partitions ?? []).filter(holdsFiles)
+    if (there.length === 0) continue
+    found.push({ name, labels: there.map(({ label }) => label), rowsAreOut: there.some(isOut) })
+  }
+  return found
+}
+
+function holdsFiles({ state, sweptMs, retracted, version }: ArchivedPartition): boolean {
+  return (
+    isPublished(state) ||
+    (state === 'EXPIRED' && sweptMs === null) ||
+    (state === 'RESTORED' && version !== null && !retracted)
+  )
+}
+
+/** What has expired counts nowhere any more. */
+function isOut({ state, native, removed, away, leaving, restoring }: ArchivedPartition): boolean {
+  return (
+    state === 'DROPPED' ||
+    away ||
+    leaving ||
+    restoring ||
+    removed.rows > 0n ||
+    (state === 'DETACHED' && native !== null)
+  )
+}
+
+function namesOf(own: readonly OwnArchive[]): string {
+  return own.map(({ name, labels }) => `${name} (${labels.join(', ')})`).join(', ')
+}
+
+function restoreOf({ name, labels: [first = '', ...rest] }: OwnArchive): string {
+  return restoreCommand(name, { label: first }, ...rest.flatMap((label) => ['--partition', label]))
+}

@@ -1,0 +1,32 @@
+/** Tables that are drawn leave for an archive, are asked there and come back: the server says the same of them, or the plan refused them by name. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { judgeArchive, leavingTable } from './support/archiving.ts'
+import { drawAll, SECONDS, typesOf, type Drawn } from './support/drawing.ts'
+import { drawTable } from './support/draw-table.ts'
+import { pick, SEED, type Random } from './support/random.ts'
+import type { DrawnSystem, DrawnType } from './support/shape.ts'
+import { mysql } from './support/systems/mysql.ts'
+import { postgresql } from './support/systems/postgresql.ts'
+import { sqlite } from './support/systems/sqlite.ts'
+
+let folder: Folder
+let types: ReadonlyMap<DrawnSystem, readonly DrawnType[]>
+beforeAll(async () => {
+  folder = temporaryFolder()
+  types = await typesOf([postgresql, mysql, sqlite], folder.path)
+})
+afterAll(() => folder[Symbol.dispose]())
+
+function draw(random: Random): Drawn {
+  const from = pick(random, [...types.keys()])
+  const settings = from.settings(random, 'DRAWN_DATABASE')
+  return { from, to: from, table: leavingTable({ ...drawTable(random, from, types.get(from) ?? []), settings }) }
+}
+
+describe(`drawn archives, SLUICE_DRAW_SEED=${SEED}`, () => {
+  test('come back equal, or are refused by name', { timeout: (SECONDS + 240) * 1000, retry: 0 }, async () => {
+    const found = await drawAll('archive', draw, (one) => judgeArchive(one, folder.path))
+    expect(found.map(({ text }) => text)).toEqual([])
+  })
+})

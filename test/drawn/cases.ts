@@ -1,0 +1,57 @@
+/** Draws that failed once, as small as they could be made. */
+import type { System } from '../support/copy-systems.ts'
+import type { DrawnTable } from './support/shape.ts'
+
+export type Case = Pick<DrawnTable, 'columns'> &
+  Partial<Omit<DrawnTable, 'system'>> & {
+    readonly why: string
+    readonly from: System
+    readonly to: System
+    /** The code by which it is refused; equal where this is absent. */
+    readonly expected?: string
+  }
+
+export const CASES: readonly Case[] = [
+  {
+    why: 'a value that DuckDB holds and cannot convert ended as a bug',
+    from: 'duckdb',
+    to: 'postgresql',
+    columns: [{ name: 'c0', type: 'TIMESTAMP_S', values: [`'294247-01-10 04:00:54.775806'`] }],
+    expected: 'ROWS_ASIDE',
+  },
+  {
+    why: 'a text in a column of SQLite that holds anything was not proved',
+    from: 'sqlite',
+    to: 'duckdb',
+    columns: [{ name: 'c0', type: 'ANY', values: [`'ab  '`] }],
+  },
+  {
+    why: 'a text in a character set that lacks some of its bytes arrived with question marks',
+    from: 'mysql',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'char(20) COLLATE dec8_bin', values: ['0xffffffffffffffff'] }],
+    expected: 'ROWS_ASIDE',
+  },
+  {
+    why: 'a name of 64 bytes lost its end in PostgreSQL',
+    from: 'mysql',
+    to: 'postgresql',
+    columns: [{ name: 'é'.repeat(32), type: 'int(11)', values: ['1'] }],
+    expected: 'TABLE_REFUSED',
+  },
+  {
+    why: 'a refused row of a table with a column c0 failed the whole table in DuckDB',
+    from: 'sqlite',
+    to: 'duckdb',
+    columns: [{ name: 'c0', type: 'DECIMAL(30,20)', values: ['123456789012345678.0', '1'] }],
+    key: [0],
+    expected: 'ROWS_ASIDE',
+  },
+  {
+    why: 'a column called rowid ended as a bug in DuckDB',
+    from: 'sqlite',
+    to: 'duckdb',
+    columns: [{ name: 'rowid', type: 'TEXT', values: [`'a'`] }],
+    expected: 'UNSUPPORTED_KEY',
+  },
+]

@@ -1,0 +1,149 @@
+/** A drawn table copied to another place, and back where the other place is of another system. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Operation } from '../../../src/app/operations/list.ts'
+import { copyOf, makePlace, type Place, type Ran, type System } from '../../support/copy-systems.ts'
+import { dropPlace } from './places.ts'
+import {
+  definitionsOf,
+  differenceOf,
+  makeTable,
+  statementsOf,
+  type DrawnSystem,
+  type DrawnTable,
+  type Judged,
+} from './shape.ts'
+import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
+
+export type Copying = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
+
+/** Makes the table, copies it and judges both sides; leaves nothing. @param folder for systems that are files */
+export async function judgeCopy({ from, to, table }: Copying, folder: string): Promise<Verdict> {
+  const own = mkdtempSync(join(folder, 'draw-'))
+  const places: Place[] = []
+  const make = async (system: System): Promise<Place> => {
+    const place = await makePlace(system, own)
+    places.push(place)
+    return place
+  }
+  try {
+    const source = await make(from.system)
+    const made = await makeTable(from, source, withDatabase(table, source))
+    if (made === null) return { is: 'discarded', text: 'the server does not take it' }
+    const target = await make(to.system)
+    if (from.system === to.system) for (const one of definitionsOf(from, made)) await target.sql(one)
+    const there = await copied({ source, target, hasKey: made.key.length > 0, step: 'copy' })
+    if (!isCopied(there)) return there
+    const left = await from.judge(source, await from.tableOf(source))
+    const names = await to.judge(target, await to.tableOf(target))
+    if (names.columns.join('\n') !== left.columns.join('\n'))
+      return fault('copy renamed', `columns ${left.columns.join(', ')} became ${names.columns.join(', ')}`)
+    if (from.system === to.system) return needless(to.system, await compared(to, left, target, 'copy', there))
+    const back = await make(from.system)
+    await back.sql(...statementsOf(from, made))
+    const returned = await copied({ source: target, target: back, hasKey: made.key.length > 0, step: 'back' })
+    if (!isCopied(returned)) return returned
+    return await compared(from, left, back, 'back', [...there, ...returned])
+  } finally {
+    for (const place of places) await dropPlace(place)
+    rmSync(own, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+/** Settings name the database, which is another one each time. */
+export function withDatabase(table: DrawnTable, place: Place): DrawnTable {
+  const name = new URL(place.url).pathname.slice(1)
+  return { ...table, settings: table.settings.map((one) => one.replaceAll('DRAWN_DATABASE', name)) }
+}
+
+async function compared(
+  system: DrawnSystem,
+  left: Judged,
+  place: Place,
+  step: string,
+  quarantined: Quarantined,
+): Promise<Verdict> {
+  const name = await system.tableOf(place)
+  const difference = name === '' ? 'no table' : differenceOf(left, await system.judge(place, name), quarantined.length)
+  if (difference !== '') return fault(`${step} silent`, difference)
+  if (quarantined.length === 0) return EQUAL
+  return { is: 'named', code: 'ROWS_ASIDE', text: `${quarantined.length} rows: ${quarantined[0]}` }
+}
+
+/** What one server holds, another one like it can hold; a column of SQLite may hold what is none of its type. */
+function needless(system: System, verdict: Verdict): Verdict {
+  const isOwn =
+    system === 'sqlite' ||
+    system === 'd1' ||
+    (system === 'mysql' && verdict.is === 'named' && /no characters/.test(verdict.text))
+  if (verdict.is !== 'named' || isOwn) return verdict
+  return fault(`needless ${verdict.code}`, verdict.text)
+}
+
+type Step = {
+  readonly source: Place
+  readonly target: Place
+  readonly step: string
+  /** Without a key a copied table is not compared again. */
+  readonly hasKey: boolean
+}
+/** Why rows were quarantined, one each. */
+type Quarantined = readonly string[]
+
+/** Copies, and once more: the second run has nothing to do, or says the same refusal as the first. */
+async function copied({ source, target, step, hasKey }: Step): Promise<Quarantined | Verdict> {
+  const operation = copyOf(source, target, '*', { workers: 1 })
+  const ran = await performed(operation)
+  if (ran === null) return fault(`${step} endless`, 'the run does not end')
+  const literals = notesOf(ran).find((note) => note.includes('values become literals'))
+  if (literals !== undefined && ran.finished.exitCode !== 70) return { is: 'named', code: 'LITERALS', text: literals }
+  const quarantined = Number(ran.finished.totals?.['quarantined'] ?? 0)
+  if (ran.finished.exitCode === 1 && quarantined > 0) return causesOf(ran, quarantined)
+  if (ran.finished.exitCode !== 0) return await refusedTwice(operation, refusalOf(ran, step), step)
+  const again = await performed({ ...operation, ...(hasKey ? { again: true } : {}) })
+  if (again === null) return fault(`${step} again endless`, '--again does not end')
+  if (again.finished.exitCode !== 0) {
+    const refused = refusalOf(again, `${step} again`)
+    return refused.is === 'named' && refused.code === 'UNSUPPORTED_KEY' ? [] : asFault(refused)
+  }
+  const writes = writesOf(again)
+  return writes === '' ? [] : fault(`${step} again writes`, `once more it wrote ${writes}`)
+}
+
+function notesOf({ events }: Ran): readonly string[] {
+  return events.flatMap((event) =>
+    event.type === 'plan.ready' ? (event.copies ?? []).flatMap(({ notes = [] }) => notes) : [],
+  )
+}
+
+function isCopied(came: Quarantined | Verdict): came is Quarantined {
+  return Array.isArray(came)
+}
+
+function causesOf({ events }: Ran, count: number): Quarantined {
+  const causes = events.flatMap((event) => (event.type === 'row.aside' ? [JSON.stringify(event.error)] : []))
+  return Array.from({ length: count }, (_, at) => causes[at] ?? '')
+}
+
+/** The same command says the same refusal once more. */
+async function refusedTwice(operation: Operation, first: Verdict, step: string): Promise<Verdict> {
+  if (first.is !== 'named') return first
+  const second = await performed(operation)
+  if (second === null) return fault(`${step} endless`, `the second run does not end, behind ${first.text}`)
+  const later = refusalOf(second, step)
+  if (later.is === 'named' && later.code === first.code) return first
+  return fault(`${step} half done`, `${first.text}; the same command then: ${'text' in later ? later.text : ''}`)
+}
+
+/** What a run over an equal table wrote; empty where that is nothing. */
+function writesOf({ events }: Ran): string {
+  const tables = events.flatMap((event) => (event.type === 'table.finished' ? [event.copied?.again] : []))
+  const again = tables.find((one) => one !== undefined)
+  if (again !== undefined) return again.differed === '0' ? '' : JSON.stringify(again)
+  return events.some(({ type }) => type === 'chunk.started') ? 'a chunk' : ''
+}
+
+/** What was copied and proved is no cause for any refusal. */
+function asFault(verdict: Verdict): Verdict {
+  return verdict.is === 'named' ? fault(`again ${verdict.code}`, verdict.text) : verdict
+}

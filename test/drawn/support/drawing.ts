@@ -1,0 +1,118 @@
+/** Draws for as long as the suite has, and shrinks what fails. */
+import { appendFileSync } from 'node:fs'
+import { makePlace, missing } from '../../support/copy-systems.ts'
+import { KNOWN } from './known.ts'
+import { dropPlace } from './places.ts'
+import { drawOf, ONLY_DRAW, SEED, type Random } from './random.ts'
+import { shrink } from './shrink.ts'
+import { namedIn, sqlOf, withoutColumns, type DrawnSystem, type DrawnTable, type DrawnType } from './shape.ts'
+import type { Verdict } from './verdict.ts'
+
+/** How long a file draws. */
+export const SECONDS = Number(process.env['SLUICE_DRAW_SECONDS'] ?? (process.env['SLUICE_TEST_ALL'] ? 3600 : 40))
+const SHRINK_MS = 60_000
+/** A run that fails everywhere ends. */
+const MOST_FAULTS = Number(process.env['SLUICE_DRAW_FAULTS'] ?? 3)
+
+export type Drawn = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
+const PASSED: Verdict = { is: 'discarded', text: 'known' }
+
+export type Found = { readonly kind: string; readonly text: string }
+
+/** Faults that were found, each shrunk and as SQL with the seed that repeats it. */
+export async function drawAll<D extends Drawn>(
+  operation: string,
+  draw: (random: Random) => D,
+  judge: (one: D) => Promise<Verdict>,
+): Promise<readonly Found[]> {
+  const found: Found[] = []
+  const counts = new Map<string, number>()
+  const end = Date.now() + SECONDS * 1000
+  for (let no = ONLY_DRAW ?? 1; found.length < MOST_FAULTS; no++) {
+    let one: D | null = draw(drawOf(no))
+    while (one !== null && found.length < MOST_FAULTS) {
+      const verdict: Verdict = KNOWN.some(({ is }) => is(operation, namesOf(one as D)))
+        ? PASSED
+        : await judged(judge, one)
+      count(counts, verdict.is === 'named' ? `${one.from.system} to ${one.to.system}: ${verdict.code}` : verdict.is)
+      note(no, one, verdict)
+      if (verdict.is === 'fault') found.push(await smallest(no, one, verdict, judge))
+      one = restOf(one, verdict)
+    }
+    if (ONLY_DRAW !== undefined || Date.now() > end) break
+  }
+  process.stderr.write(`${operation} drawn with SLUICE_DRAW_SEED=${SEED}: ${[...counts].map(([what, n]) => `${n} ${what}`).join(', ')}\n`) // prettier-ignore
+  return found
+}
+
+/** Types of the systems whose servers are there. @param folder for systems that are files */
+export async function typesOf(
+  systems: readonly DrawnSystem[],
+  folder: string,
+): Promise<ReadonlyMap<DrawnSystem, readonly DrawnType[]>> {
+  const types = new Map<DrawnSystem, readonly DrawnType[]>()
+  for (const one of systems) {
+    const why = await missing(one.system)
+    if (why === '') {
+      const place = await makePlace(one.system, folder)
+      types.set(one, await one.types(place))
+      await dropPlace(place)
+    } else process.stderr.write(`nothing is drawn of ${one.system}: ${why}\n`)
+  }
+  return types
+}
+
+/** What a refusal does not name says something too; null where that is nothing. */
+function restOf<D extends Drawn>(one: D, verdict: Verdict): D | null {
+  if (verdict.is !== 'named') return null
+  const named = namedIn(verdict.text, one.table)
+  return named.length === 0 || named.length === one.table.columns.length
+    ? null
+    : { ...one, table: withoutColumns(one.table, named) }
+}
+
+function namesOf({ from, to, table }: Drawn) {
+  return { from: from.system, to: to.system, table }
+}
+
+function count(counts: Map<string, number>, what: string): void {
+  counts.set(what, (counts.get(what) ?? 0) + 1)
+}
+
+async function judged<D extends Drawn>(judge: (one: D) => Promise<Verdict>, one: D): Promise<Verdict> {
+  try {
+    return await judge(one)
+  } catch (error) {
+    return { is: 'fault', kind: 'thrown', text: String((error as Error).stack ?? error) }
+  }
+}
+
+async function smallest<D extends Drawn>(
+  no: number,
+  one: D,
+  first: Extract<Verdict, { is: 'fault' }>,
+  judge: (one: D) => Promise<Verdict>,
+): Promise<Found> {
+  let last = first
+  const table = await shrink(
+    one.table,
+    async (smaller) => {
+      const verdict = await judged(judge, { ...one, table: smaller })
+      if (verdict.is !== 'fault' || verdict.kind !== first.kind) return false
+      last = verdict
+      return true
+    },
+    SHRINK_MS,
+  )
+  const text = `${one.from.system} to ${one.to.system}, ${last.kind}: ${last.text}\n${sqlOf(one.from, table)}\nSLUICE_DRAW_SEED=${SEED}/${no}`
+  note(no, one, { ...last, text })
+  return { kind: first.kind, text }
+}
+
+/** `SLUICE_DRAW_LOG` names a file that gets every verdict. */
+function note(no: number, { from, to, table }: Drawn, verdict: Verdict): void {
+  const file = process.env['SLUICE_DRAW_LOG']
+  if (file === undefined) return
+  const types = table.columns.map(({ type }, at) => `${table.key.includes(at) ? '*' : ''}${type}`)
+  appendFileSync(file, `${no} ${from.system} to ${to.system} [${types.join(', ')}] ${JSON.stringify(verdict)}\n`)
+}

@@ -1,0 +1,31 @@
+/** Choices that a seed repeats. */
+import { randomOf } from '../../support/follow-writer.ts'
+
+export type Random = ReturnType<typeof randomOf>
+
+/** One seed a day in CI: what stops a landing can be drawn again before it. */
+const NEW_SEED = process.env['CI'] ? Math.floor(Date.now() / 86_400_000) : Date.now() % 1_000_000
+const [FIRST, ONLY] = (process.env['SLUICE_DRAW_SEED'] ?? String(NEW_SEED)).split('/')
+
+/** Seed of this run. */
+export const SEED = Number(FIRST)
+/** The only draw that is repeated, where `SLUICE_DRAW_SEED` is `seed/draw`. */
+export const ONLY_DRAW = ONLY === undefined ? undefined : Number(ONLY)
+
+/** Choices of one draw. */
+export function drawOf(draw: number): Random {
+  return randomOf(SEED * 7919 + draw * 104_729 + 1)
+}
+
+/** @throws where there is nothing to choose from */
+export function pick<T>(random: Random, all: readonly T[]): T {
+  if (all.length === 0) throw new Error('nothing to draw from')
+  return all[random(all.length)] as T
+}
+
+/** `count` of them in their own order, fewer where there are fewer. */
+export function some<T>(random: Random, all: readonly T[], count: number): readonly T[] {
+  const left = all.map((_, i) => i)
+  const taken = Array.from({ length: Math.min(count, all.length) }, () => left.splice(random(left.length), 1)[0] ?? 0)
+  return taken.toSorted((a, b) => a - b).map((i) => all[i] as T)
+}

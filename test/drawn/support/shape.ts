@@ -1,0 +1,170 @@
+/** What is drawn, and what a system says of itself to draw from. */
+import type { Place, System } from '../../support/copy-systems.ts'
+import type { Random } from './random.ts'
+
+/** A type as a column is declared with it, and expressions of SQL that the server takes for it. */
+export type DrawnType = { readonly type: string; readonly values: readonly string[] }
+
+export type DrawnColumn = {
+  readonly name: string
+  readonly type: string
+  /** One expression of SQL a row. */
+  readonly values: readonly string[]
+}
+
+export type DrawnTable = {
+  readonly system: System
+  readonly name: string
+  readonly columns: readonly DrawnColumn[]
+  /** Columns of the primary key by their number. */
+  readonly key: readonly number[]
+  /** What stands behind the columns. */
+  readonly options: string
+  /** Statements that change how sessions of the database read and write; given when the rows are there. */
+  readonly settings: readonly string[]
+}
+
+export type Judged = {
+  /** Columns by name, as the server has them. */
+  readonly columns: readonly string[]
+  /** The server's own words for each value, rows in order of these words. */
+  readonly rows: readonly (readonly string[])[]
+}
+
+/** One system: all that the suite knows of it. */
+export type DrawnSystem = {
+  readonly system: System
+  /** Types that the server of this place knows, each with values that it takes for it; always in the same order. */
+  types(place: Place): Promise<readonly DrawnType[]>
+  /** Statements that define types of a user, before the table. */
+  readonly first: readonly string[]
+  options(random: Random): string
+  /** @param database name of the database */
+  settings(random: Random, database: string): readonly string[]
+  quote(name: string): string
+  /** Statements that empty settings let through what a strict session refuses. */
+  readonly loose: readonly string[]
+  /** Name of the one table that is none of sluice, as SQL; empty where there is none. */
+  tableOf(place: Place): Promise<string>
+  judge(place: Place, table: string): Promise<Judged>
+}
+
+/** Statements that define the types of a user that the table has. */
+export function definitionsOf({ first }: DrawnSystem, { columns }: DrawnTable): readonly string[] {
+  return first.filter((one) => columns.some(({ type }) => mentions(type, one)))
+}
+
+/** Statements that make the table without rows. */
+export function statementsOf(system: DrawnSystem, table: DrawnTable): readonly string[] {
+  const { quote } = system
+  const { name, columns, key, options } = table
+  const parts = columns.map((column) => `${quote(column.name)} ${column.type}`)
+  if (key.length > 0) parts.push(`PRIMARY KEY (${key.map((at) => quote(columns[at]?.name ?? '')).join(', ')})`)
+  return [
+    ...definitionsOf(system, table),
+    `CREATE TABLE ${quote(name)} (${parts.join(', ')})${options === '' ? '' : ` ${options}`}`,
+  ]
+}
+
+/** A definition is used where its name stands in the type, or in another definition that stands there. */
+function mentions(type: string, definition: string): boolean {
+  const name = /^CREATE (?:TYPE|DOMAIN|COLLATION) (\w+)/.exec(definition)?.[1] ?? ''
+  return new RegExp(`\\b${name}\\b`).test(type)
+}
+
+export function rowsOf({ columns }: DrawnTable): readonly (readonly string[])[] {
+  return (columns[0]?.values ?? []).map((_, row) => columns.map(({ values }) => values[row] ?? 'NULL'))
+}
+
+export function insertOf({ quote }: DrawnSystem, { name }: DrawnTable, row: readonly string[]): string {
+  return `INSERT INTO ${quote(name)} VALUES (${row.join(', ')})`
+}
+
+/** The table as SQL, as a person would give it. */
+export function sqlOf(system: DrawnSystem, table: DrawnTable): string {
+  const rows = rowsOf(table).map((row) => insertOf(system, table, row))
+  return [...system.loose, ...statementsOf(system, table), ...rows, ...table.settings]
+    .map((one) => `${one};`)
+    .join('\n')
+}
+
+/**
+ * Makes the table with what of it the server takes: without its options, its key or its names where it refuses them, and without rows that it refuses.
+ * @returns what was made; null where that is nothing
+ */
+export async function makeTable(system: DrawnSystem, place: Place, drawn: DrawnTable): Promise<DrawnTable | null> {
+  const table = await declared(system, place, drawn)
+  if (table === null) return null
+  const taken = await insertedRows(system, place, table)
+  if (taken.length === 0 || !(await takes(place, table.settings))) return null
+  return { ...table, columns: table.columns.map((one, at) => ({ ...one, values: taken.map((row) => row[at] ?? '') })) }
+}
+
+async function declared(system: DrawnSystem, place: Place, table: DrawnTable): Promise<DrawnTable | null> {
+  const named = { ...table, name: 't', columns: table.columns.map((one, at) => ({ ...one, name: `c${at}` })) }
+  const kinds = [table, { ...table, options: '' }, { ...table, key: [] }, named, { ...named, key: [], options: '' }]
+  for (const one of kinds) if (await takes(place, statementsOf(system, one))) return one
+  return null
+}
+
+async function insertedRows(
+  system: DrawnSystem,
+  place: Place,
+  table: DrawnTable,
+): Promise<readonly (readonly string[])[]> {
+  const rows = rowsOf(table)
+  const inserts = rows.map((row) => insertOf(system, table, row))
+  const taken: (readonly string[])[] = []
+  if (await takes(place, [...system.loose, ...inserts])) return rows
+  await place.sql(`DELETE FROM ${system.quote(table.name)}`)
+  for (const [at, row] of rows.entries()) if (await takes(place, [...system.loose, inserts[at] ?? ''])) taken.push(row)
+  return taken
+}
+
+/** Whether the server takes all of these statements. */
+async function takes({ sql }: Place, statements: readonly string[]): Promise<boolean> {
+  if (statements.length === 0) return true
+  return await sql(...statements).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Columns that a text of the program names. */
+export function namedIn(text: string, { columns }: DrawnTable): readonly number[] {
+  const isNamed = (name: string): boolean =>
+    /^\w+$/.test(name) ? new RegExp(`\\b${name}\\b`).test(text) : text.includes(name)
+  return columns.flatMap(({ name }, at) => (isNamed(name) ? [at] : []))
+}
+
+/** The table without some of its columns. */
+export function withoutColumns(table: DrawnTable, gone: readonly number[]): DrawnTable {
+  const left = table.columns.map((_, at) => at).filter((at) => !gone.includes(at))
+  const key = table.key.filter((at) => !gone.includes(at)).map((at) => left.indexOf(at))
+  return { ...table, columns: left.map((at) => table.columns[at] as DrawnColumn), key }
+}
+
+/** Both sides alike, but for so many rows that were named as lacking: the first value that differs, in words; empty where none does. */
+export function differenceOf(left: Judged, right: Judged, lacking: number): string {
+  if (left.columns.join('\n') !== right.columns.join('\n'))
+    return `columns ${left.columns.join(', ')} became ${right.columns.join(', ')}`
+  const [here, there] = [linesOf(left), linesOf(right)]
+  const missing = without(here, there)
+  const surplus = without(there, here)
+  if (surplus.length === 0 && missing.length === lacking) return ''
+  return `${missing[0] ?? 'nothing'} became ${surplus[0] ?? 'nothing'} (${here.length} rows, ${there.length} there, ${lacking} quarantined)`
+}
+
+function linesOf({ rows }: Judged): readonly string[] {
+  return rows.map((row) => JSON.stringify(row))
+}
+
+/** Of `all`, those beyond what `others` has, each as often. */
+function without(all: readonly string[], others: readonly string[]): readonly string[] {
+  const left = [...others]
+  return all.filter((one) => {
+    const at = left.indexOf(one)
+    if (at >= 0) left.splice(at, 1)
+    return at < 0
+  })
+}
