@@ -48,12 +48,13 @@ describe('the list of operations', () => {
     expect(declarationOf(kind).kind).toBe(kind)
   })
 
-  test('has every folder beside it', () => {
-    const folder = path.join(ROOT, 'src', 'engine', 'operations')
-    const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-    // `archive` is a layer's name, which no folder inside of a layer may carry.
+  test('has every folder of operations, and each stands under its own name', () => {
+    const folders = readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    const declared = folders
+      .map((name) => /\/operations\/([^/]+)\/declaration\.ts$/.exec(name)?.[1])
+      .filter((name) => name !== undefined)
     const expected = KINDS.map((kind) => (kind === 'archive' ? 'archive-run' : kind))
-    expect(folders.map(({ name }) => name).toSorted()).toEqual(expected.toSorted())
+    expect(declared.toSorted()).toEqual(expected.toSorted())
   })
 
   test('has an operation for every command, and a command for every operation', () => {
