@@ -298,9 +298,32 @@ test('PostgreSQL: loaded from a dump, tables are found by name and bounds, which
     totals: { partitions: '2', findings: '0' },
   })
   expect(await counted()).toBe(all)
-  expect(await ended({ ...there.restore, partitions: ['2020-Q1', '2020-Q2'] } as Operation)).toBe('ok')
+  const numbers = (place: Place): Promise<readonly (readonly string[])[]> =>
+    rowsOf(place, 'SELECT native_identity FROM migration_archive_partitions ORDER BY partition_name')
+  const tables = (place: Place): Promise<readonly (readonly string[])[]> =>
+    rowsOf(place, `SELECT unnest(ARRAY['sluice_archived.${left}', '${TABLE}_1'])::regclass::oid`)
+  expect(await numbers(loaded)).toEqual(await tables(loaded))
+  // As a program leaves it that is killed before it has noted whose archive it is now.
+  const before = (await rowsOf(made.place, 'SELECT origin FROM migration_archives'))[0]?.[0] ?? ''
+  await loaded.sql(`UPDATE migration_archives SET origin = '${before}'`)
+  expect(await ended(adopt(loaded))).toBe('ok')
+  expect(await numbers(loaded)).toEqual(await tables(loaded))
   expect(await counted()).toBe(all)
-  expect(await rowsOf(loaded, `SELECT count(*) FROM ${TABLE}`)).toEqual([['180']])
+  // Another dump: the name has the number of the first database still. And a detach was noted, and had not begun.
+  const second = await cloneOf(loaded, 'second', folder)
+  await second.sql(
+    ...again(left ?? '', 'sluice_archived'),
+    ...again(`${TABLE}_1`, 'public'),
+    `ALTER TABLE ${TABLE} ATTACH PARTITION ${TABLE}_1 FOR VALUES FROM ('2020-04-01') TO ('2020-07-01')`,
+    "UPDATE migration_archive_partitions SET leaving = 1 WHERE partition_name = '2020-Q2'",
+  )
+  expect(await ended(adopt(second))).toBe('ok')
+  expect(await numbers(second)).toEqual(await tables(second))
+  const last = of(made, second)
+  expect((await countedBy(last.query)).counted).toBe(all)
+  expect(await ended({ ...last.restore, partitions: ['2020-Q1', '2020-Q2'] } as Operation)).toBe('ok')
+  expect((await countedBy(last.query)).counted).toBe(all)
+  expect(await rowsOf(second, `SELECT count(*) FROM ${TABLE}`)).toEqual([['180']])
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -349,6 +372,7 @@ test('SQLite: whoever adopts goes on, and the other one is refused; rows that di
   for (const more of [{}, { dryRun: true }]) {
     const refused = await perform(adopt(moved, more))
     expect(refused.finished.error?.code).toBe('PROOF_FAILED')
+    expect(refused.finished.error?.hint).toContain(`sluice restore --table ${TABLE} --partition LABEL --as-changed`)
     expect(refused.events).toContainEqual(
       expect.objectContaining({ type: 'archive.finding', finding: 'differs from the source', partition: '2020-Q1' }),
     )

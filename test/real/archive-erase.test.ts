@@ -244,6 +244,26 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect((await place.rows('SELECT condition_hash FROM migration_archive_erasures'))[0]).toEqual([null])
   })
 
+  test.skipIf(why !== '' || form === 'plain')(
+    `a published partition that was renamed by hand is not passed over${why}`,
+    { timeout: 60_000 },
+    async () => {
+      const { place, erase, search } = await archived('published')
+      // Beside the archive there is none.
+      await place.sql(
+        `UPDATE ${TABLE} SET note = 'other' WHERE id = 200042`,
+        `ALTER TABLE ${TABLE}_0 RENAME TO called_otherwise`,
+      )
+      const foretold = await perform({ ...unconfirmed(erase), dryRun: true })
+      const { finished } = await perform(erase)
+      const [[left] = []] = await place.rows(`SELECT count(*) FROM ${TABLE} WHERE note = '${SECRET}'`)
+      expect([finished.exitCode, String(left)]).toEqual([0, '0'])
+      for (const one of [foretold.finished, finished])
+        expect(one.totals).toMatchObject({ rows: '2', sourceRows: '2', partitions: '2' })
+      expect(await search()).toEqual([])
+    },
+  )
+
   test.skipIf(why !== '' || form === 'plain')(`a detached table that was moved is not passed over${why}`, async () => {
     const { place, erase } = await archived('detached')
     const [[name] = []] = await place.rows(

@@ -91,6 +91,19 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
       }),
     )
     expect((await countedBy(query)).counted).toMatch(/^60 /)
+    const expire = {
+      kind: 'archive-expire',
+      from: place.url,
+      table: TABLE,
+      partitions: ['2020-Q1', '2020-Q2'],
+      olderThan: '2y',
+      retentionMs: 0,
+      dryRun: false,
+      confirm: TABLE,
+    } as unknown as Operation
+    expect((await perform(expire)).finished).toMatchObject({ exitCode: 0 })
+    // Until the sweep their files are there, and no query counts them.
+    expect((await countedBy(all)).counted).toBe('20')
     expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
     expect((await countedBy(all)).counted).toBe('60')
   })

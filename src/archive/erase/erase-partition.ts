@@ -11,6 +11,7 @@ import type { Closing, Statement } from '../../model/copy/port.ts'
 import type { ErasedNow } from '../ledger/erasure-ledger.ts'
 import { sumOf } from '../../model/copy/row-hash.ts'
 import { wholeOf, type ArchiveContext, type Work } from '../steps/context.ts'
+import { partitionsNow } from '../steps/detached-table.ts'
 import { dataFolder } from '../steps/export.ts'
 import { localFiles } from '../steps/local-files.ts'
 import { archivedFiles } from '../steps/prove.ts'
@@ -43,7 +44,8 @@ export async function erasePartition(
   erasure: ErasureOf,
 ): Promise<{ readonly archivedRows: bigint; readonly sourceRows: bigint; readonly files: number } | null> {
   const { partition, held } = work
-  const { files, place, source } = await foundRows(context, partition, erasure.test, erasure.without)
+  const attached = await partitionsNow(context)
+  const { files, place, source } = await foundRows(context, partition, erasure.test, erasure.without, attached)
   if (files.length === 0 && source.rows === 0n) return null
   const archivedRows = files.reduce((sum, { digest }) => sum + digest.rows, 0n)
   const rewritten = files.length === 0 ? null : await rewrite(context, work, files, erasure)

@@ -35,6 +35,7 @@ export type FoundRows = {
 
 /**
  * @param without paths of files that hold no such row for certain: they are not opened
+ * @param attached tables of partitions that are attached, by their numbers
  * @throws SluiceError UNSUPPORTED_TYPE where the source compares a column in another way; PROOF_FAILED, SOURCE_IO, CONNECTION_LOST
  */
 export async function foundRows(
@@ -42,6 +43,7 @@ export async function foundRows(
   partition: ArchivedPartition,
   test: RowTest,
   without: ReadonlySet<string>,
+  attached: ReadonlyMap<string, TableSpec>,
 ): Promise<FoundRows> {
   const files = await foundFiles(
     context,
@@ -49,7 +51,7 @@ export async function foundRows(
     partition.files.filter(({ path }) => !without.has(path)),
     test,
   )
-  const place = await placeOf(context, partition, test)
+  const place = await placeOf(context, partition, test, attached)
   if (place === null) return { files, place, source: NO_ROWS }
   await using view = await context.store.source(context.interrupt.abort)
   return { files, place, source: await digestOf(context, view, place) }
@@ -147,6 +149,7 @@ async function placeOf(
   context: ArchiveContext,
   partition: ArchivedPartition,
   test: RowTest,
+  attached: ReadonlyMap<string, TableSpec>,
 ): Promise<SourcePlace | null> {
   const { table } = context
   const { native, state } = partition
@@ -156,11 +159,23 @@ async function placeOf(
     return { table, where, columns: columnsNow(context, table) }
   }
   const found =
-    state === 'PUBLISHED' ? await tableNamed(context, native.table) : await detachedTable(context, partition)
+    state === 'PUBLISHED'
+      ? (attached.get(native.identity) ?? (await takenOut(context, native.table, attached)))
+      : await detachedTable(context, partition)
   if (found === null) return null
   // A table that has left keeps the columns that it had.
   const named = state === 'DETACHED' ? fileTest(context, partition, test) : test
   return { table: found, where: sourceTest(context, found, named), columns: columnsNow(context, found) }
+}
+
+/** The table of a published partition that was detached by hand, by its name: rows of one that is attached under another number are not those of the partition. */
+async function takenOut(
+  context: ArchiveContext,
+  name: TableName,
+  attached: ReadonlyMap<string, TableSpec>,
+): Promise<TableSpec | null> {
+  const isAttached = [...attached.values()].some(({ table }) => tableText(table) === tableText(name))
+  return isAttached ? null : await tableNamed(context, name)
 }
 
 /** The table of exactly this name; null where there is none. */

@@ -1,11 +1,12 @@
 /** What an erasure would meet, before anything is changed: rows in files and in the database, and what keeps it from beginning. */
 import { columnsNow, digestOf, foundRows, sourceTest, type SourcePlace } from './found.ts'
-import { partitionNow } from '../steps/detached-table.ts'
+import { partitionsNow } from '../steps/detached-table.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
 import { conditionOf, type ArchiveContext } from '../steps/context.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { isArchived } from '../../model/archive/state.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -45,6 +46,7 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
   const { abort } = context.interrupt
   const without = await spared(context, wanted)
   const logged = (await log.state(abort))?.files
+  const attached = await partitionsNow(context)
   const partitions: PartitionLook[] = []
   for (const partition of record.partitions) {
     throwIfAborted(abort)
@@ -52,7 +54,9 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
     refuseBetween(context, partition, (logged?.get(label)?.length ?? 0) > 0)
     const underWay = state === 'EXPIRED' ? !retracted : UNDER_WAY.has(state) && filePrefix !== null
     const found =
-      isArchived(state) || state === 'PUBLISHED' ? await foundRows(context, partition, wanted.test, without) : null
+      isArchived(state) || state === 'PUBLISHED'
+        ? await foundRows(context, partition, wanted.test, without, attached)
+        : null
     const archivedRows = (found?.files ?? []).reduce((sum, { digest }) => sum + digest.rows, 0n)
     const sourceRows = found?.source.rows ?? 0n
     if (archivedRows === 0n && sourceRows === 0n && !underWay) continue
@@ -64,7 +68,7 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
       underWay,
     })
   }
-  const beside = await besideAll(context, record, wanted.test)
+  const beside = await besideAll(context, record, wanted.test, attached)
   const refusal = heldError(context, partitions) ?? heldExpiredError(context, record)
   return { partitions, beside: beside.digest, refusal }
 }
@@ -86,11 +90,12 @@ export function refuseBetween(context: ArchiveContext, partition: ArchivedPartit
   if ((isBetween && state !== 'DROPPED' && state !== 'EXPIRED') || isLoose) throw between(context, partition)
 }
 
-/** Rows of the table itself, without those of partitions that are erased as such. */
+/** Rows of the table itself, without those of partitions that are erased as such. @param attached tables of partitions that are attached, by their numbers */
 export async function besideAll(
   context: ArchiveContext,
   record: ArchiveRecord,
   test: RowTest,
+  attached: ReadonlyMap<string, TableSpec>,
 ): Promise<{ readonly place: SourcePlace | null; readonly digest: Digest }> {
   const { store, table, interrupt } = context
   if (table.columns.length === 0) return { place: null, digest: NO_ROWS }
@@ -98,7 +103,7 @@ export async function besideAll(
     ({ state, native }) => native === null && (state === 'PUBLISHED' || state === 'DETACHED'),
   )
   const without = own.map((partition) => `NOT coalesce((${conditionOf(context, partition)}), false)`)
-  const attached = record.partitions.flatMap(({ state, native }) =>
+  const published = record.partitions.flatMap(({ state, native }) =>
     state === 'PUBLISHED' && native !== null ? [native] : [],
   )
   const columns = columnsNow(context, table)
@@ -107,9 +112,9 @@ export async function besideAll(
   const all = await digestOf(context, view, place)
   // A native partition that is published and attached still is a part of the table.
   let rows = all.rows
-  for (const native of attached) {
-    const found = await partitionNow(context, native)
-    if (found === null) continue
+  for (const { identity } of published) {
+    const found = attached.get(identity)
+    if (found === undefined) continue
     rows -= (
       await digestOf(context, view, {
         table: found,

@@ -5,6 +5,7 @@ import type { DestroyedFile, Erasure, ErasureLedger } from '../ledger/erasure-le
 import { filePrefixes, readArchive, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import { Destroyer } from '../steps/destroy-files.ts'
+import { partitionsNow } from '../steps/detached-table.ts'
 import { endExpiry } from '../steps/expire.ts'
 import { removeLeftovers } from '../steps/export.ts'
 import { lost } from '../steps/refusals.ts'
@@ -109,7 +110,7 @@ export async function eraseBeside(
   record: ArchiveRecord,
   turn: number,
 ): Promise<void> {
-  const { place, digest } = await besideAll(context, record, wanted.test)
+  const { place, digest } = await besideAll(context, record, wanted.test, await partitionsNow(context))
   if (place === null || digest.rows === 0n) return
   await context.refuseFollowed()
   const id = BigInt(run.runId) + BigInt(turn)
@@ -148,16 +149,17 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
   // Another run took it out of the table meanwhile.
   if (away !== undefined) throw between(context, away)
   const log = await (await context.log()).own(abort)
+  const attached = await partitionsNow(context)
   let left = 0n
   for (const [label, logged] of log?.files ?? []) {
     throwIfAborted(abort)
     const partition = record.partitions.find((one) => one.label === label)
     const strange = logged.find(({ path }) => partition?.files.every((file) => file.path !== path) ?? true)
     if (partition === undefined || strange !== undefined) throw notLooked(context.name, strange?.path ?? label)
-    const { files, source } = await foundRows(context, partition, wanted.test, new Set())
+    const { files, source } = await foundRows(context, partition, wanted.test, new Set(), attached)
     left = files.reduce((sum, { digest }) => sum + digest.rows, left + source.rows)
   }
-  const { digest } = await besideAll(context, record, wanted.test)
+  const { digest } = await besideAll(context, record, wanted.test, attached)
   if (left === 0n && digest.rows === 0n) return
   throw new SluiceError(
     'PROOF_FAILED',

@@ -110,6 +110,7 @@ function holdsFiles({ state, sweptMs, retracted, version }: ArchivedPartition): 
 
 /** What has expired counts nowhere any more. */
 function isOut({ state, native, removed, away, leaving, restoring }: ArchivedPartition): boolean {
+  if (state === 'EXPIRED') return false
   return (
     state === 'DROPPED' ||
     away ||

@@ -17,10 +17,13 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
   const natives = (await partitions.list(table, interrupt.abort))?.partitions ?? []
   const numberOf = async (one: ArchivedPartition): Promise<string | null> => {
     if (one.native === null || one.state === 'DROPPED' || one.state === 'EXPIRED') return null
-    if (hasLeft(one) || one.leaving)
-      return (await partitions.detachedNumber(one.native.table, one.native.identity, interrupt.abort)) ?? NONE
-    const isSame = natives.find(({ isDefault, from, to }) => !isDefault && from === one.from && to === one.to)
-    return isSame?.identity ?? NONE
+    const { table: noted, identity } = one.native
+    const out = hasLeft(one)
+    const same = natives.find(({ isDefault, from, to }) => !isDefault && from === one.from && to === one.to)
+    if (!out && same !== undefined) return same.identity
+    // That it leaves is noted before it begins to.
+    const left = out || one.leaving ? await partitions.detachedNumber(noted, identity, interrupt.abort) : null
+    return left ?? NONE
   }
   const all: ArchivedPartition[] = []
   for (const one of record.partitions) {

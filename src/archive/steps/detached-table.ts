@@ -20,11 +20,20 @@ export async function detachedTable(context: ArchiveContext, partition: Archived
 
 /** The table of a partition that has not left, found by its number: one of its name that is no partition any more is in no query. Null where it is none. */
 export async function partitionNow(
-  { store, table, interrupt }: ArchiveContext,
+  context: ArchiveContext,
   { identity }: NonNullable<ArchivedPartition['native']>,
 ): Promise<TableSpec | null> {
+  return (await partitionsNow(context)).get(identity) ?? null
+}
+
+/** Tables of partitions that are attached, by their numbers. */
+export async function partitionsNow({
+  store,
+  table,
+  interrupt,
+}: ArchiveContext): Promise<ReadonlyMap<string, TableSpec>> {
   const found = await store.partitions?.().list(table, interrupt.abort)
-  return found?.partitions.find((one) => one.identity === identity)?.table ?? null
+  return new Map((found?.partitions ?? []).map((one) => [one.identity, one.table]))
 }
 
 /** What a table that has left is called, where it was attached to its parent again by hand; null where it stands elsewhere, or has not left. */

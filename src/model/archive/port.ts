@@ -181,7 +181,7 @@ export interface PartitionStore {
    * their number, and stand where rows of their bounds may.
    */
   attached(parent: TableName, left: readonly LeftTable[], signal: AbortSignal): Promise<ReadonlyMap<string, TableName>>
-  /** The number of the table that stands where a detached one was put; null where there is none. */
+  /** The number of the table that stands where a detached one was put, which may have another one since a dump; null where there is none, or which one cannot be said. */
   detachedNumber(partition: TableName, identity: string, signal: AbortSignal): Promise<string | null>
   /** Looks at the rows of a detached table once more, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>

@@ -3,6 +3,7 @@ import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../ledger/rebuilt-ledger.ts'
 import { nameAgain } from '../../steps/expire.ts'
 import { withoutFiles } from '../../steps/files-gone.ts'
+import { restoreCommand } from '../../steps/refusals.ts'
 import { isUnpublished, readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableProperties } from '../../ledger/table-properties.ts'
 import { readProperties, type ArchiveProperties } from '../../log/properties.ts'
@@ -200,11 +201,12 @@ function totalsOf(compared: readonly Compared[]): Readonly<Record<string, string
 }
 
 function differs(name: string, count: number, all: number): SluiceError {
+  const letGo = restoreCommand(name, { label: 'LABEL' }, '--as-changed', `--confirm=${name}`)
   return new SluiceError(
     'PROOF_FAILED',
     `${count} of ${all} ${all === 1 ? 'difference keeps' : 'differences keep'} ${name} from taking its archive over`,
     {
-      hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED; and one whose files are gone: rows that the database has count then, and those of which the difference says that they are neither in the table nor in the archive are lost',
+      hint: `nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED, and is refused where archived rows are missing in the database: ${letGo} lets go of the archived ones; and one whose files are gone: rows that the database has count then, and those of which the difference says that they are neither in the table nor in the archive are lost`,
     },
   )
 }

@@ -7,13 +7,13 @@ import type { ReadColumn } from '../../../model/copy/port.ts'
 import { missingTable } from '../server/relation.ts'
 import { digestRows } from '../copy/row-digest.ts'
 import type { CopySession } from '../server/session.ts'
-import { fromSql, tableSql } from '../server/sql.ts'
+import { fromSql, literal, tableSql } from '../server/sql.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { Parent } from './attach.ts'
 import { hasColumns, partitionKey, tableByIdentity, tableByName, type FoundTable } from '../server/known.ts'
 import type { Pair } from './leave.ts'
 import type { KnownTable, Locks } from '../server/locks.ts'
-import { ARCHIVED_SCHEMA } from './move.ts'
+import { ARCHIVED_SCHEMA, archivedName, isArchivedName } from './move.ts'
 import { lockBelow } from '../server/tree.ts'
 
 /**
@@ -38,6 +38,29 @@ export async function partitionNow(
 /** Whether a table is one that was detached. */
 export function stands({ name, parent, kind }: FoundTable): boolean {
   return name.schema === ARCHIVED_SCHEMA && parent === null && (kind === 'r' || kind === 'p')
+}
+
+/**
+ * The number of the table that a partition became. It keeps the number in its name that it had when it left: after a dump that is none of this database, and once
+ * another was noted, the name is that of an earlier one.
+ * @param identity as it was noted
+ * @returns null where there is none, or where several that the number does not tell apart are called so
+ */
+export async function detachedNumber(
+  session: CopySession,
+  partition: TableName,
+  identity: string,
+): Promise<string | null> {
+  const named = await tableByName(session, archivedName(partition, identity))
+  if (named !== null && stands(named)) return named.oid
+  const rows = await session.ask(
+    `SELECT c.oid, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ${literal(ARCHIVED_SCHEMA)} AND c.relkind IN ('r', 'p') AND NOT c.relispartition`,
+  )
+  const alike = rows.flatMap(([oid, name]) => (isArchivedName(name ?? '', partition) ? [oid ?? ''] : []))
+  if (alike.includes(identity)) return identity
+  const [only = null, ...more] = alike
+  return more.length === 0 ? only : null
 }
 
 /** The table in the schema for what is archived, with those below it, so that nobody else can use them; null where it is not there. */

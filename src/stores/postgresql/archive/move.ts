@@ -17,6 +17,12 @@ export function archivedName({ name }: TableName, oid: string): TableName {
   return { schema: ARCHIVED_SCHEMA, name: suffixed(name, oid) }
 }
 
+/** Whether a table of that schema is called as this one would be, with whatever number. */
+export function isArchivedName(name: string, table: TableName): boolean {
+  const oid = /_(\d{1,10})$/.exec(name)?.[1]
+  return oid !== undefined && archivedName(table, oid).name === name
+}
+
 /** Makes the schema in a transaction of its own, where it is not there: two that make it at the same time would wait for each other's rows. */
 export async function ensureArchivedSchema(session: CopySession): Promise<void> {
   if (await hasSchema(session)) return

@@ -25,7 +25,7 @@ import { tableSql } from '../server/sql.ts'
 import { describeTables } from '../server/tables.ts'
 import { underSignal } from '../server/under-signal.ts'
 import type { WantedLock } from '../server/patience.ts'
-import { detachedTable, holds, parentOf, partitionNow, stands } from './as-found.ts'
+import { detachedNumber, detachedTable, holds, parentOf, partitionNow, stands } from './as-found.ts'
 import { standingBetween } from './beside.ts'
 import type { Bounds } from '../server/bounds.ts'
 import { attachedTables } from './attached.ts'
@@ -189,10 +189,7 @@ export class PostgresPartitions implements PartitionStore {
   }
 
   async detachedNumber(partition: TableName, identity: string, signal: AbortSignal): Promise<string | null> {
-    return this.#read(signal, async (session) => {
-      const found = await tableByName(session, archivedName(partition, identity))
-      return found !== null && stands(found) ? found.oid : null
-    })
+    return this.#read(signal, (session) => detachedNumber(session, partition, identity))
   }
 
   async isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean> {
