@@ -45,7 +45,11 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stage[Symbol.asyncDispose]()
   })
   beforeEach(async () => {
-    await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_schedules')
+    await stage.ask(
+      stage.queue,
+      'queue',
+      'DELETE FROM sluice_queue.sluice_schedules; DELETE FROM sluice_queue.sluice_alerts',
+    )
     await stage.forgetRuns()
     await stage.ask(
       stage.data,
@@ -370,7 +374,11 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await scheduler().look()
     expect((await queue.schedules.list('coming'))[0]?.error).toBeNull()
     // It takes nothing new.
-    await stage.ask(stage.queue, 'queue', `UPDATE sluice_queue.sluice_workers SET draining = true WHERE worker_id = 'big'`)
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `UPDATE sluice_queue.sluice_workers SET draining = true WHERE worker_id = 'big'`,
+    )
     await scheduler().look()
     await stage.ask(stage.queue, 'queue', `DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'big'`)
     expect(await queue.runs(10)).toEqual([])
@@ -497,6 +505,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     ]
     expect((await add('purge', ...purge)).err).toContain('MISSING_CONFIRM')
     expect((await add('purge', ...purge, '--confirm', 'orders')).err).toContain('MISSING_CONFIRM')
+    expect(readdirSync(archive)).toEqual([])
     expect((await add('purge', ...purge, '--confirm', 'inv')).code).toBe(0)
     // The program reads other options: from its config file, or because it is another version.
     const wish = `UPDATE sluice_queue.sluice_schedules SET wanted = true`
