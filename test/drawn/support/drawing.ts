@@ -40,7 +40,7 @@ export async function drawAll<D extends Drawn>(
       if (verdict.is === 'fault') found.push(await smallest(no, one, verdict, judge))
       one = restOf(one, verdict)
     }
-    if (ONLY_DRAW !== undefined || Date.now() > end) break
+    if (ONLY_DRAW !== undefined || (Date.now() > end && tally.isTelling)) break
   }
   process.stderr.write(`${operation} drawn with SLUICE_DRAW_SEED=${SEED}: ${tally.text}\n`) // prettier-ignore
   return ONLY_DRAW === undefined ? [...found, ...tally.idle.map((text) => ({ kind: 'idle', text }))] : found

@@ -2,7 +2,9 @@
 import type { Drawn } from './drawing.ts'
 import type { Verdict } from './verdict.ts'
 
-/** A pair of systems that was drawn so often has equal ones: a sixth at least is. */
+/** A suite of which so many tables were drawn has an equal one: a third at least is. */
+const FEWEST = 20
+/** So has a pair of systems: a sixth at least is. */
 const ENOUGH = 40
 
 export class Tally {
@@ -22,6 +24,12 @@ export class Tally {
   /** In words. */
   get text(): string {
     return [...this.#counts].map(([what, n]) => `${n} ${what}`).join(', ')
+  }
+
+  /** Whether `idle` says anything of the suite: a slow machine draws few tables in its time. */
+  get isTelling(): boolean {
+    const drawn = [...this.#pairs.values()].reduce((sum, pair) => sum + pair.drawn, 0)
+    return this.#counts.has('equal') || drawn >= FEWEST
   }
 
   /** Where nothing was compared, in words: a suite whose tables are all refused or discarded finds no fault. */
