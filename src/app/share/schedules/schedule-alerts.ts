@@ -14,7 +14,7 @@ type Parts = {
   readonly host: string
   readonly clock: Pick<Clock, 'ticks'>
   readonly emit: Emit<'alert' | 'log'>
-  /** Told that the queue has not taken what an alert is noted with. */
+  /** Gets why the queue has not taken what an alert is noted with. */
   readonly note: (error: unknown) => void
 }
 
@@ -24,7 +24,7 @@ export class ScheduleAlerts {
   readonly #refusedSince = new Map<string, number>()
   /** Periods whose alert waits in `#sending`. */
   readonly #raising = new Set<string>()
-  /** Ends when all is sent that was begun so far: a sink may take half a minute, and the next look does not wait for it. */
+  /** Ends when all is sent that was begun so far: a sink may take half a minute, and no sweep of slots waits for it. */
   #sending: Promise<void> = Promise.resolve()
 
   constructor(parts: Parts) {
