@@ -60,6 +60,7 @@ export async function runDistributed(
     actor: actorName(env),
     host: hostname(),
     clock,
+    warn: (message) => session.emit({ type: 'log', level: 'warn', message }),
   })
   const { runId, workers, label } = begun
   const looks = [`sluice runs --distributed --run ${runId}${behind}`, `sluice ctl ${runId} --distributed${behind}`]

@@ -49,6 +49,7 @@ export type EnginePort = {
     readonly actor: string
     readonly host: string
     readonly clock: Clock
+    readonly warn: (message: string) => void
   }): Promise<{
     readonly runId: string
     readonly slots: number

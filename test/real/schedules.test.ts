@@ -1,5 +1,5 @@
 /** Schedules: each period has one run, whoever looks; what is confirmed is compared; history says what was passed over and what was said. */
-import { readdirSync, readFileSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -45,7 +45,11 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stage[Symbol.asyncDispose]()
   })
   beforeEach(async () => {
-    await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_schedules')
+    await stage.ask(
+      stage.queue,
+      'queue',
+      'DELETE FROM sluice_queue.sluice_schedules; DELETE FROM sluice_queue.sluice_alerts',
+    )
     await stage.forgetRuns()
     await stage.ask(
       stage.data,
@@ -59,10 +63,10 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   const said: string[] = []
   let ticks = 0
   /** What one worker does every few seconds. */
-  const scheduler = (looked = queue, queues: readonly string[] = []): Scheduler =>
+  const scheduler = (looked = queue, queues: readonly string[] = [], stores: readonly string[] = ['shop']): Scheduler =>
     new Scheduler({
       book: looked.schedules,
-      known: [{ name: 'shop', url: stage.urlOf(stage.data, 'source') }],
+      known: stores.map((name) => ({ name, url: stage.urlOf(stage.data, 'source') })),
       secrets: [],
       readCommand: async (words) => {
         const { request } = await parseCommandLine([...words, '--config', path.join(stage.folder, 'sluice.yaml')], {})
@@ -83,6 +87,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         host: 'here',
         clock: { ticks: () => ticks },
         emit: (event) => void said.push(event.type === 'alert' ? `${event.state} ${event.value}` : event.message),
+        note: (error) => void said.push(`not noted: ${String(error)}`),
       }),
     })
   const add = async (name: string, ...words: readonly string[]) => stage.sluice('schedule', 'add', name, ...words)
@@ -271,12 +276,14 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       ticks += wait
       await one.look()
       await other.look()
+      await Promise.all([one.sent(), other.sent()])
     }
     const alerts = (): readonly string[] => said.filter((line) => /^(?:raised|cleared) /.test(line))
     expect(alerts()).toEqual([expect.stringMatching(/^raised schedule odd: it begins no run: .*of-a-later-version/)])
     await words(schedule?.words)
     await other.look()
     await one.look()
+    await Promise.all([one.sent(), other.sent()])
     expect(alerts().slice(1)).toEqual([expect.stringMatching(/^cleared schedule odd: it begins; it stood since /)])
     expect(
       readFileSync(told, 'utf8')
@@ -284,6 +291,61 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         .split('\n')
         .map((line) => line.replace(/ .*/, '')),
     ).toEqual(['raised', 'cleared'])
+  })
+
+  test('one that another worker begins alerts in no later period: each has its own 30 s', async () => {
+    await add('coming', '--every', 'day', ...ENSURE, '--alert', 'failed')
+    said.length = 0
+    const [stranger, friend] = [scheduler(queue, [], []), scheduler()]
+    const look = async (one: Scheduler): Promise<void> => {
+      await one.look()
+      await one.sent()
+    }
+    const alerts = (): readonly string[] => said.filter((line) => /^(?:raised|cleared) /.test(line))
+    for (const day of [1, 2, 3]) {
+      await back('coming', DAY)
+      for (const one of [stranger, friend, stranger]) await look(one)
+      expect(await queue.runs(10)).toHaveLength(day)
+      await ended((await history('coming'))[0]?.runId ?? null)
+      // Time that is put back brings no period twice.
+      await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_schedule_runs')
+      ticks += DAY
+    }
+    expect(alerts()).toEqual([])
+    await back('coming', DAY)
+    await look(stranger)
+    ticks += 30_000
+    await look(stranger)
+    expect(alerts()).toEqual([expect.stringMatching(/^raised /)])
+  })
+
+  test('a look waits for no command of an alert, and that the end of one is not noted is said', async () => {
+    const told = path.join(stage.folder, 'told-slowly')
+    const go = `${told}-go`
+    const command = `while [ ! -e ${go} ]; do sleep 0.1; done; echo $SLUICE_ALERT_STATE >> ${told}`
+    await add('slow', '--every', 'day', ...ENSURE, '--alert', 'failed', '--alert-command', command)
+    await back('slow', DAY)
+    said.length = 0
+    const stranger = scheduler(queue, [], [])
+    await stranger.look()
+    ticks += 30_000
+    await stranger.look()
+    await stranger.look()
+    writeFileSync(go, '')
+    await stranger.sent()
+    expect(readFileSync(told, 'utf8')).toBe('raised\n')
+    const friend = scheduler()
+    const rename = async (from: string, to: string) =>
+      await stage.ask(stage.queue, 'queue', `ALTER TABLE sluice_queue.${from} RENAME TO ${to}`)
+    await rename('sluice_alerts', 'away')
+    try {
+      await friend.look()
+      await friend.sent()
+    } finally {
+      await rename('away', 'sluice_alerts')
+    }
+    expect(await queue.runs(10)).toHaveLength(1)
+    expect(said).toContainEqual(expect.stringMatching(/^not noted: .*no whole queue/))
   })
 
   test('is begun by a worker that takes from its queue, and no error of a slower one stands behind that', async () => {
@@ -304,7 +366,21 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   test('of a queue that no worker takes from is named once it is late', async () => {
     await add('coming', '--every', 'day', '--queue', 'big', ...ENSURE)
     await back('coming', DAY)
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `INSERT INTO sluice_queue.sluice_workers (worker_id, host, pid, program, concurrency, queues) VALUES ('big', 'big', 1, 'p', 1, '{big}')`,
+    )
     await scheduler().look()
+    expect((await queue.schedules.list('coming'))[0]?.error).toBeNull()
+    // It takes nothing new.
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `UPDATE sluice_queue.sluice_workers SET draining = true WHERE worker_id = 'big'`,
+    )
+    await scheduler().look()
+    await stage.ask(stage.queue, 'queue', `DELETE FROM sluice_queue.sluice_workers WHERE worker_id = 'big'`)
     expect(await queue.runs(10)).toEqual([])
     const [late] = await queue.schedules.list('coming')
     expect(late?.error?.message).toBe('no worker with --queues big lives, and no other one begins it')
@@ -429,6 +505,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     ]
     expect((await add('purge', ...purge)).err).toContain('MISSING_CONFIRM')
     expect((await add('purge', ...purge, '--confirm', 'orders')).err).toContain('MISSING_CONFIRM')
+    expect(readdirSync(archive)).toEqual([])
     expect((await add('purge', ...purge, '--confirm', 'inv')).code).toBe(0)
     // The program reads other options: from its config file, or because it is another version.
     const wish = `UPDATE sluice_queue.sluice_schedules SET wanted = true`

@@ -27,6 +27,7 @@ export type DistributeOptions = {
   readonly actor: string
   readonly host: string
   readonly clock: Clock
+  readonly warn: (message: string) => void
 }
 
 export type Distributed = {
@@ -43,12 +44,12 @@ export type Distributed = {
 
 /** @throws SluiceError BAD_FLAG for what cannot be shared, UNSUPPORTED_URL, CONNECT_FAILED … */
 export async function distribute(options: DistributeOptions): Promise<Distributed> {
-  const { queueName, clock, tool, commandLine, slots, actor, host } = options
+  const { queueName, clock, tool, commandLine, slots, actor, host, warn } = options
   // What cannot be shared is told before anything is opened.
   sharingOf(options.operation)
   const shared = queueable(options.operation, options.stores)
   await refuseOneHost(shared.operation)
-  const stores = await identitiesOf(shared)
+  const stores = await identitiesOf(shared, warn)
   const run = queuedRun(shared, { commandLine, stores, slots, queue: queueName, tool, actor, host, clock })
   await using queue = await openQueue(options.queue, 'work')
   await queue.submit(run)

@@ -4,7 +4,6 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync, writeFil
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
-import { permissionDenied } from '../../shared/guide-errors.ts'
 import type { NamedStore } from '../../model/share/queue-port.ts'
 
 /** Of this installation, and kept when it is started again (machine-id(5)). */
@@ -18,12 +17,12 @@ const CONTENT =
 
 /**
  * A folder by its machine, its path without links, its inode number and its mark.
- * @param isWritten a run writes into it: it gets a mark where it has none
- * @throws SluiceError NO_SUCH_PATH, TARGET_DENIED, TARGET_IO
+ * @param isWritten a run writes into it: it gets a mark where it has none, or a warning where this user may write none
+ * @throws SluiceError NO_SUCH_PATH, TARGET_IO
  */
-export function identifiedFolder(folder: string, isWritten: boolean): NamedStore {
+export function identifiedFolder(folder: string, isWritten: boolean, warn: (message: string) => void): NamedStore {
   const place = placeOf(folder)
-  const mark = markOf(folder) ?? (isWritten ? newMark(folder) : null)
+  const mark = markOf(folder) ?? (isWritten ? newMark(folder, warn) : null)
   return { name: folder, identity: mark === null ? place : `${place} ${mark}`, label: folder }
 }
 
@@ -58,7 +57,8 @@ function markOf(folder: string): string | null {
   }
 }
 
-function newMark(folder: string): string {
+/** Null where only others may write into it: its workers run as another user. */
+function newMark(folder: string, warn: (message: string) => void): string | null {
   const name = `${MARK}${randomUUID()}`
   const file = join(folder, name)
   try {
@@ -66,10 +66,14 @@ function newMark(folder: string): string {
     return name
   } catch (thrown) {
     const error = thrown as NodeJS.ErrnoException
-    const where = `${file}: ${error.message}`
-    if (DENIED.has(error.code ?? ''))
-      throw new SluiceError(...permissionDenied('TARGET_DENIED', { where, cause: error }))
-    throw new SluiceError('TARGET_IO', 'the folder gets no mark that its workers compare', { where, cause: error })
+    if (DENIED.has(error.code ?? '')) {
+      warn(`${folder} gets no mark, and its workers do not notice another disk that is mounted there: ${error.message}`)
+      return null
+    }
+    throw new SluiceError('TARGET_IO', 'the folder gets no mark that its workers compare', {
+      where: `${file}: ${error.message}`,
+      cause: error,
+    })
   }
 }
 

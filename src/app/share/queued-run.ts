@@ -28,10 +28,13 @@ export function queueable(operation: Operation, known: readonly NamedUrl[]): Que
   return { operation: placed, stores: namedStores(placed, known), folders: foldersOf(placed) }
 }
 
-/** What its stores and folders say of themselves, here and now. @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH, TARGET_DENIED … */
-export async function identitiesOf({ operation, stores, folders }: Queueable): Promise<readonly NamedStore[]> {
+/** What its stores and folders say of themselves, here and now. Marks folders. @param warn of what is not compared @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH … */
+export async function identitiesOf(
+  { operation, stores, folders }: Queueable,
+  warn: (message: string) => void,
+): Promise<readonly NamedStore[]> {
   const written = new Set(storesOf(operation).flatMap(({ access, name }) => (access === 'write' ? [name] : [])))
-  const named = folders.map((folder) => identifiedFolder(folder, written.has(folder)))
+  const named = folders.map((folder) => identifiedFolder(folder, written.has(folder), warn))
   for (const store of stores) named.push(await identified(store))
   return named
 }

@@ -16,8 +16,9 @@ export class SlotAnswers {
     this.#hasFiles = hasFiles
   }
 
-  /** It was asked to end: no statement is worth a longer silence. */
+  /** It was asked to end: from now on no statement is worth a longer silence than any other program has. */
   stopped(): void {
+    if (!this.#isStopped) this.#silentMs = 0
     this.#isStopped = true
   }
 
@@ -36,9 +37,12 @@ export class SlotAnswers {
     if (isAnswer) this.#isAsked = false
   }
 
-  /** It may be in a long computation; its worker speaks for it no more, so others call the slot silent. */
+  /**
+   * It may be in a long computation; its worker speaks for it no more, so others call the slot silent.
+   * One that still starts is not: others would start a second program beside it, on hosts that are as slow.
+   */
   get isLate(): boolean {
-    return this.#silentMs >= this.#limit / 3
+    return this.#hasAnswered && this.#silentMs >= this.#limit / 3
   }
 
   get isGone(): boolean {

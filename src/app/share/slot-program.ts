@@ -74,17 +74,17 @@ export class SlotProgram {
       else this.#take(message.event)
     })
     this.done = new Promise((resolve) => {
-      this.#giveUp = () => resolve({ exitCode: 70, crashed: true, isGone: true, error: GONE })
-      this.#child.once('error', (error) => resolve({ exitCode: 70, crashed: true, error: crash(error.message) }))
+      const ended = (otherwise: () => SlotDone): void => {
+        if (said === null) return resolve(otherwise())
+        const error = said.error === undefined ? {} : { error: withCauses(said.error, this.#causes) }
+        resolve({ ...said, ...error, crashed: false })
+      }
+      const crashed = (error: ErrorInfo): SlotDone => ({ exitCode: 70, crashed: true, error })
+      // What it has said of its end stands, also where it hangs behind that.
+      this.#giveUp = () => ended(() => ({ ...crashed(GONE), isGone: true }))
+      this.#child.once('error', (error) => ended(() => crashed(crash(error.message))))
       this.#child.once('exit', (code, signal) => {
-        if (said !== null) {
-          const { error } = said
-          resolve({
-            ...said,
-            ...(error === undefined ? {} : { error: withCauses(error, this.#causes) }),
-            crashed: false,
-          })
-        } else resolve({ exitCode: 70, crashed: true, error: crash(signal ?? `exit ${code}`, complaint) })
+        ended(() => crashed(crash(signal ?? `exit ${code}`, complaint)))
       })
     })
     this.#send({ order: { ...order, wishes: wishesSince(NOTHING_TOLD, heeded, this.#onCall) } })

@@ -123,7 +123,13 @@ export class Worker {
             queues: about.queues,
             clock,
             log: (level, message) => this.#log(level, message),
-            alerts: new ScheduleAlerts({ alerts: queue.alerts, host, clock, emit: run.emit }),
+            alerts: new ScheduleAlerts({
+              alerts: queue.alerts,
+              host,
+              clock,
+              emit: run.emit,
+              note: (error) => this.#note(error),
+            }),
           })
   }
 
@@ -180,6 +186,7 @@ export class Worker {
       await watch?.look([]).catch((error: unknown) => this.#note(error))
     }
     await watch?.sent()
+    await this.#scheduler?.sent()
     await this.#queue.leave().catch(() => undefined)
     if (this.#login.error !== null) throw this.#login.error
     return { slots: this.#slots, rows: this.#rows }

@@ -41,7 +41,7 @@ export type Schedule = ScheduleSpec &
     readonly addedAt: number
     /** Somebody wishes it to run now. */
     readonly wanted: boolean
-    /** A worker lives that takes from its queue. */
+    /** A worker lives that takes from its queue; one that drains takes nothing. */
     readonly hasWorker: boolean
     /** Its run that goes on. */
     readonly running: string | null

@@ -27,8 +27,8 @@ export type Work = {
   readonly operation: unknown
   /** The first file that it writes into as a database; null where there is none. @throws SluiceError CONNECT_FAILED … */
   writtenFile(): Promise<string | null>
-  /** What its stores and folders say of themselves, here and now. @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH … */
-  identities(): Promise<readonly NamedStore[]>
+  /** What its stores and folders say of themselves, here and now. Folders that it writes into are marked. @param warn of what is not compared @throws SluiceError CONNECT_FAILED, NO_SUCH_PATH … */
+  identities(warn: (message: string) => void): Promise<readonly NamedStore[]>
   /**
    * A digest of its plan, where it destroys something and that is confirmed by name; null where nothing is destroyed.
    * @throws SluiceError MISSING_CONFIRM, and what its dry run is refused for

@@ -6,6 +6,7 @@ import { dropPlace } from './places.ts'
 import { drawOf, ONLY_DRAW, SEED, type Random } from './random.ts'
 import { shrink } from './shrink.ts'
 import { namedIn, sqlOf, withoutColumns, type DrawnSystem, type DrawnTable, type DrawnType } from './shape.ts'
+import { Tally } from './tally.ts'
 import type { Verdict } from './verdict.ts'
 
 /** How long a file draws. */
@@ -19,14 +20,14 @@ const PASSED: Verdict = { is: 'discarded', text: 'known' }
 
 export type Found = { readonly kind: string; readonly text: string }
 
-/** Faults that were found, each shrunk and as SQL with the seed that repeats it. */
+/** Faults that were found, each shrunk and as SQL with the seed that repeats it; that nothing was compared is one. */
 export async function drawAll<D extends Drawn>(
   operation: string,
   draw: (random: Random) => D,
   judge: (one: D) => Promise<Verdict>,
 ): Promise<readonly Found[]> {
   const found: Found[] = []
-  const counts = new Map<string, number>()
+  const tally = new Tally()
   const end = Date.now() + SECONDS * 1000
   for (let no = ONLY_DRAW ?? 1; found.length < MOST_FAULTS; no++) {
     let one: D | null = draw(drawOf(no))
@@ -34,15 +35,15 @@ export async function drawAll<D extends Drawn>(
       const verdict: Verdict = KNOWN.some(({ is }) => is(operation, namesOf(one as D)))
         ? PASSED
         : await judged(judge, one)
-      count(counts, verdict.is === 'named' ? `${one.from.system} to ${one.to.system}: ${verdict.code}` : verdict.is)
+      tally.add(one, verdict)
       note(no, one, verdict)
       if (verdict.is === 'fault') found.push(await smallest(no, one, verdict, judge))
       one = restOf(one, verdict)
     }
-    if (ONLY_DRAW !== undefined || Date.now() > end) break
+    if (ONLY_DRAW !== undefined || (Date.now() > end && tally.isTelling)) break
   }
-  process.stderr.write(`${operation} drawn with SLUICE_DRAW_SEED=${SEED}: ${[...counts].map(([what, n]) => `${n} ${what}`).join(', ')}\n`) // prettier-ignore
-  return found
+  process.stderr.write(`${operation} drawn with SLUICE_DRAW_SEED=${SEED}: ${tally.text}\n`) // prettier-ignore
+  return ONLY_DRAW === undefined ? [...found, ...tally.idle.map((text) => ({ kind: 'idle', text }))] : found
 }
 
 /** Types of the systems whose servers are there. @param folder for systems that are files */
@@ -73,10 +74,6 @@ function restOf<D extends Drawn>(one: D, verdict: Verdict): D | null {
 
 function namesOf({ from, to, table }: Drawn) {
   return { from: from.system, to: to.system, table }
-}
-
-function count(counts: Map<string, number>, what: string): void {
-  counts.set(what, (counts.get(what) ?? 0) + 1)
 }
 
 async function judged<D extends Drawn>(judge: (one: D) => Promise<Verdict>, one: D): Promise<Verdict> {

@@ -14,42 +14,65 @@ type Parts = {
   readonly host: string
   readonly clock: Pick<Clock, 'ticks'>
   readonly emit: Emit<'alert' | 'log'>
+  /** Gets why the queue has not taken what an alert is noted with. */
+  readonly note: (error: unknown) => void
 }
 
 export class ScheduleAlerts {
   readonly #parts: Parts
-  /** Since when each begins nothing, as this worker has seen it, ms of a steady clock. */
+  /** Since when each that is due begins nothing, by period, as this worker has seen it, ms of a steady clock. */
   readonly #refusedSince = new Map<string, number>()
+  /** Periods whose alert waits in `#sending`. */
+  readonly #raising = new Set<string>()
+  /** Ends when all is sent that was begun so far: a sink may take half a minute, and no sweep of slots waits for it. */
+  #sending: Promise<void> = Promise.resolve()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
-  /**
-   * Raises it for a schedule that is void, or that is still due 30 s after this worker could not begin it: until then another worker may.
-   * @throws SluiceError where the queue is away
-   */
-  async refused(schedule: Schedule, isVoid: boolean, why: string): Promise<void> {
+  /** All that are due now: the others were begun, by this worker or by another one. */
+  due(schedules: readonly Schedule[]): void {
+    const periods = new Set(schedules.map(periodOf))
+    for (const period of this.#refusedSince.keys()) if (!periods.has(period)) this.#refusedSince.delete(period)
+  }
+
+  /** Raises it for a schedule that is void, or that is still due 30 s after this worker could not begin it: until then another worker may. */
+  refused(schedule: Schedule, isVoid: boolean, why: string): void {
     const { alerts, clock } = this.#parts
     const wish = failedWish(schedule.words)
     if (wish === null) return
-    const { name } = schedule
-    const since = this.#refusedSince.get(name) ?? clock.ticks()
-    this.#refusedSince.set(name, since)
-    if (!isVoid && clock.ticks() - since < LOST_AFTER_MS) return
-    const key = keyOf(schedule)
-    const begun = await alerts.begin(key)
-    if (begun.is === 'new') await this.#send(schedule, wish, 'raised', why, begun.since)
+    const period = periodOf(schedule)
+    const since = this.#refusedSince.get(period) ?? clock.ticks()
+    this.#refusedSince.set(period, since)
+    if ((!isVoid && clock.ticks() - since < LOST_AFTER_MS) || this.#raising.has(period)) return
+    this.#raising.add(period)
+    this.#append(async () => {
+      this.#raising.delete(period)
+      if (!isVoid && !this.#refusedSince.has(period)) return
+      const begun = await alerts.begin(keyOf(schedule))
+      if (begun.is === 'new') await this.#send(schedule, wish, 'raised', why, begun.since)
+    })
   }
 
-  /** @throws SluiceError where the queue is away */
-  async began(schedule: Schedule): Promise<void> {
-    this.#refusedSince.delete(schedule.name)
+  began(schedule: Schedule): void {
+    this.#refusedSince.delete(periodOf(schedule))
     const wish = failedWish(schedule.words)
     if (wish === null) return
-    const ended = await this.#parts.alerts.end(keyOf(schedule))
-    if (ended.is === 'none') return
-    await this.#send(schedule, wish, 'cleared', `it begins; it stood since ${isoTime(ended.since)}`, ended.since)
+    this.#append(async () => {
+      const ended = await this.#parts.alerts.end(keyOf(schedule))
+      if (ended.is === 'none') return
+      await this.#send(schedule, wish, 'cleared', `it begins; it stood since ${isoTime(ended.since)}`, ended.since)
+    })
+  }
+
+  /** Ends when all is sent. Does not reject. */
+  async sent(): Promise<void> {
+    await this.#sending
+  }
+
+  #append(work: () => Promise<void>): void {
+    this.#sending = this.#sending.then(work).catch((error: unknown) => this.#parts.note(error))
   }
 
   async #send(schedule: Schedule, wish: AlertWish, state: AlertState, value: string, since: number): Promise<void> {
@@ -66,6 +89,9 @@ export class ScheduleAlerts {
     await alerts.sent(key, isSent === (state === 'raised') ? 'raised' : 'cleared')
   }
 }
+
+/** What is due of it. What is begun by hand moves no time. */
+const periodOf = ({ name, since, wanted }: Schedule): string => JSON.stringify([name, since, wanted])
 
 const keyOf = ({ name }: Schedule): AlertKey => ({ scope: scheduleScope(name), cause: 'failed', table: '' })
 

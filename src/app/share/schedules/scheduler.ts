@@ -48,9 +48,10 @@ export class Scheduler {
 
   /** Begins what is due. @throws SluiceError where the queue is not reached */
   async look(): Promise<void> {
-    const { book } = this.#options
+    const { book, alerts } = this.#options
     await this.#noteUnconfirmed()
     const found = await book.due()
+    alerts.due(found)
     if (found.length === 0) return
     const now = await book.now()
     for (const schedule of found) {
@@ -58,6 +59,11 @@ export class Scheduler {
       if (takesFromQueue(this.#options.queues, schedule.queue)) await this.#begin(schedule, now)
       else if (!schedule.hasWorker) await this.#noteWaiting(schedule, now)
     }
+  }
+
+  /** Ends when its alerts are sent. Does not reject. */
+  async sent(): Promise<void> {
+    await this.#options.alerts.sent()
   }
 
   /** One that is late because nobody begins it has an error; a worker of its queue that starts now begins it, and ends that. */
@@ -104,7 +110,7 @@ export class Scheduler {
       })
       this.#said.delete(name)
       if (came !== 'begun') return
-      if (run !== null) await alerts.began(schedule)
+      if (run !== null) alerts.began(schedule)
       if (passed !== null) log('warn', `schedule ${name}: ${passedText(passed)}`)
       if (run !== null)
         log(
@@ -125,7 +131,7 @@ export class Scheduler {
     const info = redactValue(error.info(), secrets)
     const isVoid = error.code === 'SCHEDULE_VOID'
     if (!(await book.refuse(schedule, info, isVoid))) return
-    await alerts.refused(schedule, isVoid, `it begins no run: ${errorLine(info)}`)
+    alerts.refused(schedule, isVoid, `it begins no run: ${errorLine(info)}`)
     const text = `schedule ${name} begins nothing: ${errorLine(info)}`
     if (this.#said.get(name) !== text) log('warn', text)
     this.#said.set(name, text)

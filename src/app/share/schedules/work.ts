@@ -20,7 +20,7 @@ export function workOf(operation: Operation, known: readonly NamedUrl[], trial: 
     names: [...ready.folders, ...ready.stores.map(({ name }) => name)],
     operation: withNames(ready.operation, ready.stores),
     writtenFile: async () => (await writtenFile(ready.operation))?.label ?? null,
-    identities: async () => await identitiesOf(ready),
+    identities: async (warn) => await identitiesOf(ready, warn),
     confirmedMark: async () => await confirmedMark(ready.operation, trial),
     queued: (options) => queuedRun(ready, options),
   }

@@ -44,9 +44,9 @@ export const UNWITNESSED = `(SELECT coalesce(bool_or(NOT ${HEARD}) AND NOT bool_
 function takesFromQueue(queue: string): string {
   return `CASE WHEN ${queue} IS NULL THEN cardinality(w.queues) = 0 ELSE ${queue} = ANY (w.queues) END`
 }
-/** SQL: a worker that was heard of within `LOST_AFTER_MS` takes from a queue, whatever its version. */
+/** SQL: a worker that was heard of within `LOST_AFTER_MS`, and does not drain, takes from a queue, whatever its version. */
 export function hasWorker(queue: string): string {
-  return `EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${takesFromQueue(queue)})`
+  return `EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT w.draining AND NOT ${silent('w.beat_at')} AND ${takesFromQueue(queue)})`
 }
 /** SQL: the worker `w` takes slots of the run `r`, as `takesFrom` has it. */
 export const TAKES = `w.program = r.program AND ${takesFromQueue('r.queue')}`

@@ -29,8 +29,9 @@ export async function scheduleAdd(operation: ScheduleAddOperation, run: Run): Pr
       hint: 'leave --slots out',
     })
   }
-  const stores = await work.identities()
+  // First: without a confirmation no folder is marked.
   const mark = await work.confirmedMark()
+  const stores = await work.identities((message) => run.emit({ type: 'log', level: 'warn', message }))
   await using queue = await openQueue(connect, 'work')
   const book = queue.schedules
   const spec: ScheduleSpec = {

@@ -1,0 +1,44 @@
+/** When a worker gives up a program that does not answer. */
+import { expect, test } from 'vitest'
+import { SlotAnswers } from '../../src/app/share/slot-answers.ts'
+
+/** Beats of 2 s, none of which is answered. */
+function silent(answers: SlotAnswers, seconds: number): SlotAnswers {
+  for (let n = 0; n < seconds / 2; n++) answers.beat()
+  return answers
+}
+
+function answering(hasFiles: boolean): SlotAnswers {
+  const answers = new SlotAnswers(hasFiles)
+  answers.heard(true)
+  answers.beat()
+  return answers
+}
+
+test('a long statement in a file may last; asked to end, it has as long as any other from then on', () => {
+  const answers = silent(answering(true), 300)
+  expect([answers.isLate, answers.isGone]).toEqual([false, false])
+  answers.stopped()
+  silent(answers, 28)
+  expect(answers.isGone).toBe(false)
+  // The worker itself ends: its batch is dropped too, which is no second beginning.
+  answers.stopped()
+  silent(answers, 2)
+  expect(answers.isGone).toBe(true)
+})
+
+test('one that starts slowly is not late: its worker speaks for it until it is given up', () => {
+  const answers = new SlotAnswers(false)
+  answers.beat()
+  silent(answers, 118)
+  expect([answers.isLate, answers.isGone]).toEqual([false, false])
+  silent(answers, 2)
+  expect(answers.isGone).toBe(true)
+})
+
+test('one that has answered is late after a third of the time after which it is given up', () => {
+  const answers = silent(answering(false), 10)
+  expect([answers.isLate, answers.isGone]).toEqual([true, false])
+  silent(answers, 20)
+  expect(answers.isGone).toBe(true)
+})
