@@ -125,6 +125,17 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     expect(await rows('SELECT * FROM exchanged ORDER BY id')).toEqual(['1', '2', '3'].map((id) => [id, 'v', 'w']))
   })
 
+  test('a row whose key is a time that no row here can have is not the one with the last time', async () => {
+    const { writer } = await opened(
+      'times',
+      ['CREATE TABLE times (k datetime(6) PRIMARY KEY)', "INSERT INTO times VALUES ('9999-12-31 23:59:59.999999')"],
+      ['k'],
+    )
+    await writer.apply(0, { puts: [], gone: [['infinity'], ['10000-01-01 00:00:00']] })
+    expect(await writer.commit(closingOf())).toBe('committed')
+    expect(await rows('SELECT count(*) FROM times')).toEqual([['1']])
+  })
+
   test('foreign keys neither refuse changes nor follow them', async () => {
     await target.place.sql(
       'DROP TABLE IF EXISTS children',
