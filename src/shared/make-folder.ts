@@ -10,16 +10,14 @@ import { dirname, resolve } from 'node:path'
  */
 export async function makeFolder(path: string, mode = 0o777): Promise<string | null> {
   const folder = resolve(path)
-  const failed = await mkdir(folder, { mode }).then(
-    () => null,
-    (error: unknown) => error as NodeJS.ErrnoException,
-  )
-  if (failed === null) return folder
-  if (await isFolder(folder)) return null
-  const parent = dirname(folder)
-  if (failed.code !== 'ENOENT' || parent === folder || (await isFolder(parent))) throw failed
-  const first = await makeFolder(parent, mode)
-  const own = await makeFolder(folder, mode)
+  try {
+    return await make(folder, mode)
+  } catch (error) {
+    if (!lacksParent(error, folder)) throw error
+  }
+  // Another program may make the same ones meanwhile: only what fails below a folder that is there has failed.
+  const first = await makeFolder(dirname(folder), mode)
+  const own = await make(folder, mode)
   return first ?? own
 }
 
@@ -27,15 +25,38 @@ export async function makeFolder(path: string, mode = 0o777): Promise<string | n
 export function makeFolderSync(path: string, mode = 0o777): string | null {
   const folder = resolve(path)
   try {
+    return makeSync(folder, mode)
+  } catch (error) {
+    if (!lacksParent(error, folder)) throw error
+  }
+  const first = makeFolderSync(dirname(folder), mode)
+  const own = makeSync(folder, mode)
+  return first ?? own
+}
+
+function lacksParent(error: unknown, folder: string): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(folder) !== folder
+}
+
+/** @returns null where it was there */
+async function make(folder: string, mode: number): Promise<string | null> {
+  try {
+    await mkdir(folder, { mode })
+    return folder
+  } catch (error) {
+    if (await isFolder(folder)) return null
+    throw error
+  }
+}
+
+/** As `make`. */
+function makeSync(folder: string, mode: number): string | null {
+  try {
     mkdirSync(folder, { mode })
     return folder
   } catch (error) {
     if (isFolderSync(folder)) return null
-    const parent = dirname(folder)
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder || isFolderSync(parent)) throw error
-    const first = makeFolderSync(parent, mode)
-    const own = makeFolderSync(folder, mode)
-    return first ?? own
+    throw error
   }
 }
 

@@ -246,6 +246,21 @@ describe.skipIf(skipped)(`rows of a MySQL source${why}`, () => {
     })
   })
 
+  test('a time that no row can have finds none, where the bounds of ranges lie at the ends', async () => {
+    const name = await table('k DATETIME(6) PRIMARY KEY', "INSERT INTO TABLE_ VALUES ('9999-12-31 23:59:59.999999')")
+    const found = await tableOf(store, name)
+    const all = [['9999-12-31 23:59:59.999999']]
+    await view(async (opened) => {
+      const ofKeys = (...keys: readonly string[]) =>
+        readAll(opened, rowsOf(found, { range: { by: 'keys', keys: keys.map((key) => [key]) } }))
+      for (const far of ['infinity', '-infinity', '10000-01-01 00:00:00', '0044-03-15 00:00:00 BC'])
+        expect(await ofKeys(far), far).toEqual([])
+      expect(await ofKeys('infinity', '9999-12-31 23:59:59.999999')).toEqual(all)
+      const range = { by: 'key', after: ['-infinity'], through: ['infinity'] } as const
+      expect(await readAll(opened, rowsOf(found, { range }))).toEqual(all)
+    })
+  })
+
   test('conditions choose rows, and wrong ones are named as such', async () => {
     const name = await table('id INT PRIMARY KEY, t TEXT', 'INSERT INTO TABLE_ SELECT seq, seq FROM seq_1_to_20')
     const found = await tableOf(store, name)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Row } from '../../src/model/copy/rows.ts'
 import type { ChangeRequest, ChangeTable, ChangeWriter, TargetExam } from '../../src/model/follow/port.ts'
 import { missing } from '../support/copy-systems.ts'
+import { startProxy } from '../support/servers/proxy.ts'
 import { changesOf, closingOf, makeTarget, type Target } from './mysql-apply-kit.ts'
 import { changeTable, put, requestOf } from './postgresql-apply-kit.ts'
 
@@ -123,6 +124,52 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     await target.place.sql('ALTER TABLE exchanged DROP y')
     await applied('3')
     expect(await rows('SELECT * FROM exchanged ORDER BY id')).toEqual(['1', '2', '3'].map((id) => [id, 'v', 'w']))
+  })
+
+  test('a transaction asks for the columns of all its tables at once', async () => {
+    const names = ['one', 'two', 'three'].map((name) => `at_once_${name}`)
+    await target.place.sql(...names.map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY, v text, w text)`))
+    const tables = await Promise.all(names.map((name) => changeTable(target.store, name, ['id'])))
+    const url = new URL(target.place.url)
+    const proxy = await startProxy(Number(url.port), url.hostname)
+    try {
+      url.port = String(proxy.port)
+      url.hostname = '127.0.0.1'
+      const through = await changesOf(url.href)
+      const writer = await through.changes.open(requestOf(tables))
+      let questions = 0
+      proxy.onClientData(() => void questions++)
+      const asked = async (id: string, some: readonly number[]): Promise<number> => {
+        for (const table of some) await writer.apply(table, { puts: [put([id, 'v', 'w'])], gone: [] })
+        questions = 0
+        expect(await writer.commit(closingOf())).toBe('committed')
+        return questions
+      }
+      await asked('1', [0, 1, 2])
+      expect(await asked('2', [0, 1, 2])).toBe(await asked('3', [0]))
+      await target.place.sql(
+        ...['v TO x', 'w TO v', 'x TO w'].map((to) => `ALTER TABLE at_once_two RENAME COLUMN ${to}`),
+      )
+      await expect(asked('4', [0, 1, 2])).rejects.toMatchObject({
+        message: expect.stringContaining('at_once_two') as string,
+        reason: expect.stringContaining('have exchanged their names') as string,
+      })
+      await writer[Symbol.asyncDispose]()
+      await through.store[Symbol.asyncDispose]()
+    } finally {
+      await proxy.close()
+    }
+  })
+
+  test('a row whose key is a time that no row here can have is not the one with the last time', async () => {
+    const { writer } = await opened(
+      'times',
+      ['CREATE TABLE times (k datetime(6) PRIMARY KEY)', "INSERT INTO times VALUES ('9999-12-31 23:59:59.999999')"],
+      ['k'],
+    )
+    await writer.apply(0, { puts: [], gone: [['infinity'], ['10000-01-01 00:00:00']] })
+    expect(await writer.commit(closingOf())).toBe('committed')
+    expect(await rows('SELECT count(*) FROM times')).toEqual([['1']])
   })
 
   test('foreign keys neither refuse changes nor follow them', async () => {

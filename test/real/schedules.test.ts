@@ -543,6 +543,23 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     ).toEqual([])
   })
 
+  test('a schedule whose alerts cannot be removed stays, and that is said', async () => {
+    expect((await add('kept', '--every', 'day', ...ENSURE)).code).toBe(0)
+    const ask = (sql: string): Promise<unknown> => stage.ask(stage.queue, 'queue', sql)
+    await ask(
+      `CREATE FUNCTION public.no_delete() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$;
+       CREATE TRIGGER no_delete BEFORE DELETE ON sluice_queue.sluice_alerts EXECUTE FUNCTION public.no_delete()`,
+    )
+    try {
+      await expect(queue.schedules.remove('kept')).rejects.toThrow(/not today/)
+      expect(await queue.schedules.list('kept')).toHaveLength(1)
+    } finally {
+      await ask('DROP FUNCTION public.no_delete() CASCADE')
+    }
+    expect(await queue.schedules.remove('kept')).toBe(true)
+    expect(await queue.schedules.remove('kept')).toBe(false)
+  })
+
   test('a folder is that of its machine, and the one that it was', async () => {
     const lake = path.join(stage.folder, 'lake')
     mkdirSync(lake)

@@ -31,3 +31,12 @@ describe.each(WAYS)('%s', (_name, make) => {
     await expect(make('/proc/sluice-test/below')).rejects.toThrow(/^E[A-Z]+/)
   })
 })
+
+test('folders with the same missing parents are made at once', async () => {
+  using at = temporaryFolder()
+  for (let round = 0; round < 200; round++) {
+    const names = Array.from({ length: 8 }, (_, i) => join(at.path, `r${round}`, 'a', 'b', `own${i}`))
+    await Promise.all(names.map((name) => makeFolder(name)))
+    expect(names.every((name) => existsSync(name))).toBe(true)
+  }
+})

@@ -52,6 +52,7 @@ export async function replay(
       hint: 'leave one of them at the source, then run the same command again',
     })
   }
+  if (rows.length === 0) refuseUnfindable(aside, key, plan)
   const positions = targetKeyPositions(plan)
   const found = rows.slice(0, 1).map((row) => rowKeyOf(row, positions))
   const keys = rows.length > 0 ? found : targetKeys(plan, key)
@@ -141,6 +142,19 @@ function trueKey(aside: QuarantinedRow, { source }: TablePlan): RowKey {
     )
   }
   return key
+}
+
+/** No text finds a row whose key is bytes that are no characters: that none is found does not say that it is gone. @throws SluiceError ROW_REFUSED */
+function refuseUnfindable({ stage }: QuarantinedRow, key: RowKey, { source }: TablePlan): void {
+  const isBytes = (at: number): boolean =>
+    source.columns.some(({ name, type }) => name === source.key[at] && type.kind === 'bytes')
+  const isFindable = (text: string | null, at: number): boolean =>
+    text === null || isBytes(at) || !/^\\x|\ufffd/.test(text)
+  if (stage !== 'read' || key.every(isFindable)) return
+  throw new SluiceError('ROW_REFUSED', `the key ${rowKeyText(key)} is no value of its column, and finds no row`, {
+    reason: 'whether the row is gone from the source is not known',
+    hint: 'run the same copy with --again once its key is mended: that compares both sides, and writes what is missing',
+  })
 }
 
 /** Written over the other row, this one would be there and that one lost. */

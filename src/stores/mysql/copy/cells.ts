@@ -52,6 +52,13 @@ export function memberText(name: string, as: ColumnType): string {
   return `IF(${name} + 0 = 0, '${zero}', ${isEnum(as.name) ? name : `MAKE_SET(${name} + 0, ${list})`})`
 }
 
+/** The text that `selected` got the bytes of, of a column with gaps; its own bytes where they are no characters. */
+export function gaplessText(value: SqlValue): SqlValue {
+  if (!(value instanceof Uint8Array)) return value
+  return isUtf8(value) ? Buffer.from(value).toString('utf8') : value.subarray(1)
+}
+
+/** @param value of a column with gaps as `gaplessText` gives it */
 export type CellReader = (value: SqlValue) => Cell
 
 /** @throws (the function) SluiceError VALUE_REFUSED for what is no value of the type */
@@ -68,7 +75,6 @@ export function cellReader(as: ColumnType, column: Column): CellReader {
 /** @throws SluiceError VALUE_REFUSED */
 function wholeText(value: Exclude<SqlValue, null>): Exclude<SqlValue, null> {
   if (!(value instanceof Uint8Array)) return value
-  if (isUtf8(value)) return Buffer.from(value).toString('utf8')
   throw new SluiceError('VALUE_REFUSED', 'this text holds bytes that are no characters', {
     hint: 'mend the value at its source, or give the column a type for bytes',
   })

@@ -52,6 +52,7 @@ export function conditionOf(table: TableSpec, range: Range, where: string | null
   if (range.by === 'key' && table.key.length === 0 && (range.after ?? range.through) !== null) {
     throw new Error(`${table.table.name} has no key that a range could go by`)
   }
+  if (range.by === 'keys') return rangeCondition(table, range, where, { ...KEYS, value: equalValue })
   if (range.by !== 'key' || isSimple(table)) return rangeCondition(table, range, where, KEYS)
   const rest = rangeCondition(table, EVERY_KEY, where, KEYS)
   const columns = keyColumns(table)
@@ -179,6 +180,11 @@ function bound({ native, type }: Column): string {
     default:
       return '?'
   }
+}
+
+/** The parameter for the value that a row of this key has: of a time that no row can have NULL, which nothing equals, where a bound lies at the end of all times. */
+export function equalValue(column: Column, given: string): SqlValue {
+  return farSide(column, given) === null ? value(column, given) : null
 }
 
 const WHOLE = /^-?\d+$/

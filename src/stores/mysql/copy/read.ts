@@ -9,7 +9,7 @@ import type { BatchSize, RowBatch, RowRequest } from '../../../model/copy/port.t
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { bytesOf } from '../row-stream.ts'
 import type { Session } from '../session.ts'
-import { cellReader, selected, type CellReader } from './cells.ts'
+import { cellReader, gaplessText, hasGaps, selected, type CellReader } from './cells.ts'
 import { quoted, tableSql } from './names.ts'
 import { conditionOf, orderOf } from './ranges.ts'
 
@@ -67,10 +67,15 @@ export function rowReader(
   table: TableSpec,
   aside: Aside | null,
   odd: OddRows | null = null,
-): (given: SqlRow) => Row | null {
+): (driven: SqlRow) => Row | null {
   const readers = columns.map(({ as, column }): CellReader => cellReader(as, column))
+  const withGaps = columns.map(({ column }) => hasGaps(column))
+  const textsOf = (driven: SqlRow): SqlRow =>
+    driven.map((value, i) => (withGaps[i] === true ? gaplessText(value) : value))
+  const givenOf = withGaps.includes(true) ? textsOf : (driven: SqlRow): SqlRow => driven
   const keyAt = table.key.map((name) => columns.findIndex((column) => column.name === name))
-  return (given) => {
+  return (driven) => {
+    const given = givenOf(driven)
     const row = new Array<Row[number]>(readers.length)
     for (let i = 0; i < readers.length; i++) {
       try {

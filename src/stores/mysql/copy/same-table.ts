@@ -4,6 +4,7 @@
  */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { literal } from '../../../shared/sql-text.ts'
 import { refuseReordered } from '../../common/column-order.ts'
 import type { Session } from '../session.ts'
 import { tableSql } from './names.ts'
@@ -29,7 +30,8 @@ export class SameTables {
     const before = this.#made.get(name) ?? made
     this.#made.set(name, before)
     if (before === made) {
-      refuseReordered(spec, await columnsInOrder(session, table), 'source', label)
+      const [now = []] = await columnsInOrder(session, [table])
+      refuseReordered(spec, now, 'source', label)
       return
     }
     // Where it was altered so that no older snapshot can be read, the server says so.
@@ -48,11 +50,20 @@ export class SameTables {
   }
 }
 
-/** Names of its columns; of a table that the session has locked by reading it. */
-export async function columnsInOrder(session: Session, { schema, name }: TableName): Promise<readonly string[]> {
-  const rows = await session.rows(
-    'SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION',
-    [schema ?? null, name],
+/** Names of the columns of each of these tables, in one question; of tables that the session has locked by reading or writing them. */
+export async function columnsInOrder(
+  session: Session,
+  tables: readonly TableName[],
+): Promise<readonly (readonly string[])[]> {
+  if (tables.length === 0) return []
+  // Names as literals, table by table: servers look up those alone, where they read the whole dictionary for a list.
+  const questions = tables.map(
+    ({ schema, name }, place) =>
+      `SELECT ${place} AS place, COLUMN_NAME AS name, ORDINAL_POSITION AS ordinal FROM information_schema.COLUMNS
+       WHERE TABLE_SCHEMA = ${schema === undefined ? 'DATABASE()' : literal(schema)} AND TABLE_NAME = ${literal(name)}`,
   )
-  return rows.map(([column]) => String(column))
+  const found = tables.map((): string[] => [])
+  const rows = await session.command(`${questions.join(' UNION ALL ')} ORDER BY place, ordinal`)
+  for (const [place, column] of rows) found[Number(place)]?.push(String(column))
+  return found
 }

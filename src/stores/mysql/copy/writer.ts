@@ -87,7 +87,8 @@ class Writer implements ChunkWriter {
       const { table } = this.#writing.request
       // Whatever was read keeps its columns until the transaction ends.
       await this.#session.rows(`SELECT 1 FROM ${this.#into.table} LIMIT 0`)
-      refuseReordered(table, await columnsInOrder(this.#session, table.table), 'target', this.#writing.config.label)
+      const [now = []] = await columnsInOrder(this.#session, [table.table])
+      refuseReordered(table, now, 'target', this.#writing.config.label)
     })
     if (this.#writing.request.onExisting === 'replace-range') await this.#empty()
   }

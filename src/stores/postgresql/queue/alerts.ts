@@ -7,7 +7,8 @@ import { ms, silent } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
-const ALERTS = `${QUEUE_SCHEMA}.sluice_alerts`
+/** Name of their table, with its schema. */
+export const ALERTS = `${QUEUE_SCHEMA}.sluice_alerts`
 /** Cause of the row that stands beside an alert while its sender has not confirmed. */
 const UNSENT: Readonly<Record<AlertState, string>> = { raised: 'unsent', cleared: 'unsent end' }
 const LATE = silent('u.since', CONFIRM_MS)

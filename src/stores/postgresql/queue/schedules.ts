@@ -14,6 +14,7 @@ import type {
   ScheduledRun,
   ScheduleSpec,
 } from '../../../model/share/schedule-port.ts'
+import { ALERTS } from './alerts.ts'
 import { elsewhere } from './identity.ts'
 import { jsonbText } from './json.ts'
 import { hasWorker, ms, readClock } from './look.ts'
@@ -123,11 +124,17 @@ export class PostgresSchedules implements ScheduleBook {
   }
 
   async remove(name: string): Promise<boolean> {
-    const isRemoved = await this.#changed(`DELETE FROM ${SCHEDULES} WHERE name = $1`, [name])
-    // One that is added under this name later is another one. A queue of version 2 has no alerts.
-    const alerts = `DELETE FROM ${QUEUE_SCHEMA}.sluice_alerts WHERE about = $1`
-    if (isRemoved) await this.#changed(alerts, [scheduleScope(name)]).catch(() => false)
-    return isRemoved
+    return await this.#pool.transaction(async (client) => {
+      const { rowCount } = await client.query(`DELETE FROM ${SCHEDULES} WHERE name = $1`, [name])
+      // A queue of version 2 has no alerts.
+      const { rows } = await client.query<{ there: boolean }>(
+        `SELECT pg_catalog.to_regclass('${ALERTS}') IS NOT NULL AS there`,
+      )
+      // One that is added under this name later is another one.
+      if (rowCount === 1 && rows[0]?.there === true)
+        await client.query(`DELETE FROM ${ALERTS} WHERE about = $1`, [scheduleScope(name)])
+      return rowCount === 1
+    })
   }
 
   async want(name: string): Promise<boolean> {

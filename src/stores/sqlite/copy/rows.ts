@@ -166,6 +166,11 @@ export class RowReader {
         }
       } catch (error) {
         const { odd } = this.#scan
+        // What is behind it is shown with it, and may be a part of the key.
+        if (stored.slice(i + 1, width).some((value, behind) => this.#needsCare(value, i + 1 + behind))) {
+          this.again = true
+          return 'again'
+        }
         if (odd === undefined || this.#inKey[i] === true || !isRefusedValue(error))
           return this.#refuse(error, stored, i, at)
         odd.add(row)
@@ -176,7 +181,7 @@ export class RowReader {
     return row
   }
 
-  #needsCare(value: StoredValue, i: number): boolean {
+  #needsCare(value: Stored, i: number): boolean {
     if (typeof value === 'number') {
       if (this.#care.wide || this.#floats[i] === true || Number.isSafeInteger(value) || !Number.isInteger(value))
         return false
@@ -218,7 +223,10 @@ export class RowReader {
       cause: error,
     })
     if (aside === undefined) throw named
-    aside(stored.slice(0, columns.length).map(shownValue), named)
+    aside(
+      columns.map((_, place) => shownValue(this.#asBytes(stored, place))),
+      named,
+    )
     return 'aside'
   }
 

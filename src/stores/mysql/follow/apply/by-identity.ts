@@ -5,7 +5,7 @@ import type { ChangeTable } from '../../../../model/follow/port.ts'
 import { keyColumns } from '../../../common/key-ranges.ts'
 import type { SqlValue } from '../../../../model/run/sql-port.ts'
 import { quoted, tableSql } from '../../copy/names.ts'
-import { KEYS } from '../../copy/ranges.ts'
+import { equalValue, KEYS } from '../../copy/ranges.ts'
 import type { Session } from '../../session.ts'
 import type { ApplyShape } from './shape.ts'
 
@@ -20,7 +20,7 @@ export function byIndex({ finder }: Pick<ApplyShape, 'finder'>): string {
 
 /** Parameters of an identity, for `equalSql`. */
 export function keyValues(request: ChangeTable, key: Row): SqlValue[] {
-  return identityColumns(request).map((column, i) => KEYS.value(column, keyPart(key[i] ?? null) ?? ''))
+  return identityColumns(request).map((column, i) => equalValue(column, keyPart(key[i] ?? null) ?? ''))
 }
 
 /** `"a" = ? AND "b" = ?` */

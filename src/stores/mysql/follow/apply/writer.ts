@@ -113,10 +113,12 @@ class MysqlChangeWriter implements ChangeWriter {
 
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
     const outcome = await this.#do('', async () => {
-      for (const place of this.#written) {
-        const { table } = this.#table(place)
-        refuseReorderedTarget(table, await columnsInOrder(this.#session, table.table), this.#config.label)
-      }
+      const written = [...this.#written].map((place) => this.#table(place).table)
+      const columns = await columnsInOrder(
+        this.#session,
+        written.map(({ table }) => table),
+      )
+      for (const [i, table] of written.entries()) refuseReorderedTarget(table, columns[i] ?? [], this.#config.label)
       return closeChunk(this.#config, this.#session, this.#mark, closing)
     })
     this.#ended()
