@@ -277,7 +277,9 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       const sent = queue.alerts.sent(key, 'cleared')
       const waits = `SELECT 1 FROM pg_stat_activity WHERE datname = 'queue' AND wait_event_type = 'Lock'`
       await stage.until('it to wait', async () => (await stage.ask(stage.queue, 'queue', waits)).length > 0)
-      const noted = other.query(`UPDATE sluice_queue.sluice_alerts SET since = since WHERE cause = 'unsent end'; COMMIT`)
+      const noted = other.query(
+        `UPDATE sluice_queue.sluice_alerts SET since = since WHERE cause = 'unsent end'; COMMIT`,
+      )
       const both = await Promise.allSettled([sent, noted])
       expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
     } finally {

@@ -19,23 +19,23 @@ test.each([
   [['fsck', '/l/t', '--database-url', PG], '[2,"fsck","postgresql://u@h/shop","/l/t"]'],
   [['fsck', '/l/t', '--deep'], '[2,"fsck","deep=true","/l/t"]'],
   [['sync', 'orders', '--database-url', PG], '[2,"sync","postgresql://u@h/shop","orders"]'],
-  [['archive', 'verify', '--to', '/a', '--table', 't'], '[2,"archive-verify","/a","t"]'],
-  [['copy', ...ENDS, '--table', 'a'], String.raw`[2,"copy","postgresql://u@h/shop","mysql://u@h/cold","verify=\"chunk\"","a"]`],
+  [['archive', 'verify', '--from', PG, '--table', 't'], '[2,"archive-verify","postgresql://u@h/shop","t"]'],
+  [
+    ['copy', ...ENDS, '--table', 'a'],
+    String.raw`[2,"copy","postgresql://u@h/shop","mysql://u@h/cold","verify=\"chunk\"","a"]`,
+  ],
   [
     ['diff', ...ENDS, '--table', 'a', '--to-table', 'b'],
     String.raw`[2,"diff","postgresql://u@h/shop","mysql://u@h/cold","toTable=\"b\"","a"]`,
   ],
-  [
-    ['partition', 'list', '--from', PG, '--table', 'a'],
-    '[2,"partition-list","postgresql://u@h/shop","ahead=2","a"]',
-  ],
+  [['partition', 'list', '--from', PG, '--table', 'a'], '[2,"partition-list","postgresql://u@h/shop","ahead=2","a"]'],
 ])('%j', async (words, scope) => {
   expect(scopeOf(await operationOf(...words))).toBe(scope)
 })
 
 test('how a copy is noted, cut and written is no part of it; what of a ring it reads is', async () => {
   const copy = await operationOf('copy', ...ENDS, '--table', 'a')
-  const more = (fields: object): string => scopeOf({ ...copy, ...fields } as Operation)
+  const more = (fields: object): string => scopeOf({ ...copy, ...fields })
   const same = [
     { track: { runId: '1' } },
     { track: { previous: '1', runId: '2' } },
@@ -56,7 +56,7 @@ test('the id of a table is the same from every folder; a name that no catalog ca
   expect(alertKey(fsck, 'fsck', 'orders', false).table).toBe(`${process.cwd()}/orders`)
   const path = await operationOf('sync', './orders', '--database-url', PG)
   expect(alertKey(path, 'drift', './orders', false).table).toBe(`${process.cwd()}/orders`)
-  // Whoever has put it into a queue has made its paths absolute.
+  // In a queue all paths are absolute.
   const queued = { ...sync, tables: ['lake/orders'] } as Operation
   expect(alertKey(queued, 'drift', 'lake/orders', true).table).toBe('lake/orders')
   expect(alertKey(queued, 'failed', '', true).scope).toBe('[2,"sync","postgresql://u@h/shop","lake/orders"]')
@@ -65,8 +65,16 @@ test('the id of a table is the same from every folder; a name that no catalog ca
 test.each([
   [['fsck', '/l/t', '--database-url', PG], 't', '["fsck","postgresql://u@h/shop","asOf={}"]'],
   [['fsck', '/l/t', '--deep'], '', '["fsck","asOf={}","deep=true","/l/t"]'],
-  [['archive', 'verify', '--to', '/a', '--table', 't'], '', '["archive-verify","/a","partitions=[]","t"]'],
-  [['archive', 'verify', '--to', '/a', '--table', 't'], 't', '["archive-verify","/a","partitions=[]"]'],
+  [
+    ['archive', 'verify', '--from', PG, '--table', 't'],
+    '',
+    '["archive-verify","postgresql://u@h/shop","partitions=[]","t"]',
+  ],
+  [
+    ['archive', 'verify', '--from', PG, '--table', 't'],
+    't',
+    '["archive-verify","postgresql://u@h/shop","partitions=[]"]',
+  ],
   [['copy', ...ENDS, '--table', 'a'], '', '["copy","postgresql://u@h/shop","mysql://u@h/cold","a"]'],
 ])('%j, table %j, as the version before noted it', async (words, table, scope) => {
   expect(alertKeyBefore(await operationOf(...words), 'failed', table)).toEqual({ scope, cause: 'failed', table })

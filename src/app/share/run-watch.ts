@@ -12,7 +12,15 @@ import type { AlertNote } from '../../model/share/queue-port.ts'
 import { keyOf } from '../alerts/causes/standing-chunks.ts'
 import { byTable, chunksText, movedText, spanText, stuckText } from '../alerts/causes/stuck.ts'
 import { aboutInWords, alertKey, subjectPlace } from '../alerts/scope.ts'
-import { alertId, alertIdOf, isReached, send, sinksOf, type AlertSinks, type SentAlert } from '../../engine/run/alerts/sinks.ts'
+import {
+  alertId,
+  alertIdOf,
+  isReached,
+  send,
+  sinksOf,
+  type AlertSinks,
+  type SentAlert,
+} from '../../engine/run/alerts/sinks.ts'
 import { alertWishOf } from '../alerts/wish.ts'
 import { subjectsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
@@ -152,7 +160,7 @@ export class RunWatch implements QueueWatch {
       const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has slot ${no}` : isOver
       const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
       this.#send(known, { ...told, state: 'cleared', value }, async (isReported) => {
-        await queue.noteLoss(key, at, isReported ? 'forgotten' : 'untold')
+        await queue.noteLoss(key, at, isReported ? 'forgotten' : 'notOver')
       })
     }
   }
@@ -227,7 +235,8 @@ export class RunWatch implements QueueWatch {
     const goesOn = (chunk: string): boolean =>
       moves(keyOf({ table, chunk })).some(
         (move) =>
-          alertKey(operation, 'stuck', move.table, true).table === table && (move.chunk === null || move.chunk === chunk),
+          alertKey(operation, 'stuck', move.table, true).table === table &&
+          (move.chunk === null || move.chunk === chunk),
       )
     const moved = [...new Set(chunks)].filter((chunk) => goesOn(chunk) || finished.has(keyOf({ table, chunk })))
     if (chunks.length > 0 && (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved)))) return

@@ -51,9 +51,7 @@ export class WorkerAlerts {
     }
     const { own } = this.#parts
     const answer: Found =
-      act === 'end'
-        ? { act, found: await own.end(key) }
-        : { act: 'begin', found: await own.begin(key, act.begin) }
+      act === 'end' ? { act, found: await own.end(key) } : { act: 'begin', found: await own.begin(key, act.begin) }
     this.#unheard.set(JSON.stringify(key), {
       act,
       key,
