@@ -17,7 +17,7 @@ const IS_URL = /^[a-z][a-z0-9+]+:/i
  * also those of a later version, tell alerts of two runs apart.
  */
 const HOW: ReadonlySet<string> = new Set(
-  `kind alert dryRun confirm verbose seed limit count report checkpoint track script cassandra
+  `kind alert dryRun confirm verbose seed limit count report checkpoint track script
    workers lanes parallel rate chunkRows batchRows batchSize fileBytes memoryBytes waitMs patienceMs budgetMs triesForMs graceMs windowMs intervalMs watch
    resume restart resync moved cdmLines proveEveryMs untilCaughtUp untilEqual changesOnly quiesce
    accept acceptLossy acceptAllLossy acceptDifference allowRefused asText widen exact renamed dropped asChanged without decimal epoch onExisting noLook maxAside
@@ -34,14 +34,14 @@ const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits
  * @param isQueued the operation is as it stands in a queue: the folder of this program is none of its
  */
 export function alertKey(operation: Operation, cause: AlertKey['cause'], table: string, isQueued: boolean): AlertKey {
-  const { stores: places, about } = declarationOf(operation.kind)
+  const { stores: places, about, alerts } = declarationOf(operation.kind)
   const subjects = [about ?? []].flat()
-  const named = new Set([...places.map(({ field }) => field), ...subjects])
+  const left = new Set([...HOW, ...(alerts?.how ?? []), ...places.map(({ field }) => field), ...subjects])
   const stores = storesOf(operation)
     .filter(({ field }) => !subjects.includes(field))
     .map(({ name, family }) => (PATHS.has(family) ? pathKey(name, isQueued) : placeOf(name, family)))
   const how = Object.entries(operation)
-    .filter(([field]) => !HOW.has(field) && !named.has(field))
+    .filter(([field]) => !left.has(field))
     .map(([field, value]) => [field, without(HOW_WITHIN[field] ?? [], value)] as const)
     .filter(([, value]) => isGiven(value))
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
