@@ -45,6 +45,8 @@ export type RunOptions = {
   readonly onCall?: true
   /** Which alerts earlier runs have told; that of this machine when absent. @param say tells in words what is wrong with it */
   readonly alertMemory?: (say: (what: string) => void) => AlertMemory
+  /** Of a slot: the operation as it stands in the queue, by which its alerts are known on every host. */
+  readonly queued?: Operation
   /** Of a slot: whether one that ends so is tried again by itself. */
   readonly goesOn?: (finished: RunFinished) => boolean
   readonly control?: RunControl
@@ -153,7 +155,7 @@ function endedBy(error: SluiceError, ended: RunFinished): RunFinished {
 /** Null where nobody asked for an alert. */
 async function runAlerts(
   operation: Operation,
-  { clock, book, alertMemory, onCall, sharedRun, host, goesOn }: RunOptions,
+  { clock, book, alertMemory, queued, onCall, sharedRun, host, goesOn }: RunOptions,
   {
     runId,
     emit,
@@ -172,7 +174,9 @@ async function runAlerts(
   const stop = (reason: SluiceError, now: boolean): void => {
     live?.interrupt[now ? 'requestAbort' : 'requestStop'](reason)
   }
-  return new Alerts(operation, wish, { runId: operatorRun(runId, sharedRun), host, goesOn, clock, emit, memory, stop })
+  const asQueued = queued === undefined ? {} : { queued }
+  const parts = { runId: operatorRun(runId, sharedRun), host, goesOn, clock, emit, memory, stop, ...asQueued }
+  return new Alerts(operation, wish, parts)
 }
 
 /** A dry run within a run: it is nobody's to watch, steer or alert of. */

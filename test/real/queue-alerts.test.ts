@@ -1,13 +1,17 @@
 /** Alerts of shared runs: a run that comes again on another host tells each of them once, because the queue knows which stand. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { identified } from '../../src/app/share/identity.ts'
-import { alertScope } from '../../src/app/alerts/scope.ts'
+import { alertKey } from '../../src/app/alerts/scope.ts'
 import { openQueue } from '../../src/app/share/queues.ts'
 import type { OwnSlot } from '../../src/engine/run/watch-port.ts'
+import type { AlertQuestion } from '../../src/app/share/slot-messages.ts'
+import { WorkerAlerts } from '../../src/app/share/worker-alerts.ts'
+import { memoryOfProgram } from '../../src/app/alerts/memory.ts'
+import type { ClaimedSlot } from '../../src/model/share/queue-port.ts'
 import { RunWatch } from '../../src/app/share/run-watch.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
@@ -15,7 +19,7 @@ import type { Event } from '../../src/model/run/event.ts'
 import { readExposition, valuesOf } from '../support/exposition.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { startProxy } from '../support/servers/proxy.ts'
-import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
+import { makeOrders, WorkerStage, type WorkerOptions } from '../support/worker-stage.ts'
 
 /** A shared copy of one slot. */
 const RUN = {
@@ -42,9 +46,12 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
   })
 
   /** A comparison on a host that has done none before; it remembers nothing by itself. */
-  async function comparedOn(host: string): Promise<{ status: string; told: readonly string[] }> {
+  async function comparedOn(
+    host: string,
+    more: WorkerOptions = {},
+  ): Promise<{ status: string; told: readonly string[] }> {
     const file = path.join(stage.folder, 'told')
-    const command = `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE" >> ${file}`
+    const command = `echo "$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE" >> ${file}; echo "$SLUICE_ALERT_ID" >> ${file}-ids`
     const run = await stage.distribute(
       'diff',
       '--from',
@@ -58,7 +65,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       '--alert-command',
       command,
     )
-    const worker = stage.worker({ host })
+    const worker = stage.worker({ host, ...more })
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     const { status } = await stage.run(run)
     worker.signal('SIGTERM')
@@ -74,7 +81,11 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       'target',
       `INSERT INTO orders SELECT g, md5(g::text), g * 1.5 FROM generate_series(1, 100) g`,
     )
-    expect(await comparedOn('third')).toEqual({ status: 'ok', told: ['failed raised', 'failed cleared'] })
+    // Its config file has another URL for the same store.
+    const elsewhere = { overTcp: true, stores: { cold: stage.data.url('target') } }
+    expect(await comparedOn('third', elsewhere)).toEqual({ status: 'ok', told: ['failed raised', 'failed cleared'] })
+    const ids = readFileSync(path.join(stage.folder, 'told-ids'), 'utf8').trim().split('\n')
+    expect(ids).toEqual([ids[0], ids[0]])
     expect(await stage.ask(stage.queue, 'queue', 'SELECT * FROM sluice_queue.sluice_alerts')).toEqual([])
   })
 
@@ -218,7 +229,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const [killed] = (await gone.watch()).filter(({ runId }) => runId === '35')
     expect(await gone.takeFailure({ runId: '35', no: 1 })).toMatchObject({ isAgain: false })
     expect(await gone.takeFailure({ runId: '35', no: 1 })).toBeNull()
-    await queue.alerts.begin({ scope: alertScope(killed?.operation as Operation, true), cause: 'failed', table: '' })
+    await queue.alerts.begin(alertKey(killed?.operation as Operation, 'failed', '', true))
     // Its sink takes nothing.
     const broken = { ...alert, command: 'exit 1' }
     await gone.release(await begun('36', {}, broken), { left: 'none', exitCode: 3, error, isUnworked: true })
@@ -250,6 +261,64 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await queue.alerts.end(key)).toEqual({ is: 'none' })
     await queue.alerts.sent(key, 'cleared')
     expect(await stage.ask(stage.queue, 'queue', 'SELECT cause FROM sluice_queue.sluice_alerts')).toEqual([])
+  })
+
+  test('an end that is confirmed while another begins the same waits for it, and neither fails', async () => {
+    await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
+    const key = { scope: 'locked', cause: 'drift', table: 'a' } as const
+    await queue.alerts.begin(key)
+    await queue.alerts.sent(key, 'raised')
+    await queue.alerts.end(key)
+    const other = new pg.Client({ connectionString: stage.queue.url('queue') })
+    await other.connect()
+    try {
+      // The locks of a beginning, in its order.
+      await other.query(`BEGIN; SELECT FROM sluice_queue.sluice_alerts WHERE cause = 'drift' FOR UPDATE`)
+      const sent = queue.alerts.sent(key, 'cleared')
+      const waits = `SELECT 1 FROM pg_stat_activity WHERE datname = 'queue' AND wait_event_type = 'Lock'`
+      await stage.until('it to wait', async () => (await stage.ask(stage.queue, 'queue', waits)).length > 0)
+      const noted = other.query(
+        `UPDATE sluice_queue.sluice_alerts SET since = since WHERE cause = 'unsent end'; COMMIT`,
+      )
+      const both = await Promise.allSettled([sent, noted])
+      expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+    } finally {
+      await other.end()
+    }
+    expect(await stage.ask(stage.queue, 'queue', 'SELECT cause FROM sluice_queue.sluice_alerts')).toEqual([])
+  })
+
+  test('one that was raised while the queue was away keeps its moment, of which its id is made, and so does one whose end no sink took', async () => {
+    await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
+    const key = { scope: 'kept', cause: 'drift', table: 'a' } as const
+    let isAway = true
+    const unless = async <T>(asked: () => Promise<T>): Promise<T> => {
+      if (isAway) throw new Error('away')
+      return await asked()
+    }
+    const { alerts: book } = queue
+    const alerts = new WorkerAlerts({
+      queue: {
+        begin: async (one, note) => await unless(async () => await book.begin(one, note)),
+        end: async (one) => await unless(async () => await book.end(one)),
+        sent: async (one, state) => await unless(async () => await book.sent(one, state)),
+      },
+      own: memoryOfProgram(),
+      note: () => undefined,
+      cleared: () => undefined,
+    })
+    const slot = { runId: '1', operation: {} } as unknown as ClaimedSlot
+    const ask = async (act: AlertQuestion['act']): Promise<unknown> => await alerts.answer({ id: 1, act, key }, slot)
+    const since = 1_700_000_000_000
+    expect(await ask({ begin: since })).toEqual({ act: 'begin', found: { is: 'new', since } })
+    await ask({ sent: 'raised' })
+    isAway = false
+    await alerts.deliver()
+    expect(await ask('end')).toEqual({ act: 'end', found: { is: 'cleared', since } })
+    await ask({ begin: since })
+    await ask({ sent: 'raised' })
+    expect(await book.end(key)).toEqual({ is: 'cleared', since })
+    await book.sent(key, 'cleared')
   })
 
   test('one whose sender does not confirm it is sent by another after a minute, and its end too', async () => {
@@ -296,7 +365,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       from: 'shop',
       to: 'cold',
       tables: ['t'],
-      alert: { conditions: [{ cause: 'failed' }] },
+      alert: { conditions: [{ cause: 'failed' }], command: `sleep 1; test ! -e ${stage.folder}/is-away` },
     }
     const gone = queue.worker({ ...about, workerId: 'lost' })
     await gone.beat(false)
@@ -334,6 +403,9 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     }
     expect(await looked()).toEqual([])
     await minuteLater('reportedAt')
+    // While its sender works on it, a minute is no reason to send it once more.
+    await watch.look([])
+    await minuteLater('reportedAt')
     expect(await looked()).toEqual(['worker-lost raised'])
     await stage.ask(
       stage.queue,
@@ -343,6 +415,10 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await gone.noteLoss(key, at, 'over')).toBe(true)
     expect(await looked()).toEqual([])
     await minuteLater('overAt')
+    // Where no sink takes its end, the next look sends it again.
+    writeFileSync(path.join(stage.folder, 'is-away'), '')
+    expect(await looked()).toEqual(['worker-lost cleared', 'worker-lost cleared'])
+    rmSync(path.join(stage.folder, 'is-away'))
     expect(await looked()).toEqual(['worker-lost cleared'])
     expect(await looked()).toEqual([])
     await stage.forgetRuns()
@@ -442,8 +518,9 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const who = { program, actor: 'me', host: 'here', slots: [{ about: '' }], stores: [] }
     await queue.submit({ ...about, ...who, runId: '18', operation: { ...operation, alert } })
     const told: string[] = []
+    const worker = queue.worker({ workerId: 'w', host: 'here', pid: 7, program, concurrency: 1, queues: [] })
     const watch = new RunWatch({
-      queue: queue.worker({ workerId: 'w', host: 'here', pid: 7, program, concurrency: 1, queues: [] }),
+      queue: worker,
       alerts: queue.alerts,
       known: [],
       host: 'here',
@@ -482,6 +559,22 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     expect(await look('1', '3')).toEqual([
       expect.stringMatching(/^cleared: chunks 1, 2 go on or are done; it stood since /),
     ])
+
+    // Another host found that its chunk goes on, and was killed before it had sent that.
+    movedAt.set('4', performance.now() - 9000)
+    expect(await look('4')).toEqual([expect.stringMatching(/^raised: chunk 4 gets no further for /)])
+    const [stuck] = (await worker.watch())[0]?.alerts ?? []
+    if (stuck === undefined) throw new Error('none stands')
+    expect(await queue.alerts.moved(stuck, ['4'])).toBe(true)
+    expect((await queue.alerts.end(stuck)).is).toBe('cleared')
+    expect(await look()).toEqual([])
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `UPDATE sluice_queue.sluice_alerts SET since = since - interval '61 s' WHERE cause LIKE 'unsent%'`,
+    )
+    expect(await look()).toEqual([expect.stringMatching(/^cleared: /)])
+    expect(await look()).toEqual([])
     await stage.forgetRuns()
   })
 

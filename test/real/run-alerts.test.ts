@@ -6,7 +6,6 @@ import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { memoryOfMachine } from '../../src/app/alerts/memory.ts'
-import { alertScopeBefore } from '../../src/app/alerts/scope.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 import type { SyncOperation } from '../../src/engine/lake/operations/sync/declaration.ts'
 import { runOperation } from '../../src/app/run.ts'
@@ -353,14 +352,24 @@ test('what is compared belongs to an alert: neither another target table nor oth
   await target.sql('DELETE FROM a2', 'UPDATE a SET id = 3 WHERE id = 1')
   for (const fails of [other, keys]) expect((await run(fails)).alerts).toEqual(['failed raised'])
   expect((await run(diff)).alerts).toEqual([])
-  // How it goes about it is no part of it, and what versions before have raised is cleared, too.
+  // How it goes about it is no part of it.
   await target.sql('DELETE FROM a')
-  const memory = memoryOfMachine(book, () => undefined)
-  await memory.begin({ scope: alertScopeBefore(diff, true), cause: 'failed', table: '' }, 0)
-  await memory[Symbol.asyncDispose]()
   const fixed = await run({ ...diff, fix: true, workers: 1 })
-  expect(fixed).toMatchObject({ alerts: ['failed cleared', 'failed cleared'], finished: { exitCode: 0 } })
+  expect(fixed).toMatchObject({ alerts: ['failed cleared'], finished: { exitCode: 0 } })
   expect((await run(diff)).alerts).toEqual([])
+})
+
+test('what a version before has raised is cleared by a run that ends well', async () => {
+  const table = await makeHealthyTable(join(folder.path, 'of-before'))
+  const memory = memoryOfMachine(book, () => undefined)
+  // As that version wrote it.
+  const scope = `["fsck","asOf={}","${table.folder}"]`
+  await memory.begin({ scope, cause: 'failed', table: '' }, 0)
+  await memory.begin({ scope: '["fsck","asOf={}"]', cause: 'fsck', table: table.folder }, 0)
+  await memory[Symbol.asyncDispose]()
+  const fsck = { ...fsckOf(table.folder, { alert: of('fsck', 'failed') }), asOf: {} } as Operation
+  expect((await run(fsck)).alerts.toSorted()).toEqual(['failed cleared', 'fsck cleared'])
+  expect((await run(fsck)).alerts).toEqual([])
 })
 
 describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {

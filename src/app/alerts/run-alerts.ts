@@ -11,8 +11,8 @@ import type { RunFinished } from '../../engine/run/operation.ts'
 import type { Verdict } from './causes/cause.ts'
 import { Causes } from './causes/watches.ts'
 import { memoryOfProgram } from './memory.ts'
-import { aboutInWords, alertScope, alertScopeBefore, subjectKey, subjectPlace } from './scope.ts'
-import { alertId, isReached, send, sinksOf, type AlertSinks, type SentAlert } from '../../engine/run/alerts/sinks.ts'
+import { aboutInWords, alertKey, alertKeyBefore, subjectPlace } from './scope.ts'
+import { alertIdOf, isReached, send, sinksOf, type AlertSinks, type SentAlert } from '../../engine/run/alerts/sinks.ts'
 
 /** How often time alone is looked at, ms. */
 const LOOK_MS = 1000
@@ -29,6 +29,8 @@ type Parts = {
   readonly emit: (body: EventBody) => void
   /** What earlier runs have told; of this program alone when absent. */
   readonly memory: ((say: (what: string) => void) => AlertMemory) | undefined
+  /** The operation as it stands in its queue, with names in place of URLs: those are other ones on another host. Absent where it comes from none. */
+  readonly queued?: Operation
   /** Ends the run. @param now what runs is dropped: it would not come to its end */
   readonly stop: (reason: SluiceError, now: boolean) => void
 }
@@ -145,7 +147,8 @@ export class RunAlerts {
     if (verdict.holds) await this.#raise(verdict, subject)
     else {
       await this.#clear(subject, verdict.value)
-      await this.#clear({ ...subject, key: this.#keyBefore(verdict) }, verdict.value)
+      const before = alertKeyBefore(this.#parts.queued ?? this.#operation, verdict.cause, verdict.table)
+      await this.#clear({ ...subject, key: before }, verdict.value)
     }
   }
 
@@ -164,7 +167,7 @@ export class RunAlerts {
       return this.#log('note', `alert ${key.cause} stands since ${isoTime(since)}, and was told then`, event.table)
     const words = redactText(value, this.#secrets)
     const told = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
-    const isTold = await this.#tell(told, { table: about, id: idOf(key, since) })
+    const isTold = await this.#tell(told, { table: about, id: alertIdOf(key, since) })
     // Else no sink has it, and the next run raises it.
     if (!isTold) await this.#remembered(this.#memory.end(key), null)
     await this.#remembered(this.#memory.sent(key, isTold ? 'raised' : 'cleared'), undefined)
@@ -176,25 +179,20 @@ export class RunAlerts {
     const words = `${redactText(value, this.#secrets)}; it stood since ${isoTime(end.since)}`
     const isTold = await this.#tell(
       { ...event, state: 'cleared', value: words },
-      { table: about, id: idOf(key, end.since) },
+      { table: about, id: alertIdOf(key, end.since) },
     )
     if (!isTold) await this.#remembered(this.#memory.begin(key, end.since), null)
     await this.#remembered(this.#memory.sent(key, isTold ? 'cleared' : 'raised'), undefined)
   }
 
   #subjectOf({ cause, table, failed }: Verdict): Subject {
+    const { queued } = this.#parts
     const place = subjectPlace(this.#operation, table)
     return {
-      key: { scope: alertScope(this.#operation, table === ''), cause, table: subjectKey(this.#operation, table) },
+      key: alertKey(queued ?? this.#operation, cause, table, queued !== undefined),
       event: { type: 'alert', cause, ...(table === '' ? {} : { table }) },
       about: place === '' ? this.#namedBy(failed) : place,
     }
-  }
-
-  /** Under which versions before noted the same. */
-  #keyBefore({ cause, table }: Verdict): AlertKey {
-    const scope = alertScopeBefore(this.#operation, table === '')
-    return { scope, isBefore: true, cause, table: subjectPlace(this.#operation, table) }
   }
 
   /** The table that the whole run failed by, else those that the command names. */
@@ -226,10 +224,6 @@ export class RunAlerts {
   #log(level: 'note' | 'warn' | 'error', message: string, table = ''): void {
     this.#parts.emit({ type: 'log', level, message, ...(table === '' ? {} : { table }) })
   }
-}
-
-function idOf({ scope, cause, table }: AlertKey, since: number): string {
-  return alertId(scope, cause, table, since)
 }
 
 function alerted(causes: readonly string[]): SluiceError {

@@ -1,6 +1,7 @@
 /** What an alert of an operation is about, as the memory of alerts and people are told it. No password is in it. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { AlertKey } from '../../model/run/alert-memory.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { workingFolder } from '../../shared/working-folder.ts'
 import type { StoreFamily } from '../../engine/run/operations/declaration.ts'
@@ -16,7 +17,7 @@ const IS_URL = /^[a-z][a-z0-9+]+:/i
  * also those of a later version, tell alerts of two runs apart.
  */
 const HOW: ReadonlySet<string> = new Set(
-  `kind alert dryRun confirm verbose seed limit count report checkpoint
+  `kind alert dryRun confirm verbose seed limit count report checkpoint track script
    workers lanes parallel rate chunkRows batchRows batchSize fileBytes memoryBytes waitMs patienceMs budgetMs triesForMs graceMs windowMs intervalMs watch
    resume restart resync moved cdmLines proveEveryMs untilCaughtUp untilEqual changesOnly quiesce
    accept acceptLossy acceptAllLossy acceptDifference allowRefused asText widen exact renamed dropped asChanged without decimal epoch onExisting noLook maxAside
@@ -24,48 +25,53 @@ const HOW: ReadonlySet<string> = new Set(
     /\s+/,
   ),
 )
+/** The same within a field. */
+const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits'] }
 
 /**
- * What is looked at, and how: runs of one scope find the same. What a run with other options finds, such as `--deep` or `--to-table`, only such a run ends.
- * @param ofRun of causes of the whole run: what it is about belongs to it; else the table of the alert says that
+ * By what an alert is known from run to run. Its scope says what is looked at, and how: runs of one scope find the same. What a run with other options finds,
+ * such as `--deep` or `--to-table`, only such a run ends. Of an alert without a table the scope names what the whole run is about.
+ * @param isQueued the operation is as it stands in a queue: the folder of this program is none of its
  */
-export function alertScope(operation: Operation, ofRun: boolean): string {
-  const { stores: places, about } = declarationOf(operation.kind)
-  const named = new Set([...places.map(({ field }) => field), ...[about ?? []].flat()])
-  const fields = Object.entries(operation)
-    .filter(([field]) => !HOW.has(field) && !named.has(field))
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-  // The number keeps it apart from those of versions before, which two runs share.
-  return JSON.stringify([2, ...scopeOf(operation, ofRun, fields, false)])
-}
-
-/** The scope that versions up to 2026-11 wrote for the same run, with the fields `alerts.by` alone: what they have raised stands under it. */
-export function alertScopeBefore(operation: Operation, ofRun: boolean): string {
-  const fields = new Map<string, unknown>(Object.entries(operation))
-  const by = declarationOf(operation.kind).alerts?.by ?? []
-  const scope = scopeOf(
-    operation,
-    ofRun,
-    by.map((field) => [field, fields.get(field)]),
-    true,
-  )
-  return JSON.stringify(scope)
-}
-
-function scopeOf(
-  operation: Operation,
-  ofRun: boolean,
-  fields: readonly (readonly [string, unknown])[],
-  isBefore: boolean,
-): readonly string[] {
-  const subjects = [declarationOf(operation.kind).about ?? []].flat()
+export function alertKey(operation: Operation, cause: AlertKey['cause'], table: string, isQueued: boolean): AlertKey {
+  const { stores: places, about, alerts } = declarationOf(operation.kind)
+  const subjects = [about ?? []].flat()
+  const left = new Set([...HOW, ...(alerts?.how ?? []), ...places.map(({ field }) => field), ...subjects])
   const stores = storesOf(operation)
     .filter(({ field }) => !subjects.includes(field))
-    .map(({ name, family }) => (isBefore || !PATHS.has(family) ? placeOf(name, family) : pathKey(name)))
-  const how = fields.flatMap(([field, value]) => (isGiven(value) ? [`${field}=${fieldText(field, value)}`] : []))
-  const keyOf = isBefore ? subjectPlace : subjectKey
-  const named = ofRun ? subjectsOf(operation).map((name) => keyOf(operation, name)) : []
-  return [operation.kind, ...stores, ...how, ...named]
+    .map(({ name, family }) => (PATHS.has(family) ? pathKey(name, isQueued) : placeOf(name, family)))
+  const how = Object.entries(operation)
+    .filter(([field]) => !left.has(field))
+    .map(([field, value]) => [field, without(HOW_WITHIN[field] ?? [], value)] as const)
+    .filter(([, value]) => isGiven(value))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([field, value]) => `${field}=${fieldText(field, value)}`)
+  const subjectOf = (name: string): string => subjectKey(operation, name, isQueued)
+  const whole = table === '' ? subjectsOf(operation).map(subjectOf) : []
+  // The number keeps it apart from those of versions before, which two runs share.
+  const scope = JSON.stringify([2, operation.kind, ...stores, ...how, ...whole])
+  return { scope, cause, table: subjectOf(table) }
+}
+
+/** The key that versions up to 2026-11 wrote for the same, with the fields `alerts.by` alone: what they have raised stands under it. */
+export function alertKeyBefore(operation: Operation, cause: AlertKey['cause'], table: string): AlertKey {
+  const { alerts, about } = declarationOf(operation.kind)
+  const fields = new Map<string, unknown>(Object.entries(operation))
+  const stores = storesOf(operation)
+    .filter(({ field }) => ![about].flat().includes(field))
+    .map(({ name, family }) => placeOf(name, family))
+  const how = (alerts?.by ?? []).flatMap((field) => {
+    const value = fields.get(field)
+    return value === undefined || value === false ? [] : [`${field}=${JSON.stringify(value)}`]
+  })
+  const whole = table === '' ? subjectsOf(operation).map((name) => subjectPlace(operation, name)) : []
+  const scope = JSON.stringify([operation.kind, ...stores, ...how, ...whole])
+  return { scope, cause, table: subjectPlace(operation, table) }
+}
+
+function without(fields: readonly string[], value: unknown): unknown {
+  if (fields.length === 0 || typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).filter(([field]) => !fields.includes(field)))
 }
 
 function isGiven(value: unknown): boolean {
@@ -86,13 +92,15 @@ export function subjectPlace(operation: Operation, name: string): string {
 }
 
 /**
- * What names the table of an alert from run to run: the same while its folder is away. A name that was typed counts from this folder, be it a path or an
- * id; any other one without a slash is an id.
+ * What names the table of an alert from run to run: the same while its folder is away. A name without a slash is an id where a catalog is named that may
+ * have it, or where the command does not name it; else it counts from this folder.
  */
-export function subjectKey(operation: Operation, name: string): string {
+function subjectKey(operation: Operation, name: string, isQueued: boolean): string {
   const family = familyOf(operation)
   if (family === null || !PATHS.has(family) || name === '') return subjectPlace(operation, name)
-  return /[/\\]/.test(name) || subjectsOf(operation).includes(name) ? pathKey(name) : name
+  const mayBeId = storesOf(operation).some((store) => store.family === 'catalog')
+  const isPath = /[/\\]/.test(name) || (!mayBeId && subjectsOf(operation).includes(name))
+  return isPath ? pathKey(name, isQueued) : name
 }
 
 /** Of what the operation is about; null where that is no store. */
@@ -102,8 +110,10 @@ function familyOf(operation: Operation): StoreFamily | null {
   return stores.find(({ field }) => subjects.includes(field))?.family ?? null
 }
 
-function pathKey(name: string): string {
-  return IS_URL.test(name) ? redactUrl(name) : resolve(workingFolder() ?? '', name)
+/** Paths in a queue are absolute, and what else stands there is an id. */
+function pathKey(name: string, isQueued: boolean): string {
+  if (IS_URL.test(name)) return redactUrl(name)
+  return isQueued ? name : resolve(workingFolder() ?? '', name)
 }
 
 /** The run in words, for whoever does not know its folder: `fsck /data/lake/orders sqlite:///c.db`. */

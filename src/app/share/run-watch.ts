@@ -11,8 +11,16 @@ import { errorLine } from '../../shared/errors.ts'
 import type { AlertNote } from '../../model/share/queue-port.ts'
 import { keyOf } from '../alerts/causes/standing-chunks.ts'
 import { byTable, chunksText, movedText, spanText, stuckText } from '../alerts/causes/stuck.ts'
-import { aboutInWords, alertScope, subjectPlace } from '../alerts/scope.ts'
-import { alertId, isReached, send, sinksOf, type AlertSinks, type SentAlert } from '../../engine/run/alerts/sinks.ts'
+import { aboutInWords, alertKey, subjectPlace } from '../alerts/scope.ts'
+import {
+  alertId,
+  alertIdOf,
+  isReached,
+  send,
+  sinksOf,
+  type AlertSinks,
+  type SentAlert,
+} from '../../engine/run/alerts/sinks.ts'
 import { alertWishOf } from '../alerts/wish.ts'
 import { subjectsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
@@ -36,8 +44,10 @@ type Unstuck = {
 }
 type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
 type Settled = (isReported: boolean) => Promise<void>
-/** @property since ms since the epoch */
-type Ended = { readonly run: string; readonly since: number; readonly words: Words }
+/** @property stood as it stood before its end @property since ms since the epoch */
+type Ended = { readonly stood: AlertNote & { readonly run: string }; readonly since: number; readonly words: Words }
+/** What waits to be sent. */
+type Waiting = { readonly state: AlertState; settled: Settled }
 
 export class RunWatch implements QueueWatch {
   readonly #parts: WatchParts
@@ -50,6 +60,8 @@ export class RunWatch implements QueueWatch {
   readonly #raised = new Map<string, Pick<StandingAlert, 'since' | 'chunks'>>()
   /** Alerts are sent one after the other, so that no end comes before its beginning. */
   #sending: Promise<void> = Promise.resolve()
+  /** By id: the last of each that is not sent yet. */
+  readonly #waiting = new Map<string, Waiting>()
 
   /** @param whole completes commands that an alert names */
   constructor(parts: WatchParts, whole: Whole = (text) => text) {
@@ -83,7 +95,8 @@ export class RunWatch implements QueueWatch {
     const wished = this.#wished(run)
     if (wished === null) return
     const value = 'it was over while the queue was away'
-    this.#sendEnd(wished, key, { run: run.runId, since, words: { cause, value, ...(table === '' ? {} : { table }) } })
+    const words = { cause, value, ...(table === '' ? {} : { table }) }
+    this.#sendEnd(wished, key, { stood: { run: run.runId }, since, words })
   }
 
   async sent(): Promise<void> {
@@ -112,7 +125,7 @@ export class RunWatch implements QueueWatch {
         await reported()
         continue
       }
-      const key: AlertKey = { scope: alertScope(wished.operation, true), cause: 'failed', table: '' }
+      const key = alertKey(wished.operation, 'failed', '', true)
       const { is, since } = await alerts.begin(key)
       // It stands since a run before this one, unless a worker has noted it that was killed before it was sent.
       if (is === 'stands' && !taken.isAgain) {
@@ -123,7 +136,7 @@ export class RunWatch implements QueueWatch {
       const value = `${errorLine(error)}${where}`
       const table = subjectsOf(wished.operation).map((name) => subjectPlace(wished.operation, name))
       const event: AlertEvent = { type: 'alert', cause: 'failed', state: 'raised', run: run.runId, value }
-      this.#send(wished, { ...event, id: idOf(key, since) }, this.#noted(key, 'raised', reported), table.join(','))
+      this.#send(wished, { ...event, id: alertIdOf(key, since) }, this.#noted(key, 'raised', reported), table.join(','))
     }
   }
 
@@ -146,8 +159,8 @@ export class RunWatch implements QueueWatch {
       const isOver = status === 'running' ? `slot ${no} has ended, and the run goes on without it` : 'the run has ended'
       const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has slot ${no}` : isOver
       const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
-      this.#send(known, { ...told, state: 'cleared', value }, async () => {
-        await queue.noteLoss(key, at, 'forgotten')
+      this.#send(known, { ...told, state: 'cleared', value }, async (isReported) => {
+        await queue.noteLoss(key, at, isReported ? 'forgotten' : 'notOver')
       })
     }
   }
@@ -176,7 +189,7 @@ export class RunWatch implements QueueWatch {
     const standing = run.alerts.filter(({ cause }) => cause === 'stuck')
     const finished = await this.#finishedOf(known, all, standing)
     for (const [table, chunks] of byTable(all.filter((chunk) => !finished.has(keyOf(chunk))))) {
-      const key = stuckKey(operation, table)
+      const key = alertKey(operation, 'stuck', table, true)
       const at = run.now - Math.max(...chunks.map(({ stoodMs }) => stoodMs))
       const hosts = [...new Set(chunks.flatMap(({ host }) => host ?? []))].join(', ')
       const words: Words = {
@@ -211,21 +224,24 @@ export class RunWatch implements QueueWatch {
     return await this.#finished.among(run, operation, fresh, named)
   }
 
-  /** Over when each of its chunks has moved, or the run or a later one of the same command ended well, or it was stopped. A run that failed has moved none. */
+  /** Over when each of its chunks has moved, be its end sent or not, or the run or a later one of the same command ended well, or it was stopped. A run that failed has moved none. */
   async #unstuck(known: Known, alert: StandingAlert, { moves, finished, limit }: Unstuck): Promise<void> {
     const { run, operation } = known
     const { table, chunks } = alert
     const over = async (value: string): Promise<void> =>
-      await this.#end(known, alert, { cause: 'stuck', table, value, limit })
+      await this.#end(known, alert, { cause: 'stuck', table, value, limit }, chunks)
     if (run.status === 'ok' || run.status === 'stopped') return await over('the run has ended')
     if (run.isMended) return await over('a later run of the same command has ended well')
     const goesOn = (chunk: string): boolean =>
       moves(keyOf({ table, chunk })).some(
-        (move) => subjectPlace(operation, move.table) === table && (move.chunk === null || move.chunk === chunk),
+        (move) =>
+          alertKey(operation, 'stuck', move.table, true).table === table &&
+          (move.chunk === null || move.chunk === chunk),
       )
     const moved = [...new Set(chunks)].filter((chunk) => goesOn(chunk) || finished.has(keyOf({ table, chunk })))
-    if (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved))) return
+    if (chunks.length > 0 && (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved)))) return
     const raised = this.#raised.get(raisedKey(run.runId, alert))?.chunks ?? chunks
+    if (raised.length === 0) return await over('its chunks go on or are done')
     // Others have moved before, on this host or another one.
     if (raised.some((chunk) => !moved.includes(chunk)))
       return await over(movedText(raised, new Set(['further', 'done'])))
@@ -259,21 +275,23 @@ export class RunWatch implements QueueWatch {
     const { is, since } = await alerts.begin(key, note)
     if (is === 'stands') return null
     const event: AlertEvent = { type: 'alert', state: 'raised', run: known.run.runId, ...words }
-    this.#send(known, { ...event, id: idOf(key, since) }, this.#noted(key, 'raised'))
+    this.#send(known, { ...event, id: alertIdOf(key, since) }, this.#noted(key, 'raised'))
     return since
   }
 
-  async #end(known: Known, key: AlertKey, words: Words): Promise<void> {
+  /** @param chunks that it was still about */
+  async #end(known: Known, key: AlertKey, words: Words, chunks: readonly string[] = []): Promise<void> {
     const { runId } = known.run
     const end = await this.#parts.alerts.end(key)
     this.#raised.delete(raisedKey(runId, key))
-    if (end.is === 'cleared') this.#sendEnd(known, key, { run: runId, since: end.since, words })
+    if (end.is === 'cleared') this.#sendEnd(known, key, { stood: { run: runId, chunks }, since: end.since, words })
   }
 
-  #sendEnd(wished: Wished, key: AlertKey, { run, since, words: { value, ...words } }: Ended): void {
+  #sendEnd(wished: Wished, key: AlertKey, { stood, since, words: { value, ...words } }: Ended): void {
     const told = `${value}; it stood since ${isoTime(since)}`
-    const event: AlertEvent = { type: 'alert', state: 'cleared', run, ...words, value: told }
-    this.#send(wished, { ...event, id: idOf(key, since) }, this.#noted(key, 'cleared', undefined, { at: since, run }))
+    const event: AlertEvent = { type: 'alert', state: 'cleared', run: stood.run, ...words, value: told }
+    const settled = this.#noted(key, 'cleared', undefined, { ...stood, at: since })
+    this.#send(wished, { ...event, id: alertIdOf(key, since) }, settled)
   }
 
   /**
@@ -294,25 +312,27 @@ export class RunWatch implements QueueWatch {
     }
   }
 
-  /** @param settled is given whether a sink took it @param table what sinks get as the table of an alert that has none */
+  /**
+   * What waits already is sent once, and settled as it was noted last: the queue gives it again where it is not confirmed within a minute.
+   * @param settled is given whether a sink took it @param table what sinks get as the table of an alert that has none
+   */
   #send({ sinks }: Pick<Wished, 'sinks'>, { id, ...event }: SentAlert, settled: Settled, table = ''): void {
     const { emit } = this.#parts
+    const known = this.#waiting.get(id)
+    if (known?.state === event.state) {
+      known.settled = settled
+      return
+    }
+    const waiting: Waiting = { state: event.state, settled }
+    this.#waiting.set(id, waiting)
     this.#sending = this.#sending.then(async () => {
       emit(event)
       const failures = await send({ id, ...(table === '' ? {} : { table }), ...event }, sinks)
       for (const message of failures) emit({ type: 'log', level: 'warn', message })
-      await settled(isReached(failures, sinks)).catch(() => undefined)
+      if (this.#waiting.get(id) === waiting) this.#waiting.delete(id)
+      await waiting.settled(isReached(failures, sinks)).catch(() => undefined)
     })
   }
-}
-
-/** As the slots of the run key it: of a command that comes again it is the same. */
-function stuckKey(operation: Operation, table: string): AlertKey {
-  return { scope: alertScope(operation, false), cause: 'stuck', table: subjectPlace(operation, table) }
-}
-
-function idOf({ scope, cause, table }: AlertKey, since: number): string {
-  return alertId(scope, cause, table, since)
 }
 
 function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'table'>): string {

@@ -5,7 +5,6 @@
 import type { AlertWish } from '../../model/run/alert.ts'
 import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
 import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
-import { alertScope, alertScopeBefore } from '../alerts/scope.ts'
 import type { Operation } from '../operations/list.ts'
 import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
 
@@ -29,22 +28,19 @@ export class SlotAlerts {
   }
 
   /**
-   * @param operation with names of stores in place of URLs: those are other ones on another host
    * @param book folder of the book of this machine's runs
    * @param say tells in words that the worker is not asked
    */
-  memory(operation: Operation, book: string | undefined, say: (what: string) => void): AlertMemory {
+  memory(book: string | undefined, say: (what: string) => void): AlertMemory {
     const own = book === undefined ? memoryOfProgram() : memoryOfMachine(book, say)
     const asked = async (act: AlertQuestion['act'], key: AlertKey): Promise<AlertAnswer['answer']> => {
-      const { cause, table, isBefore } = key
-      const scope = (isBefore === true ? alertScopeBefore : alertScope)(operation, table === '')
-      const answer = await this.#answered({ id: (this.#last += 1), act, key: { scope, cause, table } })
+      const answer = await this.#answered({ id: (this.#last += 1), act, key })
       if (answer === null) say('the worker does not say which alerts stand: what this machine remembers counts')
       return answer
     }
     return {
       begin: async (key, at) => {
-        const answer = await asked('begin', key)
+        const answer = await asked({ begin: at }, key)
         return answer?.act === 'begin' ? answer.found : await own.begin(key, at)
       },
       end: async (key) => {

@@ -77,7 +77,8 @@ const finished =
         order.rested,
       ).left !== 'none',
     ledgerTotals: (totals) => tell({ totals }),
-    alertMemory: (say) => alerts.memory(order.operation as Operation, book, say),
+    alertMemory: (say) => alerts.memory(book, say),
+    queued: order.operation as Operation,
     ...(onCall === undefined ? { callOthers: () => tell({ callOthers: true }) } : { onCall }),
   }))
 turn?.[Symbol.dispose]()

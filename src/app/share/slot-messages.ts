@@ -48,8 +48,8 @@ export type SlotOrder = {
   readonly book?: string
 }
 
-/** What is asked of the memory of alerts, for the queue to say: of `sent` which of both was. */
-export type AlertAct = 'begin' | 'end' | { readonly sent: AlertState }
+/** What is asked of the memory of alerts, for the queue to say: of `begin` when it began, ms since the epoch; of `sent` which of both was. */
+export type AlertAct = { readonly begin: number } | 'end' | { readonly sent: AlertState }
 export type AlertQuestion = { readonly id: number; readonly act: AlertAct; readonly key: AlertKey }
 
 /** @property answer null where the worker does not answer */

@@ -3,14 +3,16 @@
  * once it is there again, so that another host raises and clears by what has been sent.
  */
 import type { AlertKey, AlertMemory, AlertState } from '../../model/run/alert-memory.ts'
-import { systemClock } from '../../shared/clock.ts'
 import type { AlertBook, ClaimedSlot } from '../../model/share/queue-port.ts'
-import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
+import type { AlertAct, AlertAnswer, AlertQuestion } from './slot-messages.ts'
 import type { AlertRun } from '../../engine/run/watch-port.ts'
+
+type Asked = Exclude<AlertAct, { readonly sent: AlertState }>
+type Found = Extract<AlertAnswer['answer'], { readonly found: unknown }>
 
 /** What the queue has not heard of. @property isTold its end was found here, and is sent by the slot */
 type Unheard = {
-  readonly act: 'begin' | 'end'
+  readonly act: Asked
   readonly key: AlertKey
   readonly run: AlertRun
   readonly isTold: boolean
@@ -37,17 +39,19 @@ export class WorkerAlerts {
 
   /** The memory of this machine answers until the queue has heard what it missed. Never rejects. */
   async answer({ act, key }: AlertQuestion, { runId, operation }: ClaimedSlot): Promise<AlertAnswer['answer']> {
-    if (typeof act === 'object') return await this.#sent(key, act.sent)
+    if (typeof act === 'object' && 'sent' in act) return await this.#sent(key, act.sent)
     if (this.#unheard.size === 0) {
       try {
-        return act === 'begin' ? { act, found: await this.#begin(key) } : { act, found: await this.#end(key) }
+        return act === 'end'
+          ? { act, found: await this.#end(key) }
+          : { act: 'begin', found: await this.#begin(key, act.begin) }
       } catch (error) {
         this.#parts.note(error)
       }
     }
     const { own } = this.#parts
-    const answer =
-      act === 'begin' ? { act, found: await own.begin(key, systemClock.now()) } : { act, found: await own.end(key) }
+    const answer: Found =
+      act === 'end' ? { act, found: await own.end(key) } : { act: 'begin', found: await own.begin(key, act.begin) }
     this.#unheard.set(JSON.stringify(key), {
       act,
       key,
@@ -68,8 +72,8 @@ export class WorkerAlerts {
   async deliver(): Promise<void> {
     for (const [name, one] of this.#unheard) {
       const { act, key, run, isTold } = one
-      if (act === 'begin') {
-        await this.#begin(key)
+      if (act !== 'end') {
+        await this.#begin(key, act.begin)
         await this.#parts.queue.sent(key, 'raised')
       } else {
         const end = await this.#end(key)
@@ -82,11 +86,16 @@ export class WorkerAlerts {
   }
 
   /** What this machine remembers from a time without the queue was raised then. @throws SluiceError where the queue is away */
-  async #begin(key: AlertKey): ReturnType<AlertMemory['begin']> {
+  async #begin(key: AlertKey, at: number): ReturnType<AlertMemory['begin']> {
     const { queue } = this.#parts
-    const found = await queue.begin(key)
+    const found = await queue.begin(key, { at })
     const before = await this.#forgotten(key)
     if (before.is === 'none') return found
+    if (found.is === 'new' && found.since !== before.since) {
+      // It was sent with an id that is made of when it began.
+      await queue.end(key)
+      await queue.begin(key, { at: before.since })
+    }
     await queue.sent(key, 'raised')
     return { is: 'stands', since: Math.min(before.since, found.since) }
   }

@@ -2,10 +2,8 @@
 import type { AlertCause, AlertEvent, QueueCause } from './alert.ts'
 
 export type AlertKey = {
-  /** What is looked at, and how (`alertScope`); it holds no password. */
+  /** What is looked at, and how (`alertKey`); it holds no password. */
   readonly scope: string
-  /** The scope is the one that versions before wrote. */
-  readonly isBefore?: true
   readonly cause: AlertCause | QueueCause
   /** The table that it is about; empty where it is about the whole run. */
   readonly table: string

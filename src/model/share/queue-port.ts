@@ -130,7 +130,7 @@ export interface RunQueue extends AsyncDisposable {
 }
 
 /** A worker reports a loss, has sent that, takes it back; reports its end, has sent that. */
-export type LossReport = 'reported' | 'sent' | 'unreported' | 'over' | 'forgotten'
+export type LossReport = 'reported' | 'sent' | 'unreported' | 'over' | 'notOver' | 'forgotten'
 
 /**
  * @property isMine false where the slot was another worker's already

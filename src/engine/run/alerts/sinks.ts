@@ -1,6 +1,7 @@
 /** Where alerts go: a command of the user's, and a webhook. What fails there is told, and stops nothing. */
 import { createHash } from 'node:crypto'
 import type { AlertEvent, AlertWish } from '../../../model/run/alert.ts'
+import type { AlertKey } from '../../../model/run/alert-memory.ts'
 import { runShell } from './shell.ts'
 
 const COMMAND_MS = 30_000
@@ -30,6 +31,11 @@ export function sinksOf({ command }: AlertWish, run: Pick<AlertSinks, 'run' | 'a
 /** The same for an alert and its end, and for one that is sent again: who has it with this `state` already may drop it. @param about what names the alert, and since when it stands */
 export function alertId(...about: readonly (string | number)[]): string {
   return createHash('sha256').update(JSON.stringify(about)).digest('hex').slice(0, 16)
+}
+
+/** The id of an alert that is known by a key. @param since when it began, ms since the epoch, as its memory has it */
+export function alertIdOf({ scope, cause, table }: AlertKey, since: number): string {
+  return alertId(scope, cause, table, since)
 }
 
 /** An alert as it is sent. @property id as `alertId` has it */

@@ -104,8 +104,12 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
     /** An end that one machine would find in the ledger, without its password: workers need the name of a store. */
     readonly needs?: 'from' & FieldOf<O>
   }
-  /** Causes that an alert of it may have; it takes none where it is absent. `by`: fields that were in the scope of versions before (`alertScopeBefore`); no more come. */
-  readonly alerts?: { readonly causes: readonly AlertCause[]; readonly by?: readonly FieldOf<O>[] }
+  /** Causes that an alert of it may have; it takes none where it is absent. `by`: fields that were in the scope of versions before (`alertKeyBefore`); no more come. `how`: fields of its own that say how it works, and tell no alerts apart (`alertKey`). */
+  readonly alerts?: {
+    readonly causes: readonly AlertCause[]
+    readonly by?: readonly FieldOf<O>[]
+    readonly how?: readonly FieldOf<O>[]
+  }
   /** It may come again by a schedule: always, or only where that field is on. */
   readonly comesAgain?: true | FieldOf<O>
   /** Fields with which it goes on until somebody stops it: no schedule would see its end. */

@@ -71,7 +71,9 @@ export class PostgresAlerts implements AlertBook {
 
   async sent(key: AlertKey, state: AlertState): Promise<void> {
     await this.#pool.ask(
-      `WITH sent AS (DELETE FROM ${ALERTS} WHERE key_digest = $2 AND cause = '${UNSENT[state]}' RETURNING 1)
+      // The alert is locked first, as by all that changes both rows: else two wait for each other.
+      `WITH standing AS (SELECT FROM ${ALERTS} WHERE key_digest = $1 FOR UPDATE),
+       sent AS (DELETE FROM ${ALERTS} WHERE EXISTS (SELECT FROM standing) IS NOT NULL AND key_digest = $2 AND cause = '${UNSENT[state]}' RETURNING 1)
        DELETE FROM ${ALERTS} WHERE key_digest = $1 AND '${state}' = 'cleared'::text AND EXISTS (SELECT FROM sent)`,
       [digestOf(key), unsentOf(key)],
     )

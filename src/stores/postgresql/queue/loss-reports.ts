@@ -19,5 +19,6 @@ export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: strin
     becomes: `lost || jsonb_build_object('overAt', ${NOW})`,
     where: `${HAS_REPORT} AND (lost -> 'overAt'::text IS NULL OR ${isLate('overAt')})`,
   },
+  notOver: { becomes: `lost - 'overAt'::text`, where: `lost -> 'overAt'::text IS NOT NULL` },
   forgotten: { becomes: 'NULL', where: `lost -> 'overAt'::text IS NOT NULL` },
 }

@@ -380,7 +380,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
     field: 'tables',
     stream: 'follow',
   },
-  alerts: { causes: FOLLOW_CAUSES },
+  alerts: { causes: FOLLOW_CAUSES, how: ['cassandra'] },
   comesAgain: 'again',
   endless: ['follow'],
   events: COPY_EVENTS,

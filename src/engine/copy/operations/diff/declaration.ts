@@ -154,7 +154,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
   ],
   about: 'tables',
   distributes: { by: 'parts', field: 'tables' },
-  alerts: { causes: FAILED },
+  alerts: { causes: FAILED, how: ['cassandra'] },
   comesAgain: true,
   events: EVENTS,
 }

@@ -122,9 +122,10 @@ async function watchTables(
       const error = asSluiceError(thrown)
       // A catalog that is away comes back; a table that was named and is gone does not.
       if (error.kind !== 'target') throw error
-      isAway = error.code !== 'TARGET_BUSY'
+      const isBusy = error.code === 'TARGET_BUSY'
+      isAway ||= !isBusy
       const message = `${errorLine(error.info())}; trying again`
-      quiet.emit({ type: 'log', level: 'warn', ...(isAway ? { catalog: 'away' } : {}), message })
+      quiet.emit({ type: 'log', level: 'warn', ...(isBusy ? {} : { catalog: 'away' }), message })
     }
   }
   await catalog.indexes.finish()
