@@ -633,7 +633,12 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const [archive, kept] = [path.join(stage.folder, 'mounted'), path.join(stage.folder, 'mounted-before')]
     mkdirSync(archive)
     mkdirSync(kept)
-    const words = ['--from', 'shop', '--to', archive, '--table', 'inv', '--by', 'at', '--older-than', '1q']
+    await stage.ask(
+      stage.data,
+      'source',
+      'DROP TABLE IF EXISTS disks; CREATE TABLE disks (LIKE inv INCLUDING ALL); INSERT INTO disks SELECT * FROM inv',
+    )
+    const words = ['--from', 'shop', '--to', archive, '--table', 'disks', '--by', 'at', '--older-than', '1q']
     const run = await stage.distribute('archive', 'run', ...words)
     // A new file system gives its first folder the number that the first one of the other has: the same folder, without what was in it.
     const move = (from: string, to: string): void => {
