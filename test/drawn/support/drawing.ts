@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs'
 import { makePlace, missing } from '../../support/copy-systems.ts'
 import { KNOWN } from './known.ts'
 import { dropPlace } from './places.ts'
-import { drawOf, ONLY_DRAW, SEED, type Random } from './random.ts'
+import { drawOf, ONLY_DRAW, SEED, type Random, MOST_DRAWS } from './random.ts'
 import { shrink } from './shrink.ts'
 import { namedIn, sqlOf, withoutColumns, type DrawnSystem, type DrawnTable, type DrawnType } from './shape.ts'
 import { Tally } from './tally.ts'
@@ -40,7 +40,7 @@ export async function drawAll<D extends Drawn>(
       if (verdict.is === 'fault') found.push(await smallest(no, one, verdict, judge))
       one = restOf(one, verdict)
     }
-    if (ONLY_DRAW !== undefined || (Date.now() > end && tally.isTelling)) break
+    if (ONLY_DRAW !== undefined || no >= MOST_DRAWS || (Date.now() > end && tally.isTelling)) break
   }
   process.stderr.write(`${operation} drawn with SLUICE_DRAW_SEED=${SEED}: ${tally.text}\n`) // prettier-ignore
   return ONLY_DRAW === undefined ? [...found, ...tally.idle.map((text) => ({ kind: 'idle', text }))] : found
