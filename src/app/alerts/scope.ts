@@ -5,7 +5,7 @@ import type { AlertKey } from '../../model/run/alert-memory.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { workingFolder } from '../../shared/working-folder.ts'
 import type { StoreFamily } from '../../engine/run/operations/declaration.ts'
-import { commandNameOf, declarationOf, storesOf, subjectsOf } from '../operations/facts.ts'
+import { commandNameOf, declarationOf, storesOf, subjectFieldsOf, subjectsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { systemOf } from '../../engine/run/systems.ts'
 
@@ -34,8 +34,8 @@ const HOW_WITHIN: Readonly<Record<string, readonly string[]>> = { ring: ['splits
  * @param isQueued the operation is as it stands in a queue: the folder of this program is none of its
  */
 export function alertKey(operation: Operation, cause: AlertKey['cause'], table: string, isQueued: boolean): AlertKey {
-  const { stores: places, about, alerts } = declarationOf(operation.kind)
-  const subjects = [about ?? []].flat()
+  const { stores: places, alerts } = declarationOf(operation.kind)
+  const subjects = subjectFieldsOf(operation.kind)
   const left = new Set([...HOW, ...(alerts?.how ?? []), ...places.map(({ field }) => field), ...subjects])
   const stores = storesOf(operation)
     .filter(({ field }) => !subjects.includes(field))
@@ -55,10 +55,11 @@ export function alertKey(operation: Operation, cause: AlertKey['cause'], table: 
 
 /** The key that versions up to 2026-11 wrote for the same, with the fields `alerts.by` alone: what they have raised stands under it. */
 export function alertKeyBefore(operation: Operation, cause: AlertKey['cause'], table: string): AlertKey {
-  const { alerts, about } = declarationOf(operation.kind)
+  const { alerts } = declarationOf(operation.kind)
+  const subjects = subjectFieldsOf(operation.kind)
   const fields = new Map<string, unknown>(Object.entries(operation))
   const stores = storesOf(operation)
-    .filter(({ field }) => ![about].flat().includes(field))
+    .filter(({ field }) => !subjects.includes(field))
     .map(({ name, family }) => placeOf(name, family))
   const how = (alerts?.by ?? []).flatMap((field) => {
     const value = fields.get(field)
@@ -105,9 +106,8 @@ function subjectKey(operation: Operation, name: string, isQueued: boolean): stri
 
 /** Of what the operation is about; null where that is no store. */
 function familyOf(operation: Operation): StoreFamily | null {
-  const { about, stores } = declarationOf(operation.kind)
-  const subjects = [about ?? []].flat()
-  return stores.find(({ field }) => subjects.includes(field))?.family ?? null
+  const subjects = subjectFieldsOf(operation.kind)
+  return declarationOf(operation.kind).stores.find(({ field }) => subjects.includes(field))?.family ?? null
 }
 
 /** Paths in a queue are absolute, and what else stands there is an id. */
@@ -119,9 +119,9 @@ function pathKey(name: string, isQueued: boolean): string {
 /** The run in words, for whoever does not know its folder: `fsck /data/lake/orders sqlite:///c.db`. */
 export function aboutInWords(operation: Operation): string {
   const subjects = subjectsOf(operation).map((name) => subjectPlace(operation, redactUrl(name)))
-  const { about } = declarationOf(operation.kind)
+  const fields = subjectFieldsOf(operation.kind)
   const action = actionOf(operation)
-  const others = storesOf(operation).filter(({ end, field }) => end !== undefined && ![about].flat().includes(field))
+  const others = storesOf(operation).filter(({ end, field }) => end !== undefined && !fields.includes(field))
   const ends = [...new Set(others.map(({ name, family }) => placeOf(name, family)))]
   const words = [action ?? commandNameOf(operation.kind), subjects.join(', '), ends.join(' -> ')]
   return words.filter((word) => word !== '').join(' ')

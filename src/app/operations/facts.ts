@@ -170,9 +170,13 @@ export function withPlaces(operation: Operation, placeOf: (name: string) => stri
 
 /** Names of what it is about: tables as they were given, or a folder. */
 export function subjectsOf(operation: Operation): readonly string[] {
-  const { about } = declarationOf(operation.kind)
-  const fields = about === undefined ? [] : typeof about === 'string' ? [about] : about
+  const fields = subjectFieldsOf(operation.kind)
   return fields.map((field) => textsOf(operation, field)).find((names) => names.length > 0) ?? []
+}
+
+/** Fields that name what an operation of this kind is about: the first that is given does. */
+export function subjectFieldsOf(kind: OperationKind): readonly string[] {
+  return [declarationOf(kind).about ?? []].flat()
 }
 
 /** Whether only the plan is asked for: then nothing is changed. */

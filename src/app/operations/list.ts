@@ -1,6 +1,6 @@
 /**
- * Every operation, in the order of the help: what it is, and the function that performs it, which is loaded when it runs. A new one is a folder beside this
- * file and one entry here.
+ * Every operation, in the order of the help: what it is, and the function that performs it, which is loaded when it runs. A new one is a folder in
+ * `operations` of its capability and one entry here.
  */
 import type { Ending, Run } from '../../engine/run/run-context.ts'
 import type { Declaration, RunEventType } from '../../engine/run/operations/declaration.ts'

@@ -18,10 +18,7 @@ const ANY_BOUND = '(SELECT coalesce(unhex(value ->> 1), value ->> 0) FROM (SELEC
 export const SOURCE_KEYS: KeyDialect = {
   quote,
   from: (table) => quote(table.table.name),
-  bound: ({ type }) => {
-    if (type.kind === 'bytes') return 'unhex(?)'
-    return isAny(type) ? ANY_BOUND : '?'
-  },
+  bound: ({ type }) => boundOf(type),
   value: ({ type }, text) => {
     if (type.kind === 'bytes') return digitsOfText(text)
     return isAny(type) ? anyValue(text) : text
@@ -36,7 +33,7 @@ export const SOURCE_KEYS: KeyDialect = {
 export function targetKeys(asOf: (column: Column) => ColumnType): KeyDialect {
   return {
     ...SOURCE_KEYS,
-    bound: (column) => (asOf(column).kind === 'bytes' ? 'unhex(?)' : isAny(asOf(column)) ? ANY_BOUND : '?'),
+    bound: (column) => boundOf(asOf(column)),
     value: (column, text) => {
       const as = asOf(column)
       if (isAny(as)) return anyValue(text)
@@ -63,6 +60,11 @@ function textSql({ name, type, native }: Column): string {
   if (affinity === 'text') return column
   // A cast would round a double to 15 digits.
   return affinity === 'integer' ? `CAST(${column} AS TEXT)` : number
+}
+
+function boundOf(type: ColumnType): string {
+  if (type.kind === 'bytes') return 'unhex(?)'
+  return isAny(type) ? ANY_BOUND : '?'
 }
 
 function isAny(type: ColumnType): boolean {

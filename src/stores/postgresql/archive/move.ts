@@ -4,13 +4,10 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../server/connect.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
 import type { CopySession } from '../server/session.ts'
-import { literal, tableSql } from '../server/sql.ts'
+import { literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
 import type { KnownTable } from '../server/locks.ts'
 
 export const ARCHIVED_SCHEMA = 'sluice_archived'
-
-/** Bytes of a name; longer ones are cut off in silence. */
-const MOST_NAME = 63
 
 /** With the number of the table in it: others of the same name may be there already, from another schema or from earlier years. */
 export function archivedName({ name }: TableName, oid: string): TableName {
@@ -100,7 +97,7 @@ export function suffixed(name: string, suffix: string): string {
   let bytes = Buffer.byteLength(suffix) + 1
   for (const character of name) {
     bytes += Buffer.byteLength(character)
-    if (bytes > MOST_NAME) break
+    if (bytes > MOST_NAME_BYTES) break
     kept += character
   }
   return `${kept}_${suffix}`

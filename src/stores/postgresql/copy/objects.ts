@@ -13,11 +13,9 @@ import type { PostgresSettings } from '../server/settings.ts'
 import { sourceError, targetError } from '../server/errors.ts'
 import { listObjects } from './object-list.ts'
 import { CopySession } from '../server/session.ts'
-import { columnList, equalTo, literal, tableSql } from '../server/sql.ts'
+import { columnList, equalTo, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
 
-/** Bytes of a name; the server cuts off what is longer. */
-const NAME_BYTES = 63
 const LOOK_MS = 200
 /** Types of this system that no ordered index takes. */
 const WITHOUT_ORDER = /^(?:json|xml|point|line|lseg|box|path|polygon|circle)$/
@@ -58,7 +56,7 @@ export class PostgresObjects implements ObjectStore {
   }
 
   fitted(object: SchemaObject, table: TableSpec): SchemaObject | { readonly refused: string } {
-    const name = object.kind === 'default' ? object.name : shortened(object.name, NAME_BYTES)
+    const name = object.kind === 'default' ? object.name : shortened(object.name, MOST_NAME_BYTES)
     if ((object.kind !== 'index' && object.kind !== 'unique') || object.own !== '') return { ...object, name }
     for (const { column } of object.parts) {
       const native = table.columns.find((one) => one.name === column)?.native

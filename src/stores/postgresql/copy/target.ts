@@ -18,14 +18,12 @@ import { createNamed, identitySql, moveSequences } from './positions.ts'
 import { setSequences } from './sequences.ts'
 import { AS_REPLICA, mayBeReplica } from './replica-role.ts'
 import { CopySession } from '../server/session.ts'
-import { columnList, fromSql, literal, tableSql } from '../server/sql.ts'
+import { columnList, fromSql, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
 import { PostgresWriter } from './writer.ts'
 
 /** Sessions that stay open for the next chunk. */
 const KEPT = 16
-
-const MOST_NAME_BYTES = 63
 
 /** Bits of the types that a sequence can number. */
 const NUMBERED: ReadonlyMap<string, number> = new Map([
@@ -242,7 +240,7 @@ export async function refuseUnknownTypes(table: TableSpec, session: CopySession)
   })
 }
 
-/** The server cuts longer names short and says so in a notice alone. @throws SluiceError TABLE_REFUSED */
+/** @throws SluiceError TABLE_REFUSED for a name that the server would cut off */
 function refuseLongNames({ table, columns }: TableSpec): void {
   const names = [table.schema ?? '', table.name, ...columns.map(({ name }) => name)]
   const long = names.find((name) => Buffer.byteLength(name) > MOST_NAME_BYTES)

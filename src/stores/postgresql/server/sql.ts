@@ -17,6 +17,9 @@ const CHAR = '"char"'
 
 const TEXT = quoteName(`text ${randomUUID()}`)
 
+/** Bytes of a name; the server cuts off what is longer, and says so in a notice alone. */
+export const MOST_NAME_BYTES = 63
+
 /** `only`: rows of tables that inherit from this one belong to those. */
 export type Relation = { readonly name: TableName; readonly only: boolean }
 

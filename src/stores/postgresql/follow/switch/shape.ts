@@ -1,11 +1,9 @@
 /** What the tables are, and whether this role may exchange them. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { quoteName } from '../../server/connect.ts'
-import { literal } from '../../server/sql.ts'
+import { literal, MOST_NAME_BYTES } from '../../server/sql.ts'
 import { sqlStateOf } from '../../server/server-errors.ts'
 import { objects, type Side, type Sides, type Step } from './sides.ts'
-
-const MOST_NAME_BYTES = 63
 
 type Shape = {
   readonly isPartition: boolean

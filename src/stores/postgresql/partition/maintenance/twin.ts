@@ -7,14 +7,12 @@ import type { KnownTable } from '../../server/locks.ts'
 import { suffixed } from '../../archive/move.ts'
 import { quoteName } from '../../server/connect.ts'
 import type { CopySession } from '../../server/session.ts'
-import { literal, tableSql } from '../../server/sql.ts'
+import { literal, MOST_NAME_BYTES, tableSql } from '../../server/sql.ts'
 import { markOf } from './names.ts'
 import { committed } from '../../server/patience.ts'
 import { revokeOthers } from './rights.ts'
 import { leaveOutOwn, takenAlong, type LeftOut, type Period } from './own-rules.ts'
 
-/** Bytes of a name. */
-const MOST_NAME = 63
 /** Places of `ownStatementsSql`: foreign keys of the table itself, its triggers, rules and row security. They hold from the moment on that others use it. */
 const FOREIGN_KEY = 22
 const UNCHECKED = ' NOT VALID'
@@ -231,7 +229,7 @@ async function freshNames(
     // Those that servers and people make begin with the name of the table.
     const own = old ?? ''
     const wish = own.startsWith(of.name.name) ? name + own.slice(of.name.name.length) : `${name}_${own}`
-    let fresh = Buffer.byteLength(wish) > MOST_NAME ? suffixed(name, oid ?? '') : wish
+    let fresh = Buffer.byteLength(wish) > MOST_NAME_BYTES ? suffixed(name, oid ?? '') : wish
     for (let count = 1; taken.has(fresh); count++) fresh = suffixed(wish, String(count))
     taken.add(fresh)
     names.set(oid ?? '', fresh)
