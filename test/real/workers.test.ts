@@ -126,6 +126,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(refused.status).toBe('running')
     const friend = stage.worker({ args: ['--idle', '3s'] })
     await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
+    await stage.until('its end here', () => friend.slots.includes('ended'))
     expect(stranger.slots).toEqual(['refused'])
     expect(friend.slots).toEqual(['begun', 'ended'])
     stranger.signal('SIGTERM')
