@@ -473,6 +473,28 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect([(await stage.run(slow)).status, (await stage.run(next)).status]).toEqual(['ok', 'ok'])
   })
 
+  test('rows that only the target has are named by a shared comparison that went well, and by its report', async () => {
+    for (const database of ['source', 'target'])
+      await stage.ask(stage.data, database, 'CREATE TABLE more (id int PRIMARY KEY); INSERT INTO more VALUES (1)')
+    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'more', '--again'] as const
+    await stage.ask(stage.data, 'target', 'TRUNCATE more')
+    expect((await stage.sluice(...copy.slice(0, -1))).code).toBe(0)
+    await stage.ask(stage.data, 'target', 'INSERT INTO more VALUES (2)')
+    const run = await stage.distribute(...copy)
+    const worker = stage.worker({ args: ['--idle', '3s'] })
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    expect(await worker.ended).toBe(0)
+    expect((await stage.run(run)).status).toBe('ok')
+    const note = 'one row of the target is not in the source, and stays; --delete-extra removes it'
+    const { events } = await stage.sluice('runs', '--distributed', '--run', run)
+    const noted = { level: 'note', table: 'public.more', message: note }
+    expect(events).toContainEqual(expect.objectContaining(noted))
+    const report = await stage.sluice('report', run, '--to', 'cold', '--format', 'json')
+    const text = report.events.find((event) => event.type === 'run.report')
+    const document = JSON.parse(text?.type === 'run.report' ? text.text : '{}') as RunReport
+    expect(document.queue?.notes).toContainEqual({ table: 'public.more', note })
+  })
+
   test('the end of a run that is not whole names each table and its cause, as the same run does here', async () => {
     await stage.ask(
       stage.data,

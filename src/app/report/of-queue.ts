@@ -4,11 +4,11 @@ import type { QueuePart, ReportedSlot } from '../../model/run/report/run-report.
 import type { Slot } from '../../model/share/distributed.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
-import { causesOfSlots } from '../share/causes.ts'
+import { causesOfSlots, notesOfSlots } from '../share/causes.ts'
 import { waitingText } from '../share/waiting.ts'
 import { openQueue } from '../share/queues.ts'
 
-/** Causes that a report lists. */
+/** Causes that a report lists, and notes. */
 const MOST = 100
 
 /** @returns null where the queue has no such run @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL, LEDGER_NEWER, TARGET_DENIED */
@@ -18,7 +18,8 @@ export async function queuePart(connect: string, runId: string): Promise<QueuePa
   if (found === undefined) return null
   const slots = await queue.slots(runId)
   const { kind, commandLine, source, target, status, begunAt, endedAt, exitCode, error, actor, host, refusals } = found
-  const causes = error === null ? [] : causesOfSlots(slots, await queue.schedules.output(runId), error)
+  const output = endedAt === null ? [] : await queue.schedules.output(runId)
+  const causes = error === null ? [] : causesOfSlots(slots, output, error)
   return {
     operation: kind,
     command: commandLine,
@@ -36,6 +37,7 @@ export async function queuePart(connect: string, runId: string): Promise<QueuePa
     countedAt: found.countedAt === null ? null : isoTime(found.countedAt),
     slots: slots.map(reportedSlot),
     causes: causes.slice(0, MOST).map(({ table = '', message, hint = '' }) => ({ table, cause: message, hint })),
+    notes: notesOfSlots(output).slice(0, MOST),
     refusals: refusals.map((one) => ({ host: one.host, error: errorLine(one.error) })),
   }
 }

@@ -97,6 +97,18 @@ export function causesOfSlots(
   return [...found.values()]
 }
 
+/** What slots that ended noted of their tables, such as rows that stay in the target: each note of a table once. */
+export function notesOfSlots(
+  output: readonly { readonly events: readonly Event[] }[],
+): readonly { readonly table: string; readonly note: string }[] {
+  const found = new Map<string, { readonly table: string; readonly note: string }>()
+  for (const { events } of output)
+    for (const event of events)
+      if (event.type === 'table.finished')
+        for (const note of event.notes ?? []) found.set(`${event.table}\n${note}`, { table: event.table, note })
+  return [...found.values()]
+}
+
 function ofSlot(table: string, error: ErrorInfo): Cause {
   return { table, message: errorLine(error), ...hintOf(error) }
 }

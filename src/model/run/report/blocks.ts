@@ -247,6 +247,15 @@ function queueBlocks(part: QueuePart): readonly Block[] {
             part.causes.map((one) => [one.table, one.cause, one.hint]),
           ),
         ]),
+    ...(part.notes.length === 0
+      ? []
+      : [
+          heading('Noted of tables'),
+          table(
+            ['table', 'note'],
+            part.notes.map((one) => [one.table, one.note]),
+          ),
+        ]),
     ...(part.refusals.length === 0
       ? []
       : [

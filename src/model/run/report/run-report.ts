@@ -180,6 +180,8 @@ export type QueuePart = {
   readonly slots: readonly ReportedSlot[]
   /** Tables that failed or were refused, as the slots have said. */
   readonly causes: readonly { readonly table: string; readonly cause: string; readonly hint: string }[]
+  /** What slots of a run that has ended noted of its tables, such as rows that only the target has. */
+  readonly notes: readonly { readonly table: string; readonly note: string }[]
   /** Workers that refuse it. */
   readonly refusals: readonly { readonly host: string; readonly error: string }[]
 }

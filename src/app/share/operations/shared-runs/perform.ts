@@ -3,7 +3,7 @@ import { dec } from '../../../../model/run/event.ts'
 import type { DistributedRun, Slot } from '../../../../model/share/distributed.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { errorLine } from '../../../../shared/errors.ts'
-import { causesOfSlots } from '../../causes.ts'
+import { causesOfSlots, notesOfSlots } from '../../causes.ts'
 import { waitingText } from '../../waiting.ts'
 import { unknownRun } from '../../unknown-run.ts'
 import { isOfNobody } from '../../steered-tables.ts'
@@ -14,7 +14,7 @@ import type { sharedRuns as declared, SharedRunsOperation } from './declaration.
 
 type SharedRuns = RunOf<typeof declared>
 
-/** Causes of the end of a run that are told. */
+/** Causes of the end of a run that are printed, and notes of its tables. */
 const MOST_CAUSES = 20
 
 /** @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, CONNECT_FAILED, LEDGER_NEWER */
@@ -40,11 +40,18 @@ export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns
   return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
 }
 
-/** Why a run that has ended is not whole: the causes of its slots first, then its own error with what to do. */
+/** Of a run that has ended: what slots noted of its tables, the causes why it is not whole, and its own error with what to do. */
 async function tellEnd(found: DistributedRun, slots: readonly Slot[], queue: RunQueue, run: SharedRuns): Promise<void> {
   const { error, status, exitCode } = found
-  if (error === null || status === 'running') return
-  const all = causesOfSlots(slots, await queue.schedules.output(found.runId), error)
+  if (status === 'running') return
+  const output = await queue.schedules.output(found.runId)
+  const notes = notesOfSlots(output)
+  for (const { table, note } of notes.slice(0, MOST_CAUSES))
+    run.emit({ type: 'log', level: 'note', table, message: note })
+  if (notes.length > MOST_CAUSES)
+    run.emit({ type: 'log', level: 'note', message: `and ${notes.length - MOST_CAUSES} more notes of tables` })
+  if (error === null) return
+  const all = causesOfSlots(slots, output, error)
   for (const { table, message, hint } of all.slice(0, MOST_CAUSES)) {
     const about = table === undefined ? {} : { table }
     run.emit({ type: 'log', level: 'error', ...about, message, ...(hint === undefined ? {} : { hint }) })
