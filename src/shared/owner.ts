@@ -87,8 +87,16 @@ export function startOf(pid: number): string | null {
   return statusOf(pid)?.[START] ?? null
 }
 
+/** CPU time that a process of this machine has used, with all its threads, in clock ticks; null where the system does not report it. */
+export function cpuOf(pid: number): number | null {
+  const status = statusOf(pid)
+  return status === null ? null : Number(status[USER_TIME]) + Number(status[USER_TIME + 1])
+}
+
 /** Place of the start among the words behind the name. */
 const START = 19
+/** Place of the time in user mode; that in the kernel is the next word. */
+const USER_TIME = 11
 
 /** The words of proc_pid_stat(5) behind the name in parentheses, of which the first is the state; null where the system does not tell. */
 function statusOf(pid: number): readonly string[] | null {

@@ -1,4 +1,5 @@
 /** A copy that is killed while it makes an index: run again, the index is there, and was made once. */
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +30,17 @@ type Blocked = {
   /** How many statements wait for it. */
   readonly waiting: string
   readonly indexes: string
+  /** Takes the locks under which the indexes are made. @param schema of the table, as a copy may name it */
+  readonly hold: (schema: string) => readonly string[]
+}
+
+/** Of words about the table, with a schema that is not named and with one that is. */
+function digests(named: string, words: (schema?: string) => unknown): readonly Buffer[] {
+  return [undefined, named].map((schema) =>
+    createHash('sha256')
+      .update(JSON.stringify(words(schema)))
+      .digest(),
+  )
 }
 
 const SERVERS: Readonly<Record<'postgresql' | 'mysql', Blocked>> = {
@@ -36,11 +48,19 @@ const SERVERS: Readonly<Record<'postgresql' | 'mysql', Blocked>> = {
     lock: ['BEGIN', 'LOCK TABLE t IN ROW EXCLUSIVE MODE'],
     waiting: `SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE %INDEX%' AND wait_event_type = 'Lock' AND datname = current_database()`,
     indexes: `SELECT relname, indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid WHERE indrelid = 't'::regclass AND NOT indisprimary ORDER BY 1`,
+    hold: (named) =>
+      digests(named, (schema) => ['sluice object', schema, 't', 'index', 'by_name']).map(
+        (digest) => `SELECT pg_advisory_lock(${digest.readBigInt64BE(0)})`,
+      ),
   },
   mysql: {
     lock: ['START TRANSACTION', 'SELECT * FROM t LIMIT 1'],
     waiting: `SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'ALTER TABLE%' AND state LIKE 'Waiting%' AND db = database()`,
     indexes: `SELECT DISTINCT index_name, 't' FROM information_schema.statistics WHERE table_schema = database() AND table_name = 't' AND index_name <> 'PRIMARY' ORDER BY 1`,
+    hold: (named) =>
+      digests(named, (schema) => [schema, 't']).map(
+        (digest) => `SELECT GET_LOCK('sluice ${digest.toString('hex').slice(0, 40)}', 0)`,
+      ),
   },
 }
 
@@ -73,6 +93,25 @@ test.for(['postgresql', 'mysql'] as const)(
     ])
     expect(await target.rows('SELECT DISTINCT status FROM migration_objects')).toEqual([['built']])
     await expectNothingToDo(copy)
+  },
+)
+
+test.for(['postgresql', 'mysql'] as const)(
+  '%s names a session that holds the lock of an index and makes none',
+  { timeout: 120_000 },
+  async (system, { skip }) => {
+    const why = await missing(system)
+    skip(why !== '', why)
+    const target = await makePlace(system, folder)
+    const copy = copyOf(source, target, 't', { with: ['indexes'] })
+    const holder = await holderOf(target)
+    await holder.run(...SERVERS[system].hold(system === 'mysql' ? new URL(target.url).pathname.slice(1) : 'public'))
+    const { finished, events } = await perform(copy)
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'OBJECTS_FAILED' } })
+    const message = expect.stringMatching(/^session \d+ of \S+ holds the lock of by_\w+, and makes nothing/) as string
+    expect(of(events, 'index.failed')[0]).toMatchObject({ error: { message } })
+    await holder.close()
+    expect((await perform(copy)).finished).toMatchObject({ exitCode: 0 })
   },
 )
 

@@ -212,7 +212,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       emit: (event) => void (event.type === 'alert' && told.push(`${event.cause} ${event.state} ${event.run}`)),
     })
     for (let looks = 0; looks < 3; looks += 1) await watch.look([])
-    await watch.sent()
+    await watch.sent(60_000)
     expect(told.splice(0)).toEqual(['failed raised 31', 'failed raised 32'])
 
     // Asked to stop while its program crashes, it would have come again.
@@ -221,7 +221,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await gone.release(rests, { left: 'rest', exitCode: 3, error, isUnworked: true })
     expect((await queue.runs(1, '34'))[0]?.status).toBe('stopped')
     await watch.look([])
-    await watch.sent()
+    await watch.sent(60_000)
     expect(told).toEqual([])
 
     // The worker that has noted the alert is killed before it is sent.
@@ -236,7 +236,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const looked = async (): Promise<readonly string[]> => {
       for (let looks = 0; looks < 3; looks += 1) {
         await watch.look([])
-        await watch.sent()
+        await watch.sent(60_000)
       }
       return told.splice(0)
     }
@@ -397,7 +397,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const looked = async (): Promise<readonly string[]> => {
       for (let looks = 0; looks < 2; looks += 1) {
         await watch.look([])
-        await watch.sent()
+        await watch.sent(60_000)
       }
       return told.splice(0)
     }
@@ -462,7 +462,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     })
     const look = async (own: readonly OwnSlot[] = []): Promise<readonly string[]> => {
       await watch.look(own)
-      await watch.sent()
+      await watch.sent(60_000)
       return told.splice(0)
     }
     expect(await look()).toEqual([])
@@ -535,7 +535,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       const moved = (ms: number) =>
         [...movedAt.keys()].filter((chunk) => ago(chunk) < ms).map((chunk) => ({ table, chunk }))
       await watch.look([{ runId: '18', standing, moved }])
-      await watch.sent()
+      await watch.sent(60_000)
       return told.splice(0)
     }
     const named = async (): Promise<unknown> => {
@@ -606,7 +606,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     )
     const look = async (): Promise<readonly string[]> => {
       await watch.look([])
-      await watch.sent()
+      await watch.sent(60_000)
       return told.splice(0)
     }
     expect(await look()).toEqual([])

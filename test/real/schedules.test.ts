@@ -1,5 +1,5 @@
 /** Schedules: each period has one run, whoever looks; what is confirmed is compared; history says what was passed over and what was said. */
-import { readdirSync, readFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -62,6 +62,15 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
 
   const said: string[] = []
   let ticks = 0
+  const alertsOf = ({ alerts, schedules }: RunQueue): ScheduleAlerts =>
+    new ScheduleAlerts({
+      alerts,
+      schedules,
+      host: 'here',
+      clock: { ticks: () => ticks },
+      emit: (event) => void said.push(event.type === 'alert' ? `${event.state} ${event.value}` : event.message),
+      note: (error) => void said.push(`not noted: ${String(error)}`),
+    })
   /** What one worker does every few seconds. */
   const scheduler = (looked = queue, queues: readonly string[] = [], stores: readonly string[] = ['shop']): Scheduler =>
     new Scheduler({
@@ -82,13 +91,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       queues,
       clock: systemClock,
       log: (_level, message) => void said.push(message),
-      alerts: new ScheduleAlerts({
-        alerts: looked.alerts,
-        host: 'here',
-        clock: { ticks: () => ticks },
-        emit: (event) => void said.push(event.type === 'alert' ? `${event.state} ${event.value}` : event.message),
-        note: (error) => void said.push(`not noted: ${String(error)}`),
-      }),
+      alerts: alertsOf(looked),
     })
   const add = async (name: string, ...words: readonly string[]) => stage.sluice('schedule', 'add', name, ...words)
   /** As if it had been added, or had run, so long ago. */
@@ -276,15 +279,17 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       ticks += wait
       await one.look()
       await other.look()
-      await Promise.all([one.sent(), other.sent()])
+      await Promise.all([one.sent(60_000), other.sent(60_000)])
     }
     const alerts = (): readonly string[] => said.filter((line) => /^(?:raised|cleared) /.test(line))
     expect(alerts()).toEqual([expect.stringMatching(/^raised schedule odd: it begins no run: .*of-a-later-version/)])
     await words(schedule?.words)
     await other.look()
     await one.look()
-    await Promise.all([one.sent(), other.sent()])
-    expect(alerts().slice(1)).toEqual([expect.stringMatching(/^cleared schedule odd: it begins; it stood since /)])
+    await Promise.all([one.sent(60_000), other.sent(60_000)])
+    expect(alerts().slice(1)).toEqual([
+      expect.stringMatching(/^cleared schedule odd: nothing keeps it from beginning any more; it stood since /),
+    ])
     expect(
       readFileSync(told, 'utf8')
         .trim()
@@ -299,7 +304,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const [stranger, friend] = [scheduler(queue, [], []), scheduler()]
     const look = async (one: Scheduler): Promise<void> => {
       await one.look()
-      await one.sent()
+      await one.sent(60_000)
     }
     const alerts = (): readonly string[] => said.filter((line) => /^(?:raised|cleared) /.test(line))
     for (const day of [1, 2, 3]) {
@@ -319,6 +324,70 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(alerts()).toEqual([expect.stringMatching(/^raised /)])
   })
 
+  test('what no sink took is sent again within half a minute: the end of an alert, and the alert of a void schedule', async () => {
+    const told = path.join(stage.folder, 'told-again')
+    const broken = `${told}-broken`
+    const command = `[ ! -e ${broken} ] && echo "$SLUICE_ALERT_STATE $SLUICE_ALERT_ID" >> ${told}`
+    await add('again', '--every', 'day', ...ENSURE, '--alert', 'failed', '--alert-command', command)
+    const [one, stranger] = [scheduler(), scheduler(queue, [], [])]
+    const look = async (at: Scheduler): Promise<void> => {
+      await at.look()
+      await at.sent(60_000)
+    }
+    const lines = (): readonly string[] => (existsSync(told) ? readFileSync(told, 'utf8').trim().split('\n') : [])
+    await back('again', DAY)
+    await look(stranger)
+    ticks += 30_000
+    await look(stranger)
+    expect(lines()).toEqual([expect.stringMatching(/^raised /)])
+    writeFileSync(broken, '')
+    said.length = 0
+    await look(one)
+    await look(one)
+    await look(one)
+    expect(await queue.runs(10)).toHaveLength(1)
+    // One that fails is not tried at each look.
+    expect(said.filter((line) => line.startsWith('cleared '))).toHaveLength(1)
+    rmSync(broken)
+    ticks += 30_000
+    await look(one)
+    await look(one)
+    expect(lines()).toEqual([lines()[0], lines()[0]?.replace('raised', 'cleared')])
+    const [schedule] = await queue.schedules.list('again')
+    if (schedule === undefined) throw new Error('no schedule')
+    const error = { code: 'SCHEDULE_VOID', message: 'its plan is another one', retryable: false } as never
+    await ended((await history('again'))[0]?.runId ?? null)
+    expect(await queue.schedules.refuse(schedule, error, true)).toBe(true)
+    writeFileSync(broken, '')
+    const alerts = alertsOf(queue)
+    alerts.refused(schedule, true, 'its plan is another one')
+    await alerts.sent(60_000)
+    rmSync(broken)
+    ticks += 30_000
+    await alerts.look([])
+    await alerts.sent(60_000)
+    expect(lines().slice(2)).toEqual([expect.stringMatching(/^raised /)])
+  })
+
+  test('one that is added anew is alerted no more, also where its words ask for no alert', async () => {
+    const rows = async (): Promise<readonly unknown[]> =>
+      await stage.ask(stage.queue, 'queue', `SELECT FROM sluice_queue.sluice_alerts WHERE about = 'schedule anew'`)
+    await add('anew', '--every', 'day', ...ENSURE, '--alert', 'failed')
+    await back('anew', DAY)
+    const stranger = scheduler(queue, [], [])
+    await stranger.look()
+    ticks += 30_000
+    await stranger.look()
+    await stranger.sent(60_000)
+    expect(await rows()).toHaveLength(1)
+    expect((await add('anew', '--replace', '--every', 'day', ...ENSURE)).code).toBe(0)
+    said.length = 0
+    await stranger.look()
+    await stranger.sent(60_000)
+    expect(said).toEqual([expect.stringMatching(/^cleared schedule anew: nothing keeps it from beginning any more; /)])
+    expect(await rows()).toEqual([])
+  })
+
   test('a look waits for no command of an alert, and that the end of one is not noted is said', async () => {
     const told = path.join(stage.folder, 'told-slowly')
     const go = `${told}-go`
@@ -332,7 +401,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stranger.look()
     await stranger.look()
     writeFileSync(go, '')
-    await stranger.sent()
+    await stranger.sent(60_000)
     expect(readFileSync(told, 'utf8')).toBe('raised\n')
     const friend = scheduler()
     const rename = async (from: string, to: string) =>
@@ -340,7 +409,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await rename('sluice_alerts', 'away')
     try {
       await friend.look()
-      await friend.sent()
+      await friend.sent(60_000)
     } finally {
       await rename('away', 'sluice_alerts')
     }
@@ -531,7 +600,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await stage.until('the alert', () => lines().length > 2)
     expect(lines()).toEqual([
       expect.stringMatching(/^failed raised schedule purge: it begins no run: SCHEDULE_VOID /),
-      expect.stringMatching(/^failed cleared schedule purge: it begins; /),
+      expect.stringMatching(/^failed cleared schedule purge: nothing keeps it from beginning any more; /),
       expect.stringMatching(/^failed raised SCHEDULE_VOID /),
     ])
     expect(await stage.ask(stage.data, 'source', 'SELECT count(*)::int AS n FROM inv')).toEqual([{ n: 400 }])

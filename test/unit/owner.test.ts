@@ -8,6 +8,7 @@ import {
   isAlive,
   newOwner,
   startOf,
+  cpuOf,
   thisProcess,
   type ProcessIdentity,
   type ProcessLook,
@@ -104,6 +105,9 @@ describe('this machine', () => {
     const pid = await sleeper()
     expect(Number(startOf(pid))).toBeGreaterThan(Number(since))
     expect(startOf(NEVER_THERE)).toBeNull()
+    const before = cpuOf(process.pid) ?? Infinity
+    await expect.poll(() => cpuOf(process.pid), { interval: 0 }).toBeGreaterThan(before)
+    expect(cpuOf(NEVER_THERE)).toBeNull()
   })
 
   test.skipIf(!ON_LINUX)('a process that was killed has ended, and so has one whose number another got', async () => {

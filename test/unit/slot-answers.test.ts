@@ -8,8 +8,8 @@ function silent(answers: SlotAnswers, seconds: number): SlotAnswers {
   return answers
 }
 
-function answering(hasFiles: boolean): SlotAnswers {
-  const answers = new SlotAnswers(hasFiles)
+function answering(hasFiles: boolean, cpu: () => number | null = () => 0): SlotAnswers {
+  const answers = new SlotAnswers(hasFiles, cpu)
   answers.heard(true)
   answers.beat()
   return answers
@@ -27,8 +27,35 @@ test('a long statement in a file may last; asked to end, it has as long as any o
   expect(answers.isGone).toBe(true)
 })
 
+test('a statement in a file that uses CPU is given up by no silence, also behind a stop, until it uses none', () => {
+  let cpu = 0
+  let grows = true
+  const answers = answering(true, () => (grows ? cpu++ : cpu))
+  answers.stopped()
+  silent(answers, 600)
+  expect([answers.isLate, answers.isGone]).toEqual([false, false])
+  grows = false
+  silent(answers, 28)
+  expect([answers.isLate, answers.isGone]).toEqual([true, false])
+  silent(answers, 4)
+  expect(answers.isGone).toBe(true)
+})
+
+test('a statement in a file lasts where the system reports no CPU; a program without files that spins is given up', () => {
+  const unknown = answering(true, () => null)
+  unknown.stopped()
+  expect(silent(unknown, 600).isGone).toBe(false)
+  let cpu = 0
+  expect(
+    silent(
+      answering(false, () => cpu++),
+      30,
+    ).isGone,
+  ).toBe(true)
+})
+
 test('one that starts slowly is not late: its worker speaks for it until it is given up', () => {
-  const answers = new SlotAnswers(false)
+  const answers = new SlotAnswers(false, () => 0)
   answers.beat()
   silent(answers, 118)
   expect([answers.isLate, answers.isGone]).toEqual([false, false])

@@ -10,9 +10,11 @@ import type { Operation } from '../operations/list.ts'
 import type { RunFinished } from '../../engine/run/operation.ts'
 import type { Verdict } from './causes/cause.ts'
 import { Causes } from './causes/watches.ts'
+import { confirm } from './confirm.ts'
+import { InTurn } from './in-turn.ts'
 import { memoryOfProgram } from './memory.ts'
 import { aboutInWords, alertKey, alertKeyBefore, subjectPlace } from './scope.ts'
-import { alertIdOf, isReached, send, sinksOf, type AlertSinks, type SentAlert } from '../../engine/run/alerts/sinks.ts'
+import { alertIdOf, isReached, send, sinksOf, type AlertSinks } from '../../engine/run/alerts/sinks.ts'
 
 /** How often time alone is looked at, ms. */
 const LOOK_MS = 1000
@@ -53,10 +55,7 @@ export class RunAlerts {
   /** What was found last of each. */
   readonly #said = new Map<string, Verdict>()
   readonly #timer: ReturnType<typeof setInterval> | null
-  #queue: Promise<void> = Promise.resolve()
-  /** Alerts that wait for their turn. */
-  #waiting = 0
-  #isOver = false
+  readonly #sending = new InTurn()
   /** The alert that has ended the run; what it was about may be over by then. */
   #stoppedBy: string | null = null
   #isBroken = false
@@ -88,10 +87,8 @@ export class RunAlerts {
   async ended(finished: RunFinished): Promise<SluiceError | null> {
     if (this.#timer !== null) clearInterval(this.#timer)
     if (this.#parts.goesOn?.(finished) !== true) this.#look(() => this.#causes.take(finished, this.#now()))
-    const limit = setTimeout(() => void (this.#isOver = true), LAST_MS)
-    await this.#queue
-    clearTimeout(limit)
-    if (this.#waiting > 0) this.#log('warn', `${this.#waiting} alerts were not told in time; the next run tells them`)
+    const left = await this.#sending.done(LAST_MS)
+    if (left > 0) this.#log('warn', `${left} alerts were not told in time; the next run tells them`)
     await this.#memory[Symbol.asyncDispose]().then(undefined, () => undefined)
     if (this.#wish.exit !== true) return null
     const causes = [...new Set([...(this.#stoppedBy === null ? [] : [this.#stoppedBy]), ...this.#holding()])]
@@ -127,8 +124,7 @@ export class RunAlerts {
       const said = this.#said.get(key)
       if (said?.holds === verdict.holds && said.notBefore === verdict.notBefore) continue
       this.#said.set(key, verdict)
-      this.#waiting++
-      this.#queue = this.#queue.then(async () => await this.#settle(verdict))
+      this.#sending.append(async () => await this.#settle(verdict))
       if (verdict.holds && this.#wish.exit === true && this.#stoppedBy === null) {
         this.#stoppedBy = verdict.cause
         this.#parts.stop(
@@ -139,10 +135,7 @@ export class RunAlerts {
     }
   }
 
-  /** One after the other, so that no end is sent before its beginning. */
   async #settle(verdict: Verdict): Promise<void> {
-    if (this.#isOver) return
-    this.#waiting--
     const subject = this.#subjectOf(verdict)
     if (verdict.holds) await this.#raise(verdict, subject)
     else {
@@ -153,7 +146,7 @@ export class RunAlerts {
   }
 
   async #raise({ value, limit, stoodMs = 0, notBefore = -Infinity }: Verdict, subject: Subject): Promise<void> {
-    const { key, event, about } = subject
+    const { key, event } = subject
     const at = this.#parts.clock.now() - stoodMs
     const noted = async (): ReturnType<AlertMemory['begin']> =>
       await this.#remembered(this.#memory.begin(key, at), { is: 'new', since: at })
@@ -167,22 +160,15 @@ export class RunAlerts {
       return this.#log('note', `alert ${key.cause} stands since ${isoTime(since)}, and was told then`, event.table)
     const words = redactText(value, this.#secrets)
     const told = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
-    const isTold = await this.#tell(told, { table: about, id: alertIdOf(key, since) })
-    // Else no sink has it, and the next run raises it.
-    if (!isTold) await this.#remembered(this.#memory.end(key), null)
-    await this.#remembered(this.#memory.sent(key, isTold ? 'raised' : 'cleared'), undefined)
+    await this.#tell(told, subject, since)
   }
 
-  async #clear({ key, event, about }: Subject, value: string): Promise<void> {
+  async #clear(subject: Subject, value: string): Promise<void> {
+    const { key, event } = subject
     const end = await this.#remembered(this.#memory.end(key), { is: 'none' })
     if (end.is === 'none') return
     const words = `${redactText(value, this.#secrets)}; it stood since ${isoTime(end.since)}`
-    const isTold = await this.#tell(
-      { ...event, state: 'cleared', value: words },
-      { table: about, id: alertIdOf(key, end.since) },
-    )
-    if (!isTold) await this.#remembered(this.#memory.begin(key, end.since), null)
-    await this.#remembered(this.#memory.sent(key, isTold ? 'cleared' : 'raised'), undefined)
+    await this.#tell({ ...event, state: 'cleared', value: words }, subject, end.since)
   }
 
   #subjectOf({ cause, table, failed }: Verdict): Subject {
@@ -211,14 +197,16 @@ export class RunAlerts {
     }
   }
 
-  /** @param sent what sinks get beside it: they know no folder of this program @returns whether a sink has it, or there is none */
-  async #tell(event: AlertEvent, { table, id }: { readonly table: string } & Pick<SentAlert, 'id'>): Promise<boolean> {
+  /** Sends it, and notes whether a sink has it, or there is none. @param since when it began, as its memory has it */
+  async #tell(event: AlertEvent, { key, about }: Subject, since: number): Promise<void> {
     this.#parts.emit(event)
-    const failures = await send({ ...event, id, ...(table === '' ? {} : { table }) }, this.#sinks)
+    const sent = { ...event, id: alertIdOf(key, since), ...(about === '' ? {} : { table: about }) }
+    const failures = await send(sent, this.#sinks)
     const isTold = isReached(failures, this.#sinks)
     const again = isTold ? '' : '; the next run tells it again'
     for (const message of failures) this.#log('warn', `${message}${again}`)
-    return isTold
+    const begin = async (): Promise<unknown> => await this.#memory.begin(key, since)
+    await this.#remembered(confirm(this.#memory, key, event.state, isTold, begin), undefined)
   }
 
   #log(level: 'note' | 'warn' | 'error', message: string, table = ''): void {

@@ -10,7 +10,9 @@ import { isoTime, systemClock } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
 import type { AlertNote } from '../../model/share/queue-port.ts'
 import { keyOf } from '../alerts/causes/standing-chunks.ts'
+import { confirm } from '../alerts/confirm.ts'
 import { byTable, chunksText, movedText, spanText, stuckText } from '../alerts/causes/stuck.ts'
+import { InTurn } from '../alerts/in-turn.ts'
 import { aboutInWords, alertKey, subjectPlace } from '../alerts/scope.ts'
 import {
   alertId,
@@ -58,8 +60,7 @@ export class RunWatch implements QueueWatch {
   readonly #named = new Map<string, ReadonlyMap<string, number>>()
   /** Chunks that each `stuck` was raised with, by run and table; `since` tells it from one before it. */
   readonly #raised = new Map<string, Pick<StandingAlert, 'since' | 'chunks'>>()
-  /** Alerts are sent one after the other, so that no end comes before its beginning. */
-  #sending: Promise<void> = Promise.resolve()
+  readonly #sending = new InTurn()
   /** By id: the last of each that is not sent yet. */
   readonly #waiting = new Map<string, Waiting>()
 
@@ -99,8 +100,8 @@ export class RunWatch implements QueueWatch {
     this.#sendEnd(wished, key, { stood: { run: run.runId }, since, words })
   }
 
-  async sent(): Promise<void> {
-    await this.#sending
+  async sent(ms: number): Promise<number> {
+    return await this.#sending.done(ms)
   }
 
   /** Null where the run has no alerts, or is one that this program does not know. */
@@ -301,14 +302,8 @@ export class RunWatch implements QueueWatch {
   #noted(key: AlertKey, state: AlertState, reached?: () => Promise<void>, before?: AlertNote): Settled {
     const { alerts } = this.#parts
     return async (isReported) => {
-      if (isReported) {
-        await alerts.sent(key, state)
-        await reached?.()
-      } else {
-        if (state === 'raised') await alerts.end(key)
-        else await alerts.begin(key, before)
-        await alerts.sent(key, state === 'raised' ? 'cleared' : 'raised')
-      }
+      await confirm(alerts, key, state, isReported, async () => await alerts.begin(key, before))
+      if (isReported) await reached?.()
     }
   }
 
@@ -325,7 +320,7 @@ export class RunWatch implements QueueWatch {
     }
     const waiting: Waiting = { state: event.state, settled }
     this.#waiting.set(id, waiting)
-    this.#sending = this.#sending.then(async () => {
+    this.#sending.append(async () => {
       emit(event)
       const failures = await send({ id, ...(table === '' ? {} : { table }), ...event }, sinks)
       for (const message of failures) emit({ type: 'log', level: 'warn', message })

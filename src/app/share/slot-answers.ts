@@ -6,17 +6,23 @@ const START_MS = 120_000
 
 export class SlotAnswers {
   readonly #hasFiles: boolean
+  readonly #cpu: () => number | null
+  #cpuBefore: number | null = null
   #isStopped = false
   #hasAnswered = false
   #isAsked = false
   #silentMs = 0
 
-  /** @param hasFiles it opens databases that are files: their drivers let nothing else run within a statement, which may read a whole table */
-  constructor(hasFiles: boolean) {
+  /**
+   * @param hasFiles it opens databases that are files: their drivers let nothing else run within a statement, which may read a whole table
+   * @param cpu the CPU that it has used so far, in any unit; null where the system does not report it
+   */
+  constructor(hasFiles: boolean, cpu: () => number | null) {
     this.#hasFiles = hasFiles
+    this.#cpu = cpu
   }
 
-  /** It was asked to end: from now on no statement is worth a longer silence than any other program has. */
+  /** It was asked to end: from now on a silence counts, also within a statement, unless that statement uses CPU. */
   stopped(): void {
     if (!this.#isStopped) this.#silentMs = 0
     this.#isStopped = true
@@ -24,7 +30,7 @@ export class SlotAnswers {
 
   /** To be called each `BEAT_MS`: beats are counted and no clock is read, so a worker that stood still itself counts one. @returns whether to ask now */
   beat(): boolean {
-    if (this.#isAsked) this.#silentMs += BEAT_MS
+    if (this.#isAsked) this.#silentMs = this.#isWithinStatement() ? 0 : this.#silentMs + BEAT_MS
     const isAsking = !this.#isAsked
     this.#isAsked = true
     return isAsking
@@ -47,6 +53,14 @@ export class SlotAnswers {
 
   get isGone(): boolean {
     return this.#silentMs >= this.#limit
+  }
+
+  /** A program that stands still, or waits for a dead disk, uses no CPU. */
+  #isWithinStatement(): boolean {
+    if (!this.#hasFiles || !this.#hasAnswered) return false
+    const [before, now] = [this.#cpuBefore, this.#cpu()]
+    this.#cpuBefore = now
+    return now === null || before === null || now > before
   }
 
   get #limit(): number {

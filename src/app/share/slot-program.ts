@@ -4,6 +4,7 @@ import { MOST_STANDING, type LedgerTotals, type StoodChunk, type TurnProgress } 
 import type { Event } from '../../model/run/event.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
+import { cpuOf } from '../../shared/owner.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { keyOf, StandingChunks } from '../alerts/causes/standing-chunks.ts'
 import { Pulse } from '../live/pulse.ts'
@@ -54,7 +55,8 @@ export class SlotProgram {
     this.#pulse = new Pulse(order.onCall)
     this.#onCall = order.onCall === true
     this.#heeded = heeded
-    this.#answers = new SlotAnswers(order.stores.some(({ url }) => systemOf(url)?.file !== undefined))
+    const hasFiles = order.stores.some(({ url }) => systemOf(url)?.file !== undefined)
+    this.#answers = new SlotAnswers(hasFiles, () => cpuOf(this.#child.pid ?? 0))
     this.#child = fork(compiledEntry('slot-main', import.meta.url), [], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',

@@ -55,6 +55,8 @@ const TOLD_MS = 10_000
 const AGAIN_MS = 2_000
 /** A worker that ends tries for so long to reach its queue; then a sweep of another one finds its slots. */
 const LEAVING_MS = 5_000
+/** A worker that ends begins to send for so long what alerts still wait; the last one that it begins may take half a minute more. */
+const LAST_ALERTS_MS = 20_000
 
 export class Worker {
   readonly #queue: QueueWorker
@@ -125,6 +127,7 @@ export class Worker {
             log: (level, message) => this.#log(level, message),
             alerts: new ScheduleAlerts({
               alerts: queue.alerts,
+              schedules: queue.schedules,
               host,
               clock,
               emit: run.emit,
@@ -185,8 +188,10 @@ export class Worker {
       await this.#alerts.deliver().catch((error: unknown) => this.#note(error))
       await watch?.look([]).catch((error: unknown) => this.#note(error))
     }
-    await watch?.sent()
-    await this.#scheduler?.sent()
+    const left = await Promise.all([watch?.sent(LAST_ALERTS_MS), this.#scheduler?.sent(LAST_ALERTS_MS)])
+    const unsent = left.reduce<number>((sum, one) => sum + (one ?? 0), 0)
+    if (unsent > 0)
+      this.#log('warn', `${unsent} alerts were not sent before this worker ended; another worker sends them`)
     await this.#queue.leave().catch(() => undefined)
     if (this.#login.error !== null) throw this.#login.error
     return { slots: this.#slots, rows: this.#rows }

@@ -85,7 +85,6 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
   const found = await archiveOf({ store, ledgers }, table, signal)
   if (found.record === null) await refusePerhapsRenamed({ store, ledgers }, table, signal)
   else await refuseSwappedColumns(store, table, found.record, signal)
-  await refuseToAnswer({ store, ledgers }, table, signal)
   const { name } = found
   const ledger = found.opened.database
   let given = false

@@ -19,6 +19,15 @@ export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields'
 /** A store that does not answer is told of again after so long, ms. */
 const TOLD_AGAIN_MS = 5000
 
+/** How stores of a run are opened: what they wait for is emitted, and of a shared run no session outlives a program that stands still. */
+export function optionsOf(run: {
+  readonly emit: Emit<'log'>
+  readonly clock: Pick<Clock, 'ticks'>
+  readonly sharedRun?: string | undefined
+}): Pick<CopyOptions, 'onRetry' | 'mortal'> {
+  return { ...tellingRetries(run.emit, run.clock), ...(run.sharedRun === undefined ? {} : { mortal: true }) }
+}
+
 /** Emits what a store waits for that does not answer, or that sends a request again: at once, then every five seconds at most. */
 export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): Required<Pick<CopyOptions, 'onRetry'>> {
   let toldAt = -Infinity

@@ -36,6 +36,10 @@ export interface QueueWatch {
   countEnds(): Promise<void>
   /** Sends the end of an alert that the queue has noted. @param since when it began, ms since the epoch */
   cleared(run: AlertRun, key: AlertKey, since: number): void
-  /** Resolves when every alert so far was sent. Never rejects. */
-  sent(): Promise<void>
+  /**
+   * Resolves when every alert so far was sent; no sending begins after the limit. Never rejects.
+   * @param ms the limit
+   * @returns how many were not sent: the queue gives them again, a minute after they were noted
+   */
+  sent(ms: number): Promise<number>
 }

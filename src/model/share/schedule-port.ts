@@ -96,6 +96,8 @@ export interface ScheduleBook {
   unconfirmed(): Promise<readonly Schedule[]>
   /** How many begin nothing, because their command cannot be read or is not the one that was confirmed. */
   refused(): Promise<number>
+  /** Those whose alert stands though nothing keeps them from beginning: the newest of their times has a run that was begun since, or they were added anew. */
+  recovered(): Promise<readonly Schedule[]>
   /** Those that are due and have no run that goes on. */
   due(): Promise<readonly Schedule[]>
   /** In one transaction: the run, its slots and jobs, the line of history, and the next time. @returns what hindered it: `runs`, an earlier run goes on; `moved`, somebody else was faster */

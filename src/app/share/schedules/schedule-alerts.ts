@@ -6,11 +6,17 @@ import type { Emit } from '../../../model/run/event.ts'
 import { scheduleScope } from '../../../model/share/schedule.ts'
 import { isoTime, type Clock } from '../../../shared/clock.ts'
 import type { AlertBook } from '../../../model/share/queue-port.ts'
-import type { Schedule } from '../../../model/share/schedule-port.ts'
-import { alertId, isReached, send, sinksOf } from '../../../engine/run/alerts/sinks.ts'
+import type { Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
+import { alertIdOf, isReached, send, sinksOf } from '../../../engine/run/alerts/sinks.ts'
+import { confirm } from '../../alerts/confirm.ts'
+import { InTurn } from '../../alerts/in-turn.ts'
+
+/** What no sink took is sent again after so long. */
+const AGAIN_MS = 30_000
 
 type Parts = {
   readonly alerts: AlertBook
+  readonly schedules: Pick<ScheduleBook, 'list' | 'recovered'>
   readonly host: string
   readonly clock: Pick<Clock, 'ticks'>
   readonly emit: Emit<'alert' | 'log'>
@@ -22,19 +28,34 @@ export class ScheduleAlerts {
   readonly #parts: Parts
   /** Since when each that is due begins nothing, by period, as this worker has seen it, ms of a steady clock. */
   readonly #refusedSince = new Map<string, number>()
-  /** Periods whose alert waits in `#sending`. */
-  readonly #raising = new Set<string>()
-  /** Ends when all is sent that was begun so far: a sink may take half a minute, and no sweep of slots waits for it. */
-  #sending: Promise<void> = Promise.resolve()
+  /** Names of schedules whose alert waits in `#sending`. */
+  readonly #waiting = new Set<string>()
+  /** By name: when what no sink took is sent again, ms of a steady clock. */
+  readonly #againAt = new Map<string, number>()
+  /** By name: void ones whose alert no sink took. They are due no more, so no look refuses them again. */
+  readonly #untaken = new Map<string, { readonly addedAt: number; readonly why: string }>()
+  /** A sink may take half a minute, and no sweep of slots waits for it. */
+  readonly #sending = new InTurn()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
-  /** All that are due now: the others were begun, by this worker or by another one. */
-  due(schedules: readonly Schedule[]): void {
-    const periods = new Set(schedules.map(periodOf))
+  /** Begins to send what is over, and what no sink took. @param due all that are due now: the others were begun, by this worker or by another one */
+  async look(due: readonly Schedule[]): Promise<void> {
+    const periods = new Set(due.map(periodOf))
     for (const period of this.#refusedSince.keys()) if (!periods.has(period)) this.#refusedSince.delete(period)
+    const { schedules, note } = this.#parts
+    try {
+      for (const schedule of await schedules.recovered()) this.#end(schedule)
+      for (const [name, { addedAt, why }] of this.#untaken) {
+        const [found] = await schedules.list(name)
+        if (found?.state === 'void' && found.addedAt === addedAt) this.refused(found, true, why)
+        else this.#untaken.delete(name)
+      }
+    } catch (error) {
+      note(error)
+    }
   }
 
   /** Raises it for a schedule that is void, or that is still due 30 s after this worker could not begin it: until then another worker may. */
@@ -45,48 +66,56 @@ export class ScheduleAlerts {
     const period = periodOf(schedule)
     const since = this.#refusedSince.get(period) ?? clock.ticks()
     this.#refusedSince.set(period, since)
-    if ((!isVoid && clock.ticks() - since < LOST_AFTER_MS) || this.#raising.has(period)) return
-    this.#raising.add(period)
-    this.#append(async () => {
-      this.#raising.delete(period)
+    if (!isVoid && clock.ticks() - since < LOST_AFTER_MS) return
+    this.#append(schedule, async () => {
       if (!isVoid && !this.#refusedSince.has(period)) return
       const begun = await alerts.begin(keyOf(schedule))
-      if (begun.is === 'new') await this.#send(schedule, wish, 'raised', why, begun.since)
+      const isTaken = begun.is === 'stands' || (await this.#send(schedule, wish, 'raised', why, begun.since))
+      if (isTaken) this.#untaken.delete(schedule.name)
+      else if (isVoid) this.#untaken.set(schedule.name, { addedAt: schedule.addedAt, why })
     })
   }
 
-  began(schedule: Schedule): void {
-    this.#refusedSince.delete(periodOf(schedule))
-    const wish = failedWish(schedule.words)
-    if (wish === null) return
-    this.#append(async () => {
+  /** Waits until all is sent, as `QueueWatch.sent`. */
+  async sent(ms: number): Promise<number> {
+    return await this.#sending.done(ms)
+  }
+
+  /** Also where its words do not ask for `failed` any more: who was alerted hears that it is over. */
+  #end(schedule: Schedule): void {
+    const wish = failedWish(schedule.words) ?? { conditions: [] }
+    this.#append(schedule, async () => {
       const ended = await this.#parts.alerts.end(keyOf(schedule))
       if (ended.is === 'none') return
-      await this.#send(schedule, wish, 'cleared', `it begins; it stood since ${isoTime(ended.since)}`, ended.since)
+      const value = `nothing keeps it from beginning any more; it stood since ${isoTime(ended.since)}`
+      await this.#send(schedule, wish, 'cleared', value, ended.since)
     })
   }
 
-  /** Ends when all is sent. Does not reject. */
-  async sent(): Promise<void> {
-    await this.#sending
+  #append({ name }: Schedule, work: () => Promise<void>): void {
+    const { clock, note } = this.#parts
+    if (this.#waiting.has(name) || clock.ticks() < (this.#againAt.get(name) ?? -Infinity)) return
+    this.#waiting.add(name)
+    this.#sending.append(async () => {
+      this.#againAt.delete(name)
+      await work().catch(note)
+      this.#waiting.delete(name)
+    })
   }
 
-  #append(work: () => Promise<void>): void {
-    this.#sending = this.#sending.then(work).catch((error: unknown) => this.#parts.note(error))
-  }
-
-  async #send(schedule: Schedule, wish: AlertWish, state: AlertState, value: string, since: number): Promise<void> {
-    const { alerts, host, emit } = this.#parts
+  /** @returns whether a sink took it, or there is none */
+  async #send(schedule: Schedule, wish: AlertWish, state: AlertState, value: string, since: number): Promise<boolean> {
+    const { alerts, host, clock, emit } = this.#parts
     const key = keyOf(schedule)
     const event: AlertEvent = { type: 'alert', cause: 'failed', state, value: `schedule ${schedule.name}: ${value}` }
     const sinks = sinksOf(wish, { run: '', about: schedule.commandLine, host })
     emit(event)
-    const failures = await send({ ...event, id: alertId(key.scope, since) }, sinks)
+    const failures = await send({ ...event, id: alertIdOf(key, since) }, sinks)
     for (const message of failures) emit({ type: 'log', level: 'warn', message })
-    const isSent = isReached(failures, sinks)
-    if (!isSent && state === 'raised') await alerts.end(key)
-    if (!isSent && state === 'cleared') await alerts.begin(key, { at: since })
-    await alerts.sent(key, isSent === (state === 'raised') ? 'raised' : 'cleared')
+    const isTaken = isReached(failures, sinks)
+    if (!isTaken) this.#againAt.set(schedule.name, clock.ticks() + AGAIN_MS)
+    await confirm(alerts, key, state, isTaken, async () => await alerts.begin(key, { at: since }))
+    return isTaken
   }
 }
 

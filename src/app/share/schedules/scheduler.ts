@@ -51,7 +51,7 @@ export class Scheduler {
     const { book, alerts } = this.#options
     await this.#noteUnconfirmed()
     const found = await book.due()
-    alerts.due(found)
+    await alerts.look(found)
     if (found.length === 0) return
     const now = await book.now()
     for (const schedule of found) {
@@ -61,9 +61,9 @@ export class Scheduler {
     }
   }
 
-  /** Ends when its alerts are sent. Does not reject. */
-  async sent(): Promise<void> {
-    await this.#options.alerts.sent()
+  /** Waits for its alerts, as `QueueWatch.sent`. */
+  async sent(ms: number): Promise<number> {
+    return await this.#options.alerts.sent(ms)
   }
 
   /** One that is late because nobody begins it has an error; a worker of its queue that starts now begins it, and ends that. */
@@ -90,7 +90,7 @@ export class Scheduler {
   }
 
   async #begin(schedule: Schedule, now: number): Promise<void> {
-    const { book, log, alerts } = this.#options
+    const { book, log } = this.#options
     const { name, since, catchUp } = schedule
     try {
       const rule = parseRule(schedule.rule)
@@ -110,7 +110,6 @@ export class Scheduler {
       })
       this.#said.delete(name)
       if (came !== 'begun') return
-      if (run !== null) alerts.began(schedule)
       if (passed !== null) log('warn', `schedule ${name}: ${passedText(passed)}`)
       if (run !== null)
         log(

@@ -125,9 +125,11 @@ class Store implements CopyStore {
   }
 
   async started(signal: AbortSignal): Promise<string | null> {
-    const [[, uptime] = []] = await this.#ask(signal, (session) => session.rows("SHOW GLOBAL STATUS LIKE 'Uptime'"))
-    const [[now] = []] = await this.#ask(signal, (session) => session.rows('SELECT UNIX_TIMESTAMP()'))
-    return uptime == null ? null : `~${Number(now) - Number(uptime)}`
+    return await this.#ask(signal, async (session) => {
+      const [[, uptime] = []] = await session.rows("SHOW GLOBAL STATUS LIKE 'Uptime'")
+      const [[now] = []] = await session.rows('SELECT UNIX_TIMESTAMP()')
+      return uptime == null ? null : `~${Number(now) - Number(uptime)}`
+    })
   }
 
   async mark({ schema, name }: TableName, signal: AbortSignal): Promise<TableMark | null> {

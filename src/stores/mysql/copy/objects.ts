@@ -1,10 +1,9 @@
 /** Indexes, constraints and defaults in MySQL and MariaDB, where each of them is one statement that happens as a whole or not at all. */
 import { createHash } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, IndexObject, IndexPart, SchemaObject } from '../../../model/copy/schema-object.ts'
-import { throwIfAborted } from '../../../shared/abort.ts'
 import type { ObjectStore } from '../../../model/copy/port.ts'
+import { takeObjectLock, type ObjectLock } from '../../common/object-lock.ts'
 import { asObjectError, objectFailed } from '../../common/object-names.ts'
 import { Pool } from '../../common/pool.ts'
 import type { MysqlConfig } from '../config.ts'
@@ -17,7 +16,6 @@ import { interruptible, openCopySession } from './sessions.ts'
 import { baseOf, isBytes, isText } from './types.ts'
 
 const NAME_CHARACTERS = 64
-const LOOK_MS = 300
 /** Of a text that an index cannot hold as a whole. */
 const PREFIX = 191
 /** Bytes of all columns of an index together. */
@@ -88,7 +86,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
     const alter = `ALTER TABLE ${tableSql(table.table)}`
     try {
       await this.#write(signal, async (session) => {
-        await takeLock(session, lockOf(table), signal)
+        await takeObjectLock(objectLock(session, lockOf(table)), object, table, signal)
         if ((await listObjects(session, table.table)).some((one) => isSamePlace(one, object))) return
         switch (object.kind) {
           case 'index':
@@ -172,12 +170,17 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
   }
 }
 
-/** A program that was killed leaves its statement running at the server: whoever comes next waits for it, and finds it done. */
-async function takeLock(session: Session, name: string, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const [row] = await session.rows('SELECT GET_LOCK(?, 0)', [name])
-    if (Number(row?.[0]) === 1) return
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => throwIfAborted(signal))
+function objectLock(session: Session, name: string): ObjectLock {
+  // A login sees its own sessions, and those of others with PROCESS alone.
+  const idle = `SELECT ID, USER FROM information_schema.PROCESSLIST WHERE ID = IS_USED_LOCK(?) AND COMMAND = 'Sleep'`
+  return {
+    take: async () => Number((await session.rows('SELECT GET_LOCK(?, 0)', [name]))[0]?.[0]) === 1,
+    idleHolder: async () => {
+      const [holder] = await session.rows(idle, [name])
+      if (holder === undefined) return null
+      const [id, user] = holder.map(String)
+      return { session: `session ${id} of ${user}`, end: `KILL ${id}` }
+    },
   }
 }
 

@@ -1,10 +1,10 @@
 /** Indexes, constraints and defaults in PostgreSQL. */
 import { createHash } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ForeignKey, IndexObject, SchemaObject } from '../../../model/copy/schema-object.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { ObjectStore } from '../../../model/copy/port.ts'
+import { takeObjectLock, type ObjectLock } from '../../common/object-lock.ts'
 import { asObjectError, objectFailed, shortened } from '../../common/object-names.ts'
 import { quoteName } from '../server/connect.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
@@ -16,7 +16,6 @@ import { CopySession } from '../server/session.ts'
 import { columnList, equalTo, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
 
-const LOOK_MS = 200
 /** Types of this system that no ordered index takes. */
 const WITHOUT_ORDER = /^(?:json|xml|point|line|lseg|box|path|polygon|circle)$/
 
@@ -70,14 +69,8 @@ export class PostgresObjects implements ObjectStore {
   async build(object: SchemaObject, table: TableSpec, inUse: boolean, signal: AbortSignal): Promise<void> {
     try {
       await this.#write(signal, async (session) => {
-        // A program that was killed leaves its statement running at the server: whoever comes next waits for it, and finds it done.
-        const lock = lockOf(table, inUse ? null : object)
-        for (;;) {
-          const [row] = await session.ask(`SELECT pg_catalog.pg_try_advisory_lock(${lock})`)
-          if (row?.[0] === 't') break
-          // Not by a statement that waits: an index that is built beside writers waits for all who wait.
-          await sleep(LOOK_MS, undefined, { signal }).catch(() => throwIfAborted(signal))
-        }
+        const lock = objectLock(session, lockOf(table, inUse ? null : object), table)
+        await takeObjectLock(lock, object, table, signal)
         // Nobody is kept waiting by whoever waits for a table that nobody uses.
         if (!inUse) await session.ask('SET lock_timeout TO 0')
         await new Builder(session, table, inUse).build(object)
@@ -236,6 +229,28 @@ function foreignSql({ from, to, onDelete, onUpdate, rest }: ForeignKey): string 
     `FOREIGN KEY (${columnList(from)}) REFERENCES ${tableSql(to.table)} (${columnList(to.columns)})${match}` +
     ` ON UPDATE ${onUpdate} ON DELETE ${onDelete}${behind === '' ? '' : ` ${behind}`}`
   )
+}
+
+function objectLock(session: CopySession, lock: string, table: TableSpec): ObjectLock {
+  return {
+    take: async () => (await session.ask(`SELECT pg_catalog.pg_try_advisory_lock(${lock})`))[0]?.[0] === 't',
+    idleHolder: async () => {
+      const [holder] = await session.ask(idleHolderSql(lock, table))
+      if (holder === undefined) return null
+      const [pid = null, user = null] = holder
+      return { session: `session ${pid} of ${user ?? 'a role'}`, end: `SELECT pg_terminate_backend(${pid})` }
+    },
+  }
+}
+
+/** The session that holds the lock, where it neither has nor waits for a lock of the table that a reader does not take. Every login sees the locks of all sessions. */
+function idleHolderSql(lock: string, { table }: TableSpec): string {
+  const here = '(SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())'
+  const key = '((l.classid::bigint << 32) | l.objid::bigint)'
+  return `SELECT l.pid, a.usename FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory'::text AND l.granted AND l.objsubid = 1 AND l.database = ${here} AND ${key} = '${lock}'::bigint
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks t WHERE t.pid = l.pid AND t.database = l.database
+        AND t.relation = pg_catalog.to_regclass(${literal(tableSql(table))})::oid AND t.mode <> 'AccessShareLock'::text)`
 }
 
 /**

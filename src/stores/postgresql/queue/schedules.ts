@@ -152,6 +152,13 @@ export class PostgresSchedules implements ScheduleBook {
     return (await this.#isThere()) ? (await this.#read(`s.state <> 'paused' AND s.error IS NOT NULL`, [])).length : 0
   }
 
+  async recovered(): Promise<readonly Schedule[]> {
+    // A time that is passed over takes the error away and begins nothing. Another worker may have begun it just before the alert was noted.
+    const isBegun = `(SELECT h.run_id IS NOT NULL AND h.at > a.since - interval '1 minute' FROM ${HISTORY} h WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1)`
+    const stands = `SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND (${isBegun} OR s.added_at > a.since)`
+    return await this.#read(`s.error IS NULL AND EXISTS (${stands})`, [scheduleScope('')])
+  }
+
   async due(): Promise<readonly Schedule[]> {
     const isDue = `(s.state = 'on' AND s.next_ms <= ${ms('clock_timestamp()')}) OR (s.wanted AND s.state <> 'void')`
     return await this.#read(`(${isDue}) AND ${RUNNING} IS NULL AND NOT ${elsewhere('$1', 's')}`, [])

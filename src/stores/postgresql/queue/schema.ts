@@ -2,6 +2,7 @@
 import type { Pool, QueryResult, QueryResultRow } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
 import { sqlStateOf } from '../server/server-errors.ts'
+import { unlessMadeMeanwhile } from '../server/made-meanwhile.ts'
 import { elsewhere, QueueIdentity, type Ask } from './identity.ts'
 
 /** Holds `sluice_runs` and the others. */
@@ -41,9 +42,6 @@ export type QueueTables = {
 const SCHEMAS = [QUEUE_SCHEMA, 'graphile_worker']
 /** How long who makes a part of the queue waits for another session, ms: less than a statement may take. */
 const LOCK_MS = 10_000
-/** Another program has made the same meanwhile. */
-const MADE_MEANWHILE: ReadonlySet<string> = new Set(['23505', '42P06', '42P07'])
-const MOST_TRIES = 3
 type Asked = {
   query<R extends QueryResultRow>(text: string, values?: unknown[]): Promise<Pick<QueryResult<R>, 'rows'>>
 }
@@ -178,17 +176,6 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
       await bringUp(client, await versionNow(client, label), identity)
     })
   })
-}
-
-/** Runs it again where another program has made the same meanwhile. */
-async function unlessMadeMeanwhile(body: () => Promise<void>): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await body()
-    } catch (error) {
-      if (tries === MOST_TRIES || !MADE_MEANWHILE.has(sqlStateOf(error) ?? '')) throw error
-    }
-  }
 }
 
 /** From a version to that of this program. */

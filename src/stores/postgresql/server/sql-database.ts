@@ -30,6 +30,7 @@ import {
   sqlStateOf,
 } from './server-errors.ts'
 import { takeLock } from './lock.ts'
+import { unlessMadeMeanwhile } from './made-meanwhile.ts'
 import { queryServer } from './query.ts'
 import { SqlSession } from './sql-session.ts'
 import { backendIsGone, hasLanded } from './settle.ts'
@@ -39,8 +40,6 @@ import { BY_NAME, refuseStrangers, refuseStrangersSchema, Strangers } from './tr
 
 /** How long opening waits for a server that is just starting. */
 const STARTING_MS = 5000
-/** Another session has made a schema of the same name. */
-const MADE_MEANWHILE: ReadonlySet<string> = new Set(['23505', '42P06'])
 /** Each one has waited for the whole lock_timeout already. */
 const MOST_LOCK_TIMEOUTS = 2
 
@@ -141,15 +140,12 @@ class PostgresDatabase implements SqlDatabase {
     const found = await this.#single.use(async (session) => schema === null || (await exists(session)).length > 0)
     await this.#retrying(() => this.#single.use((session) => this.#strangers.opened((sql) => session.all(sql, []))))
     if (this.#mode === 'read' || found || schema === null) return
-    await this.#writers.use(async (session) => {
-      try {
-        await session.script(`CREATE SCHEMA ${quotedName(schema)}`)
-      } catch (error) {
-        // Two that create it at the same moment both find it missing.
-        if (!MADE_MEANWHILE.has(sqlStateOf(error) ?? '') || (await exists(session)).length === 0) throw error
-        await refuseStrangersSchema((sql) => session.all(sql, []), schema, this.label)
-      }
-    })
+    await this.#writers.use((session) =>
+      unlessMadeMeanwhile(async () => {
+        if ((await exists(session)).length === 0) await session.script(`CREATE SCHEMA ${quotedName(schema)}`)
+        else await refuseStrangersSchema((sql) => session.all(sql, []), schema, this.label)
+      }),
+    )
   }
 
   all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {

@@ -27,7 +27,7 @@ import { SharedTables } from '../../ledger/shared-tables.ts'
 import { ledgerUnderAbort } from '../../ledger/under-abort.ts'
 import { objectWork } from '../../objects/build-objects.ts'
 import { planObjects } from '../../objects/plan-objects.ts'
-import { isMissingFile, openCopyStore, openSourceStore, tellingRetries } from '../../open-stores.ts'
+import { isMissingFile, openCopyStore, openSourceStore, optionsOf } from '../../open-stores.ts'
 import { retryMsOf } from '../../workers/failure.ts'
 import { openPatiently, patiently } from '../../workers/patience.ts'
 import { planLeftBehind } from '../../plan/left-behind.ts'
@@ -90,15 +90,14 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   const throttle = toldThrottle(run, steering)
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   const weak = new WeakWrites()
-  const telling = tellingRetries(run.emit, run.clock)
+  const options = optionsOf(run)
   const opened = <T>(body: () => Promise<T>): Promise<T> => openPatiently(body, { emit: run.emit }, steering.stop)
   await using from = derivedStore(
     await opened(() =>
       openSourceStore(operation.from, operation.cassandra, {
         yields: true,
-        ...telling,
+        ...options,
         ...(operation.follow === undefined ? {} : { moving: true }),
-        ...(run.sharedRun === undefined ? {} : { mortal: true }),
       }),
     ),
     operation,
@@ -121,9 +120,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   await using to = await opened(() =>
     openCopyStore(operation.to, {
       mode: operation.dryRun || isRefused ? 'plan' : 'write',
-      ...telling,
-      // `--again` reads it, too.
-      ...(run.sharedRun === undefined ? {} : { mortal: true }),
+      ...options,
       ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
       onThrottle: ({ status, waitMs }) =>
         throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),

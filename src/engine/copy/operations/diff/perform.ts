@@ -20,7 +20,7 @@ import { begunPlans } from '../../ledger/begun-plans.ts'
 import { tableKeyOf, type Owner } from '../../ledger/owner.ts'
 import { RunLedger } from '../../ledger/runs.ts'
 import { prepareLedger } from '../../ledger/schema.ts'
-import { openCopyStore, openExisting, openSourceStore, tellingRetries } from '../../open-stores.ts'
+import { openCopyStore, openExisting, openSourceStore, optionsOf } from '../../open-stores.ts'
 import { retryMsOf } from '../../workers/failure.ts'
 import { openPatiently, patiently } from '../../workers/patience.ts'
 import { onSide } from '../../sides.ts'
@@ -38,16 +38,13 @@ import type { DiffRun } from '../../diff/diff-run.ts'
 export async function diff(operation: DiffOperation, run: DiffRun): Promise<Ending> {
   const writes = operation.fix || operation.track !== undefined
   const { stop } = run.interrupt
-  const telling = {
-    ...tellingRetries(run.emit, run.clock),
-    ...(run.sharedRun === undefined ? {} : ({ mortal: true } as const)),
-  }
+  const options = optionsOf(run)
   await using from = derivedStore(
-    await openPatiently(() => openSourceStore(operation.from, operation.cassandra, telling), { emit: run.emit }, stop),
+    await openPatiently(() => openSourceStore(operation.from, operation.cassandra, options), { emit: run.emit }, stop),
     operation,
   )
   const wish = {
-    ...telling,
+    ...options,
     ...(operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }),
   }
   await using to = await openPatiently(
