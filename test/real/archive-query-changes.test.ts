@@ -367,6 +367,48 @@ describe('values of the database that no archive holds', () => {
   })
 })
 
+/** Columns `n`, `m` and `t` of a row that an archive holds, and of rows with values of which one is none of its type. */
+const ODD: Readonly<
+  Partial<Record<System, { readonly columns: string; readonly whole: string; readonly odd: readonly string[] }>>
+> = {
+  sqlite: {
+    columns: 'n int, m date, t text, b blob',
+    whole: "1, '2024-01-01', 'a', x'00'",
+    odd: [
+      "'many', '2024-01-01', 'a', x'00'",
+      "1.5, '2024-01-01', 'a', x'00'",
+      "2, 'soon', 'a', x'00'",
+      "2, '2024-01-01', x'ff', x'00'",
+      "2, '2024-01-01', 'a', 'text'",
+    ],
+  },
+  mysql: {
+    columns: 'n int, m date, t datetime, b int',
+    whole: "1, '2024-01-01', '2024-01-01', 1",
+    odd: ["2, '0000-00-00', '2024-01-01', 1", "2, '2024-01-01', '2024-00-10 00:00:00', 1"],
+  },
+}
+
+describe.each(['sqlite', 'mysql'] as const)('%s, values that are none of their type', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  const { columns, whole, odd } = ODD[system] ?? { columns: '', whole: '', odd: [] }
+  test.skipIf(why !== '')(`refuse only what reads them${why}`, { timeout: 60_000 }, async () => {
+    const rows = [whole, ...odd, whole].map((values, i) => ({ ts: i === 0 ? COLD : HOT, values }))
+    const first = system === 'mysql' ? ["SET sql_mode = ''"] : []
+    const s = await queryPlace(system, folder, columns, rows, first)
+    await s.archive()
+    const count = odd.length + 2
+    expect((await s.ask('SELECT count(*) FROM s')).rows).toEqual([[count]])
+    expect((await s.ask('SELECT max(id) FROM s')).rows).toEqual([[count - 1]])
+    const asked = `SELECT n, m, t, b FROM s WHERE id IN (0, ${count - 1})`
+    expect((await s.ask(asked)).rows).toHaveLength(2)
+    for (const [i] of odd.entries()) {
+      const { finished } = await s.ask(`SELECT * FROM s WHERE id = ${i + 1}`)
+      expect(finished, String(i)).toMatchObject({ error: { code: 'VALUE_REFUSED' } })
+    }
+  })
+})
+
 describe('one bit of a file on a local disk', () => {
   test(
     'flipped at 29 places is refused each time, and the file that comes back is read',

@@ -173,7 +173,7 @@ async function answerOnce(
   await using local =
     root === null ? null : await openFiles(root, wanted, verify ? null : physical, signal, new CheckedFiles())
 
-  const hot = hotPart(store, table, seen, columns, needs, shared)
+  const hot = hotPart(store, table, seen, columns, query, shared)
   const late = shared.map(({ label, within }) => ({
     within,
     key: table.key,

@@ -3,7 +3,7 @@ import { isByValue } from '../ledger/by-value.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import type { SharedColumn } from '../types/fit.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import type { Excepted, Interval, QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
+import type { ArchiveQuery, Excepted, Interval, QueryColumn } from '../../model/archive/query-port.ts'
 import { wireLine, wirePieces } from '../../model/archive/wire.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -26,10 +26,11 @@ export function hotPart(
   table: TableSpec,
   record: ArchiveRecord | null,
   columns: readonly QueryColumn[],
-  needs: QueryNeeds,
+  query: Pick<ArchiveQuery, 'needs' | 'unread'>,
   shared: readonly SharedPartition[] = [],
 ): HotPart {
   const { conditions, except } = exceptions(store, table, record, columns, new Set(shared.map(({ label }) => label)))
+  const { needs } = query
   const wanted = needs.intervals.flatMap((interval) => pushed(store, table, columns, interval))
   const all = [...wanted, ...conditions]
   const where = isSingle(store) ? wanted[0] : all.map((condition) => `(${condition})`).join(' AND ')
@@ -46,6 +47,7 @@ export function hotPart(
       range: { by: 'all' },
       where: where === undefined || where === '' ? null : where,
       ordered: false,
+      instead: (shown) => query.unread(shown),
     },
   }
 }

@@ -79,6 +79,8 @@ export interface ArchiveQuery extends AsyncDisposable {
   /** Places of those that are true or false; rows have 1 and 0 for that. */
   readonly booleans: ReadonlySet<number>
   readonly needs: QueryNeeds
+  /** The field of the CSV for a value of the source that is none of its column's type: it ends the statement only where that reads the value. */
+  unread(shown: string): string
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.
    * @param except rows between these bounds (the first included, the second not, null open) are left out

@@ -8,7 +8,7 @@ import type { ColumnType, Column, TableName, TableSpec } from './column-type.ts'
 import type { ReadPoint } from './plan.ts'
 import type { Range } from './range.ts'
 import type { RingLook, RingPicture } from './ring-picture.ts'
-import type { Digest, FrameFormat, Row, Stamp } from './rows.ts'
+import type { Cell, Digest, FrameFormat, Row, Stamp } from './rows.ts'
 import type { SchemaObject } from './schema-object.ts'
 import type { ColumnSequence } from './sequence.ts'
 import type { SluiceError } from '../../shared/errors.ts'
@@ -312,6 +312,11 @@ export type RowRequest = {
    * type is. A sum of them is that of no canonical row.
    */
   readonly asStored?: true
+  /**
+   * What comes in place of a value that is none of its type, where the store holds values of any kind in a column. Without it such a row is refused.
+   * @param shown the value as a message shows it
+   */
+  readonly instead?: (shown: string) => Cell
 }
 
 /** A batch of rows in canonical form, about how many bytes they are, and when they were written, one for each row, where the system tells. */

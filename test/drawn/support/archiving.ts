@@ -9,8 +9,11 @@ import { dropPlace } from './places.ts'
 import { differenceOf, makeTable, type DrawnColumn, type DrawnSystem, type DrawnTable, type Judged } from './shape.ts'
 import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
 
-/** A day of the period that leaves. */
+/** A day of the period that leaves, and one that stays. */
 const LEAVES = `'2023-02-01'`
+const STAYS = `'2026-11-01'`
+/** Rows that leave, as a condition for which all rows are read. */
+const LEFT = `WHERE d <> ${STAYS}`
 
 /** The drawn columns behind a key and the day of a row, which all but the last row have in the period that leaves. */
 export function leavingTable(table: DrawnTable): DrawnTable {
@@ -18,7 +21,7 @@ export function leavingTable(table: DrawnTable): DrawnTable {
   const all = Array.from({ length: rows }, (_, at) => at)
   const fixed: readonly DrawnColumn[] = [
     { name: 'id', type: 'int', values: all.map((at) => String(at + 1)) },
-    { name: 'd', type: 'date NOT NULL', values: all.map((at) => (at === rows - 1 && at > 0 ? `'2026-11-01'` : LEAVES)) }, // prettier-ignore
+    { name: 'd', type: 'date NOT NULL', values: all.map((at) => (at === rows - 1 && at > 0 ? STAYS : LEAVES)) }, // prettier-ignore
   ]
   return { ...table, name: 's', columns: [...fixed, ...table.columns], key: [0] }
 }
@@ -58,6 +61,7 @@ async function leftAndReturned(system: DrawnSystem, place: Place, { folder, asTe
   const name = await system.tableOf(place)
   const before = await system.judge(place, name)
   const counts = await countsOf(system, place, name, before)
+  const left = await countsOf(system, place, `${name} ${LEFT}`, before)
   const { run, drop, restore, verify } = leaveCommands(place, folder, { asText, to: join(folder, 'archive') })
   const dry = await went('plan', { ...run, dryRun: true, exact: true })
   if ('is' in dry) return dry
@@ -66,14 +70,10 @@ async function leftAndReturned(system: DrawnSystem, place: Place, { folder, asTe
     // What was exported is whole, and what cannot be removed stays.
     if ('is' in ran) return ran.is === 'named' && step === 'verify' ? fault(`${step} ${ran.code}`, ran.text) : ran
   }
-  const asked = await went('query', queryOf(place, before))
-  // Known and open: a row that stays, with a value that is none of its type, refuses each question of its table, by name.
-  const isNamed = 'is' in asked && asked.is === 'named' && asked.code !== 'VALUE_REFUSED'
-  if ('is' in asked) return isNamed ? fault(`query ${asked.code}`, asked.text) : asked
-  const found = JSON.stringify(
-    asked.events.flatMap((event) => (event.type === 'row' ? [event.values.map(Number)] : [])),
-  )
-  if (found !== counts) return fault('query silent', `${counts} became ${found}`)
+  const answered = await answeredAs(counts, place, before)
+  // A value that is none of its type refuses only questions that read it.
+  const asked = answered.is === 'named' && answered.code === 'VALUE_REFUSED' ? await answeredAs(left, place, before, LEFT) : answered // prettier-ignore
+  if (asked.is !== 'equal') return asked.is === 'named' ? fault(`query ${asked.code}`, asked.text) : asked
   const back = await went('restore', restore)
   if ('is' in back) return back.is === 'named' ? fault(`restore ${back.code}`, back.text) : back
   const difference = differenceOf(before, await system.judge(place, name), 0)
@@ -92,7 +92,15 @@ async function countsOf({ quote }: DrawnSystem, { rows }: Place, name: string, {
   return JSON.stringify(counted.map((row) => row.map(Number)))
 }
 
-function queryOf({ url }: Place, { columns }: Judged): Operation {
+async function answeredAs(counts: string, place: Place, judged: Judged, where = ''): Promise<Verdict> {
+  const asked = await went('query', queryOf(place, judged, where))
+  if ('is' in asked) return asked
+  const rows = asked.events.flatMap((event) => (event.type === 'row' ? [event.values.map(Number)] : []))
+  const found = JSON.stringify(rows)
+  return found === counts ? EQUAL : fault('query silent', `${counts} became ${found}`)
+}
+
+function queryOf({ url }: Place, { columns }: Judged, where: string): Operation {
   const all = columns.map((one) => `count("${one.replaceAll('"', '""')}")`)
-  return { kind: 'query', from: url, table: 's', query: `SELECT count(*), ${all.join(', ')} FROM s`, limit: 9, format: 'json' } // prettier-ignore
+  return { kind: 'query', from: url, table: 's', query: `SELECT count(*), ${all.join(', ')} FROM s ${where}`, limit: 9, format: 'json' } // prettier-ignore
 }

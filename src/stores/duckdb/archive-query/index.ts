@@ -2,6 +2,7 @@
  * Queries over archived files and rows of a source. The table that a statement names is first an empty one, over which DuckDB plans the statement: the
  * plan shows what it needs. Then it is a view over just that.
  */
+import { randomUUID } from 'node:crypto'
 import type {
   AnswerRow,
   ArchiveQuery,
@@ -66,6 +67,8 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   readonly #hint: string
   #brought: readonly QueryColumn[] = []
   #links = 0
+  /** Begins no value that a column holds, since it is made anew for each query. */
+  readonly #mark = `${randomUUID()}:`
   /** Places of columns that have a value in the source which their type does not hold. */
   #unreadable: ReadonlySet<number> = new Set()
 
@@ -93,6 +96,10 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return this.#statement.booleans
   }
 
+  unread(shown: string): string {
+    return `${this.#mark}${shown}`
+  }
+
   async bring(
     columns: readonly QueryColumn[],
     csv: AsyncIterable<Buffer>,
@@ -103,16 +110,21 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     this.#brought = columns
     const place = (name: string): string => `c${columns.findIndex((column) => column.name === name)}`
     const isStrict = this.#request.strict === true
-    const doubted = isStrict
-      ? []
-      : columns.flatMap(({ stored }, i) => (stored === 'string' || stored === 'binary' ? [] : [i]))
+    const doubted = isStrict ? [] : columns.map((_, i) => i)
     const declared = [
       ...columns.map(({ stored }, i) => `c${i} ${nativeOf(stored)}`),
       ...doubted.map((i) => `${unreadable(i)} VARCHAR`),
     ]
     await session.run(`CREATE TABLE main.${HOT} (${declared.join(', ')})`)
-    const cast = columns.map((column, i) => (isStrict ? castColumn(column, i) : readableColumn(column, i)))
-    const kept = doubted.map((i) => `CASE WHEN ${cast[i]} IS NULL THEN wire.${wireName(i)} END`)
+    const mark = literal(this.#mark)
+    const isUnread = (i: number): string => `starts_with(wire.${wireName(i)}, ${mark})`
+    const readable = (column: QueryColumn, i: number): string =>
+      `CASE WHEN ${isUnread(i)} THEN NULL ELSE ${readableColumn(column, i)} END`
+    const cast = columns.map((column, i) => (isStrict ? castColumn(column, i) : readable(column, i)))
+    const kept = doubted.map((i) => {
+      const text = `wire.${wireName(i)}`
+      return `CASE WHEN ${isUnread(i)} THEN substr(${text}, ${this.#mark.length + 1}) WHEN ${cast[i]} IS NULL THEN ${text} END`
+    })
     const values = [...cast, ...kept].join(', ')
     let lines = 0n
     let keyed = 0n

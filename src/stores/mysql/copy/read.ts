@@ -34,7 +34,13 @@ export async function* readRows(
   const { sql, parameters } = conditionOf(table, range, where)
   const order = ordered && table.key.length > 0 ? ` ORDER BY ${orderOf(table)}` : ''
   const list = columns.map(({ name, as, column }) => selected(quoted(name), column, as)).join(', ')
-  const rowOf = rowReader(columns, table, request.aside ?? null, request.asStored === true ? odd : null)
+  const rowOf = rowReader(
+    columns,
+    table,
+    request.aside ?? null,
+    request.asStored === true ? odd : null,
+    request.instead,
+  )
   const stream = await session.stream(
     `SELECT ${list} FROM ${tableSql(table.table)} WHERE ${sql}${order}`,
     parameters,
@@ -67,6 +73,7 @@ export function rowReader(
   table: TableSpec,
   aside: Aside | null,
   odd: OddRows | null = null,
+  instead?: RowRequest['instead'],
 ): (driven: SqlRow) => Row | null {
   const readers = columns.map(({ as, column }): CellReader => cellReader(as, column))
   const withGaps = columns.map(({ column }) => hasGaps(column))
@@ -81,6 +88,10 @@ export function rowReader(
       try {
         row[i] = readers[i]?.(given[i] ?? null) ?? null
       } catch (error) {
+        if (instead !== undefined && isRefusedValue(error)) {
+          row[i] = instead(shownValue(given[i] ?? null) ?? '')
+          continue
+        }
         if (odd !== null && !keyAt.includes(i) && isRefusedValue(error)) {
           odd.add(row)
           row[i] = storedCell(given[i] ?? null)

@@ -36,6 +36,8 @@ export type Scan = {
   readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
   /** `RowRequest.asStored`: rows with such a value are put in here. */
   readonly odd?: OddRows
+  /** `RowRequest.instead`. */
+  readonly instead?: (shown: string) => Cell
 }
 
 /** How much care the values of a table need; found out while they are read, and remembered for the next ranges of it. */
@@ -165,11 +167,15 @@ export class RowReader {
           bytes += typeof cell === 'string' ? cell.length : typeof cell === 'number' ? 8 : cell.byteLength
         }
       } catch (error) {
-        const { odd } = this.#scan
+        const { odd, instead } = this.#scan
         // What is behind it is shown with it, and may be a part of the key.
         if (stored.slice(i + 1, width).some((value, behind) => this.#needsCare(value, i + 1 + behind))) {
           this.again = true
           return 'again'
+        }
+        if (instead !== undefined && isRefusedValue(error)) {
+          row[i] = instead(shownValue(this.#asBytes(stored, i)) ?? '')
+          continue
         }
         if (odd === undefined || this.#inKey[i] === true || !isRefusedValue(error))
           return this.#refuse(error, stored, i, at)

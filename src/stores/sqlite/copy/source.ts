@@ -138,7 +138,7 @@ export class SqliteView implements SourceView {
   }
 
   async *#slices(request: RowRequest, signal: AbortSignal, odd: OddRows = new WeakSet<Row>()): AsyncGenerator<Slice> {
-    const { table, columns, where, aside, asStored } = request
+    const { table, columns, where, aside, asStored, instead } = request
     let care = this.#cares.get(table.table.name)
     if (care === undefined) this.#cares.set(table.table.name, (care = { wide: false, bytes: false }))
     for (const range of partsOf(request.range, table.key.length, KEY_TERMS)) {
@@ -149,6 +149,7 @@ export class SqliteView implements SourceView {
         order: this.#order(request),
         ...(aside === undefined ? {} : { aside }),
         ...(asStored === undefined ? {} : { odd }),
+        ...(instead === undefined ? {} : { instead }),
       }
       const rows = slices(this.#connection, scan, care, this.#open)
       try {

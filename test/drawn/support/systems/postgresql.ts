@@ -42,10 +42,11 @@ const TYPES = `SELECT pg_catalog.format_type(t.oid, NULL), t.typmodin <> 0, t.ty
   WHERE t.typtype <> 'p' AND t.typisdefined AND (t.typtype <> 'c' OR c.relkind = 'c') AND t.oid < 16384 AND t.typelem = 0 OR t.typname LIKE 'drawn%' AND (t.typtype <> 'c' OR c.relkind = 'c') AND t.typcategory <> 'A'
   ORDER BY t.typname COLLATE "C"`
 
+/** Values that the server also takes as it prints them: the last moment of all, rounded to a timestamp(1), is printed as one that no server takes. */
 const TAKES = `CREATE FUNCTION takes(wanted text, pool text[]) RETURNS int[] LANGUAGE plpgsql AS $$ DECLARE found int[] := '{}'; n int; BEGIN
   FOR n IN 1 .. array_length(pool, 1) LOOP
     BEGIN
-      EXECUTE format('SELECT %L::%s', pool[n], wanted); found := found || n;
+      EXECUTE format('SELECT (%L::%s)::text::%s', pool[n], wanted, wanted); found := found || n;
     EXCEPTION WHEN others THEN NULL;
     END;
   END LOOP; RETURN found; END $$`
