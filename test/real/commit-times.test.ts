@@ -25,6 +25,7 @@ import {
   type Line,
 } from '../support/catalog-kit.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
+import { fsckOf, perform } from './operation-kit.ts'
 import { validated } from './validate-setup.ts'
 
 /** Files of commits are from here on, a second apart (`writeLog`). */
@@ -192,4 +193,35 @@ test.each([4.5, 3.5, 60])('a checkpoint without its commit, written at second %d
   at.write(6, 7)
   await at.bring()
   await agree(at)
+})
+
+const within = (...times: readonly number[]): readonly (readonly Line[])[] =>
+  SWITCHED_OFF.slice(0, times.length).map(([, ...lines], version) => [
+    { commitInfo: { inCommitTimestamp: times[version], operation: 'WRITE' } },
+    ...lines,
+  ])
+
+test.each([
+  ['grow', [FILE, FILE + 5, FILE + 6, FILE + 9], []],
+  ['go back, and stand still', [FILE, FILE + 5, FILE + 3, FILE + 3], [2, 3]],
+] as const)('in-commit timestamps that %s', async (_name, times, wrong) => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 'table')
+  writeLog(table, within(...times))
+  const { events } = await perform(fsckOf(table))
+  const found = events.flatMap((event) =>
+    event.type === 'fsck.finding' && event.finding === 'in-commit-times' ? [[event.level, event.path]] : [],
+  )
+  expect(found).toEqual(wrong.map((version) => ['finding', `_delta_log/${commitName(version)}`]))
+  await using database = await openCatalog(join(folder.path, 'c.db'))
+  await importInto(database, table)
+  const { notes, differences } = await validated({ catalog: database, log: openLocalLog(table), tableId: 't' }, 10)
+  expect(differences).toBe(0)
+  expect(notes.filter((note) => note.includes('in-commit timestamp'))).toEqual(
+    wrong.length === 0
+      ? []
+      : [
+          '2 in-commit timestamps are not above the one before, the first of them in version 2: readers disagree on the version of a time; sluice fsck TABLE names each',
+        ],
+  )
 })

@@ -37,6 +37,20 @@ describe('tables inside of tables', () => {
     expect(await found(work.path, false)).toEqual(['a', 'b'])
   })
 
+  test.each([
+    ['several tables beside a folder', ['a', 'b', 'c/d/e'], 'c'],
+    ['one table', ['a'], null],
+    ['a table with others in it', ['.', 'inner', 'more/most'], 'inner, more'],
+    ['a folder with one table, which has others in it', ['only', 'only/inner'], 'only/inner'],
+  ])('plain discover names --recursive where it did not list all: %s', async (_name, tables, expected) => {
+    using folder = temporaryFolder()
+    for (const table of tables) writeLog(join(folder.path, table), [[PROTOCOL, METADATA, add('f')]])
+    const { events } = await perform({ kind: 'discover', path: folder.path, recursive: false, exclude: [] })
+    const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    const note = `folders below ${expected} were not listed: --recursive (-r) lists them, too`
+    expect(notes).toEqual(expected === null ? [] : [note])
+  })
+
   test.skipIf(!S3_AVAILABLE)(`in a bucket${S3_AVAILABLE ? '' : ` (skipped: ${S3_MISSING})`}`, async () => {
     const before = process.env
     await using server: S3Server = await startS3()

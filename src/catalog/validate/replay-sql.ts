@@ -88,6 +88,12 @@ seen AS (
   FROM log_version v LEFT JOIN log_info i ON i.version = v.version)
 SELECT version, inside IS NOT NULL AS in_commit, modified, has_commit, coalesce(inside, by_file) AS commit_time FROM seen`
 
+/** How many in-commit timestamps are not above the one before, and the first version of those. */
+export const UNTIMELY = `
+SELECT count(*), min(version) FROM (
+  SELECT version, commit_time, lag(commit_time) OVER (ORDER BY version) AS before FROM log_time WHERE in_commit)
+WHERE commit_time <= before`
+
 /** What each commit says and does. The base's own commit has no effect on files: its actions are counted as they stand in its lines. */
 const COMMITS = `
 CREATE TABLE log_commit AS
