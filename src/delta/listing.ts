@@ -24,7 +24,7 @@ export type CheckpointFiles = {
 }
 
 /** When the first of its files was written, ms: it stands for the time of its version where the commit is gone. */
-export function checkpointTime({ files }: CheckpointFiles): number {
+export function checkpointModified({ files }: CheckpointFiles): number {
   return Math.min(...files.map(({ modified }) => modified))
 }
 

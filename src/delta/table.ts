@@ -9,7 +9,7 @@ import { commitHistory } from './history.ts'
 import type { CommitSummary } from './history.ts'
 import { ListedLog } from './listed-log.ts'
 import type { Reach } from './listed-log.ts'
-import { checkpointTime } from './listing.ts'
+import { checkpointModified } from './listing.ts'
 import type { CheckpointFiles, LogListing } from './listing.ts'
 import { commitsOf, historyOf, segmentAt } from './segment.ts'
 import type { History, LogSegment } from './segment.ts'
@@ -95,7 +95,7 @@ export class DeltaTable {
     const commits = commitsOf({ from, checkpoint, ...history })
     // A checkpoint that stands alone has no time of its own that could be trusted.
     if (commits.length === 0) return from
-    const hasAlone = checkpoint !== null && history.baseCommit === null && checkpointTime(checkpoint) <= timestamp
+    const hasAlone = checkpoint !== null && history.baseCommit === null && checkpointModified(checkpoint) <= timestamp
     return versionAt(this.store, commits, rule, timestamp, signal, hasAlone ? from : null)
   }
 

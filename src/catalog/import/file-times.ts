@@ -1,5 +1,5 @@
 /** Times of commit files that a copy of the folder or a restore has changed: a reader of the log travels by those. */
-import { checkpointTime, type LogListing } from '../../delta/listing.ts'
+import { checkpointModified, type LogListing } from '../../delta/listing.ts'
 import type { SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
 import type { Versions } from './commit-clock.ts'
 import { setMany } from './set-many.ts'
@@ -14,7 +14,7 @@ export async function changedFileTimes(
 ): Promise<readonly FileTime[]> {
   const ofCommit = new Map(commits.map(({ version, modified }) => [version, modified]))
   // A version without its commit has the time of its checkpoint.
-  const ofCheckpoint = new Map(checkpoints.map((one) => [one.version, checkpointTime(one)]))
+  const ofCheckpoint = new Map(checkpoints.map((one) => [one.version, checkpointModified(one)]))
   const rows = await reader.all(
     'SELECT version, file_mtime, log_bytes FROM delta_commits WHERE table_id = ? AND version >= ? AND version <= ?',
     [tableId, from, to],

@@ -5,7 +5,13 @@
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readCheckpoint } from '../../delta/checkpoint.ts'
 import { readCommit, type CommitBytes } from '../../delta/commit-lines.ts'
-import { checkpointTime, listLog, type CheckpointFiles, type CommitFile, type LogListing } from '../../delta/listing.ts'
+import {
+  checkpointModified,
+  listLog,
+  type CheckpointFiles,
+  type CommitFile,
+  type LogListing,
+} from '../../delta/listing.ts'
 import { logPathOf } from '../../delta/log-path.ts'
 import { commitsOf, historyOf, type History } from '../../delta/segment.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
@@ -214,7 +220,7 @@ class ImportRun {
         for (const line of block) replay.takeRawLine(baseCommit.version, line, true)
       }
     }
-    const modified = baseCommit?.modified ?? checkpointTime(checkpoint)
+    const modified = baseCommit?.modified ?? checkpointModified(checkpoint)
     await replay.finishVersion(checkpoint.version, baseCommit, bytes, modified)
     record.pending = checkpoint.version
     if (record.batch.size >= batchSize) await record.flush(replay, null)
