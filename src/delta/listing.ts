@@ -23,6 +23,11 @@ export type CheckpointFiles = {
   readonly files: readonly LogFileFacts[]
 }
 
+/** When the first of its files was written, ms: it stands for the time of its version where the commit is gone. */
+export function checkpointModified({ files }: CheckpointFiles): number {
+  return Math.min(...files.map(({ modified }) => modified))
+}
+
 export type LogListing = {
   /** Ascending by version. */
   readonly commits: readonly CommitFile[]

@@ -25,6 +25,11 @@ export type History = {
   readonly orphans: readonly CommitFile[]
 }
 
+/** Commits that a reader of the log counts when it travels by time: those of versions that it can build, ascending. */
+export function commitsOf({ baseCommit, commits }: History): readonly CommitFile[] {
+  return baseCommit === null ? commits : [baseCommit, ...commits]
+}
+
 type Without = ReadonlySet<CheckpointFiles>
 const NONE: Without = new Set()
 

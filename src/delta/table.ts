@@ -9,8 +9,9 @@ import { commitHistory } from './history.ts'
 import type { CommitSummary } from './history.ts'
 import { ListedLog } from './listed-log.ts'
 import type { Reach } from './listed-log.ts'
-import type { CheckpointFiles, CommitFile, LogListing } from './listing.ts'
-import { historyOf, segmentAt } from './segment.ts'
+import { checkpointModified } from './listing.ts'
+import type { CheckpointFiles, LogListing } from './listing.ts'
+import { commitsOf, historyOf, segmentAt } from './segment.ts'
 import type { History, LogSegment } from './segment.ts'
 import { Snapshot } from './snapshot.ts'
 import { inCommitRule, versionAt } from './timestamps.ts'
@@ -90,10 +91,12 @@ export class DeltaTable {
   /** The version that was the latest at a time. @throws SluiceError VERSION_NOT_FOUND when the log begins later */
   async versionAt(timestamp: number, signal: AbortSignal = this.#signal): Promise<number> {
     const rule = inCommitRule(await (await this.#snapshot(undefined, signal)).head(signal))
-    const commits = await this.#commits(signal)
+    const { from, checkpoint, ...history } = await this.run(signal)
+    const commits = commitsOf({ from, checkpoint, ...history })
     // A checkpoint that stands alone has no time of its own that could be trusted.
-    if (commits.length === 0) return (await this.run(signal)).from
-    return versionAt(this.store, commits, rule, timestamp, signal)
+    if (commits.length === 0) return from
+    const hasAlone = checkpoint !== null && history.baseCommit === null && checkpointModified(checkpoint) <= timestamp
+    return versionAt(this.store, commits, rule, timestamp, signal, hasAlone ? from : null)
   }
 
   /**
@@ -109,7 +112,7 @@ export class DeltaTable {
     const { signal } = options
     const rule = inCommitRule(await (await this.#snapshot(undefined, signal)).head(signal))
     const checkpointed = new Set((await this.listing(signal)).checkpoints.map(({ version }) => version))
-    yield* commitHistory({ store: this.store, commits: await this.#commits(signal), rule, checkpointed }, options)
+    yield* commitHistory({ store: this.store, commits: commitsOf(await this.run(signal)), rule, checkpointed }, options)
   }
 
   /** The changes of the commits `from + 1` to `to`. @throws SluiceError VERSION_NOT_FOUND, LOG_GAP, BAD_ACTION … */
@@ -120,11 +123,6 @@ export class DeltaTable {
   /** The stretch of the log that ends at the latest version without a gap. @throws SluiceError LOG_GAP, SOURCE_DENIED, SOURCE_IO */
   async run(signal: AbortSignal = this.#signal): Promise<History> {
     return historyOf(await this.listing(signal), this.#unreadable)
-  }
-
-  async #commits(signal: AbortSignal): Promise<readonly CommitFile[]> {
-    const { baseCommit, commits } = await this.run(signal)
-    return baseCommit === null ? commits : [baseCommit, ...commits]
   }
 
   async #snapshot(version: number | undefined, signal: AbortSignal): Promise<Snapshot> {

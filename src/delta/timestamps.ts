@@ -101,6 +101,7 @@ async function timeOf(
  * The newest version that is not younger than `timestamp`; the latest when all are older. Looks at as few commits as it can.
  * @param commits ascending, at least one
  * @param timestamp milliseconds since the epoch
+ * @param before version of a checkpoint below all commits that was written by then, or null
  * @throws SluiceError VERSION_NOT_FOUND when the first commit is already younger
  */
 export async function versionAt(
@@ -109,6 +110,7 @@ export async function versionAt(
   rule: InCommitRule,
   timestamp: number,
   signal: AbortSignal,
+  before: number | null,
 ): Promise<number> {
   const times = fileTimes(commits)
   // Two clocks meet at the version where in-commit timestamps begin: each side is searched by its own.
@@ -132,6 +134,7 @@ export async function versionAt(
   }
   const found = commits[low - 1]
   if (found !== undefined && (low > floor || floor > 0)) return found.version
+  if (before !== null) return before
   const first = commits[0]
   const begins =
     first === undefined ? '' : isoTime((await timeOf(store, first, times[0] as CommitTime, rule, signal)).time)

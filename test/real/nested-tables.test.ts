@@ -37,6 +37,20 @@ describe('tables inside of tables', () => {
     expect(await found(work.path, false)).toEqual(['a', 'b'])
   })
 
+  test.each([
+    ['several tables beside a folder', ['a', 'b', 'c/d/e'], 'c'],
+    ['one table', ['a'], null],
+    ['a table with others in it', ['.', 'inner', 'more/most'], 'inner, more'],
+    ['a folder with one table, which has others in it', ['only', 'only/inner'], 'only/inner'],
+  ])('plain discover names --recursive where it did not list all: %s', async (_name, tables, expected) => {
+    using folder = temporaryFolder()
+    for (const table of tables) writeLog(join(folder.path, table), [[PROTOCOL, METADATA, add('f')]])
+    const { events } = await perform({ kind: 'discover', path: folder.path, recursive: false, exclude: [] })
+    const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    const note = `folders below ${expected} were not listed: --recursive (-r) lists them, too`
+    expect(notes).toEqual(expected === null ? [] : [note])
+  })
+
   test.skipIf(!S3_AVAILABLE)(`in a bucket${S3_AVAILABLE ? '' : ` (skipped: ${S3_MISSING})`}`, async () => {
     const before = process.env
     await using server: S3Server = await startS3()
@@ -81,7 +95,7 @@ test('a lake whose tables lie deeper is not said to be empty without the option 
   expect(said.notes).toEqual([expect.stringContaining('--recursive')])
   expect((await perform({ ...flat, recursive: true })).notes).toEqual([])
   writeLog(join(folder.path, 'flat'), [[PROTOCOL, METADATA]])
-  expect((await perform(flat)).notes).toEqual([])
+  expect((await perform(flat)).notes).toEqual([expect.stringContaining('folders below sales were not listed')])
 })
 
 describe.skipIf(!S3_AVAILABLE)(`tables inside of a table with many files in a bucket${SKIPPED}`, () => {

@@ -5,9 +5,15 @@
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readCheckpoint } from '../../delta/checkpoint.ts'
 import { readCommit, type CommitBytes } from '../../delta/commit-lines.ts'
-import { listLog, type CheckpointFiles, type CommitFile } from '../../delta/listing.ts'
+import {
+  checkpointModified,
+  listLog,
+  type CheckpointFiles,
+  type CommitFile,
+  type LogListing,
+} from '../../delta/listing.ts'
 import { logPathOf } from '../../delta/log-path.ts'
-import type { History } from '../../delta/segment.ts'
+import { commitsOf, historyOf, type History } from '../../delta/segment.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { beatOfLease, releaseLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
@@ -69,12 +75,14 @@ class ImportRun {
       { ...this.#o, signal },
     )
     const stored = storedVersions(start)
+    const commits = (): Promise<readonly CommitFile[]> => this.#commitsOfLog(listing)
     let retimed: number | null = null
     if (this.#o.moved === true) {
       const before = start.kind === 'fresh' ? undefined : start.head?.location
-      retimed = await followLog(this.#o, this.#lease, before === undefined ? null : { before, stored, listing })
+      const from = before === undefined ? null : { before, stored, listing, commits: await commits() }
+      retimed = await followLog(this.#o, this.#lease, from)
     }
-    if (stored !== null) retimed = (await this.#mendStored(stored)) ?? retimed
+    if (stored !== null) retimed = (await this.#mendStored(stored, commits)) ?? retimed
     if (start.kind === 'current') {
       record.version = start.head.currentVersion
       record.historyFrom = start.head.historyFrom ?? 0
@@ -95,7 +103,7 @@ class ImportRun {
       stretch.whole,
     )
     await record.open(start, latest, stretch.lines + (declared?.rows ?? 0))
-    const times = new CommitClock(this.#o.database, from, stored)
+    const times = new CommitClock(this.#o.database, from, stored, commits)
     const time = stored === null ? null : (retimed ?? start.head?.commitTime ?? null)
     const replay = new Replay({ ...this.#o, batch: record.batch, times }, { ...from, time })
     this.replay = replay
@@ -118,11 +126,23 @@ class ImportRun {
    * where the caller asks for new commits alone: a sync may do that for each of them.
    * @returns the time of the newest version where it changed, else null
    */
-  async #mendStored(stored: Versions): Promise<number | null> {
+  async #mendStored(stored: Versions, commits: () => Promise<readonly CommitFile[]>): Promise<number | null> {
     const { database, tableId, olderCompared } = this.#o
     if (olderCompared === true) return null
     await mergePartitions(this.#o, this.#lease)
-    return retimeStale(database, this.#lease, stored, await stateAt(database, tableId, stored.to))
+    return retimeStale(database, this.#lease, stored, await stateAt(database, tableId, stored.to), commits)
+  }
+
+  /** Commits that a reader of the log counts; none where only the catalog still holds what the log goes on from. */
+  async #commitsOfLog(listing: LogListing): Promise<readonly CommitFile[]> {
+    const { log, interrupt, olderCompared } = this.#o
+    const whole = olderCompared === true ? await listLog(log, { signal: interrupt.abort, attributes: true }) : listing
+    try {
+      return commitsOf(historyOf(whole))
+    } catch (error) {
+      if (error instanceof SluiceError && error.code === 'LOG_GAP') return []
+      throw error
+    }
   }
 
   /** The base checkpoint, then commits, stretch by stretch. */
@@ -200,7 +220,7 @@ class ImportRun {
         for (const line of block) replay.takeRawLine(baseCommit.version, line, true)
       }
     }
-    const modified = baseCommit?.modified ?? Math.min(...checkpoint.files.map((file) => file.modified))
+    const modified = baseCommit?.modified ?? checkpointModified(checkpoint)
     await replay.finishVersion(checkpoint.version, baseCommit, bytes, modified)
     record.pending = checkpoint.version
     if (record.batch.size >= batchSize) await record.flush(replay, null)

@@ -2,7 +2,7 @@
  * A table of the catalog whose folder lies elsewhere now. Paths that are absolute, or lead out of the folder, may name other files from there: the keys that
  * files are found by are made again, and a log whose history would be another one is refused.
  */
-import type { LogListing } from '../../delta/listing.ts'
+import type { CommitFile, LogListing } from '../../delta/listing.ts'
 import { parseAction } from '../../delta/parse-action.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -26,13 +26,16 @@ export type Followed = {
   /** Where the table was. */
   readonly before: string
   readonly stored: Versions | null
+  /** Of the whole log. */
   readonly listing: LogListing
+  /** That a reader of the log counts. */
+  readonly commits: readonly CommitFile[]
 }
 
 /**
  * Makes the place of the log that of the table, and takes over the times of its files. That it is the log which was imported has been found out before.
  * @param from null where no row stays
- * @returns the time of the newest version where it changed, else null
+ * @returns the time of the newest version where rows stay, else null
  * @throws SluiceError LOG_REWRITTEN where paths that name one file from one place name two from the other; LEASE_LOST
  */
 export async function followLog(options: ImportOptions, lease: Lease, from: Followed | null): Promise<number | null> {
@@ -40,20 +43,20 @@ export async function followLog(options: ImportOptions, lease: Lease, from: Foll
   const keys = from === null ? [] : await database.read((reader) => keysFrom(reader, options, from.before))
   const stored = from?.stored ?? null
   const times = from === null || stored === null ? [] : await changedFileTimes(database, stored, from.listing)
-  const time = await writeUnderLease(database, lease, async (transaction) => {
+  const retimed = await writeUnderLease(database, lease, async (transaction) => {
     await transaction.run('UPDATE delta_tables SET location = ?, updated_at = ? WHERE table_id = ?', [
       log.root,
       isoTime(clock.now()),
       tableId,
     ])
     await setMany(transaction, { relation: 'delta_files', key: 'file_no', column: 'key_hash', tableId }, keys)
-    if (from === null || stored === null || times.length === 0) return null
-    await storeFileTimes(transaction, stored, times, from.listing)
-    return retimeTable(transaction, stored, await stateAt(transaction, tableId, stored.to))
+    if (from === null || stored === null) return null
+    await storeFileTimes(transaction, tableId, times)
+    return retimeTable(transaction, stored, await stateAt(transaction, tableId, stored.to), from.commits)
   })
-  if (times.length > 0)
-    onNote(`${times.length} commits have the times of their files now, by which the log is read at a time`)
-  return time
+  const changed = Math.max(times.length, retimed?.versions ?? 0)
+  if (changed > 0) onNote(`${changed} commits have the times of their files now, by which the log is read at a time`)
+  return retimed?.time ?? null
 }
 
 type FileKey = readonly [fileNo: number, hash: number]

@@ -11,7 +11,7 @@ import { setStatus, startStatus, type ImportStatus } from '../status.ts'
 import type { Sweep } from '../sweep-step.ts'
 import { sweepBelow } from '../sweep.ts'
 import { Batch, Numbers, writeBatch } from './batch.ts'
-import { retime } from './commit-clock.ts'
+import { retime, type ChangedRule } from './commit-clock.ts'
 import { discardAbove, insertHead, moveHead, purgeTable, type Cursor, type HeadState } from './head.ts'
 import type { ImportOptions } from './options.ts'
 import { dropOldState, setAside } from './rebase.ts'
@@ -30,8 +30,8 @@ type Step = {
   readonly head: HeadState
   readonly cursor: string
   readonly files: number
-  /** First version whose commit's own time is its time, where that changed with this batch: stored times are computed again. */
-  readonly inCommitFrom: number | null
+  /** Where the rule of times changed with this batch: stored times are computed again. */
+  readonly changedRule: ChangedRule | null
 }
 
 /** The batch is written and a stop was asked for. */
@@ -261,7 +261,7 @@ export class ImportRecord {
       head: { version: to, historyFrom, commitTime: time, totals, protocol, metadata, refused, cursor, nowMs },
       cursor,
       files: this.#files,
-      inCommitFrom: part === null ? replay.times.takeChange() : null,
+      changedRule: part === null ? replay.times.takeChange() : null,
     }
   }
 
@@ -291,8 +291,8 @@ export class ImportRecord {
     const { head, cursor, from } = step
     await renewLease(transaction, this.#lease, now)
     const number = await writeBatch(transaction, tableId, step.batch, this.#numbers, step.reserved)
-    if (step.inCommitFrom !== null && head.version !== null)
-      await retime(transaction, { tableId, from: head.historyFrom, to: head.version }, step.inCommitFrom)
+    if (step.changedRule !== null && head.version !== null)
+      await retime(transaction, { tableId, from: head.historyFrom, to: head.version }, step.changedRule)
     if (step.isPart) {
       await transaction.run('UPDATE delta_tables SET "cursor" = ? WHERE table_id = ?', [cursor, tableId])
     } else {

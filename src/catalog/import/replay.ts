@@ -174,7 +174,7 @@ export class Replay {
   ): Promise<void> {
     const tally = this.#tally
     const info = tally.info?.value
-    const { time, inCommit } = await this.times.next(version, info ?? null, this, modified)
+    const { time, inCommit } = await this.times.next(version, info ?? null, this, modified, file !== null)
     this.time = time
     if (Math.max(this.totals.bytes, this.totals.records) > ROOMY) {
       throw new SluiceError('BAD_ACTION', `the sizes or row counts of version ${version} add up to more than 2^53`, {

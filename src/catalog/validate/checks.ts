@@ -128,13 +128,20 @@ const COMMIT_FACTS = [
 const TOTALS = ['num_files', 'num_bytes', 'num_records', 'files_without_records']
 
 export function compareCommits({ from, version, sameStart }: Range): Comparison {
+  const where = (condition: string, name: string): Field => ({
+    name,
+    log: `CASE WHEN ${condition} THEN l."${name}" END`,
+    catalog: `CASE WHEN ${condition} THEN c."${name}" END`,
+  })
   const facts = sameStart
     ? same(COMMIT_FACTS)
-    : COMMIT_FACTS.filter((name) => !['commit_time', 'first_file_no'].includes(name)).map((name) => ({
-        name,
-        log: `CASE WHEN l.version > ${from} THEN l."${name}" END`,
-        catalog: `CASE WHEN l.version > ${from} THEN c."${name}" END`,
-      }))
+    : [
+        // One side may have it from a checkpoint, which has another time.
+        where('l.has_commit AND c.log_bytes IS NOT NULL', 'commit_time'),
+        ...COMMIT_FACTS.filter((name) => name !== 'commit_time' && name !== 'first_file_no').map((name) =>
+          where(`l.version > ${from}`, name),
+        ),
+      ]
   return {
     check: 'commits',
     version: 'coalesce(l.version, TRY_CAST(c.version AS BIGINT))',

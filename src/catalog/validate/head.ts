@@ -65,7 +65,7 @@ const headComparison = (version: number, root: string): Comparison => ({
   version: `${version}`,
   path: 'NULL',
   on: 'l.present = c.present',
-  log: `SELECT 1 AS present, t.*, tm.commit_time, m.raw AS metadata, p.raw AS protocol, first.version AS first_version, ${literal(root)} AS root
+  log: `SELECT 1 AS present, t.*, tm.commit_time, tm.has_commit, m.raw AS metadata, p.raw AS protocol, first.version AS first_version, ${literal(root)} AS root
     FROM log_total t JOIN log_time tm USING (version), (SELECT max(raw) AS raw FROM (${logMetadataAt(version)})) m,
       (SELECT max(raw) AS raw FROM (${logProtocolAt(version)})) p, (SELECT min(TRY_CAST(version AS BIGINT)) AS version FROM cat_commits) first
     WHERE t.version = ${version}`,
@@ -116,12 +116,16 @@ const headComparison = (version: number, root: string): Comparison => ({
   ],
 })
 
-/** Checks the row of `delta_tables`; `timed` when the commit times of the window are known from its start. */
-export async function checkHead(report: Report, head: CatalogHead, root: string, timed: boolean): Promise<void> {
+/** Checks the row of `delta_tables`; `sameStart` as of `Range`. */
+export async function checkHead(report: Report, head: CatalogHead, root: string, sameStart: boolean): Promise<void> {
   const comparison = headComparison(head.version, root)
-  const time = { name: 'current_commit_time', log: 'l.commit_time', catalog: 'c.current_commit_time' }
-  const fields = timed ? [...comparison.fields, time] : comparison.fields
-  await report.compare(head.version, 'table', '_delta_log', [{ ...comparison, fields }])
+  const isKnown = sameStart ? 'true' : 'l.has_commit'
+  const time = {
+    name: 'current_commit_time',
+    log: `CASE WHEN ${isKnown} THEN l.commit_time END`,
+    catalog: `CASE WHEN ${isKnown} THEN c.current_commit_time END`,
+  }
+  await report.compare(head.version, 'table', '_delta_log', [{ ...comparison, fields: [...comparison.fields, time] }])
 }
 
 /** A table counts as imported only by the completed row of its import. Both are of one state of the catalog: an import may have gone on since. */

@@ -24,7 +24,15 @@ import { loadLog, type LoadedLog } from './load-window.ts'
 import { LongLines } from './long-lines.ts'
 import { checkRanges } from './ranges.ts'
 import { noteDoubled, notePartitions } from './partition-notes.ts'
-import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt, REPLAY, spelledApartAt } from './replay-sql.ts'
+import {
+  logDomainsAt,
+  logMetadataAt,
+  logProtocolAt,
+  logTxnsAt,
+  REPLAY,
+  spelledApartAt,
+  UNTIMELY,
+} from './replay-sql.ts'
 import { Report } from './report.ts'
 import { prepareScratch, runAll } from './scratch.ts'
 import { compareParsed, compareState, PARSED_KINDS } from './state-checks.ts'
@@ -147,6 +155,7 @@ async function compareTable(options: ValidationOptions, long: LongLines): Promis
   await noteSpellings(scratch, report, head.version)
   await notePartitions(scratch, report, head.version)
   await noteDoubled(scratch, report, tableId)
+  await noteTimes(scratch, report)
   const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
   for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
@@ -197,6 +206,19 @@ async function noteSpellings(scratch: SqlDatabase, report: Report, version: numb
   report.notes.push(
     `${files} spelled in several ways in the commits: readers that compare paths as they are written have other files at version ${version}, unless a checkpoint has settled it; sluice fsck TABLE names both readings`,
   )
+}
+
+/** Log and catalog agree on times that do not grow, and a reader may take another version for a time all the same. */
+async function noteTimes(scratch: SqlDatabase, report: Report): Promise<void> {
+  const [row] = await scratch.all(UNTIMELY)
+  const count = Number(row?.[0] ?? 0)
+  if (count === 0) return
+  const first = String(row?.[1])
+  const times =
+    count === 1
+      ? `the in-commit timestamp of version ${first} is not above the one before`
+      : `${count} in-commit timestamps are not above the one before, the first of them in version ${first}`
+  report.notes.push(`${times}: readers disagree on the version of a time; sluice fsck TABLE names each`)
 }
 
 /** Every row of every relation. */

@@ -81,10 +81,15 @@ export async function nameOddPaths(scratch: SqlDatabase, root: string): Promise<
 /** One row a version of the window, with the time of its file: the commit's, or the checkpoint's where that is all there is. */
 async function nameVersions(scratch: SqlDatabase, { start, version, base, commits, history }: Window): Promise<void> {
   const times = new Map([...history, ...commits].map((file) => [file.version, file.modified]))
-  if (base !== null && !times.has(start)) times.set(start, Math.min(...base.files.map((file) => file.modified)))
-  const rows = Array.from({ length: version - start + 1 }, (_, i) => [start + i, times.get(start + i) ?? 0])
+  const hasCommit = times.has(start)
+  if (base !== null && !hasCommit) times.set(start, Math.min(...base.files.map((file) => file.modified)))
+  const rows = Array.from({ length: version - start + 1 }, (_, i) => [
+    start + i,
+    times.get(start + i) ?? 0,
+    base === null || hasCommit || i > 0 ? 1 : 0,
+  ])
   await scratch.write(async (transaction) => {
-    await transaction.run('CREATE TABLE log_version (version BIGINT, modified BIGINT)')
-    await loadCounted(transaction, 'log_version', ['version', 'modified'], rows)
+    await transaction.run('CREATE TABLE log_version (version BIGINT, modified BIGINT, has_commit BOOLEAN)')
+    await loadCounted(transaction, 'log_version', ['version', 'modified', 'has_commit'], rows)
   })
 }

@@ -63,7 +63,8 @@ WHERE kind = 'commitInfo' AND source IN (0, 3) AND version >= (SELECT min(versio
 
 /**
  * Commit times, all by what the newest version declares: the in-commit timestamp, else the file's own time, at least 1 ms after the version
- * before. The second in closed form: time(v) = v + max over u <= v of (mtime(u) - u).
+ * before. The second in closed form: time(v) = v + max over u <= v of (mtime(u) - u). The time of a checkpoint that stands without its commit
+ * is its own and pushes none.
  */
 const TIMES = `
 CREATE TABLE log_time AS
@@ -80,11 +81,18 @@ rule AS (
     THEN coalesce(TRY_CAST(c->>'$."delta.inCommitTimestampEnablementVersion"' AS BIGINT), 0) END AS in_commit_from
   FROM configured, able),
 seen AS (
-  SELECT v.version, v.modified, v.version + max(v.modified - v.version) OVER (ORDER BY v.version) AS by_file,
+  SELECT v.version, v.modified, v.has_commit, CASE WHEN v.has_commit
+      THEN v.version + max(CASE WHEN v.has_commit THEN v.modified - v.version END) OVER (ORDER BY v.version) ELSE v.modified END AS by_file,
     CASE WHEN v.version >= (SELECT in_commit_from FROM rule) THEN
       TRY(CAST(regexp_extract(CAST(json_extract(json_extract(i.raw, '$.commitInfo'), '$.inCommitTimestamp') AS VARCHAR), '^-?[0-9]+$') AS BIGINT)) END AS inside
   FROM log_version v LEFT JOIN log_info i ON i.version = v.version)
-SELECT version, inside IS NOT NULL AS in_commit, modified, coalesce(inside, by_file) AS commit_time FROM seen`
+SELECT version, inside IS NOT NULL AS in_commit, modified, has_commit, coalesce(inside, by_file) AS commit_time FROM seen`
+
+/** How many in-commit timestamps are not above the one before, and the first version of those. */
+export const UNTIMELY = `
+SELECT count(*), min(version) FROM (
+  SELECT version, commit_time, lag(commit_time) OVER (ORDER BY version) AS before FROM log_time WHERE in_commit)
+WHERE commit_time <= before`
 
 /** What each commit says and does. The base's own commit has no effect on files: its actions are counted as they stand in its lines. */
 const COMMITS = `
@@ -102,7 +110,7 @@ told AS (
     sum(TRY_CAST(raw->>'$.add.size' AS BIGINT)) AS added_bytes, sum(TRY_CAST(raw->>'$.remove.size' AS BIGINT)) AS removed_bytes
   FROM log_other WHERE source = 3 AND kind IN ('add', 'remove') GROUP BY version),
 first_files AS (SELECT added AS version, min(TRY_CAST(file_no AS BIGINT)) AS file_no FROM cat_life GROUP BY added)
-SELECT v.version, t.commit_time, CASE WHEN t.in_commit THEN '1' ELSE '0' END AS in_commit_time, v.modified AS file_mtime,
+SELECT v.version, t.commit_time, t.has_commit, CASE WHEN t.in_commit THEN '1' ELSE '0' END AS in_commit_time, v.modified AS file_mtime,
   f.bytes AS log_bytes, f.digest AS log_digest,
   CASE WHEN json_type(i.raw, '$.commitInfo.operation') = 'VARCHAR' THEN i.raw->>'$.commitInfo.operation' END AS operation,
   CASE WHEN json_type(i.raw, '$.commitInfo.engineInfo') = 'VARCHAR' THEN i.raw->>'$.commitInfo.engineInfo' END AS engine,
@@ -115,7 +123,7 @@ LEFT JOIN log_info i ON i.version = v.version LEFT JOIN lines l ON l.version = v
 LEFT JOIN removes r ON r.version = v.version LEFT JOIN ended e ON e.version = v.version LEFT JOIN told o ON o.version = v.version
 LEFT JOIN first_files ff ON ff.version = v.version`
 
-/** Needs `log_version(version, modified)`: every version of the window with the time of its file. */
+/** Needs `log_version(version, modified, has_commit)`: every version of the window with the time of its file. */
 export const REPLAY: readonly string[] = [EVENTS, LIVES, REPEATED, CATALOG_LIVES, TOTALS, INFOS, TIMES, COMMITS]
 
 /** State at a version, by the rule that the newest mention wins; a commit's line wins over a row of the base checkpoint. */

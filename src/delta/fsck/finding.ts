@@ -36,6 +36,8 @@ export const FINDINGS = {
     'a commit may name a file, schema, protocol, transaction or domain once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: let a writer commit what is meant once more, or RESTORE TABLE to the version before',
   'byte-order-mark':
     'delta-spark reads behind it, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or write the file without its first three bytes',
+  'in-commit-times':
+    'readers disagree on the version of a time: ask by version; switching in-commit timestamps off and on again begins them anew',
   'path-spellings':
     'readers that compare paths as they are written have other rows: RESTORE TABLE to the version before, or let the writer that added the file remove it in its own spelling; a new checkpoint by a reader that decodes paths would settle it unseen',
   'row-ids':

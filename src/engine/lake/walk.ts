@@ -111,6 +111,20 @@ async function* walk(
   }
 }
 
+/** Folders of a table that may hold tables of their own, as a recursive walk enters them. @param name of the table in the walk */
+export async function* foldersInside(
+  root: string,
+  { name, path }: Extract<Found, { kind: 'table' }>,
+  { exclude, signal }: Pick<WalkOptions, 'exclude' | 'signal'>,
+): AsyncGenerator<string> {
+  const look = await (await openLakeStore(root)).look(path, signal)
+  if (look.is !== 'table') return
+  for (const item of (await look.folders(signal)).items) {
+    const childName = name === '.' ? item.name : `${name}/${item.name}`
+    if (excludedBy(childName, exclude) === null) yield childName
+  }
+}
+
 /** What is said of a folder that could not be looked into, or not to its end. */
 export function lookText(found: Extract<Found, { kind: 'unreadable' | 'unseen' }>): string {
   if (found.kind === 'unreadable') return `cannot look into ${found.path}: ${found.error.message}`

@@ -3,10 +3,12 @@ import { readLog } from '../../../delta/commit-lines.ts'
 import type { ActionKind } from '../../../delta/actions.ts'
 import { DoubledActions } from '../../../delta/fsck/doubled-actions.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
+import { InCommitTimes } from '../../../delta/fsck/in-commit-times.ts'
 import { MARKS, type ListedFiles } from '../../../delta/fsck/listed-files.ts'
 import { logPathOf } from '../../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../../delta/paths.ts'
 import { fileKey } from '../../../delta/replay.ts'
+import { inCommitRule } from '../../../delta/timestamps.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import type { SpellingCheck } from './look-at-spellings.ts'
 import type { Places } from './places.ts'
@@ -15,7 +17,7 @@ import type { FsckFile, Subject } from './subject.ts'
 
 const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>([
   ...(['add', 'remove', 'cdc'] as const),
-  ...(['metaData', 'protocol', 'txn', 'domainMetadata'] as const),
+  ...(['metaData', 'protocol', 'txn', 'domainMetadata', 'commitInfo'] as const),
 ])
 
 export type HistoryCounts = {
@@ -30,6 +32,8 @@ export type HistoryCounts = {
   readonly doubled: readonly Finding[]
   /** Commits that begin with a byte order mark. */
   readonly marked: readonly Finding[]
+  /** Commits whose own time is not above that of the one before. */
+  readonly untimely: readonly Finding[]
 }
 
 /**
@@ -77,6 +81,7 @@ export async function lookAtHistory(
   const decides = (version: number): boolean => version > base && version <= wanted
   const doubled = new DoubledActions(decides)
   const marked: Finding[] = []
+  const times = new InCommitTimes(inCommitRule(await snapshot.head(signal)))
   const name = (kind: 'add' | 'remove', file: FileAction, raw: string, version: number): void => {
     spellings.take(kind, file, version)
     doubled.file(kind, fileKey(canonicalPath(file.path, store.root), dvId(file.deletionVector)), file.path, raw)
@@ -100,6 +105,7 @@ export async function lookAtHistory(
         else if (action.kind === 'remove') name('remove', action.remove, raw, version)
         if (action.kind === 'add') await refer(fileOf(action.add), MARKS.expired, null)
         else if (action.kind === 'remove') await refer(fileOf(action.remove), MARKS.expired, version)
+        else if (action.kind === 'commitInfo') times.take(version, logPathOf(commit), action.commitInfo)
         else if (action.kind === 'cdc') {
           changeFiles++
           const path = canonicalPath(action.cdc.path, store.root)
@@ -119,6 +125,7 @@ export async function lookAtHistory(
     changeGone,
     doubled: doubled.findings(),
     marked,
+    untimely: times.findings,
   }
 }
 

@@ -4,7 +4,7 @@ import { dec, type TableEvent } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { inOrder, lanesAt } from '../../in-order.ts'
-import { lookText, walkLake } from '../../walk.ts'
+import { foldersInside, lookText, walkLake, type Found } from '../../walk.ts'
 import { openLake, parquetRows } from '../../../run/registry.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { discover as declared, DiscoverOperation } from './declaration.ts'
@@ -20,6 +20,7 @@ export async function discover(operation: DiscoverOperation, run: DiscoverRun): 
   let bytes = 0n
   const lanes = lanesAt([operation.path])
   const shallow: string[] = []
+  let last: Extract<Found, { kind: 'table' }> | null = null
   const walked = { ...operation, signal: interrupt.stop, onShallow: (name: string) => void shallow.push(name) }
   const probed = inOrder(walkLake(operation.path, walked), lanes, async (found) => ({
     found,
@@ -48,12 +49,17 @@ export async function discover(operation: DiscoverOperation, run: DiscoverRun): 
     }
     if (event === null) continue
     tables++
+    last = found
     if (!event.readable) unreadable++
     bytes += BigInt(event.bytes ?? 0)
     emit(event)
   }
-  if (tables === 0 && shallow.length > 0) {
-    const message = `no table is directly in it; folders below ${shallow.slice(0, 3).join(', ')}${shallow.length > 3 ? ' and others' : ''} were not listed: --recursive (-r) lists them, too`
+  // Of many tables each would have to be listed whole for that.
+  if (!operation.recursive && tables === 1 && last !== null)
+    for await (const name of foldersInside(operation.path, last, walked)) shallow.push(name)
+  if (shallow.length > 0) {
+    const none = tables === 0 ? 'no table is directly in it; ' : ''
+    const message = `${none}folders below ${shallow.slice(0, 3).join(', ')}${shallow.length > 3 ? ' and others' : ''} were not listed: --recursive (-r) lists them, too`
     emit({ type: 'log', level: 'note', message })
   }
   return {

@@ -287,8 +287,8 @@ class Check {
       interrupt.stop,
     )
     const report = this.#report
-    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked } = history
-    for (const finding of [...doubled, ...marked, ...spellings.findings()]) report.add(finding)
+    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked, untimely } = history
+    for (const finding of [...doubled, ...marked, ...untimely, ...spellings.findings()]) report.add(finding)
     if (gone > 0) {
       const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
       const detail = `${gone} files that only older versions need are not there; ${below} may not be readable`
@@ -325,7 +325,7 @@ class Check {
       const detail = `VACUUM would delete ${free.files} files${breaks}`
       report.add({ level: 'note', kind: 'vacuum', found: `${free.files}`, bytes: free.bytes, detail })
     }
-    const disagreed = doubled.filter(({ level }) => level === 'finding').length
+    const disagreed = [...doubled, ...untimely].filter(({ level }) => level === 'finding').length
     report.checked('history', commits, commits, disagreed, 'commits read for files of older versions')
     Object.assign(this.#totals, {
       olderMissing: dec(gone),
