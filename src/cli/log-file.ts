@@ -1,4 +1,4 @@
-/** `--log-file`: every event as one line of JSON, appended. Levels, `time` and `msg` are those of pino, whose readers show such files. */
+/** `--log-file`: every event as one line of JSON, appended. Levels, `time` and `msg` are as pino's readers expect them. */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { Event } from '../model/run/event.ts'
@@ -60,8 +60,8 @@ export function logFileFace(
     })
   }
   let broken = false
-  // Written at once: what a killed run did last is what its log file is read for. A full disk must not end or hold the run:
-  // its ledger is the catalog, not this file.
+  // Written at once: what a killed run did last is what its log file is read for.
+  // A full disk must not end or hold the run: its ledger is the catalog, not this file.
   const write = (line: string): void => {
     if (broken) return
     try {

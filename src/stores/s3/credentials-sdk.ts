@@ -1,4 +1,4 @@
-/** Credentials that AWS's own library gets: of profiles, web identities, containers and instances. Keys that stand in the environment or a profile do not load it. */
+/** Credentials from AWS's own library: profiles, web identities, containers, instances. Plain keys do not load it. */
 import { readFile } from 'node:fs/promises'
 import { SluiceError } from '../../shared/errors.ts'
 import { present, type Env, type Profile } from './profile.ts'
