@@ -75,7 +75,7 @@ export async function fileFaces(output: Output, options: FaceOptions): Promise<r
   const complain = (message: string): void => output.talk(`sluice: ${redactText(oneLine(message), options.secrets)}\n`)
   const faces: Face[] = []
   if (options.logFile !== undefined)
-    faces.push(await (await import('./log-file.ts')).logFileFace(options.logFile, redactEvent, complain))
+    faces.push((await import('./log-file.ts')).logFileFace(options.logFile, redactEvent, complain))
   if (options.migratorLog !== undefined) {
     const { migratorLogFace } = await import('./settings/migrator-log.ts')
     faces.push(migratorLogFace(options.migratorLog, redactEvent, complain))

@@ -1,6 +1,7 @@
 /** `--between 22:00-05:00`: hours of the day in which a run may work. Outside of them it waits. */
 import type { RunControl } from '../engine/run/operation.ts'
 import type { Clock } from '../shared/clock.ts'
+import { isZone, wallClock } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
@@ -30,20 +31,12 @@ export function parseHours(text: string, zone: string): Hours {
       hint: 'write it like 22:00-05:00, from a time of the day to another one',
     })
   }
-  clockOf(zone)
-  return { from, to: to % DAY, zone }
-}
-
-/** @throws SluiceError BAD_FLAG */
-function clockOf(zone: string): Intl.DateTimeFormat {
-  try {
-    return new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
-  } catch (cause) {
+  if (!isZone(zone)) {
     throw new SluiceError('BAD_FLAG', `--zone ${zone} is no time zone`, {
       hint: 'write it like Europe/Berlin or America/New_York',
-      cause,
     })
   }
+  return { from, to: to % DAY, zone }
 }
 
 const twoDigits = (number: number): string => String(number).padStart(2, '0')
@@ -55,9 +48,9 @@ export function hoursText({ from, to, zone }: Hours): string {
 }
 
 /** Whether a clock on the wall shows a time within the hours. @param moment in ms since the epoch */
-export function isWithin(hours: Hours, moment: number, clock = clockOf(hours.zone)): boolean {
-  const [hour = 0, minute = 0] = clock.format(moment).split(':').map(Number)
-  const now = hour * 60 + minute
+export function isWithin(hours: Hours, moment: number): boolean {
+  const minute = Math.floor(wallClock(hours.zone, moment) / MINUTE_MS)
+  const now = minute - Math.floor(minute / DAY) * DAY
   const { from, to } = hours
   return from < to ? now >= from && now < to : now >= from || now < to
 }
@@ -67,7 +60,6 @@ export function isWithin(hours: Hours, moment: number, clock = clockOf(hours.zon
  * @param tell told once each time that it begins to wait, or goes on
  */
 export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, tell: (message: string) => void): RunControl {
-  const wall = clockOf(hours.zone)
   let isHeld = false
   // Who waits asks many times a second; what it is told changes with the minute.
   let minute = Number.NaN
@@ -78,7 +70,7 @@ export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, tell: (mess
       if (Math.floor(now / MINUTE_MS) === minute) return isHeld
       minute = Math.floor(now / MINUTE_MS)
       const before = isHeld
-      isHeld = !isWithin(hours, now, wall)
+      isHeld = !isWithin(hours, now)
       if (isHeld !== before) {
         const what = isHeld ? `nothing more begins before ${timeText(hours.from)}` : 'the run goes on'
         tell(`${isHeld ? 'outside of' : 'within'} the hours ${hoursText(hours)}: ${what}`)

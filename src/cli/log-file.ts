@@ -1,13 +1,13 @@
-/** `--log-file`: every event as one line of JSON in pino's form, appended. */
+/** `--log-file`: every event as one line of JSON, appended. Levels, `time` and `msg` are as pino's readers expect them. */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { Event } from '../model/run/event.ts'
 import { makeFolderSync } from '../shared/make-folder.ts'
-import { inertJson } from '../shared/visible.ts'
+import { jsonText } from '../shared/visible.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { Face } from './face.ts'
 
-type Level = 'debug' | 'info' | 'warn' | 'error'
+const LEVELS = { debug: 20, info: 30, warn: 40, error: 50 } as const
 
 const DEBUG: ReadonlySet<Event['type']> = new Set([
   'chunk.progress',
@@ -20,7 +20,7 @@ const DEBUG: ReadonlySet<Event['type']> = new Set([
 ])
 const WARNINGS: ReadonlySet<Event['type']> = new Set(['chunk.retried', 'row.aside', 'rows.fallback', 'throttle.on'])
 
-function levelOf(event: Event): Level {
+function levelOf(event: Event): keyof typeof LEVELS {
   if (event.type === 'log') return event.level === 'note' ? 'info' : event.level
   if (DEBUG.has(event.type)) return 'debug'
   if (event.type === 'archive.state') return event.error === undefined ? 'info' : 'error'
@@ -42,12 +42,11 @@ function levelOf(event: Event): Level {
  * @param complain told once when the file cannot be written any further
  * @throws SluiceError BAD_FLAG
  */
-export async function logFileFace(
+export function logFileFace(
   file: string,
   redact: (event: Event) => Event,
   complain: (message: string) => void = () => {},
-): Promise<Face> {
-  const { pino } = await import('pino')
+): Face {
   let fd: number
   try {
     makeFolderSync(path.dirname(path.resolve(file)))
@@ -61,27 +60,24 @@ export async function logFileFace(
     })
   }
   let broken = false
-  // Written at once: what a killed run did last is what its log file is read for. Not through pino.destination, whose flush
-  // tries for ever on a full disk; that must not end or hold the run: its ledger is the catalog, not this file.
-  const destination = {
-    write: (line: string): void => {
-      if (broken) return
-      try {
-        const bytes = Buffer.from(inertJson(line))
-        for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
-      } catch (error) {
-        broken = true
-        complain(`the log file ${file} ends here: ${error instanceof Error ? error.message : String(error)}`)
-      }
-    },
+  // Written at once: what a killed run did last is what its log file is read for.
+  // A full disk must not end or hold the run: its ledger is the catalog, not this file.
+  const write = (line: string): void => {
+    if (broken) return
+    try {
+      const bytes = Buffer.from(line)
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+    } catch (error) {
+      broken = true
+      complain(`the log file ${file} ends here: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
-  const logger = pino({ level: 'debug', base: null, timestamp: false }, destination)
   return {
     event: (event) => {
       const { ts, type, v: _v, seq: _seq, ...rest } = redact(event)
-      // A log event has a level and a message of its own, in pino's places.
+      // A log event has a level and a message of its own.
       const { level: _level, message = type, ...facts } = rest as typeof rest & { level?: string; message?: string }
-      logger[levelOf(event)]({ time: ts, type, ...facts }, message)
+      write(`${jsonText({ level: LEVELS[levelOf(event)], time: ts, type, ...facts, msg: message })}\n`)
     },
     close: () => closeSync(fd),
   }

@@ -20,14 +20,12 @@ export function oneLine(text: string): string {
 /** What JSON leaves as it is, and a terminal that shows it acts on: C1 controls and those that turn the direction of a text. */
 const ACTED_ON = /[\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/gu
 
-/** A value as one line of JSON that no terminal acts on, nor GitHub's runner. It parses to the same value. */
+/**
+ * A value as one line of JSON that no terminal acts on, nor GitHub's runner, which takes `##[` for a command.
+ * It parses to the same value.
+ */
 export function jsonText(value: unknown): string {
-  return inertJson(JSON.stringify(value))
-}
-
-/** JSON in which nothing is left that a terminal acts on, or GitHub's runner, which takes `##[` for a command anywhere in a line. It parses to the same value. */
-export function inertJson(json: string): string {
-  return json
+  return JSON.stringify(value)
     .replaceAll(ACTED_ON, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .replaceAll('##[', String.raw`\u0023#[`)
 }

@@ -1,13 +1,14 @@
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { loadedBy, type Loaded } from './loaded-scripts.ts'
 import { ROOT } from './source-files.ts'
 
 const UI = ['ink', 'react', 'react-reconciler', '@inkjs/ui']
 const SQLITE = ['better-sqlite3', 'bindings']
 const DUCKDB = ['@duckdb/node-api', '@duckdb/node-bindings']
+const AWS = ['@aws-sdk/credential-providers', '@aws-sdk/core', '@smithy/core', 'aws4fetch']
 const NETWORK = ['pg', 'mysql2', 'cassandra-driver']
 
 /** Fails by name where the compiled program is not there, not by a stack trace of Node. */
@@ -34,27 +35,43 @@ test('importing the app loads no UI and no driver', () => {
   expect(loaded.stderr).toBe('')
   expect(loaded.status).toBe(0)
   expect(loaded.modules).toContain('app/index.js')
-  expect(among(loaded, [...UI, ...SQLITE, ...DUCKDB, ...NETWORK])).toEqual([])
+  expect(among(loaded, [...UI, ...SQLITE, ...DUCKDB, ...NETWORK, ...AWS])).toEqual([])
 })
 
 test('--help loads no UI and no driver', () => {
   const loaded = loadedBy([compiled('cli/bin.js'), '--help'])
   expect(loaded.status, loaded.stderr).toBe(0)
   expect(loaded.modules).toContain('cli/bin.js')
-  expect(among(loaded, [...UI, ...SQLITE, ...DUCKDB, ...NETWORK])).toEqual([])
+  expect(among(loaded, [...UI, ...SQLITE, ...DUCKDB, ...NETWORK, ...AWS])).toEqual([])
 })
 
 test('discover on a folder loads no UI, no network driver and no SQLite', () => {
   const loaded = loadedBy([compiled('cli/bin.js'), 'discover', 'fixtures/lake', '--recursive'])
   expect(loaded.status, loaded.stderr).toBe(0)
   expect(loaded.stdout).toContain('orders')
-  expect(among(loaded, [...UI, ...SQLITE, ...NETWORK])).toEqual([])
+  expect(among(loaded, [...UI, ...SQLITE, ...NETWORK, ...AWS])).toEqual([])
 })
 
 test('discover loads no DuckDB where no count stands in a Parquet checkpoint alone', () => {
   const loaded = loadedBy([compiled('cli/bin.js'), 'discover', 'fixtures/lake/crm/customers'])
   expect(loaded.status, loaded.stderr).toBe(0)
   expect(among(loaded, DUCKDB)).toEqual([])
+})
+
+test('a bucket whose keys stand in the environment loads none of the library that looks for keys', () => {
+  // No server answers on this port: the keys are found before the first request.
+  vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:1')
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'a')
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b')
+  const words = ['doctor', 's3://lake/']
+  const own = loadedBy([compiled('cli/bin.js'), ...words])
+  expect(among(own, AWS)).toEqual([])
+  vi.stubEnv('AWS_ACCESS_KEY_ID', '')
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', '')
+  vi.stubEnv('AWS_EC2_METADATA_SERVICE_ENDPOINT', 'http://127.0.0.1:1')
+  const looking = loadedBy([compiled('cli/bin.js'), ...words])
+  vi.unstubAllEnvs()
+  expect(among(looking, AWS)).toContain('@aws-sdk/credential-providers')
 })
 
 test('metrics and traces load nothing where nobody asks for them', () => {

@@ -1,5 +1,5 @@
 /** Golden renderings of recorded runs: `npx vitest run test/cli -u` writes them again, and a person reads the difference. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -330,7 +330,7 @@ describe('on GitHub', () => {
 it('the log file gets every event without secrets', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-log-'))
   const file = path.join(folder, 'deep', 'run.log')
-  const face = await logFileFace(file, (event) => redactValue(event, ['hunter22']))
+  const face = logFileFace(file, (event) => redactValue(event, ['hunter22']))
   for (const event of batchImport) face.event(event, false)
   const [secret] = stamped([[0, { type: 'log', level: 'warn', message: 'password hunter22 rejected' }]])
   if (secret !== undefined) face.event(secret, false)
@@ -343,6 +343,35 @@ it('the log file gets every event without secrets', async () => {
   expect(lines[0]).toMatchObject({ level: 30, type: 'run.started', command: 'batch-import', msg: 'run.started' })
   expect(lines.at(-1)).toMatchObject({ level: 40, msg: 'password *** rejected' })
   rmSync(folder, { recursive: true })
-  await expect(logFileFace('/dev/null/x.log', (event) => event)).rejects.toThrow('the log file cannot be opened')
+  expect(() => logFileFace('/dev/null/x.log', (event) => event)).toThrow('the log file cannot be opened')
   expect(existsSync('/dev/null/x.log')).toBe(false)
+})
+
+it('a line of the log file is its level, the event and its message, byte for byte', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-log-'))
+  const file = path.join(folder, 'run.log')
+  writeFileSync(file, 'of the run before\n')
+  const face = logFileFace(file, (event) => event)
+  const events = stamped([
+    [0, { type: 'run.started', command: 'import', tables: 1, parallel: 2, total: undefined, resumeOf: undefined }],
+    [1, { type: 'chunk.progress', table: 'a"b', chunk: 'v0\\v1', rows: Number.NaN, bytes: 0, worker: 1 }],
+    [
+      2,
+      { type: 'chunk.retried', table: 't', chunk: 'v0', attempt: 2, reason: 'tab\t, line\n, ü ##[ \u009b31m \u202e' },
+    ],
+    [3, { type: 'log', level: 'note', message: '100 %s of "x"', table: 't' }],
+    [4, { type: 'log', level: 'error', message: '', where: { deep: [1, undefined, null] } }],
+  ] as never)
+  for (const event of events) face.event(event, false)
+  await face.close()
+  expect(readFileSync(file, 'utf8').split('\n')).toEqual([
+    'of the run before',
+    String.raw`{"level":30,"time":"2026-11-20T12:04:16.204Z","type":"run.started","runId":"1763625151000000000","command":"import","tables":1,"parallel":2,"msg":"run.started"}`,
+    String.raw`{"level":20,"time":"2026-11-20T12:04:16.205Z","type":"chunk.progress","runId":"1763625151000000000","table":"a\"b","chunk":"v0\\v1","rows":null,"bytes":0,"worker":1,"msg":"chunk.progress"}`,
+    String.raw`{"level":40,"time":"2026-11-20T12:04:16.206Z","type":"chunk.retried","runId":"1763625151000000000","table":"t","chunk":"v0","attempt":2,"reason":"tab\t, line\n, ü \u0023#[ \u009b31m \u202e","msg":"chunk.retried"}`,
+    String.raw`{"level":30,"time":"2026-11-20T12:04:16.207Z","type":"log","runId":"1763625151000000000","table":"t","msg":"100 %s of \"x\""}`,
+    String.raw`{"level":50,"time":"2026-11-20T12:04:16.208Z","type":"log","runId":"1763625151000000000","where":{"deep":[1,null,null]},"msg":""}`,
+    '',
+  ])
+  rmSync(folder, { recursive: true })
 })

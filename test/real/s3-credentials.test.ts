@@ -1,15 +1,19 @@
 /** The chain of places that credentials come from, against files and HTTP servers of this test. */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { noCounts, S3Client } from '../../src/stores/s3/client.ts'
 import { CredentialSource, findCredentials, type Credentials } from '../../src/stores/s3/credentials.ts'
 import { endpointOf, objectUrl } from '../../src/stores/s3/endpoint.ts'
 import { readProfile, type Env } from '../../src/stores/s3/profile.ts'
+import { S3_AVAILABLE, startS3 } from '../support/servers/s3.ts'
 
 const SECRET = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
 const NOWHERE = { AWS_EC2_METADATA_DISABLED: 'true' }
@@ -21,6 +25,7 @@ beforeEach(() => {
   mkdirSync(join(home, '.aws'))
 })
 afterEach(async () => {
+  vi.unstubAllEnvs()
   rmSync(home, { recursive: true, force: true })
   server?.closeAllConnections()
   await new Promise((done) => (server === null ? done(null) : server.close(done)))
@@ -29,6 +34,8 @@ afterEach(async () => {
 
 async function find(env: Env): Promise<Credentials | null> {
   const all = { HOME: home, ...NOWHERE, ...env }
+  // The library reads some variables of the process itself.
+  for (const [name, value] of Object.entries(all)) vi.stubEnv(name, value)
   const profile = await readProfile(all)
   return findCredentials(all, profile, endpointOf(all, profile).region)
 }
@@ -56,6 +63,17 @@ async function serve(answer: (request: IncomingMessage, body: string) => readonl
   await new Promise<void>((ready) => own.listen(0, '127.0.0.1', ready))
   return `http://127.0.0.1:${(own.address() as AddressInfo).port}`
 }
+
+const LATER = Date.parse('2999-01-01T00:00:00Z')
+
+/** What the token service answers. */
+function assumed(action: string, id: string, secret = SECRET): string {
+  const keys = `<AccessKeyId>${id}</AccessKeyId><SecretAccessKey>${secret}</SecretAccessKey><SessionToken>st</SessionToken>`
+  const ends = `<Expiration>${new Date(LATER).toISOString()}</Expiration>`
+  return `<${action}Response><${action}Result><Credentials>${keys}${ends}</Credentials></${action}Result></${action}Response>`
+}
+
+const run = promisify(execFile)
 
 const write = (name: string, text: string): void => writeFileSync(join(home, '.aws', name), text)
 
@@ -91,16 +109,133 @@ describe('credentials', () => {
     expect((await refusal({ AWS_PROFILE: 'nobody' })).message).toContain('nobody')
   })
 
-  test('of profiles that lead elsewhere are refused in a sentence', async () => {
+  test('of a role that a profile takes with the keys of another, through two roles', async () => {
+    write('credentials', `[base]\naws_access_key_id=BASE\naws_secret_access_key=${SECRET}\n`)
     write(
       'config',
-      '[profile chained]\nrole_arn=arn:aws:iam::1:role/x\nsource_profile=default\n[profile sso]\nsso_session=s\n[profile prog]\ncredential_process=/bin/x\n',
+      '[profile first]\nrole_arn=arn:aws:iam::1:role/first\nsource_profile=base\n' +
+        '[profile second]\nrole_arn=arn:aws:iam::2:role/second\nsource_profile=first\nexternal_id=ours\nregion=eu-west-1\n',
     )
-    for (const name of ['chained', 'sso', 'prog']) {
-      const error = await refusal({ AWS_PROFILE: name })
-      expect(error.code).toBe('BAD_CONFIG')
-      expect(error.hint).toContain('export-credentials')
-    }
+    const asked: string[] = []
+    const endpoint = await serve((request, body) => {
+      const [, signer = ''] = /Credential=([^/]+)/.exec(request.headers.authorization ?? '') ?? []
+      const words = new URLSearchParams(body)
+      asked.push([signer, words.get('Action'), words.get('RoleArn'), words.get('ExternalId')].join(' '))
+      return [200, assumed('AssumeRole', `ROLE${asked.length}`)]
+    })
+    const found = await find({ AWS_PROFILE: 'second', AWS_ENDPOINT_URL_STS: endpoint })
+    expect(found).toEqual({ accessKeyId: 'ROLE2', secretAccessKey: SECRET, sessionToken: 'st', expires: LATER })
+    expect(asked).toEqual([
+      'BASE AssumeRole arn:aws:iam::1:role/first ',
+      'ROLE1 AssumeRole arn:aws:iam::2:role/second ours',
+    ])
+  })
+
+  test('of a role that is taken with a web identity of another profile', async () => {
+    const file = join(home, 'token')
+    writeFileSync(file, 'jwt.of.us')
+    write(
+      'config',
+      `[profile pod]\nrole_arn=arn:aws:iam::1:role/pod\nweb_identity_token_file=${file}\n` +
+        '[profile far]\nrole_arn=arn:aws:iam::2:role/far\nsource_profile=pod\n',
+    )
+    const asked: (string | null)[] = []
+    const endpoint = await serve((_, body) => {
+      const action = new URLSearchParams(body).get('Action') ?? ''
+      asked.push(action)
+      return [200, assumed(action, action === 'AssumeRole' ? 'FAR' : 'POD')]
+    })
+    expect((await find({ AWS_PROFILE: 'far', AWS_ENDPOINT_URL_STS: endpoint }))?.accessKeyId).toBe('FAR')
+    expect(asked).toEqual(['AssumeRoleWithWebIdentity', 'AssumeRole'])
+  })
+
+  test('of a role that the token service refuses, or a service that does not answer', async () => {
+    write('credentials', `[default]\naws_access_key_id=BASE\naws_secret_access_key=${SECRET}\n`)
+    write('config', '[profile chained]\nrole_arn=arn:aws:iam::1:role/x\nsource_profile=default\n')
+    const endpoint = await serve(() => [
+      403,
+      '<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>',
+    ])
+    const error = await refusal({ AWS_PROFILE: 'chained', AWS_ENDPOINT_URL_STS: endpoint })
+    expect([error.code, error.message]).toEqual([
+      'SOURCE_DENIED',
+      'the AWS profile chained gave no credentials: AccessDenied',
+    ])
+    const silent = await refusal({ AWS_PROFILE: 'chained', AWS_ENDPOINT_URL_STS: 'http://127.0.0.1:1' })
+    expect([silent.code, silent.retryable]).toEqual(['SOURCE_IO', true])
+    write('config', '[profile chained]\nrole_arn=arn:aws:iam::1:role/x\nsource_profile=none\n')
+    const broken = await refusal({ AWS_PROFILE: 'chained' })
+    expect(broken.code).toBe('BAD_CONFIG')
+    expect(broken.hint).toContain('export-credentials')
+  })
+
+  test('of a program, which runs again when they end', async () => {
+    const program = join(home, 'program.sh')
+    const count = join(home, 'count')
+    writeFileSync(
+      program,
+      `echo x >> ${count}\necho talk >&2\nprintf '{"Version":1,"AccessKeyId":"P%s","SecretAccessKey":"${SECRET}","Expiration":"2999-01-01T00:00:00Z"}' $(wc -l < ${count})`,
+    )
+    write('config', `[profile prog]\ncredential_process = sh ${program}\n`)
+    expect(await find({ AWS_PROFILE: 'prog' })).toEqual({
+      accessKeyId: 'P1',
+      secretAccessKey: SECRET,
+      expires: Date.parse('2999-01-01T00:00:00Z'),
+    })
+    expect((await find({ AWS_PROFILE: 'prog' }))?.accessKeyId).toBe('P2')
+    write('config', `[profile prog]\ncredential_process = sh -c "echo ${SECRET}; echo ${SECRET} >&2; exit 3"\n`)
+    const error = await refusal({ AWS_PROFILE: 'prog' })
+    expect([error.code, error.message]).toEqual(['BAD_CONFIG', 'the AWS profile prog gave no credentials'])
+    expect(error.hint).toContain('credential_process')
+  })
+
+  test('of SSO, by the token that signing in left; where that has ended, signing in is the hint', async () => {
+    write(
+      'config',
+      '[profile sso]\nsso_session=ours\nsso_account_id=1\nsso_role_name=reader\n' +
+        '[sso-session ours]\nsso_region=eu-west-1\nsso_start_url=https://ours.awsapps.com/start\n',
+    )
+    const cache = join(home, '.aws', 'sso', 'cache')
+    mkdirSync(cache, { recursive: true })
+    const signIn = (expiresAt: string): void =>
+      writeFileSync(
+        join(cache, `${createHash('sha1').update('ours').digest('hex')}.json`),
+        JSON.stringify({ accessToken: 'let me in', expiresAt }),
+      )
+    signIn('2999-01-01T00:00:00Z')
+    const endpoint = await serve((request) => {
+      const isOurs = request.headers['x-amz-sso_bearer_token'] === 'let me in'
+      const keys = { accessKeyId: 'S', secretAccessKey: SECRET, sessionToken: 'st', expiration: LATER }
+      return isOurs && request.url?.includes('role_name=reader') === true
+        ? [200, JSON.stringify({ roleCredentials: keys })]
+        : [401, '{}']
+    })
+    const env = { AWS_PROFILE: 'sso', AWS_ENDPOINT_URL_SSO: endpoint }
+    expect(await find(env)).toEqual({ accessKeyId: 'S', secretAccessKey: SECRET, sessionToken: 'st', expires: LATER })
+    signIn('2001-01-01T00:00:00Z')
+    const error = await refusal(env)
+    expect([error.code, error.hint]).toEqual(['SOURCE_DENIED', 'sign in again: aws sso login --profile sso'])
+  })
+
+  test.skipIf(!S3_AVAILABLE)('of a role read a bucket, and nothing of the library reaches the output', async () => {
+    await using store = await startS3()
+    store.putFolder('fixtures/lake/crm/customers', 'customers')
+    write('credentials', `[base]\naws_access_key_id=BASE\naws_secret_access_key=${SECRET}\n`)
+    write('config', '[profile chained]\nrole_arn=arn:aws:iam::1:role/x\nsource_profile=base\n')
+    const sts = await serve(() => [200, assumed('AssumeRole', 'S3RVER', 'S3RVER')])
+    const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _secret, ...env } = { ...process.env, ...store.env }
+    const { stdout, stderr } = await run(
+      process.execPath,
+      ['dist/cli/bin.js', 'discover', store.url(''), '--recursive', '--json'],
+      { env: { ...env, HOME: home, AWS_PROFILE: 'chained', AWS_ENDPOINT_URL_STS: sts, NODE_OPTIONS: '' } },
+    )
+    expect(stderr).toBe('')
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { type: string }).type),
+    ).toEqual(expect.arrayContaining(['run.started', 'run.finished']))
   })
 
   test.for(['ExpiredToken', 'InvalidAccessKeyId'])(
@@ -142,7 +277,7 @@ describe('credentials', () => {
       asked.push(new URLSearchParams(body))
       return [
         200,
-        `<R><Credentials><AccessKeyId>W</AccessKeyId><SecretAccessKey>${SECRET}</SecretAccessKey><SessionToken>a&amp;b</SessionToken><Expiration>${ends}</Expiration></Credentials></R>`,
+        `<R><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>W</AccessKeyId><SecretAccessKey>${SECRET}</SecretAccessKey><SessionToken>a&amp;b</SessionToken><Expiration>${ends}</Expiration></Credentials></AssumeRoleWithWebIdentityResult></R>`,
       ]
     })
     const file = join(home, 'token')

@@ -1,8 +1,8 @@
 /** When schedules are due: periods of fiscal calendars, wall clocks of zones, and what is caught up with. */
 import fc from 'fast-check'
-import { IANAZone } from 'luxon'
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../src/model/calendar/calendar.ts'
+import { offset } from '../../src/model/calendar/zone.ts'
 import { dueOf, MOST_CAUGHT_UP } from '../../src/app/share/schedules/due.ts'
 import { intervalOf, minuteOf, parseRule, ruleText, ruleWords } from '../../src/app/share/schedules/rule-text.ts'
 import { momentOf, newestUntil, occurrencesAfter, type ScheduleRule } from '../../src/app/share/schedules/rule.ts'
@@ -145,7 +145,7 @@ test('each period comes once, in order, and never at a time before the clock on 
       expect(new Set(found.map(({ period }) => period)).size).toBe(found.length)
       if (one.every === 'interval') return
       for (const { at: moment } of found) {
-        const wall = new Date(moment + IANAZone.create(one.calendar.zone).offset(moment) * 60_000)
+        const wall = new Date(moment + offset(one.calendar.zone, moment))
         const shown = wall.getUTCHours() * 60 + wall.getUTCMinutes()
         // It is later than wished only where the clocks were put forward over that time.
         if (shown !== one.minute) expect(isMoved(one.calendar.zone, moment)).toBe(true)
@@ -159,8 +159,7 @@ test('each period comes once, in order, and never at a time before the clock on 
 })
 
 function isMoved(zone: string, moment: number): boolean {
-  const of = IANAZone.create(zone)
-  return of.offset(moment - 86_400_000) !== of.offset(moment + 86_400_000)
+  return offset(zone, moment - 86_400_000) !== offset(zone, moment + 86_400_000)
 }
 
 test('what is newest is what counting one by one finds', () => {

@@ -1,7 +1,7 @@
 /** A calendar as people type it and as a ledger keeps it: `quarter(first-month=1,year-offset=1,zone=UTC)`. */
-import { IANAZone } from 'luxon'
 import { SluiceError } from '../../shared/errors.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from './calendar.ts'
+import { isZone } from './zone.ts'
 
 const UNITS: readonly CalendarUnit[] = ['day', 'week', 'month', 'quarter', 'year']
 const OPTIONS = ['first-month', 'year-offset', 'first-weekday', 'zone'] as const
@@ -106,7 +106,7 @@ function within(option: Option, number: number, least: number, most: number): nu
 function zoneName(text: string): string {
   if (text.toUpperCase() === 'UTC') return 'UTC'
   // An offset is no zone: it knows no summer.
-  if (!/^[a-z]/i.test(text) || isAbbreviation(text) || !IANAZone.isValidZone(text)) {
+  if (!/^[a-z]/i.test(text) || isAbbreviation(text) || !isZone(text)) {
     throw bad(
       `there is no time zone ${JSON.stringify(text)}`,
       'take the name of a place, such as Europe/Berlin, or UTC',

@@ -4,7 +4,6 @@
  * Clocks are put forward over midnight (the day begins at 1:00), put back over it (midnight comes twice), and moved over a whole day. A day begins
  * the first time that the clock shows it or a later one, and lasts until the next begins. So each moment has one day, and days follow each other in every zone.
  */
-import { IANAZone } from 'luxon'
 import { SluiceError } from '../../shared/errors.ts'
 
 export const MS_OF_DAY = 86_400_000
@@ -16,6 +15,15 @@ const WIDEST = 16 * MS_OF_HOUR
 /** All zones that this program knows, each by one name. */
 export function knownZones(): readonly string[] {
   return Intl.supportedValuesOf('timeZone')
+}
+
+/** Whether this program knows a zone, by any of its names. */
+export function isZone(name: string): boolean {
+  try {
+    return clockOf(name) !== null
+  } catch {
+    return false
+  }
 }
 
 /** The first moment of a day. A day that a zone has left out begins with the next. @throws SluiceError BAD_FLAG for an unknown zone */
@@ -65,13 +73,33 @@ function nextChange(zone: string, from: number, ahead: number, end: number): num
   return other
 }
 
-/** Milliseconds ahead of UTC; before there was a standard time, offsets have seconds. */
-function offset(zone: string, moment: number): number {
-  const minutes = IANAZone.create(zone).offset(moment)
-  if (Number.isNaN(minutes)) {
+const clocks = new Map<string, Intl.DateTimeFormat>()
+
+/** @throws RangeError for an unknown zone */
+function clockOf(zone: string): Intl.DateTimeFormat {
+  let clock = clocks.get(zone)
+  if (clock === undefined) {
+    clock = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset', year: 'numeric' })
+    clocks.set(zone, clock)
+  }
+  return clock
+}
+
+/**
+ * Milliseconds ahead of UTC; before there was a standard time, offsets have seconds.
+ * @throws SluiceError BAD_FLAG for an unknown zone, or a moment out of the range of `Date`
+ */
+export function offset(zone: string, moment: number): number {
+  let shown: string
+  try {
+    shown = clockOf(zone).format(moment)
+  } catch (cause) {
     throw new SluiceError('BAD_FLAG', `there is no time in the zone ${JSON.stringify(zone)} at ${moment}`, {
       hint: 'take the name of a place, such as Europe/Berlin, or UTC',
+      cause,
     })
   }
-  return Math.round(minutes * 60) * 1000
+  const [, sign = '+', hours = 0, minutes = 0, seconds = 0] = /GMT([+-])(\d\d):(\d\d)(?::(\d\d))?$/.exec(shown) ?? []
+  const size = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000
+  return sign === '-' ? -size : size
 }

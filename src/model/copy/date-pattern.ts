@@ -3,6 +3,7 @@
  * months and days depend on a language, and are refused.
  */
 import { SluiceError } from '../../shared/errors.ts'
+import { isZone, offset } from '../calendar/zone.ts'
 import { refusedValue } from './refused.ts'
 
 type Field = 'year' | 'month' | 'day' | 'hour' | 'hour12' | 'half' | 'minute' | 'second' | 'fraction'
@@ -152,20 +153,10 @@ function parsed(parts: readonly Part[], found: RegExpExecArray | null, text: str
  * @throws SluiceError BAD_CONFIG where there is no such zone
  */
 export function fixedOffset(zone: string): number | null {
-  let clock: Intl.DateTimeFormat
-  try {
-    clock = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset', year: 'numeric' })
-  } catch {
+  if (!isZone(zone)) {
     throw new SluiceError('BAD_CONFIG', `there is no time zone ${zone}`, { hint: 'name one like UTC or Etc/GMT-1' })
   }
-  const offsets = new Set<string>()
-  for (let month = 0; month < 12 * 70; month++) {
-    const shown = clock.formatToParts(Date.UTC(1970, month, 1))
-    offsets.add(shown.find(({ type }) => type === 'timeZoneName')?.value ?? '')
-    if (offsets.size > 1) return null
-  }
-  const [, sign = '+', hours = '0', minutes = '0', seconds = '0'] =
-    /([+-])(\d\d):(\d\d)(?::(\d\d))?/.exec([...offsets][0] ?? '') ?? []
-  const size = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000
-  return sign === '-' ? -size : size
+  const ahead = offset(zone, 0)
+  for (let month = 1; month < 12 * 70; month++) if (offset(zone, Date.UTC(1970, month, 1)) !== ahead) return null
+  return ahead
 }

@@ -288,7 +288,7 @@ let shared: { readonly key: string; readonly client: S3Client } | null = null
 
 /** The client of this process. Another one comes in its place when the settings in the environment change. */
 export function sharedClient(): S3Client {
-  const key = JSON.stringify(Object.entries(process.env).filter(([name]) => name.startsWith('AWS_') || name === 'HOME'))
+  const key = JSON.stringify(Object.entries(process.env).filter(([name]) => /^(?:AWS_(?!SDK_)|HOME$)/.test(name)))
   if (shared?.key !== key) shared = { key, client: new S3Client({ ...process.env }) }
   return shared.client
 }

@@ -1,10 +1,17 @@
 /** Who we are to S3: the standard chain of places that credentials come from, asked in order, and asked again before they expire. */
 import { SluiceError } from '../../shared/errors.ts'
 import { isoTime } from '../../shared/clock.ts'
-import { fromContainer, fromInstance, fromWebIdentity, type Credentials } from './credentials-remote.ts'
+import {
+  fromContainer,
+  fromInstance,
+  fromProfile,
+  fromWebIdentity,
+  leadsOn,
+  type Credentials,
+} from './credentials-sdk.ts'
 import { present, type Env, type Profile } from './profile.ts'
 
-export type { Credentials } from './credentials-remote.ts'
+export type { Credentials } from './credentials-sdk.ts'
 
 /** Temporary keys are replaced this long before they end. */
 const RENEW_BEFORE_MS = 5 * 60_000
@@ -49,13 +56,14 @@ export class CredentialSource {
 
 /**
  * Environment, profile, web identity, container, instance; null with AWS_NO_SIGN_REQUEST=true.
- * @throws SluiceError BAD_CONFIG when none has any, or a profile asks for what is not supported; SOURCE_DENIED, SOURCE_IO
+ * @throws SluiceError BAD_CONFIG when none has any, or a profile does not lead to any; SOURCE_DENIED, SOURCE_IO
  */
 export async function findCredentials(env: Env, profile: Profile, region: string): Promise<Credentials | null> {
   if (/^(?:true|1|yes)$/i.test(present(env['AWS_NO_SIGN_REQUEST']) ?? '')) return null
   const found =
     fromEnvironment(env) ??
-    fromProfile(profile) ??
+    (takesRole(profile) ? null : keysOf(profile)) ??
+    (leadsOn(profile) ? await fromProfile(profile, region) : null) ??
     (await fromWebIdentity(env, profile, region)) ??
     (await fromContainer(env)) ??
     (await fromInstance(env))
@@ -81,23 +89,14 @@ function fromEnvironment(env: Env): Credentials | null {
   return pair(accessKeyId, secretAccessKey, present(env['AWS_SESSION_TOKEN']), 'the environment')
 }
 
-const UNSUPPORTED = [
-  ['source_profile', 'takes a role through another profile'],
-  ['credential_source', 'takes a role through another source'],
-  ['credential_process', 'starts a program for its credentials'],
-  ['sso_session', 'signs in through SSO'],
-  ['sso_account_id', 'signs in through SSO'],
-] as const
+/** Such a profile may hold keys too: those that the role is taken with. */
+function takesRole({ settings }: Profile): boolean {
+  return settings.has('role_arn') && (settings.has('source_profile') || settings.has('credential_source'))
+}
 
-function fromProfile({ name, settings }: Profile): Credentials | null {
+function keysOf({ name, settings }: Profile): Credentials | null {
   const accessKeyId = settings.get('aws_access_key_id')
   const secretAccessKey = settings.get('aws_secret_access_key')
-  const chained = UNSUPPORTED.find(([setting]) => settings.has(setting))
-  if (chained !== undefined && (accessKeyId === undefined || chained[0] === 'source_profile')) {
-    throw new SluiceError('BAD_CONFIG', `the AWS profile ${name} ${chained[1]}, which sluice does not do`, {
-      hint: `put the keys into the environment first: eval "$(aws configure export-credentials --profile ${name} --format env)"`,
-    })
-  }
   if (accessKeyId === undefined && secretAccessKey === undefined) return null
   return pair(accessKeyId, secretAccessKey, settings.get('aws_session_token'), `the AWS profile ${name}`)
 }

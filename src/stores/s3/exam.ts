@@ -3,8 +3,9 @@ import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Target } from '../common/exam-port.ts'
 import { findCredentials } from './credentials.ts'
+import { leadsOn } from './credentials-sdk.ts'
 import { endpointOf, objectUrl } from './endpoint.ts'
-import { readProfile } from './profile.ts'
+import { readProfile, type Env, type Profile } from './profile.ts'
 
 /** @throws SluiceError BAD_CONFIG, SOURCE_DENIED where there are no credentials */
 export async function s3Credentials(path: string): Promise<{ readonly found: string; readonly target: Target }> {
@@ -22,13 +23,11 @@ export async function s3Credentials(path: string): Promise<{ readonly found: str
 }
 
 /** Where the credentials came from, in the order in which they are looked for; never what they are. */
-function originOf(
-  env: Readonly<Record<string, string | undefined>>,
-  { name, settings }: { readonly name: string; readonly settings: ReadonlyMap<string, string> },
-): string {
+function originOf(env: Env, profile: Profile): string {
+  const { name, settings } = profile
   const isSet = (variable: string): boolean => (env[variable] ?? '').trim() !== ''
   if (isSet('AWS_ACCESS_KEY_ID')) return 'from the environment (AWS_ACCESS_KEY_ID)'
-  if (settings.has('aws_access_key_id')) return `from the profile ${name}`
+  if (settings.has('aws_access_key_id') || leadsOn(profile)) return `from the profile ${name}`
   if (isSet('AWS_WEB_IDENTITY_TOKEN_FILE') || settings.has('web_identity_token_file')) return 'from a web identity'
   const container = isSet('AWS_CONTAINER_CREDENTIALS_RELATIVE_URI') || isSet('AWS_CONTAINER_CREDENTIALS_FULL_URI')
   return container ? 'from the agent of the container' : 'from the metadata service of the instance'

@@ -7,7 +7,11 @@ import { SluiceError } from '../../shared/errors.ts'
 export type Env = Readonly<Record<string, string | undefined>>
 
 /** Settings of one profile, those of the credentials file before those of the config file. */
-export type Profile = { readonly name: string; readonly settings: ReadonlyMap<string, string> }
+export type Profile = {
+  readonly name: string
+  readonly settings: ReadonlyMap<string, string>
+  readonly files: { readonly filepath: string; readonly configFilepath: string }
+}
 
 /**
  * The profile that the environment names, else `default`. A missing file is an empty one.
@@ -17,10 +21,11 @@ export async function readProfile(env: Env): Promise<Profile> {
   const named = present(env['AWS_PROFILE'])
   const name = named ?? 'default'
   const folder = join(present(env['HOME']) ?? homedir(), '.aws')
-  const [credentials, config] = await Promise.all([
-    sections(present(env['AWS_SHARED_CREDENTIALS_FILE']) ?? join(folder, 'credentials')),
-    sections(present(env['AWS_CONFIG_FILE']) ?? join(folder, 'config')),
-  ])
+  const files = {
+    filepath: present(env['AWS_SHARED_CREDENTIALS_FILE']) ?? join(folder, 'credentials'),
+    configFilepath: present(env['AWS_CONFIG_FILE']) ?? join(folder, 'config'),
+  }
+  const [credentials, config] = await Promise.all([sections(files.filepath), sections(files.configFilepath)])
   const own = credentials.get(name)
   const general = config.get(name === 'default' ? 'default' : `profile ${name}`) ?? config.get(`profile ${name}`)
   if (named !== undefined && own === undefined && general === undefined) {
@@ -28,7 +33,7 @@ export async function readProfile(env: Env): Promise<Profile> {
       hint: 'check AWS_PROFILE, and AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE where they are set',
     })
   }
-  return { name, settings: new Map([...(general ?? []), ...(own ?? [])]) }
+  return { name, files, settings: new Map([...(general ?? []), ...(own ?? [])]) }
 }
 
 /** An unset variable is often passed on as an empty one. */

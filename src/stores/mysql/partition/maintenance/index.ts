@@ -1,5 +1,5 @@
 /** Partitions of MySQL and MariaDB by ranges, and how they come to be. */
-import { IANAZone } from 'luxon'
+import { isZone } from '../../../../model/calendar/zone.ts'
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { restUnder, throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -53,7 +53,7 @@ export class MysqlMaintenance implements MaintenanceStore {
       const named = String(zone) === 'SYSTEM' ? String(system) : String(zone)
       if (/^(?:UTC|GMT|[+-]00:00)$/i.test(named)) return 'UTC'
       // What the system says is short for many zones, or an hour away from its zone for half of the year.
-      return String(zone) !== 'SYSTEM' && named.includes('/') && IANAZone.isValidZone(named) ? named : null
+      return String(zone) !== 'SYSTEM' && named.includes('/') && isZone(named) ? named : null
     })
   }
 

@@ -1,4 +1,5 @@
 /** Rows outside of every partition, as of one moment; and the zone that a database takes for local. */
+import { isZone } from '../../../../model/calendar/zone.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import type { RangedTable, Span, StrayRows } from '../../../../model/partition/maintenance-port.ts'
 import { betweenSql } from '../../server/bounds.ts'
@@ -47,10 +48,5 @@ export async function countedRows(session: CopySession, { partitions }: RangedTa
 export async function databaseZone(session: CopySession): Promise<string | null> {
   const [row] = await session.ask(`SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone'`)
   const zone = row?.[0] ?? ''
-  if (!/^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/.test(zone)) return null
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone === '' ? null : zone
-  } catch {
-    return null
-  }
+  return /^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/.test(zone) && isZone(zone) ? zone : null
 }

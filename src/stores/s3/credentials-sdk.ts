@@ -1,0 +1,205 @@
+/** Credentials from AWS's own library: profiles, web identities, containers, instances. Plain keys do not load it. */
+import { readFile } from 'node:fs/promises'
+import { SluiceError } from '../../shared/errors.ts'
+import { present, type Env, type Profile } from './profile.ts'
+
+export type Credentials = {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string
+  /** ms since the epoch; absent for keys that do not expire. */
+  readonly expires?: number
+}
+
+type Found = {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string | undefined
+  readonly expiration?: Date | undefined
+}
+
+const REQUEST_TIMEOUT_MS = 10_000
+const CONTAINER_TIMEOUT_MS = 2_000
+/** Elsewhere than on an instance no service answers, and a person waits this long for the error. */
+const INSTANCE_TIMEOUT_MS = 1_000
+
+const quiet = (): void => undefined
+/** Without a logger the library warns on the console. */
+const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet }
+const clientConfig = {
+  requestHandler: {
+    connectionTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    throwOnRequestTimeout: true,
+  },
+}
+
+/** Settings of a profile whose credentials the library gets. */
+const OF_PROFILE = [
+  'source_profile',
+  'credential_source',
+  'credential_process',
+  'sso_session',
+  'sso_account_id',
+  'login_session',
+] as const
+
+/** Whether a profile takes a role, signs in through SSO, or starts a program for its credentials. */
+export function leadsOn({ settings }: Profile): boolean {
+  return OF_PROFILE.some((setting) => settings.has(setting))
+}
+
+async function library(): Promise<typeof import('@aws-sdk/credential-providers')> {
+  // The library warns of the end of its support for a version of Node: on stderr, whatever it is asked for.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'
+  return await import('@aws-sdk/credential-providers')
+}
+
+/**
+ * Credentials of a profile that `leadsOn`. A `credential_process` is run, as the user's own config names it.
+ * @throws SluiceError BAD_CONFIG, SOURCE_DENIED, SOURCE_IO
+ */
+export async function fromProfile({ name, settings, files }: Profile, region: string): Promise<Credentials> {
+  const { fromIni } = await library()
+  const provider = fromIni({
+    profile: name,
+    ...files,
+    ignoreCache: true,
+    logger,
+    clientConfig,
+    parentClientConfig: { region },
+  })
+  return await gotten(provider(), `the AWS profile ${name}`, (message) => {
+    const start = `the AWS profile ${name} gave no credentials`
+    if (settings.has('credential_process')) {
+      // The message would repeat the command and what the program printed.
+      return new SluiceError('BAD_CONFIG', start, {
+        reason: 'its credential_process ended with an error, or printed no valid credentials',
+        hint: 'run the program that credential_process names by hand',
+      })
+    }
+    const sso = settings.has('sso_session') || settings.has('sso_account_id')
+    return new SluiceError(sso ? 'SOURCE_DENIED' : 'BAD_CONFIG', start, {
+      reason: message,
+      hint: sso
+        ? `sign in again: aws sso login --profile ${name}`
+        : `put the keys into the environment first: eval "$(aws configure export-credentials --profile ${name} --format env)"`,
+    })
+  })
+}
+
+/** AssumeRoleWithWebIdentity, where a token file and a role are named. Null where they are not. */
+export async function fromWebIdentity(env: Env, profile: Profile, region: string): Promise<Credentials | null> {
+  const file = present(env['AWS_WEB_IDENTITY_TOKEN_FILE']) ?? profile.settings.get('web_identity_token_file')
+  const role = present(env['AWS_ROLE_ARN']) ?? profile.settings.get('role_arn')
+  if (file === undefined || role === undefined) return null
+  const webIdentityToken = await tokenIn(file)
+  const { fromWebToken } = await library()
+  const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  const provider = fromWebToken({
+    webIdentityToken,
+    roleArn: role,
+    roleSessionName: present(env['AWS_ROLE_SESSION_NAME']) ?? `sluice-${process.pid}`,
+    logger,
+    // Named, since AWS_ENDPOINT_URL is where the bucket is, and a token is for the token service alone.
+    clientConfig: {
+      ...clientConfig,
+      region,
+      endpoint: present(env['AWS_ENDPOINT_URL_STS']) ?? `https://sts.${region}.${suffix}`,
+    },
+  })
+  const who = 'the AWS token service'
+  return await gotten(provider(), who, () => refused(who, undefined))
+}
+
+/** The agent that runs beside a container (ECS, EKS Pod Identity). */
+export async function fromContainer(env: Env): Promise<Credentials | null> {
+  const relative = present(env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'])
+  const full = present(env['AWS_CONTAINER_CREDENTIALS_FULL_URI'])
+  if (relative === undefined && full === undefined) return null
+  const { fromHttp } = await library()
+  const tokenFile = present(env['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'])
+  const token = tokenFile === undefined ? present(env['AWS_CONTAINER_AUTHORIZATION_TOKEN']) : await tokenIn(tokenFile)
+  // An empty value keeps the library from the variable of the process.
+  const provider = fromHttp({
+    awsContainerCredentialsRelativeUri: relative ?? '',
+    awsContainerCredentialsFullUri: relative === undefined ? (full ?? '') : '',
+    awsContainerAuthorizationToken: token ?? '',
+    awsContainerAuthorizationTokenFile: '',
+    timeout: CONTAINER_TIMEOUT_MS,
+    maxRetries: 0,
+    logger,
+  })
+  const who = "the container's credentials agent"
+  return await gotten(provider(), who, (message) => {
+    if (/^(?:URL not accepted|Invalid URL)/.test(message)) {
+      return new SluiceError('BAD_CONFIG', 'AWS_CONTAINER_CREDENTIALS_FULL_URI is no URL of an agent of this host', {
+        hint: 'it must be https, or http to a loopback or link-local address',
+      })
+    }
+    const status = /status: (\d+)/.exec(message)?.[1]
+    return refused(who, status === undefined ? undefined : `HTTP ${status}`, Number(status) >= 500)
+  })
+}
+
+/** The metadata service of an EC2 instance, version 2. Null where no service answers: this is no instance. */
+export async function fromInstance(env: Env): Promise<Credentials | null> {
+  if (/^true$/i.test(present(env['AWS_EC2_METADATA_DISABLED']) ?? '')) return null
+  const { fromInstanceMetadata } = await library()
+  const options = { timeout: INSTANCE_TIMEOUT_MS, maxRetries: 0, ec2MetadataV1Disabled: true, logger }
+  try {
+    return temporary(await fromInstanceMetadata(options)())
+  } catch (error) {
+    const isAnswer = error instanceof SyntaxError || messageOf(error).startsWith('Invalid response')
+    if (isAnswer) throw refused("the instance's metadata service", undefined)
+    return null
+  }
+}
+
+/** @param other the error for what is neither a refusal of a service nor a broken connection */
+async function gotten(
+  found: Promise<Found>,
+  who: string,
+  other: (message: string) => SluiceError,
+): Promise<Credentials> {
+  try {
+    return temporary(await found)
+  } catch (error) {
+    const message = messageOf(error)
+    if (/\b(?:E(?:CONN|HOST|NET|PIPE|TIMEDOUT|AI_)[A-Z]*|ENOTFOUND|TimeoutError|socket hang up)\b/.test(message)) {
+      throw new SluiceError('SOURCE_IO', `${who} does not answer`, { retryable: true, cause: error })
+    }
+    // Services of AWS answer with a code as the name of the error.
+    if (error instanceof Error && '$fault' in error) throw refused(who, error.name, error.$fault === 'server')
+    throw other(message)
+  }
+}
+
+function refused(who: string, code: string | undefined, retryable = false): SluiceError {
+  return new SluiceError('SOURCE_DENIED', `${who} gave no credentials: ${code ?? 'its answer has none'}`, { retryable })
+}
+
+/** With the names of errors, which say more than the messages of broken connections. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ')
+  if (!(error instanceof Error)) return String(error)
+  return error.name === 'TimeoutError' ? `TimeoutError ${error.message}` : error.message
+}
+
+function temporary({ accessKeyId, secretAccessKey, sessionToken, expiration }: Found): Credentials {
+  const expires = expiration?.getTime() ?? Number.NaN
+  return {
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken === undefined || sessionToken === '' ? {} : { sessionToken }),
+    ...(Number.isNaN(expires) ? {} : { expires }),
+  }
+}
+
+async function tokenIn(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch (error) {
+    throw new SluiceError('BAD_CONFIG', 'the file with the AWS token cannot be read', { where: file, cause: error })
+  }
+}
