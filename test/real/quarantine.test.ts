@@ -74,25 +74,3 @@ test.for(SYSTEMS)('in %s', async (system, { skip }) => {
   expect((await list({ runId: runs[0] ?? '' })).total).toBe('0')
   rmSync(folder, { recursive: true })
 })
-
-test('a row whose key is bytes in a column of texts is quarantined once, however often the copy runs', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-quarantine-'))
-  const source = await makePlace('sqlite', folder)
-  const target = await makePlace('sqlite', folder)
-  // Bytes stand above all texts.
-  await source.sql(
-    'CREATE TABLE t (k TEXT NOT NULL PRIMARY KEY, v INTEGER) WITHOUT ROWID',
-    "INSERT INTO t VALUES ('a', 1), ('b', 2), (x'ff01', 3)",
-  )
-  const copy = async (more = {}): Promise<unknown> => {
-    const { finished } = await perform({ ...copyOf(source, target, 't'), ...more })
-    return [finished.error?.code, finished.totals['quarantined']]
-  }
-  expect(await copy()).toEqual(['ROWS_ASIDE', '1'])
-  expect(await copy()).toEqual(['ROWS_ASIDE', '1'])
-  await source.sql("UPDATE t SET k = 'z' WHERE typeof(k) = 'blob'")
-  expect(await copy({ again: true })).toEqual([undefined, '0'])
-  expect(await copy()).toEqual([undefined, '0'])
-  expect(await target.rows('SELECT k FROM t ORDER BY k')).toEqual([['a'], ['b'], ['z']])
-  rmSync(folder, { recursive: true })
-})

@@ -289,7 +289,7 @@ class ChunkWork {
         { hint: 'this is a bug in sluice: please report it with the command and this message' },
       )
     }
-    const end = await proof.end(quarantined > 0n)
+    const end = await proof.end()
     const also = this.#batchwise
       ? []
       : [

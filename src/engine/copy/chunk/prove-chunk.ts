@@ -104,21 +104,14 @@ export class ChunkProof {
     return held + expired - tally.read - (last === null ? 0n : await this.#rowsAbove(last))
   }
 
-  /**
-   * The last chunk ends at the largest key that was seen: what comes to lie above it is found by the next run. It stays open where rows were quarantined and that key, as a
-   * text, stands below its row, as of bytes in a text column of SQLite: the next run would find that row again.
-   */
-  async end(hasQuarantined: boolean): Promise<ChunkEnd | null> {
+  /** The last chunk ends at the largest key that was seen: what comes to lie above it is found by the next run. */
+  async end(): Promise<ChunkEnd | null> {
     const { context, claim, view } = this.#chunk
     const { plan, signal } = context
     const { range } = claim
     if (range.by !== 'key' || range.through !== null) return null
     const last = await view.last(plan.source, range, plan.where ?? null, signal)
     if (last === null) return null
-    if (hasQuarantined) {
-      const through = await view.last(plan.source, { ...range, through: last }, plan.where ?? null, signal)
-      if (JSON.stringify(through) !== JSON.stringify(last)) return null
-    }
     const [first = ''] = last
     return {
       last,

@@ -183,9 +183,9 @@ function digestThere(context: TableContext, range: Range): Promise<Digest> {
   return lookAt(context, range, (writer) => writer.digest({ scheme: 'canonical' }))
 }
 
-/** A chunk that found no rows stays open at its end; where rows have come since, it has work again. One that stayed open behind rows that it wrote would meet these. */
+/** A chunk that found no rows stays open at its end; where rows have come since, it has work again. */
 async function reopenEmptied({ plan, ledger, signal }: TableContext, view: SourceView): Promise<void> {
-  for await (const chunk of ledger.each(`${CLOSED} AND hi IS NULL AND COALESCE(rows_written, 0) = 0`)) {
+  for await (const chunk of ledger.each(`${CLOSED} AND hi IS NULL`)) {
     const { range } = chunk
     if (chunk.status !== 'completed' || range.by !== 'key' || range.through !== null) continue
     if ((await view.last(plan.source, range, plan.where ?? null, signal)) !== null) await ledger.reopen(chunk)
