@@ -5,9 +5,9 @@
  * SIGSTOP before it; `rows` are those of one transaction of a plain table.
  * stdout: its events, a line each, and a last line with `finished` and its steps.
  */
-import { register } from 'node:module'
 import process from 'node:process'
 import { countArchiveSteps } from './archive-steps.mjs'
+import { onHost, patchModules } from './patched-modules.mjs'
 
 const {
   operation,
@@ -19,16 +19,17 @@ const {
   at,
 } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 
-// Nobody waits for half a minute in a test, and no table is large.
-const hook = `export async function load(url, context, next) {
-  const loaded = await next(url, context)
-  const replaced = (before, after) => ({ ...loaded, source: String(loaded.source).replace(before, after) })
-  if (url.endsWith('/shared/owner.js') && ${host !== 'here'}) return replaced('machine: readMachine()', 'machine: ${JSON.stringify(host)}')
-  if (url.endsWith('/ledger/partition-ledger.js') && ${leaseMs !== undefined}) return replaced(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}')
-  if (/lifecycle\\/(?:bring-rows|remove-rows|remove-archived)\\.js$/.test(url) && ${rows !== undefined}) return replaced(/const ROWS = [0-9_]+/, 'const ROWS = ${rows}')
-  return loaded
-}`
-register(`data:text/javascript,${encodeURIComponent(hook)}`)
+const ofRows = ['bring-rows', 'remove-rows', 'remove-archived'].map((name) => `archive/steps/${name}.js`)
+// No test waits for half a minute, and no table is large.
+patchModules([
+  ...(host === 'here' ? [] : [onHost(host)]),
+  ...(leaseMs === undefined
+    ? []
+    : [{ file: 'archive/ledger/partition-ledger.js', from: /LEASE_MS = [0-9_]+/, to: `LEASE_MS = ${leaseMs}` }]),
+  ...(rows === undefined
+    ? []
+    : ofRows.map((file) => ({ file, from: /const ROWS = [0-9_]+/, to: `const ROWS = ${rows}` }))),
+])
 
 const steps = countArchiveSteps({ step, when, at })
 const { runOperation } = await import('../../dist/app/run.js')

@@ -5,9 +5,9 @@
  * and with `jumpsEveryMs` they go from ahead to as much behind, and back.
  * stdout: its events, a line each, and a last line with `finished` and its steps.
  */
-import { register } from 'node:module'
 import process from 'node:process'
 import { countSteps } from './copy-steps.mjs'
+import { leaseOfCopies, onHost, patchModules } from './patched-modules.mjs'
 
 const {
   operation,
@@ -22,18 +22,12 @@ const {
   frozenBy,
 } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 
-if (leaseMs !== undefined || host !== 'here') {
-  // Nobody waits for half a minute in a test, and another host is another machine.
-  const hook = `export async function load(url, context, next) {
-    const loaded = await next(url, context)
-    const replaced = (before, after) => ({ ...loaded, source: String(loaded.source).replace(before, after) })
-    if (url.endsWith('/shared/owner.js') && ${host !== 'here'}) return replaced('machine: readMachine()', 'machine: ${JSON.stringify(host)}')
-    if (url.endsWith('/copy/ledger/owner.js') && ${leaseMs !== undefined}) return replaced(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}')
-    if (url.endsWith('/copy/heartbeat.js') && ${isSilent === true}) return replaced('LEASE_MS / 3', '2 ** 30')
-    return loaded
-  }`
-  register(`data:text/javascript,${encodeURIComponent(hook)}`)
-}
+// No test waits for half a minute.
+patchModules([
+  ...(host === 'here' ? [] : [onHost(host)]),
+  ...(leaseMs === undefined ? [] : [leaseOfCopies(leaseMs)]),
+  ...(isSilent === true ? [{ file: 'engine/copy/workers/heartbeat.js', from: 'LEASE_MS / 3', to: '2 ** 30' }] : []),
+])
 
 if (aheadMs !== 0) {
   const { now } = Date

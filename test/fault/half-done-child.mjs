@@ -5,20 +5,14 @@
  * A `host` other than `here` is another machine.
  * stdout: its events, a line each, and a last line with `finished`.
  */
-import { createRequire, register } from 'node:module'
+import { createRequire } from 'node:module'
 import process from 'node:process'
+import { onHost, patchModules } from './patched-modules.mjs'
 
 const { operation, host, dies, unmarked } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 const die = () => process.kill(process.pid, 'SIGKILL')
 
-if (host !== 'here') {
-  const hook = `export async function load(url, context, next) {
-    const loaded = await next(url, context)
-    if (!url.endsWith('/shared/owner.js')) return loaded
-    return { ...loaded, source: String(loaded.source).replace('machine: readMachine()', 'machine: ${JSON.stringify(host)}') }
-  }`
-  register(`data:text/javascript,${encodeURIComponent(hook)}`)
-}
+if (host !== 'here') patchModules([onHost(host)])
 
 if (dies?.sql !== undefined) {
   const { prototype } = createRequire(import.meta.url)('pg').Client

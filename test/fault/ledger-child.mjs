@@ -3,18 +3,13 @@
  * confirmed.
  * SLUICE_CHILD: `{url, keyspace, table, leaseMs, number, workMs}` as JSON. stdout: a JSON line for each claim, close and token; the last one is `done`.
  */
-import { register } from 'node:module'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { leaseOfCopies, patchModules } from './patched-modules.mjs'
 
 const { url, keyspace, table, leaseMs, number, workMs } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 
-const hook = `export async function load(url, context, next) {
-  const loaded = await next(url, context)
-  if (!url.endsWith('/copy/ledger/owner.js')) return loaded
-  return { ...loaded, source: String(loaded.source).replace(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}') }
-}`
-register(`data:text/javascript,${encodeURIComponent(hook)}`)
+patchModules([leaseOfCopies(leaseMs)])
 
 const { ChunkClaims, renewal } = await import('../../dist/engine/copy/ledger/claims.js')
 const { closingOf } = await import('../../dist/engine/copy/ledger/closing.js')
