@@ -191,7 +191,7 @@ export class Worker {
     const left = await Promise.all([watch?.sent(LAST_ALERTS_MS), this.#scheduler?.sent(LAST_ALERTS_MS)])
     const unsent = left.reduce<number>((sum, one) => sum + (one ?? 0), 0)
     if (unsent > 0)
-      this.#log('warn', `${unsent} alerts were not sent before this worker ended; another worker sends them`)
+      this.#log('warn', `alerts that were not sent before this worker ended: ${unsent}; another worker sends them`)
     await this.#queue.leave().catch(() => undefined)
     if (this.#login.error !== null) throw this.#login.error
     return { slots: this.#slots, rows: this.#rows }

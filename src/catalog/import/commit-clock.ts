@@ -110,6 +110,8 @@ export class CommitClock {
   async #change(version: number, inCommitFrom: number): Promise<void> {
     const commits = await this.#commits()
     this.#changed = { inCommitFrom, commits }
+    // Where the log no longer holds together, the stored times alone say what earlier commits pushed.
+    if (commits.length === 0) return
     this.#ahead = aheadUpTo(commits, version)
     this.#stored = null
   }

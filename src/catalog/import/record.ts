@@ -288,11 +288,18 @@ export class ImportRecord {
 
   async #writeStep(transaction: SqlTransaction, step: Step, now: number): Promise<number | null> {
     const { tableId } = this.#o
-    const { head, cursor, from } = step
+    const { cursor, from } = step
+    let { head } = step
     await renewLease(transaction, this.#lease, now)
     const number = await writeBatch(transaction, tableId, step.batch, this.#numbers, step.reserved)
-    if (step.changedRule !== null && head.version !== null)
-      await retime(transaction, { tableId, from: head.historyFrom, to: head.version }, step.changedRule)
+    if (step.changedRule !== null && head.version !== null) {
+      const { time } = await retime(
+        transaction,
+        { tableId, from: head.historyFrom, to: head.version },
+        step.changedRule,
+      )
+      head = { ...head, commitTime: time }
+    }
     if (step.isPart) {
       await transaction.run('UPDATE delta_tables SET "cursor" = ? WHERE table_id = ?', [cursor, tableId])
     } else {

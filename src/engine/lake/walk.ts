@@ -111,17 +111,25 @@ async function* walk(
   }
 }
 
-/** Folders of a table that may hold tables of their own, as a recursive walk enters them. @param name of the table in the walk */
-export async function* foldersInside(
+/**
+ * Folders of a table that may hold tables of their own, as a recursive walk enters them. None where the folder of the table cannot be listed: the table
+ * itself was read without that. Links are left out, since they may lead back up.
+ * @param name of the table in the walk
+ */
+export async function foldersInside(
   root: string,
   { name, path }: Extract<Found, { kind: 'table' }>,
   { exclude, signal }: Pick<WalkOptions, 'exclude' | 'signal'>,
-): AsyncGenerator<string> {
-  const look = await (await openLakeStore(root)).look(path, signal)
-  if (look.is !== 'table') return
-  for (const item of (await look.folders(signal)).items) {
-    const childName = name === '.' ? item.name : `${name}/${item.name}`
-    if (excludedBy(childName, exclude) === null) yield childName
+): Promise<readonly string[]> {
+  try {
+    const look = await (await openLakeStore(root)).look(path, signal)
+    if (look.is !== 'table') return []
+    const folders = (await look.folders(signal)).items.filter(({ link }) => link?.() === undefined)
+    const names = folders.map((item) => (name === '.' ? item.name : `${name}/${item.name}`))
+    return names.filter((one) => excludedBy(one, exclude) === null)
+  } catch (error) {
+    if (signal.aborted) throw error
+    return []
   }
 }
 

@@ -98,6 +98,8 @@ export interface ScheduleBook {
   refused(): Promise<number>
   /** Those whose alert stands though nothing keeps them from beginning: the newest of their times has a run that was begun since, or they were added anew. */
   recovered(): Promise<readonly Schedule[]>
+  /** Those that are void and whose alert does not stand, or was begun by a program that did not confirm it. */
+  unalerted(): Promise<readonly Schedule[]>
   /** Those that are due and have no run that goes on. */
   due(): Promise<readonly Schedule[]>
   /** In one transaction: the run, its slots and jobs, the line of history, and the next time. @returns what hindered it: `runs`, an earlier run goes on; `moved`, somebody else was faster */

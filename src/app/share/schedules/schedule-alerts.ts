@@ -5,9 +5,10 @@ import { LOST_AFTER_MS } from '../../../model/share/distributed.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import { scheduleScope } from '../../../model/share/schedule.ts'
 import { isoTime, type Clock } from '../../../shared/clock.ts'
+import { errorLine } from '../../../shared/errors.ts'
 import type { AlertBook } from '../../../model/share/queue-port.ts'
 import type { Schedule, ScheduleBook } from '../../../model/share/schedule-port.ts'
-import { alertIdOf, isReached, send, sinksOf } from '../../../engine/run/alerts/sinks.ts'
+import { alertId, isReached, send, sinksOf } from '../../../engine/run/alerts/sinks.ts'
 import { confirm } from '../../alerts/confirm.ts'
 import { InTurn } from '../../alerts/in-turn.ts'
 
@@ -16,7 +17,7 @@ const AGAIN_MS = 30_000
 
 type Parts = {
   readonly alerts: AlertBook
-  readonly schedules: Pick<ScheduleBook, 'list' | 'recovered'>
+  readonly schedules: Pick<ScheduleBook, 'recovered' | 'unalerted'>
   readonly host: string
   readonly clock: Pick<Clock, 'ticks'>
   readonly emit: Emit<'alert' | 'log'>
@@ -32,8 +33,6 @@ export class ScheduleAlerts {
   readonly #waiting = new Set<string>()
   /** By name: when what no sink took is sent again, ms of a steady clock. */
   readonly #againAt = new Map<string, number>()
-  /** By name: void ones whose alert no sink took. They are due no more, so no look refuses them again. */
-  readonly #untaken = new Map<string, { readonly addedAt: number; readonly why: string }>()
   /** A sink may take half a minute, and no sweep of slots waits for it. */
   readonly #sending = new InTurn()
 
@@ -48,11 +47,9 @@ export class ScheduleAlerts {
     const { schedules, note } = this.#parts
     try {
       for (const schedule of await schedules.recovered()) this.#end(schedule)
-      for (const [name, { addedAt, why }] of this.#untaken) {
-        const [found] = await schedules.list(name)
-        if (found?.state === 'void' && found.addedAt === addedAt) this.refused(found, true, why)
-        else this.#untaken.delete(name)
-      }
+      // They are due no more, so no worker refuses them again.
+      for (const schedule of await schedules.unalerted())
+        if (schedule.error !== null) this.refused(schedule, true, `it begins no run: ${errorLine(schedule.error)}`)
     } catch (error) {
       note(error)
     }
@@ -70,9 +67,7 @@ export class ScheduleAlerts {
     this.#append(schedule, async () => {
       if (!isVoid && !this.#refusedSince.has(period)) return
       const begun = await alerts.begin(keyOf(schedule))
-      const isTaken = begun.is === 'stands' || (await this.#send(schedule, wish, 'raised', why, begun.since))
-      if (isTaken) this.#untaken.delete(schedule.name)
-      else if (isVoid) this.#untaken.set(schedule.name, { addedAt: schedule.addedAt, why })
+      if (begun.is === 'new') await this.#send(schedule, wish, 'raised', why, begun.since)
     })
   }
 
@@ -81,7 +76,7 @@ export class ScheduleAlerts {
     return await this.#sending.done(ms)
   }
 
-  /** Also where its words do not ask for `failed` any more: who was alerted hears that it is over. */
+  /** Also where its words do not ask for `failed` any more: its end goes where they send alerts now. */
   #end(schedule: Schedule): void {
     const wish = failedWish(schedule.words) ?? { conditions: [] }
     this.#append(schedule, async () => {
@@ -103,19 +98,17 @@ export class ScheduleAlerts {
     })
   }
 
-  /** @returns whether a sink took it, or there is none */
-  async #send(schedule: Schedule, wish: AlertWish, state: AlertState, value: string, since: number): Promise<boolean> {
+  async #send(schedule: Schedule, wish: AlertWish, state: AlertState, value: string, since: number): Promise<void> {
     const { alerts, host, clock, emit } = this.#parts
     const key = keyOf(schedule)
     const event: AlertEvent = { type: 'alert', cause: 'failed', state, value: `schedule ${schedule.name}: ${value}` }
     const sinks = sinksOf(wish, { run: '', about: schedule.commandLine, host })
     emit(event)
-    const failures = await send({ ...event, id: alertIdOf(key, since) }, sinks)
+    const failures = await send({ ...event, id: alertId(key.scope, since) }, sinks)
     for (const message of failures) emit({ type: 'log', level: 'warn', message })
     const isTaken = isReached(failures, sinks)
     if (!isTaken) this.#againAt.set(schedule.name, clock.ticks() + AGAIN_MS)
     await confirm(alerts, key, state, isTaken, async () => await alerts.begin(key, { at: since }))
-    return isTaken
   }
 }
 

@@ -243,12 +243,16 @@ function objectLock(session: CopySession, lock: string, table: TableSpec): Objec
   }
 }
 
-/** The session that holds the lock, where it neither has nor waits for a lock of the table that a reader does not take. Every login sees the locks of all sessions. */
+/**
+ * The session that holds the lock, where it neither has nor waits for a lock of the table that a reader does not take, and runs no statement: it may count
+ * rows. Every login sees the locks of all sessions, and the statements of its own ones.
+ */
 function idleHolderSql(lock: string, { table }: TableSpec): string {
   const here = '(SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())'
   const key = '((l.classid::bigint << 32) | l.objid::bigint)'
   return `SELECT l.pid, a.usename FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
     WHERE l.locktype = 'advisory'::text AND l.granted AND l.objsubid = 1 AND l.database = ${here} AND ${key} = '${lock}'::bigint
+      AND coalesce(a.state, ''::text) <> 'active'::text
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks t WHERE t.pid = l.pid AND t.database = l.database
         AND t.relation = pg_catalog.to_regclass(${literal(tableSql(table))})::oid AND t.mode <> 'AccessShareLock'::text)`
 }

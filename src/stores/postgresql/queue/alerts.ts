@@ -14,6 +14,11 @@ const UNSENT: Readonly<Record<AlertState, string>> = { raised: 'unsent', cleared
 const LATE = silent('u.since', CONFIRM_MS)
 const IS_OVER = `EXISTS (SELECT FROM ${ALERTS} e WHERE e.key_digest = $8 AND e.cause = '${UNSENT.cleared}')`
 
+/** SQL over `a`, an alert of one table or of none: whether its sender began to send it and has not confirmed for so long that another one may send it. */
+export function isUnconfirmed(a: string): string {
+  return `EXISTS (SELECT FROM ${ALERTS} u WHERE u.about = ${a}.about AND u.table_name = ${a}.table_name AND u.cause = '${UNSENT.raised}' AND ${LATE})`
+}
+
 export class PostgresAlerts implements AlertBook {
   readonly #pool: QueuePool
 

@@ -14,7 +14,7 @@ import type {
   ScheduledRun,
   ScheduleSpec,
 } from '../../../model/share/schedule-port.ts'
-import { ALERTS } from './alerts.ts'
+import { ALERTS, isUnconfirmed } from './alerts.ts'
 import { elsewhere } from './identity.ts'
 import { jsonbText } from './json.ts'
 import { hasWorker, ms, readClock } from './look.ts'
@@ -156,7 +156,19 @@ export class PostgresSchedules implements ScheduleBook {
     // A time that is passed over takes the error away and begins nothing. Another worker may have begun it just before the alert was noted.
     const isBegun = `(SELECT h.run_id IS NOT NULL AND h.at > a.since - interval '1 minute' FROM ${HISTORY} h WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1)`
     const stands = `SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND (${isBegun} OR s.added_at > a.since)`
-    return await this.#read(`s.error IS NULL AND EXISTS (${stands})`, [scheduleScope('')])
+    return await this.#read(`s.error IS NULL AND NOT ${elsewhere('$1', 's')} AND EXISTS (${stands})`, [
+      scheduleScope(''),
+    ])
+  }
+
+  async unalerted(): Promise<readonly Schedule[]> {
+    // A run that was refused as it began raises its own alert.
+    const ownAlert = `(SELECT r.error ->> 'code'::text FROM ${HISTORY} h JOIN ${RUNS} r USING (run_id) WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1) IS NOT DISTINCT FROM 'SCHEDULE_VOID'::text`
+    const alerted = `EXISTS (SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND NOT ${isUnconfirmed('a')})`
+    return await this.#read(
+      `s.state = 'void' AND s.error IS NOT NULL AND ${RUNNING} IS NULL AND NOT ${ownAlert} AND NOT ${elsewhere('$1', 's')} AND NOT ${alerted}`,
+      [scheduleScope('')],
+    )
   }
 
   async due(): Promise<readonly Schedule[]> {

@@ -56,7 +56,7 @@ export async function discover(operation: DiscoverOperation, run: DiscoverRun): 
   }
   // Of many tables each would have to be listed whole for that.
   if (!operation.recursive && tables === 1 && last !== null)
-    for await (const name of foldersInside(operation.path, last, walked)) shallow.push(name)
+    shallow.push(...(await foldersInside(operation.path, last, walked)))
   if (shallow.length > 0) {
     const none = tables === 0 ? 'no table is directly in it; ' : ''
     const message = `${none}folders below ${shallow.slice(0, 3).join(', ')}${shallow.length > 3 ? ' and others' : ''} were not listed: --recursive (-r) lists them, too`
