@@ -1,5 +1,5 @@
 /** A condition that may name a person: what is wrong with it is said without its text. */
-import { parsePredicate, type Predicate } from '../../model/lake/predicate.ts'
+import { columnsOf, parsePredicate, type Predicate } from '../../model/lake/predicate.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 /** @throws SluiceError BAD_PREDICATE that shows nothing of the text: messages are kept */
@@ -17,4 +17,9 @@ export function readPredicate(text: string): Predicate {
       },
     )
   }
+}
+
+/** Names of the columns that a condition compares. */
+export function namesIn(predicate: Predicate): ReadonlySet<string> {
+  return new Set(columnsOf(predicate).map(({ names }) => names.join('.')))
 }

@@ -39,7 +39,8 @@ import type { PlannedPartition } from './planned-standing.ts'
 import { rangeCandidates } from './range-candidates.ts'
 import { heldBack, Referred } from './referring-rows.ts'
 import { refuseSwappedColumns } from './swapped-columns.ts'
-import { presentArchive, unsureError, type PresentArchive } from './table-changes.ts'
+import { presentArchive, type PresentArchive } from './table-changes.ts'
+import { unsureError } from '../steps/unsure-columns.ts'
 import { valueCandidates } from './value-candidates.ts'
 
 export type PlannedArchive = {
@@ -123,7 +124,7 @@ export async function planArchive(
     fresh: record === null,
     before: record,
     changes: present?.changes ?? [],
-    unsure: present?.unsure == null ? null : unsureError(table, present.unsure),
+    unsure: present?.unsure == null ? null : unsureError(table, present.unsure, operation),
     asked: new Set(partitions.flatMap((one) => (isAsked(asked, nameOf(one)) ? [one.label] : []))),
     partitions,
     isNative: natives !== null,

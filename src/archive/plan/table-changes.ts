@@ -1,10 +1,9 @@
 /** The columns of an archived table as they are now, beside those that its archive has. */
 import type { ArchiveRecord } from '../ledger/record.ts'
-import { evolved, isWidening, retypedText, type ColumnChange, type Evolved } from '../types/index.ts'
+import { evolved, isWidening, retypedText, unsureOf, type ColumnChange, type Unsure } from '../types/index.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { withExpressions } from './new-archive.ts'
 
@@ -22,7 +21,7 @@ export type ColumnWords = {
 export type PresentArchive = {
   readonly record: ArchiveRecord
   readonly changes: readonly ColumnChange[]
-  readonly unsure: Evolved['unsure']
+  readonly unsure: Unsure | null
 }
 
 /**
@@ -50,19 +49,23 @@ export async function presentArchive(
   return { record: { ...record, stored, timeColumn }, changes, unsure }
 }
 
-/** The same for a caller that only reads: what it is not sure of is a dropped and an added column. */
+/**
+ * The same for a caller that publishes nothing. Its record has unsure columns as dropped and added ones: a caller that reads a value of one asks `doubtOf`
+ * first.
+ */
 export async function seenArchive(
   store: CopyStore,
   table: TableSpec,
   record: ArchiveRecord,
   signal: AbortSignal,
-): Promise<ArchiveRecord> {
+): Promise<PresentArchive> {
   try {
-    return (await presentArchive(store, table, record, signal)).record
+    return await presentArchive(store, table, record, signal)
   } catch (thrown) {
-    // What a run would refuse keeps nobody from reading what is archived.
-    if (thrown instanceof SluiceError && READ_ALL_THE_SAME.has(thrown.code)) return record
-    throw thrown
+    // A column that a run refuses keeps no command from reading what is archived.
+    if (!(thrown instanceof SluiceError) || !READ_ALL_THE_SAME.has(thrown.code)) throw thrown
+    const numbers = (await store.columnNumbers?.(table, signal)) ?? null
+    return { record, changes: [], unsure: unsureOf(table, record.stored, numbers) }
   }
 }
 
@@ -128,22 +131,4 @@ export function changeText(change: ColumnChange): string {
 
 function widerText(kept: StoredColumn, column: StoredColumn): string {
   return isWidening(kept, column) ? '; --widen makes it one column, for readers that know type widening' : ''
-}
-
-/** Why a run would have to guess. */
-export function unsureError(
-  { table }: Pick<TableSpec, 'table'>,
-  { gone, fresh }: NonNullable<Evolved['unsure']>,
-): SluiceError {
-  const [from = '', to = ''] = [gone[0], fresh[0]]
-  const is = (names: readonly string[]): string => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'}`
-  return new SluiceError(
-    'PLAN_CHANGED',
-    `the columns of ${tableText(table)} are not those of its archive: ${is(gone)} gone, ${is(fresh)} new`,
-    {
-      where: tableText(table),
-      reason: 'nobody here can tell a renamed column from one that was dropped beside another that was added',
-      hint: `--renamed ${shellQuote(`${from}=${to}`)} where it is the same column, --dropped ${shellQuote(from)} where it is not`,
-    },
-  )
 }

@@ -36,6 +36,7 @@ import { archiveOf, refusePerhapsRenamed } from '../work/find-archive.ts'
 import { Ledgers } from '../work/find-ledger.ts'
 import { refuseToAnswer } from '../plan/partition-archives.ts'
 import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
+import { doubtOf } from '../steps/unsure-columns.ts'
 import { seenArchive } from '../plan/table-changes.ts'
 import { attachedTexts, awayTables, leavingTables, standingsOf, standingsText, type Standings } from './away-tables.ts'
 import { hotPart, hotRows } from './hot-part.ts'
@@ -140,7 +141,8 @@ async function answerOnce(
   { record, standings }: { readonly record: ArchiveRecord | null; readonly standings: Standings },
   told: (answer: Answer) => Promise<void>,
 ): Promise<void> {
-  const seen = record === null ? null : await seenArchive(store, table, record, signal)
+  const present = record === null ? null : await seenArchive(store, table, record, signal)
+  const seen = present?.record ?? null
   const { leaving, attached } = standings
   const archived = archivedPartitions(record).filter(({ label }) => !attached.has(label))
   const filed = new Set(archived.flatMap((partition) => partition.columns.map(({ physical }) => physical)))
@@ -162,6 +164,10 @@ async function answerOnce(
       ? null
       : await rangeColumn(store, table, seen, columns, signal)
   const read = archived.filter((partition) => mayMatch(partition, by, needs.intervals))
+  // The bounds of such a partition tell its rows from those of the table.
+  const cut = read.some(sharesRows) && record?.timeColumn != null ? [record.timeColumn] : []
+  const doubt = doubtOf(table, present?.unsure ?? null, new Set([...needs.columns, ...cut]), read)
+  if (doubt !== null) throw doubt
   refuseUncomputed(columns, needs, read)
   const wanted = read.flatMap(placedFiles)
   const shared = sharedPartitions(table, seen, columns, read)

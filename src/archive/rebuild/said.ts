@@ -15,7 +15,8 @@ import type { NativePartitions } from '../../model/archive/port.ts'
 import type { Opened } from '../work/each-table.ts'
 import { GRACE_MS, laidOut } from '../plan/new-archive.ts'
 import { CALENDAR_HINT } from '../plan/plan-refusals.ts'
-import { changeText, presentArchive, unsureError } from '../plan/table-changes.ts'
+import { changeText, presentArchive } from '../plan/table-changes.ts'
+import { unsureError } from '../steps/unsure-columns.ts'
 import type { FoundArchive } from './archive-at.ts'
 
 /** What somebody says by hand. */
@@ -61,7 +62,7 @@ export async function saidArchive(
     retentionMs: said.retentionMs ?? null,
   }
   const { record, changes, unsure } = await presentArchive(store, table, { ...archived, partitions: [] }, signal)
-  if (unsure !== null) throw unsureError(table, unsure)
+  if (unsure !== null) throw unsureError(table, unsure, {}, BROUGHT_BACK)
   const isSure = stored.numbersOf !== undefined && stored.numbersOf === record.stored.numbersOf
   const other = isSure ? undefined : changes.find(({ kind }) => kind !== 'added')
   if (other !== undefined) {
@@ -71,13 +72,16 @@ export async function saidArchive(
       {
         where: redactUrl(archive),
         reason: 'nobody here can tell whether it is the table that was archived',
-        hint: 'nothing was changed; bring the columns back as they were archived, adopt, and change them then: the next run follows',
+        hint: BROUGHT_BACK,
       },
     )
   }
   const { partitions: _, ...present } = record
   return { noted: archived, present, said }
 }
+
+const BROUGHT_BACK =
+  'nothing was changed; bring the columns back as they were archived, adopt, and change them then: the next run follows'
 
 type Cut = { readonly calendar: string; readonly timeColumn: string | null }
 

@@ -1,6 +1,7 @@
 /** What a restore of a partition comes to, found out before anything is changed. */
 import { SluiceError } from '../../shared/errors.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import type { Unsure } from '../types/index.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { computedNames } from './computed.ts'
@@ -21,6 +22,8 @@ export type RestoreWishes = {
   readonly asChanged: boolean
   /** Columns that the table has no more, whose values stay in older versions of the archive. */
   readonly without?: ReadonlySet<string>
+  /** Columns of which it is not sure whether the table has lost them. */
+  readonly unsure: Unsure | null
   readonly late: FindLate
 }
 
@@ -72,7 +75,7 @@ async function foreseeRows(
     return plain(destroyed(context.name, partition).message, destroyed(context.name, partition))
   const isDropped = await isDroppedByHand(context, partition)
   if (isDropped || partition.away || state === 'DETACHED' || state === 'DROPPED' || state === 'EXPIRED') {
-    const other = columnRefusal(context, partition, wishes.without ?? new Set())
+    const other = columnRefusal(context, partition, wishes)
     if (other !== null) return plain(other.message, other)
   }
   const tables = isDropped || hasLeft(partition) ? await standingThere(context, partition) : []
@@ -146,7 +149,7 @@ async function published(
     }
     if (found.kind === 'told' && tables.length > 0) return null
     if (found.kind === 'told' && native === null) {
-      const refusal = columnRefusal(context, partition, wishes.without ?? new Set()) ?? seen.refusal
+      const refusal = columnRefusal(context, partition, wishes) ?? seen.refusal
       return { ...seen, refusal }
     }
     what = rowsText(found, proofOf(partition).rows)

@@ -3,10 +3,11 @@ import { RowSum } from '../../model/copy/row-hash.ts'
 import type { StoredColumn } from '../../model/archive/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../model/copy/port.ts'
-import { otherMeaning, retypedText } from '../types/index.ts'
+import { otherMeaning, retypedText, type Unsure } from '../types/index.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { fitNow, readColumns, requestOf, type ArchiveContext } from './context.ts'
 import { restoreCommand, runCommand } from './refusals.ts'
+import { doubtOf } from './unsure-columns.ts'
 
 /** What becomes of each column in a restore, in words; empty where the columns are the same. */
 export function restoredColumns(context: ArchiveContext, partition: ArchivedPartition): string {
@@ -39,14 +40,16 @@ function otherwiseText({ computed: then }: StoredColumn, { name, computed: now }
 
 /**
  * Why the rows of a partition cannot come back into the columns of the table.
- * @param without names of columns whose values somebody gives up
+ * @param without names of columns whose values the user gives up; of none that may have another name in the table
  */
 export function columnRefusal(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  without: ReadonlySet<string>,
+  { without = new Set(), unsure }: { readonly without?: ReadonlySet<string>; readonly unsure: Unsure | null },
 ): SluiceError | null {
   const { name, archived } = context
+  const doubt = doubtOf(context.table, unsure, null, [partition])
+  if (doubt !== null) return doubt
   const { lost } = fitNow(context, partition)
   const kept = lost.filter((column) => !without.has(column.name))
   if (kept.length === 0) return isWholeInTable(partition) ? null : valuelessRefusal(context, partition)

@@ -23,7 +23,7 @@ export function runCommand(name: string, { label }: Named): string {
 }
 
 /** A value that begins like a flag is taken for one, unless it stands in the same word. */
-function flag(name: string, value: string): readonly string[] {
+export function flag(name: string, value: string): readonly string[] {
   return value.startsWith('-') ? [`${name}=${value}`] : [name, value]
 }
 

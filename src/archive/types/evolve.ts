@@ -35,11 +35,14 @@ export type EvolveWishes = {
   readonly comments: Readonly<Record<string, string>>
 }
 
+/** Columns that the table has lost, and names that are new in it, where a renamed column cannot be told from a dropped and an added one. */
+export type Unsure = { readonly gone: readonly StoredColumn[]; readonly fresh: readonly string[] }
+
 export type Evolved = {
   readonly stored: StoredTable
   readonly changes: readonly ColumnChange[]
-  /** Names that are gone and names that are new, where nobody can tell a renamed column from a dropped and an added one; null where it is sure. */
-  readonly unsure: { readonly gone: readonly string[]; readonly fresh: readonly string[] } | null
+  /** Null where it is sure. */
+  readonly unsure: Unsure | null
 }
 
 /** A column of the table now, and the one of the archive that it is. */
@@ -114,11 +117,16 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
   return { stored: changes.length === 0 && !next.mapped ? next : numbered(next), changes, unsure }
 }
 
+/** `Evolved.unsure`, also of a table that has a column which no archive can hold. */
+export function unsureOf(table: TableSpec, stored: StoredTable, numbers: ColumnNumbers | null): Unsure | null {
+  return matched(table, stored, { numbers, renamed: new Map(), dropped: new Set() }).unsure
+}
+
 function matched(
   { columns }: TableSpec,
   stored: StoredTable,
-  { numbers, renamed, dropped }: EvolveWishes,
-): { readonly matches: readonly Match[]; readonly gone: readonly StoredColumn[]; readonly unsure: Evolved['unsure'] } {
+  { numbers, renamed, dropped }: Pick<EvolveWishes, 'numbers' | 'renamed' | 'dropped'>,
+): { readonly matches: readonly Match[]; readonly gone: readonly StoredColumn[]; readonly unsure: Unsure | null } {
   const isNumbered =
     numbers !== null && numbers.of === stored.numbersOf && stored.columns.every(({ number }) => number !== undefined)
   const isSaid = (old: StoredColumn, name: string): boolean => (renamed.get(old.name) ?? old.name) === name
@@ -131,7 +139,7 @@ function matched(
   const met = new Set(matches.map(({ old }) => old?.physical))
   const gone = stored.columns.filter(({ physical }) => !met.has(physical))
   const fresh = matches.flatMap(({ old, column }) => (old === null ? [column.name] : []))
-  const unsaid = isNumbered ? [] : gone.filter(({ name }) => !dropped.has(name)).map(({ name }) => name)
+  const unsaid = isNumbered ? [] : gone.filter(({ name }) => !dropped.has(name))
   return { matches, gone, unsure: unsaid.length > 0 && fresh.length > 0 ? { gone: unsaid, fresh } : null }
 }
 

@@ -84,7 +84,7 @@ async function takeOver(
   opened: Opened,
   run: ArchiveAdoptRun,
 ): Promise<Ending> {
-  const seen = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+  const { record: seen } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   const name = tableText(table.table)
   await using open = await openArchive(table, seen, opened, run)
   const { context } = open

@@ -10,7 +10,10 @@ import { shellQuote } from '../../../shared/shell.ts'
 import { archivedTable, openSource, type Opened, type OpenSource } from '../../work/each-table.ts'
 import { lookAround, type EraseLook, type Wanted } from '../../erase/look.ts'
 import { conditionHash, isCondition } from '../../erase/condition-hash.ts'
-import { readPredicate } from '../../erase/read-predicate.ts'
+import { doubtOf } from '../../steps/unsure-columns.ts'
+import { seenArchive } from '../../plan/table-changes.ts'
+import type { Predicate } from '../../../model/lake/predicate.ts'
+import { namesIn, readPredicate } from '../../erase/read-predicate.ts'
 import { archivedColumns, rowTest } from '../../erase/row-test.ts'
 import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
 import {
@@ -42,6 +45,7 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
   const predicate = readPredicate(where)
   await using source = await openSource(from, !dryRun)
   const found = await archivedTable(source, named, run.interrupt.abort)
+  await refuseOtherNames(predicate, found, run.interrupt.abort)
   const test = rowTest(
     predicate,
     { columns: archivedColumns(found.record) },
@@ -56,6 +60,30 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
     return ending
   } catch (thrown) {
     throw withheldError(thrown, withhold)
+  }
+}
+
+/**
+ * The condition is compared with the files by the names that the ledger has noted, and with rows of the table by those of now.
+ * @throws SluiceError PLAN_CHANGED where it names a column that has, or may have, another name in the table
+ */
+async function refuseOtherNames(
+  predicate: Predicate,
+  { table, record, opened }: Pick<Asked, 'table' | 'record' | 'opened'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { changes, unsure } = await seenArchive(opened.store, table, record, signal)
+  const names = namesIn(predicate)
+  const doubt = doubtOf(table, unsure, names, record.partitions)
+  if (doubt !== null) throw doubt
+  for (const change of changes) {
+    if (change.kind !== 'renamed' || !(names.has(change.from) || names.has(change.column.name))) continue
+    const name = tableText(table.table)
+    throw new SluiceError('PLAN_CHANGED', `${change.from} is called ${change.column.name} in ${name} now`, {
+      where: name,
+      reason: 'the archive has the earlier name, until a run notes the new one: nothing was changed',
+      hint: `sluice archive run --table ${shellQuote(name)} notes it, also with nothing due; then give the condition with the new name`,
+    })
   }
 }
 

@@ -29,7 +29,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
   for (const { name: called, record: noted, opened } of records) {
     const { abort: signal } = run.interrupt
     const table = await tableNow(opened, called, signal)
-    const record = await seenArchive(opened.store, table, noted, signal)
+    const { record } = await seenArchive(opened.store, table, noted, signal)
     const standing = await standingOf(record, opened, run)
     tellStanding(record, standing, run)
     const name = tableText(called)

@@ -41,7 +41,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     if (run.interrupt.stop.aborted) break
     const name = tableText(called)
     const table = await tableNow(opened, called, run.interrupt.abort)
-    const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+    const { record } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
     await using open = await openArchive(table, record, opened, run, { reads: true })
     const other = otherDatabase(open.context, await originNow(open.context))
     if (other !== null) tellStanding(record, { kind: 'refused', error: other }, run)

@@ -16,16 +16,17 @@ import { shellQuote } from '../../../shared/shell.ts'
 import { destinationOf, planElsewhere, refuseOtherMeaning, type Planned } from '../../elsewhere/plan.ts'
 import { openTarget, refuseUnfit, targetName, targetTable, type Target } from '../../elsewhere/place.ts'
 import { openSource, recordsOf, tableNow, type Opened, type OpenSource } from '../../work/each-table.ts'
-import { readPredicate } from '../../erase/read-predicate.ts'
+import { namesIn, readPredicate } from '../../erase/read-predicate.ts'
 import { spared } from '../../erase/look.ts'
 import { archivedColumns, rowTest } from '../../erase/row-test.ts'
+import { doubtOf } from '../../steps/unsure-columns.ts'
 import { withheldError, withheldEvent, withholding } from '../../erase/withheld.ts'
 import { openArchive } from '../../work/open.ts'
 import { beatOfArchive } from '../../work/owner.ts'
 import { tellTriggers } from '../../plan/row-triggers.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
 import { refuseSwappedColumns } from '../../plan/swapped-columns.ts'
-import { seenArchive } from '../../plan/table-changes.ts'
+import { seenArchive, type PresentArchive } from '../../plan/table-changes.ts'
 import { tableAt } from '../../../engine/copy/plan/plan-copy.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { chosenOf } from './chosen.ts'
@@ -52,8 +53,10 @@ export function goesElsewhere({ into, intoUrl, where, asChanged, without }: Rest
 export async function restoreElsewhere(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const predicate = operation.where === undefined ? null : readPredicate(operation.where)
   await using source = await openSource(operation.from, !operation.dryRun)
-  const { table, record, opened } = await archiveOf(source, operation.table, run)
+  const { table, record, unsure, opened } = await archiveOf(source, operation.table, run)
   if (predicate === null) return await bring(operation, { opened, table, record, test: null }, run)
+  const doubt = doubtOf(table, unsure, namesIn(predicate), record.partitions)
+  if (doubt !== null) throw doubt
   const test = rowTest(predicate, { columns: archivedColumns(record) })
   const withhold = withholding(test)
   const quiet: RestoreRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
@@ -69,7 +72,7 @@ async function archiveOf(
   source: OpenSource,
   name: string,
   { interrupt }: RestoreRun,
-): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord; readonly opened: Opened }> {
+): Promise<{ readonly table: TableSpec; readonly opened: Opened } & Pick<PresentArchive, 'record' | 'unsure'>> {
   const [found, ...others] = await recordsOf(source, [name], interrupt.abort)
   if (others.length > 0) {
     throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
@@ -78,7 +81,8 @@ async function archiveOf(
   const { name: called, record: noted, opened } = found
   const table = await tableNow(opened, called, interrupt.abort)
   await refuseSwappedColumns(opened.store, table, noted, interrupt.abort)
-  return { table, opened, record: await seenArchive(opened.store, table, noted, interrupt.abort) }
+  const { record, unsure } = await seenArchive(opened.store, table, noted, interrupt.abort)
+  return { table, opened, record, unsure }
 }
 
 type Asked = {

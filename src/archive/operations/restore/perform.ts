@@ -38,7 +38,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   if (goesElsewhere(operation)) return await restoreElsewhere(operation, run)
   await using source = await openSource(from, !dryRun)
   const { table, record: noted, opened } = await archivedTable(source, name, run.interrupt.abort)
-  const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+  const { record, unsure } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   refuseUnconfirmed(operation, table)
   if (!dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
   const chosen = chosenOf(operation, table, record)
@@ -50,6 +50,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   const wishes = {
     asChanged: operation.asChanged === true,
     without: new Set(operation.without),
+    unsure,
     late: lateRows(open.context, record, ({ period }) => readParts(opened.database, record.table, period)),
   }
   if (dryRun) return await foretold({ table, record, chosen, wishes }, { opened, open }, run)

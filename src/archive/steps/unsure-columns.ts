@@ -1,0 +1,78 @@
+/**
+ * Columns of which it is not sure whether they were renamed: the table has lost one and got another one, and its system does not number columns. One judge for
+ * every command that reads archived values by the names of the table.
+ */
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { Unsure } from '../types/index.ts'
+import { flag } from './refusals.ts'
+
+/** What the user has said of columns: `OLD=NEW`, and names. */
+type Words = { readonly renamed?: readonly string[]; readonly dropped?: readonly string[] }
+
+/**
+ * Whether archived values cannot be read by the names of now: one of the columns may be another one of the archive that was renamed.
+ * @param names columns that are read; null for all
+ * @param partitions archived rows that are read
+ * @returns the refusal; null where no file of these partitions has a column that is unsure, or none of them is read
+ */
+export function doubtOf(
+  table: Pick<TableSpec, 'table'>,
+  unsure: Unsure | null,
+  names: ReadonlySet<string> | null,
+  partitions: readonly Pick<ArchivedPartition, 'columns'>[],
+): SluiceError | null {
+  if (unsure === null) return null
+  const filed = new Set(partitions.flatMap(({ columns }) => columns.map(({ physical }) => physical)))
+  const gone = unsure.gone.filter(({ physical, was = [] }) => [physical, ...was].some((one) => filed.has(one)))
+  if (gone.length === 0) return null
+  const isRead = [...gone.map(({ name }) => name), ...unsure.fresh].some((name) => names?.has(name) ?? true)
+  return isRead ? unsureError(table, unsure) : null
+}
+
+/**
+ * Why a command would have to guess.
+ * @param words what the user has said of other columns already
+ * @param hint where no run can settle it
+ */
+export function unsureError(
+  { table }: Pick<TableSpec, 'table'>,
+  { gone: lost, fresh }: Unsure,
+  { renamed = [], dropped = [] }: Words = {},
+  hint?: string,
+): SluiceError {
+  const name = tableText(table)
+  const gone = lost.map((column) => column.name)
+  const is = (names: readonly string[]): string => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'}`
+  const pairs = gone.slice(0, fresh.length).map((from, i) => `${from}=${fresh[i] ?? ''}`)
+  const same = settleCommand(name, {
+    renamed: [...renamed, ...pairs],
+    dropped: [...dropped, ...gone.slice(fresh.length)],
+  })
+  const other = settleCommand(name, { renamed, dropped: [...dropped, ...gone] })
+  const [one, mixed] =
+    gone.length === 1
+      ? ['it is the same column', '']
+      : ['they are the same columns', ', with one such word for each column that is gone']
+  return new SluiceError(
+    'PLAN_CHANGED',
+    `the columns of ${name} are not those of its archive: ${is(gone)} gone, ${is(fresh)} new`,
+    {
+      where: name,
+      reason:
+        'columns have no numbers here: a renamed column cannot be told from one that was dropped beside another that was added',
+      hint: hint ?? `${same} where ${one}, ${other} where not${mixed}; then the same command again`,
+    },
+  )
+}
+
+/** `sluice archive run --table public.visits --renamed note=remark`: the run that notes what became of columns; nothing has to be due. */
+function settleCommand(name: string, { renamed, dropped }: Required<Words>): string {
+  const words = [
+    ...renamed.flatMap((text) => flag('--renamed', text)),
+    ...dropped.flatMap((column) => flag('--dropped', column)),
+  ]
+  return ['sluice', 'archive', 'run', ...flag('--table', name), ...words].map(shellQuote).join(' ')
+}

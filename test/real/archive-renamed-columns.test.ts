@@ -1,0 +1,225 @@
+/**
+ * A column of an archived table is gone while another one is new, and no run has come since. Where the database does not number its columns, no command
+ * guesses whether that is a renamed column.
+ */
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/app/operations/list.ts'
+import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { shellWords } from '../../src/shared/shell-words.ts'
+import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, perform, type Ran, type System } from '../support/copy-systems.ts'
+
+type RunFinished = Ran['finished']
+
+let folder: Folder
+beforeAll(() => void (folder = temporaryFolder()))
+afterAll(() => folder[Symbol.dispose]())
+
+/** Of 60 rows in each of two archived quarters and one that is not. */
+const NOTES = 51
+const OLD = '2020-Q1'
+
+/** Both quarters are archived, and the table is altered then. */
+async function archived(system: System, stage: 'published' | 'detached' | 'dropped', ...altered: readonly string[]) {
+  const bookings = await makeBookings(
+    await makePlace(system, folder.path),
+    'plain',
+    mkdtempSync(join(folder.path, 'to-')),
+    60,
+  )
+  const { place } = bookings
+  const commands = commandsOf(bookings)
+  const done = async (operation: Operation): Promise<RunFinished> => {
+    const { finished } = await perform(operation)
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+    return finished
+  }
+  await done({ ...commands.run, detach: stage !== 'published' } as Operation)
+  if (stage === 'dropped') await done(commands.drop)
+  await place.sql(...altered)
+  const query = (sql: string): Operation => ({ ...commands.query, query: sql }) as Operation
+  const asked = async (sql: string): Promise<string> => {
+    const { finished, events } = await perform(query(sql))
+    if (finished.error !== undefined) return finished.error.code
+    return events.flatMap((event) => (event.type === 'row' ? [event.values.map(String).join(' ')] : [])).join('; ')
+  }
+  const erase = { kind: 'archive-erase', from: place.url, table: TABLE, reason: 'r', confirm: TABLE } as const
+  return {
+    place,
+    /** `archive run --table TABLE`, with nothing due. */
+    bare: {
+      kind: 'archive',
+      from: place.url,
+      tables: [TABLE],
+      partitions: [],
+      asText: [],
+      detach: false,
+      drop: false,
+      dryRun: false,
+    } satisfies Operation,
+    asked,
+    done,
+    query,
+    /** Commands of a hint, as a run that asks this database prints them. */
+    settling: async (finished: RunFinished): Promise<readonly Operation[]> => {
+      expect(finished.error).toMatchObject({ code: 'PLAN_CHANGED' })
+      const whole = wholeCommands(`sluice query ${TABLE} "SELECT 1" --from ${place.url}`)(finished.error?.hint ?? '')
+      const words = whole.matchAll(/sluice (archive run .*?) where /g)
+      return await Promise.all(
+        [...words].map(async ([, command = '']) => {
+          const { request } = await parseCommandLine(shellWords(command, {}), {})
+          if (request.kind !== 'operation') throw new Error(`${command} is no operation`)
+          return request.operation
+        }),
+      )
+    },
+    restore: (more: object = {}): Operation => ({ ...commands.restore, partitions: [OLD], ...more }) as Operation,
+    erase: (where: string, dryRun = true): Operation => ({ ...erase, where, dryRun }),
+    ended: async (operation: Operation): Promise<RunFinished> => (await perform(operation)).finished,
+  }
+}
+
+const RENAMED = `ALTER TABLE ${TABLE} RENAME COLUMN note TO remark`
+const REFUSED = { code: 'PLAN_CHANGED', message: expect.stringMatching(/note is gone, remark is new$/) as string }
+
+describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
+  const why = await missing(system)
+
+  test.skipIf(why !== '')(`query refuses what reads such a column, until a run is given the word${why}`, async () => {
+    const { asked, ended, query, settling, done } = await archived(system, 'dropped', RENAMED)
+    for (const sql of ['count(remark)', 'count(note)', '*', "count(*) FILTER (remark LIKE 'row%')"]) {
+      expect(await ended(query(`SELECT ${sql} FROM ${TABLE}`)), sql).toMatchObject({ exitCode: 5, error: REFUSED })
+    }
+    expect(await asked(`SELECT count(*), count(amount) FROM ${TABLE}`)).toBe('180 144')
+    // Rows of the table alone are sure.
+    expect(await asked(`SELECT count(remark) FROM ${TABLE} WHERE "at" >= '2080-01-01'`)).toBe(String(NOTES))
+    const [same] = await settling(await ended(query(`SELECT remark FROM ${TABLE}`)))
+    expect(same).toMatchObject({ kind: 'archive', renamed: ['note=remark'] })
+    if (same !== undefined) await done(same)
+    expect(await asked(`SELECT count(remark) FROM ${TABLE}`)).toBe(String(NOTES * 3))
+  })
+
+  test.skipIf(why !== '')(`a column that was dropped is said to be so${why}`, async () => {
+    const two = [
+      `ALTER TABLE ${TABLE} DROP COLUMN note`,
+      `ALTER TABLE ${TABLE} DROP COLUMN amount`,
+      `ALTER TABLE ${TABLE} ADD COLUMN word varchar(9) DEFAULT 'x'`,
+    ]
+    const { asked, ended, query, settling, done, erase, restore } = await archived(system, 'dropped', ...two)
+    const [same, gone] = await settling(await ended(query(`SELECT word FROM ${TABLE}`)))
+    expect(same).toMatchObject({ renamed: ['note=word'], dropped: ['amount'] })
+    expect(gone).toMatchObject({ dropped: ['note', 'amount'] })
+    expect((await ended(erase("word = 'x'"))).error).toMatchObject({ code: 'PLAN_CHANGED' })
+    if (gone !== undefined) await done(gone)
+    expect(await asked(`SELECT count(*), count(word) FROM ${TABLE}`)).toBe('180 60')
+    const other = await ended(restore())
+    expect(other.error).toMatchObject({ code: 'PARTITION_CHANGED' })
+    expect(other.error?.hint).toContain('--without note --without amount')
+    await done(restore({ without: ['note', 'amount'] }))
+    expect(await asked(`SELECT count(*), count(word) FROM ${TABLE}`)).toBe('180 120')
+  })
+
+  test.skipIf(why !== '')(`a word that settles one column of two is in the next hint, too${why}`, async () => {
+    const { ended, done, query, asked, settling } = await archived(
+      system,
+      'dropped',
+      RENAMED,
+      `ALTER TABLE ${TABLE} RENAME COLUMN amount TO price`,
+    )
+    const [both] = await settling(await ended(query(`SELECT price FROM ${TABLE}`)))
+    expect(both).toMatchObject({ renamed: ['note=remark', 'amount=price'] })
+    const one = await ended({ ...both, renamed: ['amount=price'] } as Operation)
+    const [rest] = await settling(one)
+    expect(rest).toMatchObject({ renamed: ['amount=price', 'note=remark'] })
+    if (rest !== undefined) await done(rest)
+    expect(await asked(`SELECT count(remark), count(price) FROM ${TABLE}`)).toBe(`${NOTES * 3} 144`)
+  })
+
+  test.skipIf(why !== '').each(['detached', 'dropped'] as const)(
+    `restore of a %s partition leaves no values behind before that is settled${why}`,
+    async (stage) => {
+      const { ended, done, restore, settling, place, asked } = await archived(system, stage, RENAMED)
+      for (const more of [{}, { without: ['note'] }, { dryRun: true }, { dryRun: true, without: ['note'] }]) {
+        expect(await ended(restore(more)), JSON.stringify(more)).toMatchObject({ exitCode: 5, error: REFUSED })
+      }
+      expect(await asked(`SELECT count(*) FROM ${TABLE}`)).toBe('180')
+      const [same] = await settling(await ended(restore()))
+      if (same !== undefined) await done(same)
+      await done(restore())
+      const [[notes] = []] = await place.rows(`SELECT count(remark) FROM ${TABLE} WHERE at < '2020-04-01'`)
+      expect(Number(notes)).toBe(NOTES)
+      expect(await asked(`SELECT count(remark) FROM ${TABLE}`)).toBe(String(NOTES * 3))
+    },
+  )
+
+  test.skipIf(why !== '')(`erase and restore --where compare no archived row with such a column${why}`, async () => {
+    const { ended, done, erase, restore, settling, asked, place } = await archived(
+      system,
+      'dropped',
+      `UPDATE ${TABLE} SET note = 'Ada'`,
+      RENAMED,
+    )
+    for (const where of ["remark = 'Ada'", "note = 'Ada'", 'id = 1 AND remark IS NULL']) {
+      expect(await ended(erase(where)), where).toMatchObject({ exitCode: 5, error: REFUSED })
+      expect((await ended(erase(where, false))).error, where).toMatchObject(REFUSED)
+      expect((await ended(restore({ into: 'got', where }))).error, where).toMatchObject(REFUSED)
+    }
+    expect(await ended(erase('id = 1'))).toMatchObject({ exitCode: 0, totals: { rows: '1' } })
+    await done(restore({ into: 'got' }))
+    const [same] = await settling(await ended(erase("remark = 'x'")))
+    if (same !== undefined) await done(same)
+    const [[note] = []] = await place.rows('SELECT note FROM got WHERE id = 1')
+    expect((await done(erase(`remark = '${note}'`, false))).totals).toMatchObject({ rows: '1', sourceRows: '0' })
+    expect(await asked(`SELECT count(remark) FROM ${TABLE}`)).toBe(String(60 + NOTES * 2 - 1))
+  })
+
+  test.skipIf(why !== '')(
+    `rows that are all in the table leave no doubt, nor does a new column alone${why}`,
+    async () => {
+      const { done, restore, asked, place, erase, ended } = await archived(system, 'dropped')
+      await place.sql(`ALTER TABLE ${TABLE} ADD COLUMN plain integer`)
+      expect((await ended(erase('plain = 1'))).error).toMatchObject({
+        code: 'BAD_PREDICATE',
+        hint: expect.stringContaining('no archived row has a value in it') as string,
+      })
+      expect(await asked(`SELECT count(*), count(plain) FROM ${TABLE}`)).toBe('180 0')
+      await done(restore({ partitions: [OLD, '2020-Q2'] }))
+      await place.sql(RENAMED)
+      expect(await asked(`SELECT count(remark) FROM ${TABLE}`)).toBe(String(NOTES * 3))
+    },
+  )
+
+  test.skipIf(why !== '')(`the column that cuts the periods may be such a one${why}`, async () => {
+    const { asked, ended, query, settling, done } = await archived(
+      system,
+      'detached',
+      `ALTER TABLE ${TABLE} RENAME COLUMN at TO begun`,
+    )
+    const [same] = await settling(await ended(query(`SELECT count(*) FROM ${TABLE}`)))
+    expect(same).toMatchObject({ renamed: ['at=begun'] })
+    if (same !== undefined) await done(same)
+    expect(await asked(`SELECT count(*) FROM ${TABLE} WHERE begun < '2020-04-01'`)).toBe('60')
+  })
+})
+
+describe('postgresql, which numbers its columns', async () => {
+  const why = await missing('postgresql')
+
+  test.skipIf(why !== '')(`no command has to ask; erase goes by names that the archive has${why}`, async () => {
+    const { asked, ended, erase, done, restore, bare } = await archived('postgresql', 'dropped', RENAMED)
+    expect(await asked(`SELECT count(remark) FROM ${TABLE}`)).toBe(String(NOTES * 3))
+    for (const name of ['remark', 'note']) {
+      const { error } = await ended(erase(`${name} = 'Ada'`))
+      expect(error).toMatchObject({ code: 'PLAN_CHANGED', message: 'note is called remark in public.bookings now' })
+      expect(error?.hint).toMatch(/^sluice archive run --table public\.bookings /)
+    }
+    await done(bare)
+    expect((await done(erase("remark = 'Ada'"))).totals).toMatchObject({ rows: '0' })
+    await done(restore())
+    expect(await asked(`SELECT count(remark) FROM ${TABLE}`)).toBe(String(NOTES * 3))
+  })
+})
