@@ -1,9 +1,10 @@
 /** What an erasure would meet, before anything is changed: rows in files and in the database, and what keeps it from beginning. */
 import { columnsNow, digestOf, foundRows, sourceTest, type SourcePlace } from './found.ts'
 import { partitionsNow } from '../steps/detached-table.ts'
-import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
 import { conditionOf, type ArchiveContext } from '../steps/context.ts'
+import { asChangedCommand, restoreCommand, runCommand } from '../steps/refusals.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
@@ -160,14 +161,14 @@ export function heldExpiredError({ name }: ArchiveContext, { partitions }: Archi
 }
 
 /** Rows of a partition that is neither here nor there cannot be erased for sure. */
-export function between(
-  { name }: ArchiveContext,
-  { label, state, restoring, away, leaving }: ArchivedPartition,
-): SluiceError {
+export function between({ name }: ArchiveContext, partition: ArchivedPartition): SluiceError {
+  const { label, state, restoring, away, leaving } = partition
   const command =
     restoring || state === 'RESTORED'
-      ? `sluice restore --table ${shellQuote(name)} --partition ${shellQuote(label)}`
-      : `sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}`
+      ? restoreCommand(name, partition)
+      : state === 'DETACHED' && isAllRemoved(partition)
+        ? asChangedCommand(name, partition)
+        : runCommand(name, partition)
   return new SluiceError('PARTITION_STATE', `${label} of ${name} is on its way between two states (${state})`, {
     where: `${name}, ${label}`,
     reason: leaving

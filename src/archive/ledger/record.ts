@@ -108,6 +108,15 @@ export function hasLeft({ state, away }: Pick<ArchivedPartition, 'state' | 'away
   return isArchived(state) || state === 'EXPIRED' || away
 }
 
+/** Whether every archived row had left a plain table: one that stands in it under a key of them came, or was changed, since. */
+export function isAllRemoved({
+  digest,
+  native,
+  removed,
+}: Pick<ArchivedPartition, 'digest' | 'native' | 'removed'>): boolean {
+  return native === null && digest !== null && removed.rows >= digest.rows
+}
+
 /** What names of files of the newest attempt of each partition begin with. */
 export function filePrefixes(partitions: readonly Pick<ArchivedPartition, 'filePrefix'>[]): readonly string[] {
   return partitions.flatMap(({ filePrefix }) => (filePrefix === null ? [] : [`${filePrefix}-`]))

@@ -9,6 +9,7 @@ import { isShownAs, otherMeaning } from '../types/index.ts'
 import {
   columnIn,
   type AnswerRow,
+  type LeftOut,
   type OpenArchiveQuery,
   type QueryColumn,
   type QueryNeeds,
@@ -40,7 +41,7 @@ import { doubtOf } from '../steps/unsure-columns.ts'
 import { seenArchive } from '../plan/table-changes.ts'
 import { attachedTexts, awayTables, leavingTables, standingsOf, standingsText, type Standings } from './away-tables.ts'
 import { hotPart, hotRows } from './hot-part.ts'
-import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
+import { filesOf, sharedPartitions, sharesRows, unsettledRows } from './shared-partitions.ts'
 import { otherNumbers } from './other-numbers.ts'
 import { queryColumns } from './query-columns.ts'
 import { CheckedFiles } from './checked-files.ts'
@@ -73,6 +74,8 @@ export type Answer = {
   readonly formerName: string | null
   /** What the statement compares in another way than the database, in words. */
   readonly otherwise: readonly string[]
+  /** Rows of the table under keys of archived ones that were gone: which of the two count, and how that is settled. */
+  readonly unsettled: readonly string[]
   readonly pages: AsyncIterable<readonly AnswerRow[]>
 }
 
@@ -212,6 +215,8 @@ async function answerOnce(
     )
   })()
   if (!settled) await unmoved()
+  const sumOf = (of: keyof LeftOut): bigint => came.leftOut.reduce((sum, one) => sum + one[of], 0n)
+  const moved = sumOf('moved')
   const untold = read
     .filter((partition) => sharesRows(partition) && !shared.some(({ label }) => label === partition.label))
     .map(({ label }) => label)
@@ -227,6 +232,7 @@ async function answerOnce(
     booleans: store.can.booleans === true ? query.booleans : new Set(),
     hasArchive: record !== null,
     otherwise: otherNumbers(columns, needs),
+    unsettled: unsettledRows(tableText(table.table), read, shared, came.leftOut),
     formerName: record === null || tableText(record.table) === tableText(table.table) ? null : tableText(record.table),
     sources: {
       type: 'query.sources',
@@ -237,8 +243,8 @@ async function answerOnce(
       ...(local === null || local.unchecked === 0 ? {} : { unchecked: dec(local.unchecked) }),
       zone: 'UTC',
       hotRows: dec(came.rows),
-      ...(shared.length === 0 ? {} : { leftOut: dec(came.keyed) }),
-      ...(came.moved === 0n ? {} : { moved: dec(came.moved) }),
+      ...(shared.length === 0 ? {} : { leftOut: dec(sumOf('keyed')) }),
+      ...(moved === 0n ? {} : { moved: dec(moved) }),
       ...(asTexts.length === 0 ? {} : { asTexts }),
       ...(byBytes.length === 0 ? {} : { byBytes }),
       ...(notLooked.length === 0 ? {} : { notLooked }),

@@ -1,7 +1,14 @@
 /** Archived periods of a plain table whose rows are partly in the table too: on their way out, on their way back, or late. They are told by key. */
 import { isByValue } from '../ledger/by-value.ts'
-import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
-import { columnIn, type Excepted, type QueryColumn, type QueryFile } from '../../model/archive/query-port.ts'
+import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
+import { asChangedCommand } from '../steps/refusals.ts'
+import {
+  columnIn,
+  type Excepted,
+  type LeftOut,
+  type QueryColumn,
+  type QueryFile,
+} from '../../model/archive/query-port.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { unitsOf, unitsOfDay } from './units.ts'
 
@@ -45,6 +52,24 @@ export function sharedPartition(
   if (record !== null && isByValue(record)) return { label, within: null }
   const within = isKnown(from, time) && isKnown(to, time) ? { column: time.name, from, to } : null
   return { label, within }
+}
+
+/** Rows that were left out, of partitions whose archived rows had all left the table: others stand there under their keys. In words. */
+export function unsettledRows(
+  name: string,
+  read: readonly ArchivedPartition[],
+  shared: readonly SharedPartition[],
+  leftOut: readonly LeftOut[],
+): readonly string[] {
+  return shared.flatMap(({ label }, i) => {
+    const partition = read.find((one) => one.label === label)
+    const rows = (leftOut[i]?.keyed ?? 0n) + (leftOut[i]?.moved ?? 0n)
+    if (partition === undefined || partition.restoring || !isAllRemoved(partition) || rows === 0n) return []
+    const what = `${rows} ${rows === 1n ? 'row' : 'rows'} of the table under keys of archived rows of ${label}`
+    return [
+      `${what} ${rows === 1n ? 'was' : 'were'} left out: the archived ones count until it is said that those of the table do: ${asChangedCommand(name, partition)}`,
+    ]
+  })
 }
 
 /** Whether DuckDB can compare the column with the bound; null is open. */

@@ -114,7 +114,7 @@ function quotedTable({ schema, name }: TableName): string {
 
 /** A detached table whose rows still counted is gone: the archive has what was exported before it left. */
 export function droppedByHand(name: string, partition: Named): SluiceError {
-  const command = restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
+  const command = asChangedCommand(name, partition)
   return new SluiceError(
     'PARTITION_CHANGED',
     `somebody dropped the table of ${partition.label} of ${name} before it was summed`,
@@ -145,6 +145,11 @@ export function withoutHint(name: string, partition: Named, columns: readonly st
   return `to count what the table computes for ${columns.join(', ')}, without a comparison: ${restoreCommand(name, partition, ...flags)}`
 }
 
+/** The way out that lets archived rows go whose keys other rows of the table have. */
+export function asChangedCommand(name: string, partition: Named): string {
+  return restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
+}
+
 /**
  * Rows with keys of archived ones have other values, and the user has not decided which of them count.
  * @param changed the rows of the table
@@ -160,7 +165,7 @@ export function otherValues(
   const others = spelled === undefined ? outside?.keys.join('; ') : spelled.there
   const rekeyed = others === undefined ? '' : `give the row ${others} another key, then run the same command again, or `
   const both = `to keep both rows, ${rekeyed}bring the archived rows into another table: ${elsewhereCommand(name, partition)}`
-  const ours = `where the rows of the database are the right ones, and ${ceaseText(rows)}: ${restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)}`
+  const ours = `where the rows of the database are the right ones, and ${ceaseText(rows)}: ${asChangedCommand(name, partition)}`
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${what}`, {
     where: `${name}, ${partition.label}`,
     reason:
@@ -216,10 +221,11 @@ export function otherColumns(name: string, partition: Named, what: string): Slui
 
 /** Somebody wrote into it while its rows were brought back. */
 export function changedMeanwhile(name: string, partition: Named, how: string): SluiceError {
+  const ours = `where rows of the table that were changed meanwhile are the right ones: ${asChangedCommand(name, partition)}`
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed while it was restored: ${how}`, {
     where: `${name}, ${partition.label}`,
     reason: 'the archive goes on answering for it; what was brought back stays in the table, and does not count yet',
-    hint: `compare again, and go on: ${restoreCommand(name, partition)}`,
+    hint: `compare again, and go on: ${restoreCommand(name, partition)}; ${ours}`,
   })
 }
 

@@ -9,10 +9,11 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { writtenOf } from './computed.ts'
 import { conditionOf, fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { Naming } from './named-rows.ts'
+import { isAllRemoved } from '../ledger/record.ts'
 import { proofOver } from './prove.ts'
-import { changedAfter, changedMeanwhile } from './refusals.ts'
+import { asChangedCommand, changedAfter, changedMeanwhile } from './refusals.ts'
 import { keyPlaces, rowsText, standingOf, type Into } from './rows-now.ts'
-import { difference, proofOf, settled } from './step-end.ts'
+import { difference, settled } from './step-end.ts'
 import { storedRows } from './stored-rows.ts'
 
 /** Rows of one transaction: short enough for those who wait for its locks. */
@@ -39,9 +40,12 @@ export async function removeArchived(
     throw changedAfter(name, partition, difference(found.sum, whole))
   }
   const there = await standing(context, partition, into)
-  if (there.changed.rows > 0n || !equalDigests(added(partition.removed, there.same), whole)) {
+  // Where all had gone, rows that stand there with their archived values were put back since.
+  const before = isAllRemoved(partition) ? subtracted(whole, there.same) : partition.removed
+  if (there.changed.rows > 0n || !equalDigests(added(before, there.same), whole)) {
     const late = { rows: 0n, keys: [] }
-    const missing = whole.rows - partition.removed.rows - there.same.rows - there.changed.rows
+    const rest = whole.rows - before.rows - there.same.rows - there.changed.rows
+    const missing = rest > 0n ? rest : 0n
     const told = { kind: 'told', now: null, rows: found.rows, same: there.same.rows, late } as const
     const kinds = { ...told, missing: { rows: missing, keys: there.missing }, changed: there.changed }
     throw changedAfter(name, partition, rowsText(kinds, whole.rows))
@@ -51,7 +55,7 @@ export async function removeArchived(
   const tell = progress(context, partition, 'removing', whole.rows)
   const [columns, where] = [sharedColumns(shared), conditionOf(context, partition)]
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
-  let { removed } = partition
+  let removed = before
   for await (const rows of archivedRows(context, partition, into)) {
     throwIfAborted(interrupt.stop)
     const some = await sameOf(context, into, rows)
@@ -106,8 +110,9 @@ async function standing(
 }
 
 /**
- * DETACHED, restoring → the state before: DROPPED where all had gone, and DETACHED else. The archive answers all the time. What was brought goes out
- * again, each row only while it has the values that were written; what the table computes may be another value by now.
+ * DETACHED, restoring → the state before: DROPPED where all had gone, and DETACHED else, as long as rows stand in the table under keys of archived ones. The
+ * archive answers all the time. What was brought goes out again, each row only while it has the values that were written; what the table computes may be
+ * another value by now.
  * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore goes on with it then
  */
 export async function backOut(context: ArchiveContext, { partition, held }: Work): Promise<void> {
@@ -117,7 +122,7 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
   // In a table of its own they stand where they stood before.
   if (partition.native !== null || places === null)
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
-  if (partition.removed.rows < proofOf(partition).rows) {
+  if (!isAllRemoved(partition)) {
     // What stands there as it was archived does not count, and goes with the next drop.
     const removed = await removedNow(context, partition)
     return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false, removed })
@@ -136,11 +141,11 @@ export async function backOut(context: ArchiveContext, { partition, held }: Work
   }
   const { same, changed } = await standing(context, partition, into)
   if (same.rows > 0n) throw changedMeanwhile(name, partition, `${same.rows} of its rows still stand in the table`)
-  await ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
-  if (changed.rows === 0n) return
-  // Whether such a row came back and was changed since, or was put there by others, cannot be told.
+  if (changed.rows === 0n) return ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
+  // Whether such a row came back and was changed since, or was put there by others, cannot be told. DROPPED, both it and the archived one would count.
+  await ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
   const rows = changed.rows === 1n ? 'row stands' : 'rows stand'
-  const message = `${partition.label}: ${changed.rows} ${rows} in the table with other values under keys of archived rows (${changed.keys.join('; ')}); queries count both until one of each is taken out`
+  const message = `${partition.label}: ${changed.rows} ${rows} in the table with other values under keys of archived rows (${changed.keys.join('; ')}); queries count the archived ones and leave these out, until ${asChangedCommand(name, partition)} has these count`
   context.emit({ type: 'log', level: 'warn', table: name, message })
 }
 

@@ -3,7 +3,7 @@ import type { Digest } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import type { Giving, PartitionRequest, Reshape } from '../../model/archive/port.ts'
 import type { Closing } from '../../model/copy/port.ts'
-import type { ArchivedPartition } from '../ledger/record.ts'
+import { isAllRemoved, type ArchivedPartition } from '../ledger/record.ts'
 import { bringRows, oneKeyRefusal } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
@@ -130,7 +130,7 @@ async function backedOut(
   const partition = await reload()
   if (!LASTING.has(error.code) || !partition.restoring || context.store.can.atomic === 'row') return error
   const out = await backOut(context, { held, partition }).then(
-    async () => outText((await reload()).state),
+    async () => outText(await reload()),
     // The first error says what to mend: the same restore goes on with these rows then.
     (thrown: unknown) => `what was brought back stays, and does not count yet: ${asSluiceError(thrown).message}`,
   )
@@ -145,11 +145,14 @@ async function backedOut(
   })
 }
 
-function outText(state: ArchivedPartition['state']): string {
+function outText(partition: ArchivedPartition): string {
+  const { state } = partition
   const rows =
     state === 'DROPPED'
       ? 'what had been brought back went out again, and it is DROPPED as before'
-      : `it is ${state}, and its rows that stand in the table as they were archived go with the next drop`
+      : isAllRemoved(partition)
+        ? 'what had been brought back went out again but for rows that have other values by now: it is DETACHED, and queries leave these out'
+        : `it is ${state}, and its rows that stand in the table as they were archived go with the next drop`
   return `the archive goes on answering for it: ${rows}`
 }
 

@@ -73,6 +73,9 @@ export type QueryFile = {
 /** A row of the answer; whole numbers that a number would round are bigints. */
 export type AnswerRow = readonly (null | string | number | bigint | Uint8Array)[]
 
+/** Rows of the source that were left out because files have their key. @property moved those of them beyond the bounds of the files */
+export type LeftOut = { readonly keyed: bigint; readonly moved: bigint }
+
 export interface ArchiveQuery extends AsyncDisposable {
   /** Names of the answer's columns. */
   readonly columns: readonly string[]
@@ -85,7 +88,7 @@ export interface ArchiveQuery extends AsyncDisposable {
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.
    * @param except rows between these bounds (the first included, the second not, null open) are left out
    * @param shared rows whose key is in the files are left out, wherever they stand
-   * @returns how many rows the CSV held, how many of them were left out for their key, and how many of those beyond the bounds of the files (`moved`)
+   * @returns how many rows the CSV held, and of each of `shared` how many of them were left out for their key
    * @throws SluiceError VALUE_REFUSED for a value that the column's type does not hold; NO_SPACE; whatever `csv` throws
    */
   bring(
@@ -93,7 +96,7 @@ export interface ArchiveQuery extends AsyncDisposable {
     csv: AsyncIterable<Buffer>,
     except: readonly Excepted[],
     shared?: readonly Shared[],
-  ): Promise<{ readonly rows: bigint; readonly keyed: bigint; readonly moved: bigint }>
+  ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOut[] }>
   /**
    * Compares the rows brought over, all of one partition, with its files: by key, and by the values of the columns that were brought. Once, instead of
    * `pages`.

@@ -35,7 +35,7 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
     open: openArchiveQuery,
     lake: openLake,
   }
-  await answer(question, async ({ columns, booleans, sources, hasArchive, formerName, otherwise, pages }) => {
+  await answer(question, async ({ columns, booleans, sources, hasArchive, formerName, pages, ...said }) => {
     let named = false
     for await (const page of pages) {
       throwIfAborted(signal)
@@ -48,7 +48,8 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
             table: sources.table,
             message: renamed(formerName, store.identities?.().by),
           })
-        for (const message of otherwise) run.emit({ type: 'log', level: 'note', table: sources.table, message })
+        for (const message of said.otherwise) run.emit({ type: 'log', level: 'note', table: sources.table, message })
+        for (const message of said.unsettled) run.emit({ type: 'log', level: 'warn', table: sources.table, message })
         run.emit(sources)
         ;({ verified } = sources)
         run.emit({ type: 'columns', columns })

@@ -8,6 +8,7 @@ import type {
   ArchiveQuery,
   Excepted,
   FileColumn,
+  LeftOut,
   OpenArchiveQuery,
   QueryColumn,
   QueryFile,
@@ -105,7 +106,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     csv: AsyncIterable<Buffer>,
     except: readonly Excepted[],
     shared: readonly Shared[] = [],
-  ): Promise<{ readonly rows: bigint; readonly keyed: bigint; readonly moved: bigint }> {
+  ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOut[] }> {
     const session = this.#session
     this.#brought = columns
     const place = (name: string): string => `c${columns.findIndex((column) => column.name === name)}`
@@ -126,9 +127,9 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       return `CASE WHEN ${isUnread(i)} THEN substr(${text}, ${this.#mark.length + 1}) WHEN ${cast[i]} IS NULL THEN ${text} END`
     })
     const values = [...cast, ...kept].join(', ')
+    const everyRow = `DELETE FROM main.${HOT} WHERE true`
     let lines = 0n
-    let keyed = 0n
-    let moved = 0n
+    const leftOut: LeftOut[] = []
     const { connection, files: folder } = session
     const { signal } = this.#request
     let failure: { readonly error: unknown } | null = null
@@ -152,20 +153,20 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       }
       for (const { column, from, to } of except) await session.run(deleteOf(place(column), from, to))
       for (const { within, key, files } of shared) {
-        if (files.length === 0) continue
-        const isIn = await this.#isIn(files, this.#named(key), place)
-        if (within !== null) {
-          keyed += BigInt(await session.run(`${deleteOf(place(within.column), within.from, within.to)} AND ${isIn}`))
+        if (files.length === 0) {
+          leftOut.push({ keyed: 0n, moved: 0n })
+          continue
         }
-        const rest = BigInt(await session.run(`DELETE FROM main.${HOT} WHERE ${isIn}`))
-        if (within === null) keyed += rest
-        else moved += rest
+        const isIn = await this.#isIn(files, this.#named(key), place)
+        const out = async (sql: string): Promise<bigint> => BigInt(await session.run(`${sql} AND ${isIn}`))
+        const keyed = await out(within === null ? everyRow : deleteOf(place(within.column), within.from, within.to))
+        leftOut.push({ keyed, moved: within === null ? 0n : await out(everyRow) })
       }
     } catch (error) {
       throwIfAborted(signal)
       throw failure !== null ? error : bringFailure(error, tableText(this.#request.table), columns)
     }
-    return { rows: lines, keyed, moved }
+    return { rows: lines, leftOut }
   }
 
   async compare({ key, files }: Shared): Promise<KeyDifferences> {
