@@ -9,7 +9,7 @@ import { lookText } from './look-text.ts'
 import { objectTold, plannedObjects } from './object-lines.ts'
 import { rowKeyText } from './row-key.ts'
 import { tableSteered } from './wish-lines.ts'
-import { bytesText, durationText, grouped, plural } from './format.ts'
+import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
@@ -226,7 +226,7 @@ export class CopyLines {
     if (one === undefined) return [block('plan', `${plural(copies.length, 'table')}, of which none can be copied`)]
     if (copies.length === 1) return this.#planOf(one, '', `, ${hash}`, block)
     const rows = `${event.estimated ? 'about ' : ''}${plural(event.total, 'row')}`
-    const sums = [plural(copies.length, 'table'), rows, plural(event.chunks, 'chunk'), bytesText(event.bytes), hash]
+    const sums = [plural(copies.length, 'table'), rows, plural(event.chunks, 'chunk'), sizeText(event.bytes), hash]
     const shown = this.#options.verbose ? going : going.slice(0, MOST_LINES)
     const more = going.length - shown.length
     return [
