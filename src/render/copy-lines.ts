@@ -1,5 +1,5 @@
 /** A copy as lines: its plan, what is done already, what slows it, which rows stay behind, and what was proved. */
-import { ChunkLines } from './chunk-lines.ts'
+import { ChunkLines, releasedText } from './chunk-lines.ts'
 import { leftLines } from '../model/copy/left-behind.ts'
 import type { CopyAgain, CopyPlanLine, CopyTally, Event } from '../model/run/event.ts'
 import { errorDetails } from './block.ts'
@@ -18,16 +18,6 @@ const MOST_LINES = 20
 /** Columns of a new table that are listed, where no more than so many tables are copied. */
 const MOST_COLUMNS = 40
 const MOST_MAPS = 3
-
-const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
-  stop: 'the run stops',
-  asked: 'given back as asked, and undone',
-  lease: 'nothing was heard of its owner for too long',
-  ended: 'its program has ended',
-  compare: 'rows stand there already, and are going to be compared with those of the source',
-  left: 'it failed here, and is left to whoever has the stream',
-  taken: 'another program has it, or takes it when its lease is over',
-}
 
 const EXISTING: Readonly<Record<string, string>> = {
   upsert: 'rows of equal key are overwritten',
@@ -112,13 +102,7 @@ export class CopyLines {
   /** A chunk that is free again. What a stop gives back, a line at the end says of all of them. */
   free({ table, chunk, reason }: Of<'chunk.released'>, block: Tell): readonly Block[] {
     if (reason === 'stop' && !this.#options.verbose) return []
-    return [
-      block(
-        'note',
-        `${this.#subject(table)}chunk ${chunk} is ${reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[reason]}`,
-        { table },
-      ),
-    ]
+    return [block('note', releasedText(`${this.#subject(table)}chunk ${chunk}`, reason), { table })]
   }
 
   object(event: Of<'index.started' | 'index.done' | 'index.failed'>, block: Tell): readonly Block[] {
