@@ -1,7 +1,7 @@
 /** Archives as GitHub shows them: what became of each partition as a table, and annotations for what went wrong. */
 import type { Event } from '../model/run/event.ts'
 import { forecastText, sizesText } from '../render/archive-lines.ts'
-import { durationText, grouped, plural } from '../render/format.ts'
+import { durationText, grouped, plural } from '../shared/figures.ts'
 import { alarmText } from '../render/partition-lines.ts'
 
 type StateEvent = Extract<Event, { type: 'archive.state' }>

@@ -1,40 +1,20 @@
 /** What destroys something asks for its name first, where its declaration says so. */
-import { declarationOf } from '../app/operations/facts.ts'
-import type { Operation, OperationKind } from '../app/operations/list.ts'
+import { destructionsOf, planOf, typedName } from '../app/operations/facts.ts'
+import type { Operation } from '../app/operations/list.ts'
+import type { Event } from '../model/run/event.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { shellQuote } from '../shared/shell.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
 
-type OfKind<K extends OperationKind> = Extract<Operation, { kind: K }>
-
-/** The operation with its confirmation, or the exit code when it may not be. */
-export type Confirmation<O> = { readonly operation: O } | { readonly exitCode: number }
-
-type Ask<O> = (
-  operation: O,
-  line: string,
-  interactive: boolean,
-  session: Session,
-  surroundings: Surroundings,
-) => Promise<Confirmation<O>>
-
-export const QUESTIONS: { readonly [K in OperationKind]?: () => Promise<Ask<OfKind<K>>> } = {
-  rollback: async () => (await import('./confirm.ts')).confirmRollback,
-  prune: async () => (await import('./removal-confirm.ts')).confirmPrune,
-  'archive-sweep': async () => (await import('./removal-confirm.ts')).confirmSweep,
-  archive: async () => (await import('./archive-confirm.ts')).confirmDrop,
-  slots: async () => (await import('./slot-confirm.ts')).confirmSlot,
-  'partition-decommission': async () => (await import('./decommission-confirm.ts')).confirmDecommission,
-  'partition-in-place': async () => (await import('./in-place-confirm.ts')).confirmInPlace,
-  'partition-decommission-database': async () => (await import('./decommission-confirm.ts')).confirmDecommission,
-  cutover: async () => (await import('./cutover-confirm.ts')).confirmCutover,
-  'archive-erase': async () => (await import('./archive-confirm.ts')).confirmErase,
-  'archive-expire': async () => (await import('./archive-confirm.ts')).confirmExpire,
-  'archive-adopt': async () => (await import('./archive-confirm.ts')).confirmAdopt,
-}
+/** The operation with its confirmation, or the exit code of a dry run that failed. */
+export type Confirmation = { readonly operation: Operation } | { readonly exitCode: number }
 
 /**
- * @param interactive whether somebody can be asked
- * @throws SluiceError MISSING_CONFIRM
+ * In a terminal the dry run is shown first, and what it names has to be typed. What is not refused here the operation itself
+ * refuses without a name, before it changes anything.
+ * @param interactive whether there is a terminal to ask in
+ * @throws SluiceError MISSING_CONFIRM, STOPPED
  */
 export async function confirmed(
   operation: Operation,
@@ -42,10 +22,45 @@ export async function confirmed(
   interactive: boolean,
   session: Session,
   surroundings: Surroundings,
-): Promise<Confirmation<Operation>> {
-  const { destroys = [] } = declarationOf(operation.kind)
-  if (!destroys.some(({ asked }) => asked === true)) return { operation }
-  const question = QUESTIONS[operation.kind] as (() => Promise<Ask<Operation>>) | undefined
-  if (question === undefined) throw new Error(`nobody asks before ${operation.kind}`)
-  return (await question())(operation, line, interactive, session, surroundings)
+): Promise<Confirmation> {
+  const asking = destructionsOf(operation).find(({ asked }) => asked !== undefined)
+  const plan = planOf(operation)
+  if (asking === undefined || plan === null) return { operation }
+  const { asked = '', named = { field: '' }, against, refused, counted } = asking
+  const wanted = typedName(operation, [])?.name ?? ''
+  const given = 'confirm' in operation ? operation.confirm : undefined
+  if (given !== undefined) {
+    if (against === undefined || given === wanted) return { operation }
+    throw new SluiceError('MISSING_CONFIRM', `--confirm names ${given}, and ${against} ${wanted}`, {
+      hint: `write --confirm=${shellQuote(wanted)} if that is what is meant`,
+    })
+  }
+  if (!interactive) {
+    if (refused === undefined) return { operation }
+    throw new SluiceError('MISSING_CONFIRM', `${refused(wanted)} and wants its name as confirmation`, {
+      hint: `add --confirm=${shellQuote(wanted)}, or --dry-run to see what would go`,
+    })
+  }
+  const events: Event[] = []
+  const trial = await session.run(plan, line, {
+    part: 'prelude',
+    listen: (event) => {
+      if ('event' in named && event.type === named.event) events.push(event)
+    },
+  })
+  if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
+  const typed = typedName(operation, events)
+  // No event of the dry run names it, or all its counts are 0: nothing would go.
+  if (typed === null || typed.name === null || (counted === true && removesNothing(trial.totals))) return { operation }
+  const { name } = typed
+  const { ask } = await import('./confirm.ts')
+  const answer = (await ask(`Type ${name} ${asked}: `, session, surroundings)).trim()
+  const isRight = answer === name || ('event' in named && named.or !== undefined && answer === wanted)
+  if (isRight) return { operation: { ...operation, [typed.confirm]: answer } }
+  throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${name}` })
+}
+
+/** The totals of a plan count what would go, beside the tables that were looked at. */
+function removesNothing(totals: Readonly<Record<string, string>>): boolean {
+  return Object.entries(totals).every(([count, amount]) => count === 'tables' || amount === '0')
 }

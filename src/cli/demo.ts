@@ -10,7 +10,7 @@ import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { sqliteUrl } from './catalog-choice.ts'
 import { commandLine } from './command-line.ts'
-import { plural } from '../render/format.ts'
+import { plural } from '../shared/figures.ts'
 import type { Session } from './session.ts'
 import type { Operation } from '../app/operations/list.ts'
 

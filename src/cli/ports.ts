@@ -1,90 +1,19 @@
 /** What the command line needs from the engine and the terminal UI. Both are loaded on demand, and replaced in tests. */
 import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
+import type * as engine from '../app/index.ts'
 import type { CommandPort } from '../app/command-port.ts'
-import type { RunFinished } from '../engine/run/operation.ts'
 import type { JoinedRun, Workbench } from '../app/workbench.ts'
-import type { DistributedRun, RunWishes } from '../model/share/distributed.ts'
-import type { TableWish } from '../model/run/table-wish.ts'
-import type { SlotListener } from '../engine/run/run-context.ts'
+import type { NamedUrl } from '../model/share/own-url.ts'
 import type { Event } from '../model/run/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
-import type { Interrupt } from '../shared/abort.ts'
-import type { Deadline } from '../shared/deadline.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Operation } from '../app/operations/list.ts'
 
 /** A store of the config file, as the UI lists it: its URL has no password. */
-export type NamedStore = { readonly name: string; readonly url: string; readonly error?: ErrorInfo }
+export type NamedStore = NamedUrl & { readonly error?: ErrorInfo }
 
-export type RunOptions = {
-  readonly interrupt: Interrupt
-  readonly clock: Clock
-  readonly tool: string
-  readonly actor: string
-  readonly host: string
-  readonly commandLine: string
-  readonly book?: string
-  readonly onEvent: (event: Event) => void
-  /** Of a worker: told of its slots. */
-  readonly slots?: SlotListener
-  readonly drained?: () => Promise<void>
-}
-
-/** The queue of workers by its whole URL, or why what the config file names is none. */
-export type KnownQueue = { readonly url: string; readonly error?: ErrorInfo }
-
-/** A store of the config file, with its whole URL. */
-export type NamedUrl = { readonly name: string; readonly url: string }
-
-export type EnginePort = {
-  /** Leaves an operation to workers. */
-  distribute(options: {
-    readonly operation: Operation
-    readonly commandLine: string
-    readonly queue: string
-    readonly queueName: string | null
-    readonly slots: number
-    readonly stores: readonly NamedUrl[]
-    readonly tool: string
-    readonly actor: string
-    readonly host: string
-    readonly clock: Clock
-    readonly warn: (message: string) => void
-  }): Promise<{
-    readonly runId: string
-    readonly slots: number
-    readonly onCall: number
-    readonly label: string
-    readonly workers: number
-  }>
-  /** Looks at a run of a queue, or says what is wished of it. */
-  steerShared(
-    connect: string,
-    runId: string,
-    wishes: RunWishes | null,
-    tables?: readonly TableWish[],
-  ): Promise<DistributedRun>
-  /** Emits run.started to run.finished, also when it fails. */
-  runOperation(operation: Operation, options: RunOptions): Promise<RunFinished>
-  openWorkbench(options: {
-    readonly lake: string | null
-    /** Null for a copy, which needs none. */
-    readonly catalog: string | null
-    /** A database whose tables are shown too. */
-    readonly database: string | null
-    /** Of databases that operations may name by what is shown of them. */
-    readonly urls: readonly string[]
-    readonly tool: string
-    readonly actor: string
-    readonly host: string
-    /** Folder of the book of this machine's runs. */
-    readonly book?: string
-    /** The queue of workers, where one is named. */
-    readonly queue?: KnownQueue
-    /** Of each run. */
-    readonly deadline?: Deadline
-  }): Promise<Workbench>
-}
+/** What the command line calls of the engine; its types are those of the functions that it stands for. */
+export type EnginePort = Pick<typeof engine, 'distribute' | 'steerShared' | 'runOperation' | 'openWorkbench'>
 
 /** A long command that the UI starts at once, shows on its Run screen, and leaves with. */
 export type RunToShow = { readonly operation: Operation; readonly commandLine: string; readonly leaveWhenDone: boolean }

@@ -3,7 +3,8 @@ import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { optionalText, type Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
 import { noSuchStore, storeOr, urlBehind } from './named-stores.ts'
-import type { KnownQueue, NamedUrl } from './ports.ts'
+import type { KnownQueue } from '../app/thread/threaded-queue.ts'
+import type { NamedUrl } from '../model/share/own-url.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 

@@ -10,7 +10,7 @@ import type { ErrorInfo } from '../shared/errors.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
 import type { Face } from './face.ts'
 import { annotationOf, ARCHIVE_SUMMARY_COLUMNS, ArchiveRows } from './archive-github.ts'
-import { bytesText, durationText, grouped } from '../render/format.ts'
+import { sizeText, durationText, grouped } from '../shared/figures.ts'
 import { oneLine, visible } from '../shared/visible.ts'
 import { defuse } from './render-text.ts'
 import type { Output } from './output.ts'
@@ -74,7 +74,7 @@ function importFacts({ version, files, bytes, ms }: TableFinished): readonly str
   return [
     version === undefined ? '' : `v${version}`,
     files === undefined ? '' : grouped(files),
-    bytes === undefined ? '' : bytesText(bytes),
+    bytes === undefined ? '' : sizeText(bytes),
     durationText(ms),
   ]
 }

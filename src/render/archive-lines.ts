@@ -5,7 +5,7 @@ import type { Event } from '../model/run/event.ts'
 import { ArchivePace, archivePaceText } from './archive-pace.ts'
 import { errorDetails } from './block.ts'
 import type { Block, SubjectColumn, Tell, Word } from './block.ts'
-import { bytesText, durationText, factorText, grouped, plural, timeText } from './format.ts'
+import { sizeText, durationText, factorText, grouped, plural, timeText } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 import { pad } from './cells.ts'
 
@@ -66,7 +66,7 @@ export class ArchiveLines {
       case 'archive.state':
         return [...this.#rest(block), ...this.#state(event, block)]
       case 'archive.destroyed':
-        return [block('ok', `destroyed ${visible(event.path)}  ${bytesText(event.bytes)}  sha256 ${event.sha256}`)]
+        return [block('ok', `destroyed ${visible(event.path)}  ${sizeText(event.bytes)}  sha256 ${event.sha256}`)]
       case 'query.sources':
         return [block('note', sourcesText(event))]
       case 'run.finished':
@@ -115,7 +115,7 @@ export class ArchiveLines {
       ...(status === 'due' ? [] : [STATUS[status] + (event.state === undefined ? '' : ` (${event.state})`)]),
       boundsText(event),
       ...(event.rows === '0' ? [] : [`${event.estimated ? 'about ' : ''}${plural(event.rows, 'row')}`]),
-      ...(event.bytes === '0' ? [] : [bytesText(event.bytes)]),
+      ...(event.bytes === '0' ? [] : [sizeText(event.bytes)]),
       ...(event.estimatedMs === undefined ? [] : [`about ${durationText(event.estimatedMs)}`]),
       ...(note === undefined ? [] : [note]),
     ].filter((fact) => fact !== '')
@@ -204,8 +204,8 @@ export function boundsText({ from, to }: { readonly from?: string; readonly to?:
 /** `1.2 GB -> 210 MB (5.7x)`. */
 export function sizesText(source: string | undefined, stored: string | undefined): string {
   if (stored === undefined || stored === '0') return ''
-  if (source === undefined || source === '0') return bytesText(stored)
-  return `${bytesText(source)} -> ${bytesText(stored)} (${factorText(Number(source) / Number(stored))})`
+  if (source === undefined || source === '0') return sizeText(stored)
+  return `${sizeText(source)} -> ${sizeText(stored)} (${factorText(Number(source) / Number(stored))})`
 }
 
 function stateFacts(event: Of<'archive.state'>): readonly string[] {

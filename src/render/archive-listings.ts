@@ -3,14 +3,14 @@ import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../model/archive/eve
 import { cutText } from '../model/archive/cut-text.ts'
 import { surplusText } from '../model/archive/surplus-text.ts'
 import { cut } from './copy-listings.ts'
-import { bytesText, durationText, grouped, plural, timeText } from './format.ts'
+import { sizeText, durationText, grouped, plural, timeText } from '../shared/figures.ts'
 import type { Listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { tableWriter } from './text-table.ts'
 import { left, NONE, right, type Column } from './column.ts'
 
 const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
-const size = (value: string | undefined): string => (value === undefined ? NONE : bytesText(value))
+const size = (value: string | undefined): string => (value === undefined ? NONE : sizeText(value))
 const text = (value: string | undefined): string => (value === undefined ? NONE : visible(value))
 const time = (value: string | undefined): string => (value === undefined ? NONE : timeText(value))
 
@@ -38,7 +38,7 @@ export function archivePlanRow(event: ArchivePlanEvent): readonly string[] {
     text(from),
     text(to),
     `${estimated ? '~' : ''}${grouped(rows)}`,
-    bytes === '0' ? NONE : bytesText(bytes),
+    bytes === '0' ? NONE : sizeText(bytes),
     estimatedMs === undefined ? NONE : durationText(estimatedMs),
     visible(note ?? ''),
   ]
@@ -180,7 +180,7 @@ export const EXPIRIES: Listing = {
           text(event.to),
           count(event.rows),
           grouped(event.files),
-          bytesText(event.bytes),
+          sizeText(event.bytes),
           time(event.until),
           [
             event.step === 'due' ? 'goes' : event.step === 'expired' ? 'expired' : 'stays',

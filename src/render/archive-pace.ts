@@ -1,7 +1,7 @@
 /** How far a partition is in its present step, how fast, and how long the step will take: a fold of events of archives. */
 import type { ArchiveProgressEvent } from '../model/archive/events.ts'
 import type { Event } from '../model/run/event.ts'
-import { bytesText, clockText, grouped } from './format.ts'
+import { sizeText, clockText, grouped } from '../shared/figures.ts'
 
 /** Rates count what happened in this window, so that they follow what is true now. */
 const WINDOW_MS = 30_000
@@ -77,7 +77,7 @@ export function archivePaceText(pace: StepPace): string {
     ...(pace.percent === null ? [] : [`${pace.percent} %`]),
     pace.total > 0 ? `${grouped(pace.rows)}/${grouped(pace.total)} rows` : `${grouped(pace.rows)} rows`,
     ...(pace.perSecond === null ? [] : [`${grouped(Math.round(pace.perSecond))}/s`]),
-    ...(pace.bytesPerSecond === null ? [] : [`${bytesText(Math.round(pace.bytesPerSecond))}/s`]),
+    ...(pace.bytesPerSecond === null ? [] : [`${sizeText(Math.round(pace.bytesPerSecond))}/s`]),
     ...(pace.leftMs === null ? [] : [`${clockText(pace.leftMs)} left`]),
     ...(pace.of > 1 ? [`${pace.done}/${pace.of} partitions`] : []),
   ].join('  ')

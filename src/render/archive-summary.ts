@@ -1,7 +1,7 @@
 /** What an operation on archives came to, in one sentence. */
 import type { EventBody } from '../model/run/event.ts'
 import { sizesText } from './archive-lines.ts'
-import { bytesText, durationText, grouped, plural } from './format.ts'
+import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
@@ -42,12 +42,12 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     if (planOnly) return `${what} would be erased; nothing was changed${took}`
     if (finished.status !== 'ok') return null
     if (version === undefined) return `no such row was found, and nothing was changed${took}`
-    return `${what} erased and looked for once more; ${plural(files, 'file')} destroyed, ${bytesText(bytes)}; the archive begins at version ${version}${took}`
+    return `${what} erased and looked for once more; ${plural(files, 'file')} destroyed, ${sizeText(bytes)}; the archive begins at version ${version}${took}`
   }
   if (command === 'archive-expire') {
     const { partitions = '0', rows = '0', files = '0', bytes = '0' } = totals
     if (partitions === '0') return finished.status === 'ok' ? `nothing is old enough to expire${took}` : null
-    const what = `${plural(partitions, 'partition')}, ${plural(rows, 'row')}, ${plural(files, 'file')}, ${bytesText(bytes)}`
+    const what = `${plural(partitions, 'partition')}, ${plural(rows, 'row')}, ${plural(files, 'file')}, ${sizeText(bytes)}`
     return `${what} ${planOnly ? 'would expire; nothing was changed' : 'expired; the files stay until archive sweep'}${took}`
   }
   if (command === 'archive-sweep') {
@@ -55,7 +55,7 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     const swept = planOnly ? 'could go; nothing was changed' : 'swept'
     return findings === '0'
       ? `nothing to sweep${took}`
-      : `${plural(findings, 'file')}, ${bytesText(bytes)}, ${swept}${took}`
+      : `${plural(findings, 'file')}, ${sizeText(bytes)}, ${swept}${took}`
   }
   if (command === 'restore' && totals['brought'] !== undefined) {
     if (finished.status !== 'ok') return null

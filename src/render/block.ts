@@ -1,7 +1,6 @@
 /** One entry of the story of a run: a line with its word, and the indented lines below it. */
 import type { ErrorInfo } from '../shared/errors.ts'
 import { pointedIn, pointerLines } from '../shared/pointed.ts'
-import { wrapped } from './format.ts'
 import { oneLine, visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
 
@@ -71,4 +70,15 @@ export class SubjectColumn {
     this.#width = Math.max(this.#width, least, Math.min(40, name.length))
     return `${pad(visible(name), this.#width)}  `
   }
+}
+
+/** Rows of at most so many characters, broken at spaces; a longer word stays whole. */
+function wrapped(text: string, most: number): readonly string[] {
+  const rows: string[] = []
+  for (const word of text.split(' ')) {
+    const last = rows.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= most) rows[rows.length - 1] = `${last} ${word}`
+    else rows.push(word)
+  }
+  return rows
 }

@@ -1,9 +1,19 @@
 /** Chunks of a copy as lines: where a copy goes on, and with `--verbose` each chunk as it is done, as the scripts of the guide print them. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, Tell } from './block.ts'
-import { durationText, grouped, plural } from './format.ts'
+import { durationText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
+
+const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
+  stop: 'the run stops',
+  asked: 'given back as asked, and undone',
+  lease: 'nothing was heard of its owner for too long',
+  ended: 'its program has ended',
+  compare: 'rows stand there already, and are going to be compared with those of the source',
+  left: 'it failed here, and is left to whoever has the stream',
+  taken: 'another program has it, or takes it when its lease is over',
+}
 
 type Begun = {
   readonly key: readonly string[]
@@ -64,4 +74,9 @@ function spanText({ from, to }: Of<'chunk.started'> | Of<'chunk.done'>, { key, l
   if (column === undefined || key.length > 1 || from === undefined || to === undefined) return ''
   const [first, last] = [from?.[0] ?? low, to?.[0] ?? high]
   return first === undefined || last === undefined ? '' : ` (${column} ${first} to ${last})`
+}
+
+/** A chunk that is free again, and why. @param chunk as its line names it */
+export function releasedText(chunk: string, reason: Of<'chunk.released'>['reason']): string {
+  return `${chunk} is ${reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[reason]}`
 }

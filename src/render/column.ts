@@ -1,5 +1,5 @@
 /** Columns of aligned tables, and what stands in their cells. */
-import { timeText } from './format.ts'
+import { timeText } from '../shared/figures.ts'
 
 /** A column of an aligned table. */
 export type Column = {

@@ -1,5 +1,5 @@
 /** A copy as lines: its plan, what is done already, what slows it, which rows stay behind, and what was proved. */
-import { ChunkLines } from './chunk-lines.ts'
+import { ChunkLines, releasedText } from './chunk-lines.ts'
 import { leftLines } from '../model/copy/left-behind.ts'
 import type { CopyAgain, CopyPlanLine, CopyTally, Event } from '../model/run/event.ts'
 import { errorDetails } from './block.ts'
@@ -9,7 +9,7 @@ import { lookText } from './look-text.ts'
 import { objectTold, plannedObjects } from './object-lines.ts'
 import { rowKeyText } from './row-key.ts'
 import { tableSteered } from './wish-lines.ts'
-import { bytesText, durationText, grouped, plural } from './format.ts'
+import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
@@ -18,16 +18,6 @@ const MOST_LINES = 20
 /** Columns of a new table that are listed, where no more than so many tables are copied. */
 const MOST_COLUMNS = 40
 const MOST_MAPS = 3
-
-const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
-  stop: 'the run stops',
-  asked: 'given back as asked, and undone',
-  lease: 'nothing was heard of its owner for too long',
-  ended: 'its program has ended',
-  compare: 'rows stand there already, and are going to be compared with those of the source',
-  left: 'it failed here, and is left to whoever has the stream',
-  taken: 'another program has it, or takes it when its lease is over',
-}
 
 const EXISTING: Readonly<Record<string, string>> = {
   upsert: 'rows of equal key are overwritten',
@@ -112,13 +102,7 @@ export class CopyLines {
   /** A chunk that is free again. What a stop gives back, a line at the end says of all of them. */
   free({ table, chunk, reason }: Of<'chunk.released'>, block: Tell): readonly Block[] {
     if (reason === 'stop' && !this.#options.verbose) return []
-    return [
-      block(
-        'note',
-        `${this.#subject(table)}chunk ${chunk} is ${reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[reason]}`,
-        { table },
-      ),
-    ]
+    return [block('note', releasedText(`${this.#subject(table)}chunk ${chunk}`, reason), { table })]
   }
 
   object(event: Of<'index.started' | 'index.done' | 'index.failed'>, block: Tell): readonly Block[] {
@@ -226,7 +210,7 @@ export class CopyLines {
     if (one === undefined) return [block('plan', `${plural(copies.length, 'table')}, of which none can be copied`)]
     if (copies.length === 1) return this.#planOf(one, '', `, ${hash}`, block)
     const rows = `${event.estimated ? 'about ' : ''}${plural(event.total, 'row')}`
-    const sums = [plural(copies.length, 'table'), rows, plural(event.chunks, 'chunk'), bytesText(event.bytes), hash]
+    const sums = [plural(copies.length, 'table'), rows, plural(event.chunks, 'chunk'), sizeText(event.bytes), hash]
     const shown = this.#options.verbose ? going : going.slice(0, MOST_LINES)
     const more = going.length - shown.length
     return [

@@ -1,6 +1,6 @@
 /** Tables of a database, and rows in which two tables differ, as rows of an aligned table. */
 import type { CopyPlanLine, DifferenceEvent, RelationEvent } from '../model/run/event.ts'
-import { bytesText, clockText, grouped, timeText } from './format.ts'
+import { sizeText, clockText, grouped, timeText } from '../shared/figures.ts'
 import type { Listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
@@ -27,7 +27,7 @@ function relationRow(event: RelationEvent): readonly string[] {
     estimated && rows === '0' && Number(bytes) > EMPTY_BYTES
       ? '?'
       : `${estimated && rows !== '0' ? '~' : ''}${grouped(rows)}`,
-    bytes === '0' ? NONE : bytesText(bytes),
+    bytes === '0' ? NONE : sizeText(bytes),
     key.length === 0 ? NONE : visible(key.join(', ')),
     partitioning ?? NONE,
     resumable ? 'yes' : 'no',
@@ -135,8 +135,8 @@ export const SLOTS: Listing = {
           visible(event.database ?? NONE),
           event.active ? 'yes' : 'no',
           event.status ?? NONE,
-          event.held === null ? NONE : bytesText(event.held),
-          event.safe === null ? NONE : bytesText(event.safe),
+          event.held === null ? NONE : sizeText(event.held),
+          event.safe === null ? NONE : sizeText(event.safe),
           event.confirmed ?? NONE,
           event.run ?? NONE,
         ],
@@ -203,7 +203,7 @@ export function copyPlanRow(line: CopyPlanLine): readonly string[] {
     visible(line.to),
     line.status === 'refused' ? 'refused' : `${line.status}${line.create ? ', create' : ''}`,
     known ? `${line.estimated ? '~' : ''}${grouped(line.rows)}` : NONE,
-    line.bytes === '0' ? NONE : bytesText(line.bytes),
+    line.bytes === '0' ? NONE : sizeText(line.bytes),
     known ? grouped(line.chunks) : NONE,
     known ? grouped(line.chunkRows) : NONE,
     line.key.length === 0 ? NONE : visible(line.key.join(', ')),

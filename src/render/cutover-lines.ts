@@ -1,7 +1,7 @@
 /** A switch as lines: gates, what is bound to the old table, each step, and how long others waited. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, Tell } from './block.ts'
-import { durationText, plural } from './format.ts'
+import { durationText, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 

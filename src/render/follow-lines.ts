@@ -3,7 +3,7 @@ import { rowKeyText } from '../model/copy/row-key.ts'
 import type { Event } from '../model/run/event.ts'
 import { visible } from '../shared/visible.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
-import { bytesText, durationText, grouped, plural } from './format.ts'
+import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
@@ -168,12 +168,12 @@ function provedText({
 /** For the lines of a run and for its screen. */
 export function progressText(event: Of<'follow.progress'>): string {
   const { lagBytes, waiting, lagMs, lagIs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
-  const behind = waiting === undefined ? bytesText(lagBytes) : plural(waiting, 'note')
+  const behind = waiting === undefined ? sizeText(lagBytes) : plural(waiting, 'note')
   const lag =
     lagMs === 0 && (waiting ?? lagBytes) === '0'
       ? 'no lag'
       : `lag ${lagIs === undefined ? '' : `${lagIs} `}${durationText(lagMs)}, ${behind}`
   const left = remainingMs === undefined ? '' : `, ${durationText(remainingMs)} to catch up`
-  const room = safeBytes === undefined ? '' : ` of ${bytesText(String(BigInt(heldBytes) + BigInt(safeBytes)))}`
-  return `${position}  ${lag}${left}, ${grouped(rate)} changes/s, ${grouped(changes)} changes in all, the source holds ${bytesText(heldBytes)}${room}`
+  const room = safeBytes === undefined ? '' : ` of ${sizeText(String(BigInt(heldBytes) + BigInt(safeBytes)))}`
+  return `${position}  ${lag}${left}, ${grouped(rate)} changes/s, ${grouped(changes)} changes in all, the source holds ${sizeText(heldBytes)}${room}`
 }

@@ -1,7 +1,7 @@
 /** What `fsck` found, as lines: findings with both sides, notes, and for each kind once what helps. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
-import { bytesText, clockText, grouped, plural } from './format.ts'
+import { sizeText, clockText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
@@ -60,7 +60,7 @@ export class FsckLines {
       this.#hidden += 1
       return []
     }
-    const size = event.bytes === undefined ? '' : `  ${bytesText(event.bytes)}`
+    const size = event.bytes === undefined ? '' : `  ${sizeText(event.bytes)}`
     const where = event.path === undefined ? '' : `${event.path}  `
     const text = `${this.#subjects.pad(event.finding, WIDTH)}${where}${event.detail}${size}`
     const details: Block['details'] = told === 0 ? [['do', event.hint]] : []
@@ -88,7 +88,7 @@ function progressText({ step, done, total, bytes }: Of<'fsck.progress'>, from: n
   return [
     ...(all === 0 ? [] : [`${Math.min(99, Math.floor((looked * 100) / all))} %`]),
     `${grouped(done)}${all === 0 ? '' : ` of ${grouped(all)}`} ${STEPS[step]}`,
-    ...(bytes === '0' ? [] : [bytesText(bytes)]),
+    ...(bytes === '0' ? [] : [sizeText(bytes)]),
     ...(rate < 1 ? [] : [`${grouped(Math.round(rate))}/s`]),
     ...(rate === 0 || all <= looked ? [] : [`${clockText(((all - looked) * 1000) / rate)} left`]),
   ].join('  ')

@@ -2,7 +2,7 @@
 import type { Event, PlanLine, QuestionEvent, Side } from '../model/run/event.ts'
 import { ARCHIVED, ERASURES, EXPIRIES, FINDINGS } from './archive-listings.ts'
 import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS, SLOTS } from './copy-listings.ts'
-import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
+import { sizeText, durationText, factorText, grouped, measureText, timeText } from '../shared/figures.ts'
 import type { Listing } from './listing.ts'
 import type { Drawn } from './row-writer.ts'
 import { PARTITIONS } from './partition-listings.ts'
@@ -11,7 +11,7 @@ import { SCHEDULE_RUNS, SCHEDULE_TIMES, SCHEDULES } from './schedule-listings.ts
 import { SHARED_RUNS, SHARED_SLOTS, WORKERS } from './worker-listings.ts'
 
 const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
-const bytes = (value: string | undefined): string => (value === undefined ? NONE : bytesText(value))
+const bytes = (value: string | undefined): string => (value === undefined ? NONE : sizeText(value))
 const version = (value: string | undefined): string => (value === undefined ? NONE : `v${value}`)
 /** Times in Delta's own form, ms since the epoch; a log may hold any number. */
 const epoch = (ms: string): string =>
@@ -273,7 +273,7 @@ function sideCells(side: Side): readonly string[] {
     measureText(side.p50Ms),
     measureText(side.p95Ms),
     side.coldMs === null ? NONE : measureText(side.coldMs),
-    side.readBytes === null ? NONE : bytesText(side.readBytes),
+    side.readBytes === null ? NONE : sizeText(side.readBytes),
   ]
 }
 

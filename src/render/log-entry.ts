@@ -1,4 +1,5 @@
 /** The line of the log that an event makes. */
+import { releasedText } from './chunk-lines.ts'
 import { differenceText } from './difference-text.ts'
 import { rowKeyText } from '../model/copy/row-key.ts'
 import type { Event } from '../model/run/event.ts'
@@ -136,10 +137,7 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
     case 'chunk.released':
       return event.reason === 'stop'
         ? null
-        : entry(
-            event.reason === 'asked' ? 'note' : 'warn',
-            `${chunkName(event, alone)} is ${event.reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[event.reason]}`,
-          )
+        : entry(event.reason === 'asked' ? 'note' : 'warn', releasedText(chunkName(event, alone), event.reason))
     case 'throttle.on':
       return entry('warn', `throttle on: ${event.reason}; ${countDec(event.rate)} rows/s from now on`)
     case 'throttle.off':
@@ -226,15 +224,6 @@ function archiveEntry(
     seconds(ms),
   ]
   return entry('note', `${partition} ${state.toLowerCase()}, ${facts.filter((fact) => fact !== '').join(', ')}`)
-}
-
-const RELEASED = {
-  asked: 'given back as asked, and undone',
-  lease: 'nothing was heard of its owner for too long',
-  ended: 'its program has ended',
-  compare: 'rows stand there already, and are going to be compared',
-  left: 'it failed here, and is left to whoever has the stream',
-  taken: 'another program has it, or takes it when its lease is over',
 }
 
 function steeredText(event: Extract<Event, { type: 'table.steered' }>, alone: boolean): string {

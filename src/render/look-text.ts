@@ -1,6 +1,6 @@
 /** A difference that a look at earlier chunks found, as a line. */
 import type { LookDifferenceEvent } from '../model/run/event.ts'
-import { grouped, plural } from './format.ts'
+import { grouped, plural } from '../shared/figures.ts'
 
 /** `chunk 1 (1 to 50,000): expected 50,000 rows, found 49,990`. */
 export function lookText(event: LookDifferenceEvent): string {

@@ -1,7 +1,7 @@
 /** The story of a run in lines, as data: a fold of events into blocks, which a face then writes, colours and groups. */
 import type { Event } from '../model/run/event.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
-import { bytesText, clockText, durationText, grouped, plural } from './format.ts'
+import { sizeText, clockText, durationText, grouped, plural } from '../shared/figures.ts'
 import { PaceFold, paceText } from './pace.ts'
 import { SummaryFold } from './summary.ts'
 import { pad } from './cells.ts'
@@ -211,7 +211,7 @@ export class Narrator {
       `${event.estimated ? 'about ' : ''}${plural(event.total, event.unit)}`,
       ...(event.bytes === '0'
         ? []
-        : [`${bytesText(event.bytes)}${event.unit === 'action' || event.unit === 'commit' ? ' of logs' : ''}`]),
+        : [`${sizeText(event.bytes)}${event.unit === 'action' || event.unit === 'commit' ? ' of logs' : ''}`]),
     ]
     const excluded =
       event.excluded.length === 0 ? '' : `; ${event.excluded.length} excluded (${event.excluded.join(', ')})`
@@ -256,7 +256,7 @@ export class Narrator {
         event.files === undefined
           ? ''
           : `${grouped(event.files).padStart(7)} ${event.files === '1' ? 'file ' : 'files'}`
-      const bytes = event.bytes === undefined ? '' : `  ${bytesText(event.bytes).padStart(9)}`
+      const bytes = event.bytes === undefined ? '' : `  ${sizeText(event.bytes).padStart(9)}`
       const facts = `${pad(range, 11)}${files}${bytes}  ${durationText(event.ms).padStart(6)}`
       blocks.push(block('ok', subject + facts, { table }))
     } else if (event.status === 'current') {

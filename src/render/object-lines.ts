@@ -2,7 +2,7 @@
 import type { CopyPlanLine, Event } from '../model/run/event.ts'
 import { errorDetails, type Block, type Tell } from './block.ts'
 import { cut } from './copy-listings.ts'
-import { durationText, plural } from './format.ts'
+import { durationText, plural } from '../shared/figures.ts'
 
 /** Names of one kind that are listed; JSON lines hold them all. */
 const MOST_NAMES = 20

@@ -1,6 +1,6 @@
 /** How far a run is, how fast, and how long it will take: a fold of its chunk events. */
 import type { Event } from '../model/run/event.ts'
-import { bytesText, clockText, grouped, plural } from './format.ts'
+import { sizeText, clockText, grouped, plural } from '../shared/figures.ts'
 
 /** Rate and time left count what happened in this window, so that they follow what is true now. */
 const WINDOW_MS = 30_000
@@ -193,7 +193,7 @@ export function paceText(pace: Pace): string {
       ? plural(pace.done, pace.unit)
       : `${grouped(pace.done)}/${grouped(pace.total)}${pace.estimated ? ' est.' : ''}`,
     ...(pace.perSecond === null || pace.perSecond < 10 ? [] : [`${grouped(Math.round(pace.perSecond))}/s`]),
-    ...(pace.bytesPerSecond === null ? [] : [`${bytesText(Math.round(pace.bytesPerSecond))}/s`]),
+    ...(pace.bytesPerSecond === null ? [] : [`${sizeText(Math.round(pace.bytesPerSecond))}/s`]),
     ...(pace.leftMs === null ? [] : [`${clockText(pace.leftMs)} left`]),
   ].join('  ')
 }

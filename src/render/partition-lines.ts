@@ -1,7 +1,7 @@
 /** Partitions of live tables as lines: what was made, how long others may have waited, what somebody has to look at. */
 import type { Event, EventBody } from '../model/run/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
-import { bytesText, durationText, grouped, measureText, plural } from './format.ts'
+import { sizeText, durationText, grouped, measureText, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -108,7 +108,7 @@ export function partitionText({ totals, ms, status }: RunFinished, command: stri
     plural(tables, 'table'),
     ...(passedOver === '0' ? [] : [`${grouped(passedOver)} passed over`]),
     ...(partitions === undefined ? [] : [plural(partitions, 'partition')]),
-    ...(bytes === undefined || bytes === '0' ? [] : [bytesText(bytes)]),
+    ...(bytes === undefined || bytes === '0' ? [] : [sizeText(bytes)]),
     ...(made === undefined ? [] : [`${plural(made, 'partition')} made`]),
     ...(planned === undefined ? [] : [`${plural(planned, 'partition')} would be made; nothing was changed`]),
     ...(found === '0' ? [] : [`${grouped(found)} made by others meanwhile`]),
@@ -156,11 +156,11 @@ function landedText({ label, slice, rows, chunks, proof, ms, earlier }: Of<'part
 }
 
 function paceText({ rows, total, bytesPerHour, neededPerHour, leftMs }: Of<'partition.pace'>): string {
-  const parts = [`${grouped(rows)} of about ${grouped(total)} rows`, `${bytesText(bytesPerHour)} an hour`]
+  const parts = [`${grouped(rows)} of about ${grouped(total)} rows`, `${sizeText(bytesPerHour)} an hour`]
   if (neededPerHour !== undefined && leftMs !== undefined) {
     const short = BigInt(bytesPerHour) < BigInt(neededPerHour)
     parts.push(
-      `${bytesText(neededPerHour)} an hour needed to land it in the ${durationText(leftMs)} that the window has left${short ? ': too slow' : ''}`,
+      `${sizeText(neededPerHour)} an hour needed to land it in the ${durationText(leftMs)} that the window has left${short ? ': too slow' : ''}`,
     )
   }
   return parts.join('  ')

@@ -1,5 +1,5 @@
 /** Partitions of live tables as rows of an aligned table. */
-import { bytesText, grouped } from './format.ts'
+import { sizeText, grouped } from '../shared/figures.ts'
 import type { Listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { left, NONE, right } from './column.ts'
@@ -29,7 +29,7 @@ export const PARTITIONS: Listing = {
           visible(event.from ?? NONE),
           visible(event.to ?? NONE),
           event.rows === undefined ? NONE : `${event.estimated ? '~' : ''}${grouped(event.rows)}`,
-          event.bytes === undefined ? NONE : bytesText(event.bytes),
+          event.bytes === undefined ? NONE : sizeText(event.bytes),
           event.age === undefined ? NONE : String(event.age),
           visible(event.note ?? ''),
         ],

@@ -1,6 +1,6 @@
 /** What `partition plan` says: findings as an aligned table, what was measured, the hours of each partition, and statements that run as they are printed. */
 import type { Event, EventBody } from '../model/run/event.ts'
-import { bytesText, durationText, grouped, plural } from './format.ts'
+import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 import { left, right, type Column } from './column.ts'
 import { tableWriter, type TableWriter } from './text-table.ts'
@@ -76,7 +76,7 @@ export function partitionPlanText({ totals, ms }: RunFinished, command: string):
   if (command !== 'partition-plan' || findings === undefined) return null
   const parts = [
     `${grouped(refused)} of ${plural(findings, 'finding')} refused`,
-    `${plural(partitions, 'partition')} for ${plural(rows, 'row')}, ${bytesText(bytes)}`,
+    `${plural(partitions, 'partition')} for ${plural(rows, 'row')}, ${sizeText(bytes)}`,
     'nothing was changed',
   ]
   return `${parts.join('; ')}, in ${durationText(ms)}`
@@ -111,7 +111,7 @@ function forecastRow({
     from,
     to,
     `${estimated ? '~' : ''}${grouped(rows)}${off === undefined || off === '0' ? '' : ` ±${grouped(off)}`}`,
-    bytesText(bytes),
+    sizeText(bytes),
     ms === undefined ? '-' : durationText(ms),
     fits === undefined ? '-' : fits ? 'fits' : 'too long',
   ]
@@ -128,14 +128,14 @@ function rateText({
   partitionPerHour,
   windowMs,
 }: Of<'partition.rate'>): string {
-  const what = `${plural(rows, 'row')}, ${bytesText(bytes)} ${written ? 'read and written' : 'read, and not written,'} in ${durationText(ms)} by ${plural(lanes, 'lane')}`
+  const what = `${plural(rows, 'row')}, ${sizeText(bytes)} ${written ? 'read and written' : 'read, and not written,'} in ${durationText(ms)} by ${plural(lanes, 'lane')}`
   const need =
     neededPerHour === undefined || windowMs === undefined
       ? ''
-      : `; the largest partition needs ${bytesText(neededPerHour)} an hour for ${durationText(windowMs)}`
+      : `; the largest partition needs ${sizeText(neededPerHour)} an hour for ${durationText(windowMs)}`
   const alone =
     partitionPerHour === undefined
       ? ''
-      : `, ${bytesText(partitionPerHour)} of them for one partition, which takes one lane without --slices`
-  return `measured: ${what}: ${bytesText(bytesPerHour)} an hour${alone}${need}`
+      : `, ${sizeText(partitionPerHour)} of them for one partition, which takes one lane without --slices`
+  return `measured: ${what}: ${sizeText(bytesPerHour)} an hour${alone}${need}`
 }

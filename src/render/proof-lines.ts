@@ -1,7 +1,7 @@
 /** Proofs and comparisons as lines: what is equal, and what differs with both sides. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
-import { plural } from './format.ts'
+import { plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 

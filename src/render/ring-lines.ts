@@ -1,7 +1,7 @@
 /** The ring of a table as lines: a bar for what lies in each part of it, and what stands out. */
 import { ringGroups } from '../model/copy/ring-groups.ts'
 import type { Event, RingEvent, RingHostEvent, RingPartEvent } from '../model/run/event.ts'
-import { bytesText, factorText, grouped, plural } from './format.ts'
+import { sizeText, factorText, grouped, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 import { pad } from './cells.ts'
 
@@ -39,13 +39,13 @@ function picture(ring: RingEvent, parts: readonly RingPartEvent[], hosts: readon
   const top = Math.max(1, ...groups.map(({ rows }) => rows))
   const fact = (label: string, text: string): string => `${label.padEnd(LABEL)}  ${text}`
   return [
-    `${visible(ring.table)}: ${about}${plural(ring.rows, 'row')} in ${about}${plural(ring.partitions, 'partition')}, ${about}${bytesText(ring.bytes)}`,
+    `${visible(ring.table)}: ${about}${plural(ring.rows, 'row')} in ${about}${plural(ring.partitions, 'partition')}, ${about}${sizeText(ring.bytes)}`,
     `${pad('FROM TOKEN', widest(groups.map(({ from }) => from)), 'right')}  ${'ROWS'.padStart(15)}  ${'SIZE'.padStart(10)}`,
     ...groups.map(({ from, rows, bytes, exact }) =>
       [
         pad(from, widest(groups.map((group) => group.from)), 'right'),
         `${exact ? '' : '~'}${grouped(rows)}`.padStart(15),
-        (rows === 0 ? '-' : bytesText(bytes)).padStart(10),
+        (rows === 0 ? '-' : sizeText(bytes)).padStart(10),
         bar(rows / top),
       ].join('  '),
     ),
@@ -60,7 +60,7 @@ function picture(ring: RingEvent, parts: readonly RingPartEvent[], hosts: readon
       : [
           fact(
             'servers',
-            `estimate ${plural(ring.server.partitions, 'partition')} and ${bytesText(ring.server.bytes)} (system.size_estimates)`,
+            `estimate ${plural(ring.server.partitions, 'partition')} and ${sizeText(ring.server.bytes)} (system.size_estimates)`,
           ),
         ]),
     fact(
@@ -77,16 +77,16 @@ const bar = (share: number): string => '#'.repeat(share > 0 ? Math.max(1, Math.r
 const shared = (each: number): string => (each === 1 ? '' : `, ${each} of them in a line`)
 
 function partText({ from, to, rows, bytes }: RingEvent['largest'][number], about: string): string {
-  return `${about}${plural(rows, 'row')}, ${bytesText(bytes)} in ${from} to ${to}`
+  return `${about}${plural(rows, 'row')}, ${sizeText(bytes)} in ${from} to ${to}`
 }
 
 function partitionText({ key, rows, bytes, more }: NonNullable<RingEvent['fullest']>): string {
-  const size = `${plural(rows, 'row')}, ${bytesText(bytes)}`
+  const size = `${plural(rows, 'row')}, ${sizeText(bytes)}`
   return `the fullest that was seen is (${visible(key.join(', '))}): ${more ? `more than ${size}` : size}`
 }
 
 function hostText({ host, datacenter, rack, up, ranges, share, rows, bytes }: RingHostEvent, about: string): string {
   const place = [datacenter, rack].filter((word) => word !== '').join('/')
   const state = up ? '' : ', down'
-  return `${host} (${place})${state}: ${plural(ranges, 'range')} of its own, holds ${Math.round(share * 1000) / 10} % of the ring, ${about}${plural(rows, 'row')}, ${bytesText(bytes)}`
+  return `${host} (${place})${state}: ${plural(ranges, 'range')} of its own, holds ${Math.round(share * 1000) / 10} % of the ring, ${about}${plural(rows, 'row')}, ${sizeText(bytes)}`
 }

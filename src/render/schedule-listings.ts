@@ -1,7 +1,7 @@
 /** Schedules of a queue, their times and their runs, as rows of an aligned table. */
 import { visible } from '../shared/visible.ts'
 import { left, NONE, right, timeCell } from './column.ts'
-import { timeText } from './format.ts'
+import { timeText } from '../shared/figures.ts'
 import type { Listing } from './listing.ts'
 
 export const SCHEDULES: Listing = {

@@ -1,15 +1,15 @@
 /** Numbers and times as people read them. Unknown is always `?`. */
+import { clockText, durationText, grouped, sizeText } from '../shared/figures.ts'
 
 /** `1,204,331`; `?` when unknown. */
 export function count(n: number | null | undefined): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return '?'
-  const text = Math.trunc(n).toString()
-  return text.replace(/\B(?=(\d{3})+(?!\d))/g, ',')
+  return grouped(Math.trunc(n))
 }
 
 /** A decimal string of an event, grouped without passing through a number. */
 export function countDec(text: string | undefined): string {
-  return text === undefined ? '?' : text.replace(/\B(?=(\d{3})+(?!\d))/g, ',')
+  return text === undefined ? '?' : grouped(text)
 }
 
 /** `1 file`, `2 files`; a plural that is not regular is given. */
@@ -17,19 +17,10 @@ export function plural(n: number | null, one: string, many = one + 's'): string 
   return `${count(n)} ${n === 1 ? one : many}`
 }
 
-const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const
-
 /** `9.8 GB`, decimal units; `?` when unknown. */
 export function bytes(n: number | null | undefined): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return '?'
-  let value = Math.abs(n)
-  let unit = 0
-  while (value >= 999.95 && unit < UNITS.length - 1) {
-    value /= 1000
-    unit += 1
-  }
-  const text = unit === 0 ? value.toFixed(0) : value.toFixed(1)
-  return `${n < 0 ? '−' : ''}${text} ${UNITS[unit] ?? 'B'}`
+  return `${n < 0 ? '−' : ''}${sizeText(Math.abs(n), 1)}`
 }
 
 /** Number of a decimal string, or null. */
@@ -52,11 +43,7 @@ export function age(then: number | null, now: number): string {
 
 /** A running time: `0:17`, `1:02:03`. */
 export function clockSpan(ms: number | null): string {
-  if (ms === null || !Number.isFinite(ms)) return '?'
-  const s = Math.max(0, Math.floor(ms / 1000))
-  const two = (n: number): string => n.toString().padStart(2, '0')
-  if (s < 3600) return `${Math.floor(s / 60)}:${two(s % 60)}`
-  return `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`
+  return ms === null || !Number.isFinite(ms) ? '?' : clockText(ms)
 }
 
 /** How long something took: `0.31 ms`, `41.2 ms`, `1.90 s`, `12.4 s`, `2 min 5 s`. */
@@ -71,9 +58,7 @@ export function took(ms: number | null | undefined): string {
 
 /** Seconds for lists: `0.2 s`, `10.9 s`, minutes above. */
 export function seconds(ms: number | null | undefined): string {
-  if (ms === null || ms === undefined || !Number.isFinite(ms)) return '?'
-  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`
-  return clockSpan(ms)
+  return ms === null || ms === undefined || !Number.isFinite(ms) ? '?' : durationText(ms)
 }
 
 /** `41,200/s`, `11.2 k/s`-free: whole numbers; `?` when nothing was measured. */

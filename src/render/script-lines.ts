@@ -1,7 +1,7 @@
 /** The closing summary of a copy that goes as the parallel script does: one line a table, those with problems first. */
 import type { CopySummaryLine, Event } from '../model/run/event.ts'
 import type { Block, Tell } from './block.ts'
-import { durationText, grouped, plural } from './format.ts'
+import { durationText, grouped, plural } from '../shared/figures.ts'
 import { pad } from './cells.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>

@@ -2,7 +2,7 @@
 import { WorkPace } from '../model/copy/work-pace.ts'
 import type { Event, EventBody } from '../model/run/event.ts'
 import { archiveText } from './archive-summary.ts'
-import { bytesText, durationText, grouped, plural } from './format.ts'
+import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 import { partitionText } from './partition-lines.ts'
 import { partitionPlanText } from './partition-plan-lines.ts'
 
@@ -139,7 +139,7 @@ export class SummaryFold {
   #paceText(): string {
     const mean = this.#pace.mean()
     if (mean === null) return ''
-    const volume = mean.bytes === 0 ? '' : `  ${bytesText(Math.round(mean.bytes))}/s`
+    const volume = mean.bytes === 0 ? '' : `  ${sizeText(Math.round(mean.bytes))}/s`
     return `  ${grouped(Math.round(mean.rows))} rows/s${volume}`
   }
 
@@ -175,7 +175,7 @@ export class SummaryFold {
     const { commits = '0', bytes = '0', identical = '0', checkpoints = '0' } = totals
     const same = identical === commits ? 'all' : grouped(identical)
     const kept = commits === '0' ? '' : `, ${same} in the bytes of the original`
-    const log = `${plural(commits, 'commit')}, ${bytesText(bytes)}${kept}; ${plural(checkpoints, 'checkpoint')}`
+    const log = `${plural(commits, 'commit')}, ${sizeText(bytes)}${kept}; ${plural(checkpoints, 'checkpoint')}`
     const outcome = status === 'ok' ? 'written' : 'not written'
     return `${log}; ${this.#checksText({ command: 'validate', totals: {} })}; ${outcome} in ${durationText(ms)}`
   }

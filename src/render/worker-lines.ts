@@ -3,7 +3,7 @@ import type { Event } from '../model/run/event.ts'
 import type { Block, Tell } from './block.ts'
 import { EXIT_OF_KIND } from '../shared/errors.ts'
 import { visible } from '../shared/visible.ts'
-import { durationText, grouped, plural } from './format.ts'
+import { durationText, grouped, plural } from '../shared/figures.ts'
 
 const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['state'], 'ended' | 'resting'>, string>> =
   {

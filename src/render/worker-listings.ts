@@ -1,7 +1,7 @@
 /** Workers of a queue, and the runs that they share, as rows of an aligned table. */
 import { visible } from '../shared/visible.ts'
 import { left, NONE, right, timeCell } from './column.ts'
-import { grouped } from './format.ts'
+import { grouped } from '../shared/figures.ts'
 import type { Listing } from './listing.ts'
 
 const rate = (value: string): string => (value === '0' ? NONE : `${grouped(value)}/s`)

@@ -4,7 +4,6 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
 import { CONFIG_KEYS } from '../../src/cli/config.ts'
-import { QUESTIONS } from '../../src/cli/confirmed.ts'
 import { parseDuration } from '../../src/cli/duration.ts'
 import { OWN_COMMANDS } from '../../src/cli/own-commands.ts'
 import { commandHelp } from '../../src/cli/parse.ts'
@@ -224,11 +223,14 @@ describe('a declaration', () => {
     expect(declarationOf(kind).events.filter((type) => !said(type))).toEqual([])
   })
 
-  test('that asks for a name has somebody who asks', () => {
-    const asking = DECLARED.filter(({ destroys = [] }) => destroys.some(({ asked }) => asked === true))
-    expect(asking.map(({ kind }) => kind).toSorted()).toEqual(Object.keys(QUESTIONS).toSorted())
-    for (const { destroys = [] } of asking)
-      for (const { confirm, asked } of destroys) if (asked === true) expect(confirm).toBeDefined()
+  test('that asks for a name says for what, which name, and what holds it', () => {
+    const asking = DECLARED.flatMap(({ destroys = [] }) => destroys).filter(({ asked }) => asked !== undefined)
+    expect(asking).not.toEqual([])
+    for (const { confirm, asked, named } of asking) {
+      expect(asked).toMatch(/^to /)
+      expect(confirm).toBeDefined()
+      expect(named).toBeDefined()
+    }
   })
 })
 

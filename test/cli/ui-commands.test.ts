@@ -174,6 +174,13 @@ describe('a printed command', () => {
       confirm: 'confirm',
       name: 's.old',
     })
+    const { operation: inPlace } = await commands.read(
+      'sluice partition in-place --from "$THE_URL" --table t --by at --slice Q2',
+    )
+    for (const waited of ['switch', 'slice', 'revert'] as const)
+      expect(
+        typedName(inPlace, [told({ type: 'partition.step', table: 't', step: waited, status: 'planned', detail: '' })]),
+      ).toMatchObject({ name: 't' })
     const archive = await commands.read(`sluice archive run ${entry()}`)
     expect(typedName(archive.operation, [])).toBeNull()
     const dropping = await commands.read(`sluice archive run ${entry()} --drop`)

@@ -1,7 +1,8 @@
 /** A lake in a bucket: whose credentials are used, whether the store answers, and whether it lets us list. */
 import { SluiceError } from '../../shared/errors.ts'
 import { openLakeStore } from '../../engine/run/registry.ts'
-import { fail, failed, ok, timeText, type Verdict } from '../../model/run/verdict.ts'
+import { fail, failed, ok, type Verdict } from '../../model/run/verdict.ts'
+import { tookText } from '../../shared/figures.ts'
 import type { LakeDeclaration } from '../../stores/declaration.ts'
 import type { Target } from '../../stores/common/exam-port.ts'
 import type { Examination } from './examination.ts'
@@ -32,7 +33,7 @@ async function listVerdict(path: string, signal: AbortSignal): Promise<Verdict> 
     const store = await openLakeStore(path)
     const look = await store.look(store.root, signal)
     if (look.is === 'denied') throw look.error
-    return ok(`answers in ${timeText(performance.now() - start)}`)
+    return ok(`answers in ${tookText(performance.now() - start)}`)
   } catch (error) {
     if (error instanceof SluiceError && error.code === 'SOURCE_DENIED') {
       return fail(error.message, {

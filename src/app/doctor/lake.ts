@@ -6,7 +6,8 @@ import type { Clock } from '../../shared/clock.ts'
 import { walkLake } from '../../engine/lake/walk.ts'
 import { lakeOf, openLake, openLakeStore } from '../../engine/run/registry.ts'
 import { examineBucket } from './bucket.ts'
-import { countText, fail, ok, timeText, warn, type Verdict } from '../../model/run/verdict.ts'
+import { fail, ok, warn, type Verdict } from '../../model/run/verdict.ts'
+import { countText, tookText } from '../../shared/figures.ts'
 import { CHECK_MS } from '../../stores/common/exam-port.ts'
 import type { Examination } from './examination.ts'
 
@@ -35,7 +36,7 @@ export async function examineLake(examination: Examination, path: string, clock:
     const start = performance.now()
     listing = await listLog(await openLake(first), { signal })
     const { commits, checkpoints, latest } = listing
-    const time = timeText(performance.now() - start)
+    const time = tookText(performance.now() - start)
     return ok(
       `${first}: version ${latest}, ${countText(commits.length, 'commit')}, ${countText(checkpoints.length, 'checkpoint')}, listed in ${time}`,
     )
@@ -86,7 +87,7 @@ export function timesVerdict({ commits }: Pick<LogListing, 'commits'>, now: numb
   const ahead = commits.filter(({ modified }) => modified > now + AHEAD_MS)
   if (ahead.length > 0) {
     return warn(`${countText(ahead.length, 'commit')} from the future`, {
-      cause: `${ahead[0]?.name ?? ''} was written ${timeText((ahead[0]?.modified ?? now) - now)} from now by its file's time`,
+      cause: `${ahead[0]?.name ?? ''} was written ${tookText((ahead[0]?.modified ?? now) - now)} from now by its file's time`,
       hint: 'check the clocks of this machine, and of the one that writes the lake',
     })
   }

@@ -1,7 +1,8 @@
 /** The way to a database server below the login: its name, and whether something listens there. */
 import { lookup } from 'node:dns/promises'
 import { connect, isIP, type Socket } from 'node:net'
-import { fail, ok, timeText } from '../../model/run/verdict.ts'
+import { fail, ok } from '../../model/run/verdict.ts'
+import { tookText } from '../../shared/figures.ts'
 import type { Target } from '../../stores/common/exam-port.ts'
 import type { Examination } from './examination.ts'
 
@@ -25,7 +26,7 @@ export async function examineNetwork(examination: Examination, area: string, tar
     const shown = target.kind === 'host' ? `${target.host} port ${target.port}` : target.path
     try {
       await reach(target, signal)
-      return ok(`${shown} answers in ${timeText(performance.now() - start)}`)
+      return ok(`${shown} answers in ${tookText(performance.now() - start)}`)
     } catch (error) {
       const code = codeOf(error)
       return fail(`${shown} does not answer`, { cause: CAUSES[code] ?? code, hint: HINTS[code] ?? HINT })

@@ -1,7 +1,8 @@
 /** Checks that ask every database server alike. */
 import type { Clock } from '../../shared/clock.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
-import { fail, ok, timeText, warn, type Verdict } from '../../model/run/verdict.ts'
+import { fail, ok, warn, type Verdict } from '../../model/run/verdict.ts'
+import { tookText } from '../../shared/figures.ts'
 
 const ROUND_TRIPS = 5
 const SLOW_MS = 50
@@ -17,7 +18,7 @@ export async function roundTripVerdict(database: SqlDatabase): Promise<Verdict> 
     times.push(performance.now() - start)
   }
   const median = times.toSorted((a, b) => a - b)[Math.floor(ROUND_TRIPS / 2)] ?? 0
-  const found = `${timeText(median)}, median of ${ROUND_TRIPS}`
+  const found = `${tookText(median)}, median of ${ROUND_TRIPS}`
   if (median <= SLOW_MS) return ok(found)
   return warn(found, { cause: 'every small table costs some of these', hint: 'run sluice nearer to the database' })
 }
@@ -31,7 +32,7 @@ export async function clockVerdict(database: SqlDatabase, clock: Pick<Clock, 'no
   const skew = there < before ? there - before : there > after ? there - after : 0
   const amount = Math.abs(skew)
   const found =
-    amount < 50 ? 'the same time here and there' : `the server is ${timeText(amount)} ${skew > 0 ? 'ahead' : 'behind'}`
+    amount < 50 ? 'the same time here and there' : `the server is ${tookText(amount)} ${skew > 0 ? 'ahead' : 'behind'}`
   if (amount <= SKEW_WARN_MS) return ok(found)
   const trouble = {
     cause: 'leases of running imports go by both clocks',

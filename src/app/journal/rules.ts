@@ -1,5 +1,6 @@
 /** Which events a run keeps of itself for whoever joins it late, where they are told apart by less than their chunks. */
 import type { Event, EventType } from '../../model/run/event.ts'
+import { KEPT } from '../../model/run/kept.ts'
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
@@ -14,12 +15,8 @@ type Newest<T extends EventType> = {
 
 export type Rule<T extends EventType = EventType> = Keyed<T> | Newest<T>
 
-/** As many as a screen keeps of anything. */
-const SHOWN = 500
 /** What each partition of an archive says of itself: a plan holds as much. */
 const OF_PARTITIONS = 20_000
-/** A minute of curves. */
-const CURVE = 60
 
 const single = { by: (): string => '' }
 
@@ -34,12 +31,12 @@ const RULES: { readonly [T in EventType]?: Rule<T> } = {
   'throttle.on': single,
   'diff.progress': { by: ({ table }) => table },
   'fsck.progress': { by: ({ step }) => step },
-  'fsck.finding': { newest: SHOWN, counts: 'findings', only: ({ level }) => level !== 'note' },
-  'verify.mismatch': { newest: SHOWN, counts: 'mismatches' },
-  difference: { newest: SHOWN, counts: 'differences' },
+  'fsck.finding': { newest: KEPT.listed, counts: 'findings', only: ({ level }) => level !== 'note' },
+  'verify.mismatch': { newest: KEPT.listed, counts: 'mismatches' },
+  difference: { newest: KEPT.listed, counts: 'differences' },
   'archive.planned': { newest: OF_PARTITIONS },
   'archive.state': { newest: OF_PARTITIONS },
-  'follow.progress': { newest: CURVE },
+  'follow.progress': { newest: KEPT.curve },
   'follow.table': { by: ({ table }) => table },
   'follow.counted': { by: ({ table }) => table },
   'partition.progress': single,
@@ -49,5 +46,5 @@ const RULES: { readonly [T in EventType]?: Rule<T> } = {
 }
 
 export function ruleOf(type: EventType): Rule {
-  return (RULES[type] ?? { newest: SHOWN }) as Rule
+  return (RULES[type] ?? { newest: KEPT.listed }) as Rule
 }

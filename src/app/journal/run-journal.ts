@@ -3,15 +3,13 @@
  * said is added up once nobody can look at it any more, and of lists the newest stay.
  */
 import { dec, type ClosedState, type Event, type EventType, type TableStatus } from '../../model/run/event.ts'
+import { KEPT } from '../../model/run/kept.ts'
 import { ruleOf } from './rules.ts'
 import { Work } from './sums.ts'
 import { eventsOf, freshLife, noteAside, TableChunks, type ChunkEnd, type ChunkLife } from './table-chunks.ts'
 
 type Of<T extends EventType> = Extract<Event, { type: T }>
 
-/** Chunks that a screen lists: the newest that are done, and the newest that somebody may have to look at. */
-const RECENT = 60
-const NOTED = 500
 /** Tables whose ends are kept one by one. */
 const ENDS = 5000
 
@@ -257,7 +255,7 @@ export class RunJournal {
     if (isClean) life.aside = []
     const some = isClean ? this.#recent : this.#noted
     some.set(keyOf(life), life)
-    this.#cut(some, isClean ? RECENT : NOTED)
+    this.#cut(some, isClean ? KEPT.chunksDone : KEPT.chunksNoted)
   }
 
   #cut(some: Map<string, ChunkLife>, most: number): void {
@@ -323,7 +321,7 @@ export class RunJournal {
       if (!isHeld && life.started === null && life.end === null) this.#takeOut(key)
     } else if (isHeld) {
       this.#noted.set(key, { ...freshLife(table, chunk), steered: event })
-      this.#cut(this.#noted, NOTED)
+      this.#cut(this.#noted, KEPT.chunksNoted)
     }
   }
 

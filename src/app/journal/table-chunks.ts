@@ -1,4 +1,5 @@
 /** The chunks of one table, as its run keeps them: those that somebody may look at event by event, of all others the state and what they add up to. */
+import { KEPT } from '../../model/run/kept.ts'
 import { spanIn } from '../../model/run/stretch-span.ts'
 import { dec, type ChunksSummaryEvent, type ClosedState, type Event, type KeySpan } from '../../model/run/event.ts'
 import { ChunkStates } from './chunk-states.ts'
@@ -6,8 +7,6 @@ import { Sums, Work } from './sums.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
-/** Rows set aside that a screen shows of a chunk. */
-const KEPT_ROWS = 20
 const WHOLE = /^-?\d{1,40}$/
 
 /** What became of a chunk, where its events are kept one by one. */
@@ -35,7 +34,7 @@ export function eventsOf({ started, progress, retried, aside, steered, end }: Ch
 }
 
 export function noteAside(life: ChunkLife, event: Of<'row.aside'>): void {
-  if (life.aside.length < KEPT_ROWS) life.aside.push(event)
+  if (life.aside.length < KEPT.rowsOfChunk) life.aside.push(event)
 }
 
 /** Where it lies, as far as its events tell. */

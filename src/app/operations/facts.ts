@@ -201,7 +201,7 @@ export function comesAgain(operation: Operation): boolean {
 /** The field with which it goes on until somebody stops it; null where it ends by itself. */
 export function endlessBy(operation: Operation): string | null {
   const { endless = [] } = declarationOf(operation.kind)
-  return endless.find((field) => ![undefined, false].includes(valueOf(operation, field) as undefined)) ?? null
+  return endless.find((field) => isOn(operation, field)) ?? null
 }
 
 /** The same operation asked for its plan alone; null where it has none. */
@@ -219,9 +219,12 @@ export function typedName(
   events: readonly Event[],
 ): { readonly confirm: string; readonly what: string; readonly name: string | null } | null {
   for (const { what, confirm, asked, named } of destructionsOf(operation)) {
-    if (asked !== true || confirm === undefined) continue
+    if (asked === undefined || confirm === undefined) continue
     if (named === undefined) return { confirm, what, name: null }
-    const names = 'event' in named ? namesIn(events, named) : textsOf(operation, named.field)
+    const names =
+      'event' in named
+        ? [...namesIn(events, named), ...(named.or === undefined ? [] : textsOf(operation, named.or))]
+        : textsOf(operation, named.field)
     const name = 'event' in named || named.several === undefined || names.length === 1 ? names[0] : named.several
     // No event of the dry run names it: nothing of it would go.
     if (name !== undefined) return { confirm, what, name }
@@ -233,20 +236,23 @@ export function typedName(
 export function destructionsOf(operation: Operation): readonly AnyDestruction[] {
   if (isPlanOnly(operation)) return []
   const { destroys = [] } = declarationOf(operation.kind)
-  return destroys.filter(({ when }) => when === undefined || valueOf(operation, when) === true)
+  return destroys.filter(
+    ({ when, unless = [] }) =>
+      (when === undefined || isOn(operation, when)) && !unless.some((field) => isOn(operation, field)),
+  )
 }
 
 /** Fields of which one has to be on before there is anything to confirm, none where nothing ever is; null where there is something. */
 export function unconfirmable(operation: Operation): readonly string[] | null {
   const { destroys = [] } = declarationOf(operation.kind)
   const held = (destroys as readonly AnyDestruction[]).filter(({ confirm }) => confirm !== undefined)
-  if (held.some(({ when }) => when === undefined || valueOf(operation, when) === true)) return null
+  if (held.some(({ when }) => when === undefined || isOn(operation, when))) return null
   return held.flatMap(({ when }) => when ?? [])
 }
 
 function namesIn(
   events: readonly Event[],
-  { event: type, field, where = {} }: Extract<NamedBy<unknown>, { readonly event: string }>,
+  { event: type, field, where = {} }: Extract<NamedBy<Readonly<Record<string, unknown>>>, { readonly event: string }>,
 ): readonly string[] {
   return events
     .filter((event) => event.type === type)
@@ -279,6 +285,10 @@ function isKind(word: string): word is OperationKind {
 
 function valueOf(operation: Operation, field: string): unknown {
   return Object.entries(operation).find(([name]) => name === field)?.[1]
+}
+
+function isOn(operation: Operation, field: string): boolean {
+  return ![undefined, false].includes(valueOf(operation, field) as undefined)
 }
 
 function textsOf(operation: Operation, field: string): readonly string[] {

@@ -5,7 +5,7 @@
 import type { AlertEvent, AlertWish } from '../../model/run/alert.ts'
 import type { AlertKey, AlertState } from '../../model/run/alert-memory.ts'
 import type { StandingAlert, StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
-import { timeText } from '../../model/run/verdict.ts'
+import { tookText } from '../../shared/figures.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
 import type { AlertNote } from '../../model/share/queue-port.ts'
@@ -350,7 +350,7 @@ function lossText({ no, host, beatAt, at, chunks, isKilled }: WatchedRun['lost']
   const what = had === '' ? '' : `; it worked on ${had}`
   if (isKilled === true)
     return `the program of slot ${no} stood still on ${host ?? 'a worker'} and was killed, and the slot waits for a worker${what}`
-  return `${host ?? 'a worker'} was not heard of for ${timeText(at - beatAt)}, and slot ${no} waits for another worker${what}`
+  return `${host ?? 'a worker'} was not heard of for ${tookText(at - beatAt)}, and slot ${no} waits for another worker${what}`
 }
 
 function hostOf(host: string | null): { readonly host?: string } {

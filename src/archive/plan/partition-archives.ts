@@ -1,5 +1,5 @@
 /** Archives of their own that partitions of a table have: their rows are in no query and no archive of the table. */
-import { readArchive, type ArchivedPartition } from '../../archive/ledger/record.ts'
+import { readArchive, type ArchivedPartition } from '../ledger/record.ts'
 import { isPublished } from '../../model/archive/state.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'

@@ -1,6 +1,6 @@
 /** Numbers of partitions in a database that was loaded from a dump: tables have their names and bounds there, and other numbers. */
-import { isElsewhere } from '../../archive/ledger/elsewhere.ts'
-import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../../archive/ledger/record.ts'
+import { isElsewhere } from '../ledger/elsewhere.ts'
+import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
 import { originNow } from '../work/require-origin.ts'

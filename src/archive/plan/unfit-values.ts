@@ -11,6 +11,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import type { Cell } from '../../model/copy/rows.ts'
 import type { Emit } from '../../model/run/event.ts'
 import type { SluiceError } from '../../shared/errors.ts'
+import { countText } from '../../shared/figures.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { nativeNow, type PlannedArchive } from './plan.ts'
@@ -57,7 +58,7 @@ export async function tellDoubtful(
       }
     }
     const warn = ({ name }: StoredColumn, count: number, what: string): void => {
-      const message = `a run would be refused: ${label} has ${valuesText(count)} in ${name} that ${what}`
+      const message = `a run would be refused: ${label} has ${countText(count, 'value')} in ${name} that ${what}`
       const hint = `--as-text ${shellQuote(name)} stores the text that the source prints`
       emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
     }
@@ -68,16 +69,12 @@ export async function tellDoubtful(
         warn(column, count, `${column.stored} does not hold (${why})`)
         continue
       }
-      const message = `${label} has ${valuesText(count)} in ${column.name} with number 0, the error value of the enum: the archive keeps it, and it comes back with number 0`
+      const message = `${label} has ${countText(count, 'value')} in ${column.name} with number 0, the error value of the enum: the archive keeps it, and it comes back with number 0`
       emit({ type: 'log', level: 'note', table: tableText(table.table), message })
     }
     for (const [column, count] of untyped)
       warn(column, count, `${count === 1 ? 'is' : 'are'} none of its type (${column.column.native})`)
   }
-}
-
-function valuesText(count: number): string {
-  return `${count} ${count === 1 ? 'value' : 'values'}`
 }
 
 /** The same of a row that holds a value which is none of its type: its texts are as the source prints them. */

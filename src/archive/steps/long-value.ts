@@ -2,7 +2,7 @@
 import { constants } from 'node:buffer'
 import { keyPart } from '../../model/copy/row-key.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
-import { sizeText } from '../../model/run/verdict.ts'
+import { sizeText } from '../../shared/figures.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, RowRequest } from '../../model/copy/port.ts'
 import type { ArchiveContext } from './context.ts'

@@ -1,6 +1,6 @@
 /** Which archive is that of a table: a table may have another name since it was archived, and another table its old one. */
-import { isElsewhere } from '../../archive/ledger/elsewhere.ts'
-import { readArchive, type ArchivedTable, type ArchiveRecord } from '../../archive/ledger/record.ts'
+import { isElsewhere } from '../ledger/elsewhere.ts'
+import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'

@@ -167,7 +167,7 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
 function refuseUnconfirmed(operation: Operation): boolean {
   const destroys = destructionsOf(operation)
   const confirmed = new Map<string, unknown>(Object.entries(operation)).get('confirm') !== undefined
-  if (!confirmed && destroys.some(({ confirm, asked }) => confirm !== undefined && asked === true)) {
+  if (!confirmed && destroys.some(({ confirm, asked }) => confirm !== undefined && asked !== undefined)) {
     throw new SluiceError('MISSING_CONFIRM', 'each run of it destroys something, and nobody is there to be asked', {
       hint: 'add --confirm=NAME to the command, with the name of the table',
     })

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import type { Event } from '../../model/run/event.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { Face } from '../face.ts'
-import { bytesText, durationText, grouped, plural } from '../../render/format.ts'
+import { sizeText, durationText, grouped, plural } from '../../shared/figures.ts'
 import { oneLine } from '../../shared/visible.ts'
 import { Narrator } from '../../render/narrator.ts'
 import { rowKeyText } from '../../render/row-key.ts'
@@ -86,7 +86,7 @@ export class MigratorLines {
     'chunk.done': ({ table, chunk, worker, done, ms, bytes, quarantined = '0', attempt = 1 }) => {
       const rate = ms === 0 ? '' : `, ${grouped(Math.round((Number(done) * 1000) / ms))} rows/s`
       const facts = [
-        `${plural(done, 'row')}${bytes === undefined ? '' : ` (${bytesText(bytes)})`} in ${durationText(ms)}${rate}`,
+        `${plural(done, 'row')}${bytes === undefined ? '' : ` (${sizeText(bytes)})`} in ${durationText(ms)}${rate}`,
         `worker ${worker}`,
         ...(attempt > 1 ? [`attempt ${attempt}`] : []),
         ...(quarantined === '0' ? [] : [`${plural(quarantined, 'row')} failed`]),

@@ -5,7 +5,7 @@ import type { Node, Pair } from 'yaml'
 import type { ScriptSizes } from '../../model/copy/script-presets.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { closest } from '../../shared/closest.ts'
-import { grouped } from '../../render/format.ts'
+import { grouped } from '../../shared/figures.ts'
 
 type Setting = {
   readonly name: keyof ScriptSizes

@@ -108,6 +108,6 @@ function isAskedLater({ name }: Option, declared: readonly AnyDeclaration[]): bo
   return declared.some(
     ({ plans, destroys = [] }) =>
       (plans !== undefined && name === 'dry-run') ||
-      destroys.some(({ asked, confirm }) => asked === true && confirm === name),
+      destroys.some(({ asked, confirm }) => asked !== undefined && confirm === name),
   )
 }

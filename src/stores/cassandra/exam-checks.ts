@@ -5,7 +5,8 @@ import { levelName } from './consistency.ts'
 import { noKeyspace } from './errors.ts'
 import { clockSkew, keyspaceCount, nodesOf, ping, replicationOf, rightsOf, schemaVersions } from './look.ts'
 import { isLocalHost } from '../common/tls.ts'
-import { countText, fail, failed, ok, timeText, warn, type Verdict } from '../../model/run/verdict.ts'
+import { fail, failed, ok, warn, type Verdict } from '../../model/run/verdict.ts'
+import { countText, tookText } from '../../shared/figures.ts'
 
 const ROUND_TRIPS = 5
 const SLOW_MS = 50
@@ -21,7 +22,7 @@ export async function roundTripVerdict(link: CassandraLink): Promise<Verdict> {
     times.push(performance.now() - start)
   }
   const median = times.toSorted((a, b) => a - b)[Math.floor(ROUND_TRIPS / 2)] ?? 0
-  const found = `${timeText(median)}, median of ${ROUND_TRIPS}`
+  const found = `${tookText(median)}, median of ${ROUND_TRIPS}`
   if (median <= SLOW_MS) return ok(found)
   return warn(found, {
     cause: 'every page and every write takes one of these',
@@ -141,7 +142,7 @@ export async function clocksVerdict(link: CassandraLink, clock: Pick<Clock, 'now
   const { ms, address } = await clockSkew(link, clock)
   const amount = Math.abs(ms)
   if (amount < 50) return ok('the same time here and on all nodes that are up')
-  const found = `node ${address} is ${timeText(amount)} ${ms > 0 ? 'ahead of' : 'behind'} this machine`
+  const found = `node ${address} is ${tookText(amount)} ${ms > 0 ? 'ahead of' : 'behind'} this machine`
   if (amount <= SKEW_WARN_MS) return ok(found)
   const trouble = {
     cause: 'of two writes of a row the one with the later time stays, whichever was last',

@@ -1,6 +1,7 @@
 /** A Cassandra cluster as source or target of copies: whether its nodes answer, how rows lie on them, what this login may do. */
 import type { Clock } from '../../shared/clock.ts'
-import { ok, timeText, type Verdict } from '../../model/run/verdict.ts'
+import { ok, type Verdict } from '../../model/run/verdict.ts'
+import { tookText } from '../../shared/figures.ts'
 import type { Checks } from '../common/exam-port.ts'
 import { cassandraSettings } from './config.ts'
 import { connectCassandra, type CassandraLink } from './connect.ts'
@@ -28,7 +29,7 @@ export async function examineCassandra(checks: Checks, url: string, clock: Pick<
     const link = await connectCassandra(impatient(url), { signal, withoutKeyspace: true })
     opened.link = link
     const { user } = link.settings
-    return ok(`${user === null ? 'without a user' : `as ${user}`}, in ${timeText(performance.now() - begun)}`)
+    return ok(`${user === null ? 'without a user' : `as ${user}`}, in ${tookText(performance.now() - begun)}`)
   })
   const { link } = opened
   if (link === null) return

@@ -1,5 +1,6 @@
 /** A D1 database as the target of copies: whether it can be asked, and whether the service keeps what copies rest on. */
-import { fail, ok, timeText } from '../../model/run/verdict.ts'
+import { fail, ok } from '../../model/run/verdict.ts'
+import { tookText } from '../../shared/figures.ts'
 import type { Checks } from '../common/exam-port.ts'
 import { openD1Copy, type D1CopyStore } from './copy/index.ts'
 import { d1Settings } from './settings.ts'
@@ -17,7 +18,7 @@ export async function examineD1(checks: Checks, url: string): Promise<void> {
     const store = await openD1Copy(url, { signal })
     if (signal.aborted) await store[Symbol.asyncDispose]()
     else opened.store = store
-    return ok(`the token is taken, and a query answered, in ${timeText(performance.now() - begun)}`)
+    return ok(`the token is taken, and a query answered, in ${tookText(performance.now() - begun)}`)
   })
   const { store } = opened
   if (store === null) return

@@ -5,7 +5,8 @@ import { foldFsck } from './fsck-fold.ts'
 import { isShownAs } from './run-screen.ts'
 import { foldSummary } from './summary-fold.ts'
 import type { Lane, RunView } from './run-view.ts'
-import { bytesNow, doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
+import { KEPT } from '../../model/run/kept.ts'
+import { bytesNow, doneNow, KEPT_SAMPLES } from './run-view.ts'
 
 const last = <T>(list: readonly T[], item: T, keep: number): readonly T[] =>
   list.length < keep ? [...list, item] : [...list.slice(list.length - keep + 1), item]
@@ -131,7 +132,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       return {
         ...run,
         lanes: withoutChunk(run, event.table, event.chunk),
-        errors: last(run.errors, event.error, KEPT_RESULTS),
+        errors: last(run.errors, event.error, KEPT.listed),
       }
     case 'table.finished':
       return {
@@ -139,14 +140,14 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         lanes: run.lanes.filter((l) => l.table !== event.table),
         // Of a comparison, and of an import that was stopped, no chunk says what was done. What a copy did not finish is undone.
         doneBefore: run.doneBefore + (run.copy === null ? doneIn(run, event.table) : 0),
-        results: last(run.results, event, KEPT_RESULTS),
+        results: last(run.results, event, KEPT.listed),
         counts: { ...run.counts, [event.status]: run.counts[event.status] + 1 },
-        errors: event.error === undefined ? run.errors : last(run.errors, event.error, KEPT_RESULTS),
+        errors: event.error === undefined ? run.errors : last(run.errors, event.error, KEPT.listed),
       }
     case 'verify.check':
-      return { ...run, checks: last(run.checks, event, KEPT_RESULTS) }
+      return { ...run, checks: last(run.checks, event, KEPT.listed) }
     case 'verify.mismatch':
-      return { ...run, mismatches: last(run.mismatches, event, KEPT_RESULTS), mismatchCount: run.mismatchCount + 1 }
+      return { ...run, mismatches: last(run.mismatches, event, KEPT.listed), mismatchCount: run.mismatchCount + 1 }
     case 'fsck.progress':
     case 'fsck.checked':
     case 'fsck.finding':
@@ -157,11 +158,11 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         ? { ...run, notes: last(run.notes, event.message, MOST_NOTES) }
         : run
     case 'question':
-      return { ...run, questions: last(run.questions, event, KEPT_RESULTS) }
+      return { ...run, questions: last(run.questions, event, KEPT.listed) }
     case 'difference':
       return {
         ...run,
-        differences: last(run.differences, event, KEPT_RESULTS),
+        differences: last(run.differences, event, KEPT.listed),
         differenceCount: run.differenceCount + 1,
       }
     case 'run.summary':
@@ -177,7 +178,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         doneBefore: run.copy === null ? doneNow(run) : run.doneBefore,
         endedAt: now,
         finished: event,
-        errors: event.error === undefined ? run.errors : last(run.errors, event.error, KEPT_RESULTS),
+        errors: event.error === undefined ? run.errors : last(run.errors, event.error, KEPT.listed),
       }
     default:
       return run

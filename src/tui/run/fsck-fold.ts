@@ -1,11 +1,11 @@
 /** How a run of `fsck` grows with its events. */
 import type { Event } from '../../model/run/event.ts'
+import { KEPT } from '../../model/run/kept.ts'
 import { NO_FSCK } from './fsck-view.ts'
 import type { Lane, RunView } from './run-view.ts'
 
 type Told = Extract<Event, { type: 'fsck.progress' | 'fsck.checked' | 'fsck.finding' }>
 
-const KEPT = 500
 const UNITS = {
   listing: 'object',
   files: 'file',
@@ -19,7 +19,7 @@ export function foldFsck(run: RunView, event: Told, now: number): RunView {
   if (event.type === 'fsck.checked') return { ...run, fsck: { ...fsck, checked: [...fsck.checked, event] } }
   if (event.type === 'fsck.finding') {
     if (event.level === 'note') return run
-    const findings = [...fsck.findings.slice(-KEPT + 1), event]
+    const findings = [...fsck.findings.slice(-KEPT.listed + 1), event]
     return { ...run, fsck: { ...fsck, findings, findingCount: fsck.findingCount + 1 } }
   }
   return progressed(run, event, now)

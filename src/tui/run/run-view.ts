@@ -95,7 +95,6 @@ export type RunView = {
   readonly finished: Finished | null
 }
 
-export const KEPT_RESULTS = 500
 export const KEPT_SAMPLES = 90
 const SETTLED_MS = 3000
 

@@ -1,5 +1,5 @@
 /** `stuck`: a chunk that is worked on gets no further, however often it is tried. It ends when that chunk moves, with its table, and with a run that was not broken off. */
-import { timeText } from '../../../model/run/verdict.ts'
+import { tookText } from '../../../shared/figures.ts'
 import type { CauseWatch, Verdict } from './cause.ts'
 import { StandingChunks, type ChunkMove, type OpenChunk } from './standing-chunks.ts'
 
@@ -97,5 +97,5 @@ export function stuckText(
 
 /** `45.0 s`, `12 min`: people wait in minutes. */
 export function spanText(ms: number): string {
-  return ms < 2 * MINUTE_MS ? timeText(ms) : `${Math.floor(ms / MINUTE_MS)} min`
+  return ms < 2 * MINUTE_MS ? tookText(ms) : `${Math.floor(ms / MINUTE_MS)} min`
 }

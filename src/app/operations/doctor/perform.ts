@@ -1,6 +1,6 @@
 /** `doctor`: looks at everything a run needs, and says what is wrong and what to do. Changes nothing. */
 import { dec } from '../../../model/run/event.ts'
-import { countText } from '../../../model/run/verdict.ts'
+import { countText } from '../../../shared/figures.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { examineDatabase } from '../../doctor/database.ts'
 import { Examination } from '../../doctor/examination.ts'

@@ -54,7 +54,7 @@ export const archiveAdopt: Declaration<ArchiveAdoptOperation, (typeof EVENTS)[nu
     {
       what: 'the right of the database that wrote into the archive before',
       confirm: 'confirm',
-      asked: true,
+      asked: 'to take its archive over',
       named: { field: 'table' },
     },
   ],

@@ -49,7 +49,7 @@ export const archiveErase: Declaration<ArchiveEraseOperation, (typeof EVENTS)[nu
     {
       what: 'rows of the table and of its archive, and every older version of the archive',
       confirm: 'confirm',
-      asked: true,
+      asked: 'to erase these rows for good, with every older version of the archive',
       named: { field: 'table' },
     },
   ],

@@ -48,7 +48,7 @@ export const archiveExpire: Declaration<ArchiveExpireOperation, (typeof EVENTS)[
     {
       what: 'archived partitions of which no other copy is left',
       confirm: 'confirm',
-      asked: true,
+      asked: 'to let these partitions expire',
       named: { field: 'table' },
     },
   ],

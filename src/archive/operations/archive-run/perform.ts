@@ -1,7 +1,7 @@
 /** `archive plan` and `archive run`: old partitions into a Delta table, proved, and then out of the source. */
-import { isByValue } from '../../../archive/ledger/by-value.ts'
-import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
-import { isUnpublished, readArchive, type ArchivedTable } from '../../../archive/ledger/record.ts'
+import { isByValue } from '../../ledger/by-value.ts'
+import { PartitionLedger } from '../../ledger/partition-ledger.ts'
+import { isUnpublished, readArchive, type ArchivedTable } from '../../ledger/record.ts'
 import type { Wish } from '../../steps/advance.ts'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'

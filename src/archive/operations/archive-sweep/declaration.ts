@@ -77,8 +77,10 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
     {
       what: 'files of archives that no version names, or none within the retention',
       confirm: 'confirm',
-      asked: true,
+      asked: 'to remove these files',
       named: { field: 'tables', several: 'all' },
+      against: 'what may go is',
+      counted: true,
     },
   ],
   plans: 'dryRun',

@@ -2,6 +2,7 @@
 import { rangeText } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { countText } from '../../../shared/figures.ts'
 import { spanOf } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
 import { acceptance, acceptedOf, type AcceptedSum } from '../ledger/accepted.ts'
@@ -228,8 +229,8 @@ function textOf({ chunk, before, source, expected, target }: Counted, side: 'sou
 function howEqual({ more, fewer }: LookResult): string {
   if (more === 0n && fewer === 0n) return 'equal on both sides'
   const parts = [
-    ...(more > 0n ? [`${rowsText(more)} more than the source`] : []),
-    ...(fewer > 0n ? [`${rowsText(fewer)} fewer`] : []),
+    ...(more > 0n ? [`${countText(more, 'row')} more than the source`] : []),
+    ...(fewer > 0n ? [`${countText(fewer, 'row')} fewer`] : []),
   ]
   return `as earlier runs left them: the target holds ${parts.join(', and elsewhere ')}${more > 0n ? '' : ' than the source'}`
 }
@@ -238,10 +239,6 @@ function acceptedText({ more, fewer }: AcceptedSum): string {
   const parts = [...(more > 0n ? [`+${more}`] : []), ...(fewer > 0n ? [`-${fewer}`] : [])]
   const isOne = more + fewer === 1n
   return `${isOne ? 'a difference' : 'differences'} of ${parts.join(' and ') || '0'} ${isOne ? 'row was' : 'rows were'}`
-}
-
-function rowsText(rows: bigint): string {
-  return rows === 1n ? '1 row' : `${rows} rows`
 }
 
 function count(some: bigint, all: bigint): string {

@@ -1,4 +1,5 @@
 /** What a service that limits its users makes of a copy: requests, the time they need, and what a plan of payment holds. */
+import { grouped, sizeText } from '../../../shared/figures.ts'
 import { dec, type CopyPlanLine } from '../../../model/run/event.ts'
 import type { StoreAbilities } from '../../../model/copy/port.ts'
 
@@ -27,7 +28,7 @@ export function quotaNotes({ quotas = [] }: StoreAbilities, { rows, bytes }: Amo
   const texts = quotas.map(({ plan, rowsADay, bytes: most }) => {
     const facts = [
       ...(rowsADay === undefined ? [] : [`${grouped(rowsADay)} rows written a day`]),
-      ...(most === undefined ? [] : [`a database of ${sizeText(most)}`]),
+      ...(most === undefined ? [] : [`a database of ${sizeText(most, 0)}`]),
     ]
     return `${plan}: ${facts.join(' and ')}`
   })
@@ -44,10 +45,4 @@ export function quotaNotes({ quotas = [] }: StoreAbilities, { rows, bytes }: Amo
 /** Claim, guard, rows in pieces, the same read back, and the end of each chunk; seen on real copies. */
 function requestsOf({ chunks, bytes }: Amount): bigint {
   return 20n + chunks * 9n + (bytes / REQUEST_BYTES) * 2n
-}
-
-const grouped = (count: number): string => count.toLocaleString('en-US')
-
-function sizeText(bytes: number): string {
-  return bytes >= 1e9 ? `${bytes / 1e9} GB` : `${bytes / 1e6} MB`
 }

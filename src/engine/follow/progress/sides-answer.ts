@@ -1,5 +1,5 @@
 /** Whether a side of a stream answers. It is asked beside the loop: nothing that is told waits for the answer, and the time since then is known. */
-import { timeText } from '../../../model/run/verdict.ts'
+import { tookText } from '../../../shared/figures.ts'
 import type { Emit } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
@@ -77,13 +77,13 @@ export class Answers {
     this.#isTold = true
     const { name, label, emit } = this.#side
     const why = this.#why === null ? '' : ` (${this.#why})`
-    const message = `the ${name} has not answered for ${timeText(this.waitedMs)}${why}; changes wait until it does: ${label}`
+    const message = `the ${name} has not answered for ${tookText(this.waitedMs)}${why}; changes wait until it does: ${label}`
     emit({ type: 'log', level: 'warn', message })
   }
 
   #heard(): void {
     const { name, label, emit } = this.#side
-    const message = `the ${name} answers again after ${timeText(this.waitedMs)}: ${label}`
+    const message = `the ${name} answers again after ${tookText(this.waitedMs)}: ${label}`
     if (this.#isTold) emit({ type: 'log', level: 'note', message })
     this.#since = null
     this.#why = null

@@ -1,5 +1,5 @@
 /** Whether the source can hold back its log for as long as the copy takes: a slot that falls behind what it may hold is lost, and the copy with it. */
-import { sizeText } from '../../../model/run/verdict.ts'
+import { sizeText } from '../../../shared/figures.ts'
 import type { FollowRefusal, WalRoom } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'

@@ -1,6 +1,7 @@
 /** The comparison as a Markdown file: figures, machine, and how they were come by, in words that promise nothing more. */
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import type { Side } from '../../../model/run/event.ts'
+import { factorText, grouped, measureText, sizeText } from '../../../shared/figures.ts'
 import { oneLine } from '../../../shared/visible.ts'
 import { latencyText, threadsText } from './distance.ts'
 import { requestsText, type CompareResult, type CompareSummary } from './index.ts'
@@ -76,7 +77,7 @@ export function compareReport(summary: CompareSummary, meta: ReportMeta): string
         inline(result.title),
         ...cells(result.files),
         result.files.opened === null ? '-' : String(result.files.opened),
-        ...(counted ? [grouped(result.files.requests ?? '-'), bytes(result.files.requestBytes ?? '0')] : []),
+        ...(counted ? [grouped(result.files.requests ?? '-'), sizeText(result.files.requestBytes ?? '0')] : []),
         ...cells(result.sql),
         grouped(result.rows),
         result.same ? 'yes' : '**no**',
@@ -153,17 +154,17 @@ function sentence(text: string): string {
 
 function cells(side: Side): readonly string[] {
   return [
-    measure(side.p50Ms),
-    measure(side.p95Ms),
-    side.coldMs === null ? '-' : measure(side.coldMs),
-    side.readBytes === null ? '-' : bytes(side.readBytes),
+    measureText(side.p50Ms),
+    measureText(side.p95Ms),
+    side.coldMs === null ? '-' : measureText(side.coldMs),
+    side.readBytes === null ? '-' : sizeText(side.readBytes),
   ]
 }
 
 function fasterText({ faster, factor, same }: CompareResult): string {
   if (!same) return '-'
   if (faster === 'even') return 'even'
-  return `${faster === 'sql' ? 'SQL' : 'files'} ${factor < 9.95 ? factor.toFixed(1) : grouped(Math.round(factor))}×`
+  return `${faster === 'sql' ? 'SQL' : 'files'} ${factorText(factor, '×')}`
 }
 
 function differs({ title, difference }: CompareResult): string {
@@ -188,24 +189,4 @@ function code(text: string): string {
   return `\`${oneLine(text)
     .replaceAll('`', "'")
     .replaceAll('|', String.raw`\|`)}\``
-}
-
-function grouped(count: string | number): string {
-  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
-}
-
-function measure(ms: number): string {
-  const three = (n: number): string =>
-    n >= 99.95 ? Math.round(n).toString() : n >= 9.995 ? n.toFixed(1) : n.toFixed(2)
-  return ms < 999.5 ? `${three(ms)} ms` : `${three(ms / 1000)} s`
-}
-
-function bytes(count: string): string {
-  let amount = Number(count)
-  let unit = 0
-  while (amount >= 999.5 && unit < 4) {
-    amount /= 1000
-    unit++
-  }
-  return `${unit === 0 || amount >= 99.95 ? Math.round(amount) : amount.toFixed(1)} ${['B', 'KB', 'MB', 'GB', 'TB'][unit]}`
 }

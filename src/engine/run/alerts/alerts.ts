@@ -1,6 +1,6 @@
 /** The one place that decides whether somebody is told: each condition once when it begins to hold, and once when it is over. */
 import type { AlertCause, AlertCondition, AlertEvent, AlertWish } from '../../../model/run/alert.ts'
-import { sizeText, timeText } from '../../../model/run/verdict.ts'
+import { tookText, sizeText } from '../../../shared/figures.ts'
 
 /** What is known of a run at one moment; absent where it is not known. */
 export type Sample = {
@@ -86,5 +86,5 @@ function valueOf(cause: AlertCondition['cause'], { lagMs, walBytes, rate, stalle
 
 function wordsOf(cause: AlertCause, value: number): string {
   if (cause === 'wal') return sizeText(value)
-  return cause === 'rate' ? `${Math.round(value)} changes/s` : timeText(value)
+  return cause === 'rate' ? `${Math.round(value)} changes/s` : tookText(value)
 }

@@ -34,14 +34,31 @@ export type StoreField<O> = {
  */
 export type Destruction<O> = {
   readonly what: string
-  /** Only where this field is true; else always. */
+  /** Only where this field is on or given; else always. */
   readonly when?: FieldOf<O>
+  /** Not where one of these fields is on. */
+  readonly unless?: readonly FieldOf<O>[]
   /** Field that holds the name of what may go, said twice. */
   readonly confirm?: FieldOf<O>
-  /** In a terminal the name is asked for before anything begins; else only the flag holds it, or a run asks when it has counted. */
-  readonly asked?: true
+  /**
+   * A terminal asks for the name before anything begins: `Type NAME`, then these words. Absent: only the flag holds the
+   * name, or a run asks when it has counted.
+   */
+  readonly asked?: string
   /** Where that name stands, for whoever shows the dry run and then asks. */
   readonly named?: NamedBy<O>
+  /** The name is not asked for where all counts of the dry run, except that of tables, are 0. */
+  readonly counted?: true
+  /**
+   * A wrong name is refused before anything begins, and these words stand before the right one. Absent: the run compares
+   * the two.
+   */
+  readonly against?: string
+  /**
+   * What the operation does to that name: without a name and without a terminal it is refused before anything begins.
+   * Absent: the run refuses it.
+   */
+  readonly refused?: (name: string) => string
 }
 
 /** A field of the operation, whose first name counts, or `several` where it holds none or more than one; or a field of an event of its dry run: nothing goes where no such event comes. */
@@ -52,6 +69,8 @@ export type NamedBy<O> =
       readonly field: string
       /** Only of an event with these values, or one of several. */
       readonly where?: Readonly<Record<string, string | readonly string[]>>
+      /** A field whose name may be typed too, and counts where no event gives one. */
+      readonly or?: FieldOf<O>
     }
 
 /** Another command that tells what stands before this one, and changes nothing. */

@@ -63,8 +63,9 @@ export const partitionDecommissionDatabase: Declaration<
   destroys: [
     {
       what: 'the database that the tables have moved from',
+      unless: ['undo', 'inactive'],
       confirm: 'confirm',
-      asked: true,
+      asked: 'to drop it for good',
       named: { event: 'decommission.step', field: 'table', where: { step: 'dropped', status: 'planned' } },
     },
   ],

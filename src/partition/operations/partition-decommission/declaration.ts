@@ -58,8 +58,9 @@ export const partitionDecommission: Declaration<PartitionDecommissionOperation, 
   destroys: [
     {
       what: 'the table that a switch has parked',
+      unless: ['undo', 'inactive'],
       confirm: 'confirm',
-      asked: true,
+      asked: 'to drop it for good',
       named: { event: 'decommission.step', field: 'table', where: { step: 'dropped', status: 'planned' } },
     },
   ],

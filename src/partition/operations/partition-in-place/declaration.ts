@@ -69,8 +69,12 @@ export const partitionInPlace: Declaration<PartitionInPlaceOperation, (typeof EV
     {
       what: 'which table the public name means',
       confirm: 'confirm',
-      asked: true,
-      named: { event: 'partition.step', field: 'table', where: { step: ['switch', 'revert'], status: 'planned' } },
+      asked: 'to go on',
+      named: {
+        event: 'partition.step',
+        field: 'table',
+        where: { step: ['switch', 'slice', 'revert'], status: 'planned' },
+      },
     },
   ],
   plans: 'dryRun',

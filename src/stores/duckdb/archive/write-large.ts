@@ -2,7 +2,7 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal } from '../../../shared/sql-text.ts'
 import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
-import { sizeText } from '../../../model/run/verdict.ts'
+import { sizeText } from '../../../shared/figures.ts'
 import { interruptible } from './ask.ts'
 import { copied, type Copied } from './copy-files.ts'
 import { openDesk, type Desk } from './desk.ts'

@@ -1,6 +1,7 @@
 /** What can be wrong with a PostgreSQL server. */
 import type { SqlReader } from '../../../model/run/sql-port.ts'
-import { fail, ok, sizeText, warn, type Verdict } from '../../../model/run/verdict.ts'
+import { fail, ok, warn, type Verdict } from '../../../model/run/verdict.ts'
+import { sizeText } from '../../../shared/figures.ts'
 import type { ServerCheck } from '../../common/exam-port.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { connectionsVerdict, tlsVerdict } from '../../common/server-verdicts.ts'

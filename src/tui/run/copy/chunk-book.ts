@@ -3,6 +3,7 @@
  * the map knows the state, and the ledger everything. It is changed in place, as the map is.
  */
 import type { KeySpan } from '../../../model/run/event.ts'
+import { KEPT } from '../../../model/run/kept.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { ChunkState } from './chunk-map.ts'
 
@@ -32,11 +33,6 @@ export type Chunk = {
   /** Whether somebody asked that it be held back, or left to another run. */
   readonly held: 'paused' | 'skipped' | null
 }
-
-const KEPT_NOTED = 500
-const KEPT_RECENT = 60
-/** Rows set aside that a chunk shows; the quarantine of the target has them all. */
-export const KEPT_ROWS = 20
 
 export function freshChunk(table: string, no: string, span: KeySpan): Chunk {
   return {
@@ -94,8 +90,8 @@ export class ChunkBook {
     this.remove(chunk)
     if (chunk.state === 'copying' || chunk.state === 'waits') this.#active.set(key, chunk)
     else if (chunk.state === 'failed' || chunk.state === 'aside' || chunk.held !== null)
-      keep(this.#noted, key, chunk, KEPT_NOTED)
-    else keep(this.#recent, key, chunk, KEPT_RECENT)
+      keep(this.#noted, key, chunk, KEPT.chunksNoted)
+    else keep(this.#recent, key, chunk, KEPT.chunksDone)
   }
 
   remove(chunk: Pick<Chunk, 'table' | 'no'>): void {

@@ -5,7 +5,8 @@
 import { differenceText } from '../../../render/difference-text.ts'
 import { WorkPace } from '../../../model/copy/work-pace.ts'
 import type { Event, EventBody, KeySpan, Latency } from '../../../model/run/event.ts'
-import { ChunkBook, freshChunk, KEPT_ROWS, type Chunk } from './chunk-book.ts'
+import { KEPT } from '../../../model/run/kept.ts'
+import { ChunkBook, freshChunk, type Chunk } from './chunk-book.ts'
 import type { ChunkState } from './chunk-map.ts'
 import { CopyTable, type Tally } from './copy-table.ts'
 import { FollowProgress } from './follow-progress.ts'
@@ -310,7 +311,7 @@ export class CopyProgress {
   #aside({ table, chunk, key, error }: Of<'row.aside'>): void {
     const known = this.book.find(table, chunk)
     if (known === null) return
-    const rows = known.rows.length < KEPT_ROWS ? [...known.rows, { key, error }] : known.rows
+    const rows = known.rows.length < KEPT.rowsOfChunk ? [...known.rows, { key, error }] : known.rows
     this.book.put({ ...known, aside: known.aside + 1, rows })
   }
 

@@ -1,9 +1,7 @@
 /** What is known of the stream that follows a copy, folded from its events. */
 import type { Event } from '../../../model/run/event.ts'
+import { KEPT } from '../../../model/run/kept.ts'
 import type { FollowProgressEvent, FollowTableEvent } from '../../../model/follow/events.ts'
-
-/** Samples of the curves: one a second. */
-const KEPT = 60
 
 export type StreamTable = {
   state: FollowTableEvent['state']
@@ -42,9 +40,9 @@ export class FollowProgress {
         this.lag.push(Number(event.waiting ?? event.lagBytes))
         this.rates.push(Number(event.rate))
         this.held.push(Number(event.heldBytes))
-        if (this.held.length > KEPT) this.held.shift()
-        if (this.lag.length > KEPT) this.lag.shift()
-        if (this.rates.length > KEPT) this.rates.shift()
+        if (this.held.length > KEPT.curve) this.held.shift()
+        if (this.lag.length > KEPT.curve) this.lag.shift()
+        if (this.rates.length > KEPT.curve) this.rates.shift()
         break
       case 'follow.table':
         this.#table(event.table).state = event.state

@@ -134,7 +134,7 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
     {
       what: 'which table the public name means',
       confirm: 'confirm',
-      asked: true,
+      asked: 'to give this name to the other table',
       named: { event: 'cutover.gate', field: 'table' },
     },
   ],

@@ -46,7 +46,14 @@ export const slots: Declaration<SlotsOperation, (typeof EVENTS)[number]> = {
   shape: 'answer',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   destroys: [
-    { what: 'a replication slot and its publication', confirm: 'confirm', asked: true, named: { field: 'drop' } },
+    {
+      what: 'a replication slot and its publication',
+      when: 'drop',
+      confirm: 'confirm',
+      asked: 'to remove this slot',
+      named: { field: 'drop' },
+      against: '--drop',
+    },
   ],
   plans: 'dryRun',
   events: EVENTS,

@@ -47,8 +47,10 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
     {
       what: 'versions of tables in the catalog that are not kept',
       confirm: 'confirm',
-      asked: true,
+      asked: 'to give these versions up',
       named: { field: 'tables', several: 'all' },
+      against: 'what may go is',
+      counted: true,
     },
   ],
   plans: 'dryRun',

@@ -64,8 +64,10 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     {
       what: 'the rows of the table in the catalog',
       confirm: 'confirm',
-      asked: true,
-      named: { event: 'verify.check', field: 'table' },
+      asked: 'to take it out of the catalog',
+      // The checks name the table as the catalog does, which is shorter to type than a path.
+      named: { event: 'verify.check', field: 'table', or: 'table' },
+      refused: (name) => `rollback takes ${name} out of the catalog`,
     },
   ],
   plans: 'dryRun',

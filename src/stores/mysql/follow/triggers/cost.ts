@@ -1,6 +1,7 @@
 /** What noting costs those who write: measured on copies of some rows, which are dropped again. The tables themselves are read, and nothing else. */
 import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import { millisText } from '../../../../shared/figures.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { costText } from '../../../common/trigger-stream/cost-text.ts'
 import { quoted, tableSql } from '../../copy/names.ts'
@@ -58,7 +59,7 @@ async function costOf(session: Session, database: string, one: FollowedTable): P
     for (const sql of logStatements(log, noted, made)) await session.command(sql)
     for (const sql of triggerStatements(scratch, log, noted, made)) await session.command(sql)
     const withTriggers = await median(session, written)
-    return `${name}: a write of one row takes ${msText(without / rows)}, ${costText('trigger', without / rows, withTriggers / rows, msText)}; measured with ${TRIALS} times ${rows} rows that were inserted into a copy`
+    return `${name}: a write of one row takes ${millisText(without / rows)}, ${costText('trigger', without / rows, withTriggers / rows, millisText)}; measured with ${TRIALS} times ${rows} rows that were inserted into a copy`
   } catch (error) {
     if (session.broken !== null) throw error
     if (error instanceof SluiceError && error.code === 'CONNECTION_LOST') throw error
@@ -82,8 +83,4 @@ async function median(session: Session, written: string): Promise<number> {
     await session.command('ROLLBACK')
   }
   return taken.toSorted((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0
-}
-
-function msText(ms: number): string {
-  return `${ms < 0.1 ? ms.toFixed(3) : ms.toFixed(2)} ms`
 }

@@ -1,6 +1,7 @@
 /** What noting costs those who write: measured on copies of some rows, in a transaction that is rolled back. The tables themselves are read, and nothing else. */
 import { tableText } from '../../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
+import { millisText } from '../../../../shared/figures.ts'
 import type { FollowedTable } from '../../../../model/follow/port.ts'
 import { costText } from '../../../common/trigger-stream/cost-text.ts'
 import { isConnectionLoss } from '../../server/server-errors.ts'
@@ -50,7 +51,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
     const without = await median(session, scratch, one.identity)
     await makeLog(session, SCHEMA, { ...one, table: { ...one.table, table: scratch } })
     const noted = await median(session, scratch, one.identity)
-    return `${name}: a write of one row takes ${msText(without / rows)}, ${costText('trigger', without / rows, noted / rows, msText)}; measured with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
+    return `${name}: a write of one row takes ${millisText(without / rows)}, ${costText('trigger', without / rows, noted / rows, millisText)}; measured with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
   } catch (error) {
     if (error instanceof SluiceError || isConnectionLoss(error) || !session.alive) throw error
     const reason = error instanceof Error ? error.message : String(error)
@@ -82,8 +83,4 @@ async function median(
     if (trial > 0) taken.push(Number(to?.[0]) - Number(from?.[0]))
   }
   return taken.toSorted((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0
-}
-
-function msText(ms: number): string {
-  return `${ms < 0.1 ? ms.toFixed(3) : ms.toFixed(2)} ms`
 }

@@ -1,4 +1,4 @@
-/** Figures as text, the same in every headless renderer. Plain ASCII. */
+/** Figures as text: amounts, durations and counts. Nothing here depends on locale or time zone. */
 
 /** `1204331` as `1,204,331`; takes decimal strings, so nothing is rounded. */
 export function grouped(count: string | number | bigint): string {
@@ -7,15 +7,21 @@ export function grouped(count: string | number | bigint): string {
 
 const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const
 
-/** Decimal units: `9.8 GB`, `512 MB`, `148 KB`, `96 B`. */
-export function bytesText(bytes: string | number | bigint): string {
+/**
+ * Decimal units: `9.8 GB`, `512 MB`, `148 KB`, `96 B`.
+ * @param bytes 0 or more
+ * @param places behind the point, of every amount above bytes; three digits in all where it is absent
+ */
+export function sizeText(bytes: string | number | bigint, places?: 0 | 1): string {
+  const next = places === 1 ? 999.95 : 999.5
   let amount = Number(bytes)
   let unit = 0
-  while (amount >= 999.5 && unit < BYTE_UNITS.length - 1) {
+  while (amount >= next && unit < BYTE_UNITS.length - 1) {
     amount /= 1000
     unit += 1
   }
-  return `${unit === 0 || amount >= 99.95 ? Math.round(amount).toString() : amount.toFixed(1)} ${BYTE_UNITS[unit] ?? 'B'}`
+  const behind = unit === 0 ? 0 : (places ?? (amount >= 99.95 ? 0 : 1))
+  return `${amount.toFixed(behind)} ${BYTE_UNITS[unit] ?? 'B'}`
 }
 
 /** Elapsed time as `0:17`, `12:04`, `3:02:11`. */
@@ -39,9 +45,20 @@ export function measureText(ms: number): string {
   return ms < 999.5 ? `${three(ms)} ms` : `${three(ms / 1000)} s`
 }
 
+/** How long an answer took: `0.4 ms`, `38 ms`, `1.9 s`. */
+export function tookText(ms: number): string {
+  if (ms >= 999.5) return `${(ms / 1000).toFixed(1)} s`
+  return `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms)} ms`
+}
+
+/** The cost of a write: `0.042 ms`, `1.25 ms`. */
+export function millisText(ms: number): string {
+  return `${ms.toFixed(ms < 0.1 ? 3 : 2)} ms`
+}
+
 /** How many times: `1.2x`, `615x`, `10,018x`. */
-export function factorText(factor: number): string {
-  return `${factor < 9.95 ? factor.toFixed(1) : grouped(Math.round(factor))}x`
+export function factorText(factor: number, sign: 'x' | '×' = 'x'): string {
+  return `${factor < 9.95 ? factor.toFixed(1) : grouped(Math.round(factor))}${sign}`
 }
 
 /** `2026-11-20T12:04:16.204Z` as `2026-11-20 12:04:16`, UTC. */
@@ -54,13 +71,7 @@ export function plural(count: string | number | bigint, one: string, many: strin
   return `${grouped(count)} ${count.toString() === '1' ? one : many}`
 }
 
-/** Rows of at most so many characters, broken at spaces; a longer word stays whole. */
-export function wrapped(text: string, most: number): readonly string[] {
-  const rows: string[] = []
-  for (const word of text.split(' ')) {
-    const last = rows.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= most) rows[rows.length - 1] = `${last} ${word}`
-    else rows.push(word)
-  }
-  return rows
+/** `1 table`, `1400 tables`: not grouped, for messages that programs read too. */
+export function countText(count: number | bigint, one: string): string {
+  return `${count} ${one}${count.toString() === '1' ? '' : 's'}`
 }
