@@ -15,7 +15,7 @@ const LATE = silent('u.since', CONFIRM_MS)
 const IS_OVER = `EXISTS (SELECT FROM ${ALERTS} e WHERE e.key_digest = $8 AND e.cause = '${UNSENT.cleared}')`
 
 /** SQL over `a`, an alert of one table or of none: whether its sender began to send it and has not confirmed for so long that another one may send it. */
-export function isUnconfirmed(a: string): string {
+export function isUnsentYet(a: string): string {
   return `EXISTS (SELECT FROM ${ALERTS} u WHERE u.about = ${a}.about AND u.table_name = ${a}.table_name AND u.cause = '${UNSENT.raised}' AND ${LATE})`
 }
 

@@ -14,7 +14,7 @@ import type {
   ScheduledRun,
   ScheduleSpec,
 } from '../../../model/share/schedule-port.ts'
-import { ALERTS, isUnconfirmed } from './alerts.ts'
+import { ALERTS, isUnsentYet } from './alerts.ts'
 import { elsewhere } from './identity.ts'
 import { jsonbText } from './json.ts'
 import { hasWorker, ms, readClock } from './look.ts'
@@ -164,7 +164,7 @@ export class PostgresSchedules implements ScheduleBook {
   async unalerted(): Promise<readonly Schedule[]> {
     // A run that was refused as it began raises its own alert.
     const ownAlert = `(SELECT r.error ->> 'code'::text FROM ${HISTORY} h JOIN ${RUNS} r USING (run_id) WHERE h.name = s.name ORDER BY h.no DESC LIMIT 1) IS NOT DISTINCT FROM 'SCHEDULE_VOID'::text`
-    const alerted = `EXISTS (SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND NOT ${isUnconfirmed('a')})`
+    const alerted = `EXISTS (SELECT FROM ${ALERTS} a WHERE a.about = $2 || s.name AND a.cause = 'failed' AND NOT ${isUnsentYet('a')})`
     return await this.#read(
       `s.state = 'void' AND s.error IS NOT NULL AND ${RUNNING} IS NULL AND NOT ${ownAlert} AND NOT ${elsewhere('$1', 's')} AND NOT ${alerted}`,
       [scheduleScope('')],
