@@ -84,10 +84,10 @@ describe.each([...PLAIN, 'postgresql'] as const)('%s, plain', (system) => {
         `DELETE FROM ${TABLE} WHERE id = 90`,
         `INSERT INTO ${TABLE} VALUES (90, '2020-02-02 00:00:00', 'taken', NULL)`,
       )
-      for (const at of ['COMMIT state DETACHED', 'COMMIT state DROPPED']) {
-        const { signal } = await startArchiver(restore, { at, when: 'before', rows: 40 }).ended
-        expect(signal, at).toBe('SIGKILL')
-        expect(await counted(), at).toBe('300')
+      for (const when of ['before', 'after'] as const) {
+        const { signal } = await startArchiver(restore, { ...some, when }).ended
+        expect(signal, when).toBe('SIGKILL')
+        expect(await counted(), when).toBe('300')
       }
       const refused = (await perform(restore)).finished
       expect(refused).toMatchObject({
