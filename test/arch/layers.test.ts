@@ -16,7 +16,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 }
 /** Imports that lead up within the engine. The list may only become shorter. */
 const UPWARD: Readonly<Record<string, string>> = {
-  'engine/copy/operations/copy/perform.ts': 'what follows is not given to a copy as a companion yet',
+  'engine/copy/operations/copy/stream.ts': 'what follows is not given to a copy as a companion yet',
   'engine/copy/operations/diff/perform.ts': 'asks for streams by itself',
   'engine/copy/operations/diff-undo/perform.ts': 'asks for streams by itself',
   'engine/copy/operations/retry-quarantine/perform.ts': 'asks for streams by itself',

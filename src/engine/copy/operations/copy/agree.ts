@@ -1,0 +1,84 @@
+/** The stage of a copy that brings plan and ledger together: what is begun already, and what keeps it from going on. */
+import type { LedgerDatabase } from '../../../../model/copy/port.ts'
+import { refusedForAgain } from '../../again/delete-extra.ts'
+import { CopyTrack } from '../../compat/cdm/copy-track.ts'
+import { begunPlans } from '../../ledger/begun-plans.ts'
+import { beginLedger } from '../../ledger/elsewhere.ts'
+import { tableKeyOf, type Owner, type TableKey } from '../../ledger/owner.ts'
+import { RunLedger } from '../../ledger/runs.ts'
+import { SharedRestarts } from '../../ledger/shared-restarts.ts'
+import { asBegun, asPlaced, type PlannedCopy } from '../../plan/plan-copy.ts'
+import type { CopyOperation } from './declaration.ts'
+import { besideRows, type Planned } from './plan.ts'
+import { standings } from './standings.ts'
+import { refuseStreams } from './stream.ts'
+
+/** A copy that may begin: the plan is as the ledger has it, and the operation says what is left to do. */
+export type Agreed = Planned & {
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+  readonly runs: RunLedger
+  /** Of a slot of a run that begins anew: what turns before it have done of that. */
+  readonly restarts: SharedRestarts | undefined
+}
+
+/** @throws SluiceError whatever the ledger has against it */
+export async function agree(given: Planned, database: LedgerDatabase): Promise<Agreed> {
+  const { run, to } = given
+  await beginLedger(given.planned, database, run.interrupt.abort)
+  const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
+  const runs = new RunLedger(database, owner)
+  const restarts = await restartsOf(given, database)
+  const known = { ...given, database, owner, runs, restarts }
+  let operation = await withoutRestart(known)
+  let planned = await asNoted(known, given.planned, operation)
+  const isOther = planned.tables.some((one, at) => one !== given.planned.tables[at])
+  const beside = isOther ? await besideRows(given, planned) : { objects: given.objects, left: given.left }
+  await refuseStreams(operation, to, { database, signal: run.interrupt.abort }, keysOf(planned))
+  const readsAll = operation.againWhenDone === true && !(await CopyTrack.goesOn({ operation, to, database }, planned))
+  if (readsAll && (await isDone(planned, known))) {
+    operation = { ...operation, again: true }
+    planned = refusedForAgain(planned, operation)
+    const message =
+      'earlier runs copied all of it: every row is read and compared once more, and written where it differs'
+    run.emit({ type: 'log', level: 'note', message })
+  }
+  if (operation.follow !== undefined) operation = { ...operation, noLook: true }
+  return { ...known, ...beside, operation, planned }
+}
+
+/** The plan of today, as the ledger has it begun; what begins anew only where the ledger has it. */
+export function asNoted(
+  { planner, database }: Pick<Agreed, 'planner' | 'database'>,
+  some: PlannedCopy,
+  wish: CopyOperation,
+): Promise<PlannedCopy> {
+  return (wish.restart ? asPlaced : asBegun)(some, wish, planner, begunPlans(database))
+}
+
+export function keysOf({ tables }: PlannedCopy): readonly TableKey[] {
+  return tables.map(({ targetName }) => tableKeyOf(targetName))
+}
+
+async function restartsOf(
+  { operation, run, isAnew }: Planned,
+  database: LedgerDatabase,
+): Promise<SharedRestarts | undefined> {
+  const beginsAnew = isAnew || (operation.follow?.resync ?? []).length > 0 || operation.follow?.moved === true
+  const restarts = beginsAnew && run.sharedRun !== undefined ? new SharedRestarts(database, run.sharedRun) : undefined
+  await restarts?.prepare()
+  return restarts
+}
+
+/** A turn goes on with what the turns before it have begun anew. */
+async function withoutRestart(known: Agreed): Promise<CopyOperation> {
+  const { operation, restarts, planned } = known
+  if (restarts === undefined || !operation.restart) return operation
+  return { ...operation, restart: !(await restarts.haveChunks(keysOf(await asNoted(known, planned, operation)))) }
+}
+
+/** Whether earlier runs have copied everything under the same plan. */
+async function isDone(planned: PlannedCopy, around: Pick<Agreed, 'database' | 'owner' | 'runs'>): Promise<boolean> {
+  const found = await standings(planned, around)
+  return found.length > 0 && found.every((standing) => standing === 'done')
+}

@@ -1,0 +1,62 @@
+/** The stage of a copy that shows its plan, and makes and divides its tables. */
+import { ToldRuns } from '../../compat/cdm/told-runs.ts'
+import { againPlan } from '../../again/plan-again.ts'
+import { objectWork } from '../../objects/build-objects.ts'
+import type { PlannedTable } from '../../plan/plan-copy.ts'
+import { emitPlan } from '../../plan/plan-event.ts'
+import type { Surroundings } from '../../table/copy-context.ts'
+import { startTables } from '../../table/copy-tables.ts'
+import type { TableRun } from '../../table/table-run.ts'
+import type { Noted } from './note.ts'
+import { standings } from './standings.ts'
+import type { Following } from './stream.ts'
+
+/** A copy of whose tables there are chunks. */
+export type Divided = {
+  readonly around: Surroundings
+  /** What a stream makes beside rows once it has caught up. */
+  readonly work: ReturnType<typeof objectWork>
+  /** Those that another program copies. */
+  readonly elsewhere: readonly PlannedTable[]
+  readonly told: ToldRuns
+}
+
+/** @param tables takes each table as soon as it is started @throws SluiceError as `startTables` */
+export async function divide(noted: Noted, following: Following | null, tables: TableRun[]): Promise<Divided> {
+  const { operation, run, planned, planHash, objects, left, database, owner, track, hearers, again } = noted
+  const work = objectWork(objects, planned, database, owner, operation.workers)
+  const around = surroundings(noted, following, work)
+  const standing = await standings(planned, around)
+  emitPlan(planned, planHash, standing, run, objects, left, await againPlan(planned, operation, database))
+  const copied = following === null ? planned.tables : await following.toCopy()
+  const elsewhere = await startTables(copied, tables, planned, around)
+  await again(async () => track?.begin(planned, tables))
+  const told = new ToldRuns(operation, track)
+  hearers.told = (event) => told.event(event)
+  for (const event of told.begin(planned, tables)) run.emit(event)
+  return { around, work, elsewhere, told }
+}
+
+function surroundings(noted: Noted, following: Following | null, work: Divided['work']): Surroundings {
+  const { operation, run, views, from, left, database, owner, runs } = noted
+  const { steering, throttle, pulse, weak, shared, restarts, isAnew } = noted
+  return {
+    operation,
+    run,
+    views,
+    from,
+    left,
+    database,
+    owner,
+    runs,
+    steering,
+    throttle,
+    pulse,
+    weak,
+    ...(shared === null ? {} : { shared }),
+    ...(restarts === undefined || !isAnew ? {} : { restarts }),
+    ...(following === null ? {} : { fence: following.fence }),
+    // A followed table gets its unique values and its foreign keys when it has caught up.
+    ...(following === null ? work : {}),
+  }
+}

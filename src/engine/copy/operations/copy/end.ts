@@ -1,0 +1,73 @@
+/**
+ * The last stages of a copy: its plan is shown and nothing else; or tables are summed up, changes are followed, and the
+ * ledger gets what it came to.
+ */
+import { exitOfStop } from '../../../../shared/abort.ts'
+import { refuseForeignAmong } from '../../../../stores/common/ledger-tables.ts'
+import { againPlan } from '../../again/plan-again.ts'
+import { emitPlan, endOfPlan } from '../../plan/plan-event.ts'
+import { settingsRefused } from '../../plan/rows-left.ts'
+import { onSide } from '../../sides.ts'
+import { endOf } from '../../table/ending.ts'
+import type { TableRun } from '../../table/table-run.ts'
+import type { Ending } from '../../../run/run-context.ts'
+import type { Divided } from './divide.ts'
+import type { Noted } from './note.ts'
+import type { Planned } from './plan.ts'
+import { examineStream, type Following } from './stream.ts'
+
+/**
+ * The end of a copy that only shows its plan: neither table nor ledger is made.
+ * @throws SluiceError what would hinder the run as a whole
+ */
+export async function show(shown: Planned): Promise<Ending> {
+  const { operation, run, planned, planHash, again, to, objects, left } = shown
+  // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
+  refuseForeignAmong(await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort))))
+  await examineStream({ operation, planned, run })
+  emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(shown))
+  return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
+}
+
+/** The ledger is looked at, and nothing is made in it. */
+async function notesOfAgain({
+  planned,
+  operation,
+  to,
+}: Pick<Planned, 'planned' | 'operation' | 'to'>): Promise<readonly (readonly string[])[]> {
+  if (operation.again !== true || planned.tables.every(({ plan }) => plan?.create !== false)) return []
+  await using database = await to.ledger()
+  return await againPlan(planned, operation, database)
+}
+
+/** @throws as `endOf`, and what ends a stream */
+export async function end(
+  noted: Noted,
+  following: Following | null,
+  tables: readonly TableRun[],
+  { around, work, told }: Divided,
+): Promise<Ending> {
+  let ending = await endOf(tables, around)
+  if (following !== null && ending.error === undefined && ending.stopped !== true)
+    ending = await following.follow(ending, { ...around, ...work })
+  else if (following !== null) ending = following.unfollowed(ending)
+  await noted.track?.end()
+  for (const event of told.end()) noted.run.emit(event)
+  await finish(noted, ending)
+  const refused = tables.flatMap(({ context }) =>
+    context === null ? [] : settingsRefused(context.plan, context.target),
+  )
+  const all = [...noted.left, ...refused]
+  return { ...ending, ...(all.length === 0 ? {} : { leftBehind: all }) }
+}
+
+async function finish({ run, runs }: Noted, ending: Ending): Promise<void> {
+  const status = ending.stopped === true ? 'stopped' : ending.error === undefined ? 'completed' : 'failed'
+  const exitCode = ending.stopped === true ? exitOfStop(run.interrupt) : (ending.error?.exitCode ?? 0)
+  try {
+    await runs.finish(status, exitCode, ending.error?.message ?? null)
+  } catch (thrown) {
+    // What kept the copy from its end often keeps the ledger from being written too, and says more.
+    if (status === 'completed') throw thrown
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The stages of a copy that are written down before anything is copied: the run itself, its share, what another tool's
+ * tables have of it, and its stream.
+ */
+import { redactUrl } from '../../../../shared/redact.ts'
+import { refusedForAgain } from '../../again/delete-extra.ts'
+import { CopyTrack } from '../../compat/cdm/copy-track.ts'
+import { AGAIN_OPERATION } from '../../ledger/adopt-repairs.ts'
+import { SharedTables } from '../../ledger/shared-tables.ts'
+import { planCopy } from '../../plan/plan-copy.ts'
+import { asNoted, keysOf, type Agreed } from './agree.ts'
+import { heedLanes, openStream, type Following } from './stream.ts'
+
+/** A copy whose run stands in the ledger. */
+export type Noted = Agreed & {
+  /** What a slot shares with the others; null where it is alone. */
+  readonly shared: SharedTables | null
+  /** Tells the copy in the tables of the Cassandra Data Migrator; null where that is not wanted. */
+  readonly track: CopyTrack | null
+}
+
+/** @throws SluiceError as `RunLedger.start`, `CopyTrack.of` and `CopyTrack.before` */
+export async function note(agreed: Agreed): Promise<Noted> {
+  const { operation, run, planned, planHash, database, runs, hearers, again } = agreed
+  await runs.start(
+    {
+      operation: operation.again === true ? AGAIN_OPERATION : 'copy',
+      source: redactUrl(operation.from),
+      target: redactUrl(operation.to),
+      planHash,
+      command: run.commandLine,
+      tool: run.tool,
+      actor: run.actor,
+    },
+    true,
+  )
+  const shared = run.sharedRun === undefined ? null : new SharedTables(database, run.sharedRun)
+  await shared?.begin(keysOf(planned), await runs.startedMs())
+  const track = CopyTrack.of(agreed, planned)
+  hearers.track = track === null ? null : (event) => track.event(event)
+  const ranges = await again(async () => (await track?.before(planned)) ?? null)
+  if (ranges === null) return { ...agreed, shared, track }
+  const { from, to, planner } = agreed
+  const open = { ...operation, ring: { ...operation.ring, ranges } }
+  const left = refusedForAgain(await planCopy(open, from, to, planner), operation)
+  return { ...agreed, shared, track, planned: await asNoted(agreed, left, open) }
+}
+
+/**
+ * Begins the stream of a copy that is followed, or goes on with it.
+ * @returns null for one that is not; the caller closes it
+ * @throws as `openStream`
+ */
+export function openFollowing(noted: Noted): Promise<Following | null> {
+  const { operation, planned, wished, database, owner, run, steering, within, restarts, runs } = noted
+  return openStream(
+    {
+      operation,
+      planned,
+      wished,
+      database,
+      owner,
+      run,
+      stop: () => steering.heed({ act: 'stop' }),
+      stopping: steering.stop,
+      ...(within === undefined ? {} : { within }),
+      ...(restarts === undefined ? {} : { restarts }),
+    },
+    runs,
+  )
+}
+
+/** From here on the stream hears the run, and every look at the source is settled by it. */
+export async function join({ hearers, views, steering, to }: Noted, following: Following): Promise<void> {
+  hearers.stream = (event) => following.heard(event)
+  views.settle = () => following.settle()
+  await heedLanes(steering, to)
+}

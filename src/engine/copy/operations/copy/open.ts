@@ -1,0 +1,72 @@
+/** The stages of a copy that open its stores. What they open is the caller's, who closes it. */
+import type { CopyStore } from '../../../../model/copy/port.ts'
+import { derivedStore } from '../../../../stores/common/derived/index.ts'
+import { isMissingFile, openCopyStore, openSourceStore } from '../../open-stores.ts'
+import type { Planner } from '../../plan/plan-copy.ts'
+import { askingOnce, type Views } from '../../source-views.ts'
+import { retryMsOf } from '../../workers/failure.ts'
+import { openPatiently, patiently } from '../../workers/patience.ts'
+import type { Begun } from './begin.ts'
+import { isRefusedWhole } from './refused.ts'
+
+/** A copy whose source is open and looked at. */
+export type Looked = Begun & {
+  readonly from: CopyStore
+  readonly views: Views
+  /** Asks a server, again where it only had too much to do. */
+  readonly again: Planner['again']
+  readonly planning: Planner
+}
+
+/** @throws as `openSourceStore` */
+export async function openSource(given: Begun): Promise<CopyStore> {
+  const { operation, options } = given
+  const store = await opened(given, () =>
+    openSourceStore(operation.from, operation.cassandra, {
+      yields: true,
+      ...options,
+      ...(operation.follow === undefined ? {} : { moving: true }),
+    }),
+  )
+  return derivedStore(store, operation)
+}
+
+/** @throws whatever keeps the source from being looked at */
+export async function look(given: Begun, from: CopyStore, views: Views): Promise<Looked> {
+  const { operation, run, steering } = given
+  const again: Planner['again'] = (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from) }, steering.stop)
+  if (operation.follow === undefined) await again(() => views.current())
+  const planning: Planner = {
+    views: operation.follow === undefined ? views : askingOnce(views),
+    again,
+    signal: run.interrupt.abort,
+    // A stream brings what comes after a look, so each plan looks anew.
+    ...(operation.follow === undefined ? { extents: new Map() } : {}),
+  }
+  return { ...given, from, views, again, planning }
+}
+
+/**
+ * A copy that is refused leaves no file behind: it is planned beside an empty database, and ends there.
+ * @throws as `openCopyStore`
+ */
+export async function openTarget(given: Looked): Promise<CopyStore> {
+  const { operation, run, from, planning, options, throttle, weak } = given
+  const isRefused =
+    !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(operation, from, planning, run))
+  return await opened(given, () =>
+    openCopyStore(operation.to, {
+      mode: operation.dryRun || isRefused ? 'plan' : 'write',
+      ...options,
+      ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
+      onThrottle: ({ status, waitMs }) =>
+        throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),
+      ...(operation.cassandra === undefined ? {} : { cassandra: operation.cassandra }),
+      onWeakWrite: (table, key) => weak.note(table, key),
+    }),
+  )
+}
+
+function opened({ run, steering }: Begun, body: () => Promise<CopyStore>): Promise<CopyStore> {
+  return openPatiently(body, { emit: run.emit }, steering.stop)
+}

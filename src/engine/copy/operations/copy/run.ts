@@ -1,0 +1,81 @@
+/** The stages in which a copy works: tables are made and divided, their chunks copied, and the run comes to its end. */
+import { reclaimExpired } from '../../workers/reclaim.ts'
+import { heedWishes } from '../../workers/control.ts'
+import { beatOfCopy } from '../../workers/heartbeat.ts'
+import { runWorkers } from '../../workers/runner.ts'
+import { SharedCount } from '../../workers/shared-count.ts'
+import { compareAgain } from '../../again/compare-table.ts'
+import type { TableContext } from '../../table/context.ts'
+import { copyTables } from '../../table/copy-tables.ts'
+import { finishTable } from '../../table/finish-table.ts'
+import type { TableRun } from '../../table/table-run.ts'
+import type { Ending } from '../../../run/run-context.ts'
+import { divide, type Divided } from './divide.ts'
+import { end } from './end.ts'
+import type { Noted } from './note.ts'
+import type { Following } from './stream.ts'
+
+/** More can be asked for while it runs, up to so many. */
+const MOST_WORKERS = 64
+
+/** Lives, is steered and is counted as long as it works. @throws whatever ends it early; the run is noted as broken */
+export async function work(noted: Noted, following: Following | null): Promise<Ending> {
+  const { operation, run, to, database, owner, runs, steering, pulse, shared, track } = noted
+  const tables: TableRun[] = []
+  const heart = beatOfCopy(database, owner, async () => {
+    // A frozen owner's session may hold locks that every worker waits for.
+    if (to.can.atomic !== 'chunk') return
+    for (const { context, done } of tables) if (context && !done) await reclaim(noted, context)
+  })
+  heedWishes(run, steering)
+  const ticks = setInterval(() => pulse.look(), 200).unref()
+  const steerable = run.steerBy?.(steering)
+  const isCounted = shared !== null && operation.again !== true && run.ledgerTotals !== undefined
+  const count = isCounted ? new SharedCount(shared, run.ledgerTotals, run.clock) : null
+  try {
+    const divided = await divide(noted, following, tables)
+    await copyChunks(noted, following, tables, divided)
+    return await end(noted, following, tables, divided)
+  } catch (thrown) {
+    await track?.end()
+    await runs.broken(thrown)
+    throw thrown
+  } finally {
+    clearInterval(heart)
+    clearInterval(ticks)
+    steerable?.[Symbol.dispose]()
+    await count?.end()
+  }
+}
+
+async function copyChunks(
+  noted: Noted,
+  following: Following | null,
+  tables: TableRun[],
+  { around, elsewhere }: Divided,
+): Promise<void> {
+  const { operation, run, to, steering, planned } = noted
+  const worked = (some: readonly TableRun[]): Promise<void> =>
+    runWorkers({
+      tables: some,
+      workers: Math.min(MOST_WORKERS, to.can.writers),
+      steering,
+      part: operation.part ?? null,
+      abort: run.interrupt.abort,
+      clock: run.clock,
+      finish: async (table, context) => {
+        // What is compared comes when everything is copied, table by table.
+        if (operation.again !== true) await finishTable(table, context, around)
+      },
+      reclaim: (context) => reclaim(noted, context),
+    })
+  const copying = (): Promise<void> => copyTables(tables, elsewhere, planned, around, worked)
+  await (following === null || tables.length === 0 ? copying() : following.copying(copying))
+  for (const table of tables) await compareAgain(table, around)
+}
+
+async function reclaim({ database, run }: Noted, { name, ledger }: TableContext): Promise<void> {
+  for (const { chunk, why } of await reclaimExpired(database, ledger)) {
+    run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
+  }
+}
