@@ -5,8 +5,9 @@ import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
-import { readCdm } from './cdm/flags.ts'
-import type { CdmWishes } from './cdm/wishes.ts'
+import { confProperty, readProperties } from './cdm/properties-file.ts'
+import { IDLE_FLAG, jobOf } from './cdm/submit.ts'
+import { cdmWishes, type CdmWishes } from './cdm/wishes.ts'
 import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { chooseEnd } from './copy-ends.ts'
@@ -94,6 +95,28 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
   const add = scripted.map(({ printed }) => printed)
   if (fallback !== undefined) add.push(`--table ${shellQuote(fallback)}`)
   return { selection, ends, script, cdm, add }
+}
+
+/**
+ * `--properties`, `--conf`, `--class`: what was written for the Cassandra Data Migrator, as a source of wishes below
+ * the flags.
+ * @returns null where none of these flags is given
+ * @throws SluiceError BAD_FLAG, BAD_CONFIG
+ */
+function readCdm(args: Arguments): CdmWishes | null {
+  const file = optionalText(args, 'properties')
+  const conf = list(args, 'conf')
+  const job = optionalText(args, 'class')
+  const idle = list(args, IDLE_FLAG)
+  if (file === undefined && conf.length === 0 && job === undefined) {
+    if (idle.length === 0) return null
+    throw new SluiceError('BAD_FLAG', `${idle.join(', ')} goes with --class or --properties only`)
+  }
+  const properties = [...(file === undefined ? [] : readProperties(file)), ...conf.map(confProperty)]
+  const wishes = cdmWishes(properties, job !== undefined && jobOf(job).ysql)
+  if (idle.length === 0) return wishes
+  const words = [...new Set(idle)].map((word) => (/\.jar$/i.test(word) ? word : `--${word}`))
+  return { ...wishes, notes: [...wishes.notes, `for Spark, and meaning nothing here: ${words.join(', ')}`] }
 }
 
 /** Names that flags or the config file give. A name behind `--table` is taken as it is, commas and all. */

@@ -1,7 +1,7 @@
 /** From the words of a command line to what they ask for. yargs reads the words; all else is decided here. */
 import { existsSync } from 'node:fs'
 import type { Argv } from 'yargs'
-import { isS3Url, parseLakeUrl } from '../model/lake/lake-url.ts'
+import { isS3Url, parseLakeUrl, urlScheme } from '../model/lake/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
@@ -22,15 +22,21 @@ import { isCopyUrl } from '../engine/run/systems.ts'
 import { configFlag, declareGlobals, firstWord, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
-import { hideLiterals } from './literals.ts'
 import { allStores, noSuchStore, placeOr, storeOr } from './named-stores.ts'
 import { refuseTwice, refuseUnneededConfirm } from './once.ts'
 import { declareCommand } from './option-flags.ts'
-import { refuseRemotePlaces } from './places.ts'
 import { requestOf } from './readers.ts'
 import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
 
 export type Parsed = { readonly request: Request; readonly globals: Globals }
+
+/** Stands for a word behind `--`: yargs gives those words to no operand, and would read `-dash` as flags. */
+const LITERAL = '\u0000'
+
+type LocalPlace = 'file' | 'folder'
+
+/** Of every command. */
+const GLOBAL_PLACES: Readonly<Record<string, LocalPlace>> = { config: 'file', 'log-file': 'file' }
 
 /** A first word that is no command must be a path or a URL. @throws SluiceError NO_SUCH_PATH */
 function checkFirstWord(word: string): void {
@@ -164,6 +170,31 @@ async function buildParser(
   })
 }
 
+/**
+ * Options that take a file or folder of this machine: a URL there would become a folder with a colon in its name. What
+ * a command takes of this machine, by option.
+ */
+export function localPlaces(command: string): Readonly<Record<string, LocalPlace>> {
+  const own = (commandNamed(command)?.takes ?? []).flatMap(({ name, completes }) =>
+    completes === 'file' || completes === 'folder' ? [[name, completes] as const] : [],
+  )
+  return { ...GLOBAL_PLACES, ...Object.fromEntries(own) }
+}
+
+/** @throws SluiceError BAD_FLAG for a URL where a file or folder of this machine belongs */
+function refuseRemotePlaces(command: string, args: Arguments): void {
+  for (const [option, takes] of Object.entries(localPlaces(command))) {
+    const value = args[option]
+    if (typeof value !== 'string') continue
+    const scheme = urlScheme(value)
+    if (scheme === null) continue
+    throw new SluiceError('BAD_FLAG', `--${option} takes a ${takes} of this machine, and no ${scheme}: URL`, {
+      where: value,
+      hint: `name a ${takes} by its path; what is written there can be copied to another place afterwards`,
+    })
+  }
+}
+
 /** The place that a command is about: what its words name, else where we are. */
 function placeAmong(args: Arguments): string {
   const named = [args['path'], args['table']].flat().find((word) => typeof word === 'string' && word !== '')
@@ -250,6 +281,32 @@ export async function parseCommandLine(
   if (outcome.request === null || outcome.globals === null)
     throw new Error('the command line was read, but nothing came of it')
   return { request: outcome.request, globals: outcome.globals }
+}
+
+/**
+ * Words behind `--`: they are operands, whatever they look like. The words with those behind `--` as placeholders, and
+ * the way back.
+ */
+function hideLiterals(argv: readonly string[]): {
+  readonly words: readonly string[]
+  readonly reveal: <T>(value: T) => T | string
+} {
+  const end = argv.indexOf('--')
+  if (end === -1) return { words: argv, reveal: (value) => value }
+  const literals = argv.slice(end + 1)
+  const placeholders = literals.map((_, index) => `${LITERAL}${index}${LITERAL}`)
+  const one = (text: string): string => {
+    let plain = text
+    for (const [index, placeholder] of placeholders.entries()) {
+      plain = plain.split(placeholder).join(literals[index] ?? '')
+    }
+    return plain
+  }
+  const reveal = <T>(value: T): T | string => {
+    if (typeof value === 'string') return one(value)
+    return Array.isArray(value) ? (value.map((item: unknown) => reveal(item)) as T) : value
+  }
+  return { words: [...argv.slice(0, end), ...placeholders], reveal }
 }
 
 /** A page of yargs with what it cannot show: lines that are broken where a shell may break them. */

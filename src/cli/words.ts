@@ -2,15 +2,16 @@
 import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
 import type { Operation, OperationKind } from '../app/operations/list.ts'
 import type { Word, Words } from '../engine/run/operations/words.ts'
+import type { SliceNumbers, SliceUnit } from '../model/calendar/slices.ts'
+import type { AsOf } from '../model/lake/as-of.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { flag, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
+import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
 import { ageIn, calendarWish } from './calendar-flags.ts'
 import { alertOf } from './alert-flags.ts'
 import { archivePlace } from './archive-flags.ts'
-import { asOf } from './as-of.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
 import { chooseEnd, namedDatabase, namedDatabases, optionalEnd } from './copy-ends.ts'
-import { parseDuration } from './duration.ts'
+import { parseDuration, parseMoment } from './duration.ts'
 import { durationText, measureText } from '../shared/figures.ts'
 import { GLOBAL_NAMES } from './globals.ts'
 import { splitNames } from './name-list.ts'
@@ -18,13 +19,16 @@ import { placeOr } from './named-stores.ts'
 import { configuredFor, shownOption } from './option-flags.ts'
 import { chooseQueue } from './queue-choice.ts'
 import { runIdOf } from './run-id.ts'
-import { slicesIn } from './slice-words.ts'
 import { namedTables, oneTable, someTables, tablesOrAll } from './table-words.ts'
 
 type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; readonly context: RequestContext }
 
 /** With what is asked for. */
 type SpokenOf = Spoken & { readonly kind: OperationKind }
+
+type SlicesWish = { readonly unit: SliceUnit; readonly numbers?: SliceNumbers }
+
+const SLICES_FORM = /^(?:(week|month)|(?:(week|month):)?(\d{1,4})(?:-(\d{1,4}))?)$/
 
 /**
  * What the words ask for.
@@ -92,6 +96,43 @@ function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
       return oneTable(args, context.defaults)
     default:
       return ofOption(word, optionOf(said.command, word.option), said)
+  }
+}
+
+/**
+ * `--slices`: the unit that periods are divided by, and with numbers which slices of the first period a run copies.
+ * `week`, `month`, `1-6` (of weeks), `month:2`, `week:1-6`.
+ * @throws SluiceError BAD_FLAG
+ */
+export function slicesIn(text: string): SlicesWish {
+  const found = SLICES_FORM.exec(text.trim().toLowerCase())
+  const [, alone, unit, first, last] = found ?? []
+  if (alone !== undefined) return { unit: alone as SliceUnit }
+  const from = Number(first)
+  const through = last === undefined ? from : Number(last)
+  if (first !== undefined && from >= 1 && through >= from) {
+    return { unit: (unit ?? 'week') as SliceUnit, numbers: { from, through } }
+  }
+  throw new SluiceError('BAD_FLAG', `--slices ${text} names no slices`, {
+    hint: 'write week or month; with numbers 1-6 for the first six weeks of the first period, week:7 for one, month:1-2 for months',
+  })
+}
+
+/**
+ * `--version` and `--timestamp`: which state of a table is meant. Version or moment that was asked for.
+ * @throws SluiceError BAD_FLAG when both are
+ */
+function asOf(args: Arguments): AsOf {
+  const version = optionalCount(args, 'version', 0)
+  const timestamp = optionalText(args, 'timestamp')
+  if (version !== undefined && timestamp !== undefined) {
+    throw new SluiceError('BAD_FLAG', '--version and --timestamp exclude each other', {
+      hint: 'leave one of the two out',
+    })
+  }
+  return {
+    ...given('version', version),
+    ...given('timestampMs', timestamp === undefined ? undefined : parseMoment('--timestamp', timestamp)),
   }
 }
 

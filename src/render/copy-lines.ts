@@ -1,11 +1,10 @@
 /** A copy as lines: its plan, what is done already, what slows it, which rows stay behind, and what was proved. */
 import { ChunkLines, releasedText } from './chunk-lines.ts'
 import { leftLines } from '../model/copy/left-behind.ts'
-import type { CopyAgain, CopyPlanLine, CopyTally, Event } from '../model/run/event.ts'
+import type { CopyAgain, CopyPlanLine, CopyTally, Event, LookDifferenceEvent } from '../model/run/event.ts'
 import { errorDetails } from './block.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { typeMap } from './copy-listings.ts'
-import { lookText } from './look-text.ts'
 import { objectTold, plannedObjects } from './object-lines.ts'
 import { rowKeyText } from './row-key.ts'
 import { tableSteered } from './wish-lines.ts'
@@ -279,6 +278,30 @@ export class CopyLines {
   #subject(table: string): string {
     return this.#plans.size < 2 ? '' : this.#options.subjects.pad(table)
   }
+}
+
+/**
+ * A difference that a look at earlier chunks found, as a line. `chunk 1 (1 to 50,000): expected 50,000 rows, found
+ * 49,990`.
+ */
+function lookText(event: LookDifferenceEvent): string {
+  const { chunk, side, sourceBefore, source, expected, target, accepted } = event
+  const what = chunk === undefined ? 'the table' : `chunk ${chunk}${spanText(event)}`
+  const change = BigInt(source) - BigInt(sourceBefore)
+  const changed = `the source has ${plural(abs(change), 'row')} ${change < 0n ? 'less' : 'more'} than when it was copied`
+  const rows = `expected ${plural(expected, 'row')}, found ${grouped(target)}`
+  const found = side === 'source' ? `${changed}: ${rows}` : change === 0n ? rows : `${rows}; ${changed}`
+  return `${what}: ${found}${accepted === true ? ', accepted' : ''}`
+}
+
+function spanText({ from, to }: LookDifferenceEvent): string {
+  if (from === undefined || to === undefined) return ''
+  const edge = (key: readonly string[] | null, open: string): string => (key === null ? open : key.join(', '))
+  return ` (${edge(from, 'start')} to ${edge(to, 'end')})`
+}
+
+function abs(rows: bigint): bigint {
+  return rows < 0n ? -rows : rows
 }
 
 /** By what a table is cut, with the smallest and the largest key where it is one column. */

@@ -3,12 +3,46 @@ import type { Event, PlanLine, QuestionEvent, Side } from '../model/run/event.ts
 import { ARCHIVED, ERASURES, EXPIRIES, FINDINGS } from './archive-listings.ts'
 import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS, SLOTS } from './copy-listings.ts'
 import { sizeText, durationText, factorText, grouped, measureText, timeText } from '../shared/figures.ts'
+import { visible } from '../shared/visible.ts'
 import type { Listing } from './listing.ts'
 import type { Drawn } from './row-writer.ts'
-import { PARTITIONS } from './partition-listings.ts'
 import { left, NONE, right, timeCell, type Column } from './column.ts'
 import { SCHEDULE_RUNS, SCHEDULE_TIMES, SCHEDULES } from './schedule-listings.ts'
 import { SHARED_RUNS, SHARED_SLOTS, WORKERS } from './worker-listings.ts'
+
+/**
+ * Partitions of live tables as rows of an aligned table. Partitions, and those of an archive that are no longer in
+ * their table.
+ */
+const PARTITIONS: Listing = {
+  columns: [
+    left('TABLE'),
+    left('PARTITION'),
+    left('PERIOD'),
+    left('STATE'),
+    left('FROM'),
+    left('TO'),
+    right('ROWS'),
+    right('SIZE'),
+    right('AGE'),
+    left('NOTES'),
+  ],
+  row: (event) =>
+    event.type !== 'partition'
+      ? null
+      : [
+          visible(event.table),
+          visible(event.partition),
+          event.label ?? NONE,
+          event.state,
+          visible(event.from ?? NONE),
+          visible(event.to ?? NONE),
+          event.rows === undefined ? NONE : `${event.estimated ? '~' : ''}${grouped(event.rows)}`,
+          event.bytes === undefined ? NONE : sizeText(event.bytes),
+          event.age === undefined ? NONE : String(event.age),
+          visible(event.note ?? ''),
+        ],
+}
 
 const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
 const bytes = (value: string | undefined): string => (value === undefined ? NONE : sizeText(value))

@@ -2,6 +2,7 @@
 import type { Event } from '../model/run/event.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
 import { sizeText, clockText, durationText, grouped, plural } from '../shared/figures.ts'
+import { visible } from '../shared/visible.ts'
 import { PaceFold, paceText } from './pace.ts'
 import { SummaryFold } from './summary.ts'
 import { pad } from './cells.ts'
@@ -13,7 +14,6 @@ import { CopyLines } from './copy-lines.ts'
 import { cutoverLines } from './cutover-lines.ts'
 import { FollowLines } from './follow-lines.ts'
 import { FsckLines } from './fsck-lines.ts'
-import { inPlaceBlocks } from './in-place-lines.ts'
 import { decommissionBlocks } from './decommission-lines.ts'
 import { PartitionLines } from './partition-lines.ts'
 import { ProofLines } from './proof-lines.ts'
@@ -25,6 +25,19 @@ type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 const PROGRESS_EVERY_MS = 10_000
 const CHUNK_WORDS: Readonly<Record<string, string>> = { action: 'commit', check: 'version', row: 'chunk' }
+
+type Step = Extract<Event, { type: 'partition.step' }>
+
+const STEPS: Readonly<Record<Step['step'], string>> = {
+  index: 'index',
+  check: 'check',
+  validate: 'validation',
+  switch: 'switch',
+  after: 'afterwards',
+  slice: 'slice',
+  revert: 'way back',
+  clear: 'prepared',
+}
 
 export class Narrator {
   readonly #verbose: boolean
@@ -322,6 +335,18 @@ export class Narrator {
     this.#lastProgress = at
     return [block('at', paceText(this.#pace.now()) + comparingText(this.#comparing) + lookingText(this.#looking))]
   }
+}
+
+/**
+ * Steps of a table that is partitioned in place, as lines; what it meets and its statements are printed as those of a
+ * plan. The blocks that an event of any kind adds; none for those of other operations.
+ */
+export function inPlaceBlocks(event: Event, subjects: SubjectColumn, block: Tell): readonly Block[] {
+  if (event.type !== 'partition.step') return []
+  const { table, step, status, detail } = event
+  const mark = status === 'planned' ? 'plan' : status === 'done' || status === 'found' ? 'ok' : 'note'
+  const before = status === 'found' ? ', done before' : status === 'again' ? ', not yet' : ''
+  return [block(mark, `${subjects.pad(table)}${STEPS[step]}${before}: ${visible(detail)}`, { table })]
 }
 
 const isArchiving = (command: string): boolean => command === 'archive' || command === 'restore'

@@ -1,12 +1,13 @@
 /** The terminal UI as one call: takes the terminal, runs until the user leaves, gives it back. */
 import { PassThrough } from 'node:stream'
-import { render } from 'ink'
+import { Box, render, Text } from 'ink'
+import type { ReactNode } from 'react'
+import { createElement, useLayoutEffect, useState, useSyncExternalStore } from 'react'
 import type { CommandPort } from '../app/command-port.ts'
 import type { JoinedRun, Workbench } from '../app/workbench.ts'
 import type { Clock } from '../shared/clock.ts'
 import { systemClock } from '../shared/clock.ts'
 import { TerminalInput } from '../shared/terminal/terminal-input.ts'
-import { App } from './app.tsx'
 import type { Event } from '../model/run/event.ts'
 import { Session } from './session/session.ts'
 import { Memory, type MemoryPort } from './session/memory.ts'
@@ -21,6 +22,10 @@ import { ScreenWriter, sizeOf } from './terminal/screen-writer.ts'
 import { clipboardSequence, Takeover } from './terminal/takeover.ts'
 import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../app/operations/list.ts'
+import type { Line } from './draw/line.ts'
+import { LOOKS, toAscii } from './draw/theme.ts'
+import { MARK_CELLS, rowMark } from './terminal/row-mark.ts'
+import { drawScreen } from './views/screen.ts'
 
 export type TuiOptions = {
   readonly workbench: Workbench
@@ -58,6 +63,8 @@ const REST_MS = 120
 
 /** @property goesOn whether a run that was looked at had not ended when it was left */
 export type TuiResult = { readonly exitCode: number; readonly goesOn: boolean }
+
+type Props = { readonly row: number; readonly line: Line; readonly columns: number; readonly ascii: boolean }
 
 /** @returns the status to end with; rejects when a bug ended the UI. */
 export async function runTui(options: TuiOptions): Promise<TuiResult> {
@@ -187,6 +194,68 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       initial?.operation !== undefined && initial.leaveWhenDone !== undefined,
     ),
     goesOn,
+  }
+}
+
+/**
+ * The root: draws the state of the store. Keys come to the session beside Ink. The app; for each change of the state
+ * the rows that it changes on screen.
+ */
+function App({ session }: { readonly session: Session }): ReactNode {
+  const state = useSyncExternalStore(session.store.subscribe, session.store.get)
+  const [drawn] = useState(() => new DrawnRows())
+  const lines = drawScreen(state)
+  useLayoutEffect(() => {
+    drawn.show(lines)
+  })
+  return (
+    <Box flexDirection="column" flexShrink={0} width={state.size.columns + MARK_CELLS}>
+      {drawn.missing(lines).map(({ line, row }, i) => (
+        <Row key={i} row={row} line={line} columns={state.size.columns} ascii={state.ascii} />
+      ))}
+    </Box>
+  )
+}
+
+/** One row of the terminal, under the mark that says which. Whether two lines are the same text in the same tones. */
+function sameLine(a: Line, b: Line): boolean {
+  return a.length === b.length && a.every((s, i) => s.text === b[i]?.text && s.tone === b[i].tone)
+}
+
+/**
+ * The row as Ink text. It is made without `<Text>` at the outside because only so it can be given an exact width and
+ * height: Yoga then never measures it. Ink keeps every text it ever measured in a map that nothing empties, and a run
+ * that goes on for a night would fill the memory with rows.
+ */
+function Row({ row, line, columns, ascii }: Props): ReactNode {
+  const style = { width: columns + MARK_CELLS, height: 1, flexShrink: 0, textWrap: 'truncate-end' }
+  return createElement(
+    'ink-text',
+    { style },
+    rowMark(row),
+    ...line.map((s, i) => (
+      <Text key={i} {...LOOKS[s.tone]}>
+        {ascii ? toAscii(s.text) : s.text}
+      </Text>
+    )),
+  )
+}
+
+/** Which rows of a screen are not on the terminal yet. */
+class DrawnRows {
+  #shown: readonly Line[] = []
+
+  /** The rows of `lines` that differ from what was shown last, each with its place from 0. */
+  missing(lines: readonly Line[]): readonly { readonly line: Line; readonly row: number }[] {
+    return lines.flatMap((line, row) => {
+      const old = this.#shown[row]
+      return old !== undefined && sameLine(old, line) ? [] : [{ line, row }]
+    })
+  }
+
+  /** `lines` have been handed over. What React has thrown away before it was shown never counts. */
+  show(lines: readonly Line[]): void {
+    this.#shown = lines
   }
 }
 

@@ -1,8 +1,8 @@
 /** Steps of a table that is partitioned in place, as lines: names with control characters stay on their line. */
 import { expect, it } from 'vitest'
 import { SubjectColumn, tellAt } from '../../src/render/block.ts'
-import { inPlaceBlocks } from '../../src/render/in-place-lines.ts'
 import type { EventBody } from '../../src/model/run/event.ts'
+import { inPlaceBlocks } from '../../src/render/narrator.ts'
 import { stamped } from './recorded.ts'
 
 const table = 'public.t'

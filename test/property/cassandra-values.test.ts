@@ -2,7 +2,7 @@
 import cassandra from 'cassandra-driver'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalJson } from '../../src/model/copy/canonical-json.ts'
+import { canonicalJson } from '../../src/model/copy/canonical.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { decoderOf } from '../../src/stores/cassandra/copy/decode.ts'
 import { encoderOf } from '../../src/stores/cassandra/copy/encode.ts'

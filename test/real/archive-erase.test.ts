@@ -17,8 +17,8 @@ import { makePlace, missing, perform, type Place, type System } from '../support
 import { placesOf } from '../support/erased-places.ts'
 import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'
 import { conditionalS3, type ConditionalS3 } from './archive-log-s3-kit.ts'
-import { conditionHash } from '../../src/archive/erase/condition-hash.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
+import { conditionHash } from '../../src/archive/operations/archive-erase/perform.ts'
 
 const PLACES: readonly (readonly [System, Form])[] = [
   ['sqlite', 'plain'],

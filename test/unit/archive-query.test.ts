@@ -6,8 +6,8 @@ import type { Interval, QueryColumn } from '../../src/model/archive/query-port.t
 import type { StoredType } from '../../src/model/archive/stored-column.ts'
 import { literal } from '../../src/shared/sql-text.ts'
 import { openDuckDb } from '../../src/stores/duckdb/instance.ts'
-import { distinctNames } from '../../src/stores/duckdb/archive-query/names.ts'
 import { needsOf, WITHOUT } from '../../src/stores/duckdb/archive-query/needs.ts'
+import { distinctNames } from '../../src/stores/duckdb/archive-query/values.ts'
 
 function column(name: string, stored: StoredType): QueryColumn {
   const type = { kind: 'native', name: '' } as const

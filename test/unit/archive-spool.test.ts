@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { makeSpool } from '../../src/archive/work/spool.ts'
+import { makeSpool } from '../../src/archive/work/open.ts'
 
 test('what killed programs have spooled is removed; what belongs to living ones, or to nobody, stays', async () => {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-spools-'))

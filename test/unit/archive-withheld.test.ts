@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { conditionHash, isCondition } from '../../src/archive/erase/condition-hash.ts'
 import { withheldError, withheldEvent, withholding } from '../../src/archive/erase/withheld.ts'
+import { conditionHash, isCondition } from '../../src/archive/operations/archive-erase/perform.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import type { RowTest } from '../../src/model/archive/row-test.ts'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { AskHistory } from '../../src/app/ask/history.ts'
 import type { Asked } from '../../src/app/ask/port.ts'
-import { pathsThatBegin } from '../../src/app/ask/paths.ts'
+import { pathsThatBegin } from '../../src/app/ask/save.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { canonicalJson } from '../../src/model/copy/canonical-json.ts'
-import { cellText, isPlain, normalizer, type RawValue } from '../../src/model/copy/canonical.ts'
+import { canonicalJson, cellText, isPlain, normalizer, type RawValue } from '../../src/model/copy/canonical.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { canonicalDecimal } from '../../src/model/copy/decimal.ts'
 import { rangeText } from '../../src/model/copy/range.ts'

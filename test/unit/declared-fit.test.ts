@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import type { DeclaredType } from '../../src/model/run/answer-file.ts'
 import { ColumnFacts } from '../../src/app/ask/column-facts.ts'
-import { declaredIn as inPostgres } from '../../src/stores/postgresql/server/declared-type.ts'
-import { declaredIn as inSqlite } from '../../src/stores/sqlite/declared-type.ts'
 import type { SqlValue } from '../../src/model/run/sql-port.ts'
+import { declaredIn as inPostgres } from '../../src/stores/postgresql/server/query.ts'
+import { declaredIn as inSqlite } from '../../src/stores/sqlite/query.ts'
 
 function factsOf(declared: DeclaredType | undefined, ...values: readonly SqlValue[]): ColumnFacts {
   const facts = new ColumnFacts(declared)

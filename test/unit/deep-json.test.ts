@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { parseAction } from '../../src/delta/parse-action.ts'
 import { parseSchema } from '../../src/delta/schema.ts'
 import { parsed } from '../../src/engine/lake/compare/rows.ts'
-import { canonicalJson } from '../../src/model/copy/canonical-json.ts'
+import { canonicalJson } from '../../src/model/copy/canonical.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 const DEEP = 50_000

@@ -1,6 +1,6 @@
 /** How many rows share a transaction of the target. */
 import { expect, test } from 'vitest'
-import { BatchRows } from '../../src/engine/follow/apply/batch-rows.ts'
+import { BatchRows } from '../../src/engine/follow/apply/waiting-changes.ts'
 
 test('more rows share a transaction of a slow target, and fewer again once it is quick', () => {
   const batch = new BatchRows()

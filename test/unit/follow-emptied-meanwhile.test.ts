@@ -1,6 +1,6 @@
 /** What is said where a table is emptied while a sign-off compares it. */
 import { expect, test } from 'vitest'
-import { emptiedMeanwhile } from '../../src/engine/follow/sign-off/emptied-meanwhile.ts'
+import { emptiedMeanwhile } from '../../src/engine/follow/compare/proving.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
 test('the hint of a sign-off is about the sign-off, and not about a copy', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { doubledName, namesIn } from '../../src/delta/doubled-names.ts'
 import { parseAction } from '../../src/delta/commit-lines.ts'
-import { canonicalJson } from '../../src/model/copy/canonical-json.ts'
+import { canonicalJson } from '../../src/model/copy/canonical.ts'
 import { eachScalar, jsonTokens } from '../../src/model/lake/json-tokens.ts'
 import { jsonText, parseJson } from '../../src/model/lake/json-tree.ts'
 

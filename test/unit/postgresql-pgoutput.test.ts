@@ -4,10 +4,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { arrayJson } from '../../src/stores/postgresql/follow/replication/array-json.ts'
-import { Blocks } from '../../src/stores/postgresql/follow/replication/blocks.ts'
 import { Frames } from '../../src/stores/postgresql/follow/replication/frames.ts'
 import { OutputReader, type OutputMessage } from '../../src/stores/postgresql/follow/replication/pgoutput.ts'
-import { statusUpdate } from '../../src/stores/postgresql/follow/replication/status.ts'
+import { Blocks, statusUpdate } from '../../src/stores/postgresql/follow/replication/walsender.ts'
 
 /** One transaction under an origin, in two tables: one with a key and a value out of line, one under REPLICA IDENTITY FULL. */
 const RECORDED = [

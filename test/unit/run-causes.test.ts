@@ -1,7 +1,7 @@
 /** What slots have said of single tables, as the error of a run and its end name it: each table once, the last word counts, and bounded. */
 import { describe, expect, test } from 'vitest'
 import { Causes, causesOfSlots, withCauses } from '../../src/app/share/causes.ts'
-import { ToldEvents } from '../../src/app/share/told-events.ts'
+import { ToldEvents } from '../../src/app/share/slot-program.ts'
 import type { Slot } from '../../src/model/share/distributed.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import { SluiceError } from '../../src/shared/errors.ts'

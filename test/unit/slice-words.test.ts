@@ -1,6 +1,6 @@
 /** What `--slices` may say. */
 import { describe, expect, test } from 'vitest'
-import { slicesIn } from '../../src/cli/slice-words.ts'
+import { slicesIn } from '../../src/cli/words.ts'
 
 describe('--slices', () => {
   test.each([

@@ -10,8 +10,9 @@ import { tableNamed } from '../../archive/query/table-named.ts'
 import { openCatalogDatabase, openLake } from '../../engine/run/registry.ts'
 import { booleansOf, shownRow } from '../../engine/run/row-value.ts'
 import { systemOf, titlesOf } from '../../engine/run/systems.ts'
+import { knownNames } from '../known-names.ts'
 import { holdsCatalog, ofPlainDatabase } from './plain-database.ts'
-import type { AskQuestion } from './port.ts'
+import type { AskPlace, AskQuestion, AskRelation } from './port.ts'
 
 const PAGE_ROWS = 500
 const EXPLAINS = /^\s*explain\b/i
@@ -107,4 +108,18 @@ async function askArchive(
 function sourcesText({ partitions, files, unchecked, hotRows, zone }: QuerySourcesEvent): string {
   const bytes = unchecked === undefined ? '' : ' (bytes not checked)'
   return `partitions ${partitions.read} of ${partitions.of} · files ${files.read} of ${files.of}${bytes} · rows still in the table ${hotRows} · times in ${zone}`
+}
+
+/**
+ * What a statement can name, where it is going to be asked.
+ * @param place with its whole URL
+ * @throws SluiceError CONNECT_FAILED, UNSUPPORTED_URL, NO_SUCH_TABLE …
+ */
+export async function relationsOf(place: AskPlace, signal: AbortSignal): Promise<readonly AskRelation[]> {
+  if (place.kind === 'archive') {
+    const columns = await knownNames(place.url, 'column', [place.table], signal)
+    return [{ name: place.table, columns: columns.map(({ name, meaning }) => ({ name, type: meaning })) }]
+  }
+  await using database = await openAsked(place.url)
+  return await database.relations()
 }

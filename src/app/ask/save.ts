@@ -3,7 +3,7 @@
  * is written over only where that is wished.
  */
 import { createReadStream } from 'node:fs'
-import { link, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { homedir } from 'node:os'
@@ -19,6 +19,9 @@ const QUOTE = 0x22
 const LF = 0x0a
 
 type Rows = { readonly columns: readonly string[]; readonly spool: RowSpool }
+
+/** More than anybody reads. */
+const MOST_PATHS = 50
 
 /** The path that somebody typed. */
 export function pathOf(typed: string): string {
@@ -252,4 +255,21 @@ function named(error: SluiceError, path: string, beside: string): SluiceError {
     ...(hint === undefined ? {} : { hint }),
     cause: error,
   })
+}
+
+/**
+ * @returns what may stand there, in the words of whoever began it; folders end with '/'. Nothing where it cannot be
+ *   looked at.
+ */
+export async function pathsThatBegin(begin: string): Promise<readonly string[]> {
+  const slash = begin.lastIndexOf('/')
+  const folder = begin.slice(0, slash + 1)
+  const name = begin.slice(slash + 1)
+  const entries = await readdir(pathOf(folder === '' ? '.' : folder), { withFileTypes: true }).catch(() => [])
+  return entries
+    .filter((entry) => entry.name.startsWith(name) && (name.startsWith('.') || !entry.name.startsWith('.')))
+    .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+    .toSorted()
+    .slice(0, MOST_PATHS)
+    .map((found) => folder + found)
 }

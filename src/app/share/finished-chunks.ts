@@ -2,11 +2,11 @@
  * Which chunks of a shared run are finished, by the ledger of its target. The queue has what a host worked on when it was heard of last: the host may have
  * finished that before it was lost, and then no host works on it again.
  */
+import { openChunks } from '../../engine/copy/ledger/read-tables.ts'
 import type { StoodChunk, WatchedRun } from '../../model/share/distributed.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { byTable } from '../alerts/causes/stuck.ts'
 import { keyOf } from '../alerts/causes/standing-chunks.ts'
-import { openChunks } from '../../engine/copy/ledger/open-chunks.ts'
 import type { Operation } from '../operations/list.ts'
 import type { NamedUrl } from '../../model/share/own-url.ts'
 import { answerWithin, withRunLedger } from './run-ledger.ts'

@@ -12,13 +12,19 @@ import { systemOf } from '../../engine/run/systems.ts'
 import { SlotAnswers } from './slot-answers.ts'
 import { NOTHING_TOLD, wishesSince, type Told } from './slot-wishes.ts'
 import { SteeredNames } from './steered-tables.ts'
-import { Causes, withCauses } from './causes.ts'
-import { ToldEvents } from './told-events.ts'
+import { Causes, isCause, withCauses } from './causes.ts'
 import type { MovedChunk } from '../../engine/run/watch-port.ts'
 import type { AlertAnswer, AlertQuestion, FromSlot, SlotDone, SlotOrder, ToSlot } from './slot-messages.ts'
 
 /** A rate is that of so many ms. */
 const RATE_MS = 10_000
+
+const FIRST_EVENTS = 60
+const LAST_EVENTS = 140
+/** Causes between beginning and end. */
+const MIDDLE_EVENTS = 100
+/** Longer ones are left out: a value of somebody may be as long as it likes. */
+const LONGEST_EVENT = 8_000
 
 export class SlotProgram {
   readonly done: Promise<SlotDone>
@@ -199,6 +205,38 @@ export class SlotProgram {
     const [oldest] = this.#moved.keys()
     if (this.#moved.size > MOVES && oldest !== undefined) this.#moved.delete(oldest)
   }
+}
+
+/**
+ * What a slot has said, as much of it as is kept: its beginning, its end, why tables failed, and nothing that only
+ * tells how far it is.
+ */
+export class ToldEvents {
+  readonly #first: Event[] = []
+  readonly #middle: Event[] = []
+  readonly #last: Event[] = []
+
+  take(event: Event): void {
+    if (isPassing(event) || JSON.stringify(event).length > LONGEST_EVENT) return
+    if (this.#first.length < FIRST_EVENTS) {
+      this.#first.push(event)
+      return
+    }
+    this.#last.push(event)
+    const oldest = this.#last.length > LAST_EVENTS ? this.#last.shift() : undefined
+    if (oldest !== undefined && isCause(oldest) && this.#middle.length < MIDDLE_EVENTS) this.#middle.push(oldest)
+  }
+
+  get kept(): readonly Event[] {
+    return [...this.#first, ...this.#middle, ...this.#last]
+  }
+}
+
+/** Whether an event is of no interest any more when the next one of its kind has come. */
+function isPassing({ type }: Event): boolean {
+  return (
+    type.endsWith('.progress') || (type.startsWith('chunk.') && type !== 'chunk.failed') || type === 'target.latency'
+  )
 }
 
 const LONGEST = 2_000

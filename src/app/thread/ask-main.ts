@@ -1,7 +1,7 @@
 /** Entry of the thread that runs one statement and holds its answer until nobody wants it any more. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { asSluiceError } from '../../shared/errors.ts'
-import { relationsOf } from '../ask/relations.ts'
+import { relationsOf } from '../ask/pages.ts'
 import { RunningAnswer } from '../ask/running-answer.ts'
 import type { AskMessage, AskOrder, AskStart } from './ask-messages.ts'
 

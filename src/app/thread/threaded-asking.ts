@@ -4,8 +4,7 @@ import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
 import { startThread } from '../../shared/thread.ts'
 import { AskHistory } from '../ask/history.ts'
-import { pathsThatBegin } from '../ask/paths.ts'
-import { saveText } from '../ask/save.ts'
+import { pathsThatBegin, saveText } from '../ask/save.ts'
 import {
   JUST_ASKED,
   type Answering,

@@ -6,13 +6,13 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { computedNames, computedRefusal, otherwiseComputed, writtenOf } from './computed.ts'
 import { progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
-import { findKeptOut } from './kept-out.ts'
 import { findOneKey, oneKeyText, type KeyedTable } from './one-key.ts'
 import { changedMeanwhile, keptOut, keysAlike, lost, queryCommand } from './refusals.ts'
 import { keyPlaces, sharedAt, standingOf, type Into, type Place } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './take-out.ts'
 import { withWriter } from '../../stores/common/with-writer.ts'
+import { Naming, type NamedRows } from './named-rows.ts'
 
 /** Rows that are brought back in one transaction. */
 const ROWS = 5000
@@ -113,6 +113,35 @@ async function notTaken(
   const names = await otherwiseComputed(missing, into, writing)
   if (names.length > 0) return computedRefusal(context.name, partition, names)
   return changedMeanwhile(context.name, partition, 'other rows with the same keys are in the source')
+}
+
+/**
+ * Archived rows that a table does not take by its key, although none stands in it under theirs. The rows that the table
+ * leaves out, each tried by itself in a transaction that is rolled back.
+ * @param rows whose keys are free in the table
+ * @throws SluiceError ROW_REFUSED, CONNECTION_LOST …
+ */
+async function findKeptOut(
+  rows: readonly Row[],
+  { target, table, columns, pastTriggers = false, signal }: KeyedTable,
+): Promise<NamedRows> {
+  const places = table.key.map((name) => columns.findIndex((one) => one.name === name))
+  const kept = new Naming()
+  const keys = rows.map((row) => rowKeyOf(row, places))
+  const request = {
+    table,
+    columns,
+    range: { by: 'keys', keys } as const,
+    onExisting: 'append' as const,
+    careful: false,
+    pastTriggers,
+    cursor: null,
+    signal,
+  }
+  await withWriter(target, request, async (writer) => {
+    for (const [at, row] of rows.entries()) if ((await writer.write([row])) === 0) kept.add(keys[at] ?? [])
+  })
+  return kept.named()
 }
 
 /** @returns whether all rows stand in the table now; otherwise the transaction was rolled back */

@@ -4,7 +4,7 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
-import { ledgerWord } from '../ledger/ledger-word.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { onlyCopies, readArchive } from '../ledger/record.ts'
 import type { NamedLedger } from '../log/ledger-name.ts'
 import type { ArchiveContext } from './context.ts'
@@ -78,4 +78,25 @@ export class Destroyer {
       hint: 'nothing more was removed; sluice archive verify says what else is wrong',
     })
   }
+}
+
+/**
+ * What a decision about an archive rests on, in few bytes: asked again before each step that cannot be taken back.
+ * Heads of the log, and of each partition its state, its fence and whether the log has let go of it. The same text is
+ * the same ledger: heads are random numbers, so that a database that came back from a backup and went on does not come
+ * to it again.
+ * @throws SluiceError CONNECTION_LOST … where the database does not answer
+ */
+async function ledgerWord(database: LedgerDatabase, { schema, name }: TableName): Promise<string> {
+  const { castText } = ledgerDialect(database.dialect).types
+  const of = (table: string, columns: readonly string[]): { readonly sql: string; readonly parameters: string[] } => ({
+    sql: `SELECT ${columns.map((column) => `CAST(${column} AS ${castText})`).join(', ')} FROM ${table}
+          WHERE schema_name = ? AND table_name = ? ORDER BY ${columns[0]}`,
+    parameters: [schema ?? '', name],
+  })
+  const answers = await database.batch([
+    of('migration_archive_heads', ['head', 'state']),
+    of('migration_archive_partitions', ['partition_name', 'fence', 'state', 'retracted']),
+  ])
+  return JSON.stringify(answers.map((rows) => rows.map((row) => row.map(String))))
 }

@@ -2,13 +2,13 @@
 import type { Digest } from '../../model/copy/rows.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import type { Giving, PartitionRequest, Reshape } from '../../model/archive/port.ts'
+import { tableText } from '../../model/copy/column-type.ts'
 import type { Closing } from '../../model/copy/port.ts'
 import { isAllRemoved, type ArchivedPartition } from '../ledger/record.ts'
 import { bringRows, oneKeyRefusal } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { partitionsOf } from './detached-table.ts'
-import { warnOfDangling } from './dangling.ts'
 import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
 import { endLeaving } from './leave.ts'
 import { losableRefusal } from './losable.ts'
@@ -20,7 +20,7 @@ import { otherRows } from './computed.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
 import { backOut, removedNow } from './remove-archived.ts'
 import { restoreBeside } from './restore-beside.ts'
-import { rowsNow, rowsText, type RowsNow } from './rows-now.ts'
+import { rowsNow, rowsText, type Place, type RowsNow } from './rows-now.ts'
 import { partitionRequest, proofOf, settled } from './take-out.ts'
 
 const BACK = { restoring: false, retracted: false, error: null } as const
@@ -179,6 +179,27 @@ async function bringMissing(
   if (!isSettled(found, { ...wishes, asChanged: true }))
     throw changedAfter(context.name, partition, rowsText(found, proofOf(partition).rows))
   await warnOfDangling(context, partition, place)
+}
+
+/**
+ * Rows that came back, and refer by a foreign key to rows that are gone: a system that enforces keys refuses them.
+ * Warns of such rows, by key; they stay, since the archive holds no other form of them.
+ */
+async function warnOfDangling(
+  { store, name, emit, interrupt }: ArchiveContext,
+  { label }: ArchivedPartition,
+  { table, where }: Place,
+): Promise<void> {
+  const found = (await store.referrers?.().dangling?.(table.table, where, interrupt.abort)) ?? []
+  for (const { columns, to, rows } of found) {
+    emit({
+      type: 'log',
+      level: 'warn',
+      table: name,
+      message: `${label}: ${rows} ${rows === 1n ? 'row refers' : 'rows refer'} by (${columns.join(', ')}) to rows of ${tableText(to)} that are gone`,
+      hint: `bring those rows of ${tableText(to)} back, too: ${store.system} does not ask for them here`,
+    })
+  }
 }
 
 /** Missing rows are brought back while the archive still answers; then all is compared again. */

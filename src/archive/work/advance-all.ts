@@ -1,18 +1,21 @@
 /** Partitions, by as many lanes as are wanted, each as far as it may go. What hinders one hinders no other. */
 import { advance, nextStep, type Wish } from '../steps/advance.ts'
-import type { Advancing, ArchiveContext } from '../steps/context.ts'
+import { conditionOf, fitNow, type Advancing, type ArchiveContext } from '../steps/context.ts'
 import type { Held } from '../ledger/partition-ledger.ts'
 import { otherParts } from '../ledger/parts.ts'
-import { readArchive, readPartition, readParts, type ArchivedPartition } from '../ledger/record.ts'
+import { readArchive, readDetached, readPartition, readParts, type ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveState } from '../../model/archive/state.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { isDiskExhausted } from '../../shared/guide-errors.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
 import { whilePaused } from '../../engine/run/pause.ts'
 import type { Run } from '../../engine/run/run-context.ts'
+import { openArchiveQuery } from '../../stores/parquet.ts'
+import { keyDifferences } from '../plan/late-rows.ts'
+import { periodRows } from '../plan/period-rows.ts'
 import { beatOfArchive } from './owner.ts'
-import { besideOf } from './siblings.ts'
 import { nativeNow } from '../plan/plan.ts'
+import type { Beside } from '../steps/beside.ts'
 
 /** What became of one partition. */
 export type Outcome = {
@@ -47,6 +50,37 @@ export async function advanceAll(
   }
   const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, wish(partition.label)) === null
   return eachPartition(lanes, database, labels, run, { work, isThere })
+}
+
+/** A partition beside the others of its table, for whoever archives it. */
+function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
+  const { store, archived, interrupt, reader } = context
+  return {
+    parts: ({ period }) => readParts(database, archived.table, period),
+    detached: () => readDetached(database, archived.table),
+    shrunken: async () => {
+      const partitions = await readDetached(database, archived.table)
+      if (partitions.length === 0) return []
+      const source = { store, table: context.table, signal: interrupt.abort }
+      const looks = await periodRows(source, { ...archived, partitions }, 'cheap')
+      return partitions.filter(({ label }) => {
+        const look = looks.get(label)
+        return look !== undefined && 'surplus' in look && look.surplus < 0n
+      })
+    },
+    doubled: async (partition, others, native) => {
+      const table = native?.table ?? context.table
+      const where = native === null ? conditionOf(context, partition) : null
+      const archive = { reader, open: openArchiveQuery }
+      const source = { store, table: { ...table, key: context.table.key }, signal: interrupt.abort }
+      // A table that has left keeps the columns that it had.
+      const columns = partition.away
+        ? fitNow(context, partition).shared.map(({ file }) => file)
+        : archived.stored.columns
+      const record = { ...archived, stored: { ...archived.stored, columns } }
+      return (await keyDifferences(source, record, others, archive, { values: false, where }))?.both ?? null
+    },
+  }
 }
 
 /** What is done with each partition, and whether nothing of it is left to do. */

@@ -1,7 +1,6 @@
 /** The tables that an operation on archives is about. */
 import { readArchive, type ArchivedTable, type ArchiveRecord } from '../ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
-import { tablePattern } from './table-pattern.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
@@ -11,6 +10,7 @@ import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
 import { openExisting, openSourceStore } from '../../engine/copy/open-stores.ts'
 import { GRANT_HINT, Ledgers, type Opened } from './find-ledger.ts'
 import type { Run } from '../../engine/run/run-context.ts'
+import { namePattern, type LetterCase } from '../../shared/name-pattern.ts'
 
 export type { Opened } from './find-ledger.ts'
 
@@ -21,6 +21,9 @@ export type OpenSource = AsyncDisposable &
     /** @throws SluiceError as `Ledgers.of` */
     of(table: TableName, signal: AbortSignal): Promise<Opened>
   }
+
+const PART = /"(?:[^"]|"")+"|[^".*]+/.source
+const QUOTED = new RegExp(`^(?:(${PART})\\.)?(${PART})$`, 'su')
 
 /**
  * A source with its ledgers.
@@ -136,6 +139,23 @@ export async function recordsOf(
     }
   }
   return [...chosen.values()]
+}
+
+/**
+ * Names of tables in the ledger, as people write them. The test that a pattern means a table: its name, with or without
+ * the schema, `*` for any characters, or both in double quotes as in SQL.
+ */
+function tablePattern(pattern: string, letters: LetterCase): (table: TableName) => boolean {
+  const fits = namePattern(pattern, letters)
+  const [, schema, name] = (pattern.includes('"') ? QUOTED.exec(pattern) : null) ?? []
+  return (table) =>
+    fits(tableText(table)) ||
+    fits(table.name) ||
+    (name !== undefined && table.name === bare(name) && (schema === undefined || table.schema === bare(schema)))
+}
+
+function bare(part: string): string {
+  return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part
 }
 
 type Called = { readonly name: TableName; readonly archived: ArchivedTable }

@@ -6,7 +6,6 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
 import { refuseForeignTables } from '../../stores/common/ledger-tables.ts'
 import { LedgerPlaces, type Place } from '../../engine/run/ledger-places.ts'
-import { readingLedger } from './reading-ledger.ts'
 
 export const GRANT_HINT =
   'GRANT USAGE ON SCHEMA and SELECT ON ALL TABLES IN SCHEMA of it to this login, or connect as its owner'
@@ -135,5 +134,25 @@ export class Ledgers implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isLent) await this.own[Symbol.asyncDispose]()
     await this.#places[Symbol.asyncDispose]()
+  }
+}
+
+/**
+ * A database that is open for reading takes no batches. What is read here stands in one row, or in rows of one
+ * statement.
+ */
+function readingLedger(database: LedgerDatabase): LedgerDatabase {
+  const batch: LedgerDatabase['batch'] = async (statements) => {
+    const answers = []
+    for (const { sql, parameters } of statements) answers.push(await database.all(sql, parameters))
+    return answers
+  }
+  return {
+    dialect: database.dialect,
+    label: database.label,
+    all: (sql, parameters) => database.all(sql, parameters),
+    batch,
+    endSession: (session) => database.endSession(session),
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   }
 }

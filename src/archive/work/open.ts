@@ -1,6 +1,9 @@
 /** Everything that works on the archive of one table is opened here, and handed on. */
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import type { EventType } from '../../model/run/event.ts'
-import { rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ArchiveContext, Looking, Pace } from '../steps/context.ts'
 import type { ArchiveLog } from '../steps/log.ts'
@@ -19,15 +22,15 @@ import { makeFolder } from '../../shared/make-folder.ts'
 import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
 import { openLake, openLogWriter, parquetRows } from '../../engine/run/registry.ts'
 import type { Run } from '../../engine/run/run-context.ts'
-import { refuseAbsentFolder } from './absent-folder.ts'
 import { refuseFollowedTables } from '../plan/followed-table.ts'
 import { refuseHiddenColumns } from '../plan/hidden-columns.ts'
 import { ownerOf } from './owner.ts'
 import type { Owned } from './require-origin.ts'
-import { makeSpool } from './spool.ts'
 import { checkpointWriter, openParquetFiles } from '../../stores/parquet.ts'
 import { Turn } from '../../model/run/turn.ts'
 import { Throttle } from '../../engine/copy/workers/throttle.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { isAlive, thisProcess } from '../../shared/owner.ts'
 
 /** About so large a file becomes: large enough for scans, small enough to be rewritten and fetched. */
 export const FILE_BYTES = 256 * 1024 * 1024
@@ -65,6 +68,19 @@ export type OpenArchive<E extends EventType = Looking> = AsyncDisposable & {
   /** The same for each of those who work side by side, with an engine and a spool folder of their own; the first one is `context`. */
   readonly lanes: readonly ArchiveContext<E>[]
 }
+
+type KnownArchive = Pick<ArchivedTable, 'table' | 'archive'> & {
+  readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[]
+}
+
+/** Of this host name: several machines may share a folder. */
+const SPOOL_PREFIX = `sluice-archive-${short(hostname())}-`
+/** Containers of one host name have other processes under the same numbers; null where the system does not tell. */
+const MACHINE = thisProcess().machine === null ? null : short(thisProcess().machine ?? '')
+/** The machine, which older programs do not name, and the number of a process. */
+const SPOOL_REST = /^(?:([0-9a-f]{8})-)?(\d+)-/
+/** When a folder of which nobody can tell whether its program lives is taken for a dead one's, ms. */
+const SPOOL_FORGOTTEN_MS = 7 * 86_400_000
 
 /** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED, SOURCE_DENIED where columns are hidden; ARCHIVE_CONFLICT where its folder has gone and something would be written */
 export async function openArchive<E extends EventType>(
@@ -126,6 +142,26 @@ export async function openArchive<E extends EventType>(
   }
 }
 
+/**
+ * The folder of an archive in which something was published has to be there: where its disk is not mounted, a new one
+ * would hide that.
+ * @throws SluiceError ARCHIVE_CONFLICT where the ledger knows of a publication and the folder on the disk is gone;
+ *   never for a bucket
+ */
+function refuseAbsentFolder({ table, archive, partitions = [] }: KnownArchive): void {
+  const place = parseLakeUrl(pathOfLocation(archive))
+  if (place.kind !== 'local' || partitions.every(({ version }) => version === null) || existsSync(place.path)) return
+  throw new SluiceError(
+    'ARCHIVE_CONFLICT',
+    `the archive of ${tableText(table)} is not there: no folder ${place.path}`,
+    {
+      where: place.path,
+      reason: 'partitions were published in it, and nothing was made in its place',
+      hint: 'mount its disk, or bring the folder back, and run the same command again; where it was moved, write its new place into migration_archives.archive',
+    },
+  )
+}
+
 type Desk = AsyncDisposable & { readonly spool: string; readonly parquet: () => Promise<ParquetFiles> }
 
 async function openDesk(memoryBytes: number): Promise<Desk> {
@@ -140,6 +176,32 @@ async function openDesk(memoryBytes: number): Promise<Desk> {
       await rm(spool, { recursive: true, force: true })
     },
   }
+}
+
+/**
+ * A private folder for files on their way to or from a bucket, and for what the engine spills. Makes one, and removes
+ * those of programs that were killed: they may be as large as a partition.
+ */
+export async function makeSpool(root = tmpdir()): Promise<string> {
+  for (const name of await readdir(root)) {
+    // Of another user's, nothing is ours to remove.
+    if (await isAbandoned(root, name))
+      await rm(join(root, name), { recursive: true, force: true }).catch(() => undefined)
+  }
+  return mkdtemp(join(root, `${SPOOL_PREFIX}${MACHINE === null ? '' : `${MACHINE}-`}${process.pid}-`))
+}
+
+async function isAbandoned(root: string, name: string): Promise<boolean> {
+  const [, machine = MACHINE, pid] =
+    (name.startsWith(SPOOL_PREFIX) ? SPOOL_REST.exec(name.slice(SPOOL_PREFIX.length)) : null) ?? []
+  if (pid === undefined) return false
+  if (machine === MACHINE) return !isAlive(Number(pid))
+  const touched = await stat(join(root, name)).catch(() => null)
+  return touched !== null && Date.now() - touched.mtimeMs > SPOOL_FORGOTTEN_MS
+}
+
+function short(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
 }
 
 function paceOf(rate: number | undefined, { clock }: Run): Pace | null {

@@ -1,6 +1,5 @@
 /** Tables that have no number, known by what the ledger noted of them when their last run ended: their mark, and some rows that stayed. */
 import { createHash } from 'node:crypto'
-import { noteWitness } from '../ledger/note-witness.ts'
 import type { ArchivedTable, Witness, WitnessRow } from '../ledger/record.ts'
 import { tableText, type Column, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
@@ -9,7 +8,7 @@ import type { Row } from '../../model/copy/rows.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { TableIdentities } from '../../model/archive/port.ts'
-import type { CopyStore, SourceView } from '../../model/copy/port.ts'
+import type { CopyStore, LedgerDatabase, SourceView } from '../../model/copy/port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { Opened } from './find-ledger.ts'
@@ -226,6 +225,23 @@ export async function renewWitness(
     const text = `how the table would be known under another name was not noted: ${message}`
     emit({ type: 'log', level: 'warn', table: tableText(table.table), message: text })
   }
+}
+
+/**
+ * By what a table is known under another name, in the ledger. Takes the place of the witness before.
+ * @param witness null where the table has none: its name alone tells it then
+ */
+async function noteWitness(
+  database: LedgerDatabase,
+  { schema, name }: TableName,
+  witness: Witness | null,
+): Promise<void> {
+  await database.batch([
+    {
+      sql: 'UPDATE migration_archives SET witness = ? WHERE schema_name = ? AND table_name = ?',
+      parameters: [witness === null ? null : JSON.stringify(witness), schema ?? '', name],
+    },
+  ])
 }
 
 async function witnessOf(

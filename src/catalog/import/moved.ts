@@ -2,20 +2,19 @@
  * A table of the catalog whose folder lies elsewhere now. Paths that are absolute, or lead out of the folder, may name other files from there: the keys that
  * files are found by are made again, and a log whose history would be another one is refused.
  */
-import type { CommitFile, LogListing } from '../../delta/listing.ts'
+import { checkpointModified, type CommitFile, type LogListing } from '../../delta/listing.ts'
 import { parseAction } from '../../delta/parse-action.ts'
 import { canonicalPath } from '../../delta/paths.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { keyHash } from '../../shared/hash.ts'
-import type { SqlReader } from '../../model/run/sql-port.ts'
+import type { SqlReader, SqlTransaction } from '../../model/run/sql-port.ts'
 import { utf8 } from '../export/adds.ts'
 import { writeUnderLease, type Lease } from '../lease.ts'
 import { stateAt } from '../query/state.ts'
 import { againIfRight } from '../ways-out.ts'
 import { retimeTable, type Versions } from './commit-clock.ts'
-import { changedFileTimes, storeFileTimes } from './file-times.ts'
 import type { ImportOptions } from './options.ts'
 import { setMany } from './set-many.ts'
 
@@ -31,6 +30,8 @@ export type Followed = {
   /** That a reader of the log counts. */
   readonly commits: readonly CommitFile[]
 }
+
+type FileTime = readonly [version: number, modified: number]
 
 /**
  * Makes the place of the log that of the table, and takes over the times of its files. That it is the log which was imported has been found out before.
@@ -57,6 +58,35 @@ export async function followLog(options: ImportOptions, lease: Lease, from: Foll
   const changed = Math.max(times.length, retimed?.versions ?? 0)
   if (changed > 0) onNote(`${changed} commits have the times of their files now, by which the log is read at a time`)
   return retimed?.time ?? null
+}
+
+/**
+ * Times of commit files that a copy of the folder or a restore has changed: a reader of the log travels by those.
+ * Versions whose file has another time than the catalog holds, with the one of the log, ms. Versions that the log does
+ * not hold any more are left out.
+ */
+async function changedFileTimes(
+  reader: SqlReader,
+  { tableId, from, to }: Versions,
+  { commits, checkpoints }: LogListing,
+): Promise<readonly FileTime[]> {
+  const ofCommit = new Map(commits.map(({ version, modified }) => [version, modified]))
+  // A version without its commit has the time of its checkpoint.
+  const ofCheckpoint = new Map(checkpoints.map((one) => [one.version, checkpointModified(one)]))
+  const rows = await reader.all(
+    'SELECT version, file_mtime, log_bytes FROM delta_commits WHERE table_id = ? AND version >= ? AND version <= ?',
+    [tableId, from, to],
+  )
+  return rows.flatMap(([version, stored, bytes]): FileTime[] => {
+    const modified = (bytes === null ? ofCheckpoint : ofCommit).get(Number(version))
+    if (modified === undefined || Math.floor(modified) === stored) return []
+    return [[Number(version), Math.floor(modified)]]
+  })
+}
+
+/** Stores them; commit times are to be computed again afterwards. */
+function storeFileTimes(transaction: SqlTransaction, tableId: string, times: readonly FileTime[]): Promise<void> {
+  return setMany(transaction, { relation: 'delta_commits', key: 'version', column: 'file_mtime', tableId }, times)
 }
 
 type FileKey = readonly [fileNo: number, hash: number]

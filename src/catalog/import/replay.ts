@@ -22,8 +22,7 @@ import { CloseIndex, type OpenLife } from './close-index.ts'
 import type { CommitClock } from './commit-clock.ts'
 import type { Totals } from './head.ts'
 import { refuseLong } from './readable.ts'
-import { actionRow, domainRow, fileRow, metadataRow, protocolRow, txnRow } from './rows.ts'
-import { emptyTally } from './tally.ts'
+import { actionRow, domainRow, emptyTally, fileRow, metadataRow, protocolRow, txnRow } from './rows.ts'
 
 const HASHES_A_QUESTION = 500
 const ROOMY = 9_000_000_000_000_000

@@ -1,16 +1,20 @@
 /** A catalog opened for one run: checked or made, audited when it is written, always closed. */
+import type { AccessLevel, Rights } from '../../catalog/access-level.ts'
 import { auditEnd, auditStart } from '../../catalog/audit.ts'
 import { checkCatalog, prepareCatalog } from '../../catalog/catalog.ts'
 import { FileIndexes } from '../../catalog/import/indexes.ts'
+import { rightsOf } from '../../catalog/rights.ts'
 import { exitOfStop } from '../../shared/abort.ts'
-import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import type { CatalogOptions } from '../../stores/declaration.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import type { Ending, Run } from '../run/run-context.ts'
-import { explainDenied } from './denied.ts'
 import { patientFor, type Patient } from '../../shared/patient.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import { openCatalogDatabase } from '../run/registry.ts'
+
+const VERBS: Readonly<Record<AccessLevel, string>> = { reader: 'read', importer: 'write', admin: 'make or upgrade' }
 
 /** Opens an existing catalog for reading. Nothing is created or written. */
 export async function withCatalog<T>(
@@ -25,6 +29,34 @@ export async function withCatalog<T>(
     throw await explainDenied(database, error, 'reader')
   }
   return await body(database)
+}
+
+/**
+ * What a database refused, in terms of the rights that are missing and the command that gives them.
+ * @param wants what the command has to do with the catalog
+ * @returns a better TARGET_DENIED where a right of the login is missing; else what was thrown
+ */
+async function explainDenied(database: SqlDatabase, thrown: unknown, wants: AccessLevel): Promise<unknown> {
+  if (!(thrown instanceof SluiceError) || thrown.code !== 'TARGET_DENIED') return thrown
+  // A server that does not answer this either has said enough.
+  const rights = await rightsOf(database).catch(() => null)
+  const lacked = rights === null ? null : missingFor(rights, wants)
+  if (rights === null || lacked === null) return thrown
+  const [level, missing] = lacked
+  return new SluiceError('TARGET_DENIED', `${rights.login} may not ${VERBS[level]} this catalog`, {
+    ...(thrown.where === undefined ? {} : { where: thrown.where }),
+    reason: `it lacks ${missing.join('; ')}`,
+    hint: `as an administrator: sluice grants --database-url ${shellQuote(database.label)} --role ${level} --to ${shellQuote(rights.login)} --apply`,
+    cause: thrown,
+  })
+}
+
+function missingFor({ missing }: Rights, wants: AccessLevel): readonly [AccessLevel, readonly string[]] | null {
+  const levels: readonly AccessLevel[] = ['reader', 'importer', 'admin']
+  for (const level of levels.slice(0, levels.indexOf(wants) + 1)) {
+    if (missing[level].length > 0) return [level, missing[level]]
+  }
+  return null
 }
 
 /** How long a run waits for another program where its operation does not say, ms. */

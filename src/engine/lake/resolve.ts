@@ -6,9 +6,10 @@ import { pathOfLocation } from '../../model/lake/lake-url.ts'
 import type { LogStore } from '../../model/lake/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../model/run/sql-port.ts'
+import { isFolder as isFolderHere } from '../../shared/folder.ts'
+import { permissionDenied } from '../../shared/guide-errors.ts'
 import { withCatalog } from './catalog-session.ts'
 import { mayHoldCatalog } from '../run/catalog-url.ts'
-import { isFolder } from './folder.ts'
 import { endingIn, nearIn, nearOnDisk, placesOf } from './table-name.ts'
 import { openLake } from '../run/registry.ts'
 
@@ -53,6 +54,23 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
       hint: 'give the folder that holds _delta_log, or an id that `sluice migration-status` prints',
     },
   )
+}
+
+/**
+ * Whether a path that somebody gave is a folder.
+ * @throws SluiceError SOURCE_DENIED when the folders above may not be entered, SOURCE_IO
+ */
+function isFolder(path: string): boolean {
+  try {
+    return isFolderHere(path)
+  } catch (error) {
+    const { code = '', message: reason } = error as NodeJS.ErrnoException
+    if (code === 'EACCES' || code === 'EPERM') {
+      const [denied, words, details] = permissionDenied('SOURCE_DENIED', { where: path, cause: error })
+      throw new SluiceError(denied, words, { ...details, reason: `${details.reason} (${code})` })
+    }
+    throw new SluiceError('SOURCE_IO', 'the path cannot be looked at', { where: path, reason, cause: error })
+  }
 }
 
 const isUrl = (table: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(table)

@@ -1,7 +1,7 @@
 /** From what a system gives to the canonical form of a value, and from there to the text that proves it (docs/CANONICAL.md). */
 import { isUtf8 } from 'node:buffer'
+import { readJson, type JsonShape } from '../lake/json-reader.ts'
 import { bytesOfHex, hexDigits } from './bytes-text.ts'
-import { canonicalJson } from './canonical-json.ts'
 import { cutFraction, date, moment, time, withoutClock } from './canonical-time.ts'
 import type { ColumnType } from './column-type.ts'
 import { canonicalDecimal, roundedDecimal } from './decimal.ts'
@@ -13,6 +13,17 @@ import type { Cell } from './rows.ts'
 export type RawValue = string | number | bigint | boolean | Uint8Array
 
 export type Normalizer = (raw: RawValue) => Exclude<Cell, null>
+
+const CANONICAL: JsonShape<string> = {
+  object(members) {
+    const names = [...members.keys()].toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+    return `{${names.map((name) => `${JSON.stringify(name)}:${members.get(name) ?? ''}`).join(',')}}`
+  },
+  array: (items) => `[${items.join(',')}]`,
+  string: (value) => JSON.stringify(value),
+  number: canonicalDecimal,
+  word: (word) => word,
+}
 
 /**
  * The function that brings values of a column into canonical form. It takes what PostgreSQL prints, what SQLite, MySQL and DuckDB give, and
@@ -54,6 +65,15 @@ export function normalizer(type: ColumnType): Normalizer {
     case 'native':
       return type.name === 'ewkb' ? (raw) => ewkbOf(text(raw)) : text
   }
+}
+
+/**
+ * JSON in one form: no blanks, keys sorted by UTF-16 units, the last of equal keys, escapes only where JSON demands
+ * them, numbers as plain decimals without leading or trailing zeros. Numbers never pass through a double.
+ * @throws SluiceError VALUE_REFUSED where the text is no JSON
+ */
+export function canonicalJson(json: string): string {
+  return readJson(json, CANONICAL)
 }
 
 /** Whether values of the type come from every driver as texts that are canonical already. */

@@ -1,12 +1,14 @@
 /** The one way to open a database file of DuckDB, for a catalog, a copy and a ledger alike: claimed, and with what a killed program has left kept. */
+import { existsSync, rmSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { OpenMode } from '../../model/run/sql-port.ts'
-import { isEmptyFile, removeEmptyFile } from './empty-file.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { literal, quotedName } from '../../shared/sql-text.ts'
+import { PLAIN_NAMES } from '../common/own-tables.ts'
+import { plantedOwn } from '../common/planted-own.ts'
 import { claimFile } from './file-claim.ts'
 import { MEMORY, openInstance } from './instance.ts'
-import { hasLeftLog, KEEP_LEFT_LOG } from './left-log.ts'
-import { refusePlanted } from './planted.ts'
 import { spillFolder } from './spill-folder.ts'
 
 export type FileOptions = {
@@ -19,6 +21,20 @@ export type FileOptions = {
   /** Where queries spill; made by DuckDB when first needed, and removed at the end. */
   readonly spill?: string
 }
+
+/**
+ * Changes that a killed program has left in the log of a file. DuckDB 1.5.5 replays them when it opens the file, and
+ * loses those of indexes that nobody used in the meantime when it brings them into the file at its end: the next change
+ * of such a row fails for good (duckdb/duckdb#23645). A CHECKPOINT of its own, before anything else, keeps them.
+ */
+const KEEP_LEFT_LOG = 'CHECKPOINT'
+
+const MACROS = `SELECT f.schema_name, f.function_name, f.function_type FROM system.main.duckdb_functions() f
+  SEMI JOIN (SELECT system.main.lower(function_name) AS name FROM system.main.duckdb_functions() WHERE internal) s
+    ON s.name = system.main.lower(f.function_name)
+  WHERE NOT f.internal AND f.database_name = system.main.current_database() AND f.schema_name = 'main' LIMIT 1`
+const VIEWS = `SELECT view_name FROM system.main.duckdb_views() WHERE NOT internal AND database_name = system.main.current_database()
+  AND schema_name = 'main' AND system.main.lower(view_name) IN (${PLAIN_NAMES.map(literal).join(', ')}) LIMIT 1`
 
 /** An open database, which is this program's alone until it is closed. */
 export class OpenFile {
@@ -81,4 +97,47 @@ export class OpenFile {
       connection.closeSync()
     }
   }
+}
+
+/**
+ * What a database file brings along under names of DuckDB's own and of ours. A macro of the file goes before the
+ * function of that name: it would count, digest and compare in its place, and can read every file that this user may
+ * read.
+ *
+ * The statements name every function by its schema, and compare by `=` and `IN`, which no macro can stand in for.
+ * @throws SluiceError TARGET_DENIED for a macro, TABLE_REFUSED for a view, each with its name and its DROP
+ */
+async function refusePlanted(connection: DuckDBConnection, label: string): Promise<void> {
+  const [macro] = (await connection.runAndReadAll(MACROS)).getRows() as [string, string, string][]
+  if (macro !== undefined) throw plantedMacro(macro, label)
+  const [view] = (await connection.runAndReadAll(VIEWS)).getRows() as [string][]
+  if (view !== undefined) throw plantedOwn({ what: `VIEW ${quotedName(view[0])}` }, label)
+}
+
+function plantedMacro([schema, name, type]: readonly [string, string, string], where: string): SluiceError {
+  const what = `${type === 'table_macro' ? 'MACRO TABLE' : 'MACRO'} ${quotedName(schema)}.${quotedName(name)}`
+  return new SluiceError('TARGET_DENIED', `the file has the ${what}, which stands in for a function of DuckDB`, {
+    where,
+    reason: 'statements of sluice would run it in place of the function of that name',
+    hint: `find out who made it, and DROP ${what}, or give it another name`,
+  })
+}
+
+/** Whether there is such a log. To be asked before the file is opened. */
+function hasLeftLog(file: string): boolean {
+  return existsSync(`${file}.wal`)
+}
+
+/**
+ * Files of no bytes: SQLite takes one for a new database, and DuckDB for a damaged one. Whether there is a file of no
+ * bytes.
+ */
+function isEmptyFile(file: string): boolean {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found?.isFile() === true && found.size === 0
+}
+
+/** Removes a file of no bytes, so that DuckDB makes a new database in its place. The caller has claimed the file. */
+function removeEmptyFile(file: string): void {
+  if (isEmptyFile(file)) rmSync(file)
 }

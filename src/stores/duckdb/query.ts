@@ -2,7 +2,15 @@
  * Typed queries. A result is finished before its first row is handed out, because DuckDB's streams can end early without an error; a
  * temporary table holds it, which goes to the disk where it is large, and pages are read from that.
  */
-import { DuckDBTypeId, StatementType, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api'
+import {
+  DuckDBDecimalType,
+  DuckDBTypeId,
+  StatementType,
+  type DuckDBConnection,
+  type DuckDBType,
+  type DuckDBValue,
+} from '@duckdb/node-api'
+import { decimalType, type DeclaredType } from '../../model/run/answer-file.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { literal } from '../../shared/sql-text.ts'
@@ -11,13 +19,34 @@ import { badQuery, givesNoRows, severalStatements } from '../common/query-errors
 import { QueryWatch } from '../common/query-watch.ts'
 import { duckdbError } from './errors.ts'
 import { kept } from './copy/select.ts'
-import { declaredIn } from './declared-type.ts'
 import { fromDuckdb } from './sql-values.ts'
 
 const RESULT = 'sluice_query_result'
 
 /** Files, extensions and other databases are out of reach; nothing that is asked can change that. */
 const ENCLOSE = 'SET enable_external_access = false; SET lock_configuration = true'
+
+const BY_ID: Readonly<Partial<Record<DuckDBTypeId, DeclaredType>>> = {
+  [DuckDBTypeId.BOOLEAN]: 'boolean',
+  [DuckDBTypeId.TINYINT]: 'int16',
+  [DuckDBTypeId.UTINYINT]: 'int16',
+  [DuckDBTypeId.SMALLINT]: 'int16',
+  [DuckDBTypeId.USMALLINT]: 'int32',
+  [DuckDBTypeId.INTEGER]: 'int32',
+  [DuckDBTypeId.UINTEGER]: 'int64',
+  [DuckDBTypeId.BIGINT]: 'int64',
+  [DuckDBTypeId.FLOAT]: 'float',
+  [DuckDBTypeId.DOUBLE]: 'double',
+  [DuckDBTypeId.VARCHAR]: 'text',
+  [DuckDBTypeId.DATE]: 'date',
+  [DuckDBTypeId.TIME]: 'time',
+  [DuckDBTypeId.TIMESTAMP]: 'timestamp',
+  [DuckDBTypeId.TIMESTAMP_S]: 'timestamp',
+  [DuckDBTypeId.TIMESTAMP_MS]: 'timestamp',
+  [DuckDBTypeId.TIMESTAMP_NS]: 'timestamp',
+  [DuckDBTypeId.TIMESTAMP_TZ]: 'timestamptz',
+  [DuckDBTypeId.UUID]: 'uuid',
+}
 
 export async function* queryPages(
   connection: DuckDBConnection,
@@ -77,6 +106,11 @@ async function* pagesOf(
   } finally {
     await connection.run(`DROP TABLE IF EXISTS ${RESULT}`).catch(() => undefined)
   }
+}
+
+/** Types of columns of a query that Parquet has as they are. */
+function declaredIn(type: DuckDBType): DeclaredType | undefined {
+  return type instanceof DuckDBDecimalType ? decimalType(type.width, type.scale) : BY_ID[type.typeId]
 }
 
 function rowOf(row: readonly DuckDBValue[]): SqlRow {

@@ -8,11 +8,20 @@ import type { FileEntry, LogEntry, LogObject, LogStore } from '../../model/lake/
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { readBuffer } from './slab.ts'
 
 /** Up to this many bytes come in one piece, from one synchronous read: for small commits that is several times faster. */
 const WHOLE = 1 << 20
 const CHUNK = 1 << 21
+
+/**
+ * Memory for small reads. A buffer of its own for each of 100,000 small commits keeps the garbage collector busier than
+ * the parsing; parts of one larger block cost nothing, and the block goes when the last of them is dropped.
+ */
+const SLAB_BYTES = 1 << 20
+/** Larger reads get a buffer of their own, so that one of them cannot waste most of a slab. */
+const SMALL_BYTES = 1 << 16
+let slab: Buffer | null = null
+let slabUsed = 0
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
@@ -68,6 +77,18 @@ export function canonical(path: string): string {
       return join(canonical(parent), basename(absolute))
     throw sourceError(error, path)
   }
+}
+
+/** An uninitialised buffer of `bytes`, for the caller to fill. */
+function readBuffer(bytes: number): Buffer {
+  if (bytes > SMALL_BYTES) return Buffer.allocUnsafeSlow(bytes)
+  if (slab === null || slabUsed + bytes > SLAB_BYTES) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+    slabUsed = 0
+  }
+  const part = slab.subarray(slabUsed, slabUsed + bytes)
+  slabUsed += bytes
+  return part
 }
 
 class LocalLog implements LogStore {

@@ -1,8 +1,10 @@
 /** What an URL says about a MySQL server, checked word by word. */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Route } from '../../model/run/route.ts'
-import { clientLogin } from './option-file.ts'
+import { fileText, isOpen, sectionOf } from '../common/option-file.ts'
 import { isLocalHost, TLS_MODES, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../common/tls.ts'
 
 export type MysqlConfig = {
@@ -43,6 +45,11 @@ const MODES: Readonly<Record<string, TlsMode>> = {
   verify_identity: 'verify-full',
 }
 
+type ClientLogin = { readonly user: string | null; readonly password: string | null }
+
+const NO_LOGIN: ClientLogin = { user: null, password: null }
+const ESCAPED: Readonly<Record<string, string>> = { b: '\b', t: '\t', n: '\n', r: '\r', s: ' ' }
+
 /**
  * @param url `mysql://user:password@host:port/database?ssl-mode=…`, or `mariadb://`
  * @param env MYSQL_PWD fills in a missing password, then `~/.my.cnf`, which fills in a missing user, too
@@ -80,6 +87,30 @@ export function mysqlConfig(url: string, env: NodeJS.ProcessEnv = process.env): 
     retryMs: seconds(texts, 'retry_seconds', label, 0),
     poolSize: whole(texts, 'pool_size', label, 1, 100),
   }
+}
+
+/**
+ * User and password of MySQL's option file. Source: MySQL's manual, "Using Option Files". What `[client]` of
+ * `~/.my.cnf` has for this host and user, read at each call. A file that others can read is passed over. Where it names
+ * a host or a user, what it has is for those alone: a password goes nowhere else.
+ */
+function clientLogin(env: NodeJS.ProcessEnv, host: string, user?: string): ClientLogin {
+  const text = fileText(join(env['HOME'] ?? homedir(), '.my.cnf'), isOpen)
+  const client = text === null ? null : sectionOf(text, 'client')
+  if (client === null) return NO_LOGIN
+  const [itsHost, itsUser, password] = ['host', 'user', 'password'].map((name) => valueOf(client.get(name)))
+  const isOther = (its: string | null | undefined, wanted: string | undefined): boolean =>
+    its != null && wanted !== undefined && its !== wanted
+  if (isOther(itsHost, host) || isOther(itsUser, user)) return NO_LOGIN
+  return { user: itsUser ?? null, password: password ?? null }
+}
+
+/** A value without its quotes, comment and escapes. */
+function valueOf(written: string | undefined): string | null {
+  if (written === undefined || written === '') return null
+  const quoted = /^(["'])(.*)\1\s*(?:#.*)?$/.exec(written)
+  const value = quoted?.[2] ?? written.replace(/\s*#.*$/, '')
+  return value.replace(/\\(.)/g, (all, one: string) => ESCAPED[one] ?? (one === '\\' ? '\\' : all))
 }
 
 function parse(url: string, label: string): URL {

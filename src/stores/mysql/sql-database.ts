@@ -18,11 +18,12 @@ import type {
 } from '../../model/run/sql-port.ts'
 import { retrying } from '../common/retry.ts'
 import type { Route } from '../../model/run/route.ts'
+import { PLAIN_NAMES } from '../common/own-tables.ts'
+import { plantedOwn } from '../common/planted-own.ts'
 import { mysqlConfig, type MysqlConfig } from './config.ts'
 import { ColumnTypes } from './load.ts'
 import { lockName, takeLock } from './lock.ts'
 import { readerOf } from './pages.ts'
-import { refuseTriggers, refuseViews } from './planted.ts'
 import { queryServer } from './query.ts'
 import type { Session } from './session.ts'
 import { connectTo } from './sessions.ts'
@@ -42,6 +43,17 @@ const RELATIONS = `SELECT table_name, column_name, column_type FROM information_
 
 /** Connections of each kind that stay open between reads. */
 const IDLE_READERS = 2
+
+const NAMES = `(${PLAIN_NAMES.map((name) => `'${name}'`).join(', ')})`
+const VIEWS = `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND LOWER(TABLE_NAME) IN ${NAMES}
+  AND TABLE_TYPE <> 'BASE TABLE' LIMIT 1`
+const TRIGGERS = `SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE()
+  AND LOWER(EVENT_OBJECT_TABLE) IN ${NAMES} AND DEFINER <> CURRENT_USER() LIMIT 1`
+
+/** As it is written in every sql_mode. */
+const ticked = (name: string): string => `\`${name.replaceAll('`', '``')}\``
+
+type Ask = (sql: string) => Promise<readonly SqlRow[]>
 
 /**
  * Connects to a database that exists. In `read` mode nothing is ever written, and the server sees to it.
@@ -73,6 +85,26 @@ export async function openMysql(
     await store.close()
     throw error
   }
+}
+
+/**
+ * Views and triggers that stand under names of our own in a database. Stored functions need no such question: the
+ * server's own go before them.
+ * @throws SluiceError TABLE_REFUSED where a view has a name of ours
+ */
+async function refuseViews(ask: Ask, label: string): Promise<void> {
+  const [view] = await ask(VIEWS)
+  if (view !== undefined) throw plantedOwn({ what: `VIEW ${ticked(String(view[0]))}` }, label)
+}
+
+/**
+ * A login without the right TRIGGER sees none.
+ * @throws SluiceError TABLE_REFUSED where a trigger of another account is on a table of ours
+ */
+async function refuseTriggers(ask: Ask, label: string): Promise<void> {
+  const [trigger] = await ask(TRIGGERS)
+  if (trigger === undefined) return
+  throw plantedOwn({ what: `TRIGGER ${ticked(String(trigger[0]))}`, on: String(trigger[1]) }, label)
 }
 
 class Store implements MysqlDatabase {

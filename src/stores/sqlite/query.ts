@@ -5,13 +5,13 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { decimalType, type DeclaredType } from '../../model/run/answer-file.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { QueryOptions, QueryPage, SqlRow, SqlValue } from '../../model/run/sql-port.ts'
 import { badQuery, givesNoRows, severalStatements } from '../common/query-errors.ts'
 import { QueryWatch } from '../common/query-watch.ts'
-import { declaredIn } from './declared-type.ts'
 import { sqliteError } from './errors.ts'
 
 /** Values that JSON has no form for. */
@@ -26,6 +26,19 @@ export type QueryReply =
 
 /** What the file itself is to blame for; everything else is the query's. */
 const OF_THE_FILE = /^SQLITE_(BUSY|LOCKED|CORRUPT|NOTADB|IOERR|CANTOPEN|FULL|PERM|NOMEM)/
+
+const NAMED: readonly (readonly [RegExp, DeclaredType])[] = [
+  [/^(?:BOOLEAN|BOOL)$/, 'boolean'],
+  [/^DATE$/, 'date'],
+  [/^TIME$/, 'time'],
+  [/^(?:TIMESTAMPTZ|TIMESTAMP WITH TIME ZONE)$/, 'timestamptz'],
+  [/^(?:TIMESTAMP|DATETIME)$/, 'timestamp'],
+  [/^UUID$/, 'uuid'],
+  // As SQLite itself tells affinities, by what a name holds and in this order.
+  [/INT/, 'int64'],
+  [/CHAR|CLOB|TEXT/, 'text'],
+  [/REAL|FLOA|DOUB/, 'double'],
+]
 
 export async function* queryFile(
   file: string,
@@ -68,6 +81,18 @@ export async function* queryFile(
   } finally {
     kill()
   }
+}
+
+/**
+ * Types that columns are declared with, where files with types have them too. SQLite holds no value to them: whoever
+ * writes a file looks at each.
+ * @param declared as the table says it; null for an expression
+ */
+export function declaredIn(declared: string | null): DeclaredType | undefined {
+  const name = (declared ?? '').trim().toUpperCase().replaceAll(/\s+/g, ' ')
+  const digits = /^(?:DECIMAL|NUMERIC) ?\( ?(\d+) ?(?:, ?(\d+) ?)?\)$/.exec(name)
+  if (digits !== null) return decimalType(Number(digits[1]), Number(digits[2] ?? 0))
+  return NAMED.find(([form]) => form.test(name.replace(/ ?\( ?\d+ ?\)/, '')))?.[1]
 }
 
 function failure(

@@ -1,12 +1,13 @@
 /** Folds engine events into a `RunView`. */
-import type { Event } from '../../model/run/event.ts'
+import type { Event, TableStatus } from '../../model/run/event.ts'
 import { countDec, numberOf, seconds } from '../../render/screen-format.ts'
 import { foldFsck } from './fsck-fold.ts'
 import { isShownAs } from './run-screen.ts'
-import { foldSummary } from './summary-fold.ts'
 import type { Lane, RunView } from './run-view.ts'
 import { KEPT } from '../../model/run/kept.ts'
 import { bytesNow, doneNow, KEPT_SAMPLES } from './run-view.ts'
+
+type Told = Extract<Event, { type: 'run.summary' | 'chunks.summary' }>
 
 const last = <T>(list: readonly T[], item: T, keep: number): readonly T[] =>
   list.length < keep ? [...list, item] : [...list.slice(list.length - keep + 1), item]
@@ -182,6 +183,37 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       }
     default:
       return run
+  }
+}
+
+/** How a run that was joined late grows with what its earlier events add up to. */
+function foldSummary(run: RunView, event: Told): RunView {
+  const { plan } = run
+  const worked = Object.entries(event.work).reduce(
+    (sum, [unit, done]) => (plan === null || unit === plan.unit ? sum + Number(done) : sum),
+    0,
+  )
+  const summed = {
+    ...run,
+    chunksDone: run.chunksDone + Number(event.chunks),
+    doneBefore: run.doneBefore + worked,
+    bytesBefore: run.bytesBefore + Number(event.bytes),
+    retries: run.retries + Number(event.retries),
+  }
+  return event.type === 'chunks.summary' ? summed : withCounts(summed, event)
+}
+
+function withCounts(run: RunView, event: Extract<Told, { type: 'run.summary' }>): RunView {
+  const statuses = Object.keys(run.counts) as TableStatus[]
+  const counts = { ...run.counts }
+  for (const status of statuses) counts[status] += Number(event.tables[status] ?? 0)
+  const findingCount = Number(event.findings)
+  return {
+    ...run,
+    counts,
+    mismatchCount: run.mismatchCount + Number(event.mismatches),
+    differenceCount: run.differenceCount + Number(event.differences),
+    fsck: run.fsck === null ? null : { ...run.fsck, findingCount: run.fsck.findingCount + findingCount },
   }
 }
 

@@ -1,13 +1,17 @@
 /** Pictures of tables of a database: each is asked for by an operation of its own, when somebody wants to see it. */
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
-import type { Event } from '../../model/run/event.ts'
+import type { ArchivedEvent } from '../../model/archive/events.ts'
+import type { PartitionAlarmEvent, PartitionedEvent, PartitionEvent } from '../../model/partition/events.ts'
+import type { Event, RingEvent, RingHostEvent, RingPartEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'
 import type { RelationRow } from '../state/relation-row.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import { cursorRow } from '../state/tables-list.ts'
-import type { Job } from './operations.ts'
+import { ringText } from '../views/ring.ts'
+import { linesFromNow, timelineText } from '../views/timeline.ts'
+import { archivedOf, partitionsOf, tokensOf, type Job } from './operations.ts'
 
 /** Cells of a dialog that its frame takes. */
 const FRAME = 4
@@ -31,6 +35,64 @@ export type PictureKind = {
   readonly text: (state: State, key: string, cells: number) => readonly string[] | null
   /** Of the picture so many lines at its end are what one looks for first; null for its beginning. */
   readonly last?: (state: State, key: string) => number | null
+}
+
+/** Rings of tokens of tables of Cassandra as pictures. */
+export const RINGS: PictureKind = {
+  reading: (name) => `reading some of the ring of ${name} …`,
+  job: tokensOf,
+  begin: () => {
+    const parts: RingPartEvent[] = []
+    const hosts: RingHostEvent[] = []
+    let ring: RingEvent | null = null
+    return {
+      event: (event) => {
+        if (event.type === 'ring.part') parts.push(event)
+        if (event.type === 'ring.host') hosts.push(event)
+        if (event.type === 'ring') ring = event
+      },
+      read: (key, error) => {
+        const state = error === null && ring !== null ? 'ready' : 'failed'
+        return { type: 'ring-read', key, shown: { state, parts, hosts, ring, error } }
+      },
+    }
+  },
+  waiting: (key) => ({ type: 'ring-reading', key }),
+  text: ({ rings, ascii }, key, cells) => {
+    const shown = rings.get(key)
+    return shown === undefined ? null : ringText(shown, cells, ascii)
+  },
+}
+
+/** Partitions of tables as lines of time. */
+export const TIMELINES: PictureKind = {
+  reading: (name) => `reading the partitions of ${name} …`,
+  job: partitionsOf,
+  beside: archivedOf,
+  begin: () => {
+    const partitions: PartitionEvent[] = []
+    const alarms: PartitionAlarmEvent[] = []
+    const expired: ArchivedEvent[] = []
+    let table: PartitionedEvent | null = null
+    return {
+      event: (event) => {
+        if (event.type === 'partition.table') table = event
+        if (event.type === 'partition') partitions.push(event)
+        if (event.type === 'partition.alarm') alarms.push(event)
+        if (event.type === 'archived' && event.state === 'EXPIRED') expired.push(event)
+      },
+      read: (key, error) => ({ type: 'timeline-read', key, shown: { table, partitions, alarms, expired, error } }),
+    }
+  },
+  waiting: (key) => ({ type: 'timeline-reading', key }),
+  text: ({ timelines, ascii }, key, cells) => {
+    const shown = timelines.get(key)
+    return shown === undefined ? null : timelineText(shown, cells, ascii)
+  },
+  last: ({ timelines }, key) => {
+    const shown = timelines.get(key)
+    return shown === undefined ? null : linesFromNow(shown)
+  },
 }
 
 export class Pictures {

@@ -1,11 +1,18 @@
 /** What happens when a prompt is accepted. */
 import type { AsOf } from '../../model/lake/as-of.ts'
+import { isoTime } from '../../shared/clock.ts'
+import { asSluiceError } from '../../shared/errors.ts'
 import type { Prompt, State } from '../state/state.ts'
-import { copied } from '../state/copied-tables.ts'
+import { comparison } from '../state/selectors.ts'
+import { cursorRow, targetRows } from '../state/tables-list.ts'
+import { compareSvg } from '../views/compare-svg.ts'
 import { askCopyPlan, askPlan } from './dialogs.ts'
-import { savePicture } from './compare-picture.ts'
 import { importPath } from './operations.ts'
 import type { Acting } from './acting.ts'
+import { wholeError } from './reach.ts'
+
+/** What the prompt says of a file that is there: enter behind it writes over the file. */
+const WRITES_OVER = 'a file is there: enter again writes over it'
 
 /** A version (`1839`, `v1839`), a time, or '' for the latest; null when it is none of them. */
 export function parseAsOf(text: string): AsOf | null {
@@ -76,6 +83,35 @@ export function acceptPrompt(s: Acting, prompt: Prompt): void {
       s.store.dispatch({ type: 'close-prompt' })
       if (from !== null) askCopyPlan(s, tables, from, url)
     }
+  }
+}
+
+/**
+ * Which tables of which database `c` is about. The marked tables of the database under the cursor, or the one under it;
+ * `from` is null where the cursor is on none.
+ */
+function copied(state: State): { readonly from: string | null; readonly tables: readonly string[] } {
+  const row = cursorRow(state)
+  if (row?.kind !== 'relation') return { from: null, tables: [] }
+  const marked = targetRows(state).flatMap((one) => (one.kind === 'relation' && one.url === row.url ? [one.name] : []))
+  return { from: row.url, tables: marked.length === 0 ? [row.name] : marked }
+}
+
+/** The comparison on the screen as a file with a picture. Writes what the screen shows, at the path in the prompt. */
+async function savePicture(s: Acting, typed: string): Promise<void> {
+  const shown = comparison(s.state)
+  if (shown === null) return
+  const path = /\.svg$/i.test(typed) ? typed : `${typed}.svg`
+  const { lake, catalog, now, compare, prompt } = s.state
+  const facts = { table: shown.table, lake: lake ?? shown.table, catalog: catalog ?? '', at: isoTime(now) }
+  try {
+    const text = compareSvg(shown.questions, compare, facts)
+    const written = await s.workbench.asking.write(path, text, prompt?.error === WRITES_OVER)
+    if (written === null) return s.store.dispatch({ type: 'prompt-error', error: WRITES_OVER })
+    s.store.dispatch({ type: 'close-prompt' })
+    s.flash(`picture: ${written}`, 'ok')
+  } catch (thrown) {
+    s.store.dispatch({ type: 'prompt-error', error: wholeError(asSluiceError(thrown)) })
   }
 }
 

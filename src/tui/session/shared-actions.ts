@@ -1,12 +1,19 @@
 /** What keys do on the screens of a queue. */
+import type { SharedRun } from '../../app/workbench.ts'
 import { dec, type CopyRunEvent } from '../../model/run/event.ts'
+import type { Slot } from '../../model/share/distributed.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { ScheduleEvent } from '../../model/share/schedule-events.ts'
+import { count, fullTime } from '../../render/screen-format.ts'
+import { clean } from '../../render/screen-text.ts'
 import { scheduleAtCursor, slotAtCursor, workerAtCursor } from '../state/queue/queue-rows.ts'
 import { shownRun } from '../state/queue/queue-open.ts'
+import { slotWord, type QueueShown } from '../state/queue/queue-shown.ts'
 import { pauseOf, sharedRateAfter, slotLedger, workersAfter } from '../state/queue/queue-steer.ts'
-import { slotText } from '../views/queue/texts.ts'
+import { heardText, rateText } from '../views/queue/words.ts'
 import type { Acting } from './acting.ts'
+
+const labelled = (label: string, text: string): string => `${label.padEnd(13)}${text}`
 
 /** @returns false for a command that is about nothing of a queue */
 export function actOnShared(s: Acting, command: Command): boolean {
@@ -60,6 +67,40 @@ export function actOnShared(s: Acting, command: Command): boolean {
     default:
       return false
   }
+}
+
+/**
+ * A slot of a shared run in full, for the dialog that shows it.
+ * @returns lines, labels in the first column
+ */
+function slotText(slot: Slot, run: SharedRun, queue: QueueShown): readonly string[] {
+  const { about, host, workerId, turns, ledgerRun, rows, chunks, beatAt, exitCode, error } = slot
+  const worker = queue.workers.find((one) => one.workerId === workerId)
+  const word = slotWord(slot, run, queue)
+  return [
+    labelled('run', run.runId),
+    labelled('slot', String(slot.no)),
+    labelled('state', word),
+    ...(about === '' ? [] : [labelled('about', clean(about))]),
+    labelled('on', host === null ? 'nobody had it yet' : clean(host)),
+    ...(worker === undefined ? [] : [labelled('process', String(worker.pid))]),
+    ...(beatAt === null ? [] : [labelled('heard of', `${fullTime(beatAt)}, ${heardText(beatAt, queue)}`)]),
+    labelled('turns', count(turns)),
+    labelled('rows', count(Number(rows))),
+    labelled('chunks', count(chunks)),
+    ...(word === 'working' && slot.rate >= 0.5 ? [labelled('rate', rateText(slot.rate))] : []),
+    ...(ledgerRun === null ? [] : [labelled('ledger run', ledgerRun)]),
+    ...(exitCode === null ? [] : [labelled('exit', String(exitCode))]),
+    ...(error === null
+      ? []
+      : [
+          '',
+          labelled('why', clean(`${error.code} ${error.message}`)),
+          ...(error.reason === undefined ? [] : [labelled('', clean(error.reason))]),
+          ...(error.where === undefined ? [] : [labelled('where', clean(error.where))]),
+          ...(error.hint === undefined ? [] : [labelled('do', clean(error.hint))]),
+        ]),
+  ]
 }
 
 function actOnSchedule(s: Acting, command: Command, { schedule, state }: ScheduleEvent): boolean {

@@ -20,7 +20,6 @@ import { freshStore, keyOfStore, OWN_STORE } from './listed-store.ts'
 import { sampled } from './sync-shown.ts'
 import { visibleRows } from './tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
-import { joinedIn, opened } from './joined.ts'
 import { held } from './held.ts'
 
 /** Texts that a prompt brings back. */
@@ -104,6 +103,40 @@ function foldEvents(state: State, action: Extract<Action, { type: 'events' }>): 
   const alone = folded.runs.views.find((run) => run.id === id)?.copy?.tables.length === 1
   const entries = events.flatMap((e) => logEntry(e, now, alone) ?? [])
   return { ...withLog(folded, entries), now }
+}
+
+/**
+ * How a run of another program comes into the state: its past first, each event at its own time. In the place of the
+ * same run where that was joined before.
+ */
+function joinedIn(state: State, action: Extract<Action, { type: 'run-joined' }>): State {
+  const { id, about, snapshot, now, show } = action
+  const { operation, commandLine, folder = null, host, pid, startedAt, runId } = about
+  const begun: RunView = {
+    ...freshRun(id, operation, commandLine, msOf(startedAt) ?? now),
+    joined: { host, pid, folder },
+    runId,
+  }
+  const run = snapshot.reduce((folded, event) => {
+    const at = msOf(event.ts) ?? now
+    return sample(foldEvent(folded, event, at), at)
+  }, begun)
+  const isSame = (one: { readonly id: number; readonly runId: string | null; readonly joined: unknown }): boolean =>
+    one.id === id || (one.joined !== null && one.runId === runId)
+  const views = state.runs.views.some(isSame)
+    ? state.runs.views.map((one) => (isSame(one) ? run : one))
+    : [run, ...state.runs.views].slice(0, KEPT_RUNS)
+  const next = { ...state, now, runs: { ...state.runs, views } }
+  return show ? opened(next, id) : next
+}
+
+/** Its screen is open. */
+function opened(state: State, id: number): State {
+  return {
+    ...state,
+    screen: 'runs',
+    runs: { ...state.runs, open: id, results: START, copy: NO_SELECTION },
+  }
 }
 
 function reduce(state: State, action: Action): State {

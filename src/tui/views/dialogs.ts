@@ -13,10 +13,10 @@ import { shownAround } from '../draw/masked.ts'
 import { helpLines, helpTitle } from './help.ts'
 import { paletteLines } from './palette.ts'
 import { isFollowing } from '../state/copy-layout.ts'
+import { needyRows } from '../state/needy.ts'
 import { subject } from './runs.ts'
 import type { Box, Of } from './box.ts'
 import { WIDE, framed } from './box.ts'
-import { needBox } from './need-dialog.ts'
 import { copyPlanBox } from './copy-plan-dialog.ts'
 import { lifecycleBox } from './lifecycle-dialog.ts'
 import { formBox } from './form-dialog.ts'
@@ -172,6 +172,20 @@ function helpBox(d: Of<'help'>, state: State): Box {
     cells,
     top: true,
   }
+}
+
+/** The dialog that says why a table needs somebody, and what `enter` does about it. As wide as its sentences want. */
+function needBox(d: Of<'need'>, state: State): Box {
+  const cells = Math.min(state.size.columns, 100)
+  const one = needyRows(state).find(({ key }) => key === d.key)
+  const body: Line[] = (one?.why ?? ['nothing any more: it was mended meanwhile']).flatMap((text, i) =>
+    wrap(clean(text), cells - 4).map((row) => line(row, i === 0 && one?.mark === 'bad' ? 'bad' : 'plain')),
+  )
+  if (one?.mend != null) body.push([], [span('enter ', 'strong'), span(one.mend.what)])
+  const foot = one?.mend == null ? 'esc closes' : 'enter does that · esc closes'
+  const room = Math.max(3, state.size.rows - 2)
+  const title = line(`${clean(one?.name ?? d.key)} needs you`, 'strong')
+  return { lines: framed(state, title, body.slice(0, room), foot, cells), cells, top: false }
 }
 
 /** The box of a dialog. */

@@ -17,6 +17,7 @@ import type { Line } from '../draw/line.ts'
 import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, wrapLabelled } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
+import type { FsckView } from '../run/fsck-view.ts'
 import type { Lane, RunView, TableResult } from '../run/run-view.ts'
 import { bytesNow, doneNow, eta, laneRate, meanRate, perSecond, rateOf, share, shownTotal } from '../run/run-view.ts'
 import { geometry } from '../state/geometry.ts'
@@ -25,12 +26,10 @@ import { resultPosition } from '../state/result-shown.ts'
 import { runResults } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { logLines } from './activity.ts'
-import { checkLines } from './checks.ts'
 import { archiveScreen } from './archiving/screen.ts'
 import { copyScreen } from './copy/screen.ts'
 import { switchScreen } from './copy/switch.ts'
 import { differenceLines } from './differences.ts'
-import { fsckLines } from './fsck.ts'
 import { minuteChart } from './minute-chart.ts'
 import { runMark } from './states.ts'
 import { tableName } from './table-name.ts'
@@ -219,6 +218,63 @@ function resultsTitle(run: RunView, state: State): string {
     )
   if (run.retries > 0) parts.push(plural(run.retries, 'retry', 'retries'))
   return parts.join(' · ') + inLine(state) + (state.runs.errorsOnly ? ' · errors only' : '')
+}
+
+/**
+ * What a validation found, line by line: checks, then the differences with both values. Lines of the checks of a run;
+ * none when it checks nothing.
+ */
+function checkLines(run: RunView, state: State, cells: number): Line[] {
+  const marks = marksOf(state.ascii)
+  const checks = state.runs.errorsOnly ? run.checks.filter((c) => !c.equal) : run.checks
+  const lines = checks.map((c): Line => [
+    span(' '),
+    c.equal ? span(marks.ok, 'ok') : span(marks.bad, 'bad'),
+    span(` v${padEnd(c.version, 9)}${padEnd(cutMiddle(clean(c.check), 25), 26)}`),
+    c.equal
+      ? span(clean(`${c.log} = ${c.catalog}`))
+      : span(clean(`log ${c.log} ${marks.differs} catalog ${c.catalog}`), 'bad'),
+    span(`  ${clean(c.witness)}`, 'muted'),
+  ])
+  for (const m of run.mismatches) {
+    lines.push([
+      span(` ${marks.differs} v${padEnd(m.version, 9)}`, 'bad'),
+      span(cutMiddle(clean(`${m.check} ${m.path ?? ''} ${m.field}`), Math.max(20, cells - 14))),
+    ])
+    lines.push(line(`     log      ${clean(m.log)}`), line(`     catalog  ${clean(m.catalog)}`, 'bad'))
+  }
+  if (run.mismatchCount > run.mismatches.length)
+    lines.push(line(`   … ${run.mismatchCount - run.mismatches.length} earlier differences`, 'muted'))
+  return lines
+}
+
+/**
+ * What `fsck` went through and found, line by line. A title, the levels that are done, and the newest findings, as many
+ * as fit.
+ */
+function fsckLines(fsck: FsckView, state: State, cells: number, rows: number): Line[] {
+  const marks = marksOf(state.ascii)
+  const levels = fsck.checked
+    .filter(({ findings }) => !state.runs.errorsOnly || findings !== '0')
+    .map(({ check, looked, of, findings, detail }): Line => {
+      const all = looked === of ? countDec(of) : `${countDec(looked)} of ${countDec(of)}`
+      return [
+        span(' '),
+        findings === '0' ? span(marks.ok, 'ok') : span(marks.bad, 'bad'),
+        span(` ${padEnd(check, 13)}${padEnd(all, 18)}`),
+        span(cutEnd(clean(detail), Math.max(10, cells - 35)), 'muted'),
+      ]
+    })
+  const room = Math.max(1, rows - levels.length)
+  const found = fsck.findings.slice(-room).map((one): Line => {
+    const size = one.bytes === undefined ? '' : `  ${bytes(numberOf(one.bytes))}`
+    return [
+      span(` ${marks.differs} ${padEnd(one.finding, 18)}`, 'bad'),
+      span(cutMiddle(clean(`${one.path ?? ''} ${one.detail}${size}`.trim()), Math.max(20, cells - 22))),
+    ]
+  })
+  if (found.length === 0) found.push(line('   nothing is wrong so far', 'muted'))
+  return block([rule(`files · ${plural(fsck.findingCount, 'finding')}`, cells), ...levels, ...found], cells, rows + 1)
 }
 
 function results(run: RunView, state: State, cells: number, rows: number): Line[] {

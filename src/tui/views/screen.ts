@@ -1,11 +1,12 @@
 /** The whole screen as exactly `rows` lines of exactly `columns` cells. */
 import { percent } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
-import { block, columns, line, overlay, span } from '../draw/line.ts'
+import { block, columns, line, overlay, rule, span } from '../draw/line.ts'
 import { cutEnd } from '../../render/screen-text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
-import { geometry, SMALLEST } from '../state/geometry.ts'
+import { drawnLines } from '../state/drawn-list.ts'
+import { geometry, SMALLEST, SUMMARY_ROWS, summaryRows, tablesHeight } from '../state/geometry.ts'
 import { activeRun, openRun } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { activityPane } from './activity.ts'
@@ -18,7 +19,9 @@ import { logScreen } from './log.ts'
 import { queueScreen } from './queue/screen.ts'
 import { runScreen } from './run.ts'
 import { runsScreen } from './runs.ts'
-import { tablesPane } from './tables.ts'
+import { folderBars, needy } from './table-panels.ts'
+import { tablesList } from './table-rows.ts'
+import { tablesSummary } from './table-summary.ts'
 
 function tooSmall(state: State): Line[] {
   const { columns: w, rows: h } = state.size
@@ -30,6 +33,31 @@ function tooSmall(state: State): Line[] {
     w,
     h,
   )
+}
+
+/** The pane: list, and below it what fits of the panels. */
+function tablesPane(state: State, cells: number): Line[] {
+  const g = geometry(state)
+  if (state.focus === 'needs' && (g.mode === 'one' || state.zoom))
+    return block([rule('what needs you', cells), ...needy(state, cells, g.body - 1)], cells, g.body)
+  if (g.mode === 'one') {
+    const below = summaryRows(g.body) > 0 ? [[], ...tablesSummary(state, cells)] : []
+    const list = tablesList(state, cells, tablesHeight(state) + 1)
+    return block([...list, ...block(below, cells, below.length === 0 ? 0 : SUMMARY_ROWS)], cells, g.body)
+  }
+  const listRows = Math.min(g.body, 1 + Math.max(1, drawnLines(state).length))
+  const lines = tablesList(state, cells, listRows)
+  let left = g.body - listRows - 1
+  if (left >= 4) {
+    const folders = folderBars(state, cells, Math.min(5, left - 1))
+    if (folders.length > 0) lines.push([], rule('bytes by folder', cells), ...folders)
+    left -= folders.length + 1
+  }
+  if (left >= 4) {
+    const who = needy(state, cells, Math.min(8, left - 2))
+    if (who.length > 0) lines.push([], rule('what needs you', cells), ...who)
+  }
+  return block(lines, cells, g.body)
 }
 
 function tablesBody(state: State): Line[] {

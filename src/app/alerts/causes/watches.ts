@@ -1,14 +1,11 @@
 /** The one listener that finds causes of alerts: all that is known comes out of events, so that a recorded run says the same. */
 import type { AlertCondition, RunCause } from '../../../model/run/alert.ts'
 import type { EventBody } from '../../../model/run/event.ts'
-import type { CauseWatch, Verdict } from './cause.ts'
+import { LookedTables, type CauseWatch, type Verdict } from './cause.ts'
 import { drift } from './drift.ts'
 import { failed } from './failed.ts'
-import { fsck } from './fsck.ts'
 import { defaultRows, noneAhead } from './partitions.ts'
-import { quarantine } from './quarantine.ts'
 import { stuck } from './stuck.ts'
-import { verify } from './verify.ts'
 
 /** @param conditions those of streams are left to whoever follows */
 export class Causes {
@@ -71,5 +68,80 @@ export class Causes {
       default:
         return null
     }
+  }
+}
+
+/** `verify`: what is read of an archive is not what was proved. Rows that came late to the table are no damage. */
+function verify(): CauseWatch {
+  const tables = new LookedTables()
+  return {
+    take: (event) => {
+      if (event.type === 'archive.progress') tables.looked(event.table)
+      if (event.type === 'archive.finding' && event.finding !== 'late rows' && tables.found(event.table)) {
+        const { table, finding, partition, path, detail } = event
+        const value = [finding, path ?? partition, detail].filter(Boolean).join(': ')
+        return [{ cause: 'verify', table, holds: true, value }]
+      }
+      // All were gone through where the run ended well, or with what it found.
+      if (event.type !== 'run.finished' || event.status === 'stopped') return []
+      if (event.status !== 'ok' && event.error?.code !== 'PROOF_FAILED') return []
+      return tables.well.map((table) => ({
+        cause: 'verify' as const,
+        table,
+        holds: false,
+        value: 'all of the archive that was read is as it was proved',
+      }))
+    },
+  }
+}
+
+/** `quarantine`: rows of a table are set aside, by this run or by one before it. */
+function quarantine(): CauseWatch {
+  const told = new Set<string>()
+  const aside = (table: string, value: string): readonly Verdict[] => {
+    if (told.has(table)) return []
+    told.add(table)
+    return [{ cause: 'quarantine', table, holds: true, value }]
+  }
+  return {
+    take: (event) => {
+      if (event.type === 'row.aside') {
+        const key = event.key.map((one) => one ?? 'NULL').join(', ')
+        return aside(
+          event.table,
+          `the row with the key ${key} was set aside: ${event.error.code}: ${event.error.message}`,
+        )
+      }
+      if (event.type !== 'table.finished' || event.copied === undefined) return []
+      const { table, status, copied } = event
+      const { quarantined } = copied
+      if (quarantined !== '0')
+        return aside(table, `${quarantined} ${quarantined === '1' ? 'row is' : 'rows are'} set aside`)
+      if (status !== 'ok' && status !== 'current') return []
+      told.delete(table)
+      return [{ cause: 'quarantine', table, holds: false, value: 'no row is set aside' }]
+    },
+  }
+}
+
+/** `fsck`: a file of the table is not what the log says. Notes are none: nothing is wrong with the version then. */
+function fsck(): CauseWatch {
+  const tables = new LookedTables()
+  return {
+    take: (event) => {
+      if (event.type === 'fsck.checked') tables.looked(event.table)
+      if (event.type === 'fsck.finding' && event.level === 'finding' && tables.found(event.table)) {
+        const { table, finding, path, detail } = event
+        return [{ cause: 'fsck', table, holds: true, value: [finding, path, detail].filter(Boolean).join(': ') }]
+      }
+      // What was broken off has not looked at all.
+      if (event.type !== 'run.finished' || event.status !== 'ok') return []
+      return tables.well.map((table) => ({
+        cause: 'fsck' as const,
+        table,
+        holds: false,
+        value: 'nothing that the log points at is wrong',
+      }))
+    },
   }
 }

@@ -10,12 +10,12 @@ import { knowsRun, readLedger } from '../../../engine/copy/ledger/elsewhere.ts'
 import { hasLedger } from '../../../engine/copy/ledger/schema.ts'
 import { openCopyStore } from '../../../engine/copy/open-stores.ts'
 import { onSide } from '../../../engine/copy/sides.ts'
+import { checkNewFile, writeWhole } from '../../../engine/run/report-file.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { bookPart } from '../../report/of-book.ts'
 import { catalogPart } from '../../report/of-catalog.ts'
 import { ledgerPart } from '../../report/of-ledger.ts'
 import { queuePart } from '../../report/of-queue.ts'
-import { checkNewFile, writeWhole } from '../../../engine/run/whole-file.ts'
 import type { report as declared, ReportOperation } from './declaration.ts'
 
 /**

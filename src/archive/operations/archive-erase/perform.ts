@@ -1,4 +1,5 @@
 /** `archive erase`: rows about somebody go out of a table and its archive, and no older version of the archive is left that has them. */
+import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { ErasureLedger, type Erasure } from '../../ledger/erasure-ledger.ts'
 import { readArchive, type ArchiveRecord } from '../../ledger/record.ts'
 import type { ArchiveContext } from '../../steps/context.ts'
@@ -9,7 +10,6 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { archivedTable, openSource, type Opened, type OpenSource } from '../../work/each-table.ts'
 import { lookAround, type EraseLook, type Wanted } from '../../erase/look.ts'
-import { conditionHash, isCondition } from '../../erase/condition-hash.ts'
 import { doubtOf } from '../../steps/unsure-columns.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import type { Predicate } from '../../../model/lake/predicate.ts'
@@ -37,6 +37,8 @@ import type { ArchiveEraseOperation } from './declaration.ts'
 
 const NOT_LOOKED =
   'not looked at: backups, replicas and logs of the database, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies'
+
+const SALT_BYTES = 32
 
 /** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, PARTITION_HELD, MISSING_CONFIRM, BAD_PREDICATE, TABLE_FOLLOWED, TABLE_REFUSED, ARCHIVE_FOREIGN, PROOF_FAILED */
 export async function archiveErase(operation: ArchiveEraseOperation, run: EraseRun): Promise<Ending> {
@@ -180,6 +182,19 @@ function refuseOther({ reason, condition, state }: Erasure, asked: string, test:
     reason: 'it has not ended, and its certificate is about those rows',
     hint: 'run it to its end with the condition that it began with; give the other one a ticket of its own, such as the same with /2 behind it',
   })
+}
+
+/**
+ * Tells whether an erasure that goes on has the condition that it began with, without keeping that: a slow hash under a
+ * salt, as of passwords. `salt:hash`, hexadecimal.
+ */
+export function conditionHash(test: RowTest, salt = randomBytes(SALT_BYTES)): string {
+  return `${salt.toString('hex')}:${scryptSync(JSON.stringify(test), salt, SALT_BYTES).toString('hex')}`
+}
+
+export function isCondition(test: RowTest, hash: string): boolean {
+  const [salt = ''] = hash.split(':')
+  return timingSafeEqual(Buffer.from(conditionHash(test, Buffer.from(salt, 'hex'))), Buffer.from(hash))
 }
 
 /** Paths of files that only older versions need. */

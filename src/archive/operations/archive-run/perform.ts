@@ -22,7 +22,6 @@ import { openArchive } from '../../work/open.ts'
 import { ownerOf } from '../../work/owner.ts'
 import { whilePaused } from '../../../engine/run/pause.ts'
 import { emitArchivePlan } from '../../plan/plan-event.ts'
-import { refuseHeirs } from '../../plan/inherited.ts'
 import { refuseTwoArchives } from '../../plan/partition-archives.ts'
 import { referrerText } from '../../plan/referring-rows.ts'
 import { refuseTriggers, tellLosable } from '../../plan/row-triggers.ts'
@@ -35,6 +34,7 @@ import { planArchive, type PlannedArchive } from '../../plan/plan.ts'
 import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import { renewWitness } from '../../work/witness.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import { refuseHeirs } from '../../plan/plan-refusals.ts'
 
 type ArchiveRunRun = RunOf<typeof declared>
 

@@ -1,10 +1,9 @@
 /** `archive verify`: all of an archive is read again and compared with what was proved, and with rows that are still in the source. */
-import { changedCommits } from '../../steps/find-changed-commits.ts'
 import { findings, type Finding } from '../../steps/find-damage.ts'
 import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
-import { SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { archiveVerify as declared, ArchiveVerifyOperation } from './declaration.ts'
@@ -20,8 +19,14 @@ import { Looked } from '../../plan/counted.ts'
 import { sourceFindings } from '../../plan/source-findings.ts'
 import { recordCalendar } from '../../plan/record-calendar.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { compareCommits, type ComparedCommits } from '../../log/compare-commits.ts'
+import type { ArchiveContext } from '../../steps/context.ts'
 
 type ArchiveVerifyRun = RunOf<typeof declared>
+
+/** @property notCompared what a reader might take for compared, and is not; null where each commit was */
+type ChangedCommits = { readonly findings: readonly Finding[]; readonly notCompared: string | null }
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
 export async function archiveVerify(operation: ArchiveVerifyOperation, run: ArchiveVerifyRun): Promise<Ending> {
@@ -101,6 +106,39 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   const error =
     counts.checked > 0 && counts.late === counts.findings ? lateError(counts) : damageError(counts.findings, foreign)
   return { totals, ...notChecked, error, ...(stopped ? { stopped } : {}) }
+}
+
+/**
+ * Commits of an archive's log that are not what this ledger wrote.
+ * @param isForeign whether another ledger has gone on with the log: which of its commits that one wrote in the place of
+ *   ours is not ours to judge
+ * @throws SluiceError where the ledger cannot be read
+ */
+async function changedCommits(
+  { heads, reader, interrupt, name }: Pick<ArchiveContext, 'heads' | 'reader' | 'interrupt' | 'name'>,
+  isForeign: boolean,
+): Promise<ChangedCommits> {
+  const sums = await heads.sums()
+  let compared: ComparedCommits
+  try {
+    compared = await compareCommits(reader, sums, interrupt.abort)
+  } catch (thrown) {
+    throwIfAborted(interrupt.abort)
+    const { message } = asSluiceError(thrown)
+    return { findings: [], notCompared: `commits of the log of ${name} were not compared: ${message}` }
+  }
+  const { equal, differing, unknown } = compared
+  const uncompared = unknown.length + (isForeign ? differing.length : 0)
+  const all = equal.length + differing.length + unknown.length
+  const detail = (version: number): string =>
+    `the commit of version ${version} is not what this ledger wrote: its sha256 is another one`
+  return {
+    findings: isForeign ? [] : differing.map((version) => ({ finding: 'broken log', detail: detail(version) })),
+    notCompared:
+      uncompared === 0
+        ? null
+        : `${uncompared} of ${all} commits of the log of ${name} were not compared: an older sluice or another ledger wrote them`,
+  }
 }
 
 /** Whether a partition stands otherwise in the ledger than the record says. */

@@ -25,10 +25,10 @@ import type { PlannedPartition } from '../../plan/planned-standing.ts'
 import { refuseTriggers } from '../../plan/row-triggers.ts'
 import { requireOrigin } from '../../work/require-origin.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
-import { cameToDefault } from '../../work/came-to-default.ts'
 import { standingOf, tellStanding } from '../../plan/resumable.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
+import { isByValue } from '../../ledger/by-value.ts'
 
 type RestoreRun = RunOf<typeof declared>
 
@@ -80,6 +80,33 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   return {
     ...endOfArchive(outcomes, run.interrupt.stop.aborted),
     ...notCompared(open.context.name, uncomparedOf(open.context, chosen)),
+  }
+}
+
+/**
+ * Rows of a period that was archived out of a plain table come back after the table was partitioned. That its rows
+ * stand in the default partition, and what has them archived again; null where they stand in partitions of their own,
+ * or in a plain table.
+ */
+async function cameToDefault(
+  { store, table, archived, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'archived' | 'interrupt'>,
+  { label, native, from, to }: Pick<ArchivedPartition, 'label' | 'native' | 'from' | 'to'>,
+): Promise<{ readonly message: string; readonly hint: string } | null> {
+  const partitions = store.partitions?.()
+  if (native !== null || partitions === undefined || isByValue(archived)) return null
+  try {
+    const found = await partitions.list(table, interrupt.abort)
+    const rest = found?.partitions.find(({ isDefault }) => isDefault)
+    if (rest === undefined || (await partitions.standing(table.table, { from, to }, interrupt.abort)).length > 0)
+      return null
+    return {
+      message: `rows of ${label} came into the default partition ${tableText(rest.table.table)}, which no run archives`,
+      hint: `a partition from ${from ?? 'MINVALUE'} to ${to ?? 'MAXVALUE'} has them archived again: take these rows out of ${tableText(rest.table.table)}, make the partition by hand, and put the rows in again, in one transaction`,
+    }
+  } catch (error) {
+    // The rows are there: what cannot be found out is no fault of the restore.
+    if (error instanceof SluiceError && error.code !== 'STOPPED') return null
+    throw error
   }
 }
 

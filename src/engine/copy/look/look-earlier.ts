@@ -1,4 +1,5 @@
 /** What a run says of chunks that other runs have proved: when that was, and whether both sides still hold as many rows. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { rangeText } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -7,12 +8,12 @@ import { spanOf } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
 import { acceptance, acceptedOf, type AcceptedSum } from '../ledger/accepted.ts'
 import { batchOnce } from '../ledger/once.ts'
+import type { SharedTables } from '../ledger/shared-tables.ts'
 import { CLOSED } from '../ledger/stored-chunk.ts'
 import { patiently } from '../workers/patience.ts'
 import type { Surroundings } from '../table/copy-context.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import type { Standing } from '../table/chunk-sums.ts'
-import { endTurn, turnToLook } from './look-once.ts'
 import { lookAt, type Counted, type LookResult } from './look.ts'
 import { isRanged, wholeReason } from './ranged.ts'
 
@@ -28,6 +29,14 @@ export type Looked = {
   readonly error: SluiceError | null
   readonly notes: readonly string[]
 }
+
+const TURN_WAIT_MS = 500
+
+/**
+ * `mine`: this run is to look now, and has the lease. Otherwise the run that has looked; null where this one was asked
+ * to stop while it waited.
+ */
+type LookTurn = 'mine' | { readonly by: bigint } | null
 
 /**
  * Looks at the chunks of other runs, unless that was not wanted.
@@ -64,6 +73,33 @@ export async function lookEarlier(context: TableContext, standing: Standing, aro
   } finally {
     if (shared !== undefined) await endTurn(context).catch(() => undefined)
   }
+}
+
+/**
+ * Of the slots of a shared run one counts what was there before, and the others take its word: under the lease by which
+ * a table is divided, so that a slot that is lost is followed. Waits for another slot that looks.
+ */
+async function turnToLook(context: TableContext, shared: SharedTables, stop: AbortSignal): Promise<LookTurn> {
+  const { key, planning, name, emit } = context
+  const lookedBy = async (): Promise<bigint | null> => (await shared.standing(key))?.lookedBy ?? null
+  for (let told = false; ; told = true) {
+    const before = await lookedBy()
+    if (before !== null) return { by: before }
+    if (await planning.take()) {
+      const meanwhile = await lookedBy()
+      if (meanwhile === null) return 'mine'
+      await endTurn(context)
+      return { by: meanwhile }
+    }
+    if (stop.aborted) return null
+    if (!told) emit({ type: 'log', level: 'note', table: name, message: 'another slot counts or divides it; waiting' })
+    await sleep(TURN_WAIT_MS, undefined, { signal: stop }).catch(() => undefined)
+  }
+}
+
+/** Lets others look. Of a table without a key the lease is the run's until the table is finished. */
+async function endTurn({ plan, planning }: TableContext): Promise<void> {
+  if (plan.cut === 'key') await planning.end()
 }
 
 /** @param said of the chunks, in words */

@@ -1,13 +1,14 @@
 /** What a copy does not bring along: what the source has, less what the target has or gets. It is no part of a plan's hash. */
 import { tableText, type Column } from '../../../model/copy/column-type.ts'
-import { leftBehind, type LeftBehind } from '../../../model/copy/left-behind.ts'
+import { leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LeftScope } from '../../../model/copy/beside-port.ts'
-import type { CopyStore } from '../../../model/copy/port.ts'
+import type { CopyStore, StoreAbilities } from '../../../model/copy/port.ts'
 import { onSide } from '../sides.ts'
 import type { PlannedCopy } from './plan-copy.ts'
 import { rowsLeft } from './rows-left.ts'
-import { sequencesLeft } from './sequences-left.ts'
+
+type Numbering = Pick<StoreAbilities, 'numbering'>
 
 /** @param all whether a pattern with `*` was asked for: then what belongs to no table of the copy is named too */
 export async function planLeftBehind(
@@ -40,6 +41,34 @@ export async function planLeftBehind(
   found.push(...sources.filter(({ table }) => table === undefined))
   if (leftOut.length > 0) found.push(leftBehind('name of the ledger', leftOut.map(tableText)))
   return found
+}
+
+/** Whether the target gives numbers to one of its columns, as far as a plan tells. */
+function isNumbered({ target, create }: TablePlan, column: string, { numbering }: Numbering): boolean {
+  if (numbering === undefined || !create) return true
+  return target.key[0] === column && (numbering === 'first of key' || target.key.length === 1)
+}
+
+/**
+ * Columns whose sequences a target cannot have, or not as the source has them.
+ * @param sameSystem whether both sides keep sequences in the same way
+ */
+function sequencesLeft(plan: TablePlan, can: Numbering, sameSystem: boolean): readonly LeftBehind[] {
+  const found = new Map<LeftKind, string[]>()
+  for (const { from, to, source, target } of plan.columns) {
+    const kind = lostOf(source, target, isNumbered(plan, to, can), can.numbering !== undefined && !sameSystem)
+    if (kind !== null) found.set(kind, [...(found.get(kind) ?? []), from])
+  }
+  return [...found].map(([kind, names]) => leftBehind(kind, names, tableText(plan.source.table)))
+}
+
+/** @param plain whether the target numbers rows without a sequence */
+function lostOf({ sequence }: Column, target: Column, isOwn: boolean, plain: boolean): LeftKind | null {
+  if (sequence === undefined) return null
+  if (target.sequence === undefined || !isOwn) return 'sequence'
+  if (!plain) return null
+  if (sequence.named !== undefined) return 'shared sequence'
+  return sequence.options?.cycle === true ? 'cyclic sequence' : null
 }
 
 /** The same, where both tables stand in one database, and may change places there. */

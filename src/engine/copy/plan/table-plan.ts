@@ -10,8 +10,6 @@ import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan
 import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import { recommendedChunkRows } from './chunk-size.ts'
-import { refuseUnbalanced } from './condition.ts'
 import { planColumn, refuseLossy, refuseMissing, refuseOneColumn } from './column-plans.ts'
 import { checkedColumns, goesAsValue, isComputedBy, newlyChecked } from './generated-columns.ts'
 import { newTable, settingsLeft } from './new-table.ts'
@@ -20,6 +18,19 @@ import { timedCollections } from './rows-left.ts'
 import { noRange, sortAlike } from './sorts-alike.ts'
 import type { TableWishes, Verify } from './table-wishes.ts'
 import { sameFamily, titlesOf } from '../../run/systems.ts'
+
+const BY_ROWS: readonly (readonly [below: bigint, size: number])[] = [
+  [100_000n, 10_000],
+  [500_000n, 25_000],
+  [2_000_000n, 50_000],
+]
+const LARGEST_SIZE = 100_000
+/** Bytes of a chunk: what one transaction, its proof, and a repeat after a failure cost. */
+const MOST_CHUNK_BYTES = 64n * 1024n * 1024n
+const LEAST_SIZE = 500
+
+/** Texts, quoted names and comments, in which brackets mean nothing. */
+const SKIPPED = /'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$/g
 
 /**
  * @param found the table of the target, or null where it has to be made
@@ -126,6 +137,38 @@ export function planTable(
     chunkRows: wishes.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
   } as const
   return { ...plan, hash: planHash(from.identity, plan) }
+}
+
+/**
+ * Whether a condition that somebody typed stays within the brackets that are put around it.
+ * @throws SluiceError BAD_PREDICATE
+ */
+function refuseUnbalanced(where: string): void {
+  const bare = where.replaceAll(SKIPPED, ' ')
+  let depth = 0
+  for (const char of bare) {
+    if (char === '(') depth++
+    if (char === ')') depth--
+    if (depth < 0 || char === ';') break
+  }
+  if (depth === 0 && !bare.includes(';') && where.trim() !== '') return
+  throw new SluiceError('BAD_PREDICATE', 'the brackets of --where do not match, or it is more than one condition', {
+    where,
+    hint: "write one condition in the source's SQL, as it would stand behind WHERE",
+  })
+}
+
+/**
+ * How many rows a chunk has, unless somebody says so: the sizes that the resumable script recommends by the size of a
+ * table, within a bound of bytes.
+ * @param rows, bytes of the whole table; 0 where nobody knows
+ */
+export function recommendedChunkRows(rows: bigint, bytes: bigint): number {
+  const size = BY_ROWS.find(([below]) => rows < below)?.[1] ?? LARGEST_SIZE
+  if (rows === 0n || bytes === 0n) return size
+  const rowBytes = bytes / rows
+  if (rowBytes === 0n) return size
+  return Math.max(LEAST_SIZE, Math.min(size, Number(MOST_CHUNK_BYTES / rowBytes)))
 }
 
 /** @throws SluiceError BAD_FLAG for a column that the table has not */

@@ -3,11 +3,13 @@ import { ComputedRows } from '../chunk/computed-rows.ts'
 import { FrameRows } from '../chunk/frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasWholeBounds, tableText } from '../../../model/copy/column-type.ts'
+import type { TimeSpan } from '../../../model/copy/period-marks.ts'
 import { dec } from '../../../model/run/event.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
+import type { Range } from '../../../model/copy/range.ts'
 import { againWork } from '../again/again-work.ts'
 import { lookAt, type TableContext } from './context.ts'
 import { notEmpty } from '../chunk/refused-rows.ts'
@@ -24,7 +26,6 @@ import { patiently } from '../workers/patience.ts'
 import { periodsOf } from './start-periods.ts'
 import { tableAt, type PlannedCopy, type PlannedTable } from '../plan/plan-copy.ts'
 import { planTable } from '../plan/table-plan.ts'
-import { takeSpan } from '../plan/span-chunks.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import { heedRing } from './cut-ring.ts'
 import { settleTarget } from './same-table.ts'
@@ -34,6 +35,7 @@ import { spanOf } from '../chunk/chunk-events.ts'
 import type { Surroundings } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
 import { UnevenElements } from '../chunk/uneven-elements.ts'
+import { compareTimes } from '../plan/period-cut.ts'
 
 /** Rows between two answers of the target: enough for its fastest way, few enough for memory and for a stop. */
 const BATCH_ROWS = 5000
@@ -179,6 +181,35 @@ export async function startTable(
     await context.planning.end().catch(() => undefined)
     return fail(error)
   }
+}
+
+/**
+ * Of a table that is copied by periods, the chunks with rows of one stretch of time: a run may copy these alone.
+ * Whether a range of keys that begin with the time may hold a row of the span.
+ */
+export function reaches(range: Range, { after, through }: TimeSpan): boolean {
+  if (range.by !== 'key') return false
+  const [low, ...more] = range.after ?? []
+  const high = range.through?.[0]
+  // Behind a bound that has the time alone no row of that moment is left.
+  const order = low === undefined || through === null ? -1 : compareTimes(low, through)
+  const begins = order < 0 || (order === 0 && more.length > 0)
+  return begins && (high === undefined || compareTimes(high, after) > 0)
+}
+
+/**
+ * From here on only chunks with rows of the span are claimed.
+ * @returns whether chunks that are not done are left to a later run
+ */
+export async function takeSpan(ledger: Pick<ChunkLedger, 'each' | 'claims'>, span: TimeSpan): Promise<boolean> {
+  const only: number[] = []
+  let isLeft = false
+  for await (const { no, range, status } of ledger.each()) {
+    if (reaches(range, span)) only.push(no)
+    else isLeft ||= status !== 'completed'
+  }
+  ledger.claims.work({ only, seed: null })
+  return isLeft
 }
 
 /** Chunks of earlier runs that are told one by one; of more, only those of which rows wait in the quarantine. */

@@ -7,14 +7,13 @@ import { Attempts, pauseAfter } from '../../../shared/attempts.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
+import type { SteeredWish } from '../../run/operation.ts'
 import { spanOf, tallyOf } from '../chunk/chunk-events.ts'
 import type { TableContext } from '../table/context.ts'
 import { copyChunk, type ChunkProgress, type ChunkResult } from '../chunk/copy-chunk.ts'
 import { notEmpty, tooManyAside } from '../chunk/refused-rows.ts'
 import { failureKind, isPressure, yieldedText } from './failure.ts'
 import type { Part } from '../ledger/claim-search.ts'
-import { linked } from './linked.ts'
-import { retryFailed } from './retry-failed.ts'
 import type { Flight, Steering } from './steering.ts'
 import type { TableRun } from '../table/table-run.ts'
 
@@ -311,6 +310,46 @@ class Worker {
 
   async #wait(ms: number, signal = this.#awake): Promise<void> {
     await sleep(ms, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/** What failed of a table is tried again while the run goes on. */
+async function retryFailed(table: TableRun, context: TableContext, { chunk, shared }: SteeredWish): Promise<void> {
+  const { emit, ledger, name } = context
+  const reopened = await ledger.reopenFailed(chunk ?? null)
+  // Another program of the run may have reopened them already.
+  const isElsewhere = shared === true && table.ended !== undefined && table.ended.error !== null
+  if (reopened > 0 || isElsewhere || (chunk === undefined && table.error !== null)) {
+    // Of a table that was given up, or told of as failed, nobody takes a chunk otherwise.
+    table.done = false
+    table.error = null
+    table.aside = 0
+    delete table.ended
+    return
+  }
+  const what = chunk === undefined ? `of ${name} no chunk has failed` : `chunk ${chunk} of ${name} has not failed`
+  emit({
+    type: 'log',
+    level: 'note',
+    table: name,
+    message: `${what}: there is nothing to try again`,
+    hint: 'rows that were set aside are tried again with sluice quarantine retry',
+  })
+}
+
+/** Fires with either of two signals. It can be let go of: runs live long, and chunks are many. */
+function linked(a: AbortSignal, b: AbortSignal): { readonly signal: AbortSignal } & Disposable {
+  const controller = new AbortController()
+  const pass = (): void => controller.abort(a.aborted ? a.reason : b.reason)
+  if (a.aborted || b.aborted) pass()
+  a.addEventListener('abort', pass, { once: true })
+  b.addEventListener('abort', pass, { once: true })
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      a.removeEventListener('abort', pass)
+      b.removeEventListener('abort', pass)
+    },
   }
 }
 

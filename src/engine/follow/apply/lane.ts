@@ -8,8 +8,6 @@ import { keyPart } from '../../../model/copy/row-key.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Statement } from '../../../model/copy/port.ts'
-import { Apart } from './apart.ts'
-import { BatchRows } from './batch-rows.ts'
 import { bytesOf, MOST_BYTES } from './change-bytes.ts'
 import { Fold } from './fold.ts'
 import { HeldRows } from './held-rows.ts'
@@ -20,6 +18,7 @@ import { LaneCounts } from './lane-counts.ts'
 import type { LaneParts } from './lane-parts.ts'
 import { applyBatches, refusedNow } from './set-aside.ts'
 import { TakenTransactions, type Snapshot } from '../compare/visible.ts'
+import { Apart, BatchRows } from './waiting-changes.ts'
 
 /** Changed rows that are held in memory: a larger transaction reaches the target in pieces, and is committed at its end. */
 const PIECE_ROWS = 20_000

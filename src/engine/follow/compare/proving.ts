@@ -1,5 +1,5 @@
 /** Live tables are compared round and round, as of one moment of both sides at a time, while changes go on; rows that differ are read again. */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
@@ -7,13 +7,11 @@ import type { CopyStore } from '../../../model/copy/port.ts'
 import type { ChangeSource, ChangeStream } from '../../../model/follow/port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { compareMoment, identitiesOf, type TableComparison } from './compare-moment.ts'
-import { emptiedMeanwhile } from '../sign-off/emptied-meanwhile.ts'
 import type { FollowTable } from '../stream/followed-table.ts'
 import type { Lanes } from '../apply/lanes.ts'
-import type { SignOffRequest } from '../ledger/sign-offs.ts'
+import type { SignOffAnswer, SignOffRequest, SignOffScope } from '../ledger/sign-offs.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import { momentOf, type Moment } from './moment.ts'
-import { tablesWanted } from '../sign-off/sign-off-tables.ts'
 import { compareTogether, type SharedProof } from '../together/compare-together.ts'
 
 /** Differences that are named of each table and round. */
@@ -249,5 +247,76 @@ export class Proving implements AsyncDisposable {
           : 'they were mended, and differed again at the next comparison: something else writes into the target, or it computes other values by itself',
       hint: 'sluice diff names the rows; mend the cause, then run the same command again',
     })
+  }
+}
+
+/**
+ * Which tables of a stream a sign-off wants compared. Numbers and tables of the stream; of one partition, the table
+ * that its rows stand in on each side.
+ */
+function tablesWanted(
+  { tables: names, partition }: SignOffScope,
+  tables: readonly FollowTable[],
+): readonly (readonly [at: number, table: FollowTable])[] {
+  const wanted = [...tables.entries()].filter(([, { name }]) => names.length === 0 || names.includes(name))
+  if (partition === undefined) return wanted
+  const named = (spec: TableSpec, table: TableName): TableSpec => ({ ...spec, table })
+  return wanted.map(([at, table]) => {
+    const { source, target } = table.plan
+    const { where } = partition
+    if (where !== undefined) {
+      const plan = { ...table.plan, ...(where.source === null ? {} : { where: where.source }) }
+      return [at, { ...table, plan, ...(where.target === null ? {} : { targetWhere: where.target }) }] as const
+    }
+    const plan = {
+      ...table.plan,
+      source: named(source, partition.source),
+      target: named(target, partition.target),
+    }
+    return [at, { ...table, plan }] as const
+  })
+}
+
+/**
+ * A table that was emptied or altered while a sign-off compared it, in the words of somebody who signs off.
+ * @param error SOURCE_GONE, as a copy words it: its hint would have the reader run a copy
+ * @returns the same failure, retryable as it was; other errors unchanged
+ */
+export function emptiedMeanwhile(error: SluiceError): SluiceError {
+  if (error.code !== 'SOURCE_GONE') return error
+  return new SluiceError('SOURCE_GONE', error.message.replace('while it was copied', 'while it was compared'), {
+    ...(error.where === undefined ? {} : { where: error.where }),
+    reason:
+      'it was emptied, rewritten, altered or dropped after the moment as of which rows are compared: nothing is signed off',
+    hint: 'sign off again while nobody truncates or alters the table; the stream itself has lost nothing',
+    retryable: error.retryable,
+    cause: error,
+  })
+}
+
+/** What a comparison for a sign-off came to, as the ledger has it. */
+export function answerOf(
+  { position, pauseMs, compared, request }: Round,
+  tables: readonly FollowTable[],
+  run: string,
+): SignOffAnswer {
+  const wanted = request?.scope.partition
+  const partition = wanted === undefined ? undefined : (wanted.name ?? tableText(wanted.source))
+  return {
+    position,
+    pauseMs,
+    run,
+    tables: compared.map(({ table: at, rows, targetRows, sums, differences, more, unread, ms }) => ({
+      table: tables[at]?.name ?? '',
+      ...(partition === undefined ? {} : { partition }),
+      rows: dec(rows),
+      targetRows: dec(targetRows),
+      sourceSum: sums?.[0] ?? null,
+      targetSum: sums?.[1] ?? null,
+      differing: dec(differences.length + more),
+      unread: dec(unread),
+      equal: differences.length + more + unread === 0,
+      ms,
+    })),
   }
 }

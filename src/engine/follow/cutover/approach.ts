@@ -7,7 +7,6 @@ import { TouchedRows } from '../compare/touched-rows.ts'
 import type { Standstill } from '../progress/watch.ts'
 import { findingsGate, type Gates } from './gates.ts'
 import type { MadeStream } from './reverse-stream.ts'
-import { Waits } from './waits.ts'
 
 /** The stream may be so far behind when a try begins, ms. */
 const MOST_LAG_MS = 500
@@ -128,5 +127,28 @@ export class Approach {
       detail: this.#lagMs === null ? 'it is being measured' : `${Math.max(this.#lagMs, Math.round(waits))} ms`,
     })
     return isNear
+  }
+}
+
+/** How long others may have waited for the tries of a switch. */
+class Waits {
+  #longestMs = 0
+  #totalMs = 0
+
+  /** At a time. */
+  get longestMs(): number {
+    return this.#longestMs
+  }
+
+  /** In all tries. */
+  get totalMs(): number {
+    return this.#totalMs
+  }
+
+  /** A try has kept them so long. */
+  add(ms: number): void {
+    const waited = Math.round(ms)
+    this.#longestMs = Math.max(this.#longestMs, waited)
+    this.#totalMs += waited
   }
 }

@@ -3,16 +3,16 @@
  * keeps it, the clock does, from what is known here.
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
+import type { FollowCountedEvent } from '../../../model/follow/events.ts'
 import type { SourceLag, StreamBirth } from '../../../model/follow/port.ts'
+import { dec } from '../../../model/run/event.ts'
+import { countedInAll, type LaneRow, type TableState } from '../../copy/ledger/stream-row.ts'
 import { Answers } from './sides-answer.ts'
-import { BacklogRate } from './backlog-rate.ts'
-import { SourceSilence } from './behind.ts'
+import { SourceSilence, type Behind } from './behind.ts'
 import type { Lanes } from '../apply/lanes.ts'
 import type { LoopParts } from '../apply/loop-parts.ts'
 import type { PacedStream } from '../stream/paced-stream.ts'
 import { Progress } from './progress.ts'
-import { standingOf, type Standing } from './position-now.ts'
-import { TableCounts } from './table-counts.ts'
 
 /** How often it is told how far the stream is. */
 const TELL_MS = 1000
@@ -28,6 +28,34 @@ type Session = { readonly lane: Lanes; readonly source: PacedStream; readonly bi
 
 /** What the source has said of itself, and when, by the run's clock. */
 type Known = { readonly lag: SourceLag; readonly askedAt: number; readonly at: number; isTold: boolean }
+
+/** A stream is behind whose oldest transaction has waited longer. */
+const BEHIND_MS = 5000
+/** A rate is known once a stream has been behind for so long. */
+const JUDGED_MS = 5000
+/** The rate is that of the last seconds. */
+const WINDOW_MS = 10_000
+
+type Standing = {
+  /** Durable in the target. */
+  readonly applied: LogPosition
+  readonly row: LaneRow
+  /** Behind everything that has come; null while something that has come is not applied. */
+  readonly idleAt: LogPosition | null
+  /** When what waits first was committed, or what was applied last, ms by the clock of the source; null where nothing was applied yet. */
+  readonly commitMs: number | null
+  /** When the transaction was committed that was applied last, as the ledger has it. */
+  readonly durableMs: number | null
+  /** Ms since the stream has found no notes, see `ChangeStream`. */
+  readonly emptyForMs: number | null
+  /** Whether the source is not read, by a pause or a rate. */
+  readonly isShut: boolean
+  /** Whether a transaction has come that is held back. */
+  readonly isHolding: boolean
+}
+
+/** Tables that are told of at once; others wait for the next time. */
+const MOST_TABLES = 200
 
 export class Telling implements AsyncDisposable {
   readonly #parts: LoopParts
@@ -205,5 +233,77 @@ export class Telling implements AsyncDisposable {
     this.#isStopTold = true
     const message = `stopping waits for the ${silent.name}, which does not answer; asked once more, the run ends without it: what is not written comes again`
     run.emit({ type: 'log', level: 'warn', message })
+  }
+}
+
+/** What was applied to each table, told when it has changed: once for all when a run begins to follow. */
+class TableCounts {
+  readonly #told = new Map<string, string>()
+
+  /** @param names and states of all tables, in the same order */
+  changed(
+    names: readonly string[],
+    states: readonly TableState[],
+    counts: LaneRow['counts'],
+  ): readonly FollowCountedEvent[] {
+    const found: FollowCountedEvent[] = []
+    for (const [at, table] of names.entries()) {
+      if (found.length >= MOST_TABLES) break
+      const known = states[at] ?? 'copying'
+      const state = known === 'resync' ? 'copying' : known
+      const { inserts, updates, deletes, truncates } = countedInAll(counts[table])
+      const now = [state, inserts, updates, deletes, truncates].join(' ')
+      if (this.#told.get(table) === now) continue
+      this.#told.set(table, now)
+      found.push({
+        type: 'follow.counted',
+        table,
+        state,
+        inserts: dec(inserts),
+        updates: dec(updates),
+        deletes: dec(deletes),
+        truncates: dec(truncates),
+      })
+    }
+    return found
+  }
+}
+
+/** Where a stream stands at one moment, as far as this program knows. */
+function standingOf(lane: Lanes, source: PacedStream): Standing {
+  return {
+    applied: lane.applied,
+    row: lane.row,
+    idleAt: lane.hasNothing && !source.isHolding ? lane.taken : null,
+    // What waits is younger than what was applied last, by hours where nobody wrote meanwhile.
+    commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs,
+    durableMs: lane.row.commitMs,
+    emptyForMs: source.emptyForMs,
+    isShut: source.isShut,
+    isHolding: source.isHolding,
+  }
+}
+
+/**
+ * How fast a stream works off what waits. At a stream that keeps up something is on its way nearly always, and its rate
+ * says how much is written at the source: nothing that anybody has to be told.
+ */
+class BacklogRate {
+  /** Since the stream is behind; none while it is not. */
+  #samples: { readonly at: number; readonly changes: number }[] = []
+
+  /**
+   * @param at ms of a steady clock @param changes applied so far
+   * @returns changed rows a second since the stream is behind, `kept up` where it is not, undefined where nobody knows yet
+   */
+  look({ lagMs, isEarly }: Behind, at: number, changes: number): number | 'kept up' | undefined {
+    if (isEarly || lagMs <= BEHIND_MS) this.#samples = []
+    if (isEarly) return undefined
+    if (lagMs <= BEHIND_MS) return 'kept up'
+    this.#samples.push({ at, changes })
+    while ((this.#samples[1]?.at ?? at) <= at - WINDOW_MS) this.#samples.shift()
+    const [first = { at, changes }] = this.#samples
+    const ms = at - first.at
+    return ms < JUDGED_MS ? undefined : ((changes - first.changes) * 1000) / ms
   }
 }

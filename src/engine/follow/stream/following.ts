@@ -32,18 +32,17 @@ import { beginAlone, cdcOf, refuseFaulty, refuseOther, streamHeld, streamOfPlan 
 import { StreamLedger, streamFence } from '../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { FollowLoop } from '../apply/loop.ts'
-import { refusePlans, tellOthers } from './planned-tables.ts'
+import { refusePlans, tellOthers, withTargetColumns } from './planned-tables.ts'
 import { refuseLostPartitions } from './lost-partitions.ts'
 import { lanesRefusal, refuseCombinations, refuseInPart, refusedWhileFollowing } from './refusals.ts'
 import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from '../compare/resync.ts'
 import { TableStates } from '../progress/table-states.ts'
-import { withTargetColumns } from './target-columns.ts'
 import { endingOf } from './stream-ending.ts'
-import { wishesOf, withFiring } from './stream-wishes.ts'
 import { takeStream } from './take-stream.ts'
 import type { SharedProof } from '../together/compare-together.ts'
-import { whileShared } from '../together/while-shared.ts'
+import { whileShared } from '../together/shared-copies.ts'
+import { wishesOf, withFiring } from './wished-stream.ts'
 
 const NOTHING: ReadonlySet<string> = new Set()
 

@@ -1,8 +1,13 @@
 /** What a run says of the tables of its plan before a stream goes on with them. */
 import { tableText } from '../../../model/copy/column-type.ts'
+import type { StreamBirth } from '../../../model/follow/port.ts'
+import { refuseReorderedTarget } from '../../../stores/common/column-order.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
+import type { FollowTable } from './followed-table.ts'
+
+type Planned = readonly Pick<FollowTable, 'name' | 'plan'>[]
 
 /** Tables that came to the source since. */
 export function tellOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow | null, run: CopyRun): void {
@@ -23,4 +28,33 @@ export function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
     run.emit({ type: 'log', level: 'error', table: tableText(source.table), message: error.message, ...hint })
   }
   throw first.error
+}
+
+/**
+ * The order of the target's columns, as a stream noted it: two that exchange their names while no program follows would
+ * get the values of each other.
+ * @param tables as they are planned now
+ * @param anew names of tables that are copied again: their order before does not matter, and that of now only once they
+ *   are emptied
+ * @param label of the target
+ * @returns the birth with the order of now; the same object where nothing of it is new
+ * @throws SluiceError TABLE_REFUSED where columns that were noted come in another order
+ */
+export function withTargetColumns(
+  birth: StreamBirth,
+  tables: Planned,
+  anew: ReadonlySet<string>,
+  label: string,
+): StreamBirth {
+  const { targetColumns: noted = {} } = birth
+  const now: Record<string, readonly string[]> = {}
+  for (const { name, plan } of tables) {
+    if (anew.has(name)) continue
+    const { table, columns } = plan.target
+    const [before, names] = [noted[name], columns.map((column) => column.name)]
+    if (before !== undefined && !plan.create)
+      refuseReorderedTarget({ table, columns: before.map((column) => ({ name: column })) }, names, label)
+    now[name] = names
+  }
+  return JSON.stringify(now) === JSON.stringify(noted) ? birth : { ...birth, targetColumns: now }
 }

@@ -3,6 +3,7 @@
  * now. A table that was dropped or renamed at the source is looked for where it was, and halts the stream; one that is new there is not followed.
  */
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
+import type { Cdc } from '../../../model/follow/port.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { onSide } from '../../copy/sides.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
@@ -44,4 +45,29 @@ export async function followedTables(stream: string, database: LedgerDatabase): 
 /** Which tables a command names, and where they go. */
 function placesOf({ tables, toSchema, toTable }: Pick<CopyOperation, 'tables' | 'toSchema' | 'toTable'>): string {
   return JSON.stringify([tables.toSorted(), toSchema ?? null, toTable ?? null])
+}
+
+/**
+ * What a stream was asked for, as its ledger has it: `follow RUN` does the same again.
+ * @returns JSON without URLs, which may hold passwords
+ */
+export function wishesOf(operation: CopyOperation, cdc: Cdc): string {
+  const { from: _from, to: _to, span: _span, follow, ...rest } = operation
+  // A command of an alert may hold a secret.
+  const {
+    until: _until,
+    alert: _alert,
+    resync: _resync,
+    lanes: _lanes,
+    changesOnly: _changesOnly,
+    moved: _moved,
+    ...lasting
+  } = follow ?? {}
+  return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })
+}
+
+/** The same of a stream whose triggers are to fire from now on. */
+export function withFiring(wishes: string): string {
+  const { follow, ...rest } = JSON.parse(wishes) as Partial<CopyOperation>
+  return JSON.stringify({ ...rest, follow: { ...follow, fireTriggers: true } })
 }

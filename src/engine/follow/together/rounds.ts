@@ -13,13 +13,18 @@ import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import { LEASE_MS, type Owner } from '../../copy/ledger/owner.ts'
 import type { RangeAnswer } from '../compare/range-answer.ts'
-import { answerOf, answerText } from './answer-text.ts'
-import { tablesOf, tablesText, type ComparedTable } from './plan-text.ts'
+import type { FollowTable } from '../stream/followed-table.ts'
 
 /** Ranges of one INSERT. */
 const AT_ONCE = 200
 /** Others leave a range alone that was begun so often: whoever has the stream takes it, and says what is wrong with it. */
 export const TRIES = 2
+
+/** What a comparison needs to know of a table. */
+type ComparedTable = Pick<FollowTable, 'plan' | 'targetWhere'>
+
+/** Stands for a whole number that JSON has no type for. No name of a column option or a setting begins like that. */
+const INTEGER = '$integer'
 
 /** A round as somebody elsewhere finds it. @property sourceSnapshot @property targetSnapshot as `SourceView.exported` has them */
 export type SharedRound = {
@@ -27,6 +32,21 @@ export type SharedRound = {
   readonly sourceSnapshot: string
   readonly targetSnapshot: string
   readonly tables: readonly ComparedTable[]
+}
+
+/** Tables of a stream as text, so that a program elsewhere compares the same columns by the same conditions. */
+function tablesText(tables: readonly ComparedTable[]): string {
+  const kept = tables.map(({ plan, targetWhere }) => ({ plan, targetWhere }))
+  return JSON.stringify(kept, (_name, value: unknown) =>
+    typeof value === 'bigint' ? { [INTEGER]: value.toString() } : value,
+  )
+}
+
+function tablesOf(text: string): readonly ComparedTable[] {
+  return JSON.parse(text, (_name, value: unknown) => {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, INTEGER)) return value
+    return BigInt((value as Record<string, string>)[INTEGER] ?? '')
+  }) as ComparedTable[]
 }
 
 /** @property table its number in the round */
@@ -38,6 +58,9 @@ export type AnsweredRange = {
   readonly isOwn: boolean
   readonly answer: RangeAnswer
 }
+
+/** Values of so many rows are told of each range; of the others the key says which are to be read again. */
+const WITH_VALUES = 100
 
 export class RoundLedger {
   readonly #database: LedgerDatabase
@@ -231,6 +254,28 @@ export class RoundLedger {
     }
     return answered
   }
+}
+
+/** What a range came to as text, for whoever has asked for it. */
+function answerText({ rows, targetRows, differences, ...rest }: RangeAnswer): string {
+  return JSON.stringify({
+    rows: rows.toString(),
+    targetRows: targetRows.toString(),
+    ...rest,
+    differences: differences.map(({ key, kind, columns }, at) => ({
+      key,
+      kind,
+      columns: at < WITH_VALUES ? columns : [],
+    })),
+  })
+}
+
+function answerOf(text: string): RangeAnswer {
+  const { rows, targetRows, ...rest } = JSON.parse(text) as Omit<RangeAnswer, 'rows' | 'targetRows'> & {
+    readonly rows: string
+    readonly targetRows: string
+  }
+  return { ...rest, rows: BigInt(rows), targetRows: BigInt(targetRows) }
 }
 
 const removed = (stream: string): readonly { readonly sql: string; readonly parameters: SqlRow }[] => [

@@ -7,6 +7,9 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 /** @property fence of the stream: nobody takes chunks once another program has it */
 export type SharedCopy = { readonly stream: string; readonly fence: number }
 
+/** What is done within this time is not worth programs elsewhere, ms. */
+const ALONE_MS = 1000
+
 export class SharedCopies {
   readonly #database: LedgerDatabase
 
@@ -51,3 +54,35 @@ const removed = (stream: string): { readonly sql: string; readonly parameters: r
   sql: 'DELETE FROM migration_shared_copies WHERE stream_id = ?',
   parameters: [stream],
 })
+
+/**
+ * Whoever has a stream lets others copy with it.
+ * @param call asks other workers to come
+ * @param body copies all that is left, whoever comes
+ */
+export async function whileShared(
+  copy: SharedCopy,
+  {
+    database,
+    sharedRun,
+    runId,
+    call,
+  }: {
+    readonly database: LedgerDatabase
+    readonly sharedRun: string
+    readonly runId: bigint
+    readonly call: () => void
+  },
+  body: () => Promise<void>,
+): Promise<void> {
+  const copies = new SharedCopies(database)
+  await copies.begin(copy, sharedRun, runId)
+  const calling = setTimeout(call, ALONE_MS)
+  try {
+    await body()
+  } finally {
+    clearTimeout(calling)
+    // Where the ledger is away: nobody finds chunks by it, and the next copy of the stream takes its place.
+    await copies.end(copy.stream).catch(() => undefined)
+  }
+}

@@ -1,5 +1,7 @@
 /** One question on both sides: proved once, then timed warm in turns, then asked cold. */
+import { readableTable } from '../../../catalog/catalog.ts'
 import { countingLogStore } from '../../../delta/counting.ts'
+import { DeltaTable } from '../../../delta/table.ts'
 import { dec, type Side } from '../../../model/run/event.ts'
 import { pathOfLocation } from '../../../model/lake/lake-url.ts'
 import type { LogStore, RequestCounts } from '../../../model/lake/log-store.ts'
@@ -7,7 +9,7 @@ import { PARQUET_THREADS, type ParquetRows } from '../../../model/lake/parquet-r
 import { throwIfAborted, type Interrupt } from '../../../shared/abort.ts'
 import type { SqlDatabase, SqlReader } from '../../../model/run/sql-port.ts'
 import { drain, type Answer } from './answer.ts'
-import { askFiles } from './ask-files.ts'
+import { askFiles, type FilesSide } from './ask-files.ts'
 import { askSql } from './ask-sql.ts'
 import { askCold, type ColdAnswer } from './cold.ts'
 import { takesThreads, type Latency } from './distance.ts'
@@ -15,9 +17,7 @@ import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
 import { prove } from './proof.ts'
 import { asInBucket, type SqlTrips } from './round-trips.ts'
-import { requestsSince, totalRequests } from './requests.ts'
 import { median, p95, roundMs } from './timing.ts'
-import { versionsApart } from './versions-apart.ts'
 
 const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 }
 
@@ -145,6 +145,33 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
     digest: filesDigest.hex(),
     difference,
   }
+}
+
+/**
+ * Whether a catalog and a log that began at different versions still differ: a writer or a sync may work beside a
+ * comparison.
+ * @returns the difference in words; null where both sides had one version when the comparison began, or the side that
+ *   was behind has got further since
+ * @throws SluiceError of the side that was behind
+ */
+async function versionsApart(plan: ComparePlan, files: FilesSide, catalog: SqlDatabase): Promise<string | null> {
+  const { logVersion, catalogVersion, version, tableId } = plan
+  if (logVersion === catalogVersion) return null
+  const isLogBehind = logVersion === version
+  const now = isLogBehind
+    ? (await DeltaTable.open(files.log, files.parquet, files.signal, 'newest')).latest
+    : (await catalog.read((reader) => readableTable(reader, { tableId }))).latest
+  return now > version ? null : `the newest version: version is ${logVersion} in the files, ${catalogVersion} in SQL`
+}
+
+/** What one run asked for. */
+function requestsSince(log: LogStore): RequestCounts | null {
+  return log.requests === undefined ? null : { ...log.requests }
+}
+
+/** Requests together, of whatever kind. */
+function totalRequests({ lists, gets, heads }: RequestCounts): number {
+  return lists + gets + heads
 }
 
 async function timed(run: () => Promise<number>): Promise<{ readonly ms: number; readonly rows: number }> {

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { refuseImport } from '../../../catalog/import/foreseen.ts'
 import { readHead, wholeness, type TableKey } from '../../../catalog/import/head.ts'
 import { listLog, type CommitFile } from '../../../delta/listing.ts'
-import type { LogStore } from '../../../model/lake/log-store.ts'
+import { LOG_FOLDER } from '../../../delta/log-path.ts'
+import type { LogEntry, LogStore } from '../../../model/lake/log-store.ts'
 import { probeTable } from '../../../delta/probe.ts'
 import { historyOf } from '../../../delta/segment.ts'
 import { dec, type PlanLine } from '../../../model/run/event.ts'
@@ -12,7 +13,6 @@ import type { SqlDatabase } from '../../../model/run/sql-port.ts'
 import { openLake, parquetRows } from '../../run/registry.ts'
 import type { Run } from '../../run/run-context.ts'
 import { inOrder, lanesAt } from '../in-order.ts'
-import { listedOnce } from './planned-log.ts'
 import { catalogIfThere } from '../table-source.ts'
 import { defaultTableId } from '../table-id.ts'
 
@@ -46,6 +46,11 @@ const SAMPLE_BYTES = 65_536
 const LINE_BYTES = 500
 /** Up to so many tables the listings of their logs are kept for the import that follows. */
 const FEW_TARGETS = 16
+
+/** Longer ago a listing is news of yesterday. */
+const FRESH_MS = 10_000
+/** A longer listing takes time of its own to read, and more memory than a round trip is worth. */
+const MOST_ENTRIES = 2_000
 
 /**
  * @param deep also counts files, bytes and rows of the tables and refuses what the import would, for a plan that is shown rather than run
@@ -98,6 +103,41 @@ export async function planTables(
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 8),
     actions,
     baseline,
+  }
+}
+
+/**
+ * A log of a bucket whose listing serves the plan of an import and the import that follows at once: a round trip saved
+ * where nothing is new. Local folders come back as they are: listing one again costs nothing.
+ */
+function listedOnce(log: LogStore): LogStore {
+  if (log.requests === undefined) return log
+  let known: { readonly at: number; readonly entries: readonly LogEntry[] } | null = null
+  return {
+    root: log.root,
+    label: log.label,
+    requests: log.requests,
+    async *list(folder, options) {
+      const { after } = options
+      if (folder === LOG_FOLDER && known !== null && performance.now() - known.at < FRESH_MS) {
+        // Names of a log are ASCII, where both orders agree.
+        yield* after === undefined ? known.entries : known.entries.filter(({ name }) => name > after)
+        return
+      }
+      known = null
+      const isWhole = folder === LOG_FOLDER && after === undefined
+      const at = performance.now()
+      const entries: LogEntry[] = []
+      for await (const entry of log.list(folder, options)) {
+        if (entries.length <= MOST_ENTRIES) entries.push(entry)
+        yield entry
+      }
+      if (isWhole && entries.length <= MOST_ENTRIES) known = { at, entries }
+    },
+    read: (path, options) => log.read(path, options),
+    head: (path, signal) => log.head(path, signal),
+    localFile: (path, signal, options) => log.localFile(path, signal, options),
+    ahead: (paths, options) => log.ahead?.(paths, options),
   }
 }
 

@@ -1,15 +1,19 @@
 /** One table behind a key of the tables list, open from the catalog or from its log. */
+import { statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { readableTable, type ReadableTable } from '../../../catalog/catalog.ts'
 import { readHead, wholeness } from '../../../catalog/import/head.ts'
 import { versionAtTime } from '../../../catalog/query/counts.ts'
 import type { Reach } from '../../../delta/listed-log.ts'
 import { DeltaTable } from '../../../delta/table.ts'
+import type { Placed } from '../../../model/lake/answers.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../model/run/sql-port.ts'
 import { reachOf } from '../table-source.ts'
 import type { AsOf } from '../../../model/lake/as-of.ts'
-import { openLake, parquetRows } from '../../run/registry.ts'
-import { pathOfLocation } from '../../../model/lake/lake-url.ts'
+import { openLake, openLakeStore, parquetRows } from '../../run/registry.ts'
+import { isS3Url, parseLakeUrl, pathOfLocation } from '../../../model/lake/lake-url.ts'
+import { isCatalogUrl, isCopyUrl, systemOfFile } from '../../run/systems.ts'
 
 export type Located =
   | {
@@ -47,4 +51,27 @@ async function atTime(database: SqlDatabase, tableId: string, timeMs: number): P
   const version = await versionAtTime(database, tableId, timeMs)
   if (version !== null) return version
   throw new SluiceError('VERSION_NOT_FOUND', 'the catalog begins after that time', { where: tableId })
+}
+
+/**
+ * What somebody means who types a path or a URL: a lake, or a database, which may be a file.
+ * @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL for what is neither
+ */
+export async function placedAt(text: string): Promise<Placed> {
+  if (isCopyUrl(text) || isCatalogUrl(text)) return { kind: 'database', url: text }
+  const place = parseLakeUrl(text)
+  if (isS3Url(text) || place.kind !== 'local') return { kind: 'lake', url: text }
+  const found = statSync(place.path, { throwIfNoEntry: false })
+  if (found === undefined) {
+    const hint = 'give a folder with tables, a database file, or a URL such as postgresql://user@host/database'
+    throw new SluiceError('NO_SUCH_PATH', `nothing is at ${text}`, { hint })
+  }
+  if (found.isDirectory()) return { kind: 'lake', url: text }
+  const file = resolve(place.path)
+  const head = (await openLakeStore(dirname(file))).databaseFile(file)?.head ?? null
+  const system = head === null ? null : systemOfFile(head)
+  if (system !== null) return { kind: 'database', url: `${system.schemes[0]}:///${file}` }
+  throw new SluiceError('UNSUPPORTED_URL', `${text} is a file, and no database that sluice reads`, {
+    hint: 'give the folder that holds the tables',
+  })
 }

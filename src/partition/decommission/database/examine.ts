@@ -16,7 +16,6 @@ import { movedFrom } from './moved.ts'
 import type { DatabaseStep } from './steps.ts'
 import { ARCHIVES, tableFindings, type TableFindings } from './tables.ts'
 import { TargetSide } from './target-side.ts'
-import { useSinceInactive } from './use.ts'
 import { archivesInside, wantedByTarget, wantedInside } from './wanted.ts'
 
 export type ExamineDatabase = {
@@ -133,6 +132,28 @@ export async function examineInactive(
       ...(await keptFindings(wish, inactive)),
       ...findings,
     ],
+  }
+}
+
+/**
+ * Whether anybody was in a database since it refuses connections.
+ * @param then counters behind the first step, at `atMs`; absent where they were not noted
+ */
+function useSinceInactive(now: DatabaseUse, then: DatabaseUse | undefined, atMs: number): DecommissionFinding {
+  const about = 'sessions since'
+  if (then === undefined || then.resetAt !== now.resetAt) {
+    const detail = then === undefined ? 'the counters were not noted' : 'the server has counted anew since'
+    return { verdict: 'not known', about, detail }
+  }
+  const sessions = then.sessions === null || now.sessions === null ? null : BigInt(now.sessions) - BigInt(then.sessions)
+  const writes = BigInt(now.writes) - BigInt(then.writes)
+  const isUsed = (sessions ?? 0n) > 0n || writes > 0n
+  const counted = sessions === null ? 'this server does not count sessions' : `${String(sessions)} sessions`
+  return {
+    verdict: isUsed ? 'look' : 'fine',
+    about,
+    detail: `${counted}, ${String(writes)} written rows since ${isoTime(atMs)}`,
+    ...(isUsed ? { hint: 'somebody has taken connections again for a while: find out who' } : {}),
   }
 }
 

@@ -11,7 +11,6 @@ import { hasLedger, prepareLedger } from '../../../engine/copy/ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore } from '../../../engine/copy/open-stores.ts'
 import { onSide } from '../../../engine/copy/sides.ts'
 import { contentFindings, examineInactive, examineOpen } from '../../decommission/database/examine.ts'
-import { requireDropping } from '../../decommission/database/last-look.ts'
 import {
   alreadyClosed,
   nothingThere,
@@ -21,7 +20,12 @@ import {
   refuseUnconfirmedDatabase,
   retireOf,
 } from '../../decommission/database/refusals.ts'
-import { DatabaseSteps, type DatabaseDetail, type DatabaseStepName } from '../../decommission/database/steps.ts'
+import {
+  DatabaseSteps,
+  quicker,
+  type DatabaseDetail,
+  type DatabaseStepName,
+} from '../../decommission/database/steps.ts'
 import { refuseUnknownLeft } from '../../decommission/database/tables.ts'
 import { refusal } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
@@ -46,6 +50,14 @@ type Retired = {
 
 const NOTHING: Ending = { totals: { steps: '0' } }
 const ONE: Ending = { totals: { steps: '1' } }
+
+type Going = {
+  /** Where its tables have moved to, with the ledger. */
+  readonly to: Pick<CopyStore, 'flushed'>
+  readonly steps: Pick<DatabaseSteps, 'of'>
+  readonly identity: string
+  readonly name: string
+}
 
 /**
  * @throws SluiceError UNSUPPORTED_URL, BAD_FLAG, NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE, MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, PLAN_CHANGED,
@@ -174,6 +186,17 @@ async function ofInactive(retired: Retired): Promise<Ending> {
   await note(retired, 'dropped', {})
   tell(retired, 'dropped', 'done')
   return { totals: { ...totals, steps: '1' } }
+}
+
+/**
+ * The moment before a database is dropped on the strength of what another one holds. Returns where the ledger still
+ * says that the database is being dropped, and all that was read of the target is on its disk.
+ * @throws SluiceError PLAN_CHANGED where the ledger says something else, as after another program or a restored backup;
+ *   TARGET_DENIED where the target does not say that it has written its commits
+ */
+export async function requireDropping({ to, steps, identity, name }: Going, signal: AbortSignal): Promise<void> {
+  if ((await steps.of(identity)).at(-1)?.step !== 'dropping') throw quicker(name)
+  await to.flushed?.(signal)
 }
 
 /** Done twice it does no harm. */

@@ -1,4 +1,5 @@
 /** Cloudflare D1 as source and target of copies. */
+import { randomBytes } from 'node:crypto'
 import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { systemClock, type Clock } from '../../../shared/clock.ts'
 import type {
@@ -19,11 +20,11 @@ import { declareType } from '../../common/sqlite-dialect/types.ts'
 import { API_RATE, sharedBudget, type RequestBudget } from '../budget.ts'
 import { D1Client, type ClientRule, type D1Usage, type Throttled } from '../client.ts'
 import { d1Error } from '../errors.ts'
+import { D1Failure } from '../failure.ts'
 import { d1Settings, isDatabaseId, type Environment } from '../settings.ts'
 import { MOST_ROW_BYTES } from './cells.ts'
 import { D1Ledger } from './ledger.ts'
 import { D1Objects } from './objects.ts'
-import { probe, type D1Probe } from './probe.ts'
 import { D1Source } from './source.ts'
 import { tablesOf } from './tables.ts'
 import { D1Target } from './target.ts'
@@ -43,11 +44,48 @@ export type D1CopyOptions = {
   readonly clock?: Pick<Clock, 'now'>
 }
 
+type D1Probe = {
+  /** A request whose last statement fails leaves nothing of the others behind. */
+  readonly atomic: boolean
+  /** SQLite takes JSON and hexadecimal digits apart, as rows are sent. */
+  readonly functions: boolean
+}
+
 export interface D1CopyStore extends CopyStore {
   /** What it has used up so far. */
   readonly usage: D1Usage
   /** Tries what copies rest on; leaves nothing behind. @throws SluiceError TARGET_DENIED … */
   probe(signal: AbortSignal): Promise<D1Probe>
+}
+
+/**
+ * Whether the service keeps what copies rest on: tried, since nobody but the service could say.
+ * @throws D1Failure where the database cannot be asked, or may not be written
+ */
+async function probe(client: D1Client, signal: AbortSignal): Promise<D1Probe> {
+  const name = `sluice_probe_${randomBytes(8).toString('hex')}`
+  try {
+    await client.once(
+      [
+        { sql: `CREATE TABLE ${name} (x)`, params: [] },
+        { sql: "SELECT json('fenced')", params: [] },
+      ],
+      { signal },
+    )
+  } catch (error) {
+    if (!(error instanceof D1Failure) || !/malformed JSON/i.test(error.message)) throw error
+  }
+  const [left] = await client.read([{ sql: 'SELECT 1 FROM sqlite_schema WHERE name = ?', params: [name] }], { signal })
+  const atomic = left?.rows.length === 0
+  if (!atomic) await client.read([{ sql: `DROP TABLE IF EXISTS ${name}`, params: [] }], { signal })
+  const taken = { sql: 'SELECT value->>0, hex(unhex(value->>1)) FROM json_each(?)', params: ['[["7", "00ff"]]'] }
+  try {
+    const [result] = await client.read([taken], { signal })
+    return { atomic, functions: JSON.stringify(result?.rows) === '[["7","00FF"]]' }
+  } catch (error) {
+    if (error instanceof D1Failure && error.kind === 'sql') return { atomic, functions: false }
+    throw error
+  }
 }
 
 const CAN: StoreAbilities = {

@@ -6,7 +6,6 @@ import { ANY, isNumberAsText, spelledOf, typeOf } from '../../common/sqlite-dial
 import type { D1Client, D1Row } from '../client.ts'
 import { lookAt, type Looks } from './look.ts'
 import type { Shape } from './shape.ts'
-import { keyOf } from './unique.ts'
 
 /**
  * @param pattern `name` or `main.name`, with `*` for any characters; upper and lower case are one, as they are to SQLite
@@ -132,4 +131,32 @@ function specOf(shape: Shape, { types, collations, rows, bytes, lastRowid }: Loo
     // Every row is a block of its own, by its number; rows below 1 belong to the first.
     ...(shape.rowid === null ? {} : { blocks: lastRowid === null || lastRowid < 0n ? 1n : lastRowid + 1n }),
   }
+}
+
+/**
+ * Which columns tell the rows of a table apart. The primary key, or else the smallest unique index, those without NULLs
+ * first.
+ */
+function keyOf(
+  { alias, columns: infos, indexes }: Shape,
+  columns: readonly Column[],
+): Pick<TableSpec, 'key' | 'primary'> {
+  if (alias !== null) return { key: [alias], primary: true }
+  const byName = new Map(columns.map((column) => [column.name, column]))
+  const usable = indexes.filter(({ names, collations }) =>
+    names.every((name, i) => {
+      const column = byName.get(name)
+      if (column === undefined || column.generated === true || column.type.kind === 'float') return false
+      // Under another collation than the column's own, equal keys could be two.
+      return (column.collation ?? 'BINARY') === collations[i]
+    }),
+  )
+  if (usable.some(({ origin }) => origin === 'pk')) {
+    const primary = infos.filter((column) => column.primary > 0).toSorted((a, b) => a.primary - b.primary)
+    return { key: primary.map(({ name }) => name), primary: true }
+  }
+  const nulls = (names: readonly string[]): number =>
+    names.some((name) => byName.get(name)?.nullable !== false) ? 1 : 0
+  const [best] = usable.toSorted((a, b) => nulls(a.names) - nulls(b.names) || a.names.length - b.names.length)
+  return best === undefined ? { key: [], primary: false } : { key: best.names, primary: false }
 }

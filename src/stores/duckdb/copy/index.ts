@@ -15,6 +15,8 @@ import type {
 import type { BesideStore } from '../../../model/copy/beside-port.ts'
 import type { ChangeTarget } from '../../../model/follow/port.ts'
 import { Turn } from '../../../model/run/turn.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
+import { betweenBounds, dayBound, momentBound, wholeBound } from '../../common/time-bounds.ts'
 import { DuckdbApply } from '../follow/apply/index.ts'
 import { OpenFile } from '../open-file.ts'
 import { DuckdbBeside } from './beside.ts'
@@ -24,8 +26,8 @@ import { DuckdbLedger } from './ledger.ts'
 import { DuckdbObjects } from './objects.ts'
 import { CopySession } from './session.ts'
 import { DuckdbView } from './source.ts'
+import { duckText } from './spell.ts'
 import { DuckdbTarget } from './target.ts'
-import { timeCondition } from './time.ts'
 import { declareType } from './types.ts'
 
 export type DuckdbCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
@@ -169,5 +171,22 @@ class DuckdbCopy implements CopyStore {
     this.#reader.close()
     this.#writer?.close()
     await this.#parts.database.close()
+  }
+}
+
+/** Periods of time in the SQL of DuckDB. As `CopyStore.timeCondition`. */
+function timeCondition({ name, type }: Column, from: string | null, to: string | null): string | null {
+  const column = quotedName(name)
+  switch (type.kind) {
+    case 'date':
+      return betweenBounds(column, from, to, (bound) => `DATE '${duckText(type, dayBound(bound))}'`)
+    case 'timestamp': {
+      const native = type.zone ? 'TIMESTAMPTZ' : type.digits > 6 ? 'TIMESTAMP_NS' : 'TIMESTAMP'
+      return betweenBounds(column, from, to, (bound) => `${native} '${duckText(type, momentBound(bound))}'`)
+    }
+    case 'int':
+      return betweenBounds(column, from, to, wholeBound)
+    default:
+      return null
   }
 }

@@ -6,8 +6,8 @@ import {
   type DuckDBMaterializedResult,
   type DuckDBValue,
 } from '@duckdb/node-api'
+import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { storedConverter } from '../../../model/copy/convert.ts'
-import { equalTypes } from './equal-types.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -186,6 +186,11 @@ class RowReader {
     aside(shown, named)
     return null
   }
+}
+
+/** Whether values come from SQL in the canonical form of the type they travel as: JSON never does. */
+function equalTypes(type: ColumnType, as: ColumnType): boolean {
+  return type.kind !== 'json' && type.kind !== 'list' && JSON.stringify(type) === JSON.stringify(as)
 }
 
 function plain(value: DuckDBValue): Cell {

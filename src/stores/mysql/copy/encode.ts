@@ -7,16 +7,20 @@ import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { isMembered, membersOf, zeroText } from '../../../model/copy/members.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
+import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../../model/copy/port.ts'
 import type { SqlValue } from '../../../model/run/sql-port.ts'
 import { internalOf } from '../../../model/copy/ewkb.ts'
+import { jsonTokens } from '../../../model/lake/json-tokens.ts'
 import { rowRefused } from './errors.ts'
-import { isDoubleExact } from './json-numbers.ts'
 import { baseOf, isBytes, isOpaque, isText, isWhole, isShape } from './types.ts'
 
 type Present = Exclude<Cell, null>
 type Encoder = (cell: Present) => SqlValue
+
+const LEAST_WHOLE = -(2n ** 63n)
+const MOST_WHOLE = 2n ** 64n - 1n
 
 /** What is wrong with a value; the row that it stands in is refused. */
 class Unfit extends Error {}
@@ -234,4 +238,23 @@ function jsonOfMysql(cell: Present): string {
   const given = text(cell)
   if (!isDoubleExact(given)) throw new Unfit('MySQL would round a number in this JSON')
   return given
+}
+
+/**
+ * Numbers inside JSON: MySQL keeps whole ones of 64 bits, and others as floating point numbers. Whether MySQL keeps
+ * every number of a JSON text as it is.
+ */
+function isDoubleExact(json: string): boolean {
+  for (const token of jsonTokens(json)) {
+    // Fifteen digits are safe in any floating point number.
+    if (!/^[-\d]/.test(token) || (token.length <= 15 && !/e/i.test(token))) continue
+    const exact = canonicalDecimal(token)
+    if (/^-?\d+$/.test(exact)) {
+      const integer = BigInt(exact)
+      if (integer >= LEAST_WHOLE && integer <= MOST_WHOLE) continue
+    }
+    const nearest = Number(token)
+    if (!Number.isFinite(nearest) || canonicalDecimal(String(nearest)) !== exact) return false
+  }
+  return true
 }

@@ -10,7 +10,6 @@ import { csvByReading, csvList, READING } from '../archive/csv-out.ts'
 import type { PostgresSettings } from '../server/settings.ts'
 import { selected } from '../server/cells.ts'
 import { copyRows, FRAME_FORMATS, framesQuery } from './copy-rows.ts'
-import { cutByBlock } from './cut-blocks.ts'
 import { sourceError } from '../server/errors.ts'
 import { batches } from '../server/lines.ts'
 import { missingTable, Relations, type KnownRelation } from '../server/relation.ts'
@@ -31,6 +30,9 @@ export type ViewOptions = {
   /** The server ends its sessions where this program stands still for as long as a lease. */
   readonly isMortal?: boolean
 }
+
+/** Rows of a block where nobody knows: some of the smallest that occur. */
+const GUESS = 100n
 
 /**
  * @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind
@@ -260,6 +262,29 @@ class PostgresView implements SourceView {
       if (session !== null) await this.#snapshot.give(session, sound)
     }
   }
+}
+
+/**
+ * Tables without a key, cut by the blocks that their rows lie in. Ranges of about so many rows.
+ * @param blocks how many the table has
+ * @param known rows of the table, or 0 where nobody knows
+ */
+function* cutByBlock(
+  within: Range & { readonly by: 'block' },
+  blocks: bigint,
+  known: bigint,
+  rows: number,
+): Generator<Range> {
+  const step = blocksFor(blocks, known, BigInt(rows))
+  const end = within.to !== null && within.to < blocks ? within.to : blocks
+  let from = within.from
+  for (; from + step < end; from += step) yield { by: 'block', from, to: from + step }
+  yield { by: 'block', from, to: within.to }
+}
+
+function blocksFor(blocks: bigint, known: bigint, rows: bigint): bigint {
+  const needed = known > 0n && blocks > 0n ? (rows * blocks) / known : rows / GUESS
+  return needed > 0n ? needed : 1n
 }
 
 function isWhole(range: Range): boolean {

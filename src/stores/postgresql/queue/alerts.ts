@@ -1,7 +1,7 @@
 /** Which alerts of shared and scheduled runs stand, for every host that works on them. Times are those of the database. */
 import { createHash } from 'node:crypto'
 import { CONFIRM_MS, type AlertKey, type AlertState } from '../../../model/run/alert-memory.ts'
-import type { AlertBook, AlertNote } from '../../../model/share/queue-port.ts'
+import type { AlertBook, AlertNote, LossReport } from '../../../model/share/queue-port.ts'
 import { jsonbText } from './json.ts'
 import { ms, silent } from './look.ts'
 import type { QueuePool } from './pool.ts'
@@ -13,6 +13,32 @@ export const ALERTS = `${QUEUE_SCHEMA}.sluice_alerts`
 const UNSENT: Readonly<Record<AlertState, string>> = { raised: 'unsent', cleared: 'unsent end' }
 const LATE = silent('u.since', CONFIRM_MS)
 const IS_OVER = `EXISTS (SELECT FROM ${ALERTS} e WHERE e.key_digest = $8 AND e.cause = '${UNSENT.cleared}')`
+
+const NOW = ms('clock_timestamp()')
+const HAS_REPORT = `lost -> 'isReported'::text IS NOT NULL`
+
+const isLate = (field: string): string => `(lost ->> '${field}'::text)::float8 < ${NOW} - ${CONFIRM_MS}::float8`
+
+/**
+ * How a row of a slot notes where the report of its loss is: `reportedAt` and `overAt` stand while what was sent then
+ * is not confirmed.
+ * @property becomes the note, as an expression
+ * @property where the notes that it is for
+ */
+export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: string; readonly where: string }>> = {
+  reported: {
+    becomes: `lost || jsonb_build_object('isReported', true, 'reportedAt', ${NOW})`,
+    where: `(lost -> 'isReported'::text IS NULL OR ${isLate('reportedAt')})`,
+  },
+  sent: { becomes: `lost - 'reportedAt'::text`, where: HAS_REPORT },
+  unreported: { becomes: `lost - 'isReported'::text - 'reportedAt'::text`, where: HAS_REPORT },
+  over: {
+    becomes: `lost || jsonb_build_object('overAt', ${NOW})`,
+    where: `${HAS_REPORT} AND (lost -> 'overAt'::text IS NULL OR ${isLate('overAt')})`,
+  },
+  notOver: { becomes: `lost - 'overAt'::text`, where: `lost -> 'overAt'::text IS NOT NULL` },
+  forgotten: { becomes: 'NULL', where: `lost -> 'overAt'::text IS NOT NULL` },
+}
 
 /** SQL over `a`, an alert of one table or of none: whether its sender began to send it and has not confirmed for so long that another one may send it. */
 export function isUnsentYet(a: string): string {

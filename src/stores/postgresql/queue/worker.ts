@@ -25,6 +25,7 @@ import type {
   Swept,
   WorkerAbout,
 } from '../../../model/share/queue-port.ts'
+import { LOSS_REPORTS } from './alerts.ts'
 import {
   dropOnCall,
   dropQueued,
@@ -39,7 +40,6 @@ import {
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
 import { ms, readUncounted, readWatched, silent, steady, unconfirmed, UNREPORTED, UNWITNESSED } from './look.ts'
-import { LOSS_REPORTS } from './loss-reports.ts'
 import { OldWorkers } from './old-workers.ts'
 import type { QueuePool } from './pool.ts'
 import { Promotions } from './promotions.ts'

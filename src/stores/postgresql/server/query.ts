@@ -4,6 +4,7 @@
  * before it runs.
  */
 import { randomUUID } from 'node:crypto'
+import { decimalType, type DeclaredType } from '../../../model/run/answer-file.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { QueryOptions, QueryPage, SqlRow } from '../../../model/run/sql-port.ts'
@@ -11,7 +12,6 @@ import { badQuery, placeIn } from '../../common/query-errors.ts'
 import { QueryWatch } from '../../common/query-watch.ts'
 import { cancel } from './beside.ts'
 import { connect, quoteName } from './connect.ts'
-import { declaredIn } from './declared-type.ts'
 import { isConnectionLoss, postgresError, sqlStateOf } from './server-errors.ts'
 import { DOMAINS_SQL, HIDE_TREES, isAnalysed, refusedUse, SHOW_TREES, TREE, usesSql } from './judged-query.ts'
 import { Session } from './wire-session.ts'
@@ -25,6 +25,32 @@ const EXPLAIN =
 const READER = 'pg_read_all_data'
 /** The first version with that role. */
 const HAS_READER = 140_000
+
+/** By object id, as in pg_type.dat; they are the same on every server. */
+const BY_OID: Readonly<Record<number, DeclaredType>> = {
+  16: 'boolean',
+  18: 'text',
+  19: 'text',
+  20: 'int64',
+  21: 'int16',
+  23: 'int32',
+  25: 'text',
+  26: 'int64',
+  114: 'text',
+  700: 'float',
+  701: 'double',
+  1042: 'text',
+  1043: 'text',
+  1082: 'date',
+  1083: 'time',
+  1114: 'timestamp',
+  1184: 'timestamptz',
+  2950: 'uuid',
+  3802: 'text',
+}
+const NUMERIC = 1700
+/** What stands in front of the digits in a modifier of numeric; -1 has none. */
+const HEADER = 4
 
 export async function* queryServer(
   settings: PostgresSettings,
@@ -138,6 +164,19 @@ class QuerySession extends Session {
   protected override named(error: unknown): unknown {
     return error
   }
+}
+
+/** Types of columns of a query that files with types have too. */
+export function declaredIn(field: {
+  readonly dataTypeID: number
+  readonly dataTypeModifier: number
+}): DeclaredType | undefined {
+  if (field.dataTypeID !== NUMERIC) return BY_OID[field.dataTypeID]
+  if (field.dataTypeModifier < HEADER) return undefined
+  const modifier = field.dataTypeModifier - HEADER
+  // Eleven bits with a sign: -1000 to 1000.
+  const scale = ((modifier & 0x7ff) ^ 1024) - 1024
+  return decimalType((modifier >> 16) & 0xffff, scale)
 }
 
 /** What the server says of the query is the query's fault; what befalls the server or the way to it is not. */

@@ -8,7 +8,7 @@ import type { PostgresSettings } from './settings.ts'
 import { toPostgres } from './values.ts'
 import { literal } from './sql.ts'
 
-/** Beside those of every session (`spelling.ts`), where a server knows them. Under others rows would be hidden or cut off, or sums that were stored before would differ. */
+/** Beside those of every session (`connect.ts`), where a server knows them. Under others rows would be hidden or cut off, or sums that were stored before would differ. */
 const SETTINGS: Readonly<Record<string, string>> = {
   IntervalStyle: 'iso_8601',
   row_security: 'off',

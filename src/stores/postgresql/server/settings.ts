@@ -1,11 +1,12 @@
 /** What a PostgreSQL URL says, filled up from libpq's service file, environment variables and password file, in this order. */
-import { userInfo } from 'node:os'
+import { homedir, userInfo } from 'node:os'
+import { join } from 'node:path'
 import { SluiceError } from '../../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../../shared/redact.ts'
 import type { Route } from '../../../model/run/route.ts'
+import { fileText, sectionOf } from '../../common/option-file.ts'
 import { isLocalHost, tlsModeOf, tlsPlan, type TlsPlan } from '../../common/tls.ts'
 import { ignoredPasswordFile, passwordFromFile, type Environment } from './pgpass.ts'
-import { serviceSettings } from './service.ts'
 
 export type { Environment } from './pgpass.ts'
 
@@ -139,6 +140,25 @@ function serviceOf(
       hint: `known are ${OF_LIBPQ.join(', ')}`,
     })
   }
+}
+
+/**
+ * Settings of a service, as libpq has them. Source: PostgreSQL's manual, "The Connection Service File". What the files
+ * say of a service: PGSERVICEFILE or `~/.pg_service.conf`, and then `pg_service.conf` in PGSYSCONFDIR. They are read at
+ * each call.
+ * @throws SluiceError BAD_CONFIG where no file has the service
+ */
+function serviceSettings(service: string, environment: Environment, where: string): ReadonlyMap<string, string> {
+  const own = environment['PGSERVICEFILE'] || join(environment['HOME'] || homedir(), '.pg_service.conf')
+  const files = [own, ...(environment['PGSYSCONFDIR'] ? [join(environment['PGSYSCONFDIR'], 'pg_service.conf')] : [])]
+  for (const file of files) {
+    const found = sectionOf(fileText(file) ?? '', service)
+    if (found !== null) return found
+  }
+  throw new SluiceError('BAD_CONFIG', `there is no service ${service} in ${files.join(' or ')}`, {
+    where,
+    hint: 'correct service= of the URL or PGSERVICE; PGSERVICEFILE names another file',
+  })
 }
 
 function tlsOf(host: string, parameter: (name: string, variable: string) => string | undefined): TlsPlan {

@@ -23,12 +23,10 @@ import type {
   TimeExtent,
 } from '../../../model/copy/port.ts'
 import { rowCondition } from '../archive/row-condition.ts'
-import { tableMarks } from '../archive/table-marks.ts'
 import { timeCondition } from '../archive/time.ts'
 import type { PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '../../../model/archive/port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../../../model/follow/port.ts'
 import { SqliteApply } from '../follow/apply/index.ts'
-import { givenAgain } from '../archive/given-again.ts'
 import { periodCounts, periodEffort } from '../archive/periods.ts'
 import { danglingRows, orphansOf, referrersOf, referringRow } from '../archive/referrers.ts'
 import { rowTriggersOf } from '../archive/row-triggers.ts'
@@ -47,6 +45,7 @@ import { SqliteTarget } from './target.ts'
 import { SqliteTriggers } from '../follow/triggers/index.ts'
 import { Turn } from '../../../model/run/turn.ts'
 import { declareType } from '../../common/sqlite-dialect/types.ts'
+import { givenAgain, tableMarks } from '../archive/table-facts.ts'
 
 export type SqliteCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
 

@@ -11,7 +11,6 @@ import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { shownKey } from './key-dialect.ts'
 import { cellReader, exactReader, type CellReader } from '../../common/sqlite-dialect/read-cell.ts'
 import { affinityOf } from '../../common/sqlite-dialect/types.ts'
-import { decoderOf, type Decode } from './text-bytes.ts'
 
 export type ScanColumn = {
   readonly name: string
@@ -20,6 +19,8 @@ export type ScanColumn = {
   /** As `ReadColumn.exact`. */
   readonly exact?: true
 }
+
+type Decode = (bytes: Uint8Array) => string | null
 
 export function readerOf({ column, as, exact }: ScanColumn): CellReader {
   return exact === true ? exactReader(column, as) : cellReader(column, as)
@@ -249,6 +250,23 @@ export class RowReader {
       .safeIntegers(true)
       .get(...condition.parameters) as readonly Stored[] | undefined
     return `${order} = ${row === undefined ? '' : shownKey(row)}`
+  }
+}
+
+/**
+ * Texts whose bytes are no characters: the driver puts U+FFFD in their place and says nothing. What the bytes of a text
+ * of this database spell; null where they spell nothing.
+ */
+function decoderOf(connection: Database.Database): Decode {
+  // Not by the driver's own pragma(), which waits for no iteration and refuses to run beside one.
+  const encoding = String(connection.prepare('SELECT encoding FROM pragma_encoding').pluck().get()).toLowerCase()
+  const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true })
+  return (bytes) => {
+    try {
+      return decoder.decode(bytes)
+    } catch {
+      return null
+    }
   }
 }
 

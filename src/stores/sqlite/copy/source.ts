@@ -26,7 +26,6 @@ import {
   type Condition,
 } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
-import { countRows } from './count.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
 import { copyError } from './errors.ts'
 import { KEY_TERMS, SOURCE_KEYS } from './key-dialect.ts'
@@ -34,6 +33,10 @@ import { partsOf } from '../../common/key-parts.ts'
 import { regrouped } from '../../common/regrouped.ts'
 import { slices, type Care, type Open, type Scan, type Slice } from './rows.ts'
 import { shapeOf, type Shape } from './shape.ts'
+
+const HOP = 50_000
+
+type Ask = (sql: string, parameters: SqlRow) => readonly SqlRow[]
 
 export class SqliteView implements SourceView {
   readonly point: ReadPoint
@@ -281,5 +284,27 @@ export class SqliteView implements SourceView {
       }
       throw copyError(error, this.#label, 'source')
     }
+  }
+}
+
+/**
+ * Counting in hops: SQLite counts within one call, which for a large table would hold up everything else.
+ * @param order what the rows lie in the order of, never NULL: names in SQL; empty where there is nothing to hop by
+ */
+async function countRows(table: TableSpec, order: readonly string[], where: string | null, ask: Ask): Promise<bigint> {
+  const from = `FROM ${quote(table.table.name)}`
+  const wanted = where === null ? '' : `(${where}\n)`
+  if (order.length === 0)
+    return BigInt(String(ask(`SELECT count(*) ${from}${wanted === '' ? '' : ` WHERE ${wanted}`}`, [])[0]?.[0]))
+  const list = order.join(', ')
+  let after: SqlRow | null = null
+  for (let rows = 0n; ; rows += BigInt(HOP)) {
+    const behind: string = after === null ? '' : `(${list}) > (${order.map(() => '?').join(', ')})`
+    const condition = [behind, wanted].filter((part) => part !== '').join(' AND ')
+    const body = `${from}${condition === '' ? '' : ` WHERE ${condition}`}`
+    const [next] = ask(`SELECT ${list} ${body} ORDER BY ${list} LIMIT 1 OFFSET ${HOP - 1}`, after ?? [])
+    if (next === undefined) return rows + BigInt(String(ask(`SELECT count(*) ${body}`, after ?? [])[0]?.[0]))
+    after = next
+    await breathe()
   }
 }

@@ -10,7 +10,6 @@ import { ChunkBook, freshChunk, type Chunk } from './chunk-book.ts'
 import type { ChunkState } from './chunk-map.ts'
 import { CopyTable, type Tally } from './copy-table.ts'
 import { FollowProgress } from './follow-progress.ts'
-import { isProved, isProvedAtEnd } from './proof.ts'
 import { SwitchProgress } from './switch-progress.ts'
 
 type Of<T extends EventBody['type']> = Extract<Event, { type: T }>
@@ -335,6 +334,16 @@ export class CopyProgress {
     this.book.remove(chunk)
     this.#at(chunk.table).map.set(chunk.no, 'pending')
   }
+}
+
+/** Whether a chunk that is closed has been compared with what stands in the target. */
+function isProved(table: CopyTable, checksum: { readonly target: string } | undefined): boolean {
+  return table.provedByChunk && (checksum === undefined || checksum.target !== '')
+}
+
+/** Whether a table of blocks was proved as a whole when it ended well: its sums were added up and compared. */
+function isProvedAtEnd({ plan, key }: CopyTable): boolean {
+  return plan !== null && key.length === 0 && plan.proof === 'canonical' && plan.onExisting === 'refuse'
 }
 
 function spanOf({ from, to }: KeySpan): KeySpan {

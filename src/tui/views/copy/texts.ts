@@ -1,11 +1,14 @@
 /** What is to be said of a chunk or a table of a copy: what happened, why, and what to do. */
+import { urlsByFlag } from '../../../app/operations/facts.ts'
+import { wholeCommands } from '../../../app/whole-commands/whole.ts'
+import type { CopyOperation } from '../../../engine/copy/operations/copy/declaration.ts'
+import type { Dec } from '../../../model/run/event.ts'
 import { count, percent, plural, seconds } from '../../../render/screen-format.ts'
 import type { Tone } from '../../draw/line.ts'
 import { clean, cutEnd } from '../../../render/screen-text.ts'
 import type { Chunk, RowAside } from '../../run/copy/chunk-book.ts'
 import type { CopyTable } from '../../run/copy/copy-table.ts'
 import { keyText, spanText } from '../../run/copy/key-axis.ts'
-import { retryCommand } from '../../run/copy/retry-command.ts'
 import type { RunView } from '../../run/run-view.ts'
 
 type Told = readonly [text: string, tone: Tone]
@@ -26,6 +29,17 @@ export function retryOf({ operation, commandLine, runId, copy, finished }: RunVi
   // While it runs only its own rows are known by their run.
   const runs = finished?.asideRuns ?? (copy?.hasOlderAside === true || runId === null ? [] : [runId])
   return retryCommand(operation, commandLine, runs)
+}
+
+/**
+ * The command that tries again the rows which a copy has set aside.
+ * @param commandLine of the copy: its ends are those of the command
+ * @param runs that set them aside; the command names one, and none where there are several, or nobody knows
+ */
+function retryCommand(operation: CopyOperation, commandLine: string, runs: readonly Dec[]): string {
+  const [runId, ...more] = runs
+  const named = runId === undefined || more.length > 0 ? '' : ` ${runId}`
+  return wholeCommands(commandLine, urlsByFlag(operation))(`sluice quarantine retry${named}`)
 }
 
 /** What happened to a chunk, the most important first. */

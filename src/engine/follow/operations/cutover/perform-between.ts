@@ -1,12 +1,12 @@
 /** `cutover` between two databases: writers go from one to the other, and the one that they left is kept equal from then on. */
-import { tableText } from '../../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../../model/copy/column-type.ts'
+import type { SideAddress } from '../../../../model/follow/switch-side-port.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { isoTime } from '../../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import { shellQuote } from '../../../../shared/shell.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
-import { announce } from '../../cutover/between/announce.ts'
 import { documentOf, documentText } from '../../cutover/between/document.ts'
 import { givenUp, settleLeft } from '../../cutover/between/left-over.ts'
 import { betweenReady, type BetweenReady } from '../../cutover/between/readiness.ts'
@@ -21,6 +21,7 @@ import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
 import { hasSwitched, type SwitchRow } from '../../cutover/switch-row.ts'
 import { streamName } from '../../stream/end-stream.ts'
 import { streamNamed } from '../../../copy/ledger/streams.ts'
+import { runShell } from '../../../run/alerts/shell.ts'
 import { copyOfStream } from '../../stream/named-stream.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { goOn } from '../follow/hints.ts'
@@ -29,6 +30,18 @@ import { followedBack, foreseen, late, wayBackCommand } from './ended.ts'
 
 /** Longest that writers of the source may be without a table to write to, ms, where nobody says it. */
 export const BETWEEN_BUDGET_MS = 10_000
+
+/** A command that takes longer is killed, ms. */
+const HOOK_MS = 300_000
+
+type Announcement = {
+  readonly revert: boolean
+  /** The table that takes the writes now, and where it is. */
+  readonly table: TableName
+  readonly address: SideAddress
+  /** The stream that keeps the closed table equal. */
+  readonly stream: string
+}
 
 /** @throws SluiceError as `cutover`; HOOK_FAILED */
 export async function cutoverBetween(operation: CutoverOperation, between: Between, run: CutoverRun): Promise<Ending> {
@@ -270,6 +283,30 @@ async function finished(
   const ends = { from: opened.url, to: between.opens.url }
   const copy = copyOfStream(stream, ends, operation.stay ? {} : { until: 'caught-up' })
   return await followedBack({ ...before, next }, copy, row.reverse, run)
+}
+
+/**
+ * Users learn where the table is now: by a command of the operator's, which may run more than once.
+ * @throws SluiceError HOOK_FAILED: the switch stands, and the same command runs it again
+ */
+async function announce(command: string, { revert, table, address, stream }: Announcement): Promise<void> {
+  const why = await runShell(
+    command,
+    {
+      SLUICE_SWITCH_DIRECTION: revert ? 'revert' : 'forward',
+      SLUICE_SWITCH_TABLE: tableText(table),
+      SLUICE_SWITCH_HOST: address.host,
+      SLUICE_SWITCH_PORT: address.port,
+      SLUICE_SWITCH_DATABASE: address.database,
+      SLUICE_SWITCH_STREAM: stream,
+    },
+    HOOK_MS,
+  )
+  if (why === null) return
+  throw new SluiceError('HOOK_FAILED', `the command of --on-switch ${why}`, {
+    reason: `${tableText(table)} of ${address.host}:${address.port}/${address.database} is open, and users may not know it`,
+    hint: 'the switch stands: the same command runs it once more, and nothing else',
+  })
 }
 
 /** Removes what the stream before has left in the database that was closed, and what has closed the other one. @param isDone the row says so then */

@@ -8,6 +8,7 @@ import { isoTime } from '../../../../shared/clock.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
 import { redactUrl } from '../../../../shared/redact.ts'
 import type { CopyStore, LedgerDatabase } from '../../../../model/copy/port.ts'
+import { OBJECT_WISHES, type ObjectWish } from '../../../../model/copy/schema-object.ts'
 import { refuseKnownElsewhere } from '../../../copy/ledger/elsewhere.ts'
 import { openExisting, openSourceStore } from '../../../copy/open-stores.ts'
 import { planLeftBehind } from '../../../copy/plan/left-behind.ts'
@@ -19,6 +20,7 @@ import { outsideChecks } from '../../stream/outside-keys.ts'
 import { SignOffLedger, type AnsweredSignOff } from '../../ledger/sign-offs.ts'
 import { StreamLedger } from '../../../copy/ledger/streams.ts'
 import type { StreamRow } from '../../../copy/ledger/stream-row.ts'
+import { planObjects } from '../../../copy/objects/plan-objects.ts'
 import { followedTables } from '../../stream/wished-stream.ts'
 import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../stream/named-stream.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
@@ -26,7 +28,6 @@ import { checkReport, isJson, writeReport } from '../../../run/report-file.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import { compareNow, type OpenLedger } from '../../sign-off/compare-now.ts'
 import { streamHistory } from '../../sign-off/history.ts'
-import { objectChecks } from '../../sign-off/object-checks.ts'
 import { scopeOf } from '../../sign-off/scope.ts'
 import type { signOff as declared, SignOffOperation } from './declaration.ts'
 
@@ -175,6 +176,40 @@ async function concluded(
   }
   await new SignOffLedger(database).close(document)
   return document
+}
+
+/**
+ * What the source has beside rows and --with can make, and the target has not.
+ * @param wished what the copy was asked to make: where that is missing, it is not done
+ */
+async function objectChecks(
+  planned: PlannedCopy,
+  wished: readonly ObjectWish[],
+  signal: AbortSignal,
+): Promise<readonly SignOffCheck[]> {
+  const asked = await planObjects(planned, wished, signal)
+  const all = await planObjects(planned, OBJECT_WISHES, signal)
+  return planned.tables.map(({ source, targetName }): SignOffCheck => {
+    const name = tableText(source.table)
+    const head = { check: 'made by --with', table: tableText(targetName) }
+    const missing = (asked.get(name) ?? []).filter(({ status }) => status !== 'there')
+    const others = (all.get(name) ?? []).filter(({ status }) => status !== 'there')
+    const there = (all.get(name) ?? []).length - others.length
+    if (missing.length > 0) {
+      return {
+        ...head,
+        outcome: 'failed',
+        found: `not in the target: ${missing.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')}`,
+        hint: 'sluice follow STREAM goes on and builds what is missing, or says what is in the way',
+      }
+    }
+    if (others.length === 0) return { ...head, outcome: 'ok', found: `all ${there} of the source are there` }
+    return {
+      ...head,
+      outcome: 'not checked',
+      found: `nobody asked for ${others.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')}`,
+    }
+  })
 }
 
 /** A cutover moves sequences beyond the values of both tables: until then those of the new table are behind whenever the source takes a row. */

@@ -7,6 +7,8 @@ import { readableTable, type ReadableTable } from '../../../../catalog/catalog.t
 import { CheckpointRows } from '../../../../catalog/export/checkpoint-rows.ts'
 import { checkpointTime, heldCommits, type HeldCommit } from '../../../../catalog/export/commits.ts'
 import { commitName, LAST_CHECKPOINT, versionDigits } from '../../../../delta/log-path.ts'
+import { readingsOf, spelledApart } from '../../../../delta/spellings.ts'
+import { DeltaTable } from '../../../../delta/table.ts'
 import { dec } from '../../../../model/run/event.ts'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import { SluiceError } from '../../../../shared/errors.ts'
@@ -15,10 +17,11 @@ import { withCatalog } from '../../catalog-session.ts'
 import { NewLog, unwritable } from '../../import/new-log.ts'
 import { warnUnreadable } from '../../unreadable.ts'
 import { readBack } from '../../read-back/index.ts'
-import { refuseSettling } from '../../read-back/settled-spellings.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import { checkpointWriter } from '../../../../stores/parquet.ts'
+import { parquetRows } from '../../../run/registry.ts'
+import { underItsName } from '../../read-back/under-its-name.ts'
 import type { exportLog as declared, ExportLogOperation } from './declaration.ts'
 
 type ExportLogRun = RunOf<typeof declared>
@@ -69,6 +72,32 @@ export async function exportLog(operation: ExportLogOperation, run: ExportLogRun
       }
     })
   })
+}
+
+/**
+ * What a checkpoint settles for every reader: which spelling of a path is the file. Refuses a checkpoint that would
+ * give readers other files than the commits give them.
+ * @param folder of a log that has no checkpoint of the version yet
+ * @param root URI of the table that the log was exported from
+ * @throws SluiceError DIFFERENCES naming the first file, with both readings
+ */
+async function refuseSettling(folder: string, root: string, version: number, signal: AbortSignal): Promise<void> {
+  const store = await underItsName(folder, root)
+  const table = await DeltaTable.open(store, parquetRows, signal)
+  const { segment } = await table.snapshot({ version }, { signal, allowRefused: true })
+  const apart = await spelledApart({ store, parquet: parquetRows, segment }, signal)
+  const [first] = apart
+  if (first === undefined) return
+  const files = apart.length === 1 ? 'one file' : `${apart.length} files`
+  throw new SluiceError(
+    'DIFFERENCES',
+    `a checkpoint of version ${version} would change what other readers have of ${files}`,
+    {
+      where: root,
+      reason: readingsOf(first),
+      hint: 'export with --checkpoint base, which leaves the newest commits as they are; sluice fsck TABLE names every such file',
+    },
+  )
 }
 
 /** Whether the first version can be built from no commit: only a table whose commits begin at 0 needs no checkpoint. */

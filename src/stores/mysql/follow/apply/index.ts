@@ -3,8 +3,9 @@ import { throwIfAborted } from '../../../../shared/abort.ts'
 import type { ChangeRequest, ChangeTarget, ChangeWriter, TargetExam } from '../../../../model/follow/port.ts'
 import type { MysqlConfig } from '../../config.ts'
 import { targetError } from '../../copy/errors.ts'
+import { openCopySession } from '../../copy/sessions.ts'
+import type { Session } from '../../session.ts'
 import { examineTarget } from './exam.ts'
-import { openApplySession } from './session.ts'
 import { openChangeWriter } from './writer.ts'
 
 export class MysqlApply implements ChangeTarget {
@@ -36,5 +37,21 @@ export class MysqlApply implements ChangeTarget {
     } catch (error) {
       throw targetError(error, this.#config.label)
     }
+  }
+}
+
+/**
+ * Sessions that apply changes: as those that write a copy, without foreign keys, which the source has checked.
+ * @throws SluiceError CONNECT_FAILED, TLS_FAILED
+ */
+async function openApplySession(config: MysqlConfig): Promise<Session> {
+  const session = await openCopySession(config, 'write')
+  try {
+    // Unique values are checked all the same: a row that another one holds back must not vanish.
+    await session.command('SET SESSION foreign_key_checks = 0, SESSION unique_checks = 1')
+    return session
+  } catch (error) {
+    session.destroy()
+    throw error
   }
 }

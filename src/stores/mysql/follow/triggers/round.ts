@@ -14,7 +14,6 @@ import { FIRST_NOTE, isFolded, keyName, type TableLog } from './log.ts'
 import { logsGone } from './position.ts'
 import { columnsFault } from './verify.ts'
 import { columnTexts, countUnique, createdAs, tableIds, type TableShape } from './shape.ts'
-import { ToldNotes } from './told-notes.ts'
 
 /** Rows that are handed over at once, and bytes of them that may wait in memory. */
 const [PIECE_ROWS, PIECE_BYTES] = [2000, 4 * 1024 * 1024]
@@ -36,8 +35,45 @@ export type NotedTable = {
   readonly shape: TableShape
 }
 
+/** Numbers that are taken out of a log at once. */
+const AT_ONCE = 2000
+
 /** What a round came to: notes of tables, by place. */
 export type ToldRound = ReadonlyMap<number, ToldNotes>
+
+/** The numbers of notes that a round has told, exactly those. */
+class ToldNotes {
+  /** First and last number of each run without a gap, one after the other: notes of one statement lie beside each other. */
+  readonly #runs: number[] = []
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** @param id greater than those before */
+  add(id: number): void {
+    this.#size++
+    const last = this.#runs.length - 1
+    if (this.#runs[last] === id - 1) this.#runs[last] = id
+    else this.#runs.push(id, id)
+  }
+
+  *pieces(): Generator<readonly number[]> {
+    let piece: number[] = []
+    for (let at = 0; at < this.#runs.length; at += 2) {
+      const last = this.#runs[at + 1] ?? 0
+      for (let id = this.#runs[at] ?? 0; id <= last; id++) {
+        piece.push(id)
+        if (piece.length === AT_ONCE) {
+          yield piece
+          piece = []
+        }
+      }
+    }
+    if (piece.length > 0) yield piece
+  }
+}
 
 type Reshaped = Extract<Change, { type: 'reshaped' }>
 

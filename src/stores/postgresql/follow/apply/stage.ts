@@ -17,7 +17,6 @@ import {
   type StageSql,
   type WrittenColumn,
 } from './merge.ts'
-import { keyArrays } from './key-arrays.ts'
 import type { PartialPut } from '../../../common/apply/puts.ts'
 import type { Framed, FramedBatch, Frames } from './frames.ts'
 import type { TableShape } from './shape.ts'
@@ -30,6 +29,14 @@ const CANCELED = '57014'
 
 /** A COPY … FROM STDIN, and what it reads. */
 type Copy = readonly [sql: string, rows: Iterable<Buffer>]
+
+/**
+ * Identities of one literal, and characters after which the next one begins: the whole message stands in memory twice.
+ */
+const MOST_KEYS = 10_000
+const MOST_CHARACTERS = 1024 * 1024
+/** Texts that an array literal can hold without quotes. `NULL` would be no text. */
+const PLAIN = /^(?!null$)[\w.:+-]+$/i
 
 export class Stage {
   readonly #session: CopySession
@@ -227,6 +234,25 @@ export class Stage {
     })
     await this.#session.copyIn(this.#sql.copy.partial, this.#encodePartial(rows))
   }
+}
+
+/**
+ * Identities of one column as PostgreSQL's array literals: one parameter for thousands of rows.
+ * @param keys as the server prints the values, none NULL
+ */
+function* keyArrays(keys: Iterable<string>): Generator<string> {
+  let items: string[] = []
+  let characters = 0
+  for (const key of keys) {
+    const item = PLAIN.test(key) ? key : `"${key.replaceAll(/["\\]/g, '\\$&')}"`
+    items.push(item)
+    characters += item.length
+    if (items.length < MOST_KEYS && characters < MOST_CHARACTERS) continue
+    yield `{${items.join(',')}}`
+    items = []
+    characters = 0
+  }
+  if (items.length > 0) yield `{${items.join(',')}}`
 }
 
 /** @returns nothing where there are no rows; two where some of them are binary, which cannot stand among lines */

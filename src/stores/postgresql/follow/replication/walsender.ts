@@ -9,11 +9,9 @@ import type { LogPosition } from '../../../../model/copy/change.ts'
 import { connect } from '../../server/connect.ts'
 import { DirectSocket, type Sink } from '../../server/direct-socket.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
-import { Blocks } from './blocks.ts'
 import { ServerMessage } from './errors.ts'
 import { Frames, HEADER, type Visit } from './frames.ts'
 import { agree, Begun, startSql, type WalRequest } from './start-replication.ts'
-import { statusUpdate } from './status.ts'
 
 /** Bytes that wait for a reader before the server is kept from sending more, and below which it may go on. */
 const FULL = 4 * 1024 * 1024
@@ -28,6 +26,50 @@ const REST_MS = 4
 const RESTING = 16 * 1024
 const STATUS_MS = 5000
 const END_MS = 1000
+
+const STATUS_LENGTH = 1 + 8 + 8 + 8 + 8 + 1
+/** ms from 1970 to 2000, where PostgreSQL begins to count. */
+const EPOCH_MS = 946_684_800_000
+
+type Status = {
+  readonly received: LogPosition
+  /** Flushed and applied are the same position here: what is durable in the target. The server may forget what lies before it; 0 tells it nothing. */
+  readonly durable: LogPosition
+  /** The server is to answer at once. */
+  readonly answer: boolean
+}
+
+/** Blocks of whole messages that wait for their reader. What was read bit by bit into one buffer is one block. */
+export class Blocks {
+  #queue: Buffer[] = []
+  #bytes = 0
+
+  /** Of all of them. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  push(block: Buffer): void {
+    this.#bytes += block.length
+    const last = this.#queue.at(-1)
+    if (last === undefined || last.buffer !== block.buffer || last.byteOffset + last.length !== block.byteOffset)
+      this.#queue.push(block)
+    else this.#queue[this.#queue.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + block.length)
+  }
+
+  /** The oldest one; null where none waits. */
+  shift(): Buffer | null {
+    const block = this.#queue.shift()
+    if (block === undefined) return null
+    this.#bytes -= block.length
+    return block
+  }
+
+  clear(): void {
+    this.#queue = []
+    this.#bytes = 0
+  }
+}
 
 const COPY_DATA = code('d')
 const COPY_BOTH = code('W')
@@ -272,6 +314,23 @@ export class WalSender implements AsyncDisposable {
     this.#failure ??= error
     this.#wake?.()
   }
+}
+
+/**
+ * Standby status updates: what a client of a walsender tells of itself. The whole message, a CopyData with the update
+ * in it.
+ */
+export function statusUpdate({ received, durable, answer }: Status): Buffer {
+  const message = Buffer.alloc(HEADER + STATUS_LENGTH)
+  message.write('d', 0, 'latin1')
+  message.writeUInt32BE(4 + STATUS_LENGTH, 1)
+  message.write('r', HEADER, 'latin1')
+  message.writeBigUInt64BE(received, HEADER + 1)
+  message.writeBigUInt64BE(durable, HEADER + 9)
+  message.writeBigUInt64BE(durable, HEADER + 17)
+  message.writeBigInt64BE(BigInt(Date.now() - EPOCH_MS) * 1000n, HEADER + 25)
+  message.writeUInt8(answer ? 1 : 0, HEADER + 33)
+  return message
 }
 
 /** Ends when the server has closed the connection, or does not answer. */

@@ -1,13 +1,12 @@
 /** A parked table as it stands: who uses it, what refers to it, and what its removal would take along or change. */
 import type { TableName } from '../../../../model/copy/column-type.ts'
-import type { DecommissionFinding, ParkedLook } from '../../../../model/partition/decommission-port.ts'
+import type { DecommissionFinding, ParkedLook, TableUse } from '../../../../model/partition/decommission-port.ts'
 import { tableByName } from '../../server/known.ts'
 import type { CopySession } from '../../server/session.ts'
 import { literal, tableSql } from '../../server/sql.ts'
 import { guardFunctions, ownedSequences } from './beside.ts'
 import { dependentsOf, mentioning, silentLosses } from './dependents.ts'
 import { usersNow } from './sessions.ts'
-import { useOf } from './use.ts'
 
 /** For a session with an empty search path. @returns null where the table is not there */
 export async function lookAtParked(
@@ -49,6 +48,28 @@ export async function lookAtParked(
     ...(await guards(session, oid)),
   ]
   return { table, identity: oid, use: await useOf(session, oid), nowMs: Number(now?.[0]), findings }
+}
+
+/**
+ * Reads and writes of a table as the server counts them. The server counts a little late: what sessions did in the last
+ * second or so may be missing.
+ */
+async function useOf(session: CopySession, oid: string): Promise<TableUse> {
+  // A key of the row that an older server does not have is absent from its JSON.
+  const [row] = await session.ask(
+    `SELECT (coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0))::text, (s.n_tup_ins + s.n_tup_upd + s.n_tup_del)::text,
+       (SELECT stats_reset::text FROM pg_catalog.pg_stat_database WHERE datname = pg_catalog.current_database()),
+       pg_catalog.to_jsonb(s) ? 'last_seq_scan'::text,
+       pg_catalog.floor(extract(epoch FROM greatest((pg_catalog.to_jsonb(s) ->> 'last_seq_scan'::text)::timestamptz, (pg_catalog.to_jsonb(s) ->> 'last_idx_scan'::text)::timestamptz))::numeric * 1000::numeric)::text
+     FROM pg_catalog.pg_stat_user_tables s WHERE s.relid = ${literal(oid)}::oid`,
+  )
+  const [reads, writes, resetAt, dated, last] = row ?? []
+  return {
+    reads: reads ?? '0',
+    writes: writes ?? '0',
+    resetAt: resetAt ?? null,
+    ...(dated === 't' ? { lastReadMs: last == null ? null : Number(last) } : {}),
+  }
 }
 
 /** What keeps the server, or us, from dropping the table; none where nothing does. */

@@ -29,12 +29,12 @@ import type { PostgresSettings } from '../../server/settings.ts'
 import { Held } from '../../follow/switch/held.ts'
 import { sideOf } from '../../follow/switch/sides.ts'
 import { lookFirstSql } from '../../follow/switch/take.ts'
+import { quoteName } from '../../server/connect.ts'
 import { attachPast, makeBeside, sidesIn, switchStatements, takeTable } from './attempt.ts'
 import { boundsState, boundsStatements, dropBounds, outsideOf, outsideRefused, sayBounds } from './bounds.ts'
 import { buildIndexes, indexStatements, wantedIndexes } from './indexes.ts'
 import { beforeFindings, planFinding, takeover } from './looks.ts'
 import { detachPast, pastOf, takeBack } from './revert.ts'
-import { settleTable } from './settle.ts'
 import { moveSlice, planSlice, prepareSlice } from './slice.ts'
 
 /** Another program may be about to end. */
@@ -54,6 +54,9 @@ const OTHERS = 'others held what it needs'
 type Body<T> = (session: CopySession) => Promise<T>
 /** A try under the locks. @returns what was made */
 type Try = (session: CopySession, held: Held, lockTimeoutMs: number) => Promise<readonly PlanFinding[]>
+
+/** Nobody waits for these, and they wait for nobody for long: an autovacuum may take hours. */
+const SETTLE_LOCK_MS = 5000
 
 export class PostgresInPlace implements InPlaceStore {
   readonly #settings: PostgresSettings
@@ -260,6 +263,38 @@ export class PostgresInPlace implements InPlaceStore {
       throw sourceError(error, this.#settings)
     }
   }
+}
+
+/**
+ * What is done once the new table has the name, while others use it.
+ * @returns what is left, in words, each with the statement that does it
+ */
+async function settleTable(session: CopySession, table: TableName): Promise<readonly string[]> {
+  const side = await sideOf(session, table)
+  if (side === null) return []
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname, k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE k.contype = 'f' AND k.confrelid = ${side.oid}::oid AND k.conparentid = 0::oid AND NOT k.convalidated ORDER BY 1, 2, 3`,
+  )
+  const statements = [
+    ...rows.map(
+      ([schema, name, key]) =>
+        `ALTER TABLE ${tableSql({ schema: schema ?? '', name: name ?? '' })} VALIDATE CONSTRAINT ${quoteName(key ?? '')}`,
+    ),
+    // The server does that for partitions by itself, and not for the table above them.
+    `ANALYZE ${tableSql(table)}`,
+  ]
+  await session.ask(`SET lock_timeout TO ${SETTLE_LOCK_MS}`)
+  const left: string[] = []
+  for (const sql of statements) {
+    try {
+      await session.ask(sql)
+    } catch (error) {
+      if (!session.alive) throw error
+      left.push(`${sql}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  return left
 }
 
 /** The new table is made and thrown away again: what is bound to the old one is told by a look at both. Foreign keys are not made, since others would wait for them. */

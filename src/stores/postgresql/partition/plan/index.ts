@@ -1,4 +1,5 @@
 /** What partitioning a table of PostgreSQL would take. Everything is looked at in transactions that read only, or are rolled back. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../../../shared/abort.ts'
 import type {
   MeasureRequest,
@@ -13,6 +14,8 @@ import type {
 } from '../../../../model/partition/plan-port.ts'
 import type { Pool } from '../../../common/pool.ts'
 import { sourceError, targetError } from '../../server/errors.ts'
+import { isBusy } from '../../server/locks.ts'
+import { committed } from '../../server/patience.ts'
 import { CopySession } from '../../server/session.ts'
 import { underSignal } from '../../server/under-signal.ts'
 import type { PostgresSettings } from '../../server/settings.ts'
@@ -20,7 +23,6 @@ import { aboutTable, type Look } from './about.ts'
 import { codeOf } from './code.ts'
 import { keysOf } from './keys.ts'
 import { leadsIndex } from './by-index.ts'
-import { makeTables } from './make.ts'
 import { measureLanes } from './measure.ts'
 import { referencesOf } from './references.ts'
 import { rightsOf } from './rights.ts'
@@ -31,6 +33,11 @@ import { streamsOf } from './streams.ts'
 import { takenNames, twinStatements } from './twin.ts'
 
 const LOOKS: readonly Look[] = [shapeOf, keysOf, referencesOf, codeOf, streamsOf, rightsOf, storageOf]
+
+/** A foreign key of the new table keeps writers out of the table that it refers to until all of it is made. */
+const LOCK_WAIT_MS = 300
+const TRIES = 20
+const REST_MS = 250
 
 export class PostgresPartitionPlan implements PartitionPlanStore {
   readonly #settings: PostgresSettings
@@ -128,5 +135,25 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     } catch (error) {
       throw sourceError(error, this.#settings)
     }
+  }
+}
+
+/**
+ * Makes the new table with its partitions: all of it, or nothing.
+ * @throws what the server says; where a table that the new one refers to was kept by others for all tries, its refusal
+ *   of the lock
+ */
+async function makeTables(session: CopySession, statements: readonly string[]): Promise<void> {
+  for (let left = TRIES; ; left--) {
+    await session.begin('', `SET LOCAL lock_timeout = ${LOCK_WAIT_MS}; SET LOCAL search_path = ''`)
+    try {
+      for (const statement of statements) await session.ask(statement)
+      await committed(session)
+      return
+    } catch (error) {
+      if (session.alive) await session.rollBack()
+      if (left <= 1 || !session.alive || !isBusy(error)) throw error
+    }
+    await sleep(REST_MS)
   }
 }
