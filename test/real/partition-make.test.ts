@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CopyStore } from '../../src/model/copy/port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { perform } from '../support/copy-systems.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 import { leftOvers, look, maintenanceOf, make, writing } from './partition-kit.ts'
@@ -44,6 +45,29 @@ describe.skipIf(!POSTGRES_OWN)('partitions that are to be (needs a server of its
     )
     return rows.flat()
   }
+
+  test('no table is made for a run whose changes the server cannot tell', async () => {
+    await direct.run(`CREATE TABLE plain (id bigserial PRIMARY KEY, at timestamptz NOT NULL); CREATE INDEX ON plain (at);
+      INSERT INTO plain (at) SELECT timestamptz '2024-01-01 00:00+00' + i * interval '1 day' FROM generate_series(1, 100) i; ANALYZE plain`)
+    const { finished } = await perform({
+      kind: 'partition-run',
+      from: server.url('coming'),
+      table: 'plain',
+      by: 'at',
+      calendar: {},
+      workers: 1,
+      untilCaughtUp: false,
+      untilEqual: true,
+      quiesce: false,
+      restart: false,
+    })
+    expect(finished).toMatchObject({ exitCode: 6, error: { code: 'NOT_FOLLOWABLE' } })
+    expect(finished.error?.hint).toContain('partition in-place')
+    expect(finished.error?.hint).not.toContain('--cdc')
+    expect(
+      await direct.rows(`SELECT relname FROM pg_class WHERE relname LIKE 'plain\\_%' AND relkind IN ('r', 'p')`),
+    ).toEqual([])
+  })
 
   describe('look', () => {
     test('gives bounds as the server prints them in UTC, by their lower bounds, the default partition last', async () => {

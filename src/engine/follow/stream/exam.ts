@@ -83,8 +83,12 @@ export async function examined(
   const signal = run.interrupt.abort
   const plans = planned.tables.flatMap(({ plan }) => plan ?? [])
   const exam = await changes.examine(plans.map(sourceOf), signal)
+  const hasOther = (operation.follow?.cdc ?? 'slot') === 'slot' && planned.from.changeSource?.('trigger') !== undefined
+  const otherwise = hasOther ? '; or --cdc trigger, which needs no replication slot' : ''
   refuse(
-    exam.refusals.filter(({ table }) => !isBorn || table !== undefined),
+    exam.refusals
+      .filter(({ table }) => !isBorn || table !== undefined)
+      .map((one) => (one.table === undefined ? { ...one, hint: `${one.hint}${otherwise}` } : one)),
     run,
   )
   if (!isBorn) refuse(roomRefusal(exam.wal, planned, run), run)

@@ -115,6 +115,7 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
     const all: TwinPlan = { ...about, findings: [...about.findings, ...taken] }
     if (all.findings.some(({ verdict }) => verdict === 'refused')) throw refused(all, run)
     await refuseUnindexed(source, about)
+    await refuseUnfollowable(from, signal)
     refuseUnknownFirst(operation.first, twin.partitions)
     if (operation.numbers !== undefined)
       chosenSlices(marks({ table: name, partitions: comingOf(twin) }), operation.numbers)
@@ -141,6 +142,20 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
     })
   }
   return { about, periods: marks(there) }
+}
+
+/**
+ * Before the new table is made: what a refused run left would be in the way of `partition in-place`.
+ * @throws SluiceError NOT_FOLLOWABLE for a server whose changes cannot be followed
+ */
+async function refuseUnfollowable(from: CopyStore, signal: AbortSignal): Promise<void> {
+  const exam = await from.changeSource?.('slot')?.examine([], signal)
+  const first = exam?.refusals.find(({ table }) => table === undefined)
+  if (first === undefined) return
+  throw new SluiceError('NOT_FOLLOWABLE', first.message, {
+    where: from.label,
+    hint: `${first.hint}; or sluice partition in-place, which follows nothing`,
+  })
 }
 
 /** Beside the old table it has another name until the cutover; in another database it has the name of the old one, unless a stream fills one beside it there. */

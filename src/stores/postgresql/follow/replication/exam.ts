@@ -63,7 +63,7 @@ async function examineServer(session: CopySession): Promise<readonly FollowRefus
   refuse(
     level !== 'logical',
     `wal_level is ${level}, and changes are told under logical only`,
-    "ALTER SYSTEM SET wal_level = 'logical', then restart the server; or --cdc trigger, which needs neither",
+    "ALTER SYSTEM SET wal_level = 'logical', then restart the server",
   )
   refuse(
     Number(usedSlots) >= Number(slots),
