@@ -187,6 +187,22 @@ describe('credentials', () => {
     const error = await refusal({ AWS_PROFILE: 'prog' })
     expect([error.code, error.message]).toEqual(['BAD_CONFIG', 'the AWS profile prog gave no credentials'])
     expect(error.hint).toContain('credential_process')
+    // The role is taken with what the program of another profile prints.
+    write(
+      'config',
+      `[profile prog]\ncredential_process = sh -c "echo ECONNRESET ${SECRET} >&2; exit 3"\n[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = prog\nregion = eu-west-1\n`,
+    )
+    const over = await refusal({ AWS_PROFILE: 'role' })
+    expect([over.code, over.hint]).toEqual(['BAD_CONFIG', error.hint])
+  })
+
+  test('of an agent that takes the connection and says nothing are waited for two seconds', async () => {
+    const silent = createServer(() => undefined)
+    server = silent
+    await new Promise<void>((ready) => silent.listen(0, '127.0.0.1', ready))
+    const agent = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/keys`
+    const error = await refusal({ AWS_CONTAINER_CREDENTIALS_FULL_URI: agent })
+    expect([error.code, error.retryable]).toEqual(['SOURCE_IO', true])
   })
 
   test('of SSO, by the token that signing in left; where that has ended, signing in is the hint', async () => {
@@ -350,6 +366,9 @@ describe('credentials', () => {
     })
     const env = { AWS_EC2_METADATA_DISABLED: '', AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint }
     expect((await find(env))?.accessKeyId).toBe('I')
+    const busy = await serve((request) => (request.method === 'PUT' ? [200, 'token'] : [503, 'slow down']))
+    const refused = await refusal({ ...env, AWS_EC2_METADATA_SERVICE_ENDPOINT: busy })
+    expect([refused.code, refused.retryable]).toEqual(['SOURCE_DENIED', true])
     const begun = performance.now()
     const error = await refusal({ ...env, AWS_EC2_METADATA_SERVICE_ENDPOINT: 'http://192.0.2.1' })
     expect(error.message).toBe('no AWS credentials were found')

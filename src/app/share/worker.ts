@@ -319,19 +319,18 @@ export class Worker {
       isUnworked: program === null || done.crashed || done.isUnworked === true,
       isLost: done.isGone === true,
     }
-    let [isMine, ended]: [boolean, EndedRun | null] = [true, null]
+    let [isMine, goesOn, ended]: [boolean, boolean, EndedRun | null] = [true, true, null]
     await this.#toQueue(async () => {
       // What the queue heard of it last is when it was lost.
       if (program !== null && !end.isLost) await this.#last(slot, program)
       // Before the run ends: nothing of the schedule may begin in between.
       if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
       const released = await this.#queue.release(slot, end)
-      isMine = released.isMine
-      ended = released.ended
+      ;({ isMine, goesOn, ended } = released)
       if (ended !== null) this.#run.slots?.ended(ended)
     })
     if (ended !== null) await this.#watch?.countEnds().catch((error: unknown) => this.#note(error))
-    const state = !isMine ? 'lost' : end.left === 'none' ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
+    const state = !isMine ? 'lost' : !goesOn ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
     const progress = program?.progress(this.#run.clock.ticks())
     this.#tell(slot, {
       state,

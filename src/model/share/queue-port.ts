@@ -134,9 +134,10 @@ export type LossReport = 'reported' | 'sent' | 'unreported' | 'over' | 'notOver'
 
 /**
  * @property isMine false where the slot was another worker's already
+ * @property goesOn the slot waits for a worker again: never where the run was asked to stop
  * @property ended the run, where this was its end: one worker is told so, unless the answer to it is lost
  */
-export type Released = { readonly isMine: boolean; readonly ended: EndedRun | null }
+export type Released = { readonly isMine: boolean; readonly goesOn: boolean; readonly ended: EndedRun | null }
 
 /** One worker's side of the queue. */
 export interface QueueWorker {

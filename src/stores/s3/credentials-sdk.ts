@@ -1,5 +1,6 @@
 /** Credentials from AWS's own library: profiles, web identities, containers, instances. Plain keys do not load it. */
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from '../../shared/errors.ts'
 import { present, type Env, type Profile } from './profile.ts'
 
@@ -20,6 +21,8 @@ type Found = {
 
 const REQUEST_TIMEOUT_MS = 10_000
 const CONTAINER_TIMEOUT_MS = 2_000
+/** A program of a profile may ask a person, or start a browser. */
+const PROFILE_TIMEOUT_MS = 60_000
 /** Elsewhere than on an instance no service answers, and a person waits this long for the error. */
 const INSTANCE_TIMEOUT_MS = 1_000
 
@@ -69,9 +72,10 @@ export async function fromProfile({ name, settings, files }: Profile, region: st
     clientConfig,
     parentClientConfig: { region },
   })
-  return await gotten(provider(), `the AWS profile ${name}`, (message) => {
+  return await gotten(provider(), `the AWS profile ${name}`, PROFILE_TIMEOUT_MS, (message) => {
     const start = `the AWS profile ${name} gave no credentials`
-    if (settings.has('credential_process')) {
+    // The profile that a role is taken with may start it as well.
+    if (settings.has('credential_process') || isOfProgram(message)) {
       // The message would repeat the command and what the program printed.
       return new SluiceError('BAD_CONFIG', start, {
         reason: 'its credential_process ended with an error, or printed no valid credentials',
@@ -109,7 +113,7 @@ export async function fromWebIdentity(env: Env, profile: Profile, region: string
     },
   })
   const who = 'the AWS token service'
-  return await gotten(provider(), who, () => refused(who, undefined))
+  return await gotten(provider(), who, 2 * REQUEST_TIMEOUT_MS, () => refused(who, undefined))
 }
 
 /** The agent that runs beside a container (ECS, EKS Pod Identity). */
@@ -126,12 +130,13 @@ export async function fromContainer(env: Env): Promise<Credentials | null> {
     awsContainerCredentialsFullUri: relative === undefined ? (full ?? '') : '',
     awsContainerAuthorizationToken: token ?? '',
     awsContainerAuthorizationTokenFile: '',
-    timeout: CONTAINER_TIMEOUT_MS,
+    // Its own limit only warns, on stderr, and waits on.
+    timeout: 0,
     maxRetries: 0,
     logger,
   })
   const who = "the container's credentials agent"
-  return await gotten(provider(), who, (message) => {
+  return await gotten(provider(), who, CONTAINER_TIMEOUT_MS, (message) => {
     if (/^(?:URL not accepted|Invalid URL)/.test(message)) {
       return new SluiceError('BAD_CONFIG', 'AWS_CONTAINER_CREDENTIALS_FULL_URI is no URL of an agent of this host', {
         hint: 'it must be https, or http to a loopback or link-local address',
@@ -150,29 +155,49 @@ export async function fromInstance(env: Env): Promise<Credentials | null> {
   try {
     return temporary(await fromInstanceMetadata(options)())
   } catch (error) {
+    const who = "the instance's metadata service"
+    const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 0
+    if (status === 429 || status >= 500) throw refused(who, `HTTP ${status}`, true)
     const isAnswer = error instanceof SyntaxError || messageOf(error).startsWith('Invalid response')
-    if (isAnswer) throw refused("the instance's metadata service", undefined)
+    if (isAnswer) throw refused(who, undefined)
     return null
   }
 }
 
-/** @param other the error for what is neither a refusal of a service nor a broken connection */
+/**
+ * @param timeoutMs what has not answered by then does not answer
+ * @param other the error for what is neither a refusal of a service nor a broken connection
+ */
 async function gotten(
   found: Promise<Found>,
   who: string,
+  timeoutMs: number,
   other: (message: string) => SluiceError,
 ): Promise<Credentials> {
+  const limit = new AbortController()
+  const late = sleep(timeoutMs, undefined, { signal: limit.signal }).then(() => {
+    throw new Error('TimeoutError')
+  })
   try {
-    return temporary(await found)
+    return temporary(await Promise.race([found, late]))
   } catch (error) {
     const message = messageOf(error)
+    if (isOfProgram(message)) throw other(message)
     if (/\b(?:E(?:CONN|HOST|NET|PIPE|TIMEDOUT|AI_)[A-Z]*|ENOTFOUND|TimeoutError|socket hang up)\b/.test(message)) {
       throw new SluiceError('SOURCE_IO', `${who} does not answer`, { retryable: true, cause: error })
     }
     // Services of AWS answer with a code as the name of the error.
     if (error instanceof Error && '$fault' in error) throw refused(who, error.name, error.$fault === 'server')
     throw other(message)
+  } finally {
+    late.catch(() => undefined)
+    limit.abort()
   }
+}
+
+/** Whether a program of a profile has failed: the rest of the message has its command line and what it printed. */
+function isOfProgram(message: string): boolean {
+  return message.includes('Command failed')
 }
 
 function refused(who: string, code: string | undefined, retryable = false): SluiceError {

@@ -242,11 +242,11 @@ export class PostgresQueueWorker implements QueueWorker {
         ],
       )
       const [row] = rows
-      if (row === undefined) return { isMine: false, ended: null }
+      if (row === undefined) return { isMine: false, goesOn: false, ended: null }
       if (goesOn) {
         const rest = left === 'rest' ? Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(10, row.rests - 1)) : 0
         await queueAgain(client, runId, no, rest)
-        return { isMine: true, ended: null }
+        return { isMine: true, goesOn, ended: null }
       }
       // Where all share one operation, its end is that of the others, too: nothing is left, or it is refused to all.
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
@@ -259,7 +259,7 @@ export class PostgresQueueWorker implements QueueWorker {
       // Asked to stop while it rests for another try, it has not failed.
       if (isUnworked && error !== undefined && hasFailed && left === 'none')
         await client.query(`UPDATE ${SLOTS} SET unreported = error WHERE run_id = $1 AND slot_no = $2`, [runId, no])
-      return { isMine: true, ended }
+      return { isMine: true, goesOn, ended }
     })
   }
 
