@@ -179,6 +179,21 @@ describe.each(WRITTEN)('%s, plain', (system) => {
     expect([await state(), await asked()]).toEqual(['DROPPED', { counted: '32 32 0', notes: [] }])
     expect(await place.rows(standing)).toEqual([['90001']])
 
+    // One that was moved out of the period is found by its key, where no row stands between the bounds.
+    await place.sql(
+      `DELETE FROM ${TABLE} WHERE id = 90001`,
+      `INSERT INTO ${TABLE} VALUES ${rows.slice(0, 10).join(', ')}`,
+      `UPDATE migration_archive_partitions SET state = 'DETACHED', restoring = 1 WHERE partition_name = '2020-Q1'`,
+      `UPDATE ${TABLE} SET made = '2090-03-03 00:00:00' WHERE id = 1`,
+    )
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+    expect((await perform(drop)).finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+    expect([await state(), (await asked()).counted]).toEqual(['DETACHED', '31 31 0'])
+    await place.sql(`DELETE FROM ${TABLE} WHERE id = 1`)
+    expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql(`INSERT INTO ${TABLE} VALUES (90001, '2020-02-02 00:00:00', 'late')`)
+    expect([await state(), (await asked()).counted]).toEqual(['DROPPED', '32 32 0'])
+
     await changedMeanwhile()
     const settled = await perform({ ...restore, asChanged: true, confirm: TABLE } as Operation)
     expect(settled.finished).toMatchObject({ exitCode: 0 })

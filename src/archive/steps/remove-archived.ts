@@ -35,11 +35,12 @@ export async function removeArchived(
   const { shared, fresh } = fitNow(context, partition)
   const into: Into = { table, shared }
   const places = keyPlaces(shared, table)
+  if (places === null) throw changedAfter(name, partition, difference(found.sum, whole))
+  const there = await standing(context, partition, into)
   // Values of columns that came later would go with their rows.
-  if (places === null || fresh.some(({ column }) => column.generated !== true)) {
+  if (there.same.rows > 0n && fresh.some(({ column }) => column.generated !== true)) {
     throw changedAfter(name, partition, difference(found.sum, whole))
   }
-  const there = await standing(context, partition, into)
   // Where all had gone, rows that stand there with their archived values were put back since.
   const before = isAllRemoved(partition) ? subtracted(whole, there.same) : partition.removed
   if (there.changed.rows > 0n || !equalDigests(added(before, there.same), whole)) {

@@ -21,6 +21,8 @@ import { changedAfter } from './refusals.ts'
 import { refuseFreshValues } from './other-columns.ts'
 import { proofOver } from './prove.ts'
 import { removeArchived } from './remove-archived.ts'
+import { isAllRemoved } from '../ledger/record.ts'
+import { keyPlaces } from './rows-now.ts'
 import { settled } from './step-end.ts'
 
 /** Rows of one transaction: short enough for those who wait for its locks. */
@@ -41,8 +43,11 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
     store.can.atomic === 'row'
       ? { ranges: [{ range: wholeOf(table), digest: whole }], sum: whole, rows: whole.rows }
       : await summedRanges(context, partition, bytesOfRow)
+  // Where all had gone, a row that came back may have been moved out of the bounds: it is found by its key alone.
+  const isByKey =
+    store.can.atomic !== 'row' && isAllRemoved(partition) && whole.rows > 0n && keyPlaces(shared, table) !== null
   // Other rows stand among those that were archived: only these go, each told by its key.
-  if (!equalDigests(found.sum, whole)) return removeArchived(context, { partition, held }, whole, found)
+  if (isByKey || !equalDigests(found.sum, whole)) return removeArchived(context, { partition, held }, whole, found)
   const { ranges } = found
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
