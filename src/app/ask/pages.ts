@@ -94,9 +94,10 @@ async function askArchive(
     open: openArchiveQuery,
     lake: openLake,
   }
-  await answer(question, async ({ columns, booleans, sources, hasArchive, pages }) => {
+  await answer(question, async ({ columns, booleans, sources, hasArchive, unsettled, otherwise, pages }) => {
     sink.columns(columns)
-    sink.note(hasArchive ? sourcesText(sources) : 'no archive of this table is known: these are rows of the database')
+    const read = hasArchive ? sourcesText(sources) : 'no archive of this table is known: these are rows of the database'
+    sink.note([read, ...unsettled, ...otherwise].join(' · '))
     for await (const page of pages) {
       throwIfAborted(signal)
       await sink.rows(page.map((row) => shownRow(row, booleans)))

@@ -4,7 +4,7 @@ import { partitionsNow } from '../steps/detached-table.ts'
 import { isAllRemoved, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import { NO_ROWS } from '../../model/copy/row-hash.ts'
 import { conditionOf, type ArchiveContext } from '../steps/context.ts'
-import { asChangedCommand, restoreCommand, runCommand } from '../steps/refusals.ts'
+import { asChangedCommand, dropCommand, restoreCommand, runCommand } from '../steps/refusals.ts'
 import type { RowTest } from '../../model/archive/row-test.ts'
 import { isArchived } from '../../model/archive/state.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
@@ -167,7 +167,7 @@ export function between({ name }: ArchiveContext, partition: ArchivedPartition):
     restoring || state === 'RESTORED'
       ? restoreCommand(name, partition)
       : state === 'DETACHED' && isAllRemoved(partition)
-        ? asChangedCommand(name, partition)
+        ? `${dropCommand(name, partition)}; or, where rows of the table with keys of archived ones are the right ones: ${asChangedCommand(name, partition)}`
         : runCommand(name, partition)
   return new SluiceError('PARTITION_STATE', `${label} of ${name} is on its way between two states (${state})`, {
     where: `${name}, ${label}`,

@@ -1,4 +1,5 @@
 /** A plan beside what the source still has of archived periods. */
+import { isAllRemoved } from '../ledger/record.ts'
 import { cutCondition } from '../steps/cut-condition.ts'
 import { surplusText } from '../../model/archive/surplus-text.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
@@ -52,10 +53,12 @@ async function withGoing(
 function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedPartition {
   if (look === undefined) return one
   const surplus = 'surplus' in look ? look.surplus : 0n
+  const isLate = surplus > 0n && one.known?.native === null && one.known.state === 'DETACHED'
   const notes = [
     ...('notLooked' in look ? [`not looked at: ${look.notLooked}`] : []),
     ...(surplus === 0n ? [] : [surplusText(surplus)]),
-    ...(surplus > 0n && one.known?.native === null && one.known.state === 'DETACHED'
+    // Where all archived rows had gone, rows that were changed while they came back may be among these, and keep it from being dropped.
+    ...(isLate && !isAllRemoved(one.known)
       ? ['late rows are archived as a further part once this one is dropped, or with it once it was restored']
       : []),
     ...(one.note === undefined ? [] : [one.note]),

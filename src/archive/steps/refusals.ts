@@ -22,6 +22,11 @@ export function runCommand(name: string, { label }: Named): string {
   return ['sluice', 'archive', 'run', ...flag('--table', name), ...flag('--partition', label)].map(shellQuote).join(' ')
 }
 
+/** The run that goes on with the drop of one partition. */
+export function dropCommand(name: string, partition: Named): string {
+  return `${runCommand(name, partition)} --drop --confirm=${shellQuote(name)}`
+}
+
 /** A value that begins like a flag is taken for one, unless it stands in the same word. */
 export function flag(name: string, value: string): readonly string[] {
   return value.startsWith('-') ? [`${name}=${value}`] : [name, value]

@@ -47,7 +47,9 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
   const predicate = readPredicate(where)
   await using source = await openSource(from, !dryRun)
   const found = await archivedTable(source, named, run.interrupt.abort)
-  await refuseOtherNames(predicate, found, run.interrupt.abort)
+  const begun = await new ErasureLedger(found.opened.database, found.record.table, run.owner).unfinished()
+  // What is left of one that destroys older versions reads no rows.
+  if (begun?.state !== 'destroying') await refuseOtherNames(predicate, found, begun !== null, run.interrupt.abort)
   const test = rowTest(
     predicate,
     { columns: archivedColumns(found.record) },
@@ -67,24 +69,30 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
 
 /**
  * The condition is compared with the files by the names that the ledger has noted, and with rows of the table by those of now.
+ * @param isBegun the erasure has begun: its condition names columns as they were then
  * @throws SluiceError PLAN_CHANGED where it names a column that has, or may have, another name in the table
  */
 async function refuseOtherNames(
   predicate: Predicate,
   { table, record, opened }: Pick<Asked, 'table' | 'record' | 'opened'>,
+  isBegun: boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const { changes, unsure } = await seenArchive(opened.store, table, record, signal)
   const names = namesIn(predicate)
   const doubt = doubtOf(table, unsure, names, record.partitions)
-  if (doubt !== null) throw doubt
+  const back = 'give the column its earlier name until the erasure has ended, then run the same command again'
+  if (doubt !== null)
+    throw isBegun ? new SluiceError(doubt.code, doubt.message, { ...doubt.info(), hint: back }) : doubt
   for (const change of changes) {
     if (change.kind !== 'renamed' || !(names.has(change.from) || names.has(change.column.name))) continue
     const name = tableText(table.table)
     throw new SluiceError('PLAN_CHANGED', `${change.from} is called ${change.column.name} in ${name} now`, {
       where: name,
       reason: 'the archive has the earlier name, until a run notes the new one: nothing was changed',
-      hint: `sluice archive run --table ${shellQuote(name)} notes it, also with nothing due; then give the condition with the new name`,
+      hint: isBegun
+        ? back
+        : `sluice archive run --table ${shellQuote(name)} notes it, also with nothing due; then give the condition with the new name`,
     })
   }
 }
