@@ -475,7 +475,11 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
 
   test('rows that only the target has are named by a shared comparison that went well, and by its report', async () => {
     for (const database of ['source', 'target'])
-      await stage.ask(stage.data, database, 'CREATE TABLE more (id int PRIMARY KEY); INSERT INTO more VALUES (1)')
+      await stage.ask(
+        stage.data,
+        database,
+        'DROP TABLE IF EXISTS more; CREATE TABLE more (id int PRIMARY KEY); INSERT INTO more VALUES (1)',
+      )
     const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'more', '--again'] as const
     await stage.ask(stage.data, 'target', 'TRUNCATE more')
     expect((await stage.sluice(...copy.slice(0, -1))).code).toBe(0)

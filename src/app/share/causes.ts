@@ -97,14 +97,14 @@ export function causesOfSlots(
   return [...found.values()]
 }
 
-/** What slots that ended noted of their tables, such as rows that stay in the target: each note of a table once. */
+/** What slots noted of tables that are well, such as rows that stay in the target: each note of a table once. What is a cause is told as one. */
 export function notesOfSlots(
   output: readonly { readonly events: readonly Event[] }[],
 ): readonly { readonly table: string; readonly note: string }[] {
   const found = new Map<string, { readonly table: string; readonly note: string }>()
   for (const { events } of output)
     for (const event of events)
-      if (event.type === 'table.finished')
+      if (event.type === 'table.finished' && !isCause(event))
         for (const note of event.notes ?? []) found.set(`${event.table}\n${note}`, { table: event.table, note })
   return [...found.values()]
 }
