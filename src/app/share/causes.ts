@@ -97,7 +97,7 @@ export function causesOfSlots(
   return [...found.values()]
 }
 
-/** What slots noted of tables that are well, such as rows that stay in the target: each note of a table once. What is a cause is told as one. */
+/** Notes of tables that did not fail, such as rows that stay in the target: each once. Failed tables are causes. */
 export function notesOfSlots(
   output: readonly { readonly events: readonly Event[] }[],
 ): readonly { readonly table: string; readonly note: string }[] {
