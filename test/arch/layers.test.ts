@@ -32,7 +32,7 @@ const edges = sources.flatMap((file) => file.imports.map((found) => ({ file: fil
 /** Layers by the names of their folders, each with those that its row of the table names. */
 function saidByArchitecture(): Readonly<Record<string, readonly string[]>> {
   const text = fs.readFileSync(path.join(ROOT, 'docs/ARCHITECTURE.md'), 'utf8')
-  const house = text.slice(text.indexOf('\n## The house\n'), text.indexOf('\n## Reading a log'))
+  const house = text.slice(text.indexOf('\n## The house\n'), text.indexOf('\n## Programs and threads'))
   const rows = [...house.matchAll(/^\| `src\/(\w+)` +\|[^|]*\|([^|]*)\|$/gm)].map(
     ([, name = '', imports = '']) => [name, imports] as const,
   )

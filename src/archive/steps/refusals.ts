@@ -211,7 +211,7 @@ export function keysAlike(name: string, partition: Named, what: string): SluiceE
   })
 }
 
-/** Reads what a table and its archive hold, without a change of either. */
+/** Reads what is in a table and in its archive, and changes neither. */
 export function queryCommand(name: string): string {
   return `sluice query ${shellQuote(name)} ${shellQuote(`SELECT * FROM ${name} LIMIT 10`)}`
 }
