@@ -127,7 +127,7 @@ export const OPERATIONS = {
     indexColumns,
     async () => (await import('../../engine/lake/operations/index/perform.ts')).indexColumns,
   ),
-  copy: operation(copy, async () => (await import('../../engine/copy/operations/copy/start.ts')).startCopy),
+  copy: operation(copy, async () => (await import('../../engine/follow/stream/companion.ts')).copyAndFollow),
   follow: operation(follow, async () => (await import('../../engine/follow/operations/follow/perform.ts')).follow),
   'follow-report': operation(
     followReport,

@@ -3,7 +3,7 @@ import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/run/event.ts'
 import { tableKeyOf } from '../../engine/copy/ledger/owner.ts'
-import { streamsInto } from '../../engine/follow/stream/streams-into.ts'
+import { streamsInto } from '../../engine/copy/ledger/streams-into.ts'
 import type { Opened } from '../work/each-table.ts'
 
 /** @throws SluiceError TABLE_FOLLOWED with the first of these tables that is followed */

@@ -43,7 +43,7 @@ export async function lastArchive({ from, to, parked, copies }: ArchiveWish, run
   const { abort: signal, stop } = run.interrupt
   const table = await specOf(copies, parked, signal)
   const { rows, sum } = await digestOf(table, copies, signal)
-  const ending = await startCopy({ ...COPY, from, to, tables: [tableText(parked)] }, run)
+  const ending = await startCopy({ ...COPY, from, to, tables: [tableText(parked)] }, run, null)
   if (ending.error !== undefined) throw ending.error
   if (ending.stopped === true || stop.aborted) {
     throw new SluiceError('STOPPED', 'stopped before the last copy was whole: nothing is dropped', {

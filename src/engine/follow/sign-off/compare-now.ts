@@ -9,7 +9,7 @@ import type { CopyRun } from '../../copy/copy-run.ts'
 import type { AnsweredSignOff, SignOffLedger } from '../ledger/sign-offs.ts'
 import type { StreamLedger } from '../../copy/ledger/streams.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import { copy } from '../../copy/operations/copy/perform.ts'
+import { copyAndFollow } from '../stream/companion.ts'
 
 const LOOK_MS = 500
 /** When somebody who waits is told why that may be. */
@@ -72,7 +72,10 @@ async function untilFree({ id, stream, open, run }: CompareParts): Promise<Answe
 async function followed({ id, operation, run }: CompareParts): Promise<boolean> {
   try {
     const { alert: _alert, proveEveryMs: _every, ...follow } = operation.follow ?? {}
-    const ending = await copy({ ...operation, restart: false, follow: { ...follow, until: { signOff: id } } }, run)
+    const ending = await copyAndFollow(
+      { ...operation, restart: false, follow: { ...follow, until: { signOff: id } } },
+      run,
+    )
     if (ending.error !== undefined) throw ending.error
     return ending.stopped !== true
   } catch (error) {

@@ -1,36 +1,19 @@
 /** Looks at both sides before anything is made: whether they can be followed, and what keeps a table from it. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase } from '../../../model/copy/port.ts'
 import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../../model/follow/port.ts'
+import type { StreamParts } from '../../copy/companion.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import type { Owner } from '../../copy/ledger/owner.ts'
 import type { PlannedCopy, PlannedTable } from '../../copy/plan/plan-copy.ts'
-import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
 import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
 import { roomRefusal } from './log-room.ts'
 import { outsideWarnings } from './outside-keys.ts'
 import { cannotFollow, refuseCombinations } from './refusals.ts'
 import type { Within } from '../progress/watch.ts'
-import type { SharedRestarts } from '../../copy/ledger/shared-restarts.ts'
-import type { WishedStream } from './wished-stream.ts'
 
-export type FollowingParts = {
-  readonly operation: CopyOperation
-  readonly planned: PlannedCopy
-  /** The stream that the command goes on with, as it was found before anything was planned; null where there is none yet. */
-  readonly wished: WishedStream | null
-  readonly database: LedgerDatabase
-  readonly owner: Owner
-  readonly run: CopyRun
+export type FollowingParts = StreamParts & {
   /** The stream that it goes on with, and no other; whichever follows the tables, or a new one, when absent. */
   readonly within?: Within
-  /** Of a slot of a run that begins anew, copies tables anew, or confirms its target: what turns before it have done of that, and where it is noted. */
-  readonly restarts?: SharedRestarts
-  /** Ends the copying of tables. */
-  readonly stop: () => void
-  /** That the run is to stop, whoever asks for it: an alert of its own, too. */
-  readonly stopping: AbortSignal
 }
 
 export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }

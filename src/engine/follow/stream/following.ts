@@ -13,6 +13,7 @@ import { beat } from '../../../stores/common/lease/heartbeat.ts'
 import type { Alerts } from '../../run/alerts/alerts.ts'
 import { openAlerts } from '../progress/open-alerts.ts'
 import { LEASE_MS } from '../../copy/ledger/owner.ts'
+import type { OpenStream } from '../../copy/companion.ts'
 import type { CopyEvent } from '../../copy/copy-run.ts'
 import type { PlannedTable } from '../../copy/plan/plan-copy.ts'
 import type { Surroundings } from '../../copy/table/copy-context.ts'
@@ -46,7 +47,7 @@ import { wishesOf, withFiring } from './wished-stream.ts'
 
 const NOTHING: ReadonlySet<string> = new Set()
 
-export class Following implements AsyncDisposable {
+export class Following implements OpenStream {
   readonly #parts: FollowingParts
   readonly #sides: Sides
   readonly #ledger: StreamLedger

@@ -12,7 +12,8 @@ import { sourceOf, type FollowTable } from './followed-table.ts'
 import { haltStream, notThere, toldHalt } from './halt.ts'
 import type { StreamRow } from '../../copy/ledger/stream-row.ts'
 import { streamNamed, streamsOf, type StreamLedger } from '../../copy/ledger/streams.ts'
-import { followedTables, type WishedStream } from './wished-stream.ts'
+import type { WishedStream } from '../../copy/companion.ts'
+import { followedTables } from './wished-stream.ts'
 
 /**
  * @param wished the stream that the same command began

@@ -4,14 +4,12 @@
  */
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
 import type { Cdc } from '../../../model/follow/port.ts'
+import type { WishedStream } from '../../copy/companion.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { onSide } from '../../copy/sides.ts'
 import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
-import { STREAM_COLUMNS, streamOf, type StreamRow } from '../../copy/ledger/stream-row.ts'
+import { STREAM_COLUMNS, streamOf } from '../../copy/ledger/stream-row.ts'
 import { hasStreams } from '../../copy/ledger/streams.ts'
-
-/** @property tables names of the source's tables, `tableText` */
-export type WishedStream = { readonly row: StreamRow; readonly tables: ReadonlySet<string> }
 
 /**
  * @param source its identity

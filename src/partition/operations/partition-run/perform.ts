@@ -9,7 +9,7 @@ import type { RangedTable } from '../../../model/partition/maintenance-port.ts'
 import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
 import { openCopyStore, openSourceStore } from '../../../engine/copy/open-stores.ts'
 import { onSide } from '../../../engine/copy/sides.ts'
-import { streamsInto } from '../../../engine/follow/stream/streams-into.ts'
+import { streamsInto } from '../../../engine/copy/ledger/streams-into.ts'
 import type { CopyOperation } from '../../../engine/copy/operations/copy/declaration.ts'
 import { chosenSlices, periodMarks, refuseUnknownFirst, type ChosenSlices } from '../../period-marks.ts'
 import { partitionName } from '../../planned-periods.ts'
@@ -17,7 +17,7 @@ import type { PlanSource } from '../../planned-table.ts'
 import { Pace } from '../../pace.ts'
 import { indexStatement, planTwin, takenFindings, type TwinPlan } from '../../twin-plan.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
-import { copy } from '../../../engine/copy/operations/copy/perform.ts'
+import { copyAndFollow } from '../../../engine/follow/stream/companion.ts'
 import type { partitionRun as declared, PartitionRunOperation } from './declaration.ts'
 import { windowed } from './window.ts'
 
@@ -44,7 +44,7 @@ export async function partitionRun(operation: PartitionRunOperation, run: Run): 
   const pace = new Pace(tableText(planned.table.table), periods, twin.filled.periods, window.endsAt, run)
   let stream: string | null = null
   try {
-    const ending = await copy(wish, {
+    const ending = await copyAndFollow(wish, {
       ...run,
       interrupt: window.interrupt,
       emit: (event) => {
@@ -311,7 +311,7 @@ function ofSlices(
 /** The source need not keep what concerns the periods that are copied, nor what the copy of the others will see anyway. */
 async function appliedMeanwhile(wish: CopyOperation, stream: string, run: Run): Promise<SluiceError | null> {
   const follow = { ...wish.follow, until: 'caught-up', changesOnly: true } as const
-  const { error } = await copy(
+  const { error } = await copyAndFollow(
     { ...wish, follow },
     {
       ...run,

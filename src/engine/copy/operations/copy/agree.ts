@@ -5,13 +5,13 @@ import { CopyTrack } from '../../compat/cdm/copy-track.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
 import { beginLedger } from '../../ledger/elsewhere.ts'
 import { tableKeyOf, type Owner, type TableKey } from '../../ledger/owner.ts'
+import { refuseFollowed } from '../../ledger/refuse-followed.ts'
 import { RunLedger } from '../../ledger/runs.ts'
 import { SharedRestarts } from '../../ledger/shared-restarts.ts'
 import { asBegun, asPlaced, type PlannedCopy } from '../../plan/plan-copy.ts'
 import type { CopyOperation } from './declaration.ts'
 import { besideRows, type Planned } from './plan.ts'
 import { standings } from './standings.ts'
-import { refuseStreams } from './stream.ts'
 
 /** A copy that may begin: the plan is as the ledger has it, and the operation says what is left to do. */
 export type Agreed = Planned & {
@@ -24,7 +24,7 @@ export type Agreed = Planned & {
 
 /** @throws SluiceError whatever the ledger has against it */
 export async function agree(given: Planned, database: LedgerDatabase): Promise<Agreed> {
-  const { run, to } = given
+  const { companion, run, to } = given
   await beginLedger(given.planned, database, run.interrupt.abort)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
@@ -34,7 +34,7 @@ export async function agree(given: Planned, database: LedgerDatabase): Promise<A
   let planned = await asNoted(known, given.planned, operation)
   const isOther = planned.tables.some((one, at) => one !== given.planned.tables[at])
   const beside = isOther ? await besideRows(given, planned) : { objects: given.objects, left: given.left }
-  await refuseStreams(operation, to, { database, signal: run.interrupt.abort }, keysOf(planned))
+  if (companion === null) await refuseFollowed(to, { database, signal: run.interrupt.abort }, keysOf(planned))
   const readsAll = operation.againWhenDone === true && !(await CopyTrack.goesOn({ operation, to, database }, planned))
   if (readsAll && (await isDone(planned, known))) {
     operation = { ...operation, again: true }
@@ -43,7 +43,7 @@ export async function agree(given: Planned, database: LedgerDatabase): Promise<A
       'earlier runs copied all of it: every row is read and compared once more, and written where it differs'
     run.emit({ type: 'log', level: 'note', message })
   }
-  if (operation.follow !== undefined) operation = { ...operation, noLook: true }
+  if (companion !== null) operation = { ...operation, noLook: true }
   return { ...known, ...beside, operation, planned }
 }
 

@@ -1,5 +1,6 @@
 /** The first stage of a copy: what a run has before any store is open. It is heard, steered, and slowed down. */
 import type { CopyOptions } from '../../../../stores/declaration.ts'
+import type { Companion } from '../../companion.ts'
 import type { CopyEvent, CopyRun } from '../../copy-run.ts'
 import { WeakWrites } from '../../compat/script/weak-writes.ts'
 import { optionsOf } from '../../open-stores.ts'
@@ -19,6 +20,8 @@ export type Hearers = { track: Hearer | null; told: Hearer | null; stream: Heare
 export type Begun = {
   /** As it was given, until a stage says what became of it. */
   readonly operation: CopyOperation
+  /** Null of a copy that is not followed. */
+  readonly companion: Companion | null
   /** What it emits goes by the hearers. */
   readonly run: CopyRun
   readonly hearers: Hearers
@@ -31,7 +34,7 @@ export type Begun = {
 }
 
 /** Waits for the hours that the run keeps: outside of them not even the source is looked at. */
-export async function begin(operation: CopyOperation, asked: CopyRun): Promise<Begun> {
+export async function begin(operation: CopyOperation, asked: CopyRun, companion: Companion | null): Promise<Begun> {
   const hearers: Hearers = { track: null, told: null, stream: null }
   const run: CopyRun = {
     ...asked,
@@ -47,5 +50,6 @@ export async function begin(operation: CopyOperation, asked: CopyRun): Promise<B
   steering.onWish = (wish) => run.emit(steeredEvent(wish))
   const throttle = toldThrottle(run, steering)
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
-  return { operation, run, hearers, steering, throttle, pulse, weak: new WeakWrites(), options: optionsOf(run) }
+  const options = optionsOf(run)
+  return { operation, companion, run, hearers, steering, throttle, pulse, weak: new WeakWrites(), options }
 }

@@ -4,6 +4,7 @@
  */
 import { exitOfStop } from '../../../../shared/abort.ts'
 import { refuseForeignAmong } from '../../../../stores/common/ledger-tables.ts'
+import type { OpenStream } from '../../companion.ts'
 import { againPlan } from '../../again/plan-again.ts'
 import { emitPlan, endOfPlan } from '../../plan/plan-event.ts'
 import { settingsRefused } from '../../plan/rows-left.ts'
@@ -14,17 +15,16 @@ import type { Ending } from '../../../run/run-context.ts'
 import type { Divided } from './divide.ts'
 import type { Noted } from './note.ts'
 import type { Planned } from './plan.ts'
-import { examineStream, type Following } from './stream.ts'
 
 /**
  * The end of a copy that only shows its plan: neither table nor ledger is made.
  * @throws SluiceError what would hinder the run as a whole
  */
 export async function show(shown: Planned): Promise<Ending> {
-  const { operation, run, planned, planHash, again, to, objects, left } = shown
+  const { operation, companion, run, planned, planHash, again, to, objects, left } = shown
   // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
   refuseForeignAmong(await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort))))
-  await examineStream({ operation, planned, run })
+  await companion?.examine({ operation, planned, run })
   emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(shown))
   return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
 }
@@ -43,7 +43,7 @@ async function notesOfAgain({
 /** @throws as `endOf`, and what ends a stream */
 export async function end(
   noted: Noted,
-  following: Following | null,
+  following: OpenStream | null,
   tables: readonly TableRun[],
   { around, work, told }: Divided,
 ): Promise<Ending> {

@@ -4,12 +4,12 @@
  */
 import { redactUrl } from '../../../../shared/redact.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
+import type { OpenStream } from '../../companion.ts'
 import { CopyTrack } from '../../compat/cdm/copy-track.ts'
 import { AGAIN_OPERATION } from '../../ledger/adopt-repairs.ts'
 import { SharedTables } from '../../ledger/shared-tables.ts'
 import { planCopy } from '../../plan/plan-copy.ts'
 import { asNoted, keysOf, type Agreed } from './agree.ts'
-import { heedLanes, openStream, type Following } from './stream.ts'
 
 /** A copy whose run stands in the ledger. */
 export type Noted = Agreed & {
@@ -47,32 +47,25 @@ export async function note(agreed: Agreed): Promise<Noted> {
 }
 
 /**
- * Begins the stream of a copy that is followed, or goes on with it.
+ * Begins the stream of a copy that is followed, or goes on with it: what is committed from here on comes in it.
  * @returns null for one that is not; the caller closes it
- * @throws as `openStream`
+ * @throws SluiceError as `Companion.open`; the run is noted as broken
  */
-export function openFollowing(noted: Noted): Promise<Following | null> {
-  const { operation, planned, wished, database, owner, run, steering, within, restarts, runs } = noted
-  return openStream(
-    {
-      operation,
-      planned,
-      wished,
-      database,
-      owner,
-      run,
-      stop: () => steering.heed({ act: 'stop' }),
-      stopping: steering.stop,
-      ...(within === undefined ? {} : { within }),
-      ...(restarts === undefined ? {} : { restarts }),
-    },
-    runs,
-  )
+export async function openFollowing(noted: Noted): Promise<OpenStream | null> {
+  const { companion, operation, planned, wished, database, owner, run, steering, restarts, runs } = noted
+  if (companion === null) return null
+  const parts = { operation, planned, wished, database, owner, run, ...(restarts === undefined ? {} : { restarts }) }
+  try {
+    return await companion.open({ ...parts, stop: () => steering.heed({ act: 'stop' }), stopping: steering.stop })
+  } catch (thrown) {
+    await runs.broken(thrown)
+    throw thrown
+  }
 }
 
-/** From here on the stream hears the run, and every look at the source is settled by it. */
-export async function join({ hearers, views, steering, to }: Noted, following: Following): Promise<void> {
+/** From here on the stream hears the run, every look at the source is settled by it, and lanes are heeded. */
+export function join({ companion, hearers, views, steering, to }: Noted, following: OpenStream): void {
   hearers.stream = (event) => following.heard(event)
   views.settle = () => following.settle()
-  await heedLanes(steering, to)
+  steering.refusal = (wish) => (wish.act === 'lanes' ? (companion?.lanesRefusal(wish.lanes, to) ?? null) : null)
 }

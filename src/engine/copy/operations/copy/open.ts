@@ -1,13 +1,15 @@
 /** The stages of a copy that open its stores. What they open is the caller's, who closes it. */
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import { derivedStore } from '../../../../stores/common/derived/index.ts'
+import { refusedForAgain } from '../../again/delete-extra.ts'
+import type { CopyEvent } from '../../copy-run.ts'
 import { isMissingFile, openCopyStore, openSourceStore } from '../../open-stores.ts'
-import type { Planner } from '../../plan/plan-copy.ts'
+import { planCopy, type Planner } from '../../plan/plan-copy.ts'
 import { askingOnce, type Views } from '../../source-views.ts'
 import { retryMsOf } from '../../workers/failure.ts'
 import { openPatiently, patiently } from '../../workers/patience.ts'
 import type { Begun } from './begin.ts'
-import { isRefusedWhole } from './refused.ts'
+import { refuseUnknownNames } from './refused.ts'
 
 /** A copy whose source is open and looked at. */
 export type Looked = Begun & {
@@ -20,12 +22,12 @@ export type Looked = Begun & {
 
 /** @throws as `openSourceStore` */
 export async function openSource(given: Begun): Promise<CopyStore> {
-  const { operation, options } = given
+  const { operation, companion, options } = given
   const store = await opened(given, () =>
     openSourceStore(operation.from, operation.cassandra, {
       yields: true,
       ...options,
-      ...(operation.follow === undefined ? {} : { moving: true }),
+      ...(companion === null ? {} : { moving: true }),
     }),
   )
   return derivedStore(store, operation)
@@ -33,15 +35,15 @@ export async function openSource(given: Begun): Promise<CopyStore> {
 
 /** @throws whatever keeps the source from being looked at */
 export async function look(given: Begun, from: CopyStore, views: Views): Promise<Looked> {
-  const { operation, run, steering } = given
+  const { companion, run, steering } = given
   const again: Planner['again'] = (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from) }, steering.stop)
-  if (operation.follow === undefined) await again(() => views.current())
+  if (companion === null) await again(() => views.current())
   const planning: Planner = {
-    views: operation.follow === undefined ? views : askingOnce(views),
+    views: companion === null ? views : askingOnce(views),
     again,
     signal: run.interrupt.abort,
     // A stream brings what comes after a look, so each plan looks anew.
-    ...(operation.follow === undefined ? { extents: new Map() } : {}),
+    ...(companion === null ? { extents: new Map() } : {}),
   }
   return { ...given, from, views, again, planning }
 }
@@ -51,9 +53,8 @@ export async function look(given: Begun, from: CopyStore, views: Views): Promise
  * @throws as `openCopyStore`
  */
 export async function openTarget(given: Looked): Promise<CopyStore> {
-  const { operation, run, from, planning, options, throttle, weak } = given
-  const isRefused =
-    !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(operation, from, planning, run))
+  const { operation, options, throttle, weak } = given
+  const isRefused = !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(given))
   return await opened(given, () =>
     openCopyStore(operation.to, {
       mode: operation.dryRun || isRefused ? 'plan' : 'write',
@@ -65,6 +66,25 @@ export async function openTarget(given: Looked): Promise<CopyStore> {
       onWeakWrite: (table, key) => weak.note(table, key),
     }),
   )
+}
+
+/**
+ * Whether no table can be copied into a file that is not there yet.
+ * @throws SluiceError whatever keeps the copy as a whole from being planned
+ */
+async function isRefusedWhole({ operation, companion, from, planning, run }: Looked): Promise<boolean> {
+  await using empty = await openCopyStore(operation.to, { mode: 'plan' })
+  const planned = refusedForAgain(await planCopy(operation, from, empty, planning), operation)
+  refuseUnknownNames(operation, planned.tables)
+  const events: CopyEvent[] = []
+  try {
+    await companion?.examine({ operation, planned, run: { ...run, emit: (event) => void events.push(event) } })
+  } catch (thrown) {
+    // What goes well is told when it is looked at again.
+    for (const event of events) run.emit(event)
+    throw thrown
+  }
+  return planned.tables.every(({ error }) => error !== null)
 }
 
 function opened({ run, steering }: Begun, body: () => Promise<CopyStore>): Promise<CopyStore> {

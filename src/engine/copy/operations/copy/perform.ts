@@ -1,6 +1,7 @@
 /** `copy`: tables of one store into another, in chunks that are proved; the same command goes on where it broke off. */
 import { ledgerUnderAbort } from '../../ledger/under-abort.ts'
 import { Views } from '../../source-views.ts'
+import type { Companion } from '../../companion.ts'
 import type { CopyRun } from '../../copy-run.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { agree } from './agree.ts'
@@ -12,28 +13,27 @@ import { look, openSource, openTarget } from './open.ts'
 import { plan } from './plan.ts'
 import { refuseUnknownNames } from './refused.ts'
 import { work } from './run.ts'
-import { refuseUnfollowable, type Within } from './stream.ts'
 
 /**
  * The stages, each from what the one before it has found out. Whatever has to be closed is held here, so that it stays
  * open through all stages behind it.
- * @param within of a copy that is followed: the stream that it goes on with, and who watches it
+ * @param companion of a copy that is followed
  * @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them
  */
-export async function copy(given: CopyOperation, asked: CopyRun, within?: Within): Promise<Ending> {
-  refuseUnfollowable(given)
-  const begun = await begin(given, asked)
+export async function copy(given: CopyOperation, asked: CopyRun, companion: Companion | null): Promise<Ending> {
+  companion?.refuse(given)
+  const begun = await begin(given, asked, companion)
   await using from = await openSource(begun)
   await using views = new Views(from, begun.run.interrupt.abort)
   const looked = await look(begun, from, views)
   await using to = await openTarget(looked)
-  const planned = await plan(looked, to, within)
+  const planned = await plan(looked, to)
   if (given.dryRun) return await show(planned)
   refuseUnknownNames(planned.operation, planned.planned.tables)
   await using database = ledgerUnderAbort(await to.ledger(), begun.run.interrupt)
   const agreed = await agree(planned, database)
   const noted = await note(agreed)
   await using following = await openFollowing(noted)
-  if (following !== null) await join(noted, following)
+  if (following !== null) join(noted, following)
   return await work(noted, following)
 }

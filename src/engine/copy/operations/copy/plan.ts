@@ -3,6 +3,7 @@ import { tableText } from '../../../../model/copy/column-type.ts'
 import type { CopyStore } from '../../../../model/copy/port.ts'
 import type { LeftBehind } from '../../../../model/copy/left-behind.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
+import type { WishedStream } from '../../companion.ts'
 import { begunPlans } from '../../ledger/begun-plans.ts'
 import { hasLedger } from '../../ledger/schema.ts'
 import { SharedRestarts } from '../../ledger/shared-restarts.ts'
@@ -12,17 +13,15 @@ import { asPlaced, planCopy, type PlannedCopy, type Planner } from '../../plan/p
 import { hashOf } from '../../plan/plan-hash.ts'
 import { onSide } from '../../sides.ts'
 import type { Looked } from './open.ts'
-import { wishedOf, type Wished, type Within } from './stream.ts'
 
 /** A copy whose tables are planned, with what is made and what is left beside their rows. */
 export type Planned = Looked &
   BesideRows & {
     readonly to: CopyStore
-    /** The stream that it goes on with, and no other. */
-    readonly within: Within | undefined
     /** What was wanted is begun anew by the turns of one shared run. */
     readonly isAnew: boolean
-    readonly wished: Wished
+    /** The stream that the command goes on with; null where there is none yet. */
+    readonly wished: WishedStream | null
     readonly planner: Planner
     readonly planned: PlannedCopy
     /** Of the tables as the command says them, wherever an earlier run has put them. */
@@ -32,13 +31,13 @@ export type Planned = Looked &
 type BesideRows = { readonly objects: ObjectPlans; readonly left: readonly LeftBehind[] }
 
 /** @throws SluiceError whatever keeps the copy as a whole from being planned; what hinders a table stands with it */
-export async function plan(looked: Looked, to: CopyStore, within: Within | undefined): Promise<Planned> {
-  const { run, from, planning, steering } = looked
+export async function plan(looked: Looked, to: CopyStore): Promise<Planned> {
+  const { companion, run, from, planning, steering } = looked
   let { operation } = looked
   const isAnew = operation.restart && run.sharedRun !== undefined && !operation.dryRun
-  if (isAnew && operation.follow !== undefined)
-    operation = { ...operation, restart: !(await hasBegunAnew(to, run.sharedRun)) }
-  const wished = await wishedOf(operation, from, to)
+  if (isAnew && companion !== null) operation = { ...operation, restart: !(await hasBegunAnew(to, run.sharedRun)) }
+  // A plan that is only shown is one of what the command says.
+  const wished = operation.dryRun ? null : ((await companion?.wished(operation, from, to)) ?? null)
   const planner: Planner = {
     ...planning,
     ...(wished === null || operation.restart ? {} : { followed: wished.tables }),
@@ -48,21 +47,20 @@ export async function plan(looked: Looked, to: CopyStore, within: Within | undef
   if (operation.dryRun) planned = refusedForAgain(await inNotedPlaces(planned, operation, planner), operation)
   planning.extents?.clear()
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
-  const all = { ...looked, to, within, operation, isAnew, wished, planner, planned, planHash }
+  const all = { ...looked, to, operation, isAnew, wished, planner, planned, planHash }
   return { ...all, ...(await besideRows(all, planned)) }
 }
 
 /** What is made beside the rows of a plan, and what does not come along. */
 export async function besideRows(
-  { operation, run, again, within }: Pick<Planned, 'operation' | 'run' | 'again' | 'within'>,
+  { operation, companion, run, again }: Pick<Planned, 'operation' | 'companion' | 'run' | 'again'>,
   some: PlannedCopy,
 ): Promise<BesideRows> {
   const { abort } = run.interrupt
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
   return {
     objects: await again(() => planObjects(some, operation.with ?? [], abort)),
-    // A switch tells by itself what becomes of it.
-    left: within === undefined ? await again(() => planLeftBehind(some, byPattern, abort)) : [],
+    left: companion?.saysLeftBehind === true ? [] : await again(() => planLeftBehind(some, byPattern, abort)),
   }
 }
 

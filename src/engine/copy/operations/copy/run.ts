@@ -1,4 +1,5 @@
 /** The stages in which a copy works: tables are made and divided, their chunks copied, and the run comes to its end. */
+import type { OpenStream } from '../../companion.ts'
 import { reclaimExpired } from '../../workers/reclaim.ts'
 import { heedWishes } from '../../workers/control.ts'
 import { beatOfCopy } from '../../workers/heartbeat.ts'
@@ -13,13 +14,12 @@ import type { Ending } from '../../../run/run-context.ts'
 import { divide, type Divided } from './divide.ts'
 import { end } from './end.ts'
 import type { Noted } from './note.ts'
-import type { Following } from './stream.ts'
 
 /** More can be asked for while it runs, up to so many. */
 const MOST_WORKERS = 64
 
 /** Lives, is steered and is counted as long as it works. @throws whatever ends it early; the run is noted as broken */
-export async function work(noted: Noted, following: Following | null): Promise<Ending> {
+export async function work(noted: Noted, following: OpenStream | null): Promise<Ending> {
   const { operation, run, to, database, owner, runs, steering, pulse, shared, track } = noted
   const tables: TableRun[] = []
   const heart = beatOfCopy(database, owner, async () => {
@@ -50,7 +50,7 @@ export async function work(noted: Noted, following: Following | null): Promise<E
 
 async function copyChunks(
   noted: Noted,
-  following: Following | null,
+  following: OpenStream | null,
   tables: TableRun[],
   { around, elsewhere }: Divided,
 ): Promise<void> {

@@ -5,11 +5,12 @@ import { sizedCopy } from '../../compat/script/auto-sizes.ts'
 import { CopySummary } from '../../compat/script/summary.ts'
 import type { CopyOperation } from './declaration.ts'
 import type { Ending } from '../../../run/run-context.ts'
+import type { Companion } from '../../companion.ts'
 import type { CopyRun } from '../../copy-run.ts'
 import { copy } from './perform.ts'
 
 /** @throws as `copy` */
-export async function scriptCopy(operation: CopyOperation, run: CopyRun): Promise<Ending> {
+export async function scriptCopy(operation: CopyOperation, run: CopyRun, companion: Companion | null): Promise<Ending> {
   const summary = new CopySummary()
   const sized = operation.script?.auto === undefined ? operation : await bySize(operation, run)
   const emit: CopyRun['emit'] = (event) => {
@@ -17,7 +18,7 @@ export async function scriptCopy(operation: CopyOperation, run: CopyRun): Promis
     run.emit(event)
   }
   try {
-    return await copy(sized, { ...run, emit })
+    return await copy(sized, { ...run, emit }, companion)
   } finally {
     const tables = summary.lines()
     if (tables.length > 0) run.emit({ type: 'copy.summary', tables })

@@ -18,7 +18,7 @@ import { openExisting } from '../../open-stores.ts'
 import { onSide } from '../../sides.ts'
 import { recorded } from '../../run-record.ts'
 import { tableAt } from '../../plan/plan-copy.ts'
-import { refuseFollowed, UNDO } from '../../../follow/stream/refuse-followed.ts'
+import { refuseFollowed, UNDO } from '../../ledger/refuse-followed.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { diffUndo as declared, DiffUndoOperation } from './declaration.ts'
 

@@ -16,7 +16,7 @@ import { openExisting, openSourceStore } from '../../open-stores.ts'
 import { onSide } from '../../sides.ts'
 import { planTable } from '../../plan/table-plan.ts'
 import type { TableWishes } from '../../plan/table-wishes.ts'
-import { refuseFollowed, RETRY } from '../../../follow/stream/refuse-followed.ts'
+import { refuseFollowed, RETRY } from '../../ledger/refuse-followed.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { retryQuarantine as declared, RetryQuarantineOperation } from './declaration.ts'
 

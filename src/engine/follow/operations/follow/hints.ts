@@ -4,7 +4,7 @@ import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { Within } from '../../progress/watch.ts'
 import type { Ending } from '../../../run/run-context.ts'
 import { copy as declaredCopy } from '../../../copy/operations/copy/declaration.ts'
-import { copy } from '../../../copy/operations/copy/perform.ts'
+import { copyAndFollow } from '../../stream/companion.ts'
 import type { CopyOperation } from '../../../copy/operations/copy/declaration.ts'
 import { follow } from './declaration.ts'
 
@@ -17,7 +17,7 @@ const SAYS_WHERE = /sluice (?!follow\b)\w|the command that began/
 /** Goes on with the stream of a copy. @param within as `copy` has it @throws as `copy`, with hints in words of `follow` */
 export async function goOn(operation: CopyOperation, run: CopyRun, within?: Within): Promise<Ending> {
   try {
-    const ending = await copy(operation, { ...run, emit: (event) => run.emit(told(event)) }, within)
+    const ending = await copyAndFollow(operation, { ...run, emit: (event) => run.emit(told(event)) }, within)
     return ending.error === undefined ? ending : { ...ending, error: worded(ending.error) }
   } catch (thrown) {
     const error = asSluiceError(thrown)

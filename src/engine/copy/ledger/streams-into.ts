@@ -1,9 +1,9 @@
 /** Streams that write into a table, whichever ledger of its database has them. */
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
-import { knowingLedgers } from '../../copy/ledger/elsewhere.ts'
-import type { TableKey } from '../../copy/ledger/owner.ts'
-import { streamsOf } from '../../copy/ledger/streams.ts'
-import type { StreamRow } from '../../copy/ledger/stream-row.ts'
+import { knowingLedgers } from './elsewhere.ts'
+import type { TableKey } from './owner.ts'
+import { streamsOf } from './streams.ts'
+import type { StreamRow } from './stream-row.ts'
 
 /** Those that have not ended: of the own ledger, else of the first other one that counts for a table and has any. */
 export async function streamsInto(

@@ -2,7 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../model/copy/port.ts'
-import type { TableKey } from '../../copy/ledger/owner.ts'
+import type { TableKey } from './owner.ts'
 import { streamsInto } from './streams-into.ts'
 
 /** What somebody wants in a followed table, and what helps instead. @param stream its id */

@@ -1,0 +1,30 @@
+/** A stream as what goes along with a copy. What it does is loaded where it is asked for. */
+import type { Companion } from '../../copy/companion.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import type { CopyOperation } from '../../copy/operations/copy/declaration.ts'
+import { startCopy } from '../../copy/operations/copy/start.ts'
+import type { Ending } from '../../run/run-context.ts'
+import type { Within } from '../progress/watch.ts'
+import { lanesRefusal, refuseTargetUrl } from './refusals.ts'
+
+/**
+ * A copy, and the stream of its changes where `follow` asks for one.
+ * @param within the stream that it goes on with, and no other, and who watches it
+ * @throws SluiceError as `copy`, and as `Following.open`
+ */
+export function copyAndFollow(operation: CopyOperation, run: CopyRun, within?: Within): Promise<Ending> {
+  return startCopy(operation, run, operation.follow === undefined ? null : streamOf(within))
+}
+
+function streamOf(within: Within | undefined): Companion {
+  return {
+    saysLeftBehind: within !== undefined,
+    refuse: ({ to }) => refuseTargetUrl(to),
+    wished: async (operation, from, to) =>
+      (await import('./wished-stream.ts')).wishedStream(operation, from.identity, to),
+    examine: async (parts) => (await import('./exam.ts')).planFollowing(parts),
+    open: async (parts) =>
+      (await import('./following.ts')).Following.open({ ...parts, ...(within === undefined ? {} : { within }) }),
+    lanesRefusal,
+  }
+}
