@@ -13,6 +13,7 @@ import { commandLine } from './command-line.ts'
 import type { Surroundings } from './ports.ts'
 import type { DistributedWish } from './queue-choice.ts'
 import { actorName, type Session } from './session.ts'
+import { countText } from '../shared/figures.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -70,7 +71,7 @@ export async function runDistributed(
     return 0
   }
   const [look = '', steer = ''] = looks
-  const count = `${begun.slots} ${begun.slots === 1 ? 'slot' : 'slots'}${begun.onCall === 0 ? '' : `, ${begun.onCall} on call`}`
+  const count = `${countText(begun.slots, 'slot')}${begun.onCall === 0 ? '' : `, ${begun.onCall} on call`}`
   session.output.data(`run ${runId} is queued: ${count} in ${label}\n     look     ${look}\n     steer    ${steer}\n`)
   if (workers === 0) {
     const from = queue === null ? '' : ` --queues ${queue}`

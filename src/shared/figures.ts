@@ -72,6 +72,6 @@ export function plural(count: string | number | bigint, one: string, many: strin
 }
 
 /** `1 table`, `1400 tables`: not grouped, for messages that programs read too. */
-export function countText(count: number | bigint, one: string): string {
+export function countText(count: string | number | bigint, one: string): string {
   return `${count} ${one}${count.toString() === '1' ? '' : 's'}`
 }

@@ -2,6 +2,7 @@
 import { byPeriod, isAbsorbed, isNoted, nextPart } from '../ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
+import { countText } from '../../shared/figures.ts'
 
 export type PartName = Required<Pick<ArchivedPartition, 'label' | 'period' | 'part'>>
 
@@ -47,5 +48,5 @@ export async function latePeriods(
 
 /** `3 rows that came when 2024-Q2 was archived already`. */
 export function lateText(rows: bigint, period: string): string {
-  return `${rows} ${rows === 1n ? 'row' : 'rows'} that came when ${period} was archived already`
+  return `${countText(rows, 'row')} that came when ${period} was archived already`
 }

@@ -20,6 +20,7 @@ import { openFiles, placedFiles } from '../query/archived-part.ts'
 import { hotRows } from '../query/hot-part.ts'
 import { queryColumns } from '../query/query-columns.ts'
 import { sharedPartition } from '../query/shared-partitions.ts'
+import { countText } from '../../shared/figures.ts'
 
 /** What a comparison by key needs besides the source. */
 export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQuery }
@@ -102,7 +103,7 @@ function described(partition: ArchivedPartition, { late, changed, deleted }: Key
   const finding = (kind: Finding['finding'], { rows, keys }: KeyDifferences['late'], what: string): Finding[] => {
     if (rows === 0n) return []
     const named = keys.length === 0 ? '' : `: ${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
-    return [{ finding: kind, partition: label, detail: `${rows} ${rows === 1n ? 'row' : 'rows'} ${what}${named}` }]
+    return [{ finding: kind, partition: label, detail: `${countText(rows, 'row')} ${what}${named}` }]
   }
   return [
     ...finding('late rows', late, 'in the table but not in the archive'),

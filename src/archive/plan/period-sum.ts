@@ -8,6 +8,7 @@ import type { Finding } from '../steps/find-damage.ts'
 import { isPublished } from '../../model/archive/state.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
+import { countText } from '../../shared/figures.ts'
 
 export type PeriodSum = { readonly period: string; readonly text: string; readonly isChecked: boolean }
 
@@ -79,7 +80,7 @@ async function doubledIn(
     if (found === null) return 'the table has no key, or files lack a column of it'
     if (found.rows === 0n) return null
     const more = found.rows > BigInt(found.keys.length) ? ' …' : ''
-    const rows = `${found.rows} ${found.rows === 1n ? 'row' : 'rows'}`
+    const rows = countText(found.rows, 'row')
     const detail = `${rows} under keys that ${others.map(({ label }) => label).join(', ')} has, too: ${found.keys.join('; ')}${more}`
     return { finding: 'doubled rows', partition: part.label, detail }
   } catch (thrown) {

@@ -42,6 +42,7 @@ import { presentArchive, type PresentArchive } from './table-changes.ts'
 import { unsureError } from '../steps/unsure-columns.ts'
 import { COUNTED_AT_ONCE } from './period-rows.ts'
 import { valueCandidates } from './value-candidates.ts'
+import { countText } from '../../shared/figures.ts'
 
 export type PlannedArchive = {
   readonly table: TableSpec
@@ -255,5 +256,5 @@ async function defaultText(
   const column = rest.table.columns.find((one) => one.name === by)
   const nulls = column === undefined ? 0n : ((await store.timeExtent?.(rest.table, column, signal))?.nulls ?? 0n)
   const without = nulls === 0n ? '' : ` (${nulls} of them without a value in ${by})`
-  return `the default partition ${name} holds ${rows} ${rows === 1n ? 'row' : 'rows'}${without}, which no run archives`
+  return `the default partition ${name} holds ${countText(rows, 'row')}${without}, which no run archives`
 }

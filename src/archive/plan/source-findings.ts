@@ -18,6 +18,7 @@ import type { Looked } from './counted.ts'
 import { periodRows, type PeriodLook, type Source } from './period-rows.ts'
 import { stillThere } from './not-removed.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'
+import { countText } from '../../shared/figures.ts'
 
 /**
  * Rows of periods are counted, and compared by key where an index leads to them, or where their number is not the expected one.
@@ -87,7 +88,7 @@ export async function* sourceFindings(
 function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined): Generator<Finding> {
   if (look === undefined || !('rows' in look) || look.rows === 0n) return
   const where = look.place === undefined ? 'the table' : `${tableText(look.place.table.table)}, the default partition`
-  const detail = `${look.rows} ${look.rows === 1n ? 'row' : 'rows'} in ${where}, of a period that has expired`
+  const detail = `${countText(look.rows, 'row')} in ${where}, of a period that has expired`
   yield { finding: 'late rows', partition: label, detail }
 }
 
@@ -114,7 +115,7 @@ async function lateBeside(
   const finding = (many: bigint, what: string): Finding => ({
     finding: 'late rows',
     partition: partition.label,
-    detail: `${many} ${many === 1n ? 'row' : 'rows'} in ${tableText(table.table)}, the default partition, ${what}`,
+    detail: `${countText(many, 'row')} in ${tableText(table.table)}, the default partition, ${what}`,
   })
   if (late === null) return rows === 0n ? [] : [finding(rows, 'not looked at by key')]
   const doubled = rows - late.rows

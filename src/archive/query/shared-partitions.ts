@@ -11,6 +11,7 @@ import {
 } from '../../model/archive/query-port.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { unitsOf, unitsOfDay } from './units.ts'
+import { countText } from '../../shared/figures.ts'
 
 export type SharedPartition = {
   readonly label: string
@@ -65,7 +66,7 @@ export function unsettledRows(
     const partition = read.find((one) => one.label === label)
     const rows = (leftOut[i]?.keyed ?? 0n) + (leftOut[i]?.moved ?? 0n)
     if (partition === undefined || partition.restoring || !isAllRemoved(partition) || rows === 0n) return []
-    const what = `${rows} ${rows === 1n ? 'row' : 'rows'} of the table under keys of archived rows of ${label}`
+    const what = `${countText(rows, 'row')} of the table under keys of archived rows of ${label}`
     return [
       `${what} ${rows === 1n ? 'was' : 'were'} left out: the archived ones count until it is said that those of the table do: ${asChangedCommand(name, partition)}`,
     ]

@@ -2,6 +2,7 @@
 import { keyMayBeNull, tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../model/copy/port.ts'
+import { countText } from '../../shared/figures.ts'
 
 /** @returns how many of the rows of a request have no key @throws as `SourceView.digest` */
 export async function nullKeyRows(view: SourceView, request: RowRequest, signal: AbortSignal): Promise<bigint> {
@@ -14,7 +15,7 @@ export async function nullKeyRows(view: SourceView, request: RowRequest, signal:
 
 /** `2020-Q1 has 1 row with NULL in its key (email)`. */
 export function nullKeyText(label: string, rows: bigint, { table }: Pick<RowRequest, 'table'>): string {
-  return `${label} has ${rows} ${rows === 1n ? 'row' : 'rows'} with NULL in ${rows === 1n ? 'its key' : 'their keys'} (${keyMayBeNull(table).join(', ')})`
+  return `${label} has ${countText(rows, 'row')} with NULL in ${rows === 1n ? 'its key' : 'their keys'} (${keyMayBeNull(table).join(', ')})`
 }
 
 /** What ends a refusal for such rows, and for a column of the key. */

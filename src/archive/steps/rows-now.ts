@@ -12,6 +12,7 @@ import { Naming, type NamedRows } from './named-rows.ts'
 import { proofOver, proveArchived } from './prove.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './step-end.ts'
+import { countText } from '../../shared/figures.ts'
 
 /** Where rows of a partition stand: in the table itself, or in one of their own, which keeps the columns that it had when it left. */
 export type Place = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
@@ -271,7 +272,7 @@ function lateText({ back = [], ...late }: LateRows): string {
 }
 
 function rowCount(rows: bigint): string {
-  return `${rows} ${rows === 1n ? 'row' : 'rows'}`
+  return countText(rows, 'row')
 }
 
 function named({ rows, keys }: NamedRows, one: string, many: string): string {

@@ -1,7 +1,8 @@
+import { countText } from '../../shared/figures.ts'
 /** Rows beyond those that are expected, in words. */
 
 /** `3 rows more in the table than expected, by count`. @param surplus rows more, or, negative, fewer; not 0 */
 export function surplusText(surplus: bigint): string {
   const [many, how] = surplus < 0n ? [-surplus, 'fewer'] : [surplus, 'more']
-  return `${many} ${many === 1n ? 'row' : 'rows'} ${how} in the table than expected, by count`
+  return `${countText(many, 'row')} ${how} in the table than expected, by count`
 }

@@ -1,6 +1,6 @@
 /** A D1 database as the target of copies: whether it can be asked, and whether the service keeps what copies rest on. */
 import { fail, ok } from '../../model/run/verdict.ts'
-import { tookText } from '../../shared/figures.ts'
+import { countText, tookText } from '../../shared/figures.ts'
 import type { Checks } from '../common/exam-port.ts'
 import { openD1Copy, type D1CopyStore } from './copy/index.ts'
 import { d1Settings } from './settings.ts'
@@ -31,9 +31,7 @@ export async function examineD1(checks: Checks, url: string): Promise<void> {
     })
     await checks.check(AREA, 'tables', async (signal) => {
       const tables = await store.tables('*', signal)
-      return ok(
-        `${tables.length} ${tables.length === 1 ? 'table' : 'tables'}; this look took ${store.usage.requests} requests`,
-      )
+      return ok(`${countText(tables.length, 'table')}; this look took ${store.usage.requests} requests`)
     })
     const { requests } = store.can
     if (requests !== undefined) {

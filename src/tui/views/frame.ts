@@ -21,6 +21,7 @@ import { cursorRow, visibleRows } from '../state/tables-list.ts'
 import { queueCrumbs, queueState } from './queue/screen.ts'
 import { tableName } from './table-name.ts'
 import { tabStrip } from './tab-strip.ts'
+import { countText } from '../../shared/figures.ts'
 
 /** `importing 63 % · 0:17`: the state of the run in words, always there. */
 export function runState(run: RunView | undefined, now: number): string {
@@ -118,7 +119,7 @@ function crumbs(state: State): string {
       if (state.focus === 'needs') return `Tables › what needs you · ${needyRows(state).length}`
       if (state.focus === 'detail' && row !== null) return `Tables › ${clean(row.name)} › ${state.detail.tab}`
       if (state.slots.tables.value === null) return ''
-      const parts = [`${total} ${total === 1 ? 'table' : 'tables'}`]
+      const parts = [countText(total, 'table')]
       if (state.tables.filter !== '') parts.push(`filter ${clean(state.tables.filter)}`)
       if (state.tables.marks.size > 0) parts.push(`${state.tables.marks.size} marked`)
       if (state.tables.anchor !== null) parts.push('range …')

@@ -2,6 +2,7 @@
 import type { EventBody } from '../../../model/run/event.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
 import { LookedTables, type CauseWatch, type Verdict } from './cause.ts'
+import { countText } from '../../../shared/figures.ts'
 
 /** Somebody else brings the table right now, or keeps it for a moment. */
 const BUSY: ReadonlySet<ErrorCode> = new Set(['TABLE_LOCKED', 'TARGET_BUSY', 'LEASE_LOST'])
@@ -45,8 +46,7 @@ function followed(event: Extract<EventBody, { type: 'table.finished' }>): readon
   const { table, status, error, behind, importedAt } = event
   if (status === 'ok' || status === 'current') return [well(table, 'the catalog has followed its log'), answers]
   if ((status !== 'failed' && status !== 'refused') || error === undefined || BUSY.has(error.code)) return []
-  const by =
-    behind === undefined || behind === '0' ? '' : ` ${behind} ${behind === '1' ? 'version' : 'versions'} behind, and`
+  const by = behind === undefined || behind === '0' ? '' : ` ${countText(behind, 'version')} behind, and`
   return [
     {
       cause: 'drift',

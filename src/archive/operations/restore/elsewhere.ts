@@ -31,6 +31,7 @@ import { tableAt } from '../../../engine/copy/plan/plan-copy.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { chosenOf } from './chosen.ts'
 import type { restore as declared, RestoreOperation } from './declaration.ts'
+import { countText } from '../../../shared/figures.ts'
 
 type RestoreRun = RunOf<typeof declared>
 
@@ -130,7 +131,7 @@ async function brought(
   await store.target().finish(table, run.interrupt.abort)
   for (const part of parts) {
     const { rows } = part.expect
-    const what = `${rows} ${rows === 1n ? 'row' : 'rows'}`
+    const what = countText(rows, 'row')
     const message = `${part.partition.label}: ${what} ${there ? 'stood' : rows === 1n ? 'stands' : 'stand'} in ${tableText(table.table)}${there ? ' before' : ''}, equal by count and sum to those of the archive${besides(planned)}`
     run.emit({ type: 'log', level: 'note', table: context.name, message })
   }
@@ -233,7 +234,7 @@ async function foretold(
   }
   const goes = planned.create ? `into ${tableText(name)}, which is made` : `into ${tableText(name)}`
   const partitions = parts.map(({ partition, expect, bytes }) => {
-    const rows = `${expect.rows} ${expect.rows === 1n ? 'row' : 'rows'}, ${bytes} bytes of files`
+    const rows = `${countText(expect.rows, 'row')}, ${bytes} bytes of files`
     const what = isThere ? `${rows}: all of them stand in ${tableText(name)} already` : `${rows}, go ${goes}`
     return {
       label: partition.label,

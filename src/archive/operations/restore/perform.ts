@@ -29,6 +29,7 @@ import { standingOf, tellStanding } from '../../plan/resumable.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
 import { isByValue } from '../../ledger/by-value.ts'
+import { countText } from '../../../shared/figures.ts'
 
 type RestoreRun = RunOf<typeof declared>
 
@@ -129,7 +130,7 @@ function expiredBeside(chosen: readonly ArchivedPartition[], { partitions }: Arc
   const periods = new Set(chosen.map(({ period }) => period))
   const beside = partitions.filter((one) => one.state === 'EXPIRED' && periods.has(one.period) && !chosen.includes(one))
   return beside.map(({ label, digest, sweptMs }) => {
-    const rows = digest === null ? '' : `, ${digest.rows} ${digest.rows === 1n ? 'row' : 'rows'},`
+    const rows = digest === null ? '' : `, ${countText(digest.rows, 'row')},`
     const way =
       sweptMs === null
         ? 'the same restore once more brings it back, as long as its files are there'
@@ -159,7 +160,7 @@ async function besideDefault(
   if (seen.isBeside === true || look === undefined || !('rows' in look) || look.place === undefined) return seen
   const { rows, place } = look
   if (rows === 0n) return seen
-  const what = `${rows} ${rows === 1n ? 'row' : 'rows'} of ${partition.label} came late, and ${rows === 1n ? 'stands' : 'stand'} in the default partition ${tableText(place.table.table)}`
+  const what = `${countText(rows, 'row')} of ${partition.label} came late, and ${rows === 1n ? 'stands' : 'stand'} in the default partition ${tableText(place.table.table)}`
   const { store, table, reader, interrupt } = context
   const source = { store, table: { ...place.table, key: table.key }, signal: interrupt.abort }
   const archive = { reader, open: openArchiveQuery }

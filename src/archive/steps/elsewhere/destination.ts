@@ -8,6 +8,7 @@ import type { CopyStore, ReadColumn, SourceView } from '../../../model/copy/port
 import type { ArchivedPartition } from '../../ledger/record.ts'
 import type { ArchiveContext } from '../context.ts'
 import { rowsOf, type Part } from './part.ts'
+import { countText } from '../../../shared/figures.ts'
 
 export type Destination = {
   readonly store: CopyStore
@@ -99,7 +100,7 @@ async function whole(
     if (equalDigests(now, sum.digest())) return { kind: 'there', digest: now }
   }
   const name = tableText(table.table)
-  throw new SluiceError('TARGET_NOT_EMPTY', `${name} holds ${rows} ${rows === 1n ? 'row' : 'rows'}, and has no key`, {
+  throw new SluiceError('TARGET_NOT_EMPTY', `${name} holds ${countText(rows, 'row')}, and has no key`, {
     where: store.label,
     reason: 'rows that come could not be told from those that are there; nothing was changed',
     hint: 'name a table that is not there with --into, and it is made; or empty this one',

@@ -278,7 +278,7 @@ function acceptedText({ more, fewer }: AcceptedSum): string {
 }
 
 function count(some: bigint, all: bigint): string {
-  return `${some} of ${all} ${all === 1n ? 'chunk' : 'chunks'} ${some === 1n ? 'was' : 'were'}`
+  return `${some} of ${countText(all, 'chunk')} ${some === 1n ? 'was' : 'were'}`
 }
 
 function whenOf({ provedSpan: span }: Standing): string {

@@ -27,6 +27,7 @@ import { retryAside } from '../quarantine/retry.ts'
 import { Standing } from './chunk-sums.ts'
 import type { Surroundings } from './copy-context.ts'
 import type { Ended, TableRun, Tallies } from './table-run.ts'
+import { countText } from '../../../shared/figures.ts'
 
 /** Tells how a table ended, unless that has been told already. */
 export async function finishTable(table: TableRun, context: TableContext, around: Surroundings): Promise<Ended> {
@@ -268,7 +269,7 @@ function copyTally(tally: Tallies, points: number, { again }: TableRun, { proved
 function extraNotes({ plan }: TableContext, { extra }: Standing): readonly string[] {
   if (extra === 0n) return []
   return [
-    `the target holds ${extra} ${extra === 1n ? 'row' : 'rows'} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} leaves ${extra === 1n ? 'it' : 'them'} there, and what was proved are the rows that were read`,
+    `the target holds ${countText(extra, 'row')} more than the source in the ranges that were copied: --on-existing ${plan.onExisting} leaves ${extra === 1n ? 'it' : 'them'} there, and what was proved are the rows that were read`,
   ]
 }
 

@@ -36,6 +36,7 @@ import type { Surroundings } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
 import { UnevenElements } from '../chunk/uneven-elements.ts'
 import { compareTimes } from '../plan/period-cut.ts'
+import { countText } from '../../../shared/figures.ts'
 
 /** Rows between two answers of the target: enough for its fastest way, few enough for memory and for a stop. */
 const BATCH_ROWS = 5000
@@ -264,7 +265,7 @@ function tellCost(
     type: 'log',
     level: 'note',
     table: name,
-    message: `counting the rows of ${chunks} earlier ${chunks === 1n ? 'chunk' : 'chunks'} reads about ${rows} rows of the target, which are billed, in ${requests} ${requests === 1 ? 'request' : 'requests'}; --no-look leaves it out`,
+    message: `counting the rows of ${chunks} earlier ${chunks === 1n ? 'chunk' : 'chunks'} reads about ${rows} rows of the target, which are billed, in ${countText(requests, 'request')}; --no-look leaves it out`,
   })
 }
 

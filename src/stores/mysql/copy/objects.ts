@@ -14,6 +14,7 @@ import { quoted, tableSql } from './names.ts'
 import { listObjects } from './object-list.ts'
 import { interruptible, openCopySession } from './sessions.ts'
 import { baseOf, isBytes, isText } from './types.ts'
+import { countText } from '../../../shared/figures.ts'
 
 const NAME_CHARACTERS = 64
 /** Of a text that an index cannot hold as a whole. */
@@ -128,7 +129,7 @@ export class MysqlObjects implements ObjectStore, AsyncDisposable {
         ),
       )
       const rows = String(row?.[0] ?? 0)
-      const what = `${rows} ${rows === '1' ? 'row' : 'rows'} of ${tableText(table)} point to no row of ${tableText(to.table)}`
+      const what = `${countText(rows, 'row')} of ${tableText(table)} point to no row of ${tableText(to.table)}`
       throw objectFailed(key, what, { reason: (error as Error).message, cause: error })
     }
   }

@@ -9,6 +9,7 @@ import type { KnownTable } from '../server/locks.ts'
 import { suffixed } from './move.ts'
 import { divisionOf, type Division } from '../server/tree.ts'
 import { indexNamesSql, ownStatementsSql } from './own-sql.ts'
+import { countText } from '../../../shared/figures.ts'
 
 /** `computed`: before rows come in, and their values rest on it. `empty`: before rows come in. `filled`: before it is attached. `attached`: behind that. `cloned`: of triggers that every attachment makes anew. */
 export type Stage = 'computed' | 'empty' | 'filled' | 'attached' | 'cloned'
@@ -76,7 +77,7 @@ export class GivenBack {
   get undivided(): readonly NotGiven[] {
     if (this.division === null) return []
     const { by, tables } = this.division
-    const what = `its division by ${by} into ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}`
+    const what = `its division by ${by} into ${countText(tables.length, 'table')}`
     return [{ what, why: 'these went with the drop, and all of its rows are in one table' }]
   }
 

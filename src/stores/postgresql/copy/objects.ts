@@ -15,6 +15,7 @@ import { listObjects } from './object-list.ts'
 import { CopySession } from '../server/session.ts'
 import { columnList, equalTo, literal, MOST_NAME_BYTES, tableSql } from '../server/sql.ts'
 import { underSignal } from '../server/under-signal.ts'
+import { countText } from '../../../shared/figures.ts'
 
 /** Types of this system that no ordered index takes. */
 const WITHOUT_ORDER = /^(?:json|xml|point|line|lseg|box|path|polygon|circle)$/
@@ -185,7 +186,7 @@ class Builder {
     const rows = row?.[0] ?? '0'
     return objectFailed(
       object,
-      `${rows} ${rows === '1' ? 'row' : 'rows'} of ${tableText(this.#table.table)} point to no row of ${tableText(to.table)}`,
+      `${countText(rows, 'row')} of ${tableText(this.#table.table)} point to no row of ${tableText(to.table)}`,
       { reason: (cause as Error).message, cause },
     )
   }

@@ -4,6 +4,7 @@ import { Worker } from '../../worker.ts'
 import { openQueue, programMark } from '../../queues.ts'
 import type { Ending, RunOf } from '../../../../engine/run/run-context.ts'
 import type { worker as declared, WorkerOperation } from './declaration.ts'
+import { countText } from '../../../../shared/figures.ts'
 
 /** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER */
 export async function worker(operation: WorkerOperation, run: RunOf<typeof declared>): Promise<Ending> {
@@ -17,7 +18,7 @@ export async function worker(operation: WorkerOperation, run: RunOf<typeof decla
   run.emit({
     type: 'log',
     level: 'note',
-    message: `worker ${workerId} takes from ${queue.label}${from}: ${concurrency} ${concurrency === 1 ? 'slot' : 'slots'} at once`,
+    message: `worker ${workerId} takes from ${queue.label}${from}: ${countText(concurrency, 'slot')} at once`,
   })
   if (run.readCommand === undefined) {
     const message = 'it begins no schedules: only a worker of the command line can read their commands'

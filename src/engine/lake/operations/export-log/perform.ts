@@ -23,6 +23,7 @@ import { checkpointWriter } from '../../../../stores/parquet.ts'
 import { parquetRows } from '../../../run/registry.ts'
 import { underItsName } from '../../read-back/under-its-name.ts'
 import type { exportLog as declared, ExportLogOperation } from './declaration.ts'
+import { countText } from '../../../../shared/figures.ts'
 
 type ExportLogRun = RunOf<typeof declared>
 
@@ -201,7 +202,7 @@ function notTheBytes(versions: readonly number[]): string {
 }
 
 function readOtherwise(differences: number, location: string): SluiceError {
-  const places = `${differences} ${differences === 1 ? 'place' : 'places'}`
+  const places = countText(differences, 'place')
   return new SluiceError(
     'DIFFERENCES',
     `the log that the catalog gives is another table than the catalog holds in ${places}`,

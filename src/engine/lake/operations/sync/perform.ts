@@ -10,6 +10,7 @@ import { logFolder, syncTable, tellCurrent, type Proved, type Synced } from '../
 import { LogWatch } from '../../watch.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { sync as declared, SyncOperation } from './declaration.ts'
+import { countText } from '../../../../shared/figures.ts'
 
 type SyncRun = RunOf<typeof declared>
 
@@ -98,7 +99,7 @@ async function watchTables(
   const note = (message: string): void => run.emit({ type: 'log', level: 'note', message })
   const quiet = { ...run, emit: onceEach(run.emit, operation.alert !== undefined) }
   using logs = new LogWatch(operation.intervalMs, note)
-  note(`watching ${listed.length} ${listed.length === 1 ? 'table' : 'tables'}; stop with ctrl-c`)
+  note(`watching ${countText(listed.length, 'table')}; stop with ctrl-c`)
   let tables = listed
   let loaded = ACTIONS_A_FINISH
   let isAway = false

@@ -15,6 +15,7 @@ import { openLake, scratchDatabase } from '../../../run/registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { validate as declared, ValidateOperation } from './declaration.ts'
+import { countText } from '../../../../shared/figures.ts'
 
 type ValidateRun = RunOf<typeof declared>
 
@@ -92,7 +93,7 @@ export async function validate(operation: ValidateOperation, run: ValidateRun): 
       proof: 'none',
       error: new SluiceError(
         'DIFFERENCES',
-        `${differences === result.witnessDifferences ? 'files of the log differ from its commits' : 'the catalog differs from the log'} in ${differences} ${differences === 1 ? 'place' : 'places'}`,
+        `${differences === result.witnessDifferences ? 'files of the log differ from its commits' : 'the catalog differs from the log'} in ${countText(differences, 'place')}`,
         {
           where: log.label,
           hint: adviceOn(result, besideRanges, { tableId, path: ref.path, url: redactUrl(operation.catalog) }),
