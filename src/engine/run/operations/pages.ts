@@ -123,7 +123,7 @@ export const PAGES = {
     name: 'retry-quarantine',
     operands: '[run]',
     group: 'Copies',
-    summary: 'quarantine retry, as it was called before',
+    summary: 'the same as quarantine retry',
   },
   slots: {
     name: 'slots',

@@ -11,7 +11,7 @@ export const PROOFS = ['chunk', 'count', 'none'] as const
 
 /** Heading of what is read as other programs have it. */
 export const AS_OTHERS = 'As other tools have it:'
-const COPIED = 'What is copied:'
+const TABLES = 'Tables and columns:'
 
 /** Source and target. */
 /** Operations that apply changes as they come. */
@@ -44,7 +44,7 @@ export const ENDS: readonly Option[] = inGroup('Source and target:', [
 ])
 
 /** Which tables and columns, under which names; `spark-word` is what sluice finds where it stands for spark-submit. */
-export const SELECTION: readonly Option[] = inGroup(COPIED, [
+export const SELECTION: readonly Option[] = inGroup(TABLES, [
   { name: 'table', type: 'list', shown: 'none', completes: 'table', describe: 'a table of the source; repeatable' },
   {
     name: 'tables',
@@ -204,14 +204,14 @@ export const WRITING: readonly Option[] = inGroup('Cassandra:', [
   },
   {
     name: 'constants',
-    group: COPIED,
+    group: TABLES,
     type: 'list',
     shown: 'none',
     describe: 'column=value: a column of the target that gets the same value in every row; repeatable',
   },
   {
     name: 'explode-map',
-    group: COPIED,
+    group: TABLES,
     type: 'text',
     completes: 'column',
     describe: 'column:key:value: every entry of this map becomes a row, with its key and value in these columns',
