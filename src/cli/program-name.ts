@@ -10,12 +10,15 @@ type Started = {
   readonly cwd: string
 }
 
-/** Words that stand for the program, as a shell takes them: `sluice`, `npm start --`, `npx sluice`, `node dist/cli/bin.js`. */
+/** Without `--no`, npx would fetch a package of that name where none is installed. */
+const OF_NPM = 'npx --no sluice'
+
+/** Words that stand for the program, as a shell takes them: `sluice`, `npm start --`, `npx --no sluice`, `node dist/cli/bin.js`. */
 export function programWords({ env, script, cwd }: Started): string {
   const told = env['SLUICE_PROGRAM']?.trim() ?? ''
   if (told !== '') return told
   if (env['npm_lifecycle_event'] === 'start') return 'npm start --'
-  if (env['npm_command'] === 'exec') return 'npx sluice'
+  if (env['npm_command'] === 'exec') return OF_NPM
   const program = real(script) ?? script
   const folders = (env['PATH'] ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder))
   const found = folders.filter((folder) => real(path.join(folder, 'sluice')) === program)
@@ -23,7 +26,7 @@ export function programWords({ env, script, cwd }: Started): string {
   const isOfNpm = (folder: string): boolean =>
     env['npm_lifecycle_event'] !== undefined && folder.endsWith(path.join('node_modules', '.bin'))
   if (found.some((folder) => !isOfNpm(folder))) return 'sluice'
-  if (found.length > 0) return 'npx sluice'
+  if (found.length > 0) return OF_NPM
   const near = path.relative(cwd, program)
   return `node ${near.startsWith('..') ? program : near}`
 }

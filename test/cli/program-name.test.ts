@@ -19,11 +19,11 @@ describe('how hints call the program', () => {
 
   it.each([
     [{ npm_lifecycle_event: 'start' }, script, folder, 'npm start --'],
-    [{ npm_command: 'exec', ...onPath }, script, folder, 'npx sluice'],
+    [{ npm_command: 'exec', ...onPath }, script, folder, 'npx --no sluice'],
     [onPath, script, folder, 'sluice'],
     [{ PATH: '/nowhere' }, script, folder, 'node pkg/dist/cli/bin.js'],
     [{}, script, path.join(folder, 'bin'), `node ${script}`],
-    [{ PATH: ofNpm, npm_lifecycle_event: 'migrate:resume' }, script, folder, 'npx sluice'],
+    [{ PATH: ofNpm, npm_lifecycle_event: 'migrate:resume' }, script, folder, 'npx --no sluice'],
     [{ PATH: ofNpm }, script, folder, 'sluice'],
     [{ SLUICE_PROGRAM: 'docker run sluice' }, script, folder, 'docker run sluice'],
   ])('%j', (env, started, cwd, words) => {

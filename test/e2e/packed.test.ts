@@ -2,7 +2,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openPty } from '../tui/support/pty.ts'
 import { cleanEnv } from './support/program.ts'
@@ -30,13 +31,27 @@ beforeAll(() => {
   home = join(folder, 'lib/node_modules/sluice')
   mkdirSync(home, { recursive: true })
   execFileSync('tar', ['-xzf', join(folder, packed.filename), '-C', home, '--strip-components=1'])
-  symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'))
+  for (const name of productionPackages()) {
+    mkdirSync(dirname(join(home, 'node_modules', name)), { recursive: true })
+    symlinkSync(join(ROOT, 'node_modules', name), join(home, 'node_modules', name))
+  }
   mkdirSync(join(folder, 'bin'))
   // As npm does with what `bin` names.
   chmodSync(join(home, 'dist/cli/bin.js'), 0o755)
   symlinkSync(join(home, 'dist/cli/bin.js'), join(folder, 'bin/sluice'))
 }, 60_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Names of the packages that an installation without those of development has, as they lie in `node_modules`. */
+function productionPackages(): readonly string[] {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, { readonly dev?: true }>>
+  }
+  return Object.entries(packages).flatMap(([at, { dev }]) => {
+    const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(at) ?? []
+    return name === undefined || dev === true || !existsSync(join(ROOT, at)) ? [] : [name]
+  })
+}
 
 /** How these tests were started says nothing of a program that was installed. */
 const withoutNpm = (): NodeJS.ProcessEnv =>
@@ -52,15 +67,17 @@ const sluice = (
     env: { ...withoutNpm(), SLUICE_PROGRAM: '', PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` },
   })
 
-it('holds the program, its lake and its manual, and nothing of the tests', () => {
+it('holds the program, its documents, its lake and its manual, and nothing of the tests', () => {
   expect(files).toEqual(expect.arrayContaining(['dist/cli/bin.js', 'LICENSE', 'README.md', 'package.json']))
   expect(files.some((file) => file.startsWith('fixtures/lake/'))).toBe(true)
-  expect(files.filter((file) => /^(?:test|src|docs|scripts)\/|\.map$|tsbuildinfo/.test(file))).toEqual([])
-  const { man, bin } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as {
+  expect(files.filter((file) => /^(?:test|src|docs\/dev|scripts)\/|\.map$|tsbuildinfo/.test(file))).toEqual([])
+  const { man, bin, exports } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as {
     readonly man: readonly string[]
     readonly bin: Readonly<Record<string, string>>
+    readonly exports: Readonly<Record<string, string>>
   }
-  for (const file of [...man, ...Object.values(bin)]) expect(existsSync(join(home, file)), file).toBe(true)
+  for (const file of [...man, ...Object.values(bin), ...Object.values(exports)])
+    expect(existsSync(join(home, file)), file).toBe(true)
 })
 
 it('runs where it was installed, and names itself as the shell does', () => {
@@ -71,6 +88,20 @@ it('runs where it was installed, and names itself as the shell does', () => {
     stdout: expect.stringContaining('sales/orders') as string,
   })
   expect(sluice('discovr').stderr).toContain('do       sluice discover --help')
+})
+
+it('copies and proves there', { timeout: 60_000 }, () => {
+  const from = new Database(join(folder, 'from.db'))
+  from.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, NULL)")
+  from.close()
+  const copy = ['copy', '--from', 'sqlite:///from.db', '--to', 'sqlite:///to.db', '--table', 't', '--ci']
+  expect(sluice(...copy)).toMatchObject({ status: 0 })
+  const to = new Database(join(folder, 'to.db'), { readonly: true })
+  expect(to.prepare('SELECT * FROM t').raw().all()).toEqual([
+    [1, 'a'],
+    [2, null],
+  ])
+  to.close()
 })
 
 it('opens its UI there', { timeout: 60_000 }, async () => {
