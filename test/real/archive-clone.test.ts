@@ -327,6 +327,56 @@ test('PostgreSQL: loaded from a dump, tables are found by name and bounds, which
   rmSync(folder, { recursive: true, force: true })
 })
 
+test('PostgreSQL: loaded from a second dump, a detached table is told from another one of its name by its rows', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('postgresql', folder), 'native', join(folder, 'archive'), 60)
+  const { run, query } = of(made, made.place)
+  expect(await ended({ ...run, partitions: ['2020-Q1'], olderThan: undefined } as unknown as Operation)).toBe('ok')
+  const all = (await countedBy(query)).counted
+  const [[left = ''] = []] = await rowsOf(
+    made.place,
+    "SELECT relname FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace AND relkind = 'r'",
+  )
+  // A partition of the same name in another schema leaves its table under such a name, too.
+  const other = `sluice_archived.${TABLE}_0_99`
+  await made.place.sql(
+    `CREATE TABLE ${other} (LIKE sluice_archived.${left} INCLUDING ALL)`,
+    `INSERT INTO ${other} SELECT * FROM sluice_archived.${left} WHERE id < 4`,
+    `CREATE TABLE sluice_archived.${TABLE}_0_98 (id int)`,
+  )
+  const dumped = async (place: Place, name: string): Promise<Place> => {
+    const loaded = await cloneOf(place, name, folder)
+    await loaded.sql(
+      `CREATE TABLE sluice_archived.again (LIKE sluice_archived.${left} INCLUDING ALL)`,
+      `INSERT INTO sluice_archived.again SELECT * FROM sluice_archived.${left}`,
+      `DROP TABLE sluice_archived.${left}`,
+      `ALTER TABLE sluice_archived.again RENAME TO ${left}`,
+    )
+    return loaded
+  }
+  const first = await dumped(made.place, 'first')
+  expect(await ended(adopt(first))).toBe('ok')
+  const second = await dumped(first, 'second')
+  expect(await ended(adopt(second))).toBe('ok')
+  expect(
+    await rowsOf(second, "SELECT native_identity FROM migration_archive_partitions WHERE partition_name = '2020-Q1'"),
+  ).toEqual(await rowsOf(second, `SELECT 'sluice_archived.${left}'::regclass::oid`))
+  expect((await countedBy(of(made, second).query)).counted).toBe(all)
+  // Where the rows of both are those that were proved, neither is taken.
+  const third = await dumped(second, 'third')
+  await third.sql(`DELETE FROM ${other}`, `INSERT INTO ${other} SELECT * FROM sluice_archived.${left}`)
+  const refused = await perform(adopt(third))
+  expect(refused.finished.error?.code).toBe('PROOF_FAILED')
+  const [finding] = refused.events.filter((event) => event.type === 'archive.finding')
+  expect(finding).toMatchObject({ finding: 'differs from the source', partition: '2020-Q1' })
+  for (const name of [left, `${TABLE}_0_99`]) expect(finding?.detail).toContain(`sluice_archived.${name}`)
+  rmSync(folder, { recursive: true, force: true })
+})
+
 test('PostgreSQL: a published partition that is no partition any more keeps an adoption', async ({ skip }) => {
   const why = await missing('postgresql')
   if (why !== '') skip(why)

@@ -111,7 +111,10 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
     ]
     const { asked, ended, query, settling, done, erase, restore } = await archived(system, 'dropped', ...two)
     const [same, gone] = await settling(await ended(query(`SELECT word FROM ${TABLE}`)))
-    expect(same).toMatchObject({ renamed: ['note=word'], dropped: ['amount'] })
+    // Both columns are texts in SQLite, and each may be the new one.
+    expect(same).toMatchObject(
+      system === 'sqlite' ? { renamed: ['OLD=NEW'] } : { renamed: ['note=word'], dropped: ['amount'] },
+    )
     expect(gone).toMatchObject({ dropped: ['note', 'amount'] })
     expect((await ended(erase("word = 'x'"))).error).toMatchObject({ code: 'PLAN_CHANGED' })
     if (gone !== undefined) await done(gone)
@@ -123,6 +126,39 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
     expect(await asked(`SELECT count(*), count(word) FROM ${TABLE}`)).toBe('180 120')
   })
 
+  test.skipIf(why !== '')(`columns are paired by their types, and not by their places${why}`, async () => {
+    const { ended, query, settling } = await archived(
+      system,
+      'dropped',
+      `ALTER TABLE ${TABLE} DROP COLUMN note`,
+      `ALTER TABLE ${TABLE} DROP COLUMN amount`,
+      `ALTER TABLE ${TABLE} ADD COLUMN price decimal(18,2)`,
+      `ALTER TABLE ${TABLE} ADD COLUMN word varchar(90)`,
+    )
+    const finished = await ended(query(`SELECT price FROM ${TABLE}`))
+    const [same] = await settling(finished)
+    // Both old columns are texts in SQLite.
+    expect(same).toMatchObject(
+      system === 'sqlite' ? { renamed: ['OLD=NEW'] } : { renamed: ['note=word', 'amount=price'] },
+    )
+    if (system === 'sqlite') expect(finished.error?.hint).toContain('for note one of word; for amount one of word')
+  })
+
+  test.skipIf(why !== '')(`no pair is offered where types leave several${why}`, async () => {
+    const { ended, query, settling } = await archived(
+      system,
+      'dropped',
+      `ALTER TABLE ${TABLE} DROP COLUMN note`,
+      `ALTER TABLE ${TABLE} ADD COLUMN word varchar(90)`,
+      `ALTER TABLE ${TABLE} ADD COLUMN remark varchar(90)`,
+    )
+    const finished = await ended(query(`SELECT word FROM ${TABLE}`))
+    expect(finished.error?.message).toMatch(/note is gone, word, remark are new$/)
+    expect(finished.error?.hint).toContain('for note one of word, remark')
+    const [same, other] = await settling(finished)
+    expect([same, other]).toMatchObject([{ renamed: ['OLD=NEW'] }, { dropped: ['note'] }])
+  })
+
   test.skipIf(why !== '')(`a word that settles one column of two is in the next hint, too${why}`, async () => {
     const { ended, done, query, asked, settling } = await archived(
       system,
@@ -131,7 +167,7 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
       `ALTER TABLE ${TABLE} RENAME COLUMN amount TO price`,
     )
     const [both] = await settling(await ended(query(`SELECT price FROM ${TABLE}`)))
-    expect(both).toMatchObject({ renamed: ['note=remark', 'amount=price'] })
+    expect(both).toMatchObject({ renamed: system === 'sqlite' ? ['OLD=NEW'] : ['note=remark', 'amount=price'] })
     const one = await ended({ ...both, renamed: ['amount=price'] } as Operation)
     const [rest] = await settling(one)
     expect(rest).toMatchObject({ renamed: ['amount=price', 'note=remark'] })

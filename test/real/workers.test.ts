@@ -499,6 +499,17 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(document.queue?.notes).toContainEqual({ table: 'public.more', note })
   })
 
+  test('a shared comparison that copies first counts each row once, also those that the target refuses', async () => {
+    const odd = (check: string): string => `DROP TABLE IF EXISTS odd; CREATE TABLE odd (id int PRIMARY KEY${check})`
+    await stage.ask(stage.data, 'source', `${odd('')}; INSERT INTO odd SELECT generate_series(1, 100)`)
+    await stage.ask(stage.data, 'target', odd(', CHECK (id <> 7)'))
+    const run = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--table', 'odd', '--again')
+    const worker = stage.worker({ args: ['--idle', '3s'] })
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    expect(await worker.ended).toBe(0)
+    expect(await stage.run(run)).toMatchObject({ rows: 100n, chunks: 1, countedAt: null })
+  })
+
   test('the end of a run that is not whole names each table and its cause, as the same run does here', async () => {
     await stage.ask(
       stage.data,

@@ -26,13 +26,15 @@ export async function rangeCandidates(
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<{ readonly candidates: readonly Candidate[]; readonly unplaced: string | null }> {
   if (timeColumn === null) {
-    throw new SluiceError(
-      'BAD_FLAG',
-      `${tableText(table.table)} is not partitioned: say which column tells when a row belongs`,
-      {
-        hint: 'name it with --by COLUMN; with --by-value COLUMN each value of a column is a partition',
-      },
-    )
+    const { partitioning } = table
+    const name = tableText(table.table)
+    const is = partitioning === undefined ? 'is not partitioned' : `is partitioned by ${partitioning}`
+    throw new SluiceError('BAD_FLAG', `${name} ${is}: say which column tells when a row belongs`, {
+      hint: 'name it with --by COLUMN; with --by-value COLUMN each value of a column is a partition',
+      ...(partitioning === undefined
+        ? {}
+        : { reason: 'partitions are taken out of tables of PostgreSQL only; here the rows of a period are removed' }),
+    })
   }
   const column = columnNamed(table, timeColumn)
   const extent = await store.timeExtent?.(table, column, signal)

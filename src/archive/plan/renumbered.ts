@@ -3,17 +3,27 @@ import { isElsewhere } from '../ledger/elsewhere.ts'
 import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
 import type { ArchiveContext } from '../steps/context.ts'
 import type { LedgerDatabase } from '../../model/copy/port.ts'
+import type { NumberedName } from '../../model/archive/port.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import { equalDigests } from '../../model/copy/rows.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { Finding } from '../steps/find-damage.ts'
 import { originNow } from '../work/require-origin.ts'
+import { digestNow, expectedNow } from './not-removed.ts'
 
 /** No table has this number: what the ledger notes of one that is not found. */
 const NONE = '0'
 
+/** @property unclear findings by labels: partitions of which several tables may be the one that left */
+export type Renumbered = { readonly record: ArchiveRecord; readonly unclear: ReadonlyMap<string, Finding> }
+
 /** The record with the numbers that tables have in this database; the same one where the ledger's numbers are those of this database. */
-export async function renumbered(context: ArchiveContext, record: ArchiveRecord): Promise<ArchiveRecord> {
-  if (!isElsewhere(record.origin, await originNow(context))) return record
+export async function renumbered(context: ArchiveContext, record: ArchiveRecord): Promise<Renumbered> {
+  const unclear = new Map<string, Finding>()
+  if (!isElsewhere(record.origin, await originNow(context))) return { record, unclear }
   const { store, table, interrupt } = context
   const partitions = store.partitions?.()
-  if (partitions === undefined) return record
+  if (partitions === undefined) return { record, unclear }
   const natives = (await partitions.list(table, interrupt.abort))?.partitions ?? []
   const numberOf = async (one: ArchivedPartition): Promise<string | null> => {
     if (one.native === null || one.state === 'DROPPED' || one.state === 'EXPIRED') return null
@@ -22,15 +32,49 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
     const same = natives.find(({ isDefault, from, to }) => !isDefault && from === one.from && to === one.to)
     if (!out && same !== undefined) return same.identity
     // That it leaves is noted before it begins to.
-    const left = out || one.leaving ? await partitions.detachedNumber(noted, identity, interrupt.abort) : null
-    return left ?? NONE
+    const tables = out || one.leaving ? await partitions.detachedTables(noted, identity, interrupt.abort) : []
+    const left = tables.length > 1 ? await withProvedRows(context, one, tables) : tables
+    if (left.length === 1) return left[0]?.identity ?? NONE
+    if (tables.length > 1) unclear.set(one.label, unclearTable(one.label, left.length > 1 ? left : tables))
+    return NONE
   }
   const all: ArchivedPartition[] = []
   for (const one of record.partitions) {
     const identity = await numberOf(one)
     all.push(identity === null || one.native === null ? one : { ...one, native: { ...one.native, identity } })
   }
-  return { ...record, partitions: all }
+  return { record: { ...record, partitions: all }, unclear }
+}
+
+/** Of tables that have the name of one that left: those whose rows are the ones that were proved. */
+async function withProvedRows(
+  context: ArchiveContext,
+  one: ArchivedPartition,
+  tables: readonly NumberedName[],
+): Promise<readonly NumberedName[]> {
+  const out = { ...one, state: 'DETACHED' } as const
+  const expected = await expectedNow(context, out)
+  const equal: NumberedName[] = []
+  for (const native of tables) {
+    try {
+      const rows = await digestNow(context, { ...out, native })
+      if (rows !== null && equalDigests(rows, expected)) equal.push(native)
+    } catch (thrown) {
+      // A table of another archive has other columns, and values that are none of these types.
+      const error = asSluiceError(thrown)
+      if (error.kind === 'stopped' || error.retryable || error.code === 'INTERNAL') throw error
+    }
+  }
+  return equal
+}
+
+function unclearTable(partition: string, tables: readonly NumberedName[]): Finding {
+  const names = tables.map((one) => tableText(one.table)).join(' and ')
+  return {
+    finding: 'differs from the source',
+    partition,
+    detail: `its detached table may be each of ${names}, and neither names nor rows tell which: none was compared`,
+  }
 }
 
 /** Notes the numbers of partitions, in one transaction. */

@@ -2,7 +2,8 @@
  * Columns of which it is not sure whether they were renamed: the table has lost one and got another one, and its system does not number columns. One judge for
  * every command that reads archived values by the names of the table.
  */
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import type { StoredColumn } from '../../model/archive/stored-column.ts'
+import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -19,7 +20,7 @@ type Words = { readonly renamed?: readonly string[]; readonly dropped?: readonly
  * @returns the refusal; null where no file of these partitions has a column that is unsure, or none of them is read
  */
 export function doubtOf(
-  table: Pick<TableSpec, 'table'>,
+  table: Pick<TableSpec, 'table' | 'columns'>,
   unsure: Unsure | null,
   names: ReadonlySet<string> | null,
   partitions: readonly Pick<ArchivedPartition, 'columns'>[],
@@ -38,7 +39,7 @@ export function doubtOf(
  * @param hint where no run can settle it
  */
 export function unsureError(
-  { table }: Pick<TableSpec, 'table'>,
+  { table, columns }: Pick<TableSpec, 'table' | 'columns'>,
   { gone: lost, fresh }: Unsure,
   { renamed = [], dropped = [] }: Words = {},
   hint?: string,
@@ -46,16 +47,19 @@ export function unsureError(
   const name = tableText(table)
   const gone = lost.map((column) => column.name)
   const is = (names: readonly string[]): string => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'}`
-  const pairs = gone.slice(0, fresh.length).map((from, i) => `${from}=${fresh[i] ?? ''}`)
+  const { pairs, open, without } = paired(
+    lost,
+    columns.filter((column) => fresh.includes(column.name)),
+  )
   const same = settleCommand(name, {
-    renamed: [...renamed, ...pairs],
-    dropped: [...dropped, ...gone.slice(fresh.length)],
+    renamed: [...renamed, ...pairs, ...(open.length === 0 ? [] : ['OLD=NEW'])],
+    dropped: [...dropped, ...without],
   })
   const other = settleCommand(name, { renamed, dropped: [...dropped, ...gone] })
-  const [one, mixed] =
-    gone.length === 1
-      ? ['it is the same column', '']
-      : ['they are the same columns', ', with one such word for each column that is gone']
+  const one = gone.length === 1 ? 'it is the same column' : 'they are the same columns'
+  const chosen =
+    open.length === 0 ? '' : ` (${open.map(({ old, news }) => `for ${old} one of ${news.join(', ')}`).join('; ')})`
+  const mixed = gone.length === 1 ? '' : ', with one such word for each column that is gone'
   return new SluiceError(
     'PLAN_CHANGED',
     `the columns of ${name} are not those of its archive: ${is(gone)} gone, ${is(fresh)} new`,
@@ -63,9 +67,40 @@ export function unsureError(
       where: name,
       reason:
         'columns have no numbers here: a renamed column cannot be told from one that was dropped beside another that was added',
-      hint: hint ?? `${same} where ${one}, ${other} where not${mixed}; then the same command again`,
+      hint: hint ?? `${same} where ${one}${chosen}, ${other} where not${mixed}; then the same command again`,
     },
   )
+}
+
+/**
+ * Which columns may be which. A new one may be an old one where their values are of one kind; a pair that is not the only one of both is none.
+ * @returns `open`: old columns with several such new ones, or with one that several may be; `without`: those that no new one may be
+ */
+function paired(
+  gone: Unsure['gone'],
+  fresh: TableSpec['columns'],
+): {
+  readonly pairs: readonly string[]
+  readonly open: readonly { readonly old: string; readonly news: readonly string[] }[]
+  readonly without: readonly string[]
+} {
+  const isOnly = gone.length === 1 && fresh.length === 1
+  const isOne = (old: StoredColumn, now: Column): boolean => isOnly || old.column.type.kind === now.type.kind
+  const all = gone.map((old) => {
+    const news = fresh.filter((now) => isOne(old, now))
+    const [only] = news
+    const isSure = news.length === 1 && only !== undefined && gone.filter((other) => isOne(other, only)).length === 1
+    return { old: old.name, news: news.map(({ name }) => name), isSure }
+  })
+  if (all.every(({ news }) => news.length === 0)) {
+    const news = fresh.map(({ name }) => name)
+    return { pairs: [], open: gone.map(({ name }) => ({ old: name, news })), without: [] }
+  }
+  return {
+    pairs: all.flatMap(({ old, news, isSure }) => (isSure ? [`${old}=${news[0] ?? ''}`] : [])),
+    open: all.filter(({ news, isSure }) => news.length > 0 && !isSure),
+    without: all.flatMap(({ old, news }) => (news.length === 0 ? [old] : [])),
+  }
 }
 
 /** `sluice archive run --table public.visits --renamed note=remark`: the run that notes what became of columns; nothing has to be due. */

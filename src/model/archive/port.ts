@@ -27,6 +27,9 @@ export type NativePartition = {
 /** The table that a partition is, wherever it stands. */
 export type PartitionTable = Pick<NativePartition, 'table' | 'identity'>
 
+/** A table by its name and its number. */
+export type NumberedName = { readonly table: TableName; readonly identity: string }
+
 export type NativePartitions = {
   /** Column that partitions are ranges of. */
   readonly by: string
@@ -181,8 +184,8 @@ export interface PartitionStore {
    * their number, and stand where rows of their bounds may.
    */
   attached(parent: TableName, left: readonly LeftTable[], signal: AbortSignal): Promise<ReadonlyMap<string, TableName>>
-  /** The number of the table that stands where a detached one was put, which may have another one since a dump; null where there is none, or which one cannot be said. */
-  detachedNumber(partition: TableName, identity: string, signal: AbortSignal): Promise<string | null>
+  /** Tables that stand where a detached one was put, and may have another number since a dump: several where neither name nor number tells them apart. */
+  detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]>
   /** Looks at the rows of a detached table once more, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
   /** Brings a detached table back under its name and into its parent, once it has the columns that the parent has by now. */

@@ -53,6 +53,30 @@ export function connectFailed(cause: unknown, label: string): SluiceError {
   return new SluiceError(...databaseMissing('The file, or its folder, is not there', hint, details))
 }
 
+/** Why a file is no database that this DuckDB reads, and what helps; null for every other error. */
+function unreadableFile(message: string): readonly [message: string, hint: string] | null {
+  const [, version, readable] = /database file with version number (\d+), .* versions (.+)\./.exec(message) ?? []
+  if (version !== undefined && readable !== undefined) {
+    return [
+      `the file has the storage version ${version} of another DuckDB; this one reads ${readable}`,
+      `EXPORT DATABASE 'folder' with the DuckDB that wrote it, then IMPORT DATABASE 'folder' with one of these versions`,
+    ]
+  }
+  if (/Cannot open encrypted database/.test(message)) {
+    return [
+      'the file is encrypted, and sluice opens none with a key',
+      'ATTACH it with its key in DuckDB, and COPY FROM DATABASE to a file without one',
+    ]
+  }
+  if (/sqlite_scanner/.test(message))
+    return ['the file is a SQLite database, not one of DuckDB', 'say sqlite:///file.db for it']
+  return /not a valid DuckDB database|Corrupt database|Serialization Error|checksum|Could not read enough bytes|replaying WAL/i.test(
+    message,
+  )
+    ? ['the file is damaged or is no DuckDB database', 'restore it from a backup, or name another file']
+    : null
+}
+
 /** Of a database. What is not known here comes back unchanged. */
 export function duckdbError(error: unknown, label: string): unknown {
   if (error instanceof SluiceError) return error
@@ -78,23 +102,18 @@ export function duckdbError(error: unknown, label: string): unknown {
   if (/Permission denied|read-only/i.test(message)) {
     return new SluiceError(...permissionDenied('TARGET_DENIED', { where, cause: error }))
   }
-  if (/sqlite_scanner/.test(message)) {
-    return new SluiceError('TARGET_CORRUPT', 'the file is a SQLite database, not one of DuckDB', {
-      where: label,
-      hint: 'say sqlite:///file.db for it',
-      cause: error,
-    })
+  const unreadable = unreadableFile(message)
+  if (unreadable !== null) {
+    const [said, hint] = unreadable
+    return new SluiceError('TARGET_CORRUPT', said, { where: `${label}: ${firstLine(error)}`, hint, cause: error })
   }
-  if (/not a valid DuckDB database|Corrupt database|Serialization Error|checksum/i.test(message)) {
-    return new SluiceError('TARGET_CORRUPT', 'the file is damaged or is no DuckDB database', { where, cause: error })
-  }
-  if (/^IO Error: Cannot open file|No such file or directory/.test(message)) return connectFailed(error, label)
+  if (/^IO Error: Cannot open file|No such file or directory|Is a directory/.test(message))
+    return connectFailed(error, label)
   return error
 }
 
 const OF_COPIES: Partial<Readonly<Record<ErrorCode, string>>> = {
   CONNECT_FAILED: 'the database file cannot be opened',
-  TARGET_CORRUPT: 'the file is damaged or is no DuckDB database',
 }
 
 /** Of a side of a copy. @returns a SluiceError of that side; what is not known comes back unchanged */

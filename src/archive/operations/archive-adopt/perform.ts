@@ -88,7 +88,7 @@ async function takeOver(
   const name = tableText(table.table)
   await using open = await openArchive(table, seen, opened, run)
   const { context } = open
-  const record = await renumbered(context, seen)
+  const { record, unclear } = await renumbered(context, seen)
   const labels = record.partitions.map(({ label }) => label)
   const accepted = accept.map((text) => labelNamed(recordCalendar(record), text, labels))
   const around = { ...opened, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }
@@ -114,7 +114,8 @@ async function takeOver(
   let back: ReadonlyMap<string, string> = new Map()
   const judge = async (state: LogState): Promise<ArchiveProperties | null> => {
     const all: Compared[] = []
-    for await (const one of compareArchive(context, record, state, candidate)) all.push(one)
+    for await (const one of compareArchive(context, record, state, candidate))
+      all.push({ ...one, finding: one.finding ?? unclear.get(one.label) ?? null })
     compared = all
     const against = all.flatMap(({ finding }) => (finding === null ? [] : [finding]))
     for (const { label, unnamed } of all) {

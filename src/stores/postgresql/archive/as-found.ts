@@ -2,7 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { PartitionRequest } from '../../../model/archive/port.ts'
+import type { PartitionRequest, NumberedName } from '../../../model/archive/port.ts'
 import type { ReadColumn } from '../../../model/copy/port.ts'
 import { missingTable } from '../server/relation.ts'
 import { digestRows } from '../copy/row-digest.ts'
@@ -41,26 +41,29 @@ export function stands({ name, parent, kind }: FoundTable): boolean {
 }
 
 /**
- * The number of the table that a partition became. It keeps the number in its name that it had when it left: after a dump that is none of this database, and once
+ * The table that a partition became. It keeps the number in its name that it had when it left: after a dump that is none of this database, and once
  * another was noted, the name is that of an earlier one.
  * @param identity as it was noted
- * @returns null where there is none, or where several that the number does not tell apart are called so
+ * @returns all that are called so, where the number does not tell them apart
  */
-export async function detachedNumber(
+export async function detachedTables(
   session: CopySession,
   partition: TableName,
   identity: string,
-): Promise<string | null> {
+): Promise<readonly NumberedName[]> {
   const named = await tableByName(session, archivedName(partition, identity))
-  if (named !== null && stands(named)) return named.oid
+  if (named !== null && stands(named)) return [{ identity: named.oid, table: named.name }]
   const rows = await session.ask(
     `SELECT c.oid, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = ${literal(ARCHIVED_SCHEMA)} AND c.relkind IN ('r', 'p') AND NOT c.relispartition`,
   )
-  const alike = rows.flatMap(([oid, name]) => (isArchivedName(name ?? '', partition) ? [oid ?? ''] : []))
-  if (alike.includes(identity)) return identity
-  const [only = null, ...more] = alike
-  return more.length === 0 ? only : null
+  const alike = rows.flatMap(([oid, name]): readonly NumberedName[] =>
+    isArchivedName(name ?? '', partition)
+      ? [{ identity: oid ?? '', table: { schema: ARCHIVED_SCHEMA, name: name ?? '' } }]
+      : [],
+  )
+  const numbered = alike.filter((one) => one.identity === identity)
+  return numbered.length === 0 ? alike : numbered
 }
 
 /** The table in the schema for what is archived, with those below it, so that nobody else can use them; null where it is not there. */

@@ -15,6 +15,7 @@ import type {
   NativePartitions,
   PartitionRequest,
   PartitionStore,
+  NumberedName,
   Reshape,
   StepEnd,
 } from '../../../model/archive/port.ts'
@@ -25,7 +26,7 @@ import { tableSql } from '../server/sql.ts'
 import { describeTables } from '../server/tables.ts'
 import { underSignal } from '../server/under-signal.ts'
 import type { WantedLock } from '../server/patience.ts'
-import { detachedNumber, detachedTable, holds, parentOf, partitionNow, stands } from './as-found.ts'
+import { detachedTable, detachedTables, holds, parentOf, partitionNow, stands } from './as-found.ts'
 import { standingBetween } from './beside.ts'
 import type { Bounds } from '../server/bounds.ts'
 import { attachedTables } from './attached.ts'
@@ -188,8 +189,8 @@ export class PostgresPartitions implements PartitionStore {
     return this.#read(signal, (session) => attachedTables(session, parent, left))
   }
 
-  async detachedNumber(partition: TableName, identity: string, signal: AbortSignal): Promise<string | null> {
-    return this.#read(signal, (session) => detachedNumber(session, partition, identity))
+  async detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]> {
+    return this.#read(signal, (session) => detachedTables(session, partition, identity))
   }
 
   async isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean> {

@@ -20,7 +20,7 @@ const MOST_WORKERS = 64
 
 /** Lives, is steered and is counted as long as it works. @throws whatever ends it early; the run is noted as broken */
 export async function work(noted: Noted, following: OpenStream | null): Promise<Ending> {
-  const { operation, run, to, database, owner, runs, steering, pulse, shared, track } = noted
+  const { run, to, database, owner, runs, steering, pulse, shared, track } = noted
   const tables: TableRun[] = []
   const heart = beatOfCopy(database, owner, async () => {
     // A frozen owner's session may hold locks that every worker waits for.
@@ -30,8 +30,8 @@ export async function work(noted: Noted, following: OpenStream | null): Promise<
   heedWishes(run, steering)
   const ticks = setInterval(() => pulse.look(), 200).unref()
   const steerable = run.steerBy?.(steering)
-  const isCounted = shared !== null && operation.again !== true && run.ledgerTotals !== undefined
-  const count = isCounted ? new SharedCount(shared, run.ledgerTotals, run.clock) : null
+  const { ledgerTotals } = run
+  const count = shared === null || ledgerTotals === undefined ? null : new SharedCount(shared, ledgerTotals, run.clock)
   try {
     const divided = await divide(noted, following, tables)
     await copyChunks(noted, following, tables, divided)
