@@ -95,32 +95,97 @@ export async function eachPartition(
   database: LedgerDatabase,
   labels: readonly string[],
   run: Run,
-  { work, isThere }: Aim,
+  aim: Aim,
 ): Promise<readonly Outcome[]> {
   const [context] = lanes
   if (context === undefined) return []
-  const { ledger, emit, name } = context
-  const timer = beatOfArchive(ledger)
-  const outcomes: Outcome[] = []
+  const timer = beatOfArchive(context.ledger)
+  try {
+    const round = new Round(context, database, run, aim, await byPeriods(labels, database, context))
+    // Each goes on as far as it can: what ended one is thrown when all of them have ended.
+    const ends = await Promise.allSettled(lanes.map((lane) => round.work(lane)))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    await round.end()
+    return round.outcomes
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+/** Partitions of a table that lanes take one by one, and what became of each. */
+class Round {
+  readonly outcomes: Outcome[] = []
+  readonly #context: ArchiveContext<Advancing>
+  readonly #database: LedgerDatabase
+  readonly #run: Run
+  readonly #aim: Aim
+  /** Labels by periods. */
+  readonly #queue: string[][]
+  /** Those that other programs worked on. */
+  readonly #others: string[] = []
   /** Nothing else has room where one had none. */
-  let isFull = false
-  let left = 0
-  const say = (level: 'note' | 'warn', message: string): void => emit({ type: 'log', level, table: name, message })
-  const now = (label: string) => partitionNow(database, context, label)
+  #isFull = false
+  /** Partitions of periods that a lane had begun. */
+  #left = 0
+
+  constructor(context: ArchiveContext<Advancing>, database: LedgerDatabase, run: Run, aim: Aim, queue: string[][]) {
+    this.#context = context
+    this.#database = database
+    this.#run = run
+    this.#aim = aim
+    this.#queue = queue
+  }
+
+  /** One lane, until nothing is left, the run is stopped or the disk is full. */
+  async work(lane: ArchiveContext<Advancing>): Promise<void> {
+    for (let parts = this.#queue.shift(); parts !== undefined; parts = this.#next(this.#queue)) {
+      for (let label = parts.shift(); label !== undefined; label = this.#next(parts)) {
+        const done = await this.#try(label, lane)
+        if (done === null) return
+        if (done) continue
+        this.#others.push(label)
+        const holder = holderText(await this.#now(label))
+        this.#say('note', `${label}: ${holder} works on it; it is looked at again at the end`)
+      }
+      this.#left += parts.length
+    }
+  }
+
+  /** What other programs worked on is tried once more, unless the run was stopped or the disk is full. */
+  async end(): Promise<void> {
+    if (this.#isFull) {
+      const left = this.#left + this.#queue.flat().length + this.#others.length
+      if (left > 0) this.#say('warn', `the disk is full: ${left} more of the partitions were not begun`)
+      return
+    }
+    if (this.#run.interrupt.stop.aborted) return
+    for (const label of this.#others) {
+      const done = await this.#try(label, this.#context)
+      if (done === null) return
+      if (done) continue
+      const partition = await this.#now(label)
+      const error = this.#aim.isThere(partition) ? null : busy(this.#context, partition)
+      // What another program did is no work of this run.
+      this.outcomes.push({ label, before: partition.state, after: partition.state, partition, error })
+      if (error === null) this.#say('note', `${label}: another program brought it where it was wanted`)
+      else this.#say('warn', `${label}: ${holderText(partition)} still works on it`)
+    }
+  }
 
   /** @returns false where another program has it; null where it was stopped */
-  const tryOne = async (label: string, lane: ArchiveContext<Advancing>): Promise<boolean | null> => {
-    await whilePaused(run)
-    if (run.interrupt.stop.aborted) return null
-    const reload = () => now(label)
+  async #try(label: string, lane: ArchiveContext<Advancing>): Promise<boolean | null> {
+    await whilePaused(this.#run)
+    if (this.#run.interrupt.stop.aborted) return null
+    const { ledger, emit, name } = this.#context
+    const reload = () => this.#now(label)
     const before = await reload()
     let error: SluiceError | null = null
     let held: Held | null = null
     try {
       held = await ledger.claim(label, before.holder)
-      if (held === null || !(await holdsPeriod(context, database, before))) return false
+      if (held === null || !(await holdsPeriod(this.#context, this.#database, before))) return false
       await lane.refuseFollowed()
-      await work(held, reload, lane)
+      await this.#aim.work(held, reload, lane)
     } catch (thrown) {
       error = asSluiceError(thrown)
     } finally {
@@ -129,53 +194,25 @@ export async function eachPartition(
     }
     if (error?.kind === 'stopped') return null
     const partition = error === null ? await reload() : await reload().catch(() => before)
-    outcomes.push({ label, before: before.state, after: partition.state, partition, error })
-    isFull ||= error !== null && isDiskExhausted(error)
-    if (error !== null) {
-      emit({ type: 'archive.state', table: name, partition: label, state: partition.state, ms: 0, error: error.info() })
-    }
+    this.outcomes.push({ label, before: before.state, after: partition.state, partition, error })
+    if (error === null) return true
+    this.#isFull ||= isDiskExhausted(error)
+    emit({ type: 'archive.state', table: name, partition: label, state: partition.state, ms: 0, error: error.info() })
     return true
   }
 
-  try {
-    const queue = await byPeriods(labels, database, context)
-    const others: string[] = []
-    const begin = async (lane: ArchiveContext<Advancing>): Promise<void> => {
-      for (let parts = queue.shift(); parts !== undefined; parts = isFull ? undefined : queue.shift()) {
-        for (let label = parts.shift(); label !== undefined; label = isFull ? undefined : parts.shift()) {
-          const done = await tryOne(label, lane)
-          if (done === null) return
-          if (done) continue
-          others.push(label)
-          say('note', `${label}: ${holderText(await now(label))} works on it; it is looked at again at the end`)
-        }
-        left += parts.length
-      }
-    }
-    // Each goes on as far as it can: what ended one is thrown when nobody works any more.
-    const ends = await Promise.allSettled(lanes.map(begin))
-    for (const end of ends) if (end.status === 'rejected') throw end.reason
-    if (isFull) {
-      left += queue.flat().length + others.length
-      if (left > 0) say('warn', `the disk is full: ${left} more of the partitions were not begun`)
-      return outcomes
-    }
-    if (run.interrupt.stop.aborted) return outcomes
-    for (const label of others) {
-      const done = await tryOne(label, context)
-      if (done === null) return outcomes
-      if (done) continue
-      const partition = await now(label)
-      const error = isThere(partition) ? null : busy(context, partition)
-      // What another program did is no work of this run.
-      outcomes.push({ label, before: partition.state, after: partition.state, partition, error })
-      if (error === null) say('note', `${label}: another program brought it where it was wanted`)
-      else say('warn', `${label}: ${holderText(partition)} still works on it`)
-    }
-  } finally {
-    clearInterval(timer)
+  #next<T>(queue: T[]): T | undefined {
+    return this.#isFull ? undefined : queue.shift()
   }
-  return outcomes
+
+  #now(label: string): Promise<ArchivedPartition> {
+    return partitionNow(this.#database, this.#context, label)
+  }
+
+  #say(level: 'note' | 'warn', message: string): void {
+    const { emit, name } = this.#context
+    emit({ type: 'log', level, table: name, message })
+  }
 }
 
 /** Parts of one period are worked on one after the other. */

@@ -1,0 +1,63 @@
+/** The stage of an archive run that says what it is going to do, and refuses what has no aim or no way on. */
+import { isByValue } from '../../ledger/by-value.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { emitForecast } from '../../plan/forecast.ts'
+import { emitArchivePlan } from '../../plan/plan-event.ts'
+import type { ArchiveOperation } from './declaration.ts'
+import { moves, workersOf, type Planned, type TablePlan } from './plan.ts'
+import { tell, tellChanges, tellGrace, tellUnplaced } from './tell.ts'
+
+/** @throws SluiceError BAD_FLAG, PARTITIONS_BLOCKED */
+export async function agree({ operation, run, plans }: Planned): Promise<void> {
+  for (const plan of plans) {
+    emitArchivePlan(plan, run.emit)
+    const workers = workersOf(plan, operation)
+    await emitForecast(plan, { database: plan.opened.database, workers }, run.emit)
+    tellUnplaced(plan, run)
+    tellChanges(plan, run)
+    if ((operation.workers ?? 1) !== workers) tell(run, 'note', plan.table, ONE_WORKER)
+  }
+  refuseAimless(plans, operation)
+  const blocked = blockersOf(plans)
+  if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(moves))) throw allBlocked(blocked)
+  for (const { plan, text } of blocked) tell(run, 'warn', plan.table, `it stays: ${text}`)
+  for (const plan of plans) tellGrace(plan, operation, run)
+}
+
+const ONE_WORKER =
+  'one worker does it all: while a partition that is partitioned itself is read, no other one can leave the table'
+
+/** A table that the ledger knows is gone on with; of a new one the command has to say what is due. */
+function refuseAimless(plans: readonly TablePlan[], { olderThan, partitions }: ArchiveOperation): void {
+  if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
+  throw new SluiceError('BAD_FLAG', 'nothing says which partitions are due', {
+    hint: plans.every(({ archived }) => isByValue(archived))
+      ? 'name some with --partition; sluice archive plan with the same options lists them'
+      : 'give --older-than 8q, or name some with --partition',
+  })
+}
+
+type Blocked = { readonly plan: TablePlan; readonly text: string }
+
+/** Partitions that are due and hold rows, but cannot go, each with the reason. */
+function blockersOf(plans: readonly TablePlan[]): readonly Blocked[] {
+  return plans.flatMap((plan) =>
+    plan.partitions
+      .filter(({ status, candidate }) => status === 'blocked' && candidate?.rows !== 0n)
+      .map(({ label, note }) => ({ plan, text: note === undefined ? label : `${label}: ${note}` })),
+  )
+}
+
+const NAMED_BLOCKERS = 5
+
+function allBlocked(blocked: readonly Blocked[]): SluiceError {
+  const named = blocked.slice(0, NAMED_BLOCKERS).map(({ plan, text }) => `${tableText(plan.table.table)} ${text}`)
+  const more = blocked.length > named.length ? `; and ${blocked.length - named.length} more` : ''
+  const what =
+    blocked.length === 1 ? 'the one partition that is due is' : `all ${blocked.length} partitions that are due are`
+  return new SluiceError('PARTITIONS_BLOCKED', `${what} blocked, and nothing was archived`, {
+    reason: `${named.join('; ')}${more}`,
+    hint: 'remove what blocks them, then run the same command again; sluice archive plan lists all of it',
+  })
+}

@@ -1,0 +1,117 @@
+/** The stage of an archive run that plans every table before the first partition is touched. */
+import { isUnpublished } from '../../ledger/record.ts'
+import type { TableSpec } from '../../../model/copy/column-type.ts'
+import { asSluiceError, type SluiceError, type ErrorCode } from '../../../shared/errors.ts'
+import { archiveOf, refusePerhapsRenamed } from '../../work/find-archive.ts'
+import { tablesOf, type Opened, type OpenSource } from '../../work/each-table.ts'
+import { refuseFollowedTables, tellFollowedTables } from '../../plan/followed-table.ts'
+import { refuseTwoArchives } from '../../plan/partition-archives.ts'
+import { refuseTriggers, tellLosable } from '../../plan/row-triggers.ts'
+import { planArchive, type PlannedArchive } from '../../plan/plan.ts'
+import { refuseHeirs } from '../../plan/plan-refusals.ts'
+import type { PlannedPartition } from '../../plan/planned-standing.ts'
+import type { RunOf } from '../../../engine/run/run-context.ts'
+import type { archiveRun, ArchiveOperation } from './declaration.ts'
+import { tell, tellTimeless } from './tell.ts'
+
+export type ArchiveRun = RunOf<typeof archiveRun>
+
+type Begun = { readonly operation: ArchiveOperation; readonly run: ArchiveRun; readonly source: OpenSource }
+
+/** A table, and the database whose ledger has it. */
+export type TablePlan = PlannedArchive & { readonly opened: Opened }
+
+/** An archive run whose tables are planned: one at least is not refused. */
+export type Planned = Begun & { readonly plans: readonly TablePlan[]; readonly refused: RefusedTables }
+
+/** @throws SluiceError what hinders all tables, or the only one */
+export async function plan(begun: Begun): Promise<Planned> {
+  const { operation, run, source } = begun
+  const signal = run.interrupt.abort
+  const tables = await tablesOf(source, operation.tables, signal)
+  const names = tables.map(({ table }) => table)
+  if (operation.dryRun) await tellFollowedTables(source, names, { emit: run.emit, signal })
+  const plans: TablePlan[] = []
+  const refused = new RefusedTables(tables.length, run)
+  for (const table of tables) {
+    try {
+      plans.push(await planTable(table, begun))
+    } catch (thrown) {
+      refused.add(table, thrown)
+    }
+  }
+  if (plans.length === 0 && refused.first !== undefined) throw refused.first
+  tellTimeless(plans, run)
+  return { ...begun, plans, refused }
+}
+
+async function planTable(table: TableSpec, { operation, run, source }: Begun): Promise<TablePlan> {
+  const signal = run.interrupt.abort
+  if (!operation.dryRun) await refuseFollowedTables(source, [table.table], signal)
+  await refuseHeirs(table, source.store, run)
+  await tellLosable(table, source.store, run)
+  const { opened, name, record } = await archiveOf(source, table, signal)
+  await refuseTwoArchives(source, table, record === null || isUnpublished(record), run)
+  if (record === null) await refusePerhapsRenamed(source, table, signal)
+  const planned = await planArchive(table, operation, { ...aroundOf(opened, run), name })
+  if (takesRows(planned)) await refuseTriggers(table, source.store, run)
+  if (planned.unsure !== null && !operation.dryRun) throw planned.unsure
+  return { ...planned, opened }
+}
+
+/** What is wrong with one table, and says nothing of the others. */
+const OF_ONE_TABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ARCHIVE_CONFLICT',
+  'ARCHIVE_FOREIGN',
+  'BAD_FLAG',
+  'PARTITION_STATE',
+  'PLAN_CHANGED',
+  'TABLE_FOLLOWED',
+  'TABLE_REFUSED',
+  'UNSUPPORTED_KEY',
+  'UNSUPPORTED_TYPE',
+])
+
+/** Tables of several that are refused by themselves, so that the others go on. */
+export class RefusedTables {
+  readonly #tables: number
+  readonly #run: ArchiveRun
+  first: SluiceError | undefined
+
+  /** @param tables how many the run is about */
+  constructor(tables: number, run: ArchiveRun) {
+    this.#tables = tables
+    this.#run = run
+  }
+
+  /** @throws SluiceError what keeps all of them, or the only one */
+  add(table: Pick<TableSpec, 'table'>, thrown: unknown): void {
+    const error = asSluiceError(thrown)
+    if (this.#tables === 1 || !OF_ONE_TABLE.has(error.code)) throw error
+    this.first ??= error
+    tell(this.#run, 'error', table, `it is left out: ${error.message}`, error.hint)
+  }
+}
+
+/** A table's store and ledger, as planning takes them. */
+export function aroundOf(
+  opened: Opened,
+  { clock, interrupt }: ArchiveRun,
+): Opened & { readonly nowMs: number; readonly signal: AbortSignal } {
+  return { ...opened, nowMs: clock.now(), signal: interrupt.abort }
+}
+
+/** Whether a run does something with it. */
+export function moves({ status }: PlannedPartition): boolean {
+  return status === 'due' || status === 'resume' || status === 'drop'
+}
+
+/** Whether rows leave one by one: those of a table without partitions, or what had begun before it was partitioned. */
+function takesRows({ isNative, partitions }: PlannedArchive): boolean {
+  return !isNative || partitions.some((one) => moves(one) && one.known !== null && one.known.native === null)
+}
+
+/** Reading a partition that is partitioned itself locks the table above it until the transaction ends: no other partition could leave meanwhile. */
+export function workersOf({ partitions }: PlannedArchive, { workers = 1 }: ArchiveOperation): number {
+  return partitions.some((one) => moves(one) && one.candidate?.isDivided === true) ? 1 : workers
+}

@@ -1,0 +1,42 @@
+/** The end of an archive run that only shows its plan: nothing is moved, and no ledger is made. */
+import { dec } from '../../../model/run/event.ts'
+import { tellDoubtful } from '../../plan/unfit-values.ts'
+import { Looked } from '../../plan/counted.ts'
+import { emitForecast } from '../../plan/forecast.ts'
+import { emitArchivePlan } from '../../plan/plan-event.ts'
+import { standingOf, tellStanding } from '../../plan/resumable.ts'
+import { lookedThrough } from '../../plan/plan-counts.ts'
+import type { PlannedPartition } from '../../plan/planned-standing.ts'
+import type { Ending } from '../../../engine/run/run-context.ts'
+import { aroundOf, workersOf, type Planned, type TablePlan } from './plan.ts'
+import { tellChanges, tellReferrers, tellUnplaced, tellUnsure, tellValues } from './tell.ts'
+
+export async function show({ operation, run, plans, refused }: Planned): Promise<Ending> {
+  const looked = new Looked()
+  for (const planned of plans) {
+    const { opened } = planned
+    const around = aroundOf(opened, run)
+    const plan = await lookedThrough(planned, around)
+    const standing = await standingOf(plan.archived, opened, run)
+    emitArchivePlan(plan, run.emit, standing)
+    await emitForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
+    tellUnplaced(plan, run)
+    tellValues(plan, run)
+    tellReferrers(plan, run)
+    tellChanges(plan, run)
+    tellUnsure(plan, run)
+    if (operation.exact === true) await tellDoubtful(plan, { ...around, emit: run.emit })
+    tellStanding(plan.archived, standing, run)
+    for (const { look } of plan.partitions) if (look !== undefined) looked.look(look)
+  }
+  const error = refused.first === undefined ? {} : { error: refused.first }
+  return { totals: totalsOf(plans), ...looked.notChecked('sluice archive verify looks closer'), ...error }
+}
+
+function totalsOf(plans: readonly TablePlan[]): Readonly<Record<string, string>> {
+  const all = plans.flatMap(({ partitions }) => partitions)
+  const due = all.filter(({ status }) => status === 'due' || status === 'resume')
+  const rows = (some: readonly PlannedPartition[]): bigint =>
+    some.reduce((sum, { known, candidate }) => sum + (known?.digest?.rows ?? candidate?.rows ?? 0n), 0n)
+  return { tables: dec(plans.length), partitions: dec(all.length), due: dec(due.length), rows: dec(rows(due)) }
+}

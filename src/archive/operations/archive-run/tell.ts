@@ -1,0 +1,86 @@
+/** What an archive run, and its plan, say of a table in the log. */
+import { isByValue } from '../../ledger/by-value.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { referrerText } from '../../plan/referring-rows.ts'
+import { changeTexts } from '../../plan/table-changes.ts'
+import type { PlannedArchive } from '../../plan/plan.ts'
+import type { PlannedPartition } from '../../plan/planned-standing.ts'
+import type { Run } from '../../../engine/run/run-context.ts'
+import type { ArchiveOperation } from './declaration.ts'
+
+type Teller = Pick<Run<'log'>, 'emit'>
+type Level = 'note' | 'warn' | 'error'
+
+/** One line about a table. */
+export function tell(
+  { emit }: Teller,
+  level: Level,
+  { table }: Pick<PlannedArchive['table'], 'table'>,
+  message: string,
+  hint?: string,
+): void {
+  emit({ type: 'log', level, table: tableText(table), message, ...(hint === undefined ? {} : { hint }) })
+}
+
+/**
+ * Names tables that an age says nothing of: they are left alone.
+ * @throws SluiceError UNSUPPORTED_TYPE where that is all of them
+ */
+export function tellTimeless(plans: readonly PlannedArchive[], run: Teller): void {
+  const [first] = plans
+  const refused = plans.filter(({ timeless, partitions }) => timeless !== null && !partitions.some(isNoted))
+  if (first?.timeless != null && refused.length === plans.length) throw first.timeless
+  for (const { table, timeless } of plans) {
+    if (timeless === null) continue
+    const { message, reason, hint } = timeless
+    const why = reason === undefined ? message : `${message}; ${reason}`
+    tell(run, 'warn', table, `${tableText(table.table)} is left alone: ${why}`, hint)
+  }
+}
+
+/** Whether a run does something with it, or says why it does not. */
+function isNoted({ status, known }: PlannedPartition): boolean {
+  return known !== null && status !== 'done' && status !== 'later'
+}
+
+/** No query would look for them in an archive otherwise. */
+export function tellUnplaced({ table, unplaced }: PlannedArchive, run: Teller): void {
+  if (unplaced !== null) tell(run, 'note', table, unplaced)
+}
+
+/** A value has no age by which it would be due. */
+export function tellValues({ table, archived, partitions }: PlannedArchive, run: Teller): void {
+  if (!isByValue(archived) || partitions.some(({ status }) => status !== 'later')) return
+  tell(run, 'note', table, 'no value is due by itself: name those that are to be archived, with --partition')
+}
+
+/** Rows of other tables keep rows from leaving. */
+export function tellReferrers({ table, isNative, referred }: PlannedArchive, run: Teller): void {
+  for (const referrer of referred.referrers) tell(run, 'note', table, referrerText(referrer, isNative))
+}
+
+/** What the next publication changes in the columns of the archive. */
+export function tellChanges({ table, changes }: PlannedArchive, run: Teller): void {
+  for (const message of changeTexts(changes)) tell(run, 'note', table, message)
+}
+
+export function tellUnsure({ table, unsure }: PlannedArchive, run: Teller): void {
+  if (unsure !== null) tell(run, 'warn', table, `a run would be refused: ${unsure.message}`, unsure.hint)
+}
+
+/** Why what was asked to be dropped stays, and that another grace says nothing of what is detached already. */
+export function tellGrace(
+  { table, partitions }: PlannedArchive,
+  { drop, graceMs }: Pick<ArchiveOperation, 'drop' | 'graceMs'>,
+  run: Teller,
+): void {
+  const waiting = partitions.flatMap(({ known }) =>
+    known?.state === 'DETACHED' && !known.graceOver && known.dropAfterMs !== null ? [known.dropAfterMs] : [],
+  )
+  if (waiting.length === 0 || (!drop && graceMs === undefined)) return
+  const first = isoTime(Math.min(...waiting))
+  const what = waiting.length === 1 ? '1 detached partition is' : `${waiting.length} detached partitions are`
+  const later = graceMs === undefined ? '' : '; --grace counts for what is detached from now on, and not for these'
+  tell(run, 'note', table, `${what} within the grace, and not dropped yet; the first may be from ${first} on${later}`)
+}
