@@ -245,7 +245,7 @@ async function dumped(url: string): Promise<string> {
 }
 
 describe.skipIf(!POSTGRES_OWN).each(PASSWORDS)('a password %s', (name, password) => {
-  test('of PostgreSQL stands nowhere', { timeout: 120_000 }, async () => {
+  test('of PostgreSQL stands nowhere', { timeout: 300_000 }, async () => {
     said.length = 0
     const main = server as PostgresServer
     const database = `p${PASSWORDS.findIndex(([one]) => one === name)}`
