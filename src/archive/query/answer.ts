@@ -5,13 +5,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isByValue } from '../ledger/by-value.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../ledger/record.ts'
-import { isShownAs, otherMeaning } from '../types/index.ts'
 import {
   columnIn,
   type AnswerRow,
+  type ArchiveQuery,
   type LeftOut,
   type OpenArchiveQuery,
   type QueryColumn,
+  type QueryFile,
   type QueryNeeds,
 } from '../../model/archive/query-port.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
@@ -43,6 +44,7 @@ import { attachedTexts, awayTables, leavingTables, standingsOf, standingsText, t
 import { hotPart, hotRows } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows, unsettledRows } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
+import { collatedOf, otherMeanings, otherNumbers, otherTypes, textsOf } from './otherwise.ts'
 import { CheckedFiles } from './checked-files.ts'
 
 /** How often a query begins anew, and the longest pause before it does. */
@@ -106,7 +108,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
     const record = await readArchive(ledger, name)
     const standings = await standingsOf(store, table, record, signal)
     try {
-      await answerOnce(question, ledger, { record, standings }, telling)
+      await answerOnce({ question, ledger, record, standings }, telling)
       return
     } catch (error) {
       throwIfAborted(signal)
@@ -126,67 +128,109 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
   throw new SluiceError(
     'LEDGER_BUSY',
     `the partitions of ${tableText(table.table)} change faster than a query can look at them`,
-    {
-      where: store.label,
-      hint: 'ask again when the archive run is over',
-      retryable: true,
-    },
+    { where: store.label, hint: 'ask again when the archive run is over', retryable: true },
   )
 }
 
 /** Other partitions are archived than when the query began. */
 class Moved extends Error {}
 
-async function answerOnce(
-  { store, table, sql, limit, verify = false, signal, open, lake }: Question,
-  ledger: LedgerDatabase,
-  { record, standings }: { readonly record: ArchiveRecord | null; readonly standings: Standings },
-  told: (answer: Answer) => Promise<void>,
-): Promise<void> {
+/** One try: what the ledger says of the archive, and which of its partitions are in the table. */
+type Try = {
+  readonly question: Question
+  readonly ledger: LedgerDatabase
+  readonly record: ArchiveRecord | null
+  readonly standings: Standings
+}
+
+async function answerOnce(one: Try, told: (answer: Answer) => Promise<void>): Promise<void> {
+  const { table, sql, limit, verify = false, signal, open } = one.question
+  const seen = await lookAt(one)
+  const { columns, root } = seen
+  const files = await localPaths(root, seen.files, signal)
+  await using query = await open({ table: table.table, columns, sql, limit, files, signal })
+  const needed = await neededOf(seen, query)
+  await using local =
+    root === null
+      ? null
+      : await openFiles(root, needed.wanted, verify ? null : physicalOf(needed), signal, new CheckedFiles())
+  const brought = await bring(needed, local?.files ?? [])
+  await told(answerOf(brought, local))
+}
+
+/** The archive with the columns that the table has now, and its files. */
+type Seen = Try & {
+  readonly present: Awaited<ReturnType<typeof seenArchive>> | null
+  readonly seen: ArchiveRecord | null
+  readonly archived: readonly ArchivedPartition[]
+  readonly columns: readonly QueryColumn[]
+  readonly files: ArchivedPartition['files']
+  /** Null where nothing of it is in files. */
+  readonly root: LogStore | null
+}
+
+async function lookAt(one: Try): Promise<Seen> {
+  const { question, record, standings } = one
+  const { store, table, signal, lake } = question
   const present = record === null ? null : await seenArchive(store, table, record, signal)
   const seen = present?.record ?? null
-  const { leaving, attached } = standings
-  const archived = archivedPartitions(record).filter(({ label }) => !attached.has(label))
+  const archived = archivedPartitions(record).filter(({ label }) => !standings.attached.has(label))
   const filed = new Set(archived.flatMap((partition) => partition.columns.map(({ physical }) => physical)))
   const columns = queryColumns(table, seen?.stored ?? null, record?.stored.columns, filed)
   const files = archived.flatMap((partition) => partition.files)
   const root = record === null || files.length === 0 ? null : await lake(pathOfLocation(record.archive))
-  await using query = await open({
-    table: table.table,
-    columns,
-    sql,
-    limit,
-    files: await localPaths(root, files, signal),
-    signal,
-  })
+  return { ...one, present, seen, archived, columns, files, root }
+}
+
+/** What the statement needs of it. */
+type Needed = Seen & {
+  readonly query: ArchiveQuery
+  readonly mayMatch: (partition: ArchivedPartition) => boolean
+  readonly read: readonly ArchivedPartition[]
+  readonly wanted: ReturnType<typeof placedFiles>
+  /** Those of `read` whose rows in the table are told from archived ones by key. */
+  readonly shared: ReturnType<typeof sharedPartitions>
+}
+
+/** @throws SluiceError BAD_QUERY for columns that have no values there, or of which it is unsure what became of them */
+async function neededOf(given: Seen, query: ArchiveQuery): Promise<Needed> {
+  const { question, record, present, seen, archived, columns } = given
+  const { store, table, signal } = question
   const { needs } = query
-  const by =
-    (archived.length === 0 && awayPartitions(record).length === 0 && leavingPartitions(record).length === 0) ||
-    needs.intervals.length === 0
-      ? null
-      : await rangeColumn(store, table, seen, columns, signal)
-  const read = archived.filter((partition) => mayMatch(partition, by, needs.intervals))
+  const isHere = archived.length === 0 && awayPartitions(record).length === 0 && leavingPartitions(record).length === 0
+  const by = isHere || needs.intervals.length === 0 ? null : await rangeColumn(store, table, seen, columns, signal)
+  const matches = (partition: ArchivedPartition): boolean => mayMatch(partition, by, needs.intervals)
+  const read = archived.filter(matches)
   // The bounds of such a partition tell its rows from those of the table.
   const cut = read.some(sharesRows) && record?.timeColumn != null ? [record.timeColumn] : []
   const doubt = doubtOf(table, present?.unsure ?? null, new Set([...needs.columns, ...cut]), read)
   if (doubt !== null) throw doubt
   refuseUncomputed(columns, needs, read)
-  const wanted = read.flatMap(placedFiles)
   const shared = sharedPartitions(table, seen, columns, read)
-  const physical = columns
-    .filter(
-      ({ name, archived: has }) => has && (needs.columns.has(name) || (shared.length > 0 && table.key.includes(name))),
-    )
-    .flatMap((column) => [column.physical, ...(column.earlier ?? [])])
-  await using local =
-    root === null ? null : await openFiles(root, wanted, verify ? null : physical, signal, new CheckedFiles())
+  return { ...given, query, mayMatch: matches, read, wanted: read.flatMap(placedFiles), shared }
+}
 
+/** Columns of files that are read, under all names that they have there. */
+function physicalOf({ question: { table }, columns, query: { needs }, shared }: Needed): readonly string[] {
+  const isRead = (name: string): boolean => needs.columns.has(name) || (shared.length > 0 && table.key.includes(name))
+  return columns
+    .filter(({ name, archived }) => archived && isRead(name))
+    .flatMap((column) => [column.physical, ...(column.earlier ?? [])])
+}
+
+/** The rows of the table are there, and are those of the moment of the archive. */
+type Brought = Needed & {
+  readonly hot: ReturnType<typeof hotPart>
+  readonly came: Awaited<ReturnType<ArchiveQuery['bring']>>
+}
+
+/** @throws Moved where other partitions are archived by now; SluiceError SOURCE_IO */
+async function bring(needed: Needed, files: readonly QueryFile[]): Promise<Brought> {
+  const { question, ledger, record, standings, seen, columns, query, read, shared } = needed
+  const { store, table, signal } = question
+  const { leaving, attached } = standings
   const hot = hotPart(store, table, seen, columns, query, shared)
-  const late = shared.map(({ label, within }) => ({
-    within,
-    key: table.key,
-    files: filesOf(label, read, local?.files ?? []),
-  }))
+  const late = shared.map(({ label, within }) => ({ within, key: table.key, files: filesOf(label, read, files) }))
   const unmoved = async (): Promise<void> => {
     const now = await readArchive(ledger, record?.table ?? table.table)
     if (countedOf(now) !== countedOf(record)) throw new Moved()
@@ -194,48 +238,49 @@ async function answerOnce(
   }
   // Where all readers of a view see one moment, the first row settles what belongs to it; elsewhere only the last one does.
   const settled = store.can.snapshot === 'shared'
-  const wantedAway = (partition: ArchivedPartition): boolean => mayMatch(partition, by, needs.intervals)
   const away = [
-    ...(await awayTables(store, seen, (one) => wantedAway(one) && !attached.has(one.label), signal)),
-    ...leavingTables(seen, leaving, wantedAway),
+    ...(await awayTables(store, seen, (one) => needed.mayMatch(one) && !attached.has(one.label), signal)),
+    ...leavingTables(seen, leaving, needed.mayMatch),
   ]
-  const came = await (async () => {
+  const brought = async (): Promise<Brought['came']> => {
     await using view = await store.source(signal)
     const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal, away)
-    const brought = await query.bring(hot.columns, rows.csv, hot.except, late)
-    if (brought.rows === rows.rows()) return brought
-    throw new SluiceError(
-      'SOURCE_IO',
-      `${rows.rows()} rows of ${tableText(table.table)} were read, and ${brought.rows} arrived`,
-      {
-        where: store.label,
-        retryable: true,
-      },
-    )
-  })()
+    const came = await query.bring(hot.columns, rows.csv, hot.except, late)
+    if (came.rows === rows.rows()) return came
+    const message = `${rows.rows()} rows of ${tableText(table.table)} were read, and ${came.rows} arrived`
+    throw new SluiceError('SOURCE_IO', message, { where: store.label, retryable: true })
+  }
+  const came = await brought()
   if (!settled) await unmoved()
+  return { ...needed, hot, came }
+}
+
+function answerOf(brought: Brought, local: Awaited<ReturnType<typeof openFiles>> | null): Answer {
+  const { question, record, standings, seen, archived, columns, files, query, read, wanted, shared } = brought
+  const { hot, came } = brought
+  const { store, table, verify = false } = question
+  const { needs } = query
+  const name = tableText(table.table)
   const sumOf = (of: keyof LeftOut): bigint => came.leftOut.reduce((sum, one) => sum + one[of], 0n)
   const moved = sumOf('moved')
-  const untold = read
-    .filter((partition) => sharesRows(partition) && !shared.some(({ label }) => label === partition.label))
-    .map(({ label }) => label)
+  const untold = read.filter((one) => sharesRows(one) && !shared.some(({ label }) => label === one.label))
   const notLooked = [
-    ...attachedTexts(attached),
-    ...untold.map((label) => `${ALL_LEFT_OUT} ${label}`),
+    ...attachedTexts(standings.attached),
+    ...untold.map(({ label }) => `${ALL_LEFT_OUT} ${label}`),
     ...otherTypes(seen, read, needs.columns),
   ]
   const asTexts = [...textsOf(columns, needs), ...otherMeanings(columns, needs, read)]
   const byBytes = collatedOf(columns, needs)
-  await told({
+  return {
     columns: query.columns,
     booleans: store.can.booleans === true ? query.booleans : new Set(),
     hasArchive: record !== null,
     otherwise: otherNumbers(columns, needs),
-    unsettled: unsettledRows(tableText(table.table), read, shared, came.leftOut),
-    formerName: record === null || tableText(record.table) === tableText(table.table) ? null : tableText(record.table),
+    unsettled: unsettledRows(name, read, shared, came.leftOut),
+    formerName: record === null || tableText(record.table) === name ? null : tableText(record.table),
     sources: {
       type: 'query.sources',
-      table: tableText(table.table),
+      table: name,
       partitions: { read: dec(read.length), of: dec(archived.length) },
       files: { read: dec(wanted.length), of: dec(files.length) },
       ...(verify ? { verified: dec(wanted.length) } : {}),
@@ -247,33 +292,10 @@ async function answerOnce(
       ...(asTexts.length === 0 ? {} : { asTexts }),
       ...(byBytes.length === 0 ? {} : { byBytes }),
       ...(notLooked.length === 0 ? {} : { notLooked }),
-      hotColumns: hot.columns.map(({ name }) => name),
+      hotColumns: hot.columns.map((column) => column.name),
     },
     pages: query.pages(local?.files ?? []),
-  })
-}
-
-/**
- * Numbers that DuckDB compares in another way than the database that they are from. A number with a decimal point is
- * compared with a column of four bytes as one of eight by the databases, and as one of four by DuckDB. A number of two
- * digits is a year to MySQL and MariaDB.
- * @returns one sentence for each column that the statement reads, where it compares numbers of its type
- */
-function otherNumbers(
-  columns: readonly QueryColumn[],
-  { columns: read, numbers = new Set() }: QueryNeeds,
-): readonly string[] {
-  return columns.flatMap(({ name, stored, column: { native } }) => {
-    if (!read.has(name)) return []
-    if (stored === 'float' && numbers.has('FLOAT'))
-      return [
-        `${name} (${native}) is compared with numbers of four bytes, where the database may take 0.1 for one of eight: CAST(${name} AS DOUBLE) compares as that`,
-      ]
-    const isYear = /^year\b/i.test(native) && (numbers.has('SMALLINT') || numbers.has('INTEGER'))
-    return isYear
-      ? [`${name} (${native}) is compared with all digits of the year, where the database takes 20 for 2020`]
-      : []
-  })
+  }
 }
 
 const ALL_LEFT_OUT = 'late rows, because rows of the table cannot be told from archived ones by key:'
@@ -297,59 +319,6 @@ function refuseUncomputed(
       hint: `${name}leave it out (SELECT * EXCLUDE (${quotedName(column.name)})), keep the condition to other periods, or restore ${labels}`,
     })
   }
-}
-
-/** Columns that the statement reads and may compare, whose values it has as texts, though they are none in the database. */
-function textsOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
-  // Of a UUID or a time the archive has one spelling: a literal may have another one that means the same value.
-  const isText = ({ stored, as: { kind } }: QueryColumn): boolean => stored !== 'string' || kind === 'text'
-  return columns
-    .filter((column) => texts !== 'none' && read.has(column.name) && !isText(column))
-    .map(({ name, column }) => `${name} (${column.native})`)
-}
-
-/** Columns that the statement reads, of which a text in older files names another value of the enum, or the composite, that the database has now. */
-function otherMeanings(
-  columns: readonly QueryColumn[],
-  { columns: asked }: QueryNeeds,
-  read: readonly ArchivedPartition[],
-): readonly string[] {
-  return columns.flatMap((column) => {
-    if (!asked.has(column.name)) return []
-    return read.flatMap(({ label, columns: files }) => {
-      const file = files.find(({ physical }) => physical === column.physical)
-      const other = file === undefined ? null : otherMeaning(file, column)
-      return other === null ? [] : [`${column.name} of ${label} (${other})`]
-    })
-  })
-}
-
-/** Columns of texts that the statement reads and may compare, which it does by their bytes and the source by a collation, or without blanks at the end. */
-function collatedOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
-  if (texts === 'none') return []
-  return columns.flatMap(({ name, as, column: { native, collation, sortsOnly } }) => {
-    if (as.kind !== 'text' || !read.has(name)) return []
-    if (collation !== undefined && (texts === 'order' || sortsOnly !== true))
-      return [`${name} (${native}, collation ${collation})`]
-    return as.padded === true ? [`${name} (${native}, padded)`] : []
-  })
-}
-
-/** Columns that the statement reads, and that older files have under another name, because their values are none of the type by now. */
-function otherTypes(
-  record: ArchiveRecord | null,
-  read: readonly ArchivedPartition[],
-  asked: ReadonlySet<string>,
-): readonly string[] {
-  const { columns = [], kept = [] } = record?.stored ?? {}
-  return kept.flatMap((earlier) => {
-    const now = columns.find(({ was }) => was?.includes(earlier.physical) === true)
-    if (now === undefined || !asked.has(now.name) || asked.has(earlier.name) || isShownAs(earlier, now)) return []
-    const labels = read.filter((one) => one.columns.some(({ physical }) => physical === earlier.physical))
-    if (labels.length === 0) return []
-    const where = labels.map(({ label }) => label).join(', ')
-    return [`values of ${now.name} in ${where}, which are ${earlier.column.native} and called ${earlier.name}`]
-  })
 }
 
 /** The column that partitions are ranges of. */

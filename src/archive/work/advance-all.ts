@@ -101,7 +101,8 @@ export async function eachPartition(
   if (context === undefined) return []
   const timer = beatOfArchive(context.ledger)
   try {
-    const round = new Round(context, database, run, aim, await byPeriods(labels, database, context))
+    const queue = await byPeriods(labels, database, context)
+    const round = new Round({ context, database, run, aim, queue })
     // Each goes on as far as it can: what ended one is thrown when all of them have ended.
     const ends = await Promise.allSettled(lanes.map((lane) => round.work(lane)))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
@@ -112,15 +113,19 @@ export async function eachPartition(
   }
 }
 
+type RoundParts = {
+  readonly context: ArchiveContext<Advancing>
+  readonly database: LedgerDatabase
+  readonly run: Run
+  readonly aim: Aim
+  /** Labels by periods: taken off as they are begun. */
+  readonly queue: string[][]
+}
+
 /** Partitions of a table that lanes take one by one, and what became of each. */
 class Round {
   readonly outcomes: Outcome[] = []
-  readonly #context: ArchiveContext<Advancing>
-  readonly #database: LedgerDatabase
-  readonly #run: Run
-  readonly #aim: Aim
-  /** Labels by periods. */
-  readonly #queue: string[][]
+  readonly #parts: RoundParts
   /** Those that other programs worked on. */
   readonly #others: string[] = []
   /** Nothing else has room where one had none. */
@@ -128,17 +133,13 @@ class Round {
   /** Partitions of periods that a lane had begun. */
   #left = 0
 
-  constructor(context: ArchiveContext<Advancing>, database: LedgerDatabase, run: Run, aim: Aim, queue: string[][]) {
-    this.#context = context
-    this.#database = database
-    this.#run = run
-    this.#aim = aim
-    this.#queue = queue
+  constructor(parts: RoundParts) {
+    this.#parts = parts
   }
 
   /** One lane, until nothing is left, the run is stopped or the disk is full. */
   async work(lane: ArchiveContext<Advancing>): Promise<void> {
-    for (let parts = this.#queue.shift(); parts !== undefined; parts = this.#next(this.#queue)) {
+    for (let parts = this.#parts.queue.shift(); parts !== undefined; parts = this.#next(this.#parts.queue)) {
       for (let label = parts.shift(); label !== undefined; label = this.#next(parts)) {
         const done = await this.#try(label, lane)
         if (done === null) return
@@ -154,17 +155,17 @@ class Round {
   /** What other programs worked on is tried once more, unless the run was stopped or the disk is full. */
   async end(): Promise<void> {
     if (this.#isFull) {
-      const left = this.#left + this.#queue.flat().length + this.#others.length
+      const left = this.#left + this.#parts.queue.flat().length + this.#others.length
       if (left > 0) this.#say('warn', `the disk is full: ${left} more of the partitions were not begun`)
       return
     }
-    if (this.#run.interrupt.stop.aborted) return
+    if (this.#parts.run.interrupt.stop.aborted) return
     for (const label of this.#others) {
-      const done = await this.#try(label, this.#context)
+      const done = await this.#try(label, this.#parts.context)
       if (done === null) return
       if (done) continue
       const partition = await this.#now(label)
-      const error = this.#aim.isThere(partition) ? null : busy(this.#context, partition)
+      const error = this.#parts.aim.isThere(partition) ? null : busy(this.#parts.context, partition)
       // What another program did is no work of this run.
       this.outcomes.push({ label, before: partition.state, after: partition.state, partition, error })
       if (error === null) this.#say('note', `${label}: another program brought it where it was wanted`)
@@ -174,18 +175,18 @@ class Round {
 
   /** @returns false where another program has it; null where it was stopped */
   async #try(label: string, lane: ArchiveContext<Advancing>): Promise<boolean | null> {
-    await whilePaused(this.#run)
-    if (this.#run.interrupt.stop.aborted) return null
-    const { ledger, emit, name } = this.#context
+    await whilePaused(this.#parts.run)
+    if (this.#parts.run.interrupt.stop.aborted) return null
+    const { ledger, emit, name } = this.#parts.context
     const reload = () => this.#now(label)
     const before = await reload()
     let error: SluiceError | null = null
     let held: Held | null = null
     try {
       held = await ledger.claim(label, before.holder)
-      if (held === null || !(await holdsPeriod(this.#context, this.#database, before))) return false
+      if (held === null || !(await holdsPeriod(this.#parts.context, this.#parts.database, before))) return false
       await lane.refuseFollowed()
-      await this.#aim.work(held, reload, lane)
+      await this.#parts.aim.work(held, reload, lane)
     } catch (thrown) {
       error = asSluiceError(thrown)
     } finally {
@@ -206,11 +207,11 @@ class Round {
   }
 
   #now(label: string): Promise<ArchivedPartition> {
-    return partitionNow(this.#database, this.#context, label)
+    return partitionNow(this.#parts.database, this.#parts.context, label)
   }
 
   #say(level: 'note' | 'warn', message: string): void {
-    const { emit, name } = this.#context
+    const { emit, name } = this.#parts.context
     emit({ type: 'log', level, table: name, message })
   }
 }

@@ -32,7 +32,7 @@ export type StreamParts = {
 }
 
 /** A stream that has begun: what is committed from here on comes in it. */
-export interface OpenStream extends AsyncDisposable {
+export interface FollowedStream extends AsyncDisposable {
   /** Chunks are taken as long as this gives a row. */
   readonly fence: Statement
   heard(event: CopyEvent): void
@@ -58,7 +58,7 @@ export interface Companion {
   /** Looks at both sides before anything is made. @throws SluiceError what keeps tables from being followed */
   examine(parts: Pick<StreamParts, 'operation' | 'planned' | 'run'>): Promise<void>
   /** Begins the stream, or goes on with it, before the first chunk is read. @throws SluiceError; the run ends with it */
-  open(parts: StreamParts): Promise<OpenStream>
+  open(parts: StreamParts): Promise<FollowedStream>
   /** @returns why changes are not applied by so many lanes; null where they may be */
   lanesRefusal(lanes: number, to: CopyStore): SluiceError | null
 }

@@ -1,6 +1,7 @@
 /** `archive adopt`: a database goes on with the archive of another one, or of itself before a failover; the other one is refused from then on. */
 import { PartitionLedger } from '../../ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../ledger/rebuilt-ledger.ts'
+import type { ArchiveContext } from '../../steps/context.ts'
 import { nameAgain } from '../../steps/expire.ts'
 import { withoutFiles } from '../../steps/files-gone.ts'
 import { restoreCommand } from '../../steps/refusals.ts'
@@ -13,6 +14,7 @@ import { redactUrl } from '../../../shared/redact.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
+import type { Finding } from '../../steps/find-damage.ts'
 import type { LogState } from '../../steps/log.ts'
 import type { archiveAdopt as declared, ArchiveAdoptOperation } from './declaration.ts'
 import { compareArchive, type Compared, type FindCandidate } from '../../plan/compare-archive.ts'
@@ -70,10 +72,7 @@ function refuseElsewhere({ archive }: ArchiveRecord, to: string, table: TableSpe
   throw new SluiceError(
     'PLAN_CHANGED',
     `the ledger knows the archive of ${name} at another place: ${redactUrl(archive)}`,
-    {
-      where: name,
-      hint: 'leave --to out, or change archive in migration_archives when the folder was moved',
-    },
+    { where: name, hint: 'leave --to out, or change archive in migration_archives when the folder was moved' },
   )
 }
 
@@ -85,101 +84,163 @@ async function takeOver(
   run: ArchiveAdoptRun,
 ): Promise<Ending> {
   const { record: seen } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
-  const name = tableText(table.table)
   await using open = await openArchive(table, seen, opened, run)
   const { context } = open
   const { record, unclear } = await renumbered(context, seen)
   const labels = record.partitions.map(({ label }) => label)
   const accepted = accept.map((text) => labelNamed(recordCalendar(record), text, labels))
-  const around = { ...opened, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }
-  const candidate: FindCandidate = async (label) => {
-    const asked = {
-      kind: 'archive',
-      from,
-      tables: [named],
-      partitions: [label],
-      asText: [],
-      detach: false,
-      drop: false,
-      dryRun: true,
-    } as const
-    try {
-      return (await planArchive(table, asked, around)).partitions[0]?.candidate ?? null
-    } catch (error) {
-      if (error instanceof SluiceError && error.kind === 'usage') return null
-      throw error
-    }
+  const adoption = new Adoption({
+    asked: { from, named, dryRun },
+    table,
+    record,
+    unclear,
+    accepted,
+    context,
+    opened,
+    run,
+  })
+  const log = await context.log()
+  if (dryRun) {
+    const state = await log.state(run.interrupt.abort)
+    if (state !== null) await adoption.judge(state)
+    return { totals: totalsOf(adoption.compared) }
   }
-  let compared: readonly Compared[] = []
-  let back: ReadonlyMap<string, string> = new Map()
-  const judge = async (state: LogState): Promise<ArchiveProperties | null> => {
+  const info = { table: tableText(table.table), run: run.runId }
+  const origin = await originNow(context)
+  const ledger = ledgerName(record.ledger ?? null, opened.store, origin)
+  const { version } = await log.adopt(
+    { tableId: record.archiveId, info, ledger },
+    (state) => adoption.judge(state),
+    async (head, next, sha256) => {
+      if (record !== seen) await noteNumbers(opened.database, record)
+      await adoption.holdAgain()
+      await context.heads.begin(head, next, sha256, ledger)
+    },
+    run.interrupt.abort,
+  )
+  for (const one of adoption.compared) await adoption.note(one)
+  // Last: a program that is killed before it is refused, and adopts again.
+  await context.heads.setOrigin(origin)
+  return { totals: { ...totalsOf(adoption.compared), version: dec(version) }, proof: 'canonical' }
+}
+
+type AdoptionParts = {
+  readonly asked: { readonly from: string; readonly named: string; readonly dryRun: boolean }
+  readonly table: TableSpec
+  readonly record: ArchiveRecord
+  /** Findings by labels: partitions of which several tables may be the one that left. */
+  readonly unclear: ReadonlyMap<string, Finding>
+  /** Labels of partitions that are taken over though they differ. */
+  readonly accepted: readonly string[]
+  readonly context: ArchiveContext
+  readonly opened: Opened
+  readonly run: ArchiveAdoptRun
+}
+
+/** An archive that is compared with the database, and taken over partition by partition. */
+class Adoption {
+  readonly #parts: AdoptionParts
+  readonly #ledger: PartitionLedger
+  readonly #name: string
+  compared: readonly Compared[] = []
+  /** Reasons of holds that were set after this ledger was saved, by labels. */
+  #back: ReadonlyMap<string, string> = new Map()
+
+  constructor(parts: AdoptionParts) {
+    this.#parts = parts
+    this.#ledger = new PartitionLedger(parts.opened.database, parts.record.table, ownerOf(parts.run))
+    this.#name = tableText(parts.table.table)
+  }
+
+  /**
+   * @returns what the log is to say of the table from then on; null where the ledger does not know it
+   * @throws SluiceError PROOF_FAILED
+   */
+  async judge(state: LogState): Promise<ArchiveProperties | null> {
+    const { record, unclear, accepted, context, opened, run } = this.#parts
     const all: Compared[] = []
-    for await (const one of compareArchive(context, record, state, candidate))
+    for await (const one of compareArchive(context, record, state, (label) => this.#candidate(label)))
       all.push({ ...one, finding: one.finding ?? unclear.get(one.label) ?? null })
-    compared = all
+    this.compared = all
+    this.#tellUnnamed()
     const against = all.flatMap(({ finding }) => (finding === null ? [] : [finding]))
-    for (const { label, unnamed } of all) {
-      if (unnamed === null) continue
-      const { state: said, files } = unnamed.partition
-      const message = `${label}: the ledger says ${said} and the log names no file of it${unnamed.outdated.length === 0 ? '' : ' that is there'}; its ${files.length} files are there and were read: the log ${dryRun ? 'would name' : 'names'} them again`
-      run.emit({ type: 'log', level: 'note', table: name, message })
-    }
-    for (const finding of against) run.emit({ type: 'archive.finding', table: name, ...finding })
+    for (const finding of against) run.emit({ type: 'archive.finding', table: this.#name, ...finding })
     const free = new Set(all.flatMap(({ label, gone }) => (gone === null || gone.held !== null ? [] : [label])))
     const standing = against.filter(
       ({ finding, partition }) =>
         !accepted.includes(partition ?? '') ||
         (finding !== 'differs from the source' && !(finding === 'not in the log' && free.has(partition ?? ''))),
     )
-    if (standing.length > 0) throw differs(name, standing.length, against.length)
+    if (standing.length > 0) throw differs(this.#name, standing.length, against.length)
     const own = await tableProperties(opened.database, record.table)
     if (own === null) return null
-    // Holds that were set after this ledger was saved.
     const { holds } = readProperties(state.metadata.configuration ?? {})
-    back = new Map([...holds].filter(([label]) => !own.holds.has(label)))
-    return { ...own, holds: new Map([...back, ...own.holds]) }
+    this.#back = new Map([...holds].filter(([label]) => !own.holds.has(label)))
+    return { ...own, holds: new Map([...this.#back, ...own.holds]) }
   }
-  const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
-  const addUnknown = async (label: string): Promise<void> => {
-    if (record.partitions.some((one) => one.label === label)) return
-    await ledger.addPartition((await candidate(label)) ?? { label, from: null, to: null, native: null })
+
+  /** Files that the log does not name any more, and that are there. */
+  #tellUnnamed(): void {
+    const names = this.#parts.asked.dryRun ? 'would name' : 'names'
+    for (const { label, unnamed } of this.compared) {
+      if (unnamed === null) continue
+      const { state, files } = unnamed.partition
+      const there = unnamed.outdated.length === 0 ? '' : ' that is there'
+      const message = `${label}: the ledger says ${state} and the log names no file of it${there}; its ${files.length} files are there and were read: the log ${names} them again`
+      this.#parts.run.emit({ type: 'log', level: 'note', table: this.#name, message })
+    }
   }
-  const holdAgain = async (label: string, reason: string): Promise<void> => {
-    const isKnown = record.partitions.some((one) => one.label === label)
-    const found = isKnown ? null : await candidate(label)
-    if (found !== null) await ledger.addPartition(found)
-    const message = `the archive says that ${label} is held: ${reason}`
-    if (isKnown || found !== null) {
-      await ledger.hold(label, reason)
-      run.emit({ type: 'log', level: 'note', table: name, message })
-    } else run.emit({ type: 'log', level: 'warn', table: name, message: `${message}; there is no such partition here` })
+
+  /** The partition as a plan of the table has it; null where there is none of that label. */
+  async #candidate(label: string): Promise<Awaited<ReturnType<FindCandidate>>> {
+    const { asked, table, record, opened, run } = this.#parts
+    const operation = {
+      kind: 'archive',
+      from: asked.from,
+      tables: [asked.named],
+      partitions: [label],
+      asText: [],
+      detach: false,
+      drop: false,
+      dryRun: true,
+    } as const
+    const around = { ...opened, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }
+    try {
+      return (await planArchive(table, operation, around)).partitions[0]?.candidate ?? null
+    } catch (error) {
+      if (error instanceof SluiceError && error.kind === 'usage') return null
+      throw error
+    }
   }
-  const log = await context.log()
-  if (dryRun) {
-    const state = await log.state(run.interrupt.abort)
-    if (state !== null) await judge(state)
-    return { totals: totalsOf(compared) }
+
+  #isKnown(label: string): boolean {
+    return this.#parts.record.partitions.some((one) => one.label === label)
   }
-  const info = { table: name, run: run.runId }
-  const origin = await originNow(context)
-  const ledgerNow = ledgerName(record.ledger ?? null, opened.store, origin)
-  const { version } = await log.adopt(
-    { tableId: record.archiveId, info, ledger: ledgerNow },
-    judge,
-    async (head, next, sha256) => {
-      if (record !== seen) await noteNumbers(opened.database, record)
-      for (const [label, reason] of back) await holdAgain(label, reason)
-      await context.heads.begin(head, next, sha256, ledgerNow)
-    },
-    run.interrupt.abort,
-  )
-  for (const { label, files, fence, unnamed, gone } of compared) {
+
+  /** Notes the holds that only the archive knows. */
+  async holdAgain(): Promise<void> {
+    for (const [label, reason] of this.#back) {
+      const isKnown = this.#isKnown(label)
+      const found = isKnown ? null : await this.#candidate(label)
+      if (found !== null) await this.#ledger.addPartition(found)
+      const isHere = isKnown || found !== null
+      if (isHere) await this.#ledger.hold(label, reason)
+      const text = `the archive says that ${label} is held: ${reason}`
+      const message = isHere ? text : `${text}; there is no such partition here`
+      this.#parts.run.emit({ type: 'log', level: isHere ? 'note' : 'warn', table: this.#name, message })
+    }
+  }
+
+  /** The ledger takes a partition over as the log has it. */
+  async note({ label, files, fence, unnamed, gone }: Compared): Promise<void> {
+    const { context, opened, record, run } = this.#parts
     const reload = async (): Promise<ArchivedPartition> => {
       const partition = await readPartition(opened.database, record.table, label)
       if (partition === null) throw new Error(`the ledger has no ${label} any more`)
       return partition
     }
-    await addUnknown(label)
+    if (!this.#isKnown(label))
+      await this.#ledger.addPartition((await this.#candidate(label)) ?? { label, from: null, to: null, native: null })
     // What the ledger says of its files stays: those of a partition without any are looked for once more where a program was killed here.
     if (gone === null) await context.heads.takeOver(label, files, fence, unnamed?.outdated)
     else {
@@ -188,9 +249,6 @@ async function takeOver(
     }
     if (unnamed !== null) await nameAgain(context, unnamed.partition, unnamed.examined, reload)
   }
-  // Last: a program that is killed before it is refused, and adopts again.
-  await context.heads.setOrigin(origin)
-  return { totals: { ...totalsOf(compared), version: dec(version) }, proof: 'canonical' }
 }
 
 function totalsOf(compared: readonly Compared[]): Readonly<Record<string, string>> {

@@ -45,13 +45,8 @@ export async function diffPlain(
     progress.found()
     if (what.kind === 'range') {
       outcome.ranges += 1n
-      run.emit({
-        type: 'log',
-        level: 'error',
-        table: name,
-        message: `${rangeText(what.range)}: ${what.source} rows in the source and ${what.target} in the target differ, and nothing tells them apart`,
-        hint: KEYLESS_HINT,
-      })
+      const message = `${rangeText(what.range)}: ${what.source} rows in the source and ${what.target} in the target differ, and nothing tells them apart`
+      run.emit({ type: 'log', level: 'error', table: name, message, hint: KEYLESS_HINT })
     } else if (isLate) {
       more++
       outcome[what.difference.kind] += 1n
@@ -97,6 +92,12 @@ export async function diffPlain(
   await settler.settle(suspects, settled, before)
   copied?.done(suspects)
   if (settled.gone > 0 && !operation.fix) progress.step('looking again', suspects.length - settled.gone + more)
+  addSettled(outcome, settled)
+  settler.tellUnnamed(more)
+  return outcome
+}
+
+function addSettled(outcome: Outcome, settled: ReturnType<typeof noneSettled>): void {
   outcome.rows += settled.rows
   outcome.targetRows += settled.targetRows
   outcome.missing += BigInt(settled.missing)
@@ -104,6 +105,4 @@ export async function diffPlain(
   outcome.extra += BigInt(settled.extra)
   outcome.fixed += BigInt(settled.fixedMissing + settled.fixedDifferent + settled.removed)
   outcome.newer += BigInt(settled.newer)
-  settler.tellUnnamed(more)
-  return outcome
 }

@@ -44,39 +44,9 @@ export function planTable(
   targetName: TableName,
   wishes: TableWishes,
 ): TablePlan {
-  refuseViews(from, to, given, found)
-  if (wishes.where !== undefined) refuseUnbalanced(wishes.where)
-  if (wishes.decimal !== undefined && to.can.decimals !== 'declared') {
-    throw new SluiceError('BAD_FLAG', '--decimal says what decimals become where a target has none of its own', {
-      where: to.label,
-      reason: 'this one holds decimals as they are',
-      hint: 'leave --decimal out',
-    })
-  }
-  if (given.ring !== undefined && to.can.atomic === 'batch') {
-    throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(given.table)} come in the order of their tokens`, {
-      reason: 'the target commits batch by batch and goes on behind the last key, which says nothing among tokens',
-      hint: `copy into ${titlesOf(({ copies }) => copies !== undefined && copies.atomic !== 'batch')}`,
-    })
-  }
-  if (given.hidesColumns === true && wishes.columns === undefined) {
-    throw new SluiceError('TABLE_REFUSED', `${tableText(given.table)} has columns that this user may not read`, {
-      where: from.label,
-      reason: `the rights of the user show only ${given.columns.map(({ name }) => name).join(', ')}`,
-      hint: 'grant SELECT on the whole table, or name the columns that are to go with --columns',
-      kind: 'source',
-    })
-  }
+  refuseGiven(from, to, given, found, wishes)
   const source = withKey(given, wishes.key)
-  if (
-    to.can.atomic === 'batch' &&
-    source.columns.some(({ name, made }) => made === 'key' && source.key.includes(name))
-  ) {
-    throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(given.table)} become several each`, {
-      reason: 'the target commits batch by batch, and goes on behind the last row of the source and not within it',
-      hint: `copy into ${titlesOf(({ copies }) => copies !== undefined && copies.atomic !== 'batch')}`,
-    })
-  }
+  if (to.can.atomic === 'batch') refuseSeveral(source)
   refuseOneWay(source)
   const chosen = chosenColumns(source, found, wishes)
   const sameSystem = sameFamily(from.system, to.system)
@@ -88,26 +58,8 @@ export function planTable(
   if (found !== null) refuseMissing(target, columns)
   const keyed = source.key.length > 0
   const cut = keyed ? 'key' : source.blocks !== undefined ? 'block' : 'all'
-  if (wishes.onExisting === 'upsert' && target.key.length === 0) {
-    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(target.table)} has no key that an upsert could go by`, {
-      hint: 'give the table of the target a primary key, or choose another --on-existing',
-    })
-  }
-  if (wishes.onExisting === 'replace-range' && !keyed) {
-    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(source.table)} has no key to cut ranges by`, {
-      hint: 'name unique columns with --key, or choose another --on-existing',
-    })
-  }
   const rangeKey = source.key.map((name) => columns.find((column) => column.from === name)?.to ?? name)
-  if (wishes.onExisting === 'upsert' && !sameNames(target.key, rangeKey)) {
-    throw new SluiceError(
-      'UNSUPPORTED_KEY',
-      `${tableText(target.table)} is unique by ${target.key.join(', ')}, and not by ${rangeKey.join(', ')}`,
-      {
-        hint: `say --key with the source's columns of the target's key, or choose another --on-existing`,
-      },
-    )
-  }
+  refuseKeys(wishes, source, target, rangeKey)
   // A table that is going to be made has no ring yet, but lies on one then.
   const sortsAlike =
     (source.ring !== undefined || to.can.atomic !== 'row') && sortAlike({ source, target, columns, sameSystem })
@@ -137,6 +89,79 @@ export function planTable(
     chunkRows: wishes.chunkRows ?? recommendedChunkRows(source.rows, source.bytes),
   } as const
   return { ...plan, hash: planHash(from.identity, plan) }
+}
+
+/** What is refused before the key and the columns are chosen. */
+function refuseGiven(
+  from: CopyStore,
+  to: CopyStore,
+  given: TableSpec,
+  found: TableSpec | null,
+  wishes: TableWishes,
+): void {
+  refuseViews(from, to, given, found)
+  if (wishes.where !== undefined) refuseUnbalanced(wishes.where)
+  if (wishes.decimal !== undefined && to.can.decimals !== 'declared') {
+    throw new SluiceError('BAD_FLAG', '--decimal says what decimals become where a target has none of its own', {
+      where: to.label,
+      reason: 'this one holds decimals as they are',
+      hint: 'leave --decimal out',
+    })
+  }
+  if (given.ring !== undefined && to.can.atomic === 'batch') {
+    throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(given.table)} come in the order of their tokens`, {
+      reason: 'the target commits batch by batch and goes on behind the last key, which says nothing among tokens',
+      hint: elsewhere(),
+    })
+  }
+  if (given.hidesColumns === true && wishes.columns === undefined) {
+    throw new SluiceError('TABLE_REFUSED', `${tableText(given.table)} has columns that this user may not read`, {
+      where: from.label,
+      reason: `the rights of the user show only ${given.columns.map(({ name }) => name).join(', ')}`,
+      hint: 'grant SELECT on the whole table, or name the columns that are to go with --columns',
+      kind: 'source',
+    })
+  }
+}
+
+/** Systems that go on within a batch. */
+function elsewhere(): string {
+  return `copy into ${titlesOf(({ copies }) => copies !== undefined && copies.atomic !== 'batch')}`
+}
+
+/** Rows of a map that is exploded share a key of the source. @throws SluiceError UNSUPPORTED_KEY */
+function refuseSeveral({ table, key, columns }: TableSpec): void {
+  if (!columns.some(({ name, made }) => made === 'key' && key.includes(name))) return
+  throw new SluiceError('UNSUPPORTED_KEY', `rows of ${tableText(table)} become several each`, {
+    reason: 'the target commits batch by batch, and goes on behind the last row of the source and not within it',
+    hint: elsewhere(),
+  })
+}
+
+/** What rows that the target holds are replaced by needs the keys of both. @throws SluiceError UNSUPPORTED_KEY */
+function refuseKeys(
+  { onExisting }: TableWishes,
+  source: TableSpec,
+  target: TableSpec,
+  rangeKey: readonly string[],
+): void {
+  if (onExisting === 'upsert' && target.key.length === 0) {
+    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(target.table)} has no key that an upsert could go by`, {
+      hint: 'give the table of the target a primary key, or choose another --on-existing',
+    })
+  }
+  if (onExisting === 'replace-range' && source.key.length === 0) {
+    throw new SluiceError('UNSUPPORTED_KEY', `${tableText(source.table)} has no key to cut ranges by`, {
+      hint: 'name unique columns with --key, or choose another --on-existing',
+    })
+  }
+  if (onExisting === 'upsert' && !sameNames(target.key, rangeKey)) {
+    throw new SluiceError(
+      'UNSUPPORTED_KEY',
+      `${tableText(target.table)} is unique by ${target.key.join(', ')}, and not by ${rangeKey.join(', ')}`,
+      { hint: `say --key with the source's columns of the target's key, or choose another --on-existing` },
+    )
+  }
 }
 
 /**

@@ -11,67 +11,85 @@ import { noteTarget } from './same-table.ts'
 import type { Tallies, TableRun } from './table-run.ts'
 import type { Surroundings } from './copy-context.ts'
 
+type Sums = Record<keyof typeof NOTHING, bigint>
+
+const NOTHING = {
+  read: 0n,
+  written: 0n,
+  skipped: 0n,
+  quarantined: 0n,
+  bytes: 0n,
+  chunks: 0n,
+  proved: 0n,
+  earlier: 0n,
+  looked: 0n,
+}
+
+/** What all tables came to. */
+type Summed = {
+  readonly sums: Sums
+  readonly errors: SluiceError[]
+  readonly leftOut: string[]
+  /** Runs that have set rows aside. */
+  readonly aside: Set<bigint>
+  ok: number
+  unbuilt: number
+  isUnlooked: boolean
+}
+
 /** Sums up the tables that are told of already and tells of the others. */
 export async function endOf(tables: readonly TableRun[], around: Surroundings): Promise<Ending> {
-  const { operation, run, steering } = around
-  const sums = {
-    read: 0n,
-    written: 0n,
-    skipped: 0n,
-    quarantined: 0n,
-    bytes: 0n,
-    chunks: 0n,
-    proved: 0n,
-    earlier: 0n,
-    looked: 0n,
-  }
-  const errors: SluiceError[] = []
-  const leftOut: string[] = []
-  const aside = new Set<bigint>()
-  let ok = 0
-  let unbuilt = 0
-  let isUnlooked = false
-  for (const table of tables) {
-    if (table.context === null) {
-      if (table.error !== null) errors.push(table.error)
-      continue
-    }
-    const {
-      tally,
-      error,
-      leftOut: isLeftOut,
-      unbuilt: left,
-      unlooked,
-    } = await finishTable(table, table.context, around)
-    for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += tally[name]
-    // It may have been an earlier run that set them aside. A ledger that cannot be read has been told of by now.
-    if (tally.quarantined > 0n)
-      for (const runId of await asideRuns(around.database, table.context.key).catch(() => [])) aside.add(runId)
-    if (error !== null) errors.push(error)
-    else if (isLeftOut) leftOut.push(table.name)
-    else ok++
-    unbuilt += left
-    isUnlooked ||= unlooked
-  }
+  const summed = await finishAll(tables, around)
   for (const [{ name, ended }, built] of await buildForeignKeys(tables, around)) {
-    unbuilt += built.left
+    summed.unbuilt += built.left
     if (built.errors.length === 0 || ended?.error !== null) continue
-    errors.push(objectsError(name, built.errors))
-    ok--
+    summed.errors.push(objectsError(name, built.errors))
+    summed.ok--
   }
   for (const { context, ended } of tables) {
     // Nothing is lost where it is not noted: the next run counts the table before it believes that it is the same.
     if (context !== null && (ended?.error?.kind ?? 'verify') === 'verify')
       await noteTarget(context, around.runs).catch(() => undefined)
   }
+  return endingOf(tables, summed, around)
+}
+
+async function finishAll(tables: readonly TableRun[], around: Surroundings): Promise<Summed> {
+  const all: Summed = {
+    sums: { ...NOTHING },
+    errors: [],
+    leftOut: [],
+    aside: new Set(),
+    ok: 0,
+    unbuilt: 0,
+    isUnlooked: false,
+  }
+  for (const table of tables) {
+    if (table.context === null) {
+      if (table.error !== null) all.errors.push(table.error)
+      continue
+    }
+    const { tally, error, leftOut, unbuilt, unlooked } = await finishTable(table, table.context, around)
+    for (const name of Object.keys(NOTHING) as (keyof Sums)[]) all.sums[name] += tally[name]
+    // It may have been an earlier run that set them aside. A ledger that cannot be read has been told of by now.
+    if (tally.quarantined > 0n)
+      for (const runId of await asideRuns(around.database, table.context.key).catch(() => [])) all.aside.add(runId)
+    if (error !== null) all.errors.push(error)
+    else if (leftOut) all.leftOut.push(table.name)
+    else all.ok++
+    all.unbuilt += unbuilt
+    all.isUnlooked ||= unlooked
+  }
+  return all
+}
+
+function endingOf(tables: readonly TableRun[], summed: Summed, { operation, run, steering }: Surroundings): Ending {
+  const { sums, errors, leftOut, aside, ok, unbuilt, isUnlooked } = summed
   const totals = {
     tables: dec(tables.length),
     ok: dec(ok),
     ...againTotals(tables),
-    ...(Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, dec(value)])) as Record<
-      keyof typeof sums,
-      string
-    >),
+    ...Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, dec(value)])),
   }
   const proof = proofOf(operation, sums)
   const more = aside.size === 0 ? {} : { asideRuns: [...aside].map((runId) => dec(runId)) }
@@ -82,22 +100,17 @@ export async function endOf(tables: readonly TableRun[], around: Surroundings): 
     return { totals, proof, ...more, stopped: true, error: leftOutAsAsked(leftOut) }
   if (first === undefined) return { totals, proof }
   if (tables.length === 1) return { totals, proof, ...more, error: first, next: nextAfter(first, run.commandLine) }
-  // Refusals alone are refusals; a table that failed among them is a failure.
-  const worst = errors.find(({ kind }) => kind !== 'unsupported' && kind !== 'state' && kind !== 'usage')
+  return { totals, proof, ...more, error: errorOfAll(errors, tables.length, first), next: run.commandLine }
+}
+
+/** Refusals alone are refusals; a table that failed among them is a failure. */
+function errorOfAll(errors: readonly SluiceError[], tables: number, first: SluiceError): SluiceError {
+  if (errors.every(({ kind }) => kind === 'unsupported' || kind === 'state' || kind === 'usage')) return first
   const rowsAreThere = errors.every(({ code }) => code === 'OBJECTS_FAILED')
-    ? ', for want of indexes or constraints alone'
-    : ''
-  const error =
-    worst === undefined
-      ? first
-      : new SluiceError(
-          'TABLES_FAILED',
-          `${errors.length} of ${tables.length} tables are not whole in the target${rowsAreThere}`,
-          {
-            hint: 'mend the cause of each table that failed, then run the same command again: it does only what is not done',
-          },
-        )
-  return { totals, proof, ...more, error, next: run.commandLine }
+  const want = rowsAreThere ? ', for want of indexes or constraints alone' : ''
+  return new SluiceError('TABLES_FAILED', `${errors.length} of ${tables} tables are not whole in the target${want}`, {
+    hint: 'mend the cause of each table that failed, then run the same command again: it does only what is not done',
+  })
 }
 
 /** The same command goes on with what is not done; some ends need a word more. */

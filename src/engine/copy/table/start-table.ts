@@ -2,10 +2,8 @@
 import { ComputedRows } from '../chunk/computed-rows.ts'
 import { FrameRows } from '../chunk/frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hasWholeBounds, tableText } from '../../../model/copy/column-type.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
 import type { TimeSpan } from '../../../model/copy/period-marks.ts'
-import { dec } from '../../../model/run/event.ts'
-import { isoTime } from '../../../shared/clock.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../model/copy/port.ts'
@@ -13,30 +11,25 @@ import type { Range } from '../../../model/copy/range.ts'
 import { againWork } from '../again/again-work.ts'
 import { lookAt, type TableContext } from './context.ts'
 import { notEmpty } from '../chunk/refused-rows.ts'
-import { cleanChunks } from '../ledger/chunk-totals.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
 import { tableKeyOf } from '../ledger/owner.ts'
 import { Planning } from '../ledger/planning.ts'
 import type { RunLedger } from '../ledger/runs.ts'
-import { CLOSED } from '../ledger/stored-chunk.ts'
-import { AT_ONCE } from '../look/look.ts'
 import { isRanged } from '../look/ranged.ts'
 import { retryMsOf } from '../workers/failure.ts'
 import { patiently } from '../workers/patience.ts'
 import { periodsOf } from './start-periods.ts'
 import { tableAt, type PlannedCopy, type PlannedTable } from '../plan/plan-copy.ts'
 import { planTable } from '../plan/table-plan.ts'
-import { wantedChunks } from '../plan/wanted-chunks.ts'
 import { heedRing } from './cut-ring.ts'
 import { settleTarget } from './same-table.ts'
 import { cutTable, settlePlan } from './cut-table.ts'
+import { tellStarted, type FitTable } from './tell-started.ts'
 import { reclaimDead } from '../workers/reclaim.ts'
-import { spanOf } from '../chunk/chunk-events.ts'
 import type { Surroundings } from './copy-context.ts'
 import type { TableRun } from './table-run.ts'
 import { UnevenElements } from '../chunk/uneven-elements.ts'
 import { compareTimes } from '../plan/period-cut.ts'
-import { countText } from '../../../shared/figures.ts'
 
 /** Rows between two answers of the target: enough for its fastest way, few enough for memory and for a stop. */
 const BATCH_ROWS = 5000
@@ -61,33 +54,68 @@ export async function startTable(
   around: Surroundings,
   elsewhere: 'wait' | 'leave' = 'wait',
 ): Promise<TableRun | null> {
-  const { operation, run, views, steering, database, owner, runs, throttle, pulse } = around
+  const begun = around.run.clock.ticks()
+  if (one.plan === null) return failed(one, begun, one.error, around)
+  const context = contextOf(one, planned, around)
+  const { name } = context
+  try {
+    await settle(context, one, planned, around)
+    const whole = await divided(context, one, planned, { around, elsewhere })
+    if (whole === null) return null
+    const ready = await withEarlier(whole, around)
+    const again = around.operation.again === true ? againWork() : null
+    await tellStarted(ready, one, around, again)
+    return {
+      name,
+      context: ready,
+      begun,
+      error: null,
+      done: false,
+      aside: 0,
+      busy: 0,
+      ...(again === null ? {} : { again }),
+    }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
+    // A program that waits for it need not wait for the end of this run.
+    await context.planning.end().catch(() => undefined)
+    return failed(one, begun, error, around)
+  }
+}
+
+/** Nothing of it is asked for any more. */
+function failed(one: PlannedTable, begun: number, error: SluiceError, { run }: Surroundings): TableRun {
   const name = tableText(one.source.table)
-  const key = tableKeyOf(one.targetName)
+  run.emit({
+    type: 'table.finished',
+    table: name,
+    status: error.kind === 'state' || error.kind === 'unsupported' || error.kind === 'usage' ? 'refused' : 'failed',
+    ms: Math.round(run.clock.ticks() - begun),
+    error: error.info(),
+  })
+  return { name, context: null, begun, error, done: true, aside: 0, busy: 0 }
+}
+
+function contextOf(
+  { source, targetName, plan, ring }: FitTable,
+  { from, to }: PlannedCopy,
+  around: Surroundings,
+): TableContext {
+  const { operation, run, views, database, owner, throttle, pulse } = around
+  const name = tableText(source.table)
+  const key = tableKeyOf(targetName)
   const ledger = new ChunkLedger(database, key, owner)
   if (around.fence !== undefined) ledger.claims.under(around.fence)
-  const begun = run.clock.ticks()
-  const fail = (error: SluiceError): TableRun => {
-    run.emit({
-      type: 'table.finished',
-      table: name,
-      status: error.kind === 'state' || error.kind === 'unsupported' || error.kind === 'usage' ? 'refused' : 'failed',
-      ms: Math.round(run.clock.ticks() - begun),
-      error: error.info(),
-    })
-    // Nothing of it is asked for any more.
-    return { name, context: null, begun, error, done: true, aside: 0, busy: 0 }
-  }
-  if (one.plan === null) return fail(one.error)
-  let context: TableContext = {
+  return {
     name,
-    plan: one.plan,
-    ring: one.ring,
-    ...periodsOf(name, one.plan, planned.to, around),
+    plan,
+    ring,
+    ...periodsOf(name, plan, to, around),
     key,
-    sourceLabel: planned.from.label,
-    store: planned.to,
-    target: planned.to.target(),
+    sourceLabel: from.label,
+    store: to,
+    target: to.target(),
     views,
     only: null,
     ledger,
@@ -95,12 +123,12 @@ export async function startTable(
     database,
     owner,
     throttle,
-    frameRows: new FrameRows(one.plan.source),
+    frameRows: new FrameRows(plan.source),
     computedRows: new ComputedRows(),
     pulse,
     batch: {
       // Where requests are what is counted, as many rows go with each as fit into its bytes.
-      rows: planned.to.can.requests === undefined ? (operation.batchRows ?? BATCH_ROWS) : REQUEST_ROWS,
+      rows: to.can.requests === undefined ? (operation.batchRows ?? BATCH_ROWS) : REQUEST_ROWS,
       bytes: BATCH_BYTES,
     },
     maxAside: operation.maxAside,
@@ -111,77 +139,35 @@ export async function startTable(
       ? { pastTriggers: true as const }
       : {}),
     emit: run.emit,
-    retryMs: retryMsOf(around.from, planned.to),
+    retryMs: retryMsOf(around.from, to),
     signal: run.interrupt.abort,
   }
-  try {
-    for (const { chunk, why } of await reclaimDead(database, ledger, owner)) {
-      run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
-    }
-    const { restarts } = around
-    const restart = restarts === undefined ? operation.restart : !(await restarts.has('chunks', key))
-    const isFollowed = operation.follow !== undefined
-    await settlePlan(context, runs, planned.from.identity, { restart, isFollowed }, one.wishes)
-    if (restarts !== undefined && restart) await restarts.note('chunks', key)
-    const whole = await divided(context, one, planned, { around, elsewhere })
-    if (whole === null) return null
-    context = whole
-    const { ring, periods } = context
-    if (ring !== null) await heedRing(context, ring)
-    await periods?.progress.load(ledger.each())
-    if (periods !== undefined && operation.span !== undefined && (await takeSpan(ledger, operation.span)))
-      context = { ...context, periods: { ...periods, leavesOut: true } }
-    const earlier = await earlierWork(context)
-    // Blocks are not all known before they are read.
-    if (context.plan.cut === 'key' && earlier.last > 0n) steering.noteLastChunk(name, earlier.last)
-    // What is compared in this run is not done yet.
-    const again = operation.again === true ? againWork() : null
-    const proved = again === null ? earlier.closed : { chunks: 0n, written: 0n }
-    run.emit({
-      type: 'copy.started',
-      table: name,
-      to: tableText(one.targetName),
-      rows: dec(one.extent.rows),
-      estimated: !one.extent.exact,
-      key: one.plan.source.key,
-      ...(one.extent.low === null ? {} : { low: one.extent.low }),
-      ...(one.extent.high === null ? {} : { high: one.extent.high }),
-      ...(one.plan.source.ring === undefined ? {} : { ring: one.plan.source.ring }),
-      chunkRows: dec(one.plan.chunkRows),
-      writers: dec(planned.to.can.writers),
-      chunks: dec(earlier.chunks),
-      done: { chunks: dec(proved.chunks), rows: dec(proved.written) },
-    })
-    tellCost(context, proved, around)
-    const isMany = ring === null && periods === undefined && again === null && proved.chunks > TOLD_ONE_BY_ONE
-    if (isMany) await tellSummed(context)
-    for await (const chunk of wantedChunks(context, isMany ? `${CLOSED} AND rows_quarantined > 0` : CLOSED)) {
-      if (again !== null) {
-        again.left.add(chunk.no)
-        continue
-      }
-      run.emit({
-        type: 'chunk.skipped',
-        table: name,
-        chunk: String(chunk.no),
-        ...spanOf(chunk.range, one.plan),
-        read: dec(chunk.read),
-        written: dec(chunk.written),
-        skipped: '0',
-        quarantined: dec(chunk.quarantined),
-        ...(chunk.completedMs === null ? {} : { provedAt: isoTime(chunk.completedMs) }),
-        attempt: chunk.attempt,
-        ...(chunk.bytes === 0n ? {} : { bytes: dec(chunk.bytes) }),
-      })
-    }
-    return { name, context, begun, error: null, done: false, aside: 0, busy: 0, ...(again === null ? {} : { again }) }
-  } catch (thrown) {
-    const error = asSluiceError(thrown)
-    if (error.kind === 'stopped' || error.code === 'INTERNAL') throw thrown
-    // Whoever waits for it need not wait for the end of this run.
-    await context.planning.end().catch(() => undefined)
-    return fail(error)
+}
+
+/** Takes chunks from programs that are dead, and brings the plan that the ledger has and this one together. */
+async function settle(
+  context: TableContext,
+  { wishes }: PlannedTable,
+  { from }: PlannedCopy,
+  { operation, database, owner, runs, restarts }: Surroundings,
+): Promise<void> {
+  const { name: table, key, ledger, emit } = context
+  for (const { chunk, why } of await reclaimDead(database, ledger, owner)) {
+    emit({ type: 'chunk.released', table, chunk: String(chunk.no), reason: why })
   }
+  const restart = restarts === undefined ? operation.restart : !(await restarts.has('chunks', key))
+  const isFollowed = operation.follow !== undefined
+  await settlePlan(context, runs, from.identity, { restart, isFollowed }, wishes)
+  if (restarts !== undefined && restart) await restarts.note('chunks', key)
+}
+
+/** What earlier runs have of a ring and of periods; of these only the span that is wanted is taken. */
+async function withEarlier(context: TableContext, { operation: { span } }: Surroundings): Promise<TableContext> {
+  const { ring, periods, ledger } = context
+  if (ring !== null) await heedRing(context, ring)
+  await periods?.progress.load(ledger.each())
+  if (periods === undefined || span === undefined || !(await takeSpan(ledger, span))) return context
+  return { ...context, periods: { ...periods, leavesOut: true } }
 }
 
 /**
@@ -211,62 +197,6 @@ export async function takeSpan(ledger: Pick<ChunkLedger, 'each' | 'claims'>, spa
   }
   ledger.claims.work({ only, seed: null })
   return isLeft
-}
-
-/** Chunks of earlier runs that are told one by one; of more, only those of which rows wait in the quarantine. */
-const TOLD_ONE_BY_ONE = 10_000n
-
-async function tellSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {
-  const { sums, states } = await cleanChunks(database, key, hasWholeBounds(plan.source))
-  const none = { read: '0', written: '0', skipped: '0', quarantined: '0', proved: '0' }
-  emit({
-    type: 'chunks.summary',
-    table: name,
-    begun: '0',
-    chunks: '0',
-    work: {},
-    bytes: '0',
-    retries: '0',
-    workers: 0,
-    here: none,
-    before: sums,
-    states,
-  })
-}
-
-type Closed = { readonly chunks: bigint; readonly written: bigint }
-
-/** Chunks that this run wants, and those of them that are done. */
-type EarlierWork = { readonly chunks: bigint; readonly closed: Closed; readonly last: bigint }
-
-async function earlierWork(context: TableContext): Promise<EarlierWork> {
-  if (context.ring === null || context.ring.part === null) return await context.ledger.sums()
-  let [chunks, closed, written, last] = [0n, 0n, 0n, 0n]
-  for await (const chunk of wantedChunks(context)) {
-    chunks++
-    if (BigInt(chunk.no) > last) last = BigInt(chunk.no)
-    if (chunk.status !== 'completed') continue
-    closed++
-    written += chunk.written
-  }
-  return { chunks, closed: { chunks: closed, written }, last }
-}
-
-/** A service that counts requests bills the rows that a look reads. */
-function tellCost(
-  { name, store, plan }: TableContext,
-  { chunks, written: rows }: Closed,
-  { operation, run }: Surroundings,
-): void {
-  if (chunks === 0n || store.can.requests === undefined || operation.noLook === true || operation.verify === 'none')
-    return
-  const requests = isRanged(plan) ? Math.ceil(Number(chunks) / AT_ONCE) : 1
-  run.emit({
-    type: 'log',
-    level: 'note',
-    table: name,
-    message: `counting the rows of ${chunks} earlier ${chunks === 1n ? 'chunk' : 'chunks'} reads about ${rows} rows of the target, which are billed, in ${countText(requests, 'request')}; --no-look leaves it out`,
-  })
 }
 
 /**
@@ -339,10 +269,7 @@ async function withTable(
   const { ledger, plan, signal, target } = ready
   const { written: copied, kept, isBegun } = await ledger.sums()
   const isFirst = !isBegun
-  const before = {
-    kept,
-    holdsRows: await ledger.has('(rows_read > 0 OR rows_written > 0 OR cursor_key IS NOT NULL)'),
-  }
+  const before = { kept, holdsRows: await ledger.has('(rows_read > 0 OR rows_written > 0 OR cursor_key IS NOT NULL)') }
   // Who counts the table as a whole has to know what stood in it before.
   if (isFirst && !isRanged(plan) && (plan.create || (await isEmpty(ready)))) await runs.notePlanSurplus(ready.key, 0n)
   if (copied > 0n && (plan.create || (await isEmpty(ready)))) throw lostRows(ready, copied)

@@ -211,15 +211,8 @@ export class FollowLoop {
           if (await this.#wholeness.verify()) return this.#end('reached', lane)
           moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
         }
-        if (lane.isSettled && states.all('live')) {
-          const { equal, signOff } = this.#goal
-          // What is held back would come too late for a moment of both sides.
-          const round = source.isHolding ? null : await this.#prove(lane, source, proving)
-          if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff))
-            return this.#end('reached', lane)
-          if (watch !== null && !source.isHolding && (await this.#watched(watch, lane, source)))
-            return this.#end('reached', lane)
-        }
+        if (lane.isSettled && states.all('live') && !source.isHolding && (await this.#isProved(lane, source, proving)))
+          return this.#end('reached', lane)
       }
       if (clock.ticks() - verifyAt >= VERIFY_MS) {
         await this.#wholeness.verify()
@@ -231,6 +224,14 @@ export class FollowLoop {
         return this.#end('alerted', lane)
       }
     }
+  }
+
+  /** What is held back would come too late for a moment of both sides. @returns whether the run ends with it */
+  async #isProved(lane: Lanes, source: PacedStream, proving: Proving): Promise<boolean> {
+    const { equal, signOff, watch } = this.#goal
+    const round = await this.#prove(lane, source, proving)
+    if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff)) return true
+    return watch !== null && !source.isHolding && (await this.#watched(watch, lane, source))
   }
 
   /** @returns whether the run ends with it */

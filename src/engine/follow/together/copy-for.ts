@@ -161,12 +161,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
           run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
       },
     })
-    for (const { name, error } of tables) {
-      if (error?.code === 'LEASE_LOST') throw error
-      if (error === null) continue
-      const message = `left to whoever has the stream: ${errorLine(error.info())}`
-      run.emit({ type: 'log', level: 'note', table: name, message })
-    }
+    tellLeft(tables, run)
     const isStopped = run.interrupt.stop.aborted
     await runs.finish(isStopped ? 'stopped' : 'completed', isStopped ? exitOfStop(run.interrupt) : 0, null)
   } catch (thrown) {
@@ -176,6 +171,16 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
     clearInterval(heart)
     clearInterval(ticks)
     await count?.end()
+  }
+}
+
+/** @throws SluiceError LEASE_LOST */
+function tellLeft(tables: readonly TableRun[], { emit }: CopyRun): void {
+  for (const { name, error } of tables) {
+    if (error?.code === 'LEASE_LOST') throw error
+    if (error === null) continue
+    const message = `left to whoever has the stream: ${errorLine(error.info())}`
+    emit({ type: 'log', level: 'note', table: name, message })
   }
 }
 

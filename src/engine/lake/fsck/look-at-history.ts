@@ -52,27 +52,12 @@ export async function lookAtHistory(
   progress: FsckProgress,
   signal: AbortSignal,
 ): Promise<HistoryCounts> {
-  const gone = new Set<string>()
-  let unreadableBelow: number | null = null
-  const seek = (path: string, mark: number, removedAt: number | null): void => {
-    const no = listed.find(path)
-    if (no !== null) listed.mark(no, mark)
-    else if (!needed.has(path) && !listed.isUnknown(path)) {
-      gone.add(path)
-      if (removedAt !== null) unreadableBelow = Math.max(unreadableBelow ?? 0, removedAt)
-    }
-  }
-  const refer = async (file: FsckFile, mark: number, removedAt: number | null): Promise<void> => {
-    const place = await places.file(file.path).catch(() => null)
-    if (place?.inside === true) seek(place.path, mark, removedAt)
-    const vector = file.vector === null ? null : await places.vector(file.vector).catch(() => null)
-    if (vector !== null && vector !== 'inline' && vector.inside) seek(vector.path, mark, removedAt)
-  }
+  const older = new OlderFiles(listed, places, needed)
   const snapshot = await table.snapshot({}, { signal })
   for await (const block of snapshot.tombstones(signal)) {
     for (const { remove, removedVersion } of block) {
       const isKept = (remove.deletionTimestamp ?? 0) >= keepFrom
-      await refer(fileOf(remove), isKept ? MARKS.kept : MARKS.expired, removedVersion)
+      await older.refer(fileOf(remove), isKept ? MARKS.kept : MARKS.expired, removedVersion)
     }
   }
   const { commits, checkpoints } = await table.listing(signal)
@@ -103,8 +88,8 @@ export async function lookAtHistory(
         doubled.state(action, logPathOf(commit), raw)
         if (action.kind === 'add') name('add', action.add, raw, version)
         else if (action.kind === 'remove') name('remove', action.remove, raw, version)
-        if (action.kind === 'add') await refer(fileOf(action.add), MARKS.expired, null)
-        else if (action.kind === 'remove') await refer(fileOf(action.remove), MARKS.expired, version)
+        if (action.kind === 'add') await older.refer(fileOf(action.add), MARKS.expired, null)
+        else if (action.kind === 'remove') await older.refer(fileOf(action.remove), MARKS.expired, version)
         else if (action.kind === 'commitInfo') times.take(version, logPathOf(commit), action.commitInfo)
         else if (action.kind === 'cdc') {
           changeFiles++
@@ -119,13 +104,45 @@ export async function lookAtHistory(
   }
   return {
     commits: commits.length,
-    gone: gone.size,
-    unreadableBelow,
+    gone: older.gone.size,
+    unreadableBelow: older.unreadableBelow,
     changeFiles,
     changeGone,
     doubled: doubled.findings(),
     marked,
     untimely: times.findings,
+  }
+}
+
+/** Files of older versions: marked where they are listed, counted where they are not. */
+class OlderFiles {
+  readonly gone = new Set<string>()
+  unreadableBelow: number | null = null
+  readonly #listed: ListedFiles
+  readonly #places: Places
+  readonly #needed: ReadonlySet<string>
+
+  constructor(listed: ListedFiles, places: Places, needed: ReadonlySet<string>) {
+    this.#listed = listed
+    this.#places = places
+    this.#needed = needed
+  }
+
+  /** @param removedAt version from which it is not needed any more; null where that is not known here */
+  async refer({ path, vector }: FsckFile, mark: number, removedAt: number | null): Promise<void> {
+    const place = await this.#places.file(path).catch(() => null)
+    if (place?.inside === true) this.#seek(place.path, mark, removedAt)
+    const beside = vector === null ? null : await this.#places.vector(vector).catch(() => null)
+    if (beside !== null && beside !== 'inline' && beside.inside) this.#seek(beside.path, mark, removedAt)
+  }
+
+  #seek(path: string, mark: number, removedAt: number | null): void {
+    const no = this.#listed.find(path)
+    if (no !== null) this.#listed.mark(no, mark)
+    else if (!this.#needed.has(path) && !this.#listed.isUnknown(path)) {
+      this.gone.add(path)
+      if (removedAt !== null) this.unreadableBelow = Math.max(this.unreadableBelow ?? 0, removedAt)
+    }
   }
 }
 

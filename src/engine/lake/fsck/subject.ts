@@ -58,81 +58,89 @@ export async function withSubject<T>(
   run: Run<'log'>,
   body: (subject: Subject) => Promise<T>,
 ): Promise<T> {
-  const { stop: abort } = run.interrupt
+  const { stop } = run.interrupt
+  const { table, catalog, asOf } = operation
   return withTable(
-    operation.table,
-    operation.catalog,
-    operation.asOf,
+    table,
+    catalog,
+    asOf,
     run,
-    async (source) => {
-      if (source.from === 'catalog') {
-        const { database, table } = source
-        const { tableId, version } = table
-        const { protocol, metadata } = await stateAt(database, tableId, version)
-        if (protocol === null || metadata === null) {
-          throw new SluiceError('HISTORY_MISSING', `the catalog holds no schema of ${tableId} at version ${version}`)
-        }
-        const refusal = readerRefusal(protocol, metadata)
-        if (refusal !== null) throw new SluiceError(refusal.code, refusal.message, refusal.info())
-        const currentVersion = (await readHead(database, { tableId }))?.currentVersion ?? version
-        const since = operation.since ?? -1
-        if (operation.since !== undefined && since < table.historyFrom) throw historyMissing(since, table.historyFrom)
-        const store = await openLake(pathOfLocation(table.location))
-        return body({
-          ...headOf(metadata, columnMappingMode(protocol, metadata), schemaOf(protocol, metadata)),
-          store,
-          table: await DeltaTable.open(store, parquetRows, abort),
-          version,
-          files: async function* () {
-            for await (const page of activeFiles(database, tableId, version)) {
-              yield page.map((record) => ({
-                file: fileOfRecord(record),
-                isWanted: operation.since === undefined || record.addedVersion > since,
-              }))
-            }
-          },
-          count: async () => (await countsAt(database, tableId, version)).files,
-          domain: async (name) =>
-            (await domainsAt(database, tableId, version)).find(({ domain }) => domain === name)?.configuration ?? null,
-          catalog: { tableId, newest: await newestKnown(database, tableId, currentVersion) },
-        })
-      }
-      const { table } = source
-      const { version, timestampMs } = operation.asOf
-      const snapshot = await table.snapshot({
-        ...(version === undefined ? {} : { version }),
-        ...(timestampMs === undefined ? {} : { timestamp: timestampMs }),
-      })
-      const { protocol, metadata } = await snapshot.head(abort)
-      const added = await addedSince(table, operation.since, snapshot.version, abort)
-      return body({
-        ...headOf(metadata, columnMappingMode(protocol, metadata), schemaOf(protocol, metadata)),
-        store: table.store,
-        table,
-        version: snapshot.version,
-        files: async function* () {
-          for await (const block of snapshot.files({ signal: abort })) {
-            yield block.map(({ add, path, dvId: id }) => ({
-              file: {
-                path: add.path,
-                size: add.size,
-                modificationTime: add.modificationTime,
-                stats: add.stats ?? null,
-                vector: add.deletionVector ?? null,
-                partitionValues: add.partitionValues ?? {},
-                baseRowId: add.baseRowId ?? null,
-              },
-              isWanted: added === null || added.has(keyOf(path, id)),
-            }))
-          }
-        },
-        count: async () => (await snapshot.counts(abort)).files,
-        domain: async (name) => (await snapshot.state(abort)).domains.get(name)?.configuration ?? null,
-        catalog: null,
-      })
-    },
+    async (source) =>
+      body(await (source.from === 'catalog' ? ofCatalog(operation, source, stop) : ofLog(operation, source, stop))),
     'all',
   )
+}
+
+type Source<F extends 'catalog' | 'log'> = Extract<Parameters<Parameters<typeof withTable>[4]>[0], { readonly from: F }>
+
+async function ofCatalog(
+  { since }: FsckOperation,
+  { database, table: known }: Source<'catalog'>,
+  signal: AbortSignal,
+): Promise<Subject> {
+  const { tableId, version, historyFrom, location } = known
+  const { protocol, metadata } = await stateAt(database, tableId, version)
+  if (protocol === null || metadata === null) {
+    throw new SluiceError('HISTORY_MISSING', `the catalog holds no schema of ${tableId} at version ${version}`)
+  }
+  const refusal = readerRefusal(protocol, metadata)
+  if (refusal !== null) throw new SluiceError(refusal.code, refusal.message, refusal.info())
+  const currentVersion = (await readHead(database, { tableId }))?.currentVersion ?? version
+  if (since !== undefined && since < historyFrom) throw historyMissing(since, historyFrom)
+  const store = await openLake(pathOfLocation(location))
+  return {
+    ...headOf(metadata, columnMappingMode(protocol, metadata), schemaOf(protocol, metadata)),
+    store,
+    table: await DeltaTable.open(store, parquetRows, signal),
+    version,
+    files: async function* () {
+      for await (const page of activeFiles(database, tableId, version)) {
+        yield page.map((record) => ({
+          file: fileOfRecord(record),
+          isWanted: since === undefined || record.addedVersion > since,
+        }))
+      }
+    },
+    count: async () => (await countsAt(database, tableId, version)).files,
+    domain: async (name) =>
+      (await domainsAt(database, tableId, version)).find(({ domain }) => domain === name)?.configuration ?? null,
+    catalog: { tableId, newest: await newestKnown(database, tableId, currentVersion) },
+  }
+}
+
+async function ofLog({ asOf, since }: FsckOperation, { table }: Source<'log'>, signal: AbortSignal): Promise<Subject> {
+  const { version, timestampMs } = asOf
+  const snapshot = await table.snapshot({
+    ...(version === undefined ? {} : { version }),
+    ...(timestampMs === undefined ? {} : { timestamp: timestampMs }),
+  })
+  const { protocol, metadata } = await snapshot.head(signal)
+  const added = await addedSince(table, since, snapshot.version, signal)
+  return {
+    ...headOf(metadata, columnMappingMode(protocol, metadata), schemaOf(protocol, metadata)),
+    store: table.store,
+    table,
+    version: snapshot.version,
+    files: async function* () {
+      for await (const block of snapshot.files({ signal })) {
+        yield block.map(({ add, path, dvId: id }) => ({
+          file: {
+            path: add.path,
+            size: add.size,
+            modificationTime: add.modificationTime,
+            stats: add.stats ?? null,
+            vector: add.deletionVector ?? null,
+            partitionValues: add.partitionValues ?? {},
+            baseRowId: add.baseRowId ?? null,
+          },
+          isWanted: added === null || added.has(keyOf(path, id)),
+        }))
+      }
+    },
+    count: async () => (await snapshot.counts(signal)).files,
+    domain: async (name) => (await snapshot.state(signal)).domains.get(name)?.configuration ?? null,
+    catalog: null,
+  }
 }
 
 function headOf(metadata: MetadataAction, mode: ColumnMappingMode, schema: StructType) {

@@ -1,5 +1,6 @@
 /** Imports one table into an open catalog and tells it as events: the part that `import` and `batch-import` share. */
 import { importTable, type ImportResult } from '../../../catalog/import/import-table.ts'
+import type { ImportOptions, ImportProgress } from '../../../catalog/import/options.ts'
 import { readHead } from '../../../catalog/import/head.ts'
 import { dec } from '../../../model/run/event.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
@@ -56,115 +57,43 @@ export async function importAndTell(
   settings: ImportSettings,
   run: LakeRun,
 ): Promise<TableOutcome> {
-  const { emit, clock, interrupt } = run
+  const { clock } = run
   const begun = clock.ticks()
-  const notes: string[] = []
-  let chunk = 'log'
-  let told = -Infinity
-  let actions = 0
-  let before = 0
+  const elapsed = (): number => Math.round(clock.ticks() - begun)
+  const said = new ImportEvents(target, run)
   try {
     const log = target.log ?? (await openLake(target.path))
     const tableId = target.tableId ?? (await knownTableId(catalog.database, log)) ?? defaultTableId(log.root)
+    const { batchSize, allowRefused, waitMs, moved = false, olderCompared = false, noteFailure = true } = settings
     const result = await importTable({
       database: catalog.database,
       indexes: catalog.indexes,
       log,
       parquet: parquetRows,
       tableId,
-      moved: settings.moved ?? false,
-      olderCompared: settings.olderCompared ?? false,
-      batchSize: settings.batchSize,
-      allowRefused: settings.allowRefused,
-      interrupt,
+      moved,
+      olderCompared,
+      batchSize,
+      allowRefused,
+      interrupt: run.interrupt,
       clock,
       holder: holderOf(run),
-      waitMs: settings.waitMs,
-      noteFailure: settings.noteFailure ?? true,
+      waitMs,
+      noteFailure,
       importId: newRunId(clock),
       ...(run.sharedRun === undefined ? {} : { sharedRun: operatorRun(run.runId, run.sharedRun) }),
-      onStart: (start) => {
-        before = start.done
-        chunk = `v${start.fromVersion}..v${start.toVersion}`
-        emit({
-          type: 'table.started',
-          table: target.name,
-          location: target.path,
-          fromVersion: dec(start.fromVersion),
-          toVersion: dec(start.toVersion),
-        })
-        if (start.resumed && start.done > 0) {
-          emit({
-            type: 'log',
-            level: 'note',
-            table: target.name,
-            message: `resumed: ${start.done} actions are in the catalog already`,
-          })
-        }
-        emit({
-          type: 'chunk.started',
-          table: target.name,
-          chunk,
-          worker: target.worker,
-          total: dec(start.total - start.done),
-          ...(start.shared === 0 ? {} : { earlier: dec(start.shared) }),
-          unit: 'action',
-        })
-      },
-      onProgress: (progress) => {
-        actions = progress.done - before
-        const now = clock.ticks()
-        if (now - told < PROGRESS_EVERY_MS) return
-        told = now
-        emit({
-          type: 'chunk.progress',
-          table: target.name,
-          chunk,
-          worker: target.worker,
-          // Counted from where this run began: what an earlier one did is the baseline of run.started.
-          done: dec(progress.done - before),
-          total: dec(progress.total - before),
-          unit: 'action',
-        })
-      },
+      onStart: (start) => said.started(start),
+      onProgress: (progress) => said.progressed(progress),
       whilePaused: () => whilePaused(run),
-      onNote: (message) => {
-        notes.push(message)
-        emit({ type: 'log', level: 'note', table: target.name, message })
-      },
+      onNote: (message) => said.note(message),
     })
-    const ms = Math.round(clock.ticks() - begun)
-    if (result.status === 'completed') {
-      if ((result.historyFrom ?? 0) > 0 && result.actions > 0)
-        notes.push(`answers from v${result.historyFrom}: the log holds nothing older`)
-      emit({
-        type: 'chunk.done',
-        table: target.name,
-        chunk,
-        worker: target.worker,
-        done: dec(actions),
-        unit: 'action',
-        ms,
-      })
-    }
-    emit({
-      type: 'table.finished',
-      table: target.name,
-      location: target.path,
-      status: result.status === 'completed' ? 'ok' : result.status,
-      ms,
-      ...(result.version === null ? {} : { version: dec(result.version) }),
-      ...(result.historyFrom === null ? {} : { historyFrom: dec(result.historyFrom) }),
-      files: dec(result.files),
-      bytes: dec(result.bytes),
-      actions: dec(result.actions),
-      ...(notes.length === 0 ? {} : { notes }),
-    })
+    const ms = elapsed()
+    said.finished(result, ms)
     return { result, error: null, ms }
   } catch (thrown) {
     const error = asSluiceError(thrown)
-    const ms = Math.round(clock.ticks() - begun)
-    emit({
+    const ms = elapsed()
+    run.emit({
       type: 'table.finished',
       table: target.name,
       location: target.path,
@@ -175,6 +104,89 @@ export async function importAndTell(
       error: error.info(),
     })
     return { result: null, error, ms }
+  }
+}
+
+/** Progress of one import as events. */
+class ImportEvents {
+  readonly #target: ImportTarget
+  readonly #run: LakeRun
+  readonly #notes: string[] = []
+  #chunk = 'log'
+  #toldAt = -Infinity
+  /** What an earlier run did: the baseline of `run.started`, and not counted. */
+  #before = 0
+  #actions = 0
+
+  constructor(target: ImportTarget, run: LakeRun) {
+    this.#target = target
+    this.#run = run
+  }
+
+  started({ fromVersion, toVersion, done, total, shared, resumed }: Parameters<ImportOptions['onStart']>[0]): void {
+    const { name: table, path: location, worker } = this.#target
+    const { emit } = this.#run
+    this.#before = done
+    this.#chunk = `v${fromVersion}..v${toVersion}`
+    emit({ type: 'table.started', table, location, fromVersion: dec(fromVersion), toVersion: dec(toVersion) })
+    if (resumed && done > 0)
+      emit({ type: 'log', level: 'note', table, message: `resumed: ${done} actions are in the catalog already` })
+    emit({
+      type: 'chunk.started',
+      table,
+      chunk: this.#chunk,
+      worker,
+      total: dec(total - done),
+      ...(shared === 0 ? {} : { earlier: dec(shared) }),
+      unit: 'action',
+    })
+  }
+
+  progressed({ done, total }: ImportProgress): void {
+    const { name: table, worker } = this.#target
+    this.#actions = done - this.#before
+    const now = this.#run.clock.ticks()
+    if (now - this.#toldAt < PROGRESS_EVERY_MS) return
+    this.#toldAt = now
+    const all = dec(total - this.#before)
+    const chunk = this.#chunk
+    this.#run.emit({
+      type: 'chunk.progress',
+      table,
+      chunk,
+      worker,
+      done: dec(this.#actions),
+      total: all,
+      unit: 'action',
+    })
+  }
+
+  note(message: string): void {
+    this.#notes.push(message)
+    this.#run.emit({ type: 'log', level: 'note', table: this.#target.name, message })
+  }
+
+  finished({ status, historyFrom, actions, version, files, bytes }: ImportResult, ms: number): void {
+    const { name: table, path: location, worker } = this.#target
+    const { emit } = this.#run
+    const notes = this.#notes
+    if (status === 'completed') {
+      if ((historyFrom ?? 0) > 0 && actions > 0) notes.push(`answers from v${historyFrom}: the log holds nothing older`)
+      emit({ type: 'chunk.done', table, chunk: this.#chunk, worker, done: dec(this.#actions), unit: 'action', ms })
+    }
+    emit({
+      type: 'table.finished',
+      table,
+      location,
+      status: status === 'completed' ? 'ok' : status,
+      ms,
+      ...(version === null ? {} : { version: dec(version) }),
+      ...(historyFrom === null ? {} : { historyFrom: dec(historyFrom) }),
+      files: dec(files),
+      bytes: dec(bytes),
+      actions: dec(actions),
+      ...(notes.length === 0 ? {} : { notes }),
+    })
   }
 }
 

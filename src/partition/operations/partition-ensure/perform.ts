@@ -43,84 +43,107 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     ? openCopyStore(operation.from, { mode: 'read', ...waits })
     : openExisting(operation.from, waits))
   const maintenance = maintenanceOf(store)
-  const totals = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, alarms: 0 }
-  const alarms = new Set<PartitionAlarm>()
+  const all: Ensured = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, raised: [], isCut: false }
   const wish = { tables, calendar, epoch, sizes: false }
-  let isCut = false
-  const { errors, passedOver, stopped } = await eachTable(store, wish, run, async (found) => {
-    const { name } = found
-    const now = new Date(run.clock.now())
-    totals.tables++
-    run.emit(tableEvent(name, found.standing, now))
-    const before = comingOf(found.standing, { ...operation, now })
-    const periods = await missingPeriods(found, before.missing, maintenance, run)
-    const { made, failure, periods: possible } = await attempt(found, periods, operation, maintenance, run)
-    for (const period of possible) {
-      const own = made?.made.find((one) => one.name.name === period.name.name)
-      const status = dryRun ? 'planned' : own === undefined ? foundStatus(period, made) : 'made'
-      if (status === null) continue
-      const moved = own?.moved ?? 0n
-      totals[status]++
-      totals.moved += moved
-      run.emit({
-        type: 'partition.made',
-        table: name,
-        partition: tableText(period.name),
-        label: period.period.label,
-        from: period.from,
-        to: period.to,
-        status,
-        ...(moved === 0n ? {} : { moved: dec(moved) }),
-      })
-    }
-    for (const message of made?.notes ?? []) run.emit({ type: 'log', level: 'note', table: name, message })
-    if (made !== null) tellWaits(name, made, run)
-    const done = (made?.made.length ?? 0) + (made?.foundMade.length ?? 0)
-    if (made !== null && done < possible.length && run.interrupt.stop.aborted) {
-      isCut = true
-      if (failure !== null) throw failure
-      return
-    }
-    const isChanged = made !== null || (failure !== null && !dryRun)
-    const after = isChanged ? await again(found, operation, maintenance, run) : found.standing
-    const { leftOver } = found.standing.table
-    if (leftOver !== undefined && after.table.leftOver === undefined) {
-      run.emit({
-        type: 'log',
-        level: 'note',
-        table: name,
-        message: `removed what a run left that was broken off: ${leftOver}`,
-      })
-    }
-    const { archive } = found
-    const coming = isChanged ? comingOf(after, { ...operation, now }) : before
-    const stray = await strayOf({ standing: after, archive }, { ...coming, ...operation, now }, maintenance, run)
-    for (const alarm of [
-      ...alarmsOf(after, { ...operation, now, coming, stray, archive, refused: failure !== null }),
-      ...notGiven(made),
-    ]) {
-      totals.alarms++
-      alarms.add(alarm.alarm)
-      run.emit({ type: 'partition.alarm', table: name, ...alarm })
-    }
-    run.emit(standsEvent(name, operation.ahead, coming, stray, after))
-    // What could not be made is an alarm by itself.
-    if (failure !== null) throw failure
-  })
+  const each = (found: FoundTable): Promise<void> => ensure(found, operation, maintenance, run, all)
+  const { errors, passedOver, stopped } = await eachTable(store, wish, run, each)
   return {
-    ...alarmError(alarms),
+    ...alarmError(new Set(all.raised)),
     ...failedTables(errors),
-    stopped: stopped || isCut,
+    stopped: stopped || all.isCut,
     totals: {
-      tables: dec(totals.tables),
+      tables: dec(all.tables),
       passedOver: dec(passedOver),
       ...(errors.length === 0 ? {} : { failed: dec(errors.length) }),
-      [dryRun ? 'planned' : 'made']: dec(dryRun ? totals.planned : totals.made),
-      found: dec(totals.found),
-      moved: dec(totals.moved),
-      alarms: dec(totals.alarms),
+      [dryRun ? 'planned' : 'made']: dec(dryRun ? all.planned : all.made),
+      found: dec(all.found),
+      moved: dec(all.moved),
+      alarms: dec(all.raised.length),
     },
   }
+}
+
+/** What all tables came to so far. */
+type Ensured = {
+  tables: number
+  made: number
+  found: number
+  planned: number
+  moved: bigint
+  readonly raised: PartitionAlarm[]
+  /** The run was stopped within a table. */
+  isCut: boolean
+}
+
+async function ensure(
+  found: FoundTable,
+  operation: PartitionEnsureOperation,
+  maintenance: MaintenanceStore,
+  run: PartitionEnsureRun,
+  all: Ensured,
+): Promise<void> {
+  const { name: table, archive, standing } = found
+  const now = new Date(run.clock.now())
+  all.tables++
+  run.emit(tableEvent(table, standing, now))
+  const before = comingOf(standing, { ...operation, now })
+  const missing = await missingPeriods(found, before.missing, maintenance, run)
+  const { made, failure, periods } = await attempt(found, missing, operation, maintenance, run)
+  tellMade(table, periods, made, operation, run, all)
+  const done = (made?.made.length ?? 0) + (made?.foundMade.length ?? 0)
+  if (made !== null && done < periods.length && run.interrupt.stop.aborted) {
+    all.isCut = true
+    if (failure !== null) throw failure
+    return
+  }
+  const isChanged = made !== null || (failure !== null && !operation.dryRun)
+  const after = isChanged ? await again(found, operation, maintenance, run) : standing
+  const { leftOver } = standing.table
+  if (leftOver !== undefined && after.table.leftOver === undefined) {
+    const message = `removed what a run left that was broken off: ${leftOver}`
+    run.emit({ type: 'log', level: 'note', table, message })
+  }
+  const coming = isChanged ? comingOf(after, { ...operation, now }) : before
+  const stray = await strayOf({ standing: after, archive }, { ...coming, ...operation, now }, maintenance, run)
+  const alarms = alarmsOf(after, { ...operation, now, coming, stray, archive, refused: failure !== null })
+  for (const alarm of [...alarms, ...notGiven(made)]) {
+    all.raised.push(alarm.alarm)
+    run.emit({ type: 'partition.alarm', table, ...alarm })
+  }
+  run.emit(standsEvent(table, operation.ahead, coming, stray, after))
+  // What could not be made is an alarm by itself.
+  if (failure !== null) throw failure
+}
+
+/** One event a period that is made, found or planned, and what its maker says of all of them. */
+function tellMade(
+  table: string,
+  periods: readonly Period[],
+  made: Made | null,
+  { dryRun }: PartitionEnsureOperation,
+  run: PartitionEnsureRun,
+  all: Ensured,
+): void {
+  for (const period of periods) {
+    const own = made?.made.find((one) => one.name.name === period.name.name)
+    const status = dryRun ? 'planned' : own === undefined ? foundStatus(period, made) : 'made'
+    if (status === null) continue
+    const moved = own?.moved ?? 0n
+    all[status]++
+    all.moved += moved
+    run.emit({
+      type: 'partition.made',
+      table,
+      partition: tableText(period.name),
+      label: period.period.label,
+      from: period.from,
+      to: period.to,
+      status,
+      ...(moved === 0n ? {} : { moved: dec(moved) }),
+    })
+  }
+  for (const message of made?.notes ?? []) run.emit({ type: 'log', level: 'note', table, message })
+  if (made !== null) tellWaits(table, made, run)
 }
 
 /** The coming ones, and those in gaps of which the default partition holds rows. */

@@ -1,5 +1,5 @@
 /** The stage of a copy that shows its plan, and makes and divides its tables. */
-import type { OpenStream } from '../../companion.ts'
+import type { FollowedStream } from '../../companion.ts'
 import { ToldRuns } from '../../compat/cdm/told-runs.ts'
 import { againPlan } from '../../again/plan-again.ts'
 import { objectWork } from '../../objects/build-objects.ts'
@@ -22,7 +22,7 @@ export type Divided = {
 }
 
 /** @param tables takes each table as soon as it is started @throws SluiceError as `startTables` */
-export async function divide(noted: Noted, following: OpenStream | null, tables: TableRun[]): Promise<Divided> {
+export async function divide(noted: Noted, following: FollowedStream | null, tables: TableRun[]): Promise<Divided> {
   const { operation, run, planned, planHash, objects, left, database, owner, track, hearers, again } = noted
   const work = objectWork(objects, planned, database, owner, operation.workers)
   const around = surroundings(noted, following, work)
@@ -37,7 +37,7 @@ export async function divide(noted: Noted, following: OpenStream | null, tables:
   return { around, work, elsewhere, told }
 }
 
-function surroundings(noted: Noted, following: OpenStream | null, work: Divided['work']): Surroundings {
+function surroundings(noted: Noted, following: FollowedStream | null, work: Divided['work']): Surroundings {
   const { operation, run, views, from, left, database, owner, runs } = noted
   const { steering, throttle, pulse, weak, shared, restarts, isAnew } = noted
   return {

@@ -4,7 +4,7 @@
  */
 import { exitOfStop } from '../../../../shared/abort.ts'
 import { refuseForeignAmong } from '../../../../stores/common/ledger-tables.ts'
-import type { OpenStream } from '../../companion.ts'
+import type { FollowedStream } from '../../companion.ts'
 import { againPlan } from '../../again/plan-again.ts'
 import { emitPlan, endOfPlan } from '../../plan/plan-event.ts'
 import { settingsRefused } from '../../plan/rows-left.ts'
@@ -43,7 +43,7 @@ async function notesOfAgain({
 /** @throws as `endOf`, and what ends a stream */
 export async function end(
   noted: Noted,
-  following: OpenStream | null,
+  following: FollowedStream | null,
   tables: readonly TableRun[],
   { around, work, told }: Divided,
 ): Promise<Ending> {

@@ -4,7 +4,7 @@
  */
 import { redactUrl } from '../../../../shared/redact.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
-import type { OpenStream } from '../../companion.ts'
+import type { FollowedStream } from '../../companion.ts'
 import { CopyTrack } from '../../compat/cdm/copy-track.ts'
 import { AGAIN_OPERATION } from '../../ledger/adopt-repairs.ts'
 import { SharedTables } from '../../ledger/shared-tables.ts'
@@ -51,7 +51,7 @@ export async function note(agreed: Agreed): Promise<Noted> {
  * @returns null for one that is not; the caller closes it
  * @throws SluiceError as `Companion.open`; the run is noted as broken
  */
-export async function openFollowing(noted: Noted): Promise<OpenStream | null> {
+export async function openFollowing(noted: Noted): Promise<FollowedStream | null> {
   const { companion, operation, planned, wished, database, owner, run, steering, restarts, runs } = noted
   if (companion === null) return null
   const parts = { operation, planned, wished, database, owner, run, ...(restarts === undefined ? {} : { restarts }) }
@@ -64,7 +64,7 @@ export async function openFollowing(noted: Noted): Promise<OpenStream | null> {
 }
 
 /** From here on the stream hears the run, every look at the source is settled by it, and lanes are heeded. */
-export function join({ companion, hearers, views, steering, to }: Noted, following: OpenStream): void {
+export function join({ companion, hearers, views, steering, to }: Noted, following: FollowedStream): void {
   hearers.stream = (event) => following.heard(event)
   views.settle = () => following.settle()
   steering.refusal = (wish) => (wish.act === 'lanes' ? (companion?.lanesRefusal(wish.lanes, to) ?? null) : null)

@@ -1,5 +1,5 @@
 /** The stages in which a copy works: tables are made and divided, their chunks copied, and the run comes to its end. */
-import type { OpenStream } from '../../companion.ts'
+import type { FollowedStream } from '../../companion.ts'
 import { reclaimExpired } from '../../workers/reclaim.ts'
 import { heedWishes } from '../../workers/control.ts'
 import { beatOfCopy } from '../../workers/heartbeat.ts'
@@ -19,7 +19,7 @@ import type { Noted } from './note.ts'
 const MOST_WORKERS = 64
 
 /** Lives, is steered and is counted as long as it works. @throws whatever ends it early; the run is noted as broken */
-export async function work(noted: Noted, following: OpenStream | null): Promise<Ending> {
+export async function work(noted: Noted, following: FollowedStream | null): Promise<Ending> {
   const { run, to, database, owner, runs, steering, pulse, shared, track } = noted
   const tables: TableRun[] = []
   const heart = beatOfCopy(database, owner, async () => {
@@ -50,7 +50,7 @@ export async function work(noted: Noted, following: OpenStream | null): Promise<
 
 async function copyChunks(
   noted: Noted,
-  following: OpenStream | null,
+  following: FollowedStream | null,
   tables: TableRun[],
   { around, elsewhere }: Divided,
 ): Promise<void> {

@@ -24,7 +24,7 @@ import { openCopyStore, openExisting, openSourceStore, optionsOf } from '../../o
 import { retryMsOf } from '../../workers/failure.ts'
 import { openPatiently, patiently } from '../../workers/patience.ts'
 import { onSide } from '../../sides.ts'
-import { planCopy, type PlannedTable } from '../../plan/plan-copy.ts'
+import { planCopy, type PlannedCopy, type PlannedTable, type Planner } from '../../plan/plan-copy.ts'
 import { hashOf } from '../../plan/plan-hash.ts'
 import { recorded } from '../../run-record.ts'
 import { Views } from '../../source-views.ts'
@@ -43,10 +43,7 @@ export async function diff(operation: DiffOperation, run: DiffRun): Promise<Endi
     await openPatiently(() => openSourceStore(operation.from, operation.cassandra, options), { emit: run.emit }, stop),
     operation,
   )
-  const wish = {
-    ...options,
-    ...(operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }),
-  }
+  const wish = { ...options, ...(operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }) }
   await using to = await openPatiently(
     () =>
       onSide('target', () =>
@@ -75,89 +72,112 @@ export async function diff(operation: DiffOperation, run: DiffRun): Promise<Endi
 async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): Promise<Ending> {
   const { from, to } = stores
   const { abort, stop } = run.interrupt
-  const again = <T>(body: () => Promise<T>): Promise<T> =>
-    patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
+  const again: Planner['again'] = (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
   await using views = new Views(from, abort)
   await again(() => views.current())
-  const planned = await planCopy(wishes(operation), from, to, {
-    views,
-    again,
-    signal: abort,
-    purpose: operation.fix ? 'mend' : 'look',
-    ...(stores.database === null ? {} : { begun: begunPlans(stores.database) }),
-  })
-  if (operation.fix && stores.database !== null) {
-    const keys = planned.tables.map(({ targetName }) => tableKeyOf(targetName))
-    await refuseFollowed(to, { database: stores.database, signal: abort }, keys)
-  }
+  const { tables } = await planned(operation, stores, { views, again, signal: abort }, run)
   const source = await again(() => views.current())
   run.emit({
     type: 'plan.ready',
-    hash: hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
-    tables: dec(planned.tables.length),
+    hash: hashOf(tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
+    tables: dec(tables.length),
     chunks: '0',
     unit: 'row',
-    total: dec(planned.tables.reduce((all, { extent }) => all + extent.rows, 0n)),
-    estimated: planned.tables.some(({ extent }) => !extent.exact),
+    total: dec(tables.reduce((all, { extent }) => all + extent.rows, 0n)),
+    estimated: tables.some(({ extent }) => !extent.exact),
     bytes: '0',
     excluded: [],
   })
   await using target = await again(() => to.source(abort))
-  const sum: Outcome = { ...NO_OUTCOME }
-  const errors: SluiceError[] = []
-  let equalTables = 0
-  for (const table of planned.tables) {
-    if (run.interrupt.stop.aborted) return { totals: totalsOf(sum, planned.tables.length, equalTables), stopped: true }
-    const begun = run.clock.ticks()
-    const name = tableText(table.source.table)
-    try {
-      if (table.plan === null) throw table.error
-      if (table.plan.create)
-        throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${tableText(table.targetName)}`)
-      const around = { ...stores, source, target }
-      const { outcome: one, error } = await diffTable(operation, table, around, run)
-      addOutcome(sum, one)
-      if (error !== undefined) throw error
-      const open = openOf(one)
-      if (open === 0n) {
-        // What was broken off is not equal, however much of it was.
-        if (run.interrupt.stop.aborted) break
-        const lost = unexplained(name, one)
-        if (lost !== null) throw lost
-        equalTables++
-      }
-      run.emit({
-        type: 'table.finished',
-        table: name,
-        status: open === 0n ? 'ok' : 'failed',
-        ms: Math.round(run.clock.ticks() - begun),
-        notes: [
-          `${one.rows} rows in the source, ${one.targetRows} in the target: ${one.missing} missing, ${one.extra} extra, ${one.different} different` +
-            (operation.fix ? `, ${one.fixed} mended` : '') +
-            (one.ranges > 0n ? `, and ${KEYLESS}` : '') +
-            (one.newer > 0n ? `, ${one.newer} written later in the target` : '') +
-            (one.errors > 0n ? `, ${one.errors} that could not be read or mended` : ''),
-          ...lossyNotes(table.plan),
-        ],
-      })
-    } catch (thrown) {
-      const error = asSluiceError(thrown)
-      if (error.kind === 'stopped') throw thrown
-      errors.push(error)
-      run.emit({
-        type: 'table.finished',
-        table: name,
-        status: 'failed',
-        ms: Math.round(run.clock.ticks() - begun),
-        error: error.info(),
-      })
-    }
+  const all: Compared = { sum: { ...NO_OUTCOME }, errors: [], tables: tables.length, equal: 0 }
+  for (const table of tables) {
+    if (stop.aborted) return { totals: totalsOf(all), stopped: true }
+    if (!(await compareTable(operation, table, { ...stores, source, target }, run, all))) break
   }
+  return endOf(all, operation, run)
+}
+
+async function planned(
+  operation: DiffOperation,
+  { from, to, database }: Stores,
+  planner: Planner,
+  { interrupt }: DiffRun,
+): Promise<PlannedCopy> {
+  const found = await planCopy(wishes(operation), from, to, {
+    ...planner,
+    purpose: operation.fix ? 'mend' : 'look',
+    ...(database === null ? {} : { begun: begunPlans(database) }),
+  })
+  if (operation.fix && database !== null) {
+    const keys = found.tables.map(({ targetName }) => tableKeyOf(targetName))
+    await refuseFollowed(to, { database, signal: interrupt.abort }, keys)
+  }
+  return found
+}
+
+/** What all tables came to so far. */
+type Compared = { readonly sum: Outcome; readonly errors: SluiceError[]; readonly tables: number; equal: number }
+
+/** What hinders it hinders no other table. @returns false where it was broken off, and nothing else differs */
+async function compareTable(
+  operation: DiffOperation,
+  table: PlannedTable,
+  around: Viewed,
+  run: DiffRun,
+  all: Compared,
+): Promise<boolean> {
+  const begun = run.clock.ticks()
+  const name = tableText(table.source.table)
+  try {
+    if (table.plan === null) throw table.error
+    if (table.plan.create)
+      throw new SluiceError('NO_SUCH_TABLE', `the target has no table ${tableText(table.targetName)}`)
+    const { outcome, error } = await diffTable(operation, table, around, run)
+    addOutcome(all.sum, outcome)
+    if (error !== undefined) throw error
+    const open = openOf(outcome)
+    if (open === 0n) {
+      // What was broken off is not equal, however much of it was.
+      if (run.interrupt.stop.aborted) return false
+      const lost = unexplained(name, outcome)
+      if (lost !== null) throw lost
+      all.equal++
+    }
+    run.emit({
+      type: 'table.finished',
+      table: name,
+      status: open === 0n ? 'ok' : 'failed',
+      ms: Math.round(run.clock.ticks() - begun),
+      notes: [countsText(outcome, operation), ...lossyNotes(table.plan)],
+    })
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'stopped') throw thrown
+    all.errors.push(error)
+    const ms = Math.round(run.clock.ticks() - begun)
+    run.emit({ type: 'table.finished', table: name, status: 'failed', ms, error: error.info() })
+  }
+  return true
+}
+
+function countsText(one: Outcome, { fix }: DiffOperation): string {
+  const { rows, targetRows, missing, extra, different, fixed, ranges, newer, errors } = one
+  return (
+    `${rows} rows in the source, ${targetRows} in the target: ${missing} missing, ${extra} extra, ${different} different` +
+    (fix ? `, ${fixed} mended` : '') +
+    (ranges > 0n ? `, and ${KEYLESS}` : '') +
+    (newer > 0n ? `, ${newer} written later in the target` : '') +
+    (errors > 0n ? `, ${errors} that could not be read or mended` : '')
+  )
+}
+
+function endOf(all: Compared, operation: DiffOperation, run: DiffRun): Ending {
+  const { sum, errors } = all
   if (sum.fixed > 0n) {
     const message = `what the target held before is kept: sluice diff --undo ${run.runId} takes back what was mended`
     run.emit({ type: 'log', level: 'note', message })
   }
-  const totals = totalsOf(sum, planned.tables.length, equalTables)
+  const totals = totalsOf(all)
   if (run.interrupt.stop.aborted && errors.length === 0) return { totals, stopped: true }
   // A bug of ours is told even where other tables failed for reasons of their own.
   const failed = errors.find(({ code }) => code === 'INTERNAL') ?? errors[0]
@@ -165,12 +185,8 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
   if (failed !== undefined) return { totals, error: failed }
   const open = openOf(sum)
   if (open === 0n) return { totals }
-  return {
-    totals,
-    error: new SluiceError('DIFFERENCES', differText(sum, open), {
-      hint: hintFor(operation, sum, run.commandLine),
-    }),
-  }
+  const hint = hintFor(operation, sum, run.commandLine)
+  return { totals, error: new SluiceError('DIFFERENCES', differText(sum, open), { hint }) }
 }
 
 /** Columns of which both sides were brought to what the target can hold before they were compared. */
@@ -310,7 +326,7 @@ function wishes(operation: DiffOperation): CopyOperation {
 /** Told only where there are any. */
 const RARE: ReadonlySet<string> = new Set<keyof Outcome>(['newer', 'errors'])
 
-function totalsOf(sum: Outcome, tables: number, equal: number): Readonly<Record<string, string>> {
+function totalsOf({ sum, tables, equal }: Compared): Readonly<Record<string, string>> {
   return {
     tables: dec(tables),
     ok: dec(equal),

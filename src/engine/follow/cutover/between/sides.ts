@@ -103,29 +103,28 @@ export async function betweenOf(
     }
     await finishUnnoted(from, to)
     await finishUnnoted(to, from)
-    const rows = [...(await from.switches.all()), ...(await to.switches.all())]
-    const family = familyOf(rows, known.id)
-    for (const [opens, closes] of [
-      [to, from],
-      [from, to],
-    ] as const) {
-      const newest = await streamNamed(opens.database, family.newest)
-      // A run that made a switch has the number of the reverse stream, and its row in the ledger of the stream before.
-      if (newest?.id !== family.newest) continue
-      if (newest.sourceIdentity !== closes.store.identity) throw another(newest, closes)
-      return { closes, opens, family, stream: newest, [Symbol.asyncDispose]: close }
-    }
-    throw new SluiceError(
-      'LEDGER_DAMAGED',
-      `there was a switch to stream ${family.newest}, and no such stream is known`,
-      {
-        where: `${from.store.label}, ${to.store.label}`,
-      },
-    )
+    return { ...(await newestOf(known.id, from, to)), [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+/** The newest stream between both databases, and which of them it opens. @throws SluiceError PLAN_CHANGED, LEDGER_DAMAGED */
+async function newestOf(stream: string, from: End, to: End): Promise<Omit<Between, keyof AsyncDisposable>> {
+  const family = familyOf([...(await from.switches.all()), ...(await to.switches.all())], stream)
+  for (const [opens, closes] of [
+    [to, from],
+    [from, to],
+  ] as const) {
+    const newest = await streamNamed(opens.database, family.newest)
+    // A run that made a switch has the number of the reverse stream, and its row in the ledger of the stream before.
+    if (newest?.id !== family.newest) continue
+    if (newest.sourceIdentity !== closes.store.identity) throw another(newest, closes)
+    return { closes, opens, family, stream: newest }
+  }
+  const message = `there was a switch to stream ${family.newest}, and no such stream is known`
+  throw new SluiceError('LEDGER_DAMAGED', message, { where: `${from.store.label}, ${to.store.label}` })
 }
 
 /** @throws SluiceError NOT_SWITCHABLE where a table cannot move between these databases */

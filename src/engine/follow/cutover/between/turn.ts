@@ -5,6 +5,7 @@
  */
 import { asSluiceError, SluiceError } from '../../../../shared/errors.ts'
 import type { Clock } from '../../../../shared/clock.ts'
+import type { LogPosition } from '../../../../model/copy/change.ts'
 import type { TableName } from '../../../../model/copy/column-type.ts'
 import type { ChangeSource } from '../../../../model/follow/port.ts'
 import type { SwitchFinding, SwitchMark } from '../../../../model/follow/switch-port.ts'
@@ -97,12 +98,30 @@ type Try = {
   facts: BetweenFacts | null
 }
 
+type Marks = { readonly source: SwitchMark; readonly target: SwitchMark }
+
+/** Why the source is opened again: another try comes, or all rows are compared once more before it. */
+type Shut = { readonly next: 'prove' | 'on'; readonly why: string }
+
+const prove = (why: string): Shut => ({ next: 'prove', why })
+
+type ClosedSide = NonNullable<Awaited<ReturnType<SwitchSide['close']>>>
+
+/** Both sides hold the same touched rows. */
+type Equal = Pick<BetweenFacts, 'sequences' | 'reversePosition' | 'touched'>
+
+type Found = Equal &
+  Pick<BetweenFacts, 'fence' | 'sessionsEnded'> & {
+    readonly position: LogPosition
+    readonly proof: NonNullable<Standstill['proof']>
+  }
+
 export class BetweenTurn implements Watch {
   readonly #parts: BetweenParts
   readonly #approach: Approach
   #end: BetweenEnd | null = null
   #isBegun = false
-  #marks: { readonly source: SwitchMark; readonly target: SwitchMark } | null = null
+  #marks: Marks | null = null
   #tries = 0
   /** A try that could not be taken back yet. */
   #left: Try | null = null
@@ -162,7 +181,7 @@ export class BetweenTurn implements Watch {
     const { runId, stream, clock, tell } = this.#parts
     const token = `${runId}_${now.fence}_${++this.#tries}`
     const one: Try = { token, held: { stream, fence: now.fence }, since: clock.ticks(), isProved: false, facts: null }
-    let answer: { readonly next: 'prove' | 'on'; readonly why: string } | 'end'
+    let answer: Shut | 'end'
     try {
       answer = await this.#within(one, now, made)
     } catch (thrown) {
@@ -183,130 +202,141 @@ export class BetweenTurn implements Watch {
   }
 
   /** Everything that happens while the source is closed. @returns why the try is to be taken back, where it is */
-  async #within(
-    one: Try,
-    now: Standstill,
-    made: MadeStream,
-  ): Promise<'end' | { readonly next: 'prove' | 'on'; readonly why: string }> {
-    const { closing, opening, from, to, changes, back, steps, id, says, budgetMs, signal, tell, gates } = this.#parts
-    const { identity, document, endsSessions } = this.#parts
-    const { lane, stream, proof } = now
+  async #within(one: Try, now: Standstill, made: MadeStream): Promise<'end' | Shut> {
+    const { changes, steps, id, document, tell } = this.#parts
+    const { proof } = now
     const marks = this.#marks
-    if (proof === null || marks === null) return { next: 'prove', why: 'the comparison is gone' }
-    const elapsed = (): number => this.#parts.clock.ticks() - one.since
-    const over = (what: string): { readonly next: 'on'; readonly why: string } | null => {
-      if (elapsed() <= budgetMs) return null
-      const why = `${what} took longer than --pause-budget ${budgetMs} ms (${Math.round(elapsed())} ms)`
-      gates.set({ name: 'pause', state: 'waiting', detail: why })
-      return { next: 'on', why: `${why}: try ${this.#tries} is given up` }
-    }
-    mustHold(await steps.closing(id, one.held, document({ token: one.token })))
-    tell('closing', `try ${this.#tries}: the source is being closed to writers`)
-    const closed = await closing.close(
-      {
-        table: from,
-        token: one.token,
-        ...says.source,
-        lockTimeoutMs: LOCK_MS,
-        budgetMs: budgetMs * CLOSE_SHARE,
-        endsSessions,
-      },
-      (session) => tell('session ended', `${session} held the source for writing and did not let go`),
-      signal,
-    )
-    if (closed === null) {
-      const { holding, prepared } = await closing.writers(from, signal)
-      const [first, ...more] = [...prepared.map((gid) => `prepared transaction ${gid}`), ...holding]
-      const who =
-        first === undefined
-          ? 'others hold it'
-          : `${first} holds it${more.length === 0 ? '' : `, and ${more.length} more`}`
-      gates.set({ name: 'lock', state: 'waiting', detail: `the source could not be closed: ${who}` })
-      return { next: 'on', why: `the source could not be closed, ${who}: try ${this.#tries} is given up` }
-    }
-    gates.set({ name: 'lock', state: 'ok', detail: `the source was closed in try ${this.#tries}` })
+    if (proof === null || marks === null) return prove('the comparison is gone')
+    const closed = await this.#close(one)
+    if (!('fence' in closed)) return closed
     const fence = changes.text(closed.fence)
     const noted = { token: one.token, fence, sessionsEnded: closed.ended }
     mustHold(await steps.closed(id, one.held, document(noted), fence))
     tell('closed', `the source is closed to writers, its fence is ${fence}`)
-
-    while (!(lane.isBoundary && lane.taken >= closed.fence)) {
-      const late = over('letting the stream catch up')
-      if (late !== null) return late
-      stream.ask()
-      await lane.take(await stream.next(NEXT_MS))
-    }
-    await lane.commit()
-    const keys = this.touched.keys(0)
-    if (keys === null) return { next: 'prove', why: 'all rows went at once' }
-    const [change, ...more] = [
-      ...(await closing.changesSince(from, marks.source, signal)),
-      ...(await opening.changesSince(to, marks.target, signal)),
-    ]
-    if (change !== undefined)
-      return { next: 'prove', why: more.length === 0 ? change : `${change}, and ${more.length} more` }
-    const [here, there] = await Promise.all([
-      closing.digest(from, identity, keys, signal),
-      opening.digest(to, identity, keys, signal),
-    ])
-    if (here.rows !== there.rows || here.sums !== there.sums) {
-      const why = `${here.rows} of ${keys.length} touched rows in the source and ${there.rows} in the target differ`
-      return { next: 'prove', why }
-    }
-    const sequences = await opening.advance(to, await closing.positions(from, signal), signal)
-    // The target is closed: what its log holds from here on is no change of the stream before.
-    const reversePosition = back.text(await back.fence(signal))
-    const late = over(`comparing ${keys.length} touched rows`)
+    const late = await this.#catchUp(one, now, closed.fence)
     if (late !== null) return late
-    const rows = proof.compared.reduce((sum, each) => sum + each.rows, 0n)
-    const pauseMs = Math.round(elapsed())
-    const facts: BetweenFacts = {
+    const equal = await this.#compare(one, marks)
+    if ('next' in equal) return equal
+    const facts = this.#factsOf(one, {
+      ...equal,
       fence,
-      position: changes.text(lane.applied),
-      reversePosition,
-      pauseMs: Math.max(this.#approach.waits.longestMs, pauseMs),
-      waitedMs: this.#approach.waits.totalMs + pauseMs,
-      tries: this.#tries,
-      rows,
-      touched: BigInt(keys.length),
+      proof,
       sessionsEnded: closed.ended,
-      sequences,
-    }
+      position: now.lane.applied,
+    })
+    const { reversePosition, rows, touched } = facts
     const proved = {
       ...noted,
       made,
       reversePosition,
       mark: marks.target.text,
-      proof: { position: proof.position, rows: String(rows), touched: String(keys.length) },
+      proof: { position: proof.position, rows: String(rows), touched: String(touched) },
     }
     one.isProved = true
-    mustHold(
-      await steps.proved(id, one.held, document(proved), {
-        position: facts.position,
-        reversePosition,
-        tries: facts.tries,
-        pauseMs: facts.pauseMs,
-        provedRows: rows,
-      }),
+    mustHold(await steps.proved(id, one.held, document(proved), { ...facts, provedRows: rows }))
+    const goOn = facts.sequences.join(', ') || 'as they are'
+    tell('proved', `${touched} touched rows are equal on both sides as of the fence; sequences go on ${goOn}`)
+    return await this.#open(one, marks.target, facts)
+  }
+
+  /** @returns what closes the source to writers; or that their locks were not to be had */
+  async #close(one: Try): Promise<ClosedSide | Shut> {
+    const { closing, from, steps, id, says, budgetMs, signal, tell, gates, document, endsSessions } = this.#parts
+    mustHold(await steps.closing(id, one.held, document({ token: one.token })))
+    tell('closing', `try ${this.#tries}: the source is being closed to writers`)
+    const budget = { lockTimeoutMs: LOCK_MS, budgetMs: budgetMs * CLOSE_SHARE, endsSessions }
+    const closed = await closing.close(
+      { table: from, token: one.token, ...says.source, ...budget },
+      (session) => tell('session ended', `${session} held the source for writing and did not let go`),
+      signal,
     )
-    tell(
-      'proved',
-      `${keys.length} touched rows are equal on both sides as of the fence; sequences go on ${sequences.join(', ') || 'as they are'}`,
-    )
-    // Somebody may have opened it by hand.
-    if (!(await closing.isClosed(from, one.token, signal)))
-      return { next: 'prove', why: 'the source is not closed any more' }
+    if (closed !== null) {
+      gates.set({ name: 'lock', state: 'ok', detail: `the source was closed in try ${this.#tries}` })
+      return closed
+    }
+    const { holding, prepared } = await closing.writers(from, signal)
+    const [first, ...more] = [...prepared.map((gid) => `prepared transaction ${gid}`), ...holding]
+    const others = more.length === 0 ? '' : `, and ${more.length} more`
+    const who = first === undefined ? 'others hold it' : `${first} holds it${others}`
+    gates.set({ name: 'lock', state: 'waiting', detail: `the source could not be closed: ${who}` })
+    return { next: 'on', why: `the source could not be closed, ${who}: try ${this.#tries} is given up` }
+  }
+
+  async #catchUp(one: Try, { lane, stream }: Standstill, fence: LogPosition): Promise<Shut | null> {
+    while (!(lane.isBoundary && lane.taken >= fence)) {
+      const late = this.#late(one, 'letting the stream catch up')
+      if (late !== null) return late
+      stream.ask()
+      await lane.take(await stream.next(NEXT_MS))
+    }
+    await lane.commit()
+    return null
+  }
+
+  /** Rows that the stream touched, on both sides; the sequences of the target go on from there. */
+  async #compare(one: Try, marks: Marks): Promise<Equal | Shut> {
+    const { closing, opening, from, to, back, identity, signal } = this.#parts
+    const keys = this.touched.keys(0)
+    if (keys === null) return prove('all rows went at once')
+    const [change, ...more] = [
+      ...(await closing.changesSince(from, marks.source, signal)),
+      ...(await opening.changesSince(to, marks.target, signal)),
+    ]
+    if (change !== undefined) return prove(more.length === 0 ? change : `${change}, and ${more.length} more`)
+    const [here, there] = await Promise.all([
+      closing.digest(from, identity, keys, signal),
+      opening.digest(to, identity, keys, signal),
+    ])
+    if (here.rows !== there.rows || here.sums !== there.sums)
+      return prove(`${here.rows} of ${keys.length} touched rows in the source and ${there.rows} in the target differ`)
+    const sequences = await opening.advance(to, await closing.positions(from, signal), signal)
+    // The target is closed: what its log holds from here on is no change of the stream before.
+    const reversePosition = back.text(await back.fence(signal))
+    const late = this.#late(one, `comparing ${keys.length} touched rows`)
+    return late ?? { sequences, reversePosition, touched: BigInt(keys.length) }
+  }
+
+  #factsOf(one: Try, { proof, position, ...found }: Found): BetweenFacts {
+    const { waits } = this.#approach
+    const pauseMs = Math.round(this.#elapsed(one))
+    return {
+      ...found,
+      position: this.#parts.changes.text(position),
+      pauseMs: Math.max(waits.longestMs, pauseMs),
+      waitedMs: waits.totalMs + pauseMs,
+      tries: this.#tries,
+      rows: proof.compared.reduce((sum, each) => sum + each.rows, 0n),
+    }
+  }
+
+  async #open(one: Try, mark: SwitchMark, facts: BetweenFacts): Promise<'end' | Shut> {
+    const { closing, opening, from, to, steps, id, signal, tell } = this.#parts
+    // An operator may have opened it by hand.
+    if (!(await closing.isClosed(from, one.token, signal))) return prove('the source is not closed any more')
     one.facts = facts
-    const outcome = await opening.open(to, marks.target, steps.opening(id, one.held), signal)
+    const outcome = await opening.open(to, mark, steps.opening(id, one.held), signal)
     if (outcome !== 'opened') one.facts = null
     if (outcome === 'fenced') throw leaseLost()
-    if (outcome !== 'opened') {
-      return { next: 'prove', why: outcome.changed.join('; ') }
-    }
-    this.#approach.waits.add(elapsed())
+    if (outcome !== 'opened') return prove(outcome.changed.join('; '))
+    const ms = this.#elapsed(one)
+    this.#approach.waits.add(ms)
     this.#switched(facts)
-    tell('opened', `the target is open, ${Math.round(elapsed())} ms behind the first try for the lock of the source`)
+    tell('opened', `the target is open, ${Math.round(ms)} ms behind the first try for the lock of the source`)
     return 'end'
+  }
+
+  #elapsed({ since }: Try): number {
+    return this.#parts.clock.ticks() - since
+  }
+
+  /** Where a try has taken longer than it may. */
+  #late(one: Try, what: string): Shut | null {
+    const { budgetMs, gates } = this.#parts
+    const elapsed = this.#elapsed(one)
+    if (elapsed <= budgetMs) return null
+    const why = `${what} took longer than --pause-budget ${budgetMs} ms (${Math.round(elapsed)} ms)`
+    gates.set({ name: 'pause', state: 'waiting', detail: why })
+    return { next: 'on', why: `${why}: try ${this.#tries} is given up` }
   }
 
   /**

@@ -11,7 +11,7 @@ import { documentOf, documentText } from '../../cutover/between/document.ts'
 import { givenUp, settleLeft } from '../../cutover/between/left-over.ts'
 import { betweenReady, type BetweenReady } from '../../cutover/between/readiness.ts'
 import { ableEnds, betweenOf, type AbleEnds, type Between } from '../../cutover/between/sides.ts'
-import { BetweenTurn, type BetweenFacts, type DocumentFacts } from '../../cutover/between/turn.ts'
+import { BetweenTurn, type BetweenFacts, type BetweenParts, type DocumentFacts } from '../../cutover/between/turn.ts'
 import { finishUnnoted } from '../../cutover/between/unnoted.ts'
 import { wantedOf } from '../../cutover/family.ts'
 import { Gates } from '../../cutover/gates.ts'
@@ -118,9 +118,7 @@ async function switched(
     throw new SluiceError(
       'MISSING_CONFIRM',
       `writers of ${name} go to another database, and it wants its name as confirmation`,
-      {
-        hint: `add --confirm=${shellQuote(name)}, or --dry-run to see gates and findings`,
-      },
+      { hint: `add --confirm=${shellQuote(name)}, or --dry-run to see gates and findings` },
     )
   }
   // What a killed run was about to make is made by this one.
@@ -160,14 +158,51 @@ type TurnAround = {
   readonly run: CutoverRun
 }
 
-function turnOf({ operation, between, able, ready, gates, id, maker, run }: TurnAround): BetweenTurn {
-  const { closes, opens, stream, family } = between
+function turnOf(around: TurnAround): BetweenTurn {
+  const { operation, between, able, ready, gates, id, maker, run } = around
+  const { opens, stream, family } = between
   const { from, to } = ready
-  const turn = family.turns.length + 1
-  const [name, there] = [tableText(from), `${tableText(to)} of database ${able.opening.address.database}`]
-  const document = ({ made, reversePosition, ...facts }: DocumentFacts): string =>
+  const document = documentWriter(around)
+  const [publicTable, parkedTable] = [tableText(to), tableText(from)]
+  const noted = { id, stream: stream.id, reverse: id, turn: family.turns.length + 1, publicTable, parkedTable }
+  const { actor, tool } = run
+  return new BetweenTurn({
+    id,
+    stream: stream.id,
+    runId: run.runId,
+    ...able,
+    from,
+    to,
+    identity: ready.identity,
+    steps: opens.steps,
+    begin: () => opens.steps.begin({ ...noted, takenTable: publicTable, actor, tool }, document({})),
+    says: saysOf(around),
+    wayBack: () => maker.made((signal) => makeReverse(able.back, id, ready.taken, run, signal)),
+    findings: async () =>
+      await able.opening.examine(to, await able.closing.facts(from, run.interrupt.abort), run.interrupt.abort),
+    look: async () => {
+      const gate = await quarantineGate(opens.database, ready.key)
+      gates.set(gate)
+      if (gate.state === 'refused') throw new SluiceError('ROWS_ASIDE', gate.detail, { hint: gate.hint ?? '' })
+    },
+    document,
+    gates,
+    budgetMs: operation.budgetMs ?? BETWEEN_BUDGET_MS,
+    triesForMs: operation.triesForMs,
+    endsSessions: !operation.keepSessions,
+    clock: run.clock,
+    signal: run.interrupt.abort,
+    tell: (step, detail) => run.emit({ type: 'cutover.step', step, detail }),
+  })
+}
+
+/** What the ledger keeps of the switch, with what is known of it at each step. */
+function documentWriter({ operation, between, ready, gates, run }: TurnAround): (facts: DocumentFacts) => string {
+  const { closes, opens, family } = between
+  const { from, to } = ready
+  return ({ made, reversePosition, ...facts }) =>
     documentText({
-      turn,
+      turn: family.turns.length + 1,
       closes: { database: closes.store.label, identity: closes.store.identity, table: from },
       opens: { database: opens.store.label, identity: opens.store.identity, table: to },
       ...facts,
@@ -197,57 +232,22 @@ function turnOf({ operation, between, able, ready, gates, id, maker, run }: Turn
         run: run.runId,
       },
     })
-  return new BetweenTurn({
-    id,
-    stream: stream.id,
-    runId: run.runId,
-    ...able,
-    from,
-    to,
-    identity: ready.identity,
-    steps: opens.steps,
-    begin: () =>
-      opens.steps.begin(
-        {
-          id,
-          stream: stream.id,
-          reverse: id,
-          turn,
-          publicTable: tableText(to),
-          takenTable: tableText(to),
-          parkedTable: name,
-          actor: run.actor,
-          tool: run.tool,
-        },
-        document({}),
-      ),
-    says: {
-      source: {
-        says: `${name} is closed: its rows follow those of ${there}, and nobody else may write into it`,
-        hint: `Write to ${there}, at ${able.opening.address.host}:${able.opening.address.port}. A switch that was killed is ended, or given up, by the same cut-over.`,
-      },
-      target: {
-        says: `${tableText(to)} is about to take the writes of ${name}: its rows follow those of the source, and nobody else may write into it`,
-        hint: `Write to the source. A switch that was killed is ended, or given up, by the same cut-over.`,
-      },
+}
+
+function saysOf({ able, ready: { from, to } }: TurnAround): BetweenParts['says'] {
+  const { database, host, port } = able.opening.address
+  const name = tableText(from)
+  const there = `${tableText(to)} of database ${database}`
+  return {
+    source: {
+      says: `${name} is closed: its rows follow those of ${there}, and nobody else may write into it`,
+      hint: `Write to ${there}, at ${host}:${port}. A switch that was killed is ended, or given up, by the same cut-over.`,
     },
-    wayBack: () => maker.made((signal) => makeReverse(able.back, id, ready.taken, run, signal)),
-    findings: async () =>
-      await able.opening.examine(to, await able.closing.facts(from, run.interrupt.abort), run.interrupt.abort),
-    look: async () => {
-      const gate = await quarantineGate(opens.database, ready.key)
-      gates.set(gate)
-      if (gate.state === 'refused') throw new SluiceError('ROWS_ASIDE', gate.detail, { hint: gate.hint ?? '' })
+    target: {
+      says: `${tableText(to)} is about to take the writes of ${name}: its rows follow those of the source, and nobody else may write into it`,
+      hint: `Write to the source. A switch that was killed is ended, or given up, by the same cut-over.`,
     },
-    document,
-    gates,
-    budgetMs: operation.budgetMs ?? BETWEEN_BUDGET_MS,
-    triesForMs: operation.triesForMs,
-    endsSessions: !operation.keepSessions,
-    clock: run.clock,
-    signal: run.interrupt.abort,
-    tell: (step, detail) => run.emit({ type: 'cutover.step', step, detail }),
-  })
+  }
 }
 
 /**

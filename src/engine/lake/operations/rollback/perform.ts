@@ -23,7 +23,7 @@ import { openLake, parquetRows } from '../../../run/registry.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../../run/run-context.ts'
 import type { VerifyRollbackOperation } from '../verify-rollback/declaration.ts'
-import { DISAGREES, notHeld, witnesses } from './witnesses.ts'
+import { DISAGREES, notHeld, witnesses, type Witness } from './witnesses.ts'
 import type { rollback as declared, RollbackOperation } from './declaration.ts'
 
 /** Both look alike, and say the same. */
@@ -120,12 +120,7 @@ export async function rollback(operation: RollbackOperation, run: RollbackRun): 
         },
         async (reader) => (await readHead(reader, { tableId })) === null,
       )
-      run.emit({
-        type: 'log',
-        level: 'note',
-        table: tableId,
-        message: `removed from the catalog: ${listOf(removed)}`,
-      })
+      run.emit({ type: 'log', level: 'note', table: tableId, message: `removed from the catalog: ${listOf(removed)}` })
       return { totals: totalsOf({ ...verdict, rows: removed }), proof: proofOf(verdict) }
     } finally {
       clearInterval(renewal)
@@ -154,119 +149,140 @@ async function subjectAt(table: string, log: LogStore, key: TableKey, database: 
 }
 
 async function verify(
-  { head, log, state }: Subject,
+  subject: Subject,
   database: SqlDatabase,
   checkFiles: CheckFiles,
   run: RollbackRun,
   ownLease?: string,
 ): Promise<Verdict> {
-  const { emit, interrupt } = run
-  const { tableId } = head
-  const version = head.currentVersion
-  const lost: string[] = []
-  const inUse: string[] = []
-  let checks = 0
-  const check = (
-    name: string,
-    equal: boolean,
-    logSays: string,
-    catalogSays: string,
-    problem: string,
-    problems = lost,
-  ): void => {
-    checks++
-    emit({
-      type: 'verify.check',
-      table: tableId,
-      version: dec(version ?? 0),
-      check: name,
-      equal,
-      log: logSays,
-      catalog: catalogSays,
-      witness: log.label,
-    })
-    if (!equal) problems.push(problem)
+  const { tableId } = subject.head
+  const { label } = subject.log
+  const checks = new Checks(subject, run)
+  await checkLog(subject, { database, checkFiles, checks, run })
+  await checkUse(tableId, { database, checks, run }, ownLease)
+  const rows = await rowsOfTable(database, tableId)
+  const message = `a rollback removes: ${listOf(rows)}; ${label}/_delta_log stays as it is`
+  run.emit({ type: 'log', level: 'note', table: tableId, message })
+  return { lost: checks.lost, inUse: checks.inUse, checks: checks.count, rows }
+}
+
+/** Checks, each told as it is made. */
+class Checks {
+  readonly lost: string[] = []
+  readonly inUse: string[] = []
+  readonly #subject: Subject
+  readonly #run: RollbackRun
+  count = 0
+
+  constructor(subject: Subject, run: RollbackRun) {
+    this.#subject = subject
+    this.#run = run
   }
+
+  add({ problem, name, ...said }: Witness, problems = this.lost): void {
+    const { head, log } = this.#subject
+    const version = dec(head.currentVersion ?? 0)
+    this.count++
+    this.#run.emit({ type: 'verify.check', table: head.tableId, version, check: name, ...said, witness: log.label })
+    if (!said.equal) problems.push(problem)
+  }
+}
+
+type Around = { readonly database: SqlDatabase; readonly checks: Checks; readonly run: RollbackRun }
+
+/** Reads the log again, and compares it with what the catalog holds. */
+async function checkLog(
+  { head, log, state }: Subject,
+  { database, checkFiles, checks, run }: Around & { readonly checkFiles: CheckFiles },
+): Promise<void> {
+  const { abort } = run.interrupt
+  const { tableId, currentVersion: version } = head
   // What an import has not brought to its end, and what was removed by hand, answers nothing that could be lost.
   const held = state === 'whole' ? versionsOf(head) : null
-
   try {
-    const table = await DeltaTable.open(log, parquetRows, interrupt.abort)
-    const { from } = await table.run(interrupt.abort)
+    const table = await DeltaTable.open(log, parquetRows, abort)
+    const { from } = await table.run(abort)
     const alone = onlyIn(held, { from, to: table.latest })
-    check(
-      'every version',
-      alone === '',
-      `v${from} to v${table.latest}`,
-      held === null ? 'nothing whole' : `v${held.from} to v${held.to}`,
-      alone,
-    )
+    checks.add({
+      name: 'every version',
+      equal: alone === '',
+      log: `v${from} to v${table.latest}`,
+      catalog: held === null ? 'nothing whole' : `v${held.from} to v${held.to}`,
+      problem: alone,
+    })
     const snapshot = await table.snapshot(version === null ? {} : { version }, { allowRefused: true })
     const isHeld = held !== null && version !== null
-    const files = isHeld ? filesOfCatalog(database, tableId, version, log.root) : filesOfLog(snapshot, interrupt.abort)
     const said = isHeld
-      ? await witnesses({ head, version, database, log, table, snapshot }, interrupt.abort)
-      : [await notHeld(snapshot, interrupt.abort)]
-    for (const one of said) check(one.name, one.equal, one.log, one.catalog, one.problem)
-    const { segment } = snapshot
-    const parts = segment.checkpoint === null ? '' : `checkpoint ${segment.checkpoint.version} and `
-    check('log reachable', true, `${parts}${segment.commits.length} commits, all read`, '', '')
-    for (const note of table.notes) emit({ type: 'log', level: 'note', table: tableId, message: note })
-    if (checkFiles !== 'none') {
-      const paths = async function* (): AsyncGenerator<readonly string[]> {
-        for await (const block of files()) yield block.map(({ raw }) => raw)
-      }
-      const found = await dataFilesPresent(log, paths(), checkFiles, interrupt.abort)
-      const outside = found.outside > 0 ? `, ${found.outside} outside the table not looked at` : ''
-      check(
-        `data files (${checkFiles})`,
-        found.missingTotal === 0,
-        `${found.checked} looked for, ${found.missingTotal} missing${outside}`,
-        '',
-        `${found.missingTotal} data files are missing: ${found.missing.join(', ')}`,
-      )
-    }
+      ? await witnesses({ head, version, database, log, table, snapshot }, abort)
+      : [await notHeld(snapshot, abort)]
+    for (const one of said) checks.add(one)
+    const { checkpoint, commits } = snapshot.segment
+    const parts = checkpoint === null ? '' : `checkpoint ${checkpoint.version} and `
+    const read = `${parts}${commits.length} commits, all read`
+    checks.add({ name: 'log reachable', equal: true, log: read, catalog: '', problem: '' })
+    for (const message of table.notes) run.emit({ type: 'log', level: 'note', table: tableId, message })
+    if (checkFiles === 'none') return
+    const files = isHeld ? filesOfCatalog(database, tableId, version, log.root) : filesOfLog(snapshot, abort)
+    checks.add(await dataFiles(log, files, checkFiles, abort))
   } catch (thrown) {
-    const error = asSluiceError(thrown)
-    if (error.kind === 'stopped' || error.kind === 'internal') throw thrown
-    check(
-      'log re-read',
-      false,
-      `${error.code}: ${error.message}`,
-      version === null ? '' : `v${version}`,
-      `the log cannot be read: ${error.message}`,
-    )
-    if (lost.length === 1 && held !== null) lost.push(aloneText(held))
+    const { kind, code, message } = asSluiceError(thrown)
+    if (kind === 'stopped' || kind === 'internal') throw thrown
+    checks.add({
+      name: 'log re-read',
+      equal: false,
+      log: `${code}: ${message}`,
+      catalog: version === null ? '' : `v${version}`,
+      problem: `the log cannot be read: ${message}`,
+    })
+    if (checks.lost.length === 1 && held !== null) checks.lost.push(aloneText(held))
   }
+}
 
-  const others = await dependents(database, dialectOf(database).dependents)
-  check(
-    'nobody depends on these rows',
-    others.length === 0,
-    '',
-    others.join(', ') || 'none',
-    `these refer to the catalog's rows: ${others.join(', ')}`,
-    inUse,
+async function dataFiles(
+  log: LogStore,
+  files: ReturnType<typeof filesOfLog>,
+  checkFiles: Exclude<CheckFiles, 'none'>,
+  signal: AbortSignal,
+): Promise<Witness> {
+  const paths = async function* (): AsyncGenerator<readonly string[]> {
+    for await (const block of files()) yield block.map(({ raw }) => raw)
+  }
+  const { checked, missing, missingTotal, outside } = await dataFilesPresent(log, paths(), checkFiles, signal)
+  const more = outside > 0 ? `, ${outside} outside the table not looked at` : ''
+  return {
+    name: `data files (${checkFiles})`,
+    equal: missingTotal === 0,
+    log: `${checked} looked for, ${missingTotal} missing${more}`,
+    catalog: '',
+    problem: `${missingTotal} data files are missing: ${missing.join(', ')}`,
+  }
+}
+
+/** What stands against the removal itself. @param ownLease of the run that removes */
+async function checkUse(tableId: string, { database, checks, run }: Around, ownLease?: string): Promise<void> {
+  const others = (await dependents(database, dialectOf(database).dependents)).join(', ')
+  checks.add(
+    {
+      name: 'nobody depends on these rows',
+      equal: others === '',
+      log: '',
+      catalog: others || 'none',
+      problem: `these refer to the catalog's rows: ${others}`,
+    },
+    checks.inUse,
   )
   const holder = await leaseHolder(database, tableId, await database.now())
   const busy = holder !== null && holder.id !== ownLease && !hasEnded(holder, run.owner)
-  check(
-    'no import runs',
-    !busy,
-    '',
-    busy ? `${holder.command} (process ${holder.pid} on ${holder.host})` : 'none',
-    'an import of this table is running',
-    inUse,
+  checks.add(
+    {
+      name: 'no import runs',
+      equal: !busy,
+      log: '',
+      catalog: busy ? `${holder.command} (process ${holder.pid} on ${holder.host})` : 'none',
+      problem: 'an import of this table is running',
+    },
+    checks.inUse,
   )
-
-  const rows = await rowsOfTable(database, tableId)
-  emit({
-    type: 'log',
-    level: 'note',
-    table: tableId,
-    message: `a rollback removes: ${listOf(rows)}; ${log.label}/_delta_log stays as it is`,
-  })
-  return { lost, inUse, checks, rows }
 }
 
 type Versions = { readonly from: number; readonly to: number }

@@ -1,0 +1,80 @@
+/** What a statement compares in another way than the database of the table would, or by another spelling: in words. */
+import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
+import { isShownAs, otherMeaning } from '../types/index.ts'
+import type { QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
+
+/**
+ * Numbers that DuckDB compares in another way than the database that they are from. A number with a decimal point is
+ * compared with a column of four bytes as one of eight by the databases, and as one of four by DuckDB. A number of two
+ * digits is a year to MySQL and MariaDB.
+ * @returns one sentence for each column that the statement reads, where it compares numbers of its type
+ */
+export function otherNumbers(
+  columns: readonly QueryColumn[],
+  { columns: read, numbers = new Set() }: QueryNeeds,
+): readonly string[] {
+  return columns.flatMap(({ name, stored, column: { native } }) => {
+    if (!read.has(name)) return []
+    if (stored === 'float' && numbers.has('FLOAT'))
+      return [
+        `${name} (${native}) is compared with numbers of four bytes, where the database may take 0.1 for one of eight: CAST(${name} AS DOUBLE) compares as that`,
+      ]
+    const isYear = /^year\b/i.test(native) && (numbers.has('SMALLINT') || numbers.has('INTEGER'))
+    return isYear
+      ? [`${name} (${native}) is compared with all digits of the year, where the database takes 20 for 2020`]
+      : []
+  })
+}
+
+/** Columns that the statement reads and may compare, whose values it has as texts, though they are none in the database. */
+export function textsOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
+  // Of a UUID or a time the archive has one spelling: a literal may have another one that means the same value.
+  const isText = ({ stored, as: { kind } }: QueryColumn): boolean => stored !== 'string' || kind === 'text'
+  return columns
+    .filter((column) => texts !== 'none' && read.has(column.name) && !isText(column))
+    .map(({ name, column }) => `${name} (${column.native})`)
+}
+
+/** Columns that the statement reads, of which a text in older files names another value of the enum, or the composite, that the database has now. */
+export function otherMeanings(
+  columns: readonly QueryColumn[],
+  { columns: asked }: QueryNeeds,
+  read: readonly ArchivedPartition[],
+): readonly string[] {
+  return columns.flatMap((column) => {
+    if (!asked.has(column.name)) return []
+    return read.flatMap(({ label, columns: files }) => {
+      const file = files.find(({ physical }) => physical === column.physical)
+      const other = file === undefined ? null : otherMeaning(file, column)
+      return other === null ? [] : [`${column.name} of ${label} (${other})`]
+    })
+  })
+}
+
+/** Columns of texts that the statement reads and may compare, which it does by their bytes and the source by a collation, or without blanks at the end. */
+export function collatedOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
+  if (texts === 'none') return []
+  return columns.flatMap(({ name, as, column: { native, collation, sortsOnly } }) => {
+    if (as.kind !== 'text' || !read.has(name)) return []
+    if (collation !== undefined && (texts === 'order' || sortsOnly !== true))
+      return [`${name} (${native}, collation ${collation})`]
+    return as.padded === true ? [`${name} (${native}, padded)`] : []
+  })
+}
+
+/** Columns that the statement reads, and that older files have under another name, because their values are none of the type by now. */
+export function otherTypes(
+  record: ArchiveRecord | null,
+  read: readonly ArchivedPartition[],
+  asked: ReadonlySet<string>,
+): readonly string[] {
+  const { columns = [], kept = [] } = record?.stored ?? {}
+  return kept.flatMap((earlier) => {
+    const now = columns.find(({ was }) => was?.includes(earlier.physical) === true)
+    if (now === undefined || !asked.has(now.name) || asked.has(earlier.name) || isShownAs(earlier, now)) return []
+    const labels = read.filter((one) => one.columns.some(({ physical }) => physical === earlier.physical))
+    if (labels.length === 0) return []
+    const where = labels.map(({ label }) => label).join(', ')
+    return [`values of ${now.name} in ${where}, which are ${earlier.column.native} and called ${earlier.name}`]
+  })
+}

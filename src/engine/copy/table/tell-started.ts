@@ -1,0 +1,126 @@
+/** What a table says when its copy begins: how far earlier runs have come, and which chunks are left out. */
+import { hasWholeBounds, tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/run/event.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { countText } from '../../../shared/figures.ts'
+import type { againWork } from '../again/again-work.ts'
+import { spanOf } from '../chunk/chunk-events.ts'
+import { cleanChunks } from '../ledger/chunk-totals.ts'
+import { CLOSED } from '../ledger/stored-chunk.ts'
+import { AT_ONCE } from '../look/look.ts'
+import { isRanged } from '../look/ranged.ts'
+import type { PlannedTable } from '../plan/plan-copy.ts'
+import { wantedChunks } from '../plan/wanted-chunks.ts'
+import type { TableContext } from './context.ts'
+import type { Surroundings } from './copy-context.ts'
+
+/** A planned table that nothing speaks against. */
+export type FitTable = Extract<PlannedTable, { readonly error: null }>
+
+/** @param again of a run that compares what is copied: takes the numbers of the chunks that it compares */
+export async function tellStarted(
+  context: TableContext,
+  { targetName, extent, plan }: FitTable,
+  around: Surroundings,
+  again: ReturnType<typeof againWork> | null,
+): Promise<void> {
+  const { name: table, store, ring, periods, emit } = context
+  const earlier = await earlierWork(context)
+  // Blocks are not all known before they are read.
+  if (context.plan.cut === 'key' && earlier.last > 0n) around.steering.noteLastChunk(table, earlier.last)
+  // What is compared in this run is not done yet.
+  const proved = again === null ? earlier.closed : { chunks: 0n, written: 0n }
+  emit({
+    type: 'copy.started',
+    table,
+    to: tableText(targetName),
+    rows: dec(extent.rows),
+    estimated: !extent.exact,
+    key: plan.source.key,
+    ...(extent.low === null ? {} : { low: extent.low }),
+    ...(extent.high === null ? {} : { high: extent.high }),
+    ...(plan.source.ring === undefined ? {} : { ring: plan.source.ring }),
+    chunkRows: dec(plan.chunkRows),
+    writers: dec(store.can.writers),
+    chunks: dec(earlier.chunks),
+    done: { chunks: dec(proved.chunks), rows: dec(proved.written) },
+  })
+  tellCost(context, proved, around)
+  const isMany = ring === null && periods === undefined && again === null && proved.chunks > TOLD_ONE_BY_ONE
+  if (isMany) await tellSummed(context)
+  for await (const chunk of wantedChunks(context, isMany ? `${CLOSED} AND rows_quarantined > 0` : CLOSED)) {
+    if (again !== null) {
+      again.left.add(chunk.no)
+      continue
+    }
+    emit({
+      type: 'chunk.skipped',
+      table,
+      chunk: String(chunk.no),
+      ...spanOf(chunk.range, plan),
+      read: dec(chunk.read),
+      written: dec(chunk.written),
+      skipped: '0',
+      quarantined: dec(chunk.quarantined),
+      ...(chunk.completedMs === null ? {} : { provedAt: isoTime(chunk.completedMs) }),
+      attempt: chunk.attempt,
+      ...(chunk.bytes === 0n ? {} : { bytes: dec(chunk.bytes) }),
+    })
+  }
+}
+
+/** Chunks of earlier runs that are told one by one; of more, only those of which rows wait in the quarantine. */
+const TOLD_ONE_BY_ONE = 10_000n
+
+async function tellSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {
+  const { sums, states } = await cleanChunks(database, key, hasWholeBounds(plan.source))
+  const none = { read: '0', written: '0', skipped: '0', quarantined: '0', proved: '0' }
+  emit({
+    type: 'chunks.summary',
+    table: name,
+    begun: '0',
+    chunks: '0',
+    work: {},
+    bytes: '0',
+    retries: '0',
+    workers: 0,
+    here: none,
+    before: sums,
+    states,
+  })
+}
+
+type Closed = { readonly chunks: bigint; readonly written: bigint }
+
+/** Chunks that this run wants, and those of them that are done. */
+type EarlierWork = { readonly chunks: bigint; readonly closed: Closed; readonly last: bigint }
+
+async function earlierWork(context: TableContext): Promise<EarlierWork> {
+  if (context.ring === null || context.ring.part === null) return await context.ledger.sums()
+  let [chunks, closed, written, last] = [0n, 0n, 0n, 0n]
+  for await (const chunk of wantedChunks(context)) {
+    chunks++
+    if (BigInt(chunk.no) > last) last = BigInt(chunk.no)
+    if (chunk.status !== 'completed') continue
+    closed++
+    written += chunk.written
+  }
+  return { chunks, closed: { chunks: closed, written }, last }
+}
+
+/** A service that counts requests bills the rows that a look reads. */
+function tellCost(
+  { name, store, plan }: TableContext,
+  { chunks, written: rows }: Closed,
+  { operation, run }: Surroundings,
+): void {
+  if (chunks === 0n || store.can.requests === undefined || operation.noLook === true || operation.verify === 'none')
+    return
+  const requests = isRanged(plan) ? Math.ceil(Number(chunks) / AT_ONCE) : 1
+  run.emit({
+    type: 'log',
+    level: 'note',
+    table: name,
+    message: `counting the rows of ${chunks} earlier ${chunks === 1n ? 'chunk' : 'chunks'} reads about ${rows} rows of the target, which are billed, in ${countText(requests, 'request')}; --no-look leaves it out`,
+  })
+}

@@ -1,0 +1,219 @@
+/**
+ * The stages in which the stream of a followed copy is opened: it is known or new, its tables are examined, its row is
+ * noted and taken, and the source tells its changes from then on.
+ */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Cdc, StreamBirth } from '../../../model/follow/port.ts'
+import { dec } from '../../../model/run/event.ts'
+import { asSluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { beat } from '../../../stores/common/lease/heartbeat.ts'
+import type { StreamBegun } from '../../run/run-context.ts'
+import { LEASE_MS } from '../../copy/ledger/owner.ts'
+import type { StreamRow } from '../../copy/ledger/stream-row.ts'
+import { StreamLedger } from '../../copy/ledger/streams.ts'
+import { emptyTables } from '../apply/empty-tables.ts'
+import { resynced, tablesAnew } from '../compare/resync.ts'
+import { CopyWatch } from '../progress/copy-watch.ts'
+import { openAlerts } from '../progress/open-alerts.ts'
+import { endStream, refuseSwitching, streamName } from './end-stream.ts'
+import { examined, sidesOf, type FollowingParts, type Sides } from './exam.ts'
+import type { FollowTable } from './followed-table.ts'
+import { noteFollower, refuseMoved } from './follower.ts'
+import { beginAlone, cdcOf, refuseFaulty, refuseOther, streamHeld, streamOfPlan } from './known-stream.ts'
+import { refuseLostPartitions } from './lost-partitions.ts'
+import { refusePlans, tellOthers, withTargetColumns } from './planned-tables.ts'
+import { lanesRefusal, refuseCombinations, refuseInPart } from './refusals.ts'
+import { takeStream } from './take-stream.ts'
+import { wishesOf, withFiring } from './wished-stream.ts'
+
+const NOTHING: ReadonlySet<string> = new Set()
+
+type Known = {
+  readonly parts: FollowingParts
+  readonly ledger: StreamLedger
+  readonly sides: Sides
+  readonly cdc: Cdc
+  /** The stream that is gone on with; null where one begins. */
+  readonly found: StreamRow | null
+  readonly isMoved: boolean
+  /** Tables that are emptied and copied anew. */
+  readonly anew: ReadonlySet<string>
+}
+
+type Begun = Known & { readonly stream: string; readonly tables: readonly FollowTable[] }
+
+type Taken = Begun & {
+  readonly fence: number
+  readonly heart: NodeJS.Timeout
+  readonly alerting: ReturnType<typeof openAlerts>
+  /** Judges the alerts until changes are applied; null where none were asked for. */
+  readonly watch: CopyWatch | null
+}
+
+/** A stream that this program holds, and the source tells. */
+export type OpenStream = Taken & { readonly birth: StreamBirth }
+
+/** @throws as `Following.open` */
+export async function openStream(parts: FollowingParts): Promise<OpenStream> {
+  const known = await know(parts)
+  const taken = await take(await begin(known))
+  try {
+    return await listen(taken)
+  } catch (error) {
+    const { heart, watch, alerting, ledger, stream } = taken
+    clearInterval(heart)
+    await watch?.[Symbol.asyncDispose]()
+    await alerting.sent()
+    await ledger.release(stream).catch(() => undefined)
+    const ended = watch?.ended ?? null
+    if (ended !== null && asSluiceError(error).kind === 'stopped') throw ended
+    throw error
+  }
+}
+
+/** Refuses what the ledger, the plan or the command has against it; a stream that begins anew is ended. */
+async function know(parts: FollowingParts): Promise<Known> {
+  const { operation, planned, database, owner, run } = parts
+  refuseCombinations(operation)
+  const ledger = new StreamLedger(database, owner)
+  const before = await streamOfPlan(planned, parts.wished, database)
+  refuseOther(parts.within, before)
+  if (operation.follow?.changesOnly === true) refuseInPart(before, operation)
+  const wished = operation.follow?.cdc
+  // What is begun anew may be told in another way.
+  const cdc = operation.restart && wished !== undefined ? wished : cdcOf(before, wished)
+  const sides = sidesOf(planned, cdc)
+  tellOthers(planned, before, run)
+  const isMoved = operation.follow?.moved === true && (await parts.restarts?.hasMoved()) !== true
+  const found = operation.restart ? null : before
+  if (found?.birth != null && !isMoved) await refuseMoved(found.id, found.birth, sides.changes, planned.to, run)
+  const anew = found === null ? NOTHING : await tablesAnew(parts, found, sides, ledger)
+  if (found !== null) await refuseFaulty(found, parts, sides, ledger, anew)
+  refusePlans(planned, run)
+  if (found !== null && anew.size === 0)
+    await refuseLostPartitions(found, planned, { database, owner, signal: run.interrupt.abort })
+  const refused = lanesRefusal(operation.follow?.lanes ?? 1, planned.to)
+  if (refused !== null) throw refused
+  const known = { parts, ledger, sides, cdc, found, isMoved, anew }
+  if (operation.restart && before !== null) await endBefore(known, before)
+  return known
+}
+
+/** Empties the tables of a stream, which only it has filled, and ends it. */
+async function endBefore({ parts, sides, ledger }: Known, before: StreamRow): Promise<void> {
+  const { planned, run } = parts
+  // Whatever is in the way is said while everything still stands.
+  const all = new Set(planned.tables.map(({ source }) => tableText(source.table)))
+  const tables = await examined(parts, sides, true, all)
+  await refuseSwitching(before.id, planned.from, planned.to, ledger, run)
+  await takeStream(ledger, before.id, run)
+  const there = tables.filter(({ plan }) => !plan.create)
+  if (there.length > 0)
+    await emptyTables(there, sides.target, [ledger.emptiedStatement(before.id)], ledger.isEmptied(before.id), run)
+  await endStream(before, planned.from, planned.to, ledger, run)
+}
+
+/** Notes a stream that is new. */
+async function begin(known: Known): Promise<Begun> {
+  const { parts, ledger, sides, cdc, found, anew } = known
+  const { operation, planned, run } = parts
+  const tables = await examined(parts, sides, found !== null && found.birth !== null, anew)
+  await ledger.prepare()
+  if (found !== null) return { ...known, stream: found.id, tables }
+  const id = run.runId
+  const sourceIdentity = planned.from.identity
+  const begun = { id, source: redactUrl(operation.from), sourceIdentity, wishes: wishesOf(operation, cdc) }
+  const noted = tables.map(({ key, name }) => ({ key, source: name }))
+  let also = parts.restarts?.notes('stream', keysOf(tables))
+  await run.waitForArchives?.(streamBegun(parts, tables))
+  await beginAlone(id, tables, ledger, {
+    begin: async () => {
+      await ledger.begin(begun, noted, run.tool, also)
+      also = undefined
+    },
+    signal: parts.stopping,
+  })
+  return { ...known, stream: id, tables }
+}
+
+/** From here on the stream is this program's, until it is released. */
+async function take(begun: Begun): Promise<Taken> {
+  const { parts, ledger, stream, found } = begun
+  const { operation, run } = parts
+  const fence = await takeStream(ledger, stream, run)
+  const heart = beat(LEASE_MS / 3, () => ledger.renew(stream))
+  const alerting = openAlerts(operation, run)
+  return { ...begun, fence, heart, alerting, watch: watchOf(alerting, begun, found?.birth ?? null) }
+}
+
+/** Has the source tell the changes, and both ends note who follows whom. */
+async function listen(taken: Taken): Promise<OpenStream> {
+  const { parts, ledger, sides, cdc, found, isMoved, anew, stream, tables, watch } = taken
+  const { operation, planned, database, run } = parts
+  const held = await streamHeld(stream, database)
+  // A command that goes on by the number of the stream wants the same.
+  if (found !== null && operation.follow?.fireTriggers === true)
+    await ledger.noteWishes(stream, withFiring(held.wishes))
+  const begun = held.birth ?? (await born(taken))
+  const ordered = withTargetColumns(begun, tables, anew, planned.to.label)
+  const known = await noteFollower(stream, ordered, { changes: sides.changes, ledger, to: planned.to, isMoved }, run)
+  if (isMoved && parts.restarts !== undefined) await database.batch(parts.restarts.notes('moved', keysOf(tables)))
+  if ((await ledger.toCopy(stream)).length > 0) await run.waitForArchives?.(streamBegun(parts, tables))
+  const renewed = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
+  const birth = withTargetColumns(renewed, tables, NOTHING, planned.to.label)
+  if (birth !== renewed) await database.batch([ledger.birthStatement(stream, birth)])
+  const progress = await ledger.progress(stream, sides.changes)
+  const states = await ledger.tables(stream, sides.changes)
+  watch?.born(birth, states.some(({ state }) => state === 'catchup' || state === 'live') ? progress : null)
+  run.emit({
+    type: 'follow.started',
+    stream,
+    slot: birth.slot,
+    position: progress.position,
+    tables: dec(tables.length),
+    isNew: held.birth === null,
+    ...(cdc === 'trigger' ? { cdc } : {}),
+  })
+  return { ...taken, birth }
+}
+
+function keysOf(tables: readonly FollowTable[]): readonly FollowTable['key'][] {
+  return tables.map(({ key }) => key)
+}
+
+function streamBegun(
+  { planned, database, run, stopping }: FollowingParts,
+  tables: readonly FollowTable[],
+): StreamBegun {
+  return {
+    from: { store: planned.from, tables: tables.map(({ source }) => source.table.table) },
+    to: { store: planned.to, tables: tables.map(({ plan }) => plan.target.table) },
+    ledger: database,
+    run,
+    stopping,
+  }
+}
+
+function watchOf(
+  { alerts }: ReturnType<typeof openAlerts>,
+  { parts: { planned, database, run, stop }, sides: { changes }, stream }: Begun,
+  birth: StreamBirth | null,
+): CopyWatch | null {
+  if (alerts === null) return null
+  return new CopyWatch({ alerts, changes, planned, database, run, stop }, streamName(stream), birth)
+}
+
+/** Makes publication and slot. */
+async function born({ parts, sides: { changes }, ledger, stream, tables }: Begun): Promise<StreamBirth> {
+  const { operation, run, stopping } = parts
+  const birth = await changes.begin(
+    streamName(stream),
+    tables.map(({ source }) => source),
+    AbortSignal.any([run.interrupt.abort, stopping]),
+    (message) => run.emit({ type: 'log', level: 'note', message }),
+    operation.follow?.quiesce === true,
+  )
+  await ledger.born(stream, birth)
+  return birth
+}
