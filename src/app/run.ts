@@ -97,23 +97,11 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     },
   }
   const finish = async (ending: Partial<Ending>, error: SluiceError | null): Promise<RunFinished> => {
-    const { status, exitCode } = verdict(ending, error, interrupt)
-    const why = error ?? (status === 'stopped' ? overdue(interrupt) : null)
-    const resume = ending.next ?? (status === 'stopped' ? options.commandLine : undefined)
-    const ended: RunFinished = {
-      type: 'run.finished',
-      status,
-      exitCode,
-      totals: ending.totals ?? {},
+    const ended = endedAs(ending, error, {
+      interrupt,
+      commandLine: options.commandLine,
       ms: Math.round(clock.ticks() - begun),
-      ...(ending.proof === undefined ? {} : { proof: ending.proof }),
-      ...(ending.notChecked === undefined ? {} : { notChecked: ending.notChecked }),
-      ...(ending.asideRuns === undefined ? {} : { asideRuns: ending.asideRuns }),
-      ...(ending.leftBehind === undefined ? {} : { leftBehind: ending.leftBehind }),
-      ...(resume === undefined ? {} : { resumeCommand: resume }),
-      ...(ending.wrote === undefined ? {} : { wrote: ending.wrote }),
-      ...(why === null ? {} : { error: why.info() }),
-    }
+    })
     const alerted = (await alerts?.ended(ended)) ?? null
     const last = alerted === null ? ended : endedBy(alerted, ended)
     const next = options.next?.(last, runId)
@@ -137,6 +125,30 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   } finally {
     // What only shows a run must not be what it fails by.
     await live?.[Symbol.asyncDispose]().catch(() => undefined)
+  }
+}
+
+function endedAs(
+  ending: Partial<Ending>,
+  error: SluiceError | null,
+  { interrupt, commandLine, ms }: Pick<RunOptions, 'interrupt' | 'commandLine'> & { readonly ms: number },
+): RunFinished {
+  const { status, exitCode } = verdict(ending, error, interrupt)
+  const why = error ?? (status === 'stopped' ? overdue(interrupt) : null)
+  const resume = ending.next ?? (status === 'stopped' ? commandLine : undefined)
+  return {
+    type: 'run.finished',
+    status,
+    exitCode,
+    totals: ending.totals ?? {},
+    ms,
+    ...(ending.proof === undefined ? {} : { proof: ending.proof }),
+    ...(ending.notChecked === undefined ? {} : { notChecked: ending.notChecked }),
+    ...(ending.asideRuns === undefined ? {} : { asideRuns: ending.asideRuns }),
+    ...(ending.leftBehind === undefined ? {} : { leftBehind: ending.leftBehind }),
+    ...(resume === undefined ? {} : { resumeCommand: resume }),
+    ...(ending.wrote === undefined ? {} : { wrote: ending.wrote }),
+    ...(why === null ? {} : { error: why.info() }),
   }
 }
 

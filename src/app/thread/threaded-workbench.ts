@@ -171,6 +171,24 @@ function after(ms: number): { readonly promise: Promise<void>; readonly clear: (
   return { promise, clear }
 }
 
+/** The end of a run whose thread is gone. @param resumeCommand of one that was aborted */
+function endBehind(last: Event | null, error: SluiceError, exitCode: number, resumeCommand?: string): Event {
+  const { runId = null, seq = 0 } = last ?? {}
+  return {
+    v: 1,
+    seq: seq + 1,
+    ts: isoTime(systemClock.now()),
+    runId,
+    type: 'run.finished',
+    status: resumeCommand === undefined ? 'failed' : 'stopped',
+    exitCode,
+    totals: {},
+    ms: 0,
+    ...(resumeCommand === undefined ? {} : { resumeCommand }),
+    error: error.info(),
+  }
+}
+
 type Started = { readonly running: RunningOperation; readonly worker: Worker }
 
 function startOperation(operation: Operation, commandLine: string, identity: Identity): Started {
@@ -192,23 +210,10 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
     /** The thread is gone without its last word: it is said here, so that every run has one. */
     const endFor = (message: string): void => {
       if (last?.type === 'run.finished') return
-      const { runId = null, seq = 0 } = last ?? {}
       const aborted = Atomics.load(cells, FLAG.abort) !== 0
       const error = aborted ? new SluiceError('ABORTED', 'aborted as asked') : new SluiceError('INTERNAL', message)
       const exitCode = aborted ? Atomics.load(cells, FLAG.stop) : error.exitCode
-      tell({
-        v: 1,
-        seq: seq + 1,
-        ts: isoTime(systemClock.now()),
-        runId,
-        type: 'run.finished',
-        status: aborted ? 'stopped' : 'failed',
-        exitCode,
-        totals: {},
-        ms: 0,
-        ...(aborted ? { resumeCommand: commandLine } : {}),
-        error: error.info(),
-      })
+      tell(endBehind(last, error, exitCode, aborted ? commandLine : undefined))
       resolve(exitCode)
     }
     worker.on('message', (message: OperationMessage) => {

@@ -140,33 +140,27 @@ export class Following implements FollowedStream {
    * @param copied how the copy of those tables ended that were not copied before: all of their chunks are there
    */
   async follow(copied: Ending, around: Surroundings): Promise<Ending> {
-    const { run, operation, planned, database } = this.#open.parts
-    const { changes, target } = this.#open.sides
+    const { ledger, stream, tables, sides, birth, alerting, watch } = this.#open
+    const { run, operation, planned, database, owner, within } = this.#open.parts
+    const { changes, target } = sides
     const signal = run.interrupt.abort
     await around.views.release()
-    const stored = await this.#open.ledger.tables(this.#open.stream, changes)
+    const stored = await ledger.tables(stream, changes)
     const copying = stored.filter(({ state }) => state === 'copying')
     const { from, to } = planned
     await refuseOtherTarget(
-      this.#open.tables
+      tables
         .map((one) => ({ ...one, isCopied: copying.some(({ source }) => source === one.name) }))
         .filter(({ isCopied }) => !isCopied || !this.#isInPart),
-      await this.#open.ledger.progress(this.#open.stream, changes),
-      { stream: this.#open.stream, from, to, database, owner: this.#open.parts.owner, signal },
+      await ledger.progress(stream, changes),
+      { stream, from, to, database, owner, signal },
     )
-    if (copying.length > 0 && !this.#isInPart) {
-      // Behind every snapshot that a chunk was read under.
-      const fence = await changes.fence(signal)
-      const keys = copying.map(({ key }) => key)
-      await this.#open.ledger.noteState(this.#open.stream, keys, 'catchup', changes.text(fence))
-      for (const { source } of copying)
-        run.emit({ type: 'follow.table', table: source, state: 'catchup', position: changes.text(fence) })
-    }
+    if (copying.length > 0 && !this.#isInPart) await this.#noteCopied(copying)
     const states = new TableStates()
     const parts = await this.#partsCopied()
-    states.load(this.#open.tables, await this.#open.ledger.tables(this.#open.stream, changes), parts)
+    states.load(tables, await ledger.tables(stream, changes), parts)
     const exam = await target.examine({
-      tables: this.#open.tables.map((one, at) => ({ ...one.target, catchingUp: states.list[at] !== 'live' })),
+      tables: tables.map((one, at) => ({ ...one.target, catchingUp: states.list[at] !== 'live' })),
       fireTriggers: operation.follow?.fireTriggers === true,
       signal,
     })
@@ -177,22 +171,22 @@ export class Following implements FollowedStream {
       equal: until === 'equal',
       signOff: typeof until === 'object' ? until.signOff : null,
       proveEveryMs,
-      watch: this.#open.parts.within?.watch ?? null,
+      watch: within?.watch ?? null,
     }
     const unbuilt: SluiceError[] = []
-    const { alerts } = this.#open.alerting
-    await this.#open.watch?.[Symbol.asyncDispose]()
+    const { alerts } = alerting
+    await watch?.[Symbol.asyncDispose]()
     const loop = new FollowLoop(
       {
-        stream: this.#open.stream,
+        stream,
         fence: this.#open.fence,
         from: planned.from,
         to: planned.to,
         changes,
         target,
         database,
-        ledger: this.#open.ledger,
-        tables: this.#open.tables,
+        ledger,
+        tables,
         states,
         parts,
         fireTriggers,
@@ -203,27 +197,19 @@ export class Following implements FollowedStream {
         alerts,
         lanes: operation.follow?.lanes ?? null,
         shared: this.#shared,
-        divide: (lanes) =>
-          divideLanes(
-            this.#open.parts,
-            this.#open.sides,
-            this.#open.ledger,
-            this.#open.stream,
-            this.#open.tables,
-            lanes,
-          ),
+        divide: (lanes) => divideLanes(this.#open.parts, sides, ledger, stream, tables, lanes),
         build: async (ready) => {
-          const reached = ready.flatMap((at) => this.#open.tables[at] ?? [])
-          unbuilt.push(...(await buildReached(reached, this.#open.tables, states, { ...around, store: planned.to })))
+          const reached = ready.flatMap((at) => tables[at] ?? [])
+          unbuilt.push(...(await buildReached(reached, tables, states, { ...around, store: planned.to })))
         },
       },
-      this.#open.birth,
+      birth,
       goal,
     )
     around.steering.refusal = (wish) => refusedWhileFollowing(wish, planned.to)
     const end = await loop.run()
     const followed = {
-      stream: this.#open.stream,
+      stream: stream,
       to: operation.to,
       states,
       changes,
@@ -231,6 +217,17 @@ export class Following implements FollowedStream {
       unbuilt: unbuilt[0] ?? null,
     }
     return this.unfollowed(endingOf(copied, end, followed))
+  }
+
+  /** Tables that are copied catch up with the source as it is now. */
+  async #noteCopied(copied: Awaited<ReturnType<OpenStream['ledger']['tables']>>): Promise<void> {
+    const { ledger, stream, sides, parts } = this.#open
+    const { run } = parts
+    // Behind every snapshot that a chunk was read under.
+    const position = sides.changes.text(await sides.changes.fence(run.interrupt.abort))
+    const keys = copied.map(({ key }) => key)
+    await ledger.noteState(stream, keys, 'catchup', position)
+    for (const { source: table } of copied) run.emit({ type: 'follow.table', table, state: 'catchup', position })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -60,7 +60,7 @@ type Cold = { readonly ms: number; readonly readBytes: string | null; readonly r
 
 /** @throws SluiceError STOPPED, ABORTED; whatever either side throws */
 export async function measure(id: QuestionId, options: MeasureOptions): Promise<Measured> {
-  const { plan, catalog, interrupt, runs, cold } = options
+  const { plan, catalog, interrupt, cold } = options
   // It commits nothing: what a stop would wait for is worth nothing to anybody.
   const signal = interrupt.stop
   const log = await options.openLog()
@@ -103,18 +103,8 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
 
   const filesRun = async (): Promise<number> => drain(files(await options.openLog()))
   const sqlRun = (): Promise<number> => catalog.read((reader) => drain(sql(reader)))
-  const filesTimes: number[] = []
-  const sqlTimes: number[] = []
-  const timedRows = { files: filesDigest.rows, sql: sqlDigest.rows }
-  for (let run = 0; run < runs; run++) {
-    throwIfAborted(interrupt.stop)
-    // In turns, so that what else the machine does falls on both.
-    const [filesTimed, sqlTimed] = [await timed(filesRun), await timed(sqlRun)]
-    filesTimes.push(filesTimed.ms)
-    sqlTimes.push(sqlTimed.ms)
-    if (filesTimed.rows !== filesDigest.rows) timedRows.files = filesTimed.rows
-    if (sqlTimed.rows !== sqlDigest.rows) timedRows.sql = sqlTimed.rows
-  }
+  const proved = { files: filesDigest.rows, sql: sqlDigest.rows }
+  const { filesTimes, sqlTimes, rows: timedRows } = await timedRuns(filesRun, sqlRun, proved, options)
   difference ??= changedRows('a timed run', filesDigest.rows, timedRows)
 
   const [filesCold, sqlCold] = cold
@@ -145,6 +135,29 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
     digest: filesDigest.hex(),
     difference,
   }
+}
+
+type Rows = { readonly files: number; readonly sql: number }
+
+/** @returns ms of each run, and the rows of a run that differ from those that were proved */
+async function timedRuns(
+  files: () => Promise<number>,
+  sql: () => Promise<number>,
+  proved: Rows,
+  { runs, interrupt }: MeasureOptions,
+): Promise<{ readonly filesTimes: readonly number[]; readonly sqlTimes: readonly number[]; readonly rows: Rows }> {
+  const [filesTimes, sqlTimes]: [number[], number[]] = [[], []]
+  const rows = { ...proved }
+  for (let run = 0; run < runs; run++) {
+    throwIfAborted(interrupt.stop)
+    // In turns, so that what else the machine does falls on both.
+    const [filesTimed, sqlTimed] = [await timed(files), await timed(sql)]
+    filesTimes.push(filesTimed.ms)
+    sqlTimes.push(sqlTimed.ms)
+    if (filesTimed.rows !== proved.files) rows.files = filesTimed.rows
+    if (sqlTimed.rows !== proved.sql) rows.sql = sqlTimed.rows
+  }
+  return { filesTimes, sqlTimes, rows }
 }
 
 /**
