@@ -424,3 +424,79 @@ test.skipIf(WITHOUT !== '')(`names in quotes are those of the ledger, too${WITHO
     await done({ ...of, into: `y${i}` })
   }
 })
+
+describe.skipIf(WITHOUT !== '').each(['native', 'divided'] as const)(
+  `postgresql, %s, of a schema${WITHOUT}`,
+  (form) => {
+    const TABLES = `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND (c.relname LIKE '${TABLE}%' OR n.nspname IN ('side', 'sluice_archived')) ORDER BY 2, 1`
+
+    async function inSchema(): Promise<{ readonly made: Archived; readonly run: Operation; readonly before: unknown }> {
+      const place = await makePlace('postgresql', folder.path)
+      const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
+      const made = await makeBookings(place, form, to, ROWS)
+      await place.sql('CREATE SCHEMA s')
+      const tables = await place.rows(
+        `SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relname LIKE '${TABLE}%' AND relnamespace = 'public'::regnamespace`,
+      )
+      await place.sql(...tables.map(([name]) => `ALTER TABLE public.${String(name)} SET SCHEMA s`))
+      await place.sql(
+        `CREATE INDEX own_index ON s.${TABLE}_0 (note)`,
+        `CREATE STATISTICS s.own_statistics ON id, note FROM s.${TABLE}_0`,
+        `COMMENT ON TABLE s.${TABLE}_0 IS 'of its own'`,
+      )
+      const run = { ...commandsOf(made).run, tables: [`s.${TABLE}`] } as Operation
+      return { made, run, before: await place.rows(TABLES) }
+    }
+
+    const renamed = (before: unknown): unknown =>
+      (before as readonly (readonly string[])[]).map(([schema, name]) => [schema === 's' ? 't' : schema, name])
+
+    test('partitions come back into a schema that has another name by now', { timeout: 120_000 }, async () => {
+      const { made, run, before } = await inSchema()
+      const { place } = made
+      await done(run)
+      const name = `t.${TABLE}`
+      if (form === 'native') {
+        await done({ ...run, drop: true, confirm: `s.${TABLE}`, partitions: ['2020-Q1'] } as Operation)
+      }
+      await place.sql('ALTER SCHEMA s RENAME TO t')
+      if (form === 'divided') await place.sql('ALTER SCHEMA side RENAME TO "si""de"')
+      await done({
+        ...commandsOf(made).restore,
+        table: name,
+      } as Operation)
+      const there = await place.rows(TABLES)
+      if (form === 'native') expect(there).toEqual(renamed(before))
+      else expect(there.map(([schema]) => schema)).toEqual(there.map(() => 't'))
+      expect(await place.rows(`SELECT nspname FROM pg_namespace WHERE nspname IN ('s', 'side')`)).toEqual([])
+      expect(
+        await place.rows(
+          `SELECT 't.own_index'::regclass::text, obj_description('t.${TABLE}_0'::regclass),
+           (SELECT stxnamespace::regnamespace::text FROM pg_statistic_ext WHERE stxname = 'own_statistics')`,
+        ),
+      ).toEqual([['t.own_index', 'of its own', 't']])
+      expect(await place.rows(`SELECT count(*)::text || ' ' || sum(id) FROM ${name}`)).toEqual([[ALL]])
+      await done({ ...run, tables: [name], partitions: ['2020-Q1'] } as Operation)
+      expect(await answers(made, name)).toBe(ALL)
+    })
+
+    test('a published partition leaves under the name that it has by now', { timeout: 120_000 }, async () => {
+      const { made, run, before } = await inSchema()
+      const { place } = made
+      await done({ ...run, detach: false } as Operation)
+      const name = `t.${TABLE}`
+      await place.sql('ALTER SCHEMA s RENAME TO t', `ALTER TABLE t.${TABLE}_1 RENAME TO called_otherwise`)
+      const { finished } = await done({ ...run, tables: [name] } as Operation)
+      expect(finished).toMatchObject({ exitCode: 0 })
+      expect((await place.rows(`SELECT count(*)::int FROM ${name}`))[0]).not.toEqual([ROWS * 3])
+      expect(await answers(made, name)).toBe(ALL)
+      await done({
+        ...commandsOf(made).restore,
+        table: name,
+      } as Operation)
+      await place.sql(`ALTER TABLE t.called_otherwise RENAME TO ${TABLE}_1`)
+      expect(await place.rows(TABLES)).toEqual(renamed(before))
+    })
+  },
+)

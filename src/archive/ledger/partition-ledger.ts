@@ -161,7 +161,18 @@ export class PartitionLedger {
               WHERE ${PARTITION} AND ${free.sql} AND (state = 'RESTORED' OR (state IN ('PLANNED', 'FAILED') AND delta_version IS NULL))`,
         parameters: [...Object.values(facts), ...this.#key, label, ...free.parameters],
       },
+      ...(native === null ? [] : [this.#renamed(label, native, free)]),
     ])
+  }
+
+  /** A table that has not left is known by its number: it leaves under the name that it has by now. */
+  #renamed(label: string, { table, identity }: NonNullable<NewPartition['native']>, free: Statement): Statement {
+    return {
+      sql: `UPDATE migration_archive_partitions SET native_schema = ?, native_table = ?
+            WHERE ${PARTITION} AND ${free.sql} AND native_identity = ? AND coalesce(away, 0) = 0 AND coalesce(leaving, 0) = 0
+              AND state IN ('EXPORTING', 'EXPORTED', 'VERIFIED', 'PUBLISHED', 'FAILED')`,
+      parameters: [table.schema ?? null, table.name, ...this.#key, label, ...free.parameters, identity],
+    }
   }
 
   /** This moment by the clock of the database, ms since the epoch. */

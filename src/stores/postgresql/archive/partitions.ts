@@ -46,6 +46,7 @@ import { lookBefore, takeAway, type Leave } from './leave.ts'
 import { listPartitions } from './list.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { archivedName, ensureArchivedSchema, moveTable } from './move.ts'
+import { inNotedSchemas } from './noted-schemas.ts'
 import { readOwn, type NotGiven } from './own.ts'
 import type { Ended, Steps, Within } from './steps.ts'
 import { refuseOtherBelow, tablesBelow } from '../server/tree.ts'
@@ -255,8 +256,11 @@ async function drop({ session, locks }: Within, request: LastRequest): Promise<E
   const table = await detachedTable(session, locks, request.identity)
   if (table === null) return 'gone'
   if (!(await holds(session, table, request))) return 'differs'
-  await session.ask(`DROP TABLE ${tableSql(await keptLate(session, table, request))}`)
-  return 'done'
+  const remove = async (): Promise<Ended> => {
+    await session.ask(`DROP TABLE ${tableSql(await keptLate(session, table, request))}`)
+    return 'done'
+  }
+  return request.keep === undefined ? remove() : inNotedSchemas(session, [request.partition], request.parent, remove)
 }
 
 async function keep(
