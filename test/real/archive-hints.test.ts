@@ -176,7 +176,7 @@ test.each(RETYPED)(
     await place.sql(`CREATE TABLE later AS SELECT * FROM ${TABLE}`, 'ALTER TABLE later ADD PRIMARY KEY (id)')
     fine(await perform({ ...run, tables: ['later'] }))
     fine(await perform({ ...run, tables: ['later'], drop: true, confirm: 'later' }))
-    expect(await place.rows('SELECT id FROM later')).toEqual([[system === 'mysql' ? 3 : '3']])
+    expect(String(await place.rows('SELECT id FROM later'))).toBe('3')
     await place.sql(`ALTER TABLE ${TABLE} ${back}`)
     fine(await perform(run))
     fine(await perform({ ...made.restore, partitions: ['2020-Q1'] } as Operation))
