@@ -7,7 +7,7 @@ import { parseCommandLine } from '../../src/cli/parse.ts'
 import { wholeCommands } from '../../src/app/whole-commands/whole.ts'
 import { shellWords } from '../../src/shared/shell-words.ts'
 import { commandsOf, TABLE } from '../support/archive-places.ts'
-import { makePlace, perform, type Place, type Ran } from '../support/copy-systems.ts'
+import { makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
 
 let folder = ''
@@ -136,4 +136,71 @@ test('an archive of another ledger: the printed command makes the ledger from it
   expect(
     (await perform({ kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: true })).finished,
   ).toMatchObject({ exitCode: 0 })
+})
+
+const RETYPED = [
+  [
+    'postgresql',
+    'timestamp',
+    'timestamp without time zone',
+    'ALTER COLUMN at TYPE timestamptz',
+    'ALTER COLUMN at TYPE timestamp',
+  ],
+  [
+    'mysql',
+    'timestamp NOT NULL DEFAULT now()',
+    'timestamp',
+    'MODIFY at datetime NOT NULL',
+    'MODIFY at timestamp NOT NULL DEFAULT now()',
+  ],
+] as const
+
+test.each(RETYPED)(
+  '%s: a column of time that has another type is %s again, or its rows go into another table',
+  { timeout: 60_000 },
+  async (system, type, native, away, back) => {
+    if ((await missing(system)) !== '') return
+    const place = await makePlace(system, mkdtempSync(join(folder, 'place-')))
+    const made = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+    const run = made.run as Run
+    await place.sql(
+      `CREATE TABLE ${TABLE} (id int PRIMARY KEY, at ${type}, note varchar(9))`,
+      `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', 'a'), (2, '2020-05-03 00:00:00', 'b'), (3, '2037-01-02 00:00:00', 'c')`,
+    )
+    fine(await perform({ ...run, partitions: ['2020-Q1'] }))
+    fine(await perform({ ...run, partitions: ['2020-Q1'], drop: true, confirm: TABLE }))
+    await place.sql(`ALTER TABLE ${TABLE} ${away}`)
+    expect(hintOf(await perform(run))).toBe(
+      `make it ${native} again; or put its rows into a table of another name, which gets an archive of its own`,
+    )
+    await place.sql(`CREATE TABLE later AS SELECT * FROM ${TABLE}`, 'ALTER TABLE later ADD PRIMARY KEY (id)')
+    fine(await perform({ ...run, tables: ['later'] }))
+    fine(await perform({ ...run, tables: ['later'], drop: true, confirm: 'later' }))
+    expect(String(await place.rows('SELECT id FROM later'))).toBe('3')
+    await place.sql(`ALTER TABLE ${TABLE} ${back}`)
+    fine(await perform(run))
+    fine(await perform({ ...made.restore, partitions: ['2020-Q1'] } as Operation))
+    expect(await place.rows(`SELECT count(*) FROM ${TABLE}`)).toHaveLength(1)
+  },
+)
+
+test('a column of time that is gone leaves its archive, and another table goes on', { timeout: 60_000 }, async () => {
+  const { place, run, commands } = await archiving(
+    `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, since DATETIME NOT NULL)`,
+    `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', '2020-05-03 00:00:00'), (2, '2090-01-02 00:00:00', '2020-05-04 00:00:00')`,
+  )
+  fine(await perform(run))
+  fine(await perform({ ...run, drop: true, confirm: TABLE }))
+  await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN at`)
+  expect(hintOf(await perform(run))).toBe('put its rows into a table of another name, which gets an archive of its own')
+  await place.sql(
+    'CREATE TABLE later (id INTEGER PRIMARY KEY, since DATETIME NOT NULL)',
+    `INSERT INTO later SELECT id, since FROM ${TABLE}`,
+  )
+  fine(await perform({ ...run, tables: ['later'], by: 'since' }))
+  const asked = await perform({ ...commands.query, query: `SELECT id FROM ${TABLE} ORDER BY id` } as Operation)
+  expect(fine(asked).events.flatMap((event) => (event.type === 'row' ? [event.values.map(String)] : []))).toEqual([
+    ['1'],
+    ['2'],
+  ])
 })

@@ -111,10 +111,15 @@ export function refuseOtherTime(
       (one.kind === 'retyped' && one.column.name === timeColumn),
   )
   if (change === undefined) return
-  const what = change.kind === 'dropped' ? 'gone' : `${change.column.column.native} now`
+  const [what, was] =
+    change.kind === 'retyped'
+      ? [`${change.column.column.native} now`, `make it ${change.kept.column.native} again; or `]
+      : ['gone', '']
+  // The ledger has one place for the archive of a table: `--to` another folder is refused.
+  const elsewhere = 'put its rows into a table of another name, which gets an archive of its own'
   throw new SluiceError('PLAN_CHANGED', `the archive of ${name} is cut by ${timeColumn}, which is ${what}`, {
     where: name,
-    hint: 'archive the table into another folder from now on',
+    hint: `${was}${elsewhere}`,
   })
 }
 
