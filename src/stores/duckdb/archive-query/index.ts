@@ -363,7 +363,7 @@ function deleteOf(column: string, from: string | null, to: string | null): strin
   return `DELETE FROM main.${HOT} WHERE ${sides.length === 0 ? `${column} IS NOT NULL` : sides.join(' AND ')}`
 }
 
-/** Names as a statement has to write them: `at`, `order` and other words of DuckDB's SQL are names in double quotes only. */
+/** Names as a statement has to write them: `at`, `order` and other words of DuckDB's SQL need double quotes. */
 async function quotedWhereNeeded({ connection }: QuerySession, names: readonly string[]): Promise<readonly string[]> {
   const sql = `SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')`
   const words = new Set((await connection.runAndReadAll(sql)).getRows().map(([word]) => String(word)))
