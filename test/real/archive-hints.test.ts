@@ -204,3 +204,19 @@ test('a column of time that is gone leaves its archive, and another table goes o
     ['2'],
   ])
 })
+
+test('a query that names a column like a word of SQL is shown the names that need quotes', async () => {
+  const { run, commands } = await archiving(
+    `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, "order" INTEGER, "user" TEXT)`,
+    `INSERT INTO ${TABLE} VALUES (1, '2020-01-02 00:00:00', 3, 'a'), (2, '2090-01-03 00:00:00', 4, 'b')`,
+  )
+  fine(await perform(run))
+  const asked = (where: string): Promise<Ran> =>
+    perform({ ...commands.query, query: `SELECT count(*) FROM ${TABLE} WHERE ${where}` } as Operation)
+  for (const where of ["at >= '2020-01-01'", 'order > 1', 'nothing > 1']) {
+    const hint = hintOf(await asked(where))
+    expect(hint, where).toContain('(id, "at", "order", user)')
+    expect(hint, where).toContain('names in double quotes need them')
+  }
+  fine(await asked(`"at" >= '2020-01-01' AND "order" > 1 AND user = 'a'`))
+})

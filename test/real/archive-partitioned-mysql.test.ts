@@ -1,6 +1,5 @@
 /** Tables of MySQL that are partitioned: a plan says how, archives them by a column, and calls none of them plain. */
 import { expect, test } from 'vitest'
-import type { Operation } from '../../src/app/operations/list.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform } from '../support/copy-systems.ts'
 
@@ -34,9 +33,9 @@ test.skipIf(why !== '').each([
     drop: false,
     dryRun: true,
   } as const
-  const unsaid = await perform(plan as Operation)
+  const unsaid = await perform(plan)
   expect(unsaid.finished.error).toMatchObject({ code: 'BAD_FLAG', hint: expect.stringContaining('--by') as string })
   expect(unsaid.finished.error?.message).toContain(`visits is partitioned by ${kind}`)
-  const by = await perform({ ...plan, by: 'made' } as Operation)
+  const by = await perform({ ...plan, by: 'made' })
   expect(by.finished).toMatchObject({ exitCode: 0 })
 })

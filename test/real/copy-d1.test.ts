@@ -584,7 +584,10 @@ describe.skipIf(!D1_AVAILABLE)(`D1 copies${D1_MISSING === '' ? '' : ` (${D1_MISS
       ordered: true,
     })
     expect((await view.digest(request("v = 'b' -- comment"), NEVER)).rows).toBe(1n)
-    await expect(view.digest(request('nonsense ('), NEVER)).rejects.toMatchObject({ code: 'BAD_PREDICATE' })
+    await expect(view.digest(request('nonsense ('), NEVER)).rejects.toMatchObject({
+      code: 'BAD_PREDICATE',
+      hint: expect.stringContaining('double quotes') as string,
+    })
     await database.sql('DROP TABLE cond')
     await expect(view.digest({ ...request(''), where: null }, NEVER)).rejects.toMatchObject({
       code: 'SOURCE_GONE',

@@ -152,7 +152,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
         )
         expect(error).toBeInstanceOf(SluiceError)
         expect((error as SluiceError).message).toMatch(message)
-        if (!where.includes('\0')) expect(error).toMatchObject({ code: 'BAD_PREDICATE', exitCode: 2 })
+        if (!where.includes('\0')) expect(error).toMatchObject({ code: 'BAD_PREDICATE', exitCode: 2, hint: expect.stringContaining('double quotes') as string }) // prettier-ignore
       }
       expect(await readAll(view, request(table, { where: "'?' <> ':' AND v = '' -- all" }))).toHaveLength(1)
     })

@@ -1,4 +1,4 @@
-/** Files that DuckDB cannot open as a database: each is named with its cause and an action, by every command that opens one. */
+/** Files that DuckDB cannot open as a database: catalogs and copies name each with its cause and an action. */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

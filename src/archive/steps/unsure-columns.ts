@@ -73,8 +73,10 @@ export function unsureError(
 }
 
 /**
- * Which columns may be which. A new one may be an old one where their values are of one kind; a pair that is not the only one of both is none.
- * @returns `open`: old columns with several such new ones, or with one that several may be; `without`: those that no new one may be
+ * Which columns may be which. A new one may be an old one where their values are of one kind; a pair that is not the
+ * only one of both is none.
+ * @returns `open`: old columns with several such new ones, or with one that several may be; `without`: those that no
+ * new one may be
  */
 function paired(
   gone: Unsure['gone'],

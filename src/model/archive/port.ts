@@ -184,7 +184,10 @@ export interface PartitionStore {
    * their number, and stand where rows of their bounds may.
    */
   attached(parent: TableName, left: readonly LeftTable[], signal: AbortSignal): Promise<ReadonlyMap<string, TableName>>
-  /** Tables that stand where a detached one was put, and may have another number since a dump: several where neither name nor number tells them apart. */
+  /**
+   * Tables that stand where a detached one was put, and may have another number since a dump: several where neither
+   * name nor number tells them apart.
+   */
   detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]>
   /** Looks at the rows of a detached table once more, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>

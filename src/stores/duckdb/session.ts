@@ -7,6 +7,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow } from '../../model/run/sql-port.ts'
 import { Turn } from '../../model/run/turn.ts'
+import { conditionHint } from '../common/query-errors.ts'
 import { duckdbError, isExpressionError, oneLine } from './errors.ts'
 import { append, fromDuckdb, toDuckdb } from './sql-values.ts'
 
@@ -60,7 +61,7 @@ export class Session {
       if (where !== null && isExpressionError(error)) {
         throw new SluiceError('BAD_PREDICATE', `DuckDB does not understand the condition: ${oneLine(error)}`, {
           where: this.label,
-          hint: 'write --where as DuckDB writes what stands behind WHERE',
+          hint: conditionHint('DuckDB'),
           cause: error,
         })
       }

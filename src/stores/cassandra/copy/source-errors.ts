@@ -1,4 +1,5 @@
 /** Failures of a cluster that is read, as the source's: a condition that it does not understand, a table that has changed. */
+import { conditionHint } from '../../common/query-errors.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import type { CassandraLink } from '../connect.ts'
@@ -27,7 +28,11 @@ export function sourceError(
   if (kind === 'table' || kind === 'keyspace') return gone(tableText(table), message)
   if (kind === 'invalid' || kind === 'syntax') {
     if (where !== null) {
-      return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${message}`, { where, cause: thrown })
+      return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${message}`, {
+        where,
+        hint: conditionHint('CQL'),
+        cause: thrown,
+      })
     }
     if (/undefined name|unknown identifier|no column|undefined column/i.test(message))
       return gone(tableText(table), message)

@@ -1,4 +1,5 @@
 /** A D1 database as the source of a copy. There is no snapshot: rows may change between two requests, and the copy says so. */
+import { conditionHint } from '../../common/query-errors.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
@@ -158,7 +159,11 @@ function sourceError(thrown: unknown, client: D1Client, where: string | null): u
     const said = plain(thrown.message)
     const gone = said.startsWith('no such table')
     if (where !== null && !gone) {
-      return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${said}`, { where, cause: thrown })
+      return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${said}`, {
+        where,
+        hint: conditionHint('SQLite'),
+        cause: thrown,
+      })
     }
     if (gone || said.startsWith('no such column')) {
       return new SluiceError('SOURCE_GONE', said, {

@@ -43,7 +43,9 @@ export const openArchiveQuery: OpenArchiveQuery = async (request) => {
   try {
     const own = request.columns.map(({ name }) => name)
     const names = distinctNames(own)
-    const hint = `the table is ${tableText(request.table)} (${names.map(quotedIfNeeded).join(', ')})${casesText(own, names)}; the SQL is that of DuckDB`
+    const shown = await quotedWhereNeeded(session, names)
+    const isQuoted = shown.some((name) => name.startsWith('"'))
+    const hint = `the table is ${tableText(request.table)} (${shown.join(', ')})${casesText(own, names)}; ${isQuoted ? 'names in double quotes need them; ' : ''}the SQL is that of DuckDB`
     try {
       await makeStandIn(session, request, names)
       const statement = await readStatement(session, request.sql, request.limit)
@@ -361,7 +363,9 @@ function deleteOf(column: string, from: string | null, to: string | null): strin
   return `DELETE FROM main.${HOT} WHERE ${sides.length === 0 ? `${column} IS NOT NULL` : sides.join(' AND ')}`
 }
 
-/** `at` begins AT (VERSION …) in the SQL of DuckDB. */
-function quotedIfNeeded(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) && name !== 'at' ? name : quotedName(name)
+/** Names as a statement has to write them: `at`, `order` and other words of DuckDB's SQL need double quotes. */
+async function quotedWhereNeeded({ connection }: QuerySession, names: readonly string[]): Promise<readonly string[]> {
+  const sql = `SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category IN ('reserved', 'type_function')`
+  const words = new Set((await connection.runAndReadAll(sql)).getRows().map(([word]) => String(word)))
+  return names.map((name) => (/^[a-z_][a-z0-9_]*$/.test(name) && !words.has(name) ? name : quotedName(name)))
 }

@@ -41,8 +41,8 @@ export function stands({ name, parent, kind }: FoundTable): boolean {
 }
 
 /**
- * The table that a partition became. It keeps the number in its name that it had when it left: after a dump that is none of this database, and once
- * another was noted, the name is that of an earlier one.
+ * The table that a partition became. It keeps the number in its name that it had when it left: after a dump that is
+ * none of this database, and once another was noted, the name is that of an earlier one.
  * @param identity as it was noted
  * @returns all that are called so, where the number does not tell them apart
  */

@@ -1,4 +1,5 @@
 /** What goes wrong while rows are copied: told apart by side, and by whether a row, a table or the server is the cause. */
+import { conditionHint } from '../../common/query-errors.ts'
 import { StoredKeyError } from '../../common/as-stored.ts'
 import { MemberRefused } from '../../common/refusals.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
@@ -39,6 +40,7 @@ export function sourceError(thrown: unknown, settings: PostgresSettings, where: 
     if (where !== null && isMistake(state)) {
       return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${server.message}`, {
         where,
+        hint: conditionHint('PostgreSQL'),
         ...(server.hint === undefined ? {} : { reason: server.hint }),
         cause: thrown,
       })

@@ -1,4 +1,5 @@
 /** Rows taken out of a table, if they are what they have to be: one write transaction, beside which SQLite lets nobody else write. */
+import { conditionHint } from '../../common/query-errors.ts'
 import type Database from 'better-sqlite3'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { equalDigests } from '../../../model/copy/rows.ts'
@@ -121,6 +122,7 @@ function mistaken(error: unknown, where: string | null): unknown {
   if (where === null || error instanceof SluiceError || code !== 'SQLITE_ERROR') return error
   return new SluiceError('BAD_PREDICATE', `SQLite does not understand the condition: ${String(message)}`, {
     where,
+    hint: conditionHint('SQLite'),
     cause: error,
   })
 }

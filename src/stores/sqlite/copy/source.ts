@@ -27,6 +27,7 @@ import {
 } from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { quote } from '../../common/sqlite-dialect/ddl.ts'
+import { conditionHint } from '../../common/query-errors.ts'
 import { copyError } from './errors.ts'
 import { KEY_TERMS, SOURCE_KEYS } from './key-dialect.ts'
 import { partsOf } from '../../common/key-parts.ts'
@@ -278,7 +279,7 @@ export class SqliteView implements SourceView {
       if (where !== null && (code === 'SQLITE_ERROR' || error instanceof RangeError)) {
         throw new SluiceError('BAD_PREDICATE', `SQLite does not understand the condition: ${String(message)}`, {
           where: this.#label,
-          hint: 'write --where as SQLite writes what stands behind WHERE',
+          hint: conditionHint('SQLite'),
           cause: error,
         })
       }
