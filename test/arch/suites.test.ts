@@ -1,5 +1,5 @@
 /** The lists of suites in vitest.config.ts: each pattern names files that are there, and no file is dealt to two days. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { ROOT } from './source-files.ts'
@@ -27,4 +27,20 @@ test('no suite is dealt to two days', () => {
   const named = [...list.matchAll(/'([^']+)'/g)].map(([, one = '']) => one)
   expect(named.length).toBeGreaterThan(100)
   expect(named.filter((one, i) => named.indexOf(one) !== i)).toEqual([])
+})
+
+test('paths of documents and fixtures in tests and scripts are there', () => {
+  const missing = ['test', 'scripts'].flatMap((folder) =>
+    readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.m?tsx?$|\.mjs$/.test(name))
+      .flatMap((name) => {
+        const file = path.join(ROOT, folder, name)
+        const named = [...readFileSync(file, 'utf8').matchAll(/'((?:\.\.\/)+(?:docs|fixtures)\/[\w./-]+)'/g)]
+        return named
+          .map(([, one = '']) => one)
+          .filter((one) => !existsSync(path.resolve(path.dirname(file), one)))
+          .map((one) => `${folder}/${name}: ${one}`)
+      }),
+  )
+  expect(missing).toEqual([])
 })
