@@ -260,7 +260,7 @@ const QUARTERS = [0, 1, 2, 3, 3, 2, 1, 0] as const
 const TODAY = Math.floor(Date.now() / 86_400_000) % 4
 const OTHER_DAYS =
   process.env['SLUICE_TEST_CI'] === 'all' ? [] : LONGEST.filter((_, i) => QUARTERS[i % QUARTERS.length] !== TODAY)
-/** Every run of CI has these, and `npm test` alone does not: a quarter of an hour is what somebody waits for it. */
+/** Each run of CI has these, but for those of LONGEST; `npm test` alone has none of them. */
 const CI_EACH_DAY = [
   'test/fault/{archive,cassandra,cutover,decommission,follow,fuzz,half-done,in-place,lifecycle,partition,server,trigger}*.test.ts',
   'test/fault/copy-{drift,full,indexes,moving,wanted}.test.ts',

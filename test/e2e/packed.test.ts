@@ -70,7 +70,7 @@ const sluice = (
 it('holds the program, its documents, its lake and its manual, and nothing of the tests', () => {
   expect(files).toEqual(expect.arrayContaining(['dist/cli/bin.js', 'LICENSE', 'README.md', 'package.json']))
   expect(files.some((file) => file.startsWith('fixtures/lake/'))).toBe(true)
-  expect(files.filter((file) => /^(?:test|src|docs\/dev|scripts)\/|\.map$|tsbuildinfo/.test(file))).toEqual([])
+  expect(files.filter((file) => /^(?:test|src|scripts)\/|\.map$|tsbuildinfo/.test(file))).toEqual([])
   const { man, bin, exports } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as {
     readonly man: readonly string[]
     readonly bin: Readonly<Record<string, string>>

@@ -251,7 +251,7 @@ it('an ended one shows its end, its totals and its curve', async () => {
     bytes: 0,
     lag: null,
   }))
-  const commands = await uiCommands({ env: {}, program: 'npx sluice' }, { secrets: [], urls: [] })
+  const commands = await uiCommands({ env: {}, program: 'npx --no sluice' }, { secrets: [], urls: [] })
   const app = start([ENDED], null, curve, commands)
   await app.until('213')
   await app.press(['2'], ENDED.run)
@@ -260,7 +260,7 @@ it('an ended one shows its end, its totals and its curve', async () => {
   expect(app.screen()).toMatch(/█/)
   await app.press(['y'], 'copied: command')
   // As a shell of this machine takes it.
-  expect(copiedText(app)).toBe('npx sluice copy --goes-on')
+  expect(copiedText(app)).toBe('npx --no sluice copy --goes-on')
 })
 
 it('shows copies of every open ledger, also those of another machine, and asks again while one is looked at', async () => {

@@ -1,5 +1,5 @@
-import { countText } from '../../shared/figures.ts'
 /** Rows beyond those that are expected, in words. */
+import { countText } from '../../shared/figures.ts'
 
 /** `3 rows more in the table than expected, by count`. @param surplus rows more, or, negative, fewer; not 0 */
 export function surplusText(surplus: bigint): string {

@@ -209,7 +209,7 @@ export class Following implements FollowedStream {
     around.steering.refusal = (wish) => refusedWhileFollowing(wish, planned.to)
     const end = await loop.run()
     const followed = {
-      stream: stream,
+      stream,
       to: operation.to,
       states,
       changes,
