@@ -109,7 +109,7 @@ async function makeTwin(planned: Planned, operation: PartitionRunOperation, run:
   )
   const message = `${tableText(name)} is made, with ${twin.partitions.length} partitions and one for all other rows`
   run.emit({ type: 'log', level: 'note', message })
-  if (late.length > 0) tellLate(name, late, run)
+  if (late.length > 0) tellLate(planned, late, run)
   const there = await rangedAt(target, name, signal)
   if (there === null) throw notPartitioned(name, target)
   return there
@@ -193,8 +193,12 @@ async function refuseUnindexed({ plan, signal }: PlanSource, { planned }: TwinPl
 }
 
 /** @param late statements that were left out */
-function tellLate(name: TableName, late: readonly string[], run: PartitionRun): void {
-  const message = `${tableText(name)} is made without what a row copied late may break: unique indexes and exclusions beside its primary key, and foreign keys. The cutover is refused until they are there`
+function tellLate({ source, target, name }: Planned, late: readonly string[], run: PartitionRun): void {
+  const elsewhere =
+    source.store.identity === target.identity
+      ? ''
+      : '; a foreign key to a table that the other database does not have stays with the old table'
+  const message = `${tableText(name)} is made without what a row copied late may break: unique indexes and exclusions beside its primary key, and foreign keys. The cutover is refused until they are there${elsewhere}`
   run.emit({ type: 'log', level: 'warn', message, hint: `once the table is live: ${late.join('; ')}` })
 }
 

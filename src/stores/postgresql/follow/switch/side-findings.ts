@@ -142,14 +142,14 @@ function constraintFindings(from: Facts, to: Facts, sql: string, { tables }: Sur
         : left(
             'foreign key from it',
             one.name,
-            `the target database has no ${one.to}: nothing holds new rows to it from then on`,
+            `the target database has no ${one.to}: nothing holds new rows to it from then on, and the way back is refused while ${one.name} is there`,
           ),
     ),
     ...lacking(to.references, from.references).map((one) =>
       refused(
         'foreign key from it',
         one.name,
-        `only the target has it, which would refuse rows that the source takes: ${one.definition}`,
+        `only the target has it, which would refuse rows that the source takes: ${one.definition}; added NOT VALID behind the cutover it holds new rows again`,
         `ALTER TABLE ${sql} DROP CONSTRAINT ${quoteName(one.name)}`,
       ),
     ),
