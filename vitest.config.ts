@@ -254,6 +254,9 @@ const LONGEST = [
   'test/real/switch-live.test.ts',
   'test/fault/follow-begin-kill.test.ts',
   'test/fault/follow-counter.test.ts',
+  'test/drawn/diffs.test.ts',
+  'test/drawn/partitions.test.ts',
+  'test/drawn/rings.test.ts',
 ] as const
 /** Days of a quarter, dealt to and fro, so that each takes about as long as the others. */
 const QUARTERS = [0, 1, 2, 3, 3, 2, 1, 0] as const
