@@ -1,6 +1,5 @@
 /** Faults that are known and open: a draw of that kind is passed over. What mends one takes it out of here. */
-import type { System } from '../../support/copy-systems.ts'
-import type { DrawnColumn, DrawnTable } from './shape.ts'
+import type { DrawnColumn, DrawnTable, System } from './shape.ts'
 
 type Draw = { readonly from: System; readonly to: System; readonly table: DrawnTable }
 
