@@ -4,7 +4,7 @@ export type Random = (below: number) => number
 
 const GIVEN = process.env['SLUICE_DRAW_SEED']
 /** CI repeats draws that were good before: what a new seed finds is mended, or noted as known, and holds up no landing. */
-const IN_CI = { seed: 20_783, draws: 8 }
+const IN_CI = { seed: 20_783, draws: 5 }
 const isCi = GIVEN === undefined && process.env['CI'] !== undefined
 const [FIRST, ONLY] = (GIVEN ?? String(isCi ? IN_CI.seed : Date.now() % 1_000_000)).split('/')
 
