@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { judgeArchive, leavingTable } from './support/archiving.ts'
-import { drawAll, SECONDS, typesOf, type Drawn } from './support/drawing.ts'
+import { drawAll, SECONDS, type Drawn } from './support/drawing.ts'
 import { drawTable } from './support/draw-table.ts'
+import { Servers } from './support/places.ts'
 import { pick, SEED, type Random } from './support/random.ts'
 import type { DrawnSystem, DrawnType } from './support/shape.ts'
 import { mysql } from './support/systems/mysql.ts'
@@ -11,12 +12,16 @@ import { postgresql } from './support/systems/postgresql.ts'
 import { sqlite } from './support/systems/sqlite.ts'
 
 let folder: Folder
+const servers = new Servers()
 let types: ReadonlyMap<DrawnSystem, readonly DrawnType[]>
 beforeAll(async () => {
   folder = temporaryFolder()
-  types = await typesOf([postgresql, mysql, sqlite], folder.path)
+  types = await servers.typesOf([postgresql, mysql, sqlite], folder.path)
 })
-afterAll(() => folder[Symbol.dispose]())
+afterAll(async () => {
+  await servers[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
 
 function draw(random: Random): Drawn {
   const from = pick(random, [...types.keys()])
@@ -26,7 +31,7 @@ function draw(random: Random): Drawn {
 
 describe(`drawn archives, SLUICE_DRAW_SEED=${SEED}`, () => {
   test('come back equal, or are refused by name', { timeout: (SECONDS + 240) * 1000, retry: 0 }, async () => {
-    const found = await drawAll('archive', draw, (one) => judgeArchive(one, folder.path))
+    const found = await drawAll('archive', draw, (one) => judgeArchive(one, servers, folder.path))
     expect(found.map(({ text }) => text)).toEqual([])
   })
 })

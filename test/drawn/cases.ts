@@ -54,4 +54,29 @@ export const CASES: readonly Case[] = [
     columns: [{ name: 'rowid', type: 'TEXT', values: [`'a'`] }],
     expected: 'UNSUPPORTED_KEY',
   },
+  {
+    why: 'infinity in a column of SQLite that takes any number arrived as a text',
+    from: 'sqlite',
+    to: 'sqlite',
+    columns: [
+      { name: 'id', type: 'int', values: ['1', '2', '3'] },
+      { name: 'c1', type: '"odd type"', values: ['1709208000', '-9e999', '9e999'] },
+    ],
+    key: [0],
+  },
+  {
+    why: 'an enum of DuckDB with an empty member, a text in MySQL, was read by a number that it does not have',
+    from: 'duckdb',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: `ENUM('calm', '', 'a,b')`, values: [`'a,b'`] }],
+    key: [0],
+  },
+  {
+    why: 'a server whose sessions end with each COMMIT was connected to for ever',
+    from: 'mysql',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'int(11)', values: ['1'] }],
+    key: [0],
+    settings: [`SET GLOBAL completion_type = 'RELEASE'`],
+  },
 ]

@@ -739,6 +739,15 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       expect(findingsOf(guest)).not.toContainEqual(expect.objectContaining({ verdict: 'refused' }))
     })
 
+    test('values without a binary form are measured as texts', async () => {
+      await plain.run(
+        `CREATE TABLE rights (at date, n int, who aclitem[], PRIMARY KEY (at, n)); INSERT INTO rights SELECT '2024-04-01', i, ARRAY['=', NULL]::aclitem[] FROM generate_series(1, 100) i`,
+      )
+      const ran = await on('rights')
+      expect(of(ran.events, 'partition.rate')[0]).toMatchObject({ rows: '100', written: true })
+      expect(ran.finished.exitCode).toBe(0)
+    })
+
     test('a row that the new table refuses ends the writing, and not the plan', async () => {
       await plain.run(
         `CREATE TABLE odd (at date, n int, PRIMARY KEY (at, n)); INSERT INTO odd SELECT '2024-04-01', i FROM generate_series(1, 100) i; ALTER TABLE odd ADD CHECK (n < 50) NOT VALID`,

@@ -11,7 +11,7 @@ type Run = Operation & { readonly kind: 'archive' }
 const PERIOD = '2023-Q1'
 
 /** The commands that a person would give, with a folder of its own below `folder` for the archive. */
-export function leaveCommands(place: Place, folder: string, more: Partial<Run> = {}) {
+export function leaveCommands(place: Pick<Place, 'url'>, folder: string, more: Partial<Run> = {}) {
   const run = {
     kind: 'archive',
     from: place.url,

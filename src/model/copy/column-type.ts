@@ -148,6 +148,11 @@ export type RingSpec = {
   readonly descending?: readonly string[]
 }
 
+/** Whether only the system itself knows the type: its values may have no binary form, or one with numbers of this database. */
+export function isNative(type: ColumnType): boolean {
+  return type.kind === 'native' || (type.kind === 'list' && isNative(type.of))
+}
+
 /** Whether values lose something on their way, so that only our own code knows what they come to. */
 export function isCut(type: ColumnType): boolean {
   return 'cut' in type && type.cut !== undefined

@@ -158,6 +158,7 @@ async function prepareSession(
     'SESSION sql_safe_updates = 0',
     'SESSION sql_big_selects = 1',
     'SESSION sql_auto_is_null = 0',
+    "SESSION completion_type = 'NO_CHAIN'",
     'SESSION default_storage_engine = InnoDB',
     `SESSION ${flavour === 'mariadb' ? 'max_statement_time' : 'max_execution_time'} = 0`,
     ...(flavour === 'mariadb' && frozenMs !== undefined

@@ -2,11 +2,19 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Operation } from '../../../src/app/operations/list.ts'
-import { makePlace, type Place, type Ran } from '../../support/copy-systems.ts'
+import type { Ran } from '../../support/copy-systems.ts'
 import { leaveCommands } from '../../support/leave-and-return.ts'
 import { withDatabase } from './copying.ts'
-import { dropPlace } from './places.ts'
-import { differenceOf, makeTable, type DrawnColumn, type DrawnSystem, type DrawnTable, type Judged } from './shape.ts'
+import { dropPlace, takeBack, type Servers } from './places.ts'
+import {
+  differenceOf,
+  makeTable,
+  type DrawnColumn,
+  type DrawnSystem,
+  type DrawnTable,
+  type Judged,
+  type Place,
+} from './shape.ts'
 import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
 
 /** A day of the period that leaves, and one that stays. */
@@ -29,9 +37,9 @@ export function leavingTable(table: DrawnTable): DrawnTable {
 type Archived = { readonly from: DrawnSystem; readonly table: DrawnTable }
 
 /** Leaves nothing. @param folder for archives and systems that are files */
-export async function judgeArchive({ from, table }: Archived, folder: string): Promise<Verdict> {
+export async function judgeArchive({ from, table }: Archived, servers: Servers, folder: string): Promise<Verdict> {
   const own = mkdtempSync(join(folder, 'draw-'))
-  const place = await makePlace(from.system, own)
+  const place = await servers.make(from.system, own)
   try {
     const made = await makeTable(from, place, withDatabase(table, place))
     if (made?.name !== 's' || made.columns[1]?.name !== 'd')
@@ -45,6 +53,7 @@ export async function judgeArchive({ from, table }: Archived, folder: string): P
       asText.push(name)
     }
   } finally {
+    await takeBack(place, table.settings)
     await dropPlace(place)
     rmSync(own, { recursive: true, force: true, maxRetries: 3 })
   }

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Operation } from '../../../src/app/operations/list.ts'
-import { copyOf, makePlace, type Place, type Ran, type System } from '../../support/copy-systems.ts'
-import { dropPlace } from './places.ts'
+import { copyOf, type Ran } from '../../support/copy-systems.ts'
+import { dropPlace, takeBack, type Servers } from './places.ts'
 import {
   definitionsOf,
   differenceOf,
@@ -12,17 +12,19 @@ import {
   type DrawnSystem,
   type DrawnTable,
   type Judged,
+  type Place,
+  type System,
 } from './shape.ts'
 import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
 
 export type Copying = { readonly from: DrawnSystem; readonly to: DrawnSystem; readonly table: DrawnTable }
 
 /** Makes the table, copies it and judges both sides; leaves nothing. @param folder for systems that are files */
-export async function judgeCopy({ from, to, table }: Copying, folder: string): Promise<Verdict> {
+export async function judgeCopy({ from, to, table }: Copying, servers: Servers, folder: string): Promise<Verdict> {
   const own = mkdtempSync(join(folder, 'draw-'))
   const places: Place[] = []
   const make = async (system: System): Promise<Place> => {
-    const place = await makePlace(system, own)
+    const place = await servers.make(system, own)
     places.push(place)
     return place
   }
@@ -31,32 +33,53 @@ export async function judgeCopy({ from, to, table }: Copying, folder: string): P
     const made = await makeTable(from, source, withDatabase(table, source))
     if (made === null) return { is: 'discarded', text: 'the server does not take it' }
     const target = await make(to.system)
+    for (const one of withDatabase(table, target).targetSettings ?? []) await target.sql(one).catch(() => undefined)
     if (from.system === to.system) for (const one of definitionsOf(from, made)) await target.sql(one)
-    const there = await copied({ source, target, hasKey: made.key.length > 0, step: 'copy' })
-    if (!isCopied(there)) return there
+    const forth = await copied({ source, target, hasKey: made.key.length > 0, step: 'copy' })
+    if (!isCopied(forth)) return forth
     const left = await from.judge(source, await from.tableOf(source))
     const names = await to.judge(target, await to.tableOf(target))
-    if (names.columns.join('\n') !== left.columns.join('\n'))
+    if (orderOf(to, names) !== orderOf(to, left))
       return fault('copy renamed', `columns ${left.columns.join(', ')} became ${names.columns.join(', ')}`)
-    if (from.system === to.system) return needless(to.system, await compared(to, left, target, 'copy', there))
+    if (from.system === to.system) return needless(to.system, await compared(to, left, target, 'copy', forth))
     const back = await make(from.system)
-    await back.sql(...statementsOf(from, made))
+    await back.sql(...from.loose, ...statementsOf(from, made))
     const returned = await copied({ source: target, target: back, hasKey: made.key.length > 0, step: 'back' })
     if (!isCopied(returned)) return returned
-    return await compared(from, left, back, 'back', [...there, ...returned])
+    const bare = from.timeless ?? ((judged: Judged) => judged)
+    return await compared(
+      { ...from, judge: async (...of) => bare(await from.judge(...of)) },
+      bare(left),
+      back,
+      'back',
+      [...forth, ...returned],
+    )
   } finally {
-    for (const place of places) await dropPlace(place)
+    for (const place of places) {
+      await takeBack(
+        place,
+        [...table.settings, ...(table.targetSettings ?? [])].filter(() => place.system === 'mysql'),
+      )
+      await dropPlace(place)
+    }
     rmSync(own, { recursive: true, force: true, maxRetries: 3 })
   }
+}
+
+/** Cassandra has the columns of the key before the others. */
+function orderOf({ system }: DrawnSystem, { columns }: Judged): string {
+  return (system === 'cassandra' ? columns.toSorted() : columns).join('\n')
 }
 
 /** Settings name the database, which is another one each time. */
 export function withDatabase(table: DrawnTable, place: Place): DrawnTable {
   const name = new URL(place.url).pathname.slice(1)
-  return { ...table, settings: table.settings.map((one) => one.replaceAll('DRAWN_DATABASE', name)) }
+  const of = (settings: readonly string[]): readonly string[] => settings.map((one) => one.replaceAll('DRAWN_DATABASE', name)) // prettier-ignore
+  return { ...table, settings: of(table.settings), targetSettings: of(table.targetSettings ?? []) }
 }
 
-async function compared(
+/** What is there beside what was; rows that were quarantined are named. */
+export async function compared(
   system: DrawnSystem,
   left: Judged,
   place: Place,
@@ -73,6 +96,7 @@ async function compared(
 /** What one server holds, another one like it can hold; a column of SQLite may hold what is none of its type. */
 function needless(system: System, verdict: Verdict): Verdict {
   const isOwn =
+    system === 'cassandra' ||
     system === 'sqlite' ||
     system === 'd1' ||
     (system === 'mysql' && verdict.is === 'named' && /no characters/.test(verdict.text))
@@ -91,7 +115,7 @@ type Step = {
 type Quarantined = readonly string[]
 
 /** Copies, and once more: the second run has nothing to do, or says the same refusal as the first. */
-async function copied({ source, target, step, hasKey }: Step): Promise<Quarantined | Verdict> {
+export async function copied({ source, target, step, hasKey }: Step): Promise<Quarantined | Verdict> {
   const operation = copyOf(source, target, '*', { workers: 1 })
   const ran = await performed(operation)
   if (ran === null) return fault(`${step} endless`, 'the run does not end')
@@ -116,7 +140,7 @@ function notesOf({ events }: Ran): readonly string[] {
   )
 }
 
-function isCopied(came: Quarantined | Verdict): came is Quarantined {
+export function isCopied(came: Quarantined | Verdict): came is Quarantined {
   return Array.isArray(came)
 }
 

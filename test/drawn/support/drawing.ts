@@ -1,11 +1,9 @@
 /** Draws for as long as the suite has, and shrinks what fails. */
 import { appendFileSync } from 'node:fs'
-import { makePlace, missing } from '../../support/copy-systems.ts'
 import { KNOWN } from './known.ts'
-import { dropPlace } from './places.ts'
 import { drawOf, ONLY_DRAW, SEED, type Random, MOST_DRAWS } from './random.ts'
 import { shrink } from './shrink.ts'
-import { namedIn, sqlOf, withoutColumns, type DrawnSystem, type DrawnTable, type DrawnType } from './shape.ts'
+import { namedIn, sqlOf, withoutColumns, type DrawnSystem, type DrawnTable } from './shape.ts'
 import { Tally } from './tally.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -44,23 +42,6 @@ export async function drawAll<D extends Drawn>(
   }
   process.stderr.write(`${operation} drawn with SLUICE_DRAW_SEED=${SEED}: ${tally.text}\n`) // prettier-ignore
   return ONLY_DRAW === undefined ? [...found, ...tally.idle.map((text) => ({ kind: 'idle', text }))] : found
-}
-
-/** Types of the systems whose servers are there. @param folder for systems that are files */
-export async function typesOf(
-  systems: readonly DrawnSystem[],
-  folder: string,
-): Promise<ReadonlyMap<DrawnSystem, readonly DrawnType[]>> {
-  const types = new Map<DrawnSystem, readonly DrawnType[]>()
-  for (const one of systems) {
-    const why = await missing(one.system)
-    if (why === '') {
-      const place = await makePlace(one.system, folder)
-      types.set(one, await one.types(place))
-      await dropPlace(place)
-    } else process.stderr.write(`nothing is drawn of ${one.system}: ${why}\n`)
-  }
-  return types
 }
 
 /** What a refusal does not name says something too; null where that is nothing. */
@@ -111,5 +92,9 @@ function note(no: number, { from, to, table }: Drawn, verdict: Verdict): void {
   const file = process.env['SLUICE_DRAW_LOG']
   if (file === undefined) return
   const types = table.columns.map(({ type }, at) => `${table.key.includes(at) ? '*' : ''}${type}`)
-  appendFileSync(file, `${no} ${from.system} to ${to.system} [${types.join(', ')}] ${JSON.stringify(verdict)}\n`)
+  const alters = (table.alters ?? []).map(({ what, at, column }) => ` ${what} ${at} ${column.type}`).join(',')
+  appendFileSync(
+    file,
+    `${no} ${from.system} to ${to.system} [${types.join(', ')}]${alters} ${JSON.stringify(verdict)}\n`,
+  )
 }

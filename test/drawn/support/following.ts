@@ -1,18 +1,11 @@
-/** A drawn table that is followed while its rows change, and perhaps its columns. */
-import type { Operation } from '../../../src/app/operations/list.ts'
-import { copyOf, type Place, type Ran } from '../../support/copy-systems.ts'
+/** A drawn table that is followed while its rows change, and its columns between them. */
+import type { CopyOperation } from '../../../src/engine/copy/operations/copy/declaration.ts'
+import { copyOf } from '../../support/copy-systems.ts'
+import { goesOn, stepsOf, type Steps } from './altering.ts'
 import { withDatabase } from './copying.ts'
-import { dropPlace } from './places.ts'
-import {
-  definitionsOf,
-  differenceOf,
-  insertOf,
-  makeTable,
-  rowsOf,
-  type DrawnColumn,
-  type DrawnSystem,
-  type DrawnTable,
-} from './shape.ts'
+import type { Drawn } from './drawing.ts'
+import { dropPlace, takeBack, type Servers } from './places.ts'
+import { definitionsOf, differenceOf, insertOf, linesOf, makeTable, rowsOf, type DrawnColumn, type DrawnSystem, type DrawnTable, type Place } from './shape.ts' // prettier-ignore
 import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
 
 /** The drawn columns behind a key. */
@@ -22,64 +15,138 @@ export function followedTable(table: DrawnTable): DrawnTable {
     type: 'int',
     values: (table.columns[0]?.values ?? []).map((_, at) => `${at + 1}`),
   }
-  return { ...table, name: 't', columns: [id, ...table.columns], key: [0] }
+  return { ...table, columns: [id, ...table.columns], key: [0] }
 }
 
-type Followed = { readonly from: DrawnSystem; readonly table: DrawnTable }
+export type Followed = Drawn & {
+  readonly cdc: 'slot' | 'trigger'
+  /** ALTERs come while a run reads: what it has read by then is a matter of chance. */
+  readonly isLive: boolean
+}
 
-/** Copies the table and follows changes of each row; leaves nothing. @param make an empty database */
-export async function judgeStream({ from, table }: Followed, make: () => Promise<Place>): Promise<Verdict> {
-  const [source, target] = [await make(), await make()]
+type Stream = {
+  readonly system: DrawnSystem
+  readonly source: Place
+  readonly target: Place
+  readonly operation: CopyOperation
+}
+
+/** Copies the table and follows changes of each row, and ALTERs between them; leaves nothing. @param folder for systems that are files */
+export async function judgeStream(followed: Followed, servers: Servers, folder: string): Promise<Verdict> {
+  const { from: system, table, cdc, isLive } = followed
+  const [source, target] = [await servers.make(system.system, folder), await servers.make(system.system, folder)]
   try {
-    const made = await makeTable(from, source, withDatabase(table, source))
-    if (made === null || made.columns[0]?.name !== 'id') return { is: 'discarded', text: 'the server does not take it' }
-    for (const one of definitionsOf(from, made)) await target.sql(one)
-    const follow = { until: 'caught-up', ...(from.system === 'mysql' ? { cdc: 'trigger' as const } : {}) } as const
-    const operation: Operation = { ...copyOf(source, target, '*', { workers: 1 }), follow }
-    for (const [step, change] of [
-      ['begin', []],
-      ['change', changesOf(from, made)],
-    ] as const) {
-      for (const one of change) await source.sql(...from.loose, one).catch(() => undefined)
-      const ran = await went(step, operation)
-      if ('is' in ran) return ran
-      const name = await from.tableOf(target)
-      if (name === '') return fault(`${step} silent`, 'no table')
-      const left = await from.judge(source, await from.tableOf(source))
-      const quarantined = Number(ran.finished.totals?.['quarantined'] ?? 0)
-      const difference = differenceOf(left, await from.judge(target, name), quarantined)
-      if (difference !== '') return fault(`${step} silent`, difference)
-    }
-    return EQUAL
+    const made = await makeTable(system, source, withDatabase(table, source))
+    if (made?.columns[0]?.name !== 'id') return { is: 'discarded', text: 'the server does not take it' }
+    for (const one of definitionsOf(system, made)) await target.sql(one)
+    const operation = { ...copyOf(source, target, '*', { workers: 1 }), follow: { until: 'caught-up', cdc } } as const
+    const stream: Stream = { system, source, target, operation }
+    const begun = await comparedAfter(stream, made.name, 'begin')
+    if (begun.is !== 'equal') return begun
+    const held = await changed(stream, made)
+    return (made.alters ?? []).length === 0
+      ? await comparedAfter(stream, made.name, 'change')
+      : await altered(stream, made, held, isLive)
   } finally {
+    await takeBack(source, table.settings)
     for (const place of [source, target]) await dropPlace(place)
   }
 }
 
+/** @returns every row that the source held meanwhile, as its server says it */
+async function changed({ system, source }: Stream, table: DrawnTable): Promise<ReadonlySet<string>> {
+  const held = new Set<string>()
+  for (const one of [null, ...changesOf(system, table)]) {
+    if (one !== null) await source.sql(...system.loose, one).catch(() => undefined)
+    for (const line of linesOf(await system.judge(source, system.quote(table.name)))) held.add(line)
+  }
+  return held
+}
+
+/** ALTERs with changes behind each: equal, or the stream halts by name before anything that the source never held is there, and begins anew. */
+async function altered(stream: Stream, made: DrawnTable, held: ReadonlySet<string>, isLive: boolean): Promise<Verdict> {
+  const running = isLive ? performed(stream.operation) : null
+  const now = await alterAll(stream, made)
+  await running
+  const came = await comparedAfter(stream, now.name, 'alter')
+  if (came.is !== 'named') return came
+  if (came.code !== 'STREAM_HALTED') return came
+  if (goesOn(made)) return fault('alter needless', came.text)
+  const { system, target } = stream
+  const name = await system.tableOf(target)
+  const stranger = linesOf(await system.judge(target, name)).find((line) => !held.has(line))
+  // While it runs, rows go over between two ALTERs.
+  if (stranger !== undefined && !isLive) return fault('alter leaked', `${came.text}; the target holds ${stranger}`)
+  await target.sql(`DROP TABLE ${name}`)
+  return await comparedAfter(anewOf(stream, made, now), now.name, 'anew')
+}
+
+/** @returns the table as the ALTERs that the server took have left it */
+async function alterAll({ system, source }: Stream, made: DrawnTable): Promise<DrawnTable> {
+  let now = made
+  let last: Steps['back'] = null
+  for (const alter of made.alters ?? []) {
+    const steps = stepsOf(system, now, alter, last)
+    const isTaken =
+      steps !== null &&
+      (await source.sql(...system.loose, ...steps.there.statements).then(
+        () => true,
+        () => false,
+      ))
+    if (steps === null || !isTaken) continue
+    now = steps.there.table
+    last = steps.back
+    for (const one of changesOf(system, now)) await source.sql(...system.loose, one).catch(() => undefined)
+  }
+  return now
+}
+
+/** The tables are copied again within the stream, or with all of it. */
+function anewOf(stream: Stream, { name }: DrawnTable, now: DrawnTable): Stream {
+  const { operation, system } = stream
+  const isPlain = now.name === name && /^\w+$/.test(name)
+  const resync = [system.system === 'postgresql' ? `public.${name}` : name]
+  const again = isPlain ? { follow: { ...operation.follow, resync } } : { restart: true }
+  return { ...stream, operation: { ...operation, ...again } }
+}
+
+/** Follows until nothing is left to apply, and lets the server compare. @param table its name at the source */
+async function comparedAfter(
+  { system, source, target, operation }: Stream,
+  table: string,
+  step: string,
+): Promise<Verdict> {
+  // prettier-ignore
+  const ran = await performed(operation)
+  if (ran === null) return fault(`${step} endless`, 'the run does not end')
+  if (ran.finished.exitCode !== 0) return refusalOf(ran, step)
+  const name = await system.tableOf(target)
+  if (name === '') return fault(`${step} silent`, 'no table')
+  const left = await system.judge(source, system.quote(table))
+  const quarantined = Number(ran.finished.totals?.['quarantined'] ?? 0)
+  const difference = differenceOf(left, await system.judge(target, name), quarantined)
+  return difference === '' ? EQUAL : fault(`${step} silent`, difference)
+}
+
 /** Every row gets the values of the next one, the first is removed and put in once more, the last is removed. */
-function changesOf(system: DrawnSystem, table: DrawnTable): readonly string[] {
+export function changesOf(system: DrawnSystem, table: DrawnTable): readonly string[] {
   const { quote } = system
   const rows = rowsOf(table)
   const name = quote(table.name)
+  const id = quote(table.columns[0]?.name ?? '')
   const moved = rows.map((row, at) => {
     const next = rows[(at + 1) % rows.length] ?? row
     const sets = table.columns.flatMap((one, i) => (i === 0 ? [] : [`${quote(one.name)} = ${next[i]}`]))
     return sets.length === 0
-      ? `DELETE FROM ${name} WHERE id = ${row[0]}`
-      : `UPDATE ${name} SET ${sets.join(', ')} WHERE id = ${row[0]}`
+      ? `DELETE FROM ${name} WHERE ${id} = ${row[0]}`
+      : `UPDATE ${name} SET ${sets.join(', ')} WHERE ${id} = ${row[0]}`
   })
   const [first = []] = rows
   const last = rows.at(-1) ?? first
   return [
     ...moved,
-    `DELETE FROM ${name} WHERE id = ${first[0]}`,
+    `DELETE FROM ${name} WHERE ${id} = ${first[0]}`,
     insertOf(system, table, first),
-    `DELETE FROM ${name} WHERE id = ${last[0]} AND id > 1`,
+    `DELETE FROM ${name} WHERE ${id} = ${last[0]} AND ${id} > 1`,
   ]
-}
-
-async function went(step: string, operation: Operation): Promise<Ran | Verdict> {
-  const ran = await performed(operation)
-  if (ran === null) return fault(`${step} endless`, 'the run does not end')
-  return ran.finished.exitCode === 0 ? ran : refusalOf(ran, step)
 }

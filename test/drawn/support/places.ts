@@ -1,9 +1,69 @@
 /** Databases that a draw has made are gone when it is judged: a run draws thousands. */
-import type { Place } from '../../support/copy-systems.ts'
-import { postgresAt } from '../../support/copy-systems.ts'
+import { makePlace, missing, placeOn, postgresAt } from '../../support/copy-systems.ts'
+import { startMariadb, type MariadbServer } from '../../support/servers/mariadb.ts'
+import { startFollowServer } from '../../support/follow-stage.ts'
+import type { PostgresServer } from '../../support/servers/postgresql.ts'
+import { CASSANDRA_MISSING } from '../../support/servers/cassandra.ts'
+import type { DrawnSystem, DrawnType, Place, System } from './shape.ts'
+import { dropRing, newRing } from './systems/cassandra.ts'
+
+/** Where databases of a suite are made. MariaDB has settings only for all of a server, so that it has one of its own; so does a PostgreSQL that tells changes. */
+export class Servers implements AsyncDisposable {
+  readonly #tells: boolean
+  #mariadb: Promise<MariadbServer> | null = null
+  #postgres: Promise<PostgresServer> | null = null
+
+  /** @param wishes `tells`: changes of PostgreSQL are followed */
+  constructor(wishes: { readonly tells?: true } = {}) {
+    this.#tells = wishes.tells === true
+  }
+
+  /** @param folder for systems that are files */
+  async make(system: System, folder: string): Promise<Place> {
+    if (system === 'cassandra') return await newRing()
+    if (system === 'mysql') {
+      this.#mariadb ??= startMariadb()
+      return await placeOn('mysql', (await this.#mariadb).url())
+    }
+    if (system !== 'postgresql' || !this.#tells) return await makePlace(system, folder)
+    this.#postgres ??= startFollowServer()
+    return await placeOn('postgresql', (await this.#postgres).url())
+  }
+
+  /** Types of the systems whose servers are there. */
+  async typesOf(
+    systems: readonly DrawnSystem[],
+    folder: string,
+  ): Promise<ReadonlyMap<DrawnSystem, readonly DrawnType[]>> {
+    const types = new Map<DrawnSystem, readonly DrawnType[]>()
+    for (const one of systems) {
+      const why = one.system === 'cassandra' ? CASSANDRA_MISSING : await missing(one.system)
+      if (why === '') {
+        const place = await this.make(one.system, folder)
+        types.set(one, await one.types(place))
+        await dropPlace(place)
+      } else process.stderr.write(`nothing is drawn of ${one.system}: ${why}\n`)
+    }
+    return types
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#mariadb)?.stop()
+    await (await this.#postgres)?.[Symbol.asyncDispose]()
+  }
+}
+
+/** Settings of all of a server are as they were. */
+export async function takeBack({ sql }: Place, settings: readonly string[]): Promise<void> {
+  const names = settings.flatMap((one) => /^SET GLOBAL (\w+)/.exec(one)?.[1] ?? [])
+  // What only a session has was refused before, too.
+  for (const name of names) await sql(`SET GLOBAL ${name} = DEFAULT`).catch(() => undefined)
+}
 
 /** Drops a database of a server; of a system that is files, its folder goes with the draw. */
-export async function dropPlace({ system, url, sql }: Place): Promise<void> {
+export async function dropPlace(place: Place): Promise<void> {
+  const { system, url, sql } = place
+  if (system === 'cassandra') return await dropRing(place)
   if (system === 'd1') return await dropD1(new URL(url))
   const name = decodeURIComponent(new URL(url).pathname.slice(1))
   if (system === 'mysql') await sql(`DROP DATABASE \`${name}\``)

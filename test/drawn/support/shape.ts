@@ -1,6 +1,10 @@
 /** What is drawn, and what a system says of itself to draw from. */
-import type { Place, System } from '../../support/copy-systems.ts'
+import type { Place as SqlPlace, System as SqlSystem } from '../../support/copy-systems.ts'
 import type { Random } from './random.ts'
+
+/** Cassandra speaks no SQL, and is drawn all the same. */
+export type System = SqlSystem | 'cassandra'
+export type Place = Omit<SqlPlace, 'system'> & { readonly system: System }
 
 /** A type as a column is declared with it, and expressions of SQL that the server takes for it. */
 export type DrawnType = { readonly type: string; readonly values: readonly string[] }
@@ -10,6 +14,17 @@ export type DrawnColumn = {
   readonly type: string
   /** One expression of SQL a row. */
   readonly values: readonly string[]
+}
+
+/** A change of a table's shape. */
+export type Alter = {
+  /** `back` takes the one before it back. */
+  readonly what:
+    | 'add' | 'drop' | 'rename' | 'retype' | 'swap' | 'rename table' | 'swap tables' | 'not null' | 'null' | 'default' | 'expression' | 'back' // prettier-ignore
+  /** Number of the column, of however many there are. */
+  readonly at: number
+  /** What comes new: its name, its type, its values. */
+  readonly column: DrawnColumn
 }
 
 export type DrawnTable = {
@@ -22,6 +37,10 @@ export type DrawnTable = {
   readonly options: string
   /** Statements that change how sessions of the database read and write; given when the rows are there. */
   readonly settings: readonly string[]
+  /** Such statements for the other side. */
+  readonly targetSettings?: readonly string[]
+  /** Given between changes of rows, where the table is followed. */
+  readonly alters?: readonly Alter[]
 }
 
 export type Judged = {
@@ -29,6 +48,15 @@ export type Judged = {
   readonly columns: readonly string[]
   /** The server's own words for each value, rows in order of these words. */
   readonly rows: readonly (readonly string[])[]
+}
+
+/** Each takes quoted names. */
+export type Clauses = {
+  retype(column: string, type: string): string
+  nullable(column: string, type: string, isNullable: boolean): string
+  expression(column: string, expression: string, kind: string): string
+  /** A whole statement. */
+  like(name: string, table: string): string
 }
 
 /** One system: all that the suite knows of it. */
@@ -42,6 +70,14 @@ export type DrawnSystem = {
   /** @param database name of the database */
   settings(random: Random, database: string): readonly string[]
   quote(name: string): string
+  /** Clauses of ALTER TABLE, and a table like another, where systems differ; none of a system that is not followed. */
+  readonly clauses?: Clauses
+  /** Statement that leaves the table without rows; DELETE where absent. */
+  empty?(name: string): string
+  /** What stands behind the values of a row. */
+  behind?(row: readonly string[]): string
+  /** Words of the judge without what other systems do not have. */
+  timeless?(judged: Judged): Judged
   /** Statements that empty settings let through what a strict session refuses. */
   readonly loose: readonly string[]
   /** Name of the one table that is none of sluice, as SQL; empty where there is none. */
@@ -66,25 +102,39 @@ export function statementsOf(system: DrawnSystem, table: DrawnTable): readonly s
   ]
 }
 
-/** A definition is used where its name stands in the type, or in another definition that stands there. */
+/** A definition is used where its name stands in the type, or one of those that an extension has in its comment. */
 function mentions(type: string, definition: string): boolean {
-  const name = /^CREATE (?:TYPE|DOMAIN|COLLATION) (\w+)/.exec(definition)?.[1] ?? ''
-  return new RegExp(`\\b${name}\\b`).test(type)
+  const name = /^CREATE (?:TYPE|DOMAIN|COLLATION) (\w+)/.exec(definition)?.[1]
+  const names = name === undefined ? (/\/\* (.*) \*\//.exec(definition)?.[1] ?? '').split(' ') : [name]
+  return names.some((one) => new RegExp(`\\b${one}\\b`).test(type))
 }
 
 export function rowsOf({ columns }: DrawnTable): readonly (readonly string[])[] {
   return (columns[0]?.values ?? []).map((_, row) => columns.map(({ values }) => values[row] ?? 'NULL'))
 }
 
-export function insertOf({ quote }: DrawnSystem, { name }: DrawnTable, row: readonly string[]): string {
-  return `INSERT INTO ${quote(name)} VALUES (${row.join(', ')})`
+export function insertOf(
+  { quote, behind }: DrawnSystem,
+  { name, columns }: DrawnTable,
+  row: readonly string[],
+): string {
+  const names = columns.map((one) => quote(one.name)).join(', ')
+  return `INSERT INTO ${quote(name)} (${names}) VALUES (${row.join(', ')}) ${behind?.(row) ?? ''}`.trimEnd()
 }
 
-/** The table as SQL, as a person would give it. */
+/** Leaves the table without rows. */
+export function emptied({ quote, empty }: DrawnSystem, { name }: DrawnTable): string {
+  return empty?.(quote(name)) ?? `DELETE FROM ${quote(name)}`
+}
+
+/** The table as SQL, as a person would give it; what is altered afterwards is said by its kind. */
 export function sqlOf(system: DrawnSystem, table: DrawnTable): string {
   const rows = rowsOf(table).map((row) => insertOf(system, table, row))
+  const alters = (table.alters ?? []).map(({ what, at, column }) => `-- ${what} ${at}, ${JSON.stringify(column)}`)
+  const there = (table.targetSettings ?? []).map((one) => `-- at the target: ${one}`)
   return [...system.loose, ...statementsOf(system, table), ...rows, ...table.settings]
     .map((one) => `${one};`)
+    .concat(there, alters)
     .join('\n')
 }
 
@@ -116,7 +166,7 @@ async function insertedRows(
   const inserts = rows.map((row) => insertOf(system, table, row))
   const taken: (readonly string[])[] = []
   if (await takes(place, [...system.loose, ...inserts])) return rows
-  await place.sql(`DELETE FROM ${system.quote(table.name)}`)
+  await place.sql(emptied(system, table))
   for (const [at, row] of rows.entries()) if (await takes(place, [...system.loose, inserts[at] ?? ''])) taken.push(row)
   return taken
 }
@@ -155,7 +205,7 @@ export function differenceOf(left: Judged, right: Judged, lacking: number): stri
   return `${missing[0] ?? 'nothing'} became ${surplus[0] ?? 'nothing'} (${here.length} rows, ${there.length} there, ${lacking} quarantined)`
 }
 
-function linesOf({ rows }: Judged): readonly string[] {
+export function linesOf({ rows }: Judged): readonly string[] {
   return rows.map((row) => JSON.stringify(row))
 }
 

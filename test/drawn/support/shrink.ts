@@ -3,9 +3,13 @@ import { withoutColumns, type DrawnTable } from './shape.ts'
 
 /** Ways to make a table smaller, the largest steps first. */
 function* smaller(table: DrawnTable): Generator<DrawnTable> {
-  const { columns, key, settings } = table
+  const { columns, key, settings, alters = [], targetSettings = [] } = table
   const rows = columns[0]?.values.length ?? 0
   if (settings.length > 0) yield { ...table, settings: [] }
+  if (targetSettings.length > 0) yield { ...table, targetSettings: [] }
+  for (const [at] of targetSettings.entries()) if (targetSettings.length > 1) yield { ...table, targetSettings: targetSettings.filter((_, i) => i !== at) } // prettier-ignore
+  if (alters.length > 0) yield { ...table, alters: [] }
+  for (const [at] of alters.entries()) if (alters.length > 1) yield { ...table, alters: alters.filter((_, i) => i !== at) } // prettier-ignore
   for (const [at] of columns.entries()) if (columns.length > 1) yield withoutColumns(table, [at])
   for (let row = 0; row < rows; row++) if (rows > 1) yield { ...table, columns: columns.map((one) => ({ ...one, values: [one.values[row] ?? ''] })) } // prettier-ignore
   for (let row = 0; row < rows; row++) if (rows > 2) yield { ...table, columns: columns.map((one) => ({ ...one, values: one.values.filter((_, i) => i !== row) })) } // prettier-ignore

@@ -24,6 +24,7 @@ const NAMED = new Set([
   'BAD_FLAG',
   'PARTITION_REFUSED',
   'NOT_FOLLOWABLE',
+  'STREAM_HALTED',
 ])
 
 /** A run that does not end within a minute is ended, and null. */

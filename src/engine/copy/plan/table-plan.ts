@@ -1,8 +1,8 @@
 /** The plan of one table: which columns go where and as what, how rows travel, how they are proved. */
 import {
+  isNative,
   tableText,
   type Column,
-  type ColumnType,
   type TableName,
   type TableSpec,
 } from '../../../model/copy/column-type.ts'
@@ -275,13 +275,9 @@ function framesOf(
   if (!sorted) return null
   const common = from.can.frames.filter((format) => to.can.frames.includes(format))
   // Types that a database made itself have numbers of their own in each, and those are part of the binary form of lists.
-  const binary = columns.every(({ source: column }) => !isMadeHere(column.type))
+  const binary = columns.every(({ source: column }) => !isNative(column.type))
   const format: FrameFormat = binary ? 'pg-binary' : 'pg-text'
   return common.includes(format) ? format : null
-}
-
-function isMadeHere(type: ColumnType): boolean {
-  return type.kind === 'native' || (type.kind === 'list' && isMadeHere(type.of))
 }
 
 function proofOf(verify: Verify, frames: FrameFormat | null, target: TableSpec, onExisting: OnExisting): ProofScheme {

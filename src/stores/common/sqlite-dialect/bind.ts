@@ -77,8 +77,9 @@ function decimalBinder(affinity: Affinity): Binder {
     if (affinity === 'real' && !Number.isFinite(number)) {
       return refuse('a column of decimals in floating point numbers holds neither NaN nor what is infinite', text)
     }
-    // SQLite has no NaN, and takes the words for texts, which they stay.
-    if (!Number.isFinite(number)) return Number.isNaN(number) || /[yN]/.test(text) ? text : notExact(affinity, text)
+    // SQLite has no NaN, and takes the word for a text, which it stays.
+    if (Number.isNaN(number)) return text
+    if (!Number.isFinite(number)) return /y$/.test(text) ? number : notExact(affinity, text)
     return canonicalDecimal(String(number)) === text ? number : notExact(affinity, text)
   }
 }

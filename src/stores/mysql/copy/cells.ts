@@ -19,7 +19,9 @@ export function selected(name: string, column: Column, as: ColumnType = column.t
   if (PRINTED.has(base)) return `CAST(${name} AS CHAR)`
   if (base === 'bit') return `CAST(${name} + 0 AS CHAR)`
   if (isOpaque(base)) return `HEX(${name})`
-  return hasGaps(column) ? gaplessBytes(name) : memberText(name, as)
+  if (hasGaps(column)) return gaplessBytes(name)
+  // A text with the values of an enum of another system has no numbers.
+  return isMembered(column.native) ? memberText(name, as) : name
 }
 
 /** Character sets without a character for some bytes, for which the server gives `?`. */

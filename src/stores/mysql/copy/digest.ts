@@ -4,6 +4,7 @@
  */
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
+import { isMembered } from '../../../model/copy/members.ts'
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { addStored, type OddRows } from '../../common/as-stored.ts'
@@ -92,7 +93,7 @@ function spelling(name: string, as: ColumnType, column: Column): Spelling | null
   const base = baseOf(native)
   const isUtf8 = collation === undefined || collation.startsWith('utf8mb4_')
   // Texts of different collations are not put together unless somebody says as what.
-  const given = memberText(name, as)
+  const given = isMembered(native) ? memberText(name, as) : name
   const whole = hasGaps(column) ? `IF(${isBroken(name)}, NULL, ${given})` : given
   const utf8 = `${isUtf8 ? given : `CONVERT(${whole} USING utf8mb4)`} COLLATE utf8mb4_bin`
   const printed = `CAST(${name} AS CHAR)`

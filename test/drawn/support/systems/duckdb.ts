@@ -1,7 +1,7 @@
 /** DuckDB: types of `duckdb_types()` and what is nested of them; the judge is the text of each value with its type. */
-import type { Place } from '../../../support/copy-systems.ts'
+
 import { literal } from '../../../../src/shared/sql-text.ts'
-import type { DrawnSystem, DrawnType, Judged } from '../shape.ts'
+import type { DrawnSystem, DrawnType, Judged, Place } from '../shape.ts'
 
 const POOL: readonly string[] = [
   '', ' ', 'ab  ', 'NULL', `it's "x"`, '\u{1f600}é', 'a\nb\t', '\\', 'A', 'a', '0', '-0', '1', '-1', '0.1', '1.50', 'NaN', 'Infinity', '-Infinity', '127', '255', '-128', '32767', '65535', '2147483647', '4294967295',

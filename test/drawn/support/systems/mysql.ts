@@ -1,7 +1,7 @@
 /** MariaDB: every keyword that its parser takes as a type; the judge is HEX, with the number of members and all digits of floats. */
-import type { Place } from '../../../support/copy-systems.ts'
+
 import { pick } from '../random.ts'
-import type { DrawnSystem, DrawnType, Judged } from '../shape.ts'
+import type { DrawnSystem, DrawnType, Judged, Place } from '../shape.ts'
 
 /** What may stand behind the name of a type. */
 const SUFFIXES = [
@@ -26,11 +26,7 @@ const POOL: readonly string[] = [
 ] // prettier-ignore
 
 async function types(place: Place): Promise<readonly DrawnType[]> {
-  const words = await place.rows('SELECT WORD FROM information_schema.KEYWORDS ORDER BY WORD')
-  const offered = words.flatMap(([word]) => SUFFIXES.map((suffix) => `${word}${suffix}`))
-  const declared = new Set<string>()
-  const taken = await offeredOf(place, offered)
-  for (const type of taken) declared.add(type)
+  const declared = new Set(await offeredOf(place))
   const collations = await place.rows(
     `SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE COLLATION_NAME RLIKE '_(general_ci|bin|nopad_bin|unicode_ci|swedish_ci|czech_ci|uca1400_ai_ci|german2_ci)$' ORDER BY COLLATION_NAME`,
   )
@@ -48,20 +44,56 @@ async function types(place: Place): Promise<readonly DrawnType[]> {
 }
 
 /** Of what the parser takes for a type, one of each that the server writes alike. */
-async function offeredOf(place: Place, offered: readonly string[]): Promise<readonly string[]> {
-  const found = new Set<string>()
-  const all: string[] = []
-  for (const type of offered) all.push(`CREATE OR REPLACE TABLE drawn_types (c ${type})`)
-  const tries = all.map((text) => `BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; EXECUTE IMMEDIATE '${text.replaceAll("'", "''")}';
-    INSERT IGNORE INTO drawn_found SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'drawn_types'; DROP TABLE IF EXISTS drawn_types; END`) // prettier-ignore
-  await place.sql('CREATE TABLE drawn_found (name varchar(99) PRIMARY KEY)', ...tries)
-  for (const [name] of await place.rows('SELECT name FROM drawn_found ORDER BY name')) found.add(name ?? '')
-  return [...found]
+async function offeredOf(place: Place): Promise<readonly string[]> {
+  const suffixes = SUFFIXES.map((one, at) => `SELECT ${at} AS at, ${literal(one)} AS suffix`).join(' UNION ALL ')
+  await place.sql(
+    'CREATE TABLE drawn_found (name varchar(99) PRIMARY KEY)',
+    `BEGIN NOT ATOMIC
+       FOR one IN (SELECT CONCAT(WORD, suffix) AS type FROM information_schema.KEYWORDS, (${suffixes}) s ORDER BY WORD, at) DO
+         BEGIN
+           DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END;
+           EXECUTE IMMEDIATE CONCAT('CREATE OR REPLACE TABLE drawn_types (c ', one.type, ')');
+           INSERT IGNORE INTO drawn_found SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'drawn_types';
+           DROP TABLE IF EXISTS drawn_types;
+         END;
+       END FOR;
+     END`,
+  )
+  return (await place.rows('SELECT name FROM drawn_found ORDER BY name')).map(([name]) => name ?? '')
 }
+
+function literal(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+}
+
+const CHARACTER_SETS = ['latin1', 'utf8mb3', 'utf16', 'ascii', 'utf8mb4 COLLATE utf8mb4_bin'] as const
+
+const TEXT_SETTINGS: readonly string[] = [
+  ...['', 'ANSI', 'ANSI_QUOTES', 'PIPES_AS_CONCAT', 'NO_BACKSLASH_ESCAPES', 'PAD_CHAR_TO_FULL_LENGTH', 'TRADITIONAL', 'ORACLE', 'MSSQL', 'EMPTY_STRING_IS_NULL', 'TIME_ROUND_FRACTIONAL', 'REAL_AS_FLOAT', 'NO_AUTO_VALUE_ON_ZERO',
+    'ONLY_FULL_GROUP_BY', 'IGNORE_SPACE', 'NO_UNSIGNED_SUBTRACTION', 'HIGH_NOT_PRECEDENCE', 'ALLOW_INVALID_DATES', 'NO_ZERO_DATE,NO_ZERO_IN_DATE,STRICT_ALL_TABLES'].map((one) => `sql_mode = '${one}'`),
+  ...['+05:30', '-11:59', '+13:00'].map((one) => `time_zone = '${one}'`),
+  ...['latin1', 'utf8mb3', 'utf16'].map((one) => `character_set_server = '${one}'`),
+  `lc_time_names = 'de_DE'`, 'div_precision_increment = 0', 'group_concat_max_len = 4', 'max_sort_length = 8', `collation_connection = 'latin1_bin'`, 'sql_select_limit = 2', `character_set_results = 'latin1'`,
+] // prettier-ignore
+
+/** Those of the server that each session has for itself and that are as the server was built; what makes every session useless is no setting of a server in use. */
+const SWITCHES = `SELECT VARIABLE_NAME, GLOBAL_VALUE, ENUM_VALUE_LIST FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_SCOPE = 'SESSION' AND VARIABLE_TYPE IN ('BOOLEAN', 'ENUM') AND READ_ONLY = 'NO' AND GLOBAL_VALUE = DEFAULT_VALUE
+  AND VARIABLE_NAME NOT RLIKE 'READ_ONLY|^(WSREP|SQL_LOG_BIN|DEBUG|PROFILING|OPTIMIZER_TRACE|SLOW|LOG|MAX_STATEMENT|SQL_BIG_SELECTS|COLUMN_COMPRESSION|GTID|RPL|REPLICATE|BINLOG)' ORDER BY VARIABLE_NAME`
+let switches: readonly string[] = ['autocommit = 0']
+
+async function allTypes(place: Place): Promise<readonly DrawnType[]> {
+  switches = (await place.rows(SWITCHES)).flatMap(([name, now, values]) =>
+    (values ?? '').split(',').flatMap((value) => (value === now || value === '' ? [] : [`${name?.toLowerCase()} = '${value}'`])),
+  ) // prettier-ignore
+  return await types(place)
+}
+
+/** How the judge reads, whatever the server says. */
+const PLAIN = `SET STATEMENT sql_mode = '', time_zone = '+00:00', sql_select_limit = DEFAULT, group_concat_max_len = 1048576 FOR`
 
 async function judge(place: Place, table: string): Promise<Judged> {
   const described = await place.rows(
-    `SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND CONCAT('\`', REPLACE(TABLE_NAME, '\`', '\`\`'), '\`') = '${table.replaceAll('\\', '\\\\').replaceAll("'", "''")}' ORDER BY ORDINAL_POSITION`,
+    `${PLAIN} SELECT COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND CONCAT('\`', REPLACE(TABLE_NAME, '\`', '\`\`'), '\`') = '${table.replaceAll('\\', '\\\\').replaceAll("'", "''")}' ORDER BY ORDINAL_POSITION`,
   )
   const words = described.map(([name, type]) => {
     const quoted = quote(name ?? '')
@@ -69,7 +101,7 @@ async function judge(place: Place, table: string): Promise<Judged> {
     const number = opaque ? `''` : /^(?:float|double)/.test(type ?? '') ? `${quoted} + 0e0` : /^(?:enum|set|bit|year)/.test(type ?? '') ? `${quoted} + 0` : `''`
     return `CASE WHEN ${quoted} IS NULL THEN 'NULL' ELSE CONCAT_WS('|', HEX(${quoted}), ${opaque ? `''` : `HEX(CAST(${quoted} AS CHAR))`}, ${number}) END`
   }) // prettier-ignore
-  const rows = await place.rows(`SELECT ${words.join(', ')} FROM ${table}`)
+  const rows = await place.rows(`${PLAIN} SELECT ${words.join(', ')} FROM ${table}`)
   return { columns: described.map(([name]) => name ?? ''), rows: rows.map((row) => row.map(String)) }
 }
 
@@ -79,19 +111,28 @@ function quote(name: string): string {
 
 export const mysql: DrawnSystem = {
   system: 'mysql',
-  types,
+  types: allTypes,
   first: [],
-  loose: [`SET sql_mode = '', time_zone = '+00:00'`],
+  loose: [`SET sql_mode = '', time_zone = '+00:00', autocommit = 1, sql_safe_updates = 0`],
   options: (random) =>
     pick(random, ['', '', '', 'ENGINE=MyISAM', 'ENGINE=Aria', 'CHARACTER SET latin1', 'CHARACTER SET utf8mb3', 'CHARACTER SET utf16', 'CHARACTER SET sjis', 'ROW_FORMAT=COMPRESSED', 'WITH SYSTEM VERSIONING']), // prettier-ignore
-  settings: (random, database) =>
-    random(4) === 0
-      ? [`ALTER DATABASE \`${database}\` CHARACTER SET ${pick(random, ['latin1', 'utf8mb3', 'utf16', 'ascii', 'utf8mb4 COLLATE utf8mb4_bin'])}`]
-      : [], // prettier-ignore
+  settings: (random, database) => [
+    ...(random(4) === 0 ? [`ALTER DATABASE \`${database}\` CHARACTER SET ${pick(random, CHARACTER_SETS)}`] : []),
+    ...Array.from(
+      { length: random(3) },
+      () => `SET GLOBAL ${pick(random, random(2) === 0 ? TEXT_SETTINGS : switches)}`,
+    ),
+  ],
   quote,
+  clauses: {
+    retype: (column, type) => `MODIFY ${column} ${type}`,
+    nullable: (column, type, isNullable) => `MODIFY ${column} ${type} ${isNullable ? 'NULL' : 'NOT NULL'}`,
+    expression: (column, expression, kind) => `MODIFY ${column} bigint GENERATED ALWAYS AS (${expression}) ${kind}`,
+    like: (name, table) => `CREATE TABLE ${name} LIKE ${table}`,
+  },
   tableOf: async (place) => {
     const [[name] = []] = await place.rows(
-      `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'VIEW' AND TABLE_NAME NOT LIKE 'migration\\_%' AND TABLE_NAME NOT LIKE 'sluice\\_%'`,
+      `${PLAIN} SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'VIEW' AND TABLE_NAME NOT LIKE 'migration\\_%' AND TABLE_NAME NOT LIKE 'sluice\\_%'`,
     )
     return name === undefined || name === null ? '' : quote(name)
   },

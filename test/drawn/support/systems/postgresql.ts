@@ -1,7 +1,7 @@
 /** PostgreSQL: types, settings and values from its own catalog; the judge is what `_send` says, and the text beside it. */
-import type { Place } from '../../../support/copy-systems.ts'
+
 import { pick, type Random } from '../random.ts'
-import type { DrawnSystem, DrawnType, Judged } from '../shape.ts'
+import type { DrawnSystem, DrawnType, Judged, Place } from '../shape.ts'
 
 const FIRST: readonly string[] = [
   `CREATE TYPE drawn_mood AS ENUM ('calm', 'Calm', 'it''s "odd"', '', 'a,b', '{}')`,
@@ -29,6 +29,7 @@ const POOL: readonly string[] = [
   '{}', '{1,NULL,3}', '{{1,2},{3,4}}', '[0:1]={1,2}', '{NULL}', '{"NULL",""}', '{"a b","c,d","\\"","\\\\"}', '{a}',
   'empty', '[1,5)', '(,)', '(,5]', '[1,]', '[2024-01-01,2024-02-01)', '[-infinity,infinity]', '{[1,3),[5,7)}', '[NaN,NaN]', '[1.50,2.0]', '[2024-01-01 00:00:00.5,]',
   '0', '1', '101', '11111111', 'pg_class', 'int4', 'cat & (dog | !bird):*', `'a' 'b':1A,2B`, 'a fat cat', 'postgres', 'simple', 'pg_catalog', '=', 'abs(int4)', '+(int4,int4)',
+  '"a b"=>"", c=>NULL', 'Top.Countries.Europe', '1.*{2}', '1 .. 5', '~1.5', '(1, 2),(3, 4)', '978-0-393-04002-9', '1436-4522', '1&!2',
   'calm', 'Calm', 'a,b', '(1.50,"x ""y""",)', '(NaN,,"{""2024-01-01 00:00:00+00"",NULL}")', '(,,)',
 ] // prettier-ignore
 
@@ -36,10 +37,15 @@ const TYPMODS = ['(1)', '(5)', '(10,2)', '(3,5)', '(5,-2)', '(38,10)'] as const
 const INTERVALS = ['interval year to month', 'interval day to second(3)', 'interval(2)', 'interval hour'] as const
 const COLLATED = ['text COLLATE "C"', 'text COLLATE "und-x-icu"', 'text COLLATE drawn_blind', 'varchar(9) COLLATE "C"', 'text COLLATE pg_catalog.ucs_basic'] as const // prettier-ignore
 
-/** Base types, ranges and domains of the catalog, those of the user above, arrays of all, and what modifiers make of them. */
-const TYPES = `SELECT pg_catalog.format_type(t.oid, NULL), t.typmodin <> 0, t.typtype::text FROM pg_catalog.pg_type t
+/** What the server has beside its own types, and any owner of a database may have in it. */
+const EXTENSIONS = `SELECT DISTINCT name::text FROM pg_catalog.pg_available_extension_versions WHERE trusted AND NOT installed AND name !~ '^(?:pl|tsm_|unaccent|dict_|btree_)' AND requires IS NULL ORDER BY 1`
+
+/** Base types, ranges and domains of the catalog, those of extensions and of the user above, and what modifiers make of them. Arrays of each are drawn below. */
+const TYPES = `SELECT pg_catalog.format_type(t.oid, NULL), t.typmodin <> 0, e.extname::text FROM pg_catalog.pg_type t
   LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
-  WHERE t.typtype <> 'p' AND t.typisdefined AND (t.typtype <> 'c' OR c.relkind = 'c') AND t.oid < 16384 AND t.typelem = 0 OR t.typname LIKE 'drawn%' AND (t.typtype <> 'c' OR c.relkind = 'c') AND t.typcategory <> 'A'
+  LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+  LEFT JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND e.oid = d.refobjid
+  WHERE t.typtype <> 'p' AND t.typisdefined AND (t.typtype <> 'c' OR c.relkind = 'c') AND NOT EXISTS (SELECT FROM pg_catalog.pg_type o WHERE o.typarray = t.oid)
   ORDER BY t.typname COLLATE "C"`
 
 /** Values that the server also takes as it prints them: the last moment of all, rounded to a timestamp(1), is printed as one that no server takes. */
@@ -56,22 +62,32 @@ const literal = (text: string): string =>
     ? `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t').replaceAll('\u0001', '\\x01')}'` // prettier-ignore
     : `'${text.replaceAll("'", "''")}'`
 
+/** `CREATE EXTENSION`, with the types of each behind it. */
+let extensions: readonly string[] = []
+
 async function types(place: Place): Promise<readonly DrawnType[]> {
-  await place.sql(...FIRST, TAKES)
+  const available = (await place.rows(EXTENSIONS)).map(([name]) => `CREATE EXTENSION ${quote(name ?? '')}`)
+  await place.sql(...FIRST, ...available, TAKES)
   const catalog = await place.rows(TYPES)
+  extensions = available.flatMap((create) => {
+    const own = catalog.flatMap(([name, , owner]) => (create.endsWith(quote(owner ?? '')) ? [name] : []))
+    return own.length === 0 ? [] : [`${create} /* ${own.join(' ')} */`]
+  })
   const named = catalog.flatMap(([name, hasModifier]) => [
     name ?? '',
     ...(hasModifier === 't' || hasModifier === 'true' ? TYPMODS.map((one) => modified(name ?? '', one)) : []),
   ])
   const scalars = [...named, ...INTERVALS, ...COLLATED]
   const found: DrawnType[] = []
+  const bare = scalars.map((type) => literal(type.replace(/ COLLATE .*/, '')))
   const pool = `ARRAY[${POOL.map(literal).join(', ')}]`
-  for (const type of scalars) {
-    const [[taken] = []] = await place
-      .rows(`SELECT array_to_string(takes(${literal(type.replace(/ COLLATE .*/, ''))}, ${pool}), ',')`)
-      .catch(() => [[null]])
+  const takes = await place.rows(
+    `SELECT array_to_string(takes(bare, ${pool}), ',') FROM unnest(ARRAY[${bare.join(', ')}]) WITH ORDINALITY AS u(bare, at) ORDER BY at`,
+  )
+  for (const [at, type] of scalars.entries()) {
+    const taken = takes[at]?.[0]
     if (taken === null || taken === undefined || taken === '') continue
-    const values = taken.split(',').map((at) => literal(POOL[Number(at) - 1] ?? ''))
+    const values = taken.split(',').map((one) => literal(POOL[Number(one) - 1] ?? ''))
     found.push({ type, values: [...values, 'NULL'] })
     if (!type.includes('COLLATE')) found.push({ type: `${type}[]`, values: arraysOf(type, values) })
   }
@@ -99,7 +115,7 @@ function arraysOf(type: string, values: readonly string[]): readonly string[] {
 const TEXT_SETTINGS: readonly string[] = [
   `search_path TO ''`, `search_path TO app, public`, `search_path TO public, pg_catalog`, `DateStyle TO 'SQL, DMY'`, `DateStyle TO 'German, DMY'`, `DateStyle TO 'Postgres, MDY'`, `TimeZone TO 'Asia/Kolkata'`,
   `TimeZone TO 'America/St_Johns'`, `TimeZone TO '-13:37'`, 'extra_float_digits TO -15', 'extra_float_digits TO 0', `client_encoding TO 'LATIN1'`, `client_encoding TO 'SQL_ASCII'`, `work_mem TO '64kB'`,
-  `lc_numeric TO 'C'`, `default_text_search_config TO 'german'`,
+  `lc_numeric TO 'C'`, `lc_monetary TO 'C.UTF-8'`, `lc_time TO 'C'`, `lc_messages TO 'C.UTF-8'`, `default_table_access_method TO 'heap'`, `cursor_tuple_fraction TO 1`, `temp_buffers TO 100`, `idle_in_transaction_session_timeout TO '1h'`, `timezone_abbreviations TO 'India'`, `extra_float_digits TO 3`, `default_text_search_config TO 'german'`,
 ] // prettier-ignore
 
 /** Switches of the catalog that make every session useless are no setting of a database in use. */
@@ -120,10 +136,12 @@ async function allTypes(place: Place): Promise<readonly DrawnType[]> {
 const PLAIN = `SET search_path TO public; SET DateStyle TO 'ISO, YMD'; SET IntervalStyle TO 'iso_8601'; SET TimeZone TO 'UTC'; SET extra_float_digits TO 3; SET bytea_output TO 'hex';
   SET client_encoding TO 'UTF8'; SET array_nulls TO on; SET standard_conforming_strings TO on; SET xmloption TO 'content'; SET row_security TO on; RESET ROLE;`
 
+/** Types of a user have other numbers in another database, and `_send` of what is made of them has these numbers. */
 async function judge(place: Place, table: string): Promise<Judged> {
   const described = await place.rows(
-    `${PLAIN} SELECT a.attname, CASE WHEN t.typsend = 0 OR t.typname = 'refcursor' OR t.typname LIKE '%drawn%' OR e.typname LIKE '%drawn%' THEN '' ELSE t.typsend::text END
-       FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+    `${PLAIN} SELECT a.attname, CASE WHEN t.typsend = 0 OR e.typsend = 0 OR t.typname = 'refcursor' OR t.typtype = 'c' OR b.typtype = 'c' OR e.oid >= 16384 OR d.oid >= 16384 THEN '' ELSE t.typsend::text END
+       FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+       LEFT JOIN pg_catalog.pg_type d ON d.oid = b.typelem AND b.typcategory = 'A'
        WHERE a.attrelid = ${literal(table)}::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
   )
   const words = described.map(([name, send]) => {
@@ -142,7 +160,9 @@ function quote(name: string): string {
 export const postgresql: DrawnSystem = {
   system: 'postgresql',
   types: allTypes,
-  first: FIRST,
+  get first() {
+    return [...FIRST, ...extensions]
+  },
   loose: [],
   options: (random) => pick(random, ['', '', '', 'WITH (fillfactor = 50)', 'WITHOUT OIDS']),
   settings: (random: Random, database) =>
@@ -151,6 +171,12 @@ export const postgresql: DrawnSystem = {
       () => `ALTER DATABASE ${quote(database)} SET ${pick(random, random(2) === 0 ? TEXT_SETTINGS : switches)}`,
     ),
   quote,
+  clauses: {
+    retype: (column, type) => `ALTER COLUMN ${column} TYPE ${type} USING NULL`,
+    nullable: (column, _, isNullable) => `ALTER COLUMN ${column} ${isNullable ? 'DROP' : 'SET'} NOT NULL`,
+    expression: (column, expression) => `ALTER COLUMN ${column} SET EXPRESSION AS (${expression})`,
+    like: (name, table) => `CREATE TABLE ${name} (LIKE ${table} INCLUDING ALL)`,
+  },
   tableOf: async (place) => {
     const [[name] = []] = await place.rows(
       `SELECT format('%I.%I', schemaname, tablename) FROM pg_catalog.pg_tables WHERE schemaname !~ '^(?:pg_|information_schema)' AND tablename !~ '^(?:migration_|sluice_)' AND schemaname !~ '^sluice'`,

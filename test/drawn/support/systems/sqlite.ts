@@ -1,7 +1,7 @@
 /** SQLite and D1: every class of storage in a column of every affinity; the judge is `quote()` with `typeof()`. */
-import type { Place, System } from '../../../support/copy-systems.ts'
+
 import { pick } from '../random.ts'
-import type { DrawnSystem, Judged } from '../shape.ts'
+import type { DrawnSystem, Judged, Place, System } from '../shape.ts'
 
 const TYPES = [
   'INTEGER', 'INT', 'BIGINT', 'UNSIGNED BIG INT', 'CHARINT', 'FLOATING POINT', 'TEXT', 'VARCHAR(5)', 'CLOB', 'STRING', 'BLOB', '', 'REAL', 'DOUBLE', 'FLOAT', 'NUMERIC', 'DECIMAL(10,2)', 'DECIMAL(30,20)',
@@ -45,6 +45,13 @@ function systemOf(system: System): DrawnSystem {
     options: (random) => pick(random, ['', '', '', 'WITHOUT ROWID', 'STRICT', 'STRICT, WITHOUT ROWID']),
     settings: () => [],
     quote,
+    // SQLite refuses a clause that it does not know.
+    clauses: {
+      retype: (column, type) => `ALTER COLUMN ${column} TYPE ${type}`,
+      nullable: (column) => `ALTER COLUMN ${column} SET NOT NULL`,
+      expression: (column) => `ALTER COLUMN ${column} SET EXPRESSION`,
+      like: (name, table) => `CREATE TABLE ${name} AS SELECT * FROM ${table}`,
+    },
     tableOf: async (place) => {
       const [[name] = []] = await place.rows(
         `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'migration_%' AND name NOT LIKE 'sluice_%' AND name NOT LIKE '_cf_%'`,

@@ -1,5 +1,6 @@
 /** How fast rows of a table are read and go into one with the indexes of the new one, on this machine and through this program, as a copy does it. */
 import { throwIfAborted } from '../../../../shared/abort.ts'
+import { isNative } from '../../../../model/copy/column-type.ts'
 import type { MeasureRequest, Measured } from '../../../../model/partition/plan-port.ts'
 import type { CopyOut } from '../../server/copy-out.ts'
 import { quoteName } from '../../server/connect.ts'
@@ -22,7 +23,13 @@ const NOT_WRITTEN = /^(?:0A|2[23]|42|P0|25006)/
 type Lane = { readonly reader: CopySession; writer: CopySession | null; refused: string | null; sent: number }
 /** What a lane has copied: rows of the blocks from one on to another, without that. */
 type Piece = { rows: bigint; readonly from: number; to: number }
-type Table = { readonly blocks: number; readonly each: number; readonly sql: string; readonly columns: string }
+type Table = {
+  readonly blocks: number
+  readonly each: number
+  readonly sql: string
+  readonly columns: string
+  readonly format: 'binary' | 'text'
+}
 
 /** @param open makes a session that may write, which the caller closes */
 export async function measureLanes(request: MeasureRequest, open: () => Promise<CopySession>): Promise<Measured> {
@@ -87,10 +94,9 @@ async function tableOf(session: CopySession, request: MeasureRequest): Promise<T
   const density = Number(most) > 0 ? Number(most) : 20
   const dense = Number(request.table.bytes) / Math.max(1, Number(blocks))
   const each = Math.max(1, Math.floor(Math.min(ROUND / density, ROUND_BYTES / Math.max(1, dense))))
-  const columns = columnList(
-    request.table.columns.filter(({ generated }) => generated !== true).map(({ name }) => name),
-  )
-  return { blocks: Number(blocks), each, sql, columns }
+  const written = request.table.columns.filter(({ generated }) => generated !== true)
+  const format = written.some(({ type }) => isNative(type)) ? 'text' : 'binary'
+  return { blocks: Number(blocks), each, sql, columns: columnList(written.map(({ name }) => name)), format }
 }
 
 /** Lanes begin at equal distances in the table, so that each reads what the others have not. */
@@ -117,12 +123,12 @@ async function fill(
 }
 
 /** @returns rows; where the new table refuses one of them, the rest is only read */
-async function round(on: Lane, { sql, columns, where }: Table & { readonly where: string }): Promise<bigint> {
-  const out = on.reader.copyOut(`COPY (SELECT ${columns} FROM ONLY ${sql} WHERE ${where}) TO STDOUT (FORMAT binary)`)
+async function round(on: Lane, { sql, columns, where, format }: Table & { readonly where: string }): Promise<bigint> {
+  const out = on.reader.copyOut(`COPY (SELECT ${columns} FROM ONLY ${sql} WHERE ${where}) TO STDOUT (FORMAT ${format})`)
   if (on.writer === null) for await (const _ of piecesOf(out, on));
   else {
     try {
-      await on.writer.copyIn(`COPY ${tableSql(TARGET)} (${columns}) FROM STDIN (FORMAT binary)`, piecesOf(out, on))
+      await on.writer.copyIn(`COPY ${tableSql(TARGET)} (${columns}) FROM STDIN (FORMAT ${format})`, piecesOf(out, on))
     } catch (error) {
       if (!on.writer.alive || !NOT_WRITTEN.test(sqlStateOf(error) ?? '')) throw error
       on.writer = null

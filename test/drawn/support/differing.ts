@@ -1,0 +1,106 @@
+/** A drawn table that is copied, changed at the source, compared and mended: what is named is what the server says has changed. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DiffOperation } from '../../../src/engine/copy/operations/diff/declaration.ts'
+import { copyOf, type Ran } from '../../support/copy-systems.ts'
+import { compared, copied, isCopied, withDatabase, type Copying } from './copying.ts'
+import { dropPlace, takeBack, type Servers } from './places.ts'
+import { definitionsOf, emptied, insertOf, makeTable, rowsOf, statementsOf, type DrawnSystem, type DrawnTable, type Judged, type Place } from './shape.ts' // prettier-ignore
+import { EQUAL, fault, performed, refusalOf, type Verdict } from './verdict.ts'
+
+/** Leaves nothing. @param folder for systems that are files */
+export async function judgeDiff({ from, to, table }: Copying, servers: Servers, folder: string): Promise<Verdict> {
+  const own = mkdtempSync(join(folder, 'draw-'))
+  const source = await servers.make(from.system, own)
+  const target = await servers.make(to.system, own)
+  const back = await servers.make(from.system, own)
+  try {
+    const made = await makeTable(from, source, withDatabase({ ...table, targetSettings: [] }, source))
+    if (made === null || made.key.length === 0) return { is: 'discarded', text: 'the server does not take it, or not its key' } // prettier-ignore
+    const rows = rowsOf(made)
+    await rewrite(from, source, made, rows.length > 1 ? rows.slice(1) : rows)
+    if (from.system === to.system) for (const one of definitionsOf(from, made)) await target.sql(one)
+    const came = await copied({ source, target, hasKey: true, step: 'copy' })
+    if (!isCopied(came)) return came
+    if (came.length > 0) return { is: 'named', code: 'ROWS_ASIDE', text: came[0] ?? '' }
+    const difference = differences(source, target)
+    const none = await went('diff', difference)
+    if (none.counts !== '0 missing, 0 different, 0 extra') return none.refused ?? fault('diff of equals', none.counts)
+    const name = await from.tableOf(source)
+    const before = await from.judge(source, name)
+    await rewrite(from, source, made, changedRows(made, rows))
+    const after = await from.judge(source, name)
+    const expected = changesBetween(before, after, made)
+    const found = await went('diff', difference)
+    if (found.counts !== expected) return found.refused ?? fault('diff miscounts', `${expected}, and it says ${found.counts}`) // prettier-ignore
+    const mended = await went('mend', { ...difference, fix: true, deleteExtra: true })
+    if (mended.refused !== null && mended.refused.is !== 'equal') return mended.refused
+    const again = await went('diff', difference)
+    if (again.counts !== '0 missing, 0 different, 0 extra') return again.refused ?? fault('mend is none', again.counts)
+    if (from.system === to.system) return await compared(from, after, target, 'mend', [])
+    await back.sql(...from.loose, ...statementsOf(from, made))
+    const returned = await copied({ source: target, target: back, hasKey: true, step: 'back' })
+    return isCopied(returned) ? await compared(from, after, back, 'back', returned) : returned
+  } finally {
+    await takeBack(source, from.system === 'mysql' ? table.settings : [])
+    for (const place of [source, target, back]) await dropPlace(place)
+    rmSync(own, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+/** The table holds these rows, as far as the server takes them. */
+async function rewrite(
+  system: DrawnSystem,
+  { sql }: Place,
+  table: DrawnTable,
+  rows: readonly (readonly string[])[],
+): Promise<void> {
+  await sql(...system.loose, emptied(system, table))
+  for (const row of rows) await sql(...system.loose, insertOf(system, table, row)).catch(() => undefined)
+}
+
+/** Without the last row, and each of the others with what the next one has beside its key. */
+function changedRows({ key }: DrawnTable, rows: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  const moved = rows.map((row, at) => {
+    const next = rows[(at + 1) % rows.length] ?? row
+    return row.map((value, column) => (key.includes(column) || at % 2 === 1 ? value : (next[column] ?? value)))
+  })
+  return moved.slice(0, Math.max(1, rows.length - 1))
+}
+
+/** As the server tells rows apart: by its words for the columns of the key. */
+function changesBetween(before: Judged, after: Judged, { key }: DrawnTable): string {
+  const byKey = ({ rows }: Judged): ReadonlyMap<string, string> =>
+    new Map(rows.map((row) => [JSON.stringify(key.map((at) => row[at])), JSON.stringify(row)]))
+  const [old, now] = [byKey(before), byKey(after)]
+  const missing = [...now.keys()].filter((one) => !old.has(one)).length
+  const extra = [...old.keys()].filter((one) => !now.has(one)).length
+  const different = [...now].filter(([one, row]) => old.has(one) && old.get(one) !== row).length
+  return `${missing} missing, ${different} different, ${extra} extra`
+}
+
+function differences(source: Place, target: Place): DiffOperation {
+  return { ...copyOf(source, target, '*', { workers: 1 }), kind: 'diff', limit: 100, fix: false, deleteExtra: false } as DiffOperation // prettier-ignore
+}
+
+type Went = { readonly counts: string; readonly refused: Verdict | null }
+
+async function went(step: string, operation: DiffOperation): Promise<Went> {
+  const ran = await performed(operation)
+  if (ran === null) return { counts: '', refused: fault(`${step} endless`, 'the run does not end') }
+  const isFine =
+    ran.finished.exitCode === 0 || (ran.finished.exitCode === 1 && ran.finished.error?.code === 'DIFFERENCES')
+  if (!isFine) return { counts: '', refused: refusalOf(ran, step) }
+  const lossy = ran.events.flatMap((event) => (event.type === 'table.finished' ? (event.notes ?? []) : [])).find((one) => one.startsWith('compared as the target can hold them')) // prettier-ignore
+  if (lossy !== undefined) return { counts: '', refused: { is: 'named', code: 'LOSSY_TYPE', text: lossy } }
+  const counts = countsOf(ran)
+  // The exit code says whether there is any.
+  const isClean = counts === '0 missing, 0 different, 0 extra'
+  if (isClean !== (ran.finished.exitCode === 0) && !operation.fix)
+    return { counts: '', refused: fault(`${step} exit`, `${counts}, exit ${ran.finished.exitCode}`) }
+  return { counts, refused: ran.finished.exitCode === 0 ? EQUAL : null }
+}
+
+function countsOf({ finished: { totals = {} } }: Ran): string {
+  return ['missing', 'different', 'extra'].map((what) => `${totals[what] ?? 0} ${what}`).join(', ')
+}
