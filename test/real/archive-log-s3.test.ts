@@ -177,17 +177,19 @@ describe.skipIf(!S3_AVAILABLE)(`an archive in a bucket ${S3_MISSING}`, () => {
 
   test('two archivers: every partition once, no gap, checkpoints, and nothing astray', async () => {
     const url = place()
+    // Of its own, for a second try too.
+    const own = join(folder.path, randomBytes(4).toString('hex'))
     const open = (): ArchiveTable =>
       ArchiveTable.open({
         store: openS3Log(url, { client: proxy.client }),
         writer: writerAt(url),
         parquet: parquetRows,
         checkpoints: duckdbCheckpointWriter(),
-        heads: headsOf(join(folder.path, 'two-archivers')),
+        heads: headsOf(own),
         now: () => Date.now(),
         tool: 'test',
       })
-    const local = join(folder.path, 'local')
+    const local = join(own, 'local')
     const partitions = Array.from({ length: 12 }, (_, i) => `Q${i} %/ü`)
     const writer = writerAt(url)
     const files = new Map<string, Awaited<ReturnType<typeof dataFile>>>()
