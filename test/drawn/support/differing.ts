@@ -80,7 +80,7 @@ function changesBetween(before: Judged, after: Judged, { key }: DrawnTable): str
 }
 
 function differences(source: Place, target: Place): DiffOperation {
-  return { ...copyOf(source, target, '*', { workers: 1 }), kind: 'diff', limit: 100, fix: false, deleteExtra: false } as DiffOperation // prettier-ignore
+  return { ...copyOf(source, target, '*', { workers: 1 }), kind: 'diff', limit: 100, fix: false, deleteExtra: false } // prettier-ignore
 }
 
 type Went = { readonly counts: string; readonly refused: Verdict | null }
@@ -101,6 +101,6 @@ async function went(step: string, operation: DiffOperation): Promise<Went> {
   return { counts, refused: ran.finished.exitCode === 0 ? EQUAL : null }
 }
 
-function countsOf({ finished: { totals = {} } }: Ran): string {
+function countsOf({ finished: { totals } }: Ran): string {
   return ['missing', 'different', 'extra'].map((what) => `${totals[what] ?? 0} ${what}`).join(', ')
 }

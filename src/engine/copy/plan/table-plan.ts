@@ -1,11 +1,5 @@
 /** The plan of one table: which columns go where and as what, how rows travel, how they are proved. */
-import {
-  isNative,
-  tableText,
-  type Column,
-  type TableName,
-  type TableSpec,
-} from '../../../model/copy/column-type.ts'
+import { isNative, tableText, type Column, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan.ts'
 import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'

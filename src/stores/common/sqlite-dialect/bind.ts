@@ -79,7 +79,7 @@ function decimalBinder(affinity: Affinity): Binder {
     }
     // SQLite has no NaN, and takes the word for a text, which it stays.
     if (Number.isNaN(number)) return text
-    if (!Number.isFinite(number)) return /y$/.test(text) ? number : notExact(affinity, text)
+    if (!Number.isFinite(number)) return text.endsWith('y') ? number : notExact(affinity, text)
     return canonicalDecimal(String(number)) === text ? number : notExact(affinity, text)
   }
 }

@@ -51,6 +51,7 @@ export async function dropRing(place: Place): Promise<void> {
 function textOf(value: unknown): string | null {
   if (value === null || value === undefined) return null
   if (Buffer.isBuffer(value)) return value.toString('hex')
+  // oxlint-disable-next-line typescript/no-base-to-string -- objects are left to JSON
   return typeof value === 'object' ? JSON.stringify(value, plain) : String(value)
 }
 
@@ -148,7 +149,7 @@ export const ring: DrawnSystem = {
   empty: (name) => `TRUNCATE ${name}`,
   // The same for the same row, however small its table has become.
   behind: (row) =>
-    STAMPS[[...row.join('')].reduce((sum, one) => sum + (one.codePointAt(0) ?? 0), 0) % STAMPS.length] ?? '',
+    STAMPS[Array.from(row.join('')).reduce((sum, one) => sum + (one.codePointAt(0) ?? 0), 0) % STAMPS.length] ?? '',
   tableOf: async (place) => {
     const { link, name } = (place as Ring).keyspace
     await link.client.metadata.refreshKeyspace(name)
