@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { duckdbError } from '../../src/stores/duckdb/errors.ts'
 import { openDuckdb } from '../../src/stores/duckdb/sql-database.ts'
 
 const BLOCK = 4096
@@ -119,3 +120,14 @@ test('a folder in place of a file cannot be opened', async () => {
   for (const mode of ['read', 'write'] as const)
     await expect(openDuckdb(file, mode), mode).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
 })
+
+test.each(['INSERT INTO c VALUES (1, NULL)', 'SELECT checksumm FROM c', `SELECT 'checksum'::INTEGER`])(
+  'what is wrong with a row or a statement is no damaged file: %s',
+  async (sql) => {
+    const file = join(folder, `named-${sql.length}.duckdb`)
+    await run(file, 'CREATE TABLE c (id INTEGER, checksum VARCHAR NOT NULL)')
+    const error: unknown = await run(file, sql).catch((thrown: unknown) => thrown)
+    expect(String(error)).toContain('checksum')
+    expect(duckdbError(error, file)).toBe(error)
+  },
+)

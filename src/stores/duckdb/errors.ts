@@ -70,8 +70,8 @@ function unreadableFile(message: string): readonly [message: string, hint: strin
   }
   if (/sqlite_scanner/.test(message))
     return ['the file is a SQLite database, not one of DuckDB', 'say sqlite:///file.db for it']
-  // A column may be called checksum.
-  if (/^(?:Constraint|Conversion|Parser|Binder) Error/.test(message)) return null
+  // A column or a value may be called checksum.
+  if (isRowError(message) || /^(?:Parser|Binder) Error/.test(message)) return null
   return /not a valid DuckDB database|Corrupt database|Serialization Error|checksum|Could not read enough bytes|replaying WAL/i.test(
     message,
   )

@@ -1,5 +1,5 @@
 /**
- * What makes a copy followed: publication and slot before its first chunk, nothing applied to a table until all of its chunks are there, and the stream after
+ * A followed copy behind the opening of its stream (`open-stream`): nothing is applied to a table until all of its chunks are there, and changes come after
  * that. The ledger has it all, so that the same command goes on wherever it was broken off, through as many snapshots as it takes.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
