@@ -1,11 +1,11 @@
-/** The lists of suites in vitest.config.ts: each pattern names files that are there, and no file is dealt to two days. */
+/** The lists of suites: each pattern names files that are there, and no file is dealt to two days. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { ALL_ONLY, CATALOG, CI_EACH_DAY, LIGHT, LONG, LONGER, LONGEST } from '../setup/suites.ts'
 import { ROOT } from './source-files.ts'
 
-const config = readFileSync(path.join(ROOT, 'vitest.config.ts'), 'utf8')
-const patterns = [...config.matchAll(/'(test\/[^'\n]+\.test\.[^'\n]*)'/g)].map(([, one = '']) => one)
+const patterns = [...CATALOG, ...LONG, ...LONGER, ...LIGHT, ...CI_EACH_DAY, ...LONGEST, ...ALL_ONLY]
 const files = readdirSync(path.join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).map((name) => `test/${name}`)
 
 /** `**`, `*`, `{a,b}` and `[a-z]`, which is all that the lists use. */
@@ -22,11 +22,12 @@ test('each pattern names a file', () => {
   expect(patterns.filter((one) => !files.some((file) => toRegExp(one).test(file)))).toEqual([])
 })
 
-test('no suite is dealt to two days', () => {
-  const list = config.slice(config.indexOf('const LONGEST'), config.indexOf('] as const'))
-  const named = [...list.matchAll(/'([^']+)'/g)].map(([, one = '']) => one)
-  expect(named.length).toBeGreaterThan(100)
+test('no suite is dealt to two days, or run each day and on one as well', () => {
+  const named: readonly string[] = [...LONGEST, ...CI_EACH_DAY]
+  expect(LONGEST.length).toBeGreaterThan(100)
   expect(named.filter((one, i) => named.indexOf(one) !== i)).toEqual([])
+  const soaks = ALL_ONLY.map(toRegExp)
+  expect(named.filter((one) => soaks.some((soak) => soak.test(one)))).toEqual([])
 })
 
 test('paths of documents and fixtures in tests and scripts are there', () => {
