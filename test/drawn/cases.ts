@@ -79,4 +79,12 @@ export const CASES: readonly Case[] = [
     key: [0],
     settings: [`SET GLOBAL completion_type = 'RELEASE'`],
   },
+  {
+    why: 'a server that makes indexes at once or not at all ended the copy as a bug',
+    from: 'mysql',
+    to: 'mysql',
+    columns: [{ name: 'c0', type: 'time(6)', values: [`'-838:59:59.999999'`] }],
+    key: [],
+    settings: [`SET GLOBAL alter_algorithm = 'INSTANT'`],
+  },
 ]

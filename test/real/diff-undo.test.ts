@@ -54,6 +54,36 @@ describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)('%s', (syste
   })
 })
 
+describe.each(['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1'] as const)('%s', { timeout: 60_000 }, (system) => {
+  // Names that statements of the program may have for what is not a column of the table.
+  test.for([
+    ['c0', 'c1'],
+    ['k0', 'k1'],
+    ['k', 'n'],
+    ['t', 'there'],
+    ['listed', 'listed_2'],
+  ])('an extra row goes alone where the key is called %s, %s', async ([first, second], context) => {
+    const why = await missing(system)
+    context.skip(why !== '', why)
+    const source = await makePlace('sqlite', folder)
+    const target = await makePlace(system, folder)
+    const rows = Array.from({ length: 50 }, (_, i) => `(${i}, 'b${i % 7}', 'row ${i}')`)
+    await source.sql(
+      `CREATE TABLE t (${first} INTEGER, ${second} VARCHAR(9), v VARCHAR(20), PRIMARY KEY (${first}, ${second}))`,
+      `INSERT INTO t VALUES ${rows.join(', ')}`,
+    )
+    const copy = copyOf(source, target, 't')
+    expect((await perform(copy)).finished.exitCode).toBe(0)
+    await source.sql(`DELETE FROM t WHERE ${first} IN (11, 30)`, `UPDATE t SET v = 'new' WHERE ${first} = 12`)
+    const mended = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: true })
+    expect(mended.finished).toMatchObject({ exitCode: 0, totals: { fixed: '3' } })
+    const held = (place: Place): Promise<unknown> => place.rows(`SELECT ${first}, ${second}, v FROM t ORDER BY 1`)
+    expect(await held(target)).toEqual(await held(source))
+    expect((await undoOf(target, mended)).finished).toMatchObject({ exitCode: 0, totals: { undone: '3' } })
+    expect(await target.rows('SELECT COUNT(*) FROM t')).toEqual([['50']])
+  })
+})
+
 test('what cannot be known is refused before anything is touched', async () => {
   const source = await makePlace('sqlite', folder)
   const target = await makePlace('sqlite', folder)

@@ -159,6 +159,8 @@ async function prepareSession(
     'SESSION sql_big_selects = 1',
     'SESSION sql_auto_is_null = 0',
     "SESSION completion_type = 'NO_CHAIN'",
+    // An index is made in the way that the server finds possible.
+    `SESSION ${flavour === 'mariadb' ? "alter_algorithm = 'DEFAULT'" : 'old_alter_table = 0'}`,
     'SESSION default_storage_engine = InnoDB',
     `SESSION ${flavour === 'mariadb' ? 'max_statement_time' : 'max_execution_time'} = 0`,
     ...(flavour === 'mariadb' && frozenMs !== undefined

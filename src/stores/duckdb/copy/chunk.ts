@@ -210,7 +210,7 @@ export class DuckdbChunk implements ChunkWriter {
   }
 
   async #clearRange(): Promise<void> {
-    const { table } = this.#request
+    const { table, range } = this.#request
     if (!this.#byRange) {
       throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(table.table)} can be replaced in DuckDB`, {
         reason:
@@ -219,7 +219,9 @@ export class DuckdbChunk implements ChunkWriter {
       })
     }
     const { sql, parameters } = this.#condition
-    await this.#session.change(`DELETE FROM ${this.#table} WHERE ${sql}`, parameters)
+    const removed = await this.#session.change(`DELETE FROM ${this.#table} WHERE ${sql}`, parameters)
+    if (range.by === 'keys' && removed > range.keys.length)
+      throw new Error(`${removed} rows have one of ${range.keys.length} keys`)
   }
 
   #refusal(error: unknown): unknown {

@@ -3,6 +3,7 @@ import { cellOfText, keyParts } from '../../../model/copy/key-text.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { breathe } from '../../../shared/abort.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
+import { uniqueNames } from '../../../shared/unique-names.ts'
 import { keyColumns, type Condition } from '../../common/key-ranges.ts'
 import type { CopySession } from './session.ts'
 import { keyCellText } from './key-dialect.ts'
@@ -26,7 +27,11 @@ export async function keyList(
 ): Promise<KeyList> {
   const name = `sluice_keys_${++made}`
   const columns = keyColumns(table)
-  await session.raw(`CREATE TEMP TABLE ${name} (${columns.map((_, i) => `c${i} VARCHAR`).join(', ')})`)
+  // A name of the inner table hides one of the table outside.
+  const names = uniqueNames([...table.columns.map((column) => column.name), ...columns.map(() => 'listed')]).slice(
+    -columns.length,
+  )
+  await session.raw(`CREATE TEMP TABLE ${name} (${names.map((listed) => `${quotedName(listed)} VARCHAR`).join(', ')})`)
   await session.append(name, async (appender) => {
     let seen = 0
     for (const key of keys) {
@@ -39,7 +44,7 @@ export async function keyList(
     }
   })
   const same = columns.map((column, i) => {
-    const listed = `${name}.c${i}`
+    const listed = `${name}.${quotedName(names[i] ?? '')}`
     const value = column.type.kind === 'bytes' ? `unhex(${listed})` : `CAST(${listed} AS ${column.native})`
     return `${quotedName(column.name)} IS NOT DISTINCT FROM ${value}`
   })

@@ -89,7 +89,7 @@ async function allTypes(place: Place): Promise<readonly DrawnType[]> {
 }
 
 /** How the judge reads, whatever the server says. */
-const PLAIN = `SET STATEMENT sql_mode = '', time_zone = '+00:00', sql_select_limit = DEFAULT, group_concat_max_len = 1048576 FOR`
+const PLAIN = `SET STATEMENT sql_mode = '', time_zone = '+00:00', sql_select_limit = 18446744073709551615, group_concat_max_len = 1048576 FOR`
 
 async function judge(place: Place, table: string): Promise<Judged> {
   const described = await place.rows(
