@@ -1,4 +1,4 @@
-/** Every line of the README that needs nothing but a fresh clone does what it says, one after the other, as a reader would type them. */
+/** Every line of the README, the first steps and the tour that needs nothing but a fresh clone does what it says, as a reader would type them. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,15 +10,19 @@ const ROOT = join(import.meta.dirname, '../..')
 /** Servers, buckets and runs under way that a reader has, and what runs until it is stopped. */
 const ELSEWHERE = /postgresql:|s3:|cassandra:|--properties|SLUICE_DATABASE_URL|--watch|\$QUEUE|\$URL|\. attach/
 
-test('the lines of the README', { timeout: 600_000 }, async (context) => {
+test.for([
+  ['README.md', 4],
+  ['docs/start/first-steps.md', 1],
+  ['docs/guides/tour.md', 20],
+] as const)('the lines of %s', { timeout: 600_000 }, async ([page, least], context) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-readme-'))
   context.onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   for (const name of ['package.json', 'dist', 'node_modules', 'fixtures'])
     symlinkSync(join(ROOT, name), join(folder, name))
-  const blocks = readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/^```(?:bash|sh)\n(.*?)^```/gms)
+  const blocks = readFileSync(join(ROOT, page), 'utf8').matchAll(/^```(?:bash|sh)\n(.*?)^```/gms)
   const lines = [...blocks].flatMap(([, block = '']) => block.split('\n'))
   const mine = lines.filter((line) => line.startsWith('node .') && !ELSEWHERE.test(line))
-  expect(mine.length).toBeGreaterThan(20)
+  expect(mine.length).toBeGreaterThan(least)
   const run = promisify(execFile)
   const failed: string[] = []
   for (const line of mine) {
