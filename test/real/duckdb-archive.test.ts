@@ -531,7 +531,7 @@ it.each(Object.entries(CUTS))('a file %s is no damaged database where keys are c
     files: [file],
     signal: NEVER,
   })
-  const has = table.columns.map(({ physical, stored }) => ({ physical, stored }))
+  const has = table.columns.map((one) => ({ physical: one.physical, stored: one.stored }))
   const shared = [{ within: null, key: ['id'], files: [{ file, label: '2020-Q1', rows: 50_000n, has }] }]
   await expect(query.bring(columns, csvOf(rows.slice(0, 2), table.columns), [], shared)).rejects.toMatchObject({
     code: 'PARTITION_CHANGED',
