@@ -49,7 +49,10 @@ function alignedWriter(write: (text: string) => void, { room, columns }: Drawn):
       table.row(
         values.map((value, i) => {
           const { text, none = 'NULL' } = columns[names[i] ?? ''] ?? {}
-          return value === null ? none : visible(text === undefined ? String(value) : text(String(value)))
+          if (value === null) return none
+          // NULL is told from a text that says so.
+          const shown = value === none && text === undefined ? `'${none}'` : String(value)
+          return visible(text === undefined ? shown : text(shown))
         }),
       )
     },

@@ -366,8 +366,25 @@ test('PostgreSQL: loaded from a second dump, a detached table is told from anoth
     await rowsOf(second, "SELECT native_identity FROM migration_archive_partitions WHERE partition_name = '2020-Q1'"),
   ).toEqual(await rowsOf(second, `SELECT 'sluice_archived.${left}'::regclass::oid`))
   expect((await countedBy(of(made, second).query)).counted).toBe(all)
-  // Where the rows of both are those that were proved, neither is taken.
   const third = await dumped(second, 'third')
+  // Rows that a login may not read are not taken for other rows.
+  const url = new URL(third.url)
+  const role = `r${new URL(made.place.url).pathname.slice(1)}`
+  url.username = role
+  url.password = 'pw'
+  await third.sql(
+    `CREATE ROLE ${role} LOGIN PASSWORD 'pw'`,
+    `GRANT USAGE, CREATE ON SCHEMA public, sluice_archived TO ${role}`,
+    `DO $$ DECLARE t regclass; BEGIN
+       FOR t IN SELECT oid FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace IN ('public'::regnamespace, 'sluice_archived'::regnamespace) AND oid <> '${other}'::regclass
+       LOOP EXECUTE format('ALTER TABLE %s OWNER TO ${role}', t); END LOOP; END $$`,
+  )
+  expect((await perform(adopt({ ...third, url: url.href }))).finished.error).toMatchObject({
+    code: 'SOURCE_DENIED',
+    message: `permission denied for table ${TABLE}_0_99`,
+  })
+  await third.sql(`REASSIGN OWNED BY ${role} TO CURRENT_USER`, `DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
+  // Where the rows of both are those that were proved, neither is taken.
   await third.sql(`DELETE FROM ${other}`, `INSERT INTO ${other} SELECT * FROM sluice_archived.${left}`)
   const refused = await perform(adopt(third))
   expect(refused.finished.error?.code).toBe('PROOF_FAILED')

@@ -425,35 +425,38 @@ test.skipIf(WITHOUT !== '')(`names in quotes are those of the ledger, too${WITHO
   }
 })
 
+const SCHEMA_TABLES = `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND (c.relname LIKE '${TABLE}%' OR n.nspname IN ('side', 'sluice_archived')) ORDER BY 2, 1`
+
+/** A table in the schema `s`, with a first partition that has an index and statistics of its own. */
+async function inSchema(
+  form: 'native' | 'divided',
+): Promise<{ readonly made: Archived; readonly run: Operation; readonly before: unknown }> {
+  const place = await makePlace('postgresql', folder.path)
+  const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
+  const made = await makeBookings(place, form, to, ROWS)
+  await place.sql('CREATE SCHEMA s')
+  const tables = await place.rows(
+    `SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relname LIKE '${TABLE}%' AND relnamespace = 'public'::regnamespace`,
+  )
+  await place.sql(...tables.map(([name]) => `ALTER TABLE public.${String(name)} SET SCHEMA s`))
+  await place.sql(
+    `CREATE INDEX own_index ON s.${TABLE}_0 (note)`,
+    `CREATE STATISTICS s.own_statistics ON id, note FROM s.${TABLE}_0`,
+    `COMMENT ON TABLE s.${TABLE}_0 IS 'of its own'`,
+  )
+  const run = { ...commandsOf(made).run, tables: [`s.${TABLE}`] } as Operation
+  return { made, run, before: await place.rows(SCHEMA_TABLES) }
+}
+
 describe.skipIf(WITHOUT !== '').each(['native', 'divided'] as const)(
   `postgresql, %s, of a schema${WITHOUT}`,
   (form) => {
-    const TABLES = `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND (c.relname LIKE '${TABLE}%' OR n.nspname IN ('side', 'sluice_archived')) ORDER BY 2, 1`
-
-    async function inSchema(): Promise<{ readonly made: Archived; readonly run: Operation; readonly before: unknown }> {
-      const place = await makePlace('postgresql', folder.path)
-      const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
-      const made = await makeBookings(place, form, to, ROWS)
-      await place.sql('CREATE SCHEMA s')
-      const tables = await place.rows(
-        `SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relname LIKE '${TABLE}%' AND relnamespace = 'public'::regnamespace`,
-      )
-      await place.sql(...tables.map(([name]) => `ALTER TABLE public.${String(name)} SET SCHEMA s`))
-      await place.sql(
-        `CREATE INDEX own_index ON s.${TABLE}_0 (note)`,
-        `CREATE STATISTICS s.own_statistics ON id, note FROM s.${TABLE}_0`,
-        `COMMENT ON TABLE s.${TABLE}_0 IS 'of its own'`,
-      )
-      const run = { ...commandsOf(made).run, tables: [`s.${TABLE}`] } as Operation
-      return { made, run, before: await place.rows(TABLES) }
-    }
-
     const renamed = (before: unknown): unknown =>
       (before as readonly (readonly string[])[]).map(([schema, name]) => [schema === 's' ? 't' : schema, name])
 
     test('partitions come back into a schema that has another name by now', { timeout: 120_000 }, async () => {
-      const { made, run, before } = await inSchema()
+      const { made, run, before } = await inSchema(form)
       const { place } = made
       await done(run)
       const name = `t.${TABLE}`
@@ -466,7 +469,7 @@ describe.skipIf(WITHOUT !== '').each(['native', 'divided'] as const)(
         ...commandsOf(made).restore,
         table: name,
       } as Operation)
-      const there = await place.rows(TABLES)
+      const there = await place.rows(SCHEMA_TABLES)
       if (form === 'native') expect(there).toEqual(renamed(before))
       else expect(there.map(([schema]) => schema)).toEqual(there.map(() => 't'))
       expect(await place.rows(`SELECT nspname FROM pg_namespace WHERE nspname IN ('s', 'side')`)).toEqual([])
@@ -482,11 +485,16 @@ describe.skipIf(WITHOUT !== '').each(['native', 'divided'] as const)(
     })
 
     test('a published partition leaves under the name that it has by now', { timeout: 120_000 }, async () => {
-      const { made, run, before } = await inSchema()
+      const { made, run, before } = await inSchema(form)
       const { place } = made
       await done({ ...run, detach: false } as Operation)
       const name = `t.${TABLE}`
-      await place.sql('ALTER SCHEMA s RENAME TO t', `ALTER TABLE t.${TABLE}_1 RENAME TO called_otherwise`)
+      await place.sql(
+        'ALTER SCHEMA s RENAME TO t',
+        `ALTER TABLE t.${TABLE}_1 RENAME TO called_otherwise`,
+        // As a program leaves it that is killed before the detach that it noted began.
+        "UPDATE migration_archive_partitions SET leaving = 1 WHERE partition_name = '2020-Q2'",
+      )
       const { finished } = await done({ ...run, tables: [name] } as Operation)
       expect(finished).toMatchObject({ exitCode: 0 })
       expect((await place.rows(`SELECT count(*)::int FROM ${name}`))[0]).not.toEqual([ROWS * 3])
@@ -496,7 +504,129 @@ describe.skipIf(WITHOUT !== '').each(['native', 'divided'] as const)(
         table: name,
       } as Operation)
       await place.sql(`ALTER TABLE t.called_otherwise RENAME TO ${TABLE}_1`)
-      expect(await place.rows(TABLES)).toEqual(renamed(before))
+      expect(await place.rows(SCHEMA_TABLES)).toEqual(renamed(before))
     })
   },
 )
+
+describe.skipIf(WITHOUT !== '')(`postgresql, of a schema that has another name when they come back${WITHOUT}`, () => {
+  const warned = ({ events }: Ran): readonly string[] =>
+    events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event.message] : []))
+
+  test(
+    'a login without CREATE on the database, and what of a dropped partition names the schema',
+    { timeout: 120_000 },
+    async () => {
+      const { made, run } = await inSchema('native')
+      const { place } = made
+      const url = new URL(place.url)
+      const role = `o${url.pathname.slice(1)}`
+      url.username = role
+      url.password = 'secret'
+      await place.sql(
+        `CREATE ROLE ${role} LOGIN PASSWORD 'secret'`,
+        `DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO ${role}', current_database()); END $$`,
+        `GRANT CREATE ON SCHEMA public, s TO ${role}`,
+        `GRANT USAGE ON SCHEMA s TO ${role}`,
+        ...['', '_0', '_1', '_2'].map((suffix) => `ALTER TABLE s.${TABLE}${suffix} OWNER TO ${role}`),
+        'ALTER STATISTICS s.own_statistics OWNER TO ' + role,
+        `CREATE FUNCTION s.noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`,
+        `CREATE TRIGGER own_trigger AFTER INSERT ON s.${TABLE}_0 FOR EACH ROW EXECUTE FUNCTION s.noted()`,
+        `CREATE FUNCTION s.seen(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true'`,
+        `CREATE POLICY own_policy ON s.${TABLE}_0 USING (s.seen(id) AND note <> 's.${TABLE}_0')`,
+        'CREATE TABLE s.ids (id bigint PRIMARY KEY)',
+        `INSERT INTO s.ids SELECT id FROM s.${TABLE}_0`,
+        `GRANT SELECT, REFERENCES ON s.ids TO ${role}`,
+        `ALTER TABLE s.${TABLE}_0 ADD CONSTRAINT own_key FOREIGN KEY (id) REFERENCES s.ids`,
+        `COMMENT ON COLUMN s.${TABLE}_0.note IS 'noted'`,
+        'COMMENT ON INDEX s.own_index IS $$an index$$',
+      )
+      const kept = `SELECT pg_get_triggerdef(t.oid), pg_get_constraintdef(c.oid), pg_get_expr(p.polqual, p.polrelid),
+        col_description(r.oid, 3), obj_description('NAME.own_index'::regclass), pg_get_statisticsobjdef(s.oid)
+      FROM pg_class r JOIN pg_trigger t ON tgname = 'own_trigger' AND tgrelid = r.oid JOIN pg_constraint c ON conname = 'own_key' AND conrelid = r.oid
+        JOIN pg_policy p ON polrelid = r.oid JOIN pg_statistic_ext s ON stxrelid = r.oid WHERE r.relname = '${TABLE}_0'`
+      const before = await place.rows(kept.replace('NAME', 's'))
+      const from = { from: url.href }
+      await done({ ...run, ...from })
+      await done({ ...run, ...from, drop: true, confirm: `s.${TABLE}` } as Operation)
+      await place.sql(
+        `DO $$ BEGIN EXECUTE format('REVOKE CREATE ON DATABASE %I FROM ${role}', current_database()); END $$`,
+        'ALTER SCHEMA s RENAME TO t',
+      )
+      const back = await done({ ...commandsOf(made).restore, ...from, table: `t.${TABLE}` } as Operation)
+      expect(await place.rows(`SELECT count(*)::text || ' ' || sum(id) FROM t.${TABLE}`)).toEqual([[ALL]])
+      // Statements that name something else of that schema are printed: with the name that it has now they can be run.
+      const lost = warned(back)
+      expect(
+        lost.map((text) => /not given back: (the \w+ \w+): .*the schema s is gone or has another name/.exec(text)?.[1]),
+      ).toEqual(['the constraint own_key', 'the trigger own_trigger', 'the policy own_policy'])
+      for (const text of lost) {
+        await place.sql((/, run (.*)$/.exec(text)?.[1] ?? '').replaceAll(/(?<!')\bs\./g, 't.'))
+      }
+      expect(await place.rows(kept.replace('NAME', 't'))).toEqual(
+        before.map((row) => row.map((text) => String(text).replaceAll(/(?<!')\bs\./g, 't.'))),
+      )
+      await place.sql(`DROP OWNED BY ${role} CASCADE`, `DROP ROLE ${role}`)
+    },
+  )
+
+  test(
+    'another table has the name of a dropped partition in the schema of its parent',
+    { timeout: 120_000 },
+    async () => {
+      const { made, run } = await inSchema('native')
+      const { place } = made
+      await done({ ...run, partitions: ['2020-Q1'] } as Operation)
+      await done({ ...run, drop: true, confirm: `s.${TABLE}`, partitions: ['2020-Q1'] } as Operation)
+      await place.sql('ALTER SCHEMA s RENAME TO t', `CREATE TABLE t.${TABLE}_0 (x int)`)
+      const restore = { ...commandsOf(made).restore, table: `t.${TABLE}`, partitions: ['2020-Q1'] } as Operation
+      const refused = await perform(restore)
+      expect(refused.finished.error).toMatchObject({
+        code: 'TABLE_REFUSED',
+        message: `there is another table t.${TABLE}_0`,
+      })
+      // That is found before rows are brought.
+      expect(refused.events.filter((event) => event.type === 'archive.progress')).toEqual([])
+      await place.sql(`DROP TABLE t.${TABLE}_0`)
+      await done(restore)
+    },
+  )
+
+  test('statistics of the same name stand in the schema of its parent', { timeout: 120_000 }, async () => {
+    const { made, run } = await inSchema('native')
+    const { place } = made
+    await done({ ...run, partitions: ['2020-Q1'] } as Operation)
+    await done({ ...run, drop: true, confirm: `s.${TABLE}`, partitions: ['2020-Q1'] } as Operation)
+    await place.sql('ALTER SCHEMA s RENAME TO t')
+    await place.sql(`CREATE STATISTICS t.own_statistics ON id, note FROM t.${TABLE}_1`)
+    const back = await done({ ...commandsOf(made).restore, table: `t.${TABLE}`, partitions: ['2020-Q1'] } as Operation)
+    expect(warned(back)).toEqual([expect.stringContaining('extended statistics own_statistics: ')])
+    expect(await place.rows(`SELECT obj_description('t.${TABLE}_0'::regclass)`)).toEqual([['of its own']])
+  })
+
+  test('what an older program left is dropped behind the rename, and comes back', { timeout: 120_000 }, async () => {
+    const { made, run } = await inSchema('native')
+    const { place } = made
+    const of = { tables: [`t.${TABLE}`], confirm: `t.${TABLE}`, partitions: ['2020-Q1'] }
+    await done({ ...run, partitions: ['2020-Q1'] } as Operation)
+    // It noted nothing of what the partition has of its own.
+    await place.sql('UPDATE migration_archive_partitions SET own_ddl = NULL', 'ALTER SCHEMA s RENAME TO t')
+    await done({ ...run, ...of, drop: true } as Operation)
+    expect(warned(await done({ ...commandsOf(made).restore, ...of, table: `t.${TABLE}` } as Operation))).toEqual([])
+    expect(await place.rows(`SELECT obj_description('t.${TABLE}_0'::regclass)`)).toEqual([['of its own']])
+  })
+
+  test('tables of two schemas that are gone have one name', { timeout: 120_000 }, async () => {
+    const { made, run } = await inSchema('divided')
+    const { place } = made
+    await place.sql(`ALTER TABLE side.low RENAME TO ${TABLE}_0_high`)
+    await done(run)
+    await place.sql('ALTER SCHEMA s RENAME TO t', 'DROP SCHEMA side')
+    await done({ ...commandsOf(made).restore, table: `t.${TABLE}` } as Operation)
+    expect(
+      await place.rows(`SELECT regexp_replace(relname, '\\d{4,}', 'N') FROM pg_class
+        WHERE relnamespace = 't'::regnamespace AND relname LIKE '${TABLE}_0_high%' AND relkind = 'r' ORDER BY 1`),
+    ).toEqual([[`${TABLE}_0_high`], [`${TABLE}_0_high_N`]])
+    expect(await place.rows(`SELECT count(*)::text || ' ' || sum(id) FROM t.${TABLE}`)).toEqual([[ALL]])
+  })
+})

@@ -64,6 +64,8 @@ async function archived(system: System, stage: 'published' | 'detached' | 'dropp
     asked,
     done,
     query,
+    list: { kind: 'archive-list', from: place.url, tables: [], count: false } satisfies Operation,
+    verify: commands.verify,
     /** Commands of a hint, as a run that asks this database prints them. */
     settling: async (finished: RunFinished): Promise<readonly Operation[]> => {
       expect(finished.error).toMatchObject({ code: 'PLAN_CHANGED' })
@@ -109,13 +111,27 @@ describe.each(['sqlite', 'mysql'] as const)('%s', async (system) => {
       `ALTER TABLE ${TABLE} DROP COLUMN amount`,
       `ALTER TABLE ${TABLE} ADD COLUMN word varchar(9) DEFAULT 'x'`,
     ]
-    const { asked, ended, query, settling, done, erase, restore } = await archived(system, 'dropped', ...two)
+    const { asked, ended, query, settling, done, erase, restore, list, verify } = await archived(
+      system,
+      'dropped',
+      ...two,
+    )
     const [same, gone] = await settling(await ended(query(`SELECT word FROM ${TABLE}`)))
     // Both columns are texts in SQLite, and each may be the new one.
     expect(same).toMatchObject(
       system === 'sqlite' ? { renamed: ['OLD=NEW'] } : { renamed: ['note=word'], dropped: ['amount'] },
     )
     expect(gone).toMatchObject({ dropped: ['note', 'amount'] })
+    const { error: unsure } = await ended(query(`SELECT word FROM ${TABLE}`))
+    // Only the pairs of the command are the same column.
+    if (system === 'mysql') expect(unsure?.hint).toContain('--dropped amount where note is the same column, ')
+    // What only reads says it, too, and ends well.
+    for (const reading of [list, verify]) {
+      const { events, finished } = await perform(reading)
+      expect(finished.exitCode, reading.kind).toBe(0)
+      const warned = events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event] : []))
+      expect(warned, reading.kind).toMatchObject([{ message: unsure?.message, hint: unsure?.hint }])
+    }
     expect((await ended(erase("word = 'x'"))).error).toMatchObject({ code: 'PLAN_CHANGED' })
     if (gone !== undefined) await done(gone)
     expect(await asked(`SELECT count(*), count(word) FROM ${TABLE}`)).toBe('180 60')

@@ -152,7 +152,12 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
         )
         expect(error).toBeInstanceOf(SluiceError)
         expect((error as SluiceError).message).toMatch(message)
-        if (!where.includes('\0')) expect(error).toMatchObject({ code: 'BAD_PREDICATE', exitCode: 2, hint: expect.stringContaining('double quotes') as string }) // prettier-ignore
+        if (where.includes('\0')) continue
+        const { code, exitCode, hint } = error as SluiceError
+        expect([code, exitCode]).toEqual(['BAD_PREDICATE', 2])
+        // Quotes help with words and names; the condition may be one of an archive run, which has no --where.
+        expect(hint?.includes('double quotes') ?? false, where).toBe(/syntax|column/.test(String(message)))
+        expect(hint ?? '').not.toContain('--where')
       }
       expect(await readAll(view, request(table, { where: "'?' <> ':' AND v = '' -- all" }))).toHaveLength(1)
     })

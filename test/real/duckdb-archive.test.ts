@@ -10,6 +10,7 @@ import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { equalDigests, type Cell, type Digest, type Row } from '../../src/model/copy/rows.ts'
 import { sumOf as sumDigests } from '../../src/model/copy/row-hash.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
+import { openArchiveQuery } from '../../src/stores/duckdb/archive-query/index.ts'
 import { openParquetFiles } from '../../src/stores/duckdb/archive/index.ts'
 import { column, csvOf, drained, gathered, NEVER, newFolder, stored, sumOf } from '../support/archive-kit.ts'
 import { TEXTS, ZOO } from '../support/copy-zoo.ts'
@@ -504,5 +505,36 @@ describe('what breaks', () => {
     const [other = ''] = await written(simple, csvOf(simpleRows(9), simple.columns))
     expect(await codeOf(files.examine({ ...request, files: [other] }))).toBe('PROOF_FAILED')
     expect(await codeOf(files.examine({ ...request, files: [`${file}.gone`] }))).toBe('PROOF_FAILED')
+  })
+})
+
+/** What makes a Parquet file another one. */
+const CUTS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
+  'cut at its end': (bytes) => bytes.subarray(0, bytes.length - 4),
+  'cut at its beginning': (bytes) => bytes.subarray(bytes.length >> 1),
+  'of which nothing is left': () => Buffer.alloc(0),
+  'with zeros in place of its rows': (bytes) => Buffer.from(bytes).fill(0, 4, bytes.length >> 1),
+}
+
+it.each(Object.entries(CUTS))('a file %s is no damaged database where keys are compared with it', async (name, cut) => {
+  const table = stored([ID])
+  const rows = Array.from({ length: 50_000 }, (_, i): Row => [String((i * 7919) % 1_000_003)])
+  const [whole = ''] = await written(table, csvOf(rows, table.columns))
+  const file = join(folder, `${name.replaceAll(' ', '-')}.parquet`)
+  writeFileSync(file, cut(readFileSync(whole)))
+  const columns = table.columns.map((one) => ({ ...one, archived: true, hot: true }))
+  await using query = await openArchiveQuery({
+    table: { name: 'things' },
+    columns,
+    sql: 'SELECT count(*) FROM things',
+    limit: 1,
+    files: [file],
+    signal: NEVER,
+  })
+  const has = table.columns.map((one) => ({ physical: one.physical, stored: one.stored }))
+  const shared = [{ within: null, key: ['id'], files: [{ file, label: '2020-Q1', rows: 50_000n, has }] }]
+  await expect(query.bring(columns, csvOf(rows.slice(0, 2), table.columns), [], shared)).rejects.toMatchObject({
+    code: 'PARTITION_CHANGED',
+    message: expect.stringMatching(/^a file of the archive is not what was proved: /) as string,
   })
 })

@@ -165,11 +165,11 @@ export class PartitionLedger {
     ])
   }
 
-  /** A table that has not left is known by its number: it leaves under the name that it has by now. */
+  /** A table that has not left is known by its number: it leaves under the name that it has by now. One whose detach was noted and had not begun has not left. */
   #renamed(label: string, { table, identity }: NonNullable<NewPartition['native']>, free: Statement): Statement {
     return {
       sql: `UPDATE migration_archive_partitions SET native_schema = ?, native_table = ?
-            WHERE ${PARTITION} AND ${free.sql} AND native_identity = ? AND coalesce(away, 0) = 0 AND coalesce(leaving, 0) = 0
+            WHERE ${PARTITION} AND ${free.sql} AND native_identity = ? AND coalesce(away, 0) = 0
               AND state IN ('EXPORTING', 'EXPORTED', 'VERIFIED', 'PUBLISHED', 'FAILED')`,
       parameters: [table.schema ?? null, table.name, ...this.#key, label, ...free.parameters, identity],
     }

@@ -147,13 +147,15 @@ function refuseUnwritable(store: LogStore, protocol: ProtocolAction, metadata: M
   throw new SluiceError('TABLE_FEATURE', `sluice cannot write to a table with the feature '${refused}'`, {
     where: store.label,
     reason: 'somebody has changed the archive after it was made',
-    hint: `drop the feature '${refused}' with the engine that added it, or archive into another folder`,
+    hint: `drop the feature '${refused}' with the engine that added it; or put later rows into a table of another name, which gets an archive of its own`,
   })
 }
 
 export function conflict(store: LogStore, what: string, hint?: string): SluiceError {
   return new SluiceError('ARCHIVE_CONFLICT', `the archive is not the one that sluice has made: ${what}`, {
     where: store.label,
-    hint: hint ?? 'nothing was changed; look at what stands there, or archive into another folder',
+    hint:
+      hint ??
+      'nothing was changed; bring back what sluice wrote there, or put later rows into a table of another name, which gets an archive of its own',
   })
 }

@@ -58,7 +58,7 @@ export function grownShape(
   const conflict = (what: string): SluiceError =>
     new SluiceError('ARCHIVE_CONFLICT', `the archive has another schema: ${what}`, {
       where,
-      hint: 'archive the table into another folder from now on, or restore what the archive holds and begin anew',
+      hint: 'bring its schema back as sluice made it; or put later rows into a table of another name, which gets an archive of its own',
     })
   const { configuration = {} } = metadata
   const shape = stored.shape ?? 0

@@ -46,7 +46,10 @@ export async function renumbered(context: ArchiveContext, record: ArchiveRecord)
   return { record: { ...record, partitions: all }, unclear }
 }
 
-/** Of tables that have the name of one that left: those whose rows are the ones that were proved. */
+/**
+ * Of tables that have the name of one that left: those whose rows are the ones that were proved.
+ * @throws SluiceError SOURCE_DENIED for a table that the login may not read: its rows may be these
+ */
 async function withProvedRows(
   context: ArchiveContext,
   one: ArchivedPartition,
@@ -62,7 +65,8 @@ async function withProvedRows(
     } catch (thrown) {
       // A table of another archive has other columns, and values that are none of these types.
       const error = asSluiceError(thrown)
-      if (error.kind === 'stopped' || error.retryable || error.code === 'INTERNAL') throw error
+      if (error.kind === 'stopped' || error.retryable || error.code === 'INTERNAL' || error.code === 'SOURCE_DENIED')
+        throw error
     }
   }
   return equal

@@ -8,6 +8,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { Unsure } from '../types/index.ts'
+import type { Run } from '../../engine/run/run-context.ts'
 import { flag } from './refusals.ts'
 
 /** What the user has said of columns: `OLD=NEW`, and names. */
@@ -33,6 +34,19 @@ export function doubtOf(
   return isRead ? unsureError(table, unsure) : null
 }
 
+/** Warns where archived values cannot be read by the names of now, of a command that reads none by name. */
+export function tellDoubt(
+  table: Pick<TableSpec, 'table' | 'columns'>,
+  unsure: Unsure | null,
+  partitions: readonly Pick<ArchivedPartition, 'columns'>[],
+  { emit }: Run<'log'>,
+): void {
+  const doubt = doubtOf(table, unsure, null, partitions)
+  if (doubt === null) return
+  const { message, hint = '' } = doubt
+  emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
+}
+
 /**
  * Why a command would have to guess.
  * @param words what the user has said of other columns already
@@ -56,7 +70,9 @@ export function unsureError(
     dropped: [...dropped, ...without],
   })
   const other = settleCommand(name, { renamed, dropped: [...dropped, ...gone] })
-  const one = gone.length === 1 ? 'it is the same column' : 'they are the same columns'
+  const kept = gone.filter((old) => !without.includes(old))
+  const which = without.length === 0 ? (gone.length === 1 ? 'it' : 'they') : kept.join(' and ')
+  const one = kept.length === 1 ? `${which} is the same column` : `${which} are the same columns`
   const chosen =
     open.length === 0 ? '' : ` (${open.map(({ old, news }) => `for ${old} one of ${news.join(', ')}`).join('; ')})`
   const mixed = gone.length === 1 ? '' : ', with one such word for each column that is gone'

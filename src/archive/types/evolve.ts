@@ -232,7 +232,7 @@ function refusePartitionName({ table, columns }: TableSpec, { partitionColumn }:
     `the archive of ${tableText(table)} has a column ${partitionColumn} of its own`,
     {
       where: tableText(table),
-      hint: `give the column ${same.name} another name, or archive the table into another folder`,
+      hint: `give the column ${same.name} another name, or put the rows into a table of another name, which gets an archive of its own`,
     },
   )
 }

@@ -43,9 +43,12 @@ export async function refuseIncomplete(
   owner: 'copy' | 'archive',
   version: number,
 ): Promise<void> {
-  const wanted = OWN_TABLES.filter((one) => one.owner === owner && one.late !== true && one.since <= version)
-  const names = wanted.map(({ name }) => name)
-  const found = await columnsOf(database, names)
+  const all = OWN_TABLES.filter((one) => one.owner === owner)
+  const names = all.flatMap((one) => (one.late !== true && one.since <= version ? [one.name] : []))
+  const found = await columnsOf(
+    database,
+    all.map(({ name }) => name),
+  )
   const lost = names.filter((name) => !found.has(name))
   if (lost.length === 0) {
     for (const name of names) refuseForeign(name, found.get(name) ?? new Set())
@@ -53,13 +56,14 @@ export async function refuseIncomplete(
   }
   const { hidesTables } = ledgerDialect(database.dialect)
   const what = lost.length === 1 ? 'a table' : `${lost.length} tables`
+  const left = `drop what is left of them (${[...found.keys()].toSorted().join(', ')})`
   throw new SluiceError('LEDGER_DAMAGED', `the ledger lacks ${what} that it had: ${lost.join(', ')}`, {
     where: database.label,
     reason: `${hidesTables ? 'they are not there, or this login has no right on them' : 'they were dropped, or a backup was restored in part'}; nothing was changed`,
     hint: `${hidesTables ? 'grant this login the rights that it needs on all of its tables; where they are not there, ' : ''}${
       owner === 'copy'
-        ? 'restore all tables migration_* of one backup together; without one, drop what is left of them and copy into empty tables again'
-        : 'restore all tables migration_archive* of one backup together; without one, drop what is left of them and take the archives over again with `sluice archive adopt`'
+        ? `restore all tables migration_* of one backup together; without one, ${left} and copy into empty tables again`
+        : `restore all tables migration_archive* of one backup together; without one, ${left} and take each archive over again with \`sluice archive adopt --table TABLE --confirm=TABLE\``
     }`,
   })
 }

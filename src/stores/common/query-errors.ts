@@ -5,7 +5,7 @@ const HINT = 'docs/CATALOG.md names the relations, and has queries to begin with
 
 /** What helps with a condition that the system does not understand. @param system by its name for people */
 export function conditionHint(system: string): string {
-  return `write --where as ${system} writes what stands behind WHERE; a column that is called like a word of SQL (order, end) needs double quotes`
+  return `write the condition as ${system} writes what stands behind WHERE; a column that is called like a word of SQL (order, end) needs double quotes`
 }
 
 /** @param message in the server's own words */

@@ -58,8 +58,8 @@ function unreadableFile(message: string): readonly [message: string, hint: strin
   const [, version, readable] = /database file with version number (\d+), .* versions (.+)\./.exec(message) ?? []
   if (version !== undefined && readable !== undefined) {
     return [
-      `the file has the storage version ${version} of another DuckDB; this one reads ${readable}`,
-      `EXPORT DATABASE 'folder' with the DuckDB that wrote it, then IMPORT DATABASE 'folder' with one of these versions`,
+      `the file has the storage version ${version} of another DuckDB; this one reads the storage versions ${readable}`,
+      `EXPORT DATABASE 'folder' with the DuckDB that wrote it, then IMPORT DATABASE 'folder' with a DuckDB that writes one of these storage versions`,
     ]
   }
   if (/Cannot open encrypted database/.test(message)) {
@@ -79,8 +79,23 @@ function unreadableFile(message: string): readonly [message: string, hint: strin
     : null
 }
 
-/** Of a database. What is not known here comes back unchanged. */
+/** Of a database file. What is not known here comes back unchanged. */
 export function duckdbError(error: unknown, label: string): unknown {
+  const known = engineError(error, label)
+  if (known instanceof SluiceError) return known
+  const message = messageOf(error)
+  const unreadable = unreadableFile(message)
+  if (unreadable !== null) {
+    const [said, hint] = unreadable
+    return new SluiceError('TARGET_CORRUPT', said, { where: `${label}: ${firstLine(error)}`, hint, cause: error })
+  }
+  if (/^IO Error: Cannot open file|No such file or directory|Is a directory/.test(message))
+    return connectFailed(error, label)
+  return error
+}
+
+/** Of a session, with a database file or without one. What is not known here comes back unchanged. */
+export function engineError(error: unknown, label: string): unknown {
   if (error instanceof SluiceError) return error
   const message = messageOf(error)
   const where = `${label}: ${message}`
@@ -104,13 +119,6 @@ export function duckdbError(error: unknown, label: string): unknown {
   if (/Permission denied|read-only/i.test(message)) {
     return new SluiceError(...permissionDenied('TARGET_DENIED', { where, cause: error }))
   }
-  const unreadable = unreadableFile(message)
-  if (unreadable !== null) {
-    const [said, hint] = unreadable
-    return new SluiceError('TARGET_CORRUPT', said, { where: `${label}: ${firstLine(error)}`, hint, cause: error })
-  }
-  if (/^IO Error: Cannot open file|No such file or directory|Is a directory/.test(message))
-    return connectFailed(error, label)
   return error
 }
 

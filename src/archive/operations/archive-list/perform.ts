@@ -10,6 +10,7 @@ import { openSource, recordsOf, tableNow, tellUnread } from '../../work/each-tab
 import { boundFields } from '../../plan/bound-fields.ts'
 import { standingFields, standingOf, tellStanding } from '../../plan/resumable.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
+import { tellDoubt } from '../../steps/unsure-columns.ts'
 import { mistakenText } from '../../plan/wrongly-detached.ts'
 import { Looked } from '../../plan/counted.ts'
 import { periodRows, type PeriodLook } from '../../plan/period-rows.ts'
@@ -29,12 +30,13 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
   for (const { name: called, record: noted, opened } of records) {
     const { abort: signal } = run.interrupt
     const table = await tableNow(opened, called, signal)
-    const { record } = await seenArchive(opened.store, table, noted, signal)
+    const { record, unsure } = await seenArchive(opened.store, table, noted, signal)
     const standing = await standingOf(record, opened, run)
     tellStanding(record, standing, run)
     const name = tableText(called)
     const mistaken = await mistakenText(opened.store, table, record, signal)
     if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: name, ...mistaken })
+    tellDoubt(table, unsure, record.partitions, run)
     const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
     for (const one of record.partitions) {
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)

@@ -11,6 +11,7 @@ import { openSource, recordsOf, tableNow, tellUnread } from '../../work/each-tab
 import { originNow, otherDatabase } from '../../work/require-origin.ts'
 import { seenArchive } from '../../plan/table-changes.ts'
 import { periodSums } from '../../plan/period-sum.ts'
+import { tellDoubt } from '../../steps/unsure-columns.ts'
 import { tellStanding } from '../../plan/resumable.ts'
 import { askedFor, isAsked, isWanted } from '../../work/named-partitions.ts'
 import { nearestText } from '../../plan/label-named.ts'
@@ -46,7 +47,8 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     if (run.interrupt.stop.aborted) break
     const name = tableText(called)
     const table = await tableNow(opened, called, run.interrupt.abort)
-    const { record } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+    const { record, unsure } = await seenArchive(opened.store, table, noted, run.interrupt.abort)
+    tellDoubt(table, unsure, record.partitions, run)
     await using open = await openArchive(table, record, opened, run, { reads: true })
     const other = otherDatabase(open.context, await originNow(open.context))
     if (other !== null) tellStanding(record, { kind: 'refused', error: other }, run)

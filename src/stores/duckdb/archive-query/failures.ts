@@ -2,7 +2,7 @@
 import type { QueryColumn } from '../../../model/archive/query-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { refusal, refused } from '../archive/wire-cast.ts'
-import { duckdbError, firstLine, messageOf } from '../errors.ts'
+import { engineError, firstLine, messageOf } from '../errors.ts'
 import { LINE_BYTES } from './read-csv.ts'
 import { queryFailure } from './statement.ts'
 
@@ -24,7 +24,7 @@ export function answerFailure(error: unknown, folder: string, hint: string): unk
 /** Of rows on their way from the source. */
 export function bringFailure(error: unknown, table: string, columns: readonly QueryColumn[]): unknown {
   const message = messageOf(error)
-  const known = refusal(message, columns) ?? duckdbError(error, table)
+  const known = refusal(message, columns) ?? engineError(error, table)
   if (known instanceof SluiceError) return known
   return new SluiceError('VALUE_REFUSED', `a row of ${table} does not fit its archive: ${firstLine(error)}`, {
     reason: /Maximum line size/i.test(message)

@@ -130,7 +130,6 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     const values = [...cast, ...kept].join(', ')
     const everyRow = `DELETE FROM main.${HOT} WHERE true`
     let lines = 0n
-    const leftOut: LeftOut[] = []
     const { connection, files: folder } = session
     const { signal } = this.#request
     let failure: { readonly error: unknown } | null = null
@@ -153,6 +152,12 @@ class DuckdbArchiveQuery implements ArchiveQuery {
         this.#unreadable = new Set(doubted.filter((_, i) => found[i] !== 0n))
       }
       for (const { column, from, to } of except) await session.run(deleteOf(place(column), from, to))
+    } catch (error) {
+      throwIfAborted(signal)
+      throw failure !== null ? error : bringFailure(error, tableText(this.#request.table), columns)
+    }
+    const leftOut: LeftOut[] = []
+    try {
       for (const { within, key, files } of shared) {
         if (files.length === 0) {
           leftOut.push({ keyed: 0n, moved: 0n })
@@ -165,7 +170,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       }
     } catch (error) {
       throwIfAborted(signal)
-      throw failure !== null ? error : bringFailure(error, tableText(this.#request.table), columns)
+      throw answerFailure(error, session.files, this.#hint)
     }
     return { rows: lines, leftOut }
   }

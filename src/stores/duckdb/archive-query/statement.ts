@@ -3,7 +3,7 @@ import { DuckDBTypeId, StatementType } from '@duckdb/node-api'
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal } from '../../../shared/sql-text.ts'
 import { severalStatements } from '../../common/query-errors.ts'
-import { duckdbError } from '../errors.ts'
+import { engineError } from '../errors.ts'
 import type { QuerySession } from './session.ts'
 
 export type Statement = {
@@ -53,7 +53,7 @@ function shown(value: string, type: DuckDBTypeId): string {
 
 /** What DuckDB says of a query, as an error of ours. What it says of files and spaces is none of the query's. */
 export function queryFailure(error: unknown, hint: string): unknown {
-  const known = error instanceof SluiceError ? error : duckdbError(error, 'DuckDB')
+  const known = error instanceof SluiceError ? error : engineError(error, 'DuckDB')
   if (known instanceof SluiceError && (known === error ? known.code !== 'BAD_QUERY' : known.code === 'NO_SPACE'))
     return known
   const [message = '', line] = (error instanceof Error ? error.message : String(error)).split(/\n+LINE (\d+):/)

@@ -7,9 +7,8 @@ import { attachTable, createLike, defaultOf } from './attach.ts'
 import { BACK, bringInto, createBack } from './beside.ts'
 import type { Bounds } from '../server/bounds.ts'
 import { loadCsv } from './csv-in.ts'
-import { tableByName } from '../server/known.ts'
-import { moveTable } from './move.ts'
-import { inNotedSchemas } from './noted-schemas.ts'
+import { moveTable, requireFree } from './move.ts'
+import { placeNow } from './noted-schemas.ts'
 import { GivenBack, type NotGiven } from './own.ts'
 import { reshapeTable } from './reshape.ts'
 import { rowTriggersOf } from './row-triggers.ts'
@@ -29,17 +28,14 @@ export async function attach(
   const parent = await parentOf(session, request.parent)
   locks.involve(parent.oid)
   if (request.reshape !== undefined) await reshapeTable(session, table, parent, request.reshape)
-  const back = { ...table, name: request.partition }
+  const back = { ...table, name: await placeNow(session, request.partition, parent.name) }
   const given = request.own === undefined ? null : new GivenBack(session, request.own)
-  const division = given?.division ?? null
-  return inNotedSchemas(session, [back.name, ...(division?.tables ?? [])], parent.name, async () => {
-    await moveTable(session, table, back.name)
-    if (table.kind === 'p') await moveBelowBack(session, back, division)
-    await attachTable(session, parent, back, request)
-    await given?.give('cloned', back)
-    missing.push(...(given?.missing ?? []))
-    return 'done'
-  })
+  await moveTable(session, table, back.name)
+  if (table.kind === 'p') await moveBelowBack(session, back, given?.division ?? null)
+  await attachTable(session, parent, back, request)
+  await given?.give('cloned', back)
+  missing.push(...(given?.missing ?? []))
+  return 'done'
 }
 
 export async function recreate(
@@ -48,27 +44,25 @@ export async function recreate(
   csv: AsyncIterable<Buffer>,
   missing: NotGiven[],
 ): Promise<Ended> {
-  const { partition, columns } = request
-  if ((await tableByName(session, partition)) !== null) return 'gone'
   const parent = await parentOf(session, request.parent)
   locks.involve(parent.oid)
-  return inNotedSchemas(session, [partition], parent.name, async () => {
-    const table = await createLike(session, parent, partition)
-    const given = request.own === undefined ? null : new GivenBack(session, request.own)
-    await given?.give('computed', table)
-    await given?.give('empty', table)
-    // Of rows that nobody has seen before, none need to be looked at again later.
-    await loadCsv(session, partition, columns, csv, ', FREEZE')
-    // Columns that the parent got since are none that were proved.
-    if (!(await hasRows(session, table, request))) return 'differs'
-    // The parent is locked from the attachment on: indexes are made before.
-    await given?.give('filled', table)
-    await attachTable(session, parent, table, request)
-    await given?.give('attached', table)
-    await given?.give('cloned', table)
-    missing.push(...(given?.missing ?? []), ...(given?.undivided ?? []))
-    return 'done'
-  })
+  const name = await placeNow(session, request.partition, parent.name)
+  await requireFree(session, name)
+  const table = await createLike(session, parent, name)
+  const given = request.own === undefined ? null : new GivenBack(session, request.own)
+  await given?.give('computed', table)
+  await given?.give('empty', table)
+  // Of rows that nobody has seen before, none need to be looked at again later.
+  await loadCsv(session, name, request.columns, csv, ', FREEZE')
+  // Columns that the parent got since are none that were proved.
+  if (!(await hasRows(session, table, request))) return 'differs'
+  // The parent is locked from the attachment on: indexes are made before.
+  await given?.give('filled', table)
+  await attachTable(session, parent, table, request)
+  await given?.give('attached', table)
+  await given?.give('cloned', table)
+  missing.push(...(given?.missing ?? []), ...(given?.undivided ?? []))
+  return 'done'
 }
 
 export async function bringBeside(

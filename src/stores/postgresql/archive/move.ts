@@ -38,11 +38,7 @@ export async function ensureArchivedSchema(session: CopySession): Promise<void> 
  * @throws SluiceError TABLE_REFUSED where it is not
  */
 export async function moveTable(session: CopySession, { oid, name: from }: KnownTable, to: TableName): Promise<void> {
-  if (await isTaken(session, to, oid)) {
-    throw new SluiceError('TABLE_REFUSED', `there is another table ${tableText(to)}`, {
-      hint: 'rename one of them, then run the same command again',
-    })
-  }
+  await requireFree(session, to, oid)
   const schema = to.schema ?? 'public'
   let now = from
   const rename = async (name: string): Promise<void> => {
@@ -64,8 +60,16 @@ async function hasSchema(session: CopySession): Promise<boolean> {
   return found.length > 0
 }
 
+/** @throws SluiceError TABLE_REFUSED where the name is that of another table */
+export async function requireFree(session: CopySession, name: TableName, oid = '0'): Promise<void> {
+  if (!(await isTaken(session, name, oid))) return
+  throw new SluiceError('TABLE_REFUSED', `there is another table ${tableText(name)}`, {
+    hint: 'rename one of them, then run the same command again',
+  })
+}
+
 /** Relations and types of a schema share their names, since every table is a type. */
-async function isTaken(session: CopySession, { schema, name }: TableName, oid: string): Promise<boolean> {
+export async function isTaken(session: CopySession, { schema, name }: TableName, oid: string): Promise<boolean> {
   const place = `(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ${literal(schema ?? 'public')})`
   const rows = await session.ask(
     `SELECT FROM pg_catalog.pg_class WHERE relname = ${literal(name)} AND relnamespace = ${place} AND oid <> ${literal(oid)}::oid

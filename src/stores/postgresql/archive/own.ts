@@ -7,6 +7,7 @@ import type { CopySession } from '../server/session.ts'
 import { literal, tableSql } from '../server/sql.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { suffixed } from './move.ts'
+import { missingSchemas, qualifiedNames, withNames } from './noted-schemas.ts'
 import { divisionOf, type Division } from '../server/tree.ts'
 import { indexNamesSql, ownStatementsSql } from './own-sql.ts'
 import { countText } from '../../../shared/figures.ts'
@@ -16,6 +17,8 @@ export type Stage = 'computed' | 'empty' | 'filled' | 'attached' | 'cloned'
 
 /** As `own-sql` names it. */
 const UNLOGGED = 'UNLOGGED'
+/** Statements that name statistics first. */
+const STATISTICS = /^(?:CREATE|ALTER|COMMENT ON) STATISTICS /
 
 type OwnStatement = { readonly stage: Stage; readonly what: string; readonly sql: string }
 type OwnIndex = {
@@ -61,11 +64,19 @@ export class GivenBack {
   readonly missing: NotGiven[] = []
   readonly #session: CopySession
   readonly #own: Own
+  /** Of its indexes and statistics. */
+  readonly #names: ReadonlySet<string>
+  /** Schemas that its statements name, and that are not there. */
+  #gone: ReadonlySet<string> | null = null
 
   /** @throws SluiceError LEDGER_DAMAGED */
   constructor(session: CopySession, own: string) {
     this.#session = session
     this.#own = parsed(own)
+    const statistics = this.#own.statements.flatMap(({ sql }) =>
+      STATISTICS.test(sql) ? qualifiedNames(sql).slice(0, 1) : [],
+    )
+    this.#names = new Set([...this.#own.indexes, ...statistics].map(({ name }) => name))
   }
 
   /** What it was divided into; null where it was not. */
@@ -94,12 +105,27 @@ export class GivenBack {
       }
       for (const statement of this.#own.statements) {
         if (statement.stage !== stage) continue
+        const sql = await this.#placed(statement.sql, table)
         // The archive lets go of the files: these rows are the only copy, and a crash would empty such a table.
         if (statement.what === UNLOGGED)
-          this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; ${statement.sql} makes it so again` })
-        else if (!(await this.#give(statement)) && stage === 'computed') throw this.#notComputed(table)
+          this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; ${sql} makes it so again` })
+        else if (!(await this.#give({ ...statement, sql })) && stage === 'computed') throw this.#notComputed(table)
       }
     })
+  }
+
+  /** Names of the table, its indexes and statistics are in the schema that it stands in where the one that it left is not there. */
+  async #placed(sql: string, { name: { schema = 'public', name } }: KnownTable): Promise<string> {
+    this.#gone ??= await missingSchemas(
+      this.#session,
+      this.#own.statements.flatMap((one) => qualifiedNames(one.sql).map((named) => named.schema)),
+    )
+    const gone = this.#gone
+    return withNames(sql, (named) =>
+      gone.has(named.schema) && (named.name === name || this.#names.has(named.name))
+        ? tableSql({ schema, name: named.name })
+        : null,
+    )
   }
 
   #notComputed({ name }: KnownTable): SluiceError {
@@ -157,7 +183,15 @@ export class GivenBack {
     } catch (error) {
       if (!session.alive || !isRefusal(error)) throw error
       await session.ask('ROLLBACK TO SAVEPOINT own; RELEASE SAVEPOINT own')
-      this.missing.push({ what, why: (error as Error).message })
+      const { message } = error as Error
+      const named = qualifiedNames(sql).find(
+        ({ schema }) => this.#gone?.has(schema) === true && message.includes(schema),
+      )
+      const cause =
+        named === undefined
+          ? ''
+          : `: the schema ${named.schema} is gone or has another name: with the one that it has now, run ${sql}`
+      this.missing.push({ what, why: `${message}${cause}` })
       return false
     }
     await session.ask('RELEASE SAVEPOINT own')

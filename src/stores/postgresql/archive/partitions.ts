@@ -46,7 +46,7 @@ import { lookBefore, takeAway, type Leave } from './leave.ts'
 import { listPartitions } from './list.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { archivedName, ensureArchivedSchema, moveTable } from './move.ts'
-import { inNotedSchemas } from './noted-schemas.ts'
+import { placeNow } from './noted-schemas.ts'
 import { readOwn, type NotGiven } from './own.ts'
 import type { Ended, Steps, Within } from './steps.ts'
 import { refuseOtherBelow, tablesBelow } from '../server/tree.ts'
@@ -256,11 +256,8 @@ async function drop({ session, locks }: Within, request: LastRequest): Promise<E
   const table = await detachedTable(session, locks, request.identity)
   if (table === null) return 'gone'
   if (!(await holds(session, table, request))) return 'differs'
-  const remove = async (): Promise<Ended> => {
-    await session.ask(`DROP TABLE ${tableSql(await keptLate(session, table, request))}`)
-    return 'done'
-  }
-  return request.keep === undefined ? remove() : inNotedSchemas(session, [request.partition], request.parent, remove)
+  await session.ask(`DROP TABLE ${tableSql(await keptLate(session, table, request))}`)
+  return 'done'
 }
 
 async function keep(
@@ -277,10 +274,11 @@ async function keep(
 /** Of a table that was detached and nothing kept of it. It gets its name back first, so that what is kept has that. @returns its name */
 async function keptLate(session: CopySession, table: KnownTable, request: LastRequest): Promise<TableName> {
   if (request.keep === undefined) return table.name
-  await moveTable(session, table, request.partition)
+  const name = await placeNow(session, request.partition, request.parent)
+  await moveTable(session, table, name)
   const parent = await tableByName(session, request.parent)
-  await keep(session, { ...table, name: request.partition }, parent, request)
-  return request.partition
+  await keep(session, { ...table, name }, parent, request)
+  return name
 }
 
 /** Why nobody waited for those who are in the way. */

@@ -27,7 +27,7 @@ type Said = {
 export const BOUNDS = 'sluice_bounds_'
 
 const RIGHTS =
-  'connect as the owner of the table and of all its partitions, who may also CREATE in the schema sluice_archived'
+  'connect as the owner of the table and of all its partitions, who may also CREATE in their schemas and in sluice_archived'
 
 /** @returns a SluiceError, unless the error is none of the database */
 export function stepError(thrown: unknown, { settings, table, holders = [], rights = RIGHTS }: About): unknown {

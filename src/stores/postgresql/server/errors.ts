@@ -27,6 +27,9 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
   TARGET_CORRUPT: 'SOURCE_IO',
 }
 
+/** A syntax error and a column that is not there: a name may lack its quotes. */
+const NAMES: ReadonlySet<string> = new Set(['42601', '42703'])
+
 /**
  * @param where the condition that a user wrote, if one was part of the statement: mistakes are then his
  * @returns a SluiceError of the source's kind, unless the error is none of the database
@@ -40,7 +43,7 @@ export function sourceError(thrown: unknown, settings: PostgresSettings, where: 
     if (where !== null && isMistake(state)) {
       return new SluiceError('BAD_PREDICATE', `the condition cannot be used: ${server.message}`, {
         where,
-        hint: conditionHint('PostgreSQL'),
+        ...(NAMES.has(state) ? { hint: conditionHint('PostgreSQL') } : {}),
         ...(server.hint === undefined ? {} : { reason: server.hint }),
         cause: thrown,
       })

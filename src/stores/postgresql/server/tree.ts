@@ -8,7 +8,8 @@ import type { CopySession } from './session.ts'
 import { literal } from './sql.ts'
 import type { FoundTable } from './known.ts'
 import type { KnownTable, Locks } from './locks.ts'
-import { ARCHIVED_SCHEMA, archivedName, moveTable } from '../archive/move.ts'
+import { ARCHIVED_SCHEMA, archivedName, isTaken, moveTable, suffixed } from '../archive/move.ts'
+import { missingSchemas } from '../archive/noted-schemas.ts'
 
 /** What a partition was divided into, for the ledger. */
 export type Division = {
@@ -65,19 +66,21 @@ export async function moveBelow(session: CopySession, below: readonly KnownTable
 /**
  * Back to where they stood when the partition left. Tables that somebody has put below it since then stay where they are.
  * @param root the table above them, back under its name
- * @param division null where nobody knows any more: they come back beside it, under names that may have been cut
- * @throws SluiceError TABLE_REFUSED where another table has the name of one of them
+ * @param division null where nobody knows any more: they come back beside it, under names that may have been cut. So do those whose schema is not there any more.
+ * @throws SluiceError TABLE_REFUSED where another table has the name of one of them in the schema that it stood in
  */
 export async function moveBelowBack(session: CopySession, root: KnownTable, division: Division | null): Promise<void> {
-  const names = new Map((division?.tables ?? []).map(({ oid, schema, name }) => [oid, { schema, name }]))
+  const names = new Map((division?.tables ?? []).map(({ oid, schema = 'public', name }) => [oid, { schema, name }]))
+  const missing = await missingSchemas(session, new Set([...names.values()].map(({ schema }) => schema)))
   for (const table of await tablesBelow(session, root)) {
     const known = names.get(table.oid)
     if (known === undefined && table.name.schema !== ARCHIVED_SCHEMA) continue
     const { name } = table.name
     const own = name.endsWith(`_${table.oid}`) ? name.slice(0, -table.oid.length - 1) : name
-    const to: TableName =
-      known === undefined ? { ...root.name, name: own } : { name: known.name, schema: known.schema ?? 'public' }
-    await moveTable(session, table, to)
+    const isKept = known !== undefined && !missing.has(known.schema)
+    const to = isKept ? known : { ...root.name, name: known?.name ?? own }
+    const isTwice = !isKept && (await isTaken(session, to, table.oid))
+    await moveTable(session, table, isTwice ? { ...to, name: suffixed(to.name, table.oid) } : to)
   }
 }
 
