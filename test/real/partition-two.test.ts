@@ -134,4 +134,32 @@ describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_M
     for (const one of [await plan(both), await run(both)])
       expect(one.finished).toMatchObject({ error: { code: 'TABLE_REFUSED' } })
   })
+
+  test.each(['in another database', 'beside the old one'])(
+    'status says of the copy %s that it has partitions',
+    { timeout: 240_000 },
+    async (where) => {
+      const made = await pair(server, 'n int')
+      const isElsewhere = where === 'in another database'
+      const both = isElsewhere ? made : { ...made, fresh: made.old }
+      expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
+      const words = { table: '', into: '', stream: '' }
+      const wanted = { ahead: 1, olderThan: '8q', archive: '/archive', parkedGraceMs: 0 }
+      const entry = { table: 'b', from: 0, by: 'at', calendar: {}, ...wanted, words, ...(isElsewhere ? { to: 1 } : {}) }
+      const status = await perform({
+        kind: 'lifecycle-status',
+        tables: ['b'],
+        entries: [entry],
+        databases: [both.old.url, both.fresh.url],
+      })
+      const [, , coming, archiving] = of(status.events, 'lifecycle.phase')
+      const name = isElsewhere ? String.raw`public\.b of postgresql:\S+` : String.raw`public\.b_partitioned`
+      expect(coming?.state).toBe('not begun')
+      expect(coming?.detail).toMatch(
+        new RegExp(`^${name} has \\d+ partitions, there up to .*; partition ensure keeps them`),
+      )
+      expect(Number(coming?.partitions)).toBeGreaterThan(2)
+      expect(archiving?.detail).toMatch(new RegExp(`^nothing is archived; partitions of ${name} are archived once`))
+    },
+  )
 })
