@@ -99,13 +99,18 @@ export async function takenFindings(
 /** Findings about rules that a row may break for a while, until the new table has caught up. */
 const LATE: ReadonlySet<string> = new Set(['unique', 'exclusion', 'foreign key from it'])
 
+/** Whether it is about something that `partition run` leaves for later. */
+export function isLate({ about, verdict }: PlanFinding): boolean {
+  return LATE.has(about) && verdict !== 'refused'
+}
+
 /** What a copy by periods wants of the table, beside what the new one has to be. */
 export async function copyFindings(
   { plan, signal }: PlanSource,
   { planned, findings, twin }: TwinPlan,
 ): Promise<readonly PlanFinding[]> {
   const { table } = planned.table
-  const late = findings.filter(({ about, verdict }) => LATE.has(about) && verdict !== 'refused')
+  const late = findings.filter(isLate)
   return [
     ...((await plan.isIndexed(planned, signal))
       ? []

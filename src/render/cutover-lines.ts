@@ -63,7 +63,8 @@ function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
 /** Between two databases: the table keeps its name, and users get another address. */
 function movedLine(event: Of<'cutover.switched'>, block: Tell): Block {
   const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
-  const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
+  const goes = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
+  const other = event.refusedWhile === undefined ? goes : `${goes}, and is refused while ${event.refusedWhile}`
   return block(
     'proved',
     `${table} of ${event.database ?? ''} takes the writes now; ${parked} of ${event.closed ?? ''} is closed`,

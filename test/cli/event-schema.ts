@@ -881,6 +881,7 @@ const bodies = {
     stream: z.string(),
     position: z.string(),
     wayBack: z.string(),
+    refusedWhile: z.string().optional(),
   },
   'follow.halted': {
     code: z.string(),

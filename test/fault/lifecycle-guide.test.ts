@@ -121,11 +121,14 @@ describe.skipIf(!POSTGRES_OWN)(`the guide of the four phases ${POSTGRES_MISSING}
       [0, 'done', 'done', 'done', 'done'],
       [0, 'done', 'done', 'done', 'done'],
     ])
+    const [begun, signed] = ran.filter(({ line }) => line.startsWith('sluice lifecycle status')).map(({ out }) => out)
+    expect(begun).toContain('no partitions yet')
+    expect(signed).not.toContain('no partitions yet')
+    expect(signed).toMatch(/III .*public\.amenity_bookings of postgresql:\S+ has \d+ partitions, there up to /)
     const outs = ran.map(({ out }) => out)
     expect(outs.findLast((out) => out.includes('archive run'))).toContain('--from "$NEW"')
     expect(outs.filter((out) => /was dropped/.test(out)).length).toBeGreaterThan(2)
-    const made = ran.filter(({ line }) => !line.includes('partition plan')).map(({ out }) => out)
-    expect(made.join('')).not.toContain('_partitioned')
+    expect(outs.join('')).not.toContain('_partitioned')
     expect(await fresh.rows('SELECT count(*) - count(DISTINCT id) FROM amenity_bookings')).toEqual([['0']])
     expect(ran.find(({ line }) => line.startsWith('sluice query'))?.out).toContain('3300')
   })

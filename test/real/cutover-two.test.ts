@@ -1,6 +1,7 @@
 /** Writers go from one database to another, back, and forward again, while an outsider looks: every booking is there once, and never are both sides open. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/model/run/event.ts'
 import { perform, type Place } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -103,5 +104,37 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
     // Nothing is left but the stream that goes on.
     expect(await target.rows('SELECT status FROM migration_switches ORDER BY turn')).toEqual([['done'], ['done']])
     expect(await source.rows('SELECT status FROM migration_switches ORDER BY turn')).toEqual([['done']])
+  })
+
+  test('says before and behind the switch what the way back is refused for', { timeout: 240_000 }, async () => {
+    const stage = await twoStage(server, 100)
+    const { source, target } = stage
+    await source.sql(
+      'CREATE TABLE guests (id bigint PRIMARY KEY)',
+      `INSERT INTO guests SELECT id FROM ${SQL}`,
+      `ALTER TABLE ${SQL} ADD CONSTRAINT "its guest" FOREIGN KEY (id) REFERENCES guests`,
+    )
+    const why = 'foreign key from it its guest is as it is'
+    const drop = `ALTER TABLE "public".${SQL} DROP CONSTRAINT "its guest"`
+    const warned = (events: readonly Event[]): unknown[] => of(events, 'log').filter(({ level, message }) => level === 'warn' && message.endsWith(why)) // prettier-ignore
+    const dry = await perform(twoCutover(stage, { dryRun: true }))
+    expect(dry.finished).toMatchObject({ exitCode: 0 })
+    expect(of(dry.events, 'cutover.gate').find(({ name }) => name === 'reverse stream')?.detail).toContain(why)
+    expect(warned(dry.events)).toMatchObject([{ hint: expect.stringContaining(drop) as string }])
+    const { confirm: _confirm, ...unconfirmed } = twoCutover(stage)
+    const asked = await perform(unconfirmed)
+    expect(asked.finished.error).toMatchObject({ code: 'MISSING_CONFIRM', reason: expect.stringContaining(why) as string }) // prettier-ignore
+    const made = await perform(twoCutover(stage))
+    expect(made.finished, JSON.stringify(made.finished.error)).toMatchObject({ exitCode: 0 })
+    expect(warned(made.events)).toHaveLength(1)
+    expect(of(made.events, 'cutover.switched')).toMatchObject([{ refusedWhile: why }])
+    const back = await perform(twoCutover(stage, { revert: true }))
+    expect(back.finished).toMatchObject({ error: { code: 'NOT_SWITCHABLE', message: expect.stringContaining('its guest') as string } }) // prettier-ignore
+    await source.sql(drop)
+    const again = await perform(twoCutover(stage, { revert: true }))
+    expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
+    // Forward again nothing keeps it from coming back.
+    expect(of(again.events, 'cutover.switched').map(({ refusedWhile }) => refusedWhile)).toEqual([undefined])
+    expect(await rowsOf(source)).toEqual(await rowsOf(target))
   })
 })

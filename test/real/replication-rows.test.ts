@@ -162,9 +162,9 @@ describe.skipIf(!POSTGRES_OWN)('rows of a stream (needs a server of its own)', (
   })
 
   test.each([
-    ['added', 'ADD COLUMN more int DEFAULT 7', 'the column more was added'],
+    ['added', 'ADD COLUMN more int DEFAULT 7', 'the column more was added, dropped or renamed'],
     ['dropped', 'DROP COLUMN v', 'the column v was dropped'],
-    ['renamed', 'RENAME COLUMN v TO w', 'the column w was added'],
+    ['renamed', 'RENAME COLUMN v TO w', 'the column w was added, dropped or renamed'],
     ['retyped', 'ALTER COLUMN v TYPE text', 'the column v is text, and was character varying(10)'],
     ['widened', 'ALTER COLUMN v TYPE varchar(20)', 'the column v is character varying(20)'],
     ['moved', 'RENAME TO moved_away', 'the table was renamed to public.moved_away'],

@@ -34,6 +34,8 @@ export type TablePlan = {
   /** Whether the target has to be created. */
   readonly create: boolean
   readonly columns: readonly ColumnPlan[]
+  /** Columns were named; else all of the source go along, also those that it had before. */
+  readonly chosen?: true
   /** Generated columns that source and target compute, each by itself: compared, and never written. Rows that are compared have them behind `columns`. */
   readonly checked?: readonly ColumnPlan[]
   /** Names of those that versions before decision 16 did not compare: part of the hash. */

@@ -72,4 +72,6 @@ export type CutoverSwitchedEvent = {
   position: string
   /** The command that lets both change places once more. */
   wayBack: string
+  /** Between two databases: what that command is refused for as things stand; absent where nothing is. */
+  refusedWhile?: string
 }

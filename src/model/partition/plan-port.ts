@@ -80,6 +80,18 @@ export type TwinStatements = {
   readonly all: readonly string[]
   /** Those of them that make what a row copied late may break until the table has caught up: foreign keys, and what keeps rows apart beside the primary key. */
   readonly late: readonly string[]
+  /** Types of the columns, as the statements name them. */
+  readonly types: readonly string[]
+}
+
+/** What a database says of statements that would make a new table there. */
+export type Rehearsal = {
+  /** Types that it does not have: the others were not tried then. */
+  readonly missing: readonly string[]
+  /** Why it refuses one that a new table cannot be without; null where all of these run. */
+  readonly refused: string | null
+  /** Of `late` those that it refuses, and why. */
+  readonly left: readonly { readonly statement: string; readonly reason: string }[]
 }
 
 export interface PartitionPlanStore {
@@ -105,6 +117,11 @@ export interface PartitionPlanStore {
     partitions: readonly TwinPartition[],
     signal: AbortSignal,
   ): Promise<TwinStatements>
+  /**
+   * Tries statements of `twin` in the database of this store, and takes them back: what it refuses is found before a run.
+   * @throws SluiceError TARGET_DENIED, CONNECTION_LOST
+   */
+  rehearse(statements: TwinStatements, signal: AbortSignal): Promise<Rehearsal>
   /**
    * Runs statements of `twin` in one transaction, in the database of this store.
    * @throws SluiceError TARGET_DENIED, TARGET_BUSY where others keep a table that the new one refers to, TABLE_REFUSED with what the server says

@@ -10,7 +10,7 @@ import { listed } from '../listed.ts'
 import { archivedAs, isRestored } from '../state.ts'
 import { refuseFollowedTables } from '../../archive/plan/followed-table.ts'
 import { ofTable } from './commands.ts'
-import type { LookedTable, Phase } from './looked.ts'
+import type { LookedTable, PartitionedCopy, Phase } from './looked.ts'
 import { blocks } from './partitioning-phase.ts'
 
 const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set([
@@ -22,7 +22,7 @@ const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set([
 ])
 
 export async function archivePhase(looked: LookedTable): Promise<Phase> {
-  const { entry, archive, standing } = looked
+  const { entry, archive, standing, copy } = looked
   const { olderThan } = entry
   const place = archive?.archive ?? entry.archive
   const past = (archive?.partitions ?? []).some(({ state, graceOver }) => state === 'DETACHED' && graceOver)
@@ -36,7 +36,7 @@ export async function archivePhase(looked: LookedTable): Promise<Phase> {
   if (olderThan === undefined)
     return { ...facts, state: 'not asked for', detail: `${archivedText(archive)}; its entry has no older-than` }
   if (standing === null && archive === null)
-    return { ...facts, state: 'not begun', detail: 'nothing is archived; the table has no partitions yet' }
+    return { ...facts, state: 'not begun', detail: `nothing is archived; ${nothingYet(copy)}` }
   if (standing === null) {
     looked.leave(`what of ${looked.name} is due: ${ofTable('archive plan', entry)} says it`)
     return { ...facts, state: 'done', detail: archivedText(archive) }
@@ -71,6 +71,12 @@ export async function archivePhase(looked: LookedTable): Promise<Phase> {
   const left =
     onTheirWay.length === 0 ? {} : blocks([`a run left ${labels(onTheirWay.map(({ label }) => label))} on the way`])
   return { ...told, state: 'due', ...left, ...next }
+}
+
+function nothingYet(copy: PartitionedCopy | null): string {
+  return copy === null
+    ? 'the table has no partitions yet'
+    : `partitions of ${copy.name} are archived once it has the public name`
 }
 
 /** Why nothing may leave the table while a stream has it; null where none has. */

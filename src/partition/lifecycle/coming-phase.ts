@@ -1,13 +1,14 @@
 /** Phase III: partitions of the current and the coming periods are there before their first row. */
 import { dec } from '../../model/run/event.ts'
+import { countText } from '../../shared/figures.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { alarmsOf, type Alarm } from '../alarms.ts'
 import { coveredTo } from '../coverage.ts'
-import { comingOf, maintenanceOf } from '../standing.ts'
+import { comingOf, maintenanceOf, type Standing } from '../standing.ts'
 import { nowFor } from '../state.ts'
 import { strayOf } from '../stray.ts'
 import { ofTable } from './commands.ts'
-import type { LookedTable, Phase } from './looked.ts'
+import type { LookedTable, PartitionedCopy, Phase } from './looked.ts'
 import { blocks } from './partitioning-phase.ts'
 
 /** Default partitions that are not larger are counted. */
@@ -16,9 +17,10 @@ const SMALL_BYTES = 64_000_000n
 const MADE: ReadonlySet<Alarm['alarm']> = new Set(['none ahead', 'rows in the default', 'left over'])
 
 export async function comingPhase(looked: LookedTable): Promise<Phase> {
-  const { standing, odd, entry, now, store, archive, run } = looked
+  const { standing, odd, entry, now, store, archive, run, copy } = looked
   const { ahead } = entry
   if (odd !== null) return { state: 'blocked', detail: odd.message, ...blocks([odd.reason, odd.hint]) }
+  if (standing === null && copy !== null) return copyPhase(copy, now)
   if (standing === null) return { state: 'not begun', detail: 'the table has no partitions yet' }
   const coming = comingOf(standing, { now, ahead })
   const rest = standing.table.partitions.find(({ isDefault }) => isDefault)
@@ -27,19 +29,16 @@ export async function comingPhase(looked: LookedTable): Promise<Phase> {
   const wish = { ...coming, now, ahead }
   const stray = isCounted ? await strayOf({ standing, archive }, wish, maintenanceOf(store), run) : null
   const alarms = alarmsOf(standing, { now, ahead, coming, stray, archive })
-  const last = coveredTo(standing.placed, nowFor({ ...standing, now }))?.partition.to ?? null
+  const last = lastOf(standing, now)
   const strayRows = alarms
     .filter(({ alarm }) => alarm === 'rows in the default')
     .reduce((sum, { rows = '0' }) => sum + BigInt(rows), 0n)
   const facts = {
-    partitions: dec(standing.table.partitions.length),
-    ...(last === null ? {} : { coveredTo: last }),
+    ...coverOf(standing, last),
     missing: dec(coming.missing.length),
     ...(stray === null ? {} : { defaultRows: dec(strayRows) }),
   }
-  const told = `${standing.table.partitions.length} partitions, ${
-    last === null ? 'none of them for now' : `there up to ${last}`
-  }`
+  const told = coverText(standing, last)
   const kept = standing.table.keptBy === undefined ? '' : `; ${standing.table.keptBy} makes partitions of it, too`
   if (alarms.length === 0) return { ...facts, state: 'done', detail: `${told}, ${ahead} whole periods ahead${kept}` }
   // Rows that no coming period takes stay where they are, however often partitions are made.
@@ -53,6 +52,26 @@ export async function comingPhase(looked: LookedTable): Promise<Phase> {
     ...blocks(alarms.map((alarm) => textOf(alarm, isBlocked))),
     ...(isBlocked && coming.missing.length === 0 ? {} : { next: ofTable('partition ensure', entry) }),
   }
+}
+
+/** Before it takes the public name. */
+function copyPhase({ name, standing }: PartitionedCopy, now: Date): Phase {
+  const last = lastOf(standing, now)
+  const detail = `${name} has ${coverText(standing, last)}; partition ensure keeps them once it has the public name`
+  return { ...coverOf(standing, last), state: 'not begun', detail }
+}
+
+/** Up to where partitions follow on that of now; null where there is none for now. */
+function lastOf(standing: Standing, now: Date): string | null {
+  return coveredTo(standing.placed, nowFor({ ...standing, now }))?.partition.to ?? null
+}
+
+function coverOf({ table }: Standing, last: string | null): Pick<Phase, 'partitions' | 'coveredTo'> {
+  return { partitions: dec(table.partitions.length), ...(last === null ? {} : { coveredTo: last }) }
+}
+
+function coverText({ table }: Standing, last: string | null): string {
+  return `${countText(table.partitions.length, 'partition')}, ${last === null ? 'none of them for now' : `there up to ${last}`}`
 }
 
 function textOf({ alarm, detail, hint }: Alarm, withHint: boolean): string {

@@ -12,7 +12,7 @@ import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
 import { standingOf, type Standing } from '../standing.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
-import { isSwitched, lastTurn, type LookedTable } from './looked.ts'
+import { isSwitched, lastTurn, type LookedTable, type PartitionedCopy } from './looked.ts'
 import type { OpenStore, OpenStores } from './open-stores.ts'
 import { archiveOf } from '../../archive/work/find-archive.ts'
 import { streamStanding, type StreamStanding } from './stream-standing.ts'
@@ -67,6 +67,9 @@ export async function lookAt(
     database,
     table,
     ...(await partitionsOf(store, table, { entry, archive }, signal)),
+    copy: isSwitched({ switches })
+      ? null
+      : await copyOf(stream, { entry, target, isBetween: store !== target.store }, signal),
     archive,
     stream,
     wayBack: isForward && hasSwitched(last.status) ? await wayBackOf(last) : null,
@@ -85,6 +88,28 @@ export async function lookAt(
     run,
     leave,
   }
+}
+
+/** The partitioned table that a stream fills. */
+async function copyOf(
+  stream: StreamStanding | null,
+  {
+    entry,
+    target,
+    isBetween,
+  }: { readonly entry: LifecycleEntry; readonly target: OpenStore; readonly isBetween: boolean },
+  signal: AbortSignal,
+): Promise<PartitionedCopy | null> {
+  if (stream === null || stream.row.status === 'ended') return null
+  const { store } = target
+  const { schema, name: own } = stream.key
+  const table = await oneTable(store, tableText(schema === '' ? { name: own } : { schema, name: own }), signal).catch(
+    gone,
+  )
+  if (table === null) return null
+  const { standing } = await partitionsOf(store, table, { entry, archive: null }, signal)
+  const name = tableText(table.table)
+  return standing === null ? null : { name: isBetween ? `${name} of ${store.label}` : name, standing }
 }
 
 /** The commands of an entry whose table stands in the second database now. @param before the name that it had in the first one */

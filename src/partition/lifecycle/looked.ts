@@ -25,6 +25,8 @@ export type LookedTable = {
   readonly standing: Standing | null
   /** Why its partitions are none that could be kept; null where they could, and where there are none. */
   readonly odd: SluiceError | null
+  /** The partitioned table that the stream fills, while another one has the public name; null where there is none. */
+  readonly copy: PartitionedCopy | null
   readonly archive: ArchiveRecord | null
   /** The stream that fills, or filled, the partitioned table. */
   readonly stream: StreamStanding | null
@@ -40,6 +42,13 @@ export type LookedTable = {
   readonly run: Run<'log'>
   /** Takes what nobody looked at, in words. */
   readonly leave: (what: string) => void
+}
+
+/** A table that is going to take the public name. */
+export type PartitionedCopy = {
+  /** With its schema, and its database where that is another one. */
+  readonly name: string
+  readonly standing: Standing
 }
 
 /** The database that a table has left. */

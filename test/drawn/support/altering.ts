@@ -3,7 +3,7 @@ import { pick, type Random } from './random.ts'
 import type { Alter, DrawnColumn, DrawnSystem, DrawnTable, DrawnType } from './shape.ts'
 
 const KINDS = [
-  'add', 'drop', 'rename', 'retype', 'swap', 'rename table', 'swap tables', 'not null', 'null', 'default', 'expression',
+  'add', 'add default', 'drop', 'rename', 'retype', 'swap', 'rename table', 'swap tables', 'not null', 'null', 'default', 'expression',
 ] as const // prettier-ignore
 
 const MOST_ALTERS = 3
@@ -59,6 +59,15 @@ function stepsThere({ quote, clauses }: DrawnSystem, table: DrawnTable, { what, 
         [alter(`ADD COLUMN ${quote(column.name)} ${column.type}`)],
         [alter(`DROP COLUMN ${quote(column.name)}`)],
       )
+    // Each row that is there has the value at once, and no change tells it.
+    case 'add default': {
+      const [value = 'NULL'] = column.values
+      return steps(
+        { ...table, columns: [...columns, column] },
+        [alter(`ADD COLUMN ${quote(column.name)} ${column.type} DEFAULT ${value}`)],
+        [alter(`DROP COLUMN ${quote(column.name)}`)],
+      )
+    }
     case 'drop': {
       if (no === 0) return null
       const left = columns.filter((_, i) => i !== no)

@@ -94,11 +94,24 @@ async function went(step: string, operation: DiffOperation): Promise<Went> {
   const lossy = ran.events.flatMap((event) => (event.type === 'table.finished' ? (event.notes ?? []) : [])).find((one) => one.startsWith('compared as the target can hold them')) // prettier-ignore
   if (lossy !== undefined) return { counts: '', refused: { is: 'named', code: 'LOSSY_TYPE', text: lossy } }
   const counts = countsOf(ran)
+  const named = keysIn(ran)
+  if (named !== counts) return { counts: '', refused: fault(`${step} keys`, `${counts}, and the keys are of ${named}`) }
   // The exit code says whether there is any.
   const isClean = counts === '0 missing, 0 different, 0 extra'
   if (isClean !== (ran.finished.exitCode === 0) && !operation.fix)
     return { counts: '', refused: fault(`${step} exit`, `${counts}, exit ${ran.finished.exitCode}`) }
   return { counts, refused: ran.finished.exitCode === 0 ? EQUAL : null }
+}
+
+/** Keys that are named, each once. */
+function keysIn({ events }: Ran): string {
+  const all = events.flatMap((event) => (event.type === 'difference' ? [event] : []))
+  return ['missing', 'different', 'extra']
+    .map(
+      (what) =>
+        `${new Set(all.flatMap(({ difference, key }) => (difference === what ? [JSON.stringify(key)] : []))).size} ${what}`,
+    )
+    .join(', ')
 }
 
 function countsOf({ finished: { totals } }: Ran): string {

@@ -70,13 +70,14 @@ async function altered(stream: Stream, made: DrawnTable, held: ReadonlySet<strin
   await running
   const came = await comparedAfter(stream, now.name, 'alter')
   if (came.is !== 'named') return came
-  if (came.code !== 'STREAM_HALTED') return came
-  if (goesOn(made)) return fault('alter needless', came.text)
   const { system, target } = stream
   const name = await system.tableOf(target)
-  const stranger = linesOf(await system.judge(target, name)).find((line) => !held.has(line))
+  const rows = name === '' ? [] : linesOf(await system.judge(target, name))
+  const stranger = rows.find((line) => !held.has(line))
   // While it runs, rows go over between two ALTERs.
   if (stranger !== undefined && !isLive) return fault('alter leaked', `${came.text}; the target holds ${stranger}`)
+  if (came.code !== 'STREAM_HALTED') return came
+  if (goesOn(made)) return fault('alter needless', came.text)
   await target.sql(`DROP TABLE ${name}`)
   return await comparedAfter(anewOf(stream, made, now), now.name, 'anew')
 }

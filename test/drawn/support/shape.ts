@@ -20,7 +20,7 @@ export type DrawnColumn = {
 export type Alter = {
   /** `back` takes the one before it back. */
   readonly what:
-    | 'add' | 'drop' | 'rename' | 'retype' | 'swap' | 'rename table' | 'swap tables' | 'not null' | 'null' | 'default' | 'expression' | 'back' // prettier-ignore
+    | 'add' | 'add default' | 'drop' | 'rename' | 'retype' | 'swap' | 'rename table' | 'swap tables' | 'not null' | 'null' | 'default' | 'expression' | 'back' // prettier-ignore
   /** Number of the column, of however many there are. */
   readonly at: number
   /** What comes new: its name, its type, its values. */

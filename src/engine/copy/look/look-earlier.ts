@@ -1,5 +1,6 @@
 /** What a run says of chunks that other runs have proved: when that was, and whether both sides still hold as many rows. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { tableText } from '../../../model/copy/column-type.ts'
 import { rangeText } from '../../../model/copy/range.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -12,6 +13,7 @@ import type { SharedTables } from '../ledger/shared-tables.ts'
 import { CLOSED } from '../ledger/stored-chunk.ts'
 import { patiently } from '../workers/patience.ts'
 import type { Surroundings } from '../table/copy-context.ts'
+import type { PlannedCopy } from '../plan/plan-copy.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import type { Standing } from '../table/chunk-sums.ts'
 import { lookAt, type Counted, type LookResult } from './look.ts'
@@ -148,12 +150,18 @@ async function countEarlier(
   return { looked: old, isStopped: false, error, notes }
 }
 
-/** @throws SluiceError BAD_FLAG for a table that is not copied */
-export function refuseUnknownTables(accepted: readonly string[], tables: readonly (readonly string[])[]): void {
+/** @throws SluiceError BAD_FLAG for a table that --accept-difference names and that is not copied */
+export function refuseUnknownTables(accepted: readonly string[], tables: PlannedCopy['tables']): void {
+  const known = tables.map(({ source: { table }, targetName }) => [
+    tableText(table),
+    table.name,
+    targetName.name,
+    tableText(targetName),
+  ])
   for (const name of accepted) {
-    if (tables.some((names) => names.includes(name))) continue
+    if (known.some((names) => names.includes(name))) continue
     throw new SluiceError('BAD_FLAG', `--accept-difference names ${name}, which is not copied`, {
-      hint: `name one of ${tables.map(([first]) => first).join(', ')}`,
+      hint: `name one of ${known.map(([first]) => first).join(', ')}`,
     })
   }
 }

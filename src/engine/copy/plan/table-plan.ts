@@ -68,6 +68,7 @@ export function planTable(
     target,
     create: found === null,
     columns,
+    ...(wishes.columns === undefined ? {} : { chosen: true as const }),
     ...(checked.length === 0 ? {} : { checked }),
     ...(newly.length === 0 ? {} : { newlyChecked: newly }),
     ...(timed.length === 0 ? {} : { ownTimes: timed }),

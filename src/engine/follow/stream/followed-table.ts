@@ -21,10 +21,12 @@ export type FollowTable = {
 /** As the exam of the source wants it: the identity is what the exam finds. */
 export function sourceOf(plan: TablePlan): FollowedTable {
   const computed = comparedColumns(plan).filter(({ target }) => target.generated === true)
+  const unwritten = unwrittenColumns(plan)
   return {
     table: plan.source,
     columns: writtenColumns(plan).map(({ from, as, source }) => ({ name: from, as, column: source })),
     identity: [],
+    ...(unwritten.length === 0 ? {} : { unwritten }),
     ...(computed.length === 0 ? {} : { computed: computed.map(({ from }) => from) }),
   }
 }
@@ -67,6 +69,13 @@ function spelled(column: TablePlan['columns'][number], identity: readonly string
   const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined && column.codec === undefined
   if (!isFree || source.native !== target.native || identity.includes(from)) return column
   return { ...column, as: { kind: 'native', name: source.native } }
+}
+
+/** Where all columns of the source are followed, the source had these when the stream began, or never had them. */
+function unwrittenColumns({ chosen, columns, target }: TablePlan): readonly string[] {
+  if (chosen === true) return []
+  const written = new Set(columns.map(({ to }) => to))
+  return target.columns.flatMap(({ name, generated }) => (written.has(name) || generated === true ? [] : [name]))
 }
 
 /** What the target computes itself is not written to it. */

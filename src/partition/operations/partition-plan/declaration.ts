@@ -6,6 +6,10 @@ import * as words from '../../../engine/run/operations/words.ts'
 export type PartitionPlanOperation = {
   readonly kind: 'partition-plan'
   readonly from: string
+  /** The database of the new table; that of the old one when absent. */
+  readonly to?: string | undefined
+  /** Name of the new table; when absent that of the old one, with `_partitioned` where both are in one database. */
+  readonly into?: string | undefined
   readonly table: string
   /** The column that says when a row belongs. */
   readonly by: string
@@ -30,6 +34,8 @@ export const partitionPlan: Declaration<PartitionPlanOperation, (typeof EVENTS)[
   actions: {
     'partition plan': {
       from: words.end('from'),
+      to: words.optionalEnd('to'),
+      into: words.optionalText('into'),
       table: words.oneTable,
       by: words.text('by'),
       calendar: words.calendar,
@@ -41,7 +47,10 @@ export const partitionPlan: Declaration<PartitionPlanOperation, (typeof EVENTS)[
     },
   },
   shape: 'listing',
-  stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
+  stores: [
+    { field: 'from', family: 'database', access: 'read', end: 'source' },
+    { field: 'to', family: 'database', access: 'read', end: 'target' },
+  ],
   about: 'table',
   events: EVENTS,
 }

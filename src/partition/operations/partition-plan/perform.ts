@@ -1,13 +1,24 @@
 /** `partition plan`: what it takes to partition a table that is not, and how long. Nothing is changed. */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { PlanFinding, PlannedTable } from '../../../model/partition/plan-port.ts'
-import { openSourceStore } from '../../../engine/copy/open-stores.ts'
+import { openCopyStore, openSourceStore } from '../../../engine/copy/open-stores.ts'
+import { onSide } from '../../../engine/copy/sides.ts'
 import { emitForecast } from '../../forecast-events.ts'
 import type { Filled, FilledPeriod } from '../../filled-periods.ts'
 import { measured, type Rate } from '../../rate.ts'
-import { copyFindings, planTwin, takenFindings } from '../../twin-plan.ts'
+import { copyFindings, planTwin } from '../../twin-plan.ts'
+import {
+  nameOf,
+  newName,
+  placed,
+  twinPlace,
+  twinThere,
+  unfollowable,
+  type Fit,
+  type TwinPlace,
+} from '../../twin-place.ts'
 import type { Ending, RunOf } from '../../../engine/run/run-context.ts'
 import type { partitionPlan as declared, PartitionPlanOperation } from './declaration.ts'
 
@@ -17,31 +28,54 @@ type Run = RunOf<typeof declared>
 const LOOK_WAIT_MS = 10_000
 const ORDER: readonly PlanFinding['verdict'][] = ['refused', 'changes', 'not looked', 'made', 'fine']
 
-/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, CONNECT_FAILED */
+/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, CONNECT_FAILED; TABLE_REFUSED where the new table is there, and is another one */
 export async function partitionPlan(operation: PartitionPlanOperation, run: Run): Promise<Ending> {
-  const { abort: signal } = run.interrupt
-  await using store = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
-  const plan = store.partitionPlan?.()
-  if (plan === undefined) {
-    throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no look at what partitioning a table would take`, {
-      where: store.label,
-      hint: 'partition plan works on PostgreSQL',
-    })
+  const { from, to = from } = operation
+  await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })
+  await using target = await onSide('target', () => openCopyStore(to, { mode: 'plan', lockWaitMs: LOOK_WAIT_MS }))
+  const place = twinPlace(store, target, run.interrupt.abort, 'partition plan')
+  const { source } = place
+  const wish = { ...operation, nameOf: (table: TableName) => newName(place, table) }
+  const planned = await planTwin(source, wish, new Date(run.clock.now()))
+  const { twin } = planned
+  if (twin === null) return ended(planned.planned, tellFindings(planned.planned, planned.findings, run), [], 0, [])
+  const about = { ...planned, twin }
+  const { findings: found, statements } = await making(place, about)
+  const findings = tellFindings(planned.planned, [...found, ...(await runFindings(place, about))], run)
+  const rate = await measured(source.plan, planned.planned, twin.partitions, operation, source.signal)
+  emitForecast(planned.planned, twin.filled.periods, rate, operation, run.emit)
+  const table = tableText(planned.planned.table.table)
+  for (const sql of statements) run.emit({ type: 'partition.sql', table, sql })
+  const missed = notChecked(findings, twin.filled, rate)
+  return ended(planned.planned, findings, twin.filled.periods, twin.partitions.length, missed)
+}
+
+/** What makes the new table, and what is in its way; of one that a run to another database has made already, nothing. */
+async function making(
+  place: TwinPlace,
+  about: Fit,
+): Promise<{ readonly findings: readonly PlanFinding[]; readonly statements: readonly string[] }> {
+  const there = place.isElsewhere ? await twinThere(place, about) : null
+  if (there === null) {
+    const { findings, statements } = await placed(place, about)
+    return { findings, statements: statements.all }
   }
-  const source = { store, plan, signal }
-  const about = await planTwin(source, operation, new Date(run.clock.now()))
-  const { planned, twin } = about
-  if (twin === null) return ended(planned, tellFindings(planned, about.findings, run), [], 0, [])
-  const findings = tellFindings(
-    planned,
-    [...about.findings, ...(await takenFindings(source, about)), ...(await copyFindings(source, about))],
-    run,
-  )
-  const { all: statements } = await plan.twin(planned, twin.name, twin.partitions, signal)
-  const rate = await measured(plan, planned, twin.partitions, operation, signal)
-  emitForecast(planned, twin.filled.periods, rate, operation, run.emit)
-  for (const sql of statements) run.emit({ type: 'partition.sql', table: tableText(planned.table.table), sql })
-  return ended(planned, findings, twin.filled.periods, twin.partitions.length, notChecked(findings, twin.filled, rate))
+  const detail = `it is there already: its own ${there.partitions.length} partitions count`
+  const finding: PlanFinding = { verdict: 'fine', about: 'new table', object: tableText(nameOf(about)), detail }
+  return { findings: [...about.findings, finding], statements: [] }
+}
+
+/** What `partition run` wants. Within one database there is a way without it, which follows nothing and reads no period by itself. */
+async function runFindings(place: TwinPlace, about: Fit): Promise<readonly PlanFinding[]> {
+  const unheard = await unfollowable(place)
+  const found = await copyFindings(place.source, about)
+  if (place.isElsewhere) {
+    const refused = found.map((one) => (one.about === 'index' ? { ...one, verdict: 'refused' as const } : one))
+    return unheard === null ? refused : [...refused, unheard]
+  }
+  if (unheard === null) return found
+  const detail = `${unheard.detail}: sluice partition run is refused, and sluice partition in-place follows nothing`
+  return [...found, { ...unheard, verdict: 'changes', detail }]
 }
 
 function tellFindings(

@@ -86,6 +86,8 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
     command: 'partition plan',
     keeps: [
       'from',
+      'to',
+      'into',
       'table',
       'by',
       'epoch',

@@ -3,6 +3,7 @@ import { PROVE_EVERY, UNTIL_EQUAL } from '../../../engine/copy/operations/copy/o
 import type { Option } from '../../../engine/run/operations/option.ts'
 
 const RUN = 'run:'
+const BOTH = 'plan and run:'
 /** A followed table begins with rows that are proved. */
 export const CHUNK_PROOFS = ['chunk', 'count'] as const
 
@@ -11,7 +12,7 @@ export const RUN_OPTIONS: readonly Option[] = [
     name: 'to',
     type: 'text',
     shown: 'that of the table',
-    group: RUN,
+    group: BOTH,
     completes: 'database',
     describe:
       'URL of the database of the new table, or a store of the config file; of decommission --database, the one that the tables have moved to',
@@ -20,7 +21,7 @@ export const RUN_OPTIONS: readonly Option[] = [
     name: 'into',
     type: 'text',
     shown: 'TABLE_partitioned, or TABLE in another database',
-    group: RUN,
+    group: BOTH,
     describe: 'name of the new table; one that is there has to be partitioned by the column, and empty',
   },
   {

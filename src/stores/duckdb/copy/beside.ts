@@ -2,6 +2,7 @@
 import { tableText, type Column, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { groupedLeft, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { ColumnSequence } from '../../../model/copy/sequence.ts'
+import { countText } from '../../../shared/figures.ts'
 import { regexText } from '../../../shared/name-pattern.ts'
 import type { BesideStore, LeftScope } from '../../../model/copy/beside-port.ts'
 import { columnsIn, expressionIn } from '../../common/column-definitions.ts'
@@ -90,7 +91,7 @@ export class DuckdbBeside implements BesideStore {
     return [
       ...schemas.flatMap(([schema, count]): readonly [LeftKind, undefined, string][] => {
         if (copied.has(String(schema))) return []
-        return [['schema', undefined, `${String(schema)} (${String(count)} ${count === '1' ? 'table' : 'tables'})`]]
+        return [['schema', undefined, `${String(schema)} (${countText(String(count), 'table')})`]]
       }),
       ...macros.map(([name]): [LeftKind, undefined, string] => ['function', undefined, String(name)]),
     ]

@@ -3,13 +3,13 @@ import type { CopyStore } from '../../../../model/copy/port.ts'
 import { derivedStore } from '../../../../stores/common/derived/index.ts'
 import { refusedForAgain } from '../../again/delete-extra.ts'
 import type { CopyEvent } from '../../copy-run.ts'
+import { refuseUnknownTables } from '../../look/look-earlier.ts'
 import { isMissingFile, openCopyStore, openSourceStore } from '../../open-stores.ts'
 import { planCopy, type Planner } from '../../plan/plan-copy.ts'
 import { askingOnce, type Views } from '../../source-views.ts'
 import { retryMsOf } from '../../workers/failure.ts'
 import { openPatiently, patiently } from '../../workers/patience.ts'
 import type { Begun } from './begin.ts'
-import { refuseUnknownNames } from './refused.ts'
 
 /** A copy whose source is open and looked at. */
 export type Looked = Begun & {
@@ -75,7 +75,7 @@ export async function openTarget(given: Looked): Promise<CopyStore> {
 async function isRefusedWhole({ operation, companion, from, planning, run }: Looked): Promise<boolean> {
   await using empty = await openCopyStore(operation.to, { mode: 'plan' })
   const planned = refusedForAgain(await planCopy(operation, from, empty, planning), operation)
-  refuseUnknownNames(operation, planned.tables)
+  refuseUnknownTables(operation.acceptDifference ?? [], planned.tables)
   const events: CopyEvent[] = []
   try {
     await companion?.examine({ operation, planned, run: { ...run, emit: (event) => void events.push(event) } })

@@ -1,4 +1,5 @@
 /** `copy`: tables of one store into another, in chunks that are proved; the same command goes on where it broke off. */
+import { refuseUnknownTables } from '../../look/look-earlier.ts'
 import { ledgerUnderAbort } from '../../ledger/under-abort.ts'
 import { Views } from '../../source-views.ts'
 import type { Companion } from '../../companion.ts'
@@ -11,7 +12,6 @@ import { show } from './end.ts'
 import { join, note, openFollowing } from './note.ts'
 import { look, openSource, openTarget } from './open.ts'
 import { plan } from './plan.ts'
-import { refuseUnknownNames } from './refused.ts'
 import { work } from './run.ts'
 
 /**
@@ -29,7 +29,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, companion: Comp
   await using to = await openTarget(looked)
   const planned = await plan(looked, to)
   if (given.dryRun) return await show(planned)
-  refuseUnknownNames(planned.operation, planned.planned.tables)
+  refuseUnknownTables(planned.operation.acceptDifference ?? [], planned.planned.tables)
   await using database = ledgerUnderAbort(await to.ledger(), begun.run.interrupt)
   const agreed = await agree(planned, database)
   const noted = await note(agreed)

@@ -22,9 +22,13 @@ export type BetweenReady = {
   /** The table that is opened, as the source of the reverse stream. */
   readonly taken: FollowedTable
   readonly findings: readonly SwitchFinding[]
+  /** What the way back is refused for as both sides stand, and what opens it; null where nothing keeps it closed. */
+  readonly shut: ShutWay | null
   /** Sign-off that it relies on; null without one. */
   readonly signOff: string | null
 }
+
+export type ShutWay = { readonly why: string; readonly hint: string }
 
 export type BetweenWishes = {
   readonly unsigned: boolean
@@ -70,12 +74,15 @@ export async function betweenReady(
   const asked = { unsigned: wishes.unsigned, revert: family.turns.length % 2 === 1 }
   const signed = await signOffGate(opens.database, stream.id, asked)
   set('NOT_SIGNED', signed.gate)
+  const shut = shutBy(await able.closing.examine(from, await able.opening.facts(to, signal), signal))
   const reverse: CopyOperation = { ...reverseCopy(copy, to, from), from: opens.url, to: closes.url }
   let taken: FollowedTable | null = null
   try {
     taken = await examineReverse(reverse, { from: opens.store, to: closes.store }, to, run)
     const detail = 'the way back can be followed; it is made before the switch'
-    gates.set({ name: 'reverse stream', state: 'waiting', detail })
+    const closed = shut === null ? '' : `. To go back over it is refused while ${shut.why}`
+    gates.set({ name: 'reverse stream', state: 'waiting', detail: `${detail}${closed}` })
+    if (shut !== null) run.emit({ type: 'log', level: 'warn', table: gates.table, ...noWayBack(shut) })
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.kind !== 'unsupported' && error.kind !== 'usage') throw thrown
@@ -83,7 +90,32 @@ export async function betweenReady(
     set(error.code, { name: 'reverse stream', state: 'refused', detail: error.message, ...hint })
   }
   if (refusals.length > 0 || taken === null) throw refusalOf(refusals)
-  return { from, to, key: table.key, identity: table.source.identity, reverse, taken, findings, signOff: signed.id }
+  return {
+    from,
+    to,
+    key: table.key,
+    identity: table.source.identity,
+    reverse,
+    taken,
+    findings,
+    shut,
+    signOff: signed.id,
+  }
+}
+
+/** What is said before the switch, and behind it. */
+export function noWayBack({ why, hint }: ShutWay): { readonly message: string; readonly hint: string } {
+  return { message: `the cut-over can be made, and the way back is refused while ${why}`, hint }
+}
+
+/** @param findings of the other direction */
+function shutBy(findings: readonly SwitchFinding[]): ShutWay | null {
+  const refused = findings.filter(({ verdict }) => verdict === 'refused')
+  if (refused.length === 0) return null
+  return {
+    why: refused.map(({ about, object }) => `${about} ${object ?? ''} is as it is`.replace('  ', ' ')).join(', '),
+    hint: `before the way back: ${refused.map(({ hint, detail }) => hint ?? detail).join('; ')}`,
+  }
 }
 
 /** How many sessions may be ended, and whether this role may do it. */

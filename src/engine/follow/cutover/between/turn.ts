@@ -224,7 +224,7 @@ export class BetweenTurn implements Watch {
       sessionsEnded: closed.ended,
       position: now.lane.applied,
     })
-    const { reversePosition, rows, touched } = facts
+    const { position, reversePosition, tries, pauseMs, rows, touched } = facts
     const proved = {
       ...noted,
       made,
@@ -233,7 +233,8 @@ export class BetweenTurn implements Watch {
       proof: { position: proof.position, rows: String(rows), touched: String(touched) },
     }
     one.isProved = true
-    mustHold(await steps.proved(id, one.held, document(proved), { ...facts, provedRows: rows }))
+    const told = { position, reversePosition, tries, pauseMs, provedRows: rows }
+    mustHold(await steps.proved(id, one.held, document(proved), told))
     const goOn = facts.sequences.join(', ') || 'as they are'
     tell('proved', `${touched} touched rows are equal on both sides as of the fence; sequences go on ${goOn}`)
     return await this.#open(one, marks.target, facts)

@@ -9,7 +9,7 @@ import { shellQuote } from '../../../../shared/shell.ts'
 import { tableKeyOf } from '../../../copy/ledger/owner.ts'
 import { documentOf, documentText } from '../../cutover/between/document.ts'
 import { givenUp, settleLeft } from '../../cutover/between/left-over.ts'
-import { betweenReady, type BetweenReady } from '../../cutover/between/readiness.ts'
+import { betweenReady, noWayBack, type BetweenReady } from '../../cutover/between/readiness.ts'
 import { ableEnds, betweenOf, type AbleEnds, type Between } from '../../cutover/between/sides.ts'
 import { BetweenTurn, type BetweenFacts, type BetweenParts, type DocumentFacts } from '../../cutover/between/turn.ts'
 import { finishUnnoted } from '../../cutover/between/unnoted.ts'
@@ -118,7 +118,10 @@ async function switched(
     throw new SluiceError(
       'MISSING_CONFIRM',
       `writers of ${name} go to another database, and it wants its name as confirmation`,
-      { hint: `add --confirm=${shellQuote(name)}, or --dry-run to see gates and findings` },
+      {
+        ...(ready.shut === null ? {} : { reason: noWayBack(ready.shut).message }),
+        hint: `add --confirm=${shellQuote(name)}, or --dry-run to see gates and findings`,
+      },
     )
   }
   // What a killed run was about to make is made by this one.
@@ -329,7 +332,7 @@ async function cleaned(between: Between, row: SwitchRow, run: CutoverRun, isDone
 function tellSwitched(
   operation: CutoverOperation,
   { closes, opens }: Between,
-  { from, to }: BetweenReady,
+  { from, to, shut }: BetweenReady,
   stream: string,
   facts: BetweenFacts,
   run: CutoverRun,
@@ -349,6 +352,7 @@ function tellSwitched(
     stream,
     position: facts.reversePosition,
     wayBack: wayBackCommand(operation),
+    ...(shut === null ? {} : { refusedWhile: shut.why }),
   })
 }
 

@@ -127,7 +127,7 @@ export class Relations {
     const known = new Map(table.columns.map((column) => [column.name, column]))
     for (const column of message.columns) {
       const planned = known.get(column.name)
-      if (planned === undefined) return `the column ${column.name} was added`
+      if (planned === undefined) return `the column ${column.name} was added, dropped or renamed`
       const type = this.#types.get(typeKey(column)) ?? 'a type that is gone'
       if (type !== planned.native) return `the column ${column.name} is ${type}, and was ${planned.native}`
     }

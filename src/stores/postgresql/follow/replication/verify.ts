@@ -115,7 +115,12 @@ export async function slotFault(
 /** What became of a table since its shape was noted. @param around `end`: of the log, when this look began */
 export async function tableDifference(
   session: CopySession,
-  { table, columns, computed = [] }: Pick<FollowedTable, 'table' | 'columns' | 'computed'>,
+  {
+    table,
+    columns,
+    computed = [],
+    unwritten = [],
+  }: Pick<FollowedTable, 'table' | 'columns' | 'computed' | 'unwritten'>,
   before: TableShape,
   now: SeenShape,
   around: {
@@ -126,7 +131,11 @@ export async function tableDifference(
   },
 ): Promise<Difference> {
   const { notes, end, applied, told } = around
-  const asked = [...columns.map((column) => column.name), ...computed]
+  // A start plans with the columns that are there now: a noted one that went meanwhile is among none of them.
+  const there = new Set(now.shape.columns.map(({ name }) => name))
+  const kept = new Set(unwritten.map((name) => name.toLowerCase()))
+  const gone = before.columns.flatMap(({ name }) => (!there.has(name) && kept.has(name.toLowerCase()) ? [name] : []))
+  const asked = [...columns.map((column) => column.name), ...computed, ...gone]
   return difference(before, now, asked, {
     rows: await rowsOf(session, before, now, notes),
     truncatedBy: told.truncates.get(tableText(table.table)) ?? new Set(),

@@ -7,6 +7,7 @@ import type {
   PartitionPlanStore,
   PlanFinding,
   PlannedTable,
+  Rehearsal,
   Spread,
   TwinPartition,
   TwinStatements,
@@ -24,6 +25,7 @@ import { codeOf } from './code.ts'
 import { keysOf } from './keys.ts'
 import { leadsIndex } from './by-index.ts'
 import { measureLanes } from './measure.ts'
+import { rehearsed } from './rehearse.ts'
 import { referencesOf } from './references.ts'
 import { rightsOf } from './rights.ts'
 import { shapeOf } from './shape.ts'
@@ -82,6 +84,18 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
 
   isIndexed(planned: PlannedTable, signal: AbortSignal): Promise<boolean> {
     return this.#look(signal, async (session) => leadsIndex(await aboutTable(session, planned, false)))
+  }
+
+  async rehearse(statements: TwinStatements, signal: AbortSignal): Promise<Rehearsal> {
+    throwIfAborted(signal)
+    const session = await CopySession.open(this.#settings, 'write')
+    try {
+      return await underSignal(session, signal, () => rehearsed(session, statements))
+    } catch (error) {
+      throw targetError(error, this.#settings, 'the new table')
+    } finally {
+      await session.close()
+    }
   }
 
   async make(statements: readonly string[], signal: AbortSignal): Promise<void> {

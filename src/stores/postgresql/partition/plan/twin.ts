@@ -38,6 +38,8 @@ export type TwinParts = {
   /** Foreign keys: each keeps writers out of the table that it refers to until the end of the transaction. */
   readonly references: readonly string[]
   readonly rest: readonly string[]
+  /** Types of the columns, as the statements name them. */
+  readonly types: readonly string[]
 }
 
 /** @throws what the server says */
@@ -46,8 +48,8 @@ export async function twinStatements(
   name: string,
   partitions: readonly TwinPartition[],
 ): Promise<TwinStatements> {
-  const { made, secondary, references, rest } = await twinParts(about, name, partitions)
-  return { all: [...made, ...references, ...rest], late: [...secondary, ...references] }
+  const { made, secondary, references, rest, types } = await twinParts(about, name, partitions)
+  return { all: [...made, ...references, ...rest], late: [...secondary, ...references], types }
 }
 
 /** @throws what the server says */
@@ -55,7 +57,7 @@ export async function twinParts(about: About, name: string, partitions: readonly
   const { schema } = about
   const target = tableSql({ schema, name })
   const [table] = await objects<TwinTable>(about, tableSqlOf(about))
-  if (table === undefined) return { made: [], secondary: [], references: [], rest: [] }
+  if (table === undefined) return { made: [], secondary: [], references: [], rest: [], types: [] }
   const columns = await objects<TwinColumn>(about, columnsSql(about))
   const constraints = await objects<Constraint>(about, constraintsSql(about))
   const checks = constraints.filter(({ kind }) => kind === 'c')
@@ -112,7 +114,7 @@ export async function twinParts(about: About, name: string, partitions: readonly
     ...(table.comment === null ? [] : [`COMMENT ON TABLE ${target} IS ${literal(table.comment)}`]),
     ...checks.flatMap(remarked),
   ]
-  return { made, secondary, references, rest }
+  return { made, secondary, references, rest, types: columns.map(({ type }) => type) }
 }
 
 /** Names that something else has: of the new tables, of their indexes, which share the names of tables, and of statistics. @param tables the new table, and its partitions */

@@ -1,0 +1,145 @@
+/** The database that a new table is going to be in, that of the old one or another: what is there, and what is in the way. Its plan and its run ask the same. */
+import { tableText, type TableName } from '../model/copy/column-type.ts'
+import type { CopyStore } from '../model/copy/port.ts'
+import type { RangedTable } from '../model/partition/maintenance-port.ts'
+import type { PartitionPlanStore, PlanFinding, TwinStatements } from '../model/partition/plan-port.ts'
+import { tableKeyOf } from '../engine/copy/ledger/owner.ts'
+import { streamsInto } from '../engine/copy/ledger/streams-into.ts'
+import { onSide } from '../engine/copy/sides.ts'
+import { asSluiceError, SluiceError } from '../shared/errors.ts'
+import { quotedName } from '../shared/sql-text.ts'
+import { partitionName } from './planned-periods.ts'
+import type { PlanSource } from './planned-table.ts'
+import { isLate, takenFindings, type TwinPlan } from './twin-plan.ts'
+
+export type TwinPlace = {
+  readonly source: PlanSource
+  readonly target: CopyStore
+  /** Makes it. */
+  readonly maker: PartitionPlanStore
+  readonly isElsewhere: boolean
+}
+
+/** A table that may have a twin, and what that is going to be. */
+export type Fit = TwinPlan & { readonly twin: NonNullable<TwinPlan['twin']> }
+
+/** @throws SluiceError UNSUPPORTED_URL */
+export function twinPlace(from: CopyStore, target: CopyStore, signal: AbortSignal, command: string): TwinPlace {
+  const [plan, maker] = [from.partitionPlan?.(), target.partitionPlan?.()]
+  if (plan === undefined || maker === undefined) {
+    const { system, label } = plan === undefined ? from : target
+    throw new SluiceError('UNSUPPORTED_URL', `${system} has no tables that sluice partitions while they are used`, {
+      where: label,
+      hint: `${command} works on PostgreSQL, within one database or from one to another`,
+    })
+  }
+  return { source: { store: from, plan, signal }, target, maker, isElsewhere: from.identity !== target.identity }
+}
+
+/** Beside the old table it has another name until the cutover; in another database it has the name of the old one, unless a stream fills one beside it there. */
+export async function newName({ source, target, isElsewhere }: TwinPlace, table: TableName): Promise<string> {
+  const { store: from, signal } = source
+  const beside = { ...table, name: partitionName(table.name, 'partitioned') }
+  if (!isElsewhere) return beside.name
+  await using database = await onSide('target', () => target.ledger())
+  const streams = await streamsInto(target, { database, signal }, [tableKeyOf(beside)])
+  return streams.some(({ sourceIdentity }) => sourceIdentity === from.identity) ? beside.name : table.name
+}
+
+/** As `planTwin` calls it, in the schema of the old one. */
+export function nameOf({ planned, twin }: Fit): TableName {
+  return { ...planned.table.table, name: twin.name }
+}
+
+/**
+ * The new table as an earlier run, or an operator, has made it; null where it is not there.
+ * @throws SluiceError TABLE_REFUSED for one that is not partitioned by the column
+ */
+export async function twinThere({ source, target }: TwinPlace, about: Fit): Promise<RangedTable | null> {
+  const name = nameOf(about)
+  const there = await rangedAt(target, name, source.signal)
+  if (there === null || there.column.name === about.planned.column.name) return there
+  throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is partitioned by ${there.column.name}`, {
+    where: target.label,
+    hint: `name another table with --into, or give --by ${there.column.name}`,
+  })
+}
+
+/** Why changes of the source cannot be followed, whatever the table; null where they can. */
+export async function unfollowable({ source: { store, signal } }: TwinPlace): Promise<PlanFinding | null> {
+  const exam = await store.changeSource?.('slot')?.examine([], signal)
+  const first = exam?.refusals.find(({ table }) => table === undefined)
+  if (first === undefined) return null
+  return { verdict: 'refused', about: 'following', object: store.label, detail: first.message, hint: first.hint }
+}
+
+/** What of a new table the place takes: the findings of before with what it refuses, and the statements that run there. */
+export type Placed = {
+  readonly findings: readonly PlanFinding[]
+  readonly statements: TwinStatements
+}
+
+/** Of a table that is not there yet. */
+export async function placed(place: TwinPlace, about: Fit): Promise<Placed> {
+  const { source, maker, isElsewhere } = place
+  const { planned, twin, findings } = about
+  const statements = await source.plan.twin(planned, twin.name, twin.partitions, source.signal)
+  if (!isElsewhere) return { findings: [...findings, ...(await takenFindings(source, about))], statements }
+  const { missing, refused, left } = await onSide('target', () => maker.rehearse(statements, source.signal))
+  const isLeft = new Set(left.map(({ statement }) => statement))
+  const where = place.target.label
+  return {
+    findings: [
+      ...findings.map((one) => {
+        const made = `CONSTRAINT ${quotedName(one.object ?? '')} `
+        const lost = isLate(one) ? left.find(({ statement }) => statement.includes(made)) : undefined
+        if (lost === undefined) return one
+        return { ...one, verdict: 'changes' as const, detail: `${one.detail}; it stays with the old table, for ${where} refuses it: ${lost.reason}` } // prettier-ignore
+      }),
+      ...missing.map((type): PlanFinding => ({
+        verdict: 'refused',
+        about: 'type',
+        object: type,
+        detail: `${where} has no type of that name`,
+        hint: 'create it there first, as the old database has it: pg_dump --schema-only prints its statement',
+      })),
+      ...(refused === null ? [] : [refusal(place, about, refused)]),
+    ],
+    statements: {
+      ...statements,
+      all: statements.all.filter((one) => !isLeft.has(one)),
+      late: statements.late.filter((one) => !isLeft.has(one)),
+    },
+  }
+}
+
+function refusal({ target }: TwinPlace, about: Fit, reason: string): PlanFinding {
+  return {
+    verdict: 'refused',
+    about: 'new table',
+    object: tableText(nameOf(about)),
+    detail: `${target.label} refuses a statement that makes it: ${reason}`,
+    hint: 'create there what it names, or give the login the right to it',
+  }
+}
+
+/** @returns null where there is no table of that name. @throws SluiceError TABLE_REFUSED for one that is not partitioned */
+export async function rangedAt(store: CopyStore, name: TableName, signal: AbortSignal): Promise<RangedTable | null> {
+  const maintenance = store.maintenance?.()
+  if (maintenance === undefined) return null
+  try {
+    const found = await onSide('target', () => maintenance.look(name, false, signal))
+    if (found === null) throw notPartitioned(name, store)
+    return found
+  } catch (thrown) {
+    if (asSluiceError(thrown).code === 'NO_SUCH_TABLE') return null
+    throw thrown
+  }
+}
+
+export function notPartitioned(name: TableName, store: CopyStore): SluiceError {
+  return new SluiceError('TABLE_REFUSED', `${tableText(name)} is there already, and is not partitioned`, {
+    where: store.label,
+    hint: 'name another table with --into',
+  })
+}

@@ -1,0 +1,113 @@
+/** Columns of a followed table that are dropped, added, renamed or retyped while no program follows it: the next run says so, and leaves no old values behind in silence. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CopyOperation } from '../../src/engine/copy/operations/copy/declaration.ts'
+import { copyOf, makePlace, missing, perform, placeOn, type Place, type Ran } from '../support/copy-systems.ts'
+import { startFollowServer } from '../support/follow-stage.ts'
+import { temporaryFolder } from '../support/catalog-kit.ts'
+import { POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+
+const absent = await missing('mysql')
+
+const folder = temporaryFolder()
+let server: PostgresServer
+
+beforeAll(async () => {
+  if (POSTGRES_OWN) server = await startFollowServer()
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
+
+const SOURCES = [
+  ['postgresql', 'slot'],
+  ['postgresql', 'trigger'],
+  ['sqlite', 'trigger'],
+  ['mysql', 'trigger'],
+] as const
+
+type Pair = { readonly source: Place; readonly target: Place; readonly copy: CopyOperation }
+
+/** A table that is followed, and equal. */
+async function followed(
+  system: 'postgresql' | 'sqlite' | 'mysql',
+  cdc: 'slot' | 'trigger',
+  columns?: string[],
+): Promise<Pair> {
+  const source = system === 'postgresql' ? await placeOn(system, server.url()) : await makePlace(system, folder.path)
+  const target = await placeOn('postgresql', server.url())
+  await source.sql(
+    ...(system === 'sqlite' ? ['PRAGMA journal_mode = WAL'] : []),
+    'CREATE TABLE c (id int PRIMARY KEY, v varchar(10), w varchar(10))',
+    `INSERT INTO c VALUES (1, 'v', 'w'), (2, 'v', 'w')`,
+  )
+  // The target has all columns, whatever is followed.
+  await target.sql('CREATE TABLE c (id bigint PRIMARY KEY, v text, w text)')
+  const copy = copyOf(source, target, 'c', { follow: { cdc }, ...(columns === undefined ? {} : { columns }) })
+  const pair = { source, target, copy }
+  expect((await caughtUp(pair)).finished.error?.message).toBeUndefined()
+  return pair
+}
+
+function caughtUp({ copy }: Pair, more: Partial<CopyOperation['follow']> = {}): Promise<Ran> {
+  return perform({ ...copy, follow: { ...copy.follow, ...more, until: 'caught-up' } })
+}
+
+describe.skipIf(!POSTGRES_OWN)('a column between two runs of a stream', () => {
+  for (const [system, cdc] of SOURCES) {
+    describe.skipIf(system === 'mysql' && absent !== '')(`of ${system} by a ${cdc}`, () => {
+      const retype = system === 'mysql' ? 'MODIFY COLUMN v varchar(20)' : 'ALTER COLUMN v TYPE varchar(20)'
+      test.each([
+        ['dropped', 'DROP COLUMN v'],
+        ['added', 'ADD COLUMN x int DEFAULT 7'],
+        ['renamed', 'RENAME COLUMN v TO x'],
+        ...(system === 'sqlite' ? [] : [['retyped', retype]]),
+      ])('that is %s halts its table', { timeout: 60_000 }, async (_what, clause) => {
+        const pair = await followed(system, cdc)
+        // A target without a column of that name is refused by the plan already.
+        await pair.target.sql('ALTER TABLE c ADD COLUMN x text')
+        await pair.source.sql(`ALTER TABLE c ${clause}`, 'DELETE FROM c WHERE id = 1', 'INSERT INTO c (id) VALUES (1)')
+        for (const run of ['the next run', 'the one after it']) {
+          const { finished } = await caughtUp(pair)
+          expect(finished, run).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+          expect(finished.error?.message).toMatch(/^(?:\w+\.)?c: /)
+        }
+      })
+
+      test('that is dropped can be copied again without it', { timeout: 60_000 }, async () => {
+        const pair = await followed(system, cdc)
+        await pair.source.sql('ALTER TABLE c DROP COLUMN v')
+        expect((await caughtUp(pair)).finished).toMatchObject({ exitCode: 5 })
+        const resync = [system === 'postgresql' ? 'public.c' : 'c']
+        expect((await caughtUp(pair, { resync })).finished).toMatchObject({ exitCode: 0 })
+        expect((await caughtUp(pair)).finished).toMatchObject({ exitCode: 0 })
+        expect(await pair.target.rows('SELECT id, v, w FROM c ORDER BY id')).toEqual([
+          ['1', null, 'w'],
+          ['2', null, 'w'],
+        ])
+      })
+    })
+  }
+
+  test.each(['slot', 'trigger'] as const)(
+    'by a %s that is not among the followed ones may be dropped',
+    { timeout: 60_000 },
+    async (cdc) => {
+      const pair = await followed('postgresql', cdc, ['id', 'w'])
+      await pair.source.sql('ALTER TABLE c DROP COLUMN v', `UPDATE c SET w = 'x' WHERE id = 1`)
+      expect((await caughtUp(pair)).finished).toMatchObject({ exitCode: 0 })
+      expect(await pair.target.rows('SELECT id, w FROM c ORDER BY id')).toEqual([
+        ['1', 'x'],
+        ['2', 'w'],
+      ])
+    },
+  )
+
+  test.each(['slot', 'trigger'] as const)('by a %s may be dropped on both sides', { timeout: 60_000 }, async (cdc) => {
+    const pair = await followed('postgresql', cdc)
+    for (const side of [pair.source, pair.target]) await side.sql('ALTER TABLE c DROP COLUMN v')
+    await pair.source.sql(`UPDATE c SET w = 'x' WHERE id = 1`)
+    expect((await caughtUp(pair)).finished).toMatchObject({ exitCode: 0 })
+  })
+})

@@ -1,0 +1,165 @@
+/** `partition plan` from one database to another: what it passes, `partition run` does, and what `run` refuses, it refuses by the same names. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/app/operations/list.ts'
+import { perform, placeOn, type Place, type Ran } from '../support/copy-systems.ts'
+import { startFollowServer } from '../support/follow-stage.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { of } from '../fault/copy-kit.ts'
+
+let server: PostgresServer
+
+beforeAll(async () => {
+  if (POSTGRES_OWN) server = await startFollowServer()
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+})
+
+type Pair = { readonly old: Place; readonly fresh: Place }
+
+async function pair(on: PostgresServer, columns: string, ...before: readonly string[]): Promise<Pair> {
+  const [old, fresh] = [await placeOn('postgresql', on.url()), await placeOn('postgresql', server.url())]
+  await old.sql(
+    ...before,
+    `CREATE TABLE b (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL, ${columns})`,
+    `INSERT INTO b (at) SELECT now() - i * interval '9 hours' FROM generate_series(1, 400) i`,
+    'CREATE INDEX ON b (at)',
+    'ANALYZE b',
+  )
+  return { old, fresh }
+}
+
+const wish = { table: 'b', by: 'at', calendar: {} } as const
+
+function plan({ old, fresh }: Pair): Promise<Ran> {
+  return perform({ kind: 'partition-plan', from: old.url, to: fresh.url, ...wish, lanes: 1, exact: false })
+}
+
+function run({ old, fresh }: Pair): Promise<Ran> {
+  const more = { workers: 2, untilCaughtUp: true, untilEqual: false, quiesce: false, restart: false } as const
+  const operation: Extract<Operation, { kind: 'partition-run' }> = { kind: 'partition-run', from: old.url, to: fresh.url, ...wish, ...more } // prettier-ignore
+  return perform(operation)
+}
+
+function refusals({ events }: Ran): readonly string[] {
+  return of(events, 'partition.finding').flatMap(({ verdict, about, object }) =>
+    verdict === 'refused' ? [`${about} ${object ?? ''}`] : [],
+  )
+}
+
+describe.skipIf(!POSTGRES_OWN)(`a plan from one database to another ${POSTGRES_MISSING}`, () => {
+  test('prints what makes the new table there', { timeout: 120_000 }, async () => {
+    const both = await pair(server, 'n numeric(10, 2) DEFAULT 1, s serial')
+    const planned = await plan(both)
+    expect([planned.finished.exitCode, refusals(planned)]).toEqual([0, []])
+    const statements = of(planned.events, 'partition.sql').map(({ sql }) => sql)
+    expect(statements.find((one) => one.startsWith('CREATE TABLE'))).toMatch(/^CREATE TABLE "public"\."b" \(/)
+    await both.fresh.sql(...statements)
+    // By hand or by the run: what is there counts.
+    const again = await plan(both)
+    expect([again.finished.exitCode, refusals(again), of(again.events, 'partition.sql')]).toEqual([0, [], []])
+    expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
+    expect(await both.fresh.rows('SELECT count(*) FROM b')).toEqual([['400']])
+  })
+
+  test('names each type that is missing there, as the run does', { timeout: 120_000 }, async () => {
+    const types = [
+      `CREATE TYPE "Sort of" AS ENUM ('zeta', '', 'alpha')`,
+      'CREATE DOMAIN pos AS bigint CHECK (VALUE <> 0)',
+      'CREATE SCHEMA app',
+      'CREATE TYPE app.pair AS (a int, b text)',
+    ]
+    const both = await pair(server, 's "Sort of", many "Sort of"[], p pos, c app.pair', ...types)
+    const planned = await plan(both)
+    expect(planned.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_REFUSED', reason: 'type' } })
+    expect(refusals(planned)).toEqual([
+      'type public."Sort of"',
+      'type public."Sort of"[]',
+      'type public.pos',
+      'type app.pair',
+    ])
+    const refused = await run(both)
+    expect(refused.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_REFUSED', reason: 'type' } })
+    expect(await both.fresh.rows(`SELECT count(*) FROM pg_class WHERE relname = 'b'`)).toEqual([['0']])
+    await both.fresh.sql(...types)
+    const passed = await plan(both)
+    expect([passed.finished.exitCode, refusals(passed)]).toEqual([0, []])
+    expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
+  })
+
+  test('names a function that is missing there, as the run does', { timeout: 120_000 }, async () => {
+    const made = `CREATE FUNCTION next_no() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'`
+    const both = await pair(server, 'n int DEFAULT next_no()', made)
+    const planned = await plan(both)
+    expect([planned.finished.exitCode, refusals(planned)]).toEqual([1, ['new table public.b']])
+    expect((await run(both)).finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_REFUSED' } })
+    await both.fresh.sql(made)
+    expect((await plan(both)).finished).toMatchObject({ exitCode: 0 })
+    expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
+  })
+
+  test('leaves a foreign key to a table that is not there with the old table', { timeout: 120_000 }, async () => {
+    const both = await pair(server, 'g int REFERENCES guests', 'CREATE TABLE guests (id int PRIMARY KEY)')
+    const planned = await plan(both)
+    expect([planned.finished.exitCode, refusals(planned)]).toEqual([0, []])
+    const key = of(planned.events, 'partition.finding').find(({ about }) => about === 'foreign key from it')
+    expect(key).toMatchObject({ verdict: 'changes', object: 'b_g_fkey' })
+    expect(key?.detail).toMatch(/stays with the old table, .*"public\.guests" does not exist/)
+    const statements = of(planned.events, 'partition.sql').map(({ sql }) => sql)
+    expect(statements.filter((one) => one.includes('b_g_fkey'))).toEqual([])
+    const ran = await run(both)
+    expect(ran.finished).toMatchObject({ exitCode: 0 })
+    const told = of(ran.events, 'log').map(({ message, hint = '' }) => `${message} ${hint}`)
+    expect(told.filter((one) => one.includes('b_g_fkey'))).toEqual([expect.stringMatching(/stays with the old table/)])
+  })
+
+  test('refuses a source whose changes nobody can follow, as the run does', { timeout: 120_000 }, async () => {
+    await using deaf = await startPostgres({})
+    const both = await pair(deaf, 'n int')
+    const planned = await plan(both)
+    expect(planned.finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_REFUSED', reason: 'following' } })
+    expect((await run(both)).finished).toMatchObject({ error: { code: 'NOT_FOLLOWABLE' } })
+    // Within the one database there is a way that follows nothing.
+    const alone = await plan({ ...both, fresh: both.old })
+    expect([alone.finished.exitCode, refusals(alone)]).toEqual([0, []])
+    expect(of(alone.events, 'partition.finding').find(({ about }) => about === 'following')).toMatchObject({
+      verdict: 'changes',
+    })
+  })
+
+  test('refuses a name that another table has there, as the run does', { timeout: 120_000 }, async () => {
+    const both = await pair(server, 'n int')
+    await both.fresh.sql('CREATE TABLE b (id int)')
+    for (const one of [await plan(both), await run(both)])
+      expect(one.finished).toMatchObject({ error: { code: 'TABLE_REFUSED' } })
+  })
+
+  test.each(['in another database', 'beside the old one'])(
+    'status says of the copy %s that it has partitions',
+    { timeout: 240_000 },
+    async (where) => {
+      const made = await pair(server, 'n int')
+      const isElsewhere = where === 'in another database'
+      const both = isElsewhere ? made : { ...made, fresh: made.old }
+      expect((await run(both)).finished).toMatchObject({ exitCode: 0 })
+      const words = { table: '', into: '', stream: '' }
+      const wanted = { ahead: 1, olderThan: '8q', archive: '/archive', parkedGraceMs: 0 }
+      const entry = { table: 'b', from: 0, by: 'at', calendar: {}, ...wanted, words, ...(isElsewhere ? { to: 1 } : {}) }
+      const status = await perform({
+        kind: 'lifecycle-status',
+        tables: ['b'],
+        entries: [entry],
+        databases: [both.old.url, both.fresh.url],
+      })
+      const [, , coming, archiving] = of(status.events, 'lifecycle.phase')
+      const name = isElsewhere ? String.raw`public\.b of postgresql:\S+` : String.raw`public\.b_partitioned`
+      expect(coming?.state).toBe('not begun')
+      expect(coming?.detail).toMatch(
+        new RegExp(`^${name} has \\d+ partitions, there up to .*; partition ensure keeps them`),
+      )
+      expect(Number(coming?.partitions)).toBeGreaterThan(2)
+      expect(archiving?.detail).toMatch(new RegExp(`^nothing is archived; partitions of ${name} are archived once`))
+    },
+  )
+})
