@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance, DuckDBTimestampNanosecondsValue } from '@duckdb/node-api'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { copyOf, makePlace, perform, type Place } from '../support/copy-systems.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 
 let folder = ''
 beforeAll(() => {
@@ -72,4 +72,59 @@ test('a union is refused by name before anything is written, and goes into a tex
   }
   await target.sql('CREATE TABLE t (id INTEGER PRIMARY KEY, "of" VARCHAR)')
   expect((await perform(copyOf(source, target, 't'))).finished.exitCode).toBe(0)
+})
+
+test('a key of TIMESTAMP_NS is asked for no time that the type does not have', async () => {
+  const [source, target] = [await makePlace('duckdb', folder), await makePlace('sqlite', folder)]
+  await source.sql(
+    'CREATE TABLE t (k TIMESTAMP_NS PRIMARY KEY, v INTEGER)',
+    `INSERT INTO t VALUES ('2024-01-02 03:04:05.123456789', 1), ('1680-01-01 00:00:00', 2), ('2262-01-01 00:00:00', 3)`,
+  )
+  for (const proved of ['1', '0'])
+    expect((await perform(copyOf(source, target, 't'))).finished).toMatchObject({
+      exitCode: 0,
+      totals: { proved, written: '3' },
+    })
+  expect(await target.rows('SELECT v FROM t ORDER BY k')).toEqual([['2'], ['1'], ['3']])
+})
+
+describe('a table of PostgreSQL whose primary key is no key of a copy', () => {
+  test('is copied whole where it is a floating point number', async (context) => {
+    const why = await missing('postgresql')
+    context.skip(why !== '', why)
+    const source = await makePlace('postgresql', folder)
+    await source.sql(
+      'CREATE TABLE t (k float8 PRIMARY KEY, v int)',
+      `INSERT INTO t VALUES (1, 1), ('NaN', 2), (-0.0, 3)`,
+    )
+    for (const system of ['postgresql', 'duckdb'] as const) {
+      const target = await makePlace(system, folder)
+      for (const proved of ['1', '0'])
+        expect((await perform(copyOf(source, target, 't'))).finished).toMatchObject({
+          exitCode: 0,
+          totals: { proved, written: '3' },
+        })
+      expect(await target.rows('SELECT v FROM t ORDER BY v')).toEqual([['1'], ['2'], ['3']])
+    }
+  })
+
+  test('is refused by the plan where it is generated and is not made in the target', async (context) => {
+    const why = await missing('postgresql')
+    context.skip(why !== '', why)
+    const source = await makePlace('postgresql', folder)
+    await source.sql(
+      'CREATE TABLE t (a int, k int GENERATED ALWAYS AS (a * 2) STORED PRIMARY KEY)',
+      'INSERT INTO t VALUES (1)',
+    )
+    const target = await makePlace('sqlite', folder)
+    for (const dryRun of [true, false]) {
+      const { finished } = await perform({ ...copyOf(source, target, 't'), dryRun })
+      expect(finished.error).toMatchObject({
+        code: 'UNSUPPORTED_KEY',
+        message: 't cannot have the key k, which is generated',
+      })
+    }
+    const twin = await makePlace('postgresql', folder)
+    expect((await perform(copyOf(source, twin, 't'))).finished.exitCode).toBe(0)
+  })
 })

@@ -138,22 +138,10 @@ export function refuseUnremovable(table: TableSpec, store: CopyStore): void {
   if (store.target().remove === undefined || store.timeCondition === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `rows cannot be archived out of ${store.system}`, { where: store.label })
   }
-  refuseFloatKey(table)
   if (table.key.length > 0) return
   throw new SluiceError('UNSUPPORTED_KEY', `rows of ${name} cannot be told apart: it has no key`, {
     where: name,
-    hint: 'give the table a primary key, so that archived rows can be removed and brought back one by one',
-  })
-}
-
-/** The ranges in which rows leave are cut by the key; on a ring they are cut by its tokens. */
-function refuseFloatKey({ table, columns, key, ring }: TableSpec): void {
-  const float = columns.find(({ name, type }) => type.kind === 'float' && key.includes(name))
-  if (float === undefined || ring !== undefined) return
-  throw new SluiceError('UNSUPPORTED_KEY', `${float.name} is a floating point number, and no safe key`, {
-    where: tableText(table),
-    reason: 'archived rows are removed and brought back by their keys, and no two systems compare such numbers alike',
-    hint: 'give the table a primary key of another type: whole numbers, decimals, texts, bytes, dates',
+    hint: 'give it a primary key of whole numbers, decimals, texts, bytes or dates: by that rows are removed, and brought back',
   })
 }
 

@@ -42,10 +42,11 @@ export function planTable(
   const source = withKey(given, wishes.key)
   if (to.can.atomic === 'batch') refuseSeveral(source)
   refuseOneWay(source)
+  refuseFloatKey(source)
   const chosen = chosenColumns(source, found, wishes)
   const sameSystem = sameFamily(from.system, to.system)
   const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
-  if (found === null) refuseListKeys(target, to)
+  if (found === null) refuseNewKey(target, to)
   const columns = chosen.map((column) => planColumn(column, target, wishes, sameSystem))
   refuseOneColumn(source, columns, to)
   if (wishes.acceptAllLossy !== true) refuseLossy(source, columns, wishes.acceptLossy)
@@ -213,16 +214,29 @@ function refuseOneWay({ table, key, columns }: TableSpec): void {
   )
 }
 
-/** @throws SluiceError UNSUPPORTED_KEY */
-function refuseListKeys({ table, key, columns }: TableSpec, to: CopyStore): void {
-  if (to.can.noListKeys !== true) return
-  const column = columns.find(({ name, type }) => type.kind === 'list' && key.includes(name))
-  if (column === undefined) return
-  throw new SluiceError('UNSUPPORTED_KEY', `${tableText(table)} cannot have the key ${column.name}, which is a list`, {
-    where: to.label,
-    reason: 'this system indexes no lists',
-    hint: 'name other unique columns with --key',
+/** Two systems do not compare such numbers alike. Tokens tell rows of a ring apart. @throws SluiceError UNSUPPORTED_KEY */
+function refuseFloatKey({ table, key, columns, ring }: TableSpec): void {
+  const float = columns.find(({ name, type }) => type.kind === 'float' && key.includes(name))
+  if (float === undefined || ring !== undefined) return
+  throw new SluiceError('UNSUPPORTED_KEY', `${float.name} is a floating point number, and no safe key`, {
+    where: tableText(table),
+    hint: 'name another unique column with --key',
   })
+}
+
+/** What a table that is to be made cannot have as its key. @throws SluiceError UNSUPPORTED_KEY */
+function refuseNewKey({ table, key, columns }: TableSpec, to: CopyStore): void {
+  const refused = (what: string, reason: string): SluiceError =>
+    new SluiceError('UNSUPPORTED_KEY', `${tableText(table)} cannot have the key ${what}`, {
+      where: to.label,
+      reason,
+      hint: 'name other unique columns with --key',
+    })
+  const left = key.find((name) => !columns.some((column) => column.name === name))
+  if (left !== undefined) throw refused(`${left}, which is generated`, 'the values of generated columns are not copied')
+  const list = columns.find(({ name, type }) => type.kind === 'list' && key.includes(name))
+  if (list !== undefined && to.can.noListKeys === true)
+    throw refused(`${list.name}, which is a list`, 'this system indexes no lists')
 }
 
 function columnOf(table: TableSpec, name: string, flag: string): Column {

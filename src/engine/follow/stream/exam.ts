@@ -110,14 +110,6 @@ export async function examined(
 function keyRefusals({ name, plan, target }: FollowTable, to: Pick<ChangeTarget, 'folds'>): readonly FollowRefusal[] {
   const { table } = plan.source
   const refusals: FollowRefusal[] = []
-  const float = plan.source.key.find((key) => plan.columns.find(({ from }) => from === key)?.as.kind === 'float')
-  if (float !== undefined) {
-    refusals.push({
-      table,
-      message: `${float} of ${name} is a floating point number, and no safe key`,
-      hint: 'name another unique column with --key, or leave the table out',
-    })
-  }
   const isKey =
     target.identity.length === plan.target.key.length && target.identity.every((one) => plan.target.key.includes(one))
   if (plan.create && !isKey) {

@@ -181,7 +181,8 @@ function timeCondition({ name, type }: Column, from: string | null, to: string |
     case 'date':
       return betweenBounds(column, from, to, (bound) => `DATE '${duckText(type, dayBound(bound))}'`)
     case 'timestamp': {
-      const native = type.zone ? 'TIMESTAMPTZ' : type.digits > 6 ? 'TIMESTAMP_NS' : 'TIMESTAMP'
+      if (type.digits > 6) return withinNanoseconds(column, from, to)
+      const native = type.zone ? 'TIMESTAMPTZ' : 'TIMESTAMP'
       return betweenBounds(column, from, to, (bound) => `${native} '${duckText(type, momentBound(bound))}'`)
     }
     case 'int':
@@ -189,4 +190,24 @@ function timeCondition({ name, type }: Column, from: string | null, to: string |
     default:
       return null
   }
+}
+
+/** First and last whole second of TIMESTAMP_NS, which has no literal beyond. */
+const NANOSECONDS = { first: '1677-09-21 00:12:44', last: '2262-04-11 23:47:16' }
+
+/** `timeCondition` of TIMESTAMP_NS. */
+function withinNanoseconds(column: string, from: string | null, to: string | null): string {
+  const isBefore = (bound: string): boolean =>
+    bound.endsWith(' BC') || (/^\d{4}-/.test(bound) && bound < NANOSECONDS.first)
+  const isBehind = (bound: string): boolean =>
+    !bound.endsWith(' BC') && (/^\d{5}/.test(bound) || bound > NANOSECONDS.last)
+  const low = from === null ? null : momentBound(from)
+  const high = to === null ? null : momentBound(to)
+  if ((low !== null && isBehind(low)) || (high !== null && isBefore(high))) return 'false'
+  return betweenBounds(
+    column,
+    low === null || isBefore(low) ? null : low,
+    high === null || isBehind(high) ? null : high,
+    (bound) => `TIMESTAMP_NS '${bound}'`,
+  )
 }

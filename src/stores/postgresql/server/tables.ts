@@ -103,7 +103,11 @@ export async function describeTables(
           ...(collation != null && sortsOnly === 't' ? { sortsOnly: true as const } : {}),
         }),
       )
-    const key = bestKey(indexes.filter(([owner]) => owner === oid))
+    const floats = columns.flatMap(({ name: column, type }) => (type.kind === 'float' ? [column] : []))
+    const key = bestKey(
+      indexes.filter(([owner]) => owner === oid),
+      floats,
+    )
     // Blocks of a file mean nothing in another one; keys do, whatever becomes of the file.
     const place = key.columns.length === 0 && blocks != null ? `/${file}` : ''
     return {
@@ -182,8 +186,14 @@ function indexesSql(oids: string): string {
       pg_catalog.bool_or(a.attcollation <> 0::oid AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
 }
 
-function bestKey(indexes: readonly TextRow[]): { readonly columns: readonly string[]; readonly primary: boolean } {
-  const [best] = indexes
-  if (best === undefined) return { columns: [], primary: false }
-  return { columns: JSON.parse(best[2] ?? '[]') as string[], primary: best[1] === 't' }
+/** @param floats names of columns that are no bounds of a range: two systems do not compare such numbers alike */
+function bestKey(
+  indexes: readonly TextRow[],
+  floats: readonly string[],
+): { readonly columns: readonly string[]; readonly primary: boolean } {
+  for (const [, primary, names] of indexes) {
+    const columns = JSON.parse(names ?? '[]') as string[]
+    if (!columns.some((name) => floats.includes(name))) return { columns, primary: primary === 't' }
+  }
+  return { columns: [], primary: false }
 }
