@@ -128,3 +128,20 @@ describe('a table of PostgreSQL whose primary key is no key of a copy', () => {
     expect((await perform(copyOf(source, twin, 't'))).finished.exitCode).toBe(0)
   })
 })
+
+test('a row whose key DuckDB cannot hold is quarantined, and is missing there for retry and diff', async (context) => {
+  const why = await missing('postgresql')
+  context.skip(why !== '', why)
+  const [source, target] = [await makePlace('postgresql', folder), await makePlace('duckdb', folder)]
+  await source.sql(
+    'CREATE TABLE t (k timestamp PRIMARY KEY, v int)',
+    `INSERT INTO t VALUES ('294276-12-31 23:59:59', 1), ('2024-01-01', 2)`,
+  )
+  const copy = copyOf(source, target, 't')
+  expect((await perform(copy)).finished).toMatchObject({ exitCode: 1, totals: { quarantined: '1', written: '1' } })
+  const retried = await perform({ kind: 'retry-quarantine', from: source.url, to: target.url, tables: [] } as never)
+  expect(retried.finished.exitCode).toBe(1)
+  const compared = await perform({ ...copy, kind: 'diff', limit: 10, fix: false, deleteExtra: false })
+  expect(compared.finished).toMatchObject({ exitCode: 1, totals: { missing: '1', extra: '0', different: '0' } })
+  expect(await target.rows('SELECT v FROM t')).toEqual([['2']])
+})

@@ -45,8 +45,10 @@ export async function keyList(
   })
   const same = columns.map((column, i) => {
     const listed = `${name}.${quotedName(names[i] ?? '')}`
-    const value = column.type.kind === 'bytes' ? `unhex(${listed})` : `CAST(${listed} AS ${column.native})`
-    return `${quotedName(column.name)} IS NOT DISTINCT FROM ${value}`
+    if (column.type.kind === 'bytes') return `${quotedName(column.name)} IS NOT DISTINCT FROM unhex(${listed})`
+    // A key that the type does not hold is that of no row, and not that of one without it.
+    const value = `TRY_CAST(${listed} AS ${column.native})`
+    return `${quotedName(column.name)} IS NOT DISTINCT FROM ${value} AND (${listed} IS NULL OR ${value} IS NOT NULL)`
   })
   return {
     condition: { sql: `EXISTS (SELECT 1 FROM ${name} WHERE ${same.join(' AND ')})`, parameters: [] },
