@@ -1,5 +1,5 @@
 /**
- * Pictures of whole screens for the README, from real runs over the demo lake: node scripts/make-pictures.mjs, after npm run build.
+ * Pictures of whole screens, and a moving one of three runs, from real runs over the demo lake: node scripts/make-pictures.mjs, after npm run build.
  * With --check nothing is written: the words on each screen are compared with those of its picture, since figures and bars differ from run to run.
  */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import xterm from '@xterm/headless'
+import Database from 'better-sqlite3'
 import { spawn } from 'node-pty'
 
 const root = new URL('../', import.meta.url).pathname
@@ -23,11 +24,11 @@ const PALETTE =
 const TIMEOUT_MS = 30_000
 const DROPPED = /^(?:CI|CONTINUOUS_INTEGRATION|FORCE_COLOR|NO_COLOR|GITHUB_ACTIONS|NODE_ENV|VITEST|SLUICE_.*|npm_.*)$/
 
-/** The program in a terminal of its own. */
-function open(cwd, args) {
+/** The program in a terminal of its own. @param onDrawn called when all that came is drawn */
+function open(cwd, args, onDrawn = () => {}, program = process.execPath) {
   const terminal = new xterm.Terminal({ cols: COLUMNS, rows: ROWS, allowProposedApi: true })
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !DROPPED.test(name)))
-  const child = spawn(process.execPath, [join(root, 'dist/cli/bin.js'), ...args], {
+  const child = spawn(program, program === process.execPath ? [join(root, 'dist/cli/bin.js'), ...args] : args, {
     cols: COLUMNS,
     rows: ROWS,
     cwd,
@@ -36,6 +37,7 @@ function open(cwd, args) {
       ...env,
       TZ: 'UTC',
       FORCE_COLOR: '1',
+      SLUICE_PROGRAM: 'sluice',
       XDG_STATE_HOME: join(cwd, 'state'),
       XDG_CONFIG_HOME: join(cwd, 'config'),
     },
@@ -43,7 +45,10 @@ function open(cwd, args) {
   let pending = 0
   child.onData((data) => {
     pending += 1
-    terminal.write(data, () => (pending -= 1))
+    terminal.write(data, () => {
+      pending -= 1
+      if (pending === 0) onDrawn(terminal)
+    })
   })
   const ended = new Promise((resolve) => child.onExit(resolve))
   const text = () =>
@@ -100,10 +105,11 @@ function runsOf(row) {
   return runs
 }
 
-function svgOf(terminal, title) {
-  const { width, height, font, margin } = CELL
+/** What stands in a terminal, as lines of SVG. */
+function linesOf(terminal) {
+  const { width, height, margin } = CELL
   const at = (cells) => Number((margin + cells * width).toFixed(1))
-  const lines = rowsOf(terminal).flatMap((row, y) =>
+  return rowsOf(terminal).flatMap((row, y) =>
     runsOf(row).flatMap(({ fill, back, bold, dim, x, cells, text }) => {
       const top = margin + y * height
       const size = Number((cells * width).toFixed(1))
@@ -120,6 +126,11 @@ function svgOf(terminal, title) {
       ]
     }),
   )
+}
+
+/** @param lines of SVG, of a screen or of several that follow each other */
+function svgOf(lines, title) {
+  const { width, height, font, margin } = CELL
   const size = [Math.round(2 * margin + COLUMNS * width), 2 * margin + ROWS * height]
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${size[0]}" height="${size[1]}" viewBox="0 0 ${size[0]} ${size[1]}" role="img">`,
@@ -139,6 +150,64 @@ function wordsOf(svg) {
   return [...new Set(text.match(/[a-z][a-z/_-]{3,}/gi) ?? [])].toSorted()
 }
 
+const STEP_MS = 400
+const LONGEST_MS = 1500
+const LAST_MS = 5000
+
+/** Frames one after the other, again and again. A reader that moves nothing shows the last one. */
+function movingSvg(frames, title) {
+  const shown = frames.map(({ ms }, i) =>
+    i + 1 === frames.length ? LAST_MS : Math.min(frames[i + 1].ms - ms, LONGEST_MS),
+  )
+  const whole = shown.reduce((sum, ms) => sum + ms, 0)
+  let from = 0
+  const groups = frames.map(({ lines }, i) => {
+    const [begin, end] = [from / whole, (from + shown[i]) / whole].map((part) => part.toFixed(4))
+    from += shown[i]
+    const last = i + 1 === frames.length
+    const [values, times] = last
+      ? ['hidden;visible', `0;${begin}`]
+      : i === 0
+        ? ['visible;hidden', `0;${end}`]
+        : ['hidden;visible;hidden', `0;${begin};${end}`]
+    const moves = `<animate attributeName="visibility" values="${values}" keyTimes="${times}" calcMode="discrete" dur="${whole / 1000}s" repeatCount="indefinite"/>`
+    return `<g${last ? '' : ' visibility="hidden"'}>${moves}${lines.join('')}</g>`
+  })
+  return svgOf(groups, title)
+}
+
+const THREE = [
+  'sluice import lake/sales/orders --database-url sqlite:///lake.db',
+  'sluice copy --from sqlite:///shop.db --to duckdb:///copy.duckdb --table bookings',
+  'sluice archive run --from sqlite:///shop.db --table bookings --by at --to ./archive --older-than 8q',
+]
+
+/** Three commands in one terminal: a lake imported, a table copied, old partitions archived. */
+async function moving(cwd) {
+  const shop = new Database(join(cwd, 'shop.db'))
+  shop.exec(`CREATE TABLE bookings (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, guest TEXT, cents INTEGER);
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
+    INSERT INTO bookings SELECT i, datetime('now', '-42 months', (i * 62) || ' minutes'), 'guest ' || (i % 977), i % 30000 FROM n`)
+  shop.close()
+  const frames = []
+  const began = Date.now()
+  const note = (terminal) => {
+    const ms = Date.now() - began
+    const lines = linesOf(terminal)
+    if (frames.length > 0 && ms - frames.at(-1).ms < STEP_MS) frames.pop()
+    if (lines.join('') !== frames.at(-1)?.lines.join('')) frames.push({ ms, lines })
+  }
+  const bin = join(root, 'dist/cli/bin.js')
+  const script = THREE.map((line) => {
+    const args = line.slice('sluice '.length)
+    return `printf '\\033[1m$ ${line}\\033[0m\\n'; sleep 1; '${process.execPath}' '${bin}' ${args} --ci 2>&1 | cut -c1-${COLUMNS - 2}; echo`
+  }).join('\n')
+  const run = open(cwd, ['-c', script], note, 'bash')
+  await run.ended
+  note(run.terminal)
+  return movingSvg(frames, 'A lake imported, a table copied, old partitions archived')
+}
+
 async function screens() {
   const cwd = mkdtempSync(join(tmpdir(), 'sluice-pictures-'))
   const found = new Map()
@@ -147,7 +216,7 @@ async function screens() {
     const catalog = ['--database-url', 'sqlite:///lake.db']
     const run = open(cwd, ['batch-import', './lake', '--recursive', '--parallel', '1', ...catalog])
     await run.until(/failed, exit 1[^]*q leave/)
-    found.set('run', svgOf(run.terminal, 'The Run screen after an import of a whole lake'))
+    found.set('run', svgOf(linesOf(run.terminal), 'The Run screen after an import of a whole lake'))
     run.type('q')
     await run.ended
     const ui = open(cwd, ['./lake', ...catalog])
@@ -156,12 +225,14 @@ async function screens() {
     await ui.until(/› staging\/managed/)
     ui.type('k')
     await ui.until(/› sales\/orders[^]*\d commits/)
-    found.set('tables', svgOf(ui.terminal, 'The tables of a lake beside their catalog'))
+    found.set('tables', svgOf(linesOf(ui.terminal), 'The tables of a lake beside their catalog'))
     ui.type('c')
     await ui.until(/ idle[^]*every answer is the same/)
-    found.set('compare', svgOf(ui.terminal, 'The same questions, asked of files and of SQL'))
+    found.set('compare', svgOf(linesOf(ui.terminal), 'The same questions, asked of files and of SQL'))
     ui.close()
     await ui.ended
+    rmSync(join(cwd, 'lake.db'))
+    found.set('moving', await moving(cwd))
   } finally {
     rmSync(cwd, { recursive: true, force: true })
   }
