@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import type { Argv } from 'yargs'
 import { isS3Url, parseLakeUrl, urlScheme } from '../model/lake/lake-url.ts'
+import { otherWord } from './other-words.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
@@ -45,6 +46,8 @@ function checkFirstWord(word: string): void {
   // An action of several commands, such as list, may be any of theirs.
   const having = names.filter((name) => actionsOf(name).some((action) => action.name === word))
   const of = having.length === 1 ? having[0] : undefined
+  const other = of === undefined ? otherWord(word) : null
+  if (other !== null) throw new SluiceError('NO_SUCH_PATH', `no such path or command: ${word}`, { hint: other })
   const meant = of === undefined ? closest(word, names) : `${of} ${word}`
   throw new SluiceError('NO_SUCH_PATH', `no such path or command: ${word}${meant === null ? '' : ` (${meant}?)`}`, {
     hint: meant === null ? 'sluice --help lists the commands' : `sluice ${of ?? meant} --help shows how to call it`,
@@ -255,6 +258,9 @@ export async function parseCommandLine(
   const entry = word === null ? null : commandNamed(word)
   const file = configFlag(argv) ?? (word === 'lifecycle' && existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null)
   const defaults = file === null ? {} : (await import('./config.ts')).readConfig(file)
+  const other = argv.length === 2 && argv[1] === '--help' && entry === null ? otherWord(word ?? '') : null
+  if (other !== null)
+    return { request: { kind: 'help', text: `${word}: ${other}\n` }, globals: readGlobals({}, {}, {}) }
   if (word !== null && entry === null && !Object.hasOwn(defaults.stores ?? {}, word)) checkFirstWord(word)
   const outcome: Outcome = { request: null, globals: null }
   const { words, reveal } = hideLiterals(argv)

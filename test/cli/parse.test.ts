@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stateCatalogFile } from '../../src/cli/catalog-choice.ts'
+import { OTHER_WORDS } from '../../src/cli/other-words.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
@@ -381,5 +382,16 @@ describe('words that a shell leaves behind', () => {
     expect(await operation('files --limit 2 -- -dash')).toMatchObject({ kind: 'files', table: '-dash', limit: 2 })
     expect(await operation('files -- --version')).toMatchObject({ table: '--version', asOf: {} })
     expect(await error(['files', '--', '-a', '-b'])).toBe('BAD_FLAG unknown word -b')
+  })
+})
+
+describe('words of other tools', () => {
+  it.each(OTHER_WORDS)('help $words', async ({ words, command, page }) => {
+    expect(existsSync(path.join(import.meta.dirname, '../..', page))).toBe(true)
+    for (const word of words) {
+      const { request } = await parseCommandLine([word, '--help'], {})
+      expect(request).toMatchObject({ kind: 'help', text: expect.stringContaining(`sluice ${command} --help`) })
+      await expect(parseCommandLine([word], {})).rejects.toMatchObject({ code: 'NO_SUCH_PATH' })
+    }
   })
 })

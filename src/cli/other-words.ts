@@ -1,0 +1,102 @@
+/** What things are called elsewhere, in guides, scripts and other tools, and the commands that do them here: for `sluice help WORD`. */
+
+export type OtherWords = {
+  readonly words: readonly string[]
+  readonly here: string
+  readonly command: string
+  readonly page: string
+}
+
+export const OTHER_WORDS: readonly OtherWords[] = [
+  {
+    words: ['deltalakedb'],
+    here: 'its commands have the same names here',
+    command: 'import',
+    page: 'docs/guides/delta-log-to-sql.md',
+  },
+  {
+    words: ['spark-submit', 'cdm', 'yugabyte', 'yugabytedb', 'prevrunid'],
+    here: 'files of the Cassandra Data Migrator are read as they are: copy --properties FILE',
+    command: 'copy',
+    page: 'docs/CASSANDRA.md',
+  },
+  {
+    words: ['quorum', 'max_workers', 'batch_insert_size', 'fetch_batch_size'],
+    here: 'the settings file of the parallel script is read as it is: copy --settings FILE',
+    command: 'copy',
+    page: 'docs/CASSANDRA.md',
+  },
+  {
+    words: ['migrate:resume', 'resume_mode', 'checkpoint_size', 'migration_checkpoints', 'checkpoint'],
+    here: 'a copy goes on by the same command',
+    command: 'copy',
+    page: 'docs/RESUMABLE-MIGRATION.md',
+  },
+  {
+    words: ['pgcopydb', 'migrate', 'migration'],
+    here: 'tables are copied between databases',
+    command: 'copy',
+    page: 'docs/guides/tour.md',
+  },
+  {
+    words: ['cdc', 'debezium', 'peerdb', 'replication', 'sync-tables'],
+    here: 'a copy with --follow applies what changes at its source',
+    command: 'follow',
+    page: 'docs/FOLLOW.md',
+  },
+  {
+    words: ['reconciliation', 'reconcile', 'compare'],
+    here: 'diff names the rows that differ; sign-off compares a followed copy as of one moment',
+    command: 'diff',
+    page: 'docs/FOLLOW.md',
+  },
+  {
+    words: ['decommission'],
+    here: 'an action of partition',
+    command: 'partition',
+    page: 'docs/guides/partition-lifecycle.md',
+  },
+  {
+    words: ['pg_partman', 'fiscal', 'quarter', 'fiscal-quarter'],
+    here: 'a live table gets partitions by time, of fiscal quarters too',
+    command: 'partition',
+    page: 'docs/PARTITIONS.md',
+  },
+  {
+    words: ['retention', 'parquet'],
+    here: 'old partitions go to Parquet, and come back by restore',
+    command: 'archive',
+    page: 'docs/ARCHIVE.md',
+  },
+  {
+    words: ['backup'],
+    here: 'sluice makes no backups; export-log writes the log of a table again from its catalog',
+    command: 'export-log',
+    page: 'docs/CATALOG.md',
+  },
+  {
+    words: ['audit', 'role', 'roles', 'rights'],
+    here: 'what a login needs is printed or granted',
+    command: 'grants',
+    page: 'docs/DATABASES.md',
+  },
+  {
+    words: ['ducklake', 'iceberg', 'catalog'],
+    here: 'Delta logs are imported into a SQL catalog, and stay what they are',
+    command: 'import',
+    page: 'docs/CATALOG.md',
+  },
+  {
+    words: ['throughput', 'rate'],
+    here: 'runs shows rows a second; copy --rate limits them, and ctl changes it while it runs',
+    command: 'ctl',
+    page: 'docs/METRICS.md',
+  },
+]
+
+/** One line about a word that is no command here, with the command that does it; null for one that is not known. */
+export function otherWord(word: string): string | null {
+  const known = OTHER_WORDS.find(({ words }) => words.includes(word.toLowerCase()))
+  if (known === undefined) return null
+  return `${known.here}: sluice ${known.command} --help, and ${known.page}`
+}
