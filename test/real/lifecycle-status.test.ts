@@ -191,17 +191,20 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(archiving).toMatchObject({ due: '2', archived: '0' })
 
     expect(events(await shell(coming?.next ?? '', place.url)).at(-1)).toMatchObject({ exitCode: 0 })
-    const went = events(await shell(archiving?.next ?? '', place.url))
+    const went = events(await shell(`${archiving?.next} --grace 0s`, place.url))
     expect(went.at(-1)).toMatchObject({ exitCode: 0 })
     const after = await look()
     expect(states(after)).toEqual(['done', 'not asked for', 'done', 'done'])
     expect(after[2]).toMatchObject({ missing: '0', defaultRows: '0', coveredTo: day(-2) })
     expect(after[3]).toMatchObject({ due: '0', archived: '2', archivedTo: day(1) })
 
+    const quotedTable = `'${TABLE.replace("'", `'\\''`)}'`
+    const dropped = events(await shell(`${after[3]?.also?.[0]} --confirm=${quotedTable}`, place.url))
+    expect(dropped.at(-1)).toMatchObject({ exitCode: 0 })
     // What was brought back is due no more, as a run says: nothing is done with it unless it is named.
     const label = went.flatMap((event) => (event.type === 'archive.state' ? [event.partition] : []))[0] ?? ''
     const restored = await shell(
-      `sluice restore --from "$BOOKINGS_URL" --table '${TABLE.replace("'", `'\\''`)}' --partition '${label}'`,
+      `sluice restore --from "$BOOKINGS_URL" --table ${quotedTable} --partition '${label}'`,
       place.url,
     )
     expect(events(restored).at(-1), restored).toMatchObject({ exitCode: 0 })
