@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { stringify } from 'yaml'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { callsIn } from '../../src/app/whole-commands/call.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
+import { shellWords } from '../../src/shared/shell-words.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import type { LifecyclePhaseEvent } from '../../src/model/partition/lifecycle-events.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -53,7 +55,16 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     if (request.kind !== 'operation') throw new Error(request.kind)
     const ran = await perform(request.operation)
     expect(ran.finished).toMatchObject({ exitCode: 0 })
-    return ran.events.filter((event) => event.type === 'lifecycle.phase')
+    const phases = ran.events.filter((event) => event.type === 'lifecycle.phase')
+    const env = { BOOKINGS_URL: url, TWIN_URL: to }
+    for (const { detail, next = '', also = [], blocks = [] } of phases)
+      for (const text of [detail, next, ...also, ...blocks])
+        for (const { words } of callsIn(text)) {
+          const line = words.map(({ raw }) => raw).join(' ')
+          const asked = await parseCommandLine(shellWords(line, env), env)
+          expect(asked.request.kind, line).toBe('operation')
+        }
+    return phases
   }
   const file = (name: string, entry: Readonly<Record<string, string | number>>): void =>
     writeFileSync(join(folder, name), stringify({ lifecycle: { [TABLE]: entry } }))
@@ -211,6 +222,11 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     const [, , , back] = await look()
     expect(back).toMatchObject({ state: 'done', due: '0', archived: '1' })
     expect(back?.detail).toContain(`restored, and archived again only with --partition: ${label}`)
+
+    await place.sql(`INSERT INTO ${QUOTED} VALUES (77, '${day(2)}', 'late')`)
+    const [, , late] = await look()
+    expect(late?.blocks?.join()).toContain('sluice restore --table')
+    await place.sql(`DELETE FROM ${QUOTED} WHERE id = 77`)
 
     // Somebody makes a partition that no period fits into.
     await place.sql(
