@@ -86,6 +86,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     runId,
     owner,
     watchRuns: async (parts) => new (await import('./share/run-watch.ts')).RunWatch(parts, whole),
+    wholeBy: wholeCommands,
     waitForArchives: async (stream) => (await import('../archive/work/wait-for-archives.ts')).waitForArchives(stream),
     workOf: async (scheduled, known) => {
       const { workOf } = await import('./share/schedules/work.ts')

@@ -33,7 +33,7 @@ const TAKERS: Readonly<Record<string, Taker>> = {
 
 export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
 
-/** @property ends flags for the databases that the entry has named: commands about streams, which a run prints, know of no entry */
+/** @property ends flags for the databases that the entry has named: most commands that a run prints know of no entry */
 export type SaidByEntry = Said & { readonly ends: readonly string[] }
 
 /**
@@ -58,8 +58,10 @@ export function withLifecycle(
   )
   const ends = SIDES.flatMap((side) => {
     const written = entry[side]
-    const isTyped = args[side] !== undefined || taker.place !== 'to' || !taken.has(side)
-    return written === undefined || isTyped ? [] : [`--${side} ${endWord(written, written, { defaults, env })}`]
+    const isMeant = taken.has(side) && (side === 'from' || taker.place === 'to')
+    return written === undefined || args[side] !== undefined || !isMeant
+      ? []
+      : [`--${side} ${endWord(written, written, { defaults, env })}`]
   })
   return {
     ends,

@@ -9,7 +9,7 @@ import { nameFor } from './coming-name.ts'
 import { openGaps } from './alarms.ts'
 import { periodsWithin, type PlacedPeriod } from './coverage.ts'
 import type { FoundTable } from './each-table.ts'
-import { ageOf, archivedAs, periodFor, stateOf, type StateOptions } from './state.ts'
+import { ageOf, entryOf, periodFor, stateOf, type StateOptions } from './state.ts'
 
 type Row = { readonly low: number; readonly event: PartitionEvent }
 
@@ -48,13 +48,13 @@ function partitionEvent(
   options: StateOptions,
   counted: bigint | undefined,
 ): PartitionEvent {
-  const archived = archivedAs(partition, options)
+  const { archived, held } = entryOf(partition, options)
   const age = ageOf(partition, options)
   const label = periodFor(partition, options)?.label ?? archived?.label
   const rows = counted ?? partition.rows
   const notes = [
     ...(partition.note === undefined ? [] : [partition.note]),
-    ...(archived === null ? [] : [archived.held === null ? `archive: ${archived.state}` : `held: ${archived.held}`]),
+    ...(held !== null ? [`held: ${held}`] : archived === null ? [] : [`archive: ${archived.state}`]),
   ]
   return {
     type: 'partition',

@@ -1,7 +1,8 @@
 /** What a partition is today: to come, current, over, due, held, and what its archive says of it. */
-import type { ArchivedPartition, ArchiveRecord } from '../archive/ledger/record.ts'
+import { hasLeft, type ArchivedPartition, type ArchiveRecord } from '../archive/ledger/record.ts'
+import { isCutBy } from '../archive/plan/archived-as.ts'
+import { NativeParts } from '../archive/plan/native-parts.ts'
 import type { PartitionState } from '../model/partition/events.ts'
-import { tableText } from '../model/copy/column-type.ts'
 import type { RangePartition } from '../model/partition/maintenance-port.ts'
 import { periodOfBounds } from '../model/calendar/bounds.ts'
 import type { CalendarSpec } from '../model/calendar/calendar.ts'
@@ -11,6 +12,7 @@ import type { Period } from '../model/calendar/period.ts'
 import { isMoment, readValue, type ValueKind } from '../model/calendar/value-text.ts'
 import { dayAt, MS_OF_DAY, wallClock } from '../model/calendar/zone.ts'
 import { currentPeriod } from './coverage.ts'
+import type { Standing } from './standing.ts'
 
 export type StateOptions = {
   readonly kind: ValueKind
@@ -21,20 +23,26 @@ export type StateOptions = {
   readonly now: Date
   /** The first day that is kept; null where nobody said what is due. */
   readonly cutOff: string | null
-  readonly archive: ArchiveRecord | null
+  /** As `partsOf` its table. */
+  readonly parts: NativeParts
 }
 
-/** The partition of the archive's ledger that a partition is, or was. */
-export function archivedAs(
-  partition: RangePartition,
-  { archive }: Pick<StateOptions, 'archive'>,
-): ArchivedPartition | null {
-  const name = tableText(partition.name)
-  return (
-    archive?.partitions.find(
-      ({ native }) => native !== null && native.identity === partition.identity && tableText(native.table) === name,
-    ) ?? null
+/** What the ledger has of the partitions of a table; nothing where its archive is cut by another column, or by values. */
+export function partsOf({ table }: Pick<Standing, 'table'>, archive: ArchiveRecord | null): NativeParts {
+  const known = archive !== null && isCutBy(archive, table.column.name) ? archive.partitions : []
+  return new NativeParts(
+    known,
+    table.partitions.map(({ identity, name }) => ({ identity, table: { table: name } })),
   )
+}
+
+type Entry = { readonly archived: ArchivedPartition | null; readonly held: string | null }
+
+/** What the ledger has of a partition in the table, and why it has to stay there; rows that left one by one leave their partition behind. */
+export function entryOf(partition: RangePartition, { parts, kind }: Pick<StateOptions, 'parts' | 'kind'>): Entry {
+  const seen = parts.seen(partition, kind)
+  const { own, again = null, left } = seen
+  return { archived: own ?? again ?? (left?.native === null ? left : null), held: parts.heldBy(seen) }
 }
 
 /** Whether it is back in the table for good: an unfinished restore is not. */
@@ -49,11 +57,12 @@ export function stateOf(partition: RangePartition, options: StateOptions): Parti
   const now = nowFor(options)
   if (low > now) return 'future'
   if (high > now) return 'current'
-  const archived = archivedAs(partition, options)
-  if (archived?.held != null) return 'held'
+  const { archived, held } = entryOf(partition, options)
+  if (held !== null) return 'held'
   if (low === -Infinity) return 'open'
   // A run archives it again only where --partition names it.
   if (archived !== null && isRestored(archived)) return 'hot'
+  if (archived !== null && archived.native === null && hasLeft(archived)) return 'hot'
   const last = dayBefore(high, options)
   return options.cutOff !== null && last < parseDay(options.cutOff) ? 'due' : 'hot'
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commandLine } from '../../src/cli/command-line.ts'
 import { LifecycleLines } from '../../src/render/lifecycle-lines.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
+import { shellWords } from '../../src/shared/shell-words.ts'
 import { withEntry, type WrittenEntry } from '../../src/partition/lifecycle/config-text.ts'
 import { DEFAULT_CALENDAR } from '../../src/model/calendar/calendar.ts'
 import type { Operation } from '../../src/app/operations/list.ts'
@@ -150,6 +151,20 @@ describe('commands about a table of the file', () => {
     expect(wholeCommands(printed)('sluice follow 17 goes on')).toBe(
       `sluice follow 17 --from "$SHOP" --to "$NEW" --config ${file} goes on`,
     )
+  })
+
+  it('print its source behind every command that a run about its archive names', async () => {
+    writeFileSync(file, 'lifecycle: { bookings: { from: $SHOP, archive: ./cold, older-than: 8q } }')
+    const env = { SHOP: 'postgresql://ann:secret@h/d' }
+    const line = ['archive', 'run', '--table', 'bookings', '--config', file]
+    const { request } = await parseCommandLine(line, env)
+    if (request.kind !== 'operation') throw new Error(request.kind)
+    const whole = wholeCommands(commandLine(line, null, [], request.told?.printed))
+    for (const text of ['sluice slots --drop sluice_17', 'sluice restore --table bookings --partition 2020-Q1']) {
+      const printed = whole(text)
+      expect(printed).toBe(`${text} --from "$SHOP" --config ${file}`)
+      await parseCommandLine(shellWords(printed, env).slice(1), env)
+    }
   })
 
   it('take what whole numbers count', async () => {

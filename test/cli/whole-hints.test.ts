@@ -74,8 +74,17 @@ function printed(text: string): string {
     .replaceAll(/ --config 17/g, '')
 }
 
-/** A run that may print it: of copies, of one database, of a catalog. */
-function runFor(call: Call): string {
+/** Runs that print the texts of a folder, with the least that they are given. */
+const PRINTED_BY: readonly (readonly [folder: string, line: string])[] = [
+  ['partition/decommission/database/', 'sluice partition decommission --database --from "$SRC" --to "$TO"'],
+  ['partition/decommission/', 'sluice partition decommission --from "$SRC" --to "$TO" --table orders'],
+  ['archive/', 'sluice archive run --from "$SRC" --to ./archive --table orders --by at'],
+]
+
+/** A run that may print it: that of its folder, else of copies, of one database, of a catalog. */
+function runFor(call: Call, file: string): string {
+  const known = PRINTED_BY.find(([folder]) => file.startsWith(folder))
+  if (known !== undefined) return known[1]
   const { name, takes } = call.callable
   if (['worker', 'workers', 'schedule'].includes(name) || call.flags.has('distributed')) return QUEUE
   if (takes.get('to')?.completes === 'database' && name !== 'partition') return COPY
@@ -97,7 +106,7 @@ test(
       for (const call of callsIn(printed(text))) {
         seen += 1
         const alone = `sluice ${call.words.map(({ raw }) => raw).join(' ')}`
-        const whole = wholeCommands(runFor(call))(alone)
+        const whole = wholeCommands(runFor(call, file))(alone)
         // A word of the sentence stands where an operand has to be.
         const prose = [
           ...call.operands,

@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { stringify } from 'yaml'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { callsIn } from '../../src/app/whole-commands/call.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
+import { shellWords } from '../../src/shared/shell-words.ts'
 import type { Event } from '../../src/model/run/event.ts'
 import type { LifecyclePhaseEvent } from '../../src/model/partition/lifecycle-events.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -53,7 +55,16 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     if (request.kind !== 'operation') throw new Error(request.kind)
     const ran = await perform(request.operation)
     expect(ran.finished).toMatchObject({ exitCode: 0 })
-    return ran.events.filter((event) => event.type === 'lifecycle.phase')
+    const phases = ran.events.filter((event) => event.type === 'lifecycle.phase')
+    const env = { BOOKINGS_URL: url, TWIN_URL: to }
+    for (const { detail, next = '', also = [], blocks = [] } of phases)
+      for (const text of [detail, next, ...also, ...blocks])
+        for (const { words } of callsIn(text)) {
+          const line = words.map(({ raw }) => raw).join(' ')
+          const asked = await parseCommandLine(shellWords(line, env), env)
+          expect(asked.request.kind, line).toBe('operation')
+        }
+    return phases
   }
   const file = (name: string, entry: Readonly<Record<string, string | number>>): void =>
     writeFileSync(join(folder, name), stringify({ lifecycle: { [TABLE]: entry } }))
@@ -191,23 +202,31 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(archiving).toMatchObject({ due: '2', archived: '0' })
 
     expect(events(await shell(coming?.next ?? '', place.url)).at(-1)).toMatchObject({ exitCode: 0 })
-    const went = events(await shell(archiving?.next ?? '', place.url))
+    const went = events(await shell(`${archiving?.next} --grace 0s`, place.url))
     expect(went.at(-1)).toMatchObject({ exitCode: 0 })
     const after = await look()
     expect(states(after)).toEqual(['done', 'not asked for', 'done', 'done'])
     expect(after[2]).toMatchObject({ missing: '0', defaultRows: '0', coveredTo: day(-2) })
     expect(after[3]).toMatchObject({ due: '0', archived: '2', archivedTo: day(1) })
 
+    const quotedTable = `'${TABLE.replace("'", `'\\''`)}'`
+    const dropped = events(await shell(`${after[3]?.also?.[0]} --confirm=${quotedTable}`, place.url))
+    expect(dropped.at(-1)).toMatchObject({ exitCode: 0 })
     // What was brought back is due no more, as a run says: nothing is done with it unless it is named.
     const label = went.flatMap((event) => (event.type === 'archive.state' ? [event.partition] : []))[0] ?? ''
     const restored = await shell(
-      `sluice restore --from "$BOOKINGS_URL" --table '${TABLE.replace("'", `'\\''`)}' --partition '${label}'`,
+      `sluice restore --from "$BOOKINGS_URL" --table ${quotedTable} --partition '${label}'`,
       place.url,
     )
     expect(events(restored).at(-1), restored).toMatchObject({ exitCode: 0 })
     const [, , , back] = await look()
     expect(back).toMatchObject({ state: 'done', due: '0', archived: '1' })
     expect(back?.detail).toContain(`restored, and archived again only with --partition: ${label}`)
+
+    await place.sql(`INSERT INTO ${QUOTED} VALUES (77, '${day(2)}', 'late')`)
+    const [, , late] = await look()
+    expect(late?.blocks?.join()).toContain('sluice restore --table')
+    await place.sql(`DELETE FROM ${QUOTED} WHERE id = 77`)
 
     // Somebody makes a partition that no period fits into.
     await place.sql(

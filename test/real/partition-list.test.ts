@@ -10,6 +10,7 @@ import { makePlace, missing, perform, type Place } from '../support/copy-systems
 import { psql } from './copy-postgresql-kit.ts'
 
 const why = await missing('postgresql')
+const noMysql = await missing('mysql')
 
 let folder: Folder
 beforeAll(() => {
@@ -87,6 +88,33 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
       // It covers a year, which is no quarter.
       [undefined, 'future', '300', undefined],
     ])
+  })
+
+  it('that were restored behind a drop are due no more, and are held once they are', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    const archived = await makeBookings(place, 'native', join(folder.path, 'restored'))
+    const { run, drop, restore } = commandsOf(archived)
+    const hold = { kind: 'archive-hold', from: place.url, table: 'bookings', reason: 'audit' } as const
+    for (const operation of [run, drop, { ...restore, partitions: ['2020-Q1'] } as Operation])
+      expect((await perform(operation)).finished.exitCode).toBe(0)
+    const seen = async (): Promise<unknown> =>
+      partitions((await perform(list(place, 'bookings'))).events)
+        .slice(0, 2)
+        .map(({ label, state, note }) => [label, state, note])
+    expect(await seen()).toEqual([
+      ['2020-Q1', 'hot', 'archive: RESTORED'],
+      ['2020-Q2', 'archived', 'DROPPED'],
+    ])
+    expect((await perform({ ...hold, partitions: ['2020-Q1', '2020-Q2'] })).finished.exitCode).toBe(0)
+    // A hold of a period is one of what comes late, as the plan says.
+    await place.sql("CREATE TABLE late PARTITION OF bookings FOR VALUES FROM ('2020-04-01') TO ('2020-07-01')")
+    await place.sql("INSERT INTO bookings (id, at) VALUES (7, '2020-05-05')")
+    expect(await seen()).toEqual([
+      ['2020-Q1', 'held', 'held: audit'],
+      ['2020-Q2', 'archived', 'DROPPED; held: audit'],
+    ])
+    const { events } = await perform(list(place, 'bookings'))
+    expect(partitions(events).find(({ partition }) => partition === 'public.late')).toMatchObject({ state: 'held' })
   })
 
   it('that are archived and gone, of which rows came late, are told with their label', async () => {
@@ -410,5 +438,36 @@ describe.skipIf(why !== '')(`partitions of PostgreSQL${why}`, () => {
       expect(from).toContain(`${year + 1}-02-01`)
       expect(from).not.toContain(`${year + 1}-01-01`)
     }
+  })
+})
+
+describe.skipIf(noMysql !== '')(`partitions of MySQL${noMysql}`, () => {
+  it('whose rows are in the archive, or came back, are due no more', async () => {
+    const place = await makePlace('mysql', folder.path)
+    await place.sql(
+      `CREATE TABLE bookings (id int, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE COLUMNS (at) (
+         PARTITION q1 VALUES LESS THAN ('2020-04-01'), PARTITION q2 VALUES LESS THAN ('2020-07-01'),
+         PARTITION q3 VALUES LESS THAN ('2020-10-01'), PARTITION q4 VALUES LESS THAN ('2021-01-01'),
+         PARTITION far VALUES LESS THAN ('2091-01-01'))`,
+      `INSERT INTO bookings VALUES (1, '2020-01-05'), (2, '2020-05-05'), (3, '2020-08-05'), (4, '2020-11-05'), (9, '2090-05-05')`,
+    )
+    const { run, restore } = commandsOf({ place, form: 'plain', to: join(folder.path, 'mysql') })
+    const some = { ...run, partitions: ['2020-Q2', '2020-Q3'] } as Operation
+    const hold = { kind: 'archive-hold', from: place.url, table: 'bookings', reason: 'audit' } as const
+    for (const operation of [
+      some,
+      { ...some, drop: true, confirm: 'bookings' } as Operation,
+      { ...restore, partitions: ['2020-Q2'] } as Operation,
+      { ...hold, partitions: ['2020-Q4'] },
+    ])
+      expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+    const { events } = await perform({ ...list(place, 'bookings'), calendar: { unit: 'quarter' } } as Operation)
+    expect(partitions(events).map(({ partition, state, note }) => [partition, state, note])).toEqual([
+      ['q1', 'open', undefined],
+      ['q2', 'hot', 'archive: RESTORED'],
+      ['q3', 'hot', 'archive: DROPPED'],
+      ['q4', 'held', 'held: audit'],
+      ['far', 'current', undefined],
+    ])
   })
 })

@@ -108,6 +108,9 @@ describe('a command that is named', () => {
     expect(archived('sluice archive verify --deep compares values')).toBe(
       'sluice archive verify --deep --from a --table public.v compares values',
     )
+    expect(archived('sluice follow 3 --end --to URL, with the URL of its target')).toBe(
+      'sluice follow 3 --end --to URL --from a, with the URL of its target',
+    )
     expect(archived('end the stream first: sluice follow 3 --end')).toBe(
       'end the stream first: sluice follow 3 --end --from a',
     )

@@ -62,7 +62,7 @@ function completed(text: string, call: Call, { run, shown, isNoted }: Told): str
   return [...named, ...places]
     .toSorted((a, b) => b.value.start - a.value.start)
     .reduce((whole, { name, value }) => {
-      const word = value.raw === 'URL' ? firstOf(run, name) : (meant(value.raw, run) ?? shown.get(value.raw))
+      const word = value.raw === 'URL' ? urlOf(run, name, call) : (meant(value.raw, run) ?? shown.get(value.raw))
       return word === undefined ? whole : `${whole.slice(0, value.start)}${word}${whole.slice(value.end)}`
     }, head)
 }
@@ -93,10 +93,8 @@ function ends({ callable, flags }: Call, run: Call, without: readonly string[]):
     if (without.includes(name) || (ofQueue && !OF_QUEUE.includes(name))) return []
     if (name === 'connect' && !ofQueue && !toWorkers) return []
     const given = run.flags.get(name)
-    const [takes, gave] = [callable.takes.get(name), run.callable.takes.get(name)]
-    // `--to` is the folder of an archive here, and a database there.
-    const isSame = takes?.completes === gave?.completes || OF_QUEUE.includes(name)
-    if (given === undefined || takes === undefined || flags.has(name) || !isSame) return []
+    const isSame = isAlike(name, callable, run) || OF_QUEUE.includes(name)
+    if (given === undefined || !callable.takes.has(name) || flags.has(name) || !isSame) return []
     return given.map((value) => written(name, value?.raw))
   })
 }
@@ -110,6 +108,16 @@ function selection({ callable, flags }: Call, run: Call): readonly string[] {
     if (isGiven || callable.takes.get(name)?.type === 'number' || isEnd(name)) return []
     return values.map((value) => written(name, value?.raw))
   })
+}
+
+/** What stands for the word URL: what the run was given, or the word itself where the run means something else by that option. */
+function urlOf(run: Call, name: string, { callable }: Call): string | undefined {
+  return isAlike(name, callable, run) || !callable.takes.has(name) ? firstOf(run, name) : undefined
+}
+
+/** `--to` is the folder of an archive here, and a database there. */
+function isAlike(name: string, { takes }: Call['callable'], run: Call): boolean {
+  return takes.get(name)?.completes === run.callable.takes.get(name)?.completes
 }
 
 function firstOf(run: Call, name: string): string | undefined {

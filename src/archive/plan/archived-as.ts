@@ -1,9 +1,15 @@
 /** The ledger as evidence of what numbers of a column are. */
-import type { ArchiveRecord } from '../ledger/record.ts'
+import { isByValue } from '../ledger/by-value.ts'
+import type { ArchivedTable, ArchiveRecord } from '../ledger/record.ts'
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore } from '../../model/copy/port.ts'
 import { findArchive } from '../work/find-archive.ts'
 import { Ledgers } from '../work/find-ledger.ts'
+
+/** Whether its bounds are ranges of a column: those of the table's own partitions, or those of periods of that column. */
+export function isCutBy(record: Pick<ArchivedTable, 'timeColumn' | 'calendar'>, column: string): boolean {
+  return record.timeColumn === null || (!isByValue(record) && record.timeColumn === column)
+}
 
 /** Null where the archive is cut by another column. A table that was archived by its own partitions has no column in the ledger: they say it. */
 export function ofColumn(record: ArchiveRecord | null, { name }: Column): ArchiveRecord | null {

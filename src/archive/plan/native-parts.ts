@@ -1,16 +1,23 @@
 /** Which part of which period a partition of the system is that stands in the table now. */
 import { isOpen, partLabel } from '../ledger/parts.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
-import type { TableName } from '../../model/copy/column-type.ts'
+import type { TableName, TableSpec } from '../../model/copy/column-type.ts'
 import type { NativePartition } from '../../model/archive/port.ts'
 import { readValue, type ValueKind } from '../../model/calendar/value-text.ts'
 import type { PartName } from './further-part.ts'
 
 type Bounds = Pick<NativePartition, 'from' | 'to'>
 
-/** The name of a partition, and the one that has left whose bounds it has in part only, or that has left the archive, too. */
-export type NativeName = {
-  readonly name: PartName
+/** A partition that stands in the table, of whatever system. */
+type Standing = Bounds & Pick<NativePartition, 'identity' | 'isDefault'>
+
+/** What the ledger has between the bounds of a partition. */
+export type Seen = {
+  /** Its entry: that of its table, or of a table whose place it took and that has not left, or was restored. */
+  readonly own: ArchivedPartition | null
+  /** What has left its place: the first part of that period. */
+  readonly left: ArchivedPartition | null
+  /** One that has left whose bounds it has in part only. */
   readonly across: ArchivedPartition | null
   /** Rows between its bounds are on their way out one by one, since before the table was partitioned. */
   readonly open?: ArchivedPartition
@@ -18,6 +25,9 @@ export type NativeName = {
   /** The partition itself, which had left and was attached again by hand: the archive has its rows. */
   readonly again?: ArchivedPartition
 }
+
+/** The name of a partition, and what keeps it from being archived under it. */
+export type NativeName = Omit<Seen, 'own' | 'left'> & { readonly name: PartName }
 
 export class NativeParts {
   readonly #known: readonly ArchivedPartition[]
@@ -27,7 +37,10 @@ export class NativeParts {
   readonly #schemas = new Map<string, Set<string | undefined>>()
 
   /** @param known of the ledger @param standing partitions that stand in the table now */
-  constructor(known: readonly ArchivedPartition[], standing: readonly Pick<NativePartition, 'identity' | 'table'>[]) {
+  constructor(
+    known: readonly ArchivedPartition[],
+    standing: readonly { readonly identity: string; readonly table: Pick<TableSpec, 'table'> }[],
+  ) {
     this.#known = known
     this.#standing = new Set(standing.map(({ identity }) => identity))
     this.#labels = new Set(known.map(({ label }) => label))
@@ -41,34 +54,42 @@ export class NativeParts {
     return (this.#schemas.get(name)?.size ?? 0) > 1
   }
 
+  /** Says of whatever stands in the table which entry of the ledger is about it: everything that judges a partition asks this. */
+  seen(partition: Standing, kind: ValueKind): Seen {
+    const own = this.#known.filter((one) => isOf(one, partition, kind) && !hasLeft(one))
+    const same = own.find(({ state }) => state !== 'RESTORED') ?? own[0] ?? this.#replaced(partition, kind)
+    if (same !== undefined) return { own: same, left: null, across: null }
+    const open = this.#known.find((one) => one.native === null && isOpen(one) && overlaps(one, partition, kind))
+    if (open !== undefined) return { own: null, left: null, across: null, open }
+    const left = partition.isDefault ? [] : this.#known.filter(hasLeft)
+    const again = left.find((one) => isOf(one, partition, kind) && one.state !== 'DROPPED')
+    if (again !== undefined) return { own: null, left: again, across: null, again }
+    const around = left.filter((one) => holds(one, partition, kind))
+    const [first] = around.toSorted((a, b) => a.part - b.part)
+    if (first === undefined)
+      return { own: null, left: null, across: left.find((one) => overlaps(one, partition, kind)) ?? null }
+    const expired = around.find(({ state }) => state === 'EXPIRED')
+    return { own: null, left: first, across: null, ...(expired === undefined ? {} : { expired }) }
+  }
+
+  /** Why it has to stay in the table: its own hold, or that of its period, which is one of what comes late. Null where nothing holds it. */
+  heldBy({ own, left }: Seen): string | null {
+    if (own !== null || left === null) return own?.held ?? null
+    return this.#known.find(({ period, part }) => period === left.period && part === 1)?.held ?? null
+  }
+
   /**
-   * A table that the ledger knows keeps its name, and so does one that took the place of a table that has not left, or was restored. What stands between the bounds
-   * of a partition that has left is a further part of it.
+   * What has an entry of its own keeps its name. What stands between the bounds of a partition that has left is a further part of it.
    * @param label what it is called where nothing of it is known
    */
   nameOf(partition: NativePartition, label: string, kind: ValueKind): NativeName {
-    const own = this.#known.filter((one) => isOf(one, partition, kind) && !hasLeft(one))
-    const same = own.find(({ state }) => state !== 'RESTORED') ?? own[0] ?? this.#replaced(partition, kind)
-    if (same !== undefined) {
-      const { label: known, period, part } = same
-      return { name: { label: known, period, part }, across: null }
-    }
-    const open = this.#known.find((one) => one.native === null && isOpen(one) && overlaps(one, partition, kind))
-    if (open !== undefined) return { name: { label, period: label, part: 1 }, across: null, open }
-    const left = partition.isDefault ? [] : this.#known.filter(hasLeft)
-    const around = left.filter((one) => holds(one, partition, kind))
-    const [first] = around.toSorted((a, b) => a.part - b.part)
-    const expired = around.find(({ state }) => state === 'EXPIRED')
-    const again = left.find((one) => isOf(one, partition, kind) && one.state !== 'DROPPED')
-    if (again !== undefined) return { name: this.#further(again.period), across: null, again }
-    if (first !== undefined)
-      return { name: this.#further(first.period), across: null, ...(expired === undefined ? {} : { expired }) }
-    const across = left.find((one) => overlaps(one, partition, kind)) ?? null
-    return { name: { label, period: label, part: 1 }, across }
+    const { own, left, ...others } = this.seen(partition, kind)
+    if (own !== null) return { name: { label: own.label, period: own.period, part: own.part }, ...others }
+    return { name: left === null ? { label, period: label, part: 1 } : this.#further(left.period), ...others }
   }
 
   /** What is known between the same bounds, has not left for the archive, and whose table is not there any more; or rows of a table that had no partitions yet. */
-  #replaced(partition: NativePartition, kind: ValueKind): ArchivedPartition | undefined {
+  #replaced(partition: Standing, kind: ValueKind): ArchivedPartition | undefined {
     return this.#known.find(
       (one) =>
         (one.native === null
@@ -90,7 +111,7 @@ export class NativeParts {
 }
 
 /** After a dump another table may have the number: its bounds are apart. */
-function isOf(known: ArchivedPartition, partition: NativePartition, kind: ValueKind): boolean {
+function isOf(known: ArchivedPartition, partition: Standing, kind: ValueKind): boolean {
   const isApart = high(known, kind) <= low(partition, kind) || high(partition, kind) <= low(known, kind)
   return known.native?.identity === partition.identity && !isApart
 }

@@ -6,7 +6,6 @@ import {
   type ArchivedTable,
   type ArchiveRecord,
 } from '../ledger/record.ts'
-import { isByValue } from '../ledger/by-value.ts'
 import { isAsText, type ColumnChange } from '../types/index.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -20,6 +19,7 @@ import { isMistaken, nativeKind, timelessError } from './time-kind.ts'
 import type { ValueKind } from '../../model/calendar/value-text.ts'
 import { columnNamed } from '../../engine/copy/plan/column-named.ts'
 import { askedFor, isAsked } from '../work/named-partitions.ts'
+import { isCutBy } from './archived-as.ts'
 import type { Candidate, Wanted } from './candidate.ts'
 import { merged, nameOf } from '../work/merge-parts.ts'
 import { nativeCandidates } from './native-candidates.ts'
@@ -149,8 +149,7 @@ export async function nativesFor(
   signal: AbortSignal,
 ): Promise<NativePartitions | null> {
   const natives = (await store.partitions?.().list(table, signal)) ?? null
-  if (natives === null || record === null || record.timeColumn === null) return natives
-  return !isByValue(record) && record.timeColumn === natives.by ? natives : null
+  return natives === null || record === null || isCutBy(record, natives.by) ? natives : null
 }
 
 /** The table of a partition, as it stands in the source now: in its parent, or where it has gone. */

@@ -56,6 +56,8 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly watchRuns?: (parts: WatchParts) => Promise<QueueWatch>
   /** Returns when no program works on an archived partition of the tables of a stream; given to each run by `runOperation`. */
   readonly waitForArchives?: (begun: StreamBegun) => Promise<void>
+  /** Commands that a text names, completed by the words of a command line; given to each run by `runOperation`. */
+  readonly wholeBy?: (commandLine: string) => (text: string) => string
   /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
   readonly steerBy?: (steered: Steered) => Disposable
   /** Told of the slots that a worker has: what they say are no events of the worker's own run. */

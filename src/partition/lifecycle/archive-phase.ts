@@ -7,7 +7,7 @@ import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import { fateOf } from '../../shared/owner.ts'
 import { cutOff, parseAge } from '../../model/calendar/age.ts'
 import { listed } from '../listed.ts'
-import { archivedAs, isRestored } from '../state.ts'
+import { entryOf, isRestored, partsOf } from '../state.ts'
 import { refuseFollowedTables } from '../../archive/plan/followed-table.ts'
 import { ofTable } from './commands.ts'
 import type { LookedTable, PartitionedCopy, Phase } from './looked.ts'
@@ -96,7 +96,14 @@ function dueOf({ standing, name, archive, now }: LookedTable, olderThan: string)
   if (standing === null || standing.calendar === null) return []
   const { spec } = standing.calendar
   const first = cutOff(spec, parseAge(olderThan), now)
-  const options = { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, archive }
+  const options = {
+    kind: standing.kind,
+    spec,
+    zone: standing.zone,
+    now,
+    cutOff: first,
+    parts: partsOf(standing, archive),
+  }
   return listed({ name, standing, archive }, options, null, []).flatMap(({ state, label, partition }) =>
     state === 'due' ? [label ?? partition] : [],
   )
@@ -104,7 +111,9 @@ function dueOf({ standing, name, archive, now }: LookedTable, olderThan: string)
 
 /** Labels of restored partitions that the table has. */
 function restoredOf({ standing, archive }: LookedTable): readonly string[] {
-  const back = (standing?.table.partitions ?? []).map((partition) => archivedAs(partition, { archive }))
+  if (standing === null) return []
+  const options = { kind: standing.kind, parts: partsOf(standing, archive) }
+  const back = standing.table.partitions.map((partition) => entryOf(partition, options).archived)
   return back.flatMap((one) => (one !== null && isRestored(one) ? [one.label] : []))
 }
 

@@ -18,3 +18,8 @@ export function ofBackStream(command: string, stream: string, { words }: Named):
 export function ofStream(command: string, stream: string, { words }: Named): string {
   return `sluice ${command} ${stream} ${words.stream}`
 }
+
+/** A command line about the table with all of its databases: by it, commands that a text names are completed. */
+export function ofEntry({ table, words }: Named): string {
+  return `sluice partition run ${words.here ?? words.stream} --table ${shellQuote(table)}`
+}

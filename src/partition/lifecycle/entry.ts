@@ -14,6 +14,8 @@ export type EntryWords = {
   readonly stream: string
   /** The same of a stream that goes the other way, between two databases. Those of `stream` when absent. */
   readonly back?: string
+  /** Databases of whatever is about the table, `--from` the one that it stands in now. Those of `stream` when absent. */
+  readonly here?: string
 }
 
 export type LifecycleEntry = {

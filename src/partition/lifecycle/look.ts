@@ -116,7 +116,7 @@ async function copyOf(
 function placedIn(entry: LifecycleEntry, name: string, before: string): LifecycleEntry {
   const { words } = entry
   const table = name === before ? entry.table : name
-  return { ...entry, table, words: { ...words, table: words.moved ?? words.table } }
+  return { ...entry, table, words: { ...words, table: words.moved ?? words.table, here: words.back ?? words.stream } }
 }
 
 /** The switch by which a table went to this database, and after which no other stream has come from the one that it left: a switch back begins one. */

@@ -57,7 +57,7 @@ function streamPhase(looked: LookedTable, stream: StreamStanding): Phase {
   if (signed?.given === true) {
     const alone = isFollowed
       ? ''
-      : `; no program follows stream ${id}, and the source keeps its log until a cut-over, or sluice follow ${id}, goes on`
+      : `; no program follows stream ${id}, and the source keeps its log until a cut-over, or ${ofStream('follow', id, entry)}, goes on`
     return { state: 'done', detail: `${progressText(stream)}, signed ${isoTime(signed.ms)} by ${signed.by}${alone}` }
   }
   if (!isFollowed) {

@@ -12,6 +12,7 @@ import { isPublished } from '../../../model/archive/state.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { destinationOf, planElsewhere, refuseOtherMeaning, type Planned } from '../../elsewhere/plan.ts'
 import { openTarget, refuseUnfit, targetName, targetTable, type Target } from '../../elsewhere/place.ts'
@@ -165,7 +166,7 @@ async function plannedOf(
   { record }: Asked,
   { operation, to }: Where,
 ) {
-  for (const partition of partitions) refuseUnpublished(context, partition)
+  for (const partition of partitions) refuseUnpublished(context, partition, operation)
   const name = targetName(context.store, to.store, context.table.table, operation.into)
   const found = await targetTable(context, record, to, name)
   const planned = await planElsewhere(context, record, partitions, to.store, name, found)
@@ -174,7 +175,7 @@ async function plannedOf(
 }
 
 /** @throws SluiceError PARTITION_STATE where the log names no file of it */
-function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartition): void {
+function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartition, asked: RestoreOperation): void {
   const { label, state, away } = partition
   if (partition.sweptMs !== null) throw destroyed(name, partition)
   // Of a table that has left, the log names files until they are replaced: `partOf` compares them with it.
@@ -188,12 +189,17 @@ function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartitio
       where: `${name}, ${label}`,
       hint:
         state === 'RESTORED'
-          ? `its rows are in the table: sluice copy --table ${shellQuote(name)} copies them from there`
+          ? `its rows are in the table: sluice copy --table ${shellQuote(name)} --to ${placeOf(asked)} copies them from there`
           : state === 'EXPIRED'
             ? `${named('restore')} brings it back into its table, from where it can be copied`
             : `${named('archive run')} ends what was begun`,
     },
   )
+}
+
+/** Where the rows were to go, as a copy is told. */
+function placeOf({ from, into, intoUrl = from }: RestoreOperation): string {
+  return `${shellQuote(redactUrl(intoUrl))}${into === undefined ? '' : ` --to-table ${shellQuote(into)}`}`
 }
 
 async function partsOf(

@@ -47,7 +47,7 @@ export async function examineOpen(
   return [
     ...(await wantedThere(wish)),
     ...(await wantedHere(inside, wish)),
-    ...(wish.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside.archives, wish.signal)),
+    ...(wish.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside.archives, wish)),
     ...(await contentFindings(wish, seen)).findings,
     ...outside,
   ]

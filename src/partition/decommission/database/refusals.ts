@@ -34,7 +34,7 @@ export function refuseSameDatabase(identity: string, to: CopyStore): void {
 
 export function noArchive(): SluiceError {
   return new SluiceError('BAD_FLAG', '--archive makes a last copy of one parked table, and none of a whole database', {
-    hint: 'copy the tables that are still wanted with sluice copy, then leave --archive out',
+    hint: 'copy the tables that are still wanted with sluice copy --table TABLE, then leave --archive out',
   })
 }
 

@@ -5,6 +5,7 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { DecommissionFinding } from '../../../model/partition/decommission-port.ts'
 import { isOfLedgers, ownTable } from '../../../stores/common/own-tables.ts'
 import type { ContainedTable, Contents } from '../../../model/partition/retirement-port.ts'
+import { tableKeyOf } from '../../../engine/copy/ledger/owner.ts'
 import { bothSides, type KeptTable, type SidesWish } from './both-sides.ts'
 import { copiesOf, isAll, type MovedTable } from './moved.ts'
 
@@ -94,6 +95,7 @@ async function ofTable(table: ContainedTable, wish: TablesWish): Promise<OfTable
   const isLeft = leave.some((name) => isCalled(table.table, name))
   const holds = `${table.rows === null ? 'nobody has counted its rows' : `about ${table.rows} rows`}, ${table.bytes} bytes`
   const [copy] = copiesOf(table, moved)
+  const renamed = copy === undefined ? '' : renamedTo(table, copy)
   const lackOfCopy = copy === undefined ? 'no run has copied it' : lackOf(copy, table)
   const sides = copy === undefined || lackOfCopy !== null ? null : await bothSides(table, copy, wish)
   const lacks = lackOfCopy ?? sides?.lacks ?? null
@@ -108,17 +110,24 @@ async function ofTable(table: ContainedTable, wish: TablesWish): Promise<OfTable
     const first =
       sides === null
         ? 'copy it'
-        : 'sluice diff shows what the target lacks, sluice diff --fix brings it, and sluice copy --restart where its table is another one or gone'
+        : `sluice diff${renamed} --table ${shellQuote(object)} shows what the target lacks, sluice diff --fix${renamed} --table ${shellQuote(object)} brings it, and sluice copy --restart${renamed} --table ${shellQuote(object)} where its table is another one or gone`
     const hint = `${first}, or add --leave ${shellQuote(object)} where nobody wants its rows any more`
     return { finding: { verdict: 'refused', about: 'table', object, detail: what, hint }, kept: null }
   }
   const { proof, detail, kept } = sides
   const isFine = proof.equal && kept !== null && BigInt(kept.rows) >= BigInt(kept.sourceRows)
-  const hint = 'sluice diff compares both sides, as long as connections are taken'
+  const hint = `sluice diff${renamed} --table ${shellQuote(object)} compares both sides, as long as connections are taken`
   return {
     finding: { verdict: isFine ? 'fine' : 'look', about: 'table', object, detail, ...(isFine ? {} : { hint }) },
     kept,
   }
+}
+
+/** Options of a copy whose table is called otherwise than its source, and of what compares it. */
+function renamedTo({ table }: ContainedTable, copy: MovedTable): string {
+  const { schema, name } = tableKeyOf(table)
+  const inSchema = copy.schema === '' || copy.schema === schema ? '' : ` --to-schema ${shellQuote(copy.schema)}`
+  return `${inSchema}${copy.name === name ? '' : ` --to-table ${shellQuote(copy.name)}`}`
 }
 
 /** What a copy has not brought along; null where it is all there. */

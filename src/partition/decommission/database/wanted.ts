@@ -7,6 +7,9 @@ import type { Place } from '../../../engine/run/ledger-places.ts'
 import type { Ledgers } from '../../../archive/work/find-ledger.ts'
 import { hasSwitched, isUnderWay, readSwitches } from '../../../engine/follow/cutover/switch-row.ts'
 import { hasStreams } from '../../../engine/copy/ledger/streams.ts'
+import type { CopyStore } from '../../../model/copy/port.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 
 /** By a ledger of the database that the tables have moved to. @param identity of the database that is to go */
 export async function wantedByTarget(place: Place, identity: string): Promise<readonly DecommissionFinding[]> {
@@ -125,7 +128,10 @@ function refused(about: string, object: string, detail: string, hint: string): D
 }
 
 /** Archives whose ledger is in the database: without it nobody knows what is in them and what holds them. */
-export async function archivesInside(ledgers: Ledgers, signal: AbortSignal): Promise<readonly DecommissionFinding[]> {
+export async function archivesInside(
+  ledgers: Ledgers,
+  { to, signal }: { readonly to: CopyStore; readonly signal: AbortSignal },
+): Promise<readonly DecommissionFinding[]> {
   const unread = (await ledgers.unread(signal)).map((schema) =>
     refused(
       'archive',
@@ -134,13 +140,14 @@ export async function archivesInside(ledgers: Ledgers, signal: AbortSignal): Pro
       'connect as its owner or as a superuser; or say --leave migration_archives',
     ),
   )
-  const archives = (await ledgers.tables(signal)).map(({ table, archive }) =>
-    refused(
+  const archives = (await ledgers.tables(signal)).map(({ table, archive }) => {
+    const place = ` --to ${shellQuote(redactUrl(archive))}`
+    return refused(
       'archive',
       tableText(table),
       `the ledger of its archive ${archive} is in this database`,
-      'sluice archive adopt gives the archive to the ledger of another database; or say --leave migration_archives',
-    ),
-  )
+      `sluice archive adopt${place} --table ${shellQuote(tableText(table))} --from ${shellQuote(to.label)} gives the archive to the ledger of the other database; or say --leave migration_archives`,
+    )
+  })
   return [...unread, ...archives]
 }

@@ -8,6 +8,8 @@ import {
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import { archivePhase } from '../../lifecycle/archive-phase.ts'
 import { comingPhase } from '../../lifecycle/coming-phase.ts'
+import { ofEntry } from '../../lifecycle/commands.ts'
+import type { LifecycleEntry } from '../../lifecycle/entry.ts'
 import { lookAt } from '../../lifecycle/look.ts'
 import type { LookedTable, Phase, Phases } from '../../lifecycle/looked.ts'
 import { OpenStores } from '../../lifecycle/open-stores.ts'
@@ -39,7 +41,7 @@ export async function lifecycleStatus({ entries, databases }: LifecycleStatusOpe
       const phases = await phasesOf(looked)
       for (const [at, name] of LIFECYCLE_PHASES.entries()) {
         counts[phases[name].state]++
-        tell(looked.name, at + 1, name, phases[name], run)
+        tell(looked, at + 1, name, phases[name], run.emit)
       }
     } catch (error) {
       const known = asSluiceError(error)
@@ -50,7 +52,7 @@ export async function lifecycleStatus({ entries, databases }: LifecycleStatusOpe
         level: 'error',
         table: entry.table,
         message: [`${known.code} ${known.message}`, known.reason].filter(Boolean).join('; '),
-        ...(known.hint === undefined ? {} : { hint: known.hint }),
+        ...(known.hint === undefined ? {} : { hint: wholeOf(entry, run)(known.hint) }),
       })
     }
   }
@@ -78,6 +80,19 @@ async function phasesOf(looked: LookedTable): Promise<Phases> {
   }
 }
 
-function tell(table: string, phase: number, name: LifecyclePhaseName, said: Phase, { emit }: Run): void {
-  emit({ type: 'lifecycle.phase', table, phase, name, ...said })
+function tell(
+  { name: table, entry, run }: LookedTable,
+  phase: number,
+  name: LifecyclePhaseName,
+  said: Phase,
+  emit: Run['emit'],
+): void {
+  const whole = wholeOf(entry, run)
+  const blocks = said.blocks === undefined ? {} : { blocks: said.blocks.map(whole) }
+  emit({ type: 'lifecycle.phase', table, phase, name, ...said, detail: whole(said.detail), ...blocks })
+}
+
+/** The file of the run names databases table by table: a command that a text names needs those of this one. */
+function wholeOf(entry: LifecycleEntry, { wholeBy }: Pick<Run, 'wholeBy'>): (text: string) => string {
+  return wholeBy?.(ofEntry(entry)) ?? ((text) => text)
 }

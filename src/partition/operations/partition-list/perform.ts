@@ -6,7 +6,7 @@ import { eachTable, type FoundTable } from '../../each-table.ts'
 import { standsEvent } from '../../stands-event.ts'
 import { tableEvent } from '../../table-event.ts'
 import { listed } from '../../listed.ts'
-import type { StateOptions } from '../../state.ts'
+import { partsOf, type StateOptions } from '../../state.ts'
 import { comingOf, maintenanceOf } from '../../standing.ts'
 import { strayOf } from '../../stray.ts'
 import { cutOff, parseAge } from '../../../model/calendar/age.ts'
@@ -98,7 +98,7 @@ function optionsOf(
   const now = new Date(run.clock.now())
   const spec = standing.calendar?.spec ?? null
   const first = olderThan === undefined || spec === null ? null : cutOff(spec, parseAge(olderThan), now)
-  return { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, archive }
+  return { kind: standing.kind, spec, zone: standing.zone, now, cutOff: first, parts: partsOf(standing, archive) }
 }
 
 /** By their place in the table; the default partition too. */

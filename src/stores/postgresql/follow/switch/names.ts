@@ -4,6 +4,7 @@ import { quoteName } from '../../server/connect.ts'
 import { tableSql } from '../../server/sql.ts'
 import { notOwnSql } from '../../server/marks.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/twin-facts.ts'
+import { makeUnique, partitionColumnSql } from './lacking-index.ts'
 import { objects, type Side, type Sides, type Step } from './sides.ts'
 
 type Named = {
@@ -15,6 +16,8 @@ type Named = {
   readonly what: string
   readonly unique: boolean
   readonly exclusion: boolean
+  /** Of an index alone. */
+  readonly columns?: readonly string[]
 }
 
 /** What `partition plan` puts behind the names of the new table's indexes. */
@@ -24,6 +27,8 @@ const MARKS = ['p', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7', 'p8', 'p9']
 export async function namesOf(sides: Sides): Promise<readonly Step[]> {
   const old = await namedOf(sides, sides.from)
   const fresh = await namedOf(sides, sides.to)
+  const [row] = await sides.session.ask(`SELECT ${partitionColumnSql(sides.to.oid)}`)
+  const by = row?.[0] ?? null
   const pairs = pairsOf(old, fresh)
   const steps: Step[] = []
   const names = pairs.map(([one]) => one.name)
@@ -46,7 +51,9 @@ export async function namesOf(sides: Sides): Promise<readonly Step[]> {
             about: one.exclusion ? 'exclusion' : 'unique index',
             object: one.name,
             detail: `${sides.to.sql} has no such ${one.exclusion ? 'constraint' : 'index'}: what it keeps apart would be kept apart no more`,
-            hint: `make it on ${sides.to.sql}, with the column of its partitions where it has any, or drop it: ${one.what}`,
+            hint: one.exclusion
+              ? `make it on ${sides.to.sql}, or drop it: ${one.what}`
+              : `${makeUnique(sides.to.sql, { ...one, columns: one.columns ?? [] }, by)}; or drop it`,
           }
         : {
             verdict: 'left',
@@ -108,7 +115,8 @@ function namedOf(sides: Sides, { oid }: Side): Promise<readonly Named[]> {
   return objects<Named>(
     sides,
     `SELECT pg_catalog.json_build_object('oid', x.oid::text, 'kind', 'INDEX', 'schema', n.nspname, 'name', x.relname, 'unique', i.indisunique,
-       'exclusion', ${exclusionSql} IS NOT NULL, 'what', coalesce(${exclusionSql}, ${indexTailSql}))
+       'exclusion', ${exclusionSql} IS NOT NULL, 'what', coalesce(${exclusionSql}, ${indexTailSql}),
+       'columns', (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)))
      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid}::oid AND i.indisvalid AND ${notOwnSql('x.relname')}
      UNION ALL SELECT pg_catalog.json_build_object('oid', s.oid::text, 'kind', 'STATISTICS', 'schema', n.nspname, 'name', s.stxname, 'unique', false, 'exclusion', false,

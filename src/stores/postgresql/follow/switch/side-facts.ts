@@ -1,6 +1,7 @@
 /** What belongs to a table and is no row, as one database has it: compared by name with what the other database of a switch has. */
 import type { CopySession } from '../../server/session.ts'
 import { literal } from '../../server/sql.ts'
+import { partitionColumnSql } from './lacking-index.ts'
 import { exclusionSql, indexTailSql } from '../../partition/plan/twin-facts.ts'
 import { objects, type Side } from './sides.ts'
 
@@ -31,6 +32,8 @@ export type Facts = {
   readonly encoding: string
   readonly columns: readonly ColumnFact[]
   readonly indexes: readonly IndexFact[]
+  /** Column of its partitions; null of a plain table. */
+  readonly by: string | null
   readonly checks: readonly NamedFact[]
   readonly references: readonly (NamedFact & { readonly to: string })[]
   readonly referencedBy: readonly NamedFact[]
@@ -82,6 +85,7 @@ function factsSql({ oid }: Side): string {
       'indexes', ${list(`SELECT pg_catalog.json_build_object('name', x.relname, 'what', coalesce(${exclusionSql}, ${indexTailSql}), 'unique', i.indisunique, 'exclusion', ${exclusionSql} IS NOT NULL, 'columns', (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attname), '[]')
           FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey))) FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = c.oid AND i.indisvalid`)},
+      'by', ${partitionColumnSql('c.oid')},
       'checks', ${named('k.conname', `pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', '')`, `pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'`)},
       'references', ${list(`SELECT pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid), 'to', k.confrelid::pg_catalog.regclass::text)
         FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0::oid`)},

@@ -1,6 +1,7 @@
 /** What the table that is going to be opened in another database lacks of what the closed one has. Nothing of it is made: it may be missing on purpose. */
 import type { SwitchFinding } from '../../../../model/follow/switch-port.ts'
 import { quoteName } from '../../server/connect.ts'
+import { makeUnique } from './lacking-index.ts'
 import type { ColumnFact, Facts, IndexFact, NamedFact } from './side-facts.ts'
 
 const KEPT_APART = 'what it keeps apart would be kept apart no more'
@@ -105,17 +106,25 @@ function indexFindings(from: Facts, to: Facts, sql: string): readonly SwitchFind
     .map((one) => indexFinding(one, to, sql))
 }
 
-function indexFinding({ name, what, unique, exclusion, columns }: IndexFact, to: Facts, sql: string): SwitchFinding {
-  const make = `make it on ${sql}, or drop it: ${what}`
-  if (exclusion) return refused('exclusion', name, `the target has no such constraint: ${KEPT_APART}`, make)
+function indexFinding(one: IndexFact, to: Facts, sql: string): SwitchFinding {
+  const { name, what, unique, exclusion, columns } = one
+  if (exclusion) {
+    const make = `make it on ${sql}, or drop it: ${what}`
+    return refused('exclusion', name, `the target has no such constraint: ${KEPT_APART}`, make)
+  }
   if (!unique) return left('index', name, `the target has no such index: ${what}`)
-  const narrower = to.indexes.find((one) => one.unique && one.columns.every((column) => columns.includes(column)))
+  const narrower = to.indexes.find((other) => other.unique && other.columns.every((column) => columns.includes(column)))
   if (narrower !== undefined && narrower.columns.length > 0)
     return left('unique index', name, `that of the target keeps more apart: ${narrower.what}`)
   // A partitioned table keeps rows apart within a partition only.
-  const wider = to.indexes.find((one) => one.unique && columns.every((column) => one.columns.includes(column)))
+  const wider = to.indexes.find((other) => other.unique && columns.every((column) => other.columns.includes(column)))
   return wider === undefined
-    ? refused('unique index', name, `the target has no such index: ${KEPT_APART}`, make)
+    ? refused(
+        'unique index',
+        name,
+        `the target has no such index: ${KEPT_APART}`,
+        `${makeUnique(sql, one, to.by)}; or drop it`,
+      )
     : left('unique index', name, `that of the target has more columns: ${wider.what}`)
 }
 
