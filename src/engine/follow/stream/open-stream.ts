@@ -24,6 +24,7 @@ import { beginAlone, cdcOf, refuseFaulty, refuseOther, streamHeld, streamOfPlan 
 import { refuseLostPartitions } from './lost-partitions.ts'
 import { refusePlans, tellOthers, withTargetColumns } from './planned-tables.ts'
 import { lanesRefusal, refuseCombinations, refuseInPart } from './refusals.ts'
+import { refuseGap, retireBefore } from './stream-gap.ts'
 import { takeStream } from './take-stream.ts'
 import { wishesOf, withFiring } from './wished-stream.ts'
 
@@ -93,6 +94,7 @@ async function know(parts: FollowingParts): Promise<Known> {
   refusePlans(planned, run)
   if (found !== null && anew.size === 0)
     await refuseLostPartitions(found, planned, { database, owner, signal: run.interrupt.abort })
+  if (!operation.restart && found?.birth == null) await refuseGap(parts)
   const refused = lanesRefusal(operation.follow?.lanes ?? 1, planned.to)
   if (refused !== null) throw refused
   const known = { parts, ledger, sides, cdc, found, isMoved, anew }
@@ -127,6 +129,7 @@ async function begin(known: Known): Promise<Begun> {
   const noted = tables.map(({ key, name }) => ({ key, source: name }))
   let also = parts.restarts?.notes('stream', keysOf(tables))
   await run.waitForArchives?.(streamBegun(parts, tables))
+  if (operation.restart) await retireBefore(parts)
   await beginAlone(id, tables, ledger, {
     begin: async () => {
       await ledger.begin(begun, noted, run.tool, also)

@@ -1,0 +1,46 @@
+/** What was copied before a stream begins: changes that came between both are told by no stream. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { ChunkLedger } from '../../copy/ledger/chunks.ts'
+import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
+import { streamsOf } from '../../copy/ledger/streams.ts'
+import type { PlannedTable } from '../../copy/plan/plan-copy.ts'
+import { keyOf, type FollowingParts } from './exam.ts'
+
+/** Chunks of which rows are in the target, or may come there from a snapshot that is older than the stream. */
+const READ = `(status = 'in_progress' OR cursor_key IS NOT NULL OR ${CLOSED})`
+
+type Parts = Pick<FollowingParts, 'operation' | 'planned' | 'database' | 'owner'>
+
+/**
+ * For a stream of which nothing is made yet.
+ * @throws SluiceError PLAN_CHANGED where chunks of its tables were read before
+ */
+export async function refuseGap({ operation, planned, database, owner }: Parts): Promise<void> {
+  const read: PlannedTable[] = []
+  for (const table of planned.tables)
+    if (await new ChunkLedger(database, keyOf(table, planned), owner).has(READ)) read.push(table)
+  if (read.length === 0) return
+  const keys = read.map((table) => keyOf(table, planned))
+  // Another program may have begun the stream meanwhile, and have read them within it.
+  if ((await streamsOf(database, keys)).some(({ birth }) => birth !== null)) return
+  const names = read.map(({ source }) => tableText(source.table)).join(', ')
+  const was = read.length === 1 ? 'was copied while no stream followed it' : 'were copied while no stream followed them'
+  throw new SluiceError('PLAN_CHANGED', `${names} ${was}`, {
+    reason: 'what changed at the source since then is told by no stream that begins now',
+    hint: hintOf(operation, read),
+  })
+}
+
+function hintOf({ periods }: Parts['operation'], read: readonly PlannedTable[]): string {
+  const there = read.flatMap(({ plan }) => (plan === null || plan.create ? [] : [tableText(plan.target.table)]))
+  if (there.length === 0) return 'begin again with --restart'
+  if (periods !== undefined) return `empty ${there.join(', ')} in the target, then begin again with --restart`
+  return 'begin again with --restart --on-existing replace-range, which also removes rows that the source does not have'
+}
+
+/** For a stream that begins anew, before it is noted: killed behind that, the next run finds no chunk that is older than it. */
+export async function retireBefore({ planned, database, owner }: Parts): Promise<void> {
+  for (const table of planned.tables)
+    await new ChunkLedger(database, keyOf(table, planned), owner).retireAll('restart', null)
+}
