@@ -7,6 +7,7 @@ import type { CassandraLink } from '../connect.ts'
 import { longBytes } from '../long-bytes.ts'
 import { encoderOf } from '../copy/encode.ts'
 import { tableName } from '../copy/names.ts'
+import { selected } from '../copy/selected.ts'
 import type { TableShape } from '../copy/shape.ts'
 
 export class RowRemoval {
@@ -35,7 +36,7 @@ export class RowRemoval {
     const times = timed.map(({ name }) => `writetime(${quotedName(name)})`)
     this.#timed = times.length
     this.#delete = `DELETE FROM ${table} USING TIMESTAMP ? WHERE ${where}`
-    this.#look = `SELECT ${[...times, quotedName(names[0] ?? '')].join(', ')} FROM ${table} WHERE ${where}`
+    this.#look = `SELECT ${[...times, selected(names[0] ?? '')].join(', ')} FROM ${table} WHERE ${where}`
   }
 
   /**

@@ -9,13 +9,13 @@ import { tableText, type RingSpec, type TableSpec } from '../../../model/copy/co
 import { halveTokens, splitTokens, type TokenRange } from '../../../model/copy/ring.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { quotedName } from '../../../shared/sql-text.ts'
 import { whileBusy } from '../busy.ts'
 import type { CassandraLink } from '../connect.ts'
 import { failureOf } from '../failure.ts'
 import type { PageSize } from './page-size.ts'
 import { mendSeam, wholeSecond, type DriverPage, type SharedColumns } from './seams.ts'
 import { byKey, byTokens, hashOf, type Query } from './select.ts'
+import { nameInRow, selected } from './selected.ts'
 
 export type DriverRow = types.Row
 
@@ -188,10 +188,10 @@ export class Pages {
   async *#byPartition(token: bigint, last: DriverRow | null): AsyncGenerator<DriverPage> {
     const { table, ring, what, where } = this.#request
     const columns = table.key.slice(0, ring.columns)
-    const list = columns.map(quotedName).join(', ')
+    const list = columns.map(selected).join(', ')
     const found = await this.#partitionsAt(token, list)
     if (found === null) return
-    const partitions = found.map((row) => columns.map((name) => row.get(name) as unknown))
+    const partitions = found.map((row) => columns.map((name) => row[nameInRow(name)] as unknown))
     const begun = last === null ? -1 : partitions.findIndex((key) => same(key, this.#cells(last, columns)))
     if (last !== null && begun === -1) throw this.#moved()
     for (const [at, partition] of partitions.entries()) {
@@ -262,7 +262,7 @@ export class Pages {
   /** The first token of a range that has rows; null where none has. */
   async #firstToken(tokens: TokenRange): Promise<bigint | 'unknown' | null> {
     const { table, ring } = this.#request
-    const columns = table.key.slice(0, ring.columns).map(quotedName).join(', ')
+    const columns = table.key.slice(0, ring.columns).map(selected).join(', ')
     const what = `DISTINCT ${columns}, ${hashOf(table, ring)} AS ${TOKEN}`
     const { cql, parameters } = byTokens(table, ring, what, tokens, null)
     try {
@@ -277,7 +277,7 @@ export class Pages {
   async #tokenOf(row: DriverRow): Promise<bigint> {
     const { table, ring } = this.#request
     const columns = table.key.slice(0, ring.columns)
-    const what = `DISTINCT ${columns.map(quotedName).join(', ')}, ${hashOf(table, ring)} AS ${TOKEN}`
+    const what = `DISTINCT ${columns.map(selected).join(', ')}, ${hashOf(table, ring)} AS ${TOKEN}`
     const [found] = await this.#ask(byKey(table, what, this.#cells(row, columns), null))
     if (found === undefined) throw this.#moved()
     return BigInt(String(found.get(TOKEN)))
@@ -297,7 +297,7 @@ export class Pages {
   }
 
   #cells(row: DriverRow, columns: readonly string[]): readonly unknown[] {
-    return columns.map((name) => row.get(name) as unknown)
+    return columns.map((name) => row[nameInRow(name)] as unknown)
   }
 
   #moved(): SluiceError {

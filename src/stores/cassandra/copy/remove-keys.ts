@@ -4,6 +4,7 @@ import type { CassandraLink } from '../connect.ts'
 import type { Flow } from './flow.ts'
 import { tableName } from './names.ts'
 import { keyOfBound, partitionOfBound, spellsEmpty } from './proof.ts'
+import { selected } from './selected.ts'
 import { hasStatics, isSharedBound, removeShared, type Run } from './shared-only.ts'
 import type { TableShape } from './shape.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
@@ -41,7 +42,7 @@ export async function removeKeys(
       if ((await removeShared(shape, partition, read, write)) || !spellsEmpty(request, shape, bound)) return
     }
     const { values } = keyOfBound(request, shape, bound)
-    const there = `SELECT ${[...(times === '' ? [] : [times]), quotedName(names[0] ?? '')].join(', ')} FROM ${table} WHERE ${key}`
+    const there = `SELECT ${[...(times === '' ? [] : [times]), selected(names[0] ?? '')].join(', ')} FROM ${table} WHERE ${key}`
     const [found] = (await run(there, values, link.readLevel)).rows
     if (found === undefined) return
     let latest: bigint | null = null

@@ -4,6 +4,7 @@ import { RINGS, type TokenRange } from '../../../model/copy/ring.ts'
 import type { FullPartition } from '../../../model/copy/ring-picture.ts'
 import type { CassandraLink } from '../connect.ts'
 import { tableName } from './names.ts'
+import { selected } from './selected.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
 /** Rows after which a window ends with its partition. */
@@ -46,7 +47,7 @@ export function looker(link: CassandraLink, table: TableSpec, signal: AbortSigna
   const keyColumns = table.key.slice(0, ring.columns)
   const hash = `${ring.partitioner === 'ycql' ? 'partition_hash' : 'token'}(${keyColumns.map(quotedName).join(', ')})`
   const keyAt = keyColumns.map((name) => table.columns.findIndex((column) => column.name === name))
-  const columns = table.columns.map(({ name }) => quotedName(name)).join(', ')
+  const columns = table.columns.map(({ name }) => selected(name)).join(', ')
 
   const query = ({ low, high }: TokenRange): readonly [string, readonly unknown[]] => {
     const type = ring.partitioner === 'ycql' ? Number : (token: bigint): bigint => token

@@ -10,6 +10,7 @@ import type { CassandraLink } from '../connect.ts'
 import { decoderOf } from './decode.ts'
 import type { DriverRow } from './pages.ts'
 import type { SharedColumns } from './seams.ts'
+import { nameInRow, selected } from './selected.ts'
 import { hasStatics } from './shared-only.ts'
 import { shapeOf, type TableShape } from './shape.ts'
 import { NO_TIME, timeOfCells } from './time-of-cells.ts'
@@ -59,7 +60,7 @@ export class RowDecoder {
       ...shape.clustering,
       ...more,
     ])
-    this.what = [...[...names].map(quotedName), ...this.#stamps.flatMap(timesOf)].join(', ')
+    this.what = [...[...names].map(selected), ...this.#stamps.flatMap(timesOf)].join(', ')
     this.shared = sharedOf(shape, names, this.#stamps)
   }
 
@@ -81,7 +82,7 @@ export class RowDecoder {
     if (stamps !== true && sharedOnly !== true && this.isSharedOnly(found)) throw this.#noRow(found)
     const row: Cell[] = []
     for (const { name, decode } of this.#parts) {
-      const value: unknown = found[name]
+      const value: unknown = found[nameInRow(name)]
       try {
         row.push(value == null ? null : decode(value))
       } catch (thrown) {
@@ -93,7 +94,7 @@ export class RowDecoder {
 
   /** Whether it is no row, but a partition that holds nothing except static values. */
   isSharedOnly(found: DriverRow): boolean {
-    return this.#clustering !== null && found[this.#clustering] == null
+    return this.#clustering !== null && found[nameInRow(this.#clustering)] == null
   }
 
   /** Whether there can be such partitions. */
@@ -108,7 +109,7 @@ export class RowDecoder {
     const uneven: number[] = []
     for (const [at, part] of this.#stamps.entries()) {
       // A release answers 0 for the time of what is not there.
-      const isThere = part !== null && found[part.value] != null
+      const isThere = part !== null && found[nameInRow(part.value)] != null
       const { time, life, isUneven } = isThere ? timeOfCells(found[part.time], found[part.life]) : NO_TIME
       times.push(time)
       lives.push(life)
@@ -120,7 +121,7 @@ export class RowDecoder {
   /** A row as texts, whatever it holds. */
   shown(found: DriverRow): readonly (string | null)[] {
     return this.#parts.map(({ name, decode }) => {
-      const value: unknown = found[name]
+      const value: unknown = found[nameInRow(name)]
       return value == null ? null : shownBy(decode, value)
     })
   }
@@ -137,7 +138,7 @@ export class RowDecoder {
   }
 
   #noRow(found: DriverRow): SluiceError {
-    const partition = this.#shape.partition.map((name) => String(found[name])).join(', ')
+    const partition = this.#shape.partition.map((name) => String(found[nameInRow(name)])).join(', ')
     return new SluiceError('VALUE_REFUSED', `the partition (${partition}) has static values, and no row`, {
       where: tableText(this.#request.table.table),
       reason: 'a row has to have a key here, and the rest of its key is not there',
@@ -149,7 +150,9 @@ export class RowDecoder {
   #ofValue(thrown: unknown, found: DriverRow, column: string): SluiceError {
     const error = asSluiceError(thrown)
     const { code, message, reason, hint } = error
-    const key = [...this.#shape.partition, ...this.#shape.clustering].map((name) => String(found[name])).join(', ')
+    const key = [...this.#shape.partition, ...this.#shape.clustering]
+      .map((name) => String(found[nameInRow(name)]))
+      .join(', ')
     const where = `${tableText(this.#request.table.table)}.${column}, row (${key})`
     return new SluiceError(code, `${where}: ${message}`, {
       where,
@@ -171,8 +174,9 @@ function sharedOf(
   const parts = stamps.filter((part) => part !== null && values.includes(part.value))
   const lives = parts.flatMap((part) => (part === null ? [] : [part.life]))
   const times = parts.flatMap((part) => (part === null ? [] : [part.time]))
-  const what = [...values.map(quotedName), ...parts.flatMap(timesOf)].join(', ')
-  return { partition, values, lives, all: [...values, ...times, ...lives], what }
+  const what = [...values.map(selected), ...parts.flatMap(timesOf)].join(', ')
+  const inRow = values.map(nameInRow)
+  return { partition: partition.map(nameInRow), values: inRow, lives, all: [...inRow, ...times, ...lives], what }
 }
 
 /** What asks for the time and the life of a value. */

@@ -15,6 +15,7 @@ import { Pages, type DriverRow } from './pages.ts'
 import { wholeSecond, type DriverPage } from './seams.ts'
 import { PageSize } from './page-size.ts'
 import { byKey, type Query } from './select.ts'
+import { nameInRow } from './selected.ts'
 import { isSharedBound } from './shared-only.ts'
 import { RowDecoder } from './row-decoder.ts'
 
@@ -63,7 +64,7 @@ function wantedBy({ column, holds }: TimeJudge, decoder: RowDecoder): (found: Dr
   const { type, as } = decoder.typeOf(column.name)
   const decode = decoderOf(type, as)
   return (found) => {
-    const value: unknown = found[column.name]
+    const value: unknown = found[nameInRow(column.name)]
     const cell = value == null ? null : decode(value)
     return typeof cell === 'string' && holds(cell)
   }

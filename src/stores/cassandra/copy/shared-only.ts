@@ -3,6 +3,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { longBytes } from '../long-bytes.ts'
 import { tableName } from './names.ts'
+import { selected } from './selected.ts'
 import type { TableShape } from './shape.ts'
 
 /**
@@ -38,7 +39,7 @@ export async function removeShared(
   const times = timed.map(({ name }) => `writetime(${quotedName(name)})`)
   const where = keys.map((name) => `${quotedName(name)} = ?`).join(' AND ')
   const names = statics.map(({ name }) => quotedName(name)).join(', ')
-  const what = [quotedName(clustering[0] ?? ''), ...times, names].join(', ')
+  const what = [selected(clustering[0] ?? ''), ...times, ...statics.map(({ name }) => selected(name))].join(', ')
   const there = `SELECT ${what} FROM ${tableName(table)} WHERE ${where} LIMIT 1`
   const [found] = await read(there, partition)
   if (found === undefined) return true

@@ -1,5 +1,6 @@
 /** Texts of the statements that write and read single rows of a table. A text stays the same object, so that the driver finds it prepared. */
 import { tableName } from './names.ts'
+import { selected } from './selected.ts'
 import type { TableShape } from './shape.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
@@ -60,7 +61,7 @@ export class Statements {
   select(columns: readonly string[], key: readonly string[], timed: readonly string[] = []): string {
     return this.#of(`s ${JSON.stringify(columns)}${key.length}${JSON.stringify(timed)}`, () => {
       const times = timed.flatMap((name) => [`writetime(${quotedName(name)})`, `ttl(${quotedName(name)})`])
-      return `SELECT ${[...columns.map(quotedName), ...times].join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
+      return `SELECT ${[...columns.map(selected), ...times].join(', ')} FROM ${this.#table} WHERE ${this.#where(key)} LIMIT 1`
     })
   }
 
