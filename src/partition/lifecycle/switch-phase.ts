@@ -33,13 +33,18 @@ export function switchPhase(looked: LookedTable, before: Phase): Phase {
 }
 
 function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
-  const again = { next: ofStream('cutover', turn.stream, looked.entry) }
+  const isBack = turn.turn % 2 === 0
+  const again = { next: `${ofStream('cutover', turn.stream, looked.entry)}${isBack ? ' --revert' : ''}` }
   if (isUnderWay(turn.status)) {
     const step = turn.status === 'preparing' ? 'being prepared' : `at step ${turn.status}`
     return { state: 'running', detail: `turn ${turn.turn} is ${step} by ${turn.actor}`, ...again }
   }
-  const told = `${turn.turn % 2 === 1 ? 'switched' : 'taken back'} ${whenText(turn)}${pauseText(turn)}`
-  if (turn.turn % 2 === 0) {
+  const told = `${isBack ? 'taken back' : 'switched'} ${whenText(turn)}${pauseText(turn)}`
+  if (turn.status === 'switched' || turn.status === 'announced') {
+    const untold = turn.isBetween && turn.status === 'switched' ? '; where users are to be told, add --on-switch' : ''
+    return { state: 'due', detail: `${told}; the slot of the stream before is still there${untold}`, ...again }
+  }
+  if (isBack) {
     const detail = `${told}; forward again wants a sign-off of stream ${turn.reverse}, then cutover ${turn.reverse}`
     return {
       state: 'due',
@@ -48,8 +53,6 @@ function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
       also: [ofStream('cutover', turn.reverse, looked.entry)],
     }
   }
-  if (turn.status === 'switched' || turn.status === 'announced')
-    return { state: 'due', detail: `${told}; the slot of the stream before is still there`, ...again }
   return { ...retiring(looked, turn, told) }
 }
 

@@ -1,0 +1,60 @@
+/** `lifecycle status` of a switch that was killed, forward or back: the command that it prints goes on where the switch went. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { LifecyclePhaseEvent } from '../../src/model/partition/lifecycle-events.ts'
+import { perform } from '../support/copy-systems.ts'
+import { startFollowServer } from '../support/follow-stage.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import { addressIn, TABLE, twoCutover, twoStage, type TwoStage } from '../support/two-stage.ts'
+import { of, startCopy } from './copy-kit.ts'
+
+let server: PostgresServer
+
+beforeAll(async () => {
+  if (POSTGRES_OWN) server = await startFollowServer()
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+})
+
+async function switchPhase({ source, target }: TwoStage): Promise<LifecyclePhaseEvent | undefined> {
+  const words = { table: '--config c', into: '', stream: '--config c' }
+  const wanted = { ahead: 1, olderThan: '8q', archive: '/archive', parkedGraceMs: 0 }
+  const entry = { table: TABLE, from: 0, to: 1, by: 'created_at', calendar: {}, ...wanted, words }
+  const { finished, events } = await perform({
+    kind: 'lifecycle-status',
+    tables: [TABLE],
+    entries: [entry],
+    databases: [source.url, target.url],
+  })
+  expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+  return of(events, 'lifecycle.phase')[1]
+}
+
+/** By the number of the step that it tells last. */
+const KILLS = [
+  ['when the source is closed', 2, 'running', /is at step closed/, 'switched'],
+  ['when both are proved equal', 3, 'running', /is at step proved/, 'went on'],
+  ['when the target is open', 4, 'due', /; the slot of the stream before is still there.*--on-switch/, 'done before'],
+  ['when users are told', 5, 'due', /; the slot of the stream before is still there$/, 'done before'],
+] as const
+
+describe.skipIf(!POSTGRES_OWN).each([false, true])(`a switch with --revert: %s ${POSTGRES_MISSING}`, (revert) => {
+  test.each(KILLS)('killed %s', { timeout: 180_000 }, async (_, times, state, detail, said) => {
+    const stage = await twoStage(server, 200)
+    if (revert) expect((await perform(twoCutover(stage))).finished).toMatchObject({ exitCode: 0 })
+    const child = startCopy(twoCutover(stage, { revert }), { killedBy: { type: 'cutover.step', times } })
+    expect((await child.ended).signal).toBe('SIGKILL')
+    const phase = await switchPhase(stage)
+    expect(phase).toMatchObject({ state, detail: expect.stringMatching(detail) as string })
+    const [, stream = '', back] = /^sluice cutover (\d+) --config c( --revert)?$/.exec(phase?.next ?? '') ?? []
+    expect([stream === '', back !== undefined]).toEqual([false, revert])
+    const { finished, events } = await perform(twoCutover({ ...stage, stream }, { revert }))
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+    const told = of(events, 'cutover.step').map(({ step }) => step)
+    expect(said === 'switched' ? of(events, 'cutover.switched') : told).not.toEqual([])
+    if (said !== 'switched') expect(told).toContain(said)
+    expect(addressIn(stage).url).toBe((revert ? stage.source : stage.target).url)
+    expect((await switchPhase(stage))?.detail).toMatch(revert ? /^taken back .*forward again/ : /^switched .* keeps /)
+  })
+})
