@@ -542,9 +542,9 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         hint: expect.stringContaining('another partition'),
       })
       await direct.run('DROP TABLE early')
-      expect(
-        await parts.recreate({ ...request, partition: { schema: 'public', name: 'bookings_m2' } }, pieces(csv)),
-      ).toBe('gone')
+      await expect(
+        parts.recreate({ ...request, partition: { schema: 'public', name: 'bookings_m2' } }, pieces(csv)),
+      ).rejects.toMatchObject({ code: 'TABLE_REFUSED', message: 'there is another table public.bookings_m2' })
       expect(
         await parts.recreate(
           { ...request, partition: { schema: 'public', name: 'again' }, expect: { rows: 1n, sum: 'x' } },
