@@ -119,6 +119,16 @@ export async function keySpan(
   return low == null || high == null ? null : { low: String(low), high: String(high) }
 }
 
+/** Two systems do not compare such numbers alike. @throws SluiceError UNSUPPORTED_KEY */
+export function refuseFloatKey(table: TableSpec): void {
+  const float = keyColumns(table).find(({ type }) => type.kind === 'float')
+  if (float === undefined) return
+  throw new SluiceError('UNSUPPORTED_KEY', `${float.name} is a floating point number, and no safe key`, {
+    where: tableText(table.table),
+    hint: 'name another unique column with --key',
+  })
+}
+
 /**
  * Ranges of about so many rows. Whole numbers that lie close together are cut by arithmetic; other keys where the store says that so many rows have
  * passed, which reads the index once, as far as it has come.
@@ -135,13 +145,7 @@ export async function* cutByKey(
 ): AsyncGenerator<Range> {
   const columns = keyColumns(table)
   if (columns.length === 0) throw new Error(`${table.table.name} has no key`)
-  for (const column of columns) {
-    if (column.type.kind !== 'float') continue
-    throw new SluiceError('UNSUPPORTED_KEY', `${column.name} is a floating point number, and no safe key`, {
-      where: table.table.name,
-      hint: 'name another unique column with --key',
-    })
-  }
+  refuseFloatKey(table)
   if (columns.length === 1 && columns[0]?.type.kind === 'int') {
     const span = await keySpan(table, within, where, dialect, ask)
     if (span === null) {

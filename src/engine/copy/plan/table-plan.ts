@@ -4,6 +4,7 @@ import type { ColumnPlan, OnExisting, TablePlan } from '../../../model/copy/plan
 import type { FrameFormat, ProofScheme } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
+import { refuseFloatKey } from '../../../stores/common/key-ranges.ts'
 import { planColumn, refuseLossy, refuseMissing, refuseOneColumn } from './column-plans.ts'
 import { checkedColumns, goesAsValue, isComputedBy, newlyChecked } from './generated-columns.ts'
 import { newTable, settingsLeft } from './new-table.ts'
@@ -42,7 +43,8 @@ export function planTable(
   const source = withKey(given, wishes.key)
   if (to.can.atomic === 'batch') refuseSeveral(source)
   refuseOneWay(source)
-  refuseFloatKey(source)
+  // Tokens tell rows of a ring apart.
+  if (source.ring === undefined) refuseFloatKey(source)
   const chosen = chosenColumns(source, found, wishes)
   const sameSystem = sameFamily(from.system, to.system)
   const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
@@ -212,16 +214,6 @@ function refuseOneWay({ table, key, columns }: TableSpec): void {
       hint: 'give each member a name of its own, or name other unique columns with --key',
     },
   )
-}
-
-/** Two systems do not compare such numbers alike. Tokens tell rows of a ring apart. @throws SluiceError UNSUPPORTED_KEY */
-function refuseFloatKey({ table, key, columns, ring }: TableSpec): void {
-  const float = columns.find(({ name, type }) => type.kind === 'float' && key.includes(name))
-  if (float === undefined || ring !== undefined) return
-  throw new SluiceError('UNSUPPORTED_KEY', `${float.name} is a floating point number, and no safe key`, {
-    where: tableText(table),
-    hint: 'name another unique column with --key',
-  })
 }
 
 /** What a table that is to be made cannot have as its key. @throws SluiceError UNSUPPORTED_KEY */

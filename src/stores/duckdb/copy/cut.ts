@@ -1,8 +1,15 @@
 /** Ranges of keys. DuckDB keeps no rows in the order of a key: all bounds come from one look at the keys, and not each from another. */
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { SluiceError } from '../../../shared/errors.ts'
-import { Ascent, byArithmetic, keyColumns, keyOrder, keySpan, rangeCondition } from '../../common/key-ranges.ts'
+import {
+  Ascent,
+  byArithmetic,
+  keyColumns,
+  keyOrder,
+  keySpan,
+  rangeCondition,
+  refuseFloatKey,
+} from '../../common/key-ranges.ts'
 import type { SqlRow } from '../../../model/run/sql-port.ts'
 import { fromTable, SOURCE_KEYS } from './key-dialect.ts'
 
@@ -17,14 +24,8 @@ export async function* cutKeys(
   rows: number,
   ask: Ask,
 ): AsyncGenerator<Range> {
+  refuseFloatKey(table)
   const columns = keyColumns(table)
-  for (const { name, type } of columns) {
-    if (type.kind !== 'float') continue
-    throw new SluiceError('UNSUPPORTED_KEY', `${name} is a floating point number, and no safe key`, {
-      where: table.table.name,
-      hint: 'name another unique column with --key',
-    })
-  }
   if (columns.length === 1 && columns[0]?.type.kind === 'int') {
     const span = await keySpan(table, within, where, SOURCE_KEYS, ask)
     if (span === null) {
