@@ -10,7 +10,7 @@ import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { quotedName } from '../shared/sql-text.ts'
 import { partitionName } from './planned-periods.ts'
 import type { PlanSource } from './planned-table.ts'
-import { isLate, takenFindings, type TwinPlan } from './twin-plan.ts'
+import { isLate, planTwin, takenFindings, type TwinPlan, type TwinWish } from './twin-plan.ts'
 
 export type TwinPlace = {
   readonly source: PlanSource
@@ -36,8 +36,13 @@ export function twinPlace(from: CopyStore, target: CopyStore, signal: AbortSigna
   return { source: { store: from, plan, signal }, target, maker, isElsewhere: from.identity !== target.identity }
 }
 
+/** The new table as the place takes it, under the name that it gets there unless the wish names one. @throws as `planTwin` */
+export async function planTwinAt(place: TwinPlace, wish: Omit<TwinWish, 'nameOf'>, now: Date): Promise<TwinPlan> {
+  return await planTwin(place.source, { ...wish, nameOf: (table) => newName(place, table) }, now)
+}
+
 /** Beside the old table it has another name until the cutover; in another database it has the name of the old one, unless a stream fills one beside it there. */
-export async function newName({ source, target, isElsewhere }: TwinPlace, table: TableName): Promise<string> {
+async function newName({ source, target, isElsewhere }: TwinPlace, table: TableName): Promise<string> {
   const { store: from, signal } = source
   const beside = { ...table, name: partitionName(table.name, 'partitioned') }
   if (!isElsewhere) return beside.name

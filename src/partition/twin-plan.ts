@@ -29,8 +29,7 @@ export type TwinWish = {
   readonly exact: boolean
   /** Name of the new table; what `nameOf` says of the old one when absent. */
   readonly into?: string | undefined
-  /** That of the old one with `_partitioned` when absent. */
-  readonly nameOf?: (table: TableName) => Promise<string>
+  readonly nameOf: (table: TableName) => Promise<string>
 }
 
 export type TwinPlan = {
@@ -71,7 +70,7 @@ export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): P
     if (begins >= high) return []
     return [{ name: partitionName(table.table.name, period.label), label: period.label, from: low, to }]
   })
-  const name = wish.into ?? (await wish.nameOf?.(table.table)) ?? partitionName(table.table.name, 'partitioned')
+  const name = wish.into ?? (await wish.nameOf(table.table))
   const findings = [...found, ...periodFindings(planned, years, rowYears(years), found)]
   return { planned, years, spec, findings, twin: { name, filled, partitions } }
 }

@@ -1,5 +1,5 @@
 /** `partition plan`: what it takes to partition a table that is not, and how long. Nothing is changed. */
-import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { PlanFinding, PlannedTable } from '../../../model/partition/plan-port.ts'
@@ -8,11 +8,11 @@ import { onSide } from '../../../engine/copy/sides.ts'
 import { emitForecast } from '../../forecast-events.ts'
 import type { Filled, FilledPeriod } from '../../filled-periods.ts'
 import { measured, type Rate } from '../../rate.ts'
-import { copyFindings, planTwin } from '../../twin-plan.ts'
+import { copyFindings } from '../../twin-plan.ts'
 import {
   nameOf,
-  newName,
   placed,
+  planTwinAt,
   twinPlace,
   twinThere,
   unfollowable,
@@ -35,8 +35,7 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
   await using target = await onSide('target', () => openCopyStore(to, { mode: 'plan', lockWaitMs: LOOK_WAIT_MS }))
   const place = twinPlace(store, target, run.interrupt.abort, 'partition plan')
   const { source } = place
-  const wish = { ...operation, nameOf: (table: TableName) => newName(place, table) }
-  const planned = await planTwin(source, wish, new Date(run.clock.now()))
+  const planned = await planTwinAt(place, operation, new Date(run.clock.now()))
   const { twin } = planned
   if (twin === null) return ended(planned.planned, tellFindings(planned.planned, planned.findings, run), [], 0, [])
   const about = { ...planned, twin }

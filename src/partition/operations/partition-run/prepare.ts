@@ -12,12 +12,12 @@ import { onSide } from '../../../engine/copy/sides.ts'
 import type { RunOf } from '../../../engine/run/run-context.ts'
 import { chosenSlices, periodMarks, refuseUnknownFirst } from '../../period-marks.ts'
 import type { PlanSource } from '../../planned-table.ts'
-import { indexStatement, planTwin, type TwinPlan } from '../../twin-plan.ts'
+import { indexStatement, type TwinPlan } from '../../twin-plan.ts'
 import {
   nameOf,
-  newName,
   notPartitioned,
   placed,
+  planTwinAt,
   rangedAt,
   twinPlace,
   twinThere,
@@ -39,8 +39,7 @@ export async function prepare(operation: PartitionRunOperation, to: string, run:
   await using from = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   await using target = await onSide('target', () => openCopyStore(to, { mode: 'write' }))
   const place = twinPlace(from, target, run.interrupt.abort, 'partition run')
-  const wish = { ...operation, exact: false, nameOf: (table: TableName) => newName(place, table) }
-  const planned = await planTwin(place.source, wish, new Date(run.clock.now()))
+  const planned = await planTwinAt(place, { ...operation, exact: false }, new Date(run.clock.now()))
   const { twin } = planned
   if (twin === null) throw refused(planned, run)
   const about = { ...planned, twin }
