@@ -225,7 +225,7 @@ async function screens() {
     await ui.until(/› staging\/managed/)
     ui.type('k')
     await ui.until(/› sales\/orders[^]*\d commits/)
-    found.set('tables', svgOf(linesOf(ui.terminal), 'The tables of a lake beside their catalog'))
+    found.set('tables', svgOf(linesOf(ui.terminal), 'The tables of a lake and their catalog'))
     ui.type('c')
     await ui.until(/ idle[^]*every answer is the same/)
     found.set('compare', svgOf(linesOf(ui.terminal), 'The same questions, asked of files and of SQL'))
