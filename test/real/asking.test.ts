@@ -26,7 +26,7 @@ const ENDLESS: Readonly<Record<Asked, string>> = {
 }
 const WORKING: Partial<Record<System, string>> = {
   postgresql:
-    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'FETCH % FROM sluice_query' AND pid <> pg_backend_pid()",
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'FETCH % FROM sluice_query' AND datname = current_database() AND pid <> pg_backend_pid()",
   mysql: "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%SLEEP(600)%' AND id <> connection_id()",
 }
 const WRITES = [
