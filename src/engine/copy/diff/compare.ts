@@ -7,11 +7,11 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Cell, type Digest, type Row } from '../../../model/copy/rows.ts'
-import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../model/copy/port.ts'
 import { comparedColumns } from '../table/context.ts'
 import type { DiffProgress } from './progress.ts'
-import { boundOf, digests, KeyedRows, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
+import { boundOf, digests, findsByKey, KeyedRows, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
 
 /** Rows that two sides may have in a range that is looked at row by row. */
 const LEAF_ROWS = 16_384
@@ -162,6 +162,14 @@ export function differingColumns(plan: TablePlan, source: Row, target: Row): Dif
   })
 }
 
+/** Of a row whose key another row of the source has, too, as the target holds it: that one is there, or neither. */
+export function oneKeyOf(plan: TablePlan, row: Row): Difference {
+  const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key there', {
+    hint: 'the target takes their keys for one and holds one of these rows: give one of them another key at the source',
+  })
+  return { key: boundOf(plan, row), kind: 'missing', columns: [], unasked }
+}
+
 export function differenceOf(plan: TablePlan, source: Row | undefined, target: Row | undefined): Difference | null {
   if (source === undefined)
     return target === undefined ? null : { key: boundOf(plan, target), kind: 'extra', columns: [] }
@@ -180,6 +188,7 @@ async function leaf(sides: Sides, range: Range, found: (what: Found) => Promise<
   ])
   for (const one of unread) await found(one)
   const equal = await compareMaps(plan, source, target, found)
+  if (!findsByKey(plan)) for (const row of source.others) await found({ kind: 'key', difference: oneKeyOf(plan, row) })
   return { rows: source.count(), targetRows: target.count(), equal }
 }
 
@@ -217,37 +226,28 @@ async function byKeys(
   const unread: Found[] = []
   const aside: RowRequest['aside'] = (row, error) => unread.push({ kind: 'unread', row, error })
   for await (const { rows } of sides.source.read({ ...sourceRequest(sides, EVERY_KEY), aside }, size, signal)) {
-    const keys = rows.map((row) => boundOf(plan, row))
+    const { first, others } = sides.met?.taken(plan, rows) ?? { first: rows, others: [] }
+    for (const row of others) await found({ kind: 'key', difference: oneKeyOf(plan, row) })
+    sum.rows += BigInt(others.length)
+    const firsts = [...first]
+    const keys = firsts.map((row) => boundOf(plan, row))
     const source = new KeyedRows(plan)
-    source.take(rows)
+    source.take(firsts)
     const asked = await rowsByKey(sides.target, targetRequest(sides, { by: 'keys', keys }), plan, signal)
     // A collation may find others beside those that were asked for: they are looked for below.
     const target = new Map([...asked].filter(([key]) => source.has(key)))
     sum.equal += await compareMaps(plan, source, target, found)
     sum.rows += source.count()
     sum.targetRows += asked.count((key) => source.has(key))
-    progress.compared(source.count())
+    progress.compared(BigInt(rows.length))
   }
   for (const one of unread) await found(one)
-  for await (const { rows } of sides.target.read(targetRequest(sides, range), size, signal)) {
-    const keys = rows.map((row) => boundOf(plan, row))
-    const source = await keysThere(sides.source, sides, keys)
-    for (const row of rows) {
-      if (source.has(JSON.stringify(boundOf(plan, row)))) continue
-      sum.targetRows += 1n
-      const difference = differenceOf(plan, undefined, row)
-      if (difference !== null) await found({ kind: 'key', difference })
-    }
-  }
+  await findExtra(sides, range, async (difference) => {
+    sum.targetRows += 1n
+    await found({ kind: 'key', difference })
+  })
   progress.settled(0n)
   return sum
-}
-
-async function keysThere(view: SourceView, sides: Sides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
-  // A row that cannot be read is there: what its key is, only the system can say, and the second look asks it for each key.
-  const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), aside: () => undefined }
-  const rows = await rowsByKey(view, request, sides.plan, sides.signal)
-  return new Set([...rows.values()].map((row) => JSON.stringify(boundOf(sides.plan, row))))
 }
 
 function shown(cell: Cell): string | null {

@@ -14,7 +14,8 @@ import { EXTRA, type DiffProgress } from './progress.ts'
 import { noneSettled, type Settled, type Settler } from './settle.ts'
 import type { Sides } from './sides.ts'
 import { tellUnread } from './unread.ts'
-import { compareTokens, findExtra, type TokenHooks, type TokenTally } from './tokens.ts'
+import { findExtra } from './extra.ts'
+import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 
 /** Differences of a range that wait to be settled together. */
 const TOGETHER = 1000
