@@ -8,10 +8,20 @@ import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { equalDigests, type Cell, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { RowRequest, SourceView } from '../../../model/copy/port.ts'
+import type { RowRequest } from '../../../model/copy/port.ts'
 import { comparedColumns } from '../table/context.ts'
+import { findExtra } from './extra.ts'
 import type { DiffProgress } from './progress.ts'
-import { boundOf, digests, findsByKey, KeyedRows, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
+import {
+  boundOf,
+  digests,
+  findsByKey,
+  KeyedRows,
+  rowsByKey,
+  sourceRequest,
+  targetRequest,
+  type Sides,
+} from './sides.ts'
 
 /** Rows that two sides may have in a range that is looked at row by row. */
 const LEAF_ROWS = 16_384

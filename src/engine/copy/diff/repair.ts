@@ -93,8 +93,7 @@ export async function repairKeys(
   for (const text of taken) outcome.set(text, oneKey())
   const free = changes.filter(({ text }) => !taken.has(text))
   for (const some of grouped(free, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
-  if (around.to.can.atomic === 'row' || plan.checked !== undefined)
-    await readAgain(sides, free, around, wish, outcome)
+  if (around.to.can.atomic === 'row' || plan.checked !== undefined) await readAgain(sides, free, around, wish, outcome)
   return outcome
 }
 
