@@ -2,15 +2,13 @@
  * Which keys differ between two tables. Ranges whose sums agree are done; others are cut and compared again until few enough rows are left to
  * look at each. Where the two sides sort differently, ranges mean nothing across them: then rows are fetched by their keys.
  */
-import { bytesText } from '../../../model/copy/bytes-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
-import type { RowKey } from '../../../model/copy/row-key.ts'
-import { equalDigests, type Cell, type Digest, type Row } from '../../../model/copy/rows.ts'
+import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest } from '../../../model/copy/port.ts'
-import { comparedColumns } from '../table/context.ts'
 import { findExtra } from './extra.ts'
+import { differenceOf, oneKeyOf, type Difference } from './difference.ts'
 import type { DiffProgress } from './progress.ts'
 import {
   boundOf,
@@ -27,21 +25,6 @@ import {
 const LEAF_ROWS = 16_384
 const PIECES = 32
 const KEYS_AT_ONCE = 500
-
-export type Difference = {
-  readonly key: RowKey
-  readonly kind: 'missing' | 'extra' | 'different'
-  /** Names of the source. */
-  readonly columns: readonly {
-    readonly column: string
-    readonly source: string | null
-    readonly target: string | null
-  }[]
-  /** Columns that the target wrote later than the source. */
-  readonly newer?: readonly string[]
-  /** Why a side cannot be asked for the key: what the row is like now, nobody can tell. */
-  readonly unasked?: SluiceError
-}
 
 /** Is told how far a comparison is. */
 export type CompareProgress = Pick<DiffProgress, 'divided' | 'settled' | 'compared'>
@@ -162,32 +145,6 @@ async function aroundUnread(
   return sum
 }
 
-/** Differences of two rows; none where they are equal. */
-export function differingColumns(plan: TablePlan, source: Row, target: Row): Difference['columns'] {
-  return comparedColumns(plan).flatMap(({ from }, i) => {
-    const [x, y] = [source[i] ?? null, target[i] ?? null]
-    const [a, b] = [shown(x), shown(y)]
-    // What is stored as another kind of value differs, however it is spelled.
-    return a === b && typeof x === typeof y ? [] : [{ column: from, source: a, target: b }]
-  })
-}
-
-/** Of a row whose key another row of the source has, too, as the target holds it: that one is there, or neither. */
-export function oneKeyOf(plan: TablePlan, row: Row): Difference {
-  const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key there', {
-    hint: 'the target takes their keys for one and holds one of these rows: give one of them another key at the source',
-  })
-  return { key: boundOf(plan, row), kind: 'missing', columns: [], unasked }
-}
-
-export function differenceOf(plan: TablePlan, source: Row | undefined, target: Row | undefined): Difference | null {
-  if (source === undefined)
-    return target === undefined ? null : { key: boundOf(plan, target), kind: 'extra', columns: [] }
-  if (target === undefined) return { key: boundOf(plan, source), kind: 'missing', columns: [] }
-  const columns = differingColumns(plan, source, target)
-  return columns.length === 0 ? null : { key: boundOf(plan, source), kind: 'different', columns }
-}
-
 async function leaf(sides: Sides, range: Range, found: (what: Found) => Promise<void>): Promise<Compared> {
   const { plan, signal } = sides
   const unread: Found[] = []
@@ -258,10 +215,4 @@ async function byKeys(
   })
   progress.settled(0n)
   return sum
-}
-
-function shown(cell: Cell): string | null {
-  if (cell === null) return null
-  if (typeof cell === 'number') return Object.is(cell, -0) ? '-0' : String(cell)
-  return typeof cell === 'string' ? cell : bytesText(cell)
 }

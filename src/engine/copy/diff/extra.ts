@@ -4,7 +4,7 @@ import type { BatchSize, RowRequest } from '../../../model/copy/port.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
-import { differenceOf, type Difference } from './compare.ts'
+import { differenceOf, type Difference } from './difference.ts'
 import { boundOf, findsByKey, keyPlaces, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
 
 const KEYS: BatchSize = { rows: 500, bytes: 4 * 1024 * 1024 }

@@ -10,7 +10,7 @@ import { halveTokens, rangeOfTokens, RINGS, type TokenRange } from '../../../mod
 import type { Row } from '../../../model/copy/rows.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
-import { differenceOf, oneKeyOf, type Difference } from './compare.ts'
+import { differenceOf, oneKeyOf, type Difference } from './difference.ts'
 import { findExtra } from './extra.ts'
 import { boundOf, keyPlaces, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { differingLives, type Timed } from './times.ts'
