@@ -5,7 +5,7 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
-import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest } from '../../../model/copy/port.ts'
 import { findExtra } from './extra.ts'
 import { differenceOf, oneKeyOf, type Difference } from './difference.ts'
