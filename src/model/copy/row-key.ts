@@ -12,7 +12,9 @@ export function rowKeyOf(row: Row, places: readonly number[]): RowKey {
 
 export function keyPart(cell: Cell): string | null {
   if (cell === null) return null
-  return typeof cell === 'object' ? bytesText(cell) : String(cell)
+  if (typeof cell === 'object') return bytesText(cell)
+  // Some systems hold both zeros under keys of their own.
+  return Object.is(cell, -0) ? '-0' : String(cell)
 }
 
 /** Whether a key tells a row from all others: an empty one, or one with a NULL, does not. */

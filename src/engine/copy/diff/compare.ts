@@ -2,36 +2,29 @@
  * Which keys differ between two tables. Ranges whose sums agree are done; others are cut and compared again until few enough rows are left to
  * look at each. Where the two sides sort differently, ranges mean nothing across them: then rows are fetched by their keys.
  */
-import { bytesText } from '../../../model/copy/bytes-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
-import type { RowKey } from '../../../model/copy/row-key.ts'
-import { equalDigests, type Cell, type Digest, type Row } from '../../../model/copy/rows.ts'
+import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
-import type { RowRequest, SourceView } from '../../../model/copy/port.ts'
-import { comparedColumns } from '../table/context.ts'
+import type { RowRequest } from '../../../model/copy/port.ts'
+import { findExtra } from './extra.ts'
+import { differenceOf, oneKeyOf, type Difference } from './difference.ts'
 import type { DiffProgress } from './progress.ts'
-import { boundOf, digests, KeyedRows, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
+import {
+  boundOf,
+  digests,
+  findsByKey,
+  KeyedRows,
+  rowsByKey,
+  sourceRequest,
+  targetRequest,
+  type Sides,
+} from './sides.ts'
 
 /** Rows that two sides may have in a range that is looked at row by row. */
 const LEAF_ROWS = 16_384
 const PIECES = 32
 const KEYS_AT_ONCE = 500
-
-export type Difference = {
-  readonly key: RowKey
-  readonly kind: 'missing' | 'extra' | 'different'
-  /** Names of the source. */
-  readonly columns: readonly {
-    readonly column: string
-    readonly source: string | null
-    readonly target: string | null
-  }[]
-  /** Columns that the target wrote later than the source. */
-  readonly newer?: readonly string[]
-  /** Why a side cannot be asked for the key: what the row is like now, nobody can tell. */
-  readonly unasked?: SluiceError
-}
 
 /** Is told how far a comparison is. */
 export type CompareProgress = Pick<DiffProgress, 'divided' | 'settled' | 'compared'>
@@ -152,24 +145,6 @@ async function aroundUnread(
   return sum
 }
 
-/** Differences of two rows; none where they are equal. */
-export function differingColumns(plan: TablePlan, source: Row, target: Row): Difference['columns'] {
-  return comparedColumns(plan).flatMap(({ from }, i) => {
-    const [x, y] = [source[i] ?? null, target[i] ?? null]
-    const [a, b] = [shown(x), shown(y)]
-    // What is stored as another kind of value differs, however it is spelled.
-    return a === b && typeof x === typeof y ? [] : [{ column: from, source: a, target: b }]
-  })
-}
-
-export function differenceOf(plan: TablePlan, source: Row | undefined, target: Row | undefined): Difference | null {
-  if (source === undefined)
-    return target === undefined ? null : { key: boundOf(plan, target), kind: 'extra', columns: [] }
-  if (target === undefined) return { key: boundOf(plan, source), kind: 'missing', columns: [] }
-  const columns = differingColumns(plan, source, target)
-  return columns.length === 0 ? null : { key: boundOf(plan, source), kind: 'different', columns }
-}
-
 async function leaf(sides: Sides, range: Range, found: (what: Found) => Promise<void>): Promise<Compared> {
   const { plan, signal } = sides
   const unread: Found[] = []
@@ -180,6 +155,7 @@ async function leaf(sides: Sides, range: Range, found: (what: Found) => Promise<
   ])
   for (const one of unread) await found(one)
   const equal = await compareMaps(plan, source, target, found)
+  if (!findsByKey(plan)) for (const row of source.others) await found({ kind: 'key', difference: oneKeyOf(plan, row) })
   return { rows: source.count(), targetRows: target.count(), equal }
 }
 
@@ -217,41 +193,26 @@ async function byKeys(
   const unread: Found[] = []
   const aside: RowRequest['aside'] = (row, error) => unread.push({ kind: 'unread', row, error })
   for await (const { rows } of sides.source.read({ ...sourceRequest(sides, EVERY_KEY), aside }, size, signal)) {
-    const keys = rows.map((row) => boundOf(plan, row))
+    const { first, others } = sides.met?.taken(plan, rows) ?? { first: rows, others: [] }
+    for (const row of others) await found({ kind: 'key', difference: oneKeyOf(plan, row) })
+    sum.rows += BigInt(others.length)
+    const firsts = [...first]
+    const keys = firsts.map((row) => boundOf(plan, row))
     const source = new KeyedRows(plan)
-    source.take(rows)
+    source.take(firsts)
     const asked = await rowsByKey(sides.target, targetRequest(sides, { by: 'keys', keys }), plan, signal)
     // A collation may find others beside those that were asked for: they are looked for below.
     const target = new Map([...asked].filter(([key]) => source.has(key)))
     sum.equal += await compareMaps(plan, source, target, found)
     sum.rows += source.count()
     sum.targetRows += asked.count((key) => source.has(key))
-    progress.compared(source.count())
+    progress.compared(BigInt(rows.length))
   }
   for (const one of unread) await found(one)
-  for await (const { rows } of sides.target.read(targetRequest(sides, range), size, signal)) {
-    const keys = rows.map((row) => boundOf(plan, row))
-    const source = await keysThere(sides.source, sides, keys)
-    for (const row of rows) {
-      if (source.has(JSON.stringify(boundOf(plan, row)))) continue
-      sum.targetRows += 1n
-      const difference = differenceOf(plan, undefined, row)
-      if (difference !== null) await found({ kind: 'key', difference })
-    }
-  }
+  await findExtra(sides, range, async (difference) => {
+    sum.targetRows += 1n
+    await found({ kind: 'key', difference })
+  })
   progress.settled(0n)
   return sum
-}
-
-async function keysThere(view: SourceView, sides: Sides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
-  // A row that cannot be read is there: what its key is, only the system can say, and the second look asks it for each key.
-  const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), aside: () => undefined }
-  const rows = await rowsByKey(view, request, sides.plan, sides.signal)
-  return new Set([...rows.values()].map((row) => JSON.stringify(boundOf(sides.plan, row))))
-}
-
-function shown(cell: Cell): string | null {
-  if (cell === null) return null
-  if (typeof cell === 'number') return Object.is(cell, -0) ? '-0' : String(cell)
-  return typeof cell === 'string' ? cell : bytesText(cell)
 }

@@ -1,6 +1,6 @@
 /** A chunk that a copy has closed, or its table where that is only counted as a whole: what a comparison finds of it, and what is expected of it then. */
 import type { Expected } from '../ledger/surplus-changes.ts'
-import type { Difference } from './compare.ts'
+import type { Difference } from './difference.ts'
 
 export class CopiedPart {
   /** Null for the table as a whole. */

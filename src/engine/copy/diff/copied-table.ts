@@ -13,7 +13,7 @@ import { isRanged } from '../look/ranged.ts'
 import type { PlannedTable } from '../plan/plan-copy.ts'
 import { essenceUnder, OWN_TIMES } from '../plan/plan-hash.ts'
 import type { TableWishes } from '../plan/table-wishes.ts'
-import type { Difference } from './compare.ts'
+import type { Difference } from './difference.ts'
 import { CopiedPart } from './copied-part.ts'
 
 /** Changes that are noted in one transaction. */

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../model/copy/port.ts'
-import { differenceOf, type Difference } from './compare.ts'
+import { differenceOf, type Difference } from './difference.ts'
 import { endingUntil, isEnding } from './ending-rows.ts'
-import { boundOf, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
+import { boundOf, findsByKey, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { mendOf, type Timed, type TimeWish } from './times.ts'
 import { livesApart } from './tokens.ts'
 
@@ -51,8 +51,9 @@ const PRESENT: Readonly<Record<Difference['kind'], Present>> = {
  * @param patient look a second and a third time, some moments later; where very many differ, that they do is no matter of a moment
  */
 export async function lookAgain(suspects: readonly Difference[], around: Again, patient: boolean): Promise<LookedAt> {
-  let left = suspects
   const sum = { gone: 0, unread: 0, rows: 0n, targetRows: 0n }
+  let left = suspects.filter(({ unasked: why }) => why === undefined)
+  const known = suspects.filter(({ unasked: why }) => why !== undefined)
   for (const wait of patient ? AFTER_MS : [0]) {
     if (left.length === 0) break
     const { signal } = around.sides
@@ -82,7 +83,7 @@ export async function lookAgain(suspects: readonly Difference[], around: Again, 
     // Nothing has moved: what differs differs.
     if (!moved) break
   }
-  return { differ: left, ...sum }
+  return { differ: [...left, ...known], ...sum }
 }
 
 /** A row that cannot be read or asked for, among others, is found by halves. @returns one for each suspect, in their order */
@@ -166,12 +167,18 @@ async function lookAt(sides: Sides, suspects: readonly Difference[], times: Time
     byBound(sides.target, targetRequest(sides, range), plan, signal),
   ])
   const until = await endingUntil(sides, begunMs, [...source.values(), ...target.values()])
-  return suspects.map(({ key }) => {
+  const finds = findsByKey(plan)
+  return suspects.map((suspect) => {
+    const { key, kind } = suspect
     const text = JSON.stringify(key)
     const [here, there] = [source.get(text), target.get(text)]
     if (isEnding(plan, here, there, until)) {
       const both = here === undefined || there === undefined ? 0n : 1n
       return { difference: null, now: { source: both, target: both } }
+    }
+    if (here === undefined && kind !== 'extra' && !finds) {
+      const error = new SluiceError('VALUE_REFUSED', 'nothing is found by its key as the target holds it')
+      return { difference: { ...suspect, unasked: unasked('source', error) }, now: PRESENT[kind] }
     }
     const now = { source: here === undefined ? 0n : 1n, target: there === undefined ? 0n : 1n }
     const difference = differenceOf(plan, here?.row, there?.row) ?? livesApart(sides, here, there)

@@ -86,10 +86,34 @@ export async function repairKeys(
     if (typeof wanted === 'string') outcome.set(text, wanted)
     else changes.push(wanted)
   }
-  for (const some of grouped(changes, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
-  if (around.to.can.atomic === 'row' || plan.checked !== undefined)
-    await readAgain(sides, changes, around, wish, outcome)
+  const taken = await heldOtherwise(
+    sides,
+    changes.flatMap(({ key, before, after }) => (before === null && after !== null ? [key] : [])),
+  )
+  for (const text of taken) outcome.set(text, oneKey())
+  const free = changes.filter(({ text }) => !taken.has(text))
+  for (const some of grouped(free, around.to.can.atomic === 'row')) await applied(plan, some, around, outcome)
+  if (around.to.can.atomic === 'row' || plan.checked !== undefined) await readAgain(sides, free, around, wish, outcome)
   return outcome
+}
+
+/** Keys under which the target holds a row with another key: what is written there would go over that row. */
+async function heldOtherwise(sides: Sides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {
+  if (keys.length === 0) return new Set()
+  const asked = new Set(keys.map((key) => JSON.stringify(key)))
+  const found = [...(await byBound(sides, 'target', keys)).keys()]
+  if (found.every((text) => asked.has(text))) return new Set()
+  if (keys.length === 1) return asked
+  const half = keys.length >> 1
+  const first = await heldOtherwise(sides, keys.slice(0, half))
+  return new Set([...first, ...(await heldOtherwise(sides, keys.slice(half)))])
+}
+
+function oneKey(): SluiceError {
+  return new SluiceError('ROW_REFUSED', 'the target holds another row under this key', {
+    reason: 'it takes both keys for one',
+    hint: 'give one of the two rows another key at the source',
+  })
 }
 
 function changeOf(

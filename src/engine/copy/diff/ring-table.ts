@@ -6,7 +6,7 @@ import { dec, type EventBody } from '../../../model/run/event.ts'
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { DiffRun } from './diff-run.ts'
 import type { RingPlan } from '../plan/ring-plan.ts'
-import type { Difference } from './compare.ts'
+import type { Difference } from './difference.ts'
 import type { CopiedPart } from './copied-part.ts'
 import type { CopiedTokens, TokenPiece } from './copied-tokens.ts'
 import { addOutcome, NO_OUTCOME, type Outcome } from './outcome.ts'
@@ -14,7 +14,8 @@ import { EXTRA, type DiffProgress } from './progress.ts'
 import { noneSettled, type Settled, type Settler } from './settle.ts'
 import type { Sides } from './sides.ts'
 import { tellUnread } from './unread.ts'
-import { compareTokens, findExtra, type TokenHooks, type TokenTally } from './tokens.ts'
+import { findExtra } from './extra.ts'
+import { compareTokens, type TokenHooks, type TokenTally } from './tokens.ts'
 
 /** Differences of a range that wait to be settled together. */
 const TOGETHER = 1000

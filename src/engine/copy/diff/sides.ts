@@ -7,6 +7,7 @@ import type { Bound, Range } from '../../../model/copy/range.ts'
 import { keyPart, rowKeyOf, type RowKey } from '../../../model/copy/row-key.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
+import { hasLossyKey } from '../chunk/exact-keys.ts'
 import { comparedColumns, readColumns, targetTable, writeColumns } from '../table/context.ts'
 import { digestOf } from '../chunk/digest.ts'
 import type { Timed, TimeWish } from './times.ts'
@@ -20,6 +21,50 @@ export type Sides = {
   readonly targetWhere?: string
   /** Compare when values expire, too, where both sides keep that. */
   readonly lives?: true
+  /** Keys of the source that were compared; absent where each of them is one row, or nothing is reported of others. */
+  readonly met?: MetKeys
+}
+
+/** Kinds of values that every source finds again as they are compared. */
+const EXACT: ReadonlySet<ColumnType['kind']> = new Set([
+  'bool',
+  'int',
+  'float',
+  'text',
+  'bytes',
+  'uuid',
+  'date',
+  'time',
+  'timestamp',
+  'native',
+])
+
+/**
+ * Whether a row of the source is found by its key as the target holds it. A partition of Cassandra is found by the bytes of its key, and 1.0 has others
+ * than 1.00; of a key that loses something on its way, what is left finds nothing.
+ */
+export function findsByKey(plan: TablePlan): boolean {
+  const { ring } = plan.source
+  const types = keyTypes(plan).slice(0, ring?.columns)
+  return !hasLossyKey(plan) && (ring === undefined || types.every((type) => type !== undefined && EXACT.has(type.kind)))
+}
+
+/** Keys that were met: where several rows of the source have one, the target holds one of them. */
+export class MetKeys {
+  readonly #texts = new Set<string>()
+
+  /** @returns the first row of each key, and the others, of which the target has none */
+  taken(plan: TablePlan, rows: readonly Row[]): { readonly first: ReadonlySet<Row>; readonly others: readonly Row[] } {
+    const places = keyPlaces(plan)
+    const first = new Set<Row>()
+    for (const row of rows) {
+      const text = keyTextOf(row, places)
+      if (this.#texts.has(text)) continue
+      this.#texts.add(text)
+      first.add(row)
+    }
+    return { first, others: rows.filter((row) => !first.has(row)) }
+  }
 }
 
 const BATCH: BatchSize = { rows: 5000, bytes: 8 * 1024 * 1024 }
@@ -92,7 +137,8 @@ export async function rowsByKey(
 /** Rows by key: the last one of each, and how many others have one of these keys, which nothing keeps from that in a table without a unique index. */
 export class KeyedRows extends Map<string, Row> {
   readonly #places: readonly number[]
-  readonly #others: string[] = []
+  readonly #others: Row[] = []
+  readonly #otherKeys: string[] = []
 
   constructor(plan: TablePlan) {
     super()
@@ -102,7 +148,11 @@ export class KeyedRows extends Map<string, Row> {
   take(rows: readonly Row[]): void {
     for (const row of rows) {
       const key = keyTextOf(row, this.#places)
-      if (this.has(key)) this.#others.push(key)
+      const other = this.get(key)
+      if (other !== undefined) {
+        this.#others.push(other)
+        this.#otherKeys.push(key)
+      }
       this.set(key, row)
     }
   }
@@ -110,7 +160,12 @@ export class KeyedRows extends Map<string, Row> {
   /** Rows that were read: of those keys only for which `among` holds, if it is given. */
   count(among: (key: string) => boolean = () => true): bigint {
     const keys = [...this.keys()].filter(among)
-    return BigInt(keys.length + this.#others.filter(among).length)
+    return BigInt(keys.length + this.#otherKeys.filter(among).length)
+  }
+
+  /** Those that another row with the same key came behind. */
+  get others(): readonly Row[] {
+    return this.#others
   }
 }
 

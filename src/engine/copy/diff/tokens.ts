@@ -10,8 +10,9 @@ import { halveTokens, rangeOfTokens, RINGS, type TokenRange } from '../../../mod
 import type { Row } from '../../../model/copy/rows.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { BatchSize, RowRequest, SourceView } from '../../../model/copy/port.ts'
-import { differenceOf, type Difference } from './compare.ts'
-import { boundOf, keyPlaces, rowsByKey, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
+import { differenceOf, oneKeyOf, type Difference } from './difference.ts'
+import { findExtra } from './extra.ts'
+import { boundOf, keyPlaces, sourceRequest, targetRequest, timedByKey, type Sides } from './sides.ts'
 import { differingLives, type Timed } from './times.ts'
 
 /** Rows and bytes of one side that are held at the same time; ranges with more are halved. */
@@ -47,28 +48,6 @@ export async function compareLookedUp(sides: Sides, range: Range, hooks: TokenHo
   const tally: TokenTally = { rows: 0, targetRows: 0, valid: 0, unread: 0 }
   await byLookup(sides, range, hooks, tally)
   return tally
-}
-
-/** Rows of the target whose keys the source has not, wherever they lie. */
-export async function findExtra(
-  sides: Sides,
-  range: Range,
-  found: (difference: Difference) => Promise<void>,
-  lookedUp: (rows: number) => void = () => undefined,
-): Promise<void> {
-  const { plan, source, target, signal } = sides
-  for await (const { rows } of target.read(targetRequest(sides, range), KEYS, signal)) {
-    const keys = rows.map((row) => boundOf(plan, row))
-    // Of rows that cannot be read, the second look finds out that they are there.
-    const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), aside: () => undefined }
-    const there = await rowsByKey(source, request, plan, signal)
-    for (const row of rows) {
-      if (there.has(textOf(plan, row))) continue
-      const difference = differenceOf(plan, undefined, row)
-      if (difference !== null) await found(difference)
-    }
-    lookedUp(rows.length)
-  }
 }
 
 async function byRange(sides: Sides, tokens: TokenRange, hooks: TokenHooks, tally: TokenTally): Promise<void> {
@@ -115,10 +94,15 @@ async function byLookup(sides: Sides, range: Range, hooks: TokenHooks, tally: To
     },
   }
   for await (const { rows, stamps } of source.read(timed(sides, request), KEYS, signal)) {
-    const keys: readonly RowKey[] = rows.map((row) => boundOf(plan, row))
+    const { first, others } = sides.met?.taken(plan, rows) ?? { first: new Set(rows), others: [] }
+    for (const row of others) await hooks.found(oneKeyOf(plan, row))
+    tally.rows += others.length
+    const keys: readonly RowKey[] = [...first].map((row) => boundOf(plan, row))
     const wanted = targetRequest(sides, { by: 'keys', keys })
     const asked = await timedByKey(target, wanted, plan, signal, sides.lives === true)
-    const here = new Map(rows.map((row, i) => [textOf(plan, row), { row, stamp: stamps?.[i] ?? null }]))
+    const here = new Map(
+      rows.flatMap((row, i) => (first.has(row) ? [[textOf(plan, row), { row, stamp: stamps?.[i] ?? null }]] : [])),
+    )
     // A collation may find others beside those that were asked for.
     const there = new Map([...asked].filter(([key]) => here.has(key)))
     await compareMaps(sides, here, there, hooks, tally)

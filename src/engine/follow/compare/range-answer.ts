@@ -1,7 +1,8 @@
 /** What the comparison of one range came to, and how the answers of a table's ranges are added up. */
 import { addedSums, sumText } from '../../../model/copy/row-hash.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import type { CompareProgress, Difference } from '../../copy/diff/compare.ts'
+import type { CompareProgress } from '../../copy/diff/compare.ts'
+import type { Difference } from '../../copy/diff/difference.ts'
 import { compareRange } from '../../copy/diff/compare.ts'
 import type { Sides } from '../../copy/diff/sides.ts'
 

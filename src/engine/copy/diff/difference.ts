@@ -1,0 +1,55 @@
+/** One row that is not the same on both sides. */
+import { bytesText } from '../../../model/copy/bytes-text.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
+import type { Cell, Row } from '../../../model/copy/rows.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { comparedColumns } from '../table/context.ts'
+import { boundOf } from './sides.ts'
+
+export type Difference = {
+  readonly key: RowKey
+  readonly kind: 'missing' | 'extra' | 'different'
+  /** Names of the source. */
+  readonly columns: readonly {
+    readonly column: string
+    readonly source: string | null
+    readonly target: string | null
+  }[]
+  /** Columns that the target wrote later than the source. */
+  readonly newer?: readonly string[]
+  /** Why a side cannot be asked for the key: what the row is like now, nobody can tell. */
+  readonly unasked?: SluiceError
+}
+
+/** Differences of two rows; none where they are equal. */
+export function differingColumns(plan: TablePlan, source: Row, target: Row): Difference['columns'] {
+  return comparedColumns(plan).flatMap(({ from }, i) => {
+    const [x, y] = [source[i] ?? null, target[i] ?? null]
+    const [a, b] = [shown(x), shown(y)]
+    // What is stored as another kind of value differs, however it is spelled.
+    return a === b && typeof x === typeof y ? [] : [{ column: from, source: a, target: b }]
+  })
+}
+
+/** Of a row whose key another row of the source has, too, as the target holds it: that one is there, or neither. */
+export function oneKeyOf(plan: TablePlan, row: Row): Difference {
+  const unasked = new SluiceError('ROW_REFUSED', 'another row of the source has the same key there', {
+    hint: 'the target takes their keys for one and holds one of these rows: give one of them another key at the source',
+  })
+  return { key: boundOf(plan, row), kind: 'missing', columns: [], unasked }
+}
+
+export function differenceOf(plan: TablePlan, source: Row | undefined, target: Row | undefined): Difference | null {
+  if (source === undefined)
+    return target === undefined ? null : { key: boundOf(plan, target), kind: 'extra', columns: [] }
+  if (target === undefined) return { key: boundOf(plan, source), kind: 'missing', columns: [] }
+  const columns = differingColumns(plan, source, target)
+  return columns.length === 0 ? null : { key: boundOf(plan, source), kind: 'different', columns }
+}
+
+function shown(cell: Cell): string | null {
+  if (cell === null) return null
+  if (typeof cell === 'number') return Object.is(cell, -0) ? '-0' : String(cell)
+  return typeof cell === 'string' ? cell : bytesText(cell)
+}

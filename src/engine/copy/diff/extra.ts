@@ -1,0 +1,62 @@
+/** Rows that only the target has. */
+import { keyTextOf } from '../../../model/copy/key-text.ts'
+import type { BatchSize, RowRequest } from '../../../model/copy/port.ts'
+import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
+import type { Row } from '../../../model/copy/rows.ts'
+import type { SluiceError } from '../../../shared/errors.ts'
+import { differenceOf, type Difference } from './difference.ts'
+import { boundOf, findsByKey, keyPlaces, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
+
+const KEYS: BatchSize = { rows: 500, bytes: 4 * 1024 * 1024 }
+/** Rows that are looked for in one reading of the whole source. */
+const AT_ONCE = 50_000
+
+/** Finds rows of the target whose keys the source has not, wherever they lie. */
+export async function findExtra(
+  sides: Sides,
+  range: Range,
+  found: (difference: Difference) => Promise<void>,
+  lookedUp: (rows: number) => void = () => undefined,
+): Promise<void> {
+  const { plan, source, target, signal } = sides
+  const places = keyPlaces(plan)
+  const isSure = findsByKey(plan)
+  const unfound = new Map<string, Row>()
+  const name = async (): Promise<void> => {
+    const unread = isSure || unfound.size === 0 ? null : await forgetThere(sides, unfound)
+    for (const row of unfound.values()) {
+      const difference = differenceOf(plan, undefined, row)
+      if (difference !== null) await found(unread === null ? difference : { ...difference, unasked: unread })
+    }
+    unfound.clear()
+  }
+  for await (const { rows } of target.read(targetRequest(sides, range), KEYS, signal)) {
+    const keys = rows.map((row) => boundOf(plan, row))
+    // Of rows that cannot be read, the second look finds out that they are there.
+    const request: RowRequest = { ...sourceRequest(sides, { by: 'keys', keys }), aside: () => undefined }
+    const there = await rowsByKey(source, request, plan, signal)
+    for (const row of rows) {
+      const text = keyTextOf(row, places)
+      if (!there.has(text)) unfound.set(text, row)
+    }
+    if (isSure || unfound.size >= AT_ONCE) await name()
+    lookedUp(rows.length)
+  }
+  await name()
+}
+
+/**
+ * Leaves only rows whose keys no row of the source has that can be read.
+ * @returns why one cannot be read, which may be any of them
+ */
+async function forgetThere(sides: Sides, unfound: Map<string, Row>): Promise<SluiceError | null> {
+  const { plan, source, signal } = sides
+  const places = keyPlaces(plan)
+  let unread: SluiceError | null = null
+  const request: RowRequest = { ...sourceRequest(sides, EVERY_KEY), aside: (_row, error) => (unread ??= error) }
+  for await (const { rows } of source.read(request, KEYS, signal)) {
+    for (const row of rows) unfound.delete(keyTextOf(row, places))
+    if (unfound.size === 0) return null
+  }
+  return unread
+}

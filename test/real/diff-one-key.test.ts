@@ -1,0 +1,68 @@
+/** Rows of a source whose keys are one key of the target: of these the target holds one, and a comparison names the others. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { DiffOperation } from '../../src/engine/copy/operations/diff/declaration.ts'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { newKeyspace, type TestKeyspace } from '../support/servers/cassandra-kit.ts'
+
+let folder = ''
+let keyspace: TestKeyspace
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-one-key-'))
+  keyspace = await newKeyspace()
+}, 120_000)
+afterAll(async () => {
+  await keyspace[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const FOUND = [
+  ['zeros', '(d double PRIMARY KEY, v text)', '(d, v)', ["(-0.0, 'neg')", "(0.0, 'pos')", "(1.5, 'x')"]],
+  ['zeros_within', '(k int, d double, v text, PRIMARY KEY (k, d))', '(k, d, v)', ["(1, -0.0, 'neg')", "(1, 0.0, 'pos')", "(1, 1.5, 'x')"]],
+  ['digits', '(d decimal PRIMARY KEY, v text)', '(d, v)', ["(1.0, 'one')", "(1.00, 'more')", "(2.50, 'x')"]],
+  ['digits_alike', '(d decimal PRIMARY KEY, v text)', '(d, v)', ["(1, 'one')", "(1.00, 'one')", "(2, 'x')"]],
+] as const // prettier-ignore
+
+const diffOf = (from: string, to: Place, table: string, more: Partial<DiffOperation> = {}): DiffOperation => {
+  const { tables, rename } = copyOf({ url: from }, to, table)
+  return { kind: 'diff', from, to: to.url, tables, rename, limit: 100, fix: false, deleteExtra: false, workers: 2, ...more } // prettier-ignore
+}
+
+describe.each(['postgresql', 'duckdb', 'sqlite', 'mysql'] as const)('to %s', (system) => {
+  test.for(FOUND)('%s', { timeout: 90_000 }, async ([name, columns, list, rows], { skip }) => {
+    const why = await missing(system)
+    skip(why !== '', why)
+    skip(system === 'mysql' && name.startsWith('digits'), 'MySQL has no key of such decimals')
+    const table = `${name}_${system}`
+    const inserts = rows.map((row) => `INSERT INTO ${table} ${list} VALUES ${row}`)
+    await keyspace.cql(`CREATE TABLE ${table} ${columns}`, ...inserts)
+    const target = await makePlace(system, folder)
+    const copied = await perform(copyOf(keyspace, target, table))
+    expect(copied.finished.totals).toMatchObject({ written: '2', quarantined: '1' })
+    const stored = await target.rows(`SELECT * FROM ${table} ORDER BY v`)
+    for (const more of [{}, { fix: true }, { fix: true, deleteExtra: true }]) {
+      const { finished } = await perform(diffOf(keyspace.url, target, table, more))
+      expect(finished).toMatchObject({ exitCode: 1, error: { code: 'DIFFERENCES' } })
+      expect(finished.totals).toMatchObject({ rows: '3', targetRows: '2', missing: '1', extra: '0', fixed: '0' })
+      expect(await target.rows(`SELECT * FROM ${table} ORDER BY v`)).toEqual(stored)
+    }
+  })
+})
+
+test('a row that only the target has is found among keys that are spelled otherwise', { timeout: 60_000 }, async () => {
+  const name = 'extra_digits'
+  await keyspace.cql(
+    `CREATE TABLE ${name} (d decimal PRIMARY KEY, v text)`,
+    `INSERT INTO ${name} (d, v) VALUES (1.50, 'a')`,
+    `INSERT INTO ${name} (d, v) VALUES (2.00, 'b')`,
+  )
+  const target = await makePlace('sqlite', folder)
+  expect((await perform(copyOf(keyspace, target, name))).finished.exitCode).toBe(0)
+  expect((await perform(diffOf(keyspace.url, target, name))).finished.exitCode).toBe(0)
+  await target.sql(`INSERT INTO ${name} VALUES ('3.5', 'c')`)
+  const { finished } = await perform(diffOf(keyspace.url, target, name, { fix: true, deleteExtra: true }))
+  expect(finished.totals).toMatchObject({ rows: '2', targetRows: '3', missing: '0', extra: '1', fixed: '1' })
+  expect(await target.rows(`SELECT v FROM ${name} ORDER BY v`)).toEqual([['a'], ['b']])
+})
