@@ -8,7 +8,7 @@ import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'
 import { archiveOf, namesNow, otherTable, refusePerhapsRenamed } from './find-archive.ts'
 import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
 import { openExisting, openSourceStore } from '../../engine/copy/open-stores.ts'
-import { GRANT_HINT, Ledgers, type Opened } from './find-ledger.ts'
+import { READ_HINT, Ledgers, type Opened } from './find-ledger.ts'
 import type { Run } from '../../engine/run/run-context.ts'
 import { namePattern, type LetterCase } from '../../shared/name-pattern.ts'
 
@@ -176,7 +176,7 @@ async function refuseOther(source: OpenSource, { name, archived }: Called, signa
 export async function tellUnread({ ledgers }: OpenSource, { emit, interrupt }: Run<'log'>): Promise<void> {
   for (const schema of await ledgers.unread(interrupt.abort)) {
     const message = `schema ${schema} has a ledger of archives that this login cannot read: what it names is not shown here`
-    emit({ type: 'log', level: 'warn', message, hint: GRANT_HINT })
+    emit({ type: 'log', level: 'warn', message, hint: READ_HINT })
   }
 }
 

@@ -3,12 +3,16 @@ import { archivedTables, isUnpublished, readArchive, type ArchivedTable } from '
 import { prepareArchiveLedger, refuseNewer } from '../ledger/schema.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { permissionDenied } from '../../shared/guide-errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../model/copy/port.ts'
 import { refuseForeignTables } from '../../stores/common/ledger-tables.ts'
 import { LedgerPlaces, type Place } from '../../engine/run/ledger-places.ts'
 
-export const GRANT_HINT =
-  'GRANT USAGE ON SCHEMA and SELECT ON ALL TABLES IN SCHEMA of it to this login, or connect as its owner'
+const grantOf = (rights: string): string =>
+  `as the owner of the ledger: GRANT USAGE ON SCHEMA and ${rights} ON ALL TABLES IN SCHEMA of it to this login; or connect as its owner`
+
+export const READ_HINT = grantOf('SELECT')
+const CHANGE_HINT = grantOf('SELECT, INSERT, UPDATE, DELETE')
 
 /** A database and the ledger that names the archive of one table. */
 export type Opened = { readonly store: CopyStore; readonly database: LedgerDatabase }
@@ -32,13 +36,14 @@ export class Ledgers implements AsyncDisposable {
 
   /** @param changes whether ledgers may be written to @throws SluiceError CONNECT_FAILED; LEDGER_NEWER */
   static async open(store: CopyStore, changes: boolean): Promise<Ledgers> {
-    const own = await store.ledger()
+    const ledger = await store.ledger()
+    const own = changes ? ledger : readingLedger(ledger)
     try {
       await refuseNewer(own)
-      return new Ledgers(store, changes, changes ? own : readingLedger(own))
+      return new Ledgers(store, changes, own)
     } catch (error) {
       await own[Symbol.asyncDispose]()
-      throw error
+      throw ledgerDenied(error, own, 'change')
     }
   }
 
@@ -47,8 +52,9 @@ export class Ledgers implements AsyncDisposable {
    * @throws SluiceError LEDGER_NEWER
    */
   static async beside(store: CopyStore, own: LedgerDatabase): Promise<Ledgers> {
-    await refuseNewer(own)
-    return new Ledgers(store, false, readingLedger(own), true)
+    const reading = readingLedger(own)
+    await refuseNewer(reading)
+    return new Ledgers(store, false, reading, true)
   }
 
   /**
@@ -127,7 +133,7 @@ export class Ledgers implements AsyncDisposable {
     return new SluiceError('TABLE_REFUSED', `the ledger of archives in schema ${schema} cannot be read by this login`, {
       where: this.#store.label,
       reason: `whether it names ${tableText(table)}, and which rows are in the archive alone, is not known`,
-      hint: GRANT_HINT,
+      hint: READ_HINT,
     })
   }
 
@@ -142,17 +148,32 @@ export class Ledgers implements AsyncDisposable {
  * statement.
  */
 function readingLedger(database: LedgerDatabase): LedgerDatabase {
+  const all: LedgerDatabase['all'] = async (sql, parameters) => {
+    try {
+      return await database.all(sql, parameters)
+    } catch (error) {
+      throw ledgerDenied(error, database, 'read')
+    }
+  }
   const batch: LedgerDatabase['batch'] = async (statements) => {
     const answers = []
-    for (const { sql, parameters } of statements) answers.push(await database.all(sql, parameters))
+    for (const { sql, parameters } of statements) answers.push(await all(sql, parameters))
     return answers
   }
   return {
     dialect: database.dialect,
     label: database.label,
-    all: (sql, parameters) => database.all(sql, parameters),
+    all,
     batch,
     endSession: (session) => database.endSession(session),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   }
+}
+
+/** The refusal of a server names one table of the ledger, where the login needs the same right on all of them. */
+function ledgerDenied(error: unknown, { dialect, label }: LedgerDatabase, use: 'read' | 'change'): unknown {
+  if (dialect !== 'postgresql' || !(error instanceof SluiceError) || error.code !== 'TARGET_DENIED') return error
+  const reason = `this login may not ${use} the ledger of archives${error.reason === undefined ? '' : `: ${error.reason}`}`
+  const details = { where: label, reason, hint: use === 'read' ? READ_HINT : CHANGE_HINT, cause: error.cause }
+  return new SluiceError(...permissionDenied(use === 'read' ? 'SOURCE_DENIED' : 'TARGET_DENIED', details))
 }

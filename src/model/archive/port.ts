@@ -168,6 +168,8 @@ export interface PartitionStore {
     request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
     signal: AbortSignal,
   ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }>
+  /** Asks for the rights that `leave` needs, before any row is stored elsewhere. @throws SluiceError TARGET_DENIED, with the statement that gives what is missing */
+  requireRights(parent: TableName, signal: AbortSignal): Promise<void>
   /** Tables that a plain table inherits from, and those that inherit from it, at any distance. */
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance>
   /**

@@ -55,6 +55,8 @@ async function planTable(table: TableSpec, { operation, run, source }: Begun): P
   if (record === null) await refusePerhapsRenamed(source, table, signal)
   const planned = await planArchive(table, operation, { ...aroundOf(opened, run), name })
   if (takesRows(planned)) await refuseTriggers(table, source.store, run)
+  if (operation.drop && planned.isNative && planned.partitions.some(moves))
+    await source.store.partitions?.().requireRights(table.table, signal)
   if (planned.unsure !== null && !operation.dryRun) throw planned.unsure
   return { ...planned, opened }
 }
@@ -68,6 +70,7 @@ const OF_ONE_TABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PLAN_CHANGED',
   'TABLE_FOLLOWED',
   'TABLE_REFUSED',
+  'TARGET_DENIED',
   'UNSUPPORTED_KEY',
   'UNSUPPORTED_TYPE',
 ])

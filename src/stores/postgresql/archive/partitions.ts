@@ -46,6 +46,7 @@ import { lookBefore, takeAway, type Leave } from './leave.ts'
 import { listPartitions } from './list.ts'
 import type { KnownTable } from '../server/locks.ts'
 import { archivedName, ensureArchivedSchema, moveTable } from './move.ts'
+import { requireRights } from './leaving-rights.ts'
 import { placeNow } from './noted-schemas.ts'
 import { readOwn, type NotGiven } from './own.ts'
 import type { Ended, Steps, Within } from './steps.ts'
@@ -199,6 +200,10 @@ export class PostgresPartitions implements PartitionStore {
       if ((await tableByIdentity(session, identity)) !== null) return false
       return (await tableByName(session, archivedName(partition, identity))) === null
     })
+  }
+
+  requireRights(parent: TableName, signal: AbortSignal): Promise<void> {
+    return this.#read(signal, (session) => requireRights(session, parent))
   }
 
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance> {
