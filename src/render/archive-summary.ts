@@ -24,7 +24,8 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
       ...(files === undefined ? [] : [plural(files, 'file')]),
       ...(rows === undefined ? [] : [plural(rows, 'row')]),
     ]
-    return `${what.join(', ')} checked, ${findings === '0' ? 'all is as it was proved' : plural(findings, 'finding')}${took}`
+    const equal = `${finished.notChecked === undefined ? 'all' : 'what was compared'} is as it was proved`
+    return `${what.join(', ')} checked, ${findings === '0' ? equal : plural(findings, 'finding')}${took}`
   }
   if (command === 'archive-hold') return `${plural(totals['partitions'] ?? '0', 'partition')} noted in the ledger`
   if (command === 'archive-adopt') {

@@ -1,4 +1,5 @@
 /** What a statement compares in another way than the database of the table would, or by another spelling: in words. */
+import { isEnum, membersOf, zeroText } from '../../model/copy/members.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../ledger/record.ts'
 import { isShownAs, otherMeaning } from '../types/index.ts'
 import type { QueryColumn, QueryNeeds } from '../../model/archive/query-port.ts'
@@ -32,7 +33,13 @@ export function textsOf(columns: readonly QueryColumn[], { columns: read, texts 
   const isText = ({ stored, as: { kind } }: QueryColumn): boolean => stored !== 'string' || kind === 'text'
   return columns
     .filter((column) => texts !== 'none' && read.has(column.name) && !isText(column))
-    .map(({ name, column }) => `${name} (${column.native})`)
+    .map(({ name, column }) => `${name} (${column.native}${errorText(column.native)})`)
+}
+
+/** What stands for the error value of an enum that has `''` as a member, too: the server prints both alike. */
+function errorText(native: string): string {
+  const text = isEnum(native) ? zeroText(membersOf(native)) : ''
+  return text === '' ? '' : `, whose error value is '${text}' here`
 }
 
 /** Columns that the statement reads, of which a text in older files names another value of the enum, or the composite, that the database has now. */
