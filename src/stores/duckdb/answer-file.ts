@@ -7,6 +7,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { literal, quotedName } from '../../shared/sql-text.ts'
 import { readCsv } from './archive-query/read-csv.ts'
+import { NO_DICTIONARY } from './archive/copy-files.ts'
 import { fed } from './archive/feed.ts'
 import { wireName } from './archive/wire-cast.ts'
 import { duckdbError } from './errors.ts'
@@ -50,9 +51,8 @@ export const writeAnswer: WriteAnswer = async ({ path, columns, csv, signal }) =
     const width = columns.length + 1
     const select = columns.map(selected).join(', ')
     await fed({ connection, folder, commas: width - 1, signal }, csv, async (file) => {
-      await connection.run(
-        `COPY (SELECT ${select} FROM ${readCsv(file, width)}) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd)`,
-      )
+      const form = ['FORMAT parquet', 'COMPRESSION zstd', ...(columns.some(isFloat) ? [NO_DICTIONARY] : [])].join(', ')
+      await connection.run(`COPY (SELECT ${select} FROM ${readCsv(file, width)}) TO ${literal(path)} (${form})`)
     })
     const counted = await connection.run(`SELECT num_rows FROM parquet_file_metadata(${literal(path)})`)
     return Number((await counted.getRows())[0]?.[0])
@@ -69,6 +69,10 @@ export const writeAnswer: WriteAnswer = async ({ path, columns, csv, signal }) =
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function isFloat({ type }: AnswerColumn): boolean {
+  return type === 'real' || type === 'float' || type === 'double'
 }
 
 function selected({ name, type }: AnswerColumn, at: number): string {

@@ -1,7 +1,7 @@
 /** One statement that writes Parquet files. */
 import { basename } from 'node:path'
 import type { WriteRequest } from '../../../model/archive/parquet-port.ts'
-import type { StoredTable } from '../../../model/archive/stored-column.ts'
+import type { StoredColumn, StoredTable } from '../../../model/archive/stored-column.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
 import type { Desk } from './desk.ts'
@@ -11,6 +11,9 @@ const MB = 1 << 20
 const GROUP_ROWS = 122_880
 /** Of the values of a row group before they are compressed; less where memory is short, since every thread holds some. */
 const GROUP_BYTES = { most: 256 * MB, least: 4 * MB }
+/** For files with floating point columns: a dictionary of DuckDB has one entry for 0.0 and -0.0, so that all of them read as the first. */
+export const NO_DICTIONARY = 'DICTIONARY_SIZE_LIMIT 0'
+
 /** Files by their names in DuckDB, which end in their number. */
 export type Copied = readonly { readonly name: string; readonly rows: bigint; readonly at: number }[]
 
@@ -47,6 +50,7 @@ function copySql(
     // The folder may hold files of other names. Ours is taken by nobody.
     'OVERWRITE_OR_IGNORE true',
     'RETURN_STATS true',
+    ...(table.columns.some(isFloat) ? [NO_DICTIONARY] : []),
     ...(table.mapped
       ? [`FIELD_IDS {${table.columns.map(({ physical, id }, i) => `${literal(physical)}: ${id ?? i + 1}`).join(', ')}}`]
       : []),
@@ -60,10 +64,13 @@ function orderSql({ columns, sortBy }: StoredTable): string {
     const column = columns.find((one) => one.name === name)
     if (column === undefined) throw new SluiceError('INTERNAL', `rows are to be sorted by ${name}, which is no column`)
     // DuckDB gives the values of a column that it sorted by back from what it sorted, where -0 has become 0.
-    const isFloat = column.stored === 'float' || column.stored === 'double'
-    return isFloat ? `${quotedName(column.physical)} + 0` : quotedName(column.physical)
+    return isFloat(column) ? `${quotedName(column.physical)} + 0` : quotedName(column.physical)
   })
   return names.length === 0 ? '' : ` ORDER BY ${names.join(', ')}`
+}
+
+function isFloat({ stored }: StoredColumn): boolean {
+  return stored === 'float' || stored === 'double'
 }
 
 export function within(bytes: number, { most, least }: { readonly most: number; readonly least: number }): number {
