@@ -132,12 +132,16 @@ export function refuseByValue({ table }: TableSpec, { byValue }: ArchiveOperatio
   })
 }
 
+/** @throws SluiceError UNSUPPORTED_URL where rows cannot be removed from this system */
+export function requireRemoval(store: CopyStore): void {
+  if (store.target().remove !== undefined && store.timeCondition !== undefined) return
+  throw new SluiceError('UNSUPPORTED_URL', `rows cannot be archived out of ${store.system}`, { where: store.label })
+}
+
 /** @throws SluiceError UNSUPPORTED_URL, UNSUPPORTED_KEY where rows cannot be removed one by one */
 export function refuseUnremovable(table: TableSpec, store: CopyStore): void {
   const name = tableText(table.table)
-  if (store.target().remove === undefined || store.timeCondition === undefined) {
-    throw new SluiceError('UNSUPPORTED_URL', `rows cannot be archived out of ${store.system}`, { where: store.label })
-  }
+  requireRemoval(store)
   if (table.key.length > 0) return
   throw new SluiceError('UNSUPPORTED_KEY', `rows of ${name} cannot be told apart: it has no key`, {
     where: name,

@@ -6,6 +6,7 @@ import type { CopyStore } from '../../model/copy/port.ts'
 import { isLedgerTable } from '../../stores/common/ledger-tables.ts'
 import { noSuchTable } from '../../engine/copy/plan/no-such-table.ts'
 import { archiveOf, namesNow, otherTable, refusePerhapsRenamed } from './find-archive.ts'
+import { requireRemoval } from '../plan/plan-refusals.ts'
 import { refuseSwappedColumns } from '../plan/swapped-columns.ts'
 import { openExisting, openSourceStore } from '../../engine/copy/open-stores.ts'
 import { READ_HINT, Ledgers, type Opened } from './find-ledger.ts'
@@ -28,11 +29,12 @@ const QUOTED = new RegExp(`^(?:(${PART})\\.)?(${PART})$`, 'su')
 /**
  * A source with its ledgers.
  * @param changes whether anything is going to be changed: then the ledger of a table is created, or brought to this version, once it is asked for
- * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED
+ * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED; UNSUPPORTED_URL where it is to be changed and no rows can leave it
  */
 export async function openSource(url: string, changes: boolean): Promise<OpenSource> {
   const store = changes ? await openExisting(url) : await openSourceStore(url)
   try {
+    if (changes) requireRemoval(store)
     const ledgers = await Ledgers.open(store, changes)
     return {
       store,
