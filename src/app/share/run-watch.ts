@@ -10,7 +10,6 @@ import { isoTime, systemClock } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
 import type { AlertNote } from '../../model/share/queue-port.ts'
 import { keyOf } from '../alerts/causes/standing-chunks.ts'
-import { confirm } from '../alerts/confirm.ts'
 import { byTable, chunksText, movedText, spanText, stuckText } from '../alerts/causes/stuck.ts'
 import { InTurn } from '../alerts/in-turn.ts'
 import { aboutInWords, alertKey, subjectPlace } from '../alerts/scope.ts'
@@ -46,8 +45,8 @@ type Unstuck = {
 }
 type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
 type Settled = (isReported: boolean) => Promise<void>
-/** @property stood as it stood before its end @property since ms since the epoch */
-type Ended = { readonly stood: AlertNote & { readonly run: string }; readonly since: number; readonly words: Words }
+/** @property run that it stood for @property since ms since the epoch */
+type Ended = { readonly run: string; readonly since: number; readonly words: Words }
 /** What waits to be sent. */
 type Waiting = { readonly state: AlertState; settled: Settled }
 
@@ -97,7 +96,7 @@ export class RunWatch implements QueueWatch {
     if (wished === null) return
     const value = 'it was over while the queue was away'
     const words = { cause, value, ...(table === '' ? {} : { table }) }
-    this.#sendEnd(wished, key, { stood: { run: run.runId }, since, words })
+    this.#sendEnd(wished, key, { run: run.runId, since, words })
   }
 
   async sent(ms: number): Promise<number> {
@@ -153,7 +152,7 @@ export class RunWatch implements QueueWatch {
       // Workers read the same at once: the row of the slot says which of them reports it.
       if (await queue.noteLoss(key, at, 'reported'))
         this.#send(known, { ...told, state: 'raised', value: lossText(loss) }, async (isReported) => {
-          await queue.noteLoss(key, at, isReported ? 'sent' : 'unreported')
+          if (isReported) await queue.noteLoss(key, at, 'sent')
         })
       if (state === 'queued' && status === 'running') continue
       if (!(await queue.noteLoss(key, at, 'over'))) continue
@@ -161,7 +160,7 @@ export class RunWatch implements QueueWatch {
       const how = state === 'working' ? `${isBack === true ? 'the same' : 'another'} worker has slot ${no}` : isOver
       const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
       this.#send(known, { ...told, state: 'cleared', value }, async (isReported) => {
-        await queue.noteLoss(key, at, isReported ? 'forgotten' : 'notOver')
+        if (isReported) await queue.noteLoss(key, at, 'forgotten')
       })
     }
   }
@@ -230,7 +229,7 @@ export class RunWatch implements QueueWatch {
     const { run, operation } = known
     const { table, chunks } = alert
     const over = async (value: string): Promise<void> =>
-      await this.#end(known, alert, { cause: 'stuck', table, value, limit }, chunks)
+      await this.#end(known, alert, { cause: 'stuck', table, value, limit })
     if (run.status === 'ok' || run.status === 'stopped') return await over('the run has ended')
     if (run.isMended) return await over('a later run of the same command has ended well')
     const goesOn = (chunk: string): boolean =>
@@ -280,30 +279,28 @@ export class RunWatch implements QueueWatch {
     return since
   }
 
-  /** @param chunks that it was still about */
-  async #end(known: Known, key: AlertKey, words: Words, chunks: readonly string[] = []): Promise<void> {
+  async #end(known: Known, key: AlertKey, words: Words): Promise<void> {
     const { runId } = known.run
     const end = await this.#parts.alerts.end(key)
     this.#raised.delete(raisedKey(runId, key))
-    if (end.is === 'cleared') this.#sendEnd(known, key, { stood: { run: runId, chunks }, since: end.since, words })
+    if (end.is === 'cleared') this.#sendEnd(known, key, { run: runId, since: end.since, words })
   }
 
-  #sendEnd(wished: Wished, key: AlertKey, { stood, since, words: { value, ...words } }: Ended): void {
+  #sendEnd(wished: Wished, key: AlertKey, { run, since, words: { value, ...words } }: Ended): void {
     const told = `${value}; it stood since ${isoTime(since)}`
-    const event: AlertEvent = { type: 'alert', state: 'cleared', run: stood.run, ...words, value: told }
-    const settled = this.#noted(key, 'cleared', undefined, { ...stood, at: since })
-    this.#send(wished, { ...event, id: alertIdOf(key, since) }, settled)
+    const event: AlertEvent = { type: 'alert', state: 'cleared', run, ...words, value: told }
+    this.#send(wished, { ...event, id: alertIdOf(key, since) }, this.#noted(key, 'cleared'))
   }
 
   /**
-   * Notes in the queue how it went; where no sink took it, the opposite of what it had noted: a later look sends it again.
-   * @param reached called where one did @param before as it stood before its end
+   * Notes in the queue that a sink took it. Where none did, a look after `CONFIRM_MS` finds it unconfirmed, and sends it again.
+   * @param reached called where one did
    */
-  #noted(key: AlertKey, state: AlertState, reached?: () => Promise<void>, before?: AlertNote): Settled {
-    const { alerts } = this.#parts
+  #noted(key: AlertKey, state: AlertState, reached?: () => Promise<void>): Settled {
     return async (isReported) => {
-      await confirm(alerts, key, state, isReported, async () => await alerts.begin(key, before))
-      if (isReported) await reached?.()
+      if (!isReported) return
+      await this.#parts.alerts.sent(key, state)
+      await reached?.()
     }
   }
 

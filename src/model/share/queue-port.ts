@@ -129,8 +129,8 @@ export interface RunQueue extends AsyncDisposable {
   worker(about: WorkerAbout): QueueWorker
 }
 
-/** A worker reports a loss, has sent that, takes it back; reports its end, has sent that. */
-export type LossReport = 'reported' | 'sent' | 'unreported' | 'over' | 'notOver' | 'forgotten'
+/** A worker reports a loss, has sent that; reports its end, has sent that. What is not noted as sent is reported again after `CONFIRM_MS`. */
+export type LossReport = 'reported' | 'sent' | 'over' | 'forgotten'
 
 /**
  * @property isMine false where the slot was another worker's already

@@ -21,22 +21,20 @@ const isLate = (field: string): string => `(lost ->> '${field}'::text)::float8 <
 
 /**
  * How a row of a slot notes where the report of its loss is: `reportedAt` and `overAt` stand while what was sent then
- * is not confirmed.
+ * is not confirmed. What no sink took is not confirmed either, so that it is sent again after `CONFIRM_MS`; the loss no more once it is over.
  * @property becomes the note, as an expression
  * @property where the notes that it is for
  */
 export const LOSS_REPORTS: Readonly<Record<LossReport, { readonly becomes: string; readonly where: string }>> = {
   reported: {
     becomes: `lost || jsonb_build_object('isReported', true, 'reportedAt', ${NOW})`,
-    where: `(lost -> 'isReported'::text IS NULL OR ${isLate('reportedAt')})`,
+    where: `lost -> 'overAt'::text IS NULL AND (lost -> 'isReported'::text IS NULL OR ${isLate('reportedAt')})`,
   },
   sent: { becomes: `lost - 'reportedAt'::text`, where: HAS_REPORT },
-  unreported: { becomes: `lost - 'isReported'::text - 'reportedAt'::text`, where: HAS_REPORT },
   over: {
     becomes: `lost || jsonb_build_object('overAt', ${NOW})`,
     where: `${HAS_REPORT} AND (lost -> 'overAt'::text IS NULL OR ${isLate('overAt')})`,
   },
-  notOver: { becomes: `lost - 'overAt'::text`, where: `lost -> 'overAt'::text IS NOT NULL` },
   forgotten: { becomes: 'NULL', where: `lost -> 'overAt'::text IS NOT NULL` },
 }
 
