@@ -8,7 +8,10 @@ type Answering = {
   readonly command: string
   readonly tool: string
   readonly ticks: () => number
-  /** A printed command line whose databases and config file belong behind the commands that hints name; nothing is added when absent. */
+  /**
+   * A printed command line whose databases and config file belong behind the commands that hints name; nothing is added
+   * when absent.
+   */
   readonly around?: string
 }
 

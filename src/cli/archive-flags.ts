@@ -78,7 +78,9 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
   }
 }
 
-/** Of a table that is cut by values, what a config file says of periods is about others. @throws SluiceError BAD_FLAG */
+/**
+ * Of a table that is cut by values, what a config file says of periods is about others. @throws SluiceError BAD_FLAG
+ */
 function cutWish(
   args: Arguments,
   defaults: ConfigDefaults,

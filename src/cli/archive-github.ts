@@ -35,7 +35,10 @@ export class ArchiveRows {
     this.#partitions.set(key, { ...before, ...event, ms: event.ms + (before?.ms ?? 0) })
   }
 
-  /** Cells of the last row: what a run came to, by its own totals; null where it exported nothing. @param ms of the whole run */
+  /**
+   * Cells of the last row: what a run came to, by its own totals; null where it exported nothing. @param ms of the
+   * whole run
+   */
   total({ totals, ms }: Extract<Event, { type: 'run.finished' }>): readonly string[] | null {
     const { rows = '0', sourceBytes, bytes, partitions = '0' } = totals
     if (this.#partitions.size === 0 || rows === '0' || sourceBytes === undefined) return null

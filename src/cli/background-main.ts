@@ -1,4 +1,7 @@
-/** Entry of the program that a run of `--background` goes on in: what it has to do comes over a pipe, and a terminal that closes is nothing to it. */
+/**
+ * Entry of the program that a run of `--background` goes on in: what it has to do comes over a pipe, and a terminal
+ * that closes is nothing to it.
+ */
 import { closeSync, readFileSync, writeSync } from 'node:fs'
 import { EventEmitter } from 'node:events'
 import process from 'node:process'

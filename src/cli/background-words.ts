@@ -18,8 +18,8 @@ export function refuseBackground(operation: Operation | null, tui: boolean): voi
 }
 
 /**
- * Tells whoever started a run in the background of its beginning: `started RUN` at its first word, `begun RUN` once it has done more than to say that it
- * begins, or to try to reach its databases.
+ * Tells whoever started a run in the background of its beginning: `started RUN` at its first word, `begun RUN` once it
+ * has done more than to say that it begins, or to try to reach its databases.
  */
 export function beginningTold(tell: (line: string) => void): (event: Event) => void {
   let has = { started: false, begun: false }

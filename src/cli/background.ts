@@ -1,4 +1,7 @@
-/** `--background`: a run that goes on when its terminal is closed. It is started in a program of its own, and left once it has really begun. */
+/**
+ * `--background`: a run that goes on when its terminal is closed. It is started in a program of its own, and left once
+ * it has really begun.
+ */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { chmodSync, closeSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
@@ -75,7 +78,8 @@ export function wordsOfChild(argv: readonly string[]): readonly string[] {
 }
 
 /**
- * Signals of the program that starts a run in the background. A terminal that closes does not end it: the run may have begun, and is handed over all the same.
+ * Signals of the program that starts a run in the background. A terminal that closes does not end it: the run may have
+ * begun, and is handed over all the same.
  */
 export function signalsOfStart(signals: NodeJS.EventEmitter): NodeJS.EventEmitter {
   signals.on('SIGHUP', () => undefined)

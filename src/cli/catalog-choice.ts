@@ -11,7 +11,9 @@ export type CatalogChoice = {
   readonly url: string
   /** Where the URL came from: a printed command repeats a flag, but names a variable. `state`: nobody named one. */
   readonly from: 'flag' | 'variable' | 'config' | 'state'
-  /** Why the config file's has no URL: told where a catalog is needed, since others do without. The URL is empty then. */
+  /**
+   * Why the config file's has no URL: told where a catalog is needed, since others do without. The URL is empty then.
+   */
   readonly unset?: SluiceError
   /** Where the schema came from that was put into the URL. */
   readonly schemaFrom?: 'flag' | 'variable'
@@ -73,8 +75,8 @@ export function sqliteUrl(file: string): string {
 }
 
 /**
- * Where the UI keeps the catalog of a lake when none is named: in the user's state folder, so that looking at a lake writes
- * nothing into it. The file appears when something is imported.
+ * Where the UI keeps the catalog of a lake when none is named: in the user's state folder, so that looking at a lake
+ * writes nothing into it. The file appears when something is imported.
  */
 export function stateCatalogFile(lake: string, env: Readonly<Record<string, string | undefined>>): string {
   const location = locationOf(lake)
@@ -84,8 +86,9 @@ export function stateCatalogFile(lake: string, env: Readonly<Record<string, stri
 }
 
 /**
- * The catalog that the UI has made for a lake, where a command names none: of the folder or bucket that is meant, or the nearest one above it. Commands make none there:
- * a script whose variable is not set must not pass for one that has done its work.
+ * The catalog that the UI has made for a lake, where a command names none: of the folder or bucket that is meant, or
+ * the nearest one above it. Commands make none there: a script whose variable is not set must not pass for one that has
+ * done its work.
  * @param place path of a lake or of a table in it
  * @returns null where there is none
  */

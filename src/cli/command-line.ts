@@ -10,7 +10,10 @@ import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
 /** Flags that choose a face for this one call; the command is the same without them. */
 const FACE_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input', '--background'])
-/** Flags whose value is a URL, or may be one, of any command: a word may stand in front of the command that it belongs to. */
+/**
+ * Flags whose value is a URL, or may be one, of any command: a word may stand in front of the command that it belongs
+ * to.
+ */
 const URL_FLAGS: ReadonlySet<string> = new Set([
   '--database-url',
   ...COMMANDS.flatMap(({ takes }) =>

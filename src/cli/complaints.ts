@@ -1,4 +1,7 @@
-/** What is wrong with the words of a command line, as errors of ours: what yargs says of them, and which flag was probably meant. */
+/**
+ * What is wrong with the words of a command line, as errors of ours: what yargs says of them, and which flag was
+ * probably meant.
+ */
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { closest } from '../shared/closest.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -60,7 +63,9 @@ export function unknownFlag(
   return new SluiceError('BAD_FLAG', `unknown ${named.join(', ')}`, { hint: takersOf(words, entry) ?? page })
 }
 
-/** Commands that take one of these words as a flag, where the one that was given takes none; null where there are none. */
+/**
+ * Commands that take one of these words as a flag, where the one that was given takes none; null where there are none.
+ */
 function takersOf(words: string, entry: CommandDeclaration | null): string | null {
   for (const word of words.split(', ')) {
     const takers = COMMANDS.flatMap(({ name, takes }) => {

@@ -1,4 +1,6 @@
-/** The config file that nobody names: `sluice.yaml` of the folder we are in or of one above it, else that of the user. */
+/**
+ * The config file that nobody names: `sluice.yaml` of the folder we are in or of one above it, else that of the user.
+ */
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
@@ -23,8 +25,9 @@ const NONE: FoundConfig = { file: null, passedOver: [], untrusted: null }
 const WITHOUT: ReadonlySet<string> = new Set(['completion', 'init', 'man', 'ctl', 'trust'])
 
 /**
- * The nearest file counts alone. One that another user may have put there, or that this user has not trusted, is not read unasked: it can name databases, files that
- * are written, and commands that are started. The file of the user's own config folder needs no word.
+ * The nearest file counts alone. One that another user may have put there, or that this user has not trusted, is not
+ * read unasked: it can name databases, files that are written, and commands that are started. The file of the user's
+ * own config folder needs no word.
  * @param cwd the folder to begin in @param uid null where the system knows no owners
  */
 export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid: number | null): FoundConfig {
@@ -74,7 +77,10 @@ function userFolder(env: Env): string {
 const WRITABLE_BY_GROUP = 0o020
 const WRITABLE_BY_ALL = 0o002
 
-/** Null for a file that no other user can have written: neither it nor its folder, nor a link that leads to it. @returns else the reason, or `missing` */
+/**
+ * Null for a file that no other user can have written: neither it nor its folder, nor a link that leads to it. @returns
+ * else the reason, or `missing`
+ */
 export function whyNot(file: string, uid: number | null): string | null {
   try {
     const real = realpathSync(file)

@@ -1,4 +1,7 @@
-/** The config file: the catalog, and defaults of options, in YAML. Loaded only where one is named or found (`config-search`). */
+/**
+ * The config file: the catalog, and defaults of options, in YAML. Loaded only where one is named or found
+ * (`config-search`).
+ */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { isCollection, isMap, isNode, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml'

@@ -11,8 +11,8 @@ import type { Session } from './session.ts'
 export type Confirmation = { readonly operation: Operation } | { readonly exitCode: number }
 
 /**
- * In a terminal the dry run is shown first, and what it names has to be typed. What is not refused here the operation itself
- * refuses without a name, before it changes anything.
+ * In a terminal the dry run is shown first, and what it names has to be typed. What is not refused here the operation
+ * itself refuses without a name, before it changes anything.
  * @param interactive whether there is a terminal to ask in
  * @throws SluiceError MISSING_CONFIRM, STOPPED
  */

@@ -1,4 +1,7 @@
-/** `copy --again --delete-extra` in a terminal: where many rows would go, the name of their table is asked for when they are counted. */
+/**
+ * `copy --again --delete-extra` in a terminal: where many rows would go, the name of their table is asked for when they
+ * are counted.
+ */
 import type { CopyOperation } from '../engine/copy/operations/copy/declaration.ts'
 import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'

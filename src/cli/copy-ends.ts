@@ -29,7 +29,8 @@ const SCRIPT_PRINTED: Readonly<Record<Side, string>> = {
 }
 
 /**
- * `--from` or `--to`, else what properties say, else the config file, else the script's variables; null where none does.
+ * `--from` or `--to`, else what properties say, else the config file, else the script's variables; null where none
+ * does.
  * @throws SluiceError BAD_FLAG for what is no URL
  */
 export function optionalEnd(
@@ -78,7 +79,9 @@ export function chooseEnd(side: Side, args: Arguments, defaults: ConfigDefaults,
   })
 }
 
-/** URL of a database that a flag names, or a store of the config file. @throws SluiceError BAD_FLAG for what is no URL */
+/**
+ * URL of a database that a flag names, or a store of the config file. @throws SluiceError BAD_FLAG for what is no URL
+ */
 export function namedDatabase(option: string, args: Arguments, defaults: ConfigDefaults, env: Env): string | undefined {
   const word = optionalText(args, option)
   if (word === undefined) return undefined

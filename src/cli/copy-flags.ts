@@ -48,7 +48,10 @@ export type Ends = { readonly from: End; readonly to: End }
 export type Selected = {
   readonly selection: Selection
   readonly ends: Ends
-  /** What the variables of the resumable script ask for; null where they name neither source nor target, and so mean nothing. */
+  /**
+   * What the variables of the resumable script ask for; null where they name neither source nor target, and so mean
+   * nothing.
+   */
   readonly script: ScriptWishes | null
   /** What properties of the Cassandra Data Migrator ask for; null where none are given. */
   readonly cdm: CdmWishes | null

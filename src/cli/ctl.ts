@@ -34,8 +34,8 @@ const FALSE = new Set(['false', 'no', 'off', '0'])
 const VALUED = new Set(['workers', 'lanes', 'rate'])
 
 /**
- * `workers 8 skip a/3` as `workers=8 skip=a#3`, which is how settings were written first, and may be still: `name=value` is left as it is, so that a table
- * whose name is a word of these, or ends like a chunk, can be named.
+ * `workers 8 skip a/3` as `workers=8 skip=a#3`, which is how settings were written first, and may be still:
+ * `name=value` is left as it is, so that a table whose name is a word of these, or ends like a chunk, can be named.
  */
 function joined(words: readonly string[]): readonly string[] {
   const settings: string[] = []
@@ -118,7 +118,8 @@ function wrong(message: string): SluiceError {
 
 /**
  * Sends one request, and resolves with the state of the run after it.
- * @throws SluiceError NO_SUCH_PATH where no such run goes on here, CONNECT_FAILED where it does not answer, and what it answers with
+ * @throws SluiceError NO_SUCH_PATH where no such run goes on here, CONNECT_FAILED where it does not answer, and what it
+ * answers with
  */
 export async function controlRun(socketPath: string, request: ControlRequest): Promise<RunState> {
   refuseStranger(path.dirname(socketPath))

@@ -1,4 +1,7 @@
-/** `sluice demo [PATH]`: import, proof and comparison of a whole lake, into a folder that it names. The lake is only read. */
+/**
+ * `sluice demo [PATH]`: import, proof and comparison of a whole lake, into a folder that it names. The lake is only
+ * read.
+ */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -1,8 +1,13 @@
-/** What must be settled before anything heavy is loaded: the Node version, React's build and colours. No dependencies. */
+/**
+ * What must be settled before anything heavy is loaded: the Node version, React's build and colours. No dependencies.
+ */
 
 type Env = Record<string, string | undefined>
 
-/** `--color=WHEN`, `--color WHEN`, `--color`, `--no-color` of a command line; the last one wins. Null when none is given. */
+/**
+ * `--color=WHEN`, `--color WHEN`, `--color`, `--no-color` of a command line; the last one wins. Null when none is
+ * given.
+ */
 export function colorFlag(argv: readonly string[]): string | null {
   let found: string | null = null
   for (const [index, word] of argv.entries()) {
@@ -28,8 +33,8 @@ export function wantsColor(flag: string | null, env: Readonly<Env>, isTTY: boole
 }
 
 /**
- * Puts the answer where every library finds it. Ink's chalk does not know NO_COLOR, and Node warns when both variables are
- * set, so NO_COLOR always goes and FORCE_COLOR says it all.
+ * Puts the answer where every library finds it. Ink's chalk does not know NO_COLOR, and Node warns when both variables
+ * are set, so NO_COLOR always goes and FORCE_COLOR says it all.
  */
 export function settleColor(argv: readonly string[], env: Env, isTTY: boolean): void {
   const flag = colorFlag(argv)

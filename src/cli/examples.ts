@@ -1,7 +1,10 @@
 /** Lines to copy, as pages show them: broken where they are too long, so that a shell takes them all the same. */
 import { examplesOf } from '../app/operations/examples.ts'
 
-/** Rows of one line of a shell, each at most as wide as asked where its words allow; those that go on end with a backslash. */
+/**
+ * Rows of one line of a shell, each at most as wide as asked where its words allow; those that go on end with a
+ * backslash.
+ */
 export function shellRows(line: string, width: number): readonly string[] {
   const rows: string[] = []
   // A flag stays with its value.

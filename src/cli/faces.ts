@@ -35,7 +35,10 @@ export async function openFaces(surroundings: Surroundings, output: Output, opti
   return [...make(output), ...(await fileFaces(output, options))]
 }
 
-/** Loads text or JSON, and GitHub's summary where there is one. Returns what makes them for an output, once for each run. */
+/**
+ * Loads text or JSON, and GitHub's summary where there is one. Returns what makes them for an output, once for each
+ * run.
+ */
 export async function consoleFaces(
   { env, colorTalk, program, stdout, stdoutTTY }: Surroundings,
   options: Asked,

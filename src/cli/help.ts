@@ -1,4 +1,6 @@
-/** Help of the program as a whole, made by hand in groups, which yargs cannot do; a test compares it with the commands. */
+/**
+ * Help of the program as a whole, made by hand in groups, which yargs cannot do; a test compares it with the commands.
+ */
 import { readFileSync } from 'node:fs'
 import { GROUPS, PAGES, type CommandPage } from '../engine/run/operations/pages.ts'
 import { OWN_COMMANDS } from './own-commands.ts'

@@ -1,4 +1,7 @@
-/** Entry of the process: settles the environment before anything heavy is loaded, and answers the simple questions itself. */
+/**
+ * Entry of the process: settles the environment before anything heavy is loaded, and answers the simple questions
+ * itself.
+ */
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { writeSync } from 'node:fs'
@@ -63,7 +66,8 @@ export async function launch(
   process.env['NODE_ENV'] = 'production'
   const colorTalk = wantsColor(colorFlag(argv), process.env, isatty(2))
   settleColor(argv, process.env, isatty(1))
-  // Long imports make much short-lived garbage. A heap that grows in smaller steps peaks 40 % lower, and is no slower (measured).
+  // Long imports make much short-lived garbage. A heap that grows in smaller steps peaks 40 % lower, and is no slower
+  // (measured).
   setFlagsFromString('--heap-growing-percent=60')
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)

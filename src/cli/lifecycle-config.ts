@@ -1,4 +1,7 @@
-/** `lifecycle:` of the config file: what is wanted of a table, under the names of the options that say it on a command line. */
+/**
+ * `lifecycle:` of the config file: what is wanted of a table, under the names of the options that say it on a command
+ * line.
+ */
 import { z } from 'zod'
 import { CALENDAR_UNITS, EPOCHS, type CalendarUnit, type Epoch } from '../model/calendar/calendar.ts'
 import { MOST_AHEAD } from '../partition/coverage.ts'

@@ -37,8 +37,8 @@ export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults
 export type SaidByEntry = Said & { readonly ends: readonly string[] }
 
 /**
- * The words with what the entry of their one table adds; the same words where the table has none, or there are several. What is typed counts more than the
- * entry, and the entry more than what the file says for all tables.
+ * The words with what the entry of their one table adds; the same words where the table has none, or there are several.
+ * What is typed counts more than the entry, and the entry more than what the file says for all tables.
  */
 export function withLifecycle(
   command: string,
@@ -75,7 +75,10 @@ export function withLifecycle(
   }
 }
 
-/** An entry names the causes of all commands about its table: each takes those that it can tell, and none where there are none. */
+/**
+ * An entry names the causes of all commands about its table: each takes those that it can tell, and none where there
+ * are none.
+ */
 function alertFor({ alert }: LifecycleConfig, { kind }: SpokenAction): Partial<LifecycleConfig> {
   const said = alert === undefined ? '' : conditionsFor(alert, declarationOf(kind).alerts?.causes ?? [])
   return said === '' ? { alert: undefined, 'alert-command': undefined, 'alert-exit': undefined } : { alert: said }

@@ -1,4 +1,6 @@
-/** `--log-file`: every event as one line of JSON, appended. Levels, `time` and `msg` are as pino's readers expect them. */
+/**
+ * `--log-file`: every event as one line of JSON, appended. Levels, `time` and `msg` are as pino's readers expect them.
+ */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { Event } from '../model/run/event.ts'

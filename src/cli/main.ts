@@ -111,7 +111,10 @@ function foundConfig(argv: readonly string[], { env, searchFrom }: Surroundings)
   return searchConfig(argv, searchFrom, env, process.getuid?.() ?? null)
 }
 
-/** Commands that go on without a file that is not trusted: they answer for what the words name, and say that it was not read. */
+/**
+ * Commands that go on without a file that is not trusted: they answer for what the words name, and say that it was not
+ * read.
+ */
 const WITHOUT_TRUST: ReadonlySet<string> = new Set(['discover'])
 
 /**
@@ -145,12 +148,18 @@ function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: Surroundi
   return chooseMode({ stdinTTY, stdoutTTY, env, ...options }) === 'tui'
 }
 
-/** Of a program in the background its parent has the words; and JSON is read by programs, whose words somebody has chosen. */
+/**
+ * Of a program in the background its parent has the words; and JSON is read by programs, whose words somebody has
+ * chosen.
+ */
 function isPasswordTold(argv: readonly string[], mode: Mode, { background }: Surroundings): boolean {
   return mode !== 'json' && background === undefined && holdsPassword(argv)
 }
 
-/** Says which file counts, where anything is changed or more is asked for; which one does not; and that a password can be seen. */
+/**
+ * Says which file counts, where anything is changed or more is asked for; which one does not; and that a password can
+ * be seen.
+ */
 function withNotes({ request, globals }: Parsed, { file, passedOver }: FoundConfig, hasPassword: boolean): Parsed {
   if (request.kind !== 'operation') return { request, globals }
   const { shape } = declarationOf(request.operation.kind)

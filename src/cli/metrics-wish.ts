@@ -1,7 +1,10 @@
 /** `--metrics [HOST:]PORT`: where Prometheus asks how a run does. */
 import { SluiceError } from '../shared/errors.ts'
 
-/** @property host null: this machine alone @property isAsked whether it stands on the command line, and not in the config file alone */
+/**
+ * @property host null: this machine alone @property isAsked whether it stands on the command line, and not in the
+ * config file alone
+ */
 export type MetricsWish = { readonly host: string | null; readonly port: number; readonly isAsked: boolean }
 
 /** A name, an address, or an IPv6 address in brackets. */

@@ -8,7 +8,10 @@ type Env = Readonly<Record<string, string | undefined>>
 
 const VARIABLE = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})$/
 
-/** What the config file says: a URL, or `$NAME` for one that a variable holds. @throws SluiceError BAD_CONFIG where that is not set */
+/**
+ * What the config file says: a URL, or `$NAME` for one that a variable holds. @throws SluiceError BAD_CONFIG where that
+ * is not set
+ */
 export function urlBehind(text: string, env: Env, key: string): string {
   const found = VARIABLE.exec(text.trim())
   const name = found?.[1] ?? found?.[2]
@@ -20,7 +23,10 @@ export function urlBehind(text: string, env: Env, key: string): string {
   })
 }
 
-/** The URL that a word stands for; null where no store is called so. @throws SluiceError BAD_CONFIG where its variable is not set */
+/**
+ * The URL that a word stands for; null where no store is called so. @throws SluiceError BAD_CONFIG where its variable
+ * is not set
+ */
 export function storeNamed(word: string, { stores = {} }: ConfigDefaults, env: Env): string | null {
   const text = Object.hasOwn(stores, word) ? stores[word] : undefined
   return text === undefined ? null : urlBehind(text, env, `stores.${word}`)
@@ -31,7 +37,9 @@ export function storeOr(word: string, defaults: ConfigDefaults, env: Env): strin
   return storeNamed(word, defaults, env) ?? word
 }
 
-/** The same of a word that may be a path: what stands there is meant, and no store. @throws SluiceError as `storeNamed` */
+/**
+ * The same of a word that may be a path: what stands there is meant, and no store. @throws SluiceError as `storeNamed`
+ */
 export function placeOr(word: string, defaults: ConfigDefaults, env: Env): string {
   return existsSync(word) ? word : storeOr(word, defaults, env)
 }

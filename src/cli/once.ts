@@ -1,4 +1,7 @@
-/** Words of a command line that would be passed over in silence: a flag given twice, both on and off, or with nothing that it belongs to. */
+/**
+ * Words of a command line that would be passed over in silence: a flag given twice, both on and off, or with nothing
+ * that it belongs to.
+ */
 import { unconfirmable } from '../app/operations/facts.ts'
 import type { Operation } from '../app/operations/list.ts'
 import type { Option } from '../engine/run/operations/option.ts'

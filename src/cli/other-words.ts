@@ -1,4 +1,7 @@
-/** What things are called elsewhere, in guides, scripts and other tools, and the commands that do them here: for `sluice help WORD`. */
+/**
+ * What things are called elsewhere, in guides, scripts and other tools, and the commands that do them here: for `sluice
+ * help WORD`.
+ */
 
 export type OtherWords = {
   readonly words: readonly string[]

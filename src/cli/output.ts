@@ -1,6 +1,6 @@
 /**
- * The one owner of stdout and stderr: stdout is data, stderr is talk. It counts what is still unwritten, so that the program
- * never ends with half a line in a pipe, and it stays quiet when a reader has left (`| head`).
+ * The one owner of stdout and stderr: stdout is data, stderr is talk. It counts what is still unwritten, so that the
+ * program never ends with half a line in a pipe, and it stays quiet when a reader has left (`| head`).
  */
 import type { Writable } from 'node:stream'
 import { SluiceError } from '../shared/errors.ts'

@@ -204,7 +204,10 @@ function placeAmong(args: Arguments): string {
   return typeof named === 'string' ? named : '.'
 }
 
-/** Whether a command is about what only a catalog knows: a table by its id or by the end of its path, or all that a catalog holds. */
+/**
+ * Whether a command is about what only a catalog knows: a table by its id or by the end of its path, or all that a
+ * catalog holds.
+ */
 function namesNoPlace({ takes }: CommandDeclaration, args: Arguments): boolean {
   if (args['path'] !== undefined || takes.some(({ completes, operand }) => completes === 'path' && operand === true))
     return false
@@ -219,7 +222,10 @@ function withNote(request: Request, note: string): Request {
   return { ...request, told: { ...told, notes: [...(told.notes ?? []), note] } }
 }
 
-/** What the UI shows of tables that the config file names; nothing where a variable of it is not set: other tables are looked at all the same. */
+/**
+ * What the UI shows of tables that the config file names; nothing where a variable of it is not set: other tables are
+ * looked at all the same.
+ */
 async function lifecycleFor(
   args: Arguments,
   defaults: ConfigDefaults,
@@ -332,7 +338,10 @@ function canGoOn(command: string): boolean {
   })
 }
 
-/** yargs takes a pair of quotes off the value of `--flag="value"`, though the shell has taken its own already: it gets another pair. */
+/**
+ * yargs takes a pair of quotes off the value of `--flag="value"`, though the shell has taken its own already: it gets
+ * another pair.
+ */
 function withOwnQuotes(word: string): string {
   return word.replace(/^(--[^=]+=)((['"]).*\3)$/s, '$1$3$2$3')
 }

@@ -1,4 +1,6 @@
-/** What the command line needs from the engine and the terminal UI. Both are loaded on demand, and replaced in tests. */
+/**
+ * What the command line needs from the engine and the terminal UI. Both are loaded on demand, and replaced in tests.
+ */
 import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
 import type * as engine from '../app/index.ts'
 import type { CommandPort } from '../app/command-port.ts'

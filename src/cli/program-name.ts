@@ -1,4 +1,7 @@
-/** How a person who reads a hint calls this program: hints say `sluice`, which is only right where a shell finds it under that name. */
+/**
+ * How a person who reads a hint calls this program: hints say `sluice`, which is only right where a shell finds it
+ * under that name.
+ */
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { COMMANDS } from './command-list.ts'
@@ -13,7 +16,10 @@ type Started = {
 /** Without `--no`, npx would fetch a package of that name where none is installed. */
 const OF_NPM = 'npx --no sluice'
 
-/** Words that stand for the program, as a shell takes them: `sluice`, `npm start --`, `npx --no sluice`, `node dist/cli/bin.js`. */
+/**
+ * Words that stand for the program, as a shell takes them: `sluice`, `npm start --`, `npx --no sluice`, `node
+ * dist/cli/bin.js`.
+ */
 export function programWords({ env, script, cwd }: Started): string {
   const told = env['SLUICE_PROGRAM']?.trim() ?? ''
   if (told !== '') return told

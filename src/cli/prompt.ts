@@ -9,7 +9,8 @@ import type { Surroundings } from './ports.ts'
 type Terminal = ReturnType<typeof createInterface>
 
 /**
- * Asks, and waits for a line that the enter key ends: a paste fills the line in and never ends it, and reports of the terminal are no keys.
+ * Asks, and waits for a line that the enter key ends: a paste fills the line in and never ends it, and reports of the
+ * terminal are no keys.
  * @returns the line; '' for the end of the input (ctrl-d), null for ctrl-c
  */
 export async function typedLine(
@@ -23,7 +24,8 @@ export async function typedLine(
   }
   const onExit = (): void => setRawMode(false)
   process.on('exit', onExit)
-  // Node's line editor would take what it does not know for text: it gets keys one by one, and turns the terminal over at suspension, too.
+  // Node's line editor would take what it does not know for text: it gets keys one by one, and turns the terminal over
+  // at suspension, too.
   const keys = Object.assign(new Readable({ read: () => undefined }), { isTTY: true, setRawMode })
   const terminal = createInterface({ input: keys, output: stderr, terminal: true })
   const input = new TerminalInput(stdin, (read) => {

@@ -35,7 +35,8 @@ export function chooseQueue(args: Arguments, defaults: ConfigDefaults, env: Env)
 }
 
 /**
- * The queue that the UI shows beside runs of this machine; null where nobody names one. A variable that is not set is told there, and stops nothing.
+ * The queue that the UI shows beside runs of this machine; null where nobody names one. A variable that is not set is
+ * told there, and stops nothing.
  * @throws SluiceError BAD_FLAG where the flag names none
  */
 export function knownQueue(args: Arguments, defaults: ConfigDefaults, env: Env): KnownQueue | null {

@@ -1,6 +1,6 @@
 /**
- * What GitHub's runner shows beside the log: annotations and the summary of the step. All on stderr, which the runner reads
- * like stdout, so that it works beside `--json` too.
+ * What GitHub's runner shows beside the log: annotations and the summary of the step. All on stderr, which the runner
+ * reads like stdout, so that it works beside `--json` too.
  */
 import { appendFileSync } from 'node:fs'
 import { leftLines } from '../model/copy/left-behind.ts'

@@ -1,4 +1,7 @@
-/** Flags of tables that lie on a ring of tokens, of Cassandra, and of what the Cassandra Data Migrator calls tracking; for `copy` and `diff`. */
+/**
+ * Flags of tables that lie on a ring of tokens, of Cassandra, and of what the Cassandra Data Migrator calls tracking;
+ * for `copy` and `diff`.
+ */
 import type { CassandraWish, RingWish, TrackWish } from '../engine/copy/operations/copy/wishes.ts'
 import type { CopyOperation } from '../engine/copy/operations/copy/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'

@@ -30,7 +30,10 @@ export async function runCtl(session: Session, options: CtlOptions): Promise<num
 /** @property state what the run says of itself; null where it does not answer */
 type Found = { readonly run: string; readonly state: RunState | null }
 
-/** Sockets that killed runs left behind are passed over. All are asked at once: one that stands still hides none of the others. */
+/**
+ * Sockets that killed runs left behind are passed over. All are asked at once: one that stands still hides none of the
+ * others.
+ */
 async function statesOf(socketPath: (runId: string) => string): Promise<readonly Found[]> {
   const asked = runsIn(path.dirname(socketPath('0'))).map(async (run): Promise<readonly Found[]> => {
     try {

@@ -11,7 +11,10 @@ import { typedLine } from './prompt.ts'
 import type { Session } from './session.ts'
 import { contentHash, hasChanged, trustedFiles, trustFile, withdrawTrust, type TrustRequest } from './trust.ts'
 
-/** @returns the exit code @throws SluiceError BAD_CONFIG where no file of this user is there, TARGET_DENIED where nothing can be written down */
+/**
+ * @returns the exit code @throws SluiceError BAD_CONFIG where no file of this user is there, TARGET_DENIED where
+ * nothing can be written down
+ */
 export function runTrust(
   session: Session,
   { folder, action }: TrustRequest,

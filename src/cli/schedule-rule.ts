@@ -10,7 +10,9 @@ import { parseDuration } from './duration.ts'
 
 type RuleOption = Exclude<(typeof RULE)[number], 'every'>
 
-/** Which options change when a rule comes, or what its periods are called. A part of a day is counted from midnight UTC. */
+/**
+ * Which options change when a rule comes, or what its periods are called. A part of a day is counted from midnight UTC.
+ */
 const HEEDED: Readonly<Record<CalendarUnit | 'part', readonly RuleOption[]>> = {
   part: [],
   day: ['at', 'zone'],

@@ -1,4 +1,7 @@
-/** What is printed of schedules beside their tables: what was done, what a run has said, and files for those who have no queue. */
+/**
+ * What is printed of schedules beside their tables: what was done, what a run has said, and files for those who have no
+ * queue.
+ */
 import type { Event } from '../model/run/event.ts'
 import { visible } from '../shared/visible.ts'
 import type { Face } from './face.ts'

@@ -1,4 +1,7 @@
-/** `--schema NAME`: which schema of a PostgreSQL database holds the catalog. It becomes part of the URL, which is all that the engine sees. */
+/**
+ * `--schema NAME`: which schema of a PostgreSQL database holds the catalog. It becomes part of the URL, which is all
+ * that the engine sees.
+ */
 import { SluiceError } from '../shared/errors.ts'
 import { isCatalogUrl, schemaOf } from '../engine/run/systems.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
@@ -36,7 +39,9 @@ export function targetInSchema(target: string, chosen: Chosen): string {
   return target
 }
 
-/** @throws SluiceError BAD_FLAG for `--schema` where no catalog is named; a variable may stand there for other commands */
+/**
+ * @throws SluiceError BAD_FLAG for `--schema` where no catalog is named; a variable may stand there for other commands
+ */
 export function refuseLoneSchema({ schema, catalog }: Chosen): void {
   if (schema?.from !== 'flag' || catalog !== null) return
   throw new SluiceError('BAD_FLAG', '--schema needs a catalog', {

@@ -1,6 +1,6 @@
 /**
- * The environment variables of the resumable migration script. They take the place of flags that are not given, so that a call of that script,
- * its npm scripts and its workflow work as they are.
+ * The environment variables of the resumable migration script. They take the place of flags that are not given, so that
+ * a call of that script, its npm scripts and its workflow work as they are.
  */
 import { SluiceError } from '../shared/errors.ts'
 

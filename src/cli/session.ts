@@ -1,4 +1,6 @@
-/** One command from its first event to its exit code: the faces that show it, what can stop it, what must not be shown. */
+/**
+ * One command from its first event to its exit code: the faces that show it, what can stop it, what must not be shown.
+ */
 import type { SlotListener } from '../engine/run/run-context.ts'
 import { hostname, userInfo } from 'node:os'
 import type { RunFinished } from '../engine/run/operation.ts'
@@ -70,8 +72,9 @@ export type Session = {
 }
 
 /**
- * The passwords in the words of a command line and in the variables that every command reads. One that stands in what is shown of its URL (`postgres`
- * for `postgres`) is left out: to replace it everywhere would hide nothing, and tell what it is.
+ * The passwords in the words of a command line and in the variables that every command reads. One that stands in what
+ * is shown of its URL (`postgres` for `postgres`) is left out: to replace it everywhere would hide nothing, and tell
+ * what it is.
  */
 export function secretsOf(
   argv: readonly string[],

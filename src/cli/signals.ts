@@ -4,10 +4,14 @@ import { SluiceError } from '../shared/errors.ts'
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
-/** 128 and the number of the signal; a terminal that went away ends like SIGTERM, because docs/EXIT-CODES.md knows two. */
+/**
+ * 128 and the number of the signal; a terminal that went away ends like SIGTERM, because docs/EXIT-CODES.md knows two.
+ */
 export const EXIT_OF_SIGNAL: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 }
 
-/** npm and pnpm pass a signal on that the terminal has sent already: repeats within this time are the same key press. */
+/**
+ * npm and pnpm pass a signal on that the terminal has sent already: repeats within this time are the same key press.
+ */
 const SAME_PRESS_MS = 1000
 /** An abort that takes longer than this is given up; a catalog survives that like a kill -9. */
 const ABORT_PATIENCE_MS = 10_000

@@ -1,4 +1,6 @@
-/** What `npm start` runs: without words the demo, with one path the demo of that lake, and else the program as it is. */
+/**
+ * What `npm start` runs: without words the demo, with one path the demo of that lake, and else the program as it is.
+ */
 import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { commandNamed } from './command-list.ts'

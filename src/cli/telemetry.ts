@@ -1,4 +1,7 @@
-/** What a program tells of its runs to other programs while they go on: metrics for Prometheus, spans for a collector of traces. No run ever fails by it. */
+/**
+ * What a program tells of its runs to other programs while they go on: metrics for Prometheus, spans for a collector of
+ * traces. No run ever fails by it.
+ */
 import { isWatched } from '../app/live/watched.ts'
 import type { SlotListener } from '../engine/run/run-context.ts'
 import type { EndedRun, HeardSlot } from '../model/share/distributed.ts'

@@ -1,4 +1,7 @@
-/** What the scrollback gets after the terminal UI has left: for each run the lines that a headless run prints; its log file as it goes. */
+/**
+ * What the scrollback gets after the terminal UI has left: for each run the lines that a headless run prints; its log
+ * file as it goes.
+ */
 import type { Event } from '../model/run/event.ts'
 import { sayings, withNext } from './beginning.ts'
 import type { Beginning } from './beginning.ts'

@@ -1,6 +1,6 @@
 /**
- * Config files found by search that this user has trusted, each with the sha256 of its content: a lake that comes by a clone or an archive
- * belongs to the user as his own files do, so its owner says nothing of who wrote it.
+ * Config files found by search that this user has trusted, each with the sha256 of its content: a lake that comes by a
+ * clone or an archive belongs to the user as his own files do, so its owner says nothing of who wrote it.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,6 @@
-/** Archives as rows of aligned tables: plans, how columns are stored, what the ledger has, what is not as it was proved. */
+/**
+ * Archives as rows of aligned tables: plans, how columns are stored, what the ledger has, what is not as it was proved.
+ */
 import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../model/archive/events.ts'
 import { cutText } from '../model/archive/cut-text.ts'
 import { surplusText } from '../model/archive/surplus-text.ts'

@@ -1,4 +1,6 @@
-/** How far a partition is in its present step, how fast, and how long the step will take: a fold of events of archives. */
+/**
+ * How far a partition is in its present step, how fast, and how long the step will take: a fold of events of archives.
+ */
 import type { ArchiveProgressEvent } from '../model/archive/events.ts'
 import type { Event } from '../model/run/event.ts'
 import { sizeText, clockText, grouped } from '../shared/figures.ts'

@@ -4,7 +4,10 @@ import { pointedIn, pointerLines } from '../shared/pointed.ts'
 import { oneLine, visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
 
-/** Room for a text that has a place in it, and for a list of names: with the labels in front of it a line is as wide as many terminals. */
+/**
+ * Room for a text that has a place in it, and for a list of names: with the labels in front of it a line is as wide as
+ * many terminals.
+ */
 const WIDTH = 100
 
 export type Word =

@@ -1,4 +1,7 @@
-/** The lines that scripts look for in the log of the Cassandra Data Migrator, with its blanks; told beside ours where a run comes from its files. */
+/**
+ * The lines that scripts look for in the log of the Cassandra Data Migrator, with its blanks; told beside ours where a
+ * run comes from its files.
+ */
 import type { Event } from '../model/run/event.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -71,7 +74,10 @@ export class CdmLines {
     ]
   }
 
-  /** The migrator counts what one run has done, and our end what all runs into the same tables have: where these differ, both are said. */
+  /**
+   * The migrator counts what one run has done, and our end what all runs into the same tables have: where these differ,
+   * both are said.
+   */
   #earlier({ totals: { read, written, skipped, quarantined } }: Of<'run.finished'>): readonly string[] {
     if (read === undefined || BigInt(read) === this.#read) return []
     const all = `Read: ${read}; Write: ${written ?? 0}; Skipped: ${skipped ?? 0}; Error: ${quarantined ?? 0}`

@@ -1,4 +1,6 @@
-/** Findings of `doctor` as lines: an area once, below it what was looked at, and below trouble its cause and what to do. */
+/**
+ * Findings of `doctor` as lines: an area once, below it what was looked at, and below trouble its cause and what to do.
+ */
 import type { CheckEvent } from '../model/run/event.ts'
 import { oneLine } from '../shared/visible.ts'
 import { pad } from './cells.ts'

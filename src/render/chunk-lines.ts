@@ -1,4 +1,7 @@
-/** Chunks of a copy as lines: where a copy goes on, and with `--verbose` each chunk as it is done, as the scripts of the guide print them. */
+/**
+ * Chunks of a copy as lines: where a copy goes on, and with `--verbose` each chunk as it is done, as the scripts of the
+ * guide print them.
+ */
 import type { Event } from '../model/run/event.ts'
 import type { Block, Tell } from './block.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'

@@ -8,9 +8,15 @@ export type Column = {
   readonly least?: number
   /** Cells of a terminal that it takes at most there. */
   readonly most?: number
-  /** Where a terminal is too narrow for all columns, those with the lowest rank are left out first; one without a rank stays. */
+  /**
+   * Where a terminal is too narrow for all columns, those with the lowest rank are left out first; one without a rank
+   * stays.
+   */
   readonly rank?: number
-  /** Where a terminal is too narrow it stands whole on a line of its own, below the row: what is cut could not be pasted. */
+  /**
+   * Where a terminal is too narrow it stands whole on a line of its own, below the row: what is cut could not be
+   * pasted.
+   */
   readonly below?: true
 }
 

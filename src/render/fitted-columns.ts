@@ -10,7 +10,8 @@ const WHOLE = /^[\d.,:\s-]*$/
 const EMPTY = /^-?$/
 
 /**
- * Widths that fit: columns that hold nothing go first, then texts are cut, the widest first, and then columns are left out by their rank.
+ * Widths that fit: columns that hold nothing go first, then texts are cut, the widest first, and then columns are left
+ * out by their rank.
  * @param natural widths that hold everything
  * @param isAll whether no more rows come
  * @returns null for a column that is left out; wider than `room` where nothing more can be left out

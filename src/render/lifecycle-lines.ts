@@ -1,4 +1,7 @@
-/** Phases of tables as lines: a table once, below it its four phases, and below each what is in the way and the command that goes on. */
+/**
+ * Phases of tables as lines: a table once, below it its four phases, and below each what is in the way and the command
+ * that goes on.
+ */
 import type { LifecyclePhaseEvent } from '../model/partition/lifecycle-events.ts'
 import { oneLine, visible } from '../shared/visible.ts'
 

@@ -25,8 +25,8 @@ export type Pace = {
 }
 
 /**
- * A plan may count commits, which a listing knows, while its chunks count actions, which only reading tells. Then the share
- * that is done is counted in commits, by the versions of each table, and the rate in actions.
+ * A plan may count commits, which a listing knows, while its chunks count actions, which only reading tells. Then the
+ * share that is done is counted in commits, by the versions of each table, and the rate in actions.
  */
 export class PaceFold {
   #baseline = 0

@@ -1,4 +1,7 @@
-/** What `partition plan` says: findings as an aligned table, what was measured, the hours of each partition, and statements that run as they are printed. */
+/**
+ * What `partition plan` says: findings as an aligned table, what was measured, the hours of each partition, and
+ * statements that run as they are printed.
+ */
 import type { Event, EventBody } from '../model/run/event.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'

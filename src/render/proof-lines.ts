@@ -48,7 +48,8 @@ export class ProofLines {
         [sides[0], event.log],
         [sides[1], event.catalog],
       ]
-      // The same number of rows on both sides, and yet not the same rows: two equal numbers alone would read like a mistake.
+      // The same number of rows on both sides, and yet not the same rows: two equal numbers alone would read like a
+      // mistake.
       const many = event.log === event.catalog ? '  as many, but not the same; what differs is named below' : ''
       const text = `${subject}${event.witness}${many}`
       return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]

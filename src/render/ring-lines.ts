@@ -15,7 +15,10 @@ export class RingLines {
   #hosts: RingHostEvent[] = []
   #told = false
 
-  /** What an event adds, each line with its end; '' for those that wait for the whole ring, null for events of something else. */
+  /**
+   * What an event adds, each line with its end; '' for those that wait for the whole ring, null for events of something
+   * else.
+   */
   lines(event: Event): string | null {
     if (event.type === 'ring.part') this.#parts.push(event)
     else if (event.type === 'ring.host') this.#hosts.push(event)

@@ -30,7 +30,10 @@ export function numberOf(text: string | undefined | null): number | null {
   return Number.isFinite(n) ? n : null
 }
 
-/** Age in one unit: `<1 min`, `4 min`, `3 h`, `1 d`, `2 y`. No seconds: a screen that nobody touches draws ages once a minute. */
+/**
+ * Age in one unit: `<1 min`, `4 min`, `3 h`, `1 d`, `2 y`. No seconds: a screen that nobody touches draws ages once a
+ * minute.
+ */
 export function age(then: number | null, now: number): string {
   if (then === null) return '?'
   const s = Math.max(0, Math.floor((now - then) / 1000))

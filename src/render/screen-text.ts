@@ -1,8 +1,9 @@
 /** Text measured in terminal cells: width, cutting and padding. Nothing here uses `.length` as a width. */
 import stringWidth from 'string-width'
 
-// Printable ASCII, letters of western Europe, and the lines, blocks, dots and marks that screens are drawn with are as wide as they are
-// long; that is nearly every cell of nearly every row, and everything else has to be looked up character by character.
+// Printable ASCII, letters of western Europe, and the lines, blocks, dots and marks that screens are drawn with are as
+// wide as they are long; that is nearly every cell of nearly every row, and everything else has to be looked up
+// character by character.
 const NARROW =
   /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u017f\u2010-\u2027\u2030-\u205e\u2190-\u2193\u21bb\u2212\u2248-\u2265\u2298\u2500-\u25a1\u25b2-\u25db\u2713\u2717\u2800-\u28ff]*$/
 // C0, DEL, C1 and the marks that reorder a line: names come from a lake that anybody may have written to.

@@ -1,13 +1,16 @@
 /**
- * Aligned tables on stdout for listing commands. Widths come from the first rows, so that a list of any length streams. Where a terminal reads them they fit into
- * it: texts are cut, and columns left out. What a file or a pipe reads is whole.
+ * Aligned tables on stdout for listing commands. Widths come from the first rows, so that a list of any length streams.
+ * Where a terminal reads them they fit into it: texts are cut, and columns left out. What a file or a pipe reads is
+ * whole.
  */
 import { cells, cut, pad } from './cells.ts'
 import type { Column } from './column.ts'
 import { fitted } from './fitted-columns.ts'
 import { oneLine } from '../shared/visible.ts'
 
-/** No column is made wider for the others' sake; a longer cell keeps all its text and pushes the rest of its own row. */
+/**
+ * No column is made wider for the others' sake; a longer cell keeps all its text and pushes the rest of its own row.
+ */
 const MOST = 64
 
 /** Blanks between two columns. */

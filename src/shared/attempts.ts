@@ -5,7 +5,10 @@ const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 30_000
 /** Fewest attempts before work is given up that fails for causes that pass by themselves. */
 const FEWEST_ATTEMPTS = 8
-/** How long such work is tried again, ms, unless the URL of a store says otherwise: the `retry_seconds` of docs/DATABASES.md. */
+/**
+ * How long such work is tried again, ms, unless the URL of a store says otherwise: the `retry_seconds` of
+ * docs/DATABASES.md.
+ */
 export const RETRY_MS = 60_000
 
 /** Milliseconds before another attempt: anything up to the doubled limit, so that workers do not march in step. */

@@ -16,8 +16,8 @@ export function isoTime(ms: number): string {
 const TIME_TEXT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-]\d\d)(?::?(\d\d))?)?$/
 
 /**
- * The same form for a time as databases print it: with `T` or a space, with a zone or, in UTC, without. Microseconds stay where there are some. What is no
- * such time comes back as it is.
+ * The same form for a time as databases print it: with `T` or a space, with a zone or, in UTC, without. Microseconds
+ * stay where there are some. What is no such time comes back as it is.
  */
 export function isoOfText(text: string): string {
   const match = TIME_TEXT.exec(text)

@@ -2,8 +2,8 @@
 const SOURCES = /\/src(?=\/)(?!.*\/src\/)/
 
 /**
- * The compiled entry beside a module, for threads and child processes: Node 20 runs no TypeScript in them, also when the module itself runs
- * from source. Then the entry lies in the same place below `dist`.
+ * The compiled entry beside a module, for threads and child processes: Node 20 runs no TypeScript in them, also when
+ * the module itself runs from source. Then the entry lies in the same place below `dist`.
  * @param name without ending
  * @param module URL of the module that starts it: `import.meta.url`
  */

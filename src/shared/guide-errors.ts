@@ -1,6 +1,7 @@
 /**
- * Failures that the guide names, in its words: what an error is made of, as in `new SluiceError(...permissionDenied('TARGET_DENIED', { where }))`.
- * A reason or hint among the details takes the place of the guide's where nothing else is said; `more` goes on where the guide's hint ends.
+ * Failures that the guide names, in its words: what an error is made of, as in `new
+ * SluiceError(...permissionDenied('TARGET_DENIED', { where }))`. A reason or hint among the details takes the place of
+ * the guide's where nothing else is said; `more` goes on where the guide's hint ends.
  */
 import type { ErrorCode, ErrorDetails } from './errors.ts'
 
@@ -25,7 +26,10 @@ export function spaceExhausted(details: ErrorDetails = {}, more = ''): Said {
 
 const NOT_CONNECTED = 'Network or authentication issues'
 
-/** @param details a reason says more exactly what the guide's words mean here, and stands before them; a hint goes on where the guide's ends */
+/**
+ * @param details a reason says more exactly what the guide's words mean here, and stands before them; a hint goes on
+ * where the guide's ends
+ */
 export function connectionFailed({ reason, hint, ...details }: ErrorDetails = {}): Said {
   const check = 'Check database URL and credentials'
   return [

@@ -1,4 +1,7 @@
-/** Folders, made with those above them that are missing. Node's `recursive` never ends where a folder takes no other, as in /proc. */
+/**
+ * Folders, made with those above them that are missing. Node's `recursive` never ends where a folder takes no other, as
+ * in /proc.
+ */
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'

@@ -1,8 +1,10 @@
-/** Patterns of names as people write them: `*` stands for any characters, also none; every other character is itself. */
+/**
+ * Patterns of names as people write them: `*` stands for any characters, also none; every other character is itself.
+ */
 
 /**
- * Which letters are one: `exact`, none; `ascii`, A and a as SQLite, D1 and DuckDB have it, which know É and é for two names; `unicode`, all of them, as
- * MySQL where it folds names.
+ * Which letters are one: `exact`, none; `ascii`, A and a as SQLite, D1 and DuckDB have it, which know É and é for two
+ * names; `unicode`, all of them, as MySQL where it folds names.
  */
 export type LetterCase = 'exact' | 'ascii' | 'unicode'
 

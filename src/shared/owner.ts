@@ -1,6 +1,7 @@
 /**
- * Who works: a process of a machine, told from every other one, and whether it has ended. Two containers of one host name have processes of their own under
- * the same numbers; a number is given to another process when the first has ended.
+ * Who works: a process of a machine, told from every other one, and whether it has ended. Two containers of one host
+ * name have processes of their own under the same numbers; a number is given to another process when the first has
+ * ended.
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
@@ -8,12 +9,18 @@ import { hostname } from 'node:os'
 
 /** One process, as others can ask for it. */
 export type ProcessIdentity = {
-  /** Where its number means this process: one start of one kernel, and a namespace of process numbers; null where the system does not tell. */
+  /**
+   * Where its number means this process: one start of one kernel, and a namespace of process numbers; null where the
+   * system does not tell.
+   */
   readonly machine: string | null
   /** For people. */
   readonly host: string
   readonly pid: number
-  /** When it began, in ticks since the machine's start (proc_pid_stat(5), field 22): tells it from a later one of its number; null where unknown. */
+  /**
+   * When it began, in ticks since the machine's start (proc_pid_stat(5), field 22): tells it from a later one of its
+   * number; null where unknown.
+   */
   readonly started: string | null
 }
 
@@ -67,12 +74,17 @@ export function fateOf(one: StoredIdentity, here: ProcessIdentity, look: Process
   return now !== null && now !== started ? 'ended' : 'lives'
 }
 
-/** Whether the process of a row has ended for sure, so that nobody needs to wait for its lease. @param here this process */
+/**
+ * Whether the process of a row has ended for sure, so that nobody needs to wait for its lease. @param here this process
+ */
 export function hasEnded(one: StoredIdentity, here: ProcessIdentity, look: ProcessLook = SYSTEM): boolean {
   return fateOf(one, here, look) === 'ended'
 }
 
-/** Whether a process of this machine still runs. One that ended and was never reaped, as below a PID 1 that reaps nobody, does not. */
+/**
+ * Whether a process of this machine still runs. One that ended and was never reaped, as below a PID 1 that reaps
+ * nobody, does not.
+ */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -87,7 +99,10 @@ export function startOf(pid: number): string | null {
   return statusOf(pid)?.[START] ?? null
 }
 
-/** CPU time that a process of this machine has used, with all its threads, in clock ticks; null where the system does not report it. */
+/**
+ * CPU time that a process of this machine has used, with all its threads, in clock ticks; null where the system does
+ * not report it.
+ */
 export function cpuOf(pid: number): number | null {
   const status = statusOf(pid)
   return status === null ? null : Number(status[USER_TIME]) + Number(status[USER_TIME + 1])
@@ -98,7 +113,10 @@ const START = 19
 /** Place of the time in user mode; that in the kernel is the next word. */
 const USER_TIME = 11
 
-/** The words of proc_pid_stat(5) behind the name in parentheses, of which the first is the state; null where the system does not tell. */
+/**
+ * The words of proc_pid_stat(5) behind the name in parentheses, of which the first is the state; null where the system
+ * does not tell.
+ */
 function statusOf(pid: number): readonly string[] | null {
   if (process.platform !== 'linux') return null
   try {

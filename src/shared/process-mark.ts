@@ -1,6 +1,6 @@
 /**
- * Names of files and folders that belong to one process, so that others know whether they are left over. Folders are shared by containers, in which other
- * processes have the same numbers.
+ * Names of files and folders that belong to one process, so that others know whether they are left over. Folders are
+ * shared by containers, in which other processes have the same numbers.
  */
 import { createHash } from 'node:crypto'
 import { hasEnded, thisProcess, type ProcessIdentity, type ProcessLook } from './owner.ts'

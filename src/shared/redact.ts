@@ -1,4 +1,6 @@
-/** Keeps passwords out of everything that is printed, logged or stored: URLs lose theirs, known secrets become `***`. */
+/**
+ * Keeps passwords out of everything that is printed, logged or stored: URLs lose theirs, known secrets become `***`.
+ */
 
 import { visible } from './visible.ts'
 
@@ -61,7 +63,10 @@ export function redactUrl(url: string): string {
   return `${parts.scheme}://${user}${base}${shown.length === 0 ? '' : `?${shown.join('&')}`}`
 }
 
-/** The URL without user, password and parameters: system, host and database. Anything that is no URL comes back unchanged. */
+/**
+ * The URL without user, password and parameters: system, host and database. Anything that is no URL comes back
+ * unchanged.
+ */
 export function placeOfUrl(url: string): string {
   const parts = splitUrl(url)
   return parts === null ? url : `${parts.scheme}://${parts.rest.replace(/[?#].*$/s, '')}`

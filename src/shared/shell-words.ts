@@ -1,4 +1,7 @@
-/** The words that a POSIX shell makes of a command that we have printed: quotes, backslashes and variables, and nothing that would run something else. */
+/**
+ * The words that a POSIX shell makes of a command that we have printed: quotes, backslashes and variables, and nothing
+ * that would run something else.
+ */
 import { SluiceError } from './errors.ts'
 
 type Env = Readonly<Record<string, string | undefined>>

@@ -1,4 +1,7 @@
-/** Names and texts of any characters in SQL, as every session of ours reads it: a quote is doubled, and a backslash is a plain character. */
+/**
+ * Names and texts of any characters in SQL, as every session of ours reads it: a quote is doubled, and a backslash is a
+ * plain character.
+ */
 
 export function quotedName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`

@@ -1,4 +1,7 @@
-/** Where this user's programs keep what is theirs alone: catalogs of lakes that were only looked at, what was typed, what ran on this machine. */
+/**
+ * Where this user's programs keep what is theirs alone: catalogs of lakes that were only looked at, what was typed,
+ * what ran on this machine.
+ */
 import { homedir } from 'node:os'
 import path from 'node:path'
 

@@ -10,8 +10,8 @@ export function startThread(entry: URL, workerData: unknown): Worker {
     workerData,
     stdout: true,
     stderr: true,
-    // At the end of a thread Node would close every number that it has opened by itself. A pipe's number is closed with its socket, is then that of a
-    // file of another thread, and would be closed under that one.
+    // At the end of a thread Node would close every number that it has opened by itself. A pipe's number is closed with
+    // its socket, is then that of a file of another thread, and would be closed under that one.
     trackUnmanagedFds: false,
   })
 }

@@ -4,7 +4,10 @@ const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 /** Controls, marks of direction, fillers, joiners, tags: what moves the cursor, or makes two names look alike. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu
 
-/** One line of text in which whatever does not show, or moves the cursor, can be seen. What it made once it leaves as it is. */
+/**
+ * One line of text in which whatever does not show, or moves the cursor, can be seen. What it made once it leaves as it
+ * is.
+ */
 export function visible(text: string): string {
   return text.replaceAll(UNSEEN, (char) => {
     const code = char.codePointAt(0) ?? 0
@@ -17,7 +20,10 @@ export function oneLine(text: string): string {
   return visible(text.replaceAll(/\r?\n|\t/g, ' '))
 }
 
-/** What JSON leaves as it is, and a terminal that shows it acts on: C1 controls and those that turn the direction of a text. */
+/**
+ * What JSON leaves as it is, and a terminal that shows it acts on: C1 controls and those that turn the direction of a
+ * text.
+ */
 const ACTED_ON = /[\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/gu
 
 /**

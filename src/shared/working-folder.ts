@@ -1,4 +1,7 @@
-/** The folder that a command works in: relative paths and URLs of its line mean it, and so does the config file that it finds. */
+/**
+ * The folder that a command works in: relative paths and URLs of its line mean it, and so does the config file that it
+ * finds.
+ */
 import process from 'node:process'
 import { shellQuote } from './shell.ts'
 

@@ -1,7 +1,12 @@
-/** Keys of the Cassandra Data Migrator, of its fork for YugabyteDB, and of older guides; and what becomes of each here. */
+/**
+ * Keys of the Cassandra Data Migrator, of its fork for YugabyteDB, and of older guides; and what becomes of each here.
+ */
 import { closest } from '../../shared/closest.ts'
 
-/** `used`: heeded. `idle`: means nothing here, and does no harm. Otherwise why it is refused, unless its value is the harmless one. */
+/**
+ * `used`: heeded. `idle`: means nothing here, and does no harm. Otherwise why it is refused, unless its value is the
+ * harmless one.
+ */
 export type Known =
   | { readonly is: 'used' }
   | { readonly is: 'idle' }

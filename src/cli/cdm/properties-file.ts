@@ -1,4 +1,7 @@
-/** Files of Java properties, as `spark-submit --properties-file` takes them: read line by line, with their escapes and continuations. */
+/**
+ * Files of Java properties, as `spark-submit --properties-file` takes them: read line by line, with their escapes and
+ * continuations.
+ */
 import { readFileSync } from 'node:fs'
 import { SluiceError } from '../../shared/errors.ts'
 

@@ -1,4 +1,7 @@
-/** The properties of one call, from a file and from `--conf`: which of them are known, and their values as texts, numbers and lists. */
+/**
+ * The properties of one call, from a file and from `--conf`: which of them are known, and their values as texts,
+ * numbers and lists.
+ */
 import { SluiceError } from '../../shared/errors.ts'
 import { isSparksOwn, knownKey, nameOfToday, nearestKey } from './known.ts'
 import type { Property } from './properties-file.ts'

@@ -1,4 +1,7 @@
-/** The words of `spark-submit`: the same line with `sluice` instead, as it stands in guides of the Cassandra Data Migrator. */
+/**
+ * The words of `spark-submit`: the same line with `sluice` instead, as it stands in guides of the Cassandra Data
+ * Migrator.
+ */
 import { SluiceError } from '../../shared/errors.ts'
 import { COMMANDS } from '../command-list.ts'
 import { VALUE_FLAGS } from '../globals.ts'
@@ -40,7 +43,8 @@ export function jobOf(word: string): CdmJob {
 }
 
 /**
- * The words with the command that `--class` stands for, without the jar and the words for Java; others come back as they are.
+ * The words with the command that `--class` stands for, without the jar and the words for Java; others come back as
+ * they are.
  * @throws SluiceError BAD_FLAG
  */
 export function fromSparkSubmit(argv: readonly string[]): readonly string[] {

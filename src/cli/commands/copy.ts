@@ -53,7 +53,8 @@ function operationOf(
   return {
     kind: 'copy',
     ...selection,
-    // The script and the migrator write rows over those of equal key, and what they began is gone on with in the same way.
+    // The script and the migrator write rows over those of equal key, and what they began is gone on with in the same
+    // way.
     onExisting:
       ON_EXISTING.find((choice) => choice === wanted) ?? (script === null && cdm === null ? 'refuse' : 'upsert'),
     acceptLossy: lossy.length > 0 ? lossy : configNames('accept-lossy', defaults['accept-lossy']),

@@ -26,7 +26,10 @@ const lifecycle: Command = {
     text(args, 'action') === 'init' ? init(args, context) : operate(watchedStatus(args, context)),
 }
 
-/** Its tables with the databases that they stand in, or those of them that are named. @throws SluiceError BAD_FLAG, BAD_CONFIG */
+/**
+ * Its tables with the databases that they stand in, or those of them that are named. @throws SluiceError BAD_FLAG,
+ * BAD_CONFIG
+ */
 export function lifecycleStatus(args: Arguments, context: Words): LifecycleStatusOperation {
   const { lifecycle: all = {} } = context.defaults
   const file = configOf(args)
@@ -52,14 +55,19 @@ export function lifecycleStatus(args: Arguments, context: Words): LifecycleStatu
   return { kind: 'lifecycle-status', tables, entries, databases }
 }
 
-/** The entry that is meant: the schema may be left out, of the option or of the file. Null where none is, or several are. */
+/**
+ * The entry that is meant: the schema may be left out, of the option or of the file. Null where none is, or several
+ * are.
+ */
 function keyOf(table: string, known: readonly string[]): string | null {
   if (known.includes(table)) return table
   const same = known.filter((one) => one.endsWith(`.${table}`) || `${DEFAULT_SCHEMA}.${one}` === table)
   return same.length === 1 ? (same[0] ?? null) : null
 }
 
-/** An entry may ask for alerts of the commands that work on its table; a look at all of them is told on its line alone. */
+/**
+ * An entry may ask for alerts of the commands that work on its table; a look at all of them is told on its line alone.
+ */
 function watchedStatus(args: Arguments, context: Words): LifecycleStatusOperation {
   const alert = readAlert(args, { command: 'lifecycle status', causes: LIFECYCLE_CAUSES })
   return { ...lifecycleStatus(args, context), ...given('alert', alert) }

@@ -163,7 +163,9 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
   return request.operation
 }
 
-/** @returns whether it destroys something @throws SluiceError MISSING_CONFIRM where nobody would be there to be asked */
+/**
+ * @returns whether it destroys something @throws SluiceError MISSING_CONFIRM where nobody would be there to be asked
+ */
 function refuseUnconfirmed(operation: Operation): boolean {
   const destroys = destructionsOf(operation)
   const confirmed = new Map<string, unknown>(Object.entries(operation)).get('confirm') !== undefined

@@ -61,7 +61,10 @@ function quotedFor(word: string, open: Quote): string {
 /** One line is as long as a shell shows. */
 const MEANING_CELLS = 60
 
-/** @param words behind the name of the program, up to the cursor @param env variables that may name the database which knows more @param patienceMs how long that may take; two seconds when absent */
+/**
+ * @param words behind the name of the program, up to the cursor @param env variables that may name the database which
+ * knows more @param patienceMs how long that may take; two seconds when absent
+ */
 export async function completionAnswer(
   words: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

@@ -1,4 +1,7 @@
-/** What can stand where a shell asks, by the declarations of commands and the stores of the config file. Nothing is opened: names that a database knows are asked for elsewhere. */
+/**
+ * What can stand where a shell asks, by the declarations of commands and the stores of the config file. Nothing is
+ * opened: names that a database knows are asked for elsewhere.
+ */
 import type { CatalogNamedKind } from '../../app/known-catalog.ts'
 import type { NamedKind } from '../../app/known-names.ts'
 import { actionsOf, takenBy } from '../../app/operations/facts.ts'
@@ -52,7 +55,8 @@ const PLACES: Readonly<Partial<Record<Completes, 'files' | 'folders'>>> = {
 }
 
 /**
- * @param words those of the line behind the name of the program, up to the cursor; the last one is being typed, and may be empty
+ * @param words those of the line behind the name of the program, up to the cursor; the last one is being typed, and may
+ * be empty
  * @returns what the last word may become, all of it beginning with what is typed
  */
 export function completionOf(words: readonly string[]): Completion {

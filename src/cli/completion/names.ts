@@ -1,4 +1,7 @@
-/** Names for a shell that only the database of the line knows. It is asked for as long as somebody waits who has pressed a key; what goes wrong there is said by the command itself. */
+/**
+ * Names for a shell that only the database of the line knows. It is asked for as long as somebody waits who has pressed
+ * a key; what goes wrong there is said by the command itself.
+ */
 import { knownInCatalog } from '../../app/known-catalog.ts'
 import { knownNames, type KnownName } from '../../app/known-names.ts'
 import type { Option } from '../../engine/run/operations/option.ts'
@@ -16,7 +19,9 @@ const PATIENCE_MS = 2000
 /** What an answer of lines cannot hold; all else each shell quotes in its own way. */
 const UNSAID = /[\p{Cc}\u2028\u2029]/u
 
-/** @param words of the line up to the cursor; the last one is being typed @param patienceMs how long a database may take */
+/**
+ * @param words of the line up to the cursor; the last one is being typed @param patienceMs how long a database may take
+ */
 export async function namesFor(
   wanted: Wanted,
   words: readonly string[],

@@ -1,6 +1,9 @@
 /** What a shell is told once: how to ask sluice what the word under the cursor may become. */
 
-/** Lines of an answer: a word, a tab, its meaning; the line below instead, where the shell has to look for files or folders itself. */
+/**
+ * Lines of an answer: a word, a tab, its meaning; the line below instead, where the shell has to look for files or
+ * folders itself.
+ */
 export const PLACE_LINES = { files: ':files', folders: ':folders' } as const
 
 /** Works with bash 3.2, as macOS has it. bash cuts words at = and :, and puts its answer behind the last cut. */

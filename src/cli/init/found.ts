@@ -1,4 +1,7 @@
-/** What `sluice init` writes down: the lake that lies here, and databases by their URLs, those with a password by the variable that holds it. */
+/**
+ * What `sluice init` writes down: the lake that lies here, and databases by their URLs, those with a password by the
+ * variable that holds it.
+ */
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { isCatalogUrl, isCopyUrl, systemOf } from '../../engine/run/systems.ts'
@@ -7,7 +10,10 @@ import { secretsOfUrl } from '../../shared/redact.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** @property written as the file has it: a URL, a path, or `$NAME` @property unset whether nobody has set that variable yet */
+/**
+ * @property written as the file has it: a URL, a path, or `$NAME` @property unset whether nobody has set that variable
+ * yet
+ */
 export type NamedPlace = {
   readonly name: string
   readonly written: string

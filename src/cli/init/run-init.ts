@@ -19,7 +19,10 @@ type Around = {
   readonly json: boolean
 }
 
-/** @returns the exit code @throws SluiceError BAD_CONFIG where the file is there, TARGET_DENIED where it cannot be written */
+/**
+ * @returns the exit code @throws SluiceError BAD_CONFIG where the file is there, TARGET_DENIED where it cannot be
+ * written
+ */
 export async function runInit(
   session: Session,
   { write, dryRun, ...asked }: InitRequest,

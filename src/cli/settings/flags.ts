@@ -50,8 +50,8 @@ export function readSettings(args: Arguments): Settings | null {
 }
 
 /**
- * A copy as the parallel script makes it. It writes rows over those of equal key, and no number of rows that fail ends it; what flags or the config
- * file say of that counts all the same.
+ * A copy as the parallel script makes it. It writes rows over those of equal key, and no number of rows that fail ends
+ * it; what flags or the config file say of that counts all the same.
  */
 export function scripted(
   operation: CopyOperation,

@@ -25,7 +25,10 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
 
 export type FileSettings = {
   readonly values: Partial<ScriptSizes>
-  /** What is odd about the file, and does not keep a run from going on. Values of keys that nobody knows are never shown. */
+  /**
+   * What is odd about the file, and does not keep a run from going on. Values of keys that nobody knows are never
+   * shown.
+   */
   readonly warnings: readonly string[]
 }
 

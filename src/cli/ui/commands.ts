@@ -1,4 +1,7 @@
-/** Commands that the UI prints or fills in, as ones that it can start: read like any command line, with what is seen before of what they would do. */
+/**
+ * Commands that the UI prints or fills in, as ones that it can start: read like any command line, with what is seen
+ * before of what they would do.
+ */
 import { declarationOf, planOf, storesOf, urlsOf, withUrls } from '../../app/operations/facts.ts'
 import type { CommandPort, ReadCommand, Startable } from '../../app/command-port.ts'
 import type { Look } from '../../engine/run/operations/declaration.ts'

@@ -1,4 +1,7 @@
-/** What a word of a form may become: what a shell is answered, with the files that a shell would find by itself, and names of any spelling. */
+/**
+ * What a word of a form may become: what a shell is answered, with the files that a shell would find by itself, and
+ * names of any spelling.
+ */
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Candidate } from '../../app/command-port.ts'

@@ -1,4 +1,7 @@
-/** Where the UI keeps the place of a person on one lake and catalog: a small file of the state folder, replaced as a whole. */
+/**
+ * Where the UI keeps the place of a person on one lake and catalog: a small file of the state folder, replaced as a
+ * whole.
+ */
 import { createHash } from 'node:crypto'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

@@ -1,7 +1,9 @@
 /**
- * The bytes of a terminal taken apart: characters, keys that come as sequences, pastes between their brackets, and all that is none of these (reports of the mouse and
- * of the focus, answers about the device, colours and modes), which is swallowed whole. A sequence may come in pieces of any size. Memory is bounded: of a
- * sequence no more is kept than the longest key has, of a paste no more than a text field takes. When a sequence that never ends is given up is the caller's to say.
+ * The bytes of a terminal taken apart: characters, keys that come as sequences, pastes between their brackets, and all
+ * that is none of these (reports of the mouse and of the focus, answers about the device, colours and modes), which is
+ * swallowed whole. A sequence may come in pieces of any size. Memory is bounded: of a sequence no more is kept than the
+ * longest key has, of a paste no more than a text field takes. When a sequence that never ends is given up is the
+ * caller's to say.
  */
 import { keyOfCsi, keyOfSs3 } from './key-sequences.ts'
 import type { KeyPress } from './key-press.ts'
@@ -19,7 +21,10 @@ export type Token =
   | { readonly kind: 'paste'; readonly text: string | null }
   | { readonly kind: 'swallowed' }
 
-/** Characters of a paste that are kept; a longer one is dropped as a whole, because half a statement is another statement. */
+/**
+ * Characters of a paste that are kept; a longer one is dropped as a whole, because half a statement is another
+ * statement.
+ */
 export const LONGEST_PASTE = 65_536
 /** Longer than any key. */
 const LONGEST_KEPT = 64
@@ -80,7 +85,10 @@ export class InputGrammar {
     return this.#taken()
   }
 
-  /** Gives up what is not whole: an escape is the key, a paste ends where it is, a sequence and half a character are dropped. */
+  /**
+   * Gives up what is not whole: an escape is the key, a paste ends where it is, a sequence and half a character are
+   * dropped.
+   */
   end(): readonly Token[] {
     if (this.#begun !== '') this.#tokens.push(SWALLOWED)
     this.#begun = ''
@@ -261,7 +269,10 @@ export class InputGrammar {
     this.#place = 'ground'
   }
 
-  /** A control character ends a sequence that it does not belong to, and is dropped with it; an escape and a C1 control begin the next one. */
+  /**
+   * A control character ends a sequence that it does not belong to, and is dropped with it; an escape and a C1 control
+   * begin the next one.
+   */
   #broken(char: string): boolean {
     this.#drop('ground')
     return char !== ESC && !isC1(char)

@@ -1,6 +1,7 @@
 /**
- * Which sequences are keys. Every other one is a report or an answer of the terminal, and is swallowed.
- * Modifiers of arrows and of named keys are ignored: no such key is bound. What only a release, or a key with super, hyper or meta, would send is no key.
+ * Which sequences are keys. Every other one is a report or an answer of the terminal, and is swallowed. Modifiers of
+ * arrows and of named keys are ignored: no such key is bound. What only a release, or a key with super, hyper or meta,
+ * would send is no key.
  */
 import { bare, keyOfCharacter, type KeyPress } from './key-press.ts'
 
@@ -104,7 +105,8 @@ export function keyOfCsi(parameters: string, final: string): SequenceKey | null 
   const number = Number(match[1] === '' ? 1 : match[1])
   if (modifiers === null) return null
   if ('~^$@'.includes(final)) return named(NUMBERS[number], modifiers)
-  // `CSI 1 ; 5 R` is F3 with ctrl, and a cursor in row 1 and column 5: F3 does nothing here, and the answer must do nothing.
+  // `CSI 1 ; 5 R` is F3 with ctrl, and a cursor in row 1 and column 5: F3 does nothing here, and the answer must do
+  // nothing.
   return number === 1 ? named(LETTERS[final], modifiers) : null
 }
 

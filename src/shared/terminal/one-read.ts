@@ -1,6 +1,7 @@
 /**
- * What one read of the terminal means: one key, or a paste. Hands type one key a read; several arrive together on a slow line, where a key is held down, and where a
- * terminal that knows no bracketed paste pastes. The last must never act, so several keys together do no more than move, or fill a text field in.
+ * What one read of the terminal means: one key, or a paste. Hands type one key a read; several arrive together on a
+ * slow line, where a key is held down, and where a terminal that knows no bracketed paste pastes. The last must never
+ * act, so several keys together do no more than move, or fill a text field in.
  */
 import { bare, keysOfText, type KeyPress } from './key-press.ts'
 import type { Token } from './input-grammar.ts'
@@ -56,7 +57,8 @@ function singleKey(token: Token, isDirty: boolean): OneRead | null {
       return { inputs: [], note: `alt-${token.name} does nothing here` }
     case 'text': {
       const keys = token.text.length > LONGEST_MOVES ? [] : keysOfText(token.text)
-      // What stops a run, and aborts it the second time, is pressed again where the program is slow to answer; no paste is made of it.
+      // What stops a run, and aborts it the second time, is pressed again where the program is slow to answer; no paste
+      // is made of it.
       const isInterrupt = keys.every(({ name }) => name === 'ctrl-c')
       return keys.length === 1 || (keys.length > 0 && isInterrupt) ? { inputs: keys.map(pressed), note: null } : null
     }
@@ -103,7 +105,10 @@ const EDITING: ReadonlyMap<string, string> = new Map([
 ])
 const BACKSPACES = /([\b\u007f])/
 
-/** Backspaces among what was typed take back, and one editing key that is held down edits as often as it came; all else is text. */
+/**
+ * Backspaces among what was typed take back, and one editing key that is held down edits as often as it came; all else
+ * is text.
+ */
 function typedTogether(text: string): readonly Input[] {
   const held = EDITING.get(text[0] ?? '')
   if (held !== undefined && text.replaceAll(text[0] ?? '', '') === '')

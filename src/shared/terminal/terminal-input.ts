@@ -1,17 +1,28 @@
 /** The reads of a terminal as tokens, with the waits that decide when what is not whole never will be. */
 import { InputGrammar, type Token } from './input-grammar.ts'
 
-/** Asks for brackets around pastes, and for silence of the mouse and of the focus, which a program before may have left talking. */
+/**
+ * Asks for brackets around pastes, and for silence of the mouse and of the focus, which a program before may have left
+ * talking.
+ */
 export const ENTER_INPUT = '\u001b[?1000;1002;1003;1004;1005;1006;1015;1016l\u001b[?2004h'
 export const LEAVE_INPUT = '\u001b[?2004l'
 
-/** A hand does not follow the escape key with another one so fast, and a terminal sends the rest of a sequence at once. */
+/**
+ * A hand does not follow the escape key with another one so fast, and a terminal sends the rest of a sequence at once.
+ */
 const ESCAPE_MS = 50
-/** A slow line may cut a sequence; of all keys only alt with one of `[ O P X ] ^ _` begins like one, and is bound nowhere. */
+/**
+ * A slow line may cut a sequence; of all keys only alt with one of `[ O P X ] ^ _` begins like one, and is bound
+ * nowhere.
+ */
 const SEQUENCE_MS = 500
 /** A paste comes from a terminal far away in pieces. */
 const PASTE_MS = 1000
-/** Keys typed into a sequence or paste that never ends are swallowed for so long at most. A piece larger than a hand types starts the time again. */
+/**
+ * Keys typed into a sequence or paste that never ends are swallowed for so long at most. A piece larger than a hand
+ * types starts the time again.
+ */
 const SEQUENCE_IN_ALL_MS = 2000
 const PASTE_IN_ALL_MS = 10_000
 const NO_HAND_BYTES = 64

@@ -112,7 +112,9 @@ function settledScreen(state: State): State {
   return state.screen === 'ask' ? settledGrid(state) : state
 }
 
-/** After any change: every cursor is on a row of its list, the same as before where that is still there, and on screen. */
+/**
+ * After any change: every cursor is on a row of its list, the same as before where that is still there, and on screen.
+ */
 export function settle(before: State, changed: State): State {
   const state = settledRow(before, settledScreen(changed))
   const total = drawnLines(state).length

@@ -1,4 +1,7 @@
-/** What needs somebody: tables that are broken, differ, were stopped or are behind, the worst first, each with what mends it. */
+/**
+ * What needs somebody: tables that are broken, differ, were stopped or are behind, the worst first, each with what
+ * mends it.
+ */
 import type { TableRow } from '../../model/lake/answers.ts'
 import { plural } from '../../render/screen-format.ts'
 import type { Store } from './listed-store.ts'

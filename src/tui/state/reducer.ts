@@ -85,8 +85,8 @@ function loaded(state: State, action: Extract<Action, { type: 'loaded' }>): Stat
 }
 
 /**
- * A run of another program is folded at its own times: a viewer that was held up shows the same rates and means as one that was not. Those of this one come as
- * they happen.
+ * A run of another program is folded at its own times: a viewer that was held up shows the same rates and means as one
+ * that was not. Those of this one come as they happen.
  */
 function foldEvents(state: State, action: Extract<Action, { type: 'events' }>): State {
   const { id, events, now } = action

@@ -1,4 +1,6 @@
-/** What a session leaves for the next one on the same lake and catalog. It is read as if anybody could have written it. */
+/**
+ * What a session leaves for the next one on the same lake and catalog. It is read as if anybody could have written it.
+ */
 import type { NamedStore } from './listed-store.ts'
 import { freshStore } from './listed-store.ts'
 import type { Screen, State, Tab, TableSort } from './state.ts'

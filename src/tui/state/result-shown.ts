@@ -5,7 +5,9 @@ import { runLayout } from './run-layout.ts'
 import { runResults } from './selectors.ts'
 import type { State } from './state.ts'
 
-/** Index of the result under the cursor, and of the first one on screen; -1 without any. @param height rows of the list */
+/**
+ * Index of the result under the cursor, and of the first one on screen; -1 without any. @param height rows of the list
+ */
 export function resultPosition(
   state: State,
   run: RunView,

@@ -1,4 +1,7 @@
-/** The list of the Runs screen: runs of this session, of this machine, and of every catalog and ledger that is open; each run once, the newest first. */
+/**
+ * The list of the Runs screen: runs of this session, of this machine, and of every catalog and ledger that is open;
+ * each run once, the newest first.
+ */
 import type { MachineRun, SharedRun } from '../../app/workbench.ts'
 import type { CopyRunEvent, RunEvent } from '../../model/run/event.ts'
 import { msOf } from '../../render/screen-format.ts'
@@ -77,7 +80,10 @@ export function meaningOf(row: RunRow): string {
   }
 }
 
-/** Whether it is a run of one of these operations. @param kinds such as `follow`, or `copy --follow` where it needs a flag */
+/**
+ * Whether it is a run of one of these operations. @param kinds such as `follow`, or `copy --follow` where it needs a
+ * flag
+ */
 export function isRunOf(row: RunRow, kinds: readonly string[]): boolean {
   return kinds.some((kind) => {
     const [name = '', flag] = kind.split(' ')

@@ -1,4 +1,7 @@
-/** The row of the tables list that has the cursor. It is kept by its key; where its row is gone, another one is chosen at once and stays so. */
+/**
+ * The row of the tables list that has the cursor. It is kept by its key; where its row is gone, another one is chosen
+ * at once and stays so.
+ */
 import { needyRows, toNeedy } from './needy.ts'
 import { freshDetail, type State } from './state.ts'
 import { cursorRow, visibleRows, type ListRow } from './tables-list.ts'

@@ -1,4 +1,7 @@
-/** Stores in a tree: the lake and the catalog that the program was opened with, and those that a config file names or that somebody added. */
+/**
+ * Stores in a tree: the lake and the catalog that the program was opened with, and those that a config file names or
+ * that somebody added.
+ */
 import { UNKNOWN_TABLE, type TableRow } from '../../model/lake/answers.ts'
 import { OWN_STORE, type Store } from './listed-store.ts'
 import type { Database, State } from './state.ts'

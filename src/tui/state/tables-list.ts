@@ -1,4 +1,6 @@
-/** The rows of the Tables screen as they stand: filtered, sorted, with other sources and the tables of databases last. */
+/**
+ * The rows of the Tables screen as they stand: filtered, sorted, with other sources and the tables of databases last.
+ */
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { RelationEvent } from '../../model/run/event.ts'
 import { relationRow, type RelationRow } from './relation-row.ts'

@@ -9,7 +9,10 @@ export type TimelineShown = {
   /** In the order of time; the default partition last. */
   readonly partitions: readonly PartitionEvent[]
   readonly alarms: readonly PartitionAlarmEvent[]
-  /** Periods that have left the archive for good, by the ledger; the table and the archive know nothing of them any more. */
+  /**
+   * Periods that have left the archive for good, by the ledger; the table and the archive know nothing of them any
+   * more.
+   */
   readonly expired: readonly ArchivedEvent[]
   readonly error: ErrorInfo | null
 }

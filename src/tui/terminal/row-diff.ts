@@ -1,6 +1,7 @@
 /**
- * What has to be written so that a row of the screen becomes another one: only the cells that changed. A key that moves a cursor then
- * costs some hundred bytes, also where three panes share a row and a whole one would be two hundred cells.
+ * What has to be written so that a row of the screen becomes another one: only the cells that changed. A key that moves
+ * a cursor then costs some hundred bytes, also where three panes share a row and a whole one would be two hundred
+ * cells.
  */
 import { width } from '../../render/screen-text.ts'
 
@@ -61,8 +62,10 @@ function cellsOf(row: string): Cells | null {
 }
 
 /**
- * Text that makes the row `line` (from 1) of the screen `to`, where it is `from` now; null when the whole row must be written.
- * @param columns of the terminal. What was drawn for a wider one ended in its last cell, character over character, and blanks for the rest would land there too.
+ * Text that makes the row `line` (from 1) of the screen `to`, where it is `from` now; null when the whole row must be
+ * written.
+ * @param columns of the terminal. What was drawn for a wider one ended in its last cell, character over character, and
+ * blanks for the rest would land there too.
  */
 export function rowDiff(from: string, to: string, line: number, columns: number): string | null {
   const a = cellsOf(from)

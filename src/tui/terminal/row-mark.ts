@@ -1,6 +1,7 @@
 /**
- * Ink gets only the rows that changed: it measures every character of what it is given several times over, and a whole screen of them
- * for a cursor that moved by a row is most of what a key costs. Each row therefore begins with a mark that says where it belongs.
+ * Ink gets only the rows that changed: it measures every character of what it is given several times over, and a whole
+ * screen of them for a cursor that moved by a row is most of what a key costs. Each row therefore begins with a mark
+ * that says where it belongs.
  */
 
 /** The first character of the private use area: one cell wide, and never a style or a space at which Ink cuts. */

@@ -1,7 +1,8 @@
 /**
- * The stream that Ink writes to. Ink 6.8 in debug mode hands over all it has drawn, which is each row that changed under its mark; this
- * keeps the screen and writes only what differs, inside a synchronized update. (Ink's own incremental rendering puts rows of screens that are shorter than the terminal
- * one line too low, and its full repaint is twenty times the bytes and clears the scrollback.)
+ * The stream that Ink writes to. Ink 6.8 in debug mode hands over all it has drawn, which is each row that changed
+ * under its mark; this keeps the screen and writes only what differs, inside a synchronized update. (Ink's own
+ * incremental rendering puts rows of screens that are shorter than the terminal one line too low, and its full repaint
+ * is twenty times the bytes and clears the scrollback.)
  */
 import { Writable } from 'node:stream'
 import { markedRow } from './row-mark.ts'

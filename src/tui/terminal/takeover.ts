@@ -1,5 +1,6 @@
 /**
- * Takes the terminal over and gives it back, whichever way the program ends. `kill -9` cannot be caught: `reset` helps then.
+ * Takes the terminal over and gives it back, whichever way the program ends. `kill -9` cannot be caught: `reset` helps
+ * then.
  */
 import { writeSync } from 'node:fs'
 import { ENTER_INPUT, LEAVE_INPUT } from '../../shared/terminal/terminal-input.ts'

@@ -1,4 +1,7 @@
-/** What stands below the picture of a comparison: what was measured, under which network delay, and what is only reckoned. */
+/**
+ * What stands below the picture of a comparison: what was measured, under which network delay, and what is only
+ * reckoned.
+ */
 import type { QuestionEvent, Side } from '../../model/run/event.ts'
 import { numberOf } from '../../render/screen-format.ts'
 import { figureOf, isReckoned } from '../state/compare-figures.ts'

@@ -1,4 +1,7 @@
-/** The Compare screen: two bars from the middle for each question, on a log scale, and the figures of the one under the cursor. */
+/**
+ * The Compare screen: two bars from the middle for each question, on a log scale, and the figures of the one under the
+ * cursor.
+ */
 import type { QuestionEvent, Side } from '../../model/run/event.ts'
 import { bytes, count, countDec, numberOf, plural, took } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'

@@ -1,4 +1,7 @@
-/** The dialog that shows the plan before a copy: tables, what becomes of their columns, and what keeps some of them from going. */
+/**
+ * The dialog that shows the plan before a copy: tables, what becomes of their columns, and what keeps some of them from
+ * going.
+ */
 import { leftLines } from '../../model/copy/left-behind.ts'
 import type { CopyPlanLine } from '../../model/run/event.ts'
 import { bytes, clockSpan, count, plural } from '../../render/screen-format.ts'

@@ -1,4 +1,7 @@
-/** A command as a form: its options, what the one under the cursor is, the command that comes of it, and where there is room its plan. */
+/**
+ * A command as a form: its options, what the one under the cursor is, the command that comes of it, and where there is
+ * room its plan.
+ */
 import type { FormOption } from '../../app/command-port.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Line } from '../draw/line.ts'

@@ -75,7 +75,10 @@ function betweenDatabases(operation: Operation): boolean {
   return declarationOf(operation.kind).shape === 'long' && storeOf(operation, 'database') !== undefined
 }
 
-/** A URL without its system and without who logs in. Of a database file the path is left, as it is opened: three slashes begin a relative one. */
+/**
+ * A URL without its system and without who logs in. Of a database file the path is left, as it is opened: three slashes
+ * begin a relative one.
+ */
 function bare(url: string): string {
   return url.replace(/^\w+:\/\/(?:\/|[^/@]*@)?/, '')
 }

@@ -23,7 +23,10 @@ const OF_TABLES: ReadonlySet<Command> = new Set(['import', 'fsck'])
 const OF_KNOWN_TABLES: ReadonlySet<Command> = new Set(['validate', 'compare'])
 const MOST_TABLES = 100
 
-/** Commands that match what is typed: those that begin with it first, then those that hold every word, then tables that the words behind a command name. */
+/**
+ * Commands that match what is typed: those that begin with it first, then those that hold every word, then tables that
+ * the words behind a command name.
+ */
 export function paletteEntries(state: State): readonly PaletteEntry[] {
   const field = state.dialog?.kind === 'palette' ? state.dialog.field.text : ''
   const typed = field.trim().toLowerCase()
@@ -46,7 +49,10 @@ export function paletteEntries(state: State): readonly PaletteEntry[] {
   return [...whole, ...rest.filter(isNamed), ...rest.filter((entry) => !isNamed(entry))]
 }
 
-/** Commands to fill in: the one that is typed whole stands first, with the words behind it; then those that hold every word. */
+/**
+ * Commands to fill in: the one that is typed whole stands first, with the words behind it; then those that hold every
+ * word.
+ */
 function formsFor(
   { forms }: State,
   text: string,

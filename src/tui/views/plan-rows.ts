@@ -1,4 +1,7 @@
-/** Lines of a printed plan as rows of a dialog: what is told is wrapped below its words, a row of a table keeps its columns. */
+/**
+ * Lines of a printed plan as rows of a dialog: what is told is wrapped below its words, a row of a table keeps its
+ * columns.
+ */
 import { clean, width, wrap, wrapLabelled } from '../../render/screen-text.ts'
 import { isTold } from '../run/story.ts'
 
@@ -8,7 +11,10 @@ const MOST_BEFORE = 0.6
 /** Rows below what is told: where, why, and what to do. */
 const MORE_TOLD = /^ {5}(?:where|cause|do) /
 
-/** @param left cells that wide rows of tables are moved to the left @param lists every row that is not told is one of a table */
+/**
+ * @param left cells that wide rows of tables are moved to the left @param lists every row that is not told is one of a
+ * table
+ */
 export function planRows(text: string, cells: number, left: number, lists = false): readonly string[] {
   const line = clean(text)
   if (lists && !isTold(line) && !MORE_TOLD.test(line)) return [line.slice(left, left + cells)]

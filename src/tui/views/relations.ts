@@ -95,7 +95,9 @@ function lined(texts: readonly string[], cells: number): Line[] {
   })
 }
 
-/** What stands below the list on a small screen: one table, what is to be known of copying it, and all of them together. */
+/**
+ * What stands below the list on a small screen: one table, what is to be known of copying it, and all of them together.
+ */
 export function relationSummary(relation: RelationEvent, all: readonly RelationEvent[], cells: number): Line[] {
   const { table, columns, partitioning, note, resumable } = relation
   const facts = [

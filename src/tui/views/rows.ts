@@ -1,4 +1,6 @@
-/** What every list of the detail pane shares: rows of a page, the chosen one, and what is said when there is nothing. */
+/**
+ * What every list of the detail pane shares: rows of a page, the chosen one, and what is said when there is nothing.
+ */
 import type { Page } from '../../model/lake/answers.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { block, chosen, line } from '../draw/line.ts'

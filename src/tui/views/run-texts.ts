@@ -44,7 +44,10 @@ export function machineStatus({ state, end }: Pick<MachineRun, 'state' | 'end'>)
   return state === 'live' ? 'live' : 'running'
 }
 
-/** A copy by the ledger of its target. @param totals of its chunks, by their state @param chunks some of them, failed ones first */
+/**
+ * A copy by the ledger of its target. @param totals of its chunks, by their state @param chunks some of them, failed
+ * ones first
+ */
 export function ledgerRunText(
   run: CopyRunEvent,
   url: string,

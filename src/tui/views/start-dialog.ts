@@ -1,4 +1,6 @@
-/** The plan of a command, read line by line, before it is started: what it says, what has to be typed, and two buttons. */
+/**
+ * The plan of a command, read line by line, before it is started: what it says, what has to be typed, and two buttons.
+ */
 import { plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'

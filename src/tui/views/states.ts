@@ -55,7 +55,10 @@ export function catalogState(row: TableRow, marks: Marks): { readonly text: stri
   }
 }
 
-/** The same of a table whose commits are brought in as they come: its mark says that, and its word where that does not go well. */
+/**
+ * The same of a table whose commits are brought in as they come: its mark says that, and its word where that does not
+ * go well.
+ */
 export function syncedState(
   row: TableRow,
   syncs: State['syncs'],

@@ -2,7 +2,10 @@
 import type { Line, Span } from '../draw/line.ts'
 import { lineWidth, span } from '../draw/line.ts'
 
-/** @param tabs each with the gap that belongs to it @param open index of the one that is open @returns as wide as it is; it may be cut at its end */
+/**
+ * @param tabs each with the gap that belongs to it @param open index of the one that is open @returns as wide as it is;
+ * it may be cut at its end
+ */
 export function tabStrip(tabs: readonly Line[], open: number, cells: number): Line {
   const upTo = (from: number): Line => tabs.slice(from, open + 1).flat()
   let from = 0

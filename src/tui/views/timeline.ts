@@ -1,4 +1,7 @@
-/** The partitions of a table as a line of time: a bar for what each holds, from the first period to those that are to come. */
+/**
+ * The partitions of a table as a line of time: a bar for what each holds, from the first period to those that are to
+ * come.
+ */
 import type { ArchivedEvent } from '../../model/archive/events.ts'
 import type { PartitionedEvent, PartitionEvent, PartitionState } from '../../model/partition/events.ts'
 import { bar } from '../draw/bars.ts'

@@ -1,4 +1,7 @@
-/** The lists of the queue's screens: what their rows are, and where the cursor stands. A further listing is a kind of view with an entry here and one in `views/queue`. */
+/**
+ * The lists of the queue's screens: what their rows are, and where the cursor stands. A further listing is a kind of
+ * view with an entry here and one in `views/queue`.
+ */
 import type { SharedRun } from '../../../app/workbench.ts'
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
 import type { Slot, WorkerRow } from '../../../model/share/distributed.ts'

@@ -1,4 +1,7 @@
-/** What is shown of a queue of workers. Its times are those of its database; ages count from `now`, which comes with each answer. */
+/**
+ * What is shown of a queue of workers. Its times are those of its database; ages count from `now`, which comes with
+ * each answer.
+ */
 import type { QueueSeen, SharedRun } from '../../../app/workbench.ts'
 import {
   LOST_AFTER_MS,

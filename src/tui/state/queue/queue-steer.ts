@@ -1,4 +1,7 @@
-/** How a run of the queue can be steered, and what a key asks of it. All of it is wishes of the whole run, which are shared out among its slots. */
+/**
+ * How a run of the queue can be steered, and what a key asks of it. All of it is wishes of the whole run, which are
+ * shared out among its slots.
+ */
 import { OPERATIONS, type OperationKind } from '../../../app/operations/list.ts'
 import type { SharedRun } from '../../../app/workbench.ts'
 import { declarationOf } from '../../../app/operations/facts.ts'
@@ -31,7 +34,10 @@ export function steersShared(run: SharedRun, what: SharedSteer): boolean {
   }
 }
 
-/** What `p` does: holds it, lets it go on (also one that came with a copy of its queue), or queues what is left of one that has ended. */
+/**
+ * What `p` does: holds it, lets it go on (also one that came with a copy of its queue), or queues what is left of one
+ * that has ended.
+ */
 export function pauseOf(run: SharedRun): 'works' | 'rests' | 'ended' | null {
   if (run.status === 'running' && run.isUnconfirmed && run.wishes.stop !== true) return 'rests'
   if (run.status === 'running')
@@ -39,7 +45,10 @@ export function pauseOf(run: SharedRun): 'works' | 'rests' | 'ended' | null {
   return run.status === 'ok' ? null : 'ended'
 }
 
-/** Chunks at once after one key: as many more or fewer as there are slots, since a number is shared out evenly among those that work. */
+/**
+ * Chunks at once after one key: as many more or fewer as there are slots, since a number is shared out evenly among
+ * those that work.
+ */
 export function workersAfter(run: SharedRun, more: boolean): number {
   const among = Math.max(1, run.slots.working)
   const now = run.wishes.workers ?? (run.workersEach ?? 1) * among

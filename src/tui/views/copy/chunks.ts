@@ -1,4 +1,7 @@
-/** The chunks of a table that are worth a look, those that need somebody first, and what is to be said of the one under the cursor. */
+/**
+ * The chunks of a table that are worth a look, those that need somebody first, and what is to be said of the one under
+ * the cursor.
+ */
 import { count, seconds, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span } from '../../draw/line.ts'

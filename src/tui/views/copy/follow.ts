@@ -1,4 +1,7 @@
-/** The head of a copy's screen while changes follow it: which tables are live, how far it is behind, what the slot holds back. */
+/**
+ * The head of a copy's screen while changes follow it: which tables are live, how far it is behind, what the slot holds
+ * back.
+ */
 import type { FollowProgressEvent } from '../../../model/follow/events.ts'
 import { progressBar, sparkline } from '../../draw/bars.ts'
 import { bytes, clockSpan, count, numberOf, percent, plural, timeOfDay } from '../../../render/screen-format.ts'

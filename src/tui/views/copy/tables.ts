@@ -82,7 +82,9 @@ function summary(copy: CopyProgress, state: State): string {
   ].join(' · ')
 }
 
-/** Everything is there and proved but for rows that were set aside: how many they are says more than that some are not. */
+/**
+ * Everything is there and proved but for rows that were set aside: how many they are says more than that some are not.
+ */
 function lacksRowsOnly({ error, map }: CopyTable): boolean {
   const { all, proved, aside } = map.counts()
   return error?.code === 'ROWS_ASIDE' && all > 0 && proved + aside === all

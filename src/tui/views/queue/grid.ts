@@ -6,7 +6,10 @@ import { cursorIn } from '../../state/queue/queue-rows.ts'
 import type { KeyedPosition } from '../../state/queue/queue-shown.ts'
 import type { State } from '../../state/state.ts'
 
-/** @property cells of the column; negative ones align at the right, 0 takes what is left @property from cells of a screen that has room for it */
+/**
+ * @property cells of the column; negative ones align at the right, 0 takes what is left @property from cells of a
+ * screen that has room for it
+ */
 export type Column<R> = {
   readonly title: string
   readonly cells: number

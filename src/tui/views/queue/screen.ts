@@ -1,4 +1,7 @@
-/** The screens of a queue, by the kind of what is open. A further listing is a line here, and one in `state/queue/queue-rows`. */
+/**
+ * The screens of a queue, by the kind of what is open. A further listing is a line here, and one in
+ * `state/queue/queue-rows`.
+ */
 import type { Line } from '../../draw/line.ts'
 import { queueView, shownRun, shownSlots } from '../../state/queue/queue-open.ts'
 import { sharedWord, type QueueView } from '../../state/queue/queue-shown.ts'

@@ -1,4 +1,7 @@
-/** Words that the screens of a queue share: how old something is, how slots, workers and runs stand, and what was ordered. */
+/**
+ * Words that the screens of a queue share: how old something is, how slots, workers and runs stand, and what was
+ * ordered.
+ */
 import type { SharedRun } from '../../../app/workbench.ts'
 import type { RunWishes, Slot } from '../../../model/share/distributed.ts'
 import type { TableHold } from '../../../model/run/table-wish.ts'
@@ -119,7 +122,10 @@ export function wishesText({ held, rate: rows, workers, lanes, tables = [], stop
   ].join(', ')
 }
 
-/** What was ordered, and whether all who work have heard of it; null where nothing was ever ordered. @param cells of the line */
+/**
+ * What was ordered, and whether all who work have heard of it; null where nothing was ever ordered. @param cells of the
+ * line
+ */
 export function orderLine(run: SharedRun, slots: readonly Slot[], queue: QueueShown, cells: number): Line | null {
   const { wishes, status } = run
   if (status !== 'running') return null
