@@ -22,7 +22,7 @@ export class Lifecycles {
   /** A run started from the phases of a table, until the phases are shown again. */
   #begun: { readonly row: RelationRow; readonly operation: Operation } | null = null
 
-  /** @param wished lifecycle settings of the config file; null without one */
+  /** @param wished settings of the config file; null without one */
   constructor(workbench: Workbench, store: Store<State, Action>, wished: LifecycleStatusOperation | null) {
     this.#workbench = workbench
     this.#store = store
