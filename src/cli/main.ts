@@ -217,7 +217,7 @@ function secretsOfParsed(
   ])
 }
 
-/** URLs that the UI is opened on; a store name stands for a URL that is not on the line. */
+/** URLs that the UI is opened on; a store name is resolved to a URL that is not on the line. */
 function namedBy({ target, database }: { readonly target: string; readonly database?: string }): readonly string[] {
   return database === undefined ? [target] : [target, database]
 }

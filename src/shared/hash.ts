@@ -1,6 +1,6 @@
 /**
- * Fast 53-bit hashes for look-ups. They only find candidates: whoever uses one compares the texts afterwards, so a
- * collision costs time and never an answer. The catalog stores them, therefore the algorithm never changes.
+ * Fast 53-bit hashes for look-ups. They only find candidates: callers compare the texts afterwards, so a collision
+ * costs time and never gives a wrong answer. The catalog stores them, therefore the algorithm must never change.
  */
 
 /** Two independent hashes of one text, computed in one pass: `a` has 53 bits, `b` 32. */
