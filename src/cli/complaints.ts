@@ -1,6 +1,4 @@
-/**
- * Error messages for a wrong command line: translates yargs messages, and suggests the flag that was probably meant.
- */
+/** Error messages for a wrong command line: translates yargs messages, and suggests the flag that was likely meant. */
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { closest } from '../shared/closest.ts'
 import { SluiceError } from '../shared/errors.ts'

@@ -2,10 +2,7 @@
 import type { Event } from '../model/run/event.ts'
 
 export type Face = {
-  /**
-   * Takes one event; events arrive in order. `part`: the run is a step of a larger command, which reports the end
-   * itself.
-   */
+  /** Takes one event, in order. `part`: the run is a step of a larger command, which reports the end itself. */
   event(event: Event, part: boolean): void
   /** Called after the last event: writes what was held back. */
   close(): void | Promise<void>

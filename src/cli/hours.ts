@@ -55,10 +55,7 @@ export function isWithin(hours: Hours, moment: number): boolean {
   return from < to ? now >= from && now < to : now >= from || now < to
 }
 
-/**
- * Pauses a run outside of the hours.
- * @param tell called once when the run begins to wait, and once when it continues
- */
+/** Pauses a run outside of the hours. @param tell called once when the run begins to wait, and once when it resumes */
 export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, tell: (message: string) => void): RunControl {
   let isHeld = false
   // A waiting run asks many times a second; the answer can change only with the minute.

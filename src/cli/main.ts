@@ -111,9 +111,7 @@ function foundConfig(argv: readonly string[], { env, searchFrom }: Surroundings)
   return searchConfig(argv, searchFrom, env, process.getuid?.() ?? null)
 }
 
-/**
- * Commands that continue without an untrusted config file, and report that it was not read: their operands are enough.
- */
+/** Commands that continue without an untrusted config file, and report that it was not read: operands are enough. */
 const WITHOUT_TRUST: ReadonlySet<string> = new Set(['discover'])
 
 /**

@@ -173,9 +173,7 @@ async function buildParser(
   })
 }
 
-/**
- * Options of a command that take a local file or folder. A URL there would create a folder with a colon in its name.
- */
+/** Options of a command that take a local file or folder. A URL there would create a folder with `:` in its name. */
 export function localPlaces(command: string): Readonly<Record<string, LocalPlace>> {
   const own = (commandNamed(command)?.takes ?? []).flatMap(({ name, completes }) =>
     completes === 'file' || completes === 'folder' ? [[name, completes] as const] : [],
@@ -288,9 +286,7 @@ export async function parseCommandLine(
   return { request: outcome.request, globals: outcome.globals }
 }
 
-/**
- * Replaces words after `--` by placeholders, because they are operands whatever they look like. `reveal` restores them.
- */
+/** Replaces words after `--` by placeholders: they are operands whatever they look like. `reveal` restores them. */
 function hideLiterals(argv: readonly string[]): {
   readonly words: readonly string[]
   readonly reveal: <T>(value: T) => T | string

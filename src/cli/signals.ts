@@ -7,10 +7,7 @@ export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 /** 128 plus the signal number. A lost terminal ends like SIGTERM, because docs/EXIT-CODES.md has only two codes. */
 export const EXIT_OF_SIGNAL: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 }
 
-/**
- * npm and pnpm forward a signal that the terminal has already sent: repeats within this time are the same key press,
- * ms.
- */
+/** npm and pnpm forward a signal that the terminal has sent: repeats within this time are the same key press, ms. */
 const SAME_PRESS_MS = 1000
 /** After this time an abort is given up and the process exits, ms; a catalog survives that as it survives kill -9. */
 const ABORT_PATIENCE_MS = 10_000

@@ -45,10 +45,7 @@ export class ChunkLines {
     this.#announced.delete(table)
   }
 
-  /**
-   * @param subject the table, if there are several
-   * @returns where a table resumes, once
-   */
+  /** @param subject the table, if there are several @returns where a table resumes, once */
   started(event: Of<'chunk.started'>, subject: string, block: Tell): readonly Block[] {
     const { table, chunk } = event
     const begun = this.#tables.get(table)
@@ -82,10 +79,7 @@ function spanText({ from, to }: Of<'chunk.started'> | Of<'chunk.done'>, { key, l
   return first === undefined || last === undefined ? '' : ` (${column} ${first} to ${last})`
 }
 
-/**
- * A chunk that was released, and why.
- * @param chunk as its line names it
- */
+/** A chunk that was released, and why. @param chunk as its line names it */
 export function releasedText(chunk: string, reason: Of<'chunk.released'>['reason']): string {
   return `${chunk} is ${reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[reason]}`
 }

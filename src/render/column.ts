@@ -10,10 +10,7 @@ export type Column = {
   readonly most?: number
   /** If a terminal is too narrow, columns with the lowest rank are left out first; without a rank a column stays. */
   readonly rank?: number
-  /**
-   * If a terminal is too narrow, the text goes whole on its own line below the row, because a cut text cannot be
-   * pasted.
-   */
+  /** If a terminal is too narrow, the text goes whole on a line below the row, because a cut text cannot be pasted. */
   readonly below?: true
 }
 

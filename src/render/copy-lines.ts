@@ -280,9 +280,7 @@ export class CopyLines {
   }
 }
 
-/**
- * A difference in a chunk of an earlier run, as a line: `chunk 1 (1 to 50,000): expected 50,000 rows, found 49,990`.
- */
+/** A difference in a chunk of an earlier run: `chunk 1 (1 to 50,000): expected 50,000 rows, found 49,990`. */
 function lookText(event: LookDifferenceEvent): string {
   const { chunk, side, sourceBefore, source, expected, target, accepted } = event
   const what = chunk === undefined ? 'the table' : `chunk ${chunk}${spanText(event)}`

@@ -1,6 +1,4 @@
-/**
- * Phases of tables as lines: each table once, its four phases below it, and below each its obstacles and next command.
- */
+/** Phases of tables as lines: each table once, below it its four phases, below each its obstacles and next command. */
 import type { LifecyclePhaseEvent } from '../model/partition/lifecycle-events.ts'
 import { oneLine, visible } from '../shared/visible.ts'
 

@@ -15,9 +15,7 @@ export class RingLines {
   #hosts: RingHostEvent[] = []
   #told = false
 
-  /**
-   * The lines of an event, each with its line end; '' for parts that wait for the whole ring, null for other events.
-   */
+  /** Lines of an event, each with its line end; '' for parts that wait for the whole ring, null for other events. */
   lines(event: Event): string | null {
     if (event.type === 'ring.part') this.#parts.push(event)
     else if (event.type === 'ring.host') this.#hosts.push(event)

@@ -30,9 +30,7 @@ export function numberOf(text: string | undefined | null): number | null {
   return Number.isFinite(n) ? n : null
 }
 
-/**
- * Age in one unit: `<1 min`, `4 min`, `3 h`, `1 d`, `2 y`. Without seconds, as an idle screen draws ages once a minute.
- */
+/** Age in one unit: `<1 min`, `4 min`, `3 h`, `1 d`, `2 y`. No seconds: an idle screen draws ages once a minute. */
 export function age(then: number | null, now: number): string {
   if (then === null) return '?'
   const s = Math.max(0, Math.floor((now - then) / 1000))

@@ -26,10 +26,7 @@ export class Attempts {
     this.#clock = clock
   }
 
-  /**
-   * Records a failure.
-   * @returns milliseconds before the next attempt; null if the work is given up
-   */
+  /** Records a failure. @returns milliseconds before the next attempt; null if the work is given up */
   failed(): number | null {
     const now = this.#clock.ticks()
     this.#since ??= now

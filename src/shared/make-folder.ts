@@ -1,6 +1,4 @@
-/**
- * Creates folders with their missing parents. Node's `recursive` never ends in a folder that accepts none, as in /proc.
- */
+/** Creates folders and missing parents. Node's `recursive` never ends in a folder that accepts none, as in /proc. */
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'

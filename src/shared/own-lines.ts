@@ -26,10 +26,7 @@ export class OwnLines {
     await appendFile(this.#file, `${line}\n`, { mode: OWN_FILE })
   }
 
-  /**
-   * Replaces all lines atomically.
-   * @throws if the file cannot be written
-   */
+  /** Replaces all lines atomically. @throws if the file cannot be written */
   async replace(lines: readonly string[]): Promise<void> {
     await makeFolder(dirname(this.#file), OWN_FOLDER)
     const part = `${this.#file}.${randomBytes(4).toString('hex')}`

@@ -42,10 +42,7 @@ const SYSTEM: ProcessLook = { isAlive, startOf }
 
 let own: Omit<ProcessIdentity, 'host'> | null = null
 
-/**
- * This process.
- * @param host the name of its machine, for people
- */
+/** This process. @param host the name of its machine, for people */
 export function thisProcess(host = hostname()): ProcessIdentity {
   own ??= { machine: readMachine(), pid: process.pid, started: startOf(process.pid) }
   return { ...own, host }
@@ -70,10 +67,7 @@ export function fateOf(one: StoredIdentity, here: ProcessIdentity, look: Process
   return now !== null && now !== started ? 'ended' : 'lives'
 }
 
-/**
- * Whether the process of a row has certainly ended, so that its lease need not be awaited.
- * @param here this process
- */
+/** Whether the process of a row has certainly ended, so that its lease need not be awaited. @param here this process */
 export function hasEnded(one: StoredIdentity, here: ProcessIdentity, look: ProcessLook = SYSTEM): boolean {
   return fateOf(one, here, look) === 'ended'
 }

@@ -15,9 +15,7 @@ type UrlParts = {
   readonly rest: string
 }
 
-/**
- * Parsed by hand, because `new URL` rejects much that drivers accept (hosts with commas, passwords with `/` or `@`).
- */
+/** Parsed by hand: `new URL` rejects much that drivers accept (hosts with commas, passwords with `/` or `@`). */
 function splitUrl(url: string): UrlParts | null {
   const match = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(url)
   if (match === null) return null

@@ -1,6 +1,4 @@
-/**
- * The folder for private files of this user: catalogs of lakes that were only viewed, history of input, and local runs.
- */
+/** The folder for private files of this user: catalogs of lakes that were only viewed, input history, local runs. */
 import { homedir } from 'node:os'
 import path from 'node:path'
 

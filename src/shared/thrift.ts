@@ -19,10 +19,7 @@ export class Thrift {
     return this.#at
   }
 
-  /**
-   * A struct as its fields by number.
-   * @throws Error if the bytes are not a struct, or end too early
-   */
+  /** A struct as its fields by number. @throws Error if the bytes are not a struct, or end too early */
   struct(depth: number): Map<number, Value> {
     if (depth > MAX_DEPTH) throw new Error('too deep')
     const fields = new Map<number, Value>()

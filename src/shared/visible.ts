@@ -4,9 +4,7 @@ const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 /** Controls, marks of direction, fillers, joiners, tags: they move the cursor, or make two names look alike. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu
 
-/**
- * One line of text in which invisible characters and those that move the cursor are visible. Applying it twice is safe.
- */
+/** One line of text with visible signs for invisible characters and cursor movements. Applying it twice is safe. */
 export function visible(text: string): string {
   return text.replaceAll(UNSEEN, (char) => {
     const code = char.codePointAt(0) ?? 0
@@ -19,9 +17,7 @@ export function oneLine(text: string): string {
   return visible(text.replaceAll(/\r?\n|\t/g, ' '))
 }
 
-/**
- * Characters that JSON leaves unchanged, but terminals act on: C1 controls and those that change the text direction.
- */
+/** Characters that JSON keeps, but terminals act on: C1 controls and those that change the text direction. */
 const ACTED_ON = /[\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/gu
 
 /**

@@ -1,6 +1,4 @@
-/**
- * The folder that a command works in: the base of relative paths and URLs in its line, and of the config file search.
- */
+/** The folder that a command works in: the base of relative paths and URLs in its line, and of the config search. */
 import process from 'node:process'
 import { shellQuote } from './shell.ts'
 

@@ -87,9 +87,7 @@ function isSpelled(name: string, current: string): boolean {
   return name.includes('.') === current.includes('.')
 }
 
-/**
- * The database to ask; the source if the command has source and target, because a table may not be in the target yet.
- */
+/** The database to ask; the source if the command has source and target: a table may not be in the target yet. */
 function databaseOf(
   takes: readonly Option[],
   before: readonly string[],

@@ -116,10 +116,7 @@ export class InputGrammar {
       .replaceAll(UTF8, (found) => (found.length === 1 ? '\ufffd' : Buffer.from(found, 'latin1').toString('utf8')))
   }
 
-  /**
-   * Processes the input from a position.
-   * @returns the position after it
-   */
+  /** Processes the input from a position. @returns the position after it */
   #step(text: string, at: number): number {
     const char = String.fromCodePoint(text.codePointAt(at) ?? 0)
     switch (this.#place) {
@@ -266,10 +263,7 @@ export class InputGrammar {
     this.#place = 'ground'
   }
 
-  /**
-   * A misplaced control character ends a sequence and is dropped with it; an escape or a C1 control begins the next
-   * one.
-   */
+  /** A misplaced control character ends a sequence and is dropped with it; an escape or C1 control begins the next. */
   #broken(char: string): boolean {
     this.#drop('ground')
     return char !== ESC && !isC1(char)

@@ -13,10 +13,7 @@ const ESCAPE_MS = 50
 const SEQUENCE_MS = 500
 /** A distant terminal sends a paste in pieces. */
 const PASTE_MS = 1000
-/**
- * Maximum time that keys in an unfinished sequence or paste are swallowed. A piece larger than a user types restarts
- * it.
- */
+/** Maximum time that keys in an unfinished sequence or paste are swallowed. A piece larger than typed restarts it. */
 const SEQUENCE_IN_ALL_MS = 2000
 const PASTE_IN_ALL_MS = 10_000
 const NO_HAND_BYTES = 64

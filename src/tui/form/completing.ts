@@ -9,9 +9,7 @@ import { listWord } from './words.ts'
 
 const MOST = 100
 
-/**
- * Candidates from the screen: open databases, tables of lake and catalog, runs. @param typed prefix of the candidates
- */
+/** Candidates from the screen: open databases, tables of lake and catalog, runs. @param typed their prefix */
 export function stateCandidates(option: FormOption, typed: string, state: State): readonly Candidate[] {
   const all = known(option, state).filter(({ word }) => word.startsWith(typed))
   return all.slice(0, MOST)

@@ -61,9 +61,7 @@ function readInto<K extends Dialog['kind']>(
   })
 }
 
-/**
- * Identifies the check of a dialog: a dialog that was closed and opened again must not receive events of the first one.
- */
+/** Identifies the check of a dialog: a dialog that was closed and reopened must not receive events of the first one. */
 const tokens = new WeakMap<object, Job>()
 
 /** Shows the plan of an import, read by a dry run of the same operation. */

@@ -1,7 +1,4 @@
-/**
- * Data that the visible screen lacks, as a pure list of questions. Nothing is read twice, and nothing that is not
- * visible.
- */
+/** Data that the visible screen lacks, as a list of questions. Nothing is read twice, and nothing invisible is read. */
 import type { Workbench } from '../../app/workbench.ts'
 import { lakeTables } from '../state/stores.ts'
 import { detailContent, geometry, tabRows } from '../state/geometry.ts'

@@ -69,10 +69,7 @@ export function awayOf(rows: readonly TableRow[]): SluiceError | null {
   return row?.catalog.state === 'away' ? errorFromInfo(row.catalog.error) : null
 }
 
-/**
- * All parts of an error, the most important first, since the line may be cut. A message with a caret keeps its line
- * breaks.
- */
+/** All parts of an error, most important first, since the line may be cut. A message with a caret keeps its lines. */
 export function wholeError({ code, message, reason, hint, where }: SluiceError): string {
   const more = [reason, hint === undefined ? undefined : `do: ${hint}`, where]
   const rest = more.filter((part) => part !== undefined).join(' · ')

@@ -1,7 +1,4 @@
-/**
- * Steering requests to shared runs. They are sent one after the other, and shown as pending until the queue has stored
- * them.
- */
+/** Steering requests to shared runs, sent one after the other, and shown as pending until the queue has stored them. */
 import type { SharedRun, Workbench } from '../../app/workbench.ts'
 import type { RunWishes, WorkerRow } from '../../model/share/distributed.ts'
 import type { Clock } from '../../shared/clock.ts'

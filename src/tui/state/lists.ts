@@ -112,10 +112,7 @@ function settledScreen(state: State): State {
   return state.screen === 'ask' ? settledGrid(state) : state
 }
 
-/**
- * Called after every change: keeps every cursor on an existing row, the same as before if possible, and scrolls it into
- * view.
- */
+/** Called after every change: keeps every cursor on an existing row, the same if possible, and scrolls it into view. */
 export function settle(before: State, changed: State): State {
   const state = settledRow(before, settledScreen(changed))
   const total = drawnLines(state).length

@@ -86,9 +86,7 @@ function legend(side: 'files' | 'sql', x: number, text: string): readonly string
   ]
 }
 
-/**
- * Converts values to pixels on a log scale, from the power of ten at or below the smallest value to the largest value.
- */
+/** Converts values to pixels on a log scale, from the power of ten at or below the smallest to the largest value. */
 function scaleOf(values: readonly (number | null)[]): (value: number) => number {
   const positive = values.filter((value) => value !== null && value > 0).map(Number)
   if (positive.length === 0) return () => 0

@@ -49,9 +49,7 @@ export function paletteEntries(state: State): readonly PaletteEntry[] {
   return [...whole, ...rest.filter(isNamed), ...rest.filter((entry) => !isNamed(entry))]
 }
 
-/**
- * Command forms: if the text names a whole command, that one with the words after it; else all that contain every word.
- */
+/** Command forms: if the text names a whole command, that one with the words after it; else all with every word. */
 function formsFor(
   { forms }: State,
   text: string,

@@ -1,7 +1,4 @@
-/**
- * Lines of a printed plan as rows of a dialog. Output entries are wrapped below their text; table rows keep their
- * columns.
- */
+/** Lines of a printed plan as rows of a dialog. Output entries wrap below their text; table rows keep their columns. */
 import { clean, width, wrap, wrapLabelled } from '../../render/screen-text.ts'
 import { isTold } from '../run/story.ts'
 

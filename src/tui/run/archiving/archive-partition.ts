@@ -156,9 +156,7 @@ function passesOf(state: ArchiveState | null): number {
   return state !== null && STAGES.indexOf(state) >= STAGES.indexOf('VERIFIED') ? 2 : 0
 }
 
-/**
- * Rows and bytes per second of a step over the last seconds. Null before one second has passed, or if nothing moved.
- */
+/** Rows and bytes per second of a step in the last seconds. Null before one second has passed, or if nothing moved. */
 export function stepRates({ samples }: StepView): { readonly rows: number | null; readonly bytes: number | null } {
   const [first] = samples
   const last = samples.at(-1)

@@ -341,10 +341,7 @@ function isProved(table: CopyTable, checksum: { readonly target: string } | unde
   return table.provedByChunk && (checksum === undefined || checksum.target !== '')
 }
 
-/**
- * Whether a table without a key was proved as a whole at its end: the checksums of its chunks were added up and
- * compared.
- */
+/** Whether a table without a key was proved as a whole at its end: the sums of its chunks' checksums were compared. */
 function isProvedAtEnd({ plan, key }: CopyTable): boolean {
   return plan !== null && key.length === 0 && plan.proof === 'canonical' && plan.onExisting === 'refuse'
 }

@@ -1,6 +1,4 @@
-/**
- * State of a queue of worker processes. Times are those of the queue's database; ages count from `now` of each answer.
- */
+/** State of a queue of worker processes. Times are those of its database; ages count from `now` of each answer. */
 import type { QueueSeen, SharedRun } from '../../../app/workbench.ts'
 import {
   LOST_AFTER_MS,

@@ -82,9 +82,7 @@ function summary(copy: CopyProgress, state: State): string {
   ].join(' · ')
 }
 
-/**
- * True if all chunks are proved except for quarantined rows; then the number of those is shown instead of the error.
- */
+/** True if all chunks are proved except for quarantined rows; then their number is shown instead of the error. */
 function lacksRowsOnly({ error, map }: CopyTable): boolean {
   const { all, proved, aside } = map.counts()
   return error?.code === 'ROWS_ASIDE' && all > 0 && proved + aside === all
