@@ -1,4 +1,4 @@
-/** Commands whose first operand says what is done: `archive list`, `quarantine retry`. */
+/** Commands whose first operand is an action: `archive list`, `quarantine retry`. */
 import { takenBy, type SpokenAction } from '../app/operations/facts.ts'
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -7,7 +7,7 @@ import { closest } from '../shared/closest.ts'
 import type { ConfigDefaults } from './config.ts'
 import { configuredFor, shownOption } from './option-flags.ts'
 
-/** @throws SluiceError BAD_FLAG for a word that is no action of the command, and for flags of other ones */
+/** @throws SluiceError BAD_FLAG for an unknown action, and for flags of other actions */
 export function actionOf(
   command: CommandDeclaration,
   actions: readonly SpokenAction[],
@@ -29,7 +29,7 @@ export function actionOf(
   })
 }
 
-/** A flag that does nothing where it is given is a misunderstanding. What names a database is given to all alike. */
+/** Refuses flags that have no effect on this action. Flags of databases are allowed for all actions. */
 function refuseOthers(
   command: CommandDeclaration,
   action: SpokenAction,

@@ -8,16 +8,16 @@ import { flag, given, optionalText, type Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
 import { parseDuration } from './duration.ts'
 
-/** Who asks, and what he can be told: nobody waits for an alert that cannot come. */
+/** Command and the causes it can raise. Others are refused, because such an alert could never come. */
 export type Alerting = {
-  /** As it is typed: `archive verify`. */
+  /** As typed: `archive verify`. */
   readonly command: string
   readonly causes: readonly AlertCause[]
-  /** What it takes for other causes: `goes with --follow`. */
+  /** What is needed for another cause: `goes with --follow`. */
   readonly others?: (cause: AlertCause) => string | null
 }
 
-/** Of an operation, by what it declares. @throws SluiceError BAD_FLAG */
+/** Alert options of an operation, by its declared causes. @throws SluiceError BAD_FLAG */
 export function alertOf(kind: OperationKind, args: Arguments): AlertWish | undefined {
   const { alerts, actions } = declarationOf(kind)
   const action = actions === undefined ? undefined : optionalText(args, 'action')
@@ -45,8 +45,8 @@ export function readAlert(args: Arguments, alerting: Alerting): AlertWish | unde
 }
 
 /**
- * Those of several conditions that a command can raise, for what is said of a table and not of one command.
- * @param text as it was read once before; what is no condition stays
+ * The conditions that a command can raise, from a list that is set per table and not per command.
+ * @param text list of conditions; unknown words stay, so that they are reported later
  */
 export function conditionsFor(text: string, causes: readonly AlertCause[]): string {
   const parts = text.split(',').map((one) => one.trim())
@@ -73,7 +73,7 @@ function conditionOf(text: string, { command, causes, others }: Alerting): Alert
   })
 }
 
-/** @param rest what stands behind the word; null where that does not fit */
+/** @param rest text after the word; null if it does not fit */
 function withLimit(cause: AlertCause, rest: string): AlertCondition | null {
   const [, sign, value = ''] = /^([<>])\s*(.+)$/.exec(rest) ?? []
   switch (cause) {

@@ -1,4 +1,4 @@
-/** A command of the command line itself that answers, from its first event to its exit code. */
+/** Runs a command of the command line itself, from its first event to its exit code. */
 import { statusOf } from '../model/run/run-status.ts'
 import type { Dec } from '../model/run/event.ts'
 import { asSluiceError, type ErrorInfo } from '../shared/errors.ts'
@@ -8,11 +8,14 @@ type Answering = {
   readonly command: string
   readonly tool: string
   readonly ticks: () => number
-  /** A printed command line whose databases and config file belong behind the commands that hints name; nothing is added when absent. */
+  /**
+   * Printed command line whose databases and config file are added to commands in hints; absent: hints stay as they
+   * are.
+   */
   readonly around?: string
 }
 
-/** @param body says the rows, and returns what they add up to @returns the exit code */
+/** @param body emits the rows and returns their totals @returns the exit code */
 export async function answered(
   session: Session,
   { command, tool, ticks, around }: Answering,

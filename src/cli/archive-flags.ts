@@ -1,4 +1,4 @@
-/** Flags of `archive` that say which partitions there are, when one is due, and how it is stored. */
+/** Flags of `archive`: partitioning, age and storage. */
 import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../model/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
@@ -13,14 +13,14 @@ import { configNames } from './copy-flags.ts'
 import { optionalDuration } from './duration.ts'
 import { storeOr } from './named-stores.ts'
 
-/** Files that are smaller are no use to anybody. */
+/** Smallest file size, bytes; smaller files are useless. */
 const LEAST_FILE_BYTES = 1000
-/** With less the engine that writes Parquet does not start. */
+/** Smallest memory with which the Parquet writer starts, bytes. */
 const LEAST_MEMORY_BYTES = 32_000_000
 
-/** With more, the usual memory would be too little for each. */
+/** With more workers the default memory would be too little for each. */
 const MOST_WORKERS = 16
-/** Slower than any partition that is worth it. */
+/** Lowest useful rate; no partition is worth a slower one. */
 const LEAST_RATE = 1000
 
 export type Archiving = {
@@ -78,7 +78,7 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
   }
 }
 
-/** Of a table that is cut by values, what a config file says of periods is about others. @throws SluiceError BAD_FLAG */
+/** For `--by-value`, calendar settings of the config file do not apply. @throws SluiceError BAD_FLAG */
 function cutWish(
   args: Arguments,
   defaults: ConfigDefaults,
@@ -100,7 +100,7 @@ function cutWish(
   return { byValue, ...given('olderThan', ageIn(args, 'older-than', {})) }
 }
 
-/** Each of the workers has its share. @throws SluiceError BAD_FLAG */
+/** The memory is divided among the workers. @throws SluiceError BAD_FLAG */
 function memoryOf(text: string, workers = 1): number {
   return parseByteSize('--memory', text, LEAST_MEMORY_BYTES * workers)
 }
@@ -109,7 +109,7 @@ function filled<K extends string>(name: K, words: readonly string[]): Partial<Re
   return words.length === 0 ? {} : ({ [name]: words } as Record<K, readonly string[]>)
 }
 
-/** `to` of a config file may be the target of copies, and then says nothing here. */
+/** Archive place of `--to`. A database URL under `to` in the config file is the target of copies, and is ignored. */
 export function archivePlace(
   args: Arguments,
   { defaults, env }: Pick<RequestContext, 'defaults' | 'env'>,
@@ -126,7 +126,7 @@ export function archivePlace(
   })
 }
 
-/** @returns undefined where nothing is said about it: then the ledger knows */
+/** @returns undefined if nothing is set: then the ledger decides */
 function calendarOf(args: Arguments, defaults: ConfigDefaults): CalendarSpec | undefined {
   const wish = calendarWish(args, defaults)
   return Object.keys(wish).length === 0 ? undefined : { ...DEFAULT_CALENDAR, ...wish }

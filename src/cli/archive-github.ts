@@ -1,4 +1,4 @@
-/** Archives as GitHub shows them: what became of each partition as a table, and annotations for what went wrong. */
+/** Archive results for GitHub: a summary table of partitions, and annotations for errors. */
 import type { Event } from '../model/run/event.ts'
 import { forecastText, sizesText } from '../render/archive-lines.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'
@@ -12,17 +12,17 @@ export type Annotation = {
   readonly kind: 'error' | 'warning'
   readonly title: string
   readonly message: string
-  /** `CODE message` of what need not be said again at the end. */
+  /** `CODE message` that need not be repeated at the end. */
   readonly told?: string
 }
 
-/** Collects the last state of each partition, with what is known of it by then. */
+/** Collects the last state of each partition, merged with its earlier events. */
 export class ArchiveRows {
   readonly #partitions = new Map<string, StateEvent>()
 
   readonly #forecasts: string[] = []
 
-  /** What was foretold, a line a table. */
+  /** Forecasts, one line per table. */
   get forecasts(): readonly string[] {
     return this.#forecasts
   }
@@ -35,7 +35,7 @@ export class ArchiveRows {
     this.#partitions.set(key, { ...before, ...event, ms: event.ms + (before?.ms ?? 0) })
   }
 
-  /** Cells of the last row: what a run came to, by its own totals; null where it exported nothing. @param ms of the whole run */
+  /** Cells of the totals row; null if nothing was exported. @param ms of the whole run */
   total({ totals, ms }: Extract<Event, { type: 'run.finished' }>): readonly string[] | null {
     const { rows = '0', sourceBytes, bytes, partitions = '0' } = totals
     if (this.#partitions.size === 0 || rows === '0' || sourceBytes === undefined) return null
@@ -50,7 +50,7 @@ export class ArchiveRows {
     ]
   }
 
-  /** Cells of the summary, one row a partition. */
+  /** Cells of the summary, one row per partition. */
   rows(): readonly (readonly string[])[] {
     return [...this.#partitions.values()].map(({ table, partition, state, rows, sourceBytes, bytes, ms, error }) => [
       table,
@@ -64,7 +64,7 @@ export class ArchiveRows {
   }
 }
 
-/** What an event says that somebody has to look at; null where that is nothing. */
+/** Annotation for an event that needs attention; null for others. */
 export function annotationOf(event: Event): Annotation | null {
   if (event.type === 'archive.state' && event.error !== undefined) {
     const { table, partition, error } = event

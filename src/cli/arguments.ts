@@ -1,4 +1,4 @@
-/** What yargs hands over, read with the checks that it does not make: empty texts, NaN, flags given twice. */
+/** Reads yargs values with checks that yargs does not make: empty texts, NaN, flags given twice. */
 import { isS3Url, parseLakeUrl } from '../model/lake/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 
@@ -8,7 +8,7 @@ export type Arguments = Readonly<Record<string, unknown>>
 const OPERANDS: ReadonlySet<string> = new Set(['table', 'path', 'words', 'run', 'query', 'action', 'shell'])
 const shown = (name: string): string => (OPERANDS.has(name) ? name.toUpperCase() : `--${name}`)
 
-/** @throws SluiceError BAD_FLAG when the flag was given twice */
+/** @throws SluiceError BAD_FLAG if the flag was given twice */
 function single(args: Arguments, name: string, as: string): unknown {
   const value = args[name]
   if (Array.isArray(value)) {
@@ -18,9 +18,9 @@ function single(args: Arguments, name: string, as: string): unknown {
 }
 
 /**
- * Text of a flag or operand, or undefined when it is not there.
- * @param as how messages name it
- * @throws SluiceError BAD_FLAG when it is empty
+ * Text of a flag or operand; undefined if absent.
+ * @param as name for messages
+ * @throws SluiceError BAD_FLAG if it is empty
  */
 export function optionalText(args: Arguments, name: string, as: string = shown(name)): string | undefined {
   const value = single(args, name, as)
@@ -30,19 +30,19 @@ export function optionalText(args: Arguments, name: string, as: string = shown(n
       hint: 'if it comes from a variable, check that the variable is set',
     })
   }
-  // Refused before anything is printed, logged or recorded.
+  // Refuse bad S3 URLs before anything is printed, logged or recorded.
   if (isS3Url(value)) parseLakeUrl(value)
   return value
 }
 
-/** Text that must be there. @throws SluiceError BAD_FLAG */
+/** Text of a required flag or operand. @throws SluiceError BAD_FLAG */
 export function text(args: Arguments, name: string): string {
   const value = optionalText(args, name)
   if (value === undefined) throw new SluiceError('BAD_FLAG', `${shown(name)} is missing`)
   return value
 }
 
-/** A whole number, or undefined when it is not there. @throws SluiceError BAD_FLAG when it is none or out of bounds */
+/** An integer; undefined if absent. @throws SluiceError BAD_FLAG if it is no integer or out of bounds */
 export function optionalCount(
   args: Arguments,
   name: string,
@@ -58,23 +58,23 @@ export function optionalCount(
   throw new SluiceError('BAD_FLAG', `${as} takes a whole number ${bounds}${wrong}`)
 }
 
-/** A whole number that must be there. @throws SluiceError BAD_FLAG */
+/** A required integer. @throws SluiceError BAD_FLAG */
 export function count(args: Arguments, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
   const value = optionalCount(args, name, least, most)
   if (value === undefined) throw new SluiceError('BAD_FLAG', `${shown(name)} is missing`)
   return value
 }
 
-/** Whether a boolean flag is on; given several times, the last one counts. */
+/** Value of a boolean flag; the last one counts. */
 export function flag(args: Arguments, name: string): boolean {
   const value = args[name]
   return Array.isArray(value) ? value.at(-1) === true : value === true
 }
 
 /**
- * All values of a flag that may be repeated.
- * @param as how messages name it
- * @throws SluiceError BAD_FLAG when one is empty
+ * All values of a repeatable flag.
+ * @param as name for messages
+ * @throws SluiceError BAD_FLAG if one is empty
  */
 export function list(args: Arguments, name: string, as: string = shown(name)): readonly string[] {
   const value = args[name]
@@ -88,7 +88,7 @@ export function list(args: Arguments, name: string, as: string = shown(name)): r
   return texts
 }
 
-/** An object with the key when there is a value, and without it otherwise (exactOptionalPropertyTypes). */
+/** An object with the key, or without it if the value is undefined (exactOptionalPropertyTypes). */
 export function given<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
   return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: V }
 }

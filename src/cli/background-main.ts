@@ -1,4 +1,4 @@
-/** Entry of the program that a run of `--background` goes on in: what it has to do comes over a pipe, and a terminal that closes is nothing to it. */
+/** Entry of the process of `--background`. Its order comes over a pipe; closing the terminal does not end it. */
 import { closeSync, readFileSync, writeSync } from 'node:fs'
 import { EventEmitter } from 'node:events'
 import process from 'node:process'
@@ -6,7 +6,7 @@ import { deserialize } from 'node:v8'
 import type { BackgroundOrder } from './background.ts'
 import { launch } from './launch.ts'
 
-/** Where whoever started it listens. */
+/** File descriptor that the starting process listens on. */
 const TOLD = 3
 
 let isHeard = true
@@ -17,7 +17,7 @@ function tell(line: string): void {
     writeSync(TOLD, `${line}\n`)
     if (line.startsWith('begun')) closeSync(TOLD)
   } catch {
-    // Nobody waits any more.
+    // The starting process no longer listens.
     isHeard = false
     return
   }

@@ -1,10 +1,10 @@
-/** What `--background` is for, and when such a run has begun. */
+/** Which operations `--background` accepts, and when such a run has begun. */
 import { isWatched } from '../app/live/watched.ts'
 import type { Operation } from '../app/operations/list.ts'
 import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'
 
-/** @throws SluiceError BAD_FLAG for what cannot go on in the background */
+/** @throws SluiceError BAD_FLAG for an operation that cannot run in the background */
 export function refuseBackground(operation: Operation | null, tui: boolean): void {
   if (tui) {
     throw new SluiceError('BAD_FLAG', '--tui and --background exclude each other', {
@@ -18,8 +18,8 @@ export function refuseBackground(operation: Operation | null, tui: boolean): voi
 }
 
 /**
- * Tells whoever started a run in the background of its beginning: `started RUN` at its first word, `begun RUN` once it has done more than to say that it
- * begins, or to try to reach its databases.
+ * Reports the start of a background run to the starting process: `started RUN` at its first event, `begun RUN` at the
+ * first event that is more than starting or retrying a connection.
  */
 export function beginningTold(tell: (line: string) => void): (event: Event) => void {
   let has = { started: false, begun: false }

@@ -1,4 +1,7 @@
-/** `--background`: a run that goes on when its terminal is closed. It is started in a program of its own, and left once it has really begun. */
+/**
+ * `--background`: starts a run in its own process, which continues when the terminal is closed, and returns once the
+ * run has begun.
+ */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { chmodSync, closeSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
@@ -17,17 +20,17 @@ import { stateFolder } from '../shared/state-folder.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
 
-/** What the program in the background is told, over a pipe: nobody sees it in a list of processes. */
+/** Order for the background process. It is sent over a pipe, so that it is not visible in a list of processes. */
 export type BackgroundOrder = { readonly words: readonly string[]; readonly operation: Operation }
 
-/** Logs of runs that are kept, the newest. */
+/** Most log files kept; the newest. */
 const KEPT_LOGS = 200
-/** A run that tells nothing, and has not failed in this time either, has begun. */
+/** A started run that has not failed within this time counts as begun, ms. */
 const PATIENCE_MS = 15_000
 
 /**
- * Starts the operation beside us.
- * @param words of the command line @param line the same as it may be shown
+ * Starts the operation in a separate process.
+ * @param words of the command line @param line the same, redacted
  * @returns the exit code: 0 once it has begun, else that of the run that could not begin
  */
 export async function runInBackground(
@@ -58,7 +61,7 @@ export async function runInBackground(
     else session.output.talk(told)
     return interrupter.stop.aborted ? exitOfStop(interrupter) : begun.exitCode
   }
-  // It goes on writing into the same file, whatever that is called.
+  // The process keeps writing to the renamed file.
   const kept = path.join(folder, `run-${begun.run}.log`)
   renameSync(log, kept)
   forgetOldLogs(folder)
@@ -66,7 +69,7 @@ export async function runInBackground(
   return 0
 }
 
-/** Words without what asks for the background; nobody sits in front of it. */
+/** Words without `--background`, and with `--ci`, since no user is present. */
 export function wordsOfChild(argv: readonly string[]): readonly string[] {
   const end = argv.indexOf('--')
   const [flags, rest] = end === -1 ? [argv, []] : [argv.slice(0, end), argv.slice(end)]
@@ -74,9 +77,7 @@ export function wordsOfChild(argv: readonly string[]): readonly string[] {
   return [...kept, ...(kept.includes('--json') || kept.includes('--ci') ? [] : ['--ci']), ...rest]
 }
 
-/**
- * Signals of the program that starts a run in the background. A terminal that closes does not end it: the run may have begun, and is handed over all the same.
- */
+/** Signals while a background run is started. SIGHUP is ignored: the run may have begun, and is handed over anyway. */
 export function signalsOfStart(signals: NodeJS.EventEmitter): NodeJS.EventEmitter {
   signals.on('SIGHUP', () => undefined)
   const others = new EventEmitter()
@@ -85,7 +86,7 @@ export function signalsOfStart(signals: NodeJS.EventEmitter): NodeJS.EventEmitte
 }
 
 /**
- * Where logs of runs of the background lie: this user's alone.
+ * Folder for logs of background runs, readable only by this user.
  * @throws SluiceError BAD_CONFIG, NO_SPACE
  */
 function logFolder(env: Surroundings['env']): string {
@@ -141,7 +142,7 @@ async function beginningOf(child: ChildProcess, order: BackgroundOrder): Promise
       else patience ??= setTimeout(() => end({ run }), PATIENCE_MS)
     })
     child.once('error', reject)
-    // The log is whole once all its writers are gone.
+    // The log is complete once all its writers have exited.
     child.once('exit', (code) => end({ exitCode: code ?? 143 }))
   })
   lines.close()

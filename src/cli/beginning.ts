@@ -1,16 +1,16 @@
-/** What the command line adds to the events of a run: notes behind its first event, another command in its last. */
+/** Additions of the command line to the events of a run: notes after the first, another next command in the last. */
 import type { RunFinished } from '../engine/run/operation.ts'
 import type { Event } from '../model/run/event.ts'
 
 export type Beginning = {
-  /** Said at the beginning of the run. */
+  /** Notes printed at the beginning. */
   readonly notes?: readonly string[]
   readonly warnings?: readonly string[]
-  /** What to run next, where that is another command than the run itself names. */
+  /** The next command, if it differs from the one that the run names. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 
-/** Notes and warnings as events; none unless `event` begins a run. */
+/** Notes and warnings as events; empty unless `event` begins a run. */
 export function sayings(event: Event, { notes = [], warnings = [] }: Beginning): readonly Event[] {
   if (event.type !== 'run.started') return []
   const { v, seq, ts, runId } = event
@@ -18,7 +18,7 @@ export function sayings(event: Event, { notes = [], warnings = [] }: Beginning):
   return [...notes.map((message) => say('note', message)), ...warnings.map((message) => say('warn', message))]
 }
 
-/** The event with the command that `next` names, if it ends a run. */
+/** The event with the command from `next`, if it ends a run. */
 export function withNext(event: Event, next: Beginning['next']): Event {
   if (next === undefined || event.type !== 'run.finished' || event.runId === null) return event
   const resumeCommand = next(event, event.runId)

@@ -1,8 +1,8 @@
-/** Where the book of this machine's runs is. */
+/** Folder of the run history of this machine. */
 import { stateFolder } from '../shared/state-folder.ts'
 import type { Surroundings } from './ports.ts'
 
-/** @returns undefined for who has no folder of his own, as some services have none: no book is kept then */
+/** @returns undefined for a user without home folder, as for some services: no history is kept then */
 export function bookFolder(env: Surroundings['env']): string | undefined {
   return env['XDG_STATE_HOME'] === undefined && env['HOME'] === undefined ? undefined : stateFolder(env)
 }

@@ -1,10 +1,10 @@
-/** Flags that say which periods there are, and how old they have to be. */
+/** Flags of the calendar: kind of period, and required age. */
 import { CALENDAR_UNITS, EPOCHS, type CalendarSpec, type CalendarUnit, type Epoch } from '../model/calendar/calendar.ts'
 import { isZone } from '../model/calendar/zone.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { given, optionalCount, optionalText, type Arguments } from './arguments.ts'
 
-/** What the config file says of them. */
+/** The same settings in the config file. */
 type CalendarDefaults = {
   readonly calendar?: CalendarUnit | undefined
   readonly 'first-month'?: string | number | undefined
@@ -18,7 +18,7 @@ const MONTHS = 'january february march april may june july august september octo
 const WEEKDAYS = 'monday tuesday wednesday thursday friday saturday sunday'.split(' ')
 
 /**
- * What flags and config file say of a calendar, and no more.
+ * Calendar settings from flags and config file; only those that are set.
  * @throws SluiceError BAD_FLAG
  */
 export function calendarWish(args: Arguments, defaults: CalendarDefaults): Partial<CalendarSpec> {
@@ -38,14 +38,14 @@ export function calendarWish(args: Arguments, defaults: CalendarDefaults): Parti
   }
 }
 
-/** What `--epoch` says; its choices were held by the parser. */
+/** Value of `--epoch`; the parser has checked it. */
 export function epochIn(args: Arguments): Epoch | undefined {
   const said = optionalText(args, 'epoch')
   return EPOCHS.find((one) => one === said)
 }
 
 /**
- * Whole periods; their unit need not be that of the calendar.
+ * Age in whole periods; their unit may differ from the calendar's.
  * @throws SluiceError BAD_FLAG
  */
 export function ageIn(args: Arguments, option: string, defaults: CalendarDefaults): string | undefined {
@@ -58,7 +58,7 @@ export function ageIn(args: Arguments, option: string, defaults: CalendarDefault
   })
 }
 
-/** A number from 1 up, or a name or the first three letters of one. @throws SluiceError BAD_FLAG */
+/** A number from 1 up, a name, or the first three letters of one. @throws SluiceError BAD_FLAG */
 function ordinal(flagName: string, text: string, names: readonly string[]): number {
   const word = text.trim().toLowerCase()
   const number = /^\d{1,2}$/.test(word)

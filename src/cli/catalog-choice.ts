@@ -1,4 +1,4 @@
-/** Which catalog a command uses, and how a printed command names it. */
+/** Chooses the catalog of a command, and how printed commands name it. */
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
@@ -9,11 +9,14 @@ import { stateFolder } from '../shared/state-folder.ts'
 
 export type CatalogChoice = {
   readonly url: string
-  /** Where the URL came from: a printed command repeats a flag, but names a variable. `state`: nobody named one. */
+  /**
+   * Origin of the URL: a printed command repeats a flag, but names a variable. `state`: catalog that the UI keeps for
+   * the lake.
+   */
   readonly from: 'flag' | 'variable' | 'config' | 'state'
-  /** Why the config file's has no URL: told where a catalog is needed, since others do without. The URL is empty then. */
+  /** Why the config file's catalog has no URL; then `url` is empty. Thrown only if the command needs a catalog. */
   readonly unset?: SluiceError
-  /** Where the schema came from that was put into the URL. */
+  /** Origin of the schema that was put into the URL. */
   readonly schemaFrom?: 'flag' | 'variable'
 }
 
@@ -33,8 +36,8 @@ export function chooseCatalog(
 
 /**
  * The URL of the catalog.
- * @param kept URLs of catalogs that the UI keeps, where any of them may be meant
- * @throws SluiceError BAD_FLAG when there is none, or none that is an URL
+ * @param kept URLs of catalogs kept by the UI, if any of them may be meant
+ * @throws SluiceError BAD_FLAG if there is none, or it is no URL
  */
 export function catalogUrl(choice: CatalogChoice | null, kept: readonly string[] = []): string {
   if (choice === null && kept.length > 1) {
@@ -62,7 +65,7 @@ export function catalogUrl(choice: CatalogChoice | null, kept: readonly string[]
   return choice.url
 }
 
-/** Of those that the UI keeps, so many are named. */
+/** Most kept catalogs named in a hint. */
 const MOST_KEPT = 5
 
 const named = (url: string): string => `--database-url ${shellQuote(url)}`
@@ -73,8 +76,8 @@ export function sqliteUrl(file: string): string {
 }
 
 /**
- * Where the UI keeps the catalog of a lake when none is named: in the user's state folder, so that looking at a lake writes
- * nothing into it. The file appears when something is imported.
+ * File of the catalog that the UI keeps for a lake if none is named: in the user's state folder, so that reading a lake
+ * writes nothing into it. The first import creates it.
  */
 export function stateCatalogFile(lake: string, env: Readonly<Record<string, string | undefined>>): string {
   const location = locationOf(lake)
@@ -84,10 +87,10 @@ export function stateCatalogFile(lake: string, env: Readonly<Record<string, stri
 }
 
 /**
- * The catalog that the UI has made for a lake, where a command names none: of the folder or bucket that is meant, or the nearest one above it. Commands make none there:
- * a script whose variable is not set must not pass for one that has done its work.
+ * The catalog that the UI keeps for a lake, for a command that names none: that of the folder or bucket, or the nearest
+ * above it. Commands do not create one, because a script whose variable is not set must fail.
  * @param place path of a lake or of a table in it
- * @returns null where there is none
+ * @returns null if there is none
  */
 export function standingCatalog(
   place: string,
@@ -102,7 +105,7 @@ export function standingCatalog(
   }
 }
 
-/** URLs of all catalogs that the UI has made for lakes, the one that was written last first. */
+/** URLs of all catalogs that the UI keeps for lakes, the last written one first. */
 export function keptCatalogs(env: Readonly<Record<string, string | undefined>>): readonly string[] {
   const folder = path.join(stateFolder(env), 'catalogs')
   if (!existsSync(folder)) return []
@@ -114,7 +117,7 @@ export function keptCatalogs(env: Readonly<Record<string, string | undefined>>):
     .map(({ file }) => sqliteUrl(file))
 }
 
-/** One spelling of a lake, whatever way it is written: it must find its catalog again. */
+/** Normalized location of a lake, so that every spelling finds the same catalog. */
 function locationOf(lake: string): string {
   const place = isS3Url(lake) ? parseLakeUrl(lake) : null
   if (place?.kind === 'bucket') return place.root

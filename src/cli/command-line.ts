@@ -1,4 +1,4 @@
-/** The command that does the same again, to copy into a POSIX shell: quoted, complete, without passwords. */
+/** The command line that repeats a run, for a POSIX shell: quoted, complete, without passwords. */
 import { redactText } from '../shared/redact.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
@@ -8,9 +8,9 @@ import { shownUrl } from './copy-ends.ts'
 import { firstWord } from './globals.ts'
 import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
-/** Flags that choose a face for this one call; the command is the same without them. */
+/** Flags that choose a frontend for one call; printed commands leave them out. */
 const FACE_FLAGS = new Set(['--ci', '--json', '--tui', '--no-input', '--background'])
-/** Flags whose value is a URL, or may be one, of any command: a word may stand in front of the command that it belongs to. */
+/** Flags of any command whose value is or may be a URL; a flag may come before its command. */
 const URL_FLAGS: ReadonlySet<string> = new Set([
   '--database-url',
   ...COMMANDS.flatMap(({ takes }) =>
@@ -20,7 +20,7 @@ const URL_FLAGS: ReadonlySet<string> = new Set([
   ),
 ])
 
-/** Of each command those whose value is shown nowhere. */
+/** Flags whose value is never shown, by command. */
 const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   COMMANDS.flatMap(({ name, takes }) => {
     const names = takes.filter(({ withheld }) => withheld === true).map((option) => `--${option.name}`)
@@ -28,29 +28,26 @@ const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   }),
 )
 
-/** Flags with a value that are done with once they are begun: what is left of it the ledger knows. */
+/** One-time flags with a value: once begun, the ledger knows what is left. */
 const ONCE: ReadonlySet<string> = new Set(['--resync'])
-/** Of a command that is left to workers: it is the same without them. */
+/** Flag that leaves a command to workers; printed commands leave it and the flags of the queue out. */
 const TO_WORKERS = '--distributed'
 const OF_QUEUES: ReadonlySet<string> = new Set([...ONCE, '--connect', '--slots', '--queue'])
-/** Commands that look at a queue by the same flags. */
+/** Commands that use the same flags to inspect a queue. */
 const OF_ITSELF: ReadonlySet<string> = new Set(['runs', 'ctl'])
 
 export type PrintedMore = {
-  /** Flags that were not typed, as a shell reads them: what variables of the environment said. */
+  /** Flags that were not typed, in shell syntax: settings from environment variables. */
   readonly add?: readonly string[]
-  /** Flags without a value that must not be given again: a run that goes on does not begin anew. */
+  /** Flags without a value that must not be repeated: a resumed run does not restart. */
   readonly drop?: readonly string[]
-  /** The same with a value: no two runs have one number. */
+  /** The same with a value: run numbers are unique. */
   readonly dropValued?: readonly string[]
-  /** To name the variable that a URL with a password came from. */
+  /** Environment, to name the variable of a URL with a password. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-/**
- * The words the user typed, with the catalog as it may be shown: a URL from the environment as a variable, else without
- * its password.
- */
+/** The typed words, redacted: a catalog URL from the environment as its variable, else without its password. */
 export function commandLine(
   argv: readonly string[],
   catalog: CatalogChoice | null,
@@ -97,13 +94,13 @@ export function commandLine(
   return words.join(' ')
 }
 
-/** A property of the Cassandra Data Migrator without its value where that is a password. */
+/** A property of the Cassandra Data Migrator, with a password replaced. */
 function shownProperty(word: string, secrets: readonly string[]): string {
   const secret = secretOfProperty(word)
   return secret === null ? redactText(word, secrets) : `${word.slice(0, word.indexOf('='))}=***`
 }
 
-/** The password that `spark.cdm.connect.target.password=…` holds, or null. */
+/** The password in `spark.cdm.connect.target.password=…`, or null. */
 export function secretOfProperty(word: string): string | null {
   return /^\s*[\w.]*password\s*=\s*(.+?)\s*$/is.exec(word)?.[1] ?? null
 }

@@ -1,11 +1,11 @@
-/** What is wrong with the words of a command line, as errors of ours: what yargs says of them, and which flag was probably meant. */
+/** Error messages for a wrong command line: translates yargs messages, and suggests the flag that was likely meant. */
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { closest } from '../shared/closest.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { COMMANDS } from './command-list.ts'
 import { GLOBAL_NAMES } from './globals.ts'
 
-/** What yargs complains about, in our words. */
+/** Translates a message of yargs. */
 export function complaint(message: string, entry: CommandDeclaration | null): SluiceError {
   const help = `sluice ${entry === null ? '' : `${entry.name} `}--help shows what can be given`
   const flat = message.replaceAll(/\s+/g, ' ').trim()
@@ -16,7 +16,7 @@ export function complaint(message: string, entry: CommandDeclaration | null): Sl
     })
   }
   if (flat.startsWith('Not enough non-option arguments')) {
-    // Those that are given come first.
+    // The given operands come first.
     const given = Number(/got (\d+)/.exec(flat)?.[1] ?? 0)
     const needed = entry?.operands.match(/<[^>]+>/g)?.slice(given) ?? []
     const names = needed.map((one) => one.replaceAll(/[<>]|\.\./g, '').toUpperCase())
@@ -38,7 +38,7 @@ export function complaint(message: string, entry: CommandDeclaration | null): Sl
   return new SluiceError('BAD_FLAG', flat, { hint: help })
 }
 
-/** `Unknown argument: recursiv` with the flag that was probably meant. */
+/** Error for `Unknown argument: recursiv`, with the most similar flag. */
 export function unknownFlag(
   words: string,
   argv: readonly string[],
@@ -60,7 +60,7 @@ export function unknownFlag(
   return new SluiceError('BAD_FLAG', `unknown ${named.join(', ')}`, { hint: takersOf(words, entry) ?? page })
 }
 
-/** Commands that take one of these words as a flag, where the one that was given takes none; null where there are none. */
+/** Hint with the commands that take one of these words as a flag; null if none does. */
 function takersOf(words: string, entry: CommandDeclaration | null): string | null {
   for (const word of words.split(', ')) {
     const takers = COMMANDS.flatMap(({ name, takes }) => {

@@ -1,4 +1,4 @@
-/** The config file that nobody names: `sluice.yaml` of the folder we are in or of one above it, else that of the user. */
+/** Searches the config file if none is named: `sluice.yaml` of the current folder or one above it, else of the user. */
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
@@ -9,29 +9,30 @@ import { isTrusted } from './trust.ts'
 type Env = Readonly<Record<string, string | undefined>>
 
 export type FoundConfig = {
-  /** As `--config` takes it: by its name alone in the folder that we are in. */
+  /** As for `--config`: only the name if it is in the current folder. */
   readonly file: string | null
-  /** Files that lie there and are not read, each with the reason. */
+  /** Files found but not read, each with the reason. */
   readonly passedOver: readonly string[]
-  /** Absolute path of the nearest file, where this user has not trusted what it holds; then `file` is null. */
+  /** Absolute path of the nearest file, if this user has not trusted its content; then `file` is null. */
   readonly untrusted: string | null
 }
 
 const NONE: FoundConfig = { file: null, passedOver: [], untrusted: null }
 
-/** Commands that read no config file, or none but the one that they write; of a queue that it names `ctl` does. */
+/** Commands that read no config file, or only the one they write. `ctl` reads it if a queue is used. */
 const WITHOUT: ReadonlySet<string> = new Set(['completion', 'init', 'man', 'ctl', 'trust'])
 
 /**
- * The nearest file counts alone. One that another user may have put there, or that this user has not trusted, is not read unasked: it can name databases, files that
- * are written, and commands that are started. The file of the user's own config folder needs no word.
- * @param cwd the folder to begin in @param uid null where the system knows no owners
+ * Only the nearest file counts. A file that another user may have written, or that this user has not trusted, is not
+ * read unasked: it can name databases, files to write, and commands to start. The file in the user's own config folder
+ * needs no trust.
+ * @param cwd the folder to begin in @param uid null if the system has no owners
  */
 export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid: number | null): FoundConfig {
   const word = firstWord(argv)
   if (configFlag(argv) !== null || hasFlag(argv, '--no-config')) return NONE
   if (WITHOUT.has(word ?? '') && !hasFlag(argv, '--distributed')) return NONE
-  // `lifecycle` writes into the file, and that of the user is for all folders.
+  // `lifecycle` writes to the file; the user's own file is for all folders.
   const own = userFolder(env)
   const folders = [...upwards(cwd), ...(word === 'lifecycle' ? [] : [own])]
   const passedOver: string[] = []
@@ -45,13 +46,13 @@ export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid
   return { file: null, passedOver, untrusted: null }
 }
 
-/** Whether a flag is among the words, which are not read yet. */
+/** Whether a flag is among the words, before they are parsed. */
 export function hasFlag(argv: readonly string[], flag: string): boolean {
   const end = argv.indexOf('--')
   return (end === -1 ? argv : argv.slice(0, end)).includes(flag)
 }
 
-/** `--config FILE` as if it had been typed, so that every printed command has it. */
+/** Adds `--config FILE` as if typed, so that every printed command has it. */
 export function withConfig(argv: readonly string[], file: string | null): readonly string[] {
   if (file === null) return argv
   const end = argv.indexOf('--')
@@ -67,14 +68,17 @@ function upwards(cwd: string): readonly string[] {
 
 function userFolder(env: Env): string {
   const told = env['XDG_CONFIG_HOME']
-  // The XDG rules say to ignore a relative path.
+  // The XDG specification requires ignoring a relative path.
   return path.join(told !== undefined && path.isAbsolute(told) ? told : path.join(homedir(), '.config'), 'sluice')
 }
 
 const WRITABLE_BY_GROUP = 0o020
 const WRITABLE_BY_ALL = 0o002
 
-/** Null for a file that no other user can have written: neither it nor its folder, nor a link that leads to it. @returns else the reason, or `missing` */
+/**
+ * Null if no other user can have written the file: checks it, its folder, and a link to it. @returns else the reason,
+ * or `missing`
+ */
 export function whyNot(file: string, uid: number | null): string | null {
   try {
     const real = realpathSync(file)

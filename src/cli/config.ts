@@ -1,4 +1,7 @@
-/** The config file: the catalog, and defaults of options, in YAML. Loaded only where one is named or found (`config-search`). */
+/**
+ * The config file in YAML: the catalog, stores, and defaults of options. Loaded only if a file was named or found
+ * (`config-search`).
+ */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { isCollection, isMap, isNode, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml'
@@ -11,9 +14,9 @@ import { LIFECYCLE, LIFECYCLE_KEYS } from './lifecycle-config.ts'
 
 const positive = z.int().min(1)
 const word = z.string().min(1)
-/** A URL, `$NAME` of a variable that holds one, or a folder of archives. */
+/** A URL, `$NAME` of a variable with a URL, or a path. */
 const place = word.regex(/:\/\/|^\$|^\.{0,2}\//, 'is no URL, no $VARIABLE and no path')
-/** As it is typed behind a flag: nothing that could be a URL or a path. */
+/** Name of a store as typed after a flag; cannot be confused with a URL or a path. */
 const storeName = z.string().regex(/^[A-Za-z0-9_][\w.-]*$/, 'is no name: letters, digits, _, - and .')
 /** One name, or several. */
 const names = z.union([word, z.array(word).min(1)])
@@ -69,7 +72,7 @@ const schema = z.strictObject({
   verbose: z.boolean().optional(),
 })
 
-/** Keys that the file may have. */
+/** Keys that the file may contain. */
 export const CONFIG_KEYS: readonly string[] = Object.keys(schema.shape)
 
 export type ConfigDefaults = Readonly<z.infer<typeof schema>>
@@ -80,7 +83,7 @@ function badConfig(file: string, message: string, hint: string): SluiceError {
 
 type Lined = { readonly document: Document; readonly lines: LineCounter }
 
-/** Each with the place where it stands in the file. */
+/** Messages of a schema issue, each with its location in the file. */
 function issueTexts(issue: z.core.$ZodIssue, lined: Lined): readonly string[] {
   const { path } = issue
   if (issue.code === 'unrecognized_keys') {
@@ -90,13 +93,13 @@ function issueTexts(issue: z.core.$ZodIssue, lined: Lined): readonly string[] {
       return `${within}unknown key ${key}${meant === null ? '' : ` (${meant}?)`}${placeOf([...path, key], true, lined)}`
     })
   }
-  // What is wrong with a key of a record is told beneath it.
+  // For an invalid key of a record the reason is in the nested issue.
   const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message
   const key = path.join('.')
   return [`${key === '' ? message : `${key}: ${message}`}${placeOf(path, issue.code === 'invalid_key', lined)}`]
 }
 
-/** ` (line 3, column 5)` of a value, or of its key; nothing where the file has none. */
+/** ` (line 3, column 5)` of a value or its key; '' if the file does not contain it. */
 function placeOf(path: readonly PropertyKey[], ofKey: boolean, { document, lines }: Lined): string {
   const name = path.at(-1)
   const parent = document.getIn(path.slice(0, -1), true)
@@ -108,7 +111,7 @@ function placeOf(path: readonly PropertyKey[], ofKey: boolean, { document, lines
   return at(isNode(node) ? node.range?.[0] : undefined, lines)
 }
 
-/** Reads and checks the file. @throws SluiceError BAD_CONFIG that names the keys that are wrong */
+/** Reads and validates the file. @throws SluiceError BAD_CONFIG that names the wrong keys */
 export function readConfig(file: string): ConfigDefaults {
   let text: string
   try {
@@ -153,7 +156,7 @@ function dataOf(document: Document.Parsed, lines: LineCounter, file: string): un
   }
 }
 
-/** ` (line 3, column 5)` of an offset; nothing where there is none. */
+/** ` (line 3, column 5)` of an offset; '' without one. */
 function at(offset: number | undefined, lines: LineCounter): string {
   if (offset === undefined) return ''
   const { line, col } = lines.linePos(offset)

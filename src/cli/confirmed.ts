@@ -1,4 +1,4 @@
-/** What destroys something asks for its name first, where its declaration says so. */
+/** Asks for a name before a destructive operation, if its declaration requires it. */
 import { destructionsOf, planOf, typedName } from '../app/operations/facts.ts'
 import type { Operation } from '../app/operations/list.ts'
 import type { Event } from '../model/run/event.ts'
@@ -7,12 +7,12 @@ import { shellQuote } from '../shared/shell.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
 
-/** The operation with its confirmation, or the exit code of a dry run that failed. */
+/** The operation with its confirmation, or the exit code of a failed dry run. */
 export type Confirmation = { readonly operation: Operation } | { readonly exitCode: number }
 
 /**
- * In a terminal the dry run is shown first, and what it names has to be typed. What is not refused here the operation itself
- * refuses without a name, before it changes anything.
+ * In a terminal, shows the dry run and asks for the name. Otherwise the operation itself refuses without a name, before
+ * it changes anything, unless it is refused here.
  * @param interactive whether there is a terminal to ask in
  * @throws SluiceError MISSING_CONFIRM, STOPPED
  */
@@ -50,7 +50,7 @@ export async function confirmed(
   })
   if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
   const typed = typedName(operation, events)
-  // No event of the dry run names it, or all its counts are 0: nothing would go.
+  // The dry run has no event with the name, or only zero counts: nothing would be removed.
   if (typed === null || typed.name === null || (counted === true && removesNothing(trial.totals))) return { operation }
   const { name } = typed
   const { ask } = await import('./confirm.ts')
@@ -60,7 +60,7 @@ export async function confirmed(
   throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${name}` })
 }
 
-/** The totals of a plan count what would go, beside the tables that were looked at. */
+/** Totals of a plan count what would be removed; `tables` counts the tables inspected. */
 function removesNothing(totals: Readonly<Record<string, string>>): boolean {
   return Object.entries(totals).every(([count, amount]) => count === 'tables' || amount === '0')
 }

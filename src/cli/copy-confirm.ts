@@ -1,4 +1,7 @@
-/** `copy --again --delete-extra` in a terminal: where many rows would go, the name of their table is asked for when they are counted. */
+/**
+ * `copy --again --delete-extra` in a terminal: if many rows would be removed, asks for the table name after they are
+ * counted.
+ */
 import type { CopyOperation } from '../engine/copy/operations/copy/declaration.ts'
 import type { Event } from '../model/run/event.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -11,10 +14,10 @@ type Run = Parameters<typeof showRun>[0]
 type Face = Parameters<typeof showRun>[1]
 
 /**
- * Runs it, and once more with the name that was typed; whatever else it wrote stays.
- * @param heard told of every event
+ * Runs the copy, and again with the typed name; its other writes stay.
+ * @param heard called with every event
  * @returns the exit code
- * @throws SluiceError MISSING_CONFIRM where another name is typed: then none of the rows was removed
+ * @throws SluiceError MISSING_CONFIRM if another name is typed: then none of the rows was removed
  */
 export async function showRemoval(
   operation: CopyOperation,
@@ -31,7 +34,7 @@ export async function showRemoval(
   })
   if (error === undefined || operation.confirm !== undefined) return exitCode
   const name = error.where ?? ''
-  // The screen lets go of the terminal when it leaves, and a program that waits for nothing else would end here.
+  // The screen unrefs stdin when it leaves; without pending work the program would end here.
   surroundings.stdin.ref()
   const answer = (await ask(`${error.message}. Type ${name} to remove them: `, session, surroundings)).trim()
   if (answer === name && name !== '')

@@ -1,4 +1,4 @@
-/** Where a copy comes from and where it goes, and how a printed command names the two without a password. */
+/** Source and target of a copy, and the flags that name them without a password. */
 import { SluiceError } from '../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../shared/redact.ts'
 import { shellQuote } from '../shared/shell.ts'
@@ -15,11 +15,11 @@ type Side = 'from' | 'to'
 
 export type End = {
   readonly url: string
-  /** `script`: the variables of the resumable script named it. `properties`: those of the Cassandra Data Migrator. */
+  /** `script`: named by variables of the resumable script. `properties`: by those of the Cassandra Data Migrator. */
   readonly origin: 'flag' | 'properties' | 'config' | 'script'
-  /** The flag that names it in another command; for a URL of the config file that file. */
+  /** The flag for another command; for a URL of the config file, `--config` with the file. */
   readonly printed: string
-  /** What has to stand beside it: the config file that `printed` names a store of. */
+  /** The `--config` flag that must accompany `printed`, if that names a store. */
   readonly beside?: string
 }
 
@@ -29,8 +29,8 @@ const SCRIPT_PRINTED: Readonly<Record<Side, string>> = {
 }
 
 /**
- * `--from` or `--to`, else what properties say, else the config file, else the script's variables; null where none does.
- * @throws SluiceError BAD_FLAG for what is no URL
+ * Source or target by priority: flag, properties, config file, variables of the script; null if none names it.
+ * @throws SluiceError BAD_FLAG if it is no URL
  */
 export function optionalEnd(
   side: Side,
@@ -68,7 +68,7 @@ export function optionalEnd(
   return script === undefined ? null : { url: script, origin: 'script', printed: SCRIPT_PRINTED[side] }
 }
 
-/** @throws SluiceError BAD_FLAG where nobody names it */
+/** @throws SluiceError BAD_FLAG if none is given */
 export function chooseEnd(side: Side, args: Arguments, defaults: ConfigDefaults, env: Env, properties?: string): End {
   const end = optionalEnd(side, args, defaults, env, properties)
   if (end !== null) return end
@@ -78,14 +78,14 @@ export function chooseEnd(side: Side, args: Arguments, defaults: ConfigDefaults,
   })
 }
 
-/** URL of a database that a flag names, or a store of the config file. @throws SluiceError BAD_FLAG for what is no URL */
+/** Database URL of a flag, or of the store it names. @throws SluiceError BAD_FLAG if it is no URL */
 export function namedDatabase(option: string, args: Arguments, defaults: ConfigDefaults, env: Env): string | undefined {
   const word = optionalText(args, option)
   if (word === undefined) return undefined
   return checked('to', storeOr(word, defaults, env), `--${option}`, defaults)
 }
 
-/** The same of a flag that is repeated; `gone:ID` stays as it is. Undefined where none is given. */
+/** The same for a repeatable flag; `gone:ID` stays as it is. Undefined if it is not given. */
 export function namedDatabases(
   option: string,
   args: Arguments,
@@ -99,7 +99,7 @@ export function namedDatabases(
   )
 }
 
-/** A URL as a word of a shell: one that holds a secret as the variable that holds it too, else without the secret. */
+/** A URL in shell syntax. A URL with a secret becomes the variable that holds it, or else is redacted. */
 export function shownUrl(url: string, env: Env): string {
   if (secretsOfUrl(url).length === 0) return shellQuote(url)
   const names = Object.keys(env).filter((name) => env[name] === url && /^[A-Za-z]\w*$/.test(name))
@@ -116,7 +116,7 @@ function checked(side: Side, url: string, origin: string, defaults: ConfigDefaul
   })
 }
 
-/** How a shell says what the file says: a variable by its name, a store by its own. */
+/** The value of the config file in shell syntax: a variable or a store by its name, else the URL. */
 export function endWord(
   written: string | undefined,
   url: string,

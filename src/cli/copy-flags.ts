@@ -1,4 +1,4 @@
-/** Flags that `copy` and `diff` share: which tables and columns, under which names, between which databases. */
+/** Flags shared by `copy` and `diff`: tables, columns, names, source and target. */
 import { OBJECT_WISHES, type ObjectWish } from '../model/copy/schema-object.ts'
 import { defaultNumber } from '../app/operations/facts.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -16,7 +16,7 @@ import { splitNames, splitRename } from './name-list.ts'
 import { scriptWishes } from './script-variables.ts'
 import type { ScriptWishes } from './script-variables.ts'
 
-/** @returns undefined where nothing is asked for @throws SluiceError BAD_FLAG, BAD_CONFIG */
+/** @returns undefined if none is given @throws SluiceError BAD_FLAG, BAD_CONFIG */
 export function readObjects(args: Arguments, defaults: ConfigDefaults): readonly ObjectWish[] | undefined {
   const flags = list(args, 'with').flatMap((word) => splitNames('--with', word))
   const words = flags.length > 0 ? flags : configNames('with', defaults.with)
@@ -48,11 +48,11 @@ export type Ends = { readonly from: End; readonly to: End }
 export type Selected = {
   readonly selection: Selection
   readonly ends: Ends
-  /** What the variables of the resumable script ask for; null where they name neither source nor target, and so mean nothing. */
+  /** Options from variables of the resumable script; null if they name neither source nor target, and are ignored. */
   readonly script: ScriptWishes | null
-  /** What properties of the Cassandra Data Migrator ask for; null where none are given. */
+  /** Options from properties of the Cassandra Data Migrator; null without any. */
   readonly cdm: CdmWishes | null
-  /** Flags for the printed command that nobody typed. */
+  /** Flags for the printed command that were not typed. */
   readonly add: readonly string[]
 }
 
@@ -98,9 +98,8 @@ export function readSelection(args: Arguments, { env, defaults }: RequestContext
 }
 
 /**
- * `--properties`, `--conf`, `--class`: what was written for the Cassandra Data Migrator, as a source of wishes below
- * the flags.
- * @returns null where none of these flags is given
+ * `--properties`, `--conf`, `--class`: options of the Cassandra Data Migrator, with lower priority than flags.
+ * @returns null if none of these flags is given
  * @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
 function readCdm(args: Arguments): CdmWishes | null {
@@ -119,7 +118,7 @@ function readCdm(args: Arguments): CdmWishes | null {
   return { ...wishes, notes: [...wishes.notes, `for Spark, and meaning nothing here: ${words.join(', ')}`] }
 }
 
-/** Names that flags or the config file give. A name behind `--table` is taken as it is, commas and all. */
+/** Table names from flags or the config file. `--table` takes one name as it is, including commas. */
 function namedTables(args: Arguments, defaults: ConfigDefaults): readonly string[] {
   const flags = [
     ...list(args, 'table', '--table'),
@@ -136,7 +135,7 @@ function namesOf(args: Arguments, defaults: ConfigDefaults, flag: 'columns' | 'k
   return names.length === 0 ? undefined : names
 }
 
-/** A list of YAML holds names as they are; one text may hold several. */
+/** A YAML list has one name per item; a single text may contain several. */
 export function configNames(key: string, names: string | readonly string[] | undefined): readonly string[] {
   if (names === undefined) return []
   return typeof names === 'string' ? splitNames(key, names) : names

@@ -1,4 +1,4 @@
-/** The other end of the socket beside a running copy: asks how it does, and tells it to go on otherwise. */
+/** Client of a run's control socket: reads its state and sends steering requests. */
 import net from 'node:net'
 import path from 'node:path'
 import { noSuchRun, refuseStranger, removeDead } from '../engine/run/socket-folder.ts'
@@ -8,12 +8,12 @@ import { closest } from '../shared/closest.ts'
 
 export type Setting = string | number | boolean | null | readonly string[]
 export type ControlRequest = { readonly get: true } | { readonly set: Readonly<Record<string, Setting>> }
-/** @property until ms since the epoch: a run that reads it later, because it stood still, has to leave it */
+/** @property until ms since the epoch: a run that was suspended and reads the request later must ignore it */
 type Sent = ControlRequest & { readonly until: number }
 export type RunState = Readonly<Record<string, unknown>>
 
 const ANSWER_MS = 5_000
-/** An answer is one line; more than this is none of ours. */
+/** An answer is one line; a longer one is not from sluice. In characters. */
 const LONGEST = 1_000_000
 
 const SILENT_HINT =
@@ -25,17 +25,17 @@ const SWITCHES: Readonly<Record<string, readonly [name: string, value: boolean]>
   resume: ['paused', false],
   stop: ['stop', true],
 }
-/** What is told to single tables, or to single chunks of them. */
+/** Requests for single tables or chunks. */
 const OF_TABLES = new Set(['pause', 'resume', 'skip', 'retry'])
 const TRUE = new Set(['true', 'yes', 'on', '1'])
 const FALSE = new Set(['false', 'no', 'off', '0'])
 
-/** Settings that a value follows as the next word. */
+/** Settings with a value in the next word. */
 const VALUED = new Set(['workers', 'lanes', 'rate'])
 
 /**
- * `workers 8 skip a/3` as `workers=8 skip=a#3`, which is how settings were written first, and may be still: `name=value` is left as it is, so that a table
- * whose name is a word of these, or ends like a chunk, can be named.
+ * Joins words to settings: `workers 8 skip a/3` becomes `workers=8 skip=a#3`, the older spelling. `name=value` is left
+ * as it is; so a table can be named whose name is one of these words or ends like a chunk.
  */
 function joined(words: readonly string[]): readonly string[] {
   const settings: string[] = []
@@ -54,7 +54,7 @@ function joined(words: readonly string[]): readonly string[] {
   return settings
 }
 
-/** What `workers 8 stop` asks for; without settings, how the run does. @throws SluiceError BAD_FLAG */
+/** Parses settings such as `workers 8 stop`; without any, asks for the state. @throws SluiceError BAD_FLAG */
 export function controlRequest(words: readonly string[]): ControlRequest {
   if (words.length === 0) return { get: true }
   const set: Record<string, Setting> = {}
@@ -62,7 +62,7 @@ export function controlRequest(words: readonly string[]): ControlRequest {
     const [name, value] = settingOf(word)
     const before = set[name]
     if (before === undefined) set[name] = value
-    // Several tables may be told the same.
+    // Several tables may get the same request.
     else if (OF_TABLES.has(name)) set[name] = [before, value].flat().map(String)
     else throw wrong(`${name} is set twice`)
   }
@@ -117,8 +117,9 @@ function wrong(message: string): SluiceError {
 }
 
 /**
- * Sends one request, and resolves with the state of the run after it.
- * @throws SluiceError NO_SUCH_PATH where no such run goes on here, CONNECT_FAILED where it does not answer, and what it answers with
+ * Sends one request; resolves with the state of the run after it.
+ * @throws SluiceError NO_SUCH_PATH if no such run is active here, CONNECT_FAILED if it does not answer, or the error in
+ * its answer
  */
 export async function controlRun(socketPath: string, request: ControlRequest): Promise<RunState> {
   refuseStranger(path.dirname(socketPath))
@@ -154,7 +155,7 @@ function exchange(socketPath: string, line: string): Promise<string> {
     })
     socket.once('end', () => fail('the run has ended before it answered'))
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      // A socket that nobody listens at was left by a run that was killed.
+      // Nothing listens on the socket: a killed run left it behind.
       if (error.code === 'ECONNREFUSED') removeDead(socketPath)
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') reject(noRun(socketPath))
       else fail('the run cannot be reached', error)
@@ -183,7 +184,7 @@ function stateOf(line: string, where: string): RunState {
   )
 }
 
-/** A run of another version may have codes of its own. */
+/** A run of another version may send unknown codes. */
 function knownCode(code: unknown): ErrorCode {
   return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'BAD_FLAG'
 }

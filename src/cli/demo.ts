@@ -1,4 +1,7 @@
-/** `sluice demo [PATH]`: import, proof and comparison of a whole lake, into a folder that it names. The lake is only read. */
+/**
+ * `sluice demo [PATH]`: imports, validates and compares a whole lake, with the catalog in a named folder. The lake is
+ * only read.
+ */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,29 +17,29 @@ import { plural } from '../shared/figures.ts'
 import type { Session } from './session.ts'
 import type { Operation } from '../app/operations/list.ts'
 
-/** The small lake that comes with the package. */
+/** The small lake in the package. */
 export const DEMO_LAKE = fileURLToPath(new URL('../../fixtures/lake', import.meta.url))
 
-/** What the lake that comes along holds on purpose, to show what trouble looks like. */
+/** Errors that the package's lake contains intentionally. */
 const ON_PURPOSE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['LOG_GAP', 'TABLE_FEATURE', 'PROTOCOL_VERSION'])
 
 type TableFinished = Extract<EventBody, { type: 'table.finished' }>
 
 export type DemoOptions = {
-  /** A lake of the user's own, or null for the one that comes along. */
+  /** A lake of the user; null for the package's lake. */
   readonly lake: string | null
   readonly folder: string
   readonly cwd: string
   readonly tool: string
-  /** The command that does the same again. */
+  /** The command that repeats the demo. */
   readonly commandLine: string
-  /** The lake that comes along; replaced in tests. */
+  /** The package's lake; replaced in tests. */
   readonly ownLake?: string
 }
 
 export type DemoOutcome = { readonly exitCode: number; readonly lake: string; readonly catalog: string }
 
-/** Below the current folder a relative path reads better; outside of it `../..` would not. */
+/** A relative path below the current folder, else the absolute one. */
 function shortPath(target: string, cwd: string): string {
   const relative = path.relative(cwd, target)
   return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? target : `./${relative}`
@@ -57,7 +60,7 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Runs all steps and says what they came to. @throws SluiceError when there is no lake or no folder */
+/** Runs all steps and emits their result. @throws SluiceError if there is no lake or no folder */
 export async function runDemo(session: Session, options: DemoOptions): Promise<DemoOutcome> {
   const root = path.resolve(options.cwd, options.lake ?? options.ownLake ?? DEMO_LAKE)
   if (!existsSync(root)) {
@@ -113,7 +116,7 @@ function note(session: Session, message: string): void {
   session.emit({ type: 'log', level: 'note', message })
 }
 
-/** The steps of the demo as operations, each with the command that does it alone. */
+/** Steps of the demo as operations, each with its own command. */
 class Steps {
   readonly tables: TableFinished[] = []
   readonly #session: Session
@@ -138,7 +141,7 @@ class Steps {
     return await this.#run(operation, ['validate', table])
   }
 
-  /** Three runs a question and no cold start keep the demo below 20 s; the command that is printed measures more. */
+  /** Three runs per question and no cold start keep the demo below 20 s; the printed command measures more. */
   async compare(table: string): Promise<RunFinished> {
     const operation: Operation = { kind: 'performance-compare', table, catalog: this.#catalog, runs: 3, cold: false }
     return await this.#run(operation, ['performance-compare', table, '--runs', '3', '--no-cold'])
@@ -150,7 +153,7 @@ class Steps {
   }
 }
 
-/** Trouble that the demo lake holds on purpose counts as success; everything else counts as what it is. */
+/** Intentional errors of the package's lake count as success; any other error sets the exit code. */
 function demoExitCode(
   ownLake: boolean,
   imported: RunFinished,

@@ -1,4 +1,4 @@
-/** `--distributed`: a run that is left to workers, and how such a run is steered. */
+/** `--distributed`: leaves a run to workers, and steers such a run. */
 import { hostname } from 'node:os'
 import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -17,7 +17,7 @@ import { countText } from '../shared/figures.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** @throws SluiceError BAD_FLAG for what a run that is left to workers cannot have */
+/** @throws SluiceError BAD_FLAG for options that a distributed run does not support */
 export function refuseBesideWorkers(
   { background, tui, maxRuntimeMs, metrics }: Pick<Globals, 'background' | 'tui' | 'maxRuntimeMs' | 'metrics'>,
   told: Told | undefined,
@@ -35,9 +35,9 @@ export function refuseBesideWorkers(
 }
 
 /**
- * Queues a run, and says how it is watched.
- * @param line the command without `--distributed`, as it may be shown
- * @param around `behind` is what says which queue, for the commands that look at it
+ * Queues a run, and prints how to watch it.
+ * @param line the command without `--distributed`, redacted
+ * @param around `behind`: flags that name the queue, for commands that inspect it
  * @returns the exit code
  */
 export async function runDistributed(
@@ -82,7 +82,7 @@ export async function runDistributed(
   return 0
 }
 
-/** The words of a command line that say which queue, as they may be shown: for other commands that look at it. */
+/** Redacted flags that name the queue, for other commands that inspect it. */
 export function queueWords(argv: readonly string[], secrets: readonly string[], env: Env): string {
   const words = argv.flatMap((word, at) => {
     const [name = ''] = word.split('=')
@@ -95,7 +95,7 @@ export function queueWords(argv: readonly string[], secrets: readonly string[], 
   return commandLine([...head, ...words], null, secrets, { env }).slice(['sluice', ...head].join(' ').length)
 }
 
-/** Looks at a run of the queue, or steers it. @param behind as `queueWords` gives it @returns the exit code */
+/** Shows or steers a run of the queue. @param behind as returned by `queueWords` @returns the exit code */
 export async function ctlDistributed(
   run: string | null,
   request: ControlRequest,
@@ -163,7 +163,7 @@ function heldText({ tables = [] }: RunWishes, why: Held): string {
     .join(', ')
 }
 
-/** @throws SluiceError BAD_FLAG for what is told to a run of one program only */
+/** @throws SluiceError BAD_FLAG for requests that only a run of one process supports */
 function ordersOf(set: Readonly<Record<string, Setting>>): {
   readonly wishes: RunWishes
   readonly tables: readonly TableWish[]

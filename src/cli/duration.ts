@@ -1,4 +1,4 @@
-/** Durations and moments as users write them. */
+/** Durations and times as users write them. */
 import { SluiceError } from '../shared/errors.ts'
 import { optionalText, type Arguments } from './arguments.ts'
 
@@ -26,8 +26,8 @@ export function parseDuration(flag: string, text: string): number {
 }
 
 /**
- * Milliseconds of a flag, or undefined when it is not there.
- * @param otherwise what holds where the flag is not given
+ * Milliseconds of a flag; undefined if absent.
+ * @param otherwise default text
  * @throws SluiceError BAD_FLAG
  */
 export function optionalDuration(args: Arguments, name: string, otherwise?: string): number | undefined {
@@ -35,7 +35,7 @@ export function optionalDuration(args: Arguments, name: string, otherwise?: stri
   return text === undefined ? undefined : parseDuration(`--${name}`, text)
 }
 
-/** Date.parse takes February 30 for March 1 or 2: the day must survive the round trip. */
+/** Date.parse accepts February 30 as March 1 or 2, so the day is compared after parsing. */
 function isDay(date: string): boolean {
   const parsed = new Date(`${date}T00:00:00Z`)
   return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(date)
@@ -43,7 +43,7 @@ function isDay(date: string): boolean {
 
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i
 
-/** `2026-11-20`, `2026-11-20T12:04`, `2026-11-20 12:04:16.2+01:00` in ms since the epoch; without a zone it is UTC. */
+/** `2026-11-20`, `2026-11-20T12:04`, `2026-11-20 12:04:16.2+01:00` in ms since the epoch; UTC without a zone. */
 export function parseMoment(flag: string, text: string): number {
   const match = MOMENT.exec(text.trim())
   const [, date = '', time = '00:00:00', zone = 'Z'] = match ?? []

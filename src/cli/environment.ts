@@ -1,8 +1,8 @@
-/** What must be settled before anything heavy is loaded: the Node version, React's build and colours. No dependencies. */
+/** Settings needed before anything heavy is loaded: Node version and colours. No dependencies. */
 
 type Env = Record<string, string | undefined>
 
-/** `--color=WHEN`, `--color WHEN`, `--color`, `--no-color` of a command line; the last one wins. Null when none is given. */
+/** Value of `--color=WHEN`, `--color WHEN`, `--color`, `--no-color`; the last one wins. Null if none is given. */
 export function colorFlag(argv: readonly string[]): string | null {
   let found: string | null = null
   for (const [index, word] of argv.entries()) {
@@ -17,7 +17,7 @@ export function colorFlag(argv: readonly string[]): string | null {
   return found
 }
 
-/** Whether a stream gets colours: flag, then FORCE_COLOR, NO_COLOR, TERM=dumb, and last whether it is a terminal. */
+/** Whether a stream gets colours, by priority: flag, FORCE_COLOR, NO_COLOR, TERM=dumb, whether it is a terminal. */
 export function wantsColor(flag: string | null, env: Readonly<Env>, isTTY: boolean): boolean {
   if (flag === 'always' || flag === 'true') return true
   if (flag === 'never' || flag === 'false') return false
@@ -28,8 +28,8 @@ export function wantsColor(flag: string | null, env: Readonly<Env>, isTTY: boole
 }
 
 /**
- * Puts the answer where every library finds it. Ink's chalk does not know NO_COLOR, and Node warns when both variables are
- * set, so NO_COLOR always goes and FORCE_COLOR says it all.
+ * Sets the variables that libraries read. Ink's chalk ignores NO_COLOR, and Node warns if both variables are set, so
+ * NO_COLOR is removed and FORCE_COLOR decides.
  */
 export function settleColor(argv: readonly string[], env: Env, isTTY: boolean): void {
   const flag = colorFlag(argv)
@@ -40,7 +40,7 @@ export function settleColor(argv: readonly string[], env: Env, isTTY: boolean): 
     env['FORCE_COLOR'] = '1'
 }
 
-/** The sentence for a Node that is too old, or null. Node 20.19 is the first that every dependency supports. */
+/** Message for a Node version that is too old, or null. All dependencies support Node 20.19 and later. */
 export function nodeComplaint(version: string): string | null {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number)
   if (major > 20 || (major === 20 && minor >= 19)) return null

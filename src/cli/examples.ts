@@ -1,10 +1,10 @@
-/** Lines to copy, as pages show them: broken where they are too long, so that a shell takes them all the same. */
+/** Example command lines for help pages, broken so that a shell still accepts them. */
 import { examplesOf } from '../app/operations/examples.ts'
 
-/** Rows of one line of a shell, each at most as wide as asked where its words allow; those that go on end with a backslash. */
+/** Rows of one shell line, at most `width` wide if its words allow; continued rows end with a backslash. */
 export function shellRows(line: string, width: number): readonly string[] {
   const rows: string[] = []
-  // A flag stays with its value.
+  // Keep a flag with its value.
   for (const part of line.split(/ (?=--)/)) {
     const last = rows.at(-1)
     const joined = `${last ?? ''} ${part}`
@@ -14,7 +14,7 @@ export function shellRows(line: string, width: number): readonly string[] {
   return rows.map((row, at) => (at < rows.length - 1 ? `${row} \\` : row))
 }
 
-/** What stands below the options of a command. */
+/** Examples shown below the options of a command. */
 export function examplesText(command: string): string {
   const lines = examplesOf(command).flatMap((line) => shellRows(line, 78).map((row) => `  ${row}`))
   return lines.length === 0 ? '' : `Examples:\n${lines.join('\n')}\n`

@@ -1,4 +1,4 @@
-/** The faces that write what a run tells, by what was asked for on the command line. */
+/** Chooses the frontends that write the output of a run. */
 import type { RowFormat } from '../model/run/row-format.ts'
 import type { Event } from '../model/run/event.ts'
 import { redactText, redactValue } from '../shared/redact.ts'
@@ -8,34 +8,37 @@ import { isOn } from './mode.ts'
 import type { Output } from './output.ts'
 import type { Surroundings } from './ports.ts'
 
-/** What the faces of a run need to know. */
+/** Options of the frontends. */
 export type FaceOptions = {
   readonly quiet: boolean
   readonly verbose: boolean
   readonly logFile?: string | undefined
-  /** The story in lines with time and level, as the parallel script writes it. */
+  /** Log file with time and level, in the format of the parallel script. */
   readonly migratorLog?: string | undefined
   readonly secrets: readonly string[]
   /** How rows of a query are written. */
   readonly rowFormat?: RowFormat
-  /** The plan is all that is asked for. */
+  /** True: only the plan is requested. */
   readonly dryRun?: boolean
-  /** Lines of progress too; `false` for what is read after the run. Default `true`. */
+  /** Whether to print progress lines; `false` for output read after the run. Default `true`. */
   readonly progress?: boolean
 }
 
 type Asked = FaceOptions & { readonly json: boolean }
 
 /**
- * Opens every face that writes: those of the console and those of files.
- * @throws SluiceError BAD_FLAG when the log file cannot be opened
+ * Opens the frontends of the console and of files.
+ * @throws SluiceError BAD_FLAG if the log file cannot be opened
  */
 export async function openFaces(surroundings: Surroundings, output: Output, options: Asked): Promise<readonly Face[]> {
   const make = await consoleFaces(surroundings, options)
   return [...make(output), ...(await fileFaces(output, options))]
 }
 
-/** Loads text or JSON, and GitHub's summary where there is one. Returns what makes them for an output, once for each run. */
+/**
+ * Loads text or JSON, and GitHub's summary on GitHub. @returns a function that creates them for an output, called once
+ * per run
+ */
 export async function consoleFaces(
   { env, colorTalk, program, stdout, stdoutTTY }: Surroundings,
   options: Asked,
@@ -67,7 +70,7 @@ export async function consoleFaces(
 }
 
 /**
- * Opens the files that are written as the run goes: `--log-file`, the log of a migrator.
+ * Opens files written during the run: `--log-file`, and the log of a migrator.
  * @throws SluiceError BAD_FLAG
  */
 export async function fileFaces(output: Output, options: FaceOptions): Promise<readonly Face[]> {

@@ -1,4 +1,4 @@
-/** `diff --run STREAM`: which rows of a followed table are meant. */
+/** `diff --run STREAM`: selects rows of a replicated table. */
 import { SluiceError } from '../shared/errors.ts'
 import type { DiffFollowedOperation } from '../engine/follow/operations/diff-followed/declaration.ts'
 import { count, flag, given, list, optionalText, type Arguments } from './arguments.ts'
@@ -6,9 +6,9 @@ import { operate, type Request, type RequestContext } from './commands/command.t
 import { chooseEnd, optionalEnd } from './copy-ends.ts'
 import { runIdOf } from './run-id.ts'
 
-/** Those that mean something with a stream only. */
+/** Flags that need `--run STREAM`. */
 const ITS_OWN = ['range', 'partition', 'dry-run']
-/** Those that mean nothing with one. */
+/** Flags that are not allowed with `--run STREAM`. */
 const OTHERS = [
   'tables',
   'to-schema',
@@ -31,7 +31,7 @@ const OTHERS = [
   'undo',
 ]
 
-/** @returns null where no stream is named @throws SluiceError BAD_FLAG */
+/** @returns null without `--run` @throws SluiceError BAD_FLAG */
 export function followedRequest(args: Arguments, { defaults, env }: RequestContext): Request | null {
   const stream = runIdOf(args, 'run', '--run')
   if (stream === undefined) {

@@ -18,30 +18,30 @@ export type Globals = {
   readonly json: boolean
   readonly tui: boolean
   readonly quiet: boolean
-  /** Go on without the terminal. */
+  /** Runs in the background, without the terminal. */
   readonly background: boolean
-  /** Leave the run to workers of that queue; null: it runs here. */
+  /** Leaves the run to workers of this queue; null: it runs here. */
   readonly distributed: DistributedWish | null
-  /** The queue whose runs the UI lists; null where none is named. */
+  /** The queue whose runs the UI lists; null if none is configured. */
   readonly connect: KnownQueue | null
-  /** Leave the Run screen as soon as its run has ended. */
+  /** Leaves the Run screen once its run has ended. */
   readonly quit: boolean
   readonly verbose: boolean
   readonly yes: boolean
-  /** False with `--no-input`: never ask. */
+  /** False with `--no-input`: never asks. */
   readonly input: boolean
   readonly ascii: boolean
   readonly logFile?: string
   readonly maxRuntimeMs?: number
-  /** Where its metrics are told while it runs; null: nowhere. */
+  /** Address of the metrics server; null: none. */
   readonly metrics: MetricsWish | null
-  /** With the schema in its URL. */
+  /** Includes the schema in its URL. */
   readonly catalog: CatalogChoice | null
-  /** For a URL that is given as a word. */
+  /** Schema for a URL given as an operand. */
   readonly schema: SchemaChoice | null
 }
 
-/** Global flags whose value is the next word: needed to find the command before yargs is loaded. */
+/** Global flags with a value in the next word; needed to find the command before yargs is loaded. */
 export const VALUE_FLAGS: ReadonlySet<string> = new Set([
   '--database-url',
   '--schema',
@@ -60,11 +60,11 @@ export const GLOBAL_NAMES: readonly string[] =
     ' ',
   )
 
-/** Workers that may share a run where nobody says how many. */
+/** Default number of workers that share a run. */
 const SLOTS = 4
 const MOST_SLOTS = 1000
 
-/** First word that is no flag and no value of a global flag: the command, or a path. */
+/** First word that is neither a flag nor a value of a global flag: the command, or a path. */
 export function firstWord(argv: readonly string[]): string | null {
   for (let index = 0; index < argv.length; index += 1) {
     const word = argv[index] ?? ''
@@ -76,7 +76,7 @@ export function firstWord(argv: readonly string[]): string | null {
   return null
 }
 
-/** Value of `--config`, found without yargs because its content sets the defaults that yargs shows. */
+/** Value of `--config`. Read without yargs, because the file sets the defaults that yargs shows. */
 export function configFlag(argv: readonly string[]): string | null {
   for (const [index, word] of argv.entries()) {
     if (word === '--') return null
@@ -87,8 +87,8 @@ export function configFlag(argv: readonly string[]): string | null {
 }
 
 /**
- * Declares the flags; hidden, because `sluice --help` lists them once for all commands.
- * @param own options of the command, which count
+ * Declares the global flags. They are hidden, because `sluice --help` lists them once for all commands.
+ * @param own options of the command; they replace global flags of the same name
  */
 export function declareGlobals(yargs: Argv, defaults: ConfigDefaults, own: readonly string[]): void {
   const hidden = { hidden: true, global: true } as const
@@ -105,7 +105,7 @@ export function declareGlobals(yargs: Argv, defaults: ConfigDefaults, own: reado
     .option('yes', { ...onOff, alias: 'y' })
     .option('ascii', { ...onOff, default: defaults.ascii ?? false })
     .option('input', { ...onOff, default: true })
-    // Read from the words before anything is loaded (environment.ts); declared so that it is no unknown flag.
+    // environment.ts has already read it; declared so that yargs accepts it.
     .option('color', { ...hidden, default: true })
     .option('confirm', valued)
     .option('config', valued)
@@ -120,7 +120,7 @@ export function declareGlobals(yargs: Argv, defaults: ConfigDefaults, own: reado
   if (!own.includes('distributed')) yargs.option('distributed', onOff)
 }
 
-/** The catalog behind the name of a store. @throws SluiceError BAD_FLAG where there is no such name */
+/** Resolves the name of a store to its URL. @throws SluiceError BAD_FLAG if there is no such store */
 function namedCatalog(
   choice: CatalogChoice | null,
   defaults: ConfigDefaults,
@@ -129,7 +129,7 @@ function namedCatalog(
   if (choice === null) return choice
   const { url, unset } = behind(choice, defaults, env)
   if (unset !== undefined) return { ...choice, url: '', unset }
-  // What a variable holds that is no URL is told where a catalog is needed.
+  // A variable without a URL is reported only if a catalog is needed.
   if (choice.from === 'variable') return { ...choice, url }
   const unknown = noSuchStore(
     url,
@@ -140,7 +140,7 @@ function namedCatalog(
   return { ...choice, url }
 }
 
-/** A variable that the config file names, and that nobody has set, stops those who need a catalog, and no others. */
+/** If the config file names an unset variable, only commands that need a catalog fail. */
 function behind(
   { url, from }: CatalogChoice,
   defaults: ConfigDefaults,
@@ -154,14 +154,14 @@ function behind(
   }
 }
 
-/** @throws SluiceError BAD_FLAG where no queue is named, or a flag of workers stands without them */
+/** @throws SluiceError BAD_FLAG if no queue is named, or a flag of workers is given without --distributed */
 function distributedWish(
   args: Arguments,
   env: Readonly<Record<string, string | undefined>>,
   defaults: ConfigDefaults,
   own: readonly string[],
 ): DistributedWish | null {
-  // Some commands have them as options of their own.
+  // Some commands have their own options of these names.
   const slots = own.includes('slots') ? undefined : optionalCount(args, 'slots', 1, MOST_SLOTS)
   const queue = own.includes('queue') ? undefined : optionalText(args, 'queue')
   if (!flag(args, 'distributed')) {
@@ -172,7 +172,7 @@ function distributedWish(
   return { connect: chooseQueue(args, defaults, env), queue: queue ?? null, slots: slots ?? SLOTS, stores }
 }
 
-/** Reads them. @param own options of the command, which are none of them @throws SluiceError BAD_FLAG */
+/** Reads the global flags. @param own options of the command, not read here @throws SluiceError BAD_FLAG */
 export function readGlobals(
   args: Arguments,
   env: Readonly<Record<string, string | undefined>>,

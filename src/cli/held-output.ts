@@ -1,9 +1,9 @@
-/** An output that is written later, in the order it came; what a long run says is bounded by leaving out its middle. */
+/** An output that is written later, in order. Long output is bounded by dropping its middle. */
 import type { Output } from './output.ts'
 
 type Piece = { readonly side: 'data' | 'talk'; readonly text: string }
 
-/** Characters of the beginning and of the end that are kept. */
+/** Characters kept of the beginning, and of the end. */
 const KEPT = 2_000_000
 
 export class HeldOutput implements Output {
@@ -31,7 +31,7 @@ export class HeldOutput implements Output {
     return null
   }
 
-  /** Writes all that is held to `output`. */
+  /** Writes the held output to `output`. */
   writeTo(output: Output): void {
     for (const piece of this.#first) output[piece.side](piece.text)
     if (this.#leftOut > 0)
@@ -48,7 +48,7 @@ export class HeldOutput implements Output {
     this.#last.push(piece)
     this.#lastLength += piece.text.length
     if (this.#lastLength <= 2 * KEPT) return
-    // Dropped in one go now and then: one by one, each would move all that follow.
+    // Dropped in bulk now and then: each single removal would move all later pieces.
     let from = 0
     while (this.#lastLength > KEPT) {
       this.#lastLength -= this.#last[from]?.text.length ?? 0

@@ -1,11 +1,11 @@
-/** Help of the program as a whole, made by hand in groups, which yargs cannot do; a test compares it with the commands. */
+/** Help of the program, grouped, which yargs cannot do; a test compares it with the commands. */
 import { readFileSync } from 'node:fs'
 import { GROUPS, PAGES, type CommandPage } from '../engine/run/operations/pages.ts'
 import { OWN_COMMANDS } from './own-commands.ts'
 
 const COMMANDS: readonly CommandPage[] = [...Object.values(PAGES), ...OWN_COMMANDS]
 
-/** Version in our package.json. */
+/** Version in package.json. */
 export function toolVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   const { version } = JSON.parse(text) as { readonly version?: unknown }

@@ -1,4 +1,4 @@
-/** `--between 22:00-05:00`: hours of the day in which a run may work. Outside of them it waits. */
+/** `--between 22:00-05:00`: hours of the day in which a run works. Outside of them it waits. */
 import type { RunControl } from '../engine/run/operation.ts'
 import type { Clock } from '../shared/clock.ts'
 import { isZone, wallClock } from '../model/calendar/zone.ts'
@@ -10,10 +10,10 @@ import type { ConfigDefaults } from './config.ts'
 const DAY = 24 * 60
 const MINUTE_MS = 60_000
 
-/** Minutes since midnight; the end is no part of them, and may be before the beginning: then midnight lies between. */
+/** Minutes since midnight; `to` is exclusive. If `to` is before `from`, the hours include midnight. */
 export type Hours = { readonly from: number; readonly to: number; readonly zone: string }
 
-/** @throws SluiceError BAD_FLAG for hours or a zone that are none */
+/** @throws SluiceError BAD_FLAG for invalid hours or an unknown zone */
 export function readHours(args: Arguments, defaults: ConfigDefaults): Hours | undefined {
   const text = optionalText(args, 'between') ?? defaults.between
   if (text === undefined) return undefined
@@ -47,7 +47,7 @@ export function hoursText({ from, to, zone }: Hours): string {
   return `${timeText(from)}-${timeText(to)} (${zone})`
 }
 
-/** Whether a clock on the wall shows a time within the hours. @param moment in ms since the epoch */
+/** Whether the local time in the zone is within the hours. @param moment time, ms since the epoch */
 export function isWithin(hours: Hours, moment: number): boolean {
   const minute = Math.floor(wallClock(hours.zone, moment) / MINUTE_MS)
   const now = minute - Math.floor(minute / DAY) * DAY
@@ -55,13 +55,10 @@ export function isWithin(hours: Hours, moment: number): boolean {
   return from < to ? now >= from && now < to : now >= from || now < to
 }
 
-/**
- * Holds a run outside of the hours.
- * @param tell told once each time that it begins to wait, or goes on
- */
+/** Pauses a run outside of the hours. @param tell called once when the run begins to wait, and once when it resumes */
 export function holdOutside(hours: Hours, clock: Pick<Clock, 'now'>, tell: (message: string) => void): RunControl {
   let isHeld = false
-  // Who waits asks many times a second; what it is told changes with the minute.
+  // A waiting run asks many times a second; the answer can change only with the minute.
   let minute = Number.NaN
   return {
     lanes: null,

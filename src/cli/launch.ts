@@ -1,4 +1,4 @@
-/** Entry of the process: settles the environment before anything heavy is loaded, and answers the simple questions itself. */
+/** Entry of the process: sets up the environment before anything heavy is loaded, and answers --help and --version. */
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { writeSync } from 'node:fs'
@@ -9,10 +9,10 @@ import { topHelp, toolVersion } from './help.ts'
 import { holdsPassword, shownWords } from './shown-words.ts'
 import type { Surroundings } from './ports.ts'
 
-/** Time for what still holds the event loop (an idle connection, a thread) after everything is said. */
+/** Time for whatever still holds the event loop (an idle connection, a thread) after all output is written, ms. */
 const LINGER_MS = 500
 
-/** Words that ask for the page of the whole program. */
+/** Words that print the help of the program. */
 const HELP: ReadonlySet<string> = new Set(['--help', '-h', 'help'])
 
 /** `help import` is `import --help`. */
@@ -20,21 +20,21 @@ function withoutHelpVerb(argv: readonly string[]): readonly string[] {
   return argv[0] === 'help' && argv[1] !== undefined ? [...argv.slice(1), '--help'] : argv
 }
 
-/** Whoever lists the programs of this machine reads their words: a password among them is taken out, from here on. */
+/** Removes passwords from the command line that other users see in the process list. */
 function hidePasswords(argv: readonly string[]): void {
   if (holdsPassword(argv)) process.title = ['sluice', ...shownWords(argv)].join(' ')
 }
 
 function crash(error: unknown): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  // Synchronous, because nothing else can be relied on here. Node's own exit code of 1 would say "differences found".
+  // Synchronous, because nothing else is reliable here. Node's own exit code 1 would mean "differences found".
   writeSync(2, `sluice: a bug in sluice ended it; please report this\n${text}\n`)
   process.exit(70)
 }
 
 /**
- * Runs the program on the given words and leaves the exit code in `process.exitCode`.
- * @param around of a program in the background: other signals, and what it has to do
+ * Runs the program and leaves the exit code in `process.exitCode`.
+ * @param around for a background process: its signals and its order
  */
 export async function launch(
   words: readonly string[],
@@ -57,13 +57,14 @@ export async function launch(
     return
   }
   hidePasswords(argv)
-  // Until the run is a program of its own, the terminal may be closed already.
+  // Until the run has its own process, the terminal may already be closed.
   if (argv.includes('--background')) process.on('SIGHUP', () => undefined)
-  // A plain assignment: a parent may have left `test` or `development`, and React would load its slow build.
+  // Always set: a parent may have set `test` or `development`, and React would load its slow build.
   process.env['NODE_ENV'] = 'production'
   const colorTalk = wantsColor(colorFlag(argv), process.env, isatty(2))
   settleColor(argv, process.env, isatty(1))
-  // Long imports make much short-lived garbage. A heap that grows in smaller steps peaks 40 % lower, and is no slower (measured).
+  // Long imports create much short-lived garbage. Smaller steps of heap growth lower the peak by 40 % and are not
+  // slower (measured).
   setFlagsFromString('--heap-growing-percent=60')
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
@@ -83,7 +84,7 @@ export async function launch(
     searchFrom: process.cwd(),
     program: programWords({
       env: process.env,
-      // Not the script that Node runs: it may put words of its own in front, as the example of the guide does.
+      // Not the script that Node runs: that may add words in front, as the example of the guide does.
       script: fileURLToPath(new URL('bin.js', import.meta.url)),
       cwd: process.cwd(),
     }),

@@ -1,4 +1,4 @@
-/** `lifecycle:` of the config file: what is wanted of a table, under the names of the options that say it on a command line. */
+/** `lifecycle:` of the config file: settings of tables, named like the command-line options. */
 import { z } from 'zod'
 import { CALENDAR_UNITS, EPOCHS, type CalendarUnit, type Epoch } from '../model/calendar/calendar.ts'
 import { MOST_AHEAD } from '../partition/coverage.ts'
@@ -10,7 +10,7 @@ import { parseDuration } from './duration.ts'
 
 const word = z.string().min(1)
 
-/** What the file says of one table. `archive` is what the commands of archives take as `--to`. */
+/** Settings of one table. `archive` is `--to` of the archive commands. */
 export type LifecycleConfig = {
   readonly from?: string | undefined
   readonly to?: string | undefined
@@ -35,7 +35,7 @@ export type LifecycleConfig = {
   readonly 'alert-exit'?: boolean | undefined
 }
 
-/** A text that the reader of the option takes; what that complains about is what the file is told. */
+/** A text validated by the parser of the option; its error becomes the error of the file. */
 const readBy = (read: (text: string) => unknown): z.ZodType<string, string> =>
   word.superRefine((text, context) => {
     try {
@@ -72,7 +72,7 @@ const ENTRY = z.strictObject({
   'older-than': readBy((text) => ageIn({ 'older-than': text }, 'older-than', {})).optional(),
   archive: word.optional(),
   grace: duration('grace').optional(),
-  // An entry is of all commands about the table: each takes the causes that it can tell.
+  // An entry applies to all commands about the table, so all causes are allowed.
   alert: readBy((alert) => readAlert({ alert }, { command: 'lifecycle', causes: ALERT_CAUSES })).optional(),
   'alert-command': word.optional(),
   'alert-exit': z.boolean().optional(),

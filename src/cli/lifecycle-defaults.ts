@@ -1,4 +1,4 @@
-/** What `lifecycle:` of the config file says of the table of a command, where the command line says nothing. */
+/** Applies `lifecycle:` settings of the config file to a command, if the command line does not set them. */
 import { declarationOf, takenBy, type SpokenAction } from '../app/operations/facts.ts'
 import { conditionsFor } from './alert-flags.ts'
 import type { Arguments } from './arguments.ts'
@@ -8,24 +8,24 @@ import { configuredFor } from './option-flags.ts'
 import type { LifecycleConfig } from './lifecycle-config.ts'
 import { namedTables } from './table-words.ts'
 
-/** What a name without a schema means, before anything is known of the database. */
+/** Schema of a name without one, before the database is known. */
 export const DEFAULT_SCHEMA = 'public'
 
-/** Read while no other `--config` is given, by commands that are about nothing else. */
+/** Default of `--config` for commands that need the file. */
 export const DEFAULT_CONFIG = 'sluice.yaml'
 
 type Taker = {
-  /** Key of an entry that is its `--to`. */
+  /** Entry key that is its `--to`. */
   readonly place: 'to' | 'archive'
-  /** Keys whose name is that of one of its options, and means something else there. */
+  /** Entry keys that have another meaning as options of this command. */
   readonly without: readonly string[]
-  /** Actions that destroy what nobody else has: they are told everything on the command line. */
+  /** Actions that destroy the only copy of data: they take all options from the command line. */
   readonly never?: readonly string[]
 }
 
 const SIDES = ['from', 'to'] as const
 
-/** Commands about tables that may have an entry. */
+/** Commands whose tables may have an entry. */
 const TAKERS: Readonly<Record<string, Taker>> = {
   partition: { place: 'to', without: ['grace'] },
   archive: { place: 'archive', without: ['workers', 'rate'], never: ['expire'] },
@@ -33,12 +33,12 @@ const TAKERS: Readonly<Record<string, Taker>> = {
 
 export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
 
-/** @property ends flags for the databases that the entry has named: most commands that a run prints know of no entry */
+/** @property ends flags for databases from the entry; printed commands need them, because most do not read entries */
 export type SaidByEntry = Said & { readonly ends: readonly string[] }
 
 /**
- * The words with what the entry of their one table adds; the same words where the table has none, or there are several. What is typed counts more than the
- * entry, and the entry more than what the file says for all tables.
+ * Adds the settings of the entry for the command's single table; unchanged if there is no entry, or several tables.
+ * Priority: typed options, entry, settings for all tables.
  */
 export function withLifecycle(
   command: string,
@@ -69,13 +69,14 @@ export function withLifecycle(
     defaults: {
       ...defaults,
       ...(from === undefined ? {} : { from }),
-      // A partitioned table stands beside the old one where its entry says nothing, wherever copies go.
+      // Without `to` in the entry, the partitioned table is in the same database as the old one; `to` for copies is
+      // ignored.
       ...(entry[taker.place] === undefined && taker.place === 'archive' ? {} : { to: entry[taker.place] }),
     },
   }
 }
 
-/** An entry names the causes of all commands about its table: each takes those that it can tell, and none where there are none. */
+/** An entry lists causes for all commands about its table: keep those that this command can raise. */
 function alertFor({ alert }: LifecycleConfig, { kind }: SpokenAction): Partial<LifecycleConfig> {
   const said = alert === undefined ? '' : conditionsFor(alert, declarationOf(kind).alerts?.causes ?? [])
   return said === '' ? { alert: undefined, 'alert-command': undefined, 'alert-exit': undefined } : { alert: said }
@@ -85,7 +86,7 @@ function isLeftOut({ without, never = [] }: Taker, { name: action }: SpokenActio
   return without.includes(name) || never.includes(action)
 }
 
-/** By the very name that the file has: which schema a bare name means is known once the database is open. */
+/** Exact match only: the schema of a bare name is known only once the database is open. */
 function entryOf(table: string, { lifecycle = {} }: ConfigDefaults): LifecycleConfig | undefined {
   return Object.hasOwn(lifecycle, table) ? lifecycle[table] : undefined
 }

@@ -1,7 +1,7 @@
-/** Written lines, for whoever shows them elsewhere. */
+/** Collects output as lines for the caller. */
 import type { Output } from './output.ts'
 
-/** Hands out what is written as lines. */
+/** An output that returns what was written as lines. */
 export class LineOutput implements Output {
   readonly congested = false
   readonly gone = false
@@ -19,7 +19,7 @@ export class LineOutput implements Output {
     this.data(text)
   }
 
-  /** Whole lines that came since the last time. */
+  /** Complete lines since the last call. */
   taken(): readonly string[] {
     const taken = this.#lines
     this.#lines = []

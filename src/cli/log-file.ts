@@ -1,4 +1,4 @@
-/** `--log-file`: every event as one line of JSON, appended. Levels, `time` and `msg` are as pino's readers expect them. */
+/** `--log-file`: appends every event as a line of JSON. `level`, `time` and `msg` are compatible with pino. */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { Event } from '../model/run/event.ts'
@@ -38,8 +38,8 @@ function levelOf(event: Event): keyof typeof LEVELS {
 }
 
 /**
- * Opens the file at once, so that a wrong path ends the command before it starts.
- * @param complain told once when the file cannot be written any further
+ * Opens the file at once, so that a wrong path fails before the command starts.
+ * @param complain called once when writing fails
  * @throws SluiceError BAD_FLAG
  */
 export function logFileFace(
@@ -60,8 +60,8 @@ export function logFileFace(
     })
   }
   let broken = false
-  // Written at once: what a killed run did last is what its log file is read for.
-  // A full disk must not end or hold the run: its ledger is the catalog, not this file.
+  // Written synchronously, because the log is read to see what a killed run did last. A full disk must not end or block
+  // the run: its ledger is the catalog, not this file.
   const write = (line: string): void => {
     if (broken) return
     try {
@@ -75,7 +75,7 @@ export function logFileFace(
   return {
     event: (event) => {
       const { ts, type, v: _v, seq: _seq, ...rest } = redact(event)
-      // A log event has a level and a message of its own.
+      // A log event has its own level and message.
       const { level: _level, message = type, ...facts } = rest as typeof rest & { level?: string; message?: string }
       write(`${jsonText({ level: LEVELS[levelOf(event)], time: ts, type, ...facts, msg: message })}\n`)
     },

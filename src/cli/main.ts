@@ -1,4 +1,4 @@
-/** What the program does, once the environment is settled: read the words, choose the face, run, end. */
+/** Main flow after the environment is set up: parse, choose the frontend, run, end. */
 import { EventEmitter } from 'node:events'
 import { existsSync } from 'node:fs'
 import process from 'node:process'
@@ -44,10 +44,10 @@ function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Surroundings): M
   })
 }
 
-/** Shows an error that came before a session could be opened. */
+/** Reports an error that occurred before the session was opened. */
 async function refuseEarly(argv: readonly string[], error: SluiceError, surroundings: Surroundings): Promise<number> {
   const session = await openSession(surroundings, {
-    // They cannot be read, and JSON is said in JSON all the same.
+    // The flags could not be parsed, but the error must still be JSON with --json.
     json: hasFlag(argv, '--json'),
     quiet: false,
     verbose: false,
@@ -59,7 +59,7 @@ async function refuseEarly(argv: readonly string[], error: SluiceError, surround
   return exitCode
 }
 
-/** Runs a command line to its end. Resolves with the exit code when all output has left the process; never rejects. */
+/** Runs a command line. Resolves with the exit code once all output is written; never rejects. */
 export async function main(typed: readonly string[], surroundings: Surroundings): Promise<number> {
   let config = foundConfig(typed, surroundings)
   let argv = withConfig(typed, config.file)
@@ -97,9 +97,9 @@ export async function main(typed: readonly string[], surroundings: Surroundings)
   return exitCode === 0 && failure !== null ? failure.exitCode : exitCode
 }
 
-/** What may end the session. */
+/** Signals that end the session. */
 async function signalsOf({ request, globals }: Parsed, { signals }: Surroundings): Promise<NodeJS.EventEmitter> {
-  // They end the watching, and not the run.
+  // For attach, signals end the watching, not the run.
   if (request.kind === 'attach') return new EventEmitter()
   if (!globals.background) return signals
   const { signalsOfStart } = await import('./background.ts')
@@ -111,12 +111,12 @@ function foundConfig(argv: readonly string[], { env, searchFrom }: Surroundings)
   return searchConfig(argv, searchFrom, env, process.getuid?.() ?? null)
 }
 
-/** Commands that go on without a file that is not trusted: they answer for what the words name, and say that it was not read. */
+/** Commands that continue without an untrusted config file, and report that it was not read: operands are enough. */
 const WITHOUT_TRUST: ReadonlySet<string> = new Set(['discover'])
 
 /**
- * What was found, once it is settled whether a file that was never trusted is read: a terminal is asked.
- * @throws SluiceError BAD_CONFIG where it is not, and the command may mean another thing without it
+ * The found config after deciding about an untrusted file; in a terminal the user is asked.
+ * @throws SluiceError BAD_CONFIG if it is not trusted and the command might mean something else without it
  */
 async function settledTrust(
   argv: readonly string[],
@@ -137,7 +137,7 @@ async function settledTrust(
   }
 }
 
-/** Whether a question can be put, and is not to be spared: `--yes` is no answer to this one. */
+/** Whether the user can be asked; `--yes` does not answer this question. */
 function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: Surroundings): boolean {
   const has = (flag: string): boolean => hasFlag(argv, flag)
   const input = !has('--no-input') && !has('--yes') && !has('-y')
@@ -145,12 +145,15 @@ function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: Surroundi
   return chooseMode({ stdinTTY, stdoutTTY, env, ...options }) === 'tui'
 }
 
-/** Of a program in the background its parent has the words; and JSON is read by programs, whose words somebody has chosen. */
+/**
+ * Whether to warn about a password. Not in the background, where the parent has the words, and not for JSON, whose
+ * caller chose its words.
+ */
 function isPasswordTold(argv: readonly string[], mode: Mode, { background }: Surroundings): boolean {
   return mode !== 'json' && background === undefined && holdsPassword(argv)
 }
 
-/** Says which file counts, where anything is changed or more is asked for; which one does not; and that a password can be seen. */
+/** Adds notes: the config file used (for runs, or with --verbose), files not read, and a visible password. */
 function withNotes({ request, globals }: Parsed, { file, passedOver }: FoundConfig, hasPassword: boolean): Parsed {
   if (request.kind !== 'operation') return { request, globals }
   const { shape } = declarationOf(request.operation.kind)
@@ -195,7 +198,7 @@ async function keptCommand(words: readonly string[], { env }: Surroundings): Pro
   throw new SluiceError('BAD_FLAG', `${words.slice(0, 2).join(' ')} starts no operation`)
 }
 
-/** Passwords of every URL that the command was given, on its line, in variables or in its config file. */
+/** Passwords of all URLs of the command: on its line, in variables, and in the config file. */
 function secretsOfParsed(
   argv: readonly string[],
   { request, globals: { catalog, distributed, connect } }: Parsed,
@@ -212,7 +215,7 @@ function secretsOfParsed(
   ])
 }
 
-/** What the UI is opened on: a store of the config file stands for a URL that is not among the words. */
+/** URLs that the UI is opened on; a store name is resolved to a URL that is not on the line. */
 function namedBy({ target, database }: { readonly target: string; readonly database?: string }): readonly string[] {
   return database === undefined ? [target] : [target, database]
 }
@@ -290,7 +293,7 @@ async function perform(
   const confirmation = background ?? (await confirmed(operation, line, mode === 'tui', session, surroundings))
   if ('exitCode' in confirmation) return confirmation.exitCode
   operation = confirmation.operation
-  // Those that list runs are told by it which ones.
+  // Commands that list runs use it to select which ones.
   if (globals.distributed !== null && operation.kind !== 'shared-runs') {
     const { queueWords, refuseBesideWorkers, runDistributed } = await import('./distributed.ts')
     refuseBesideWorkers(globals, told)
@@ -305,7 +308,7 @@ async function perform(
     ? await openTelemetry(globals.metrics, secrets, mode === 'tui', surroundings)
     : NO_TELEMETRY
   const { live, warnings, next } = told ?? {}
-  // Its log is read from any folder.
+  // The log of a background run is read from any folder.
   const from = background === undefined ? [] : [`folder  ${process.cwd()}`]
   const said = [...from, ...(told?.notes ?? []), ...((await live?.()) ?? []), ...telemetry.notes]
   const notes = said.length === 0 ? undefined : said
@@ -328,26 +331,26 @@ async function perform(
   }
   const { slots } = telemetry
   const written = operation.kind === 'lifecycle-init' ? operation.write : null
-  // A file that is new or trusted stays trusted with what the user has had written into it.
+  // Keep the trust of a new or trusted file after this command has changed it.
   const keepsTrust = written !== null && (!existsSync(written) || isTrusted(written, env))
   const { exitCode } = await session.run(operation, line, { ...more, hours, listen, slots })
   if (keepsTrust && exitCode === 0) trustFile(written, env)
   return exitCode
 }
 
-/** Commands that are watched rather than read; a plan is read. */
+/** Whether the command is shown on a screen; a plan is printed. */
 function isLong(operation: Operation): boolean {
   return declarationOf(operation.kind).shape === 'long' && !isPlanOnly(operation)
 }
 
-/** Hours of the day are kept by the command line. @throws SluiceError BAD_FLAG where the screen is insisted on */
+/** Whether the run has hours of the day; then it runs headless. @throws SluiceError BAD_FLAG with --tui */
 function keepsHours(told: Told | undefined, { tui }: Globals): boolean {
   if (told?.hours === undefined) return false
   if (!tui) return true
   throw new SluiceError('BAD_FLAG', '--tui and --between exclude each other', { hint: 'leave one of the two out' })
 }
 
-/** What writes its story beside the console has one. @throws SluiceError BAD_FLAG where the screen is insisted on */
+/** Whether the run writes a log file; then it runs headless. @throws SluiceError BAD_FLAG with --tui */
 function isLogged(told: Told | undefined, { tui }: Globals): boolean {
   if (told?.log === undefined) return false
   if (!tui) return true
@@ -392,7 +395,7 @@ async function attach(
   return ended.exitCode
 }
 
-/** How the lines that are left in the scrollback are written. */
+/** Options of the lines left in the scrollback. */
 function printed({ quiet, verbose, logFile }: Globals, secrets: readonly string[]): TranscriptOptions {
   return { quiet, verbose, logFile, secrets }
 }

@@ -1,4 +1,4 @@
-/** Pages of the manual in roff, made from the declarations: one of the program and one of each command. */
+/** Manual pages in roff, made from the declarations: one for the program and one per command. */
 import { actionsOf } from '../app/operations/facts.ts'
 import { examplesOf } from '../app/operations/examples.ts'
 import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
@@ -26,7 +26,7 @@ const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
   ['SLUICE_PROGRAM', 'how hints call the program, where it is started through another one'],
 ]
 
-/** Text as roff prints it: no line of it may be taken for a request, and dashes stay what a shell takes. */
+/** Escapes a text for roff: no line is taken for a request, and dashes stay ASCII for the shell. */
 function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')
@@ -45,7 +45,7 @@ function roff(text: string): string {
 const bold = (text: string): string => `\\fB${roff(text)}\\fR`
 const heading = (text: string): string => `.SH ${roff(text.toUpperCase())}`
 
-/** File of a page in the manual. */
+/** File name of a manual page. */
 export const manFile = (command: string | null): string => (command === null ? 'sluice.1' : `sluice-${command}.1`)
 
 /** @param command null for the page of the program @param version of the program */

@@ -1,7 +1,10 @@
-/** `--metrics [HOST:]PORT`: where Prometheus asks how a run does. */
+/** `--metrics [HOST:]PORT`: address of the metrics server for Prometheus. */
 import { SluiceError } from '../shared/errors.ts'
 
-/** @property host null: this machine alone @property isAsked whether it stands on the command line, and not in the config file alone */
+/**
+ * @property host null: only this machine @property isAsked whether it is on the command line, not only in the config
+ * file
+ */
 export type MetricsWish = { readonly host: string | null; readonly port: number; readonly isAsked: boolean }
 
 /** A name, an address, or an IPv6 address in brackets. */
@@ -9,8 +12,8 @@ const ADDRESS = /^(?:(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([A-Za-z0-9_.-]+)):)?(\d{1
 const MOST = 65_535
 
 /**
- * @param word of the command line @param configured what the config file says
- * @returns null where neither asks for it
+ * @param word from the command line @param configured value of the config file
+ * @returns null if neither is set
  * @throws SluiceError BAD_FLAG
  */
 export function metricsWish(word: string | undefined, configured: string | number | undefined): MetricsWish | null {

@@ -1,4 +1,4 @@
-/** Which face a command shows. One pure function, so that a table of cases can pin it. */
+/** Chooses the frontend of a command. A pure function, tested by a table of cases. */
 import { SluiceError } from '../shared/errors.ts'
 
 export type Mode = 'tui' | 'text' | 'json'
@@ -12,7 +12,7 @@ export type ModeInput = {
   readonly quiet: boolean
   /** False with `--no-input`. */
   readonly input: boolean
-  /** `--tui`: the user insists on the terminal UI. */
+  /** `--tui`: the user requires the terminal UI. */
   readonly tui: boolean
 }
 
@@ -29,8 +29,8 @@ export function inCi(env: ModeInput['env']): boolean {
 }
 
 /**
- * `--json` gives JSON lines; the UI needs a terminal on both sides and nobody asking for text; all else is text.
- * @throws SluiceError BAD_FLAG when `--tui` is asked for and cannot be had
+ * `--json` gives JSON lines; the UI needs a terminal on both sides and no request for text; everything else is text.
+ * @throws SluiceError BAD_FLAG if `--tui` is given and not possible
  */
 export function chooseMode(input: ModeInput): Mode {
   if (input.tui) {

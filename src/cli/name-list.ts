@@ -1,13 +1,13 @@
-/** Names in one word of a command line: `a,b`, `"a,b",c` for names with commas, `old=new` for a new name. */
+/** Names in one word of a command line: `a,b`, `"a,b",c` for names with commas, `old=new` to rename. */
 import { SluiceError } from '../shared/errors.ts'
 
-/** One name, as it is or in double quotes, which stand for themselves when doubled. */
+/** One name, plain or in double quotes; a doubled quote inside is a quote. */
 const NAME = /\s*(?:"((?:[^"]|"")*)"|([^",]*))\s*(,|$)/y
 
 /**
- * The names of a list with commas between them.
+ * Names of a comma-separated list.
  * @param flag for messages: `--columns`
- * @throws SluiceError BAD_FLAG where a name is empty, or a quote does not close
+ * @throws SluiceError BAD_FLAG if a name is empty, or a quote is not closed
  */
 export function splitNames(flag: string, text: string): readonly string[] {
   const names: string[] = []
@@ -28,7 +28,7 @@ export function splitNames(flag: string, text: string): readonly string[] {
 
 const RENAME = /^(?:"((?:[^"]|"")+)"|([^"=]+))=(.+)$/s
 
-/** `old=new` in two names. @throws SluiceError BAD_FLAG */
+/** Splits `old=new`. @throws SluiceError BAD_FLAG */
 export function splitRename(flag: string, text: string): readonly [old: string, fresh: string] {
   const found = RENAME.exec(text)
   const old = found?.[1]?.replaceAll('""', '"') ?? found?.[2] ?? ''

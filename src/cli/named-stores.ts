@@ -1,4 +1,4 @@
-/** `stores:` of the config file: short names for the URLs of databases and places of archives. */
+/** `stores:` of the config file: short names for database URLs and archive places. */
 import { existsSync } from 'node:fs'
 import { asSluiceError, SluiceError, type ErrorInfo } from '../shared/errors.ts'
 import { closest } from '../shared/closest.ts'
@@ -8,7 +8,9 @@ type Env = Readonly<Record<string, string | undefined>>
 
 const VARIABLE = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})$/
 
-/** What the config file says: a URL, or `$NAME` for one that a variable holds. @throws SluiceError BAD_CONFIG where that is not set */
+/**
+ * Value of the config file: a URL, or `$NAME` for a variable with one. @throws SluiceError BAD_CONFIG if it is not set
+ */
 export function urlBehind(text: string, env: Env, key: string): string {
   const found = VARIABLE.exec(text.trim())
   const name = found?.[1] ?? found?.[2]
@@ -20,26 +22,29 @@ export function urlBehind(text: string, env: Env, key: string): string {
   })
 }
 
-/** The URL that a word stands for; null where no store is called so. @throws SluiceError BAD_CONFIG where its variable is not set */
+/** The URL of a store; null if there is no such store. @throws SluiceError BAD_CONFIG if its variable is not set */
 export function storeNamed(word: string, { stores = {} }: ConfigDefaults, env: Env): string | null {
   const text = Object.hasOwn(stores, word) ? stores[word] : undefined
   return text === undefined ? null : urlBehind(text, env, `stores.${word}`)
 }
 
-/** The URL that a word stands for, or the word. @throws SluiceError as `storeNamed` */
+/** The URL of a store, or the word itself. @throws SluiceError as `storeNamed` */
 export function storeOr(word: string, defaults: ConfigDefaults, env: Env): string {
   return storeNamed(word, defaults, env) ?? word
 }
 
-/** The same of a word that may be a path: what stands there is meant, and no store. @throws SluiceError as `storeNamed` */
+/**
+ * The same for a word that may be a path: an existing path has priority over a store. @throws SluiceError as
+ * `storeNamed`
+ */
 export function placeOr(word: string, defaults: ConfigDefaults, env: Env): string {
   return existsSync(word) ? word : storeOr(word, defaults, env)
 }
 
 /**
- * Says which names there are, where a word is neither one of them nor a URL.
- * @param origin what gave the word, such as `--from`
- * @returns null where the config file names no stores
+ * Error for a word that is neither a store nor a URL; lists the known names.
+ * @param origin of the word, such as `--from`
+ * @returns null if the config file has no stores
  */
 export function noSuchStore(word: string, { stores = {} }: ConfigDefaults, origin: string): SluiceError | null {
   const names = Object.keys(stores)
@@ -54,7 +59,7 @@ export function noSuchStore(word: string, { stores = {} }: ConfigDefaults, origi
   )
 }
 
-/** Every store of the config file with its URL, which may hold a password; where its variable is not set, with why. */
+/** Every store of the config file with its URL, which may hold a password; with the error if its variable is unset. */
 export function allStores({ stores = {} }: ConfigDefaults, env: Env): readonly ConfiguredStore[] {
   return Object.entries(stores).map(([name, text]) => {
     try {

@@ -1,4 +1,4 @@
-/** Words of a command line that would be passed over in silence: a flag given twice, both on and off, or with nothing that it belongs to. */
+/** Rejects ambiguous flags: given twice, both `--x` and `--no-x`, or `--confirm` with nothing to confirm. */
 import { unconfirmable } from '../app/operations/facts.ts'
 import type { Operation } from '../app/operations/list.ts'
 import type { Option } from '../engine/run/operations/option.ts'
@@ -7,7 +7,7 @@ import type { Arguments } from './arguments.ts'
 import { shownOption } from './option-flags.ts'
 
 /**
- * @param argv the words themselves: of a flag given twice yargs keeps the last one
+ * @param argv the words themselves; yargs keeps only the last value of a repeated flag
  * @throws SluiceError BAD_FLAG
  */
 export function refuseTwice(args: Arguments, argv: readonly string[], takes: readonly Option[]): void {
@@ -28,7 +28,9 @@ export function refuseTwice(args: Arguments, argv: readonly string[], takes: rea
   }
 }
 
-/** @param operation null for what is none @throws SluiceError BAD_FLAG for a confirmation of nothing */
+/**
+ * @param operation null if the command starts none @throws SluiceError BAD_FLAG if `--confirm` has nothing to confirm
+ */
 export function refuseUnneededConfirm(args: Arguments, operation: Operation | null): void {
   if (args['confirm'] === undefined) return
   const fields = operation === null ? [] : unconfirmable(operation)

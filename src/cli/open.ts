@@ -1,4 +1,4 @@
-/** `sluice [PATH|URL]`: the terminal UI on a lake, or without a terminal a list of what is there. */
+/** `sluice [PATH|URL]`: opens the terminal UI; without a terminal it lists the content. */
 import { statSync } from 'node:fs'
 import path from 'node:path'
 import { EVERY_TABLE } from '../engine/copy/operations/discover-database/declaration.ts'
@@ -25,7 +25,7 @@ import { storeOf } from '../app/operations/facts.ts'
 import type { LifecycleStatusOperation } from '../partition/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../app/operations/list.ts'
 
-/** What `sluice PATH` does without a terminal: it lists, and changes nothing. */
+/** The listing that `sluice PATH` runs without a terminal; changes nothing. */
 export function listInstead(target: string): { readonly operation: Operation; readonly words: readonly string[] } {
   if (isCopyUrl(target) && !isCatalogUrl(target)) {
     return { operation: { kind: 'discover-database', url: target, tables: EVERY_TABLE }, words: ['discover', target] }
@@ -45,38 +45,38 @@ export function listInstead(target: string): { readonly operation: Operation; re
 export type OpenOptions = {
   readonly target: string
   readonly catalog: CatalogChoice | null
-  /** A database whose tables are shown beside those of the lake. */
+  /** A database whose tables are shown in addition to those of the lake. */
   readonly database: string | null
-  /** What the config file says of its tables. */
+  /** Lifecycle settings of the config file. */
   readonly lifecycle?: LifecycleStatusOperation
-  /** The config file, as `--config` takes it. */
+  /** The config file, as for `--config`. */
   readonly config?: string
-  /** The stores that it names. */
+  /** Stores of the config file. */
   readonly stores?: readonly ConfiguredStore[]
-  /** The queue whose runs are listed beside those of this machine. */
+  /** The queue whose runs are listed in addition to those of this machine. */
   readonly queue?: KnownQueue
   readonly ascii: boolean
   readonly tool: string
   readonly actor: string
   readonly host: string
-  /** Of each run. */
+  /** Time limit of each run. */
   readonly deadline?: Deadline
-  /** Whether it begins where somebody left it; by default it does. */
+  /** Whether to restore the state of the last session; default true. */
   readonly remembers?: boolean
-  /** Lines that are printed after leaving. */
+  /** Options of the lines printed after leaving. */
   readonly transcript: TranscriptOptions
 }
 
 type Face = Omit<OpenOptions, 'target' | 'catalog' | 'database' | 'remembers'> & { readonly memory?: UiMemory | null }
 
-/** What the UI is opened on. */
+/** Stores that the UI is opened on. */
 type Opened = { readonly lake: string | null; readonly catalog: string | null; readonly database: string | null }
 
-/** Lake and catalog of the UI; a lake without a catalog gets one in the user's state folder. */
+/** Lake and catalog of the UI. For a lake without a catalog, one in the user's state folder is used. */
 function opened(options: OpenOptions, env: Surroundings['env']): Opened {
   const { target, database } = options
   if (isCatalogUrl(target)) {
-    // A database that takes one opener is the catalog, or it is nothing.
+    // A database that allows one opener can be the catalog only.
     const itself = hasOneOpener(target) ? null : target
     return { lake: null, catalog: target, database: database ?? itself }
   }
@@ -84,14 +84,14 @@ function opened(options: OpenOptions, env: Surroundings['env']): Opened {
   if (isCopyUrl(target)) return { lake: null, catalog, database: target }
   if (catalog !== null) return { lake: target, catalog, database }
   const file = stateCatalogFile(target, env)
-  // Only the folder: the file comes with the first import.
+  // Create only the folder: the first import creates the file.
   makeFolderSync(path.dirname(file), 0o700)
   return { lake: target, catalog: sqliteUrl(file), database }
 }
 
 /**
  * Shows the Run screen of one long command until a key leaves it, or until it has ended. Resolves with its exit code.
- * @param heard told of every event of the command
+ * @param heard called with every event of the command
  */
 export async function showRun(
   run: RunToShow,
@@ -103,8 +103,8 @@ export async function showRun(
 }
 
 /**
- * Shows the Run screen of a run of another program until a key leaves it.
- * @returns the exit code, and whether the run goes on
+ * Shows the Run screen of another program's run until a key leaves it.
+ * @returns the exit code, and whether the run continues
  */
 export async function showJoined(
   joined: JoinedRun,
@@ -116,7 +116,7 @@ export async function showJoined(
   return shownUntil(nothing, face, surroundings, { joined, leaveWhenDone })
 }
 
-/** What the other screens show while a command runs: what it works on. */
+/** Stores shown on the other screens while a command runs: those it works on. */
 function besideRun(operation: Operation): Opened {
   const database = storeOf(operation, 'database')
   if (database !== undefined) return { lake: null, catalog: null, database }
@@ -126,8 +126,8 @@ function besideRun(operation: Operation): Opened {
 }
 
 /**
- * Shows the UI until the user leaves it; then prints what it leaves behind. Resolves with the exit code.
- * @param heard told of every event of the runs that it starts
+ * Shows the UI until the user leaves, then prints the transcript. Resolves with the exit code.
+ * @param heard called with every event of its runs
  */
 export async function openUi(
   options: OpenOptions,
@@ -213,7 +213,7 @@ async function shownUntil(
   return { exitCode, goesOn }
 }
 
-/** A path or URL rather than an id of the catalog. */
+/** Whether it is a path or URL, as opposed to a table id. */
 function isPlace(name: string): boolean {
   return isS3Url(name) || isFolder(name)
 }

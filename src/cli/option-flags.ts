@@ -1,12 +1,12 @@
-/** From options as they are declared to what yargs reads and prints. */
+/** Declares options for yargs. */
 import type { Argv, Options } from 'yargs'
 import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
 import type { ConfigDefaults } from './config.ts'
 
-/** What the config file says of an option. */
+/** Value of an option in the config file. */
 type Configured = string | number | boolean | string[] | undefined
 
-/** Declares what a command takes, with the defaults of the config file. */
+/** Declares the options of a command, with defaults of the config file. */
 export function declareCommand(yargs: Argv, command: CommandDeclaration, defaults: ConfigDefaults): void {
   for (const option of command.takes) {
     if (option.operand === true) declareOperand(yargs, option)
@@ -37,7 +37,7 @@ function flagOf(option: Option, defaults: ConfigDefaults): Options {
   }
 }
 
-/** A list takes one word each time, or it would swallow what stands behind it. */
+/** A list takes one word per flag; otherwise it would take all following words. */
 const OF_TYPE: Readonly<Record<Option['type'], Options>> = {
   text: { type: 'string', requiresArg: true },
   number: { type: 'number', requiresArg: true },
@@ -46,7 +46,7 @@ const OF_TYPE: Readonly<Record<Option['type'], Options>> = {
   list: { array: true, string: true, nargs: 1, requiresArg: true },
 }
 
-/** What the help says of the default, where yargs does not know it. */
+/** Default shown in the help, if yargs does not know it. */
 function shownDefault({ type, config, fallback, shown }: Option, configured: Configured): string | undefined {
   if (Array.isArray(configured)) {
     if (type === 'list') return configured.join(', ')
@@ -54,12 +54,12 @@ function shownDefault({ type, config, fallback, shown }: Option, configured: Con
   return shown ?? (fallback === undefined ? undefined : `${fallback}`)
 }
 
-/** How messages name it. */
+/** Name of an option in messages. */
 export function shownOption({ name, operand }: Option): string {
   return operand === true ? name.toUpperCase() : `--${name}`
 }
 
-/** What the config file says under the name of an option. */
+/** Value of an option in the config file. */
 export function configuredFor(name: string, defaults: ConfigDefaults): Configured {
   const value = Object.entries(defaults).find(([key]) => key === name)?.[1]
   return typeof value === 'object' && !Array.isArray(value) ? undefined : value

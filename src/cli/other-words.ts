@@ -1,4 +1,4 @@
-/** What things are called elsewhere, in guides, scripts and other tools, and the commands that do them here: for `sluice help WORD`. */
+/** Terms of guides, scripts and other tools, with the corresponding commands here, for `sluice help WORD`. */
 
 export type OtherWords = {
   readonly words: readonly string[]
@@ -94,7 +94,7 @@ export const OTHER_WORDS: readonly OtherWords[] = [
   },
 ]
 
-/** One line about a word that is no command here, with the command that does it; null for one that is not known. */
+/** One line about a foreign term, with the command to use; null if unknown. */
 export function otherWord(word: string): string | null {
   const known = OTHER_WORDS.find(({ words }) => words.includes(word.toLowerCase()))
   if (known === undefined) return null

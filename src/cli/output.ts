@@ -1,11 +1,11 @@
 /**
- * The one owner of stdout and stderr: stdout is data, stderr is talk. It counts what is still unwritten, so that the program
- * never ends with half a line in a pipe, and it stays quiet when a reader has left (`| head`).
+ * Owner of stdout (data) and stderr (messages). It counts unwritten output, so that the program never ends with half a
+ * line in a pipe, and stays silent if a reader has left (`| head`).
  */
 import type { Writable } from 'node:stream'
 import { SluiceError } from '../shared/errors.ts'
 
-/** The reader has left, or the terminal is gone: nobody to tell. */
+/** Error codes of a reader that has left, or a lost terminal: not reported. */
 const LEFT = new Set(['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END', 'ECONNRESET'])
 
 class Side {
@@ -28,7 +28,7 @@ class Side {
   get failure(): Error | null {
     return this.#failure
   }
-  /** Whether more is waiting than the stream wants to hold. */
+  /** Whether the stream's buffer is full. */
   get congested(): boolean {
     return this.#stream.writableNeedDrain
   }
@@ -66,13 +66,13 @@ export type Output = {
   data(text: string): void
   /** Writes to stderr. */
   talk(text: string): void
-  /** True while stdout has more to write than it wants to hold: droppable lines should be dropped. */
+  /** True while the buffer of stdout is full: droppable lines should be dropped. */
   readonly congested: boolean
-  /** True once nobody reads stdout any more. */
+  /** True once the reader of stdout has left. */
   readonly gone: boolean
-  /** Resolves when all that was written has left the process, or nobody reads it. */
+  /** Resolves once all output is written, or the reader has left. */
   flushed(): Promise<void>
-  /** What went wrong with stdout other than a reader that left, such as a full disk. */
+  /** Error of stdout other than a reader that left, such as a full disk. */
   failure(): SluiceError | null
 }
 

@@ -1,4 +1,4 @@
-/** Commands of the command line itself, which start no operation of their own. */
+/** Commands of the command line itself, which start no operation. */
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 
 export const OWN_COMMANDS: readonly CommandDeclaration[] = [

@@ -1,4 +1,4 @@
-/** From the words of a command line to what they ask for. yargs reads the words; all else is decided here. */
+/** Parses a command line to a request. yargs splits the words; everything else is decided here. */
 import { existsSync } from 'node:fs'
 import type { Argv } from 'yargs'
 import { isS3Url, parseLakeUrl, urlScheme } from '../model/lake/lake-url.ts'
@@ -31,19 +31,19 @@ import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
 
 export type Parsed = { readonly request: Request; readonly globals: Globals }
 
-/** Stands for a word behind `--`: yargs gives those words to no operand, and would read `-dash` as flags. */
+/** Placeholder for words after `--`: yargs gives them to no operand, and would read `-dash` as flags. */
 const LITERAL = '\u0000'
 
 type LocalPlace = 'file' | 'folder'
 
-/** Of every command. */
+/** Local files of global flags. */
 const GLOBAL_PLACES: Readonly<Record<string, LocalPlace>> = { config: 'file', 'log-file': 'file' }
 
-/** A first word that is no command must be a path or a URL. @throws SluiceError NO_SUCH_PATH */
+/** The first word must be a command, a path or a URL. @throws SluiceError NO_SUCH_PATH */
 function checkFirstWord(word: string): void {
   if (word.includes('://') || existsSync(word)) return
   const names = COMMANDS.map((command) => command.name)
-  // An action of several commands, such as list, may be any of theirs.
+  // An action of several commands, such as list, does not identify one.
   const having = names.filter((name) => actionsOf(name).some((action) => action.name === word))
   const of = having.length === 1 ? having[0] : undefined
   const other = of === undefined ? otherWord(word) : null
@@ -54,7 +54,7 @@ function checkFirstWord(word: string): void {
   })
 }
 
-/** yargs makes 0 of an empty text, as an unset variable leaves it. @throws SluiceError BAD_FLAG */
+/** yargs reads an empty text, as from an unset variable, as 0. @throws SluiceError BAD_FLAG */
 function refuseEmptyNumbers(args: Arguments, argv: readonly string[]): void {
   for (const [name, value] of Object.entries(args)) {
     if (value !== 0 && !(Array.isArray(value) && value.includes(0))) continue
@@ -173,10 +173,7 @@ async function buildParser(
   })
 }
 
-/**
- * Options that take a file or folder of this machine: a URL there would become a folder with a colon in its name. What
- * a command takes of this machine, by option.
- */
+/** Options of a command that take a local file or folder. A URL there would create a folder with `:` in its name. */
 export function localPlaces(command: string): Readonly<Record<string, LocalPlace>> {
   const own = (commandNamed(command)?.takes ?? []).flatMap(({ name, completes }) =>
     completes === 'file' || completes === 'folder' ? [[name, completes] as const] : [],
@@ -184,7 +181,7 @@ export function localPlaces(command: string): Readonly<Record<string, LocalPlace
   return { ...GLOBAL_PLACES, ...Object.fromEntries(own) }
 }
 
-/** @throws SluiceError BAD_FLAG for a URL where a file or folder of this machine belongs */
+/** @throws SluiceError BAD_FLAG for a URL where a local file or folder is required */
 function refuseRemotePlaces(command: string, args: Arguments): void {
   for (const [option, takes] of Object.entries(localPlaces(command))) {
     const value = args[option]
@@ -198,13 +195,13 @@ function refuseRemotePlaces(command: string, args: Arguments): void {
   }
 }
 
-/** The place that a command is about: what its words name, else where we are. */
+/** The place named by the operands, else the current folder. */
 function placeAmong(args: Arguments): string {
   const named = [args['path'], args['table']].flat().find((word) => typeof word === 'string' && word !== '')
   return typeof named === 'string' ? named : '.'
 }
 
-/** Whether a command is about what only a catalog knows: a table by its id or by the end of its path, or all that a catalog holds. */
+/** Whether the operands name no path: tables by id or by the end of their path, or the whole catalog. */
 function namesNoPlace({ takes }: CommandDeclaration, args: Arguments): boolean {
   if (args['path'] !== undefined || takes.some(({ completes, operand }) => completes === 'path' && operand === true))
     return false
@@ -212,14 +209,14 @@ function namesNoPlace({ takes }: CommandDeclaration, args: Arguments): boolean {
   return tables.every((word) => !/^\.{0,2}\/|:\/\//.test(word) && !existsSync(word))
 }
 
-/** Said at the beginning of what is asked for. */
+/** Adds a note printed at the beginning. */
 function withNote(request: Request, note: string): Request {
   if (request.kind !== 'operation') return request
   const { told = { printed: {} } } = request
   return { ...request, told: { ...told, notes: [...(told.notes ?? []), note] } }
 }
 
-/** What the UI shows of tables that the config file names; nothing where a variable of it is not set: other tables are looked at all the same. */
+/** Lifecycle settings for the UI; empty if a variable of the config file is not set, so that the UI still opens. */
 async function lifecycleFor(
   args: Arguments,
   defaults: ConfigDefaults,
@@ -236,14 +233,14 @@ async function lifecycleFor(
 }
 
 /**
- * Reads a command line.
- * @throws SluiceError of kind usage, naming what is wrong and what was probably meant
+ * Parses a command line.
+ * @throws SluiceError of kind usage, with the mistake and the probable intention
  */
 export async function parseCommandLine(
   typed: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Parsed> {
-  // A shell asks about words that are not yet whole: they are no command line.
+  // Completion requests contain incomplete words, so they are not parsed.
   if (typed[0] === 'completion' && typed[1] === '--') {
     const { completionAnswer } = await import('./completion/answer.ts')
     const text = await completionAnswer(typed.slice(2), env)
@@ -276,7 +273,7 @@ export async function parseCommandLine(
       help = output
     })
   } catch (error) {
-    // yargs throws some of its complaints past .fail(), such as a flag without its value.
+    // yargs throws some messages without calling .fail(), such as a flag without its value.
     const usage = error instanceof Error && error.name === 'YError' ? complaint(error.message, entry) : error
     const unknown = usage instanceof SluiceError ? /^Unknown arguments?: (.+)$/.exec(usage.message) : null
     if (unknown === null) throw usage
@@ -289,10 +286,7 @@ export async function parseCommandLine(
   return { request: outcome.request, globals: outcome.globals }
 }
 
-/**
- * Words behind `--`: they are operands, whatever they look like. The words with those behind `--` as placeholders, and
- * the way back.
- */
+/** Replaces words after `--` by placeholders: they are operands whatever they look like. `reveal` restores them. */
 function hideLiterals(argv: readonly string[]): {
   readonly words: readonly string[]
   readonly reveal: <T>(value: T) => T | string
@@ -315,7 +309,7 @@ function hideLiterals(argv: readonly string[]): {
   return { words: [...argv.slice(0, end), ...placeholders], reveal }
 }
 
-/** A page of yargs with what it cannot show: lines that are broken where a shell may break them. */
+/** Adds examples to a help page of yargs, broken so that a shell accepts them. */
 function withExamples(page: string, entry: CommandDeclaration | null): string {
   const examples = entry === null ? '' : `${examplesText(entry.name)}\n`
   const around = entry !== null && canGoOn(entry.name) ? BACKGROUND : ''
@@ -324,7 +318,7 @@ function withExamples(page: string, entry: CommandDeclaration | null): string {
 
 const BACKGROUND = '--background starts it so that it goes on when the terminal closes:\n`sluice attach` watches it.\n'
 
-/** Whether runs of a command may be left to the background. */
+/** Whether runs of a command may continue in the background. */
 function canGoOn(command: string): boolean {
   return (Object.keys(OPERATIONS) as OperationKind[]).some((kind) => {
     const { shape } = declarationOf(kind)
@@ -332,7 +326,7 @@ function canGoOn(command: string): boolean {
   })
 }
 
-/** yargs takes a pair of quotes off the value of `--flag="value"`, though the shell has taken its own already: it gets another pair. */
+/** yargs removes quotes of `--flag="value"` that the shell has already processed; add a pair for it to remove. */
 function withOwnQuotes(word: string): string {
   return word.replace(/^(--[^=]+=)((['"]).*\3)$/s, '$1$3$2$3')
 }

@@ -1,19 +1,19 @@
-/** How a person who reads a hint calls this program: hints say `sluice`, which is only right where a shell finds it under that name. */
+/** How hints call this program: `sluice` is only right if a shell finds it under that name. */
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { COMMANDS } from './command-list.ts'
 
 type Started = {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** `bin.js` of this program, whatever script Node runs: `npm start` and scripts of users import what it imports. */
+  /** `bin.js` of this program, not the script that Node runs: `npm start` and user scripts import the same code. */
   readonly script: string
   readonly cwd: string
 }
 
-/** Without `--no`, npx would fetch a package of that name where none is installed. */
+/** Without `--no`, npx would download a package of that name if none is installed. */
 const OF_NPM = 'npx --no sluice'
 
-/** Words that stand for the program, as a shell takes them: `sluice`, `npm start --`, `npx --no sluice`, `node dist/cli/bin.js`. */
+/** The call of the program in shell syntax: `sluice`, `npm start --`, `npx --no sluice`, `node dist/cli/bin.js`. */
 export function programWords({ env, script, cwd }: Started): string {
   const told = env['SLUICE_PROGRAM']?.trim() ?? ''
   if (told !== '') return told
@@ -22,7 +22,7 @@ export function programWords({ env, script, cwd }: Started): string {
   const program = real(script) ?? script
   const folders = (env['PATH'] ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder))
   const found = folders.filter((folder) => real(path.join(folder, 'sluice')) === program)
-  // `npm run` puts the folders of its packages in front; the user's shell does not have them.
+  // `npm run` adds its package folders to PATH; the user's shell does not have them.
   const isOfNpm = (folder: string): boolean =>
     env['npm_lifecycle_event'] !== undefined && folder.endsWith(path.join('node_modules', '.bin'))
   if (found.some((folder) => !isOfNpm(folder))) return 'sluice'
@@ -31,7 +31,7 @@ export function programWords({ env, script, cwd }: Started): string {
   return `node ${near.startsWith('..') ? program : near}`
 }
 
-/** `text` with the program called as it can be, where it is called with a command, a flag or a path. */
+/** Replaces `sluice` in `text` by the actual call, wherever a command, flag or path follows. */
 export function withProgram(text: string, program: string): string {
   return program === 'sluice' ? text : text.replaceAll(CALLED, (_called, before: string) => before + program)
 }

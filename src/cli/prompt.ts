@@ -1,4 +1,4 @@
-/** One line typed at a prompt of the command line. */
+/** Reads one line typed at a prompt of the command line. */
 import { createInterface } from 'node:readline/promises'
 import { Readable } from 'node:stream'
 import { fieldText } from '../shared/terminal/field-text.ts'
@@ -9,7 +9,7 @@ import type { Surroundings } from './ports.ts'
 type Terminal = ReturnType<typeof createInterface>
 
 /**
- * Asks, and waits for a line that the enter key ends: a paste fills the line in and never ends it, and reports of the terminal are no keys.
+ * Asks, and waits for a line ended by the enter key. A paste never ends the line; terminal reports are not keys.
  * @returns the line; '' for the end of the input (ctrl-d), null for ctrl-c
  */
 export async function typedLine(
@@ -23,7 +23,8 @@ export async function typedLine(
   }
   const onExit = (): void => setRawMode(false)
   process.on('exit', onExit)
-  // Node's line editor would take what it does not know for text: it gets keys one by one, and turns the terminal over at suspension, too.
+  // Node's line editor would treat unknown input as text, so it gets keys one by one; it also switches the terminal on
+  // suspension.
   const keys = Object.assign(new Readable({ read: () => undefined }), { isTTY: true, setRawMode })
   const terminal = createInterface({ input: keys, output: stderr, terminal: true })
   const input = new TerminalInput(stdin, (read) => {
@@ -46,7 +47,7 @@ export async function typedLine(
   }
 }
 
-/** Keys that the line editor knows by another name, or by their own. */
+/** Key names that differ in the line editor, and those that are the same. */
 const NAMES: Readonly<Record<string, string>> = {
   enter: 'return',
   ...Object.fromEntries('backspace delete left right up down home end'.split(' ').map((name) => [name, name])),

@@ -1,4 +1,4 @@
-/** Which database holds the queue of workers: `--connect`, else `connect:` of the config file. */
+/** Chooses the database of the queue: `--connect`, else `connect:` of the config file. */
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { optionalText, type Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
@@ -8,18 +8,18 @@ import type { NamedUrl } from '../model/share/own-url.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** What `--distributed` asks for. */
+/** Options of `--distributed`. */
 export type DistributedWish = {
   /** URL of the queue's database. */
   readonly connect: string
-  /** Queue that its slots wait in; null is that of every worker. */
+  /** Name of the queue; null: the default one, which every worker takes from. */
   readonly queue: string | null
   readonly slots: number
   /** Stores of the config file. */
   readonly stores: readonly NamedUrl[]
 }
 
-/** @throws SluiceError BAD_FLAG where nobody names one */
+/** @throws SluiceError BAD_FLAG if none is named */
 export function chooseQueue(args: Arguments, defaults: ConfigDefaults, env: Env): string {
   const flag = optionalText(args, 'connect')
   const word = flag ?? (defaults.connect === undefined ? undefined : urlBehind(defaults.connect, env, 'connect'))
@@ -35,8 +35,9 @@ export function chooseQueue(args: Arguments, defaults: ConfigDefaults, env: Env)
 }
 
 /**
- * The queue that the UI shows beside runs of this machine; null where nobody names one. A variable that is not set is told there, and stops nothing.
- * @throws SluiceError BAD_FLAG where the flag names none
+ * The queue shown in the UI; null if none is configured. An unset variable is reported there, and does not prevent the
+ * start.
+ * @throws SluiceError BAD_FLAG if the flag names no database
  */
 export function knownQueue(args: Arguments, defaults: ConfigDefaults, env: Env): KnownQueue | null {
   const isFlag = optionalText(args, 'connect') !== undefined

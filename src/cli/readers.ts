@@ -1,4 +1,4 @@
-/** What the words of a command ask for: as its operation declares, or read by hand where they say more than a declaration can. */
+/** Reads the arguments of a command: by the declaration of its operation, or by a hand-written reader. */
 import { actionsOf, ownerOf, type AnyDeclaration, type SpokenAction } from '../app/operations/facts.ts'
 import type { CommandDeclaration } from '../engine/run/operations/option.ts'
 import { actionOf } from './actions.ts'
@@ -8,7 +8,7 @@ import { withLifecycle } from './lifecycle-defaults.ts'
 import { OWN_COMMANDS } from './own-commands.ts'
 import { spoken } from './words.ts'
 
-/** Commands that are read by hand: flags that exclude each other, more than one operation, properties and variables of other tools. */
+/** Commands with a hand-written reader: exclusive flags, several operations, or settings of other tools. */
 export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>> = {
   discover: () => import('./commands/discover.ts'),
   prune: () => import('./commands/prune.ts'),

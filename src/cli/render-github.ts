@@ -1,6 +1,6 @@
 /**
- * What GitHub's runner shows beside the log: annotations and the summary of the step. All on stderr, which the runner reads
- * like stdout, so that it works beside `--json` too.
+ * Output for GitHub's runner: annotations and the step summary. Annotations go to stderr, which the runner also reads,
+ * so that it works together with `--json`.
  */
 import { appendFileSync } from 'node:fs'
 import { leftLines } from '../model/copy/left-behind.ts'
@@ -15,9 +15,9 @@ import { oneLine, visible } from '../shared/visible.ts'
 import { defuse } from './render-text.ts'
 import type { Output } from './output.ts'
 
-/** GitHub keeps 10 annotations of a kind in a step: nine of ours, and one that counts the rest. */
+/** GitHub keeps 10 annotations of a kind per step: nine of ours, and one with the number of others. */
 const MAX_ANNOTATIONS = 9
-/** Rows of the summary: GitHub refuses more than 1 MB. */
+/** Most rows of the summary: GitHub refuses more than 1 MB. */
 const MAX_ROWS = 1000
 
 type Kind = 'error' | 'warning' | 'notice'
@@ -35,7 +35,7 @@ const COPY_COLUMNS = [
   'notes',
 ]
 
-/** Text of several lines; what a terminal or a viewer of the log would act on is visible. */
+/** Text of several lines, with control characters made visible. */
 function plain(text: string): string {
   return text.replaceAll(/[^\n\r\t]+/g, visible)
 }
@@ -52,12 +52,12 @@ export function escapeProperty(text: string): string {
 
 const cell = (text: string): string =>
   oneLine(text)
-    // Before the others, which bring some of their own; a bracket opens links and pictures.
+    // Escape these first, because later replacements add some; a bracket would open links and pictures.
     .replaceAll(/[\\[]/g, String.raw`\$&`)
     .replaceAll('|', String.raw`\|`)
     .replaceAll('<', '&lt;')
 
-/** A command as a block of code, which nothing in the command ends. */
+/** A command as a code block with a fence that is longer than any in the command. */
 function fenced(command: string): readonly string[] {
   const ticks = Math.max(0, ...[...command.matchAll(/`+/g)].map(([run]) => run.length))
   const fence = '`'.repeat(Math.max(3, ticks + 1))
@@ -136,7 +136,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       if (left > 0) lines.push(`and ${grouped(left)} more tables`, '')
       if (partitions.length > MAX_ROWS) lines.push(`and ${grouped(partitions.length - MAX_ROWS)} more partitions`, '')
     }
-    // What belongs to a table stands in its row.
+    // Dependencies of a table are in its row.
     const others = leftLines((finished.leftBehind ?? []).filter(({ table }) => table === undefined))
     if (others.length > 0) lines.push(...others.map((line) => `- ${cell(line)}`), '')
     if (finished.error !== undefined) lines.push(`${finished.error.code}: ${cell(finished.error.message)}`, '')
@@ -144,14 +144,14 @@ export function githubFace(output: Output, options: GithubOptions): Face {
     try {
       appendFileSync(options.summaryFile, options.redact(`${lines.join('\n')}\n`))
     } catch (error) {
-      // The summary is an extra: a run must not fail because of it.
+      // The summary is optional: an error must not fail the run.
       say('warning', 'no step summary', error instanceof Error ? error.message : String(error))
     }
   }
   const finish = (finished: Extract<Event, { type: 'run.finished' }>): void => {
     const { error } = finished
     const code = error === undefined ? '' : `${error.code} ${error.message}`
-    // "some tables failed" adds nothing to the tables that were named.
+    // Do not repeat an error that the tables have already reported.
     const named =
       annotated.has(code) || (annotated.size > 0 && error !== undefined && ERROR_CODES[error.code] === 'verify')
     if (error !== undefined && ERROR_CODES[error.code] !== 'stopped' && !named) {
@@ -180,7 +180,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
         addRow(event)
         if (event.error !== undefined && (event.status === 'failed' || event.status === 'refused')) {
           const text = `${event.error.code} ${event.error.message}`
-          // A chunk that failed of the same cause has said so.
+          // A failed chunk has already reported the same cause.
           if (annotated.has(`${event.table} ${text}`)) return
           annotated.add(text)
           say(

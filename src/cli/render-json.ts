@@ -1,26 +1,26 @@
-/** JSON lines: one object an event on stdout, numbered without gaps in what was written. */
+/** JSON lines: one object per event on stdout, with consecutive numbers of the written events. */
 import type { Event } from '../model/run/event.ts'
 import { jsonText } from '../shared/visible.ts'
 import type { Face } from './face.ts'
 import type { Output } from './output.ts'
 
-/** Least time between two progress lines of one chunk, partition or step. */
+/** Shortest time between two progress lines of one chunk, partition or step, ms. */
 const PROGRESS_EVERY_MS = 250
 
-/** One line. */
+/** One line of JSON. */
 export function jsonLine(event: Event, seq: number): string {
   const { v, seq: _engineSeq, ts, runId, type, ...rest } = event
   return `${jsonText({ v, seq, ts, runId, type, ...rest })}\n`
 }
 
-/** What an event that may be dropped tells the progress of; null for any other. */
+/** Subject of a droppable progress event; null for other events. */
 function progressOf(event: Event): { readonly table: string; readonly of: string } | null {
   if (event.type === 'chunk.progress') return { table: event.table, of: event.chunk }
   if (event.type === 'archive.progress') return { table: event.table, of: event.partition }
   return event.type === 'fsck.progress' ? { table: event.table, of: event.step } : null
 }
 
-/** @param redact takes secrets out of every text of an event */
+/** @param redact removes secrets from all texts of an event */
 export function jsonFace(output: Output, redact: (event: Event) => Event): Face {
   let seq = 0
   const lastProgress = new Map<string, number>()

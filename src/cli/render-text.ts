@@ -1,4 +1,4 @@
-/** Headless text: the story on stderr, the results a command is for on stdout. */
+/** Headless text: messages on stderr, results on stdout. */
 import pc from 'picocolors'
 import type { RowFormat } from '../model/run/row-format.ts'
 import type { ArchiveColumnsEvent } from '../model/archive/events.ts'
@@ -26,29 +26,31 @@ import type { TableWriter } from '../render/text-table.ts'
 export type TextOptions = {
   readonly quiet: boolean
   readonly verbose: boolean
-  /** Whether the words on stderr get a colour. */
+  /** Whether keywords on stderr are coloured. */
   readonly color: boolean
-  /** Fold blocks of a table with details into groups of GitHub's log. */
+  /** Whether to fold entries of a table with details into groups of GitHub's log. */
   readonly github: boolean
   readonly redact: (text: string) => string
   /** How hints call the program. */
   readonly program?: string
-  /** How rows of a query are written; a table when absent. */
+  /** How rows of a query are written; default: a table. */
   readonly rowFormat?: RowFormat
-  /** Cells of a line of the terminal that reads stdout; absent where none does. */
+  /** Width of the terminal on stdout in cells; absent without one. */
   readonly room?: number
-  /** The plan is all that was asked for, and so the answer. */
+  /** True: the plan is the result. */
   readonly dryRun?: boolean
-  /** Lines of progress too; `false` for what is read after the run. Default `true`. */
+  /** Whether to print progress lines; `false` for output read after the run. Default `true`. */
   readonly progress?: boolean
 }
 
-/** How a run ends; for a step of something larger that is not the end. */
-/** What --quiet leaves of a command that a timer runs: a mail has to say of which database it is. */
+/**
+ * `FRAME`: kept by --quiet for a command run by a timer, whose mail must name the database. `LAST_WORDS`: left out for
+ * a step of a larger command.
+ */
 const FRAME: ReadonlySet<Word> = new Set(['start', 'end'])
 const LAST_WORDS: ReadonlySet<Word> = new Set(['next', 'do', 'exit'])
 
-/** What GitHub's runner would take for a command of its own: `##[x]` anywhere, `::x::` where a line begins. */
+/** Breaks text that GitHub's runner would execute: `##[x]` anywhere, `::x::` at the start of a line. */
 export function defuse(text: string): string {
   return text.replaceAll('##[', '#\u200B#[').replaceAll(/^(\s*)::/gm, '$1\u200B::')
 }
@@ -63,7 +65,7 @@ function painter(color: boolean): (word: Word, text: string) => string {
   }
 }
 
-/** `0:02 FAILED   legacy/broken  LOG_GAP ...` and its indented lines. */
+/** `0:02 FAILED   legacy/broken  LOG_GAP ...` with indented detail lines. */
 export function blockText(block: Block, paint: (word: Word, text: string) => string = (_word, text) => text): string {
   const head = `${block.elapsed} ${paint(block.word, block.word.padEnd(8))} ${block.text}`.trimEnd()
   return [head, ...block.details.map(([label, text]) => `     ${label.padEnd(8)} ${text}`)].join('\n')
@@ -77,11 +79,11 @@ export function textFace(output: Output, options: TextOptions): Face {
   const guard = options.github ? defuse : (text: string): string => text
   const data = (text: string): void => output.data(guard(options.redact(text)))
   let listing: TableWriter | null = null
-  // Values that somebody asks for are never cut.
+  // Query results are never cut.
   const rows = rowWriter(options.rowFormat ?? 'table', data)
   const runsHere = rowWriter('table', data, { room: options.room, columns: RUNS_HERE })
   let questions = 0
-  /** How columns are stored comes behind the plan that they are part of. */
+  /** Stored column types; printed after the plan. */
   const stored: ArchiveColumnsEvent[] = []
   const checks = new CheckLines()
   const rings = new RingLines()
@@ -131,7 +133,7 @@ export function textFace(output: Output, options: TextOptions): Face {
     }
     if (event.type === 'follow.started') follows = true
     if (event.type === 'difference') {
-      // Lines have told it: a table would wait for the end of the run.
+      // Already printed as lines: a table would wait until the end of the run.
       if (follows) return
       listing ??= tableWriter(DIFFERENCE_COLUMNS, data)
       for (const row of differenceRows(event)) listing.row(row)
@@ -208,19 +210,19 @@ export function textFace(output: Output, options: TextOptions): Face {
         narrator = new Narrator(options.verbose, origin, part, dryRun)
       }
       results(event)
-      // In a terminal both streams land on one screen: the table comes before the lines that end it.
+      // In a terminal both streams share the screen: print the table before the last lines.
       if (event.type === 'run.finished') endListing()
       for (const block of narrator.event(event)) {
         if (!part || !LAST_WORDS.has(block.word)) tell(block)
       }
-      // What follows belongs to the whole, and must not be summed up as this step.
+      // Later events belong to the larger command, not to this step.
       if (part && event.type === 'run.finished') narrator = new Narrator(options.verbose, origin)
     },
     close: endListing,
   }
 }
 
-/** Whether a command says only how it ends: what it prints is what it is for. `ctl` is no operation. */
+/** Whether a command prints no start line, because its output is its result. `ctl` is no operation. */
 function printsOnly(command: string): boolean {
   const shape = declarationOfCommand(command)?.shape
   return shape === 'listing' || shape === 'answer' || command === 'ctl'

@@ -1,11 +1,11 @@
-/** Flags of tables that lie on a ring of tokens, of Cassandra, and of what the Cassandra Data Migrator calls tracking; for `copy` and `diff`. */
+/** Flags for token rings, Cassandra, and tracking of the Cassandra Data Migrator; for `copy` and `diff`. */
 import type { CassandraWish, RingWish, TrackWish } from '../engine/copy/operations/copy/wishes.ts'
 import type { CopyOperation } from '../engine/copy/operations/copy/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
 import type { CdmWishes } from './cdm/wishes.ts'
 
-/** @returns undefined where nothing is asked for @throws SluiceError BAD_FLAG */
+/** @returns undefined if none is given @throws SluiceError BAD_FLAG */
 export function readRing(args: Arguments, cdm: CdmWishes | null): RingWish | undefined {
   const wish: RingWish = {
     ...cdm?.ring,
@@ -21,7 +21,7 @@ export function readRing(args: Arguments, cdm: CdmWishes | null): RingWish | und
   return Object.keys(wish).length === 0 ? undefined : wish
 }
 
-/** Each of its flags asks for tracking. @returns undefined where none does @throws SluiceError BAD_FLAG */
+/** Any of these flags enables tracking. @returns undefined if none is given @throws SluiceError BAD_FLAG */
 export function readTrack(args: Arguments, cdm: CdmWishes | null): TrackWish | undefined {
   const runId = runNumber(args, 'run-id') ?? cdm?.track?.runId
   const previous = runNumber(args, 'prev-run-id') ?? cdm?.track?.previous
@@ -38,7 +38,7 @@ export function readTrack(args: Arguments, cdm: CdmWishes | null): TrackWish | u
   return { ...given('runId', runId), ...given('previous', previous), ...(autoRerun ? { autoRerun } : {}) }
 }
 
-/** @returns undefined where nothing is asked for @throws SluiceError BAD_FLAG */
+/** @returns undefined if none is given @throws SluiceError BAD_FLAG */
 export function readCassandra(args: Arguments, cdm: CdmWishes | null): CassandraWish | undefined {
   const both = level(args, 'consistency')
   const wish: CassandraWish = {
@@ -84,7 +84,7 @@ export function readExplodeMap(args: Arguments, cdm: CdmWishes | null): CopyOper
   })
 }
 
-/** A whole number with all of its digits. */
+/** An integer, with all of its digits. */
 function wholeText(args: Arguments, name: string): string | undefined {
   const word = optionalText(args, name)?.trim()
   if (word === undefined || /^-?\d{1,40}$/.test(word)) return word

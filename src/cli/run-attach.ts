@@ -1,4 +1,4 @@
-/** `sluice attach`: a run of this machine watched from here. Whoever leaves it stops nothing. */
+/** `sluice attach`: watches a run of this machine. Leaving does not stop it. */
 import path from 'node:path'
 import { joinRun } from '../app/live/join.ts'
 import { runsIn } from '../engine/run/socket-folder.ts'
@@ -12,18 +12,18 @@ import { EXIT_OF_SIGNAL, type Signal } from './signals.ts'
 export type Wanted = {
   readonly run: string | null
   readonly env: Surroundings['env']
-  /** Where a run listens. */
+  /** Path of a run's control socket. */
   readonly socketPath: (runId: string) => string
 }
 
 /**
- * The run that is asked for; without one, the only one that goes on here.
- * @throws SluiceError NO_SUCH_PATH where there is none, or it has to be said which
+ * The requested run; without one, the only active run here.
+ * @throws SluiceError NO_SUCH_PATH if there is none, or several
  */
 export async function joinedFrom({ run, env, socketPath }: Wanted): Promise<JoinedRun> {
   if (run !== null) return await joinRun(run, env)
   const live = await liveRuns(socketPath)
-  // Nobody can look at what is silent: it keeps nobody from the only one that answers.
+  // A silent run cannot be watched, so it does not count if another one answers.
   const answering = live.filter(({ command }) => command !== null)
   const [only, ...more] = answering.length === 0 ? live : answering
   const folder = path.dirname(socketPath('0'))
@@ -40,10 +40,10 @@ export async function joinedFrom({ run, env, socketPath }: Wanted): Promise<Join
   })
 }
 
-/** @property command null where the run does not answer */
+/** @property command null if the run does not answer */
 type Live = { readonly run: string; readonly command: string | null }
 
-/** Those that answer; sockets that killed runs left behind are passed over. */
+/** Active runs; sockets left behind by killed runs are skipped. */
 async function liveRuns(socketPath: (runId: string) => string): Promise<readonly Live[]> {
   const asked = runsIn(path.dirname(socketPath('0'))).map(async (run): Promise<readonly Live[]> => {
     try {
@@ -58,15 +58,15 @@ async function liveRuns(socketPath: (runId: string) => string): Promise<readonly
 
 const shown = ({ run, command }: Live): string => `${run} ${command ?? 'does not answer'}`
 
-/** What is said when a run is left that goes on. */
+/** Message when a run is left that continues. */
 export function goesOn(runId: string): string {
   return `run ${runId} goes on; sluice attach ${runId} comes back`
 }
 
 /**
  * Headless: prints what the run itself would print.
- * @param again joins it anew where it dropped us
- * @returns its exit code when it ends while it is watched; that of the signal when it is left
+ * @param again joins the run again after it dropped the connection
+ * @returns the run's exit code if it ends while watched; that of the signal if it is left
  */
 export async function watchRun(
   session: Session,
@@ -86,7 +86,7 @@ export async function watchRun(
   })
   try {
     let seen = 0
-    // What its beginning adds up to is told once.
+    // Print the summary of earlier events only once.
     let isFirst = true
     for (;;) {
       const { snapshot } = run

@@ -1,4 +1,4 @@
-/** `sluice ctl`: a run of this machine told to go on otherwise, or the list of those that go on. */
+/** `sluice ctl`: steers a run of this machine, or lists the active ones. */
 import path from 'node:path'
 import { asSluiceError } from '../shared/errors.ts'
 import { runsIn } from '../engine/run/socket-folder.ts'
@@ -12,7 +12,7 @@ export type CtlOptions = {
   readonly request: ControlRequest
   readonly tool: string
   readonly ticks: () => number
-  /** Where a run listens. */
+  /** Path of a run's control socket. */
   readonly socketPath: (runId: string) => string
 }
 
@@ -27,10 +27,13 @@ export async function runCtl(session: Session, options: CtlOptions): Promise<num
   })
 }
 
-/** @property state what the run says of itself; null where it does not answer */
+/** @property state as reported by the run; null if it does not answer */
 type Found = { readonly run: string; readonly state: RunState | null }
 
-/** Sockets that killed runs left behind are passed over. All are asked at once: one that stands still hides none of the others. */
+/**
+ * States of all runs; sockets left behind by killed runs are skipped. All are asked at once, so that a silent run does
+ * not delay others.
+ */
 async function statesOf(socketPath: (runId: string) => string): Promise<readonly Found[]> {
   const asked = runsIn(path.dirname(socketPath('0'))).map(async (run): Promise<readonly Found[]> => {
     try {
@@ -45,7 +48,7 @@ async function statesOf(socketPath: (runId: string) => string): Promise<readonly
   return (await Promise.all(asked)).flat()
 }
 
-/** Stands behind what the others say, where a run says nothing. */
+/** Note for a run that does not answer. */
 const SILENT = 'does not answer'
 
 function tell(session: Session, found: readonly Found[]): void {

@@ -1,8 +1,8 @@
-/** Ids of runs as users type them. */
+/** Run ids as typed by users. */
 import { SluiceError } from '../shared/errors.ts'
 import { optionalText, type Arguments } from './arguments.ts'
 
-/** @param shown how messages name the word @throws SluiceError BAD_FLAG */
+/** @param shown name for messages @throws SluiceError BAD_FLAG */
 export function runIdOf(args: Arguments, name: string, shown: string): string | undefined {
   const text = optionalText(args, name)
   if (text === undefined || /^\d{1,19}$/.test(text)) return text

@@ -1,4 +1,4 @@
-/** `sluice trust`, and the question that a found config file is asked about before it is read for the first time. */
+/** `sluice trust`, and the question before a found config file is read for the first time. */
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { SluiceError } from '../shared/errors.ts'
@@ -11,7 +11,10 @@ import { typedLine } from './prompt.ts'
 import type { Session } from './session.ts'
 import { contentHash, hasChanged, trustedFiles, trustFile, withdrawTrust, type TrustRequest } from './trust.ts'
 
-/** @returns the exit code @throws SluiceError BAD_CONFIG where no file of this user is there, TARGET_DENIED where nothing can be written down */
+/**
+ * @returns the exit code @throws SluiceError BAD_CONFIG if there is no file of this user, TARGET_DENIED if trust cannot
+ * be stored
+ */
 export function runTrust(
   session: Session,
   { folder, action }: TrustRequest,
@@ -41,19 +44,19 @@ function changed(file: string, action: 'trust' | 'remove', env: Surroundings['en
   return [realpathSync(file)]
 }
 
-/** Asks in a terminal whether the file may be read from now on. @returns whether it may; then that is written down */
+/** Asks in a terminal whether to trust the file, and stores it. @returns whether it is trusted */
 export async function askTrust(file: string, { env, stdin, stderr }: Surroundings): Promise<boolean> {
   const hash = contentHash(file)
   const since = hasChanged(file, env) ? ' It has changed since it was trusted.' : ''
   const question = `${visible(file)} can name databases, files that are written and commands that are run.${since} Trust it as it stands? [y/N] `
-  // ctrl-c and ctrl-d trust nothing.
+  // ctrl-c and ctrl-d mean no.
   const answer = (await typedLine(question, { stdin, stderr })) ?? ''
   if (!/^y(?:es)?$/i.test(answer.trim())) return false
   trustFile(file, env, hash)
   return true
 }
 
-/** What a command ends with that a found file has to be read for. */
+/** Error of a command that needs an untrusted config file. */
 export function notTrusted(file: string, env: Surroundings['env']): SluiceError {
   const folder = shellQuote(path.dirname(file))
   return new SluiceError('BAD_CONFIG', 'the config file that lies here is not trusted, and was not read', {

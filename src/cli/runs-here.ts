@@ -1,4 +1,4 @@
-/** `sluice runs --here`: the runs of this user on this machine, by their book and their sockets. */
+/** `sluice runs --here`: runs of this user on this machine, from the run history and the control sockets. */
 import { goesOnBy } from '../app/live/goes-on.ts'
 import { LocalRuns } from '../app/live/machine-runs.ts'
 import type { MachineRun } from '../app/workbench.ts'
@@ -8,7 +8,7 @@ import { bookFolder } from './book-folder.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
 
-/** Of these the live ones are looked for. */
+/** Number of newest runs searched for live ones. */
 const RECENT = 200
 
 type Env = Surroundings['env']
@@ -16,7 +16,7 @@ type Env = Surroundings['env']
 type Found = {
   readonly runs: readonly MachineRun[]
   readonly trouble: SluiceError | null
-  /** Damaged books that were set aside. */
+  /** Damaged run histories that were renamed. */
   readonly asides: readonly string[]
 }
 
@@ -29,7 +29,7 @@ async function runsHere(env: Env, limit: number): Promise<Found> {
   }
 }
 
-/** A line for each run that goes on here. */
+/** One line per active run here. */
 export async function liveNotes(env: Env): Promise<readonly string[]> {
   const { runs } = await runsHere(env, RECENT)
   return runs
@@ -40,7 +40,7 @@ export async function liveNotes(env: Env): Promise<readonly string[]> {
     )
 }
 
-/** Lists them. @returns the exit code */
+/** Lists the runs. @returns the exit code */
 export async function listRunsHere(session: Session, limit: number, env: Env, tool: string): Promise<number> {
   session.emit({ type: 'run.started', command: 'runs', tool })
   const { runs: found, trouble, asides } = await runsHere(env, limit)

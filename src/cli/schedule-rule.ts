@@ -1,4 +1,4 @@
-/** When a schedule runs, by the options of `schedule add` and `print`. */
+/** Rule of a schedule, from options of `schedule add` and `print`. */
 import { CALENDAR_UNITS, DEFAULT_CALENDAR, type CalendarUnit } from '../model/calendar/calendar.ts'
 import type { RULE } from '../app/share/operations/schedule-add/declaration.ts'
 import { intervalOf, minuteOf } from '../app/share/schedules/rule-text.ts'
@@ -10,7 +10,7 @@ import { parseDuration } from './duration.ts'
 
 type RuleOption = Exclude<(typeof RULE)[number], 'every'>
 
-/** Which options change when a rule comes, or what its periods are called. A part of a day is counted from midnight UTC. */
+/** Options that affect a rule or the names of its periods, by unit. Parts of a day count from midnight UTC. */
 const HEEDED: Readonly<Record<CalendarUnit | 'part', readonly RuleOption[]>> = {
   part: [],
   day: ['at', 'zone'],
@@ -21,8 +21,8 @@ const HEEDED: Readonly<Record<CalendarUnit | 'part', readonly RuleOption[]>> = {
 }
 
 /**
- * @param defaults of the config file, which holds for all calendars: what a rule does not heed of it is passed over
- * @throws SluiceError BAD_FLAG also for an option that the rule does not heed
+ * @param defaults of the config file; settings that do not apply to the rule are ignored
+ * @throws SluiceError BAD_FLAG, also for an option that does not apply to the rule
  */
 export function scheduleRule(args: Arguments, defaults: Parameters<typeof calendarWish>[1]): ScheduleRule {
   const every = optionalText(args, 'every') ?? 'day'
@@ -36,9 +36,9 @@ export function scheduleRule(args: Arguments, defaults: Parameters<typeof calend
   return { every: 'period', calendar, day, minute: minuteOf(at ?? '00:00') }
 }
 
-/** An option that says what holds anyhow is no mistake. */
+/** Refuses options that have no effect, except if they equal the default. */
 function refuseUnheeded(args: Arguments, every: string, unit: CalendarUnit | 'part', day: number): void {
-  // As they are typed, without the config file; each is checked, whether it is heeded or not.
+  // Without the config file; every option is validated, even if it does not apply.
   const { firstMonth, yearOffset, firstWeekday, zone } = { ...DEFAULT_CALENDAR, ...calendarWish(args, {}) }
   const said: Readonly<Record<RuleOption, boolean>> = {
     at: optionalText(args, 'at') !== undefined,

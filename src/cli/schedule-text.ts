@@ -1,4 +1,4 @@
-/** What is printed of schedules beside their tables: what was done, what a run has said, and files for those who have no queue. */
+/** Output about schedules other than tables: changes, output of a run, and unit files for use without a queue. */
 import type { Event } from '../model/run/event.ts'
 import { visible } from '../shared/visible.ts'
 import type { Face } from './face.ts'
@@ -19,12 +19,12 @@ export class ScheduleText {
   #slot: string | null = null
   #face: Face | null = null
 
-  /** @param openFace what shows the events of a run as it does when it runs here */
+  /** @param openFace creates the frontend that prints a run's events as if it ran here */
   constructor(openFace: (output: LineOutput) => Face) {
     this.#openFace = openFace
   }
 
-  /** What an event prints; null for others. */
+  /** Output of an event; null for others. */
   text(event: Event): string | null {
     switch (event.type) {
       case 'schedule.changed':
@@ -48,7 +48,7 @@ export class ScheduleText {
       this.#face = this.#openFace(this.#output)
     }
     this.#slot = slot
-    // It was emitted by a run of a program that may be older, and is shown as far as this one knows it.
+    // The event may come from another version; print what this one understands.
     this.#face?.event(event as Event, false)
     return this.#output
       .taken()

@@ -1,17 +1,17 @@
-/** `--schema NAME`: which schema of a PostgreSQL database holds the catalog. It becomes part of the URL, which is all that the engine sees. */
+/** `--schema NAME`: schema of a PostgreSQL catalog. It becomes part of the URL, so the engine sees only that. */
 import { SluiceError } from '../shared/errors.ts'
 import { isCatalogUrl, schemaOf } from '../engine/run/systems.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 
 export type SchemaChoice = {
   readonly name: string
-  /** Where it came from: a printed command repeats a flag, but names a variable. */
+  /** Origin: a printed command repeats a flag, but names a variable. */
   readonly from: 'flag' | 'variable'
 }
 
 export const SCHEMA_VARIABLE = 'SLUICE_SCHEMA'
 
-/** `--schema`, else `SLUICE_SCHEMA`; null when neither says anything. */
+/** `--schema`, else `SLUICE_SCHEMA`; null without either. */
 export function chooseSchema(
   flag: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
@@ -21,7 +21,7 @@ export function chooseSchema(
   return variable === undefined || variable.trim() === '' ? null : { name: variable, from: 'variable' }
 }
 
-/** The catalog with the schema in its URL. @throws SluiceError BAD_FLAG as `urlWithSchema` does */
+/** The catalog with the schema in its URL. @throws SluiceError BAD_FLAG as `urlWithSchema` */
 export function catalogInSchema(catalog: CatalogChoice | null, schema: SchemaChoice | null): CatalogChoice | null {
   if (catalog === null || catalog.unset !== undefined || schema === null) return catalog
   return { ...catalog, url: urlWithSchema(catalog.url, schema), schemaFrom: schema.from }
@@ -29,14 +29,14 @@ export function catalogInSchema(catalog: CatalogChoice | null, schema: SchemaCho
 
 type Chosen = { readonly schema: SchemaChoice | null; readonly catalog: CatalogChoice | null }
 
-/** What `sluice TARGET` opens, with the schema where it is a database. @throws SluiceError BAD_FLAG */
+/** The target of `sluice TARGET`, with the schema if it is a database. @throws SluiceError BAD_FLAG */
 export function targetInSchema(target: string, chosen: Chosen): string {
   if (isCatalogUrl(target)) return chosen.schema === null ? target : urlWithSchema(target, chosen.schema)
   refuseLoneSchema(chosen)
   return target
 }
 
-/** @throws SluiceError BAD_FLAG for `--schema` where no catalog is named; a variable may stand there for other commands */
+/** @throws SluiceError BAD_FLAG for `--schema` without a catalog; the variable may be set for other commands */
 export function refuseLoneSchema({ schema, catalog }: Chosen): void {
   if (schema?.from !== 'flag' || catalog !== null) return
   throw new SluiceError('BAD_FLAG', '--schema needs a catalog', {
@@ -46,7 +46,7 @@ export function refuseLoneSchema({ schema, catalog }: Chosen): void {
 
 /**
  * A PostgreSQL URL with `schema=NAME` in its query.
- * @throws SluiceError BAD_FLAG for another database, and where the URL names another schema
+ * @throws SluiceError BAD_FLAG for another system, or if the URL names another schema
  */
 export function urlWithSchema(url: string, { name, from }: SchemaChoice): string {
   const origin = from === 'flag' ? '--schema' : SCHEMA_VARIABLE

@@ -1,35 +1,35 @@
 /**
- * The environment variables of the resumable migration script. They take the place of flags that are not given, so that a call of that script,
- * its npm scripts and its workflow work as they are.
+ * Environment variables of the resumable migration script. They replace missing flags, so that its calls, npm scripts
+ * and workflow work unchanged.
  */
 import { SluiceError } from '../shared/errors.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** The script cuts tables into chunks of so many rows, whatever their size. */
+/** Rows per chunk in script mode, independent of table size. */
 const SCRIPT_CHUNK_ROWS = 50_000
 
 const TARGET_VARIABLES = ['CLOUDFLARE_ACCOUNT_ID', 'D1_DATABASE_ID'] as const
 
-/** What the script's variables ask for, beside where from and where to. */
+/** Options from the script's variables, other than source and target. */
 export type ScriptWishes = {
   readonly table: string | undefined
   readonly chunkRows: number
   readonly batchRows: number | undefined
-  /** False: whatever was copied before, everything is copied again. */
+  /** False: copy everything again. */
   readonly resume: boolean
 }
 
-/** A variable that is set; CI systems leave an empty text where a secret is missing. */
+/** Value of a variable; undefined if empty, as CI systems leave it for a missing secret. */
 export function setVariable(env: Env, name: string): string | undefined {
   const value = env[name]?.trim()
   return value === undefined || value === '' ? undefined : value
 }
 
 /**
- * `DATABASE_URL`.
- * @param named the URL behind the name of a store, or the word
- * @throws SluiceError BAD_FLAG where it is no URL
+ * URL of `DATABASE_URL`.
+ * @param named resolves a store name to its URL; returns other words unchanged
+ * @throws SluiceError BAD_FLAG if it is no URL
  */
 export function scriptSource(env: Env, named: (word: string) => string): string | undefined {
   const word = setVariable(env, 'DATABASE_URL')
@@ -40,7 +40,7 @@ export function scriptSource(env: Env, named: (word: string) => string): string 
   })
 }
 
-/** The D1 database that the variables name. @throws SluiceError BAD_FLAG where only half of it is named */
+/** The D1 database of the variables. @throws SluiceError BAD_FLAG if only the database is set */
 export function scriptTarget(env: Env): string | undefined {
   const [account, database] = TARGET_VARIABLES.map((name) => setVariable(env, name))
   if (account !== undefined && database !== undefined) {
@@ -52,7 +52,7 @@ export function scriptTarget(env: Env): string | undefined {
   })
 }
 
-/** @throws SluiceError BAD_FLAG where a number is none */
+/** @throws SluiceError BAD_FLAG for an invalid number */
 export function scriptWishes(env: Env): ScriptWishes {
   const resume = setVariable(env, 'RESUME_MODE')?.toLowerCase()
   if (resume !== undefined && resume !== 'true' && resume !== 'false') {

@@ -1,4 +1,4 @@
-/** One command from its first event to its exit code: the faces that show it, what can stop it, what must not be shown. */
+/** Session of one command, from its first event to its exit code: frontends, signals and secrets. */
 import type { SlotListener } from '../engine/run/run-context.ts'
 import { hostname, userInfo } from 'node:os'
 import type { RunFinished } from '../engine/run/operation.ts'
@@ -28,25 +28,25 @@ import type { Surroundings } from './ports.ts'
 import { EXIT_OF_SIGNAL, watchSignals } from './signals.ts'
 import type { Operation } from '../app/operations/list.ts'
 
-/** Of a fresh Cassandra, and of a fresh YugabyteDB. */
+/** Default passwords of Cassandra and YugabyteDB. */
 const DEFAULT_PASSWORDS: ReadonlySet<string> = new Set(['cassandra', 'yugabyte'])
 
 export type SessionOptions = FaceOptions & {
   readonly json: boolean
   readonly maxRuntimeMs?: number | undefined
   readonly tool: string
-  /** Reads words of a command line that were kept. */
+  /** Parses a stored command line. */
   readonly readCommand?: ReadWords
 }
 
 export type RunSettings = Beginning & {
-  /** A step of something larger. As a `prelude` it is also the end of it when it fails, and says so. */
+  /** True: a step of a larger command. `prelude`: its failure also ends that command, and is printed as its end. */
   readonly part?: boolean | 'prelude'
-  /** Hours of the day that it works in. */
+  /** Hours of the day in which it works. */
   readonly hours?: Hours | undefined
-  /** Sees the events too. */
+  /** Also called with the events. */
   readonly listen?: (event: Event) => void
-  /** Of a worker: hears its slots. */
+  /** For a worker: called with events of its tasks. */
   readonly slots?: SlotListener | undefined
 }
 
@@ -55,23 +55,23 @@ export type Session = {
   readonly interrupter: Interrupter
   readonly actor: string
   readonly host: string
-  /** Shows an event of the command line itself, which belongs to no run of the engine. */
+  /** Shows an event of the command line itself, outside of any run. */
   emit(body: EventBody): void
-  /** Shows an event of a run that goes on elsewhere. */
+  /** Shows an event of a run in another program. */
   show(event: Event): void
-  /** Runs an operation and shows it. Resolves with what it came to, never rejects. */
+  /** Runs an operation and shows it. Resolves with its result; never rejects. */
   run(operation: Operation, commandLine: string, options?: RunSettings): Promise<RunFinished>
-  /** Ctrl-c was pressed where it is a key: the exit code says so. */
+  /** Records ctrl-c pressed as a key, for the exit code. */
   interrupted(): void
-  /** Shows that a command could not start. Resolves with its exit code. */
+  /** Shows that a command could not start. @returns its exit code */
   refuse(command: string, error: SluiceError): number
   redact(text: string): string
   close(): Promise<void>
 }
 
 /**
- * The passwords in the words of a command line and in the variables that every command reads. One that stands in what is shown of its URL (`postgres`
- * for `postgres`) is left out: to replace it everywhere would hide nothing, and tell what it is.
+ * Passwords in the words of a command line and in variables that every command reads. A password that is part of its
+ * redacted URL (`postgres` for user `postgres`) is left out: redacting it everywhere would hide nothing, but reveal it.
  */
 export function secretsOf(
   argv: readonly string[],
@@ -82,14 +82,14 @@ export function secretsOf(
   const passwords = urls.flatMap((url) => secretsOfUrl(url).filter((secret) => !redactUrl(url).includes(secret)))
   for (const word of argv) {
     const secret = secretOfProperty(word.replace(/^--conf=/, ''))
-    // What everybody writes is no secret, and would be taken out of every other word.
+    // A default password is no secret; redacting it would damage other words.
     if (secret !== null && !DEFAULT_PASSWORDS.has(secret)) passwords.push(secret)
   }
   const token = env['CLOUDFLARE_API_TOKEN']?.trim() ?? ''
   return [...new Set([...passwords, ...(token === '' ? [] : [token])])]
 }
 
-/** Who runs this, for the audit of the catalog. */
+/** User name for the audit of the catalog. */
 export function actorName(env: Surroundings['env']): string {
   try {
     return userInfo().username
@@ -99,13 +99,14 @@ export function actorName(env: Surroundings['env']): string {
   }
 }
 
-/** @throws SluiceError BAD_FLAG when the log file cannot be opened */
+/** @throws SluiceError BAD_FLAG if the log file cannot be opened */
 export async function openSession(surroundings: Surroundings, options: SessionOptions): Promise<Session> {
   const { clock, env, signals, die } = surroundings
   const interrupter = new Interrupter()
   let listing = false
   const output = openOutput(surroundings.stdout, surroundings.stderr, () => {
-    // `| head` has enough. A run that changes something goes on: its work matters more than its talk.
+    // The reader has left (`| head`): end a listing. A run that changes something continues; its work is more important
+    // than its output.
     if (listing) interrupter.requestAbort(new SluiceError('ABORTED', 'nobody reads the output any more'))
   })
   const faces = await openFaces(surroundings, output, options)
@@ -121,12 +122,12 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
   const host = hostname()
   let seq = 0
 
-  /** A list that nobody reads to its end has not failed. */
+  /** A listing whose reader left early has not failed. */
   const read = <T extends EventBody>(body: T): T =>
     body.type === 'run.finished' && body.status === 'stopped' && listing && output.gone
       ? { ...body, exitCode: 0 }
       : body
-  /** The exit code of what a signal ended is that of the signal; of a run the engine says it. */
+  /** A command ended by a signal has the signal's exit code; for a run the engine sets it. */
   const settle = <T extends EventBody>(body: T): T => {
     if (body.type !== 'run.finished' || body.status !== 'stopped') return body
     const signal = watch.received()
@@ -227,7 +228,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
   }
 }
 
-/** `--max-runtime`. */
+/** Time limit of `--max-runtime`. */
 export function deadlineOf(ms: number | undefined): Deadline | undefined {
   return ms === undefined ? undefined : { ms, shown: durationText(ms) }
 }

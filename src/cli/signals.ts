@@ -1,21 +1,21 @@
-/** Signals: the first one stops cleanly, the second one aborts, and neither may hang. */
+/** Signals: the first one stops cleanly, the second aborts, and neither may hang. */
 import type { Interrupter } from '../shared/abort.ts'
 import { SluiceError } from '../shared/errors.ts'
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
-/** 128 and the number of the signal; a terminal that went away ends like SIGTERM, because docs/EXIT-CODES.md knows two. */
+/** 128 plus the signal number. A lost terminal ends like SIGTERM, because docs/EXIT-CODES.md has only two codes. */
 export const EXIT_OF_SIGNAL: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 }
 
-/** npm and pnpm pass a signal on that the terminal has sent already: repeats within this time are the same key press. */
+/** npm and pnpm forward a signal that the terminal has sent: repeats within this time are the same key press, ms. */
 const SAME_PRESS_MS = 1000
-/** An abort that takes longer than this is given up; a catalog survives that like a kill -9. */
+/** After this time an abort is given up and the process exits, ms; a catalog survives that as it survives kill -9. */
 const ABORT_PATIENCE_MS = 10_000
 
 export type SignalWatch = {
-  /** The first signal that came, or null. */
+  /** The first signal received, or null. */
   received(): Signal | null
-  /** Counts as that signal from here on: ctrl-c at a prompt is a key, and means the same. */
+  /** Records a signal: ctrl-c at a prompt is a key with the same meaning. */
   assume(signal: Signal): void
   close(): void
 }

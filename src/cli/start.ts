@@ -1,4 +1,4 @@
-/** What `npm start` runs: without words the demo, with one path the demo of that lake, and else the program as it is. */
+/** Entry of `npm start`: without words the demo, with one path the demo of that lake, else the normal program. */
 import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { commandNamed } from './command-list.ts'

@@ -1,4 +1,4 @@
-/** What a program tells of its runs to other programs while they go on: metrics for Prometheus, spans for a collector of traces. No run ever fails by it. */
+/** Telemetry of active runs: metrics for Prometheus, and spans for a trace collector. Its errors never fail a run. */
 import { isWatched } from '../app/live/watched.ts'
 import type { SlotListener } from '../engine/run/run-context.ts'
 import type { EndedRun, HeardSlot } from '../model/share/distributed.ts'
@@ -13,14 +13,14 @@ import type { Mode } from './mode.ts'
 import type { Surroundings } from './ports.ts'
 
 export type Telemetry = AsyncDisposable & {
-  /** What somebody has to know of it. */
+  /** Notes for the user. */
   readonly notes: readonly string[]
   readonly listen: (event: Event) => void
-  /** Of slots that a worker has. */
+  /** For tasks of a worker. */
   readonly slots: SlotListener | undefined
 }
 
-/** @throws SluiceError BAD_FLAG where metrics are asked for of what is over before anybody could ask for them */
+/** @throws SluiceError BAD_FLAG for --metrics on a command that ends too soon to be scraped */
 export function refuseMetrics({ metrics }: Globals, request: Request, mode: Mode): void {
   if (metrics === null || !metrics.isAsked) return
   if (request.kind === 'open' && mode === 'tui') return
@@ -30,7 +30,7 @@ export function refuseMetrics({ metrics }: Globals, request: Request, mode: Mode
   })
 }
 
-/** Of what nobody watches. */
+/** Telemetry for commands that are not watched. */
 export const NO_TELEMETRY: Telemetry = {
   notes: [],
   listen: () => undefined,
@@ -46,7 +46,7 @@ type Told = AsyncDisposable & {
 
 /**
  * @param metrics null: none
- * @param holds whether a screen is in the way of words until it is left
+ * @param holds whether a screen hides messages until it is left
  * @throws SluiceError PORT_TAKEN, BAD_FLAG
  */
 export async function openTelemetry(
@@ -85,12 +85,12 @@ export async function openTelemetry(
   }
 }
 
-/** Where it is asked for how a run does is seen before the screen covers it, and again when it is left. */
+/** Prints the address of the metrics before the screen opens; it is visible again after leaving. */
 export function tellBeforeScreen({ notes }: Telemetry, { stderr }: Surroundings): void {
   for (const note of notes) stderr.write(`sluice: ${note}\n`)
 }
 
-/** By the variables that every program of OpenTelemetry reads; nothing of it is loaded without them. */
+/** Traces are enabled by the standard OpenTelemetry variables; without them nothing is loaded. */
 async function wantedTraces(
   env: Surroundings['env'],
   shown: (text: string) => string,
@@ -114,7 +114,7 @@ async function wantedTraces(
     const traceparent = env['TRACEPARENT']
     return openTraces({ endpoint: endpoint.origin, traceparent, version: toolVersion(), shown, say })
   } catch {
-    // What a variable OTEL_* holds may be nothing that the packages take.
+    // An OTEL_* variable may have a value that the packages reject.
     say('no traces are sent: a variable OTEL_* cannot be read')
     return null
   }
@@ -124,13 +124,13 @@ function isSet(value: string | undefined): boolean {
   return value !== undefined && value.trim() !== ''
 }
 
-/** What only tells of a run must not be what it fails by. */
+/** Errors of telemetry must not fail the run. */
 function harmless<A extends readonly unknown[]>(hear: (...told: A) => void): (...told: A) => void {
   return (...told) => {
     try {
       hear(...told)
     } catch {
-      // A figure less.
+      // One figure is lost.
     }
   }
 }

@@ -1,4 +1,7 @@
-/** What the scrollback gets after the terminal UI has left: for each run the lines that a headless run prints; its log file as it goes. */
+/**
+ * Text left in the scrollback after the terminal UI: for each run the lines of a headless run. Log files are written
+ * during the run.
+ */
 import type { Event } from '../model/run/event.ts'
 import { sayings, withNext } from './beginning.ts'
 import type { Beginning } from './beginning.ts'
@@ -9,24 +12,24 @@ import { HeldOutput } from './held-output.ts'
 import { openOutput } from './output.ts'
 import type { Surroundings } from './ports.ts'
 
-/** A session in the UI may have many runs; the last ones are what a person still wants to read. */
+/** Most runs printed; a session may have many, and the last ones matter. */
 const KEPT_RUNS = 5
 
 export type TranscriptOptions = Omit<FaceOptions, 'progress'> & Beginning
 
 export type Transcript = {
-  /** Takes one event of the run with this number; events of a run arrive in order. */
+  /** Takes one event of a run; events of a run arrive in order. */
   take(run: number, event: Event): void
-  /** Writes what was held back, the oldest run first. Resolves when it has left the program. */
+  /** Writes the held output, the oldest run first. Resolves once it is written. */
   end(): Promise<void>
 }
 
 type Held = { readonly faces: readonly Face[]; readonly output: HeldOutput }
 
-/** @throws SluiceError BAD_FLAG when the log file cannot be opened */
+/** @throws SluiceError BAD_FLAG if the log file cannot be opened */
 export async function openTranscript(surroundings: Surroundings, options: TranscriptOptions): Promise<Transcript> {
   const make = await consoleFaces(surroundings, { ...options, json: false, progress: false })
-  // The screen is the UI's: complaints about a log file wait too.
+  // The UI owns the screen, so messages about a log file wait too.
   const complaints = new HeldOutput()
   const files = await fileFaces(complaints, options)
   const runs = new Map<number, Held>()

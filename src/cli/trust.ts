@@ -1,6 +1,6 @@
 /**
- * Config files found by search that this user has trusted, each with the sha256 of its content: a lake that comes by a clone or an archive
- * belongs to the user as his own files do, so its owner says nothing of who wrote it.
+ * Found config files that this user has trusted, each with the sha256 of its content. Ownership is not enough: a lake
+ * from a clone or an archive also belongs to the user, although another person wrote it.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,17 +12,17 @@ import { stateFolder } from '../shared/state-folder.ts'
 export type TrustRequest = { readonly folder: string; readonly action: 'trust' | 'list' | 'remove' }
 
 type Env = Readonly<Record<string, string | undefined>>
-/** sha256 in hex, by the real path of the file. */
+/** sha256 in hex, by real path. */
 type Trusted = ReadonlyMap<string, string>
 
 const LINE = /^([0-9a-f]{64}) (.+)$/s
 
-/** sha256 of what the file holds, in hex. @throws the error of the file system where it cannot be read */
+/** sha256 of the content, in hex. @throws the file system error if it cannot be read */
 export function contentHash(file: string): string {
   return createHash('sha256').update(readFileSync(file)).digest('hex')
 }
 
-/** Whether this user has trusted the file with the content that it has now; false where it cannot be read. */
+/** Whether this user has trusted the file with its current content; false if it cannot be read. */
 export function isTrusted(file: string, env: Env): boolean {
   try {
     return trusted(env).get(realpathSync(file)) === contentHash(file)
@@ -31,29 +31,29 @@ export function isTrusted(file: string, env: Env): boolean {
   }
 }
 
-/** Whether the file was trusted with another content. */
+/** Whether the file was trusted with other content. */
 export function hasChanged(file: string, env: Env): boolean {
   return trusted(env).has(realpathSync(file)) && !isTrusted(file, env)
 }
 
 /**
- * Trusts the file with that content, and nothing that is written into it later.
- * @throws SluiceError TARGET_DENIED where the state folder cannot be written
+ * Trusts the file with this content, not with later changes.
+ * @throws SluiceError TARGET_DENIED if the state folder cannot be written
  */
 export function trustFile(file: string, env: Env, hash = contentHash(file)): void {
   store(new Map([...trusted(env), [realpathSync(file), hash]]), env)
 }
 
-/** @returns whether the file was trusted @throws SluiceError TARGET_DENIED where the state folder cannot be written */
+/** @returns whether the file was trusted @throws SluiceError TARGET_DENIED if the state folder cannot be written */
 export function withdrawTrust(file: string, env: Env): boolean {
   const left = new Map(trusted(env))
-  // A file that is gone keeps the path that it was trusted by.
+  // A deleted file is stored under the path it was trusted by.
   const wasTrusted = [path.resolve(file), realOf(file)].map((name) => left.delete(name)).includes(true)
   if (wasTrusted) store(left, env)
   return wasTrusted
 }
 
-/** Real paths of all trusted files, in the order of their names. */
+/** Real paths of all trusted files, sorted. */
 export function trustedFiles(env: Env): readonly string[] {
   return [...trusted(env).keys()].toSorted()
 }

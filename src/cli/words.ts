@@ -1,4 +1,4 @@
-/** The fields of an operation out of the words of a command line, as its declaration says. */
+/** Builds the fields of an operation from the words of a command line, according to its declaration. */
 import type { CommandDeclaration, Option } from '../engine/run/operations/option.ts'
 import type { Operation, OperationKind } from '../app/operations/list.ts'
 import type { Word, Words } from '../engine/run/operations/words.ts'
@@ -23,7 +23,7 @@ import { namedTables, oneTable, someTables, tablesOrAll } from './table-words.ts
 
 type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; readonly context: RequestContext }
 
-/** With what is asked for. */
+/** As `Spoken`, with the kind of the operation. */
 type SpokenOf = Spoken & { readonly kind: OperationKind }
 
 type SlicesWish = { readonly unit: SliceUnit; readonly numbers?: SliceNumbers }
@@ -31,7 +31,7 @@ type SlicesWish = { readonly unit: SliceUnit; readonly numbers?: SliceNumbers }
 const SLICES_FORM = /^(?:(week|month)|(?:(week|month):)?(\d{1,4})(?:-(\d{1,4}))?)$/
 
 /**
- * What the words ask for.
+ * Builds the request from the words of the line.
  * @param words a source for every field of the operation
  * @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
@@ -40,17 +40,17 @@ export function spoken(kind: OperationKind, words: Words<Readonly<Record<string,
   const fields = Object.entries(words)
     .map(([field, word]) => [field, valueOf(word, { ...said, kind }, add)] as const)
     .filter(([, value]) => value !== undefined)
-  // The compiler has held the sources against the fields (`Words`), and each is read as what it says it is.
+  // The compiler has checked the sources against the fields (`Words`), and each is read as its declared type.
   const operation = { kind, ...Object.fromEntries(fields) } as Operation
   const hasEnds = Object.values(words).some(({ as }) => as === 'end')
-  // A run that goes on must not begin anew.
+  // A resumed run must not restart.
   const drop = Object.values(words).flatMap((word) =>
     'option' in word && word.option === 'restart' ? ['--restart'] : [],
   )
   return operate(operation, hasEnds ? { printed: { add, drop } } : undefined)
 }
 
-/** @param add flags for the printed command that nobody typed */
+/** @param add receives flags for the printed command that were not typed */
 function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
   const { args, context } = said
   switch (word.as) {
@@ -100,8 +100,8 @@ function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
 }
 
 /**
- * `--slices`: the unit that periods are divided by, and with numbers which slices of the first period a run copies.
- * `week`, `month`, `1-6` (of weeks), `month:2`, `week:1-6`.
+ * Parses `--slices`: the unit that periods are divided by, and with numbers the slices of the first period to copy.
+ * Examples: `week`, `month`, `1-6` (of weeks), `month:2`, `week:1-6`.
  * @throws SluiceError BAD_FLAG
  */
 export function slicesIn(text: string): SlicesWish {
@@ -119,8 +119,8 @@ export function slicesIn(text: string): SlicesWish {
 }
 
 /**
- * `--version` and `--timestamp`: which state of a table is meant. Version or moment that was asked for.
- * @throws SluiceError BAD_FLAG when both are
+ * The state of a table to read, from `--version` or `--timestamp`.
+ * @throws SluiceError BAD_FLAG if both are set
  */
 function asOf(args: Arguments): AsOf {
   const version = optionalCount(args, 'version', 0)
@@ -193,7 +193,7 @@ function ofOption(word: OfOption, option: Option, { command, args, context }: Sp
   }
 }
 
-/** What counts where the command line says nothing: yargs has put in what it knows of. */
+/** Default for a flag that is not on the line; yargs has already inserted the defaults that it knows. */
 function otherwise(word: Single, option: Option, { defaults }: RequestContext): unknown {
   const configured = option.config === 'shown' ? configuredFor(option.name, defaults) : undefined
   return configured ?? option.fallback ?? word.otherwise
@@ -223,7 +223,7 @@ function leastText(ms: number): string {
 function optionOf({ name, takes }: CommandDeclaration, word: string): Option {
   const found = takes.find((option) => option.name === word)
   if (found !== undefined) return found
-  // Flags of every command are no options of one.
+  // Global flags are not options of a command.
   if (GLOBAL_NAMES.includes(word)) return { name: word, type: 'text', describe: 'sluice --help tells what it is' }
   throw new Error(`${name} takes no ${word}`)
 }

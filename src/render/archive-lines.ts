@@ -1,4 +1,4 @@
-/** Archives as lines: what is due, what a partition has come to, how fast it goes. */
+/** Archive events as lines: due partitions, results of each partition, and speed. */
 import { cutText } from '../model/archive/cut-text.ts'
 import type { ArchiveState } from '../model/archive/state.ts'
 import type { Event } from '../model/run/event.ts'
@@ -11,12 +11,12 @@ import { pad } from './cells.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
-/** Partitions of a plan that are printed; the rest is counted, and `--dry-run` lists them all. */
+/** Number of planned partitions that are printed; the rest is counted, and `--dry-run` lists them all. */
 const MOST_LINES = 20
 const PROGRESS_EVERY_MS = 10_000
 const STATE_CELLS = 9
 
-/** States that are told only to those who want to know more. */
+/** States that are reported only with `--verbose`. */
 const PASSED: ReadonlySet<ArchiveState> = new Set<ArchiveState>(['PLANNED', 'EXPORTING'])
 const LEFT: Readonly<Record<string, string>> = {
   later: 'not old enough',
@@ -29,9 +29,9 @@ const LEFT: Readonly<Record<string, string>> = {
 export type ArchiveLinesOptions = {
   readonly subjects: SubjectColumn
   readonly verbose: boolean
-  /** The plan is all that was asked for, and stands on stdout. */
+  /** Only the plan was requested; it is printed on stdout. */
   readonly dryRun: boolean
-  /** Told of errors that need not be told again at the end: `CODE message`. */
+  /** Called with errors that need not be repeated at the end: `CODE message`. */
   readonly onTold: (error: string) => void
 }
 
@@ -48,7 +48,7 @@ export class ArchiveLines {
     this.#options = options
   }
 
-  /** The blocks that an event of any kind adds; none for those of other operations. */
+  /** Blocks of an event of any kind; empty for events of other operations. */
   event(event: Event, at: number, block: Tell): readonly Block[] {
     this.#pace.event(event, at)
     switch (event.type) {
@@ -144,7 +144,7 @@ export class ArchiveLines {
     return [...this.#rest(block), block('at', this.#subject(event) + archivePaceText(this.#pace.of(event)))]
   }
 
-  /** What a plan left out, once it is told. */
+  /** Counts of what the plan left out, once it is printed. */
   #rest(block: Tell): readonly Block[] {
     if (this.#left.size === 0) return []
     const { more = 0, ...others } = Object.fromEntries(this.#left)
@@ -160,7 +160,7 @@ export class ArchiveLines {
     this.#left.set(status, (this.#left.get(status) ?? 0) + 1)
   }
 
-  /** Of one table alone, everybody knows which. */
+  /** With one table only, its name is omitted. */
   #subject({ table, partition }: { readonly table: string; readonly partition: string }): string {
     return this.#options.subjects.pad(this.#tables.size < 2 ? partition : `${table} ${partition}`)
   }
@@ -195,7 +195,7 @@ export function forecastText(event: Of<'archive.forecast'>): string {
     : `${facts}, foretold from ${plural(from, 'partition')}`
 }
 
-/** `2020-04-01 .. 2020-07-01`, the second not in it; empty where both are open. */
+/** `2020-04-01 .. 2020-07-01`, the second exclusive; empty if both are open. */
 export function boundsText({ from, to }: { readonly from?: string; readonly to?: string }): string {
   if (from === undefined && to === undefined) return ''
   return `${visible(from ?? '')} .. ${visible(to ?? '')}`.trim()

@@ -1,4 +1,4 @@
-/** Archives as rows of aligned tables: plans, how columns are stored, what the ledger has, what is not as it was proved. */
+/** Archive events as rows of aligned tables: plans, stored columns, partitions in the ledger, and findings. */
 import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../model/archive/events.ts'
 import { cutText } from '../model/archive/cut-text.ts'
 import { surplusText } from '../model/archive/surplus-text.ts'
@@ -44,7 +44,7 @@ export function archivePlanRow(event: ArchivePlanEvent): readonly string[] {
   ]
 }
 
-/** How the columns of a table are stored, behind a line that says where. */
+/** The stored types of the columns of a table, after a line with the archive. */
 export function storedColumnsText(event: ArchiveColumnsEvent): string {
   const { table, archive, partitionColumn, columns, foreign, notLooked = [] } = event
   let lines = `${visible(table)} -> ${visible(archive)}: ${visible(cutText(event))} in ${visible(partitionColumn)}, ${plural(columns.length, 'column')}\n`
@@ -60,7 +60,7 @@ export function storedColumnsText(event: ArchiveColumnsEvent): string {
   return lines
 }
 
-/** Partitions as the ledger has them. */
+/** Partitions in the ledger. */
 export const ARCHIVED: Listing = {
   columns: [
     left('TABLE'),
@@ -112,7 +112,7 @@ export const ARCHIVED: Listing = {
         ],
 }
 
-/** What is not as it was proved, or belongs to nothing. */
+/** Files that differ from what was proved, or that belong to nothing. */
 export const FINDINGS: Listing = {
   columns: [left('TABLE'), left('PARTITION'), left('FINDING'), left('PATH'), right('SIZE'), left('DETAIL')],
   row: (event) =>
@@ -128,7 +128,7 @@ export const FINDINGS: Listing = {
         ],
 }
 
-/** What an erasure finds and takes out. */
+/** Rows that an erasure finds and removes. */
 export const ERASURES: Listing = {
   columns: [
     left('TABLE'),
@@ -155,7 +155,7 @@ export const ERASURES: Listing = {
         ],
 }
 
-/** Partitions that leave an archive for good. */
+/** Partitions that are removed from an archive permanently. */
 export const EXPIRIES: Listing = {
   columns: [
     left('TABLE'),

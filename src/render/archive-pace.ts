@@ -1,9 +1,9 @@
-/** How far a partition is in its present step, how fast, and how long the step will take: a fold of events of archives. */
+/** Folds archive events into the progress of a partition in its current step, its rate, and the time left. */
 import type { ArchiveProgressEvent } from '../model/archive/events.ts'
 import type { Event } from '../model/run/event.ts'
 import { sizeText, clockText, grouped } from '../shared/figures.ts'
 
-/** Rates count what happened in this window, so that they follow what is true now. */
+/** Rates are measured over this window, so that they reflect the current speed. */
 const WINDOW_MS = 30_000
 
 type Sample = { readonly at: number; readonly rows: number; readonly bytes: number }
@@ -12,12 +12,12 @@ export type StepPace = {
   readonly step: string
   readonly rows: number
   readonly total: number
-  /** Whole percent, at most 99 before the step has ended; null where nobody knows how many rows there are. */
+  /** Whole percent, at most 99 before the step has ended; null if the number of rows is unknown. */
   readonly percent: number | null
   readonly perSecond: number | null
   readonly bytesPerSecond: number | null
   readonly leftMs: number | null
-  /** Partitions that have come to where this run brings them, and all of the plan; 0 of 0 without a plan. */
+  /** Partitions that this run has finished, and all of the plan; 0 of 0 without a plan. */
   readonly done: number
   readonly of: number
 }
@@ -48,7 +48,7 @@ export class ArchivePace {
     }
   }
 
-  /** Of the step that an event is about. */
+  /** Pace of the step of an event. */
   of(event: ArchiveProgressEvent): StepPace {
     const samples = this.#samples.get(keyOf(event)) ?? []
     const [first] = samples

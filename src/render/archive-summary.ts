@@ -1,4 +1,4 @@
-/** What an operation on archives came to, in one sentence. */
+/** The result of an archive operation, in one sentence. */
 import type { EventBody } from '../model/run/event.ts'
 import { sizesText } from './archive-lines.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
@@ -9,8 +9,9 @@ type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
 
 /**
+ * The result in one sentence.
  * @param planOnly nothing was going to be changed
- * @returns null for other commands, and where nothing is counted
+ * @returns null for other commands, and if nothing is counted
  */
 export function archiveText(finished: RunFinished, command: string, planOnly: boolean): string | null {
   const { totals, ms } = finished

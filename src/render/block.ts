@@ -1,10 +1,10 @@
-/** One entry of the story of a run: a line with its word, and the indented lines below it. */
+/** One entry in the report of a run: a line with its word, and the indented lines below it. */
 import type { ErrorInfo } from '../shared/errors.ts'
 import { pointedIn, pointerLines } from '../shared/pointed.ts'
 import { oneLine, visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
 
-/** Room for a text that has a place in it, and for a list of names: with the labels in front of it a line is as wide as many terminals. */
+/** Width of a text with a place in it, and of a list of names; with the labels it fits most terminals. */
 const WIDTH = 100
 
 export type Word =
@@ -18,13 +18,13 @@ export type Block = {
   readonly text: string
   /** Indented lines below: where, cause, do, log, catalog. */
   readonly details: readonly (readonly [label: string, text: string])[]
-  /** Set on blocks about one table, and on those that tell of a problem. */
+  /** Set on blocks about one table, and on those that report a problem. */
   readonly table?: string
   readonly code?: string
   readonly problem: boolean
 }
 
-/** Makes a block at a certain moment of the run. */
+/** Makes a block at a fixed time of the run. */
 export type Tell = (
   word: Word,
   text: string,
@@ -56,13 +56,13 @@ export function errorDetails(error: ErrorInfo): Block['details'] {
   ]
 }
 
-/** A condition that is wrong is told with every column there is. */
+/** The hint of a wrong condition lists every column, so it is wrapped. */
 function hintLines(code: ErrorInfo['code'], hint: string): Block['details'] {
   if (code !== 'BAD_PREDICATE') return [['do', hint]]
   return wrapped(hint, WIDTH).map((row, at) => [at === 0 ? 'do' : '', row] as const)
 }
 
-/** Pads subjects so that facts stand below each other; the column grows with the longest name so far. */
+/** Pads subjects so that facts are aligned; the column grows with the longest name so far. */
 export class SubjectColumn {
   #width = 16
 
@@ -72,7 +72,7 @@ export class SubjectColumn {
   }
 }
 
-/** Rows of at most so many characters, broken at spaces; a longer word stays whole. */
+/** Rows of at most `most` characters, broken at spaces; a longer word stays whole. */
 function wrapped(text: string, most: number): readonly string[] {
   const rows: string[] = []
   for (const word of text.split(' ')) {

@@ -1,4 +1,7 @@
-/** The lines that scripts look for in the log of the Cassandra Data Migrator, with its blanks; told beside ours where a run comes from its files. */
+/**
+ * The lines that scripts search for in the log of the Cassandra Data Migrator, with its spacing.
+ * They are printed next to our own lines if a run comes from its files.
+ */
 import type { Event } from '../model/run/event.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
@@ -12,13 +15,13 @@ const JOBS: Readonly<Record<Of<'run.tracked'>['job'], string>> = {
 
 export class CdmLines {
   readonly #begun = new Map<string, Of<'run.tracked'>>()
-  /** What was said when a range began, by table and chunk. */
+  /** Line of each range when it began, by table and chunk. */
   readonly #ranges = new Map<string, string>()
   #job: string | null = null
-  /** Rows that this run has read, as its final counts say. */
+  /** Rows that this run has read, by its final counts. */
   #read = 0n
 
-  /** The lines that an event adds; none before a run says that it is told in them. */
+  /** The lines of an event; empty before a run declares that it uses them. */
   event(event: Event): readonly string[] {
     switch (event.type) {
       case 'run.tracked':
@@ -61,7 +64,7 @@ export class CdmLines {
       `PARAM -- Min Partition: ${min}`,
       `PARAM -- Max Partition: ${max}`,
       `PARAM -- Number of Splits : ${splits}`,
-      // A run that has nothing left to do has no number, but it was asked for.
+      // A run with nothing left to do has no number, although tracking was requested.
       `PARAM -- Track Run : ${cdmRun !== undefined || pending !== undefined}`,
       ...(cdmRun === undefined ? [] : [`PARAM -- RunId : ${cdmRun}`, `PARAM -- Previous RunId : ${previous ?? '0'}`]),
       `PARAM -- Coverage Percent: ${coverage}`,
@@ -71,7 +74,7 @@ export class CdmLines {
     ]
   }
 
-  /** The migrator counts what one run has done, and our end what all runs into the same tables have: where these differ, both are said. */
+  /** The migrator counts one run, our summary all runs into the same tables. If they differ, both are printed. */
   #earlier({ totals: { read, written, skipped, quarantined } }: Of<'run.finished'>): readonly string[] {
     if (read === undefined || BigInt(read) === this.#read) return []
     const all = `Read: ${read}; Write: ${written ?? 0}; Skipped: ${skipped ?? 0}; Error: ${quarantined ?? 0}`
@@ -90,7 +93,7 @@ function pendingText(pending: string, previous: string | undefined): string {
   return `${pending} partitions pending${previous === undefined ? '' : ` from previous run id ${previous}`}`
 }
 
-/** A text between two rules, with as many `#` on both sides as it takes. */
+/** A text between two rules, padded with `#` on both sides. */
 function banner(text: string): readonly string[] {
   const inner = ` ${text} `
   const left = (RULE.length - inner.length) >> 1
@@ -108,7 +111,7 @@ function countedLines({ cdmRun, counters }: Of<'run.counted'>): readonly string[
   ]
 }
 
-/** Rows that only the target has are unknown to the migrator. */
+/** The migrator does not know rows that exist only in the target. */
 function differenceLines({ difference, key, columns = [], fixed }: Of<'difference'>): readonly string[] {
   const row = key.join(' %% ')
   if (difference === 'missing') {

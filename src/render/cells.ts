@@ -1,4 +1,4 @@
-/** Texts measured in cells of a terminal. */
+/** Text measured in terminal cells. */
 
 /** Terminal cells of a text: East Asian wide characters and emoji take two, combining marks none. */
 export function cells(text: string): number {
@@ -22,7 +22,7 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'left' ? text + space : space + text
 }
 
-/** Cut in the middle to so many cells: both ends tell commands and paths apart. */
+/** Cuts a text in the middle to `most` cells, because both ends distinguish commands and paths. */
 export function cut(text: string, most: number): string {
   if (cells(text) <= most) return text
   const characters = Array.from(text)

@@ -1,4 +1,4 @@
-/** Findings of `doctor` as lines: an area once, below it what was looked at, and below trouble its cause and what to do. */
+/** Findings of `doctor` as lines: each area once, its checks below it, and below a problem its cause and what to do. */
 import type { CheckEvent } from '../model/run/event.ts'
 import { oneLine } from '../shared/visible.ts'
 import { pad } from './cells.ts'
@@ -9,7 +9,7 @@ const CHECK_WIDTH = 18
 export class CheckLines {
   #area: string | null = null
 
-  /** The lines that a finding adds, each with its end. */
+  /** The lines of a finding, each with its line end. */
   lines(event: CheckEvent): string {
     const lines: string[] = []
     if (event.area !== this.#area) lines.push(oneLine(event.area))

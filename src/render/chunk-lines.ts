@@ -1,4 +1,7 @@
-/** Chunks of a copy as lines: where a copy goes on, and with `--verbose` each chunk as it is done, as the scripts of the guide print them. */
+/**
+ * Chunks of a copy as lines: where a copy resumes, and with `--verbose` each finished chunk,
+ * as the scripts of the guide print them.
+ */
 import type { Event } from '../model/run/event.ts'
 import type { Block, Tell } from './block.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'
@@ -19,7 +22,7 @@ type Begun = {
   readonly key: readonly string[]
   readonly low: string | undefined
   readonly high: string | undefined
-  /** Chunks that this run has before it. */
+  /** Chunks left for this run. */
   readonly open: bigint
   readonly goesOn: boolean
 }
@@ -34,7 +37,7 @@ export class ChunkLines {
     this.#verbose = verbose
   }
 
-  /** Of a table that goes on, how many chunks are open comes with the first of them. */
+  /** For a resumed table, the number of open chunks is printed with the first of them. */
   begun({ table, key, low, high, chunks, done }: Of<'copy.started'>): void {
     const open = BigInt(chunks) - BigInt(done.chunks)
     this.#tables.set(table, { key, low, high, open, goesOn: done.chunks !== '0' })
@@ -42,7 +45,7 @@ export class ChunkLines {
     this.#announced.delete(table)
   }
 
-  /** @param subject the table, where there are several @returns where a table goes on, once */
+  /** @param subject the table, if there are several @returns where a table resumes, once */
   started(event: Of<'chunk.started'>, subject: string, block: Tell): readonly Block[] {
     const { table, chunk } = event
     const begun = this.#tables.get(table)
@@ -59,7 +62,7 @@ export class ChunkLines {
     const no = (this.#done.get(table) ?? 0n) + 1n
     this.#done.set(table, no)
     if (!this.#verbose) return []
-    // Chunks that were found later count, too.
+    // Chunks that were found later are counted as well.
     const all = no > begun.open ? no : begun.open
     const share = `[${grouped(String(no))}/${grouped(String(all))}] ${((Number(no) * 100) / Number(all)).toFixed(1)} %`
     const refused = quarantined === '0' ? '' : `, ${plural(quarantined, 'row')} quarantined`
@@ -68,7 +71,7 @@ export class ChunkLines {
   }
 }
 
-/** ` (id 1 to 50000)`; nothing of a chunk that is no range of one column. */
+/** ` (id 1 to 50000)`; empty for a chunk that is not a range of one column. */
 function spanText({ from, to }: Of<'chunk.started'> | Of<'chunk.done'>, { key, low, high }: Begun): string {
   const [column] = key
   if (column === undefined || key.length > 1 || from === undefined || to === undefined) return ''
@@ -76,7 +79,7 @@ function spanText({ from, to }: Of<'chunk.started'> | Of<'chunk.done'>, { key, l
   return first === undefined || last === undefined ? '' : ` (${column} ${first} to ${last})`
 }
 
-/** A chunk that is free again, and why. @param chunk as its line names it */
+/** A chunk that was released, and why. @param chunk as its line names it */
 export function releasedText(chunk: string, reason: Of<'chunk.released'>['reason']): string {
   return `${chunk} is ${reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[reason]}`
 }

@@ -1,4 +1,4 @@
-/** Columns of aligned tables, and what stands in their cells. */
+/** Columns of aligned tables, and the content of their cells. */
 import { timeText } from '../shared/figures.ts'
 
 /** A column of an aligned table. */
@@ -6,19 +6,19 @@ export type Column = {
   readonly title: string
   readonly align: 'left' | 'right'
   readonly least?: number
-  /** Cells of a terminal that it takes at most there. */
+  /** Maximum width in a terminal, in cells. */
   readonly most?: number
-  /** Where a terminal is too narrow for all columns, those with the lowest rank are left out first; one without a rank stays. */
+  /** If a terminal is too narrow, columns with the lowest rank are left out first; without a rank a column stays. */
   readonly rank?: number
-  /** Where a terminal is too narrow it stands whole on a line of its own, below the row: what is cut could not be pasted. */
+  /** If a terminal is too narrow, the text goes whole on a line below the row, because a cut text cannot be pasted. */
   readonly below?: true
 }
 
 export const left = (title: string, least = 0): Column => ({ title, align: 'left', least })
 export const right = (title: string): Column => ({ title, align: 'right' })
 
-/** A time of an event, in a cell. */
+/** The time of an event, in a cell. */
 export const timeCell = (iso: string | undefined): string => (iso === undefined ? NONE : timeText(iso))
 
-/** Stands in a cell that has nothing to say. */
+/** Content of a cell without a value. */
 export const NONE = '-'

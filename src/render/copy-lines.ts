@@ -1,4 +1,4 @@
-/** A copy as lines: its plan, what is done already, what slows it, which rows stay behind, and what was proved. */
+/** A copy as lines: its plan, what is done already, throttling, quarantined rows, and proofs. */
 import { ChunkLines, releasedText } from './chunk-lines.ts'
 import { leftLines } from '../model/copy/left-behind.ts'
 import type { CopyAgain, CopyPlanLine, CopyTally, Event, LookDifferenceEvent } from '../model/run/event.ts'
@@ -12,9 +12,9 @@ import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
-/** Lines of one kind that are printed; the rest is counted, and JSON lines hold them all. */
+/** Number of lines of one kind that are printed; the rest is counted, and JSON lines hold them all. */
 const MOST_LINES = 20
-/** Columns of a new table that are listed, where no more than so many tables are copied. */
+/** Number of columns of a new table that are listed, if at most `MOST_MAPS` tables are copied. */
 const MOST_COLUMNS = 40
 const MOST_MAPS = 3
 
@@ -27,9 +27,9 @@ const EXISTING: Readonly<Record<string, string>> = {
 export type CopyLinesOptions = {
   readonly subjects: SubjectColumn
   readonly verbose: boolean
-  /** The plan is all that was asked for: refused tables are told with it, for nothing else will. */
+  /** Only the plan was requested: refused tables are reported with it, because no later event reports them. */
   readonly dryRun: boolean
-  /** Told of errors that need not be told again at the end: `CODE message`. */
+  /** Called with errors that need not be repeated at the end: `CODE message`. */
   readonly onTold: (error: string) => void
 }
 
@@ -37,7 +37,7 @@ export class CopyLines {
   readonly #options: CopyLinesOptions
   readonly #plans = new Map<string, CopyPlanLine>()
   readonly #keys = new Map<string, readonly string[]>()
-  /** How many columns of the key name the partition, of tables that have some. */
+  /** Number of key columns that name the partition, by table. */
   readonly #partitions = new Map<string, number>()
   readonly #begun = new Map<string, number>()
   readonly #lastDone = new Map<string, number>()
@@ -76,7 +76,7 @@ export class CopyLines {
     return [block('resume', `${this.#subject(table)}${what}`, { table })]
   }
 
-  /** @param perSecond what went before, as it was measured; null while nobody knows */
+  /** @param perSecond measured rate before the throttle; null if unknown */
   throttled(event: Of<'throttle.on'>, perSecond: number | null, block: Tell): readonly Block[] {
     const measured = perSecond !== null && perSecond > Number(event.rate) ? Math.round(perSecond).toString() : null
     const before = this.#rate ?? measured
@@ -91,14 +91,14 @@ export class CopyLines {
   }
 
   steered(event: Of<'table.steered'>, block: Tell): readonly Block[] {
-    // What is tried again is told again when it fails again.
+    // Failures of a retry are reported again.
     if (event.act === 'retry') {
       for (const key of this.#failures) if (key.startsWith(`${event.table}\n`)) this.#failures.delete(key)
     }
     return [block('note', tableSteered(event), { table: event.table })]
   }
 
-  /** A chunk that is free again. What a stop gives back, a line at the end says of all of them. */
+  /** A released chunk. Chunks released by a stop are summed up in one line at the end. */
   free({ table, chunk, reason }: Of<'chunk.released'>, block: Tell): readonly Block[] {
     if (reason === 'stop' && !this.#options.verbose) return []
     return [block('note', releasedText(`${this.#subject(table)}chunk ${chunk}`, reason), { table })]
@@ -112,7 +112,7 @@ export class CopyLines {
   }
 
   retried({ table, chunk, attempt, waitMs, error }: Of<'chunk.retried'>, block: Tell): readonly Block[] {
-    // A note of the run has told it once for all chunks.
+    // A note of the run has reported it once for all chunks.
     if (error.code === 'SOURCE_BUSY' && !this.#options.verbose) return []
     const what = `${this.#subject(table)}chunk ${chunk}  ${error.code} ${error.message}`
     return [block('retry', `${what}; try ${attempt} in ${durationText(waitMs)}`, { table })]
@@ -126,7 +126,7 @@ export class CopyLines {
     return [block('aside', `${this.#subject(table)}${this.#keyText(event)}  ${error.message}${where}`, { table })]
   }
 
-  /** A failure of every chunk is told once. */
+  /** A failure that is the same in every chunk is reported once. */
   chunkFailed(event: Of<'chunk.failed'>, block: Tell): readonly Block[] {
     const { table, chunk, error } = event
     const told = `${error.code} ${error.message}`
@@ -140,7 +140,7 @@ export class CopyLines {
     return [block('FAILED', text, { table, details, code: error.code, problem: true })]
   }
 
-  /** A chunk of an earlier run that holds another number of rows than it has to. */
+  /** A chunk of an earlier run with an unexpected number of rows. */
   differs(event: Of<'look.difference'>, block: Tell): readonly Block[] {
     this.#different += 1
     if (this.#different > MOST_LINES && !this.#options.verbose) return []
@@ -157,7 +157,7 @@ export class CopyLines {
     return this.#chunks.done(event, this.#subject(event.table), block)
   }
 
-  /** How a table ended; null where the lines of any other table do. */
+  /** How a table ended; null if the general lines are used. */
   finished(event: Of<'table.finished'>, block: Tell): readonly Block[] | null {
     const { table, copied, error, status } = event
     if (copied === undefined || status === 'refused') return null
@@ -166,7 +166,7 @@ export class CopyLines {
     const proof = this.#proofText(table, copied)
     const alone = this.#plans.size < 2
     const told = error === undefined ? '' : `${error.code} ${error.message}`
-    // Rows and chunks that failed were told one by one, and what they come to stands in the last line.
+    // Failed rows and chunks were reported one by one, and their counts are in the last line.
     const summed = error !== undefined && /^(?:ROWS_ASIDE|CHUNKS_FAILED|OBJECTS_FAILED)$/.test(error.code)
     if (error !== undefined && !(alone && summed)) {
       this.#options.onTold(told)
@@ -183,7 +183,7 @@ export class CopyLines {
     return [block('ok', subject + facts + took, { table }), ...notes]
   }
 
-  /** What did not come along. A plan that is only shown has said so already. */
+  /** Objects that were not copied. A dry run has reported them already. */
   left({ leftBehind = [] }: Of<'run.finished'>, block: Tell): readonly Block[] {
     return this.#options.dryRun ? [] : leftLines(leftBehind).map((text) => block('note', text))
   }
@@ -264,7 +264,7 @@ export class CopyLines {
     if (again !== undefined && again.compared !== '0') return comparedText(proved, chunks, quarantined, again)
     if (proof === 'none' || proved === '0') return ''
     const equal = proof === 'count' ? 'count equal' : 'count and checksum equal'
-    // Rows of others may stand between those that were read: nothing is said of them.
+    // Other rows may lie between those that were read; the proof does not cover them.
     const shared = ['upsert', 'append'].includes(this.#plans.get(table)?.onExisting ?? '')
     const what = shared ? equal.replace(/ equal$/, ' of the rows that were read equal') : equal
     return `${grouped(proved)} of ${plural(chunks, 'chunk')}: ${what}${without(quarantined)}`
@@ -274,16 +274,13 @@ export class CopyLines {
     return rowKeyText(key, this.#keys.get(table) ?? [], this.#partitions.get(table))
   }
 
-  /** Of one table alone, everybody knows which. */
+  /** With one table only, its name is omitted. */
   #subject(table: string): string {
     return this.#plans.size < 2 ? '' : this.#options.subjects.pad(table)
   }
 }
 
-/**
- * A difference that a look at earlier chunks found, as a line. `chunk 1 (1 to 50,000): expected 50,000 rows, found
- * 49,990`.
- */
+/** A difference in a chunk of an earlier run: `chunk 1 (1 to 50,000): expected 50,000 rows, found 49,990`. */
 function lookText(event: LookDifferenceEvent): string {
   const { chunk, side, sourceBefore, source, expected, target, accepted } = event
   const what = chunk === undefined ? 'the table' : `chunk ${chunk}${spanText(event)}`
@@ -304,13 +301,13 @@ function abs(rows: bigint): bigint {
   return rows < 0n ? -rows : rows
 }
 
-/** By what a table is cut, with the smallest and the largest key where it is one column. */
+/** The column that a table is split by, with the smallest and the largest key if it is one column. */
 function byText({ key, low, high }: CopyPlanLine): string {
   if (key.length === 0) return ''
   return ` by ${key.join(', ')}${low === undefined || high === undefined ? '' : ` (${low} to ${high})`}`
 }
 
-/** What `--again` proved now. Where the target has more rows than the source, only those of the source are equal. */
+/** What `--again` proved now. If the target has more rows than the source, only those of the source are equal. */
 function comparedText(proved: string, chunks: string, aside: string, { compared, extra }: CopyAgain): string {
   const all = `${grouped(proved)} of ${plural(chunks, 'chunk')} proved now, ${grouped(compared)} of them compared`
   const what = extra === '0' ? 'count and checksum equal' : 'every row of the source is equal in the target'
@@ -321,12 +318,12 @@ function without(aside: string): string {
   return aside === '0' ? '' : `, without the ${aside === '1' ? 'row' : `${grouped(aside)} rows`} set aside`
 }
 
-/** Requests to a service that limits them, and how long they have to be spread over. */
+/** Requests to a service that limits them, and the minimum time for them. */
 function requestsText(requests: string, ms = 0): string {
   return `about ${plural(requests, 'request')}${ms < 1000 ? '' : `, which take ${durationText(ms)} at least`}`
 }
 
-/** The columns of a table that is going to be created. */
+/** The columns of a table that will be created. */
 function mapDetails({ columns }: CopyPlanLine): Block['details'] {
   const lines = typeMap(columns)
   const shown = lines.slice(0, MOST_COLUMNS + 1).map((line, index) => [index === 0 ? 'creates' : '', line] as const)
@@ -334,7 +331,7 @@ function mapDetails({ columns }: CopyPlanLine): Block['details'] {
   return more === 0 ? shown : [...shown, ['', `and ${plural(more, 'column')} more; --dry-run shows all`] as const]
 }
 
-/** Of a table of which this run has proved nothing. */
+/** Text for a table of which this run has proved nothing. */
 function earlierText({ chunks, earlier, provedAt }: CopyTally): string {
   if (earlier === '0' || provedAt === undefined) return plural(chunks, 'chunk')
   return `${grouped(earlier)} of ${plural(chunks, 'chunk')} proved on ${provedAt[1].slice(0, 10)}`

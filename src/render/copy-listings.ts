@@ -1,4 +1,4 @@
-/** Tables of a database, and rows in which two tables differ, as rows of an aligned table. */
+/** Tables of a database, copies, quarantined rows and differences as rows of aligned tables. */
 import type { CopyPlanLine, DifferenceEvent, RelationEvent } from '../model/run/event.ts'
 import { sizeText, clockText, grouped, timeText } from '../shared/figures.ts'
 import type { Listing } from './listing.ts'
@@ -16,14 +16,14 @@ const RELATION_COLUMNS: readonly Column[] = [
   left('NOTES'),
 ]
 
-/** What an empty table may take with its indexes. */
+/** An empty table may take this many bytes with its indexes. */
 const EMPTY_BYTES = 100_000
 
 function relationRow(event: RelationEvent): readonly string[] {
   const { table, rows, estimated, bytes, key, partitioning, resumable, note } = event
   return [
     visible(table),
-    // A system that has never counted says none, also of a table that takes room.
+    // A system that has never counted reports no rows, even for a table with data.
     estimated && rows === '0' && Number(bytes) > EMPTY_BYTES
       ? '?'
       : `${estimated && rows !== '0' ? '~' : ''}${grouped(rows)}`,
@@ -70,7 +70,7 @@ export const COPY_RUNS: Listing = {
         ],
 }
 
-/** Chunks of one copy: those that failed first. */
+/** Chunks of one copy, failed ones first. */
 export const COPY_CHUNKS: Listing = {
   columns: [
     left('TABLE'),
@@ -97,7 +97,7 @@ export const COPY_CHUNKS: Listing = {
         ],
 }
 
-/** Rows that wait in the quarantine. */
+/** Quarantined rows. */
 export const QUARANTINE: Listing = {
   columns: [left('RUN'), left('TABLE'), left('KEY'), left('CODE'), left('MESSAGE'), left('SINCE')],
   row: (event) =>
@@ -151,10 +151,10 @@ export const DIFFERENCE_COLUMNS: readonly Column[] = [
   left('TARGET'),
 ]
 
-/** Longer texts are cut: the row itself is in both tables, and JSON lines hold the values whole. */
+/** Longer texts are cut: the row is in both tables, and JSON lines hold the whole values. */
 const SHOWN = 60
 
-/** A row for each column that differs, or one for a row that one side has not. */
+/** A row for each column that differs, or one for a row that is missing on one side. */
 export function differenceRows(event: DifferenceEvent): readonly (readonly string[])[] {
   const { table, key, columns = [] } = event
   const what = `${event.difference}${event.fixed === true ? ', fixed' : ''}`
@@ -168,7 +168,7 @@ export function differenceRows(event: DifferenceEvent): readonly (readonly strin
   ])
 }
 
-/** NULL is told from a text that says so. */
+/** NULL is distinguished from the text `NULL`. */
 function valueText(value: string | null): string {
   if (value === null) return 'NULL'
   return value === '' || value === 'NULL' ? `'${value}'` : cut(value)
@@ -217,15 +217,15 @@ export function copyPlanRow(line: CopyPlanLine): readonly string[] {
   ]
 }
 
-/** `old -> new` where a column gets another name. */
+/** `old -> new` for a renamed column. */
 function columnName({ from, to }: CopyPlanLine['columns'][number]): string {
   return from === to ? visible(from) : `${visible(from)} -> ${visible(to)}`
 }
 
-/** Terminal cells of a column of the list of types; a longer text pushes the rest of its own line. */
+/** Terminal cells of a column in the list of types; a longer text shifts the rest of its own line. */
 const MOST_WIDE = 40
 
-/** Which type each column of a table gets in the target, as aligned lines. */
+/** The target type of each column of a table, as aligned lines. */
 export function typeMap(columns: CopyPlanLine['columns']): readonly string[] {
   const rows = [
     ['COLUMN', 'SOURCE TYPE', 'TARGET TYPE', 'NOTE'],

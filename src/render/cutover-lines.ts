@@ -1,4 +1,4 @@
-/** A switch as lines: gates, what is bound to the old table, each step, and how long others waited. */
+/** A cutover as lines: its checks, objects bound to the old table, each step, and how long others waited. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, Tell } from './block.ts'
 import { durationText, plural } from '../shared/figures.ts'
@@ -7,7 +7,7 @@ type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
 const MARKS = { ok: 'ok', waiting: 'at', refused: 'refused' } as const
 
-/** The blocks that an event of any kind adds; none for those of other operations. */
+/** Blocks of an event of any kind; empty for events of other operations. */
 export function cutoverLines(event: Event, block: Tell): readonly Block[] {
   switch (event.type) {
     case 'cutover.gate':
@@ -36,7 +36,7 @@ const BECOMES = {
   fine: 'needs nothing',
 } as const
 
-/** Of these nothing belongs to a table: the detail says what is to be known. */
+/** These are not objects of a table; the detail has all the information. */
 const ONLY_TOLD: ReadonlySet<string> = new Set(['lock', 'old snapshots', 'statistics', 'event trigger', 'subscription'])
 
 function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.finding'>, block: Tell): Block {

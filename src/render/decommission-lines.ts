@@ -1,4 +1,4 @@
-/** A parked table that is retired, as lines: what was looked at, and what was done. */
+/** The decommissioning of an old table as lines: what was checked, and what was done. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { visible } from '../shared/visible.ts'
@@ -20,7 +20,7 @@ const OF_DATABASE: Partial<typeof STEPS> = {
   active: ['would take connections again', 'takes connections'],
 }
 
-/** The blocks that an event of any kind adds; none for those of other operations. */
+/** Blocks of an event of any kind; empty for events of other operations. */
 export function decommissionBlocks(event: Event, subjects: SubjectColumn, block: Tell): readonly Block[] {
   switch (event.type) {
     case 'decommission.finding':

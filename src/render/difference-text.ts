@@ -1,8 +1,8 @@
-/** What a look found in a chunk of an earlier run. */
+/** Differences found in a chunk of an earlier run. */
 import type { LookDifferenceEvent } from '../model/run/event.ts'
 import { countDec } from './screen-format.ts'
 
-/** `expected 50,000 rows, found 49,990`, and what the source has come to since. */
+/** `expected 50,000 rows, found 49,990`, and how the source has changed since. */
 export function differenceText({ side, sourceBefore, source, expected, target }: LookDifferenceEvent): string {
   const rows = `expected ${countDec(expected)} rows, found ${countDec(target)}`
   const changed =

@@ -3,17 +3,18 @@ import { cells } from './cells.ts'
 import type { Column } from './column.ts'
 
 const GAP = 2
-/** A text that is cut to less says nothing. */
+/** A text that is cut shorter is useless. */
 const LEAST = 12
-/** Numbers, ids and times: cut, they would be other ones. */
+/** Numbers, ids and times are never cut, because a part would be a different value. */
 const WHOLE = /^[\d.,:\s-]*$/
 const EMPTY = /^-?$/
 
 /**
- * Widths that fit: columns that hold nothing go first, then texts are cut, the widest first, and then columns are left out by their rank.
+ * Computes widths that fit: empty columns are left out first, then texts are cut, the widest first.
+ * If that is not enough, columns are left out by their rank.
  * @param natural widths that hold everything
- * @param isAll whether no more rows come
- * @returns null for a column that is left out; wider than `room` where nothing more can be left out
+ * @param isAll whether there are no more rows
+ * @returns null for a column that is left out; wider than `room` if nothing more can be left out
  */
 export function fitted(
   columns: readonly Column[],
@@ -47,7 +48,7 @@ function sum(widths: readonly (number | null)[]): number {
 const narrowest = (widths: readonly (number | null)[], floors: readonly number[]): readonly (number | null)[] =>
   widths.map((width, index) => (width === null ? null : (floors[index] ?? width)))
 
-/** Takes from the widest column that can give, cell by cell. */
+/** Narrows the widest column that can be cut, cell by cell. */
 function cutTo(given: readonly (number | null)[], floors: readonly number[], room: number): readonly (number | null)[] {
   const widths = [...given]
   for (let over = sum(widths) - room; over > 0; over--) {

@@ -1,4 +1,4 @@
-/** A stream of changes as lines: where it begins, which tables are live, how far it is behind. */
+/** A stream of changes as lines: its start, live tables, and its lag. */
 import { rowKeyText } from '../model/copy/row-key.ts'
 import type { Event } from '../model/run/event.ts'
 import { visible } from '../shared/visible.ts'
@@ -7,10 +7,10 @@ import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
-/** How often it is told how far the stream is, ms: often at first, later once a minute. */
+/** How often the progress of the stream is reported, ms: often at first, later once a minute. */
 const FIRST_MS = 10_000
 const LATER_MS = 60_000
-/** Rows that a comparison names of each table; the others are counted. */
+/** Number of rows that a comparison lists of each table; the others are counted. */
 const NAMED = 10
 
 export class FollowLines {
@@ -18,14 +18,14 @@ export class FollowLines {
   #toldAt: number | null = null
   #begunAt: number | null = null
   #follows = false
-  /** Rows of each table that the comparison under way found to differ. */
+  /** Differing rows of the current comparison, by table. */
   readonly #differing = new Map<string, number>()
 
   constructor(subjects: SubjectColumn) {
     this.#subjects = subjects
   }
 
-  /** The blocks that an event of any kind adds; none for those of other operations. */
+  /** Blocks of an event of any kind; empty for events of other operations. */
   event(event: Event, at: number, block: Tell): readonly Block[] {
     switch (event.type) {
       case 'follow.started':
@@ -83,7 +83,7 @@ export class FollowLines {
     }
   }
 
-  /** A run that follows may go on for weeks: what it finds is told at once. */
+  /** A run that follows may take weeks, so differences are reported immediately. */
   #difference({ table, key, difference, columns = [] }: Of<'difference'>, block: Tell): readonly Block[] {
     if (!this.#follows) return []
     const found = (this.#differing.get(table) ?? 0) + 1
@@ -165,7 +165,7 @@ function provedText({
   return `${plural(differing, 'row')} ${differing === '1' ? 'differs' : 'differ'} as of ${position} (${sides})${open}; ${took}`
 }
 
-/** For the lines of a run and for its screen. */
+/** Used for the lines of a run and for its screen. */
 export function progressText(event: Of<'follow.progress'>): string {
   const { lagBytes, waiting, lagMs, lagIs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
   const behind = waiting === undefined ? sizeText(lagBytes) : plural(waiting, 'note')

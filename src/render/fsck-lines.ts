@@ -1,11 +1,11 @@
-/** What `fsck` found, as lines: findings with both sides, notes, and for each kind once what helps. */
+/** Results of `fsck` as lines: findings with both sides, notes, and the remedy once for each kind. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { sizeText, clockText, grouped, plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
-/** How often it is told how far a check is, ms. */
+/** How often the progress of a check is reported, ms. */
 const TOLD_EVERY_MS = 10_000
 
 const STEPS = {
@@ -16,7 +16,7 @@ const STEPS = {
   history: 'commits',
 } as const
 
-/** Printed one by one of each kind; the rest is counted, and JSON lines hold them all. */
+/** Number of findings of each kind that are printed; the rest is counted, and JSON lines hold them all. */
 const MOST = 20
 const WIDTH = 16
 
@@ -26,7 +26,7 @@ export class FsckLines {
   readonly #told = new Map<string, number>()
   #hidden = 0
   #toldAt: number | null = null
-  /** Where the running step was when it was first heard of. */
+  /** Progress of the running step at its first event. */
   #step: { readonly name: string; readonly at: number; readonly done: number } | null = null
 
   constructor(subjects: SubjectColumn, verbose: boolean) {
@@ -72,15 +72,15 @@ export class FsckLines {
     const all = looked === of ? grouped(of) : `${grouped(looked)} of ${grouped(of)}`
     const wrong = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
     const text = `${this.#subjects.pad(check, WIDTH)}${all}${wrong}  ${detail}`
-    // Of nothing that was looked at nothing is said to be sound.
+    // A check that inspected nothing is not reported as sound.
     const isSound = findings === '0' && (looked !== '0' || of === '0')
     return [block(isSound ? 'ok' : 'note', text, { table })]
   }
 }
 
 /**
- * @param from what was done already when the step was first heard of
- * @param ms since then
+ * @param from what was done already at the first event of the step
+ * @param ms time since then
  */
 function progressText({ step, done, total, bytes }: Of<'fsck.progress'>, from: number, ms: number): string {
   const [looked, all] = [Number(done), Number(total ?? 0)]

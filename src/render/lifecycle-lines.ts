@@ -1,4 +1,4 @@
-/** Phases of tables as lines: a table once, below it its four phases, and below each what is in the way and the command that goes on. */
+/** Phases of tables as lines: each table once, below it its four phases, below each its obstacles and next command. */
 import type { LifecyclePhaseEvent } from '../model/partition/lifecycle-events.ts'
 import { oneLine, visible } from '../shared/visible.ts'
 
@@ -9,7 +9,7 @@ const NAME_WIDTH = 19
 export class LifecycleLines {
   #table: string | null = null
 
-  /** The lines that a phase adds, each with its end. */
+  /** The lines of a phase, each with its line end. */
   lines({ table, phase, name, state, detail, blocks = [], next, also = [] }: LifecyclePhaseEvent): string {
     const lines: string[] = []
     if (table !== this.#table) lines.push(visible(table))

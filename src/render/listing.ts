@@ -1,4 +1,4 @@
-/** How one kind of event becomes the rows of an aligned table. */
+/** Maps one kind of event to rows of an aligned table. */
 import type { Event } from '../model/run/event.ts'
 import type { Column } from './column.ts'
 

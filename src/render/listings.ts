@@ -1,4 +1,4 @@
-/** Events that are rows of a listing command, as rows of an aligned table. */
+/** Events of listing commands as rows of an aligned table. */
 import type { Event, PlanLine, QuestionEvent, Side } from '../model/run/event.ts'
 import { ARCHIVED, ERASURES, EXPIRIES, FINDINGS } from './archive-listings.ts'
 import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS, SLOTS } from './copy-listings.ts'
@@ -10,10 +10,7 @@ import { left, NONE, right, timeCell, type Column } from './column.ts'
 import { SCHEDULE_RUNS, SCHEDULE_TIMES, SCHEDULES } from './schedule-listings.ts'
 import { SHARED_RUNS, SHARED_SLOTS, WORKERS } from './worker-listings.ts'
 
-/**
- * Partitions of live tables as rows of an aligned table. Partitions, and those of an archive that are no longer in
- * their table.
- */
+/** Partitions of live tables, and archived ones that are no longer in their table. */
 const PARTITIONS: Listing = {
   columns: [
     left('TABLE'),
@@ -47,17 +44,17 @@ const PARTITIONS: Listing = {
 const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
 const bytes = (value: string | undefined): string => (value === undefined ? NONE : sizeText(value))
 const version = (value: string | undefined): string => (value === undefined ? NONE : `v${value}`)
-/** Times in Delta's own form, ms since the epoch; a log may hold any number. */
+/** Formats a time in Delta's own form, ms since the epoch; a log may hold any number. */
 const epoch = (ms: string): string =>
   Math.abs(Number(ms)) <= 8.64e15 ? timeText(new Date(Number(ms)).toISOString()) : `${ms} ms`
 
-/** `year=2024/region=eu`; a null value is what Hive writes for it. */
+/** `year=2024/region=eu`; a null value is written as Hive writes it. */
 function partitionText(values: Readonly<Record<string, string | null>>): string {
   const parts = Object.entries(values).map(([name, value]) => `${name}=${value ?? '__HIVE_DEFAULT_PARTITION__'}`)
   return parts.length === 0 ? NONE : parts.join('/')
 }
 
-/** Tables and database files come in one list: both are what `discover` found. */
+/** Tables and database files share one list, because `discover` finds both. */
 const found: Listing = {
   columns: [
     left('TABLE'),
@@ -171,7 +168,7 @@ const runs: Listing = {
     left('STATUS'),
     right('VERSION'),
     right('BEHIND'),
-    // Those that the import has brought into the catalog, and not those of the table.
+    // Files that the import has added to the catalog, not all files of the table.
     { ...right('FILES IMPORTED'), rank: 3 },
     { ...left('STARTED'), rank: 4 },
     { ...left('COMPLETED'), rank: 1 },
@@ -194,7 +191,7 @@ const runs: Listing = {
         ],
 }
 
-/** Columns of `runs --here`; its rows come as values, for whoever reads JSON. */
+/** Columns of `runs --here`; its rows are emitted as values, for users of JSON. */
 export const RUNS_HERE: Drawn['columns'] = {
   exit: { align: 'right', rank: 4, none: '' },
   command: { rank: 3 },
@@ -203,7 +200,7 @@ export const RUNS_HERE: Drawn['columns'] = {
   ended: { rank: 1, text: timeText, none: '' },
 }
 
-/** The listing an event is a row of, if it is one. */
+/** The listing of an event; null if it is not a row of one. */
 export function listingOf(event: Event): Listing | null {
   switch (event.type) {
     case 'table':
@@ -269,7 +266,7 @@ export const PLAN_COLUMNS: readonly Column[] = [
 
 /** One table of a plan, as `--dry-run` shows it. */
 export function planRow(line: PlanLine): readonly string[] {
-  // A current table has nothing to bring: its "from" lies behind its "to".
+  // For a current table there is nothing to import: its "from" is after its "to".
   const from =
     line.status === 'current' || line.fromVersion === undefined || line.fromVersion === line.toVersion
       ? ''
@@ -297,7 +294,7 @@ function questionLine(columns: readonly string[]): string {
     .trimEnd()}\n`
 }
 
-/** Fixed widths, because the answers come minutes apart and each is shown at once. */
+/** Fixed widths, because answers arrive minutes apart and each is printed at once. */
 export const QUESTION_HEADER = questionLine(
   'QUESTION|FILES p50|p95|cold|read|SQL p50|p95|cold|read|ROWS|SAME|FASTER'.split('|'),
 )
@@ -311,7 +308,7 @@ function sideCells(side: Side): readonly string[] {
   ]
 }
 
-/** One question with what both sides took for it. */
+/** One question with the measurements of both sides. */
 export function questionRow(event: QuestionEvent): string {
   const { faster } = event
   const winner = faster === 'even' ? 'even' : `${faster === 'sql' ? 'SQL' : 'files'} ${factorText(event.factor)}`

@@ -1,4 +1,4 @@
-/** The line of the log that an event makes. */
+/** Log lines of events. */
 import { releasedText } from './chunk-lines.ts'
 import { differenceText } from './difference-text.ts'
 import { rowKeyText } from '../model/copy/row-key.ts'
@@ -16,8 +16,8 @@ export type LogEntry = {
 const LOG_CELLS = 500
 
 /**
- * The line of the log that an event makes, or null. Cut, so that one hostile message cannot fill the memory.
- * @param alone whether the run has one table only: then a copy's lines need not name it
+ * The log line of an event, or null. It is cut, so that one hostile message cannot fill the memory.
+ * @param alone whether the run has one table only: then lines of a copy omit its name
  */
 export function logEntry(event: Event, now: number, alone = false): LogEntry | null {
   const ts = msOf(event.ts) ?? now
@@ -205,7 +205,7 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
   }
 }
 
-/** States that go by say nothing that the next one does not say better. */
+/** Intermediate states are omitted, because the next state says more. */
 function archiveEntry(
   event: Extract<Event, { type: 'archive.state' }>,
   entry: (level: LogEntry['level'], text: string) => LogEntry,

@@ -1,4 +1,4 @@
-/** The story of a run in lines, as data: a fold of events into blocks, which a face then writes, colours and groups. */
+/** Folds the events of a run into blocks, which a UI then writes, colours and groups. */
 import type { Event } from '../model/run/event.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
 import { sizeText, clockText, durationText, grouped, plural } from '../shared/figures.ts'
@@ -41,7 +41,7 @@ const STEPS: Readonly<Record<Step['step'], string>> = {
 
 export class Narrator {
   readonly #verbose: boolean
-  /** A step of something larger. */
+  /** A step of a larger command. */
   readonly #brief: boolean
   readonly #pace = new PaceFold()
   readonly #summary: SummaryFold
@@ -67,9 +67,9 @@ export class Narrator {
   readonly #told = new Set<string>()
 
   /**
-   * @param origin time that counts as 0:00; else that of the first event
-   * @param brief for a step of something larger, which is told in fewer lines
-   * @param dryRun the plan is all that was asked for
+   * @param origin time that counts as 0:00; default: that of the first event
+   * @param brief for a step of a larger command, which is reported in fewer lines
+   * @param dryRun only the plan was requested
    */
   constructor(verbose: boolean, origin: number | null = null, brief = false, dryRun = false) {
     this.#verbose = verbose
@@ -85,7 +85,7 @@ export class Narrator {
     this.#archives = new ArchiveLines({ subjects: this.#subjects, verbose, dryRun, onTold })
   }
 
-  /** The blocks an event adds to the story, in order. */
+  /** The blocks of an event, in order. */
   event(event: Event): readonly Block[] {
     const at = Date.parse(event.ts)
     this.#startedAt ??= at
@@ -161,7 +161,7 @@ export class Narrator {
       }
       case 'chunk.failed':
         if (this.#isCopy()) return this.#copies.chunkFailed(event, block)
-        // The error comes again with the table or the run; here it is only detail.
+        // The table or the run reports the error again; here it is only detail.
         return this.#verbose
           ? [
               block(
@@ -278,7 +278,7 @@ export class Narrator {
       const why = error === undefined ? '' : `: ${error.message}`
       blocks.push(block('note', `${subject}${event.status}${why}`, { table }))
     }
-    // Some notes came as they happened; the event repeats them for those who read nothing else.
+    // Some notes were printed earlier; the event repeats them for those who read nothing else.
     const notes = (event.notes ?? []).filter((note) => !this.#told.has(`${table}\n${note}`))
     const from = event.historyFrom ?? '0'
     if (from !== '0' && event.status === 'ok' && event.notes?.some((note) => note.includes('answers from')) !== true) {
@@ -338,8 +338,8 @@ export class Narrator {
 }
 
 /**
- * Steps of a table that is partitioned in place, as lines; what it meets and its statements are printed as those of a
- * plan. The blocks that an event of any kind adds; none for those of other operations.
+ * Blocks for the steps of partitioning a table in place; empty for events of other operations.
+ * Findings and statements are printed as those of a plan.
  */
 export function inPlaceBlocks(event: Event, subjects: SubjectColumn, block: Tell): readonly Block[] {
   if (event.type !== 'partition.step') return []
@@ -351,13 +351,13 @@ export function inPlaceBlocks(event: Event, subjects: SubjectColumn, block: Tell
 
 const isArchiving = (command: string): boolean => command === 'archive' || command === 'restore'
 
-/** Of the end of a copy: chunks of earlier runs that were counted. */
+/** Progress of counting the rows of earlier chunks, at the end of a copy. */
 function lookingText(event: Of<'look.progress'> | null): string {
   if (event === null || event.done === event.total) return ''
   return `  counting rows of earlier chunks, ${grouped(event.done)} of ${grouped(event.total)}`
 }
 
-/** Of a comparison: ranges, and what was found in them. */
+/** Progress of a comparison: ranges, and differences so far. */
 function comparingText(event: Of<'diff.progress'> | null): string {
   if (event === null) return ''
   const { step, ranges, left, differences, looked } = event

@@ -1,15 +1,15 @@
-/** Indexes and constraints of a copy as lines: what is going to be made, what is left out and why, what was made. */
+/** Indexes and constraints of a copy as lines: planned, left out with the reason, and created. */
 import type { CopyPlanLine, Event } from '../model/run/event.ts'
 import { errorDetails, type Block, type Tell } from './block.ts'
 import { cut } from './copy-listings.ts'
 import { durationText, plural } from '../shared/figures.ts'
 
-/** Names of one kind that are listed; JSON lines hold them all. */
+/** Number of names of one kind that are listed; JSON lines hold them all. */
 const MOST_NAMES = 20
 
 type ObjectEvent = Extract<Event, { type: 'index.started' | 'index.done' | 'index.failed' }>
 
-/** @param subject the table, where several are copied */
+/** @param subject the table, if several are copied */
 export function plannedObjects({ table, objects = [] }: CopyPlanLine, subject: string, block: Tell): readonly Block[] {
   if (objects.length === 0) return []
   const made = new Map<string, string[]>()
@@ -32,7 +32,7 @@ export function plannedObjects({ table, objects = [] }: CopyPlanLine, subject: s
   ]
 }
 
-/** @param subject the table, where several are copied */
+/** @param subject the table, if several are copied */
 export function objectTold(event: ObjectEvent, subject: string, block: Tell): readonly Block[] {
   const { table, kind, name } = event
   const what = `${subject}${WORDS[kind]?.[0] ?? kind} ${cut(name)}`

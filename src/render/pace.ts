@@ -1,8 +1,8 @@
-/** How far a run is, how fast, and how long it will take: a fold of its chunk events. */
+/** Folds the chunk events of a run into its progress, rate and time left. */
 import type { Event } from '../model/run/event.ts'
 import { sizeText, clockText, grouped, plural } from '../shared/figures.ts'
 
-/** Rate and time left count what happened in this window, so that they follow what is true now. */
+/** Rate and time left are measured over this window, so that they reflect the current speed. */
 const WINDOW_MS = 30_000
 
 type Sample = { readonly at: number; readonly done: number; readonly bytes: number; readonly share: number }
@@ -10,14 +10,14 @@ type Running = { readonly done: number; readonly bytes: number; readonly total: 
 
 export type Pace = {
   readonly done: number
-  /** Null when the plan counts in another unit than the chunks do, or was too low: what is left is not known then. */
+  /** Null if the plan counts in another unit than the chunks, or was too low: then the rest is unknown. */
   readonly total: number | null
   readonly unit: string
   readonly estimated: boolean
-  /** Whole percent, at most 99: 100 is for what is proved, and then the run is over. Null while nothing is known. */
+  /** Whole percent, at most 99, because 100 means proved, and then the run is over. Null if unknown. */
   readonly percent: number | null
   readonly perSecond: number | null
-  /** Null where nobody tells bytes. */
+  /** Null if no bytes are reported. */
   readonly bytesPerSecond: number | null
   readonly leftMs: number | null
   readonly tables: number
@@ -25,8 +25,8 @@ export type Pace = {
 }
 
 /**
- * A plan may count commits, which a listing knows, while its chunks count actions, which only reading tells. Then the share
- * that is done is counted in commits, by the versions of each table, and the rate in actions.
+ * A plan may count commits, which a listing knows, while its chunks count actions, which are known only after reading.
+ * Then the finished share is counted in commits, by the versions of each table, and the rate in actions.
  */
 export class PaceFold {
   #baseline = 0
@@ -44,7 +44,7 @@ export class PaceFold {
   readonly #running = new Map<string, Map<string, Running>>()
   #samples: Sample[] = []
 
-  /** Takes one event; `at` is its time in ms. */
+  /** Processes one event; `at` is its time in ms. */
   event(event: Event, at: number): void {
     switch (event.type) {
       case 'run.started':
@@ -60,7 +60,7 @@ export class PaceFold {
         this.#commits.set(event.table, Number(event.toVersion) - Number(event.fromVersion) + 1)
         break
       case 'copy.started':
-        // What earlier runs have done counts for the share, and not for the rate.
+        // What earlier runs have done counts for the share, but not for the rate.
         this.#baseline += Number(event.done.rows)
         break
       case 'diff.progress': {
@@ -70,9 +70,9 @@ export class PaceFold {
         break
       }
       case 'table.finished':
-        // Of a comparison nothing else says what was done.
+        // A comparison reports its finished work in no other event.
         this.#finished += this.#running.get(event.table)?.get('')?.done ?? 0
-        // A table that failed may be tried again, and finishes once more.
+        // A failed table may be retried and finish again.
         if (!this.#told.has(event.table)) this.#tablesDone += 1
         this.#told.add(event.table)
         this.#finishedCommits += this.#commits.get(event.table) ?? 0
@@ -137,7 +137,7 @@ export class PaceFold {
     }
   }
 
-  /** Chunks that are not told one by one. */
+  /** Chunks that are reported only as sums. */
   #summed({ work, bytes }: { readonly work: Readonly<Record<string, string>>; readonly bytes: string }): void {
     for (const [unit, done] of Object.entries(work)) {
       this.#unit = unit
@@ -170,7 +170,7 @@ export class PaceFold {
     return sum
   }
 
-  /** Done part of the plan; more than 1 when an estimate was too low. */
+  /** Finished share of the plan; more than 1 if an estimate was too low. */
   #share(): number {
     if (this.#planned <= 0) return 0
     if (this.#sameUnit()) return (this.#baseline + this.#inThisRun()) / this.#planned

@@ -1,4 +1,4 @@
-/** Partitions of live tables as lines: what was made, how long others may have waited, what somebody has to look at. */
+/** Partitions of live tables as lines: what was created, how long others may have waited, and alarms. */
 import type { Event, EventBody } from '../model/run/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { sizeText, durationText, grouped, measureText, plural } from '../shared/figures.ts'
@@ -7,7 +7,7 @@ import { visible } from '../shared/visible.ts'
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
 
-/** How often it is told how far a move of rows is, ms. */
+/** How often the progress of moving rows is reported, ms. */
 const TOLD_EVERY_MS = 10_000
 
 const STEPS: Readonly<Record<Of<'partition.progress'>['step'], string>> = {
@@ -27,7 +27,7 @@ export class PartitionLines {
     this.#subjects = subjects
   }
 
-  /** The blocks that an event of any kind adds; none for those of other operations. */
+  /** Blocks of an event of any kind; empty for events of other operations. */
   event(event: Event, at: number, block: Tell): readonly Block[] {
     switch (event.type) {
       case 'partition.table':
@@ -76,7 +76,7 @@ export class PartitionLines {
   }
 }
 
-/** What stands behind the name of the alarm. */
+/** The text after the name of the alarm. */
 export function alarmText({ partition, from, to, rows, detail }: Of<'partition.alarm'>): string {
   const span =
     from === undefined
@@ -94,15 +94,15 @@ export function alarmText({ partition, from, to, rows, detail }: Of<'partition.a
 }
 
 /**
- * What an operation on partitions came to, in one sentence.
- * @returns null for other commands, and where nothing is counted
+ * The result of an operation on partitions, in one sentence.
+ * @returns null for other commands, and if nothing is counted
  */
 export function partitionText({ totals, ms, status }: RunFinished, command: string): string | null {
-  // What a run has copied is told as a copy is.
+  // A run that copies rows is reported as a copy.
   if (!command.startsWith('partition-') || command === 'partition-run' || totals['tables'] === undefined) return null
   const { tables, passedOver = '0', failed = '0', partitions, bytes, made, found = '0', moved = '0', planned } = totals
   const { alarms = '0' } = totals
-  // Nobody has looked at all of what failed, was passed over or would have come behind a stop.
+  // Tables that failed, were skipped or would have come after a stop have not been fully checked.
   const looked = failed === '0' && tables !== '0' && status !== 'stopped'
   const parts = [
     plural(tables, 'table'),

@@ -1,4 +1,7 @@
-/** What `partition plan` says: findings as an aligned table, what was measured, the hours of each partition, and statements that run as they are printed. */
+/**
+ * Output of `partition plan`: findings as an aligned table, measurements, hours of each partition, and statements.
+ * The statements run as they are printed.
+ */
 import type { Event, EventBody } from '../model/run/event.ts'
 import { sizeText, durationText, grouped, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
@@ -29,7 +32,7 @@ export class PartitionPlanText {
     this.#write = write
   }
 
-  /** @returns whether the event is one of a plan, and is printed */
+  /** @returns whether the event belongs to a plan and is printed */
   event(event: Event): boolean {
     switch (event.type) {
       case 'partition.finding':
@@ -54,7 +57,7 @@ export class PartitionPlanText {
     }
   }
 
-  /** Writes what is held back. */
+  /** Writes what is buffered. */
   end(): void {
     this.#table?.end()
     this.#table = null
@@ -70,7 +73,7 @@ export class PartitionPlanText {
   }
 }
 
-/** What a plan came to, in one sentence; null for other commands. */
+/** The result of a plan, in one sentence; null for other commands. */
 export function partitionPlanText({ totals, ms }: RunFinished, command: string): string | null {
   const { findings, refused = '0', partitions = '0', rows = '0', bytes = '0' } = totals
   if (command !== 'partition-plan' || findings === undefined) return null

@@ -1,11 +1,11 @@
-/** Proofs and comparisons as lines: what is equal, and what differs with both sides. */
+/** Proofs and comparisons as lines: equal checks, and differences with both sides. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { plural } from '../shared/figures.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
-/** Differences printed one by one; the rest is counted, and JSON lines hold them all. */
+/** Number of differences that are printed; the rest is counted, and JSON lines hold them all. */
 const MAX_DIFFERENCES = 20
 
 const SIDES = ['log', 'catalog'] as const
@@ -13,7 +13,7 @@ const SIDES = ['log', 'catalog'] as const
 export class ProofLines {
   readonly #subjects: SubjectColumn
   readonly #verbose: boolean
-  /** A step of something larger: equal checks are only counted. */
+  /** A step of a larger command: equal checks are only counted. */
   readonly #brief: boolean
   #firstChecked: string | null = null
   #shown = 0
@@ -48,13 +48,14 @@ export class ProofLines {
         [sides[0], event.log],
         [sides[1], event.catalog],
       ]
-      // The same number of rows on both sides, and yet not the same rows: two equal numbers alone would read like a mistake.
+      // Both sides have the same number of rows, but not the same rows; two equal numbers alone would look like an
+      // error.
       const many = event.log === event.catalog ? '  as many, but not the same; what differs is named below' : ''
       const text = `${subject}${event.witness}${many}`
       return [block('DIFFERS', text, { details, table: event.table, code: 'DIFFERENCES', problem: true })]
     }
     this.#firstChecked ??= event.version
-    // Every sampled version has the same checks: the latest is told, the others are counted at the end.
+    // Every sampled version has the same checks: the latest is printed, the others are counted at the end.
     if ((this.#brief || event.version !== this.#firstChecked) && !this.#verbose) return []
     const both = [event.log, event.catalog].filter((side) => side !== '').join(' = ')
     const witness = this.#verbose ? `  (${event.witness})` : ''

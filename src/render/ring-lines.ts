@@ -1,11 +1,11 @@
-/** The ring of a table as lines: a bar for what lies in each part of it, and what stands out. */
+/** The ring of a table as lines: a bar for the rows in each part of it, and the extremes. */
 import { ringGroups } from '../model/copy/ring-groups.ts'
 import type { Event, RingEvent, RingHostEvent, RingPartEvent } from '../model/run/event.ts'
 import { sizeText, factorText, grouped, plural } from '../shared/figures.ts'
 import { visible } from '../shared/visible.ts'
 import { pad } from './cells.ts'
 
-/** Lines of one picture; more parts than that share a line. */
+/** Lines of one picture; with more parts, several share a line. */
 const LINES = 32
 const BAR = 24
 const LABEL = 10
@@ -15,7 +15,7 @@ export class RingLines {
   #hosts: RingHostEvent[] = []
   #told = false
 
-  /** What an event adds, each line with its end; '' for those that wait for the whole ring, null for events of something else. */
+  /** Lines of an event, each with its line end; '' for parts that wait for the whole ring, null for other events. */
   lines(event: Event): string | null {
     if (event.type === 'ring.part') this.#parts.push(event)
     else if (event.type === 'ring.host') this.#hosts.push(event)

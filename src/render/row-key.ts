@@ -1,11 +1,11 @@
-/** A row of a table, told by its key. */
+/** A row of a table, named by its key. */
 import type { RowKey } from '../model/copy/row-key.ts'
 import { cut } from './copy-listings.ts'
 
 /**
- * `id 431877`; of several columns each with its value; of a table on a ring the partition apart from the rest.
- * @param partition how many of the columns name the partition; 0 where there is none
- * @param most characters of one value that are shown
+ * `id 431877`; several columns each with its value; on a ring, the partition apart from the rest.
+ * @param partition number of columns that name the partition; 0 if there is none
+ * @param most number of characters of one value that are shown
  */
 export function rowKeyText(key: RowKey, names: readonly string[], partition = 0, most?: number): string {
   if (key.length === 0) return 'a row without key'

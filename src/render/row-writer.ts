@@ -1,4 +1,4 @@
-/** Rows of `sluice sql` on stdout: an aligned table, CSV by RFC 4180, or one JSON object a row. */
+/** Writes rows of `sluice sql` on stdout: an aligned table, CSV by RFC 4180, or one JSON object per row. */
 import type { RowFormat } from '../model/run/row-format.ts'
 import type { RowValue } from '../model/run/event.ts'
 import { uniqueNames } from '../shared/unique-names.ts'
@@ -9,17 +9,17 @@ import { tableWriter, type TableWriter } from './text-table.ts'
 export type RowWriter = {
   columns(names: readonly string[]): void
   row(values: readonly RowValue[]): void
-  /** Writes what is held back. */
+  /** Writes what is buffered. */
   end(): void
 }
 
 type DrawnValue = {
   readonly text?: (value: string) => string
-  /** For NULL. */
+  /** Text for NULL. */
   readonly none?: string
 }
 
-/** How columns of an aligned table are drawn, by their names. */
+/** How columns of an aligned table are drawn, by name. */
 export type Drawn = {
   readonly room?: number | undefined
   readonly columns: Readonly<Record<string, Partial<Column> & DrawnValue>>
@@ -30,7 +30,7 @@ export function rowWriter(format: RowFormat, write: (text: string) => void, draw
   return format === 'json' ? jsonWriter(write) : alignedWriter(write, drawn)
 }
 
-/** Numbers stand at the right; a column whose first value is NULL counts as text. */
+/** Numbers are right-aligned; a column whose first value is NULL counts as text. */
 function alignedWriter(write: (text: string) => void, { room, columns }: Drawn): RowWriter {
   let names: readonly string[] = []
   let table: TableWriter | null = null
@@ -50,7 +50,7 @@ function alignedWriter(write: (text: string) => void, { room, columns }: Drawn):
         values.map((value, i) => {
           const { text, none = 'NULL' } = columns[names[i] ?? ''] ?? {}
           if (value === null) return none
-          // NULL is told from a text that says so.
+          // NULL is distinguished from the text `NULL`.
           const shown = value === none && text === undefined ? `'${none}'` : String(value)
           return visible(text === undefined ? shown : text(shown))
         }),
@@ -76,13 +76,13 @@ function csvWriter(write: (text: string) => void): RowWriter {
   return { columns: line, row: line, end: () => undefined }
 }
 
-/** Columns of one name are told apart by a number. */
+/** Columns with the same name get a number. */
 function jsonWriter(write: (text: string) => void): RowWriter {
   let keys: readonly string[] = []
   return {
     columns: (names) => (keys = uniqueNames(names)),
     row: (values) => {
-      // Texts of their own: an object would move keys that look like numbers to its front.
+      // Each member is serialized separately, because an object would move keys that look like numbers to its front.
       const members = values.map((value, i) => `${jsonText(keys[i] ?? '')}:${jsonText(value)}`)
       write(`{${members.join(',')}}\n`)
     },

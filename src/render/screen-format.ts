@@ -1,7 +1,7 @@
-/** Numbers and times as people read them. Unknown is always `?`. */
+/** Numbers and times for people. Unknown is always `?`. */
 import { clockText, durationText, grouped, sizeText } from '../shared/figures.ts'
 
-/** `1,204,331`; `?` when unknown. */
+/** `1,204,331`; `?` if unknown. */
 export function count(n: number | null | undefined): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return '?'
   return grouped(Math.trunc(n))
@@ -12,12 +12,12 @@ export function countDec(text: string | undefined): string {
   return text === undefined ? '?' : grouped(text)
 }
 
-/** `1 file`, `2 files`; a plural that is not regular is given. */
+/** `1 file`, `2 files`; an irregular plural is passed in. */
 export function plural(n: number | null, one: string, many = one + 's'): string {
   return `${count(n)} ${n === 1 ? one : many}`
 }
 
-/** `9.8 GB`, decimal units; `?` when unknown. */
+/** `9.8 GB`, decimal units; `?` if unknown. */
 export function bytes(n: number | null | undefined): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return '?'
   return `${n < 0 ? '−' : ''}${sizeText(Math.abs(n), 1)}`
@@ -30,7 +30,7 @@ export function numberOf(text: string | undefined | null): number | null {
   return Number.isFinite(n) ? n : null
 }
 
-/** Age in one unit: `<1 min`, `4 min`, `3 h`, `1 d`, `2 y`. No seconds: a screen that nobody touches draws ages once a minute. */
+/** Age in one unit: `<1 min`, `4 min`, `3 h`, `1 d`, `2 y`. No seconds: an idle screen draws ages once a minute. */
 export function age(then: number | null, now: number): string {
   if (then === null) return '?'
   const s = Math.max(0, Math.floor((now - then) / 1000))
@@ -56,23 +56,23 @@ export function took(ms: number | null | undefined): string {
   return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1000)} s`
 }
 
-/** Seconds for lists: `0.2 s`, `10.9 s`, minutes above. */
+/** Seconds for lists: `0.2 s`, `10.9 s`, above that minutes. */
 export function seconds(ms: number | null | undefined): string {
   return ms === null || ms === undefined || !Number.isFinite(ms) ? '?' : durationText(ms)
 }
 
-/** `41,200/s`, `11.2 k/s`-free: whole numbers; `?` when nothing was measured. */
+/** `41,200/s`: always whole numbers, never `k/s`; `?` if not measured. */
 export function rate(perSecond: number | null): string {
   return perSecond === null || !Number.isFinite(perSecond) ? '?' : `${count(Math.round(perSecond))}/s`
 }
 
-/** `9,900/s`, `11.2 k/s`, `1.3 M/s`: in a column of 8 cells. */
+/** `9,900/s`, `11.2 k/s`, `1.3 M/s`: for a column of 8 cells. */
 export function shortRate(perSecond: number): string {
   if (perSecond < 10_000) return rate(perSecond)
   return perSecond < 999_950 ? `${(perSecond / 1000).toFixed(1)} k/s` : `${(perSecond / 1_000_000).toFixed(1)} M/s`
 }
 
-/** `63 %`; `?` when unknown. */
+/** `63 %`; `?` if unknown. */
 export function percent(share: number | null): string {
   return share === null || !Number.isFinite(share) ? '?' : `${Math.floor(share * 100)} %`
 }

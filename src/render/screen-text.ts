@@ -1,11 +1,11 @@
 /** Text measured in terminal cells: width, cutting and padding. Nothing here uses `.length` as a width. */
 import stringWidth from 'string-width'
 
-// Printable ASCII, letters of western Europe, and the lines, blocks, dots and marks that screens are drawn with are as wide as they are
-// long; that is nearly every cell of nearly every row, and everything else has to be looked up character by character.
+// Printable ASCII, western European letters, and the lines, blocks, dots and marks of screens are as wide as long.
+// That covers nearly every cell; all other text has to be measured character by character.
 const NARROW =
   /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u017f\u2010-\u2027\u2030-\u205e\u2190-\u2193\u21bb\u2212\u2248-\u2265\u2298\u2500-\u25a1\u25b2-\u25db\u2713\u2717\u2800-\u28ff]*$/
-// C0, DEL, C1 and the marks that reorder a line: names come from a lake that anybody may have written to.
+// C0, DEL, C1 and the marks that reorder a line: names come from a lake that anyone may have written to.
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
@@ -14,7 +14,7 @@ export function width(text: string): number {
   return NARROW.test(text) ? text.length : stringWidth(text)
 }
 
-/** `text` without anything a terminal would act on. */
+/** `text` without characters that a terminal acts on. */
 export function clean(text: string): string {
   return text.replace(UNSAFE, (c) => (c === '\t' || c === '\n' ? ' ' : '\ufffd'))
 }
@@ -49,13 +49,13 @@ function takeEnd(text: string, cells: number): string {
   return out
 }
 
-/** `text` cut at its end with `…` when it is wider than `cells`. */
+/** `text`, cut at its end with `…` if it is wider than `cells`. */
 export function cutEnd(text: string, cells: number): string {
   if (width(text) <= cells) return text
   return cells <= 0 ? '' : takeStart(text, cells - 1) + '…'
 }
 
-/** `text` cut in its middle with `…` when it is wider than `cells`: both ends of a path tell files apart. */
+/** `text`, cut in its middle with `…` if it is wider than `cells`: both ends of a path distinguish files. */
 export function cutMiddle(text: string, cells: number): string {
   if (width(text) <= cells) return text
   if (cells <= 1) return cells <= 0 ? '' : '…'
@@ -63,29 +63,29 @@ export function cutMiddle(text: string, cells: number): string {
   return takeStart(text, cells - 1 - tail) + '…' + takeEnd(text, tail)
 }
 
-/** Exactly `cells` wide, text at the left. */
+/** Exactly `cells` wide, left-aligned. */
 export function padEnd(text: string, cells: number): string {
   const cut = cutEnd(text, cells)
   return cut + ' '.repeat(Math.max(0, cells - width(cut)))
 }
 
-/** A cell before another one: exactly `cells` wide, and its last one is blank. */
+/** A cell before another one: exactly `cells` wide, with a blank at its end. */
 export function column(text: string, cells: number): string {
   return `${padEnd(text, cells - 1)} `
 }
 
-/** Exactly `cells` wide, text at the right. */
+/** Exactly `cells` wide, right-aligned. */
 export function padStart(text: string, cells: number): string {
   const cut = cutEnd(text, cells)
   return ' '.repeat(Math.max(0, cells - width(cut))) + cut
 }
 
-/** A long file name without the part that is the same or random in all of them: `part-00007-c17a….parquet`. */
+/** A long file name without the part that is equal or random in all of them: `part-00007-c17a….parquet`. */
 export function shortFile(path: string): string {
   return path.replace(/(part-\d+-[0-9a-f]{4})[^/]*(\.parquet)$/i, '$1…$2')
 }
 
-/** `text` in rows of at most `cells`, broken at spaces where there are any. */
+/** `text` in rows of at most `cells`, broken at spaces if there are any. */
 export function wrap(text: string, cells: number): string[] {
   if (width(text) <= cells) return [text]
   const rows: string[] = []
@@ -113,7 +113,7 @@ export function wrap(text: string, cells: number): string[] {
   return rows
 }
 
-/** As `wrap`, with the rows that follow indented below the text after a label (`path         year=…`). */
+/** As `wrap`, with the following rows indented below the text after a label (`path         year=…`). */
 export function wrapLabelled(text: string, cells: number): string[] {
   const label = /^(?:\S+(?: \S+)*)? {2,}/.exec(text)?.[0] ?? ''
   const indent = width(label)

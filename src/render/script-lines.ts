@@ -1,4 +1,4 @@
-/** The closing summary of a copy that goes as the parallel script does: one line a table, those with problems first. */
+/** The closing summary of a copy in the style of the parallel script: one line per table, problems first. */
 import type { CopySummaryLine, Event } from '../model/run/event.ts'
 import type { Block, Tell } from './block.ts'
 import { durationText, grouped, plural } from '../shared/figures.ts'
@@ -21,7 +21,7 @@ export class ScriptLines {
     return [block('note', head), ...tables.map((line) => lineOf(line, width, block)), ...this.weak(block)]
   }
 
-  /** Rows that are to be checked again; once. */
+  /** Rows that have to be checked again; reported once. */
   weak(block: Tell): readonly Block[] {
     if (this.#fallback === 0) return []
     const rows = plural(this.#fallback, 'row')

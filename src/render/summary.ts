@@ -1,4 +1,4 @@
-/** The last lines of a run in one sentence: what was done, proved or listed. A fold of its events. */
+/** Folds the events of a run into its last lines: what was done, proved or listed, in one sentence. */
 import { WorkPace } from '../model/copy/work-pace.ts'
 import type { Event, EventBody } from '../model/run/event.ts'
 import { archiveText } from './archive-summary.ts'
@@ -35,11 +35,11 @@ export class SummaryFold {
   #equal = 0
   #differences = 0
   #actions = 0n
-  /** Changes that were applied to each table of a stream before this run. */
+  /** Changes that were applied before this run, by table of a stream. */
   readonly #before = new Map<string, bigint>()
   #questions = { all: 0, same: 0, sql: 0, files: 0, even: 0, runs: 0 }
 
-  /** @param dryRun the plan is all that was asked for */
+  /** @param dryRun only the plan was requested */
   constructor(dryRun = false) {
     this.#planOnly = dryRun
   }
@@ -51,7 +51,7 @@ export class SummaryFold {
         this.#planOnly ||= event.details !== undefined
         break
       case 'table.finished':
-        // A table that was tried again counts by how it ended last.
+        // A table that was retried counts by its last result.
         this.#tables.set(event.table, event.status)
         this.#actions += BigInt(event.actions ?? 0)
         break
@@ -84,13 +84,13 @@ export class SummaryFold {
     }
   }
 
-  /** Checks of a validation that came out equal, or null when nothing was checked. */
+  /** Checks of a validation if all were equal; null if nothing was checked. */
   proof(): string | null {
     if (this.#checks === 0 || this.#equal < this.#checks || this.#differences > 0) return null
     return `${plural(this.#checks, 'check')} equal at ${plural(this.#versions.size, 'version')}`
   }
 
-  /** What stands behind `end`. */
+  /** The text after `end`. */
   text(finished: RunFinished, command: string): string {
     const archived = archiveText(finished, command, this.#planOnly)
     if (archived !== null) return archived
@@ -116,7 +116,7 @@ export class SummaryFold {
     if (parts.length > 0) return parts.join('; ') + noProof
     const totals = Object.entries(finished.totals).map(([name, value]) => `${name} ${grouped(value)}`)
     const outcome = finished.status === 'ok' ? 'done' : finished.status
-    // Families of commands have a second word.
+    // Commands of a family have a second word.
     const words = command.replace(/^(archive|partition|lifecycle)-/, '$1 ')
     return `${totals.length === 0 ? `${words} ${outcome}` : totals.join(', ')} in ${durationText(finished.ms)}${noProof}`
   }
@@ -135,7 +135,7 @@ export class SummaryFold {
     return `${words.join(', ')} of ${grouped(all)} in ${durationText(finished.ms)}${done}`
   }
 
-  /** How fast this run was, where it did enough to tell. */
+  /** Mean speed of this run, if it did enough to measure it. */
   #paceText(): string {
     const mean = this.#pace.mean()
     if (mean === null) return ''
@@ -180,7 +180,7 @@ export class SummaryFold {
     return `${log}; ${this.#checksText({ command: 'validate', totals: {} })}; ${outcome} in ${durationText(ms)}`
   }
 
-  /** A run that only follows has copied nothing: what it has done is to apply changes. */
+  /** A run that only follows has copied nothing; it has applied changes. */
   #copiedText(finished: RunFinished): string {
     const { read, changes } = finished.totals
     const copied =
@@ -188,7 +188,7 @@ export class SummaryFold {
     if (changes === undefined || this.#before.size === 0) return copied
     let applied = BigInt(changes)
     for (const before of this.#before.values()) applied -= before
-    // Counts of a table that was copied anew begin again.
+    // Counts of a table that was copied again restart.
     if (applied < 0n) return copied
     return [copied, `${plural(applied, 'change')} applied`].filter((part) => part !== '').join('; ')
   }
@@ -200,7 +200,7 @@ export class SummaryFold {
   }
 }
 
-/** What keeps a plan from being carried out: tables of a copy, or findings of whatever looks before it acts. */
+/** Obstacles of a plan: tables of a copy, or findings of an operation that checks first. */
 function refusedText(
   { refused = '0', failed = '0', tables, findings }: RunFinished['totals'],
   command: string,
@@ -214,8 +214,8 @@ function refusedText(
 }
 
 /**
- * Where every row that was read is; over all runs that filled the same tables.
- * @param chunksNow that this run has copied
+ * Where every row that was read has gone, over all runs that filled the same tables.
+ * @param chunksNow number of chunks that this run has copied
  */
 function copiedText({ status, totals }: RunFinished, chunksNow: number): string {
   const { read, written, skipped, quarantined, chunks = '0', proved = '0', earlier = '0' } = totals
@@ -227,7 +227,7 @@ function copiedText({ status, totals }: RunFinished, chunksNow: number): string 
   return status === 'ok' || chunks === done ? sum : `${grouped(done)} of ${plural(chunks, 'chunk')} done, ${sum}`
 }
 
-/** With `--again`: rows of the target that are none of the source. */
+/** With `--again`: rows of the target that are not in the source. */
 function besideText({ removed = '0', extra = '0' }: RunFinished['totals']): string {
   return [
     ...(removed === '0' ? [] : [`; ${grouped(removed)} removed from the target`]),
@@ -244,7 +244,7 @@ function differenceText({ totals, ms }: RunFinished): string {
   return `${compared}${grouped(missing)} missing in the target, ${grouped(extra)} extra, ${grouped(different)} different${mended}`
 }
 
-/** What was looked at: nothing else is said to be sound. */
+/** What was inspected; nothing else is reported as sound. */
 function fsckText({ totals, ms }: RunFinished): string {
   const {
     files = '0',

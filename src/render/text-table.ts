@@ -1,30 +1,30 @@
 /**
- * Aligned tables on stdout for listing commands. Widths come from the first rows, so that a list of any length streams. Where a terminal reads them they fit into
- * it: texts are cut, and columns left out. What a file or a pipe reads is whole.
+ * Aligned tables on stdout for listing commands. Widths come from the first rows, so that a list of any length streams.
+ * In a terminal they fit its width: texts are cut, and columns left out. Output to a file or a pipe is whole.
  */
 import { cells, cut, pad } from './cells.ts'
 import type { Column } from './column.ts'
 import { fitted } from './fitted-columns.ts'
 import { oneLine } from '../shared/visible.ts'
 
-/** No column is made wider for the others' sake; a longer cell keeps all its text and pushes the rest of its own row. */
+/** Maximum width of a column; a longer cell keeps all its text and shifts the rest of its own row. */
 const MOST = 64
 
 /** Blanks between two columns. */
 const GAP = 2
 
-/** Rows looked at before the first is written. */
+/** Rows inspected before the first is written. */
 const SAMPLE = 200
 
 export type TableWriter = {
   row(cells: readonly string[]): void
-  /** Writes what is held back; a table without rows writes nothing. */
+  /** Writes what is buffered; a table without rows writes nothing. */
   end(): void
 }
 
 /**
  * A table that writes its header before the first row and keeps two blanks between columns.
- * @param room cells of a line of the terminal that reads it; `Infinity` for what no terminal reads
+ * @param room line width of the terminal in cells; `Infinity` if the output is not a terminal
  */
 export function tableWriter(
   columns: readonly Column[],
@@ -35,7 +35,7 @@ export function tableWriter(
   let held: (readonly string[])[] | null = []
   let widths: readonly (number | null)[] = []
   let isCut = false
-  /** Columns that stand below their rows. */
+  /** Columns that are printed below their rows. */
   let below: ReadonlySet<number> = new Set()
   const line = (row: readonly string[]): string =>
     `${columns

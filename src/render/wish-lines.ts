@@ -1,4 +1,4 @@
-/** What was asked of a copy or a stream, which has no chunks, while it runs, in words. */
+/** Requests to a running copy or stream, in words. A stream has no chunks. */
 import type { EventBody } from '../model/run/event.ts'
 
 type Steered<T extends EventBody['type']> = Extract<EventBody, { type: T }>

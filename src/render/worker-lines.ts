@@ -1,4 +1,4 @@
-/** What a worker says of the slots that it works on, in lines. */
+/** Events of a worker about its slots, as lines. */
 import type { Event } from '../model/run/event.ts'
 import type { Block, Tell } from './block.ts'
 import { EXIT_OF_KIND } from '../shared/errors.ts'
@@ -13,7 +13,7 @@ const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['st
     refused: 'is refused by this worker',
   }
 
-/** A time behind "a rest" would read as that of the rest. */
+/** A time after "a rest" would read as the length of the rest. */
 function restOf(ms: number | undefined): string {
   return `failed${ms === undefined ? '' : ` after ${durationText(ms)}`}, and is tried again after a rest`
 }
@@ -34,7 +34,7 @@ function tableLine({ table, chunk, held, unheard }: Extract<Event, { type: 'shar
   return block('note', `${name}  ${HELD[held]}${late}`)
 }
 
-/** None for other events. */
+/** Empty for other events. */
 export function workerLines(event: Event, block: Tell): readonly Block[] {
   if (event.type === 'shared.table') return [tableLine(event, block)]
   if (event.type !== 'worker.slot') return []

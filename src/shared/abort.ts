@@ -1,18 +1,18 @@
-/** Two stages of ending: `stop` finishes the running batch and ends cleanly, `abort` drops it. */
+/** Two ways to end work: `stop` finishes the running batch and ends cleanly, `abort` drops it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT_OF_KIND, SluiceError } from './errors.ts'
 
 export type Interrupt = {
-  /** Fires when no new batch may begin; what runs is finished and committed. */
+  /** Fires when no new batch may begin; running work is finished and committed. */
   readonly stop: AbortSignal
-  /** Fires when running work must be dropped now; open transactions roll back. */
+  /** Fires when running work must be dropped immediately; open transactions roll back. */
   readonly abort: AbortSignal
 }
 
 /** An interrupt that never fires. */
 export const NEVER: Interrupt = { stop: new AbortController().signal, abort: new AbortController().signal }
 
-/** Owner's side of an `Interrupt`. Aborting also stops. */
+/** The owner's side of an `Interrupt`. Aborting also stops. */
 export class Interrupter implements Interrupt {
   readonly #stop = new AbortController()
   readonly #abort = new AbortController()
@@ -31,25 +31,25 @@ export class Interrupter implements Interrupt {
   }
 }
 
-/** Exit code of a run that was stopped: of the signal that asked for it first, else 75. */
+/** Exit code of a stopped run: that of the first signal that requested it, else 75. */
 export function exitOfStop({ stop }: Interrupt): number {
   const reason: unknown = stop.reason
   return reason instanceof SluiceError && reason.kind === 'stopped' ? reason.exitCode : EXIT_OF_KIND.stopped
 }
 
-/** @throws the signal's reason, a SluiceError, when it has fired. */
+/** @throws the reason of the signal, a SluiceError, if it has fired */
 export function throwIfAborted(signal: AbortSignal): void {
   if (!signal.aborted) return
   if (signal.reason instanceof SluiceError) throw signal.reason
   throw new SluiceError('ABORTED', 'aborted as asked', { cause: signal.reason })
 }
 
-/** Rests, and no longer once the signal has fired. */
+/** Sleeps until the time is over or the signal has fired. */
 export async function restUnder(signal: AbortSignal, ms: number): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined)
 }
 
-/** Gives timers, signals and other lanes their turn; long loops over synchronous work call it now and then. */
+/** Lets timers, signals and other workers run; long synchronous loops call it from time to time. */
 export function breathe(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,19 +1,19 @@
-/** How often, and for how long, work is tried again that fails for causes that pass by themselves. */
+/** Retry policy for work that fails for transient causes. */
 import { systemClock, type Clock } from './clock.ts'
 
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 30_000
-/** Fewest attempts before work is given up that fails for causes that pass by themselves. */
+/** Minimum number of attempts before work with transient failures is given up. */
 const FEWEST_ATTEMPTS = 8
-/** How long such work is tried again, ms, unless the URL of a store says otherwise: the `retry_seconds` of docs/DATABASES.md. */
+/** How long such work is retried, ms, unless the URL of a store sets `retry_seconds` (docs/DATABASES.md). */
 export const RETRY_MS = 60_000
 
-/** Milliseconds before another attempt: anything up to the doubled limit, so that workers do not march in step. */
+/** Milliseconds before another attempt: random up to the doubled limit, so that workers do not retry in step. */
 export function pauseAfter(attempts: number, random: () => number = Math.random): number {
   return Math.ceil(random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempts - 1, 20)))
 }
 
-/** Attempts at one piece of work that fails for causes that pass by themselves. */
+/** Attempts at one piece of work with transient failures. */
 export class Attempts {
   readonly #retryMs: number
   readonly #clock: Pick<Clock, 'ticks'>
@@ -26,7 +26,7 @@ export class Attempts {
     this.#clock = clock
   }
 
-  /** Notes a failure. @returns milliseconds before the next attempt; null where the work is given up */
+  /** Records a failure. @returns milliseconds before the next attempt; null if the work is given up */
   failed(): number | null {
     const now = this.#clock.ticks()
     this.#since ??= now

@@ -16,8 +16,8 @@ export function isoTime(ms: number): string {
 const TIME_TEXT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-]\d\d)(?::?(\d\d))?)?$/
 
 /**
- * The same form for a time as databases print it: with `T` or a space, with a zone or, in UTC, without. Microseconds stay where there are some. What is no
- * such time comes back as it is.
+ * The same form for a time as databases print it: with `T` or a space, with a zone or, in UTC, without.
+ * Microseconds are kept. A text that is not such a time is returned unchanged.
  */
 export function isoOfText(text: string): string {
   const match = TIME_TEXT.exec(text)
@@ -25,7 +25,7 @@ export function isoOfText(text: string): string {
   const [, day, clock, fraction = '', hours = '+00', minutes = '00'] = match
   const digits = fraction.padEnd(6, '0')
   const ms = Date.parse(`${day}T${clock}.${digits.slice(0, 3)}${hours}:${minutes}`)
-  // A date takes the 30th of February for the 2nd of March.
+  // `Date` accepts the 30th of February as the 2nd of March.
   if (Number.isNaN(ms) || isoTime(Date.parse(`${day}T00:00:00Z`)).slice(0, 10) !== day) return text
   const micros = digits.slice(3)
   return micros === '000' ? isoTime(ms) : `${isoTime(ms).slice(0, -1)}${micros}Z`

@@ -1,6 +1,6 @@
-/** Suggestions for words that were mistyped. */
+/** Suggestions for mistyped words. */
 
-/** Edits between two words, with a swap of neighbours as one edit. */
+/** Edit distance of two words, with a swap of neighbours as one edit. */
 function edits(a: string, b: string): number {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, column) => column)
@@ -19,7 +19,7 @@ function edits(a: string, b: string): number {
   return row[b.length] ?? 0
 }
 
-/** The word of `known` that was probably meant, or null when none is near. */
+/** The word of `known` that was probably meant, or null if none is near. */
 export function closest(word: string, known: readonly string[]): string | null {
   const prefixed = known.filter((name) => word.length >= 3 && name.startsWith(word))
   if (prefixed.length === 1) return prefixed[0] ?? null

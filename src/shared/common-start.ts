@@ -1,6 +1,6 @@
 /**
- * What all of the texts begin with, as the first one spells it; empty where there are none.
- * @param alike whether two letters count as the same; when absent, they have to be
+ * The common beginning of all texts, as the first one spells it; empty if there are none.
+ * @param alike whether two letters count as the same; default: they must be equal
  */
 export function commonStart(
   [first = '', ...others]: readonly string[],

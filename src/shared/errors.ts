@@ -1,5 +1,5 @@
 /**
- * The one error class of sluice. A code says what kind of failure it is and which exit code ends the program;
+ * The error class of sluice. A code determines the kind of failure and the exit code of the program;
  * `where`, `reason` and `hint` say where it happened, why, and what to do next.
  */
 
@@ -17,12 +17,12 @@ export const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   stopped: 75,
 }
 
-/** Closed list of codes. Adding one means adding it to docs/EXIT-CODES.md too; a test compares the two. */
+/** Closed list of codes. A new one must also be added to docs/EXIT-CODES.md; a test compares the two. */
 export const ERROR_CODES = {
   // usage and configuration
   BAD_FLAG: 'usage',
   BAD_CONFIG: 'usage',
-  /** Another program listens where this one was to. */
+  /** Another program already listens on this port. */
   PORT_TAKEN: 'usage',
   BAD_PREDICATE: 'usage',
   BAD_QUERY: 'usage',
@@ -44,7 +44,7 @@ export const ERROR_CODES = {
   SOURCE_GONE: 'source',
   SOURCE_DENIED: 'source',
   SOURCE_IO: 'source',
-  /** Other sessions of the source are in the way for now. */
+  /** Other sessions of the source block the operation for now. */
   SOURCE_BUSY: 'source',
   PATH_ESCAPES: 'source',
   /** A message of a change stream that does not follow its protocol. */
@@ -60,11 +60,11 @@ export const ERROR_CODES = {
   TARGET_CORRUPT: 'target',
   TARGET_IO: 'target',
   VALUE_REFUSED: 'target',
-  /** A row that cannot stay in the target: a constraint, a type, a size. */
+  /** A row that the target cannot hold: a constraint, a type, a size. */
   ROW_REFUSED: 'target',
-  /** A table that the target does not take as it is: a missing column, a right, a wrong type. */
+  /** A table that the target does not accept: a missing column, a missing right, a wrong type. */
   TABLE_REFUSED: 'target',
-  /** The target holds rows where some were going to be written. */
+  /** The target holds rows where new ones would be written. */
   TARGET_NOT_EMPTY: 'target',
   RATE_LIMITED: 'target',
   // state
@@ -78,28 +78,28 @@ export const ERROR_CODES = {
   LOG_REWRITTEN: 'state',
   TABLE_ID_TAKEN: 'state',
   PLAN_CHANGED: 'state',
-  /** What a schedule would do is not what somebody has confirmed. */
+  /** The operation of a schedule is not the one that was confirmed. */
   SCHEDULE_VOID: 'state',
   LEDGER_NEWER: 'state',
   LEDGER_BUSY: 'state',
   LEDGER_DAMAGED: 'state',
-  /** What was going to be done with a partition does not fit the state that the ledger has for it. */
+  /** The operation does not fit the state of the partition in the ledger. */
   PARTITION_STATE: 'state',
   /** A partition changed after it was exported, or its archive is not what was proved. */
   PARTITION_CHANGED: 'state',
-  /** Somebody has said that a partition has to stay. */
+  /** A user has put a hold on the partition. */
   PARTITION_HELD: 'state',
-  /** Two programs publish into one archive, or the archive is not the one that the ledger knows. */
+  /** Two programs publish into one archive, or the archive is not the one in the ledger. */
   ARCHIVE_CONFLICT: 'state',
-  /** The archive belongs to another database, or the log goes on from a head that the ledger does not know. */
+  /** The archive belongs to another database, or the log continues from a head that the ledger does not know. */
   ARCHIVE_FOREIGN: 'state',
   /** The replication slot of a stream is gone, invalidated, or another one: changes since its position are lost. */
   SLOT_LOST: 'state',
-  /** Another living program reads the replication slot. */
+  /** Another running program reads the replication slot. */
   SLOT_ACTIVE: 'state',
-  /** Changes of some tables may be missing: the stream keeps its position and does not go on. */
+  /** Changes of some tables may be missing: the stream keeps its position and does not continue. */
   STREAM_HALTED: 'state',
-  /** The source has noted another target than this one for the stream. */
+  /** The source has recorded another target than this one for the stream. */
   STREAM_MOVED: 'state',
   /** The table belongs to a stream: only its own run may write into it. */
   TABLE_FOLLOWED: 'state',
@@ -108,22 +108,24 @@ export const ERROR_CODES = {
   PROTOCOL_VERSION: 'unsupported',
   UNSUPPORTED_URL: 'unsupported',
   UNSUPPORTED_KEY: 'unsupported',
-  /** Its rows lie on no ring of tokens. */
+  /** The rows of the table are not on a ring of tokens. */
   NO_RING: 'unsupported',
   UNSUPPORTED_TYPE: 'unsupported',
   LOSSY_TYPE: 'unsupported',
   /** Changes of a table, or of a whole server, cannot be followed. */
   NOT_FOLLOWABLE: 'unsupported',
-  /** Two tables that cannot change places as they stand. */
+  /** Two tables that cannot be exchanged in their current form. */
   NOT_SWITCHABLE: 'unsupported',
   // ran to the end, but not everything is well
   TABLES_FAILED: 'verify',
-  /** What tells users of a switch has failed; the switch stands. */
+  /** The notification of users after a cutover has failed; the cutover stays in effect. */
   HOOK_FAILED: 'verify',
-  /** Something is in the way of partitioning a table, or of retiring the one that stood in its place. */
+  /** A table cannot be partitioned, or its old table cannot be decommissioned. */
   PARTITION_REFUSED: 'verify',
-  /** All partitions that are due are kept in the source by something. */
-  /** Partitions of the current or of coming periods are not there, and were not made. */
+  /**
+   * `PARTITIONS_MISSING`: partitions of the current or of coming periods do not exist and were not created.
+   * `PARTITIONS_BLOCKED`: something keeps all due partitions in the source.
+   */
   PARTITIONS_MISSING: 'verify',
   PARTITION_OVERLAP: 'verify',
   PARTITION_GAP: 'verify',
@@ -132,9 +134,9 @@ export const ERROR_CODES = {
   PARTITION_NOT_ALIKE: 'verify',
   PARTITIONS_BLOCKED: 'verify',
   DIFFERENCES: 'verify',
-  /** A sign-off is refused: a check of the target failed. */
+  /** A sign-off is refused because a check of the target failed. */
   NOT_SIGNED: 'verify',
-  /** An alert was to end the run. */
+  /** An alert that ends the run was raised. */
   ALERTED: 'verify',
   WORKERS_REFUSED: 'verify',
   NOT_SAFE: 'verify',
@@ -144,13 +146,13 @@ export const ERROR_CODES = {
   CHUNKS_FAILED: 'verify',
   COUNTS_DIFFER: 'verify',
   PROOF_FAILED: 'verify',
-  /** Rows are in the target, but not every index or constraint that was asked for. */
+  /** Rows are in the target, but not every requested index or constraint. */
   OBJECTS_FAILED: 'verify',
   // stopped
   STOPPED: 'stopped',
   ABORTED: 'stopped',
   DEADLINE: 'stopped',
-  /** Others were in the way for as long as tries were made: nothing has changed. */
+  /** Other sessions blocked every try; nothing has changed. */
   OUT_OF_TRIES: 'stopped',
   RUN_BROKE_OFF: 'stopped',
   // bugs
@@ -160,17 +162,17 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES
 
 export type ErrorDetails = {
-  /** Path, URL without password, file and line, table: where it happened. */
+  /** Where it happened: path, URL without password, file and line, or table. */
   readonly where?: string
-  /** One sentence: why this happens, in the words of the guide where it has one. */
+  /** One sentence: why this happens, in the words of the guide if it has one. */
   readonly reason?: string
   /** One sentence: what to do next. */
   readonly hint?: string
-  /** Whether the same call may succeed later without anybody changing anything. */
+  /** Whether the same call may succeed later without any change by a user. */
   readonly retryable?: boolean
-  /** Overrides the kind of the code, where one code can fail on either side. */
+  /** Overrides the kind of the code, if one code can fail on either side. */
   readonly kind?: ErrorKind
-  /** Overrides that of the kind: what a signal ended has the exit code of the signal. */
+  /** Overrides the exit code of the kind: a run ended by a signal has the exit code of the signal. */
   readonly exitCode?: number
   readonly cause?: unknown
 }
@@ -183,7 +185,7 @@ export type ErrorInfo = {
   readonly reason?: string
   readonly where?: string
   readonly retryable: boolean
-  /** Of a bug only: where in the program it is, without what the error said. */
+  /** For a bug only: where in the program it is, without the message of the error. */
   readonly stack?: string
 }
 
@@ -208,7 +210,7 @@ export class SluiceError extends Error {
     this.retryable = details.retryable ?? false
   }
 
-  /** Plain data for events; never holds the cause, and a stack only of what nobody expected. */
+  /** Plain data for events; never contains the cause, and a stack only for unexpected errors. */
   info(): ErrorInfo {
     return {
       code: this.code,
@@ -222,19 +224,19 @@ export class SluiceError extends Error {
   }
 }
 
-/** Its first lines repeat the message, which may hold what only `message` is cleared of. */
+/** The first lines of a stack repeat the message, which may hold secrets that are removed only from `message`. */
 function stackOf(cause: unknown): { readonly stack?: string } {
   if (!(cause instanceof Error) || cause.stack === undefined) return {}
   const frames = cause.stack.split('\n').filter((line) => /^\s+at /.test(line))
   return frames.length === 0 ? {} : { stack: frames.join('\n') }
 }
 
-/** `CODE message: reason`, in a line. */
+/** `CODE message: reason`, in one line. */
 export function errorLine({ code, message, reason }: Pick<ErrorInfo, 'code' | 'message' | 'reason'>): string {
   return `${code} ${message}${reason === undefined ? '' : `: ${reason}`}`
 }
 
-/** An `ErrorInfo` that crossed a thread, as an error again. */
+/** Rebuilds an error from an `ErrorInfo` that crossed a thread. */
 export function errorFromInfo(info: ErrorInfo, kind?: ErrorKind): SluiceError {
   return new SluiceError(info.code, info.message, {
     retryable: info.retryable,
@@ -246,7 +248,7 @@ export function errorFromInfo(info: ErrorInfo, kind?: ErrorKind): SluiceError {
   })
 }
 
-/** Any thrown value as a `SluiceError`; what is not one already is a bug of ours and becomes INTERNAL. */
+/** Any thrown value as a `SluiceError`; anything else is a bug of ours and becomes INTERNAL. */
 export function asSluiceError(thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown
   const error = thrown instanceof Error ? thrown : new Error(String(thrown))

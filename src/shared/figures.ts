@@ -1,6 +1,6 @@
-/** Figures as text: amounts, durations and counts. Nothing here depends on locale or time zone. */
+/** Amounts, durations and counts as text. Nothing here depends on locale or time zone. */
 
-/** `1204331` as `1,204,331`; takes decimal strings, so nothing is rounded. */
+/** `1204331` as `1,204,331`; accepts decimal strings, so nothing is rounded. */
 export function grouped(count: string | number | bigint): string {
   return count.toString().replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
 }
@@ -10,7 +10,7 @@ const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB'] as const
 /**
  * Decimal units: `9.8 GB`, `512 MB`, `148 KB`, `96 B`.
  * @param bytes 0 or more
- * @param places behind the point, of every amount above bytes; three digits in all where it is absent
+ * @param places digits after the point for every amount above bytes; default: three digits in all
  */
 export function sizeText(bytes: string | number | bigint, places?: 0 | 1): string {
   const next = places === 1 ? 999.95 : 999.5
@@ -33,7 +33,7 @@ export function clockText(ms: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
 }
 
-/** How long something took: `0.2 s`, `10.9 s`, `3:12`. */
+/** How long an operation took: `0.2 s`, `10.9 s`, `3:12`. */
 export function durationText(ms: number): string {
   return ms < 59_950 ? `${(ms / 1000).toFixed(1)} s` : clockText(ms)
 }
@@ -56,7 +56,7 @@ export function millisText(ms: number): string {
   return `${ms.toFixed(ms < 0.1 ? 3 : 2)} ms`
 }
 
-/** How many times: `1.2x`, `615x`, `10,018x`. */
+/** A factor: `1.2x`, `615x`, `10,018x`. */
 export function factorText(factor: number, sign: 'x' | '×' = 'x'): string {
   return `${factor < 9.95 ? factor.toFixed(1) : grouped(Math.round(factor))}${sign}`
 }
@@ -71,7 +71,7 @@ export function plural(count: string | number | bigint, one: string, many: strin
   return `${grouped(count)} ${count.toString() === '1' ? one : many}`
 }
 
-/** `1 table`, `1400 tables`: not grouped, for messages that programs read too. */
+/** `1 table`, `1400 tables`: not grouped, for messages that programs parse as well. */
 export function countText(count: string | number | bigint, one: string): string {
   return `${count} ${one}${count.toString() === '1' ? '' : 's'}`
 }

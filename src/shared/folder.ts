@@ -1,10 +1,10 @@
-/** Whether a path is a folder: a question that must not fail because the path cannot be one. */
+/** Whether a path is a folder, without failing if the path is impossible. */
 import { statSync } from 'node:fs'
 
-/** What `stat` says of a path that leads nowhere: a file in its middle, a name that is too long, a loop of links. */
+/** Errors of `stat` for a path that leads nowhere: a file in its middle, a name that is too long, a loop of links. */
 const NOWHERE = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'])
 
-/** @throws the file system's own error where it does not let us look */
+/** @throws the error of the file system if it denies access */
 export function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory()
@@ -14,7 +14,7 @@ export function isFolder(path: string): boolean {
   }
 }
 
-/** The same where an error is an answer too: what cannot be looked at is no folder. */
+/** As `isFolder`, but any error means that it is not a folder. */
 export function looksLikeFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory()

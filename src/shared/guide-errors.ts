@@ -1,6 +1,6 @@
 /**
- * Failures that the guide names, in its words: what an error is made of, as in `new SluiceError(...permissionDenied('TARGET_DENIED', { where }))`.
- * A reason or hint among the details takes the place of the guide's where nothing else is said; `more` goes on where the guide's hint ends.
+ * Failures that the guide names, in its words, for `new SluiceError(...permissionDenied('TARGET_DENIED', { where }))`.
+ * A reason or hint in the details replaces that of the guide unless noted; `more` is appended to the hint of the guide.
  */
 import type { ErrorCode, ErrorDetails } from './errors.ts'
 
@@ -13,7 +13,7 @@ export function permissionDenied(code: 'SOURCE_DENIED' | 'TARGET_DENIED', detail
 
 const NO_ROOM = 'Disk space exhausted'
 
-/** Whether a disk is full, and not the memory that a program was given. */
+/** Whether a disk is full, and not the memory of a program. */
 export function isDiskExhausted({ code, message }: { readonly code: string; readonly message: string }): boolean {
   return code === 'NO_SPACE' && message === NO_ROOM
 }
@@ -25,7 +25,7 @@ export function spaceExhausted(details: ErrorDetails = {}, more = ''): Said {
 
 const NOT_CONNECTED = 'Network or authentication issues'
 
-/** @param details a reason says more exactly what the guide's words mean here, and stands before them; a hint goes on where the guide's ends */
+/** @param details a more exact reason is put before the words of the guide; a hint is appended to that of the guide */
 export function connectionFailed({ reason, hint, ...details }: ErrorDetails = {}): Said {
   const check = 'Check database URL and credentials'
   return [
@@ -39,7 +39,7 @@ export function connectionFailed({ reason, hint, ...details }: ErrorDetails = {}
   ]
 }
 
-/** Something that the URL names is not there, a file, a database or a role: no network and no password is at fault. */
+/** A file, database or role of the URL does not exist; neither network nor password is the cause. */
 export function databaseMissing(reason: string, hint: string, details: ErrorDetails = {}): Said {
   return ['CONNECT_FAILED', 'Database connection failed', { reason, hint, ...details }]
 }

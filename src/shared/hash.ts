@@ -1,6 +1,6 @@
 /**
- * Fast 53-bit hashes for look-ups. They only find candidates: whoever uses one compares the texts afterwards, so a collision
- * costs time and never an answer. The catalog stores them, therefore the algorithm never changes.
+ * Fast 53-bit hashes for look-ups. They only find candidates: callers compare the texts afterwards, so a collision
+ * costs time and never gives a wrong answer. The catalog stores them, therefore the algorithm must never change.
  */
 
 /** Two independent hashes of one text, computed in one pass: `a` has 53 bits, `b` 32. */
@@ -8,7 +8,7 @@ export type HashPair = { a: number; b: number }
 
 const TWO_21 = 0x200000
 
-/** Mixes the UTF-16 units of `text`, then of `suffix`, into `out`; a separator keeps ('ab','c') apart from ('a','bc'). */
+/** Mixes the UTF-16 units of `text`, then of `suffix`, into `out`; a separator keeps ('ab','c') from ('a','bc'). */
 export function hashInto(out: HashPair, text: string, suffix: string | null): void {
   let h1 = 0x9e3779b1
   let h2 = 0x85ebca77

@@ -1,12 +1,12 @@
-/** Folders, made with those above them that are missing. Node's `recursive` never ends where a folder takes no other, as in /proc. */
+/** Creates folders and missing parents. Node's `recursive` never ends in a folder that accepts none, as in /proc. */
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 /**
- * @param mode of each folder that is made, less the umask
- * @returns the topmost folder that was made; null where all were there
- * @throws the file system's error
+ * @param mode of each new folder, less the umask
+ * @returns the topmost folder that was created; null if all existed
+ * @throws the error of the file system
  */
 export async function makeFolder(path: string, mode = 0o777): Promise<string | null> {
   const folder = resolve(path)
@@ -15,13 +15,13 @@ export async function makeFolder(path: string, mode = 0o777): Promise<string | n
   } catch (error) {
     if (!lacksParent(error, folder)) throw error
   }
-  // Another program may make the same ones meanwhile: only what fails below a folder that is there has failed.
+  // Another program may create the same ones meanwhile: it failed only if it fails below a folder that exists.
   const first = await makeFolder(dirname(folder), mode)
   const own = await make(folder, mode)
   return first ?? own
 }
 
-/** As `makeFolder`, for a caller that cannot wait. */
+/** As `makeFolder`, synchronous. */
 export function makeFolderSync(path: string, mode = 0o777): string | null {
   const folder = resolve(path)
   try {
@@ -38,7 +38,7 @@ function lacksParent(error: unknown, folder: string): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT' && dirname(folder) !== folder
 }
 
-/** @returns null where it was there */
+/** @returns null if it existed */
 async function make(folder: string, mode: number): Promise<string | null> {
   try {
     await mkdir(folder, { mode })

@@ -1,10 +1,10 @@
-/** Names of other people's making in statements that are shown and run. */
+/** Foreign names in statements that are shown and run. */
 import { SluiceError } from './errors.ts'
 import { backquotedName, quotedName } from './sql-text.ts'
 
 /**
- * The name between quotes.
- * @throws SluiceError BAD_FLAG for control characters: a terminal would follow them, and a copied line would break
+ * The quoted name.
+ * @throws SluiceError BAD_FLAG for control characters: a terminal would obey them, and a copied line would break
  */
 export function nameForSql(name: string, quote: '"' | '`'): string {
   if (/\p{Cc}|[\u2028\u2029]/u.test(name)) {

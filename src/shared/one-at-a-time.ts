@@ -1,6 +1,9 @@
-/** Work that many ask for, and that is done once for all who ask while it goes on. */
+/** Work that is requested repeatedly, and that is done once for all requests during one execution. */
 
-/** @param body does not reject @returns asks for it: it begins at once, or once more when what goes on has ended */
+/**
+ * @param body does not reject
+ * @returns a function that requests it: it begins at once, or once more after the current execution
+ */
 export function oneAtATime(body: () => Promise<void>): () => void {
   let isOn = false
   let isWanted = false

@@ -1,4 +1,4 @@
-/** A file of lines, the oldest first, that its user alone can read. */
+/** A file of lines, oldest first, readable by its owner only. */
 import { randomBytes } from 'node:crypto'
 import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -14,19 +14,19 @@ export class OwnLines {
     this.#file = file
   }
 
-  /** Lines that are not empty; none where the file cannot be read. */
+  /** Non-empty lines; none if the file cannot be read. */
   async read(): Promise<readonly string[]> {
     const text = await readFile(this.#file, 'utf8').catch(() => '')
     return text.split('\n').filter((line) => line !== '')
   }
 
-  /** @throws where the file cannot be written */
+  /** @throws if the file cannot be written */
   async append(line: string): Promise<void> {
     await makeFolder(dirname(this.#file), OWN_FOLDER)
     await appendFile(this.#file, `${line}\n`, { mode: OWN_FILE })
   }
 
-  /** Puts these lines in place of all others at once. @throws where the file cannot be written */
+  /** Replaces all lines atomically. @throws if the file cannot be written */
   async replace(lines: readonly string[]): Promise<void> {
     await makeFolder(dirname(this.#file), OWN_FOLDER)
     const part = `${this.#file}.${randomBytes(4).toString('hex')}`

@@ -1,16 +1,16 @@
-/** Trying again while another program has what is needed. */
+/** Retries while another program holds what is needed. */
 import { restUnder, throwIfAborted, type Interrupt } from './abort.ts'
 import type { Clock } from './clock.ts'
 import { SluiceError, type ErrorCode } from './errors.ts'
 
 const TRY_EVERY_MS = 200
 
-/** Tries again until it succeeds, or the time is over. */
+/** Retries until it succeeds or the time is over. */
 export type Patient = <T>(act: () => Promise<T>) => Promise<T>
 
 /**
- * @param code of the error that another program is the cause of
- * @property waitMs for all that is tried with it together, ms
+ * @param code of the error that another program causes
+ * @property waitMs total time for all its calls, ms
  * @property onNote is called once, before the first pause
  * @returns a function that throws that error once the time is over, any other error at once, and the reason of a stop
  */

@@ -1,14 +1,14 @@
-/** Messages that show a place of a text: a line of words, the text below them, and a caret under the place. */
+/** Messages that show a position in a text: a line of words, the text below it, and a caret under the position. */
 
 export type Pointed = {
   /** The words, one line. */
   readonly words: string
   readonly source: string
-  /** Characters before the place. */
+  /** Characters before the position. */
   readonly at: number
 }
 
-/** Below the words, so that the message reads as a whole wherever lines are kept. */
+/** The text follows the words, so that the message is readable as a whole in any log. */
 export function pointedMessage({ words, source, at }: Pointed): string {
   return `${words}\n  ${source}\n  ${' '.repeat(at)}^`
 }
@@ -20,13 +20,13 @@ export function pointedIn(message: string): Pointed | null {
   return { words, source, at: before.length }
 }
 
-/** A text, with such a message in it, for where one line is all there is. */
+/** A text without the position of such a message, for places with a single line. */
 export function withoutPointer(text: string): string {
   return text.replace(/\n {2}.*\n {2} *\^/, '')
 }
 
 /**
- * As much of the text around the place as fits, with the caret below it.
+ * As much of the text around the position as fits, with the caret below it.
  * @param width cells that a text takes
  * @param cells at least 8
  */
@@ -37,7 +37,7 @@ export function pointerLines(
 ): readonly [source: string, caret: string] {
   const characters = Array.from(source)
   let from = 0
-  // A third of the room is left for what stands behind the place.
+  // A third of the room is kept for the text after the position.
   while (from < at && width(characters.slice(from, at).join('')) > (cells * 2) / 3) from += 1
   const head = (from > 0 ? '…' : '') + characters.slice(from, at).join('')
   let shown = head

@@ -1,6 +1,6 @@
 /**
- * Names of files and folders that belong to one process, so that others know whether they are left over. Folders are shared by containers, in which other
- * processes have the same numbers.
+ * Names of files and folders that belong to one process, so that others recognize leftovers.
+ * Containers share folders but have processes with the same numbers.
  */
 import { createHash } from 'node:crypto'
 import { hasEnded, thisProcess, type ProcessIdentity, type ProcessLook } from './owner.ts'
@@ -8,20 +8,20 @@ import { hasEnded, thisProcess, type ProcessIdentity, type ProcessLook } from '.
 /** For a regular expression: machine, number and start of a process. */
 export const MARK = String.raw`([0-9a-f]{8})-(\d+)-(\d+)`
 
-/** When what belongs to a process of which nobody can tell whether it lives is taken for a dead one's, ms. */
+/** After this time, files of a process in an unknown state are treated as those of an ended one, ms. */
 const FORGOTTEN_MS = 7 * 86_400_000
-/** What is left of a program that wrote no machine into its names is touched no more, ms. */
+/** Unmarked leftovers must be unmodified for at least this time, ms. */
 const QUIET_MS = 3_600_000
-/** How exactly the time of a file and the start of a process compare, ms. */
+/** Precision of comparing the time of a file with the start of a process, ms. */
 const TICK_MS = 1000
 
-/** The mark of this process: no other one has it, unless the system does not tell when processes began. */
+/** The mark of this process; unique, unless the system does not report the start of processes. */
 export function ownMark(): string {
   const here = thisProcess()
   return `${tagOf(here)}-${here.pid}-${here.started ?? '0'}`
 }
 
-/** The machine as names have it. */
+/** The machine in the form used in names. */
 function tagOf({ machine, host }: ProcessIdentity): string {
   return createHash('sha256')
     .update(machine ?? host)
@@ -30,8 +30,9 @@ function tagOf({ machine, host }: ProcessIdentity): string {
 }
 
 /**
- * Whether what is marked belongs to a process that has ended.
- * @param parts of `MARK` @param modified when it was last touched, ms since the epoch
+ * Whether a marked file belongs to a process that has ended.
+ * @param parts of `MARK`
+ * @param modified its last modification, ms since the epoch
  */
 export function isLeft(
   [tag = '', pid = '', started = '']: readonly string[],
@@ -43,11 +44,11 @@ export function isLeft(
   if (tag !== tagOf(here)) return age > FORGOTTEN_MS
   const one = { machine: here.machine, host: here.host, pid: Number(pid), started: started === '0' ? null : started }
   if (hasEnded(one, here, look)) return true
-  // Of a process that had our number, where no start tells it from us.
+  // Of an earlier process with our number, if no start time distinguishes the two.
   return one.pid === here.pid && one.started === null && age > process.uptime() * 1000 + TICK_MS
 }
 
-/** The same of names of before, which have the number of the process only. */
+/** The same for older names, which have only the number of the process. */
 export function isLeftUnmarked(pid: number, modified: number): boolean {
   const here = thisProcess()
   const one = { machine: here.machine, host: here.host, pid, started: null }

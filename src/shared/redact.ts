@@ -1,11 +1,11 @@
-/** Keeps passwords out of everything that is printed, logged or stored: URLs lose theirs, known secrets become `***`. */
+/** Removes passwords from everything that is printed, logged or stored: from URLs; known secrets become `***`. */
 
 import { visible } from './visible.ts'
 
 const SECRET_PARAMETER = /^(?:.*(?:password|passwd|pwd|token|secret).*|.*api[-_]?key|access[-_]?key|sslkey)$/i
-/** Their authorities end at the first slash, whatever `:` and `@` follow; of anything else a database is assumed. */
+/** Their authorities end at the first slash, whatever `:` and `@` follow; any other URL is treated as a database. */
 const WEB_SCHEME = /^(?:https?|wss?|ftps?|hdfs|git(?:\+\w+)?|ssh)$/i
-/** Shorter secrets are taken out of URLs only: replaced everywhere, `db` would garble half of the output. */
+/** Shorter secrets are removed from URLs only: replaced everywhere, `db` would garble half of the output. */
 const MIN_SECRET = 4
 
 type UrlParts = {
@@ -15,7 +15,7 @@ type UrlParts = {
   readonly rest: string
 }
 
-/** By hand, because `new URL` rejects much of what drivers accept (hosts with commas, passwords with `/` or `@`). */
+/** Parsed by hand: `new URL` rejects much that drivers accept (hosts with commas, passwords with `/` or `@`). */
 function splitUrl(url: string): UrlParts | null {
   const match = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(url)
   if (match === null) return null
@@ -25,7 +25,7 @@ function splitUrl(url: string): UrlParts | null {
   const slash = path.indexOf('/')
   const authority = slash === -1 ? path : path.slice(0, slash)
   let at = authority.lastIndexOf('@')
-  // An unescaped slash in a password moves the end of the authority; for a database no path holds `user:…@`.
+  // An unescaped slash in a password moves the end of the authority; no path of a database holds `user:…@`.
   if (!WEB_SCHEME.test(scheme) && (authority.split('@', 1)[0] ?? '').includes(':')) at = path.lastIndexOf('@')
   if (at === -1) return { scheme, user: null, password: null, rest: body }
   const userInfo = body.slice(0, at)
@@ -50,7 +50,7 @@ function splitQuery(query: string): { readonly shown: string[]; readonly secrets
   return { shown, secrets }
 }
 
-/** The URL without its password and without secret parameters; anything that is no URL comes back unchanged. */
+/** The URL without its password and secret parameters; any other text is returned unchanged. */
 export function redactUrl(url: string): string {
   const parts = splitUrl(url)
   if (parts === null) return url
@@ -61,7 +61,7 @@ export function redactUrl(url: string): string {
   return `${parts.scheme}://${user}${base}${shown.length === 0 ? '' : `?${shown.join('&')}`}`
 }
 
-/** The URL without user, password and parameters: system, host and database. Anything that is no URL comes back unchanged. */
+/** The URL without user, password and parameters: system, host and database. Any other text is returned unchanged. */
 export function placeOfUrl(url: string): string {
   const parts = splitUrl(url)
   return parts === null ? url : `${parts.scheme}://${parts.rest.replace(/[?#].*$/s, '')}`
@@ -75,7 +75,7 @@ function decoded(text: string): string {
   }
 }
 
-/** The secrets an URL carries, as written and decoded, to hand to `redactText`. */
+/** The secrets of a URL, as written and decoded, to pass to `redactText`. */
 export function secretsOfUrl(url: string): readonly string[] {
   const parts = splitUrl(url)
   if (parts === null) return []
@@ -85,10 +85,10 @@ export function secretsOfUrl(url: string): readonly string[] {
   return [...new Set(found.flatMap((secret) => [secret, decoded(secret)]))].filter((secret) => secret !== '')
 }
 
-/** Text without passwords: those of URLs in it, and the given secrets wherever they stand. */
+/** Text without passwords: those of URLs in it, and the given secrets wherever they occur. */
 export function redactText(text: string, secrets: readonly string[] = []): string {
   let clean = text
-  // Longest first, or a secret that begins with another would leave its tail behind.
+  // Longest first, because a secret that begins with another would leave its tail behind.
   const forms = [...new Set(secrets.flatMap((secret) => [secret, visible(secret)]))]
   for (const secret of forms.toSorted((a, b) => b.length - a.length)) {
     if (secret.length >= MIN_SECRET && clean.includes(secret)) clean = clean.replaceAll(secret, '***')

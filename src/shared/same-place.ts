@@ -1,8 +1,8 @@
-/** Whether two words name one place: URLs by their letters, paths by where they lead. */
+/** Whether two words name one place: URLs by their text, paths by their target. */
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 
-/** @param a a URL without password, or a path from the working folder; `b` the same */
+/** @param a a URL without password, or a path relative to the working folder; `b` the same */
 export function isSamePlace(a: string, b: string): boolean {
   return a === b || (!a.includes('://') && !b.includes('://') && real(a) === real(b))
 }

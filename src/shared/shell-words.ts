@@ -1,15 +1,18 @@
-/** The words that a POSIX shell makes of a command that we have printed: quotes, backslashes and variables, and nothing that would run something else. */
+/**
+ * Splits a command that we have printed as a POSIX shell does: quotes, backslashes and variables only.
+ * Anything that would run another command is rejected.
+ */
 import { SluiceError } from './errors.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** What stands at one place: a quoted text, a backslash, a variable, a blank, or a character of a word. */
+/** One piece of a line: a quoted text, a backslash, a variable, a blank, or a character of a word. */
 const PIECES =
   /'(?<single>[^']*)'|"(?<double>(?:[^"\\`$]|\\[^]|\$(?:\w+|\{\w+\}))*)"|\\(?<escaped>[^\n])|\$(?:(?<variable>\w+)|\{(?<braced>\w+)\})|(?<blank>[ \t\n]+)|(?<plain>[^\s'"\\$`;&|<>()*?[\]#~!])/gy
 
 /**
- * @param env what variables hold; one that is not set is empty, as in a shell
- * @throws SluiceError BAD_FLAG for an open quote, and for what a shell would do more than splitting words
+ * @param env values of variables; an unset one is empty, as in a shell
+ * @throws SluiceError BAD_FLAG for an open quote, and for anything a shell does other than splitting words
  */
 export function shellWords(line: string, env: Env): readonly string[] {
   const words: string[] = []
@@ -27,7 +30,7 @@ export function shellWords(line: string, env: Env): readonly string[] {
     }
     const name = variable ?? braced
     if (name !== undefined) {
-      // A shell cuts what it finds there at its blanks; quoted, as we print it, it would not.
+      // A shell splits an unquoted value at its blanks, but not a quoted one, as we print it.
       if (/\s/.test(env[name] ?? '')) throw unread(line, at)
       word = (word ?? '') + (env[name] ?? '')
       continue

@@ -1,6 +1,6 @@
-/** Words for a POSIX shell, in the commands that are printed to be copied. */
+/** Words for a POSIX shell, in commands that are printed to be copied. */
 
-/** A word as a POSIX shell reads it. */
+/** A word, quoted for a POSIX shell. */
 export function shellQuote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }

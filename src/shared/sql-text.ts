@@ -1,10 +1,10 @@
-/** Names and texts of any characters in SQL, as every session of ours reads it: a quote is doubled, and a backslash is a plain character. */
+/** Quotes names and texts in SQL as our sessions read it: a quote is doubled, and a backslash is a plain character. */
 
 export function quotedName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** As MySQL writes names, which takes double quotes for texts unless it is told otherwise. */
+/** Quotes a name for MySQL, which reads double quotes as texts by default. */
 export function backquotedName(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``
 }

@@ -2,16 +2,19 @@
 import { Worker } from 'node:worker_threads'
 
 /**
- * @param entry the compiled file that it runs @param workerData plain data
- * @returns once it is started; what a library prints there goes nowhere, since it would land in the middle of a screen
+ * Starts a thread. Output of libraries in it is discarded, because it would appear in the middle of a screen.
+ * @param entry the compiled file that it runs
+ * @param workerData plain data
+ * @returns the started thread
  */
 export function startThread(entry: URL, workerData: unknown): Worker {
   return new Worker(entry, {
     workerData,
     stdout: true,
     stderr: true,
-    // At the end of a thread Node would close every number that it has opened by itself. A pipe's number is closed with its socket, is then that of a
-    // file of another thread, and would be closed under that one.
+    // At the end of a thread Node would close every file descriptor that it opened. The descriptor of a pipe is closed
+    // with
+    // its socket, may be reused for a file of another thread, and would then be closed there.
     trackUnmanagedFds: false,
   })
 }

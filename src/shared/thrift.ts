@@ -5,7 +5,7 @@ export type Value = number | Buffer | readonly Value[] | ReadonlyMap<number, Val
 
 const MAX_DEPTH = 32
 
-/** Thrift's compact protocol, reading only. Integers past 2^53 are refused. */
+/** Reader for Thrift's compact protocol. Integers past 2^53 are refused. */
 export class Thrift {
   readonly #bytes: Buffer
   #at = 0
@@ -14,12 +14,12 @@ export class Thrift {
     this.#bytes = bytes
   }
 
-  /** Bytes that were read so far. */
+  /** Number of bytes read so far. */
   get at(): number {
     return this.#at
   }
 
-  /** A struct as its fields by number. @throws Error where the bytes are no struct, or end */
+  /** A struct as its fields by number. @throws Error if the bytes are not a struct, or end too early */
   struct(depth: number): Map<number, Value> {
     if (depth > MAX_DEPTH) throw new Error('too deep')
     const fields = new Map<number, Value>()

@@ -1,4 +1,4 @@
-/** Names of columns where no two may be the same, as in a file with keys. Systems that read such files ignore case. */
+/** Unique column names, as for a file with keys. Systems that read such files ignore case. */
 export function uniqueNames(names: readonly string[]): readonly string[] {
   const taken = new Set<string>()
   return names.map((name) => {
@@ -9,12 +9,12 @@ export function uniqueNames(names: readonly string[]): readonly string[] {
   })
 }
 
-/** Columns that have another name in such a file, as `a -> a_2`. */
+/** Columns that are renamed in such a file, as `a -> a_2`. */
 export function renamedColumns(names: readonly string[]): readonly string[] {
   return uniqueNames(names).flatMap((name, i) => (name === names[i] ? [] : [`${names[i] || '(no name)'} -> ${name}`]))
 }
 
-/** The same in a sentence that says how to name them; null where every column keeps its name. */
+/** The same in a sentence with the remedy; null if every column keeps its name. */
 export function renamedText(names: readonly string[]): string | null {
   const renamed = renamedColumns(names)
   if (renamed.length === 0) return null

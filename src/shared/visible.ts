@@ -1,10 +1,10 @@
-/** Text of somebody else's as it may stand on a screen. */
+/** Foreign text, made safe for a screen. */
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-/** Controls, marks of direction, fillers, joiners, tags: what moves the cursor, or makes two names look alike. */
+/** Controls, marks of direction, fillers, joiners, tags: they move the cursor, or make two names look alike. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu
 
-/** One line of text in which whatever does not show, or moves the cursor, can be seen. What it made once it leaves as it is. */
+/** One line of text with visible signs for invisible characters and cursor movements. Applying it twice is safe. */
 export function visible(text: string): string {
   return text.replaceAll(UNSEEN, (char) => {
     const code = char.codePointAt(0) ?? 0
@@ -12,16 +12,16 @@ export function visible(text: string): string {
   })
 }
 
-/** A message as one line: ends of lines and tabs become blanks, all else is `visible`. */
+/** A message as one line: line ends and tabs become blanks, all else is `visible`. */
 export function oneLine(text: string): string {
   return visible(text.replaceAll(/\r?\n|\t/g, ' '))
 }
 
-/** What JSON leaves as it is, and a terminal that shows it acts on: C1 controls and those that turn the direction of a text. */
+/** Characters that JSON keeps, but terminals act on: C1 controls and those that change the text direction. */
 const ACTED_ON = /[\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/gu
 
 /**
- * A value as one line of JSON that no terminal acts on, nor GitHub's runner, which takes `##[` for a command.
+ * A value as one line of JSON that is inert in terminals and in GitHub's runner, which takes `##[` for a command.
  * It parses to the same value.
  */
 export function jsonText(value: unknown): string {

@@ -1,4 +1,4 @@
-/** The folder that a command works in: relative paths and URLs of its line mean it, and so does the config file that it finds. */
+/** The folder that a command works in: the base of relative paths and URLs in its line, and of the config search. */
 import process from 'node:process'
 import { shellQuote } from './shell.ts'
 
@@ -12,7 +12,7 @@ export function workingFolder(): string | null {
 }
 
 /**
- * A command of another run as it works from here.
+ * A command of another run, adapted to this folder.
  * @param line as it was typed there
  * @param folder that it was typed in; null if unknown
  * @param here the folder of the reader

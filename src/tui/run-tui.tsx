@@ -1,4 +1,4 @@
-/** The terminal UI as one call: takes the terminal, runs until the user leaves, gives it back. */
+/** Runs the terminal UI: takes over the terminal, returns when the user leaves, and restores the terminal. */
 import { PassThrough } from 'node:stream'
 import { Box, render, Text } from 'ink'
 import type { ReactNode } from 'react'
@@ -31,42 +31,45 @@ export type TuiOptions = {
   readonly workbench: Workbench
   readonly tool: string
   readonly ascii: boolean
-  /** What a config file says of its tables. */
+  /** Lifecycle settings of tables in the config file. */
   readonly lifecycle?: LifecycleStatusOperation
-  /** Stores that a config file names, besides what the workbench has open. */
+  /** Stores named in the config file, in addition to those that the workbench has open. */
   readonly stores?: readonly NamedStore[]
-  /** What an earlier session left, and where this one leaves it; nothing is kept without it. */
+  /** Storage for the state that one session leaves to the next; without it nothing is kept. */
   readonly memory?: MemoryPort
-  /** Reads commands that are printed, so that they can be started. */
+  /** Parses printed commands, so that they can be started. */
   readonly commands?: CommandPort
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
   readonly clock?: Clock
-  /** How long the cursor rests on a row before its details are asked for, ms. */
+  /** How long the cursor stays on a row before its details are read, ms. */
   readonly restMs?: number
   readonly initial?: {
     readonly screen?: Screen
-    /** An operation that starts at once, as a long command on the command line asks for. */
+    /** An operation to start at once, as a long-running command does. */
     readonly operation?: Operation
     readonly commandLine?: string
-    /** The program is that operation alone, and ends with its exit code: by itself when it has ended, or by a key. */
+    /**
+     * True: leave when the operation has ended, without a key. False: the user leaves by a key. Set: the exit code is
+     * the operation's.
+     */
     readonly leaveWhenDone?: boolean
-    /** A run of another program that is looked at, and goes on when it is left. */
+    /** A run of another program that is shown; it continues after the user leaves. */
     readonly joined?: JoinedRun
   }
-  /** Hears the events of every run, numbered from 1, with the exit code of whoever ended it. */
+  /** Called with each event of every run. Runs are numbered from 1; `run.finished` has the exit code. */
   readonly onEvent?: (run: number, event: Event) => void
 }
 
-/** About as long as a key that is held down waits for its next turn, and some. */
+/** A little longer than the repeat interval of a held key, ms. */
 const REST_MS = 120
 
-/** @property goesOn whether a run that was looked at had not ended when it was left */
+/** @property goesOn whether a run of another program had not ended when the user left */
 export type TuiResult = { readonly exitCode: number; readonly goesOn: boolean }
 
 type Props = { readonly row: number; readonly line: Line; readonly columns: number; readonly ascii: boolean }
 
-/** @returns the status to end with; rejects when a bug ended the UI. */
+/** @returns the exit code; rejects if a bug ended the UI */
 export async function runTui(options: TuiOptions): Promise<TuiResult> {
   const { workbench, stdin, stdout, initial } = options
   const clock = options.clock ?? systemClock
@@ -100,7 +103,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     },
     terminate: (signal) => {
       end.signalled = true
-      // Nobody reads a terminal that has gone.
+      // The terminal has disconnected: nothing reads the output.
       if (signal === 'SIGHUP') screen.close()
       session.terminate()
     },
@@ -110,7 +113,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       end.leave()
     },
   })
-  // Who gives a run so much time and no more wants the program to end with it.
+  // A run with a time limit ends the program when the limit is over.
   let isTimeOver = false
   const session = new Session(workbench, store, clock, {
     copy: (text) => stdout.write(clipboardSequence(text)),
@@ -139,7 +142,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     screen.repaint()
   }
   stdout.on('resize', resized)
-  // A terminal that was made smaller and large again before anybody looked has moved its rows, and says no new size.
+  // A terminal that was resized and restored before the size was read has moved its rows, but reports no new size.
   const signalled = (): void => screen.repaint()
   process.on('SIGWINCH', signalled)
   takeover.enter()
@@ -147,13 +150,13 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   input.open()
   const ink = render(<App session={session} />, {
     stdout: screen as unknown as NodeJS.WriteStream,
-    // Ink takes what it does not know for text, so it hears nothing of the terminal.
+    // Ink would treat unknown input as text, so it gets no terminal input.
     stdin: new PassThrough() as unknown as NodeJS.ReadStream,
     debug: true,
     exitOnCtrlC: false,
     patchConsole: false,
   })
-  // What cannot be drawn ends Ink.
+  // A view that throws ends Ink.
   ink.waitUntilExit().then(end.leave, (error: unknown) => {
     end.crash ??= { error }
     session.queue.abort()
@@ -197,10 +200,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   }
 }
 
-/**
- * The root: draws the state of the store. Keys come to the session beside Ink. The app; for each change of the state
- * the rows that it changes on screen.
- */
+/** The root component: draws the rows that each state change alters. Keys go to the session, not through Ink. */
 function App({ session }: { readonly session: Session }): ReactNode {
   const state = useSyncExternalStore(session.store.subscribe, session.store.get)
   const [drawn] = useState(() => new DrawnRows())
@@ -217,15 +217,15 @@ function App({ session }: { readonly session: Session }): ReactNode {
   )
 }
 
-/** One row of the terminal, under the mark that says which. Whether two lines are the same text in the same tones. */
+/** Whether two lines have the same text in the same tones. */
 function sameLine(a: Line, b: Line): boolean {
   return a.length === b.length && a.every((s, i) => s.text === b[i]?.text && s.tone === b[i].tone)
 }
 
 /**
- * The row as Ink text. It is made without `<Text>` at the outside because only so it can be given an exact width and
- * height: Yoga then never measures it. Ink keeps every text it ever measured in a map that nothing empties, and a run
- * that goes on for a night would fill the memory with rows.
+ * One row of the terminal, prefixed with a mark of its number. It is created without an outer `<Text>`, because only
+ * then can it have an exact width and height, and Yoga does not measure it. Ink keeps every measured text in a map that
+ * is never emptied, so a long run would fill the memory.
  */
 function Row({ row, line, columns, ascii }: Props): ReactNode {
   const style = { width: columns + MARK_CELLS, height: 1, flexShrink: 0, textWrap: 'truncate-end' }
@@ -245,7 +245,7 @@ function Row({ row, line, columns, ascii }: Props): ReactNode {
 class DrawnRows {
   #shown: readonly Line[] = []
 
-  /** The rows of `lines` that differ from what was shown last, each with its place from 0. */
+  /** The rows of `lines` that differ from what was shown last, with their index from 0. */
   missing(lines: readonly Line[]): readonly { readonly line: Line; readonly row: number }[] {
     return lines.flatMap((line, row) => {
       const old = this.#shown[row]
@@ -253,14 +253,14 @@ class DrawnRows {
     })
   }
 
-  /** `lines` have been handed over. What React has thrown away before it was shown never counts. */
+  /** Called after `lines` were committed. Renders that React discards do not count. */
   show(lines: readonly Line[]): void {
     this.#shown = lines
   }
 }
 
 function exitCodeOf(session: Session, signalled: boolean, single: boolean): number {
-  // What ended the run stands in its last event, so that the lines and the exit code agree.
+  // The last event of the run has its exit code, so printed lines and exit code agree.
   if (single && session.queue.ended > 0) return session.queue.lastExit
   if (signalled) return 143
   if (session.state.interrupted) return 130

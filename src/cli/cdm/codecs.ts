@@ -1,4 +1,4 @@
-/** `spark.cdm.transform.codecs`: which conversions the migrator was asked for. */
+/** `spark.cdm.transform.codecs`: conversions requested from the Cassandra Data Migrator. */
 import { CODECS, type CodecName, type CodecWish } from '../../model/copy/codec.ts'
 import { datePattern, fixedOffset } from '../../model/copy/date-pattern.ts'
 import { asSluiceError } from '../../shared/errors.ts'
@@ -18,12 +18,12 @@ const REFUSED: Readonly<Record<string, string>> = {
   LINE_STRING: 'types of DataStax Enterprise are copied as their bytes: leave it out',
   DATE_RANGE: 'types of DataStax Enterprise are copied as their bytes: leave it out',
 }
-/** Both columns are numbers, and one becomes the other without a codec. */
+/** Conversions between numbers that need no codec. */
 const NEEDLESS: ReadonlySet<string> = new Set(['BIGINT_BIGINTEGER'])
 
 /**
- * The codecs of a run, absent where there are none, and what the user should know of them.
- * @throws SluiceError BAD_CONFIG for a name, a pattern or a zone that is not known or not supported
+ * The codecs of a run; `wish` is absent without any. `notes` are for the user.
+ * @throws SluiceError BAD_CONFIG for an unknown or unsupported name, pattern or zone
  */
 export function codecsOf(settings: CdmSettings): { readonly wish?: CodecWish; readonly notes: readonly string[] } {
   const asked = [...new Set(settings.list(KEY).filter((name) => name !== ''))]

@@ -1,4 +1,4 @@
-/** URLs of source and target, as the properties of the Cassandra Data Migrator name them. */
+/** URLs of source and target from properties of the Cassandra Data Migrator. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { CdmSettings } from './settings.ts'
 
@@ -18,7 +18,7 @@ export function keyspaceTable(settings: CdmSettings, side: 'origin' | 'target'):
   return { keyspace, table }
 }
 
-/** Whether the target is the SQL of YugabyteDB. @param byClass the program that was asked for says so */
+/** Whether the target is YugabyteDB SQL. @param byClass whether the Java class says so */
 export function isYsql(settings: CdmSettings, byClass: boolean): boolean {
   const type = settings.text('spark.cdm.connect.target.type')?.toLowerCase()
   if (type !== undefined && type !== 'cassandra' && type !== 'yugabyte')
@@ -26,12 +26,12 @@ export function isYsql(settings: CdmSettings, byClass: boolean): boolean {
   return byClass || type === 'yugabyte' || (type === undefined && settings.text(`${YSQL}.host`) !== undefined)
 }
 
-/** Where a host is named, as it is for every cluster but the one of this machine. */
+/** Whether the properties name a cluster; without, the local one is used. */
 export function namesCluster(settings: CdmSettings, side: 'origin' | 'target'): boolean {
   return ['host', 'port', 'username'].some((name) => settings.text(`spark.cdm.connect.${side}.${name}`) !== undefined)
 }
 
-/** With the defaults of the migrator. @throws SluiceError BAD_CONFIG */
+/** URL of a Cassandra cluster, with the defaults of the migrator. @throws SluiceError BAD_CONFIG */
 export function cassandraUrl(settings: CdmSettings, side: 'origin' | 'target', keyspace: string): string {
   const at = `spark.cdm.connect.${side}`
   const port = settings.count(`${at}.port`, 1, 65_535) ?? 9042
@@ -47,7 +47,7 @@ export function cassandraUrl(settings: CdmSettings, side: 'origin' | 'target', k
   return `cassandra://${login(user, password)}${hosts.join(',')}/${encodeURIComponent(keyspace)}${query(parameters)}`
 }
 
-/** With the defaults of the fork for YugabyteDB. @throws SluiceError BAD_CONFIG */
+/** URL of YugabyteDB SQL, with the defaults of the YugabyteDB fork. @throws SluiceError BAD_CONFIG */
 export function ysqlUrl(settings: CdmSettings): string {
   const host = settings.text(`${YSQL}.host`) ?? 'localhost'
   const port = settings.count(`${YSQL}.port`, 1, 65_535) ?? 5433

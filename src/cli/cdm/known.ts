@@ -1,7 +1,10 @@
-/** Keys of the Cassandra Data Migrator, of its fork for YugabyteDB, and of older guides; and what becomes of each here. */
+/** Keys of the Cassandra Data Migrator, of its YugabyteDB fork, and of older guides, with their treatment. */
 import { closest } from '../../shared/closest.ts'
 
-/** `used`: heeded. `idle`: means nothing here, and does no harm. Otherwise why it is refused, unless its value is the harmless one. */
+/**
+ * `used`: honoured. `idle`: has no meaning here and is ignored. `refused`: an error with `hint`, unless the value is in
+ * `harmless`.
+ */
 export type Known =
   | { readonly is: 'used' }
   | { readonly is: 'idle' }
@@ -104,7 +107,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   'spark.cdm.transform.codecs': used,
   'spark.cdm.transform.codecs.timestamp.string.format': used,
   'spark.cdm.transform.codecs.timestamp.string.zone': used,
-  // A null in a map cannot be stored by Cassandra, so none comes from there.
+  // Cassandra cannot store a null in a map, so none can be read.
   'spark.cdm.transform.map.remove.null.value': idle,
   'spark.cdm.filter.cassandra.partition.min': used,
   'spark.cdm.filter.cassandra.partition.max': used,
@@ -131,29 +134,29 @@ const KNOWN: Readonly<Record<string, Known>> = {
   ),
 }
 
-/** Names of older guides for keys of today. */
+/** Names in older guides, with the current keys. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   'spark.cdm.prevRunId': 'spark.cdm.trackRun.previousRunId',
   'spark.cdm.runId': 'spark.cdm.trackRun.runId',
   'spark.cdm.autoRerun': 'spark.cdm.trackRun.autoRerun',
 }
 
-/** The name that a key goes by here. */
+/** The current name of a key. */
 export function nameOfToday(key: string): string {
   return OTHER_NAMES[key] ?? key
 }
 
-/** Keys that change what is done. */
+/** Keys that have an effect. */
 export function usedKeys(): readonly string[] {
   return Object.keys(KNOWN).filter((key) => KNOWN[key]?.is === 'used')
 }
 
-/** @returns null for a key that nobody knows */
+/** @returns null for an unknown key */
 export function knownKey(key: string): Known | null {
   return Object.hasOwn(KNOWN, key) ? (KNOWN[key] ?? null) : null
 }
 
-/** The key that was probably meant, or null. */
+/** The most similar key, or null. */
 export function nearestKey(key: string): string | null {
   const keys = Object.keys(KNOWN)
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[._-]/g, '')
@@ -167,7 +170,7 @@ export function nearestKey(key: string): string | null {
   return keys.find((known) => short(known).toLowerCase() === meant) ?? null
 }
 
-/** Of other parts of Spark: no key of the migrator. */
+/** Whether it is a key of Spark itself, not of the migrator. */
 export function isSparksOwn(key: string): boolean {
   return key.startsWith('spark.') && !key.startsWith('spark.cdm.')
 }

@@ -1,15 +1,15 @@
-/** Files of Java properties, as `spark-submit --properties-file` takes them: read line by line, with their escapes and continuations. */
+/** Reads Java properties files as `spark-submit --properties-file` does: with escapes and continuation lines. */
 import { readFileSync } from 'node:fs'
 import { SluiceError } from '../../shared/errors.ts'
 
 export type Property = {
   readonly key: string
   readonly value: string
-  /** `file:line`, or the flag it came with. */
+  /** `file:line`, or the flag. */
   readonly where: string
 }
 
-/** @throws SluiceError BAD_CONFIG where it cannot be read */
+/** @throws SluiceError BAD_CONFIG if it cannot be read */
 export function readProperties(file: string): readonly Property[] {
   let text: string
   try {
@@ -37,21 +37,21 @@ export function confProperty(word: string): Property {
 
 /**
  * @param file for messages
- * @returns in their order; where a key comes again, the last one counts
- * @throws SluiceError BAD_CONFIG for an escape that is none
+ * @returns in file order; if a key is repeated, the last one counts
+ * @throws SluiceError BAD_CONFIG for an invalid escape
  */
 export function parseProperties(text: string, file: string): readonly Property[] {
   const found: Property[] = []
   for (const { line, no } of logicalLines(text)) {
     const { key, rest } = splitLine(line)
     const where = `${file}:${no}`
-    // Spark takes blanks off both ends, which Java leaves behind the value.
+    // Spark trims both ends; Java keeps blanks after the value.
     found.push({ key: unescaped(key, where), value: unescaped(rest, where).trim(), where })
   }
   return found
 }
 
-/** Lines that hold a property, with those that they go on in; `no` is that of the first, from 1. */
+/** Logical lines with a property, continuation lines joined; `no` is the number of the first, from 1. */
 function* logicalLines(text: string): Generator<{ readonly line: string; readonly no: number }> {
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/)
   let open: { line: string; no: number } | null = null
@@ -68,7 +68,7 @@ function* logicalLines(text: string): Generator<{ readonly line: string; readonl
   if (open !== null) yield open
 }
 
-/** The key ends at the first `=`, `:` or blank that no backslash stands before. */
+/** The key ends at the first unescaped `=`, `:` or blank. */
 function splitLine(line: string): { readonly key: string; readonly rest: string } {
   const key = /^(?:\\.|[^\\=:\s])*/s.exec(line)?.[0] ?? ''
   return { key, rest: line.slice(key.length).replace(/^[ \t\f]*(?:[=:][ \t\f]*)?/, '') }

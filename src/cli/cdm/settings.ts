@@ -1,16 +1,16 @@
-/** The properties of one call, from a file and from `--conf`: which of them are known, and their values as texts, numbers and lists. */
+/** Properties of one call, from a file and from `--conf`: checks the keys and reads values as text, number or list. */
 import { SluiceError } from '../../shared/errors.ts'
 import { isSparksOwn, knownKey, nameOfToday, nearestKey } from './known.ts'
 import type { Property } from './properties-file.ts'
 
 export class CdmSettings {
   readonly #values = new Map<string, Property>()
-  /** What is not heeded, in words. */
+  /** Notes on properties that are ignored. */
   readonly notes: readonly string[]
 
   /**
    * @param properties later ones win
-   * @throws SluiceError BAD_CONFIG where one is known and cannot be heeded
+   * @throws SluiceError BAD_CONFIG for an unsupported one
    */
   constructor(properties: readonly Property[]) {
     const notes: string[] = []
@@ -58,7 +58,7 @@ export class CdmSettings {
     throw this.bad(key, `takes a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? ' up' : ` to ${most}`}`)
   }
 
-  /** A whole number with all of its digits. @throws SluiceError BAD_CONFIG */
+  /** An integer, with all of its digits. @throws SluiceError BAD_CONFIG */
   whole(key: string): string | undefined {
     const value = this.text(key)
     if (value === undefined || /^-?\d{1,40}$/.test(value)) return value

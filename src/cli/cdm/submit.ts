@@ -1,11 +1,11 @@
-/** The words of `spark-submit`: the same line with `sluice` instead, as it stands in guides of the Cassandra Data Migrator. */
+/** Words of `spark-submit`: accepts the lines in guides of the Cassandra Data Migrator with `sluice` as the program. */
 import { SluiceError } from '../../shared/errors.ts'
 import { COMMANDS } from '../command-list.ts'
 import { VALUE_FLAGS } from '../globals.ts'
 
 export type CdmJob = { readonly command: 'copy' | 'diff'; readonly ysql: boolean }
 
-/** Options of spark-submit whose value is the next word, and which say how Java runs. */
+/** Options of spark-submit that take a value and only concern Java or Spark. */
 const OF_SPARK: ReadonlySet<string> = new Set(
   (
     '--master --deploy-mode --name --jars --packages --exclude-packages --repositories --py-files --files --archives ' +
@@ -14,7 +14,7 @@ const OF_SPARK: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 const OWN_VALUES: ReadonlySet<string> = new Set(['--properties', '--properties-file', '--conf', '--class'])
-/** How such words are carried through the parser, to be named when the run begins. */
+/** Internal flag that carries ignored words through the parser, so that a note can name them. */
 export const IDLE_FLAG = 'spark-word'
 
 const JOBS: Readonly<Record<string, CdmJob>> = {
@@ -24,7 +24,7 @@ const JOBS: Readonly<Record<string, CdmJob>> = {
   YugabyteValidate: { command: 'diff', ysql: true },
 }
 
-/** @param word of `--class` @throws SluiceError BAD_FLAG */
+/** @param word value of `--class` @throws SluiceError BAD_FLAG */
 export function jobOf(word: string): CdmJob {
   const name = word.replace(/^.*\./, '')
   const job = Object.hasOwn(JOBS, name) ? JOBS[name] : undefined
@@ -40,7 +40,8 @@ export function jobOf(word: string): CdmJob {
 }
 
 /**
- * The words with the command that `--class` stands for, without the jar and the words for Java; others come back as they are.
+ * The words with the command that `--class` means, without the jar and options for Java. Other command lines are
+ * returned unchanged.
  * @throws SluiceError BAD_FLAG
  */
 export function fromSparkSubmit(argv: readonly string[]): readonly string[] {

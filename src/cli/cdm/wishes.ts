@@ -1,4 +1,4 @@
-/** What the properties of the Cassandra Data Migrator ask for, in the words of a copy or a comparison. */
+/** Options of a copy or a diff from properties of the Cassandra Data Migrator. */
 import type { CodecWish } from '../../model/copy/codec.ts'
 import type { CassandraWish, RingWish, TrackWish } from '../../engine/copy/operations/copy/wishes.ts'
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
@@ -9,10 +9,10 @@ import type { Property } from './properties-file.ts'
 import { CdmSettings } from './settings.ts'
 
 export type CdmWishes = {
-  /** URLs; undefined where the properties name neither a cluster nor a table of that side. */
+  /** URLs; undefined if the properties name neither a cluster nor a table of that side. */
   readonly from?: string
   readonly to?: string
-  /** `keyspace.table`, as tables of the source are named. */
+  /** `keyspace.table`, as source tables are named. */
   readonly table?: string
   readonly toSchema?: string
   readonly toTable?: string
@@ -26,16 +26,16 @@ export type CdmWishes = {
   readonly codecs?: CodecWish
   readonly cassandra?: CassandraWish
   readonly track?: TrackWish
-  /** Of a comparison: what it mends. */
+  /** For a diff: what to repair. */
   readonly correct: { readonly missing: boolean; readonly mismatch: boolean; readonly counters: boolean }
-  /** Said at the beginning of the run. */
+  /** Notes printed at the beginning of the run. */
   readonly notes: readonly string[]
 }
 
 /**
  * @param properties later ones win
- * @param ysql the program that was asked for writes into the SQL of YugabyteDB
- * @throws SluiceError BAD_CONFIG that names the property, and where it stands
+ * @param ysql whether the Java class writes to YugabyteDB SQL
+ * @throws SluiceError BAD_CONFIG with the property and its location
  */
 export function cdmWishes(properties: readonly Property[], ysql: boolean): CdmWishes {
   const settings = new CdmSettings(properties)
@@ -97,12 +97,12 @@ function renames(settings: CdmSettings): Readonly<Record<string, string>> {
   )
 }
 
-/** The migrator puts AND before it. */
+/** The condition without the leading AND that the migrator expects. */
 function whereOf(settings: CdmSettings): string | undefined {
   return settings.text('spark.cdm.filter.cassandra.whereCondition')?.replace(/^\s*AND\s+/i, '')
 }
 
-/** Every row is read once and written once: the lower limit holds for both. */
+/** Every row is read once and written once, so the lower limit applies to both. */
 function rateOf(settings: CdmSettings): number | undefined {
   const rates = ['origin', 'target'].flatMap((side) => settings.count(`spark.cdm.perfops.ratelimit.${side}`, 1) ?? [])
   return rates.length === 0 ? undefined : Math.min(...rates)
@@ -110,7 +110,7 @@ function rateOf(settings: CdmSettings): number | undefined {
 
 function ringOf(settings: CdmSettings): RingWish | undefined {
   const percent = settings.text('spark.cdm.filter.java.token.percent')
-  // As the migrator has it: what is no percentage is the whole.
+  // As in the migrator, an invalid percentage means 100 %.
   const coverage =
     percent !== undefined && /^\d{1,2}$/.test(percent) && Number(percent) >= 1 ? Number(percent) : undefined
   return notEmpty({
@@ -139,7 +139,7 @@ function separator(settings: CdmSettings, key: string): RegExp {
   }
 }
 
-/** `'O''Brien'` as cqlsh takes it, without its quotes. */
+/** A CQL string literal without its quotes: `'O''Brien'`. */
 function plainValue(literal: string): string {
   const text = literal.trim()
   const quoted = /^'((?:[^']|'')*)'$/s.exec(text)
@@ -156,7 +156,7 @@ function explodeMapOf(settings: CdmSettings): CdmWishes['explodeMap'] {
   throw settings.bad(`${at}.origin.name`, 'goes with .target.name.key and .target.name.value: give all three')
 }
 
-/** Values keep their own times unless these properties say otherwise. */
+/** By default values keep their own write times and TTLs. */
 function stampWishes(settings: CdmSettings, fresh: (name: string) => string): CassandraWish {
   const at = 'spark.cdm.schema.origin.column'
   const names = ['ttl', 'writetime'].filter((kind) => settings.text(`${at}.${kind}.names`) !== undefined)
@@ -192,7 +192,7 @@ function accessOf(settings: CdmSettings): CassandraWish {
 function trackOf(settings: CdmSettings): TrackWish | undefined {
   const number = (key: string): string | undefined => {
     const value = settings.text(key)
-    // The file that comes with the migrator has a word in angle brackets there.
+    // The migrator's sample file has a placeholder in angle brackets here.
     if (value === undefined || value === '0' || /^<.*>$/.test(value)) return undefined
     if (/^\d{1,19}$/.test(value)) return value
     throw settings.bad(key, 'takes the number of a run')

@@ -36,7 +36,7 @@ const archive: Command = {
   },
 }
 
-/** Whoever drops says the name of the table twice, and so there is one. */
+/** `--drop` needs the table name for confirmation, so it allows only one table. */
 function refuseManyToDrop(tables: readonly string[]): void {
   const [table = ''] = tables
   if (tables.length === 1 && !/[*?]/.test(table)) return

@@ -1,4 +1,4 @@
-/** attach: its operand; what it does is in ../run-attach.ts. */
+/** attach: its operand; the implementation is in ../run-attach.ts. */
 import { runIdOf } from '../run-id.ts'
 import type { Command } from './command.ts'
 

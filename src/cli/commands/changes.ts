@@ -1,4 +1,4 @@
-/** changes: between two versions, in their order. */
+/** changes: between two versions, in ascending order. */
 import { SluiceError } from '../../shared/errors.ts'
 import { count, given, text } from '../arguments.ts'
 import { operate } from './command.ts'

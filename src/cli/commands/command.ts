@@ -1,4 +1,4 @@
-/** What a file of commands exports for each of its commands. */
+/** Types of the commands that a file exports. */
 import type { RunFinished } from '../../engine/run/operation.ts'
 import type { Arguments } from '../arguments.ts'
 import type { PrintedMore } from '../command-line.ts'
@@ -11,58 +11,58 @@ import type { ConfiguredStore } from '../named-stores.ts'
 import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../../app/operations/list.ts'
 
-/** What is said and printed around an operation, beside its events. */
+/** Texts around an operation, in addition to its events. */
 export type Told = {
-  /** For the command that does the same. */
+  /** For the printed command that repeats the run. */
   readonly printed: PrintedMore
-  /** Said at its beginning. */
+  /** Notes printed at its beginning. */
   readonly notes?: readonly string[]
-  /** Said at its beginning too: which runs go on here. */
+  /** Notes on other active runs, also printed at the beginning. */
   readonly live?: () => Promise<readonly string[]>
-  /** The same, of what may not be meant. */
+  /** Warnings printed at the beginning, about what may be unintended. */
   readonly warnings?: readonly string[]
-  /** Hours of the day that it works in. */
+  /** Hours of the day in which it works. */
   readonly hours?: Hours
-  /** A file that the story of the run is written to beside the console. */
+  /** Log file for the output, in addition to the console. */
   readonly log?: string
-  /** What to run next, where that is another command than the same once more. */
+  /** The next command, if it is not the same one again. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
 }
 
-/** What a command line asks for. */
+/** Request of a command line. */
 export type Request =
   | { readonly kind: 'operation'; readonly operation: Operation; readonly told?: Told }
-  /** Of a run that goes on; every run of this machine where none is named. */
+  /** Steers an active run; null: lists the runs of this machine. */
   | { readonly kind: 'ctl'; readonly run: string | null; readonly request: ControlRequest }
-  /** A run of this machine is watched; the only one where none is named. */
+  /** Shows a run of this machine; null: the only one. */
   | { readonly kind: 'attach'; readonly run: string | null }
   | ({ readonly kind: 'init' } & InitRequest)
   | ({ readonly kind: 'trust' } & TrustRequest)
-  /** Runs of this machine are listed. */
+  /** Lists runs of this machine. */
   | { readonly kind: 'runs-here'; readonly limit: number }
   | { readonly kind: 'demo'; readonly lake: string | null; readonly folder: string }
   | {
       readonly kind: 'open'
       readonly target: string
       readonly database?: string
-      /** What the config file says of its tables. */
+      /** Lifecycle settings of the config file. */
       readonly lifecycle?: LifecycleStatusOperation
-      /** What it names, besides what is opened. */
+      /** Stores of the config file, in addition to the opened one. */
       readonly stores?: readonly ConfiguredStore[]
     }
   | { readonly kind: 'help'; readonly text: string }
 
 export type RequestContext = {
-  /** URL of the catalog. @throws SluiceError BAD_FLAG when there is none */
+  /** URL of the catalog. @throws SluiceError BAD_FLAG if there is none */
   readonly catalog: () => string
   readonly optionalCatalog: () => string | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   readonly defaults: ConfigDefaults
-  /** Reads a command that stands within another one. */
+  /** Parses a command inside another one. */
   readonly read: (words: readonly string[]) => Promise<Request>
 }
 
-/** What the words of a command ask for, where they are read by hand; what it takes is declared with its operation. */
+/** A command with a hand-written parser; its options are declared with its operation. */
 export type Command = {
   readonly request: (args: Arguments, context: RequestContext) => Request | Promise<Request>
 }

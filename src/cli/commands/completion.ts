@@ -1,4 +1,4 @@
-/** completion: what a shell is told once, and what it asks for afterwards. */
+/** completion: prints the completion script of a shell. */
 import { SluiceError } from '../../shared/errors.ts'
 import { text } from '../arguments.ts'
 import { closest } from '../../shared/closest.ts'

@@ -1,4 +1,4 @@
-/** copy: its flags, and what the variables of the resumable script mean for it. */
+/** copy: its flags, and how variables of the resumable script translate to them. */
 import { EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
 import { secretsOfUrl } from '../../shared/redact.ts'
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
@@ -46,14 +46,14 @@ function operationOf(
   }
   const again = flag(args, 'again')
   const track = readTrack(args, cdm)
-  // A second Migrate reads everything, unless it is asked for what a run has left that is known.
+  // A second Migrate reads everything, unless it is to resume a known run.
   const goesOn = track?.autoRerun === true || part !== undefined
   const readsAll = cdm !== null && !again && !goesOn
   refuseWith(again, { restart, part: part !== undefined, deleteExtra: flag(args, 'delete-extra') })
   return {
     kind: 'copy',
     ...selection,
-    // The script and the migrator write rows over those of equal key, and what they began is gone on with in the same way.
+    // Script and migrator overwrite rows of equal key, so resumed work of theirs does too.
     onExisting:
       ON_EXISTING.find((choice) => choice === wanted) ?? (script === null && cdm === null ? 'refuse' : 'upsert'),
     acceptLossy: lossy.length > 0 ? lossy : configNames('accept-lossy', defaults['accept-lossy']),
@@ -94,7 +94,7 @@ function operationOf(
   }
 }
 
-/** @throws SluiceError BAD_FLAG for what means something with --follow only */
+/** @throws SluiceError BAD_FLAG for flags that need --follow */
 function followOf(args: Arguments): CopyOperation['follow'] {
   const resync = list(args, 'resync').flatMap((text) => splitNames('--resync', text))
   const wish = {
@@ -114,7 +114,7 @@ function followOf(args: Arguments): CopyOperation['follow'] {
   throw new SluiceError('BAD_FLAG', `--${name} goes with --follow`, { hint: 'add --follow, or leave it out' })
 }
 
-/** @throws SluiceError BAD_FLAG for a cause of streams where nothing is followed */
+/** @throws SluiceError BAD_FLAG for a cause of streams without --follow */
 function alertOf(args: Arguments): AlertWish | undefined {
   if (flag(args, 'follow')) return readAlert(args, { command: 'copy --follow', causes: FOLLOW_CAUSES })
   const others = (cause: AlertCause): string | null => (FOLLOW_CAUSES.includes(cause) ? 'goes with --follow' : null)
@@ -153,7 +153,9 @@ function partOf(text: string): { readonly no: number; readonly of: number } {
   })
 }
 
-/** A printed command says in flags what the variables said, so that it does the same wherever it is run. */
+/**
+ * Notes and printed flags. Settings from variables are printed as flags, so that the command does the same elsewhere.
+ */
 function toldOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, add }: Selected): Told {
   const { chunkRows, batchRows, onExisting, restart } = operation
   const more: string[] = []
@@ -180,15 +182,15 @@ function toldOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, 
     )
   }
   return {
-    // A run that goes on must not begin anew.
+    // A resumed run must not restart.
     printed: { add: [...add, ...more], drop: ['--restart'], dropValued: ['--run-id'] },
     notes,
-    // A followed copy tries such rows again by itself.
+    // A replicated copy retries such rows by itself.
     next: (finished, runId) => (operation.follow === undefined ? retryCommand(finished, runId, ends) : undefined),
   }
 }
 
-/** What is left when every chunk is done are rows that were set aside. */
+/** The retry command, if all chunks are done and only quarantined rows are left. */
 function retryCommand(
   { totals, exitCode, error, asideRuns = [] }: RunFinished,
   runId: string,
@@ -198,11 +200,11 @@ function retryCommand(
   if (exitCode !== EXIT_OF_KIND.verify || quarantined === '0' || chunks !== String(BigInt(proved) + BigInt(earlier)))
     return undefined
   if (error?.code !== 'ROWS_ASIDE') return undefined
-  // Rows that an earlier run has set aside are found under its number; those of several runs, without one.
+  // Rows quarantined by one run are found by its number; those of several runs need no number.
   const runs = asideRuns.length > 1 ? [] : [asideRuns[0] ?? runId]
   const shown = (end: Ends['to']): readonly string[] => [...(end.beside === undefined ? [] : [end.beside]), end.printed]
   const flags = [...shown(to)]
-  // The ledger knows the source without its password.
+  // The ledger has the source without its password.
   if (from.origin === 'script' || secretsOfUrl(from.url).length > 0) flags.unshift(...shown(from))
   return ['sluice', 'quarantine', 'retry', ...runs, ...new Set(flags)].join(' ')
 }

@@ -1,4 +1,4 @@
-/** ctl: its operands; what it does is in ../run-ctl.ts. */
+/** ctl: its operands; the implementation is in ../run-ctl.ts. */
 import { SluiceError } from '../../shared/errors.ts'
 import { list, optionalText } from '../arguments.ts'
 import { controlRequest } from '../ctl.ts'

@@ -1,4 +1,4 @@
-/** demo: its flags; what it does is in ../demo.ts. */
+/** demo: its flags; the implementation is in ../demo.ts. */
 import { optionalText, text } from '../arguments.ts'
 import type { Command } from './command.ts'
 

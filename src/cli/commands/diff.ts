@@ -1,4 +1,4 @@
-/** diff: what comes after a copy. */
+/** diff: compares after a copy, and repairs. */
 import { SluiceError } from '../../shared/errors.ts'
 import { alertOf } from '../alert-flags.ts'
 import { count, flag, given, list } from '../arguments.ts'
@@ -13,7 +13,7 @@ import type { DiffOperation } from '../../engine/copy/operations/diff/declaratio
 import { operate } from './command.ts'
 import type { Command, Request, RequestContext } from './command.ts'
 
-/** What was mended stands in the ledger of the target: nothing else has to be named. */
+/** The ledger of the target lists the repairs, so nothing else must be named. */
 function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestContext): Request {
   const to = chooseEnd('to', args, defaults, env)
   const tables = [...list(args, 'table'), ...list(args, 'tables')]
@@ -21,7 +21,7 @@ function undoRequest(runId: string, args: Arguments, { env, defaults }: RequestC
   return operate({ kind: 'diff-undo', runId, to: to.url, tables }, { printed: { add } })
 }
 
-/** What is mended: by its flags, else as `spark.cdm.autocorrect.*` say. */
+/** Repair options: from flags, else from `spark.cdm.autocorrect.*`. */
 function mendingOf(
   args: Arguments,
   cdm: CdmWishes | null,

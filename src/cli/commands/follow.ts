@@ -1,4 +1,4 @@
-/** follow: the stream goes on, ends, or is told about. */
+/** follow: continues a stream, ends it, or reports on it. */
 import { FOLLOW_WORDS } from '../../engine/follow/operations/follow/declaration.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { flag, optionalText } from '../arguments.ts'
@@ -8,7 +8,7 @@ import { spoken } from '../words.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
-/** Flags of a run that goes on: a report does nothing but read. */
+/** Flags of an active run; a report only reads. */
 const OF_RUNS = ['end', 'until-caught-up', 'until-equal', 'alert-exit'] as const
 
 const follow: Command = {

@@ -1,4 +1,4 @@
-/** init: what stands in the new config file; what it does is in ../init. */
+/** init: content of the new config file; the implementation is in ../init. */
 import { isCopyUrl } from '../../engine/run/systems.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { flag, optionalText, text, type Arguments } from '../arguments.ts'

@@ -26,7 +26,9 @@ const lifecycle: Command = {
     text(args, 'action') === 'init' ? init(args, context) : operate(watchedStatus(args, context)),
 }
 
-/** Its tables with the databases that they stand in, or those of them that are named. @throws SluiceError BAD_FLAG, BAD_CONFIG */
+/**
+ * Tables of the config file with their databases; only the named ones if any. @throws SluiceError BAD_FLAG, BAD_CONFIG
+ */
 export function lifecycleStatus(args: Arguments, context: Words): LifecycleStatusOperation {
   const { lifecycle: all = {} } = context.defaults
   const file = configOf(args)
@@ -52,14 +54,14 @@ export function lifecycleStatus(args: Arguments, context: Words): LifecycleStatu
   return { kind: 'lifecycle-status', tables, entries, databases }
 }
 
-/** The entry that is meant: the schema may be left out, of the option or of the file. Null where none is, or several are. */
+/** The matching entry; the schema may be missing in the option or in the file. Null if none or several match. */
 function keyOf(table: string, known: readonly string[]): string | null {
   if (known.includes(table)) return table
   const same = known.filter((one) => one.endsWith(`.${table}`) || `${DEFAULT_SCHEMA}.${one}` === table)
   return same.length === 1 ? (same[0] ?? null) : null
 }
 
-/** An entry may ask for alerts of the commands that work on its table; a look at all of them is told on its line alone. */
+/** Alerts of an entry belong to commands on its table; alerts for all tables are set on the command line only. */
 function watchedStatus(args: Arguments, context: Words): LifecycleStatusOperation {
   const alert = readAlert(args, { command: 'lifecycle status', causes: LIFECYCLE_CAUSES })
   return { ...lifecycleStatus(args, context), ...given('alert', alert) }
@@ -74,7 +76,8 @@ function entryOf(
   const config = { config: optionalText(args, 'config') }
   const defaults: ConfigDefaults = { ...context.defaults, ...given('from', entry.from), to: entry.to }
   const from = chooseEnd('from', config, defaults, env)
-  // Without its own place a partitioned table stands beside the old one, whatever the file says of copies.
+  // Without its own `to`, the partitioned table is in the same database as the old one, even if the file has `to` for
+  // copies.
   const to = entry.to === undefined ? null : optionalEnd('to', config, defaults, env)
   const fromWord = endWord(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
   const toWord = to === null ? fromWord : endWord(entry.to, to.url, context)
@@ -100,7 +103,7 @@ function entryOf(
   }
 }
 
-/** As yargs would hand it over. */
+/** Entry settings in the form of yargs values. */
 function argumentsOf(entry: LifecycleConfig): Arguments {
   return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined))
 }
@@ -139,7 +142,7 @@ function init(args: Arguments, context: Words): Request {
   )
 }
 
-/** @property text absent where the file that is written says it for all of its tables */
+/** @property text absent if the written file already sets it for all tables */
 function fromWritten(
   args: Arguments,
   { url, origin }: ReturnType<typeof chooseEnd>,

@@ -1,4 +1,4 @@
-/** prune: give up old versions of tables in the catalog. */
+/** prune: drops old versions of tables from the catalog. */
 import { SluiceError } from '../../shared/errors.ts'
 import { alertOf } from '../alert-flags.ts'
 import { flag, given, optionalCount, optionalText } from '../arguments.ts'
@@ -8,7 +8,7 @@ import { operate } from './command.ts'
 import type { Command } from './command.ts'
 import { tablesOrAll } from '../table-words.ts'
 
-/** What stays. @throws SluiceError BAD_FLAG unless exactly one of the two flags says it */
+/** What to keep. @throws SluiceError BAD_FLAG unless exactly one of the two flags is given */
 function keepOf(args: Arguments): { readonly versions: number } | { readonly forMs: number } {
   const versions = optionalCount(args, 'keep-versions', 1)
   const forMs = optionalDuration(args, 'older-than')

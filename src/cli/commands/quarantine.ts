@@ -1,4 +1,4 @@
-/** quarantine retry, and its older spelling retry-quarantine: rows that copies have set aside. */
+/** quarantine retry, and its older spelling retry-quarantine: rows that copies have quarantined. */
 import { alertOf } from '../alert-flags.ts'
 import { given, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
@@ -10,7 +10,7 @@ import type { Request, RequestContext } from './command.ts'
 function retry(args: Arguments, { env, defaults }: RequestContext): Request {
   const to = chooseEnd('to', args, defaults, env)
   const from = optionalEnd('from', args, defaults, env)
-  // A variable alone does not say that these rows came from there: the ledger knows. With the script's target it does.
+  // The source variable counts only together with the script's target; else the ledger knows the source.
   const source = from?.origin === 'script' && to.origin !== 'script' ? null : from
   const scripted = [...(source === null ? [] : [source]), to].filter(({ origin }) => origin === 'script')
   return operate(

@@ -1,4 +1,4 @@
-/** runs: of a catalog, or of copies into a database. */
+/** runs: from a catalog, a ledger, a queue, or this machine. */
 import { SluiceError } from '../../shared/errors.ts'
 import { count, flag, given, optionalText } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'

@@ -1,4 +1,4 @@
-/** schedule: a command that comes again, with what it is read with. */
+/** schedule: repeats a command. Its words are parsed like a command line. */
 import path from 'node:path'
 import process from 'node:process'
 import { foldersOf, withNames } from '../../app/share/sharing.ts'
@@ -20,7 +20,7 @@ import { scheduleRule } from '../schedule-rule.ts'
 import { operate, type Command, type Request, type RequestContext } from './command.ts'
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,62}$/
-/** What the command of a schedule cannot have: a schedule says when, and a worker where. */
+/** Flags that a scheduled command cannot have: the schedule sets the time, and a worker the place. */
 const NOT_THERE = [
   '--distributed',
   '--background',
@@ -81,7 +81,7 @@ async function add(name: string, args: Arguments, context: RequestContext): Prom
   const known = allStores(defaults, env).filter(({ error }) => error === undefined)
   const placed = queueable(operation, known)
   const folders = new Set(foldersOf(operation))
-  // No word of it is secret, and none depends on where somebody stands.
+  // Make words independent of the current folder, and replace URLs by store names.
   const kept = words.map((word) => {
     const [, flagName = '', value = word] = /^(--[\w-]+=)?(.*)$/s.exec(word) ?? []
     const store = placed.stores.find(({ url }) => url === value)
@@ -129,7 +129,7 @@ async function print(name: string, args: Arguments, context: RequestContext): Pr
   })
 }
 
-/** The words behind `--`; one that a form has given whole is split as a shell does. */
+/** The words after `--`; a single one, as from a form, is split as in a shell. */
 function wordsOf(args: Arguments): readonly string[] {
   const words = list(args, 'command')
   const [first, ...more] = words
@@ -142,7 +142,7 @@ function wordsOf(args: Arguments): readonly string[] {
   return split[0] === 'sluice' ? split.slice(1) : split
 }
 
-/** @throws SluiceError BAD_FLAG, BAD_CONFIG for words that start no operation, or that only a shell can start */
+/** @throws SluiceError BAD_FLAG, BAD_CONFIG for words that start no operation, or that need a shell */
 async function readInner(words: readonly string[], args: Arguments, context: RequestContext): Promise<Operation> {
   const unfit = words.find((word) => NOT_THERE.includes(word.split('=')[0] ?? ''))
   if (unfit !== undefined) {
@@ -163,7 +163,7 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
   return request.operation
 }
 
-/** @returns whether it destroys something @throws SluiceError MISSING_CONFIRM where nobody would be there to be asked */
+/** @returns whether it destroys something @throws SluiceError MISSING_CONFIRM if it does, and is not confirmed */
 function refuseUnconfirmed(operation: Operation): boolean {
   const destroys = destructionsOf(operation)
   const confirmed = new Map<string, unknown>(Object.entries(operation)).get('confirm') !== undefined
@@ -175,7 +175,7 @@ function refuseUnconfirmed(operation: Operation): boolean {
   return destroys.length > 0
 }
 
-/** @throws SluiceError BAD_FLAG for what would put a password where others read it */
+/** @throws SluiceError BAD_FLAG if the command would expose a password */
 function refuseSecrets(words: readonly string[], urls: readonly string[]): void {
   const url = urls.find((one) => secretsOfUrl(one).some((secret) => words.some((word) => word.includes(secret))))
   if (url === undefined) return

@@ -1,4 +1,4 @@
-/** trust: which file may be read, or no longer; what it does is in ../run-trust.ts. */
+/** trust: the file to trust or no longer trust; the implementation is in ../run-trust.ts. */
 import { SluiceError } from '../../shared/errors.ts'
 import { flag, optionalText } from '../arguments.ts'
 import type { Command } from './command.ts'

@@ -1,4 +1,4 @@
-/** worker and workers: the queue that they are about, and the stores that a worker knows by name. */
+/** worker and workers: their queue, and the stores that a worker knows by name. */
 import { count, given, list, optionalText } from '../arguments.ts'
 import { optionalDuration } from '../duration.ts'
 import { allStores } from '../named-stores.ts'
@@ -9,7 +9,7 @@ import type { Command } from './command.ts'
 const worker: Command = {
   request: (args, { defaults, env }) => {
     const stores = allStores(defaults, env)
-    // A variable that is not set here stops those runs that need it, and no others.
+    // A variable that is not set prevents only runs that need it.
     const known = stores.filter(({ error }) => error === undefined)
     const unset = stores.filter(({ error }) => error !== undefined)
     const warnings = unset.map(
@@ -34,7 +34,7 @@ const workers: Command = {
   request: (args, { defaults, env }) => {
     const connect = chooseQueue(args, defaults, env)
     const drain = optionalText(args, 'drain')
-    // Prometheus asks again and again: whoever wants metrics of the queue wants it watched.
+    // With --metrics the queue is watched, because Prometheus polls again and again.
     const isWatched = drain === undefined && optionalText(args, 'metrics') !== undefined
     const operation = isWatched
       ? ({ kind: 'workers-watch', connect } as const)

@@ -1,4 +1,4 @@
-/** The answer to a shell that asks what a word may become. */
+/** Answers the shell's question what a word may become. */
 import { completionOf } from './candidates.ts'
 import { PLACE_LINES } from './scripts.ts'
 
@@ -7,8 +7,8 @@ type Env = Readonly<Record<string, string | undefined>>
 type Quote = "'" | '"' | null
 
 /**
- * The same for a shell that hands words over as they were typed, and takes them back so.
- * @param raw words with their quotes; the last one may have one that is open
+ * The same for a shell that passes words as typed, and expects quoted answers.
+ * @param raw words with their quotes; the last may have an open one
  */
 export async function rawAnswer(
   raw: readonly string[],
@@ -24,8 +24,8 @@ export async function rawAnswer(
 }
 
 /**
- * Words as a shell has them while they are typed: with quotes, some of them still open, backslashes and variables.
- * @param env what variables hold; one that is not set stays as it is written
+ * Removes quotes, backslashes and variables from a word as typed; the last quote may still be open.
+ * @param env values of variables; an unset one stays as written
  */
 function unquoted(raw: string, env: Env): { readonly text: string; readonly open: Quote } {
   let open: Quote = null
@@ -51,24 +51,27 @@ function unquoted(raw: string, env: Env): { readonly text: string; readonly open
   return { text, open }
 }
 
-/** A word as it can go on behind what is typed: without the quote that is open, which the shell keeps and closes. */
+/** A word quoted as a continuation of the typed text. An open quote is not repeated: the shell keeps and closes it. */
 function quotedFor(word: string, open: Quote): string {
   if (open === "'") return word.replaceAll("'", String.raw`'\''`)
   if (open === '"') return word.replaceAll(/["\\$`]/g, (sign) => `\\${sign}`)
   return word.replaceAll(/[^\p{L}\p{N}_@%+=:,./-]/gu, (sign) => `\\${sign}`)
 }
 
-/** One line is as long as a shell shows. */
+/** Longest description, in cells. */
 const MEANING_CELLS = 60
 
-/** @param words behind the name of the program, up to the cursor @param env variables that may name the database which knows more @param patienceMs how long that may take; two seconds when absent */
+/**
+ * @param words after the program name, up to the cursor @param env may name the database to ask @param patienceMs
+ * timeout for the database; default 2 s
+ */
 export async function completionAnswer(
   words: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   patienceMs?: number,
 ): Promise<string> {
   const { candidates, places, wanted } = completionOf(words)
-  // The drivers of databases are loaded for a word that only a database knows.
+  // Load database drivers only for a word that needs a database.
   const names = wanted === undefined ? [] : await (await import('./names.ts')).namesFor(wanted, words, env, patienceMs)
   const lines = [...candidates, ...names].map(({ word, meaning }) => `${word}\t${shortened(meaning)}\n`)
   return lines.join('') + (places === null ? '' : `${PLACE_LINES[places]}\n`)

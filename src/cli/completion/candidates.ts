@@ -1,4 +1,7 @@
-/** What can stand where a shell asks, by the declarations of commands and the stores of the config file. Nothing is opened: names that a database knows are asked for elsewhere. */
+/**
+ * Candidates at the cursor, from the command declarations and the stores of the config file. It opens no database;
+ * ./names.ts does.
+ */
 import type { CatalogNamedKind } from '../../app/known-catalog.ts'
 import type { NamedKind } from '../../app/known-names.ts'
 import { actionsOf, takenBy } from '../../app/operations/facts.ts'
@@ -9,26 +12,26 @@ import { configFlag, firstWord, GLOBAL_NAMES, VALUE_FLAGS } from '../globals.ts'
 
 export type Candidate = { readonly word: string; readonly meaning: string }
 
-/** `files`, `folders`: the shell completes these beside the candidates, as it does for every program. */
+/** `files`, `folders`: the shell also completes these, as for any program. */
 type Completion = {
-  /** Whether one word may hold several candidates. */
+  /** Whether one word may contain several values. */
   readonly commas?: boolean
   readonly candidates: readonly Candidate[]
   readonly places: 'files' | 'folders' | null
-  /** It is the URL of a database, which may be a file. */
+  /** It is a database URL, which may name a file. */
   readonly isDatabase?: true
-  /** Names that the database of the line may know. */
+  /** Names to ask the line's database for. */
   readonly wanted?: Wanted
 }
 
-/** @property flag what stands before the name in the same word: `--table=`, or nothing */
+/** @property flag prefix of the name in the same word: `--table=`, or '' */
 export type Wanted = {
   readonly kind: NamedKind | CatalogNamedKind
   readonly flag: string
   readonly takes: readonly Option[]
-  /** One word may hold several, with commas between them. */
+  /** One word may contain several, separated by commas. */
   readonly commas?: true
-  /** Of the columns of a table that is named without a flag. */
+  /** For columns: the table named as an operand. */
   readonly table?: string
 }
 
@@ -36,7 +39,7 @@ const NOTHING: Completion = { candidates: [], places: null }
 const NAMED: ReadonlySet<Completes> = new Set<NamedKind>(['table', 'column', 'partition'])
 const OF_CATALOG: ReadonlySet<Completes | undefined> = new Set<Completes>(['delta table', 'catalog table'])
 
-/** What stands behind flags that every command takes. */
+/** Values of global flags. */
 const GLOBAL_VALUES: Readonly<Record<string, Partial<Option>>> = {
   config: { completes: 'file' },
   'log-file': { completes: 'file' },
@@ -52,8 +55,8 @@ const PLACES: Readonly<Partial<Record<Completes, 'files' | 'folders'>>> = {
 }
 
 /**
- * @param words those of the line behind the name of the program, up to the cursor; the last one is being typed, and may be empty
- * @returns what the last word may become, all of it beginning with what is typed
+ * @param words of the line after the program name, up to the cursor; the last one is being typed, and may be empty
+ * @returns completions of the last word, all of them beginning with it
  */
 export function completionOf(words: readonly string[]): Completion {
   const current = words.at(-1) ?? ''
@@ -63,7 +66,7 @@ export function completionOf(words: readonly string[]): Completion {
   return { candidates: fitting.length > 0 ? fitting : afterComma(candidates, current, commas), ...others }
 }
 
-/** The last of several in one word, none of them twice. */
+/** Completions of the last value in a comma-separated word, without repeats. */
 function afterComma(candidates: readonly Candidate[], current: string, commas: boolean): readonly Candidate[] {
   const at = current.lastIndexOf(',') + 1
   if (!commas || at === 0) return []
@@ -83,7 +86,7 @@ function candidatesFor(before: readonly string[], current: string): Completion {
   if (current.startsWith('--') && equals > 0) {
     const flag = current.slice(0, equals + 1)
     const { candidates, places, wanted, commas = false } = valuesOf(current.slice(2, equals), takes, before)
-    // What a shell finds in a folder it would put in the place of the whole word.
+    // Completions must replace the whole word, including the flag.
     return {
       candidates: candidates.map((one) => ({ ...one, word: flag + one.word })),
       places,
@@ -101,7 +104,7 @@ function candidatesFor(before: readonly string[], current: string): Completion {
   return command === null ? NOTHING : operandOf(command.name, takes, before)
 }
 
-/** The options that are left when it is said what a command with actions is to do. */
+/** Options that remain after the action of a command is given. */
 function takenAfter(
   command: { readonly name: string; readonly takes: readonly Option[] } | null,
   before: readonly string[],
@@ -120,7 +123,7 @@ function optionNamed(word: string, takes: readonly Option[]): Partial<Option> | 
   return takes.find(({ name, alias }) => name === word || alias === word) ?? GLOBAL_VALUES[word]
 }
 
-/** Whether the next word belongs to this one. */
+/** Whether the next word is the value of this one. */
 function takesValue(word: string, takes: readonly Option[]): boolean {
   if (!word.startsWith('-') || word.includes('=')) return false
   const name = word.replace(/^--?/, '')
@@ -154,7 +157,7 @@ function valuesOfOption(
   }
 }
 
-/** What only a database or the catalog of the line knows. */
+/** Names that only the line's database or catalog knows. */
 function wantedOf(
   completes: Completes | undefined,
   takes: readonly Option[],
@@ -179,7 +182,7 @@ function flagsOf(takes: readonly Option[], before: readonly string[]): readonly 
     .filter(({ operand, hidden }) => operand !== true && hidden !== true)
     .filter(({ name, type }) => type === 'list' || !before.includes(`--${name}`))
     .map(({ name, type, describe, ...option }) => ({
-      // A flag that is on is given to turn it off.
+      // A flag that is on by default is offered as its negation.
       word: type === 'flag' && (option.default ?? option.fallback) === true ? `--no-${name}` : `--${name}`,
       meaning: describe,
     }))
@@ -189,7 +192,7 @@ function flagsOf(takes: readonly Option[], before: readonly string[]): readonly 
   return [...own, ...shared]
 }
 
-/** The operand whose turn it is; the last one may come again where it is a list. */
+/** The next operand; the last one is repeated if it is a list. */
 function operandOf(command: string, takes: readonly Option[], before: readonly string[]): Completion {
   const operands = takes.filter(({ operand }) => operand === true)
   const given = givenOperands(command, takes, before).length
@@ -199,7 +202,7 @@ function operandOf(command: string, takes: readonly Option[], before: readonly s
     return { candidates: [...new Set(actionsOf(command).map(({ name }) => name))].map(bare), places: null }
   }
   const { candidates, ...others } = valuesOfOption(option, takes, before)
-  // A place may be a database, too: a path of `discover`.
+  // A path of `discover` may also be a database.
   return { candidates: option.completes === 'path' ? [...candidates, ...storesIn(before)] : candidates, ...others }
 }
 
@@ -216,7 +219,7 @@ function givenOperands(command: string, takes: readonly Option[], before: readon
   return given
 }
 
-/** Names in the config file that the line names; none where it cannot be read: this is no place for complaints. */
+/** Store names of the config file on the line; empty if it cannot be read, because errors have no place here. */
 function storesIn(before: readonly string[]): readonly Candidate[] {
   const file = configFlag(before)
   if (file === null) return []

@@ -1,4 +1,7 @@
-/** Names for a shell that only the database of the line knows. It is asked for as long as somebody waits who has pressed a key; what goes wrong there is said by the command itself. */
+/**
+ * Names from the line's database for shell completion. The user waits at the key, so there is a timeout, and errors are
+ * ignored; the command itself reports them.
+ */
 import { knownInCatalog } from '../../app/known-catalog.ts'
 import { knownNames, type KnownName } from '../../app/known-names.ts'
 import type { Option } from '../../engine/run/operations/option.ts'
@@ -11,12 +14,12 @@ import type { Candidate, Wanted } from './candidates.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** Of somebody who has pressed a key. */
+/** Timeout, ms: a user waits at the key. */
 const PATIENCE_MS = 2000
-/** What an answer of lines cannot hold; all else each shell quotes in its own way. */
+/** Characters that a line-based answer cannot contain; each shell quotes all others itself. */
 const UNSAID = /[\p{Cc}\u2028\u2029]/u
 
-/** @param words of the line up to the cursor; the last one is being typed @param patienceMs how long a database may take */
+/** @param words of the line up to the cursor; the last one is being typed @param patienceMs timeout for the database */
 export async function namesFor(
   wanted: Wanted,
   words: readonly string[],
@@ -26,7 +29,7 @@ export async function namesFor(
   return (await knownTo(wanted, words, env, patienceMs)).filter(({ word }) => !UNSAID.test(word))
 }
 
-/** The same with names that a shell would have to quote. Nothing where the database does not answer in time. */
+/** The same including names that an answer cannot contain. Empty if the database does not answer in time. */
 export async function knownTo(
   { kind, flag, takes, commas, table }: Wanted,
   words: readonly string[],
@@ -64,13 +67,13 @@ export async function knownTo(
 function namesIn(names: readonly KnownName[], typed: string, kind: Wanted['kind']): readonly KnownName[] {
   const fitting = names.filter(({ name }) => name.startsWith(typed))
   if (kind === 'table') return fitting.filter(({ name }) => isSpelled(name, typed))
-  // An id is offered to those who have begun one.
+  // Ids are offered only if one has been begun.
   const ids = new Set(kind === 'catalog table' ? names.map(({ meaning }) => meaning) : [])
   const short = fitting.filter(({ name }) => !ids.has(name))
   return short.length > 0 ? short : typed === '' ? [] : fitting
 }
 
-/** The catalog that the command would take. */
+/** The catalog that the command would use. */
 function catalogOf(before: readonly string[], defaults: ConfigDefaults, env: Env): string | undefined {
   const [flag] = valuesOf({ name: 'database-url' }, before)
   const choice = chooseCatalog(flag, env, defaults['database-url']) ?? standingCatalog('.', env)
@@ -79,12 +82,12 @@ function catalogOf(before: readonly string[], defaults: ConfigDefaults, env: Env
   return more.length === 0 ? only : undefined
 }
 
-/** A table has two names, with its schema and without: the one of which as much is typed. */
+/** A table has a name with and one without schema: offer the form that is being typed. */
 function isSpelled(name: string, current: string): boolean {
   return name.includes('.') === current.includes('.')
 }
 
-/** The source where a command has two ends, as where a table is named that is not yet in the other one. */
+/** The database to ask; the source if the command has source and target: a table may not be in the target yet. */
 function databaseOf(
   takes: readonly Option[],
   before: readonly string[],

@@ -1,9 +1,9 @@
-/** What a shell is told once: how to ask sluice what the word under the cursor may become. */
+/** Completion scripts: how a shell asks sluice for completions. */
 
-/** Lines of an answer: a word, a tab, its meaning; the line below instead, where the shell has to look for files or folders itself. */
+/** Answer format: a word, a tab, its description. These lines ask the shell to complete files or folders itself. */
 export const PLACE_LINES = { files: ':files', folders: ':folders' } as const
 
-/** Works with bash 3.2, as macOS has it. bash cuts words at = and :, and puts its answer behind the last cut. */
+/** Works with bash 3.2 (macOS). bash splits words at = and :, and inserts the answer after the last split. */
 const BASH = `# sluice completion bash: put  source <(sluice completion bash)  into ~/.bashrc
 _sluice() {
   local rest="\${COMP_LINE:0:COMP_POINT}" words=() last=-1 at piece word meaning cut current

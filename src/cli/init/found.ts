@@ -1,4 +1,7 @@
-/** What `sluice init` writes down: the lake that lies here, and databases by their URLs, those with a password by the variable that holds it. */
+/**
+ * Finds what `sluice init` writes: a lake in the current folder, and databases by URL; a URL with a password is written
+ * as its variable.
+ */
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { isCatalogUrl, isCopyUrl, systemOf } from '../../engine/run/systems.ts'
@@ -7,7 +10,9 @@ import { secretsOfUrl } from '../../shared/redact.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** @property written as the file has it: a URL, a path, or `$NAME` @property unset whether nobody has set that variable yet */
+/**
+ * @property written text for the file: a URL, a path, or `$NAME` @property unset whether that variable is not set yet
+ */
 export type NamedPlace = {
   readonly name: string
   readonly written: string
@@ -17,7 +22,7 @@ export type NamedPlace = {
 
 export type Found = {
   readonly places: readonly NamedPlace[]
-  /** Names of places, by the flag that they are for. */
+  /** Names of places by the flag that they are the default of. */
   readonly defaults: Readonly<Partial<Record<'database-url' | 'from' | 'to', string>>>
 }
 
@@ -32,7 +37,7 @@ const DEPTH = 3
 const MOST_FOLDERS = 2000
 const CATALOG_VARIABLE = 'SLUICE_DATABASE_URL'
 
-/** Looks at folders and variables; no database is opened. */
+/** Reads folders and variables; opens no database. */
 export function findPlaces(asked: Asked, cwd: string, env: Env): Found {
   const places: NamedPlace[] = []
   const defaults: Partial<Record<'database-url' | 'from' | 'to', string>> = {}
@@ -88,7 +93,7 @@ function writtenOf(url: string, variable: string, cwd: string, env: Env): Omit<N
   return { written: absoluteUrl(url, cwd), about: 'as it was given', unset: false }
 }
 
-/** The file counts in folders below, where a relative path would mean something else. */
+/** Absolute URL of a database file: the config file also applies in subfolders. */
 function absoluteUrl(url: string, cwd: string): string {
   const [, scheme, file] = /^([a-z0-9+]+):\/\/\/(.+)$/is.exec(url) ?? []
   if (scheme === undefined || file === undefined || systemOf(url)?.file === undefined) return url
@@ -97,7 +102,7 @@ function absoluteUrl(url: string, cwd: string): string {
 
 const absolute = (place: string, cwd: string): string => (place.includes('://') ? place : path.resolve(cwd, place))
 
-/** The folder that we are in, or one in it, with most tables below; null where there is none. */
+/** The subfolder with Delta tables, or the current folder if several have some; null if there are none. */
 function lakeAt(cwd: string): { readonly folder: string; readonly tables: number } | null {
   const budget = { left: MOST_FOLDERS }
   const below = foldersOf(cwd).map((name) => ({

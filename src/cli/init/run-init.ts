@@ -1,4 +1,4 @@
-/** `sluice init`: shows the file that it would write, asks in a terminal, and never writes over one. */
+/** `sluice init`: prints the new config file, asks in a terminal, and never overwrites a file. */
 import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
@@ -14,12 +14,12 @@ export type InitRequest = Asked & { readonly write: string; readonly dryRun: boo
 type Around = {
   readonly cwd: string
   readonly tool: string
-  /** Whether somebody can be asked, and is not to be spared. */
+  /** Whether to ask the user. */
   readonly asks: boolean
   readonly json: boolean
 }
 
-/** @returns the exit code @throws SluiceError BAD_CONFIG where the file is there, TARGET_DENIED where it cannot be written */
+/** @returns the exit code @throws SluiceError BAD_CONFIG if the file exists, TARGET_DENIED if it cannot be written */
 export async function runInit(
   session: Session,
   { write, dryRun, ...asked }: InitRequest,
@@ -61,7 +61,7 @@ export async function runInit(
 
 function writeNew(file: string, text: string): void {
   try {
-    // Fails where another program was quicker.
+    // Fails if another program has created it meanwhile.
     writeFileSync(file, text, { flag: 'wx', mode: 0o644 })
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException

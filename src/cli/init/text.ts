@@ -20,12 +20,12 @@ const NO_PLACES = `
 #   archive: s3://bucket/archive
 `
 
-/** The command that says what a place holds: the tables of a lake lie in folders below it. */
+/** The command that lists the content of a place; tables of a lake are in subfolders. */
 export function lookAt({ name }: NamedPlace): string {
   return `sluice discover ${shellQuote(name)}${name === 'lake' ? ' --recursive' : ''}`
 }
 
-/** Commented YAML that the reader of config files takes. */
+/** Commented YAML in the format of the config file. */
 export function configText({ places, defaults }: Found): string {
   const stores = places.map(
     ({ name, written, about }) => `  # ${about}\n  ${stringify({ [name]: written }, { lineWidth: 0 })}`,

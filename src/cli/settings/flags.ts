@@ -1,4 +1,4 @@
-/** `--settings` and `--preset`: a copy as the parallel script for Cassandra makes it. */
+/** `--settings` and `--preset`: a copy with the settings of the parallel script for Cassandra. */
 import type { CopyOperation } from '../../engine/copy/operations/copy/declaration.ts'
 import type { ScriptWish } from '../../engine/copy/operations/copy/wishes.ts'
 import { SCRIPT_PRESETS, type ScriptPreset, type ScriptSizes } from '../../model/copy/script-presets.ts'
@@ -9,22 +9,22 @@ import type { ConfigDefaults } from '../config.ts'
 import { readSettingsFile, SETTINGS } from './settings-file.ts'
 import { batchesByPartition } from '../../engine/run/systems.ts'
 
-/** The script's log, in the current folder. */
+/** Log file of the script, in the current folder. */
 export const SCRIPT_LOG = 'migrator.log'
 
 const PRESETS = Object.keys(SCRIPT_PRESETS) as ScriptPreset[]
 
 export type Settings = {
-  /** By flag, else by the file, else by the preset. */
+  /** By priority: flags, settings file, preset. */
   readonly sizes: ScriptSizes
   readonly script: ScriptWish
-  /** Said at the beginning of the run. */
+  /** Notes printed at the beginning of the run. */
   readonly notes: readonly string[]
   readonly warnings: readonly string[]
 }
 
 /**
- * @returns null where the parallel script is not asked for
+ * @returns null if neither flag is given
  * @throws SluiceError BAD_FLAG, BAD_CONFIG
  */
 export function readSettings(args: Arguments): Settings | null {
@@ -50,8 +50,8 @@ export function readSettings(args: Arguments): Settings | null {
 }
 
 /**
- * A copy as the parallel script makes it. It writes rows over those of equal key, and no number of rows that fail ends it; what flags or the config
- * file say of that counts all the same.
+ * A copy with the behaviour of the parallel script: it overwrites rows of equal key, and no number of failed rows ends
+ * it. Flags and the config file still have priority.
  */
 export function scripted(
   operation: CopyOperation,
@@ -66,7 +66,7 @@ export function scripted(
   return {
     ...rest,
     workers: sizes.workers,
-    // Of Cassandra alone a batch is what the script means by one, and not what goes to the target at once.
+    // Only for Cassandra a batch has the script's meaning, not the number of rows sent to the target at once.
     ...(batchesByPartition(operation.to) ? {} : { batchRows: sizes.batchRows }),
     maxAside: set('max-aside') ? operation.maxAside : Number.MAX_SAFE_INTEGER,
     onExisting: set('on-existing') ? operation.onExisting : 'upsert',

@@ -1,4 +1,4 @@
-/** `migrator.log`: the story of a run in lines with time and level, beside the console, appended as it happens. */
+/** `migrator.log`: output of a run with time and level, appended during the run, in addition to the console. */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import type { Event } from '../../model/run/event.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
@@ -8,18 +8,18 @@ import { oneLine } from '../../shared/visible.ts'
 import { Narrator } from '../../render/narrator.ts'
 import { rowKeyText } from '../../render/row-key.ts'
 
-/** Of one value of a key. */
+/** Longest key value, in characters. */
 const KEY_CHARACTERS = 1000
 
 type Level = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR'
 type Line = readonly [level: Level, text: string, below?: readonly string[]]
 
-/** Events that the log tells in its own words; the others as the console does. */
+/** Events with their own text in this log; others are written as on the console. */
 type Told = Partial<{ [T in Event['type']]: (event: Extract<Event, { type: T }>) => readonly Line[] }>
 
 /**
- * Opens the file at once, so that a folder that cannot be written to ends the command before it starts.
- * @param complain told once when the file cannot be written any further; the run goes on
+ * Opens the file at once, so that an unwritable folder fails before the command starts.
+ * @param complain called once when writing fails; the run continues
  * @throws SluiceError BAD_FLAG
  */
 export function migratorLogFace(
@@ -52,10 +52,10 @@ export function migratorLogFace(
 /** Events as lines of the log. */
 export class MigratorLines {
   #narrator = new Narrator(true)
-  /** Columns of the key of a table, and how many of them name the partition. */
+  /** Key columns by table, and how many of them form the partition key. */
   readonly #keys = new Map<string, { readonly names: readonly string[]; readonly partition: number }>()
 
-  /** The lines an event adds, each with its line feed; empty for none. */
+  /** Lines of an event, each with its line feed; '' if it has none. */
   event(event: Event): string {
     if (event.type === 'run.started') this.#narrator = new Narrator(true)
     if (event.type === 'copy.started')
@@ -70,7 +70,7 @@ export class MigratorLines {
   }
 
   #tell(event: Event): readonly Line[] {
-    // The fold goes over every event, whoever tells it.
+    // The narrator must see every event, even those with their own text.
     const blocks = this.#narrator.event(event)
     const own = (this.#own as Partial<Record<Event['type'], (event: never) => readonly Line[]>>)[event.type]
     if (own !== undefined) return own(event as never)
@@ -140,7 +140,7 @@ function below({ where, reason, hint, stack }: ErrorInfo): readonly string[] {
   ]
 }
 
-/** Of what nobody expected: where in the program it is. */
+/** Stack trace of an unexpected error. */
 function stackOf(event: Event): readonly string[] {
   const error = 'error' in event ? event.error : undefined
   return typeof error === 'object' ? (error.stack?.split('\n') ?? []) : []

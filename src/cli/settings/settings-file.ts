@@ -1,4 +1,4 @@
-/** `migrator_settings.yaml`, as the parallel script for Cassandra reads it. All of its keys may be left out. */
+/** `migrator_settings.yaml` of the parallel script for Cassandra. All keys are optional. */
 import { readFileSync } from 'node:fs'
 import { isAlias, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { Node, Pair } from 'yaml'
@@ -9,10 +9,10 @@ import { grouped } from '../../shared/figures.ts'
 
 type Setting = {
   readonly name: keyof ScriptSizes
-  /** What the script recommends; other numbers are taken too. */
+  /** Range that the script recommends; other numbers are accepted too. */
   readonly from: number
   readonly to: number
-  /** More than that is not had, whatever the file says. */
+  /** Upper limit; larger values are reduced to it. */
   readonly most: number
 }
 
@@ -25,16 +25,16 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
 
 export type FileSettings = {
   readonly values: Partial<ScriptSizes>
-  /** What is odd about the file, and does not keep a run from going on. Values of keys that nobody knows are never shown. */
+  /** Oddities that do not prevent the run. Values of unknown keys are never shown. */
   readonly warnings: readonly string[]
 }
 
-/** @throws SluiceError BAD_CONFIG, with the line, where the file cannot be read or a setting is no number from 1 up */
+/** @throws SluiceError BAD_CONFIG, with the line, if the file cannot be read or a setting is no integer from 1 up */
 export function readSettingsFile(file: string): FileSettings {
   return parseSettings(textOf(file), file)
 }
 
-/** @param file its name, for messages @throws SluiceError BAD_CONFIG, with the line */
+/** @param file name for messages @throws SluiceError BAD_CONFIG, with the line */
 export function parseSettings(text: string, file: string): FileSettings {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
@@ -76,7 +76,7 @@ export function parseSettings(text: string, file: string): FileSettings {
   return { values, warnings }
 }
 
-/** What is said of a number that the script does not recommend; the run goes on with it. */
+/** Warning about a number outside of the recommended range; the run uses it. */
 export function outside(key: string, number: number, { from, to, most }: Setting): string {
   const used = number > most ? `; ${grouped(most)} are used, which is the most there can be` : ''
   return `${key} is ${grouped(number)}, and ${grouped(from)} to ${grouped(to)} are recommended${used}`
@@ -86,7 +86,7 @@ function countOf(key: string, value: unknown, where: string, { from, to }: Setti
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
   const hint = `write a whole number, ${from} to ${to} are recommended; or leave the key out`
   if (value === null) throw new SluiceError('BAD_CONFIG', `${key} has no value`, { where, hint })
-  // A list or a text may be anything, a password too.
+  // A list or a text may contain anything, also a password.
   const wrong = typeof value === 'number' ? ` and not ${value}` : typeof value === 'string' ? ' and no text' : ''
   throw new SluiceError('BAD_CONFIG', `${key} takes a whole number from 1 up${wrong}`, { where, hint })
 }

@@ -1,4 +1,4 @@
-/** Commands that the UI prints or fills in, as ones that it can start: read like any command line, with what is seen before of what they would do. */
+/** Parses commands that the UI prints or fills in, and finds the plan to show before they start. */
 import { declarationOf, planOf, storesOf, urlsOf, withUrls } from '../../app/operations/facts.ts'
 import type { CommandPort, ReadCommand, Startable } from '../../app/command-port.ts'
 import type { Look } from '../../engine/run/operations/declaration.ts'
@@ -19,17 +19,17 @@ import { commandForms } from './forms.ts'
 
 export type UiCommandOptions = {
   readonly secrets: readonly string[]
-  /** URLs with passwords that the workbench knows by what is shown of them. */
+  /** URLs with passwords; the workbench finds them by their redacted form. */
   readonly urls: readonly string[]
-  /** The config file that counts where a form names none. */
+  /** Default config file of forms. */
   readonly config?: string
-  /** Told of an URL with a password that somebody has typed. */
+  /** Called with a URL with a password that the user typed. */
   readonly learned?: (url: string) => void
 }
 
 type Env = Surroundings['env']
 
-/** @returns what the UI reads and tells commands with; its words and colours are those of the command line */
+/** @returns parsing and output of commands, as on the command line */
 export async function uiCommands(
   { env, program = 'sluice' }: Pick<Surroundings, 'env' | 'program'>,
   { secrets, urls, config, learned }: UiCommandOptions,
@@ -38,7 +38,7 @@ export async function uiCommands(
   const known = new Map(urls.map((url) => [redactUrl(url), url]))
   const typed: string[] = []
   const redact = (text: string): string => redactText(text, [...secrets, ...typed])
-  // The workbench puts passwords in again.
+  // Redact known URLs; the workbench restores their passwords.
   const labelled = ({ operation, commandLine: line }: ReadCommand): ReadCommand => ({
     commandLine: line,
     operation: withUrls(operation, (url) => (known.get(redactUrl(url)) === url ? redactUrl(url) : url)),
@@ -79,7 +79,7 @@ export async function uiCommands(
       line.replaceAll(PROGRAM, (all, before?: string) => (before === undefined ? all : before + program)),
     complete: async (words) => {
       const { completed } = await import('./completion.ts')
-      // In front of all, since the last words belong together.
+      // Put the flag first, because the last words belong together.
       const line = configFlag(words) === null && config !== undefined ? ['--config', config, ...words] : words
       return completed(
         line.map((word) => withPassword(word, known)),
@@ -102,15 +102,15 @@ export async function uiCommands(
   }
 }
 
-/** Where a line calls the program, beside texts in quotes that may say its name. */
+/** Calls of the program in a line, skipping quoted texts that may contain its name. */
 const PROGRAM = /'[^']*'|"[^"]*"|(^| && )sluice(?= )/g
 
-/** A label of an open database as the URL that reaches it. */
+/** The URL with password for a redacted URL of an open database. */
 function withPassword(word: string, known: ReadonlyMap<string, string>): string {
   return known.get(word) ?? word
 }
 
-/** What its declaration says that it touches. */
+/** Stores that the operation reads or writes, by its declaration. */
 function touched(operation: Operation): readonly string[] {
   const stores = storesOf(operation)
   const lines = stores.map(({ name, access }) => `${access === 'write' ? 'writes' : 'reads '}  ${redactUrl(name)}`)
@@ -131,7 +131,7 @@ async function requested(argv: readonly string[], env: Env, secrets: readonly st
   return { request, printed: commandLine(argv, catalog, secrets, { env, ...told?.printed }) }
 }
 
-/** @returns null where nothing tells before it what it would do */
+/** @returns null if the command has no plan */
 async function planned(
   read: ReadCommand,
   argv: readonly string[],
@@ -149,7 +149,7 @@ async function planned(
 }
 
 /**
- * The words of the command that is looked at first.
+ * The words of the command that is run first as a plan.
  * @param argv without `sluice`
  */
 export function lookWords(argv: readonly string[], look: Look): readonly string[] {
@@ -167,7 +167,7 @@ export function lookWords(argv: readonly string[], look: Look): readonly string[
 
 type Given = { readonly name: string; readonly words: readonly string[] }
 
-/** Words that stand alone, and options with their values. */
+/** Splits words into operands, and options with their values. */
 function sorted(
   argv: readonly string[],
   command: CommandDeclaration | null,

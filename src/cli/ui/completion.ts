@@ -1,4 +1,4 @@
-/** What a word of a form may become: what a shell is answered, with the files that a shell would find by itself, and names of any spelling. */
+/** Completions for a form: as for a shell, plus files, and names with any characters. */
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Candidate } from '../../app/command-port.ts'
@@ -6,12 +6,12 @@ import { completionOf } from '../completion/candidates.ts'
 import { knownTo } from '../completion/names.ts'
 import { urlFiles } from '../../app/url-files.ts'
 
-/** More than this nobody looks through. */
+/** Most candidates. */
 const MOST = 200
 
 /**
  * @param words the last one is being typed
- * @returns what it may become, whole words; nothing where nobody knows
+ * @returns completions as whole words; empty if unknown
  */
 export async function completed(
   words: readonly string[],
@@ -26,7 +26,7 @@ export async function completed(
   return [...flags, ...names, ...found, ...files].slice(0, MOST)
 }
 
-/** Entries of the folder that is typed; a folder ends with a slash, so that one goes on from there. */
+/** Entries of the typed folder; a folder ends with a slash, so that typing can continue. */
 async function placesFrom(typed: string, places: 'files' | 'folders'): Promise<readonly Candidate[]> {
   const at = typed.lastIndexOf('/') + 1
   const folder = typed.slice(0, at)

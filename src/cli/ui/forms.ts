@@ -1,4 +1,4 @@
-/** Commands as forms: what each declaration takes, with what is needed of it. */
+/** Commands as forms: options of each declaration, and which are required. */
 import { ACTION_SUMMARIES } from '../../app/operations/action-pages.ts'
 import type { CommandForm, FormOption } from '../../app/command-port.ts'
 import {
@@ -31,7 +31,7 @@ const CONFIG: Option = {
 
 type AnyWords = Readonly<Record<string, Word>>
 
-/** @returns forms in the order of the list of operations */
+/** @returns forms in the order of the operations */
 export function commandForms(): readonly CommandForm[] {
   return commandsOfOperations().flatMap((command) => {
     const actions = actionsOf(command.name)
@@ -103,7 +103,7 @@ function taken(
   ]
 }
 
-/** The plan comes of itself, and a name that has to be typed is typed below it. */
+/** The plan is automatic, and a confirmation is typed below it, so these options are left out. */
 function isAskedLater({ name }: Option, declared: readonly AnyDeclaration[]): boolean {
   return declared.some(
     ({ plans, destroys = [] }) =>

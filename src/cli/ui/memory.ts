@@ -1,4 +1,4 @@
-/** Where the UI keeps the place of a person on one lake and catalog: a small file of the state folder, replaced as a whole. */
+/** Stores the UI state per lake and catalog: a small file in the state folder, replaced as a whole. */
 import { createHash } from 'node:crypto'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -6,7 +6,7 @@ import { makeFolderSync } from '../../shared/make-folder.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
 
-/** A larger file is none of ours. */
+/** Largest file accepted, bytes. */
 const MOST_BYTES = 1_000_000
 
 export type UiMemory = { read(): unknown; write(value: unknown): void }
@@ -15,11 +15,11 @@ function removed(file: string): void {
   try {
     rmSync(file, { force: true })
   } catch {
-    // It was never there.
+    // It did not exist.
   }
 }
 
-/** @param of what is open: a lake, a catalog, a database; passwords in it are no part of the name of the file */
+/** @param of open lake, catalog and database; passwords are not part of the file name */
 export function uiMemory(of: readonly (string | null)[], env: Readonly<Record<string, string | undefined>>): UiMemory {
   const place = of.map((one) => (one === null ? '' : one.includes('://') ? redactUrl(one) : path.resolve(one)))
   const name = createHash('sha256').update(JSON.stringify(place)).digest('hex').slice(0, 16)
@@ -41,7 +41,7 @@ export function uiMemory(of: readonly (string | null)[], env: Readonly<Record<st
         writeFileSync(beside, `${JSON.stringify({ place, ...(value as object) })}\n`, { mode: 0o600 })
         renameSync(beside, file)
       } catch {
-        // A full disk must not end a screen: what is not kept is looked for again.
+        // A full disk must not end the UI; the state is just not kept.
         removed(beside)
       }
     },

@@ -1,25 +1,27 @@
 /**
- * The bytes of a terminal taken apart: characters, keys that come as sequences, pastes between their brackets, and all that is none of these (reports of the mouse and
- * of the focus, answers about the device, colours and modes), which is swallowed whole. A sequence may come in pieces of any size. Memory is bounded: of a
- * sequence no more is kept than the longest key has, of a paste no more than a text field takes. When a sequence that never ends is given up is the caller's to say.
+ * Splits the bytes of a terminal into characters, keys sent as sequences, and pastes between their brackets. Everything
+ * else (reports of mouse and focus, answers about the device, colours and modes) is swallowed. A sequence may arrive in
+ * pieces of any size. Memory is bounded: a sequence is kept up to the length of the longest key, a paste up to that of
+ * a
+ * text field. The caller decides when an incomplete sequence is given up.
  */
 import { keyOfCsi, keyOfSs3 } from './key-sequences.ts'
 import type { KeyPress } from './key-press.ts'
 
 export type Token =
-  /** Characters outside of any sequence, control characters but the escape among them. */
+  /** Characters outside of any sequence, with control characters except the escape. */
   | { readonly kind: 'text'; readonly text: string }
-  /** A key that came as a sequence of its own. */
+  /** A key sent as a sequence. */
   | { readonly kind: 'key'; readonly press: KeyPress }
   /** The escape key. */
   | { readonly kind: 'esc' }
-  /** A character with alt, or behind an escape. */
+  /** A character with alt, or after an escape. */
   | { readonly kind: 'alt'; readonly name: string }
   /** @property text null for a paste that is too long */
   | { readonly kind: 'paste'; readonly text: string | null }
   | { readonly kind: 'swallowed' }
 
-/** Characters of a paste that are kept; a longer one is dropped as a whole, because half a statement is another statement. */
+/** Maximum length of a paste; a longer one is dropped completely, because half a statement is a different statement. */
 export const LONGEST_PASTE = 65_536
 /** Longer than any key. */
 const LONGEST_KEPT = 64
@@ -27,11 +29,11 @@ const LONGEST_KEPT = 64
 /** Multi-byte characters in well-formed UTF-8, as their bytes. Bytes from 80 to 9f outside of them are C1 controls. */
 const UTF8 =
   /(?:[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})+|[\xa0-\xff]/g
-/** The beginning of a character whose other bytes have not come yet. */
+/** The beginning of an incomplete character. */
 const BEGUN = /(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})$/
 
 const PLAIN = /[^\u001b\u0080-\u009f]+/y
-/** What ends a string, or begins another sequence inside of it. */
+/** Ends a string, or begins another sequence inside of it. */
 const STRING_END = /[\u0007\u0018\u001a\u001b\u009c]/g
 const PASTE_END = /(?:\u001b\[|\u009b)201~/
 const LONGEST_END = 6
@@ -40,7 +42,7 @@ const PASTE_ENDING = /(?:\u001b(?:\[(?:2(?:01?)?)?)?|\u009b(?:2(?:01?)?)?)$/
 
 const ESC = '\u001b'
 const SWALLOWED: Token = { kind: 'swallowed' }
-/** Introducers behind an escape, and as one C1 character. */
+/** Introducers after an escape, and as one C1 character. */
 const CSI = ['[', '\u009b']
 const SS3 = ['O', '\u008f']
 /** DCS, SOS, OSC, PM and APC. */
@@ -49,20 +51,20 @@ const isC1 = (char: string): boolean => char >= '\u0080' && char <= '\u009f'
 
 type Place = 'ground' | 'escape' | 'csi' | 'ss3' | 'mouse' | 'string' | 'string-escape' | 'paste'
 
-/** What of the input waits for more: nothing, a lone escape, a sequence or a character, or a paste. */
+/** What the input waits for: nothing, the rest of an escape, of a sequence or a character, or of a paste. */
 export type Waiting = 'nothing' | 'escape' | 'sequence' | 'paste'
 
 export class InputGrammar {
   #place: Place = 'ground'
-  /** A second escape stands before the sequence, as rxvt says alt. */
+  /** A second escape precedes the sequence, which is alt in rxvt. */
   #isDouble = false
   #parameters = ''
-  /** Characters that are still to come of a mouse report. */
+  /** Characters that are missing of a mouse report. */
   #left = 0
   #pieces: string[] = []
   #pasteLength = 0
   #pasteTail = ''
-  /** Bytes of a character that has not come whole. */
+  /** Bytes of an incomplete character. */
   #begun = ''
   #tokens: Token[] = []
 
@@ -72,7 +74,7 @@ export class InputGrammar {
     return this.#place === 'paste' ? 'paste' : 'sequence'
   }
 
-  /** What has become whole by these bytes. */
+  /** The tokens that these bytes complete. */
   push(bytes: Uint8Array): readonly Token[] {
     const text = this.#decoded(bytes)
     let at = 0
@@ -80,7 +82,7 @@ export class InputGrammar {
     return this.#taken()
   }
 
-  /** Gives up what is not whole: an escape is the key, a paste ends where it is, a sequence and half a character are dropped. */
+  /** Gives up incomplete input: an escape is the key, a paste ends here, a sequence or half a character is dropped. */
   end(): readonly Token[] {
     if (this.#begun !== '') this.#tokens.push(SWALLOWED)
     this.#begun = ''
@@ -114,7 +116,7 @@ export class InputGrammar {
       .replaceAll(UTF8, (found) => (found.length === 1 ? '\ufffd' : Buffer.from(found, 'latin1').toString('utf8')))
   }
 
-  /** Takes what begins at a place. @returns the place behind it */
+  /** Processes the input from a position. @returns the position after it */
   #step(text: string, at: number): number {
     const char = String.fromCodePoint(text.codePointAt(at) ?? 0)
     switch (this.#place) {
@@ -131,7 +133,7 @@ export class InputGrammar {
       case 'string':
         return this.#inString(text, at)
       case 'string-escape':
-        // Anything but ST begins a sequence of its own.
+        // Anything but ST begins another sequence.
         this.#drop(char === '\\' ? 'ground' : 'escape')
         return char === '\\' ? at + 1 : at
       case 'paste':
@@ -153,7 +155,7 @@ export class InputGrammar {
     return at + 1
   }
 
-  /** @returns whether a sequence begins with it */
+  /** @returns whether it begins a sequence */
   #introduced(char: string): boolean {
     this.#parameters = ''
     if (CSI.includes(char)) this.#place = 'csi'
@@ -163,7 +165,7 @@ export class InputGrammar {
     return true
   }
 
-  /** @returns whether the character was taken, as those below */
+  /** @returns whether the character was consumed, as the methods below */
   #behindEscape(char: string): boolean {
     if (char === ESC) {
       if (this.#isDouble) this.#tokens.push({ kind: 'esc' })
@@ -191,7 +193,7 @@ export class InputGrammar {
     const isFirstBracket = char === '[' && this.#parameters === ''
     if (isFirstBracket || (char >= ' ' && char <= '?')) {
       this.#keep(char)
-      // Of rxvt with shift: the dollar ends it, where every answer has more than one number.
+      // In rxvt with shift the dollar ends a key, whereas every answer has more than one number.
       if (/^[2-8]\$$/.test(this.#parameters)) this.#key(keyOfCsi(this.#parameters.slice(0, 1), '$'))
       return true
     }
@@ -218,7 +220,7 @@ export class InputGrammar {
     return true
   }
 
-  /** Button, column and row, each 32 and more: a byte, or a character of UTF-8 in mode 1005. */
+  /** Button, column and row, each 32 or more: a byte, or a UTF-8 character in mode 1005. */
   #inMouse(char: string): boolean {
     if (char < ' ') return this.#broken(char)
     this.#left -= 1
@@ -237,7 +239,7 @@ export class InputGrammar {
 
   #inPaste(text: string, at: number): number {
     const piece = text.slice(at)
-    // Its end may come in two pieces.
+    // The end of a paste may arrive in two pieces.
     const searched = this.#pasteTail + piece
     const end = PASTE_END.exec(searched)
     this.#pieces.push(piece)
@@ -252,7 +254,7 @@ export class InputGrammar {
     return text.length
   }
 
-  /** @param behind characters at its end that are none of it */
+  /** @param behind characters after its end */
   #endPaste(behind: number): void {
     const isLong = this.#pasteLength - behind > LONGEST_PASTE || this.#pieces.length === 0
     const whole = isLong ? '' : this.#pieces.join('')
@@ -261,7 +263,7 @@ export class InputGrammar {
     this.#place = 'ground'
   }
 
-  /** A control character ends a sequence that it does not belong to, and is dropped with it; an escape and a C1 control begin the next one. */
+  /** A misplaced control character ends a sequence and is dropped with it; an escape or C1 control begins the next. */
   #broken(char: string): boolean {
     this.#drop('ground')
     return char !== ESC && !isC1(char)

@@ -1,18 +1,18 @@
-/** One name for each key, and the keys that plain characters are. */
+/** One name for each key, and the keys of plain characters. */
 
 export type KeyPress = {
   /** `j`, `G`, `ctrl-d`, `down`, `esc`, `space` … */
   readonly name: string
-  /** Text the key types, '' for keys that type nothing. */
+  /** Text that the key types, '' if none. */
   readonly typed: string
 }
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/** A key that types nothing. */
+/** A key without text. */
 export const bare = (name: string): KeyPress => ({ name, typed: '' })
 
-/** The key of one character as people see it; control characters are named by what types them. */
+/** The key of one visible character; control characters are named by the keys that type them. */
 export function keyOfCharacter(character: string): KeyPress {
   const code = character.codePointAt(0) ?? 0
   if (character === '\r' || character === '\n' || character === '\r\n') return bare('enter')
@@ -21,12 +21,12 @@ export function keyOfCharacter(character: string): KeyPress {
   if (code === 0x7f || code === 8) return bare('backspace')
   if (code === 27) return bare('esc')
   if (code > 0 && code < 27) return bare(`ctrl-${String.fromCodePoint(code + 96)}`)
-  // Ctrl with a blank and with marks is bound nowhere, and nothing of it is text.
+  // Ctrl with a blank or a mark is not bound, and is not text.
   if (code < 32) return bare(`ctrl-${String.fromCodePoint(code + 64)}`)
   return { name: character, typed: character }
 }
 
-/** The keys of a text, one for each character as people see them. */
+/** The keys of a text, one for each visible character. */
 export function keysOfText(text: string): readonly KeyPress[] {
   return Array.from(segmenter.segment(text), ({ segment }) => keyOfCharacter(segment))
 }

@@ -1,6 +1,7 @@
 /**
- * Which sequences are keys. Every other one is a report or an answer of the terminal, and is swallowed.
- * Modifiers of arrows and of named keys are ignored: no such key is bound. What only a release, or a key with super, hyper or meta, would send is no key.
+ * Maps sequences to keys. Every other one is a report or an answer of the terminal, and is swallowed.
+ * Modifiers of arrows and named keys are ignored, because no such key is bound. Releases, and keys with super, hyper or
+ * meta, are not keys.
  */
 import { bare, keyOfCharacter, type KeyPress } from './key-press.ts'
 
@@ -9,7 +10,7 @@ export type SequenceKey =
   /** With alt. */
   | { readonly kind: 'alt'; readonly name: string }
 
-/** Behind `CSI`, `CSI 1 ; modifiers` and `SS3`. */
+/** After `CSI`, `CSI 1 ; modifiers` and `SS3`. */
 const LETTERS: Readonly<Record<string, string>> = {
   A: 'up',
   B: 'down',
@@ -22,7 +23,7 @@ const LETTERS: Readonly<Record<string, string>> = {
   S: 'f4',
 }
 
-/** `CSI n ~`, and of rxvt `CSI n ^`, `CSI n $`, `CSI n @`. */
+/** `CSI n ~`, and in rxvt `CSI n ^`, `CSI n $`, `CSI n @`. */
 const NUMBERS: Readonly<Record<number, string>> = {
   1: 'home',
   2: 'insert',
@@ -83,7 +84,7 @@ const CODES: Readonly<Record<number, string>> = {
 }
 const FIRST_PAD = 57399
 const PAD = '0123456789./*-+'
-/** The private use area, in which kitty numbers keys that are no characters. */
+/** The private use area, in which kitty numbers keys that are not characters. */
 const NO_CHARACTERS = [57344, 63743] as const
 
 const SHIFT = 1
@@ -92,7 +93,7 @@ const CTRL = 4
 /** Super, hyper and meta. */
 const OTHERS = 8 | 16 | 32
 
-/** The key of `CSI parameters final`; null for what is none. */
+/** The key of `CSI parameters final`; null if it is not a key. */
 export function keyOfCsi(parameters: string, final: string): SequenceKey | null {
   const whole = WHOLE[parameters + final]
   if (whole !== undefined) return named(whole, 0)
@@ -104,11 +105,11 @@ export function keyOfCsi(parameters: string, final: string): SequenceKey | null 
   const number = Number(match[1] === '' ? 1 : match[1])
   if (modifiers === null) return null
   if ('~^$@'.includes(final)) return named(NUMBERS[number], modifiers)
-  // `CSI 1 ; 5 R` is F3 with ctrl, and a cursor in row 1 and column 5: F3 does nothing here, and the answer must do nothing.
+  // `CSI 1 ; 5 R` is F3 with ctrl, or a cursor in row 1 and column 5. F3 is not bound, so both are ignored.
   return number === 1 ? named(LETTERS[final], modifiers) : null
 }
 
-/** The key of `SS3 parameters final`; null for what is none. */
+/** The key of `SS3 parameters final`; null if it is not a key. */
 export function keyOfSs3(parameters: string, final: string): SequenceKey | null {
   if (parameters === '' && final === 'R') return named('f3', 0)
   if (parameters === '' && 'abcd'.includes(final)) return named(WHOLE[final], 0)
@@ -136,7 +137,7 @@ function keyOfCode(parameters: string): SequenceKey | null {
   return character(text ?? ((modifiers & SHIFT) > 0 ? (shifted ?? own) : own), modifiers)
 }
 
-/** `CSI 27 ; modifiers ; code ~`, as xterm sends keys with modifiers where it was asked to. */
+/** `CSI 27 ; modifiers ; code ~`, as xterm sends keys with modifiers if enabled. */
 function keyOfModified(parameters: string): SequenceKey | null {
   const match = /^27;(\d+);(\d{1,7})$/.exec(parameters)
   return match === null ? null : keyOfCode(`${match[2]};${match[1]}`)
@@ -156,13 +157,13 @@ function character(text: string, modifiers: number): SequenceKey {
   return (modifiers & ALT) > 0 ? { kind: 'alt', name: press.name } : { kind: 'key', press }
 }
 
-/** @returns the bits; 0 where there are none, null for what is no key of ours */
+/** @returns the bits; 0 if there are none, null if it is not a key of ours */
 function modifiersOf(text: string | undefined): number | null {
   const bits = text === undefined ? 0 : Number(text) - 1
   return bits < 0 || bits > 255 || (bits & OTHERS) > 0 ? null : bits
 }
 
-/** A key that is held down is pressed; one that is let go is not. */
+/** A repeated key counts as pressed, a released one does not. */
 function isPressed(event: string | undefined): boolean {
   return event === undefined || event === '1' || event === '2'
 }

@@ -1,25 +1,26 @@
 /**
- * What one read of the terminal means: one key, or a paste. Hands type one key a read; several arrive together on a slow line, where a key is held down, and where a
- * terminal that knows no bracketed paste pastes. The last must never act, so several keys together do no more than move, or fill a text field in.
+ * Interprets one read of the terminal: one key, or a paste. People type one key per read. Several arrive together on a
+ * slow line, from a key that is held down, and from a paste in a terminal without bracketed paste. A paste must never
+ * act, so several keys together only move, or fill in a text field.
  */
 import { bare, keysOfText, type KeyPress } from './key-press.ts'
 import type { Token } from './input-grammar.ts'
 
 export type Input =
   | { readonly kind: 'press'; readonly press: KeyPress }
-  /** Text as it came, with its line ends and control characters; it was pasted or came together. */
+  /** Text as received, with its line ends and control characters; it was pasted or arrived together. */
   | { readonly kind: 'text'; readonly text: string }
 
-/** @property note what is said of keys that were left out; null where none was */
+/** @property note about keys that were left out; null if there were none */
 export type OneRead = { readonly inputs: readonly Input[]; readonly note: string | null }
 
 /** Keys that move a cursor or a view, and change nothing else. */
 const MOVES: ReadonlySet<string> = new Set(
   'j k g G [ ] up down left right home end pageup pagedown tab shift-tab ctrl-d ctrl-u'.split(' '),
 )
-/** Keys that edit a text field, and leave it open. */
+/** Keys that edit a text field and leave it open. */
 const EDITS: ReadonlySet<string> = new Set('up down left right home end backspace delete'.split(' '))
-/** More keys that move than a slow line holds back, in characters. */
+/** Maximum number of moving keys in one read, in characters; more than a slow line buffers. */
 const LONGEST_MOVES = 256
 
 const NO_FIELD = 'the paste is ignored: no text field is open'
@@ -45,7 +46,7 @@ export function oneRead(tokens: readonly Token[], inField: boolean): OneRead {
   return inField ? filledIn(heard) : moved(heard)
 }
 
-/** @param isDirty whether something was swallowed beside it: then a character may be the rest of that */
+/** @param isDirty whether something was swallowed with it: then a character may be the rest of that */
 function singleKey(token: Token, isDirty: boolean): OneRead | null {
   if (token.kind === 'key') return { inputs: [pressed(token.press)], note: null }
   if (isDirty) return null
@@ -56,7 +57,8 @@ function singleKey(token: Token, isDirty: boolean): OneRead | null {
       return { inputs: [], note: `alt-${token.name} does nothing here` }
     case 'text': {
       const keys = token.text.length > LONGEST_MOVES ? [] : keysOfText(token.text)
-      // What stops a run, and aborts it the second time, is pressed again where the program is slow to answer; no paste is made of it.
+      // Ctrl-c stops a run and the second time aborts it, so users repeat it if the program is slow. A paste never has
+      // only it.
       const isInterrupt = keys.every(({ name }) => name === 'ctrl-c')
       return keys.length === 1 || (keys.length > 0 && isInterrupt) ? { inputs: keys.map(pressed), note: null } : null
     }
@@ -91,7 +93,7 @@ function filledIn(heard: readonly Token[]): OneRead {
   return { inputs, note }
 }
 
-/** Controls that a field edits by, as they are typed. */
+/** Control characters that edit a field, with their keys. */
 const EDITING: ReadonlyMap<string, string> = new Map([
   ['\b', 'backspace'],
   ['\u007f', 'backspace'],
@@ -103,7 +105,7 @@ const EDITING: ReadonlyMap<string, string> = new Map([
 ])
 const BACKSPACES = /([\b\u007f])/
 
-/** Backspaces among what was typed take back, and one editing key that is held down edits as often as it came; all else is text. */
+/** Backspaces within the text delete, and one editing key that is held down is repeated; all else is text. */
 function typedTogether(text: string): readonly Input[] {
   const held = EDITING.get(text[0] ?? '')
   if (held !== undefined && text.replaceAll(text[0] ?? '', '') === '')

@@ -1,21 +1,23 @@
-/** The reads of a terminal as tokens, with the waits that decide when what is not whole never will be. */
+/** The reads of a terminal as tokens, with timeouts for incomplete input. */
 import { InputGrammar, type Token } from './input-grammar.ts'
 
-/** Asks for brackets around pastes, and for silence of the mouse and of the focus, which a program before may have left talking. */
+/** Enables brackets around pastes, and disables reports of mouse and focus that an earlier program may have enabled. */
 export const ENTER_INPUT = '\u001b[?1000;1002;1003;1004;1005;1006;1015;1016l\u001b[?2004h'
 export const LEAVE_INPUT = '\u001b[?2004l'
 
-/** A hand does not follow the escape key with another one so fast, and a terminal sends the rest of a sequence at once. */
+/** No user presses another key so fast after escape, and a terminal sends the rest of a sequence at once. */
 const ESCAPE_MS = 50
-/** A slow line may cut a sequence; of all keys only alt with one of `[ O P X ] ^ _` begins like one, and is bound nowhere. */
+/**
+ * A slow line may split a sequence; of all keys only alt with one of `[ O P X ] ^ _` begins like one, and is not bound.
+ */
 const SEQUENCE_MS = 500
-/** A paste comes from a terminal far away in pieces. */
+/** A distant terminal sends a paste in pieces. */
 const PASTE_MS = 1000
-/** Keys typed into a sequence or paste that never ends are swallowed for so long at most. A piece larger than a hand types starts the time again. */
+/** Maximum time that keys in an unfinished sequence or paste are swallowed. A piece larger than typed restarts it. */
 const SEQUENCE_IN_ALL_MS = 2000
 const PASTE_IN_ALL_MS = 10_000
 const NO_HAND_BYTES = 64
-/** A terminal hands over no more at once (macOS 1,024 bytes, Linux 4,095): behind so many comes the rest of them. */
+/** A terminal delivers no more at once (macOS 1,024 bytes, Linux 4,095): after so many the rest follows. */
 const FULL_BYTES = 1000
 const REST_MS = 100
 
@@ -28,18 +30,18 @@ export class TerminalInput {
   #timer: NodeJS.Timeout | null = null
   #late: NodeJS.Immediate | null = null
   #reads = 0
-  /** Whether the beginning of what is not whole came together with something else. */
+  /** Whether the beginning of the incomplete input arrived together with other input. */
   #isCarried = false
   #givenUpAt = 0
   #restUntil = 0
 
-  /** @param take gets the tokens of each read, and those that a wait has ended */
+  /** @param take gets the tokens of each read, and those that a timeout has ended */
   constructor(stdin: NodeJS.ReadableStream, take: (read: readonly Token[]) => void) {
     this.#stdin = stdin
     this.#take = take
   }
 
-  /** Hears the terminal until `close`. */
+  /** Reads the terminal until `close`. */
   open(): void {
     this.#stdin.on('data', this.#read)
     this.#stdin.resume()
@@ -51,7 +53,7 @@ export class TerminalInput {
     this.forget()
   }
 
-  /** Drops what is not whole, after another program had the terminal. */
+  /** Drops incomplete input, after another program had the terminal. */
   forget(): void {
     this.#stopWaiting()
     this.#grammar.end()
@@ -78,7 +80,7 @@ export class TerminalInput {
     if (tokens.length > 0) this.#take(tokens)
   }
 
-  /** @param isNew whether what waits has begun now, or comes in pieces that no hand types */
+  /** @param isNew whether the wait has begun now, or the input comes in pieces that no user types */
   #wait(now: number, isNew: boolean): void {
     const { waiting } = this.#grammar
     const isPaste = waiting === 'paste'
@@ -89,7 +91,7 @@ export class TerminalInput {
 
   readonly #waited = (): void => {
     const reads = this.#reads
-    // Where the program was busy, the rest may have come and not been read yet.
+    // If the program was busy, the rest may have arrived without having been read yet.
     this.#late = setImmediate(() => {
       this.#late = null
       if (reads !== this.#reads) return

@@ -4,7 +4,7 @@ const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'] as const
 const STEPS = '▁▂▃▄▅▆▇█'
 const ASCII_STEPS = '12345678'
 
-/** `share` (0..1) of `cells`; anything above nothing shows at least a sliver. */
+/** Bar of `share` (0..1) of `cells`. Any share above 0 shows at least an eighth of a cell. */
 export function bar(share: number, cells: number, ascii: boolean): string {
   const clamped = Math.min(1, Math.max(0, share))
   if (ascii) return '#'.repeat(clamped > 0 ? Math.max(1, Math.floor(clamped * cells)) : 0)
@@ -18,7 +18,7 @@ export function progressBar(share: number | null, cells: number, ascii: boolean)
   return (ascii ? '#' : '█').repeat(Math.max(0, full)) + (ascii ? '-' : '░').repeat(Math.max(0, cells - full))
 }
 
-/** One cell a value, scaled to the largest; the newest values when there are more than `cells`. */
+/** One cell per value, scaled to the largest value. Shows the newest `cells` values. */
 export function sparkline(values: readonly number[], cells: number, ascii: boolean): string {
   const shown = values.slice(-cells)
   const top = Math.max(0, ...shown)

@@ -1,6 +1,6 @@
 /**
- * A screen is a list of lines, a line is a list of spans, and every function keeps count of cells. Views return lines; only the
- * root component turns them into Ink elements, so that a view can be tested and measured without a terminal.
+ * A screen is a list of lines, a line is a list of spans. All widths are in cells. Views return lines; only the root
+ * component turns lines into Ink elements, so views can be tested without a terminal.
  */
 import { cutEnd, padEnd, takeStart, width } from '../../render/screen-text.ts'
 
@@ -8,7 +8,7 @@ export type Tone = 'plain' | 'ok' | 'warn' | 'bad' | 'info' | 'muted' | 'strong'
 export type Span = { readonly text: string; readonly tone: Tone }
 export type Line = readonly Span[]
 
-/** A span; `tone` says what it means, the theme says how that looks. */
+/** A span. `tone` is its meaning; the theme maps it to a style. */
 export function span(text: string, tone: Tone = 'plain'): Span {
   return { text, tone }
 }
@@ -58,7 +58,7 @@ export function spread(left: Line, right: Line, cells: number): Line {
   return [...fit(left, cells - w), ...right]
 }
 
-/** The part of a line from cell `from`, at most `cells` wide. */
+/** The part of a line from cell `from` on, at most `cells` wide. */
 function slice(of: Line, from: number, cells: number): Line {
   const out: Span[] = []
   let at = 0
@@ -72,7 +72,7 @@ function slice(of: Line, from: number, cells: number): Line {
     }
     const skip = Math.max(0, from - at)
     const head = takeStart(s.text, skip)
-    // A wide character across the edge leaves a hole of one cell.
+    // A wide character that the cut splits leaves one blank cell.
     const hole = ' '.repeat(Math.max(0, skip - width(head)))
     const rest = hole === '' ? s.text.slice(head.length) : hole + s.text.slice(head.length + 1)
     const text = takeStart(rest, left)
@@ -114,7 +114,7 @@ export function rule(title: string, cells: number, dash = '─'): Line {
   return [span(dash + ' ', 'muted'), span(text, 'strong'), span(' ' + dash.repeat(rest), 'muted')]
 }
 
-/** A cell of a table: text, width and side. Negative widths align at the right. */
+/** A cell of a table. `cells` is its width; a negative width aligns to the right. */
 export function cell(text: string, cells: number, tone: Tone = 'plain'): Span {
   if (cells >= 0) return span(padEnd(text, cells), tone)
   const w = -cells
@@ -122,7 +122,7 @@ export function cell(text: string, cells: number, tone: Tone = 'plain'): Span {
   return span(' '.repeat(Math.max(0, w - width(cut))) + cut, tone)
 }
 
-/** The line as the chosen row: one tone over its full width, so that the whole row is inverse. */
+/** The line as the chosen row: one tone over the full width, so that the whole row is inverse. */
 export function chosen(of: Line, cells: number): Line {
   return [span(lineText(fit(of, cells)), 'chosen')]
 }

@@ -1,6 +1,6 @@
 /**
- * What a tone looks like. Only the terminal's own 16 colours, its default foreground and inverse are used, so that light, dark and
- * colour-blind palettes are the user's choice; every state also has a mark and a word, colour comes third.
+ * Style of a tone. Uses only the terminal's 16 colours, default foreground and inverse, so the user's palette decides.
+ * Every state also has a mark and a word; colour is only in addition.
  */
 import type { Tone } from './line.ts'
 
@@ -133,7 +133,7 @@ const TO_ASCII: Readonly<Record<string, string>> = {
   '◆': '+',
 }
 
-/** A whole text in ASCII, cell for cell; what has no counterpart (a name in another script) stays. */
+/** Converts a text to ASCII, cell for cell. Characters without a counterpart (names in other scripts) stay. */
 export function toAscii(text: string): string {
   return text.replace(/[─│┬┴→…·›–−×✓✗⊘●↑↓←“”≠≥■◐◆]/g, (c) => TO_ASCII[c] ?? c)
 }

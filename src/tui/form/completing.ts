@@ -1,4 +1,4 @@
-/** What tab makes of the text of an option, and what the screen itself knows that it may become. */
+/** Tab completion of an option's text, and candidates that the screen itself knows. */
 import type { Candidate, FormOption } from '../../app/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { runRows } from '../state/selectors.ts'
@@ -9,7 +9,7 @@ import { listWord } from './words.ts'
 
 const MOST = 100
 
-/** Names that are on the screen already: open databases, tables of the lake and of the catalog, runs. @param typed what they begin with */
+/** Candidates from the screen: open databases, tables of lake and catalog, runs. @param typed their prefix */
 export function stateCandidates(option: FormOption, typed: string, state: State): readonly Candidate[] {
   const all = known(option, state).filter(({ word }) => word.startsWith(typed))
   return all.slice(0, MOST)
@@ -42,8 +42,8 @@ function known({ completes, name, runsOf }: FormOption, state: State): readonly 
 }
 
 /**
- * The text after tab: as far as all candidates agree, then each of them in turn.
- * @returns null where there is nothing that it may become
+ * The text after tab: first the common prefix of all candidates, then each candidate in turn.
+ * @returns null if there is no completion
  */
 export function completedText(
   form: Form,

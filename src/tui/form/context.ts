@@ -1,4 +1,4 @@
-/** What the place that a form is opened from says of it already. */
+/** Initial values of a form, taken from the screen it is opened from. */
 import type { CommandForm, FormOption } from '../../app/command-port.ts'
 import { tableArgument } from '../session/operations.ts'
 import { runRows } from '../state/selectors.ts'
@@ -7,13 +7,13 @@ import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
 import { listWord } from './words.ts'
 
-/** Values by option, with what was typed in their place. */
+/** Values by option. Typed values replace those of the screen. */
 export function valuesFrom(
   of: CommandForm,
   state: State,
   typed: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
-  // A table of the screen is none of another database.
+  // A table on the screen does not belong to another database.
   const from = typed.get('from')
   const isElsewhere = from !== undefined && from !== databaseOf(state)
   const values = of.takes.flatMap((option) => {
@@ -26,7 +26,7 @@ export function valuesFrom(
 function valueFrom(option: FormOption, state: State): string {
   const { name, operand, needed } = option
   if (name === 'database-url') return state.catalog ?? ''
-  // The screen lists what lies below the lake, too.
+  // The screen also lists tables in subfolders of the lake.
   if (name === 'recursive') return state.lake === null ? '' : 'yes'
   const isAsked = needed || operand === true
   switch (option.completes) {
@@ -69,7 +69,7 @@ function deltaOf({ type }: FormOption, state: State): string {
 function runOf({ runsOf }: FormOption, state: State): string | null {
   if (state.screen !== 'runs') return null
   const row = runRows(state)[state.runs.at.cursor]
-  // What workers share is known by its id to the queue alone.
+  // The id of a shared run means something only to the queue.
   if (row?.kind === 'shared') return null
   return row === undefined || (runsOf !== undefined && !isRunOf(row, runsOf)) ? null : runIdOf(row)
 }

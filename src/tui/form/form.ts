@@ -1,25 +1,25 @@
-/** What is filled in of a command, as plain data: which option has the cursor, what is typed, what is known of it so far. */
+/** State of a command form, as plain data: cursor, typed values, and what the command line made of them. */
 import type { Candidate, CommandForm, FormOption, Startable } from '../../app/command-port.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { field, type TextField } from '../state/text-field.ts'
 
 export type Form = {
   readonly of: CommandForm
-  /** What is typed, by option. A flag is `yes`, `no` or not there. */
+  /** Typed values by option. A flag is `yes`, `no` or absent. */
   readonly values: ReadonlyMap<string, TextField>
   /** Option under the cursor. */
   readonly cursor: string
-  /** First row of the list in sight. */
+  /** First visible row of the list. */
   readonly top: number
-  /** Options whose name or description hold it; null while nobody looks for one. */
+  /** Search text: only options whose name or description contain it are shown. Null while no search is open. */
   readonly find: TextField | null
-  /** What the text under the cursor may become. */
+  /** Completions of the text under the cursor. */
   readonly candidates: readonly Candidate[]
-  /** The one that tab has put in. */
+  /** Index of the candidate that tab inserted. */
   readonly chosen: number | null
-  /** What the command line reads there, or why it cannot; null until it has. */
+  /** Result of parsing the command, or the error; null until parsed. */
   readonly read: Startable | ErrorInfo | null
-  /** Lines of the plan of these words, where there is room for them. */
+  /** Plan of this command, if there is space to show it. */
   readonly plan: {
     readonly command: string
     readonly state: 'reading' | 'ready' | 'failed'
@@ -27,7 +27,7 @@ export type Form = {
   } | null
 }
 
-/** @param values by option; those that the command does not take are left out */
+/** @param values by option; unknown options are ignored */
 export function formOf(of: CommandForm, values: ReadonlyMap<string, string>): Form {
   const given = of.takes.flatMap(({ name }) => {
     const value = values.get(name)
@@ -51,17 +51,17 @@ export function textOf({ values }: Pick<Form, 'values'>, name: string): string {
   return values.get(name)?.text ?? ''
 }
 
-/** Everything that is typed, by option. */
+/** All typed texts by option. */
 export function textsOf({ values }: Pick<Form, 'values'>): ReadonlyMap<string, string> {
   return new Map([...values].map(([name, { text }]) => [name, text]))
 }
 
-/** The word that is being typed: of a list the last one. */
+/** The word being typed; the last word of a list. */
 export function typedWord({ type }: FormOption, text: string): string {
   return type === 'list' ? (/\S*$/.exec(text)?.[0] ?? '') : text
 }
 
-/** Whether the command line could read it. */
+/** Whether the command line could be parsed. */
 export function isStartable(read: Form['read']): read is Startable {
   return read !== null && 'lists' in read
 }
@@ -71,12 +71,12 @@ export function optionUnder({ of, cursor }: Form): FormOption | undefined {
   return of.takes.find(({ name }) => name === cursor)
 }
 
-/** Whether letters are typed into it. */
+/** Whether the option takes text. */
 export function isTyped({ type }: FormOption): boolean {
   return type !== 'flag' && type !== 'choice'
 }
 
-/** Options in sight, in the order of the screen: what is needed first. */
+/** Visible options in screen order: required ones first. */
 export function shownOptions({ of, find }: Pick<Form, 'of' | 'find'>): readonly FormOption[] {
   const wanted = (find?.text ?? '').toLowerCase()
   const fits = of.takes.filter(({ name, describe, group = '' }) =>
@@ -87,7 +87,7 @@ export function shownOptions({ of, find }: Pick<Form, 'of' | 'find'>): readonly 
   return [...fits.filter(isFirst), ...others]
 }
 
-/** The option that is most likely looked for: by the beginning of its name, by a part of it, then by what is said of it. */
+/** The best match of the search: name starts with the text, then name contains it, else the cursor stays. */
 export function foundOption(form: Pick<Form, 'of' | 'find' | 'cursor'>): string {
   const wanted = (form.find?.text ?? '').toLowerCase()
   if (wanted === '') return form.cursor
@@ -96,19 +96,19 @@ export function foundOption(form: Pick<Form, 'of' | 'find' | 'cursor'>): string 
   return by((name) => name.startsWith(wanted)) ?? by((name) => name.includes(wanted)) ?? form.cursor
 }
 
-/** Whether it stands above all groups: what is needed, and what it is about. */
+/** Whether the option is listed above all groups: required options, operands, tables and databases. */
 export function isFirst({ name, needed, operand, completes }: FormOption): boolean {
   return needed || operand === true || name === 'table' || completes === 'database' || completes === 'folder or bucket'
 }
 
-/** The next value of what is not typed: of a flag not said, yes, no; of a choice not said, then each. */
+/** The next value of an option that is not typed: unset, yes, no for a flag; unset, then each value for a choice. */
 export function turned(option: FormOption, value: string, by: 1 | -1): string {
   const values = ['', ...(option.type === 'flag' ? flagValues(option) : (option.choices ?? []))]
   const at = Math.max(0, values.indexOf(value))
   return values[(at + by + values.length) % values.length] ?? ''
 }
 
-/** A flag that is off without being said is only ever turned on, and the other way round. */
+/** Only the value that differs from the default is offered: `yes` for a flag that is off, `no` for one that is on. */
 function flagValues(option: FormOption): readonly string[] {
   return (option.default ?? option.fallback) === true ? ['no'] : ['yes']
 }

@@ -1,4 +1,4 @@
-/** How a form divides its rows: its list, the words on the option under the cursor, the command, and beside them the plan. */
+/** Layout of a form: option list, description of the option, candidates, command line, and the plan at the right. */
 import { isFirst, isStartable, shownOptions, type Form } from './form.ts'
 import type { FormOption } from '../../app/command-port.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
@@ -11,13 +11,13 @@ export type FormLayout = {
   readonly rows: readonly FormRow[]
   /** Rows of the list. */
   readonly list: number
-  /** Rows for what the option is. */
+  /** Rows for the description of the option. */
   readonly about: number
-  /** Rows for what the text may become. */
+  /** Rows for the candidates. */
   readonly candidates: number
   /** Rows for the command. */
   readonly command: number
-  /** Cells of the list and of the plan beside it; 0 where there is no room for one. */
+  /** Cells of the list and of the plan at its right; 0 if the plan does not fit. */
   readonly left: number
   readonly plan: number
 }
@@ -25,7 +25,7 @@ export type FormLayout = {
 type Size = { readonly columns: number; readonly rows: number }
 
 export function formLayout(form: Form, { columns, rows }: Size): FormLayout {
-  // Frame and the line that says how it stands.
+  // Subtracts the frame and the status line.
   const inner = rows - 3
   const about = inner >= 18 ? 3 : inner >= 12 ? 2 : 1
   const candidates = inner >= 24 ? 4 : inner >= 12 ? 2 : 1
@@ -44,18 +44,18 @@ export function formLayout(form: Form, { columns, rows }: Size): FormLayout {
   }
 }
 
-/** What hinders, in one text. Where something is only missing, its name is enough. */
+/** What prevents the start, in one text. If an option is only missing, the hint is left out. */
 export function hindrance({ of }: Form, { message, hint }: ErrorInfo): string {
   const isMissing = /missing|no catalog|is given|needs/.test(message) && of.takes.some(({ needed }) => needed)
   return hint === undefined || isMissing ? message : `${message}: ${hint}`
 }
 
-/** Rows for how it stands: a command that cannot be read leaves its rows to what hinders it. */
+/** Rows for the status. If the command cannot be parsed, the error also takes the rows of the command. */
 export function standingRows({ read }: Form, { command }: FormLayout): number {
   return read !== null && !isStartable(read) ? command + 1 : 1
 }
 
-/** Whether the form has room for all of what hinders it. */
+/** Whether the form can show the error in full. */
 export function isWhole(form: Form, error: ErrorInfo, size: Size): boolean {
   const layout = formLayout(form, size)
   return wrap(clean(hindrance(form, error)), layout.left).length <= layout.command + 1
@@ -74,7 +74,7 @@ function formRows(form: Form): readonly FormRow[] {
   return rows
 }
 
-/** The form with its cursor in sight, and on an option that is shown. */
+/** The form with its cursor visible and on an option that is shown. */
 export function settledForm(form: Form, size: Size): Form {
   const { rows, list } = formLayout(form, size)
   const options = rows.flatMap((row) => (row.kind === 'option' ? [row.option.name] : []))
@@ -88,7 +88,7 @@ export function settledForm(form: Form, size: Size): Form {
   return cursor === form.cursor && top === form.top ? form : { ...form, cursor, top }
 }
 
-/** The form with the cursor on another option, so many further. */
+/** The form with the cursor moved by `by` options. */
 export function movedForm(form: Form, by: number, size: Size): Form {
   const options = shownOptions(form)
   const at = options.findIndex(({ name }) => name === form.cursor)

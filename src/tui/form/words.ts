@@ -1,9 +1,11 @@
-/** From what is filled in to the words of a command line, and back. */
+/** Converts form values to command-line words, and back. */
 import type { CommandForm, FormOption } from '../../app/command-port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 
-/** @returns words without `sluice`, as a shell hands them over; @throws SluiceError BAD_FLAG for a list with an open quote */
+/**
+ * @returns words without `sluice`, as a shell passes them; @throws SluiceError BAD_FLAG for a list with an open quote
+ */
 export function wordsOf(of: CommandForm, values: ReadonlyMap<string, string>): readonly string[] {
   const said = of.takes.flatMap((option) => {
     const value = values.get(option.name) ?? ''
@@ -18,8 +20,8 @@ export function wordsOf(of: CommandForm, values: ReadonlyMap<string, string>): r
 }
 
 /**
- * A word without a flag is told by its place: one that is left out would give its place to the next.
- * @throws SluiceError BAD_FLAG naming what has to be filled in
+ * Refuses an empty operand in front of a filled one: operands are known by position, so the next would take its place.
+ * @throws SluiceError BAD_FLAG naming the missing operands
  */
 export function refuseGap({ takes }: CommandForm, values: ReadonlyMap<string, string>): void {
   const operands = takes.filter(({ operand }) => operand === true)
@@ -30,17 +32,17 @@ export function refuseGap({ takes }: CommandForm, values: ReadonlyMap<string, st
   throw new SluiceError('BAD_FLAG', `${names} ${gaps.length === 1 ? 'is' : 'are'} missing`, { hint: 'fill it in' })
 }
 
-/** A list has several words, with blanks between them. */
+/** A list has several words, separated by blanks. */
 function partsOf({ type }: FormOption, value: string): readonly string[] {
   return type === 'list' ? listWords(value) : [value]
 }
 
-/** A quoted text, what follows a backslash, a blank, or anything else. */
+/** A quoted text, an escaped character, blanks, or plain text. */
 const PIECES =
   /'(?<single>[^']*)'|"(?<double>(?:[^"\\]|\\[^])*)"|\\(?<escaped>[^])|(?<blank>\s+)|(?<plain>[^\s'"\\]+)/gy
 
 /**
- * Words of a list as they are typed: what has blanks stands in quotes. Dollars and stars mean themselves, since no shell is asked.
+ * Words of a typed list; quotes protect blanks. `$` and `*` have no special meaning, since no shell is involved.
  * @throws SluiceError BAD_FLAG for an open quote
  */
 export function listWords(text: string): readonly string[] {
@@ -69,9 +71,9 @@ function flagWords({ name, type }: FormOption, parts: readonly string[]): readon
 }
 
 /**
- * What a command line says of a form.
- * @param words behind those of the form
- * @throws SluiceError BAD_FLAG for a word that the form has no place for
+ * Form values that a command line sets.
+ * @param words after those of the form
+ * @throws SluiceError BAD_FLAG for a word that the form has no option for
  */
 export function valuesIn(of: CommandForm, words: readonly string[]): ReadonlyMap<string, string> {
   const values = new Map<string, string[]>()

@@ -1,7 +1,7 @@
 /**
- * The only list of keys. Dispatch, the hints in the last row, the help page, the palette and docs/KEYS.md all come from it.
- * Of several bindings with the same key the first whose condition holds wins. Keys that terminals cannot tell apart or that control
- * the flow of text (ctrl-s, ctrl-q, ctrl-i, ctrl-m, ctrl-h) are never bound.
+ * The only list of keys: dispatch, the hints in the last row, the help page, the palette and docs/KEYS.md use it. Of
+ * several bindings of one key, the first whose condition holds wins. Keys that terminals cannot distinguish or that
+ * control the flow of text (ctrl-s, ctrl-q, ctrl-i, ctrl-m, ctrl-h) are never bound.
  */
 import type { State } from '../state/state.ts'
 import * as is from './conditions.ts'
@@ -17,28 +17,28 @@ export type Group =
   | 'PROGRAM'
   | 'DIALOGS'
 
-/** Where a key goes: to the innermost open thing; `always` works everywhere. */
+/** Which layer receives a key: the innermost open one; `always` works everywhere. */
 export type Scope = 'screen' | 'dialog' | 'always'
 
 type Entry = {
-  /** Keys by the names of `KeyPress`. */
+  /** Keys, named as in `KeyPress`. */
   readonly keys: readonly string[]
-  /** What it does, for help, palette and docs. */
+  /** Description for help, palette and docs. */
   readonly label: string
   readonly when: (state: State) => boolean
-  /** Short form for the last row, which may depend on what is open; without one it is not hinted. */
+  /** Hint text of the last row, which may depend on the state. Without it there is no hint. */
   readonly hint?: string | ((state: State) => string)
-  /** How the last row names the keys, where it is not the first of `keys`. */
+  /** Key names in the hint, if not the first of `keys`. */
   readonly hintKeys?: string
-  /** What gives way first when the last row is short: the highest rank. */
+  /** Which hints are dropped first when the last row is short: the highest rank. */
   readonly rank?: number
-  /** Where the hint is shown, when that is less often than the key works. */
+  /** When the hint is shown, if not always when the key works. */
   readonly hintWhen?: (state: State) => boolean
-  /** The line of the help page for this and its counterpart: keys and text. */
+  /** Line of the help page for this binding and its counterpart: keys and text. */
   readonly help?: readonly [string, string]
-  /** Left to the line of its counterpart in the help page. */
+  /** True: the help line of the counterpart covers it. */
   readonly unlisted?: true
-  /** Searched for in the palette. Moving about is not. */
+  /** True: listed in the palette. Cursor movement is not. */
   readonly palette?: true
 }
 

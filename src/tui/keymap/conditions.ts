@@ -1,4 +1,4 @@
-/** When a key works: only then it is dispatched, hinted in the last row and found in the palette. */
+/** Conditions of keys. A key is dispatched, hinted and listed in the palette only while its condition holds. */
 import { isInCatalog } from '../../model/lake/answers.ts'
 import type { State, Tab } from '../state/state.ts'
 import { geometry } from '../state/geometry.ts'
@@ -22,7 +22,7 @@ export type When = (state: State) => boolean
 export const anywhere: When = () => true
 export const inForm: When = (s) => s.dialog?.kind === 'form'
 export const onTables: When = (s) => s.screen === 'tables'
-/** On the rows of the list: those of all tables, or of what needs somebody. */
+/** The cursor is in the list of all tables, or in the list of tables that need attention. */
 export const inList: When = (s) => onTables(s) && s.focus !== 'detail'
 export const inNeeds: When = (s) => onTables(s) && s.focus === 'needs'
 export const hasNeeds: When = (s) => onTables(s) && needyRows(s).length > 0
@@ -33,15 +33,15 @@ export const inTab =
     inDetail(s) && s.detail.tab === tab
 export const hasRow: When = (s) => onTables(s) && cursorRow(s) !== null
 export const listRow: When = (s) => inList(s) && hasRow(s)
-/** Whether the table under the cursor can be opened: other sources have nothing inside. */
+/** Whether the row under the cursor can be opened: only Delta tables have details. */
 export const canOpen: When = (s) => inList(s) && !inNeeds(s) && cursorRow(s)?.kind === 'delta'
 export const panes: When = (s) => canOpen(s) || inDetail(s)
 export const otherPanes: When = (s) => panes(s) || hasNeeds(s)
 export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geometry(s).list > 0
-/** Whether the tabs are on screen. */
+/** Whether the tabs are visible. */
 export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
 export const manyPanesOrZoom: When = (s) => onTables(s) && (s.zoom || manyPanes(s))
-/** Inside a tab its own keys are worth more of the last row than what acts on the table. */
+/** Inside a tab, its own keys are hinted before actions on the table. */
 export const actsHinted: When = (s) => inList(s) || inTab('overview')(s)
 export const timed: When = (s) => inTab('files')(s) || inTab('partitions')(s)
 export const offLog: When = (s) => s.screen !== 'log'
@@ -50,12 +50,12 @@ export const hasCatalog: When = (s) => s.catalog !== null
 export const hasCatalogAlone: When = (s) =>
   inList(s) && s.catalog !== null && s.lake === null && !s.databases.some(({ url }) => url === s.catalog)
 export const onRelation: When = (s) => inList(s) && cursorRow(s)?.kind === 'relation'
-/** A table whose rows lie on a ring of tokens. */
+/** A table whose rows are distributed over a token ring. */
 export const onRing: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row?.kind === 'relation' && row.relation.ring !== undefined
 }
-/** A table whose partitions are ranges of something. */
+/** A table that is partitioned by range. */
 export const onRanges: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row?.kind === 'relation' && row.relation.partitioning?.startsWith('range') === true
@@ -70,7 +70,7 @@ export const canUnfold: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row?.kind === 'store' && !row.open
 }
-/** Whether `←` closes the store that the cursor is on or in; among the tabs of a lake's table it is a key of theirs. */
+/** Whether `←` closes the store under or around the cursor. For a Delta table, `←` belongs to the tabs. */
 export const canFold: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
   return row !== null && row.kind !== 'delta' && storeOfRow(s, row)?.open === true
@@ -81,7 +81,7 @@ export const hasDelta: When = (s) => onTables(s) && targetRows(s).some((row) => 
 export const canImport: When = (s) => hasDelta(s) && s.lake !== null
 export const inCatalog: When = (s) =>
   onTables(s) && targetRows(s).some((row) => row.kind === 'delta' && isInCatalog(row))
-/** Whether new commits of a table can be brought in as they come, or are. */
+/** Whether the table can be synchronized with new commits. */
 export const canSync: When = (s) => inList(s) && inCatalog(s)
 export const canSyncAll: When = (s) => inList(s) && s.catalog !== null && (s.slots.tables.value ?? []).some(isInCatalog)
 export const canRollBack: When = (s) => {
@@ -89,7 +89,7 @@ export const canRollBack: When = (s) => {
   return row !== null && row.kind === 'delta' && isInCatalog(row)
 }
 export const over: When = (s) => s.over
-/** The program is there to look at one run, which goes on when it is left. */
+/** The program only shows one run, which continues after the user leaves. */
 export const attached: When = (s) => s.attached && !s.over
 export const idle: When = (s) => activeRun(s) === undefined
 export const runOpen: When = (s) => s.screen === 'runs' && openRun(s) !== null
@@ -102,22 +102,25 @@ export const hasResults: When = (s) => {
 export const steers: When = (s) => works(s) || rests(s)
 export const works: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'running') || sharedPause(s) === 'works'
 export const rests: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'paused') || sharedPause(s) !== null
-/** The run that works, where it can be held: what looks for no pause goes its way alone. */
+/** The active run, if it can be paused; other operations do not support pausing. */
 const turned = (s: State): RunView | undefined => {
   const run = steeredRun(s)
   if (run === undefined) return undefined
   return run.copy !== null || declarationOf(run.operation.kind).pauses === true ? run : undefined
 }
-/** Whether what runs is a copy. */
+/** Whether the active run is a copy. */
 export const copies: When = (s) => (steeredRun(s)?.copy ?? null) !== null
-/** Whether what runs is an archive run or a restore. */
+/** Whether the active run is an archive run or a restore. */
 export const archives: When = (s) => (steeredRun(s)?.archiving ?? null) !== null
-/** Whether what runs applies changes, and copies no table any more: it has no lanes, and no row of it is steered alone. */
+/**
+ * Whether the active run is a replication stream that copies no more tables: it has no workers to steer, and its rows
+ * cannot be steered one by one.
+ */
 export const follows: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && isFollowing(run)
 }
-/** Whether what runs writes in batches: changes that are applied, and what goes into a catalog. A look has none. */
+/** Whether the active run writes in batches: a replication stream, or a write to a catalog. Read-only runs do not. */
 export const inBatches: When = (s) => {
   const run = steeredRun(s)
   if (run === undefined) return false
@@ -126,30 +129,30 @@ export const inBatches: When = (s) => {
 }
 export const steersLanes: When = (s) =>
   (steers(s) && !follows(s) && (copies(s) || hasLanes(s))) || sharedSteers('workers')(s)
-/** An import has lanes, as many as it has tables at most; an archive and a sync go one by one. */
+/** An import has at most one worker per table; archive and sync work on one table at a time. */
 const hasLanes: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && declarationOf(run.operation.kind).lanes === true
 }
 export const steersCopy: When = (s) => (steers(s) && copies(s)) || sharedSteers('rate')(s)
-/** The copy whose screen is open, and where the cursor stands on it. */
+/** The open copy run that has a copy screen. */
 const copyOpen = (s: State): RunView | null => {
   const run = s.screen === 'runs' ? openRun(s) : null
   return run === null || run.copy === null || isStory(run) ? null : run
 }
-/** The last row has room for words of one syllable only. */
+/** The last row has space for short words only. */
 export const narrow: When = (s) => s.size.columns < 60
 export const inChunks: When = (s) => {
   const run = copyOpen(s)
   return run !== null && copyLayout(s, run).cursor === 'chunks'
 }
-/** The table or chunk under the cursor of a copy that works, where something can be asked of it. */
+/** The table or chunk under the cursor of a running copy, if it can be steered. */
 const steerable = (s: State): UnderCursor | null => {
   const run = copyOpen(s)
   if (run === null || isFollowing(run) || (run.phase !== 'running' && run.phase !== 'paused')) return null
   return underCursor(s, run)
 }
-/** Whether nothing of it needs to begin in this run: what is done is done. */
+/** Whether the table or chunk still has work in this run that can be paused or skipped. */
 export const canHold: When = (s) => {
   const under = steerable(s)
   if (under?.kind === 'table') return under.table.result === null && under.table.plan?.status !== 'refused'
@@ -166,7 +169,7 @@ export const canRetry: When = (s) => {
   const { failed, waits } = under.table.map.counts()
   return failed + waits > 0 || (under.table.result?.status === 'failed' && under.table.tally.aside === 0)
 }
-/** In the chunks of a small screen the last row has no room for lanes and rate. */
+/** On a small screen the chunk list leaves no space for the hints of workers and rate. */
 export const steeringHinted: When = (s) => s.size.columns >= 100 || !inChunks(s)
 export const copiesMany: When = (s) => (copyOpen(s)?.copy?.tables.length ?? 0) > 1
 export const onCopyRow: When = (s) => {
@@ -177,7 +180,7 @@ export const offCopyRow: When = (s) => {
   const run = copyOpen(s)
   return run !== null && !isFollowing(run) && copyLayout(s, run).cursor === 'none'
 }
-/** Whether there is another list to go to: tables and chunks, or lanes and chunks on a small screen. */
+/** Whether there is another list to switch to: tables and chunks, or workers and chunks on a small screen. */
 export const copyPanes: When = (s) => {
   const run = copyOpen(s)
   return run !== null && !isFollowing(run) && (copiesMany(s) || (!copyLayout(s, run).wide && run.finished === null))
@@ -187,7 +190,7 @@ export const canStop: When = (s) => {
   const run = steeredRun(s)
   return s.screen !== 'log' && s.screen !== 'ask' && run !== undefined && run.phase !== 'aborting'
 }
-/** Workers of other hosts are asked to stop; nobody can drop what they do. */
+/** Workers on other hosts can be stopped, but not aborted. */
 export const canAbort: When = (s) => canStop(s) && s.screen !== 'queue'
 export const onCompare: When = (s) => s.screen === 'compare'
 export const compared: When = (s) => onCompare(s) && (comparison(s)?.questions.length ?? 0) > 0
@@ -206,36 +209,36 @@ export const filtered: When = (s) => inTab('files')(s) && s.detail.where !== ''
 export const canCopy: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s) || onAsk(s) || onQueue(s)
 export const knowsQueue: When = (s) => s.queue !== null
 export const onQueue: When = (s) => queueView(s) !== null
-/** Where the key of the workers' screen works: among runs, of whatever kind. */
+/** Screens on which the key for the workers' screen works. */
 export const nearWorkers: When = (s) =>
   knowsQueue(s) && (s.screen === 'runs' || ['run', 'schedules'].includes(queueView(s)?.kind ?? ''))
 export const farFromWorkers: When = (s) => knowsQueue(s) && !nearWorkers(s) && queueView(s)?.kind !== 'workers'
-/** The same of schedules. */
+/** Screens on which the key for the schedules' screen works. */
 export const nearSchedules: When = (s) => knowsQueue(s) && s.screen === 'runs'
 export const farFromSchedules: When = (s) => knowsQueue(s) && !nearSchedules(s) && queueView(s)?.kind !== 'schedules'
 export const onScheduleRun: When = (s) => runOfSchedule(scheduleAtCursor(s)) !== null
-/** A schedule that runs, or will: one that is void is added anew, with its plan confirmed. */
+/** A schedule that is active. A void one must be added again, with its plan confirmed. */
 export const onLivingSchedule: When = (s) => {
   const schedule = scheduleAtCursor(s)
   return s.queue?.error === null && schedule !== null && schedule.state !== 'void'
 }
 export const onPausedSchedule: When = (s) => scheduleAtCursor(s)?.state === 'paused'
-/** A worker that has a slot: its run can be opened. */
+/** A worker process that holds a task: its run can be opened. */
 export const onBusyWorker: When = (s) => {
   const line = workerAtCursor(s)
   return line !== null && runOfLine(line) !== null
 }
-/** A worker that lives, and was not asked to end yet. */
+/** A worker process that is running and was not asked to drain. */
 export const onLivingWorker: When = (s) => s.queue?.error === null && workerAtCursor(s)?.worker.state === 'lives'
 export const onSlot: When = (s) => slotAtCursor(s) !== null
-/** A slot whose run is in a ledger that this program can open. */
+/** A task whose run is in a ledger that this program can open. */
 export const hasSlotLedger: When = (s) => slotLedger(s) !== null
-/** What `p` does to the run of the queue that is open. */
+/** State of the open queue run that `p` acts on. */
 const sharedPause = (s: State): 'works' | 'rests' | 'ended' | null => {
   const run = shownRun(s)
   return run === null ? null : pauseOf(run)
 }
-/** The run of the queue that is open has ended, and something is left of it. */
+/** The open queue run has ended with work left. */
 export const sharedEnded: When = (s) => sharedPause(s) === 'ended'
 const sharedSteers =
   (what: SharedSteer): When =>

@@ -1,4 +1,4 @@
-/** docs/KEYS.md, made from the keymap. */
+/** Generates docs/KEYS.md from the keymap. */
 import { width } from '../../render/screen-text.ts'
 import type { Binding, Command } from './bindings.ts'
 import { KEYMAP } from './bindings.ts'
@@ -6,7 +6,7 @@ import { shownKey } from './lookup.ts'
 
 const escaped = (text: string): string => text.replaceAll('|', String.raw`\|`)
 
-/** A Markdown table as prettier leaves it: every column as wide as its widest cell. */
+/** A Markdown table formatted as prettier does: each column as wide as its widest cell. */
 function table(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(3, ...rows.map((r) => width(r[i] ?? ''))))
   const put = (cells: readonly string[]): string =>
@@ -15,7 +15,7 @@ function table(rows: readonly (readonly string[])[]): readonly string[] {
   return [put(head), put(widths.map((w) => '-'.repeat(w))), ...body.map(put)]
 }
 
-/** What no binding says: which bytes of a terminal are keys. */
+/** Section that is not in the bindings: which bytes of a terminal are keys. */
 const INPUT = `## What counts as a key
 
 One read of the terminal is one key. This holds in the UI, in \`attach\`, and at the questions of the command line.

@@ -1,10 +1,10 @@
-/** Finds what a key does, and what can be done now. */
+/** Finds the command of a key, and the keys that work now. */
 import type { State } from '../state/state.ts'
 import { width } from '../../render/screen-text.ts'
 import type { Binding, Command } from './bindings.ts'
 import { KEYMAP } from './bindings.ts'
 
-/** Names of keys as people read them. */
+/** Display names of keys. */
 const SHOWN: Readonly<Record<string, string>> = {
   up: '↑',
   down: '↓',
@@ -31,13 +31,13 @@ export function commandOf(state: State, key: string): Command | null {
   return null
 }
 
-/** What a key would do elsewhere, when it does nothing here: a dead key must say so, or the next ones are typed blindly. */
+/** What a key does on other screens. Shown when it does nothing here, so that the user notices before typing on. */
 export function elsewhere(state: State, key: string): readonly string[] {
   if (state.dialog !== null || state.prompt !== null) return []
   return KEYMAP.filter((binding) => binding.scope === 'screen' && binding.keys.includes(key)).map(({ label }) => label)
 }
 
-/** Bindings that work on the screen now, without those another one of the same key hides. */
+/** Bindings that work on the screen now. A binding hidden by an earlier one of the same key is left out. */
 export function workingBindings(state: State): readonly Binding<Command>[] {
   const taken = new Set<string>()
   return KEYMAP.filter((binding) => {
@@ -48,7 +48,7 @@ export function workingBindings(state: State): readonly Binding<Command>[] {
   })
 }
 
-/** Hints for the last row, as many as fit in `cells`; what ranks highest gives way first, order is that of the keymap. */
+/** Hints for the last row, as many as fit in `cells`, in keymap order. The highest ranks are dropped first. */
 export function hints(state: State, cells: number): readonly { readonly keys: string; readonly text: string }[] {
   const all = workingBindings(state).flatMap((binding, order) =>
     binding.hint === undefined || binding.hintWhen?.(state) === false

@@ -22,7 +22,7 @@ const NO_STEP = { step: null, span: {}, attempt: 1 } as const
 const withoutChunk = (run: RunView, table: string, chunk: string): readonly Lane[] =>
   run.lanes.filter((l) => l.table !== table || l.chunk !== chunk)
 
-/** More than these a comparison does not say. */
+/** Most notes kept of a comparison. */
 const MOST_NOTES = 6
 
 const doneIn = (run: RunView, table: string): number =>
@@ -37,7 +37,7 @@ function ratesAfter(run: RunView, event: Extract<Event, { type: 'chunk.done' }>)
   return { ...run.laneRates, [worker]: (Number(event.read ?? event.done) * 1000) / event.ms }
 }
 
-/** `run` after one event that was seen at `now`. */
+/** `run` after one event that arrived at `now`. */
 export function foldEvent(run: RunView, event: Event, now: number): RunView {
   run.copy?.fold(event, now)
   run.archiving?.fold(event, now)
@@ -88,7 +88,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       const { worker, table, chunk, unit, step = null } = event
       const { span, attempt } = same ? before : NO_STEP
       const lane = { worker, table, chunk, unit, waits: null, step, span, attempt }
-      // A copy begins its chunk anew after a wait, and so does its rate.
+      // A copy starts its chunk from the beginning after a wait, so its rate does too.
       const again = run.copy !== null && before?.waits !== null
       const startedAt = same && !again ? before.startedAt : now
       return {
@@ -105,7 +105,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
     case 'chunk.retried': {
       const waits = `${event.error.code}: try ${event.attempt} in ${seconds(event.waitMs)}`
       const { attempt } = event
-      // Of a copy nothing of the failed try is left; an import goes on behind its last batch.
+      // A failed try of a copy is rolled back; an import continues after its last batch.
       const left = run.copy === null ? {} : { done: 0, bytes: 0 }
       const lanes = run.lanes.map((l) =>
         l.table === event.table && l.chunk === event.chunk ? { ...l, ...left, waits, attempt } : l,
@@ -139,7 +139,8 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       return {
         ...run,
         lanes: run.lanes.filter((l) => l.table !== event.table),
-        // Of a comparison, and of an import that was stopped, no chunk says what was done. What a copy did not finish is undone.
+        // Comparisons and stopped imports have no `chunk.done`, so count their work here. Unfinished work of a copy is
+        // rolled back.
         doneBefore: run.doneBefore + (run.copy === null ? doneIn(run, event.table) : 0),
         results: last(run.results, event, KEPT.listed),
         counts: { ...run.counts, [event.status]: run.counts[event.status] + 1 },
@@ -175,7 +176,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         phase: 'done',
         pausedAt: null,
         lanes: [],
-        // What the lanes of a copy held is undone.
+        // Chunks that a copy has not closed are rolled back.
         doneBefore: run.copy === null ? doneNow(run) : run.doneBefore,
         endedAt: now,
         finished: event,
@@ -186,7 +187,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
   }
 }
 
-/** How a run that was joined late grows with what its earlier events add up to. */
+/** Adds the summary of earlier events to a run that was joined late. */
 function foldSummary(run: RunView, event: Told): RunView {
   const { plan } = run
   const worked = Object.entries(event.work).reduce(
@@ -217,7 +218,7 @@ function withCounts(run: RunView, event: Extract<Told, { type: 'run.summary' }>)
   }
 }
 
-/** A table that is being compared is a lane of its own: rows of its source, and ranges that are left. */
+/** A table that is being compared is shown as a worker: rows of its source, and the ranges left. */
 function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }>, now: number): RunView {
   const { table, step, done, total, left } = event
   const known = run.lanes.find((lane) => lane.table === table)
@@ -241,7 +242,7 @@ export function turnedTo(run: RunView, phase: RunView['phase'], now: number): Ru
   return { ...run, phase, pausedAt: phase === 'paused' ? (run.pausedAt ?? now) : null }
 }
 
-/** What was asked for somewhere else is shown here too. */
+/** Applies steering requests of other programs to the view. */
 function steered(
   run: RunView,
   { paused, workers, rate, stopping }: Extract<Event, { type: 'run.steered' }>,
@@ -256,14 +257,14 @@ function steered(
   }
 }
 
-/** The first one stays: a run has done nothing before it began. */
+/** Drops samples later than `now`. The first sample stays: the run had done nothing before it. */
 const before = (samples: RunView['samples'], now: number): RunView['samples'] =>
   samples.filter(({ at }, index) => index === 0 || at <= now).map((one) => (one.at <= now ? one : { ...one, at: now }))
 
-/** One sample a second at most; called with every event and every tick of a live run. */
+/** Adds at most one sample per second; called with every event and every tick of a live run. */
 export function sample(run: RunView, now: number): RunView {
   const newest = run.samples.at(-1)
-  // What a tick has seen before an event that came late is not true of its time.
+  // An event with an earlier time: samples that a tick took later are not valid for it.
   if (newest !== undefined && now < newest.at) return sample({ ...run, samples: before(run.samples, now) }, now)
   if (newest !== undefined && now - newest.at < 950) return run
   return { ...run, samples: last(run.samples, { at: now, done: doneNow(run), bytes: bytesNow(run) }, KEPT_SAMPLES) }

@@ -1,4 +1,4 @@
-/** How a run of `fsck` grows with its events. */
+/** State of an `fsck` run, folded from its events. */
 import type { Event } from '../../model/run/event.ts'
 import { KEPT } from '../../model/run/kept.ts'
 import { NO_FSCK } from './fsck-view.ts'
@@ -25,7 +25,7 @@ export function foldFsck(run: RunView, event: Told, now: number): RunView {
   return progressed(run, event, now)
 }
 
-/** The files are the work; what comes before and behind them shows in the lane alone. */
+/** Files are the work of the plan; earlier and later steps show only as a worker. */
 function progressed(run: RunView, event: Extract<Told, { type: 'fsck.progress' }>, now: number): RunView {
   const { step, table, done, total = '0', bytes } = event
   const known = run.lanes.find((lane) => lane.chunk === step)
@@ -50,7 +50,7 @@ function progressed(run: RunView, event: Extract<Told, { type: 'fsck.progress' }
     ...run,
     lanes: [lane],
     plan: isWork ? plan : run.plan,
-    // A sample is opened once all files were gone through, and is counted for itself.
+    // A sample is read after all files, and is counted separately.
     doneBefore: after ? (run.plan?.total ?? 0) : 0,
   }
 }

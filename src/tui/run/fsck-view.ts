@@ -1,9 +1,9 @@
-/** What is known of a run of `fsck`: what was gone through, and what was found. */
+/** State of an `fsck` run: what was checked, and the findings. */
 import type { FsckCheckedEvent, FsckFindingEvent } from '../../model/run/event.ts'
 
 export type FsckView = {
   readonly checked: readonly FsckCheckedEvent[]
-  /** The newest of them. */
+  /** The newest findings. */
   readonly findings: readonly FsckFindingEvent[]
   readonly findingCount: number
 }

@@ -1,4 +1,4 @@
-/** Events that say how a run, a table or a check came out. */
+/** Events that report the result of a run, a table or a check. */
 import type { EventBody } from '../../model/run/event.ts'
 
 export type TableResult = Extract<EventBody, { type: 'table.finished' }>

@@ -1,20 +1,20 @@
-/** The limit on rows a second that `<` and `>` turn. */
+/** The limit in rows per second that `<` and `>` change. */
 import { perSecond, rateOf, type RunView } from './run-view.ts'
 
-/** Rows a second that a person or the command allows; `Infinity` without a limit. */
+/** Rows per second allowed by the user or the command; `Infinity` without a limit. */
 export function limitOf(run: RunView): number {
   const asked = run.operation.kind === 'copy' ? run.operation.rate : undefined
   return run.wantedRate ?? asked ?? Infinity
 }
 
-/** The limit after one key: half or double, and none any more where it is far above what the run moves. Or why it stays as it is. */
+/** The limit after one key: half or double; no limit if it is far above the actual rate. Or why it cannot change. */
 export function rateAfter(
   run: RunView,
   faster: boolean,
   now: number,
 ): { readonly rate: number } | { readonly why: string } {
   const stream = run.copy?.follow
-  // What a stream applies is no chunk that is done.
+  // A replication stream has no chunks to measure; use its own rate.
   if (stream?.isWhole === true) {
     const speed = stream.rates.at(-1) ?? 0
     if (!faster && speed < 2 && !Number.isFinite(limitOf(run)))
@@ -24,7 +24,10 @@ export function rateAfter(
   return turnedRate(limitOf(run), Math.max(0, ...perSecond(run)), rateOf(run, now, 10_000), faster)
 }
 
-/** @param limit rows a second, `Infinity` without one @param fastest that was seen @param speed of now; null where nothing was measured */
+/**
+ * @param limit rows per second, `Infinity` without one @param fastest highest rate seen @param speed current rate; null
+ * if not measured
+ */
 export function turnedRate(
   limit: number,
   fastest: number,
@@ -40,7 +43,7 @@ export function turnedRate(
   return { rate: rounded(speed / 2) }
 }
 
-/** Two digits are enough, and can be said. */
+/** Rounds to two significant digits. */
 function rounded(rows: number): number {
   const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, rows))) - 1)
   return Math.round(rows / power) * power

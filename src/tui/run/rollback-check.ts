@@ -1,4 +1,4 @@
-/** What the events of verify-rollback say, as lines of the roll back dialog. */
+/** Turns events of verify-rollback into lines of the roll back dialog. */
 import { clean } from '../../render/screen-text.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { CheckLine, Dialog } from '../state/state.ts'
@@ -37,7 +37,7 @@ export function foldRollbackCheck(dialog: RollbackDialog, event: Event): Rollbac
     return { ...dialog, state: safe ? 'safe' : event.exitCode === 1 ? 'unsafe' : 'failed', error: event.error ?? null }
   }
   const line = lineOf(event)
-  // What is wrong must not scroll away behind what is right.
+  // Differences stay visible when the list is cut.
   if (line === null) return dialog
   const lines = [...dialog.lines, line]
   const bad = lines.filter((l) => l.tone === 'bad')

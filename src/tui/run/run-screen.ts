@@ -1,7 +1,7 @@
-/** Which picture of a run each operation gets. An operation that is left out does not compile. */
+/** Which screen shows the run of each operation. The compiler requires an entry for every operation. */
 import type { Operation, OperationKind } from '../../app/operations/list.ts'
 
-/** `tables`: head, lanes and what became of each table, which every run has. */
+/** `tables`: head, workers and result of each table, which every run has. */
 export type RunScreen = 'tables' | 'copy' | 'archiving' | 'differences' | 'findings' | 'compare'
 
 const SCREENS = {
@@ -76,12 +76,12 @@ type KindShownAs<S extends RunScreen> = {
   [K in OperationKind]: (typeof SCREENS)[K] extends S ? K : never
 }[OperationKind]
 
-/** The same of its kind alone. */
+/** Whether a kind of operation is shown on this screen. */
 export function isPicturedAs(kind: OperationKind, screen: RunScreen): boolean {
   return SCREENS[kind] === screen
 }
 
-/** Whether its run is drawn like that. */
+/** Whether the run of an operation is shown on this screen. */
 export function isShownAs<S extends RunScreen>(
   operation: Operation,
   screen: S,

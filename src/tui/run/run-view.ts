@@ -1,4 +1,4 @@
-/** What is known of one run, folded from its events. Bounded: lists keep their newest entries, counters keep the rest. */
+/** State of one run, folded from its events. Bounded: lists keep the newest entries, counters count all. */
 import type { Dec, DifferenceEvent, EventBody, KeySpan, QuestionEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { ArchiveProgress } from './archiving/archive-progress.ts'
@@ -15,14 +15,14 @@ export type Lane = {
   readonly table: string
   readonly chunk: string
   readonly done: number
-  /** Of the source, about; 0 where nobody tells. */
+  /** Bytes read from the source, estimated; 0 if unknown. */
   readonly bytes: number
   readonly total: number
   readonly unit: string
   readonly startedAt: number
-  /** Why the lane waits, or null while it works. */
+  /** Why the worker waits; null while it works. */
   readonly waits: string | null
-  /** Of a copy: what is being done with the chunk, where it lies, and which try this is. */
+  /** For a copy: current step of the chunk, its key range, and the number of the try. */
   readonly step: 'reading' | 'writing' | 'proving' | null
   readonly span: KeySpan
   readonly attempt: number
@@ -35,11 +35,11 @@ export type RunView = {
   readonly id: number
   readonly operation: Operation
   readonly commandLine: string
-  /** Where it goes on, if that is another program of this machine; null for a run of this one. */
+  /** Process of a run of another program on this machine; null for a run of this program. */
   readonly joined: { readonly host: string; readonly pid: number; readonly folder: string | null } | null
   readonly runId: Dec | null
   readonly phase: 'starting' | 'running' | 'paused' | 'stopping' | 'aborting' | 'done'
-  /** When it was paused, ms since the epoch; null while it is not. */
+  /** When it was paused, ms since the epoch; null if it is not paused. */
   readonly pausedAt: number | null
   readonly startedAt: number
   readonly endedAt: number | null
@@ -55,21 +55,21 @@ export type RunView = {
     readonly estimated: boolean
     readonly bytes: number
   } | null
-  /** Work of finished chunks, in the unit of the plan, since this run began. */
+  /** Work of finished chunks since this run began, in the unit of the plan. */
   readonly doneBefore: number
   /** Bytes of finished chunks of a copy. */
   readonly bytesBefore: number
   readonly chunksDone: number
   readonly retries: number
   readonly lanes: readonly Lane[]
-  /** Work a second of the last chunk that each worker has finished: of a chunk that takes no second nothing else is known. */
+  /** Work per second of the last finished chunk, by worker. Used for chunks that take less than a second. */
   readonly laneRates: Readonly<Record<number, number>>
   readonly wantedLanes: number | null
-  /** Rows a second as the keys have set them; null where they have not, `Infinity` for no limit. */
+  /** Rows per second set by keys; null if not set, `Infinity` for no limit. */
   readonly wantedRate: number | null
-  /** Of a copy. It is no plain value: it grows in place with every event. */
+  /** State of a copy. Not immutable: it changes in place with every event. */
   readonly copy: CopyProgress | null
-  /** Of an archive run or a restore; it grows in place, too. */
+  /** State of an archive run or a restore; it also changes in place. */
   readonly archiving: ArchiveProgress | null
   readonly counts: Readonly<Record<'ok' | 'current' | 'failed' | 'refused' | 'stopped' | 'skipped', number>>
   readonly results: readonly TableResult[]
@@ -77,19 +77,19 @@ export type RunView = {
   readonly mismatches: readonly Mismatch[]
   readonly mismatchCount: number
   readonly questions: readonly QuestionEvent[]
-  /** What a comparison says beside its figures: questions that it left out, and what its times mean. */
+  /** Notes of a performance comparison: questions left out, and what its times mean. */
   readonly notes: readonly string[]
-  /** Of a `diff`. */
+  /** Differences of a `diff`. */
   readonly differences: readonly DifferenceEvent[]
   readonly differenceCount: number
-  /** How far the comparison of the table is that is being compared. */
+  /** Progress of the table being compared. */
   readonly comparing: Extract<EventBody, { type: 'diff.progress' }> | null
   /** Of `fsck`. */
   readonly fsck: FsckView | null
   readonly errors: readonly ErrorInfo[]
-  /** What it waits for before there is a plan, in its own words; null where it has said nothing. */
+  /** Why there is no plan yet, as the run reported it; null if it did not. */
   readonly trouble: string | null
-  /** What it says line by line. */
+  /** Output of the run, line by line. */
   readonly story: readonly string[]
   readonly samples: readonly Sample[]
   readonly finished: Finished | null
@@ -98,7 +98,7 @@ export type RunView = {
 export const KEPT_SAMPLES = 90
 const SETTLED_MS = 3000
 
-/** A run that was asked for and has said nothing yet. */
+/** A run without events. */
 export function freshRun(id: number, operation: Operation, commandLine: string, now: number): RunView {
   return {
     id,
@@ -144,7 +144,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
   }
 }
 
-/** Work done since this run began, with what the lanes hold now. */
+/** Work done since this run began, including active workers. */
 export function doneNow(run: RunView): number {
   if (run.archiving !== null) return run.archiving.done()
   let sum = run.doneBefore
@@ -152,32 +152,35 @@ export function doneNow(run: RunView): number {
   return sum
 }
 
-/** Bytes that a copy has moved since this run began; 0 where nobody tells. */
+/** Bytes moved by a copy since this run began; 0 if unknown. */
 export function bytesNow(run: RunView): number {
   if (run.archiving !== null) return run.archiving.moved()
   return run.lanes.reduce((sum, lane) => sum + lane.bytes, run.bytesBefore)
 }
 
-/** All the work there is, what earlier runs did included; null where no plan has told. */
+/** Total work including earlier runs; null without a plan. */
 export function workOf(run: RunView): number | null {
   if (run.archiving !== null) return run.archiving.work()
   if (run.plan === null) return null
   return run.copy === null ? run.plan.total : run.copy.rows().rows
 }
 
-/** 0..1 of the whole work, what earlier runs did included; below 1 while work is left, also in a run that has ended; null when no plan says. */
+/**
+ * Progress 0..1 of the total work, including earlier runs. Below 1 while work is left, even after the run ended. Null
+ * without a plan.
+ */
 export function share(run: RunView): number | null {
   if (run.finished?.status === 'ok' || isGoneThrough(run)) return 1
   const all = workOf(run)
   if (all === null || all <= 0) return null
   const tables = run.finished === null ? null : endedTables(run)
-  // What there was to do in the tables that failed nobody knows: the plan's estimate would come close to whole.
+  // The work in failed tables is unknown, and the plan's estimate would show nearly 100 %.
   if (tables !== null && tables.ended >= tables.all) return Math.min(0.99, tables.ok / tables.all)
   if (run.copy !== null && run.finished !== null) return Math.min(0.99, run.copy.tally().read / all)
   return Math.min(0.99, Math.max(0, (run.baseline + doneNow(run)) / all))
 }
 
-/** Tables of an import by how they ended; null for runs whose work is not counted in actions. */
+/** Tables of an import by result; null for runs whose unit is not actions. */
 export function endedTables({
   plan,
   counts,
@@ -187,11 +190,11 @@ export function endedTables({
   return { ok, ended: ok + counts.failed + counts.refused + counts.stopped + counts.skipped, all: plan.tables }
 }
 
-/** Whether a run that ended as failed has left nothing out: it failed by what it found, or by rows that were set aside. */
+/** Whether a failed run still completed its work: it failed because of differences or quarantined rows. */
 function isGoneThrough({ finished, copy, archiving, plan }: RunView): boolean {
   if (finished?.status !== 'failed' || plan === null) return false
   if (copy !== null) return copy.isGoneThrough
-  // One that could not look at something ends by another code.
+  // A run that could not read something ends with another code.
   return archiving === null && finished.error?.code === 'DIFFERENCES'
 }
 
@@ -204,12 +207,12 @@ function sampleBefore(run: RunView, since: number): Sample | null {
   return found ?? run.samples[0] ?? null
 }
 
-/** Work a second over the last `windowMs`, or null before one second has passed. */
+/** Work per second over the last `windowMs`; null before one second has passed. */
 export function rateOf(run: RunView, now: number, windowMs: number): number | null {
   return pace(run, now, windowMs, 'done', doneNow(run))
 }
 
-/** Bytes a second over the last `windowMs`; null before one second has passed, and where nobody tells bytes. */
+/** Bytes per second over the last `windowMs`; null before one second has passed, or if bytes are unknown. */
 export function byteRate(run: RunView, now: number, windowMs: number): number | null {
   const bytes = bytesNow(run)
   return bytes === 0 ? null : pace(run, now, windowMs, 'bytes', bytes)
@@ -218,7 +221,7 @@ export function byteRate(run: RunView, now: number, windowMs: number): number | 
 function pace(run: RunView, now: number, windowMs: number, of: 'done' | 'bytes', amount: number): number | null {
   const end = run.endedAt ?? now
   const sampled = sampleBefore(run, end - windowMs)
-  // While a copy was planned nothing could move.
+  // Nothing moves while a copy is planned.
   const begunAt = run.copy?.begunAt ?? run.archiving?.begunAt ?? null
   const from =
     begunAt !== null && sampled !== null && sampled.at < begunAt ? { at: begunAt, done: 0, bytes: 0 } : sampled
@@ -226,23 +229,23 @@ function pace(run: RunView, now: number, windowMs: number, of: 'done' | 'bytes',
   return (Math.max(0, amount - from[of]) * 1000) / (end - from.at)
 }
 
-/** Work a second since the run began to work, or null before one second has passed of one that goes on. */
+/** Work per second since work began; null within the first second of a run that still works. */
 export function meanRate(run: RunView, now: number): number | null {
   if (run.copy !== null && run.endedAt !== null) return run.copy.pace.mean()?.rows ?? null
   const ms = (run.endedAt ?? now) - (run.copy?.begunAt ?? run.archiving?.begunAt ?? run.startedAt)
-  // How long it took is known of a run that has ended, however short that was.
+  // The duration of an ended run is known, however short.
   return ms < (run.endedAt === null ? 1000 : 1) ? null : (doneNow(run) * 1000) / ms
 }
 
-/** Milliseconds to go by the rate of the last 30 s; null when that would be a guess: nothing moved, or no plan says how much is left. */
+/** Milliseconds left by the rate of the last 30 s; null without a plan, while paused, or while nothing moves. */
 export function eta(run: RunView, now: number): number | null {
   const all = workOf(run)
   if (run.finished !== null || run.phase === 'paused' || all === null) return null
-  // Nobody knows when a table goes on that a person has paused.
+  // A paused table has no end time.
   if (run.copy?.tables.some(({ state }) => state === 'paused') === true) return null
   const left = all - run.baseline - doneNow(run)
   const speed = rateOf(run, now, 30_000)
-  // The first batches of a copy say little: a number that is wrong by an hour is worse than none.
+  // The rate of a copy's first seconds is unreliable: no estimate is better than a wrong one.
   if (run.copy !== null && now - (run.copy.begunAt ?? now) < SETTLED_MS) return null
   if (speed === null || speed <= 0 || left < 0) return null
   return (left / speed) * 1000
@@ -260,14 +263,14 @@ export function perSecond(run: RunView): number[] {
   return out
 }
 
-/** Work a second of a lane: of its chunk, or of the last one while this one is young; null while nothing is known. */
+/** Work per second of a worker: of its chunk, or of its last one while this is younger than 1 s; null if unknown. */
 export function laneRate(run: RunView, lane: Lane, now: number): number | null {
   const ms = now - lane.startedAt
   if (ms >= 1000) return (lane.done * 1000) / ms
   return run.laneRates[lane.worker] ?? null
 }
 
-/** All the work as it is shown beside what is done: a plan may have been too low, and what has ended well was all there was. */
+/** Total work to show next to `done`: at least `done`, and exactly `done` after a successful run. */
 export function shownTotal(run: RunView, done: number): number {
   const planned = run.plan?.total ?? 0
   return run.finished?.status === 'ok' && done > 0 ? done : Math.max(planned, done)

@@ -1,26 +1,26 @@
-/** What a run says line by line, as it would be printed without the UI: shown where nothing else draws it. */
+/** Output of a run, line by line, as printed without the UI; shown if no other view draws it. */
 import { declarationOf } from '../../app/operations/facts.ts'
 import type { LogEntry } from '../../render/log-entry.ts'
 import { clean, takeStart } from '../../render/screen-text.ts'
 import { isShownAs } from './run-screen.ts'
 import type { RunView } from './run-view.ts'
 
-/** Lines that are kept of a run: the newest. */
+/** Number of lines kept; the newest. */
 const KEPT_LINES = 1000
 const LOG_CELLS = 500
 /** `0:02 FAILED   what`. */
 const BLOCK = /^\s*(?:\d+:)?\d+:\d\d +(\S+) +(.*)$/
 
-/** The run with lines that came. */
+/** The run with new lines added. */
 export function withStory(run: RunView, lines: readonly string[]): RunView {
   return { ...run, story: [...run.story, ...lines].slice(-KEPT_LINES) }
 }
 
-/** Whether its screen is what it says: nothing has come, or nothing came until its end, that has a picture of its own. */
+/** Whether the screen of the run is its output: no event came that another view draws. */
 export function isStory(run: RunView): boolean {
   if (run.story.length === 0) return false
   if (run.copy !== null) {
-    // What a stream came to has a picture of its own; what became of a switch stands in words.
+    // A replication stream has its own view; the result of a cutover is text.
     if (run.copy.follow.isWhole && run.operation.kind !== 'cutover') return false
     return run.finished !== null && run.chunksDone === 0 && run.copy.tally().read === 0
   }
@@ -32,19 +32,19 @@ export function isStory(run: RunView): boolean {
   )
 }
 
-/** Whether a line tells something, and is no row of a table. */
+/** Whether a line is an output entry, not a table row. */
 export function isTold(text: string): boolean {
   return BLOCK.test(text)
 }
 
-/** How a line is meant, by the word behind its time. */
+/** Tone of a line, by the keyword after its time. */
 export function storyTone(text: string): 'bad' | 'warn' | 'plain' {
   const word = BLOCK.exec(text)?.[1] ?? ''
   if (word === 'FAILED' || word === 'DIFFERS' || word === 'ALARM') return 'bad'
   return word === 'refused' || word === 'retry' ? 'warn' : 'plain'
 }
 
-/** Lines of the log for an event that the log has no words of its own for. */
+/** Log entries for an event that has no log text of its own. */
 export function storyEntries(lines: readonly string[], ts: number): readonly LogEntry[] {
   return lines.flatMap((text): LogEntry[] => {
     const [, word = '', said = ''] = BLOCK.exec(text) ?? []

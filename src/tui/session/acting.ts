@@ -1,4 +1,4 @@
-/** What keys and dialogs may do with a session. */
+/** Interface of a session for keys and dialogs. */
 import type { Clock } from '../../shared/clock.ts'
 import type { CommandForm, CommandPort } from '../../app/command-port.ts'
 import type { Form } from '../form/form.ts'
@@ -22,15 +22,15 @@ import type { RunQueue } from './run-queue.ts'
 
 export type Steering = Pick<RunningOperation, 'stop' | 'abort' | 'pause' | 'lanes' | 'rate' | 'steer'>
 
-/** The form that is open. */
+/** Control of the open form. */
 export type Filling = {
-  /** @param words what was typed behind the command */
+  /** @param words typed after the command */
   open(of: CommandForm, words: readonly string[]): void
-  /** Shows a form as it was when it was left. */
+  /** Shows a form again, as the user left it. */
   show(form: Form): void
-  /** What a key asks beside filling it in. */
+  /** Handles a key of the form that does not edit it. */
   command(form: Form, command: Command): void
-  /** Gives up what is asked for it. */
+  /** Cancels pending reads of the form. */
   close(): void
 }
 
@@ -39,13 +39,13 @@ export type Acting = {
   readonly clock: Clock
   readonly store: Store<State, Action>
   readonly queue: RunQueue
-  /** Runs of other programs that are looked at. */
+  /** Runs of other programs that are shown. */
   readonly joined: JoinedRuns
-  /** A run by the ledger of its target. */
+  /** A run read from the ledger of its target. */
   readonly ledger: LedgerLook
-  /** Runs that workers share. */
+  /** Runs shared by worker processes. */
   readonly shared: SharedRuns
-  /** What keys steer: the run that is looked at, or that of this program. */
+  /** Target of steering keys: the run on screen, or the run of this program. */
   readonly steering: Steering
   readonly databases: Databases
   readonly stores: Stores
@@ -55,20 +55,20 @@ export type Acting = {
   readonly lifecycles: Lifecycles
   readonly forms: Filling
   readonly ask: AskSession
-  /** Null where nobody reads words of a command line. */
+  /** Null if command lines cannot be parsed. */
   readonly commands: CommandPort | null
   readonly place: Place
   readonly state: State
   /**
-   * One command, from a key or from the palette.
-   * @param rows tables that it is for; those that are marked, or the one under the cursor, when absent
+   * Executes one command, from a key or from the palette.
+   * @param rows tables to act on; default: the marked ones, or the one under the cursor
    */
   run(command: Command, rows?: readonly TableRow[]): void
-  /** Puts a text where other programs can paste it. */
+  /** Copies a text to the clipboard. */
   copy(text: string, what: string): void
-  /** Copies a command as a shell of this machine takes it. @param line begins with `sluice`, or calls it behind a `cd` */
+  /** Copies a command in the syntax of the local shell. @param line begins with `sluice`, or calls it after a `cd` */
   copyCommand(line: string): void
   flash(text: string, tone?: 'plain' | 'ok' | 'bad'): void
-  /** Stops what runs and leaves as soon as it has ended. */
+  /** Stops the active run and leaves once it has ended. */
   stopAndLeave(abort: boolean): void
 }

@@ -1,4 +1,4 @@
-/** Commands that start something: imports, validations, comparisons, roll backs, and the full texts of a commit or a file. */
+/** Commands that start an operation or open a text: import, validate, compare, roll back, commits and files. */
 import type { TableWish } from '../../model/run/table-wish.ts'
 import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
 import { type MachineRun } from '../../app/workbench.ts'
@@ -122,7 +122,7 @@ function openResult(s: Acting): void {
   text(s, result.table, lines, result.error?.message ?? result.table)
 }
 
-/** What is under the cursor of a copy in full: a table, or a chunk. */
+/** Opens the full text of the table or chunk under the cursor of a copy. */
 function openChunk(s: Acting): void {
   const run = openRun(s.state)
   const under = run === null ? null : underCursor(s.state, run)
@@ -169,12 +169,12 @@ const STEERED: Readonly<Record<TableWish['act'], string>> = {
   retry: 'is tried again, as far as it failed',
 }
 
-/** Asks something of the table or chunk under the cursor. */
+/** Sends a steering request for the table or chunk under the cursor. */
 function steer(s: Acting, act: TableWish['act']): void {
   const run = openRun(s.state)
   const under = run === null ? null : underCursor(s.state, run)
   if (under === null) return
-  // Until somebody moves it, the cursor follows the work: what it stood on when the key was pressed may be gone.
+  // Until the user moves it, the cursor follows the work, so its row may have changed since the key was pressed.
   if (!isChosen(s.state, under)) {
     s.flash('choose a row first: j and k move the cursor, which follows the work until then')
     return
@@ -189,7 +189,7 @@ function steer(s: Acting, act: TableWish['act']): void {
   }
 }
 
-/** Does what a command asks of these tables. @returns false for a command that is about none */
+/** Executes a command on these tables. @returns false if the command is not about tables */
 function actOnTables(s: Acting, command: Command, rows: readonly TableRow[]): boolean {
   switch (command) {
     case 'import':
@@ -210,7 +210,7 @@ function actOnTables(s: Acting, command: Command, rows: readonly TableRow[]): bo
   }
 }
 
-/** Does what a command asks of the workbench; commands of the screen alone were done by the reducer. */
+/** Executes a command on the workbench; the reducer has already executed pure screen commands. */
 export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = deltaRows(s)): void {
   const run = steeredRun(s.state)
   if (s.state.screen === 'queue' && actOnShared(s, command)) return

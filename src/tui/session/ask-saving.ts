@@ -1,4 +1,4 @@
-/** All rows of an answer into a file, whose path is typed in a prompt. */
+/** Saves all rows of an answer to a file whose path is typed in a prompt. */
 import type { Answering, SaveFormat } from '../../app/ask/port.ts'
 import type { Workbench } from '../../app/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'
@@ -22,7 +22,7 @@ export class AskSaving {
   readonly #store: Store<State, Action>
   readonly #flash: (text: string, tone?: 'plain' | 'ok' | 'bad') => void
   #isSaving = false
-  /** The path that a second enter may write over. */
+  /** The existing path that a second enter may overwrite. */
   #overwrites: string | null = null
 
   constructor(
@@ -35,7 +35,7 @@ export class AskSaving {
     this.#flash = flash
   }
 
-  /** Takes the path that was typed. @param answering whose rows are saved */
+  /** Saves to the typed path. @param answering the answer to save */
   async save(answering: Answering, typed: string): Promise<void> {
     const format = ENDS.find(([end]) => end.test(typed))?.[1]
     if (this.#isSaving) return
@@ -65,7 +65,7 @@ export class AskSaving {
     }
   }
 
-  /** What the text of the prompt may become. */
+  /** Completes the path in the prompt. */
   async complete(): Promise<void> {
     const typed = this.#store.get().prompt?.field.text ?? ''
     const paths = await this.#workbench.asking.paths(typed)

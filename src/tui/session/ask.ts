@@ -1,4 +1,4 @@
-/** What keys do on the Ask screen: the editor has all that prints, the keymap has the rest. */
+/** Keys of the Ask screen: printable keys go to the editor, others through the keymap. */
 import type { Answering, AskQuestion } from '../../app/ask/port.ts'
 import type { Workbench } from '../../app/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -24,7 +24,7 @@ import { edit } from '../state/text-field.ts'
 import { AskSaving } from './ask-saving.ts'
 import { wholeError } from './reach.ts'
 
-/** A longer value is cut where it is shown whole: a screen is no place to read a megabyte. */
+/** Longest value shown in full, in characters; longer ones are cut. */
 const SHOWN_CHARS = 200_000
 export class AskSession {
   readonly #workbench: Workbench
@@ -34,7 +34,7 @@ export class AskSession {
   #answering: Answering | null = null
   #asked = 0
   #isLoading = false
-  /** Whether ctrl-c has said that it leaves: a statement may just have ended when it was pressed. */
+  /** Whether ctrl-c has already warned that the next one leaves: the statement may have ended just before the key. */
   #leaves = false
   readonly #saving: AskSaving
   readonly #reading = new Set<string>()
@@ -52,7 +52,7 @@ export class AskSession {
     this.#saving = new AskSaving(workbench, store, flash)
   }
 
-  /** Reads what was asked before, once the screen is looked at, and rows that come into sight. */
+  /** Reads the history when the screen is first shown, and rows that scroll into view. */
   look(): void {
     const state = this.#store.get()
     if (state.screen !== 'ask') return
@@ -63,7 +63,9 @@ export class AskSession {
     void this.#load()
   }
 
-  /** Takes text that was pasted, with its lines: nothing of it is a command. @returns whether something of this screen is open that takes it */
+  /**
+   * Inserts pasted text with its lines; none of it is a command. @returns whether an open field of this screen took it
+   */
   paste(text: string): boolean {
     const state = this.#store.get()
     if (!this.#isTyping(state)) return false
@@ -78,7 +80,7 @@ export class AskSession {
     return this.#isTyping(this.#store.get())
   }
 
-  /** @returns whether the key was for the editor or for a list that is open */
+  /** @returns whether the editor or an open list used the key */
   press(key: KeyPress): boolean {
     const state = this.#store.get()
     if (key.name !== 'ctrl-c') this.#leaves = false
@@ -90,7 +92,7 @@ export class AskSession {
     return state.ask.box === null ? this.#typed(state, key) : this.#inBox(state, key)
   }
 
-  /** ctrl-c: a statement that runs is cancelled, and nothing else happens. @returns whether one runs */
+  /** ctrl-c: cancels a running statement, and does nothing else. @returns whether the key was used */
   interrupt(): boolean {
     const state = this.#store.get()
     if (state.screen !== 'ask') return false
@@ -137,7 +139,7 @@ export class AskSession {
         return true
       case 'ask.pane':
         this.#set({ pane: state.ask.pane === 'editor' ? 'grid' : 'editor' })
-        // Nothing on the screen else says that letters are keys now.
+        // Nothing else on the screen shows that letters are keys now.
         if (state.ask.pane === 'editor' && state.ask.answer === null)
           this.#flash('there are no rows yet: i types on, esc leaves this screen')
         return true
@@ -146,12 +148,12 @@ export class AskSession {
     }
   }
 
-  /** Takes the path that was typed. */
+  /** Saves the answer to the typed path. */
   async save(typed: string): Promise<void> {
     if (this.#answering !== null) await this.#saving.save(this.#answering, typed)
   }
 
-  /** Ends what runs; its thread is waited for by the workbench. */
+  /** Ends the running statement; the workbench waits for its thread. */
   close(): void {
     void this.#answering?.close()
   }
@@ -199,7 +201,7 @@ export class AskSession {
     else if (box.kind === 'offers') {
       this.#set({ box: null })
       if (!this.press({ name, typed })) return false
-      // Whoever types on narrows the list.
+      // Typing on narrows the list.
       if (/^[\w.$]$/.test(typed)) this.#offer(false)
     } else {
       const next = edit(box.field, name, typed)
@@ -241,7 +243,7 @@ export class AskSession {
     else this.#offer(true)
   }
 
-  /** @param insert what all of them begin with, and the only one whole */
+  /** @param insert whether to insert the common prefix, or the only candidate in full */
   #offer(insert: boolean): void {
     const state = this.#store.get()
     const place = placeNow(state)
@@ -291,7 +293,7 @@ export class AskSession {
     const before = this.#answering
     const question: AskQuestion = { place, sql, explain }
     const id = ++this.#asked
-    // The file of the answer before makes room for this one.
+    // Frees the file of the previous answer.
     void before?.close()
     const answering = this.#workbench.asking.ask(question)
     this.#answering = answering
@@ -313,7 +315,7 @@ export class AskSession {
       this.#set({ history: [...(this.#store.get().ask.history ?? []), asked] })
   }
 
-  /** One window at a time, so that a held key does not queue a hundred. */
+  /** Reads one window at a time, so that a held key does not queue many reads. */
   async #load(): Promise<void> {
     const state = this.#store.get()
     const missing = missingRows(state)
@@ -323,7 +325,7 @@ export class AskSession {
     const rows = await this.#answering.window(missing.from, missing.count).catch(() => [])
     this.#isLoading = false
     const { ask } = this.#store.get()
-    // Another answer has come meanwhile, whose rows were not asked for.
+    // Another answer has replaced it; these rows belong to the old one.
     if (ask.answer?.id !== answer.id) return void this.#load()
     if (rows.length === 0) return
     const widths = grownWidths(ask.widths, ask.answer.progress.columns ?? [], rows)
@@ -347,7 +349,7 @@ export class AskSession {
     else this.#store.dispatch({ type: 'dialog', dialog })
   }
 
-  /** Puts a text where the terminal can paste it from. */
+  /** Copies a text to the clipboard. */
   copy: ((text: string, what: string) => void) | null = null
 
   #edited(editor: Editor): void {

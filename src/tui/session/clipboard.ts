@@ -1,4 +1,4 @@
-/** What `y` copies: the thing under the cursor, as one would paste it into a shell or a query. */
+/** What `y` copies: the object under the cursor, as text for a shell or a query. */
 import { textOf } from '../state/ask-editor.ts'
 import { goesOnBy, unconfirmed } from '../../app/live/goes-on.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -48,10 +48,13 @@ function fromTables(state: State): Copied | null {
   return row === null ? null : { text: row.location, what: 'path' }
 }
 
-/** As it works from our folder. */
+/** Command line that works from the current folder. */
 const commandOf = ({ commandLine, joined }: RunView): string => fromFolder(commandLine, joined?.folder ?? null)
 
-/** Of a run its id, which `sluice ctl` and `sluice runs --distributed` take; of a worker its host, of a schedule its command. */
+/**
+ * For a run its id, which `sluice ctl` and `sluice runs --distributed` take; for a worker its host; for a schedule its
+ * command.
+ */
 function fromQueue(state: State): Copied | null {
   const view = queueView(state)
   if (view?.kind === 'run') return { text: view.runId, what: 'run id' }
@@ -61,7 +64,7 @@ function fromQueue(state: State): Copied | null {
   return line === null ? null : { text: line.worker.host, what: 'host' }
 }
 
-/** @returns text for the clipboard and what it is, or null when nothing is under the cursor. */
+/** @returns text and description for the clipboard, or null if nothing is under the cursor. */
 export function copied(state: State): Copied | null {
   switch (state.screen) {
     case 'tables':

@@ -1,4 +1,4 @@
-/** Databases whose tables are listed beside those of the lake: each is asked by an operation of its own. */
+/** Databases whose tables are listed next to those of the lake. Each is read by its own operation. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { RelationEvent } from '../../model/run/event.ts'
@@ -12,7 +12,7 @@ import type { Store } from '../state/store.ts'
 import { fileUrl } from '../state/relation-row.ts'
 import { discoverDatabase } from './operations.ts'
 
-/** Tables of one database that are listed; who has more looks for them with `discover URL`. */
+/** Most tables listed per database; `discover URL` lists all. */
 const MOST = 20_000
 
 export class Databases {
@@ -27,7 +27,7 @@ export class Databases {
     this.#store = store
   }
 
-  /** Lists its tables. @param parent the row it was opened from */
+  /** Lists the tables of a database. @param parent key of the row it was opened from */
   open(url: string, title: string, parent: string | null): void {
     if (this.#asking.has(url)) return
     this.#store.dispatch({ type: 'database-opened', url, title, parent })
@@ -51,7 +51,7 @@ export class Databases {
     })
   }
 
-  /** A database file of the lake: lists its tables, or takes them off the list again. */
+  /** Shows or hides the tables of a database file in the lake. */
   toggle(row: TableRow): void {
     const url = fileUrl(row)
     if (url === null) return
@@ -61,8 +61,8 @@ export class Databases {
   }
 
   /**
-   * Asks the database that the program was opened with, once somebody looks at tables or asks. One that holds a catalog with tables shows those; without
-   * any, its own tables are what there is to see.
+   * Lists the tables of the program's own database when the Tables or Ask screen is first shown. A catalog database is
+   * listed only if the catalog has no tables and no lake is open.
    */
   look(): void {
     const { screen, lake, catalog, slots } = this.#store.get()
@@ -79,7 +79,7 @@ export class Databases {
     this.open(url, url, null)
   }
 
-  /** Lists them anew. @param of URLs as they are shown; all that are open when absent */
+  /** Lists the tables again. @param of redacted URLs; default: all open databases */
   readAgain(of?: ReadonlySet<string>): void {
     for (const { url, title, parent } of this.#store.get().databases)
       if (of === undefined || of.has(url)) this.open(url, title, parent)

@@ -1,4 +1,4 @@
-/** Dialogs: the plan before an import, the typed name before a roll back, the way out while a run goes on. */
+/** Dialogs: the plan before an import, the typed name before a roll back, the choice when leaving during a run. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { Event } from '../../model/run/event.ts'
 import type { Command } from '../keymap/bindings.ts'
@@ -29,7 +29,7 @@ const set = (s: Acting, dialog: Dialog | null): void => {
   s.store.dispatch({ type: 'dialog', dialog })
 }
 
-/** Collects the events of a run that only reads, and shows them in `apply` while its dialog is still open. */
+/** Passes the events of a read-only run to `apply` while its dialog is open; aborts the run once it is closed. */
 function readInto<K extends Dialog['kind']>(
   s: Acting,
   kind: K,
@@ -49,7 +49,7 @@ function readInto<K extends Dialog['kind']>(
     if (dialog === null) running.abort()
     else set(s, apply(dialog, event))
   })
-  // How long it takes is seen while somebody waits for it.
+  // Updates the elapsed time while the user waits.
   const clock = setInterval(() => {
     if (current() !== null) s.store.dispatch({ type: 'aged', now: s.clock.now() })
   }, 1000)
@@ -61,10 +61,10 @@ function readInto<K extends Dialog['kind']>(
   })
 }
 
-/** Which check a dialog waits for: a dialog that was closed and opened again must not take the answers of the first one. */
+/** Identifies the check of a dialog: a dialog that was closed and reopened must not receive events of the first one. */
 const tokens = new WeakMap<object, Job>()
 
-/** Shows what an import would do, read by a dry run of the same operation. */
+/** Shows the plan of an import, read by a dry run of the same operation. */
 export function askPlan(s: Acting, title: string, dry: Job, job: Job, start: boolean): void {
   tokens.set(job.operation, dry)
   set(s, { kind: 'plan', title, ...job, start, state: 'reading', lines: [], error: null, top: 0 })
@@ -74,7 +74,7 @@ export function askPlan(s: Acting, title: string, dry: Job, job: Job, start: boo
     dry,
     (d, event) => {
       if (event.type === 'plan.ready') return { ...d, lines: event.details ?? [], state: 'ready' }
-      // Once there are lines, each says itself what hinders it; that some are hindered is no error of the plan.
+      // Once there are lines, each shows its own error; a table that cannot be imported is no error of the plan.
       const failed = event.type === 'run.finished' && d.state === 'reading' ? event.error : undefined
       return failed === undefined ? d : { ...d, error: failed }
     },
@@ -82,7 +82,7 @@ export function askPlan(s: Acting, title: string, dry: Job, job: Job, start: boo
   )
 }
 
-/** Shows what a copy would do, read by a dry run of it. */
+/** Shows the plan of a copy, read by a dry run. */
 export function askCopyPlan(s: Acting, tables: readonly string[], from: string, to: string): void {
   const dry = copyTables(tables, from, to, true)
   const job = copyTables(tables, from, to, false)
@@ -106,7 +106,7 @@ export function askCopyPlan(s: Acting, tables: readonly string[], from: string, 
   )
 }
 
-/** Asks for the name of the table while verify-rollback looks whether its log can still say everything the catalog says. */
+/** Asks for the table name while verify-rollback checks that the log can restore everything in the catalog. */
 export function askRollback(s: Acting, row: TableRow): void {
   const check = verifyRollback(row, s.place)
   const job = rollback(row, s.place)
@@ -186,7 +186,7 @@ export function acceptDialog(s: Acting): void {
   }
 }
 
-/** Ends the run that the dialog is about: another one may be steered by now. */
+/** Ends the run of the dialog, unless another run has become active. */
 function acceptEnd(s: Acting, { kind, run: id }: Of<'abort' | 'stop'>): void {
   const run = steeredRun(s.state)
   if (run?.id !== id) s.flash('the run has ended')
@@ -194,7 +194,7 @@ function acceptEnd(s: Acting, { kind, run: id }: Of<'abort' | 'stop'>): void {
   else stopRun(s, run)
 }
 
-/** Begins what mends it, where that is a command: an import shows its plan first. */
+/** Starts the repair command of the row, if there is one; an import shows its plan first. */
 function acceptNeed(s: Acting, { key }: Of<'need'>): void {
   const mend = needyRows(s.state).find((one) => one.key === key)?.mend ?? null
   set(s, null)
@@ -209,14 +209,14 @@ function acceptRollback(s: Acting, dialog: Of<'rollback'>): void {
     s.flash(`cancelled: ${dialog.row.name} stays in the catalog`)
     return
   }
-  // What the log does not give goes by the form alone: its plan says what is lost, and the name is typed below that.
+  // A roll back that loses data goes through the form: its plan lists what is lost, and the name is typed below it.
   const form = s.state.forms.find(({ words }) => words.join(' ') === 'rollback')
   const [table] = subjectsOf(dialog.operation)
   if (dialog.state === 'unsafe' && form !== undefined && table !== undefined) {
     s.forms.open(form, [table, '--forget'])
     return
   }
-  // The name must be exact, and nothing goes before the log was seen to hold everything.
+  // The typed name must match exactly, and the check must have passed.
   if (dialog.field.text !== dialog.row.name || dialog.state !== 'safe') return
   set(s, null)
   s.queue.add([dialog])
@@ -224,7 +224,7 @@ function acceptRollback(s: Acting, dialog: Of<'rollback'>): void {
 
 const scrolled = (top: number, by: number): number => Math.max(0, top + by)
 
-/** Moving about in a dialog. */
+/** Navigation in a dialog. */
 export function dialogCommand(s: Acting, command: Command): void {
   const dialog = s.state.dialog
   if (dialog === null) return
@@ -284,14 +284,14 @@ export function dialogCommand(s: Acting, command: Command): void {
   }
 }
 
-/** What tab makes of the command that is typed in the palette; null where nothing fits. */
+/** Tab completion of the command in the palette; null if nothing matches. */
 export function completedPalette(state: State): string | null {
   const { dialog } = state
   const entry = dialog?.kind === 'palette' ? paletteEntries(state)[dialog.cursor] : undefined
   return entry === undefined ? null : completed(entry)
 }
 
-/** Keys that only one dialog knows. @returns whether the key was one. */
+/** Keys that only one dialog uses. @returns whether the key was used. */
 export function dialogKey(s: Acting, key: string): boolean {
   const dialog = s.state.dialog
   if (dialog === null) return false
@@ -351,10 +351,10 @@ function lifecycleKey(s: Acting, dialog: Of<'lifecycle'>, key: string): boolean 
   }
 }
 
-/** Cells that a press of an arrow moves a wide table. */
+/** Cells by which an arrow key scrolls a wide table. */
 const SIDEWAYS = 20
 
-/** Where a name is typed every letter is one of it. */
+/** While a name is typed, letters are text. */
 function startKey(s: Acting, dialog: Of<'start'>, key: string): boolean {
   const isTyped = wantsName(dialog)
   switch (key) {

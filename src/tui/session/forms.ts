@@ -1,4 +1,4 @@
-/** Forms of commands: what keys do in them, and what is asked while somebody fills one in. */
+/** Forms of commands: keys, and background reads while the user fills in a form. */
 import type { CommandForm, CommandPort, Startable } from '../../app/command-port.ts'
 import type { RunningOperation } from '../../app/workbench.ts'
 import { asSluiceError, type ErrorInfo } from '../../shared/errors.ts'
@@ -24,7 +24,7 @@ import type { Command } from '../keymap/bindings.ts'
 import type { Acting, Filling } from './acting.ts'
 import { askFormStart, eventLines } from './starting.ts'
 
-/** Somebody types: what stands there is read when the keys have come to rest. */
+/** Delay after the last key before the form is parsed, ms. */
 const READ_MS = 150
 const PLAN_MS = 700
 const PLAN_LINES = 300
@@ -34,14 +34,14 @@ export class Forms implements Filling {
   #readTimer: NodeJS.Timeout | null = null
   #planTimer: NodeJS.Timeout | null = null
   #planning: RunningOperation | null = null
-  /** Answers for what was typed before count no more. */
+  /** Incremented with each change: results of an older turn are ignored. */
   #turn = 0
 
   constructor(s: Acting) {
     this.#s = s
   }
 
-  /** Opens the form of a command. @param words what was typed behind it */
+  /** Opens the form of a command. @param words typed after the command */
   open(of: CommandForm, words: readonly string[]): void {
     const { state } = this.#s
     try {
@@ -52,13 +52,13 @@ export class Forms implements Filling {
     }
   }
 
-  /** Shows a form, as it was when it was left. */
+  /** Shows a form again, as the user left it. */
   show(form: Form): void {
     this.#set({ ...form, plan: null })
     this.#changed()
   }
 
-  /** One key, while a form is open. @returns false for keys that close it or go on */
+  /** Handles one key of an open form. @returns false for keys that close it or that the keymap handles */
   press(form: Form, key: KeyPress): boolean {
     const { size } = this.#s.state
     if (form.find !== null) return this.#find(form, form.find, key)
@@ -90,7 +90,7 @@ export class Forms implements Filling {
       if (back || key.name === 'right' || key.name === 'space' || key.typed === ' ')
         this.#put(form, field(turned(option, textOf(form, option.name), back ? -1 : 1)))
       else if (key.name === 'backspace' || key.name === 'delete' || key.name === 'ctrl-u') this.#put(form, field())
-      // Letters do nothing here; what is asked of the form works on every option.
+      // Letters do nothing here; commands of the form work on every option.
       return key.name !== 'esc' && (key.name === 'ctrl-u' || !key.name.startsWith('ctrl-'))
     }
     const next = edit(form.values.get(option.name) ?? field(), key.name, key.typed)
@@ -98,13 +98,13 @@ export class Forms implements Filling {
     return next !== null
   }
 
-  /** Whether text would go into an option, or into the search. */
+  /** Whether typed text would go into an option or the search. */
   isTyping(form: Form): boolean {
     const option = optionUnder(form)
     return form.find !== null || (option !== undefined && isTyped(option))
   }
 
-  /** What a key asks of a form beside filling it in. */
+  /** Handles a command of the form that does not edit it. */
   command(form: Form, command: Command): void {
     if (command === 'dialog.find') this.#set({ ...form, find: field() })
     else if (command === 'dialog.copy') this.#copy(form)
@@ -159,7 +159,7 @@ export class Forms implements Filling {
     this.#changed(next.chosen !== null)
   }
 
-  /** Reads the words, and asks what the text under the cursor may become, once nobody types. @param keep the candidates that are shown */
+  /** After a pause in typing: parses the form and reads completions. @param keep keep the candidates that are shown */
   #changed(keep = false): void {
     this.close()
     const turn = this.#turn
@@ -169,7 +169,7 @@ export class Forms implements Filling {
     }, READ_MS)
   }
 
-  /** The same where only the cursor has moved. */
+  /** Reads completions after the cursor has moved. */
   #asked(): void {
     void this.#ask(this.#turn)
   }
@@ -202,7 +202,7 @@ export class Forms implements Filling {
     this.#planTimer = setTimeout(() => this.#plan(turn), PLAN_MS)
   }
 
-  /** Runs the plan beside the form; nothing of the command itself begins. */
+  /** Runs the plan shown in the form; the command itself does not start. */
   #plan(turn: number): void {
     const { form } = this
     const read = form?.read ?? null
@@ -223,7 +223,7 @@ export class Forms implements Filling {
     )
   }
 
-  /** `enter`: the plan of what is filled in, where it can be read. */
+  /** `enter`: shows the plan of the filled-in command, if it can be parsed. */
   #goOn(form: Form): void {
     const { commands } = this
     if (commands === null) return
@@ -238,7 +238,7 @@ export class Forms implements Filling {
     })
   }
 
-  /** What hinders, in full, where the form has no room for it. */
+  /** Shows the full error if the form has no space for it. */
   #why(form: Form, { message, hint }: ErrorInfo): void {
     const lines = hint === undefined ? [message] : [message, '', hint]
     this.#s.store.dispatch({
@@ -270,7 +270,7 @@ export class Forms implements Filling {
     return this.#s.commands
   }
 
-  /** The form that is open. */
+  /** The open form. */
   get form(): Form | null {
     const { dialog } = this.#s.state
     return dialog?.kind === 'form' ? dialog.form : null
@@ -281,7 +281,7 @@ export class Forms implements Filling {
   }
 }
 
-/** The words of the line up to the option, which is being typed. */
+/** Words of the line up to the option being typed. */
 function questionFor(form: Form, name: string, typed: string): readonly string[] {
   const { of } = form
   const texts = new Map(textsOf(form))
@@ -290,7 +290,7 @@ function questionFor(form: Form, name: string, typed: string): readonly string[]
     texts.delete(name)
     return [...safeWords(of, texts), `--${name}`, typed]
   }
-  // What stands behind it must not be counted as given.
+  // Later operands must not count as given.
   const operands = of.takes.filter((one) => one.operand === true)
   for (const { name: later } of operands.slice(operands.indexOf(option))) texts.delete(later)
   return [...safeWords(of, texts), typed]

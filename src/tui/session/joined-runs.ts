@@ -1,4 +1,4 @@
-/** Runs that go on in other programs of this machine and are looked at here. Whoever leaves one stops nothing. */
+/** Runs of other programs on this machine that are shown here. Leaving one does not stop it. */
 import type { Story } from '../../app/command-port.ts'
 import type { JoinedRun, RunningOperation } from '../../app/workbench.ts'
 import type { Event } from '../../model/run/event.ts'
@@ -13,11 +13,11 @@ import { RunFlow } from './run-flow.ts'
 const TICK_MS = 1000
 
 export type JoinedTap = {
-  /** Null where this machine's runs cannot be joined. */
+  /** Null if runs of this machine cannot be joined. */
   readonly join: ((runId: string) => Promise<JoinedRun>) | null
-  /** Begins to tell a run in lines; null where nobody can. */
+  /** Starts the line output of a run; null if unsupported. */
   story(): Story | null
-  /** Hears every event, those that came before included. */
+  /** Called with every event, including those before the join. */
   event(event: Event): void
 }
 
@@ -32,7 +32,7 @@ export class JoinedRuns {
   #tick: ReturnType<typeof setInterval> | null = null
   #nextId = -1
   #closed = false
-  /** Exit code of the last one that ended while it was watched; null before one has. */
+  /** Exit code of the last run that ended while shown; null before one has ended. */
   lastExit: number | null = null
   onEnd: () => void = () => undefined
 
@@ -42,7 +42,7 @@ export class JoinedRuns {
     this.#tap = tap
   }
 
-  /** Shows a run by its id; one that is looked at already is shown again. */
+  /** Shows a run by its id; a run that is already joined is only brought to the screen. */
   open(runId: string): void {
     const known = this.#store.get().runs.views.find((run) => run.joined !== null && run.runId === runId)
     if (known !== undefined && known.phase !== 'done') {
@@ -65,14 +65,14 @@ export class JoinedRuns {
     this.#follow(id, run, true)
   }
 
-  /** The run whose screen is open, where it goes on elsewhere. */
+  /** The open run, if another program runs it. */
   opened(): RunningOperation | null {
     const view = joinedRun(this.#store.get())
     const run = view === undefined ? undefined : this.#seen.get(view.id)?.run
     if (view === undefined || run === undefined) return null
     const abort = (): void => {
       run.abort()
-      // It has no event that tells so.
+      // No event reports an abort.
       this.#store.dispatch({ type: 'run-phase', id: view.id, phase: 'aborting' })
     }
     return { ...run, abort }
@@ -105,7 +105,7 @@ export class JoinedRuns {
     })
     this.#tick ??= setInterval(() => {
       for (const { flow: one } of this.#seen.values()) one.flush()
-      // A run of this program ticks by itself.
+      // A run of this program sends its own ticks.
       if (activeRun(this.#store.get()) === undefined) this.#store.dispatch({ type: 'tick', now: this.#clock.now() })
     }, TICK_MS)
     void run.done.then((exitCode) => this.#ended(id, run, exitCode))

@@ -1,4 +1,7 @@
-/** A run by the ledger of its target, asked again while somebody looks at it: nothing else tells how a run on another machine does. */
+/**
+ * A run read from the ledger of its target, refreshed while its dialog is open. For runs on other machines there is no
+ * other source.
+ */
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { CopyChunkEvent, CopyRunEvent, Dec } from '../../model/run/event.ts'
 import type { Action } from '../state/action.ts'
@@ -8,9 +11,9 @@ import { ledgerRunText } from '../views/run-texts.ts'
 import { copyRunsOf } from './operations.ts'
 
 const AGAIN_MS = 4000
-/** Chunks that are listed: the failed ones come first. */
+/** Most chunks listed; failed ones come first. */
 const CHUNKS = 20
-/** A run that is looked for by its id is among the newest so many. */
+/** A run is searched among this many newest ones. */
 const FOUND_AMONG = 500
 
 export class LedgerLook {
@@ -25,7 +28,7 @@ export class LedgerLook {
     this.#store = store
   }
 
-  /** Shows it, and goes on asking until its box is closed, or it has ended. */
+  /** Shows the run, and refreshes it until the dialog is closed. */
   open(run: CopyRunEvent, url: string): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#show(run, url, {}, [])
@@ -33,8 +36,8 @@ export class LedgerLook {
   }
 
   /**
-   * The same of a run that is known by its id alone.
-   * @param before what stands there until the ledger has answered
+   * The same for a run known only by its id.
+   * @param before shown until the ledger has answered
    */
   openById(before: CopyRunEvent, url: string): void {
     if (this.#asking !== null || this.#closed) return

@@ -1,6 +1,6 @@
 /**
- * The four phases of a table, as `lifecycle status` tells them, and what is started from there: by the entry of the table in the config file, or without one by
- * what the table is.
+ * The four phases of a table as `lifecycle status` reports them, and the commands that they offer. They come from the
+ * table's entry in the config file, or without one from the table itself.
  */
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
@@ -19,10 +19,10 @@ export class Lifecycles {
   readonly #store: Store<State, Action>
   readonly #wished: LifecycleStatusOperation | null
   readonly #asking = new Map<string, RunningOperation>()
-  /** A run that was started from the phases of a table, until they were looked at again. */
+  /** A run started from the phases of a table, until the phases are shown again. */
   #begun: { readonly row: RelationRow; readonly operation: Operation } | null = null
 
-  /** @param wished what the config file says of its tables; null without one */
+  /** @param wished settings of the config file; null without one */
   constructor(workbench: Workbench, store: Store<State, Action>, wished: LifecycleStatusOperation | null) {
     this.#workbench = workbench
     this.#store = store
@@ -35,7 +35,7 @@ export class Lifecycles {
     this.read(row)
   }
 
-  /** Reads them, whatever is shown. */
+  /** Reads the phases without opening the dialog. */
   read(row: RelationRow): void {
     const { key, url, name } = row
     const store = this.#store
@@ -56,12 +56,12 @@ export class Lifecycles {
     })
   }
 
-  /** Remembers what was started, so that the phases are looked at again when it has ended. */
+  /** Remembers the started run, so that the phases are read again when it has ended. */
   begun(row: RelationRow, operation: Operation): void {
     this.#begun = { row, operation }
   }
 
-  /** After any change of the state: who comes back from a run that was started here is shown what became of the phases. */
+  /** Called after every state change: reopens the phases when the run started from them has ended. */
   look(): void {
     if (this.#begun === null) return
     const { row, operation } = this.#begun

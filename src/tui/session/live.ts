@@ -1,5 +1,6 @@
 /**
- * What changes on the Tables screen by itself: new commits and what the catalog knows of them, and ages. A screen on which no text changes writes nothing.
+ * Updates of the Tables screen without a key: new commits, their state in the catalog, and ages. If no text changes,
+ * nothing is written.
  */
 import type { Workbench } from '../../app/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -11,9 +12,9 @@ import { activeRun } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 
-/** The thread that answers questions is asked so often, ms; a commit is seen at the second time. */
+/** Interval of asking the reader thread for changes, ms; a new commit is shown at the second time. */
 const LOOK_MS = 200
-/** Ages are drawn anew so often where nothing else draws them, ms: when the youngest that is told has become a minute older. */
+/** Interval of redrawing ages when nothing else is drawn, ms. */
 export const AGES_MS = 60_000
 
 export class Live {
@@ -26,7 +27,7 @@ export class Live {
   #asking = false
   #closed = false
 
-  /** @param failed hears why the tables could not be looked at */
+  /** @param failed called with the error when the tables could not be read */
   constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock, failed: (error: SluiceError) => void) {
     this.#workbench = workbench
     this.#store = store
@@ -42,7 +43,7 @@ export class Live {
     clearInterval(this.#aging)
   }
 
-  /** Never more than one question at a time, and none while nobody sees the tables. */
+  /** At most one question at a time, and none while the tables are not visible. */
   async #look(): Promise<void> {
     const state = this.#store.get()
     if (this.#asking || this.#closed || !isShown(state)) return
@@ -51,7 +52,7 @@ export class Live {
       const rows = await this.#workbench.changed(seenKeys(state))
       if (rows.length === 0 || this.#closed) return
       this.#store.dispatch({ type: 'rows', rows, now: this.#clock.now() })
-      // What has just come is a minute old in a minute, and not at the next stroke of a clock of our own.
+      // Restart the timer: ages count from the rows that have just arrived.
       clearInterval(this.#aging)
       this.#aging = setInterval(() => this.#age(), AGES_MS).unref()
     } catch (thrown) {
@@ -62,7 +63,7 @@ export class Live {
   }
 
   #age(): void {
-    // A run moves the clock of the screen itself.
+    // An active run updates the clock itself.
     if (activeRun(this.#store.get()) === undefined) this.#store.dispatch({ type: 'aged', now: this.#clock.now() })
   }
 }
@@ -74,7 +75,7 @@ function isShown(state: State): boolean {
 
 const hasDelta = ({ slots }: State): boolean => slots.tables.value?.some(({ kind }) => kind === 'delta') === true
 
-/** Keys of the tables on the screen: those of the list, and the one in the detail pane. */
+/** Keys of the visible tables: rows of the list, and the table in the detail pane. */
 function seenKeys(state: State): readonly string[] {
   const { top } = state.tables
   const lines = geometry(state).list === 0 ? [] : drawnLines(state).slice(top, top + tablesHeight(state))

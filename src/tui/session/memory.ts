@@ -1,15 +1,15 @@
-/** Keeps what the next session on the same place begins with: a little after each change, and when the program is left. */
+/** Saves the state for the next session: shortly after each change, and when the program ends. */
 import { rememberedOf } from '../state/remembered.ts'
 import type { State } from '../state/state.ts'
 
-/** Where it is kept; whatever goes wrong there is nobody's trouble. */
+/** Storage of the saved state. Errors are ignored. */
 export type MemoryPort = {
-  /** Null where nothing is kept, or nothing that can be read. */
+  /** Null if nothing is saved or it cannot be read. */
   read(): unknown
   write(value: unknown): void
 }
 
-/** A program that is killed loses no more than this, ms. */
+/** Delay of saving, ms; a killed program loses at most this. */
 const SOON_MS = 1500
 
 export class Memory {
@@ -24,7 +24,7 @@ export class Memory {
     this.#kept = JSON.stringify(rememberedOf(state()))
   }
 
-  /** After a change of the state. */
+  /** Called after every state change. */
   look(): void {
     if (this.#timer !== null) return
     this.#timer = setTimeout(() => {
@@ -34,10 +34,10 @@ export class Memory {
     this.#timer.unref()
   }
 
-  /** Now, where it is other than what is kept. */
+  /** Saves now, if the state differs from what is saved. */
   keep(): void {
     const state = this.#state()
-    // Before the tables are there nobody knows on which of them one is.
+    // Until the tables are read, the cursor is not on a table yet.
     if (state.slots.tables.value === null) return
     const value = rememberedOf(state)
     const text = JSON.stringify(value)

@@ -1,4 +1,4 @@
-/** What the screen lacks: a pure list of questions, so that nothing is asked twice and nothing that is not seen is asked. */
+/** Data that the visible screen lacks, as a list of questions. Nothing is read twice, and nothing invisible is read. */
 import type { Workbench } from '../../app/workbench.ts'
 import { lakeTables } from '../state/stores.ts'
 import { detailContent, geometry, tabRows } from '../state/geometry.ts'
@@ -9,7 +9,7 @@ export type Need = {
   [K in SlotName]: {
     readonly slot: K
     readonly identity: string
-    /** Identity, generation and page: another key is another question. */
+    /** Identity, generation and page: another key needs another answer. */
     readonly key: string
     readonly ask: (workbench: Workbench) => Promise<SlotValues[K]>
   }
@@ -17,7 +17,7 @@ export type Need = {
 
 const PAGE = 300
 
-/** First row of the page that holds the rows from `top` on, with some to spare on both sides. */
+/** First row of the page to read for rows from `top` on, with a margin on both sides. */
 function pageFrom(top: number): number {
   return Math.max(0, Math.floor(top / 100) * 100 - 100)
 }
@@ -27,13 +27,13 @@ export function showsCommit(state: State): boolean {
   return state.detail.tab === 'history' && tabRows('history', detailContent(state)).below > 0
 }
 
-/** What is told of a table is asked again when its row has changed. */
+/** Part of the key that changes with the table's row, so that its details are read again. */
 function stampOf(state: State): string {
   const row = lakeTables(state).find(({ key }) => key === state.detail.key)
   return row === undefined ? '' : `|${row.version}|${JSON.stringify(row.catalog)}`
 }
 
-/** Everything the screen needs in this state. */
+/** All data that the screen needs in this state. */
 export function needs(state: State): readonly Need[] {
   const id = (name: SlotName): string => identityOf(state, name)
   const stamp = stampOf(state)

@@ -1,4 +1,4 @@
-/** Operations that keys start, and the command lines that do the same without the UI. */
+/** Operations that keys start, with the command lines that do the same without the UI. */
 import type { LifecycleStatusOperation } from '../../partition/operations/lifecycle-status/declaration.ts'
 import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake/lake-url.ts'
@@ -8,21 +8,21 @@ import { SAMPLED_VERSIONS } from '../../engine/lake/operations/validate/declarat
 import { defaultNumber, defaultText } from '../../app/operations/facts.ts'
 import type { Operation } from '../../app/operations/list.ts'
 
-/** The command line's own defaults: the printed command would else not do the same. */
+/** Defaults of the command line, so that the printed command does the same. */
 const BATCH_SIZE = defaultNumber('import', 'batch-size')
 const PARALLEL = defaultNumber('batch-import', 'parallel')
 const COMPARE_RUNS = defaultNumber('performance-compare', 'runs')
 const COPY_WORKERS = defaultNumber('copy', 'workers')
 const MAX_ASIDE = defaultNumber('copy', 'max-aside')
 const FSCK_SEED = defaultText('fsck', 'seed')
-/** Of somebody who sits in front of it: the command line itself does not wait. */
+/** Lock wait for interactive use, ms; the command line does not wait by default. */
 const LOCK_WAIT_MS = 10_000
 
-/** Commands that need a catalog work only where one is open. */
+/** `catalog` is '' without a catalog; commands that need one are then disabled. */
 export type Place = { readonly lake: string | null; readonly catalog: string }
 export type Job = { readonly operation: Operation; readonly commandLine: string }
 
-/** An argument as a shell takes it. */
+/** An argument quoted for a shell. */
 export function quoted(argument: string): string {
   return /^[\w@%+=:,./~-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", String.raw`'\''`)}'`
 }
@@ -30,12 +30,12 @@ export function quoted(argument: string): string {
 const command = (words: readonly string[], catalog: string): string =>
   ['sluice', ...words, '--database-url', catalog].map(quoted).join(' ')
 
-/** How a command names a table: its path, or its id when only a catalog is open. */
+/** How a command names a table: by its path, or by its id if only a catalog is open. */
 export function tableArgument(row: TableRow, place: Pick<Place, 'lake'>): string {
   return place.lake === null ? (row.tableId ?? row.location) : row.location
 }
 
-/** Import of one path. */
+/** Import of the table at a path. */
 export function importPath(path: string, place: Place, dryRun: boolean): Job {
   return {
     operation: {
@@ -53,7 +53,7 @@ export function importPath(path: string, place: Place, dryRun: boolean): Job {
   }
 }
 
-/** Import of some tables of the lake, or of all when `only` is absent. */
+/** Import of the named tables of the lake; all if `only` is absent. */
 export function batchImport(place: Place, lake: string, only: readonly string[] | undefined, dryRun: boolean): Job {
   return {
     operation: {
@@ -76,14 +76,14 @@ export function batchImport(place: Place, lake: string, only: readonly string[] 
   }
 }
 
-/** A table by its name in the list. */
+/** Path or URL of a table by its name in the list. */
 function tableBelow(lake: string, name: string): string {
   const place = parseLakeUrl(lake)
   if (place.kind === 'local') return `${lake.replace(/\/$/, '')}/${name}`
   return s3Path(place.bucket, place.prefix === '' ? name : `${place.prefix}/${name}`)
 }
 
-/** The import that the marked rows mean: one by its path, several as one batch. */
+/** Import of the marked rows: one table by its path, several as one batch. */
 export function importRows(rows: readonly TableRow[], place: Place, dryRun: boolean): Job | null {
   const first = rows[0]
   if (first === undefined) return null
@@ -105,7 +105,7 @@ export function validate(row: TableRow, place: Place): Job {
   }
 }
 
-/** Check of the files of one table; its findings go into the catalog where that holds the table. */
+/** Check of the files of one table. Findings are stored in the catalog if it has the table. */
 export function fsck(row: TableRow, place: Place): Job {
   const table = tableArgument(row, place)
   const isKnown = isInCatalog(row)
@@ -123,7 +123,7 @@ export function fsck(row: TableRow, place: Place): Job {
   }
 }
 
-/** Comparison of one table, of all questions or of some. */
+/** Performance comparison of one table, of all or some questions. */
 export function compare(table: string, place: Place, questions?: readonly string[], report?: string): Job {
   return {
     operation: {
@@ -142,7 +142,7 @@ export function compare(table: string, place: Place, questions?: readonly string
   }
 }
 
-/** Roll back of one table, once its name was typed: the operation wants the table as it is called here. */
+/** Roll back of one table whose name was typed. `confirm` must equal `table`. */
 export function rollback(row: TableRow, place: Place): Job {
   const table = tableArgument(row, place)
   return {
@@ -151,7 +151,7 @@ export function rollback(row: TableRow, place: Place): Job {
   }
 }
 
-/** The check that runs before a roll back may be confirmed. */
+/** The check that must pass before a roll back. */
 export function verifyRollback(row: TableRow, place: Place): Job {
   const table = tableArgument(row, place)
   return {
@@ -161,9 +161,9 @@ export function verifyRollback(row: TableRow, place: Place): Job {
 }
 
 /**
- * Copy of tables of a database, as `sluice copy` does it when nothing else is asked for.
- * @param from URL of the source, as it is shown
- * @param to URL of the target, which may hold a password; the command line does not
+ * Copy of tables of a database, with the defaults of `sluice copy`.
+ * @param from redacted URL of the source
+ * @param to URL of the target; may contain a password, which the command line leaves out
  */
 export function copyTables(tables: readonly string[], from: string, to: string, dryRun: boolean): Job {
   return {
@@ -201,7 +201,7 @@ const RING = {
   seed: defaultText('tokens', 'seed'),
 }
 
-/** The picture of the ring of one table. */
+/** Reads the token ring of one table. */
 export function tokensOf(url: string, table: string): Job {
   return {
     operation: { kind: 'tokens', from: url, tables: [table], ...RING },
@@ -209,7 +209,7 @@ export function tokensOf(url: string, table: string): Job {
   }
 }
 
-/** The partitions of one table, counted where that is cheap. */
+/** Reads the partitions of one table; rows are not counted. */
 export function partitionsOf(url: string, table: string): Job {
   const ahead = defaultNumber('partition-list', 'ahead')
   return {
@@ -218,7 +218,7 @@ export function partitionsOf(url: string, table: string): Job {
   }
 }
 
-/** What the ledger of a database says of the archive of one of its tables. */
+/** Reads the archive of one table from the ledger of its database. */
 export function archivedOf(url: string, table: string): Job {
   return {
     operation: { kind: 'archive-list', from: url, tables: [table], count: false },
@@ -227,8 +227,8 @@ export function archivedOf(url: string, table: string): Job {
 }
 
 /**
- * The phases of one table.
- * @param wished what the config file says of its tables; a table that it does not name is looked at as it is
+ * Reads the phases of one table.
+ * @param wished lifecycle settings of the config file; a table without an entry is inspected as it is
  */
 export function lifecycleOf(url: string, table: string, wished: LifecycleStatusOperation | null): Job {
   const entry = wished?.entries.find(
@@ -253,10 +253,10 @@ export function lifecycleOf(url: string, table: string, wished: LifecycleStatusO
   }
 }
 
-/** As `partition decommission` has it. */
+/** Same default as `partition decommission`. */
 const PARKED_GRACE_MS = 7 * 86_400_000
 
-/** Copies that went into a database, by its ledger; the chunks of one where it is named. */
+/** Lists copies into a database from its ledger, or the chunks of one run. */
 export function copyRunsOf(url: string, limit: number, runId?: string): Job {
   const one = runId === undefined ? {} : { runId }
   return {
@@ -267,7 +267,7 @@ export function copyRunsOf(url: string, limit: number, runId?: string): Job {
   }
 }
 
-/** The list of the tables of a database. */
+/** Lists the tables of a database. */
 export function discoverDatabase(url: string): Job {
   return {
     operation: { kind: 'discover-database', url, tables: EVERY_TABLE },

@@ -1,4 +1,7 @@
-/** A cursor that goes on from row to row: what the rows between hold is asked of nobody. The first step from where it rested counts at once. */
+/**
+ * Detects a cursor that moves on without resting: details of passed rows are not read. The first step after a rest
+ * counts as rest.
+ */
 
 export class Passing {
   readonly #restMs: number
@@ -7,13 +10,16 @@ export class Passing {
   #key: string | null = null
   #isPassing = false
 
-  /** @param restMs of a row on which the cursor rests; with 0 it rests on all @param rested called when the cursor has come to rest after rows that it only passed */
+  /**
+   * @param restMs time after which the cursor counts as resting, ms; 0: it rests on every row @param rested called when
+   * the cursor rests after passing rows
+   */
   constructor(restMs: number, rested: () => void) {
     this.#restMs = restMs
     this.#rested = rested
   }
 
-  /** @param key of the row under the cursor @returns whether the cursor only passes by */
+  /** @param key of the row under the cursor @returns whether the cursor is only passing */
   by(key: string | null): boolean {
     if (key === this.#key || this.#restMs === 0) return this.#isPassing
     this.#key = key

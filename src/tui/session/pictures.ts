@@ -1,4 +1,4 @@
-/** Pictures of tables of a database: each is asked for by an operation of its own, when somebody wants to see it. */
+/** Pictures of database tables, each read by its own operation on request. */
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { ArchivedEvent } from '../../model/archive/events.ts'
 import type { PartitionAlarmEvent, PartitionedEvent, PartitionEvent } from '../../model/partition/events.ts'
@@ -13,31 +13,31 @@ import { ringText } from '../views/ring.ts'
 import { linesFromNow, timelineText } from '../views/timeline.ts'
 import { archivedOf, partitionsOf, tokensOf, type Job } from './operations.ts'
 
-/** Cells of a dialog that its frame takes. */
+/** Cells that the frame of a dialog takes. */
 const FRAME = 4
 const MOST_CELLS = 136
 
-/** What a picture is made of, and how it is drawn. */
+/** Data source and drawing of a kind of picture. */
 export type PictureKind = {
-  /** What is said while it is read: `reading some of the ring of orders …`. */
+  /** Note shown during the read: `reading some of the ring of orders …`. */
   readonly reading: (name: string) => string
   readonly job: (url: string, name: string) => Job
-  /** What is asked after it; where that fails, the picture goes without. */
+  /** A second, optional read; if it fails, the picture is drawn without it. */
   readonly beside?: (url: string, name: string) => Job
-  /** Begins to fold the events of one run. */
+  /** Starts to fold the events of one run. */
   readonly begin: () => {
     event(event: Event): void
-    /** What the state has to know, once the run has ended. */
+    /** Action for the store once the run has ended. */
     read(key: string, error: ErrorInfo | null): Action
   }
   readonly waiting: (key: string) => Action
-  /** The picture as text, its title first; null where nothing was read. */
+  /** The picture as text, title first; null if nothing was read. */
   readonly text: (state: State, key: string, cells: number) => readonly string[] | null
-  /** Of the picture so many lines at its end are what one looks for first; null for its beginning. */
+  /** Number of last lines to scroll to; null for the start. */
   readonly last?: (state: State, key: string) => number | null
 }
 
-/** Rings of tokens of tables of Cassandra as pictures. */
+/** Pictures of the token rings of Cassandra tables. */
 export const RINGS: PictureKind = {
   reading: (name) => `reading some of the ring of ${name} …`,
   job: tokensOf,
@@ -64,7 +64,7 @@ export const RINGS: PictureKind = {
   },
 }
 
-/** Partitions of tables as lines of time. */
+/** Time lines of the partitions of tables. */
 export const TIMELINES: PictureKind = {
   reading: (name) => `reading the partitions of ${name} …`,
   job: partitionsOf,
@@ -107,7 +107,7 @@ export class Pictures {
     this.#kind = kind
   }
 
-  /** Reads what the picture of a table takes, and shows it unless the user has gone on to something else. */
+  /** Reads the data of a picture, then shows it unless the user has moved on. */
   look(row: RelationRow): void {
     const { key, url, name } = row
     if (this.#asking.has(key)) return

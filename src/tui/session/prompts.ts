@@ -1,4 +1,4 @@
-/** What happens when a prompt is accepted. */
+/** Actions when a prompt is accepted. */
 import type { AsOf } from '../../model/lake/as-of.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
@@ -11,16 +11,16 @@ import { importPath } from './operations.ts'
 import type { Acting } from './acting.ts'
 import { wholeError } from './reach.ts'
 
-/** What the prompt says of a file that is there: enter behind it writes over the file. */
+/** Prompt error for an existing file: enter after it overwrites the file. */
 const WRITES_OVER = 'a file is there: enter again writes over it'
 
-/** A version (`1839`, `v1839`), a time, or '' for the latest; null when it is none of them. */
+/** A version (`1839`, `v1839`), a time, or '' for the latest; null if it is none of these. */
 export function parseAsOf(text: string): AsOf | null {
   const trimmed = text.trim()
   if (trimmed === '') return {}
   const version = /^v?(\d{1,15})$/i.exec(trimmed)
   if (version !== null) return { version: Number(version[1]) }
-  // Without a zone a time is meant as the terminal's clock shows it; a date alone is its first second.
+  // A time without a zone is local time; a date alone means its start.
   const local = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?$/.exec(trimmed)
   const ms =
     local === null
@@ -34,7 +34,7 @@ export function parseAsOf(text: string): AsOf | null {
 /** `enter` in a prompt. */
 export function acceptPrompt(s: Acting, prompt: Prompt): void {
   const text = prompt.field.text
-  // Also what turns out to be wrong: it is brought back and mended rather than typed again.
+  // Also keep input that turns out to be wrong, so that it can be corrected instead of typed again.
   if (text.trim() !== '') s.store.dispatch({ type: 'accepted', kind: prompt.kind, text: text.trim() })
   switch (prompt.kind) {
     case 'filter':
@@ -87,8 +87,8 @@ export function acceptPrompt(s: Acting, prompt: Prompt): void {
 }
 
 /**
- * Which tables of which database `c` is about. The marked tables of the database under the cursor, or the one under it;
- * `from` is null where the cursor is on none.
+ * Source and tables of `c`: the marked tables of the database under the cursor, or the table under it. `from` is null
+ * if the cursor is not on a database table.
  */
 function copied(state: State): { readonly from: string | null; readonly tables: readonly string[] } {
   const row = cursorRow(state)
@@ -97,7 +97,7 @@ function copied(state: State): { readonly from: string | null; readonly tables: 
   return { from: row.url, tables: marked.length === 0 ? [row.name] : marked }
 }
 
-/** The comparison on the screen as a file with a picture. Writes what the screen shows, at the path in the prompt. */
+/** Saves the comparison on screen as an SVG picture, at the path in the prompt. */
 async function savePicture(s: Acting, typed: string): Promise<void> {
   const shown = comparison(s.state)
   if (shown === null) return
@@ -115,7 +115,7 @@ async function savePicture(s: Acting, typed: string): Promise<void> {
   }
 }
 
-/** What was typed before (↑) or after (↓) the text in the prompt, or null at the end of the history. */
+/** The input before (↑) or after (↓) the current one, '' after the newest, or null at the end of the history. */
 export function typedBefore(state: State, prompt: Prompt, earlier: boolean): string | null {
   const texts = state.accepted[prompt.kind] ?? []
   const at = texts.indexOf(prompt.field.text)

@@ -1,4 +1,4 @@
-/** Keeps what is shown of a queue fresh: asked every two seconds while a screen of it is open, one question at a time, and never else. */
+/** Refreshes the queue every two seconds while one of its screens is open; one question at a time. */
 import type { QueueWanted, Workbench } from '../../app/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
@@ -8,12 +8,12 @@ import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 
 const LOOK_MS = 2_000
-/** What is not answered by then is told as away, though the answer is still waited for. */
+/** After this time without an answer the queue is shown as away, ms; the answer is still awaited. */
 const PATIENCE_MS = 6_000
-/** Runs that are listed. */
+/** Most runs listed. */
 const MOST = 200
 
-/** What the screen needs of the queue; null where it shows nothing of it. A further listing asks here for what it shows. */
+/** Data that the open screen needs from the queue; null if none. */
 export function wantedOf(state: State): QueueWanted | null {
   if (state.queue === null) return null
   if (state.screen === 'runs' && state.runs.open === null)
@@ -36,7 +36,7 @@ export class QueueWatch {
   readonly #clock: Clock
   readonly #timer: NodeJS.Timeout | null
   #isAsking = false
-  /** What was asked last, as a text. */
+  /** The last question, as JSON. */
   #asked = ''
   #isOpen = false
   #closed = false
@@ -48,7 +48,7 @@ export class QueueWatch {
     this.#timer = this.#queue === undefined ? null : setInterval(() => this.#tick(), LOOK_MS).unref()
   }
 
-  /** The state has changed: what has just come on the screen is asked for at once. */
+  /** Called after a state change: asks at once for a newly opened screen. */
   look(): void {
     const wanted = wantedOf(this.#store.get())
     if (wanted !== null && JSON.stringify(wanted) !== this.#asked) void this.#ask(wanted)
@@ -85,11 +85,11 @@ export class QueueWatch {
       clearTimeout(silent)
       this.#isAsking = false
     }
-    // Something else may have come on the screen meanwhile.
+    // The user may have opened another screen meanwhile.
     this.look()
   }
 
-  /** Told once as long as it is the same. */
+  /** Reports an error once, until it changes. */
   #away(error: SluiceError): void {
     const { queue } = this.#store.get()
     if (this.#closed || queue === null) return

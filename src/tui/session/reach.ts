@@ -1,13 +1,13 @@
-/** Whether the catalog answers: says so when it does not, and asks again by itself until it does. */
+/** Watches the connection to the catalog: reports when it is lost, and retries until it is back. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import { errorFromInfo, type SluiceError } from '../../shared/errors.ts'
 import { pointedIn } from '../../shared/pointed.ts'
 import { CONNECTION } from '../state/selectors.ts'
 import type { SlotName } from '../state/state.ts'
 
-/** A catalog that is away is asked again after this time, ms. */
+/** Interval of retries while the catalog is away, ms. */
 const AGAIN_MS = 4000
-/** A question without an answer for so long is spoken of, ms: a server that hangs looks like a screen that does. */
+/** Without an answer for this long a note is shown, ms, so that a slow server is not taken for a frozen screen. */
 const SLOW_MS = 5000
 
 export type Flash = (text: string, tone?: 'plain' | 'ok' | 'bad') => void
@@ -19,13 +19,13 @@ export class Reach {
   #away = false
   #closed = false
 
-  /** @param reload asks for everything on the screen again */
+  /** @param reload reads all data of the screen again */
   constructor(flash: Flash, reload: () => void) {
     this.#flash = flash
     this.#reload = reload
   }
 
-  /** Waits for one answer with the person at the screen. @returns what to call when it is there */
+  /** Starts waiting for one answer. @returns function to call when it has arrived */
   waiting(): () => void {
     const slow = setTimeout(() => this.#flash('no answer for 5 s: the catalog or the lake is slow; keys work'), SLOW_MS)
     slow.unref()
@@ -38,9 +38,9 @@ export class Reach {
     this.#flash('the catalog is back', 'ok')
   }
 
-  /** A server that restarts comes back by itself, and so do the answers: nobody has to know of a key for it. */
+  /** Starts the retries, so that the screen recovers by itself when the server is back. */
   failed(slot: SlotName, error: SluiceError): void {
-    // A refused password stays refused, and asking on and on could lock the user out.
+    // Do not retry a refused password: repeated attempts could lock the account.
     if (!CONNECTION.test(error.code) || !error.retryable) return
     if (!this.#away) {
       const text = 'the catalog cannot be reached: what is shown may be old; it is asked again every few seconds'
@@ -48,7 +48,7 @@ export class Reach {
     }
     this.#away = true
     if (this.#again !== null || this.#closed) return
-    // The first that notices may be any; the list of tables says next whether it is so.
+    // Any slot may notice first; reading the list of tables at once then shows whether the catalog is away.
     const pause = slot === 'tables' || slot === 'runs' ? AGAIN_MS : 0
     this.#again = setTimeout(() => {
       this.#again = null
@@ -63,13 +63,13 @@ export class Reach {
   }
 }
 
-/** Why the catalog could not be asked while the tables of a lake were listed; null where it was. */
+/** Error of the catalog from a listing of lake tables; null if the catalog answered. */
 export function awayOf(rows: readonly TableRow[]): SluiceError | null {
   const row = rows.find(({ catalog }) => catalog.state === 'away')
   return row?.catalog.state === 'away' ? errorFromInfo(row.catalog.error) : null
 }
 
-/** All that an error says, the most useful first: a line may be cut. What shows a place of a text keeps its lines. */
+/** All parts of an error, most important first, since the line may be cut. A message with a caret keeps its lines. */
 export function wholeError({ code, message, reason, hint, where }: SluiceError): string {
   const more = [reason, hint === undefined ? undefined : `do: ${hint}`, where]
   const rest = more.filter((part) => part !== undefined).join(' · ')

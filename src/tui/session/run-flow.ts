@@ -1,6 +1,6 @@
 /**
- * The events of one run on their way to the store. They are collected and reach it at most ten times a second; of the progress of a chunk only the newest
- * counts, so a fast engine costs no more than a slow one.
+ * Passes the events of one run to the store, at most ten times a second. Of the progress of a chunk only the newest
+ * event is kept, so a fast engine costs no more than a slow one.
  */
 import type { Story } from '../../app/command-port.ts'
 import type { Event } from '../../model/run/event.ts'
@@ -19,7 +19,7 @@ export class RunFlow {
   readonly id: number
   readonly #store: Store<State, Action>
   readonly #clock: Clock
-  /** Null where nobody tells it. */
+  /** Null if there is no line output. */
   readonly #story: Story | null
   #events: Event[] = []
   readonly #progress = new Map<string, Event>()
@@ -27,7 +27,7 @@ export class RunFlow {
   #entries: LogEntry[] = []
   #timer: ReturnType<typeof setTimeout> | null = null
 
-  /** @param id of the run in this program */
+  /** @param id run number in this program */
   constructor(id: number, store: Store<State, Action>, clock: Clock, story: Story | null) {
     this.id = id
     this.#store = store
@@ -40,7 +40,7 @@ export class RunFlow {
     if (event.type === 'chunk.progress') {
       this.#progress.set(`${event.worker}`, event)
     } else {
-      // Order matters between the progress of a lane and what ends it.
+      // Keep the order between progress of a worker and the event that ends it.
       if (this.#progress.size > 0) {
         this.#events.push(...this.#progress.values())
         this.#progress.clear()
@@ -50,7 +50,7 @@ export class RunFlow {
     this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS)
   }
 
-  /** What it says line by line, of an event that the store has otherwise. */
+  /** Adds the printed lines of an event; the event itself is already in the store. */
   tell(event: Event): void {
     const lines = this.#story?.take(event) ?? []
     if (lines.length === 0) return
@@ -73,7 +73,7 @@ export class RunFlow {
     if (events.length > 0) this.#store.dispatch({ type: 'events', id, events, now: this.#clock.now() })
   }
 
-  /** Nothing more is brought by itself. */
+  /** Stops the automatic flush. */
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null

@@ -1,4 +1,4 @@
-/** The run that works and those that wait. */
+/** The active run and those waiting. */
 import type { TableWish } from '../../model/run/table-wish.ts'
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { Event } from '../../model/run/event.ts'
@@ -19,14 +19,14 @@ type Current = {
   finished: (Event & { type: 'run.finished' }) | null
 }
 
-/** Whether a run takes the screen when it begins: always, never, or from the one before it, where that is still looked at. */
+/** Whether a run is shown when it begins: always, never, or if the run before it is still shown. */
 type Shown = 'yes' | 'no' | 'in its turn'
 
-/** Between a run and the UI. */
+/** Connects a run to the UI. */
 export type Tap = {
-  /** Hears every event of a run, numbered from 1. */
+  /** Called with every event of a run, numbered from 1. */
   event(run: number, event: Event): void
-  /** Begins to tell a run in lines; null where nobody can. */
+  /** Starts the line output of a run; null if unsupported. */
   story(): Story | null
 }
 
@@ -40,7 +40,7 @@ export class RunQueue {
   #nextId = 1
   #tickTimer: ReturnType<typeof setInterval> | null = null
   #idleWaiters: (() => void)[] = []
-  /** Exit code of the last run that ended, and whether any was stopped and can be resumed. */
+  /** Exit code of the last run that ended; `stopped`: it was stopped and can be resumed. */
   lastExit = 0
   stopped = false
   /** Runs of this session that have ended. */
@@ -57,9 +57,9 @@ export class RunQueue {
     return this.#current !== null
   }
 
-  /** Starts a job, or lets it wait until those before it have ended. */
+  /** Starts a job, or queues it after those that are waiting. */
   add(jobs: readonly Job[], show = true): void {
-    // Who starts something behind a run that has said its last word waits for nothing.
+    // A run that has sent `run.finished` needs no waiting.
     const behind = this.#current !== null && this.#current.finished === null
     for (const [index, job] of jobs.entries()) {
       this.#waiting.push({ job, show: !show || behind ? 'no' : index === 0 ? 'yes' : 'in its turn' })
@@ -73,8 +73,8 @@ export class RunQueue {
   }
 
   /**
-   * Finishes the running batches and drops what waits.
-   * @param exitCode of the run, where a signal asks for it; else 75
+   * Finishes the running batches and drops waiting jobs.
+   * @param exitCode exit code for the run, if a signal asks for it; default 75
    */
   stop(exitCode?: number): void {
     this.#dropWaiting()
@@ -83,7 +83,7 @@ export class RunQueue {
     this.#current.handle.stop(exitCode)
   }
 
-  /** Drops the running batches too. */
+  /** Aborts the running batches too. */
   abort(exitCode?: number): void {
     this.#dropWaiting()
     if (this.#current === null) return
@@ -103,14 +103,14 @@ export class RunQueue {
     this.#store.dispatch({ type: 'run-lanes', id: this.#current.id, lanes: count })
   }
 
-  /** @param rows a second; `Infinity` for no limit */
+  /** @param rows rows per second; `Infinity` for no limit */
   rate(rows: number): void {
     if (this.#current === null) return
     this.#current.handle.rate(rows)
     this.#store.dispatch({ type: 'run-rate', id: this.#current.id, rate: rows })
   }
 
-  /** Of a copy: what becomes of it comes back as an event. */
+  /** Sends a steering request to a copy; its result comes back as an event. */
   steer(wish: TableWish): void {
     this.#current?.handle.steer(wish)
   }
@@ -121,7 +121,7 @@ export class RunQueue {
     await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
   }
 
-  /** Stops the timers; a run that still works goes on unseen. */
+  /** Stops the timers; a run that is still active continues without being shown. */
   dispose(): void {
     this.#current?.flow.stop()
     if (this.#tickTimer !== null) clearInterval(this.#tickTimer)

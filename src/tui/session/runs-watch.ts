@@ -1,4 +1,4 @@
-/** What changes on the Runs screen by itself: runs of other programs begin and end. Asked only while the list is shown; where nothing changed, nothing is drawn. */
+/** Refreshes the list of runs of other programs while it is shown. If nothing changed, nothing is drawn. */
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { CopyRunEvent } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -9,7 +9,7 @@ import type { Store } from '../state/store.ts'
 import { copyRunsOf } from './operations.ts'
 
 const LOOK_MS = 2000
-/** Runs that are listed of this machine, and of each ledger. */
+/** Most runs listed of this machine, and of each ledger. */
 const MOST = 200
 const MOST_OF_LEDGER = 50
 
@@ -19,7 +19,7 @@ export class RunsWatch {
   readonly #clock: Clock
   readonly #timer: NodeJS.Timeout
   readonly #asking = new Map<string, RunningOperation>()
-  /** Ledgers that were asked, by the generation that they were asked in. */
+  /** Generation in which each ledger was read, by URL. */
   readonly #asked = new Map<string, number>()
   #isLooking = false
   #wasShown = false
@@ -34,7 +34,7 @@ export class RunsWatch {
     this.#timer = setInterval(() => this.#tick(), LOOK_MS).unref()
   }
 
-  /** The state has changed: whoever has just come to the list sees it at once. */
+  /** Called after a state change: refreshes the list at once when it becomes visible. */
   look(): void {
     const shown = isShown(this.#store.get())
     const hasCome = shown && !this.#wasShown
@@ -68,13 +68,13 @@ export class RunsWatch {
       this.#last = text
       this.#store.dispatch({ type: 'machine-runs', runs, now: this.#clock.now() })
     } catch {
-      // What cannot be read is not shown; the next look may see it.
+      // Unreadable history is not shown; the next refresh tries again.
     } finally {
       this.#isLooking = false
     }
   }
 
-  /** Once, as long as it is the same. */
+  /** Reports an error once, until it changes. */
   #say(trouble: SluiceError | null): void {
     const text = trouble === null ? '' : `${trouble.message}: ${trouble.where ?? ''}`
     if (text === this.#said || this.#closed) return

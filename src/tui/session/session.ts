@@ -1,6 +1,6 @@
 /**
- * What keys do beyond the screen: asks the workbench, starts and steers runs, leaves. It owns no state of its own but what is on
- * its way; everything seen is in the store.
+ * Controller behind the keys: reads from the workbench, starts and steers runs, leaves. Its own state is only pending
+ * work; all visible state is in the store.
  */
 import type { CommandPort } from '../../app/command-port.ts'
 import type { TableRow } from '../../model/lake/answers.ts'
@@ -51,30 +51,30 @@ import { Syncs } from './syncs.ts'
 import { Stores } from './stores.ts'
 import { RunQueue } from './run-queue.ts'
 
-/** What only the terminal can do. */
+/** Functions that only the terminal can provide. */
 export type Terminal = {
   copy(text: string): void
   suspend(): void
   /** Ends the app. */
   leave(): void
-  /** Hears the events of every run, numbered from 1. */
+  /** Called with the events of every run, numbered from 1. */
   onEvent(run: number, event: Event): void
-  /** What the config file says of its tables; null without one. */
+  /** Lifecycle settings of the config file; null without one. */
   readonly lifecycle: LifecycleStatusOperation | null
-  /** Reads commands that are printed; null where nobody does. */
+  /** Parses printed commands; null if unsupported. */
   readonly commands: CommandPort | null
-  /** How long the cursor rests on a row before its details are asked for, ms; not at the first step. */
+  /** How long the cursor rests on a row before its details are read, ms; the first step does not wait. */
   readonly restMs: number
 }
 
-/** Exit codes of a run that ends so, as headless: of SIGINT, and of a program that has to end. */
+/** Exit codes as in a headless run: for SIGINT and for SIGTERM. */
 const EXIT_OF_INTERRUPT = 130
 const EXIT_OF_TERMINATION = 143
 
-/** So long a note stands instead of the keys, ms. */
+/** How long a note replaces the key hints, ms. */
 const NOTE_MS = 5000
 
-/** What is asked whatever row the cursor is on. */
+/** Slots that do not depend on the row under the cursor. */
 const LISTS: ReadonlySet<SlotName> = new Set(['tables', 'runs'])
 
 export class Session implements Acting {
@@ -147,7 +147,7 @@ export class Session implements Acting {
       this.#load()
     })
     this.#load()
-    // A run that begins with the program shows its own screen before anything else is asked.
+    // Draw the screen of a run that starts with the program before other reads.
     setImmediate(() => {
       this.databases.look()
       this.ask.look()
@@ -161,7 +161,7 @@ export class Session implements Acting {
     })
   }
 
-  /** What a run has read or written is others now: what stands in its rows of the list would be of before. */
+  /** Reads the source and target of an ended run again, because their tables have changed. */
   #readEndsOf(run: number): void {
     const operation = this.state.runs.views.find(({ id }) => id === run)?.operation
     if (operation === undefined) return
@@ -171,7 +171,7 @@ export class Session implements Acting {
     this.stores.readAgain(ends)
   }
 
-  /** Where commands that need a catalog find it; they work only where there is one. */
+  /** `catalog` is '' without a catalog; commands that need one are then disabled. */
   get place(): Place {
     return { lake: this.workbench.lake, catalog: this.workbench.catalog ?? '' }
   }
@@ -184,7 +184,7 @@ export class Session implements Acting {
     return this.joined.opened() ?? this.queue
   }
 
-  /** What one read of the terminal held. */
+  /** Handles the input of one read of the terminal. */
   read(tokens: readonly Token[]): void {
     const { inputs, note } = oneRead(tokens, this.#isTyping)
     for (const input of inputs) {
@@ -194,7 +194,7 @@ export class Session implements Acting {
     if (note !== null) this.flash(note)
   }
 
-  /** One key. Under the smallest size every key but ctrl-c is dead: nobody acts on what cannot be seen. */
+  /** Handles one key. Below the smallest size only ctrl-c works, because nothing can be seen. */
   press(key: KeyPress): void {
     if (this.#isTooSmall) {
       if (key.name === 'ctrl-c') this.interrupt()
@@ -211,7 +211,7 @@ export class Session implements Acting {
     return size.columns < SMALLEST.columns || size.rows < SMALLEST.rows
   }
 
-  /** Whether text would go into a field now. */
+  /** Whether typed text would go into a field now. */
   get #isTyping(): boolean {
     if (this.#isTooSmall) return false
     const { dialog } = this.state
@@ -219,7 +219,7 @@ export class Session implements Acting {
     return this.#typingField() !== null || this.ask.isTyping
   }
 
-  /** Text that was pasted, into the field that is open. */
+  /** Inserts pasted text into the open field. */
   #insert(text: string): void {
     if (!this.#isTyping || this.ask.paste(text)) return
     const typed = fieldText(text)
@@ -263,7 +263,10 @@ export class Session implements Acting {
     }
   }
 
-  /** ctrl-c and SIGINT: stops the run, aborts a stopping one, leaves when nothing runs. A run of another program is only left. */
+  /**
+   * ctrl-c and SIGINT: stops the run, aborts a stopping one, leaves if nothing runs. A run of another program is only
+   * left.
+   */
   interrupt(): void {
     if (this.ask.interrupt()) return
     const run = activeRun(this.state)
@@ -286,7 +289,10 @@ export class Session implements Acting {
     }
   }
 
-  /** The one run that the program was started for has ended. @param leave at once; else by a key, unless ctrl-c has asked for it */
+  /**
+   * Called when the one run of this program has ended. @param leave leave at once; false: after a key, unless ctrl-c
+   * was pressed
+   */
   over(leave: boolean): void {
     if (leave || this.state.interrupted) this.leave()
     else this.store.dispatch({ type: 'over' })
@@ -299,7 +305,7 @@ export class Session implements Acting {
     this.#leaveWhenIdle()
   }
 
-  /** `q`: back, and at the top the way out. */
+  /** `q`: goes back; at the top it leaves, with a dialog if a run is active. */
   quit(): void {
     const { screen, focus, zoom } = this.state
     if (screen !== 'tables' || focus !== 'list' || zoom || openedDatabase(this.state) !== null) {
@@ -311,7 +317,7 @@ export class Session implements Acting {
     }
   }
 
-  /** Stops what runs and leaves as soon as it has ended. */
+  /** Stops the active run and leaves once it has ended. */
   stopAndLeave(abort: boolean): void {
     if (abort) this.queue.abort()
     else this.queue.stop()
@@ -353,7 +359,7 @@ export class Session implements Acting {
   flash(text: string, tone: 'plain' | 'ok' | 'bad' = 'plain'): void {
     const note = { text, tone }
     this.store.dispatch({ type: 'flash', flash: note })
-    // What went wrong, and what goes on, stays until a key; an answer to a key gives its place back to the hints.
+    // Errors and ongoing work stay until the next key; other notes give way to the hints.
     if (tone === 'bad' || text.endsWith('…')) return
     clearTimeout(this.#noteTimer)
     this.#noteTimer = setTimeout(() => {
@@ -377,7 +383,7 @@ export class Session implements Acting {
     return dialog?.kind === 'help' && dialog.typing ? dialog.field : null
   }
 
-  /** Whether the key was text for an open field, or a key that only one dialog knows. */
+  /** Whether the key was text for an open field, or used by an open dialog. */
   #edit(key: KeyPress): boolean {
     if (this.state.dialog?.kind === 'form') return this.forms.press(this.state.dialog.form, key)
     const current = this.#typingField()
@@ -418,7 +424,7 @@ export class Session implements Acting {
     }
   }
 
-  /** Asks for what the screen lacks; one question a slot at a time, so that a held key does not queue a hundred. */
+  /** Reads the data that the screen lacks. One read per slot at a time, so that a held key does not queue many. */
   #load(): void {
     if (this.#closed) return
     const isPassing = this.#passing.by(this.state.detail.key)
@@ -435,7 +441,7 @@ export class Session implements Acting {
     const { slot, key, identity } = need
     const stopWaiting = this.#reach.waiting()
     try {
-      // Asked before it is told: whoever hears of it asks for more, and runs are named by the tables that were asked for first.
+      // Start the read before dispatching: the dispatch triggers further reads, and the tables must be asked first.
       const asked = need.ask(this.workbench)
       this.store.dispatch({ type: 'loading', slot, key })
       const value = await asked

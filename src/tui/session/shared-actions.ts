@@ -1,4 +1,4 @@
-/** What keys do on the screens of a queue. */
+/** Keys on the screens of a queue. */
 import type { SharedRun } from '../../app/workbench.ts'
 import { dec, type CopyRunEvent } from '../../model/run/event.ts'
 import type { Slot } from '../../model/share/distributed.ts'
@@ -15,7 +15,7 @@ import type { Acting } from './acting.ts'
 
 const labelled = (label: string, text: string): string => `${label.padEnd(13)}${text}`
 
-/** @returns false for a command that is about nothing of a queue */
+/** @returns false if the command does not concern the queue */
 export function actOnShared(s: Acting, command: Command): boolean {
   const schedule = scheduleAtCursor(s.state)
   if (schedule !== null) return actOnSchedule(s, command, schedule)
@@ -70,8 +70,8 @@ export function actOnShared(s: Acting, command: Command): boolean {
 }
 
 /**
- * A slot of a shared run in full, for the dialog that shows it.
- * @returns lines, labels in the first column
+ * A task of a shared run in full, for its dialog.
+ * @returns lines with labels in the first column
  */
 function slotText(slot: Slot, run: SharedRun, queue: QueueShown): readonly string[] {
   const { about, host, workerId, turns, ledgerRun, rows, chunks, beatAt, exitCode, error } = slot
@@ -116,13 +116,13 @@ function actOnSchedule(s: Acting, command: Command, { schedule, state }: Schedul
   }
 }
 
-/** The page of the slot's run in the ledger of its target. */
+/** Opens the run of a task in the ledger of its target. */
 function openLedger(s: Acting): void {
   const run = shownRun(s.state)
   const found = slotLedger(s.state)
   if (run === null || found === null) return
   const { url, ledgerRun } = found
-  // What stands there until the ledger has answered.
+  // Shown until the ledger has answered.
   const before: CopyRunEvent = {
     type: 'copy.run',
     run: ledgerRun,

@@ -1,4 +1,4 @@
-/** Orders to runs that workers share. They go to the queue one after the other, and are shown as on their way until it has noted them. */
+/** Steering requests to shared runs, sent one after the other, and shown as pending until the queue has stored them. */
 import type { SharedRun, Workbench } from '../../app/workbench.ts'
 import type { RunWishes, WorkerRow } from '../../model/share/distributed.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -26,7 +26,7 @@ export class SharedRuns {
     this.#flash = flash
   }
 
-  /** Asks before all workers are told, and before a run that has ended is queued again. */
+  /** Asks for confirmation before a run is stopped, or an ended run is queued again. */
   confirm(act: 'stop' | 'resume', { runId }: SharedRun): void {
     this.#store.dispatch({ type: 'dialog', dialog: { kind: 'shared', act, runId, choice: 0 } })
   }
@@ -35,12 +35,12 @@ export class SharedRuns {
     this.order(runId, act === 'stop' ? { stop: true } : { held: false })
   }
 
-  /** Asks before workers begin what a schedule does. */
+  /** Asks for confirmation before a schedule is run now. */
   confirmRun(name: string): void {
     this.#store.dispatch({ type: 'dialog', dialog: { kind: 'schedule', name, choice: 0 } })
   }
 
-  /** Asks before a worker is taken out of the queue. */
+  /** Asks for confirmation before a worker is drained. */
   confirmDrain(worker: WorkerRow): void {
     this.#store.dispatch({ type: 'dialog', dialog: { kind: 'drain', worker, choice: 0 } })
   }
@@ -89,7 +89,7 @@ export class SharedRuns {
         this.#flash(`not ordered: ${message}${hint === undefined ? '' : `; ${hint}`}`, 'bad')
       }
       this.#waiting -= 1
-      // What was ordered behind it is still on its way.
+      // Later requests are still pending.
       if (this.#waiting === 0 || run === null) this.#store.dispatch({ type: 'queue-noted', run })
     })
   }

@@ -1,4 +1,4 @@
-/** Starts a command that stands on the screen: its plan is shown first, and a name is typed where something goes. */
+/** Starts a command shown on the screen: first its plan; destructive commands also need a typed name. */
 import type { Startable } from '../../app/command-port.ts'
 import { isPlanOnly, typedName } from '../../app/operations/facts.ts'
 import type { Operation } from '../../app/operations/list.ts'
@@ -14,14 +14,14 @@ import type { Acting } from './acting.ts'
 
 type Start = Extract<Dialog, { kind: 'start' }>
 
-/** Plans that are being made, by what their dialogs are of. */
+/** Running plans, by the `of` object of their dialog. */
 const plans = new WeakMap<object, RunningOperation>()
 
-/** Lines of a plan, or of a listing, that are kept: who wants more runs the command in a shell. */
+/** Most lines kept of a plan or listing; the command in a shell prints all. */
 const MOST_LINES = 5000
 const TOLD_MS = 100
 
-/** Opens the plan of a command; nothing of the command itself is begun. */
+/** Opens the plan of a command; the command itself does not start. */
 export async function askStart(s: Acting, row: RelationRow, command: string): Promise<void> {
   const dialog = opened(s, { title: row.name, row, form: null, command })
   if (s.commands === null) return fail(s, dialog, new Error('nobody reads commands for this screen'))
@@ -32,7 +32,7 @@ export async function askStart(s: Acting, row: RelationRow, command: string): Pr
   }
 }
 
-/** The same of a form that was filled in. */
+/** The same for a filled-in form. */
 export function askFormStart(s: Acting, form: Form, read: Startable): void {
   const dialog = opened(s, { title: form.of.words.join(' '), row: null, form, command: read.commandLine })
   void show(s, dialog, read).catch((thrown: unknown) => fail(s, dialog, thrown))
@@ -41,7 +41,7 @@ export function askFormStart(s: Acting, form: Form, read: Startable): void {
 function opened(s: Acting, of: Start['of']): Start {
   const dialog: Start = {
     kind: 'start',
-    // Another object for each: answers of a dialog that was closed go nowhere.
+    // A new object for each dialog: results for a closed one are dropped.
     of: { ...of },
     state: 'reading',
     read: null,
@@ -81,7 +81,7 @@ async function show(s: Acting, dialog: Start, read: Startable): Promise<void> {
   told(lines)
   const finished = events.find((event) => event.type === 'run.finished')
   const typed = typedName(read.operation, events)
-  // It went to its end, and something is not as it should be: that is what the command is for.
+  // The plan completed with findings, which do not prevent the start.
   const isFinding =
     exitCode === 1 && typed === null && (finished?.error?.code !== 'TABLES_FAILED' || someGo(finished.totals))
   if (exitCode === 0 || isFinding || (read.lists && lines.length >= MOST_LINES))
@@ -89,12 +89,15 @@ async function show(s: Acting, dialog: Start, read: Startable): Promise<void> {
   else change(s, dialog, { state: 'failed', error: finished?.error ?? null })
 }
 
-/** Whether some tables of a plan are not hindered: those are what is begun then. */
+/** Whether some tables of a plan can be processed; the command starts with those. */
 function someGo({ tables = '0', failed = '0', refused = '0' }: Readonly<Record<string, string>>): boolean {
   return Number(failed) + Number(refused) < Number(tables)
 }
 
-/** What is told of a run, as far as `most` lines; a run that has more to say is stopped. Rows of an answer are not kept as events. */
+/**
+ * Runs an operation and returns its events and up to `most` lines of output; a run with more lines is stopped. `row`
+ * events are not kept.
+ */
 export async function eventLines(
   s: Acting,
   running: RunningOperation,
@@ -124,13 +127,13 @@ export async function eventLines(
   return { events, lines, exitCode }
 }
 
-/** The dialog as it is now; null where it has been closed. */
+/** The dialog as it is now; null if it was closed. */
 function openOf(s: Acting, { of }: Start): Start | null {
   const { dialog } = s.state
   return dialog?.kind === 'start' && dialog.of === of ? dialog : null
 }
 
-/** `enter`: only what is wanted by name, or by the other button, begins. */
+/** `enter`: starts only if the button is chosen or the name is typed. */
 export function acceptStart(s: Acting, dialog: Start): void {
   if (dialog.state !== 'ready') return
   if (dialog.focus === 'back') {
@@ -146,7 +149,7 @@ export function acceptStart(s: Acting, dialog: Start): void {
   s.queue.add([{ operation, commandLine: read.commandLine }])
 }
 
-/** Back to the phases, or to the form; nothing has started. */
+/** Goes back to the phases or the form; nothing has started. */
 export function backFromStart(s: Acting, { of, state, focus: _focus }: Start): void {
   if (state === 'reading') plans.get(of)?.abort()
   if (of.form !== null) s.forms.show(of.form)

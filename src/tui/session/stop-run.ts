@@ -1,4 +1,4 @@
-/** Stops the run that keys steer, and says after what. */
+/** Stops the run that keys steer, and says when it will stop. */
 import type { RunView } from '../run/run-view.ts'
 import type { Acting } from './acting.ts'
 

@@ -1,4 +1,4 @@
-/** Stores beside the one that the program was opened with: each is read when it is unfolded, and one that fails hides no other. */
+/** Stores in addition to the program's own. Each is read when it is unfolded; a failing one does not hide others. */
 import type { RunningOperation, Workbench } from '../../app/workbench.ts'
 import type { CommandPort } from '../../app/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'
@@ -15,7 +15,7 @@ import type { CopyRunEvent } from '../../model/run/answer-events.ts'
 import { copyRunsOf } from './operations.ts'
 import type { Databases } from './databases.ts'
 
-/** Copies into a database that are told beside its tables. */
+/** Most copies into a database that are listed with its tables. */
 const MOST_COPIES = 8
 
 export class Stores {
@@ -34,7 +34,7 @@ export class Stores {
     this.#commands = commands
   }
 
-  /** What somebody has typed; its password stays with the workbench. The prompt stays open where nothing is there. */
+  /** Adds a typed path or URL; its password stays in the workbench. The prompt stays open if nothing is found there. */
   async add(text: string): Promise<void> {
     try {
       const { kind, url } = await this.#workbench.placed(text)
@@ -59,7 +59,7 @@ export class Stores {
     }
   }
 
-  /** What the text of the prompt may become: files and folders, and names of the config file. */
+  /** Completes the prompt with files, folders and names of the config file. */
   async complete(): Promise<void> {
     const { prompt } = this.#store.get()
     if (prompt?.kind !== 'add-store' || this.#commands === null) return
@@ -74,7 +74,7 @@ export class Stores {
     else this.#flash('nothing there begins so')
   }
 
-  /** Folds a store, or unfolds it: then it is read. */
+  /** Folds a store, or unfolds and reads it. */
   turn(row: StoreRow | null): void {
     if (row === null) return
     const { store } = row
@@ -90,7 +90,7 @@ export class Stores {
     this.#store.dispatch({ type: 'cursor', key: store.key })
   }
 
-  /** Those that are unfolded, and those that could not be read. @param of URLs as they are shown; all when absent */
+  /** Reads unfolded and failed stores again. @param of redacted URLs; default: all stores */
   readAgain(of?: ReadonlySet<string>): void {
     for (const store of this.#store.get().stores) {
       const isMeant = of === undefined || of.has(store.url)
@@ -105,7 +105,7 @@ export class Stores {
 
   #unfold(store: ListedStore): void {
     this.#store.dispatch({ type: 'store', key: store.key, change: { open: true } })
-    // A name of the config file whose variable is not set leads nowhere.
+    // A store whose variable is not set cannot be read.
     if (store.error === undefined) void this.#read(store)
   }
 
@@ -134,7 +134,10 @@ export class Stores {
     }
   }
 
-  /** What its ledger says of copies into it; a database without one has none, and one that fails says so by its tables. */
+  /**
+   * Reads the copies into a database from its ledger. No ledger means no copies; an unreachable database already
+   * reports by its tables.
+   */
   async #copies({ key, url }: ListedStore): Promise<void> {
     const { operation, commandLine } = copyRunsOf(url, MOST_COPIES)
     const running = this.#workbench.start(operation, commandLine)

@@ -1,4 +1,4 @@
-/** `sync --watch` of tables or of the whole catalog, each in a thread of its own: it takes no turn from other runs, and ends with the screen. */
+/** `sync --watch` of tables or the whole catalog. Each has its own thread next to other runs, and ends with the UI. */
 import { defaultNumber } from '../../app/operations/facts.ts'
 import { hasOneOpener } from '../../engine/run/systems.ts'
 import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
@@ -10,9 +10,9 @@ import type { Store } from '../state/store.ts'
 import { EVERY_TABLE, lagOf, type Sync } from '../state/sync-shown.ts'
 import { quoted, tableArgument, type Job, type Place } from './operations.ts'
 
-/** Each has a thread and a connection of its own. */
+/** Most concurrent syncs; each has its own thread and connection. */
 const MOST = 8
-/** Where the system does not tell of changes, ms. */
+/** Polling interval if the storage does not notify of changes, ms. */
 const INTERVAL_MS = 30_000
 
 export class Syncs {
@@ -25,7 +25,7 @@ export class Syncs {
     this.#store = store
   }
 
-  /** Of these tables: begins where none is brought in, else ends. */
+  /** Starts syncing these tables, or stops it if any is being synced. */
   toggle(rows: readonly TableRow[], place: Place): void {
     const known = rows.filter(isInCatalog)
     const going = known.filter(({ key }) => this.#running.has(key))
@@ -47,7 +47,7 @@ export class Syncs {
     this.#say(`commits of ${what} are brought in as they come, until w or until the screen is left`)
   }
 
-  /** Of the whole catalog. */
+  /** The same for the whole catalog. */
   toggleAll(place: Place): void {
     if (this.#running.has(EVERY_TABLE)) {
       this.#stop(EVERY_TABLE)
@@ -118,7 +118,7 @@ export class Syncs {
   }
 }
 
-/** @param tables none for all of the catalog */
+/** @param tables empty for the whole catalog */
 function syncJob(tables: readonly string[], { catalog }: Place): Job {
   const words = ['sluice', 'sync', ...(tables.length === 0 ? ['--all'] : tables), '--watch', '--database-url', catalog]
   return {

@@ -1,4 +1,4 @@
-/** Everything that can change the state. */
+/** Every action that can change the state. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { AsOf } from '../../model/lake/as-of.ts'
 import type { MachineRun, RunAbout } from '../../app/workbench.ts'
@@ -42,9 +42,9 @@ export type Action =
       readonly error: string
     }
   | { readonly type: 'reload'; readonly now: number }
-  /** Rows of the list that are others now. */
+  /** Changed rows of the list. */
   | { readonly type: 'rows'; readonly rows: readonly TableRow[]; readonly now: number }
-  /** Time has gone by: ages may be others. */
+  /** Time has passed: ages may have changed. */
   | { readonly type: 'aged'; readonly now: number }
   | { readonly type: 'typed'; readonly field: TextField }
   | { readonly type: 'prompt-error'; readonly error: string }
@@ -64,7 +64,7 @@ export type Action =
       readonly now: number
       readonly show: boolean
     }
-  /** A run of another program: `snapshot` stands for all that happened before. */
+  /** A run of another program; `snapshot` sums up its earlier events. */
   | {
       readonly type: 'run-joined'
       readonly id: number
@@ -81,7 +81,7 @@ export type Action =
   | { readonly type: 'run-rate'; readonly id: number; readonly rate: number }
   | { readonly type: 'run-ended'; readonly id: number; readonly exitCode: number; readonly now: number }
   | { readonly type: 'events'; readonly id: number; readonly events: readonly Event[]; readonly now: number }
-  /** `entries`: of events that the log has no words for. */
+  /** `entries`: log entries for events without a log text of their own. */
   | {
       readonly type: 'told'
       readonly id: number
@@ -95,7 +95,7 @@ export type Action =
   | { readonly type: 'sync'; readonly key: string; readonly change: Partial<Sync> }
   | { readonly type: 'sync-ended'; readonly key: string }
   | { readonly type: 'own-folded'; readonly folded: boolean }
-  /** Puts the cursor of the list on a row. */
+  /** Moves the cursor of the list to a row. */
   | { readonly type: 'cursor'; readonly key: string }
   | { readonly type: 'store-added'; readonly store: NamedStore; readonly kind: Store['kind'] }
   | { readonly type: 'store'; readonly key: string; readonly change: Partial<Store> }
@@ -110,5 +110,5 @@ export type Action =
   | { readonly type: 'ask'; readonly ask: AskState }
   | { readonly type: 'log'; readonly entries: readonly LogEntry[] }
   | { readonly type: 'interrupted' }
-  /** The one run that the program was started for has ended. */
+  /** The one run of this program has ended. */
   | { readonly type: 'over' }

@@ -1,24 +1,24 @@
-/** How the Run screen of an archive divides its rows. */
+/** Layout of the Run screen of an archive. */
 import type { RunView } from '../run/run-view.ts'
 import { geometry } from './geometry.ts'
 import type { State } from './state.ts'
 
 export type ArchiveLayout = {
   readonly wide: boolean
-  /** Rows of the chart of the last minute, 0 for none. */
+  /** Rows of the last-minute chart; 0: not shown. */
   readonly chart: number
-  /** Rows of partitions; their title and heading are not counted. */
+  /** Rows of partitions, without title and heading. */
   readonly list: number
-  /** Rows about the partition under the cursor, with a title above them; 0 for none. */
+  /** Rows about the partition under the cursor, below a title; 0: not shown. */
   readonly detail: number
-  /** Rows about how the run ended. */
+  /** Rows about the result of the run. */
   readonly ending: number
   readonly log: number
 }
 
 const TITLE = 1
 
-/** The head takes 4 rows, or 5 with the empty one that a large screen has. */
+/** The head takes 4 rows, or 5 with the empty row of a large screen. */
 export function archiveLayout(state: State, run: RunView): ArchiveLayout {
   const { columns, rows } = state.size
   const { body } = geometry(state)
@@ -32,7 +32,7 @@ export function archiveLayout(state: State, run: RunView): ArchiveLayout {
   const spare = Math.max(0, Math.min(wide ? 8 : 3, Math.floor(left / 3) - 1))
   const many = run.archiving?.partitions.length ?? 0
   const list = Math.max(1, spare === 0 ? left : left - spare - TITLE - gap)
-  // What a short list does not need is the log's.
+  // The log gets the rows that a short list does not need.
   const needed = Math.max(3, Math.min(list, many))
   return { wide, chart, list: needed, detail, ending, log: spare === 0 ? 0 : spare + Math.min(list - needed, 10) }
 }

@@ -1,11 +1,11 @@
-/** Which partitions of an archive run are on its screen, and where the cursor stands. Until somebody moves it, it is where the work is. */
+/** Visible partitions of an archive run, and the cursor. Until the user moves it, the cursor follows the work. */
 import type { ArchivePartition } from '../run/archiving/archive-partition.ts'
 import type { RunView } from '../run/run-view.ts'
 import { archiveLayout } from './archive-layout.ts'
 import { moveIndex, scrollTop, type Move } from './position.ts'
 import type { State } from './state.ts'
 
-/** With `e` only what went wrong. */
+/** All partitions; with `e` only failed and blocked ones. */
 export function archivePartitions(state: State, run: RunView): readonly ArchivePartition[] {
   const all = run.archiving?.partitions ?? []
   return state.runs.errorsOnly ? all.filter(({ status }) => status === 'failed' || status === 'blocked') : all
@@ -17,12 +17,12 @@ export function archivePosition(state: State, run: RunView): { readonly index: n
   const { list } = archiveLayout(state, run)
   const { cursor, top } = state.runs.results
   const current = run.archiving?.current ?? null
-  // A cursor of 0 follows the work; any other is one more than its index.
+  // Cursor 0 follows the work; otherwise it is the index plus one.
   const index =
     cursor > 0
       ? Math.min(partitions.length - 1, cursor - 1)
       : Math.max(0, current === null ? 0 : partitions.indexOf(current))
-  // What follows has company on both sides.
+  // Keep the followed row in the middle.
   const from = cursor > 0 ? top : Math.max(0, index - Math.floor(list / 2))
   return { index, top: scrollTop(from, index, partitions.length, list) }
 }
@@ -32,7 +32,7 @@ export function shownPartition(state: State, run: RunView): ArchivePartition | n
   return archivePartitions(state, run)[archivePosition(state, run).index] ?? null
 }
 
-/** Moves the cursor; to the last row of a run that goes on means to follow the work again. */
+/** Moves the cursor. Moving to the last row of an active run follows the work again. */
 export function moveInArchive(state: State, run: RunView, move: Move): State {
   const partitions = archivePartitions(state, run)
   const { list } = archiveLayout(state, run)

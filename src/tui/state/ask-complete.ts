@@ -1,4 +1,4 @@
-/** What the word before the caret may become: keywords, names of tables and views, and columns of those that the statement names. */
+/** Completions of the word before the caret: keywords, tables and views, and columns of relations in the statement. */
 import type { AskRelation } from '../../app/ask/port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { beforeCaret, textOf, type Editor } from './ask-editor.ts'
@@ -9,18 +9,18 @@ const KEYWORDS = (
   'with recursive case when then else end and or not in is null like between exists asc desc count sum avg min max cast coalesce values over ' +
   'partition explain true false'
 ).split(' ')
-/** The word, and what qualifies it. */
+/** The word and its qualifier. */
 const WORD =
   /(?:((?:[\p{L}\p{N}_$]+|"[^"]*"|`[^`]*`)(?:\.(?:[\p{L}\p{N}_$]+|"[^"]*"|`[^`]*`))*)\.)?([\p{L}\p{N}_$"`]*)$/u
-/** Words behind which only a table can stand. */
+/** Keywords that only a table can follow. */
 const WANTS_TABLE = /\b(?:from|join|into|update|table|describe|desc)\s+$/i
 const MOST = 200
-/** Of so few relations all columns are offered. */
+/** With at most this many relations the columns of all are offered. */
 const FEW = 50
 
 export type Offers = { readonly offers: readonly Offer[]; readonly length: number }
 
-/** @param relations what can be named where it is asked */
+/** @param relations tables and views of the place */
 export function offersFor(editor: Editor, relations: readonly AskRelation[]): Offers {
   const before = beforeCaret(editor)
   const match = WORD.exec(before)
@@ -42,7 +42,7 @@ export function offersFor(editor: Editor, relations: readonly AskRelation[]): Of
   return offered([...columnsOf(meant), ...keywords, ...tables], word)
 }
 
-/** What all of them begin with: a statement, and many a folder, takes names in any case. */
+/** Common prefix of all texts, ignoring case as SQL and many file systems do. */
 export function commonBeginning(texts: readonly string[]): string {
   return commonStart(texts, (one, other) => one.toLowerCase() === other.toLowerCase())
 }
@@ -62,7 +62,7 @@ function columnsOf(relations: Iterable<AskRelation>): readonly Offer[] {
   return [...relations].flatMap(({ columns }) => columns.map(({ name, type }) => ({ text: name, meaning: type })))
 }
 
-/** Relations that a statement names, by their names and by what it calls them. */
+/** Relations named in a statement, by name and by alias. */
 function namedIn(sql: string, relations: readonly AskRelation[]): ReadonlyMap<string, AskRelation> {
   const known = new Map(relations.map((relation) => [bare(relation.name), relation]))
   const found = new Map<string, AskRelation>()

@@ -1,14 +1,14 @@
-/** A statement of several lines that is being typed, and how keys change it. */
+/** A multi-line statement that is being typed, and the effect of keys on it. */
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
-/** Changes that can be taken back. */
+/** Most changes that can be undone. */
 const UNDONE = 100
 
 type Place = { readonly lines: readonly string[]; readonly row: number; readonly column: number }
 export type Editor = Place & {
-  /** Column that up and down would like to be in, after shorter lines. */
+  /** Preferred column of up and down, kept across shorter lines. */
   readonly wanted: number | null
   readonly undo: readonly Place[]
-  /** Whether the last change was a typed letter, so that a word is taken back at once. */
+  /** Whether the last change was a typed letter, so that undo removes a word at once. */
   readonly typing: boolean
 }
 
@@ -23,7 +23,7 @@ export function textOf({ lines }: Pick<Editor, 'lines'>): string {
   return lines.join('\n')
 }
 
-/** Whether nothing but white space stands behind the caret. */
+/** Whether only white space follows the caret. */
 export function isAtEnd({ lines, row, column }: Editor): boolean {
   return [(lines[row] ?? '').slice(column), ...lines.slice(row + 1)].join('').trim() === ''
 }
@@ -33,7 +33,7 @@ export function beforeCaret({ lines, row, column }: Pick<Editor, 'lines' | 'row'
   return (lines[row] ?? '').slice(0, column)
 }
 
-/** What is pasted or completed, as it is; line ends of any kind become those of the editor. */
+/** Inserts pasted or completed text; all kinds of line ends become `\n`. */
 export function insertText(of: Editor, text: string, typing = false): Editor {
   const before = beforeCaret(of)
   const after = (of.lines[of.row] ?? '').slice(of.column)
@@ -51,7 +51,7 @@ export function insertText(of: Editor, text: string, typing = false): Editor {
   )
 }
 
-/** The word before the caret, of `length` units, replaced. */
+/** Replaces `length` UTF-16 units before the caret. */
 export function replaceBefore(of: Editor, length: number, text: string): Editor {
   const line = of.lines[of.row] ?? ''
   const column = of.column - length
@@ -59,20 +59,20 @@ export function replaceBefore(of: Editor, length: number, text: string): Editor 
   return { ...insertText({ ...of, lines, column }, text), undo: remembered(of) }
 }
 
-/** Another text altogether, which can be taken back. */
+/** Replaces the whole text; can be undone. */
 export function replaceAll(of: Editor, text: string): Editor {
   return { ...editorOf(text), undo: remembered(of) }
 }
 
-/** The state before the last change; the same one where there is none. */
+/** The state before the last change; the same object if there is none. */
 export function undone(of: Editor): Editor {
   const last = of.undo.at(-1)
   return last === undefined ? of : { ...last, wanted: null, undo: of.undo.slice(0, -1), typing: false }
 }
 
 /**
- * The editor after a key, or null where the key is none of its own: at the first line up, at the last one down.
- * @param key name of the key @param typed what it prints, '' when nothing
+ * The editor after a key, or null if it does not use the key, as up in the first line and down in the last.
+ * @param key name of the key @param typed what it prints, '' if nothing
  */
 export function edited(of: Editor, key: string, typed: string): Editor | null {
   const line = of.lines[of.row] ?? ''
@@ -145,7 +145,7 @@ function moved(of: Editor, row: number, column: number): Editor {
 function vertical(of: Editor, row: number): Editor {
   const wanted = of.wanted ?? of.column
   const line = of.lines[row] ?? ''
-  // Never into the middle of a character of several units.
+  // Never into the middle of a multi-unit character.
   const column = wanted >= line.length ? line.length : leftOf(line, wanted + 1)
   return { ...moved(of, row, column), wanted }
 }

@@ -1,4 +1,4 @@
-/** How the Ask screen is divided, and how one moves in the rows of an answer. */
+/** Layout of the Ask screen, and cursor movement in the rows of an answer. */
 import type { AskCell } from '../../app/ask/port.ts'
 import { visible } from '../../shared/visible.ts'
 import { width } from '../../render/screen-text.ts'
@@ -9,22 +9,22 @@ import type { AskState, GridPlace, RowWindow } from './ask-state.ts'
 import type { State } from './state.ts'
 
 const WIDEST = 40
-/** Of an answer of one column, such as a plan, which has the screen for itself. */
+/** For a single-column answer, such as a plan. */
 const WIDEST_ALONE = 400
 const NARROWEST = 3
-/** Rows that are asked for around those on screen, so that a few keys need no answer. */
+/** Rows read beyond both ends of the screen, so that a few keys need no read. */
 const AROUND = 100
 
-/** Rows of the parts below the head line, the status line between them not counted. */
+/** Rows of editor and grid, without head line and status line. */
 export function askRows(state: State): { readonly editor: number; readonly grid: number } {
   const { body } = geometry(state)
   const most = Math.max(2, Math.min(12, Math.floor(body / 3)))
   const editor = Math.max(Math.min(3, most), Math.min(most, state.ask.editor.lines.length))
-  // The head line, the line of state, and the names of the columns.
+  // Subtracts the head line, the status line and the column names.
   return { editor, grid: Math.max(1, body - editor - 3) }
 }
 
-/** A value in one line of cells that no terminal acts on, and that no other value looks like. */
+/** A value as one line without control characters. Text that could be confused with another value is quoted. */
 export function cellText(cell: AskCell): string {
   if (cell === null) return 'NULL'
   if (cell.kind !== 'text') return cell.whole ? cell.text : `${cell.text}…`
@@ -33,7 +33,7 @@ export function cellText(cell: AskCell): string {
   return `${quoted ? `'${text}'` : text}${cell.whole ? '' : '…'}`
 }
 
-/** Widths with those of more rows: they only grow. */
+/** Column widths after more rows; they only grow. */
 export function grownWidths(
   widths: readonly number[],
   names: readonly string[],
@@ -50,14 +50,14 @@ export function grownWidths(
   })
 }
 
-/** Cells of the numbers of rows at the left. */
+/** Cells of the row numbers at the left. */
 export function numberCells({ answer }: AskState): number {
   return String(answer?.progress.rows ?? 0).length + 2
 }
 
-/** Columns on screen from `left` on: which, and how wide; the last one may be cut. */
+/** Visible columns from `left` on, with their widths; the last may be cut. */
 export function shownColumns(state: State, left: number): readonly { readonly at: number; readonly cells: number }[] {
-  // One cell at the right says that there are more.
+  // One cell at the right is reserved for the mark of more columns.
   let room = state.size.columns - numberCells(state.ask) - 2
   const found: { at: number; cells: number }[] = []
   for (let at = left; at < state.ask.widths.length && room > NARROWEST; at++) {
@@ -68,7 +68,7 @@ export function shownColumns(state: State, left: number): readonly { readonly at
   return found
 }
 
-/** The cursor after a move, which may be left or right. */
+/** The cursor after a move in any direction. */
 export function movedInGrid(state: State, move: Move | 'left' | 'right'): State {
   const { ask } = state
   const rows = ask.answer?.progress.rows ?? 0
@@ -79,7 +79,7 @@ export function movedInGrid(state: State, move: Move | 'left' | 'right'): State 
   return settledGrid({ ...state, ask: { ...ask, at } })
 }
 
-/** The cursor inside of the answer and on screen. */
+/** The cursor limited to the answer, and scrolled into view. */
 export function settledGrid(state: State): State {
   const { ask } = state
   const rows = ask.answer?.progress.rows ?? 0
@@ -93,14 +93,14 @@ export function settledGrid(state: State): State {
   return same ? state : { ...state, ask: { ...ask, at } }
 }
 
-/** Whether a column is on screen with all of its cells, counted from `left`. */
+/** Whether a column is fully visible if `left` is the first one. */
 function isWhole(state: State, left: number, column: number): boolean {
   return shownColumns(state, left).some(({ at, cells }) => at === column && cells === state.ask.widths[column])
 }
 
 const clamp = (index: number, total: number): number => Math.max(0, Math.min(index, total - 1))
 
-/** Rows that have to be asked for; null where those on screen are here. */
+/** Rows to read; null if the visible rows are loaded. */
 export function missingRows(state: State): { readonly from: number; readonly count: number } | null {
   const { at, window, answer } = state.ask
   if (answer === null) return null

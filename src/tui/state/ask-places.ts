@@ -1,9 +1,9 @@
-/** What can be asked: the catalog, databases that are open, and their tables together with what is archived of them. */
+/** Places to query: the catalog, open databases, and their tables together with the archived rows. */
 import type { Asked, AskPlace } from '../../app/ask/port.ts'
 import { placeKey } from './ask-state.ts'
 import type { State } from './state.ts'
 
-/** All of them, what is asked most first. */
+/** All places, the most usual first. */
 export function askPlaces({ catalog, databases }: Pick<State, 'catalog' | 'databases'>): readonly AskPlace[] {
   const catalogs = catalog === null ? [] : [{ kind: 'catalog', url: catalog } as const]
   const opened = databases.map(({ url }) => ({ kind: 'database', url }) as const)
@@ -13,7 +13,7 @@ export function askPlaces({ catalog, databases }: Pick<State, 'catalog' | 'datab
   return [...catalogs, ...opened, ...archives]
 }
 
-/** Places whose words hold everything that is typed. */
+/** Places whose text contains all typed words. */
 export function placesFound(state: State, typed: string): readonly AskPlace[] {
   const words = typed.toLowerCase().split(/\s+/)
   return askPlaces(state).filter((place) => {
@@ -22,7 +22,7 @@ export function placesFound(state: State, typed: string): readonly AskPlace[] {
   })
 }
 
-/** What is asked now: what was chosen, what was asked last, or the first there is. */
+/** The current place: the chosen one, the last queried one, or the first. */
 export function placeNow(state: State): AskPlace | null {
   if (state.ask.place !== null) return state.ask.place
   const there = askPlaces(state)
@@ -36,7 +36,7 @@ export function placeText(place: AskPlace): string {
   return `${place.kind} · ${place.url}`
 }
 
-/** What was asked, newest first, each statement once. */
+/** Past statements, newest first, without duplicates. */
 export function historyFound(history: readonly Asked[] | null, typed: string): readonly Asked[] {
   const words = typed.toLowerCase().split(/\s+/)
   const seen = new Set<string>()

@@ -1,4 +1,4 @@
-/** The Ask screen as plain data: what is typed, what was answered, and where one is in it. */
+/** State of the Ask screen, as plain data: editor, answer and cursor. */
 import {
   JUST_ASKED,
   type Asked,
@@ -13,55 +13,55 @@ import { field, type TextField } from './text-field.ts'
 
 export type Offer = { readonly text: string; readonly meaning: string }
 
-/** A list that is open over the screen. */
+/** An open list over the screen. */
 export type AskBox =
   | { readonly kind: 'places' | 'history'; readonly field: TextField; readonly cursor: number }
   | {
       readonly kind: 'offers'
       readonly offers: readonly Offer[]
       readonly cursor: number
-      /** Units before the caret that an offer takes the place of. */
+      /** Number of units before the caret that the offer replaces. */
       readonly length: number
     }
 
 export type AnswerShown = {
-  /** Of this program's statements, counted from 1. */
+  /** Statement number in this program, from 1. */
   readonly id: number
   readonly question: AskQuestion
   readonly progress: AskProgress
 }
 
-/** Rows that are here, of those that the answer has. */
+/** Loaded rows of the answer. */
 export type RowWindow = { readonly from: number; readonly rows: readonly (readonly AskCell[])[] }
 
 export type GridPlace = {
   readonly row: number
   readonly top: number
   readonly column: number
-  /** First column on screen. */
+  /** First visible column. */
   readonly left: number
 }
 
 export type AskState = {
-  /** Null until something is chosen: then it is the first that can be asked. */
+  /** Null until chosen; then the default applies, see `placeNow`. */
   readonly place: AskPlace | null
   readonly editor: Editor
   readonly pane: 'editor' | 'grid'
   readonly box: AskBox | null
   readonly answer: AnswerShown | null
   readonly window: RowWindow
-  /** Cells that each column takes: they grow with what is seen, and never jump back. */
+  /** Width of each column in cells; it only grows with the rows seen. */
   readonly widths: readonly number[]
   readonly at: GridPlace
   /** Oldest first; null until it is read. */
   readonly history: readonly Asked[] | null
-  /** Which of the history stands in the editor, counted from its end; null for what is typed. */
+  /** Which history entry is in the editor, counted from the newest; null for typed text. */
   readonly recalled: number | null
-  /** What was typed before the history was looked through. */
+  /** Typed text before the history was used. */
   readonly draft: string
-  /** What can be named, by the key of the place. */
+  /** Known relations, by place key. */
   readonly relations: ReadonlyMap<string, readonly AskRelation[]>
-  /** What became of the file that was asked for last. */
+  /** Result of the last save. */
   readonly saved: string | null
 }
 
@@ -84,7 +84,7 @@ export const FRESH_ASK: AskState = {
   saved: null,
 }
 
-/** A statement that has just been sent. */
+/** The state after a statement was sent. */
 export function withQuestion(ask: AskState, id: number, question: AskQuestion): AskState {
   const box = null
   return {
@@ -99,22 +99,22 @@ export function withQuestion(ask: AskState, id: number, question: AskQuestion): 
   }
 }
 
-/** What an answer says of itself; nothing of an answer that is no longer shown. */
+/** Progress of the shown answer; progress of an older answer is ignored. */
 export function withProgress(ask: AskState, id: number, progress: AskProgress): AskState {
   return ask.answer?.id === id ? { ...ask, answer: { ...ask.answer, progress } } : ask
 }
 
-/** A list with nothing typed yet. */
+/** A list with an empty search field. */
 export function openedBox(kind: 'places' | 'history'): AskBox {
   return { kind, field: field(), cursor: 0 }
 }
 
-/** Whether a statement runs now, or is being cancelled. */
+/** Whether a statement is running or being cancelled. */
 export function isAsking({ answer }: AskState): boolean {
   return answer !== null && answer.progress.state !== 'done'
 }
 
-/** One text for a place: to find names that are known of it, and to tell places apart. */
+/** Unique text of a place, used as a key. */
 export function placeKey(place: AskPlace): string {
   return place.kind === 'archive' ? `archive ${place.url} ${place.table}` : `${place.kind} ${place.url}`
 }

@@ -1,4 +1,4 @@
-/** Where the cursor of a copy's screen stands: on a table, or on a chunk of the table that is shown. Kept by name, not by place. */
+/** Cursor on the screen of a copy: on a table, or on a chunk of the shown table. It is kept by name, not by index. */
 import { chunkKey, type Chunk } from '../run/copy/chunk-book.ts'
 import type { CopyTable } from '../run/copy/copy-table.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -10,7 +10,7 @@ import type { State } from './state.ts'
 export type UnderCursor =
   { readonly kind: 'table'; readonly table: CopyTable } | { readonly kind: 'chunk'; readonly chunk: Chunk }
 
-/** What `enter` opens; null where the cursor is on nothing. */
+/** The object under the cursor; null if there is none. */
 export function underCursor(state: State, run: RunView): UnderCursor | null {
   const layout = copyLayout(state, run)
   const table = shownTable(state, run)
@@ -20,13 +20,13 @@ export function underCursor(state: State, run: RunView): UnderCursor | null {
   return layout.cursor === 'none' || chunk === undefined ? null : { kind: 'chunk', chunk }
 }
 
-/** Whether a person has put the cursor there. */
+/** Whether the user has put the cursor there. */
 export function isChosen(state: State, under: UnderCursor): boolean {
   const { table, chunk } = state.runs.copy
   return under.kind === 'table' ? under.table.name === table : chunkKey(under.chunk) === chunk
 }
 
-/** Moves the cursor; from where there is none it goes to the chunks. */
+/** Moves the cursor. Without a cursor it goes to the chunks. */
 export function moveInCopy(state: State, run: RunView, move: Move): State {
   const layout = copyLayout(state, run)
   const { copy } = state.runs
@@ -45,7 +45,7 @@ export function moveInCopy(state: State, run: RunView, move: Move): State {
   const index = moveIndex(chunkIndex(state, chunks), move, chunks.length, layout.chunks)
   const chunk = chunks[index]
   if (chunk === undefined) return state
-  // The table stays the one that was looked at, also when work goes on elsewhere.
+  // Keep the shown table when work continues in another one.
   return to({
     chunk: chunkKey(chunk),
     table: chunk.table,

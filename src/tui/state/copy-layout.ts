@@ -1,4 +1,4 @@
-/** How the screen of a copy divides its rows. */
+/** Layout of the screen of a copy. */
 import type { RunView } from '../run/run-view.ts'
 import { endingLines } from '../views/copy/ending.ts'
 import { detailWanted } from './copy-shown.ts'
@@ -7,11 +7,11 @@ import type { State } from './state.ts'
 
 export type CopyLayout = {
   readonly wide: boolean
-  /** The tables of a stream in place of chunks: none is copied any more. */
+  /** True: the tables of a replication stream replace the chunks. */
   readonly stream: boolean
-  /** Which list the cursor is in; none where a small screen shows lanes. */
+  /** Which list has the cursor; none if a small screen shows workers. */
   readonly cursor: 'tables' | 'chunks' | 'none'
-  /** Rows below a title; 0 where the part is not shown. */
+  /** Rows below a title; 0 if the part is not shown. */
   readonly chart: number
   readonly tables: number
   readonly legend: boolean
@@ -19,13 +19,13 @@ export type CopyLayout = {
   readonly chunks: number
   readonly detail: number
   readonly log: number
-  /** Rows for how it ended. */
+  /** Rows about the result. */
   readonly ending: number
-  /** Whether a title stands above the tables of a stream. */
+  /** Whether the tables of a stream have a title. */
   readonly titled: boolean
   /** Empty rows between two parts. */
   readonly gap: 0 | 1
-  /** Whether there is room for an empty row above the legend. */
+  /** Whether an empty row fits above the legend. */
   readonly airy: boolean
 }
 
@@ -33,8 +33,8 @@ const TITLE = 1
 const STRIP = 3
 
 /**
- * Whether changes are applied to all tables of the run, and none is copied; of one that has ended, whether that was so. What goes on with a stream copies
- * nothing either, before it has begun a table that lacks rows.
+ * Whether the run only replicates: changes are applied to all tables and none is copied. Also for an ended run, and for
+ * a resumed stream until it begins to copy a table that lacks rows.
  */
 export function isFollowing({ copy, operation: { kind } }: RunView): boolean {
   if (copy === null) return false
@@ -49,7 +49,7 @@ function streamLayout(state: State, run: RunView): CopyLayout {
   const { body } = geometry(state)
   const head = wide ? 6 : 5
   const left = body - head - 2 * (TITLE + 1) - (ending > 0 ? ending + 1 : 0)
-  // On the smallest screen tables are worth more than what parts them from the head.
+  // On the smallest screen table rows replace the title and the gap.
   const tight = left < 1
   const tables = Math.max(1, Math.min(count, tight ? body - head - ending : left - Math.max(3, Math.floor(left / 4))))
   return {
@@ -70,7 +70,7 @@ function streamLayout(state: State, run: RunView): CopyLayout {
   }
 }
 
-/** Rows for each part: what is always there first, and what is left for chunks and log. */
+/** Rows of each part: fixed parts first, the rest for chunks and log. */
 export function copyLayout(state: State, run: RunView): CopyLayout {
   const { columns, rows } = state.size
   if (isFollowing(run)) return streamLayout(state, run)
@@ -92,7 +92,7 @@ export function copyLayout(state: State, run: RunView): CopyLayout {
     left -= size + title + gap
     return size
   }
-  // On a small screen that tells how it ended every row counts.
+  // On a small screen the result needs every row.
   const legend = wide || (!showsTables && ending === 0)
   if (legend) left -= airy ? 2 : 1
   const tables = showsTables ? take(Math.min(count, tall ? 10 : wide ? 6 : 4), TITLE) : 0
@@ -109,7 +109,7 @@ export function copyLayout(state: State, run: RunView): CopyLayout {
     ? take(Math.max(2, Math.min(left - 3 - gap - least - TITLE - gap, Math.ceil(left * 0.7))), TITLE + 1)
     : 0
   const log = Math.max(0, left - TITLE - gap)
-  // Rows that are too few for a log are not left empty.
+  // Chunks get the rows that are too few for a log.
   const chunks = listed > 0 && log === 0 ? listed + left : listed
   const rest = { lanes, chunks, detail, log, ending, titled: true, gap, airy } as const
   return { wide, stream: false, cursor, chart, tables, legend, ...rest }

@@ -1,10 +1,10 @@
-/** What the screen of a copy shows of its tables and chunks. */
+/** Visible tables and chunks of a copy. */
 import { chunkKey, type Chunk } from '../run/copy/chunk-book.ts'
 import type { CopyTable } from '../run/copy/copy-table.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { State } from './state.ts'
 
-/** Tables as the list shows them: with `e` only those that something is wrong with. */
+/** Tables of the list; with `e` only those with errors, waiting chunks or quarantined rows. */
 export function copyTables(state: State, run: RunView): readonly CopyTable[] {
   const all = run.copy?.tables ?? []
   if (!state.runs.errorsOnly) return all
@@ -24,7 +24,7 @@ export function shownChunks(state: State, run: RunView): readonly Chunk[] {
   return table === null || run.copy === null ? [] : run.copy.book.list(table.name, state.runs.errorsOnly)
 }
 
-/** Index of the chunk under the cursor; the first one before any was chosen. */
+/** Index of the chunk under the cursor; 0 until one is chosen. */
 export function chunkIndex(state: State, chunks: readonly Chunk[]): number {
   const { chunk } = state.runs.copy
   return Math.max(
@@ -33,7 +33,7 @@ export function chunkIndex(state: State, chunks: readonly Chunk[]): number {
   )
 }
 
-/** Whether there is something to say of the chunk under the cursor: what went wrong, or that somebody asked for it. */
+/** Whether to show details of the chunk under the cursor: it has a problem, or the user chose it. */
 export function detailWanted(state: State, run: RunView): boolean {
   const chunks = shownChunks(state, run)
   const chunk = chunks[chunkIndex(state, chunks)]

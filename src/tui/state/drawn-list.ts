@@ -1,4 +1,4 @@
-/** The tables list as it is drawn: its rows, with the titles of sections and what is to be said between them. */
+/** Lines of the tables list: rows, section titles and notes. */
 import type { Database, State } from './state.ts'
 import { isTree } from './stores.ts'
 import { visibleRows, type ListRow } from './tables-list.ts'
@@ -8,7 +8,7 @@ export type DrawnLine =
   | { readonly kind: 'blank' }
   | { readonly kind: 'sources' }
   | { readonly kind: 'database'; readonly database: Database }
-  /** Instead of its tables, while there are none. */
+  /** Replaces the tables of a database that has none to show. */
   | { readonly kind: 'note'; readonly database: Database }
 
 let memo: {
@@ -17,7 +17,7 @@ let memo: {
   readonly lines: readonly DrawnLine[]
 } | null = null
 
-/** Whether the list is that of one database alone: then its heading is that of its columns. */
+/** Whether only one database is listed; its columns then give the heading. */
 export function isOneDatabase(state: State): boolean {
   const [first, ...more] = state.databases
   if (isTree(state)) return false
@@ -55,7 +55,7 @@ export function drawnLines(state: State): readonly DrawnLine[] {
   return lines
 }
 
-/** A store says on its own line what there is to say of it; a database that was opened beside a lake has a heading. */
+/** Lines of a tree. A store shows its state on its own line; a database opened next to a lake has a heading. */
 function treeLines(rows: readonly ListRow[], databases: State['databases']): readonly DrawnLine[] {
   const stores = new Set(rows.flatMap((row) => (row.kind === 'store' ? [row.key] : [])))
   const beside = new Map(

@@ -1,4 +1,4 @@
-/** How the screen is divided, from its size and what is open. Views draw by it and reducers scroll by it. */
+/** Layout of the screen by its size and open panes. Views draw by it; reducers scroll by it. */
 import type { State, Tab } from './state.ts'
 import { drawnLines } from './drawn-list.ts'
 
@@ -6,9 +6,9 @@ export const SMALLEST = { columns: 40, rows: 10 }
 
 export type Geometry = {
   readonly mode: 'small' | 'one' | 'two' | 'three'
-  /** Rows between the two head lines (and the rule below them) and the foot. */
+  /** Rows between the head (two lines and a rule) and the foot. */
   readonly body: number
-  /** Widths; 0 for a pane that is not shown. */
+  /** Widths; 0 for a hidden pane. */
   readonly list: number
   readonly detail: number
   readonly activity: number
@@ -23,7 +23,7 @@ export function geometry(state: State): Geometry {
   const body = wide && state.screen === 'tables' ? rows - 5 : rows - 3
   if (state.screen !== 'tables') return { mode: wide ? 'two' : 'one', body, list: columns, detail: 0, activity: 0 }
   const inDetail = state.focus === 'detail'
-  // The predicate, the funnel and long paths need the width: below three panes the Files tab takes it all.
+  // Predicate, funnel and long paths need width: with less than three panes the Files tab takes all of it.
   const alone = !wide || state.zoom || (inDetail && state.detail.tab === 'files' && columns < 160)
   if (alone) {
     const mode = wide ? 'two' : 'one'
@@ -40,21 +40,21 @@ export function geometry(state: State): Geometry {
   return { mode: 'two', body, list, detail: columns - list - 1, activity: 0 }
 }
 
-/** Rows of the summary below the list in one pane: a rule, three lines and an empty row. */
+/** Rows of the summary below the list: a rule, three lines and an empty row. */
 export const SUMMARY_ROWS = 5
 
-/** Lines of the tables list on screen, its heading not counted. */
+/** Visible lines of the tables list, without its heading. */
 export function tablesHeight(state: State): number {
   const g = geometry(state)
   return Math.max(1, g.body - 1 - (g.mode === 'one' ? summaryRows(g.body) : 0))
 }
 
-/** Below 16 rows the list needs every row. */
+/** Below 16 rows there is no summary. */
 export function summaryRows(body: number): number {
   return body >= 13 ? SUMMARY_ROWS : 0
 }
 
-/** Index in the drawn list, which has titles between its sections, of the row `index`. */
+/** Index of row `index` among the drawn lines, which include section titles. */
 export function drawnIndex(state: State, index: number): number {
   return Math.max(
     0,
@@ -62,13 +62,13 @@ export function drawnIndex(state: State, index: number): number {
   )
 }
 
-/** Rows inside the detail pane below its head. */
+/** Rows of the detail pane below its head. */
 export function detailContent(state: State): number {
   const g = geometry(state)
   return Math.max(1, g.mode === 'one' ? g.body - 1 : g.body - 3)
 }
 
-/** How a tab divides its rows: the list, and the panels below it. */
+/** Layout of a tab: rows of the list and of the panels below it. */
 export function tabRows(tab: Tab, content: number): { readonly list: number; readonly below: number } {
   switch (tab) {
     case 'overview':
@@ -88,15 +88,15 @@ export function tabRows(tab: Tab, content: number): { readonly list: number; rea
   }
 }
 
-/** Rows of the list of past runs, its heading not counted. */
+/** Rows of the list of past runs, without its heading. */
 export function runsHeight(state: State): number {
   return Math.max(1, geometry(state).body - 2)
 }
 
-/** Whether an empty line can stand between the questions of Compare and the figures of one. */
+/** Whether an empty line fits between the questions of Compare and the figures. */
 export const hasRoom = (body: number): boolean => body >= 24
 
-/** Rows of the questions of Compare; each takes two rows when there is room. */
+/** Rows of the questions of Compare; each takes two rows if there is space. */
 export function compareRows(state: State, questions: number): { readonly step: 1 | 2; readonly list: number } {
   const body = geometry(state).body
   const roomy = body >= 34 && questions * 2 + 17 <= body

@@ -1,6 +1,6 @@
 /**
- * Every cursor stays on its row when rows come, go or are sorted anew: a key acts on what is drawn as chosen. Lists that are kept by place need it; the
- * list of tables is kept by name.
+ * Keeps every cursor on its row when rows are added, removed or sorted. Needed for lists that keep their cursor by
+ * index; the list of tables keeps it by name.
  */
 import type { Page } from '../../model/lake/answers.ts'
 import { paletteEntries, type PaletteEntry } from '../views/palette.ts'
@@ -13,12 +13,12 @@ import { comparison, identityOf, known, logRows, openRun, runResults } from './s
 import { runRows, sameRun } from './run-rows.ts'
 import { TABS, type Position, type State, type Tab } from './state.ts'
 
-/** What tells one row of a list from another: a text, or the row itself where it is never made anew. */
+/** Identity of a row in a list: a text, or the row object itself if it is never recreated. */
 type Name = string | object
 
 type Rows<T> = Pick<Page<T>, 'rows' | 'from'>
 
-/** Index of the row that had the cursor; null where it is not among those that are known, or nothing was under the cursor. */
+/** New index of the row under the cursor; null if it is not among the loaded rows. */
 function indexNow<T>(cursor: number, was: Rows<T>, now: Rows<T>, nameOf: (row: T) => Name): number | null {
   const row = was.rows[cursor - was.from]
   if (row === undefined) return null
@@ -31,7 +31,7 @@ function indexNow<T>(cursor: number, was: Rows<T>, now: Rows<T>, nameOf: (row: T
 
 const whole = <T>(rows: readonly T[]): Rows<T> => ({ rows, from: 0 })
 
-/** A place whose row is at another index now. */
+/** Position with the cursor moved to the row's new index. */
 function placed(at: Position, cursor: number | null, total: number, height: number): Position {
   if (cursor === null || cursor === at.cursor) return at
   return { cursor, top: scrollTop(at.top, cursor, total, height) }
@@ -46,7 +46,7 @@ function heldRun(before: State, after: State): State {
     before.queue?.runs === after.queue?.runs &&
     before.slots.runs === after.slots.runs
   if (at !== before.runs.at || isAsBefore) return after
-  // Whoever looks at something else and has chosen no run comes back to the newest.
+  // Without a chosen run the cursor returns to the newest one.
   if (at.cursor === 0 && (before.screen !== 'runs' || before.runs.open !== null)) return after
   const rows = runRows(after)
   const height = runsHeight(after)
@@ -59,7 +59,7 @@ function heldRun(before: State, after: State): State {
   return next === at || rows.length === 0 ? after : { ...after, runs: { ...after.runs, at: next } }
 }
 
-/** A cursor of 0 follows the newest; any other is one more than its index. */
+/** Cursor 0 follows the newest; otherwise it is the index plus one. */
 function heldResult(before: State, after: State): State {
   const { results } = after.runs
   if (results !== before.runs.results || results.cursor === 0 || before.runs.views === after.runs.views) return after
@@ -102,7 +102,7 @@ function heldLine(before: State, after: State): State {
   return { ...after, log: { ...after.log, at: { cursor, top } } }
 }
 
-/** Rows of a tab as far as they are read, and what tells them apart. */
+/** Loaded rows of a tab, and their identities. */
 function tabPage(state: State, tab: Tab): { readonly page: Page<unknown>; readonly names: readonly string[] } | null {
   const all = <T>(page: Page<T> | null, nameOf: (row: T) => string): ReturnType<typeof tabPage> =>
     page === null ? null : { page, names: page.rows.map(nameOf) }
@@ -131,7 +131,7 @@ function heldTab(before: State, after: State): State {
   const slot = TABS.find((one) => one === tab && one !== 'overview')
   if (slot === undefined || slot === 'overview' || before.slots[slot] === after.slots[slot]) return after
   const at = after.detail.at[tab]
-  // Whoever is elsewhere has chosen nothing, and sees the newest.
+  // Without a chosen row the cursor stays on the newest one.
   if (at !== before.detail.at[tab] || before.detail.key !== after.detail.key) return after
   if (after.focus !== 'detail' && at.cursor === 0) return after
   const [was, now] = [tabPage(before, tab), tabPage(after, tab)]
@@ -173,7 +173,7 @@ function heldBox(before: State, after: State): State {
 
 const LISTS = [heldRun, heldResult, heldQuestion, heldLine, heldTab, heldEntry, heldBox] as const
 
-/** The state with each cursor on the row that it stood on; a cursor that the change itself has moved is left alone. */
+/** The state with each cursor kept on its row, except cursors that the change itself moved. */
 export function held(before: State, after: State): State {
   return LISTS.reduce((state, list) => list(before, state), after)
 }

@@ -1,30 +1,30 @@
-/** A store beside what the program was opened with. */
+/** A store in addition to the program's own. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { CopyRunEvent } from '../../model/run/answer-events.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
-/** As it is handed in: by a config file, or remembered from an earlier session. */
+/** Named by a config file, or remembered from an earlier session. */
 export type NamedStore = {
-  /** What people call it; its URL or path where nobody has given it a name. */
+  /** Display name; its URL or path if it has none. */
   readonly name: string
   /** A path, or a URL without password. */
   readonly url: string
-  /** Why it cannot be asked at all. */
+  /** Why it cannot be read at all. */
   readonly error?: ErrorInfo
 }
 
 export type Store = NamedStore & {
   readonly key: string
-  /** By a person, and not by a config file: it is remembered. */
+  /** True: added by the user, therefore remembered. False: from a config file. */
   readonly added: boolean
-  /** Null until somebody has looked. */
+  /** Null until read. */
   readonly kind: 'lake' | 'database' | null
   readonly open: boolean
   readonly state: 'unread' | 'reading' | 'ready' | 'failed'
   readonly failure: ErrorInfo | null
-  /** Into a database, by its own ledger, the newest first. */
+  /** Copies into this database from its own ledger, the newest first. */
   readonly copies: readonly CopyRunEvent[]
-  /** Of a lake. Those of a database are in `databases`. */
+  /** Tables of a lake. Those of a database are in `databases`. */
   readonly tables: readonly TableRow[]
 }
 

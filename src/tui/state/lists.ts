@@ -1,4 +1,4 @@
-/** The list that has the cursor: how long it is, how much of it is seen, and how it moves. */
+/** The list with the cursor: its length, its visible rows, and cursor movement. */
 import type { Position, State, Tab } from './state.ts'
 import {
   compareRows,
@@ -25,7 +25,7 @@ import { moveInCopy } from './copy-cursor.ts'
 import { moveInResults } from './result-shown.ts'
 import { settledRow } from './settled-row.ts'
 
-/** Rows of a tab of the detail pane, 0 while they are not known. */
+/** Rows of a tab of the detail pane; 0 while unknown. */
 export function tabTotal(state: State, tab: Tab): number {
   const id = (name: Parameters<typeof identityOf>[1]): string => identityOf(state, name)
   switch (tab) {
@@ -44,7 +44,7 @@ export function tabTotal(state: State, tab: Tab): number {
   }
 }
 
-/** Of what needs somebody, so many are seen below the list. */
+/** Visible rows of the list of tables that need attention. */
 const NEEDS_SEEN = 8
 
 function moveTab(state: State, move: Move): State {
@@ -52,19 +52,19 @@ function moveTab(state: State, move: Move): State {
   const height = tabRows(tab, detailContent(state)).list
   const total = tabTotal(state, tab)
   const at = state.detail.at[tab]
-  // The Overview has no rows to choose: its text scrolls.
+  // The Overview has no cursor: its text scrolls.
   const next = tab === 'overview' ? scrollText(at, move, total, height) : movePosition(at, move, total, height)
   return { ...state, detail: { ...state.detail, at: { ...state.detail.at, [tab]: next } } }
 }
 
-/** A text without a cursor scrolls by rows. */
+/** Scrolls a text without a cursor. */
 export function scrollText(at: Position, move: Move, total: number, height: number): Position {
   const top = Math.max(0, Math.min(Math.max(0, total - height), moveIndex(at.top, move, total, height)))
   const last = Math.max(0, total - height)
   return { cursor: 0, top: move === 'last' ? last : top }
 }
 
-/** Moves the cursor of whatever has the focus. */
+/** Moves the cursor of the focused list. */
 export function moveCursor(state: State, move: Move): State {
   switch (state.screen) {
     case 'tables': {
@@ -106,13 +106,13 @@ export function moveCursor(state: State, move: Move): State {
   }
 }
 
-/** The lists of screens that settle by themselves. */
+/** Screens that keep their own cursor valid. */
 function settledScreen(state: State): State {
   if (state.screen === 'queue') return settledQueue(state, queueHeight(state))
   return state.screen === 'ask' ? settledGrid(state) : state
 }
 
-/** After any change: every cursor is on a row of its list, the same as before where that is still there, and on screen. */
+/** Called after every change: keeps every cursor on an existing row, the same if possible, and scrolls it into view. */
 export function settle(before: State, changed: State): State {
   const state = settledRow(before, settledScreen(changed))
   const total = drawnLines(state).length

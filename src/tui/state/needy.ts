@@ -1,4 +1,4 @@
-/** What needs somebody: tables that are broken, differ, were stopped or are behind, the worst first, each with what mends it. */
+/** Tables that need attention: broken, different, stopped or behind; the worst first, each with its repair command. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import { plural } from '../../render/screen-format.ts'
 import type { Store } from './listed-store.ts'
@@ -6,28 +6,28 @@ import type { State } from './state.ts'
 import { EVERY_TABLE, type Sync } from './sync-shown.ts'
 import { lakeTables, storeState } from './stores.ts'
 
-/** The command that mends it, and in words what that does. */
+/** The repair command, and a description of what it does. */
 export type Mend = {
   readonly command: 'import' | 'validate' | 'reload' | 'sync.toggle' | 'sync.all'
   readonly what: string
 }
 
 export type Needy = {
-  /** Of the row of the list. */
+  /** Key of the row in the list. */
   readonly key: string
   readonly name: string
   readonly order: number
   readonly mark: 'bad' | 'refused' | 'unfinished' | 'behind'
   readonly what: string
-  /** What the last cells of its line say, where there is room. */
+  /** Text at the end of the line, if there is space. */
   readonly foot: string
-  /** Why, and what a person can do about it, one line each. */
+  /** Reason and possible actions, one line each. */
   readonly why: readonly string[]
-  /** Null where no command does. */
+  /** Null if no command helps. */
   readonly mend: Mend | null
 }
 
-/** Whether we refuse a table, as against being unable to read it. */
+/** Whether the table is refused, as opposed to unreadable. */
 export function isRefused(row: TableRow): boolean {
   return row.error?.code === 'TABLE_FEATURE' || row.error?.code === 'PROTOCOL_VERSION'
 }
@@ -124,7 +124,7 @@ function toldOfSync({ key, state: now, error }: Sync, state: State): Needy | nul
   }
 }
 
-/** All of them, whatever the filter of the list is. */
+/** All of them, regardless of the filter of the list. */
 export function needyRows(state: State): readonly Needy[] {
   const tables = lakeTables(state).flatMap((row) => {
     const one = row.kind === 'delta' ? told(row) : null
@@ -141,7 +141,7 @@ export function needyRows(state: State): readonly Needy[] {
   return [...tables, ...away, ...ended].toSorted((a, b) => a.order - b.order)
 }
 
-/** Index of the one whose row is under the cursor of the list; 0 where that needs nobody. */
+/** Index of the entry whose row has the list's cursor; 0 if there is none. */
 export function needyIndex(state: State, rows: readonly Needy[] = needyRows(state)): number {
   return Math.max(
     0,
@@ -149,7 +149,7 @@ export function needyIndex(state: State, rows: readonly Needy[] = needyRows(stat
   )
 }
 
-/** Puts the cursor on what needs somebody; whatever hides its row is taken away. */
+/** Moves the cursor to an entry, and removes filters and folds that hide its row. */
 export function toNeedy(state: State, index: number): State {
   const row = needyRows(state)[index]
   if (row === undefined) return state.focus === 'needs' ? { ...state, focus: 'list' } : state

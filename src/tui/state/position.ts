@@ -1,9 +1,9 @@
-/** Moving a cursor through a list and keeping it in sight. */
+/** Moves a cursor in a list and keeps it visible. */
 import type { Position } from './state.ts'
 
 export type Move = 'up' | 'down' | 'half-up' | 'half-down' | 'page-up' | 'page-down' | 'first' | 'last'
 
-/** Index after a move in a list of `total` rows of which `height` are seen. */
+/** Index after a move in a list of `total` rows, `height` of them visible. */
 export function moveIndex(index: number, move: Move, total: number, height: number): number {
   const half = Math.max(1, Math.floor(height / 2))
   const page = Math.max(1, height - 1)
@@ -20,7 +20,7 @@ export function moveIndex(index: number, move: Move, total: number, height: numb
   return Math.max(0, Math.min(total - 1, to))
 }
 
-/** First row on screen so that `cursor` is seen and no row is wasted below the end. */
+/** First visible row, so that `cursor` is visible and no row is wasted after the end. */
 export function scrollTop(top: number, cursor: number, total: number, height: number): number {
   const near = Math.max(Math.min(top, cursor), cursor - height + 1)
   return Math.max(0, Math.min(near, Math.max(0, total - height)))
@@ -32,7 +32,7 @@ export function movePosition(at: Position, move: Move, total: number, height: nu
   return { cursor, top: scrollTop(at.top, cursor, total, height) }
 }
 
-/** Position that is inside a list which may have become shorter. */
+/** Position limited to the list, which may have become shorter. */
 export function settlePosition(at: Position, total: number, height: number): Position {
   const cursor = Math.max(0, Math.min(at.cursor, total - 1))
   const top = scrollTop(at.top, cursor, total, height)

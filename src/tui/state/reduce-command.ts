@@ -1,4 +1,4 @@
-/** Commands that change nothing but the screen. What needs the workbench or the terminal is in ../session. */
+/** Commands that only change the screen. Commands that need the workbench or the terminal are in ../session. */
 import type { Command } from '../keymap/bindings.ts'
 import { BARS, latencyAfter } from './compare-figures.ts'
 import { geometry } from './geometry.ts'
@@ -37,7 +37,7 @@ function prompt(kind: Prompt['kind'], text: string): Prompt {
   return { kind, field: field(text), before: text, error: null }
 }
 
-/** List, table, what needs somebody, as far as there are any. */
+/** Cycles through list, table, and tables that need attention, as far as they exist. */
 function nextPane(state: State, by: number): State {
   const panes: State['focus'][] = ['list']
   if (cursorRow(state)?.kind === 'delta') panes.push('detail')
@@ -48,12 +48,12 @@ function nextPane(state: State, by: number): State {
 
 function turnTab(state: State, by: number): State {
   const tab: Tab = cycle(TABS, state.detail.tab, by)
-  // In one pane the tabs are only seen inside the table.
+  // With one pane the tabs are visible only inside the table.
   const focus = geometry(state).detail === 0 ? 'detail' : state.focus
   return { ...state, focus, detail: { ...state.detail, tab } }
 }
 
-/** What can be marked: database files are opened, and nothing else is done with them. */
+/** Rows that can be marked; database files can only be opened. */
 const isTable = ({ kind }: ListRow): boolean => kind === 'delta' || kind === 'relation'
 
 function markRange(state: State): State {
@@ -97,7 +97,7 @@ function markAll(state: State): State {
   }
 }
 
-/** Closes the innermost open thing: zoom, the detail pane, a run, marks, the filter, another screen. */
+/** Closes the innermost open element: zoom, detail pane, run, marks, filter, screen. */
 function back(state: State): State {
   if (state.screen === 'queue') return leftQueue(state)
   const run = state.screen === 'runs' ? openRun(state) : null
@@ -126,7 +126,10 @@ function toPane(state: State, pane: CopySelection['pane']): State {
   return { ...state, runs: { ...state.runs, copy: { ...state.runs.copy, pane } } }
 }
 
-/** The run that works here, else what was open; a run of another program that was left is opened by `enter` alone. */
+/**
+ * Opens the active run of this program, else the run that was open. A run of another program that was left is reopened
+ * only by `enter`.
+ */
 function openRuns(state: State): State {
   if (state.screen === 'runs' || state.screen === 'queue')
     return { ...state, screen: 'runs', runs: { ...state.runs, open: null } }
@@ -136,7 +139,7 @@ function openRuns(state: State): State {
   return { ...state, screen: 'runs', runs: { ...state.runs, open } }
 }
 
-/** The state after a command, or the same state when the command is not for the screen alone. */
+/** The state after a command; the same object if it is not a screen command. */
 export function reduceCommand(state: State, command: Command): State {
   const move = MOVES[command]
   if (move !== undefined) return moveCursor(state, move)
@@ -175,7 +178,7 @@ export function reduceCommand(state: State, command: Command): State {
       return markAll(state)
     case 'filter':
       if (state.screen === 'log') return { ...state, prompt: prompt('log-filter', state.log.filter) }
-      // What is typed chooses among all rows.
+      // A filter applies to all rows.
       return {
         ...state,
         focus: state.focus === 'needs' ? 'list' : state.focus,

@@ -1,4 +1,4 @@
-/** The reducer: every change of the state goes through here, and ends with cursors that are in sight. */
+/** The reducer: all state changes go through here, and leave every cursor visible. */
 import type { Operation } from '../../app/operations/list.ts'
 import { msOf } from '../../render/screen-format.ts'
 import { foldEvent, sample, turnedTo } from '../run/fold.ts'
@@ -22,10 +22,10 @@ import { visibleRows } from './tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
 import { held } from './held.ts'
 
-/** Texts that a prompt brings back. */
+/** Most inputs kept per prompt. */
 const KEPT_TEXTS = 50
 
-/** The ring of the log; the whole log is a file's business. */
+/** Most log lines kept in memory. */
 export const LOG_LINES = 2000
 
 function withSlot(state: State, name: SlotName, change: Partial<Slots[SlotName]>): State {
@@ -42,7 +42,7 @@ function withDatabase(state: State, url: string, change: Partial<Database>): Sta
   return { ...state, databases }
 }
 
-/** Who opens a database by its row goes on to its tables. */
+/** Moves the cursor from a just opened database row to its first table. */
 function ontoFirst(state: State, url: string): State {
   const parent = state.databases.find((one) => one.url === url)?.parent ?? null
   const first = visibleRows(state).find((row) => row.kind === 'relation' && row.url === url)
@@ -51,12 +51,12 @@ function ontoFirst(state: State, url: string): State {
   return { ...state, tables: { ...state.tables, cursorKey: first.key } }
 }
 
-/** Who was among what needs somebody leaves it with a cursor that goes elsewhere. */
+/** Leaves the list of tables that need attention when the cursor moves elsewhere. */
 const inTheList = (state: State): State => (state.focus === 'needs' ? { ...state, focus: 'list' } : state)
 
 function withLog(state: State, entries: readonly LogEntry[]): State {
   if (entries.length === 0) return state
-  // With more than the ring holds only the newest count; copying 2000 references ten times a second is nothing.
+  // Keep only the newest entries. Copying 2000 references ten times a second costs little.
   const all = [...state.log.entries, ...entries].slice(-LOG_LINES)
   const dropped = state.log.entries.length + entries.length - all.length
   const at = { cursor: Math.max(0, state.log.at.cursor - dropped), top: Math.max(0, state.log.at.top - dropped) }
@@ -66,7 +66,7 @@ function withLog(state: State, entries: readonly LogEntry[]): State {
 function withField(state: State, field: NonNullable<State['prompt']>['field']): State {
   if (state.prompt !== null) {
     const prompt = { ...state.prompt, field, error: null }
-    // Filters act while they are typed; a where is a query and waits for enter.
+    // Filters act while typing; a where condition is a query and waits for enter.
     if (prompt.kind === 'filter') return { ...state, prompt, tables: { ...state.tables, filter: field.text } }
     if (prompt.kind === 'log-filter') return { ...state, prompt, log: { ...state.log, filter: field.text } }
     return { ...state, prompt }
@@ -85,8 +85,8 @@ function loaded(state: State, action: Extract<Action, { type: 'loaded' }>): Stat
 }
 
 /**
- * A run of another program is folded at its own times: a viewer that was held up shows the same rates and means as one that was not. Those of this one come as
- * they happen.
+ * Events of another program's run are folded at their own times, so that a delayed viewer shows the same rates. Events
+ * of this program's run are folded at `now`.
  */
 function foldEvents(state: State, action: Extract<Action, { type: 'events' }>): State {
   const { id, events, now } = action
@@ -105,10 +105,7 @@ function foldEvents(state: State, action: Extract<Action, { type: 'events' }>): 
   return { ...withLog(folded, entries), now }
 }
 
-/**
- * How a run of another program comes into the state: its past first, each event at its own time. In the place of the
- * same run where that was joined before.
- */
+/** Adds a run of another program: its past events first, each at its own time. Replaces the view of an earlier join. */
 function joinedIn(state: State, action: Extract<Action, { type: 'run-joined' }>): State {
   const { id, about, snapshot, now, show } = action
   const { operation, commandLine, folder = null, host, pid, startedAt, runId } = about
@@ -130,7 +127,7 @@ function joinedIn(state: State, action: Extract<Action, { type: 'run-joined' }>)
   return show ? opened(next, id) : next
 }
 
-/** Its screen is open. */
+/** Opens the screen of a run. */
 function opened(state: State, id: number): State {
   return {
     ...state,
@@ -207,7 +204,7 @@ function reduce(state: State, action: Action): State {
     case 'run-queued':
       return {
         ...state,
-        // They have done what they were for; what is started next would take them all again.
+        // Clear the marks: the next command would use them again.
         ...(OF_MARKS.has(action.operation.kind) ? { tables: { ...state.tables, marks: new Set(), anchor: null } } : {}),
         runs: {
           ...state.runs,
@@ -278,7 +275,7 @@ function reduce(state: State, action: Action): State {
     case 'database-opened': {
       const { url, title, parent } = action
       const others = state.databases.filter((database) => database.url !== url)
-      // Asked again, it shows what it has until the answer is there.
+      // While it is read again, the old tables stay visible.
       const relations = state.databases.find((database) => database.url === url)?.relations ?? []
       const database = { url, title, parent, state: 'reading', relations, error: null } as const
       return { ...state, databases: [...others, database] }
@@ -345,7 +342,7 @@ function reduce(state: State, action: Action): State {
   }
 }
 
-/** What keys start for the rows that are marked. */
+/** Operations that act on marked rows. */
 const OF_MARKS: ReadonlySet<Operation['kind']> = new Set([
   'import',
   'batch-import',

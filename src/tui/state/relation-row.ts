@@ -6,11 +6,11 @@ import { parseLakeUrl } from '../../model/lake/lake-url.ts'
 export type RelationRow = Omit<TableRow, 'kind'> & {
   readonly kind: 'relation'
   readonly relation: RelationEvent
-  /** Of its database, without password. */
+  /** URL of its database, without password. */
   readonly url: string
 }
 
-/** What a lake's table has and this one has not is unknown, or none. */
+/** Fields that only lake tables have are unknown or empty. */
 export function relationRow(url: string, relation: RelationEvent): RelationRow {
   return {
     ...UNKNOWN_TABLE,
@@ -25,7 +25,7 @@ export function relationRow(url: string, relation: RelationEvent): RelationRow {
   }
 }
 
-/** URL of a database file of the lake; null where it lies in no folder of this machine. */
+/** URL of a database file of the lake; null if it is not on the local file system. */
 export function fileUrl({ system, location }: TableRow): string | null {
   if (system === undefined || parseLakeUrl(location).kind !== 'local') return null
   return `${system}:///${location.replace(/^\.\//, '')}`

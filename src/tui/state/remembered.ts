@@ -1,4 +1,4 @@
-/** What a session leaves for the next one on the same lake and catalog. It is read as if anybody could have written it. */
+/** State that one session leaves to the next for the same lake and catalog. It is read as untrusted input. */
 import type { NamedStore } from './listed-store.ts'
 import { freshStore } from './listed-store.ts'
 import type { Screen, State, Tab, TableSort } from './state.ts'
@@ -6,19 +6,19 @@ import { TABLE_SORTS, TABS } from './state.ts'
 import { cursorRow } from './tables-list.ts'
 
 const SCREENS: readonly Screen[] = ['tables', 'runs', 'compare', 'log', 'ask']
-/** Longer texts nobody has typed. */
+/** Longest text accepted; nothing longer was typed. */
 const MOST_CHARACTERS = 4000
 const MOST_STORES = 200
 
 export type Remembered = {
   readonly screen: Screen
-  /** Key of the row under the cursor; null where the list was empty. */
+  /** Key of the row under the cursor; null for an empty list. */
   readonly row: string | null
   readonly tab: Tab
   readonly filter: string
   readonly sort: TableSort
   readonly descending: boolean
-  /** Stores that somebody has added, without passwords. */
+  /** Stores that the user added, without passwords. */
   readonly stores: readonly NamedStore[]
 }
 
@@ -26,9 +26,9 @@ export function rememberedOf(state: State): Remembered {
   const { filter, sort, descending } = state.tables
   const stores = state.stores.filter(({ added }) => added).map(({ name, url }) => ({ name, url }))
   return {
-    // What is open of a queue is opened anew.
+    // An open queue screen is not restored.
     screen: state.screen === 'queue' ? 'runs' : state.screen,
-    // A row that is gone is given up.
+    // A remembered row that no longer exists is dropped.
     row: state.tables.wanted ?? cursorRow(state)?.key ?? null,
     tab: state.detail.tab,
     filter,
@@ -38,7 +38,7 @@ export function rememberedOf(state: State): Remembered {
   }
 }
 
-/** @returns null for what is nothing of ours; what of it makes no sense is left out */
+/** @returns null for a value of another kind; invalid fields are left out */
 export function readRemembered(value: unknown): Partial<Remembered> | null {
   if (typeof value !== 'object' || value === null) return null
   const of = value as Readonly<Record<string, unknown>>
@@ -73,7 +73,7 @@ function storeOf(value: unknown): readonly NamedStore[] {
   return isText(name) && isText(url) ? [{ name, url }] : []
 }
 
-/** The state with what was remembered. @param screen the one that was asked for, which goes before */
+/** The state with the remembered values applied. @param screen explicitly requested screen, which has priority */
 export function withRemembered(state: State, from: Partial<Remembered>, screen: Screen | undefined): State {
   const { tables, detail } = state
   const known = new Set(state.stores.map(({ url }) => url))

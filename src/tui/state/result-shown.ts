@@ -1,11 +1,14 @@
-/** Which result of a run has the cursor. Until somebody moves it, it is on the newest. */
+/** The result of a run that has the cursor. Until the user moves it, it is on the newest. */
 import type { RunView } from '../run/run-view.ts'
 import { moveIndex, scrollTop, type Move } from './position.ts'
 import { runLayout } from './run-layout.ts'
 import { runResults } from './selectors.ts'
 import type { State } from './state.ts'
 
-/** Index of the result under the cursor, and of the first one on screen; -1 without any. @param height rows of the list */
+/**
+ * Index of the result under the cursor, and of the first visible one; -1 if there is none. @param height rows of the
+ * list
+ */
 export function resultPosition(
   state: State,
   run: RunView,
@@ -13,7 +16,7 @@ export function resultPosition(
 ): { readonly index: number; readonly top: number } {
   const total = runResults(state, run).length
   const { cursor, top } = state.runs.results
-  // A cursor of 0 follows the newest; any other is one more than its index.
+  // Cursor 0 follows the newest; otherwise it is the index plus one.
   const index = cursor > 0 ? Math.min(total, cursor) - 1 : total - 1
   return { index, top: scrollTop(cursor > 0 ? top : index, index, total, height) }
 }
@@ -23,7 +26,7 @@ export function shownResult(state: State, run: RunView): RunView['results'][numb
   return runResults(state, run)[resultPosition(state, run, 1).index] ?? null
 }
 
-/** Moves the cursor; to the last row of a run that goes on means to follow the newest again. */
+/** Moves the cursor. Moving to the last row of an active run follows the newest again. */
 export function moveInResults(state: State, run: RunView, move: Move): State {
   const { results: height } = runLayout(state, run)
   const total = runResults(state, run).length

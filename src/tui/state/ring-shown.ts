@@ -1,4 +1,4 @@
-/** The picture of a table's ring of tokens, as far as it has been read. */
+/** Token ring of a table, as far as read. */
 import type { RingEvent, RingHostEvent, RingPartEvent } from '../../model/run/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
@@ -6,7 +6,7 @@ export type RingShown = {
   readonly state: 'reading' | 'ready' | 'failed'
   readonly parts: readonly RingPartEvent[]
   readonly hosts: readonly RingHostEvent[]
-  /** Null until all of it is there. */
+  /** Null until all is read. */
   readonly ring: RingEvent | null
   readonly error: ErrorInfo | null
 }

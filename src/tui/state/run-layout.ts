@@ -1,4 +1,4 @@
-/** How the Run screen divides its rows. */
+/** Layout of the Run screen. */
 import type { RunView } from '../run/run-view.ts'
 import { geometry } from './geometry.ts'
 import type { State } from './state.ts'
@@ -7,14 +7,14 @@ import { isStory } from '../run/story.ts'
 
 export type RunLayout = {
   readonly wide: boolean
-  /** Rows of the chart of the last minute, 0 for none. */
+  /** Rows of the last-minute chart; 0: not shown. */
   readonly chart: number
   readonly lanes: number
   readonly results: number
   readonly log: number
 }
 
-/** Rows for each part; the head takes 4, or 6 with the empty rows that a large screen has. */
+/** Rows of each part. The head takes 4 rows, or 5 on a large screen, which has an empty row. */
 export function runLayout(state: State, run: RunView): RunLayout {
   const { columns, rows } = state.size
   const body = geometry(state).body

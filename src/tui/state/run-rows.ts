@@ -1,4 +1,7 @@
-/** The list of the Runs screen: runs of this session, of this machine, and of every catalog and ledger that is open; each run once, the newest first. */
+/**
+ * Rows of the Runs screen: runs of this session, of this machine, and of all open catalogs and ledgers. Each run once,
+ * the newest first.
+ */
 import type { MachineRun, SharedRun } from '../../app/workbench.ts'
 import type { CopyRunEvent, RunEvent } from '../../model/run/event.ts'
 import { msOf } from '../../render/screen-format.ts'
@@ -6,7 +9,7 @@ import type { RunView } from '../run/run-view.ts'
 import type { State } from './state.ts'
 
 export type RunRow =
-  /** Of the queue of workers. */
+  /** From the queue of worker processes. */
   | { readonly kind: 'shared'; readonly run: SharedRun }
   | { readonly kind: 'here'; readonly run: RunView }
   | { readonly kind: 'machine'; readonly run: MachineRun }
@@ -30,7 +33,7 @@ export function runRows(state: State): readonly RunRow[] {
     ...booked.map((run): RunRow => ({ kind: 'machine', run })),
     ...(state.queue?.runs ?? []).map((run): RunRow => ({ kind: 'shared', run })),
     ...ofLedgers,
-    // What a catalog has of a run of several tables is a row for each.
+    // A catalog has one row per table of a run with several tables.
     ...past.filter(({ run }) => !known.has(run) || tables.get(run) !== 1).map((run): RunRow => ({ kind: 'past', run })),
   ]
   return rows.toSorted((a, b) => begunAt(b) - begunAt(a))
@@ -42,26 +45,26 @@ function begunAt(row: RunRow): number {
   return msOf(row.run.startedAt) ?? 0
 }
 
-/** Index of the run of a row that was listed before: it may be told of by another source now. Null where it is gone. */
+/** New index of a row's run, which another source may report now. Null if it is gone. */
 export function sameRun(rows: readonly RunRow[], was: RunRow): number | null {
   const same = rows.findIndex((row) => row.kind === was.kind && isSame(row, was))
   const found = same >= 0 ? same : rows.findIndex((row) => keyOf(row) === keyOf(was))
   return found < 0 ? null : found
 }
 
-/** A run of this program has a number before it has said its id. */
+/** A run of this program has a local number before its run id is known. */
 const isSame = (a: RunRow, b: RunRow): boolean =>
   a.kind === 'here' && b.kind === 'here' ? a.run.id === b.run.id : keyOf(a) === keyOf(b)
 
 const keyOf = (row: RunRow): string =>
   `${runIdOf(row) ?? (row.kind === 'here' ? row.run.id : '')} ${row.kind === 'past' ? row.run.table : ''}`
 
-/** Null where it has not said it yet. */
+/** Null until known. */
 export function runIdOf(row: RunRow): string | null {
   return row.kind === 'here' || row.kind === 'shared' ? row.run.runId : row.run.run
 }
 
-/** What it did, in a few words. */
+/** Short description of what it did. */
 export function meaningOf(row: RunRow): string {
   switch (row.kind) {
     case 'here':
@@ -77,7 +80,10 @@ export function meaningOf(row: RunRow): string {
   }
 }
 
-/** Whether it is a run of one of these operations. @param kinds such as `follow`, or `copy --follow` where it needs a flag */
+/**
+ * Whether it is a run of one of these operations. @param kinds such as `follow`, or `copy --follow` if a flag is
+ * required
+ */
 export function isRunOf(row: RunRow, kinds: readonly string[]): boolean {
   return kinds.some((kind) => {
     const [name = '', flag] = kind.split(' ')
@@ -91,12 +97,12 @@ function kindOf(row: RunRow): string {
   return row.kind === 'ledger' ? row.run.operation : row.run.command
 }
 
-/** Null where nobody has kept it. */
+/** Null if it was not recorded. */
 function commandOf(row: RunRow): string | null {
   return row.kind === 'here' || row.kind === 'machine' || row.kind === 'shared' ? row.run.commandLine : null
 }
 
-/** The run of the queue that a run of this machine or of a ledger is a slot of; null where it is none that is known. */
+/** The queue run that a run of this machine or of a ledger is a task of; null if unknown. */
 export function sharedBy({ queue }: State, run: string): SharedRun | null {
   return queue?.runs.find(({ slotRuns }) => slotRuns.includes(run)) ?? null
 }

@@ -1,4 +1,4 @@
-/** Questions about the state that several views, reducers and conditions ask. */
+/** Queries on the state that several views, reducers and conditions use. */
 import type { Slot, SlotName, SlotValues, State } from './state.ts'
 import type { QuestionEvent } from '../../model/run/event.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -6,21 +6,21 @@ import { isRunning } from '../run/run-view.ts'
 import { matches } from './tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
 
-/** The run of this program that works now. */
+/** The active run of this program. */
 export function activeRun(state: State): RunView | undefined {
   const last = state.runs.views.findLast(({ joined }) => joined === null)
   return isRunning(last) ? last : undefined
 }
 
-/** The run of another program whose screen is open while it works. */
+/** The open run of another program while it is active. */
 export function joinedRun(state: State): RunView | undefined {
   const open = state.screen === 'runs' ? openRun(state) : null
   return open !== null && open.joined !== null && isRunning(open) ? open : undefined
 }
 
-/** The run that keys steer: the one that is looked at, or that of this program. */
+/** The run that keys steer: the open one, or that of this program. */
 export function steeredRun(state: State): RunView | undefined {
-  // There the keys are for the run of the queue that is open, if any.
+  // On the queue screen keys steer the open queue run instead.
   if (state.screen === 'queue') return undefined
   return joinedRun(state) ?? activeRun(state)
 }
@@ -31,19 +31,19 @@ export function openRun(state: State): RunView | null {
   return state.runs.views.find((run) => run.id === state.runs.open) ?? null
 }
 
-/** Value of a slot when it answers for `identity`, however old it is. */
+/** Value of a slot if it belongs to `identity`, however old it is. */
 export function known<K extends SlotName>(state: State, name: K, identity: string): SlotValues[K] | null {
   const slot = state.slots[name] as Slot<SlotValues[K]>
   return slot.identity === identity ? slot.value : null
 }
 
-/** Why there is no answer for `identity`, or null. */
+/** Error of a slot if it belongs to `identity`, or null. */
 export function failure(state: State, name: SlotName, identity: string): string | null {
   const slot = state.slots[name]
   return slot.identity === identity ? slot.error : null
 }
 
-/** What a tab of the detail pane asks for; changing any of it is another question. */
+/** Identity of the data that a slot needs; when it changes, other data must be read. */
 export function identityOf(state: State, name: SlotName): string {
   const d = state.detail
   const asOf = `v${d.asOf.version ?? ''}t${d.asOf.timestampMs ?? ''}`
@@ -66,7 +66,7 @@ export function identityOf(state: State, name: SlotName): string {
   }
 }
 
-/** The version under the cursor of the History tab, or null while it is not read. */
+/** The version under the cursor of the History tab; null until read. */
 export function selectedVersion(state: State): number | null {
   const page = known(state, 'history', state.detail.key ?? '')
   const row = page?.rows[state.detail.at.history.cursor - page.from]
@@ -75,7 +75,7 @@ export function selectedVersion(state: State): number | null {
 
 export { runRows, type RunRow } from './run-rows.ts'
 
-/** Lines of the log that the filter leaves. */
+/** Log lines that pass the filter. */
 export function logRows(state: State): State['log']['entries'] {
   const { entries, filter, errorsOnly } = state.log
   if (filter === '' && !errorsOnly) return entries
@@ -84,7 +84,7 @@ export function logRows(state: State): State['log']['entries'] {
 
 export type Comparison = { readonly run: RunView; readonly table: string; readonly questions: readonly QuestionEvent[] }
 
-/** What the Compare screen shows: the answers for the table asked last, each question with its newest answer. */
+/** Content of the Compare screen: the table of the last comparison, with the newest answer to each question. */
 export function comparison(state: State): Comparison | null {
   const runs = state.runs.views.filter((run) => isShownAs(run.operation, 'compare'))
   const run = runs.at(-1)
@@ -100,15 +100,15 @@ export function comparison(state: State): Comparison | null {
 
 const tableOf = (run: RunView): string => (isShownAs(run.operation, 'compare') ? run.operation.table : '')
 
-/** Results of a run as its screen lists them: with `e` only what went wrong. */
+/** Visible results of a run; with `e` only failed ones. */
 export function runResults(state: State, run: RunView): RunView['results'] {
   return state.runs.errorsOnly ? run.results.filter((r) => r.error !== undefined || r.status === 'failed') : run.results
 }
 
-/** Codes of errors that mean: the catalog's server does not answer. */
+/** Error codes for a catalog server that does not answer. */
 export const CONNECTION = /^(?:CONNECT_FAILED|CONNECTION_LOST)\b/
 
-/** Whether the last look for the tables found no catalog to ask: what is shown may be old. */
+/** Whether the catalog did not answer the last read, so that the screen may be outdated. */
 export function isCatalogAway({ slots }: State): boolean {
   if (slots.tables.value?.some(({ catalog }) => catalog.state === 'away') === true) return true
   return CONNECTION.test(slots.tables.error ?? '') || CONNECTION.test(slots.runs.error ?? '')

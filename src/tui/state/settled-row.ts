@@ -1,9 +1,9 @@
-/** The row of the tables list that has the cursor. It is kept by its key; where its row is gone, another one is chosen at once and stays so. */
+/** Keeps the cursor of the tables list on its row by key. If the row is gone, another one is chosen for good. */
 import { needyRows, toNeedy } from './needy.ts'
 import { freshDetail, type State } from './state.ts'
 import { cursorRow, visibleRows, type ListRow } from './tables-list.ts'
 
-/** The state with the cursor on a row that is there, and the detail pane on that row. */
+/** The state with the cursor on an existing row, and the detail pane showing it. */
 export function settledRow(before: State, after: State): State {
   return follow(inNeeds(before, onRow(before, after)))
 }
@@ -18,17 +18,17 @@ function onRow(before: State, after: State): State {
       : { ...after, tables: { ...after.tables, cursorKey: key, wanted: key === null ? wanted : null } }
   }
   if (cursorKey !== null && rows.some(({ key }) => key === cursorKey)) return to(cursorKey)
-  // An empty list may fill again: a filter is taken away, a lake answers.
+  // An empty list may fill again, when a filter is removed or a lake answers.
   if (rows.length === 0) return after
   if (cursorKey !== null) return to(nextTo(cursorKey, visibleRows(before), rows).key)
   if (wanted !== null && rows.some(({ key }) => key === wanted)) return to(wanted)
   if (wanted !== null && isComing(after)) return after
-  // A store is no table: the first of those has the cursor, once they are there.
+  // Prefer the first table over a store row; wait until the tables are read.
   const first = rows.find(({ kind }) => kind !== 'store') ?? (after.slots.tables.value === null ? undefined : rows[0])
   return to(first?.key ?? null)
 }
 
-/** The nearest row of those that stood behind it, else before it. */
+/** The nearest remaining row after it, else before it. */
 function nextTo(key: string, before: readonly ListRow[], now: readonly ListRow[]): ListRow {
   const there = new Map(now.map((row) => [row.key, row]))
   const at = before.findIndex((row) => row.key === key)
@@ -39,7 +39,7 @@ function nextTo(key: string, before: readonly ListRow[], now: readonly ListRow[]
   return row
 }
 
-/** Whether more rows may come without anybody asking. */
+/** Whether more rows are being read. */
 function isComing({ slots, databases, stores }: State): boolean {
   return (
     (slots.tables.value === null && slots.tables.error === null) ||
@@ -48,7 +48,7 @@ function isComing({ slots, databases, stores }: State): boolean {
   )
 }
 
-/** Among what needs somebody the cursor stands on one of those. */
+/** Keeps the cursor on a row of the list of tables that need attention. */
 function inNeeds(before: State, after: State): State {
   if (after.focus !== 'needs') return after
   const rows = needyRows(after)
@@ -58,7 +58,7 @@ function inNeeds(before: State, after: State): State {
   return toNeedy(after, Math.max(0, Math.min(was, rows.length - 1)))
 }
 
-/** The detail pane follows the cursor of the list; whoever is inside one whose table is gone is back in the list. */
+/** The detail pane follows the list's cursor. If its table is gone, the focus returns to the list. */
 function follow(state: State): State {
   const row = cursorRow(state)
   const key = row?.kind === 'delta' ? row.key : null

@@ -1,6 +1,6 @@
 import type { LogEntry } from '../../render/log-entry.ts'
 import type { WorkerRow } from '../../model/share/distributed.ts'
-/** Everything the screen shows, as one plain value. Reducers replace it, views read it, nothing else keeps state. */
+/** All visible state, as one plain value. Reducers replace it, views read it; no other state exists. */
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import type { AsOf } from '../../model/lake/as-of.ts'
 import type {
@@ -33,7 +33,7 @@ import type { TimelineShown } from './timeline-shown.ts'
 import type { TextField } from './text-field.ts'
 import type { Operation } from '../../app/operations/list.ts'
 
-/** `queue`: a screen of a queue of workers, which is opened from the Runs screen. */
+/** `queue`: a screen of the queue of worker processes, opened from the Runs screen. */
 export type Screen = 'tables' | 'runs' | 'compare' | 'log' | 'ask' | 'queue'
 
 export const TABS = ['overview', 'schema', 'history', 'files', 'partitions', 'features'] as const
@@ -43,11 +43,11 @@ export const TABLE_SORTS = ['name', 'version', 'files', 'bytes', 'changed', 'cat
 export type TableSort = (typeof TABLE_SORTS)[number]
 export const FILE_SORTS: readonly FileSort[] = ['added', 'path', 'size', 'rows']
 
-/** A place in a list of known length: the row under the cursor and the first row on screen. */
+/** Position in a list: the row under the cursor and the first visible row. */
 export type Position = { readonly cursor: number; readonly top: number }
 export const START: Position = { cursor: 0, top: 0 }
 
-/** What was read from the workbench, and for which question; `loading` is the question that is being answered now. */
+/** Data read from the workbench, with the key of its question; `loading` is the key of the pending question. */
 export type Slot<T> = {
   readonly key: string
   readonly identity: string
@@ -72,9 +72,9 @@ export type SlotName = keyof SlotValues
 export type Slots = { readonly [K in SlotName]: Slot<SlotValues[K]> }
 
 export type TablesState = {
-  /** Null where no row has the cursor: before there are any, and while the one that is remembered may still come. */
+  /** Null if no row has the cursor: before there are rows, or while the remembered row may still appear. */
   readonly cursorKey: string | null
-  /** Row of an earlier session, until it is there or cannot come any more. */
+  /** Key of the remembered row of an earlier session, until it appears or can no longer appear. */
   readonly wanted: string | null
   readonly top: number
   readonly filter: string
@@ -86,7 +86,7 @@ export type TablesState = {
 }
 
 export type DetailState = {
-  /** Key of the table that is shown. */
+  /** Key of the shown table. */
   readonly key: string | null
   readonly tab: Tab
   readonly asOf: AsOf
@@ -100,15 +100,15 @@ export type LogState = {
   readonly entries: readonly LogEntry[]
   readonly filter: string
   readonly errorsOnly: boolean
-  /** Whether the newest line stays in sight. */
+  /** Whether the newest line stays visible. */
   readonly follow: boolean
   readonly at: Position
 }
 
-/** Where one is on the screen of a copy: on its tables or its chunks, and on which of them, by name. */
+/** Cursor on the screen of a copy: its pane, and the table and chunk by name. */
 export type CopySelection = {
   readonly pane: 'top' | 'chunks'
-  /** Null while the table that is worked on is shown, whichever that is. */
+  /** Null: the table being copied is shown. */
   readonly table: string | null
   readonly chunk: string | null
   readonly top: number
@@ -117,28 +117,28 @@ export const NO_SELECTION: CopySelection = { pane: 'top', table: null, chunk: nu
 
 /** A database whose tables are listed. */
 export type Database = {
-  /** As operations name it: an URL without password. */
+  /** URL without password, as operations name it. */
   readonly url: string
   readonly title: string
-  /** Row of the list that it was opened from; null where it is what the program was opened with. */
+  /** Row that it was opened from; null for the program's own database. */
   readonly parent: string | null
   readonly state: 'reading' | 'ready' | 'failed'
   readonly relations: readonly RelationEvent[]
   readonly error: ErrorInfo | null
 }
 
-/** Runs whose pictures are kept. */
+/** Most runs whose views are kept. */
 export const KEPT_RUNS = 50
 
 export type RunsState = {
-  /** Runs started here, oldest first; the last one may be running. */
+  /** Runs started here, oldest first; the last may be active. */
   readonly views: readonly RunView[]
-  /** Of this machine, as they were last asked for. */
+  /** Runs of this machine, as last read. */
   readonly machine: readonly MachineRun[]
-  /** Of databases whose tables are listed, by their ledgers. */
+  /** Runs from the ledgers of listed databases. */
   readonly ledgers: readonly { readonly url: string; readonly runs: readonly CopyRunEvent[] }[]
   readonly queue: readonly { readonly operation: Operation; readonly commandLine: string }[]
-  /** Local id of the run whose screen is open, or null for the list. */
+  /** Local id of the open run; null for the list. */
   readonly open: number | null
   readonly at: Position
   readonly results: Position
@@ -168,7 +168,7 @@ export type Dialog =
       readonly top: number
       readonly copy: string
       readonly isCommand?: boolean
-      /** The form that is open again when it is closed. */
+      /** The form to show again on close. */
       readonly form?: Form
     }
   | { readonly kind: 'form'; readonly form: Form }
@@ -177,7 +177,7 @@ export type Dialog =
       readonly title: string
       readonly operation: Operation
       readonly commandLine: string
-      /** Whether `enter` starts the operation; false when only the plan was asked for. */
+      /** Whether `enter` starts the operation; false if only the plan was requested. */
       readonly start: boolean
       readonly state: 'reading' | 'ready' | 'failed'
       readonly lines: readonly PlanLine[]
@@ -190,12 +190,12 @@ export type Dialog =
       readonly operation: Operation
       readonly commandLine: string
       readonly state: 'reading' | 'ready' | 'failed'
-      /** When the sides were asked, ms. */
+      /** When the plan was requested, ms since the epoch. */
       readonly askedAt: number
-      /** What was said last while they are asked. */
+      /** Latest warning while source and target are read. */
       readonly told: string | null
       readonly lines: readonly CopyPlanLine[]
-      /** What the copy does not bring along. */
+      /** Dependencies that the copy does not bring along. */
       readonly left: readonly LeftBehind[]
       readonly error: ErrorInfo | null
       readonly top: number
@@ -222,33 +222,33 @@ export type Dialog =
       readonly kind: 'start'
       readonly of: {
         readonly title: string
-        /** Whose phases it was chosen from, or the form that it was filled in. */
+        /** The table whose phases offered it, or the form it was filled in. */
         readonly row: RelationRow | null
         readonly form: Form | null
         readonly command: string
       }
       readonly state: 'reading' | 'ready' | 'failed'
-      /** Null until its words are read. */
+      /** Null until the command is parsed. */
       readonly read: Startable | null
-      /** What the plan tells. */
+      /** Lines of the plan. */
       readonly lines: readonly string[]
-      /** What has to be typed; null where nothing has. */
+      /** Name to type for confirmation; null if none is needed. */
       readonly typed: { readonly confirm: string; readonly what: string; readonly name: string | null } | null
       readonly error: ErrorInfo | null
       readonly field: TextField
       readonly focus: 'back' | 'go'
       readonly top: number
-      /** Cells of wide tables that are out of sight at the left. */
+      /** Cells by which wide tables are scrolled to the left. */
       readonly left: number
     }
-  /** Why a row needs somebody, by its key. */
+  /** Why a row needs attention, by its key. */
   | { readonly kind: 'need'; readonly key: string }
   | { readonly kind: 'quit'; readonly choice: number }
-  /** @property run id of its view: another one may be steered by now */
+  /** @property run view id of the run: by now another run may be steered */
   | { readonly kind: 'abort'; readonly run: number; readonly choice: number }
-  /** Before a run is stopped that this program has not started. */
+  /** Confirmation before stopping a run of another program. */
   | { readonly kind: 'stop'; readonly run: number; readonly choice: number }
-  /** The same of a run that workers share, and before what is left of one that has ended is queued. */
+  /** Confirmations for the queue: drain a worker, run a schedule, stop a run or queue the rest of an ended one. */
   | { readonly kind: 'drain'; readonly worker: WorkerRow; readonly choice: number }
   | { readonly kind: 'schedule'; readonly name: string; readonly choice: number }
   | { readonly kind: 'shared'; readonly act: 'stop' | 'resume'; readonly runId: string; readonly choice: number }
@@ -260,24 +260,24 @@ export type State = {
   readonly ascii: boolean
   readonly lake: string | null
   readonly catalog: string | null
-  /** What can be filled in and started. */
+  /** Commands that can be filled in and started. */
   readonly forms: readonly CommandForm[]
-  /** Databases whose tables are listed, in the order in which they were opened. */
+  /** Databases whose tables are listed, in the order of opening. */
   readonly databases: readonly Database[]
-  /** Other stores, in the order in which they are listed. */
+  /** Other stores, in list order. */
   readonly stores: readonly Store[]
   readonly syncs: readonly Sync[]
-  /** Whether the tables that the program was opened with are folded away. */
+  /** Whether the program's own tables are folded. */
   readonly ownFolded: boolean
-  /** Pictures of rings that were asked for, by the key of their rows. */
+  /** Token rings that were read, by row key. */
   readonly rings: ReadonlyMap<string, RingShown>
-  /** The same of lines of time. */
+  /** Time lines that were read, by row key. */
   readonly timelines: ReadonlyMap<string, TimelineShown>
-  /** The same with their phases. */
+  /** Lifecycle phases that were read, by row key. */
   readonly lifecycles: ReadonlyMap<string, LifecycleShown>
-  /** Time of the last reading or event, and at most a minute old: ages count from here. */
+  /** Time of the last read or event, at most a minute old; ages count from here. */
   readonly now: number
-  /** Raised by `R` and by every finished run: answers of older generations are asked again. */
+  /** Incremented by `R` and by every finished run; data of older generations is read again. */
   readonly generation: number
   readonly screen: Screen
   readonly focus: 'list' | 'detail' | 'needs'
@@ -286,7 +286,7 @@ export type State = {
   readonly tables: TablesState
   readonly detail: DetailState
   readonly runs: RunsState
-  /** Null where no queue is named. */
+  /** Null if no queue is configured. */
   readonly queue: QueueShown | null
   readonly compare: CompareState
   readonly log: LogState
@@ -294,12 +294,12 @@ export type State = {
   readonly prompt: Prompt | null
   readonly dialog: Dialog | null
   readonly flash: Flash | null
-  /** What was accepted in prompts, newest first; those of URLs may hold passwords, and are kept nowhere else. */
+  /** Accepted prompt inputs, newest first. URLs among them may contain passwords, and are kept nowhere else. */
   readonly accepted: Readonly<Partial<Record<Prompt['kind'], readonly string[]>>>
   readonly interrupted: boolean
   /** The program was started for one run, which has ended: a key leaves. */
   readonly over: boolean
-  /** The program was started to look at one run, which goes on when it is left. */
+  /** The program only shows one run, which continues after the user leaves. */
   readonly attached: boolean
 }
 
@@ -314,7 +314,7 @@ const FRESH_POSITIONS: Readonly<Record<Tab, Position>> = {
   features: START,
 }
 
-/** A detail pane that shows the table `key` from its start. */
+/** Detail state for the table `key`, from its start. */
 export function freshDetail(key: string | null, from: DetailState | null): DetailState {
   return {
     key,
@@ -327,7 +327,7 @@ export function freshDetail(key: string | null, from: DetailState | null): Detai
   }
 }
 
-/** The state before anything was read. */
+/** The state before anything is read. */
 export function initialState(options: {
   readonly columns: number
   readonly rows: number

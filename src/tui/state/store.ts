@@ -1,11 +1,11 @@
-/** A store of one value: a pure reducer, a list of listeners, nothing asynchronous. */
+/** A store of one value: a pure reducer and listeners, all synchronous. */
 export type Store<S, A> = {
   readonly get: () => S
   readonly dispatch: (action: A) => void
   readonly subscribe: (listener: () => void) => () => void
 }
 
-/** @returns a store that tells its listeners only when the value really changed. */
+/** @returns a store that calls its listeners only when the value has changed. */
 export function createStore<S, A>(reduce: (state: S, action: A) => S, initial: S): Store<S, A> {
   let state = initial
   const listeners = new Set<() => void>()

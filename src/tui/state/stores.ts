@@ -1,4 +1,4 @@
-/** Stores in a tree: the lake and the catalog that the program was opened with, and those that a config file names or that somebody added. */
+/** Stores as a tree: the program's own lake and catalog, stores of the config file, and stores that the user added. */
 import { UNKNOWN_TABLE, type TableRow } from '../../model/lake/answers.ts'
 import { OWN_STORE, type Store } from './listed-store.ts'
 import type { Database, State } from './state.ts'
@@ -6,23 +6,23 @@ import type { Database, State } from './state.ts'
 /** A store as a row of the list. */
 export type StoreRow = Omit<TableRow, 'kind'> & {
   readonly kind: 'store'
-  /** Null for what the program was opened with. */
+  /** Null for the program's own store. */
   readonly store: Store | null
   readonly open: boolean
-  /** Tables, where they are known. */
+  /** Number of tables; null if unknown. */
   readonly count: number | null
 }
 
-/** Whether the list is a tree: with one store and nothing else it is not. */
+/** Whether the list is a tree; with only the program's own store it is not. */
 export const isTree = ({ stores }: State): boolean => stores.length > 0
 
-/** Tables of every lake that was looked at. */
+/** Tables of every lake that was read. */
 export function lakeTables({ slots, stores }: Pick<State, 'slots' | 'stores'>): readonly TableRow[] {
   const own = slots.tables.value ?? []
   return stores.length === 0 ? own : [...own, ...stores.flatMap(({ tables }) => tables)]
 }
 
-/** @param database what it lists, where it is one */
+/** @param database its tables, if it is a database */
 export function storeRow(store: Store, database: Database | null): StoreRow {
   const { key, name, url, open, state } = store
   const tables = store.kind === 'lake' ? store.tables : (database?.relations ?? [])
@@ -38,7 +38,7 @@ export function storeRow(store: Store, database: Database | null): StoreRow {
   }
 }
 
-/** The row of what the program was opened with. */
+/** The row of the program's own store. */
 export function ownRow({ lake, catalog, databases, slots, ownFolded }: State): StoreRow {
   const tables = slots.tables.value?.filter(({ kind }) => kind === 'delta') ?? null
   const name = lake ?? catalog ?? databases.find(({ parent }) => parent === null)?.url ?? ''
@@ -54,7 +54,7 @@ export function ownRow({ lake, catalog, databases, slots, ownFolded }: State): S
   }
 }
 
-/** Where a database is asked, it says itself how that goes. */
+/** State of a store; for a database, that of its table list. */
 export function storeState(store: Store, database: Database | null): Pick<Store, 'state' | 'failure'> {
   if (store.kind !== 'database' || database === null) return store
   return { state: database.state, failure: database.error }

@@ -1,8 +1,8 @@
-/** Tables whose new commits are brought into the catalog as they come, beside whatever else runs. */
+/** Tables synchronized with new commits by `sync --watch`, next to other runs. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
-/** Of all tables of the catalog. */
+/** Key for all tables of the catalog. */
 export const EVERY_TABLE = ''
 
 export type Sync = {
@@ -11,26 +11,26 @@ export type Sync = {
   readonly state: 'running' | 'stopping' | 'failed'
   /** Why it ended. */
   readonly error: ErrorInfo | null
-  /** What is wrong while it goes on: it tries again by itself. */
+  /** Current error of a sync that continues and retries by itself. */
   readonly trouble: string | null
-  /** Commits that the catalog was behind, at each change, the newest last. */
+  /** Lag of the catalog in commits at each change, the newest last. */
   readonly lags: readonly number[]
 }
 
-/** Samples that are drawn. */
+/** Most samples kept. */
 const MOST = 60
 
-/** The one that brings a table in; its own goes before that of all tables. */
+/** The sync of a table; its own one has priority over that of all tables. */
 export function syncOf(syncs: readonly Sync[], key: string): Sync | null {
   return syncs.find((one) => one.key === key) ?? syncs.find((one) => one.key === EVERY_TABLE) ?? null
 }
 
-/** How far the catalog is behind, commits. */
+/** Lag of the catalog, in commits. */
 export function lagOf({ catalog }: TableRow): number {
   return catalog.state === 'behind' ? catalog.commits : 0
 }
 
-/** After rows have changed: another sample for whoever they are of. */
+/** Adds a lag sample to the syncs of changed rows. */
 export function sampled(
   syncs: readonly Sync[],
   changed: readonly TableRow[],

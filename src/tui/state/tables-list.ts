@@ -1,4 +1,4 @@
-/** The rows of the Tables screen as they stand: filtered, sorted, with other sources and the tables of databases last. */
+/** Rows of the Tables screen: filtered and sorted, with other sources and database tables last. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { RelationEvent } from '../../model/run/event.ts'
 import { relationRow, type RelationRow } from './relation-row.ts'
@@ -37,7 +37,7 @@ function compareBy(sort: TableSort, a: TableRow, b: TableRow): number {
   }
 }
 
-/** Whether a filter keeps a name: every word must be in it, `!word` must not. */
+/** Whether a text passes a filter: it contains every word, and no `!word`. */
 export function matches(filter: string, text: string): boolean {
   const low = text.toLowerCase()
   return filter
@@ -47,13 +47,13 @@ export function matches(filter: string, text: string): boolean {
     .every((word) => (word.startsWith('!') ? !low.includes(word.slice(1)) : low.includes(word)))
 }
 
-/** Words of a row that the filter looks at: its name and its states. */
+/** Text that the filter searches: name and states. */
 function haystack(row: TableRow): string {
   const catalog = row.catalog.state === 'none' ? 'not yet' : row.catalog.state
   return `${row.name} ${row.error?.code ?? ''} ${catalog} ${row.proof.state}`
 }
 
-/** Tables of a database in the order of the list; what only lakes have sorts them by name. */
+/** Tables of a database in list order; a sort that only lakes have sorts them by name. */
 function relationRows({ url, relations }: Database, filter: string, sort: TableSort, sign: number): readonly ListRow[] {
   const amount = (relation: RelationEvent): number =>
     sort === 'files' ? Number(relation.rows) : sort === 'bytes' ? Number(relation.bytes) : 0
@@ -77,7 +77,7 @@ type Input = {
 }
 let memo: { readonly input: Input; readonly rows: readonly ListRow[] } | null = null
 
-/** Each store with what it holds below it, where it is unfolded. */
+/** Each store, followed by its content if unfolded. */
 function treeRows(
   state: State,
   own: readonly TableRow[],
@@ -99,7 +99,7 @@ function treeRows(
   ]
 }
 
-/** Rows in the order of the screen. The last answer is kept, because one key press asks many times. */
+/** Rows in screen order. The last result is cached, because one key press asks many times. */
 export function visibleRows(state: State): readonly ListRow[] {
   const { filter, sort, descending } = state.tables
   const { databases, stores, ownFolded: folded } = state
@@ -131,25 +131,25 @@ export function visibleRows(state: State): readonly ListRow[] {
   return rows
 }
 
-/** Index of the row under the cursor; -1 where none has it. */
+/** Index of the row under the cursor; -1 if there is none. */
 export function cursorIndex(state: State): number {
   const { cursorKey } = state.tables
   return cursorKey === null ? -1 : visibleRows(state).findIndex((row) => row.key === cursorKey)
 }
 
-/** The row under the cursor, or null where none has it. */
+/** The row under the cursor; null if there is none. */
 export function cursorRow(state: State): ListRow | null {
   return visibleRows(state)[cursorIndex(state)] ?? null
 }
 
-/** The database that was opened from the list, and on one of whose tables the cursor stands. */
+/** The database opened from the list that contains the table under the cursor. */
 export function openedDatabase(state: State): Database | null {
   const row = cursorRow(state)
   if (state.screen !== 'tables' || row?.kind !== 'relation') return null
   return state.databases.find(({ url, parent }) => url === row.url && parent !== null) ?? null
 }
 
-/** The store that a row belongs to, or is; null where the list is no tree. */
+/** The store that a row is or belongs to; null if the list is no tree. */
 export function storeOfRow(state: State, row: ListRow | null): StoreRow | null {
   if (row === null || !isTree(state)) return null
   const rows = visibleRows(state)
@@ -158,7 +158,7 @@ export function storeOfRow(state: State, row: ListRow | null): StoreRow | null {
   return found?.kind === 'store' ? found : null
 }
 
-/** Rows that an action is for: the marked ones (filtered out or not), else the one under the cursor. */
+/** Rows that an action applies to: the marked ones, even if filtered out, else the one under the cursor. */
 export function targetRows(state: State): readonly ListRow[] {
   if (state.tables.marks.size > 0) {
     const all: readonly ListRow[] = [

@@ -1,8 +1,8 @@
-/** One line of editable text: what is typed and where the caret stands, counted in characters as people see them. */
+/** One line of editable text, with the caret position in visible characters. */
 import { LONGEST_PASTE } from '../../shared/terminal/input-grammar.ts'
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
-/** Of these each is a character of its own, and a text may be long: it is taken apart at every key. */
+/** Texts of only these characters need no segmenter, which is slow for long texts. */
 const PLAIN = /^[\x20-\x7e]*$/u
 const split = (text: string): string[] =>
   PLAIN.test(text) ? text.split('') : Array.from(segmenter.segment(text), (s) => s.segment)
@@ -27,8 +27,8 @@ function insert(of: TextField, typed: string): TextField {
 }
 
 /**
- * The field after a key, or null when the key does not edit text.
- * @param key name of the key; @param typed what it prints, '' when nothing.
+ * The field after a key; null if the key does not edit text.
+ * @param key name of the key; @param typed what it prints, '' if nothing.
  */
 export function edit(of: TextField, key: string, typed: string): TextField | null {
   const [before, after] = around(of)

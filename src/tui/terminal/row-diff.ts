@@ -1,18 +1,18 @@
 /**
- * What has to be written so that a row of the screen becomes another one: only the cells that changed. A key that moves a cursor then
- * costs some hundred bytes, also where three panes share a row and a whole one would be two hundred cells.
+ * Output that turns one row of the screen into another, writing only changed cells. Moving a cursor then costs about a
+ * hundred bytes, even if three panes share a row of 200 cells.
  */
 import { width } from '../../render/screen-text.ts'
 
 type Cells = { readonly chars: readonly string[]; readonly styles: readonly string[] }
 
 const SGR = /\u001b\[([0-9;]*)m/g
-/** Unchanged cells that are written again because moving the cursor over them costs as much. */
+/** Most unchanged cells written again instead of moving the cursor over them. */
 const BRIDGE = 12
 
 type Style = { color: string; bold: boolean; dim: boolean; inverse: boolean }
 
-/** @returns false for a code that the theme never makes. */
+/** @returns false for a code that the theme does not use. */
 function apply(style: Style, code: string): boolean {
   const n = code === '' ? 0 : Number(code)
   if (n === 0) Object.assign(style, { color: '', bold: false, dim: false, inverse: false })
@@ -34,7 +34,7 @@ function codeOf(style: Style): string {
   return codes.length === 0 ? '' : `\u001b[${codes.join(';')}m`
 }
 
-/** The cells of a row, or null when some character is not exactly one cell wide or a code is unknown. */
+/** The cells of a row; null if a character is not exactly one cell wide, or a code is unknown. */
 function cellsOf(row: string): Cells | null {
   const chars: string[] = []
   const styles: string[] = []
@@ -45,7 +45,7 @@ function cellsOf(row: string): Cells | null {
     if (parts.length !== width(text)) return false
     const code = codeOf(style)
     for (const part of parts) {
-      // Two wrongs can add up to the right sum: a wide character and one without width.
+      // Check each character: a wide one and one without width would add up to the right sum.
       if (part > '\u02ff' && width(part) !== 1) return false
       chars.push(part)
       styles.push(code)
@@ -61,8 +61,8 @@ function cellsOf(row: string): Cells | null {
 }
 
 /**
- * Text that makes the row `line` (from 1) of the screen `to`, where it is `from` now; null when the whole row must be written.
- * @param columns of the terminal. What was drawn for a wider one ended in its last cell, character over character, and blanks for the rest would land there too.
+ * Output that turns row `line` (from 1) from `from` into `to`; null if the whole row must be written.
+ * @param columns of the terminal. A row drawn for a wider terminal overlaps in the last cell, and so would blanks.
  */
 export function rowDiff(from: string, to: string, line: number, columns: number): string | null {
   const a = cellsOf(from)

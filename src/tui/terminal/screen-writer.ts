@@ -1,7 +1,8 @@
 /**
- * The stream that Ink writes to. Ink 6.8 in debug mode hands over all it has drawn, which is each row that changed under its mark; this
- * keeps the screen and writes only what differs, inside a synchronized update. (Ink's own incremental rendering puts rows of screens that are shorter than the terminal
- * one line too low, and its full repaint is twenty times the bytes and clears the scrollback.)
+ * The stream that Ink writes to. In debug mode Ink 6.8 writes all that it has drawn, that is each changed row with its
+ * mark. This class keeps the screen and writes only differences, inside a synchronized update. Ink's own incremental
+ * rendering puts rows one line too low on screens shorter than the terminal; its full repaint writes twenty times the
+ * bytes and clears the scrollback.
  */
 import { Writable } from 'node:stream'
 import { markedRow } from './row-mark.ts'
@@ -11,7 +12,7 @@ const BEGIN = '\u001b[?2026h'
 const END = '\u001b[?2026l'
 const CLEAR = '\u001b[2J'
 
-/** The size of a terminal; a pty that nobody has sized says 0×0, which is 80×24. */
+/** Size of a terminal; an unset size of 0×0 counts as 80×24. */
 export function sizeOf(out: { readonly columns?: number; readonly rows?: number }): { columns: number; rows: number } {
   const columns = out.columns ?? 0
   const rows = out.rows ?? 0
@@ -44,7 +45,7 @@ export class ScreenWriter extends Writable {
 
   override _write(chunk: unknown, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     const text = typeof chunk === 'string' ? chunk : String(chunk)
-    // Ink also shows and hides the cursor through this stream, and writes '' to wait for it; neither is a frame.
+    // Ink also writes cursor sequences, and '' to wait for the stream; neither is a frame.
     if (this.#open && text !== '' && !text.startsWith('\u001b[?25')) {
       const frame = [...this.#frame]
       for (const line of text.split('\n')) {
@@ -57,25 +58,25 @@ export class ScreenWriter extends Writable {
     callback()
   }
 
-  /** Forgets what is on screen: the next frame is written as a whole. */
+  /** Forgets the shown screen: the next frame is written in full. */
   forget(): void {
     this.#shown = []
     this.#clear = true
   }
 
-  /** Writes the last frame again, as a whole. */
+  /** Writes the last frame again, in full. */
   repaint(): void {
     this.forget()
     this.#paint()
   }
 
-  /** While held nothing is written, because the shell has the terminal; afterwards the newest frame is, as a whole. */
+  /** True: stops writing while the shell has the terminal. False: writes the newest frame in full. */
   hold(held: boolean): void {
     this.#held = held
     if (!held) this.repaint()
   }
 
-  /** Nothing is written any more: the screen belongs to somebody else. */
+  /** Stops writing for good: the program no longer owns the screen. */
   close(): void {
     this.#open = false
     this.#out.off('drain', this.#drained)
@@ -87,7 +88,7 @@ export class ScreenWriter extends Writable {
   }
 
   #paint(): void {
-    // On a slow line frames in between are left out; the newest one is written when there is room again.
+    // On a slow line intermediate frames are dropped; the newest is written when the stream drains.
     if (!this.#open || this.#held || this.#full || this.#frame.length === 0) return
     const { columns, rows: height } = sizeOf(this.#out)
     const rows = Math.min(height, Math.max(this.#frame.length, this.#shown.length))
@@ -97,7 +98,7 @@ export class ScreenWriter extends Writable {
       const old = this.#shown[i]
       if (row === (old ?? '')) continue
       const cells = old === undefined ? null : rowDiff(old, row, i + 1, columns)
-      // Erased before it is written: erasing after a full row eats its last cell.
+      // Erase before writing: erasing after a full row would delete its last cell.
       const whole = `\u001b[${i + 1};1H\u001b[2K${row}\u001b[0m`
       out += cells === null || cells.length > whole.length ? whole : cells
     }

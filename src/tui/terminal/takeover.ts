@@ -1,6 +1,4 @@
-/**
- * Takes the terminal over and gives it back, whichever way the program ends. `kill -9` cannot be caught: `reset` helps then.
- */
+/** Takes over the terminal, and restores it however the program ends. After `kill -9` the user must run `reset`. */
 import { writeSync } from 'node:fs'
 import { ENTER_INPUT, LEAVE_INPUT } from '../../shared/terminal/terminal-input.ts'
 
@@ -8,11 +6,11 @@ const ENTER = `\u001b[?1049h\u001b[?25l\u001b[?7l${ENTER_INPUT}\u001b[2J\u001b[H
 const LEAVE = `\u001b[0m\u001b[?2026l${LEAVE_INPUT}\u001b[?7h\u001b[?25h\u001b[?1049l`
 
 export type Ways = {
-  /** SIGINT, which arrives as a signal only from outside: in raw mode ctrl-c is a key. */
+  /** SIGINT from outside; in raw mode ctrl-c is a key. */
   readonly interrupt: () => void
-  /** SIGTERM, SIGHUP, or a terminal that is gone. */
+  /** SIGTERM, SIGHUP, or a lost terminal. */
   readonly terminate: (signal: 'SIGTERM' | 'SIGHUP') => void
-  /** An exception nobody caught. */
+  /** An uncaught exception. */
   readonly crash: (error: unknown) => void
 }
 
@@ -29,7 +27,7 @@ export class Takeover {
     this.#ways = ways
   }
 
-  /** Keys as they are typed, pastes in brackets; alternate screen, no cursor, no line wrap. */
+  /** Raw mode, bracketed paste, alternate screen, no cursor, no line wrap. */
   enter(): void {
     this.#take()
     process.on('exit', this.#restore)
@@ -43,7 +41,7 @@ export class Takeover {
     this.#stdout.on('error', this.#onHangup)
   }
 
-  /** The normal screen as it was. */
+  /** Restores the normal screen. */
   leave(): void {
     this.#restore()
     process.off('exit', this.#restore)
@@ -57,7 +55,7 @@ export class Takeover {
     this.#stdout.off('error', this.#onHangup)
   }
 
-  /** Gives the terminal back until the shell brings the program to the front again. */
+  /** Restores the terminal until the shell continues the program. */
   suspend(back: () => void): void {
     this.#restore()
     process.once('SIGCONT', () => {
@@ -81,7 +79,7 @@ export class Takeover {
     } catch {
       // The terminal is gone; there is nothing to restore.
     }
-    // Written at once: when the process is on its way out, nobody waits for a stream.
+    // Written synchronously: a process that exits does not wait for a stream.
     const fd = 'fd' in this.#stdout && typeof this.#stdout.fd === 'number' ? this.#stdout.fd : null
     try {
       if (fd === null) this.#stdout.write(LEAVE)
@@ -113,7 +111,7 @@ export class Takeover {
   }
 }
 
-/** The sequence that puts `text` on the clipboard of the terminal, also over ssh (OSC 52). */
+/** Sequence that copies `text` to the terminal's clipboard, also over ssh (OSC 52). */
 export function clipboardSequence(text: string): string {
   return `\u001b]52;c;${Buffer.from(text, 'utf8').toString('base64')}\u0007`
 }

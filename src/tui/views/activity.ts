@@ -1,4 +1,4 @@
-/** The third pane: what runs, what ran, what was said. */
+/** The third pane: active run, past runs, log. */
 import { clockSpan, msOf, percent, timeOfDay } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, line, rule, span } from '../draw/line.ts'
@@ -31,7 +31,7 @@ function nowLines(state: State, cells: number): Line[] {
   ]
 }
 
-/** What brings commits in beside the run, each with how far it was behind. */
+/** Running syncs, each with its recent lag. */
 function syncLines(state: State, cells: number): Line[] {
   const marks = marksOf(state.ascii)
   return state.syncs.map(({ key, state: now, trouble, lags }) => {
@@ -55,7 +55,7 @@ export function logLines(entry: LogEntry, cells: number): Line[] {
   ])
 }
 
-/** The pane in `cells`, as high as the body. */
+/** The pane in `cells`, with the height of the body. */
 export function activityPane(state: State, cells: number): Line[] {
   const { body } = geometry(state)
   const marks = marksOf(state.ascii)
@@ -79,7 +79,7 @@ export function activityPane(state: State, cells: number): Line[] {
     rule('log', cells),
   ]
   const left = body - lines.length
-  // As everywhere the newest is last.
+  // The newest line is last, as on all screens.
   const newest =
     left <= 0
       ? []

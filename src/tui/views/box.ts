@@ -9,10 +9,10 @@ export type Box = { readonly lines: readonly Line[]; readonly cells: number; rea
 /** A dialog of one kind. */
 export type Of<K extends Dialog['kind']> = Extract<Dialog, { kind: K }>
 
-/** Cells of a dialog that needs no more. */
+/** Default width of a dialog, in cells. */
 export const WIDE = 66
 
-/** `body` in a frame with a title in its upper and keys in its lower edge. */
+/** `body` in a frame, with the title at the top and the keys at the bottom. */
 export function framed(state: State, title: Line, body: readonly Line[], foot: string, cells: number): Line[] {
   const marks = marksOf(state.ascii)
   const [tl, tr, bl, br] = marks.corners

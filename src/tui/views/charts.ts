@@ -1,4 +1,4 @@
-/** Small panels of the detail pane: commits a day, file sizes, largest partitions. */
+/** Small panels of the detail pane: commits per day, file sizes, largest partitions. */
 import type { Overview } from '../../model/lake/answers.ts'
 import { bar, sparkline } from '../draw/bars.ts'
 import { bytes, count } from '../../render/screen-format.ts'
@@ -8,7 +8,7 @@ import { cutMiddle, padEnd, width } from '../../render/screen-text.ts'
 import { failure, identityOf, known } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 
-/** Commits a day of the last 8 weeks, or nothing when the catalog does not hold them. */
+/** Commits per day over the last 8 weeks; empty if the catalog does not have them. */
 export function commitsChart(overview: Overview | null, cells: number, ascii: boolean): Line[] {
   const days = overview?.commitsPerDay
   if (days === null || days === undefined || days.length === 0) return []
@@ -46,7 +46,7 @@ export function partitionName(values: Readonly<Record<string, string | null>>): 
     .join('/')
 }
 
-/** The four partitions with the most bytes; nothing when there are too many to know. */
+/** The four partitions with the most bytes; empty if not all partitions are loaded. */
 export function partitionsChart(state: State, cells: number): Line[] {
   const identity = identityOf(state, 'largest')
   const page = known(state, 'largest', identity)
@@ -67,7 +67,7 @@ export function partitionsChart(state: State, cells: number): Line[] {
   ]
 }
 
-/** Panels one below the other, with an empty row after each. */
+/** Panels below each other, with an empty row after each. */
 export function stacked(panels: readonly (readonly Line[])[]): Line[] {
   return panels.filter((p) => p.length > 0).flatMap((p) => [...p, line()])
 }

@@ -1,10 +1,10 @@
-/** What stands below the picture of a comparison: what was measured, under which network delay, and what is only reckoned. */
+/** Notes below a comparison: what was measured, with which network delay, and what is estimated. */
 import type { QuestionEvent, Side } from '../../model/run/event.ts'
 import { numberOf } from '../../render/screen-format.ts'
 import { figureOf, isReckoned } from '../state/compare-figures.ts'
 import type { BarsShown } from '../state/compare-figures.ts'
 
-/** @returns one or two sentences, each for a line of its own; none for figures that no network changes */
+/** @returns one or two sentences, one per line; empty for figures that do not depend on the network */
 export function compareNotes(questions: readonly QuestionEvent[], compare: BarsShown): readonly string[] {
   const [first] = questions
   if (first === undefined || compare.bars !== 'time') return []
@@ -26,7 +26,7 @@ function measuredText({ files, sql }: QuestionEvent): string {
     : `Measured: files with ${ofFiles}, SQL with ${ofSql}.`
 }
 
-/** By how much the bars of a side are longer than what was measured. */
+/** How much the bars of a side exceed the measured values. */
 function addedText(side: 'files' | 'sql', questions: readonly QuestionEvent[], compare: BarsShown): string {
   const name = side === 'files' ? 'files' : 'SQL'
   const sides = questions.map((question) => question[side])

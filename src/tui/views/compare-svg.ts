@@ -1,4 +1,4 @@
-/** A comparison as a picture for a slide: plain SVG, light, 1280 by 720, with every figure written out. */
+/** A comparison as a picture for a slide: plain SVG, light, 1280 by 720, with every figure as text. */
 import type { QuestionEvent } from '../../model/run/event.ts'
 import { oneLine } from '../../shared/visible.ts'
 import { cutEnd } from '../../render/screen-text.ts'
@@ -13,11 +13,11 @@ const LEFT = 360
 const RIGHT = 1080
 const TOP = 130
 const BOTTOM = 628
-/** Line of the first note below the bars. */
+/** Baseline of the first note below the bars. */
 const NOTES = 652
-/** Width of a letter as a part of its height, for texts that have to fit: more than that of most. */
+/** Assumed width of a letter relative to its height; more than the average. */
 const LETTER = 0.49
-/** Told apart also by those who see no red or green, and in print. */
+/** Distinguishable for colour-blind readers and in print. */
 const COLOURS = { files: '#b45309', sql: '#1d4ed8' } as const
 const FONT = 'font-family="Helvetica, Arial, sans-serif"'
 
@@ -28,7 +28,7 @@ export type PictureFacts = {
   readonly at: string
 }
 
-/** @returns a whole SVG document */
+/** @returns a complete SVG document */
 export function compareSvg(questions: readonly QuestionEvent[], compare: CompareState, facts: PictureFacts): string {
   const figures = questions.map((q) => ({ q, files: figureOf(q.files, compare), sql: figureOf(q.sql, compare) }))
   const scale = scaleOf(figures.flatMap(({ files, sql }) => [files.value, sql.value]))
@@ -86,7 +86,7 @@ function legend(side: 'files' | 'sql', x: number, text: string): readonly string
   ]
 }
 
-/** Pixels of a value: the power of ten below the smallest is nothing, the largest is the whole width. */
+/** Converts values to pixels on a log scale, from the power of ten at or below the smallest to the largest value. */
 function scaleOf(values: readonly (number | null)[]): (value: number) => number {
   const positive = values.filter((value) => value !== null && value > 0).map(Number)
   if (positive.length === 0) return () => 0
@@ -95,7 +95,7 @@ function scaleOf(values: readonly (number | null)[]): (value: number) => number 
   return (value) => (value <= 0 ? 0 : Math.max(2, ((Math.log10(value) - low) / wide) * (RIGHT - LEFT)))
 }
 
-/** Pixels of the letters of a text that has to fit: the size that was asked for, or less. */
+/** Font size in pixels for a text that has to fit; `size` or less. */
 function fontOf(text: string, size: number, wide: number): number {
   return Number(Math.max(11, Math.min(size, wide / (text.length * LETTER))).toFixed(1))
 }

@@ -1,4 +1,4 @@
-/** The Compare screen: two bars from the middle for each question, on a log scale, and the figures of the one under the cursor. */
+/** The Compare screen: two bars per question on a log scale, and figures of the question under the cursor. */
 import type { QuestionEvent, Side } from '../../model/run/event.ts'
 import { bytes, count, countDec, numberOf, plural, took } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
@@ -10,15 +10,18 @@ import { compareRows, geometry, hasRoom } from '../state/geometry.ts'
 import { comparison } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 
-/** The figure that the bars show; null when it was not measured. */
+/** The figure that the bars show; null if it was not measured. */
 const figure = (side: Side, state: State): number | null => figureOf(side, state.compare).value
 
-/** A figure as people read it. */
+/** A figure as text. */
 export function figureText(value: number | null, { bars }: Pick<State['compare'], 'bars'>): string {
   return bars === 'bytes' ? bytes(value) : bars === 'requests' ? count(value) : took(value)
 }
 
-/** Cells of a bar: a tenth of the smallest power of ten below all values is nothing, the largest value is `cells`. */
+/**
+ * Cells of a bar on a log scale, from the power of ten at or below the smallest value to the largest value, which takes
+ * `cells`.
+ */
 function barCells(value: number | null, all: readonly number[], cells: number): number {
   const positive = all.filter((v) => v > 0)
   if (value === null || value <= 0 || positive.length === 0) return 0
@@ -87,13 +90,13 @@ function readText(side: Side): string {
   return `${bytes(numberOf(side.readBytes))} · ${opened}`
 }
 
-/** How often one answer has to ask. */
+/** Requests and round trips for one answer. */
 function askedText(side: Side): string {
   const trips = numberOf(side.roundTrips)
   if (trips === null) return '?'
   if (trips === 0) return 'no round trip'
   const requests = side.bucketRequests ?? side.requests ?? '0'
-  // A folder has no wire: what is counted is what the same reading would ask of a bucket.
+  // A folder needs no requests: show what a bucket would need.
   const own = side.bucketRequests === undefined ? 'requests' : 'if in a bucket'
   return requests === '0' ? plural(trips, 'round trip') : `${countDec(requests)} ${own}, ${count(trips)} in a row`
 }
@@ -144,7 +147,7 @@ function figuresTable(
   return [rule('all figures', cells), line(head, 'strong'), ...drawn, []]
 }
 
-/** The latencies that times can be shown for, and which it is. */
+/** The latencies to choose from, with the current one marked. */
 function sliderLine({ compare }: State): Line {
   const steps = LATENCIES.flatMap((ms) =>
     ms === compare.latency ? [span(`[${ms}]`, 'strong'), span(' ')] : [span(` ${ms} `, 'muted'), span(' ')],

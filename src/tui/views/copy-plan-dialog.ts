@@ -1,4 +1,4 @@
-/** The dialog that shows the plan before a copy: tables, what becomes of their columns, and what keeps some of them from going. */
+/** Dialog with the plan of a copy: tables, column types, and reasons for refusals. */
 import { leftLines } from '../../model/copy/left-behind.ts'
 import type { CopyPlanLine } from '../../model/run/event.ts'
 import { bytes, clockSpan, count, plural } from '../../render/screen-format.ts'
@@ -10,10 +10,10 @@ import type { Box, Of } from './box.ts'
 import { framed } from './box.ts'
 import { columnText } from './copy/texts.ts'
 
-/** Columns are listed whole up to so many tables; of more only those that lose something. */
+/** Up to this many tables all columns are listed; with more, only lossy ones. */
 const DETAILED = 3
 
-/** Whether the plan holds any table that a copy would touch. */
+/** Whether the plan contains a table to copy. */
 export function canCopy(lines: readonly CopyPlanLine[]): boolean {
   return lines.some(({ status }) => status === 'copy' || status === 'resume')
 }
@@ -67,7 +67,7 @@ const PROOF: Readonly<Record<string, string>> = {
   none: 'not proved',
 }
 
-/** Who waits for so long wants to know what for, ms. */
+/** After this time the reason for waiting is shown, ms. */
 const LONG_MS = 3000
 
 function waitLines({ askedAt, told }: Of<'copy-plan'>, now: number, cells: number): Line[] {
@@ -85,7 +85,7 @@ export function copyPlanBox(d: Of<'copy-plan'>, state: State): Box {
   const room = Math.max(3, state.size.rows - 10)
   const detailed = d.lines.length <= DETAILED
   const all = d.lines.flatMap((plan, i) => [...(i === 0 ? [] : [[]]), ...planLines(plan, detailed, inner)])
-  // What belongs to a table stands with it.
+  // Dependencies of a table are listed with the table.
   const others = leftLines(d.left.filter(({ table }) => table === undefined))
   if (others.length > 0)
     all.push([], ...others.flatMap((text) => wrap(clean(text), inner)).map((text) => line(text, 'warn')))

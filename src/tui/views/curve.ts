@@ -1,4 +1,4 @@
-/** A run over its time, as columns. */
+/** Progress of a run over its time, as columns. */
 import type { CurvePoint } from '../../app/workbench.ts'
 import { bytes, shortRate, timeOfDay } from '../../render/screen-format.ts'
 
@@ -8,8 +8,8 @@ const EIGHTHS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 const PLAIN = [' ', '.', '.', '.', ':', ':', ':', '#', '#']
 
 /**
- * What moved a second, and what a run that follows had not applied.
- * @param cells of a line
+ * Work per second, and lag of a replication stream.
+ * @param cells width of a line
  */
 export function curveLines(points: readonly CurvePoint[], cells: number, ascii: boolean): readonly string[] {
   const [first] = points
@@ -36,7 +36,7 @@ function ratesOf(points: readonly CurvePoint[]): readonly Valued[] {
   })
 }
 
-/** The mean of each column's time; where no point lies in it, that of the next. */
+/** Mean of the values in each column's time; a column without a point takes the next one. */
 function resampled(values: readonly Valued[], width: number): readonly number[] {
   const from = values[0]?.at ?? 0
   const span = Math.max(1, (values.at(-1)?.at ?? 0) - from)

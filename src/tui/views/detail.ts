@@ -1,4 +1,4 @@
-/** The detail pane: title, tabs, and the tab that is open. */
+/** The detail pane: title, tabs, and the open tab. */
 import { age, fullTime } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, lineWidth, line, rule, span, spread } from '../draw/line.ts'
@@ -27,7 +27,7 @@ const TITLES: Readonly<Record<Tab, string>> = {
   features: 'Features',
 }
 
-/** What version the tabs that have one show: `as of v1839`, or '' for the latest. */
+/** Version shown by tabs that have one: `as of v1839`, or '' for the latest. */
 export function asOfText(state: State): string {
   const { asOf, tab } = state.detail
   if (tab !== 'files' && tab !== 'partitions') return ''
@@ -67,7 +67,7 @@ function content(state: State, cells: number, rows: number): Line[] {
   }
 }
 
-/** The pane in `cells`, as high as the body. */
+/** The pane in `cells`, with the height of the body. */
 export function detailPane(state: State, cells: number): Line[] {
   const g = geometry(state)
   const row = cursorRow(state)

@@ -1,4 +1,4 @@
-/** Dialogs as boxes of lines, drawn over the screen. */
+/** Dialogs as boxes drawn over the screen. */
 import { count, percent, plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { chosen, line, span } from '../draw/line.ts'
@@ -38,7 +38,7 @@ function choiceBox(
     ...wrap(question, cells - 4).map((t) => line(t)),
     [],
     ...choices.map(([what, then], i) => {
-      // On a small screen what a choice is goes before what comes of it.
+      // On a small screen the choice has priority over its consequence.
       const whole = `${padEnd(what, 35)}${then}`
       const drawn = line(`${i === at ? marks.row : ' '} ${width(whole) + 2 <= cells - 4 ? whole : what}`)
       return i === at ? chosen(drawn, cells - 4) : drawn
@@ -47,7 +47,7 @@ function choiceBox(
   return { lines: framed(state, line(title, 'strong'), body, foot, cells), cells, top: false }
 }
 
-/** @param id of the view that is asked about; the run that keys steer when absent */
+/** @param id view id of the run; default: the steered run */
 function goingOn(state: State, id?: number): string {
   const run = steeredRun(state)
   if (run === undefined || (id !== undefined && run.id !== id)) return 'It has just ended.'
@@ -58,7 +58,7 @@ function goingOn(state: State, id?: number): string {
     joined === null ? '' : ` Run ${runId ?? ''} is of another program: process ${joined.pid} on ${joined.host}.`
   const about = cutMiddle(clean(subject(run.operation, state.runs.machine)), 24)
   const done = share(run)
-  // What follows or switches is never done in parts.
+  // Streams and cutovers have no percentage.
   const part = done === null || isFollowing(run) ? '' : `, ${percent(done)}`
   return `${run.operation.kind}${about === '' ? '' : ` of ${about}`}${part}${lanes}${more}.${owner}`
 }
@@ -121,7 +121,7 @@ function scheduleBox({ name, choice }: Of<'schedule'>, state: State): Box {
   )
 }
 
-/** What a run does one after the other: steps of an archive, chunks of a copy, batches of an import. */
+/** Unit after which a run can stop: steps of an archive, chunks of a copy, batches of an import. */
 function unit(state: State, ofCopy: string, ofOthers: string): string {
   const run = steeredRun(state)
   if (run?.archiving != null) return ofOthers.replace(/batch(?:es)?/, 'step')
@@ -130,7 +130,7 @@ function unit(state: State, ofCopy: string, ofOthers: string): string {
 
 const textCells = ({ size }: State): number => Math.min(size.columns, 140)
 
-/** The rows of a text as it is drawn, and how many of them are seen at a time. */
+/** Wrapped rows of a text, and how many are visible. */
 export function textRows(
   { lines }: Pick<Of<'text'>, 'lines'>,
   state: State,
@@ -174,7 +174,7 @@ function helpBox(d: Of<'help'>, state: State): Box {
   }
 }
 
-/** The dialog that says why a table needs somebody, and what `enter` does about it. As wide as its sentences want. */
+/** Dialog with the reason why a table needs attention, and the effect of `enter`. */
 function needBox(d: Of<'need'>, state: State): Box {
   const cells = Math.min(state.size.columns, 100)
   const one = needyRows(state).find(({ key }) => key === d.key)

@@ -1,4 +1,4 @@
-/** Rows that a `diff` found to differ, with what stands on both sides. */
+/** Differing rows found by a `diff`, with the values of both sides. */
 import type { DifferenceEvent } from '../../model/run/event.ts'
 import { plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
@@ -17,7 +17,7 @@ export function differenceText({ key, difference, columns = [], fixed }: Differe
   return `${name} ${WORDS[difference]}${values.length === 0 ? '' : `: ${values.join(', ')}`}${fixed === true ? ', mended' : ''}`
 }
 
-/** The rows of one table that differ, as text below a title, as many as are kept; nothing where none is known to. */
+/** Differing rows of one table as text below a title, as far as kept; empty if there are none. */
 export function differingRows({ differences, differenceCount }: RunView, table: string): readonly string[] {
   const rows = differences.filter((one) => one.table === table).map((one) => `  ${differenceText(one)}`)
   if (rows.length === 0) return []

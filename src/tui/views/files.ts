@@ -1,4 +1,4 @@
-/** The Files tab: the predicate, how far it prunes, and the files that are left. */
+/** The Files tab: predicate, pruning funnel, and remaining files. */
 import type { FilesPage, Funnel } from '../../model/lake/answers.ts'
 import { bar } from '../draw/bars.ts'
 import { bytes, count, fullTime, numberOf, plural, took } from '../../render/screen-format.ts'

@@ -1,4 +1,4 @@
-/** A command as a form: its options, what the one under the cursor is, the command that comes of it, and where there is room its plan. */
+/** A command as a form: options, description, command line, and its plan if there is space. */
 import type { FormOption } from '../../app/command-port.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Line } from '../draw/line.ts'
@@ -15,7 +15,7 @@ import type { Box, Of } from './box.ts'
 import { framed } from './box.ts'
 import { planRows } from './plan-rows.ts'
 
-/** The form over the whole screen. */
+/** The form over the full screen. */
 export function formBox({ form }: Of<'form'>, state: State): Box {
   const cells = state.size.columns
   const layout = formLayout(form, state.size)
@@ -83,7 +83,7 @@ function rowLine(row: FormRow, form: Form, cells: number, state: State): Line {
     : fit([span(front, text === '' ? 'plain' : 'strong'), ...value], cells)
 }
 
-/** The text with its caret in sight. */
+/** The text scrolled so that the caret is visible. */
 function typedLine(form: Form, option: FormOption, room: number, state: State): Line {
   const whole = form.values.get(option.name) ?? field()
   const [before, after] = shownAround(whole)
@@ -103,7 +103,7 @@ function tail(text: string, cells: number): string {
   return all.slice(from).join('')
 }
 
-/** What counts where nothing is filled in. */
+/** The value that applies if the option is not set. */
 function unsaid(option: FormOption, room: number): ReturnType<typeof span> {
   const { needed, shown, fallback, type } = option
   if (needed) return span(cutEnd('needed', room), 'warn')
@@ -147,7 +147,7 @@ function candidateLines({ candidates, chosen: at }: Form, cells: number, rows: n
   const lines: Line[] = []
   let row: Line = [span('tab  ', 'muted')]
   let used = 5
-  // The one that is put in stays in sight.
+  // Keep the inserted candidate visible.
   const from = at === null ? 0 : Math.max(0, at - 3)
   for (const [index, { word, meaning }] of candidates.entries()) {
     if (index < from) continue
@@ -173,7 +173,7 @@ function commandLines({ read, of }: Form, cells: number, rows: number): Line[] {
   return cut.map((part) => line(part, 'strong'))
 }
 
-/** How it stands: what is missing or wrong, or that it can be asked for. */
+/** Status: what is missing or wrong, or what `enter` does. */
 function standingLines(form: Form, cells: number, rows: number): Line[] {
   const { read } = form
   if (read === null) return []
@@ -225,7 +225,7 @@ function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: 
         ? [line(' the plan failed', 'bad')]
         : []
   const room = rows - 1 - end.length
-  // What comes last counts most: totals, and what hinders.
+  // The last lines matter most: totals and errors.
   const cut =
     told.length > room
       ? [

@@ -1,4 +1,4 @@
-/** The two head lines and the last row. */
+/** The two head lines and the foot line. */
 import { clockSpan, percent } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { line, lineWidth, span, spread } from '../draw/line.ts'
@@ -23,12 +23,12 @@ import { tableName } from './table-name.ts'
 import { tabStrip } from './tab-strip.ts'
 import { countText } from '../../shared/figures.ts'
 
-/** `importing 63 % · 0:17`: the state of the run in words, always there. */
+/** `importing 63 % · 0:17`: the state of the run in words. */
 export function runState(run: RunView | undefined, now: number): string {
   if (run === undefined) return 'idle'
   const { kind } = run.operation
   const named = declarationOf(kind).doing ?? kind
-  // A switch follows while it waits, and is no more of a stream for that.
+  // A cutover also replicates while it waits, but is not shown as a stream.
   const isStream = run.copy !== null && (run.copy.follow.last !== null || isFollowing(run))
   const doing =
     kind === 'copy' && run.plan === null ? 'planning the copy' : isStream && kind !== 'cutover' ? 'following' : named
@@ -50,7 +50,7 @@ export function runState(run: RunView | undefined, now: number): string {
   return left === null ? `${word} ${percent(done)}` : `${word} ${percent(done)} · ${clockSpan(left)}`
 }
 
-/** What is open, or between what the run on the screen goes. */
+/** The open stores, or source and target of the shown run. */
 function placeOf(state: State, room: number): string {
   const shared = shownRun(state)
   if (shared !== null && shared.source !== null && shared.target !== null)
@@ -60,27 +60,27 @@ function placeOf(state: State, room: number): string {
   if (operation !== undefined && (run !== null || state.catalog === null) && betweenDatabases(operation)) {
     const { source = '', target } = endsOf(operation)
     if (target === undefined) return source
-    // A stream is named without its source.
+    // A stream may have no source in its name.
     return source === '' ? target : ends(source, target, room)
   }
   if (state.lake !== null) return `${state.lake} → ${state.catalog ?? ''}`
   return state.catalog ?? state.databases[0]?.url ?? ''
 }
 
-/** Settings of a connection say nothing of what is copied. */
+/** Connection settings do not identify what is copied. */
 const withoutSettings = (url: string): string => url.replace(/\?.*$/, '')
 
-/** Whether it is watched, and works on databases rather than on what is open. */
+/** Whether it is a long operation on databases. */
 function betweenDatabases(operation: Operation): boolean {
   return declarationOf(operation.kind).shape === 'long' && storeOf(operation, 'database') !== undefined
 }
 
-/** A URL without its system and without who logs in. Of a database file the path is left, as it is opened: three slashes begin a relative one. */
+/** A URL without system and user. For a database file, the path as it is opened: three slashes begin a relative one. */
 function bare(url: string): string {
   return url.replace(/^\w+:\/\/(?:\/|[^/@]*@)?/, '')
 }
 
-/** Two URLs in `room` cells: who logs in is the first thing to go, then by what way. */
+/** Two URLs in `room` cells. Shortened step by step: first without the user, then without the system. */
 function ends(from: string, to: string, room: number): string {
   const shorter = [(url: string) => url, (url: string) => url.replace(/:\/\/[^/@]*@/, '://'), bare]
   for (const short of shorter) {
@@ -157,7 +157,7 @@ function screensLine(state: State, cells: number): Line {
   let told = crumbs(state)
   const fits = (left: Line): boolean => width(told) <= cells - lineWidth(left) - 4
   const left = fits(tabs(' ')) ? tabs(' ') : tabs('')
-  // What was filtered and marked is worth more than how many there are.
+  // Filter and marks have priority over the number of tables.
   while (!fits(left) && told.includes(' · ')) told = told.slice(told.indexOf(' · ') + 3)
   const right = cutMiddle(told, Math.max(0, cells - lineWidth(left) - 4))
   return spread([span(' '), ...left], line(`${right} `), cells)
@@ -186,7 +186,7 @@ function promptLine(prompt: Prompt, state: State, cells: number): Line {
   const label = ` ${ASKED[prompt.kind]} `
   const typed = `${clean(before)}${clean(after)}`
   const left = [span(label, 'strong'), span(clean(before)), span(caret, 'info'), span(clean(after))]
-  // What is typed goes before what the keys are and what is asked for.
+  // Typed text has priority over label and key hints.
   if (prompt.error === null && width(label) + width(typed) + 26 > cells) {
     const room = cells - 6
     const shown =
@@ -197,7 +197,7 @@ function promptLine(prompt: Prompt, state: State, cells: number): Line {
   return spread(left, right, cells)
 }
 
-/** The last row: a prompt, what was just said, or the keys that work now. */
+/** The last row: prompt, note, or key hints. */
 export function footLine(state: State, cells: number): Line {
   if (state.prompt !== null && state.prompt.kind !== 'where') return promptLine(state.prompt, state, cells)
   if (state.dialog !== null && state.flash === null) return []

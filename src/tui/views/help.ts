@@ -1,4 +1,4 @@
-/** The help page, made from the keymap: one column for each group that fits, keys of the open screen first. */
+/** The help page, made from the keymap; groups of the open screen first. */
 import type { Binding, Command, Group } from '../keymap/bindings.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
 import { shownKey } from '../keymap/lookup.ts'
@@ -55,7 +55,7 @@ const KEYS = 13
 
 const QUEUE_TITLES = { workers: 'Keys · Workers', schedules: 'Keys · Schedules', run: 'Keys · Run of a queue' } as const
 
-/** Of what the page is: what its keys would act on now. */
+/** Title of the help page: the screen whose keys it shows. */
 export function helpTitle(state: State): string {
   const { screen, focus, detail } = state
   switch (screen) {
@@ -78,7 +78,7 @@ export function helpTitle(state: State): string {
 }
 
 function groupLines(group: Group, find: string, cells: number): Line[] {
-  // Searching looks through every binding; the page itself gives a pair one line.
+  // A search covers every binding; the page shows a pair in one line.
   const found = KEYMAP.filter(
     (b: Binding<Command>) => b.group === group && (find !== '' || b.unlisted !== true),
   ).flatMap((b: Binding<Command>) => {
@@ -89,7 +89,7 @@ function groupLines(group: Group, find: string, cells: number): Line[] {
   return found.length === 0 ? [] : [fit(line(group, 'strong'), cells), ...found, []]
 }
 
-/** All lines of the page, `cells` wide; two columns from 76 cells on, each group below the shorter one. */
+/** All lines of the page, `cells` wide. Two columns from 76 cells on; each group goes below the shorter one. */
 export function helpLines(state: State, find: string, cells: number): readonly Line[] {
   const groups = ORDER[state.screen]
   if (cells < 76) return groups.flatMap((g) => groupLines(g, find, cells))

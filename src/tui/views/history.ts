@@ -1,4 +1,4 @@
-/** The History tab: one row a commit, and the commit under the cursor below it. */
+/** The History tab: one row per commit, and details of the commit under the cursor. */
 import type { CommitDetail } from '../../model/lake/answers.ts'
 import type { CommitEvent } from '../../model/run/event.ts'
 import { bytes, count, moment, msOf, numberOf } from '../../render/screen-format.ts'
@@ -16,7 +16,7 @@ const VERSION = 9
 const TIME = 11
 const WHAT = 9
 
-/** `+12`, `−4`, and nothing for none: a column of zeros hides what happened. */
+/** `+12`, `−4`, and '' for zero: a column of zeros would hide the changes. */
 const signed = (n: number | null, sign: string): string => (n === null ? '?' : n === 0 ? '' : `${sign}${count(n)}`)
 
 function delta(commit: CommitEvent): string {

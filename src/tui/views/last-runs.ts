@@ -1,4 +1,4 @@
-/** Recorded runs, as lists tell them. */
+/** Recorded runs for lists. */
 import { seconds, msOf } from '../../render/screen-format.ts'
 import type { RunEvent } from '../../model/run/event.ts'
 import type { State } from '../state/state.ts'
@@ -12,7 +12,7 @@ export type LastRun = {
   readonly table: string
 }
 
-/** Recorded runs of a table, newest first; of all tables without a name. */
+/** Recorded runs of a table, newest first; of all tables if `table` is null. */
 export function lastRuns(state: State, table: string | null): readonly LastRun[] {
   return (state.slots.runs.value ?? [])
     .flatMap((run): readonly RunEvent[] => {

@@ -1,4 +1,4 @@
-/** The phases of a table as a dialog, with a cursor on what can be started. */
+/** Lifecycle phases of a table as a dialog, with a cursor on the commands. */
 import type { Line } from '../draw/line.ts'
 import { chosen, line, lineText, span } from '../draw/line.ts'
 import { clean, cutMiddle } from '../../render/screen-text.ts'
@@ -12,7 +12,7 @@ import { lifecycleRows, lifecycleTitle, type LifecycleRow } from './lifecycle.ts
 const MOST_CELLS = 140
 const NAME = 40
 
-/** The phases, what is due first. */
+/** The phases, urgent ones first. */
 export function lifecycleBox(d: Of<'lifecycle'>, state: State): Box {
   const cells = cellsOf(state)
   const { shown, rows, room } = drawn(d, state)
@@ -37,7 +37,7 @@ export function lifecycleBox(d: Of<'lifecycle'>, state: State): Box {
   return { lines: framed(state, title, body, keys.join(' · '), cells), cells, top: false }
 }
 
-/** The dialog after `j` and `k`, or after a page: on another command, which is in sight; without one it scrolls. */
+/** The dialog after `j`, `k` or a page key: moves to another command and shows it, or scrolls if there is none. */
 export function movedLifecycle(d: Of<'lifecycle'>, state: State, by: number): Of<'lifecycle'> {
   const { shown, rows, room } = drawn(d, state)
   const last = Math.max(0, rows.length - room)

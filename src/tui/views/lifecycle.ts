@@ -1,4 +1,4 @@
-/** The four phases of a table as bands: what somebody has to do first, then the others in their order. */
+/** The four lifecycle phases of a table: those that need action first, then the others in order. */
 import type { LifecyclePhaseEvent, LifecycleState } from '../../model/partition/lifecycle-events.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
@@ -20,10 +20,10 @@ const TONES: Readonly<Record<LifecycleState, Tone>> = {
   'not asked for': 'muted',
 }
 
-/** Rows of the picture; those of a command say which. */
+/** A row of the view; `command` if it belongs to one. */
 export type LifecycleRow = { readonly line: Line; readonly command: string | null }
 
-/** The picture in lines of `cells`, with a title. */
+/** Lines of `cells`, with a title. */
 export function lifecycleLines(shown: LifecycleShown, cells: number): Line[] {
   return [
     rule(lifecycleTitle(shown), cells),
@@ -31,7 +31,7 @@ export function lifecycleLines(shown: LifecycleShown, cells: number): Line[] {
   ]
 }
 
-/** What it is, and how much of it waits for somebody. */
+/** Title, with the number of phases that need action. */
 export function lifecycleTitle({ phases, reading }: LifecycleShown): string {
   const due = phases.filter(({ state }) => state === 'due' || state === 'blocked').length
   return [
@@ -41,7 +41,7 @@ export function lifecycleTitle({ phases, reading }: LifecycleShown): string {
   ].join(' · ')
 }
 
-/** The same without a title. */
+/** The rows without a title. */
 export function lifecycleRows({ phases, error, reading }: LifecycleShown, cells: number): readonly LifecycleRow[] {
   const told = (text: string, tone: Tone): readonly LifecycleRow[] =>
     wrap(clean(text), cells).map((part) => ({ line: line(part, tone), command: null }))

@@ -31,7 +31,7 @@ export function schemaTab(state: State, cells: number, rows: number): Line[] {
   return block([head, ...body], cells, rows)
 }
 
-/** One row a partition, as the catalog counts them. */
+/** One row per partition, with the catalog's counts. */
 export function partitionsTab(state: State, cells: number, rows: number): Line[] {
   const page = pageOf(state, 'partitions')
   const marks = marksOf(state.ascii)
@@ -61,7 +61,7 @@ export function partitionsTab(state: State, cells: number, rows: number): Line[]
   return block([head, ...body], cells, rows)
 }
 
-/** Table features, and whether we can read them. */
+/** Table features, and whether they are supported for reading. */
 export function featuresTab(state: State, cells: number, rows: number): Line[] {
   const features = known(state, 'features', identityOf(state, 'features'))
   const marks = marksOf(state.ascii)

@@ -1,4 +1,4 @@
-/** The Log screen: what was said in this session, newest last. */
+/** The Log screen: messages of this session, newest last. */
 import { fullTime, timeOfDay } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, span } from '../draw/line.ts'
@@ -7,7 +7,7 @@ import { geometry, logHeight } from '../state/geometry.ts'
 import { logRows } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 
-/** The screen; the line under the cursor is told in full in the rows that are left below it. */
+/** The screen. A long line under the cursor is shown in full at the bottom. */
 export function logScreen(state: State, cells: number): Line[] {
   const { body } = geometry(state)
   const rows = logRows(state)

@@ -1,4 +1,4 @@
-/** Work a second over the last minute, as columns. */
+/** Work per second over the last minute, as columns. */
 import { count } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, rule, span } from '../draw/line.ts'
@@ -8,7 +8,7 @@ import { perSecond } from '../run/run-view.ts'
 const LABEL = 9
 const SECONDS = 60
 
-/** The chart in `cells` × `rows`, its title included. */
+/** The chart in `cells` × `rows`, including its title. */
 export function minuteChart(run: RunView, cells: number, rows: number, ascii: boolean): Line[] {
   const values = perSecond(run).slice(-SECONDS)
   const top = Math.max(0, ...values)

@@ -1,4 +1,4 @@
-/** The Overview tab: what a table is, where it stands, and its shape. */
+/** The Overview tab: facts, state and properties of a table. */
 import { isInCatalog, type Overview, type TableRow } from '../../model/lake/answers.ts'
 import { age, bytes, count, fullTime, moment, msOf, plural } from '../../render/screen-format.ts'
 import type { Line, Tone } from '../draw/line.ts'
@@ -125,7 +125,7 @@ function settingLines(overview: Overview, cells: number): Line[] {
   return lines
 }
 
-/** All lines of the tab; the pane shows the part that was scrolled to. */
+/** All lines of the tab; the pane shows the scrolled part. */
 export function overviewLines(state: State, cells: number): readonly Line[] {
   const row = lakeTables(state).find((r) => r.key === state.detail.key) ?? cursorRow(state)
   if (row === null || row.kind === 'relation' || row.kind === 'store') return []

@@ -1,4 +1,4 @@
-/** The palette: what can be done now, found by name. */
+/** The palette: commands that work now, found by name. */
 import type { Binding, Command } from '../keymap/bindings.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
 import { shownKey, workingBindings } from '../keymap/lookup.ts'
@@ -12,18 +12,21 @@ import { marksOf } from '../draw/theme.ts'
 import type { State } from '../state/state.ts'
 import { targetRows } from '../state/tables-list.ts'
 
-/** What can be chosen: a key, one for a table that was named behind it, or a command to fill in. */
+/** A palette entry: a key command, a key command for a named table, or a command form. */
 export type PaletteEntry =
   | { readonly binding: Binding<Command>; readonly row: TableRow | null }
-  /** `words`: what was typed behind it. */
+  /** `words`: words typed after the command. */
   | { readonly form: CommandForm; readonly words: readonly string[] }
 
-/** Commands that take the name of a table; those of the second list want one that is in the catalog. */
+/** Commands that take a table name; those of the second set need a table in the catalog. */
 const OF_TABLES: ReadonlySet<Command> = new Set(['import', 'fsck'])
 const OF_KNOWN_TABLES: ReadonlySet<Command> = new Set(['validate', 'compare'])
 const MOST_TABLES = 100
 
-/** Commands that match what is typed: those that begin with it first, then those that hold every word, then tables that the words behind a command name. */
+/**
+ * Matching commands: first those that begin with the text, then those that contain every word, then tables named after
+ * a command.
+ */
 export function paletteEntries(state: State): readonly PaletteEntry[] {
   const field = state.dialog?.kind === 'palette' ? state.dialog.field.text : ''
   const typed = field.trim().toLowerCase()
@@ -37,16 +40,16 @@ export function paletteEntries(state: State): readonly PaletteEntry[] {
   const named = /\s/.test(field.trimStart()) ? namedTables(state, words) : []
   const { whole, some } = formsFor(state, field)
   const keys = commands.map((binding) => ({ binding, row: null }))
-  // A table of the screen that is named behind a command is what is meant by it.
+  // With a command and a table name, prefer commands for that table.
   if (words.length > 1) return [...keys, ...named, ...whole, ...some]
-  // A name that is typed whole is meant before anything that only begins with it.
+  // An exact name comes before names that only begin with it.
   const isNamed = (entry: PaletteEntry): boolean =>
     'form' in entry ? entry.form.words.join(' ') === typed : entry.binding.command === typed
   const rest = [...keys, ...named, ...some]
   return [...whole, ...rest.filter(isNamed), ...rest.filter((entry) => !isNamed(entry))]
 }
 
-/** Commands to fill in: the one that is typed whole stands first, with the words behind it; then those that hold every word. */
+/** Command forms: if the text names a whole command, that one with the words after it; else all with every word. */
 function formsFor(
   { forms }: State,
   text: string,
@@ -69,7 +72,7 @@ function formsFor(
   return { whole: [], some: ordered.map((form) => ({ form, words: [] })) }
 }
 
-/** Words as a shell splits them; as they stand while a quote is open. */
+/** Words split as in a shell; split at blanks while a quote is open. */
 function typedWords(text: string): readonly string[] {
   try {
     return listWords(text)
@@ -78,7 +81,7 @@ function typedWords(text: string): readonly string[] {
   }
 }
 
-/** Tables that fit the words behind a command, whichever screen is open. */
+/** Tables that match the words after a command, on any screen. */
 function namedTables(state: State, [first = '', ...rest]: readonly string[]): readonly PaletteEntry[] {
   const rows = (state.slots.tables.value ?? []).filter(
     (row) => row.kind === 'delta' && rest.every((word) => row.name.toLowerCase().includes(word)),
@@ -94,14 +97,14 @@ function namedTables(state: State, [first = '', ...rest]: readonly string[]): re
   return entries
 }
 
-/** What tab makes of what is typed: the chosen command, and its table. */
+/** Tab completion: the chosen command, and its table. */
 export function completed(entry: PaletteEntry): string {
   if ('form' in entry) return [...entry.form.words, ...entry.words.map(listWord), ''].join(' ')
   const { binding, row } = entry
   return row === null ? `${binding.command} ` : `${binding.command} ${row.name}`
 }
 
-/** What the command would act on, where that is not the row everybody sees. */
+/** Object of the command, if it is not the row under the cursor. */
 function on({ binding, row }: Extract<PaletteEntry, { row: unknown }>, state: State): string {
   if (row !== null) return `  · ${row.name}`
   if (!binding.group.startsWith('ACT') || state.tables.marks.size === 0) return ''

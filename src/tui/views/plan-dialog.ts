@@ -1,4 +1,4 @@
-/** The dialog that shows the plan before an import. */
+/** Dialog with the plan of an import. */
 import type { PlanLine } from '../../model/run/event.ts'
 import { bytes, numberOf, plural, seconds } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
@@ -33,7 +33,7 @@ function planLine(p: PlanLine, name: number): Line[] {
   ]
 }
 
-/** Whether the plan holds any table that an import would touch. */
+/** Whether the plan contains a table to import. */
 export function canStart(d: Of<'plan'>): boolean {
   return d.lines.some((p) => p.status === 'import' || p.status === 'resume')
 }

@@ -1,14 +1,17 @@
-/** Lines of a printed plan as rows of a dialog: what is told is wrapped below its words, a row of a table keeps its columns. */
+/** Lines of a printed plan as rows of a dialog. Output entries wrap below their text; table rows keep their columns. */
 import { clean, width, wrap, wrapLabelled } from '../../render/screen-text.ts'
 import { isTold } from '../run/story.ts'
 
-/** Part of the row that columns may take before the last one is wrapped below itself. */
+/** Largest fraction of a row that columns may take if the last column is to be wrapped. */
 const MOST_BEFORE = 0.6
 
-/** Rows below what is told: where, why, and what to do. */
+/** Continuation rows of an output entry: where, cause, do. */
 const MORE_TOLD = /^ {5}(?:where|cause|do) /
 
-/** @param left cells that wide rows of tables are moved to the left @param lists every row that is not told is one of a table */
+/**
+ * @param left cells by which wide table rows are scrolled @param lists true: every row that is not an output entry is a
+ * table row
+ */
 export function planRows(text: string, cells: number, left: number, lists = false): readonly string[] {
   const line = clean(text)
   if (lists && !isTold(line) && !MORE_TOLD.test(line)) return [line.slice(left, left + cells)]
@@ -20,7 +23,7 @@ export function planRows(text: string, cells: number, left: number, lists = fals
   )
 }
 
-/** Whether a row of the plan is moved with the arrows. */
+/** Whether a row of the plan is scrolled with the arrows. */
 export function isWide(text: string, cells: number, lists = false): boolean {
   const line = clean(text)
   if (width(line) <= cells || (lists && (isTold(line) || MORE_TOLD.test(line)))) return false

@@ -1,4 +1,4 @@
-/** Tables of a database: rows of the list, and the columns of one. */
+/** Tables of a database: rows of the list, and columns of a table. */
 import type { RelationEvent } from '../../model/run/event.ts'
 import { bytes, count, plural } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
@@ -14,20 +14,20 @@ const RESUMABLE = 11
 const NAME_CELLS = 20
 const MARK_CELLS = 3
 
-/** What gives way first when the names would have fewer than 20 cells: the key. */
+/** Column widths. If names would get fewer than 20 cells, the key column is dropped. */
 function widths(cells: number): { readonly name: number; readonly key: number } {
   const rest = cells - ROWS - SIZE - RESUMABLE
   const key = Math.min(rest - NAME_CELLS, KEY + Math.floor(Math.max(0, cells - 90) / 3))
   return key >= 10 ? { name: rest - key, key } : { name: Math.max(8, rest), key: 0 }
 }
 
-/** @param sorted whether the arrow of the order stands here */
+/** @param sorted whether to show the sort arrow */
 export function relationHeading(state: State, title: string, cells: number, sorted: boolean): Line {
   const marks = marksOf(state.ascii)
   const { sort, descending } = state.tables
   const { name, key } = widths(cells - MARK_CELLS)
   const arrow = (of: typeof sort): string => (sorted && sort === of ? ` ${descending ? marks.down : marks.up}` : '')
-  // A section is called by its database, and by what it lists where that fits.
+  // The full title if it fits, else only the database.
   const whole = `TABLES OF ${clean(title)}`
   const text = sorted || width(whole) > name ? cutMiddle(clean(title), name) : whole
   const front = sorted ? ' '.repeat(MARK_CELLS) : ' '
@@ -40,7 +40,7 @@ export function relationHeading(state: State, title: string, cells: number, sort
   ]
 }
 
-/** The titles of the columns behind the name of a table, for lines of `cells` behind their mark. */
+/** Width of the name and titles of the other columns, for lines of `cells` after their mark. */
 export function relationTitles(cells: number): { readonly name: number; readonly titles: readonly Span[] } {
   const { name, key } = widths(cells)
   const titles = [
@@ -52,7 +52,7 @@ export function relationTitles(cells: number): { readonly name: number; readonly
   return { name, titles }
 }
 
-/** One table, in `cells` behind its mark. @param indent cells in front of its name, below the store that it is of */
+/** One table, in `cells` after its mark. @param indent cells before its name, below its store */
 export function relationLine(relation: RelationEvent, cells: number, ascii: boolean, indent = 0): readonly Span[] {
   const marks = marksOf(ascii)
   const { name, key } = widths(cells)
@@ -70,7 +70,7 @@ export function relationLine(relation: RelationEvent, cells: number, ascii: bool
 
 const keyOf = ({ key }: RelationEvent): string => (key.length === 0 ? 'none' : clean(key.join(', ')))
 
-/** Why there are no tables below a title. */
+/** Reason why no tables are listed below a title. */
 export function databaseNote({ state, error, relations }: Database, filter: string, cells: number): Line {
   if (error !== null) return line(cutEnd(`   ${clean(`${error.code} ${error.message}`)}`, cells), 'bad')
   if (state === 'reading') return line('   reading which tables there are …', 'muted')
@@ -78,12 +78,12 @@ export function databaseNote({ state, error, relations }: Database, filter: stri
   return line('   no table is here, or none that this user may see', 'muted')
 }
 
-/** What is known of a table beside its columns, in lines of `cells`. */
+/** Facts about a table other than its columns, in lines of `cells`. */
 export function relationFacts(relation: RelationEvent, cells: number): Line[] {
   return lined(factTexts(relation), cells)
 }
 
-/** Its columns below a title, in lines of `cells`. */
+/** Columns of a table below a title, in lines of `cells`. */
 export function relationColumns(relation: RelationEvent, cells: number): Line[] {
   return lined(columnTexts(relation), cells)
 }
@@ -95,7 +95,7 @@ function lined(texts: readonly string[], cells: number): Line[] {
   })
 }
 
-/** What stands below the list on a small screen: one table, what is to be known of copying it, and all of them together. */
+/** Summary below the list on a small screen: the table, copying it, and totals. */
 export function relationSummary(relation: RelationEvent, all: readonly RelationEvent[], cells: number): Line[] {
   const { table, columns, partitioning, note, resumable } = relation
   const facts = [
@@ -118,7 +118,7 @@ export function relationSummary(relation: RelationEvent, all: readonly RelationE
 
 const fact = (label: string, text: string): string => `${label.padEnd(13)}${text}`
 
-/** The same as text, `#` before titles. */
+/** The same as text, with `#` before titles. */
 export function relationText(relation: RelationEvent): readonly string[] {
   return [...factTexts(relation), ...columnTexts(relation)]
 }
@@ -137,7 +137,7 @@ function factTexts(relation: RelationEvent): readonly string[] {
   ]
 }
 
-/** What the ledger of its database says of it: the stream first, which is going on. */
+/** Facts from the ledger of its database; an active stream first. */
 function ledgerTexts({ filled, followed }: RelationEvent): readonly (readonly [string, string])[] {
   return [
     ...(followed === undefined
@@ -172,10 +172,10 @@ function columnTexts({ columns }: RelationEvent): readonly string[] {
   ]
 }
 
-/** What an empty table may take with its indexes. */
+/** Largest size of an empty table with its indexes. */
 const EMPTY_BYTES = 100_000
 
-/** A system that has never counted says none, also of a table that takes room. */
+/** Whether an estimate of 0 rows means that the system has never counted, because the table takes space. */
 function isUncounted({ estimated, rows, bytes: size }: RelationEvent): boolean {
   return estimated && rows === '0' && Number(size) > EMPTY_BYTES
 }

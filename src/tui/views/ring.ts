@@ -1,4 +1,4 @@
-/** The ring of a table of Cassandra as a picture: a bar for what lies in each part of it, and what stands out. */
+/** Token ring of a Cassandra table: a bar for each part, and the extremes. */
 import { ringGroups } from '../../model/copy/ring-groups.ts'
 import type { RingEvent, RingHostEvent } from '../../model/run/event.ts'
 import { bar } from '../draw/bars.ts'
@@ -8,7 +8,7 @@ import { line, rule, span } from '../draw/line.ts'
 import { clean, padEnd, wrap } from '../../render/screen-text.ts'
 import type { RingShown } from '../state/ring-shown.ts'
 
-/** Lines of a picture; more parts than that share a line. */
+/** Most lines of bars; more parts share a line. */
 const LINES = 16
 const ROWS = 14
 const SIZE = 10
@@ -16,7 +16,7 @@ const TOKEN = 20
 const LEAST_BAR = 6
 const MOST_BAR = 40
 
-/** What is left for bars of a line of `cells`; the size gives way first, then the token loses its end. */
+/** Column widths for lines of `cells`; the size column is dropped first, so that the bar keeps its minimum. */
 function widths(cells: number): { readonly token: number; readonly size: number; readonly bar: number } {
   const rest = cells - TOKEN - ROWS - 2
   const size = rest - SIZE >= LEAST_BAR ? SIZE : 0
@@ -25,13 +25,13 @@ function widths(cells: number): { readonly token: number; readonly size: number;
 
 const about = (exact: boolean, n: number): string => `${exact ? '' : '~'}${count(n)}`
 
-/** The picture in lines of `cells`, with a title. */
+/** Lines of `cells`, with a title. */
 export function ringLines(shown: RingShown, cells: number, ascii: boolean): Line[] {
   const [title, ...rest] = pictureLines(shown, cells - 2, ascii)
   return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
 }
 
-/** The same as plain text, for a dialog of `cells`; its first line is a title. */
+/** The same as plain text for a dialog of `cells`; the first line is the title. */
 export function ringText(shown: RingShown, cells: number, ascii: boolean): readonly string[] {
   const [title, ...rest] = pictureLines(shown, cells, ascii)
   return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]

@@ -1,4 +1,4 @@
-/** The dialog that asks for the name of the table before a roll back. */
+/** The dialog that asks for the table name before a roll back. */
 import { plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
@@ -10,7 +10,7 @@ import { around } from '../state/text-field.ts'
 import type { Box, Of } from './box.ts'
 import { WIDE, framed } from './box.ts'
 
-/** What a roll back removes, whether it is safe, and the name to type. */
+/** What a roll back removes, whether it is safe, and the typed name. */
 export function rollbackBox(d: Of<'rollback'>, state: State): Box {
   const cells = Math.min(state.size.columns, Math.max(WIDE, Math.min(90, state.size.columns - 20)))
   const inner = cells - 4

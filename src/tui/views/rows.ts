@@ -1,4 +1,4 @@
-/** What every list of the detail pane shares: rows of a page, the chosen one, and what is said when there is nothing. */
+/** Shared parts of the lists in the detail pane: rows, cursor, and texts for an empty list. */
 import type { Page } from '../../model/lake/answers.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { block, chosen, line } from '../draw/line.ts'
@@ -7,7 +7,7 @@ import { pointedIn, pointerLines } from '../../shared/pointed.ts'
 import { failure, identityOf, known } from '../state/selectors.ts'
 import type { Position, SlotName, State } from '../state/state.ts'
 
-/** Lines that stand where a list would: reading, or why not. */
+/** Lines shown instead of a list: reading, or the error. */
 export function waiting(state: State, name: SlotName, cells: number): Line[] {
   const wrong = failure(state, name, identityOf(state, name))
   if (wrong === null) return [line('   reading …', 'muted')]
@@ -25,7 +25,7 @@ export function waiting(state: State, name: SlotName, cells: number): Line[] {
 const wrapped = (text: string, room: number, tone: Tone): Line[] =>
   wrap(clean(text), room).map((row) => line(`   ${row}`, tone))
 
-/** `height` rows from the top of a list; rows that are not read yet are dots. */
+/** `height` rows from the top of a list; rows not loaded yet are shown as dots. */
 export function pageRows<T>(
   state: State,
   page: Page<T>,
@@ -44,7 +44,7 @@ export function pageRows<T>(
   return block(lines, cells, height)
 }
 
-/** The same for a list that is wholly known. */
+/** The same for a fully loaded list. */
 export function listRows<T>(
   state: State,
   rows: readonly T[],
@@ -56,7 +56,7 @@ export function listRows<T>(
   return pageRows(state, { rows, total: rows.length, from: 0 }, at, height, cells, draw)
 }
 
-/** The page of a slot, when it answers the question of the screen. */
+/** The loaded page of a slot, if it belongs to the screen's question. */
 export function pageOf<K extends 'history' | 'files' | 'partitions'>(
   state: State,
   name: K,

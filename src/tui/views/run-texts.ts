@@ -1,4 +1,4 @@
-/** What is known of a run that is not joined: of the book of this machine, or of the ledger of its target. */
+/** Details of a run that is not joined: from the run history of this machine, or from the ledger of its target. */
 import { goesOnBy } from '../../app/live/goes-on.ts'
 import type { CurvePoint, MachineRun } from '../../app/workbench.ts'
 import type { CopyChunkEvent, CopyRunEvent, Dec } from '../../model/run/event.ts'
@@ -7,7 +7,7 @@ import { curveLines } from './curve.ts'
 
 const row = (label: string, text: string): string => `${label.padEnd(13)}${text}`
 
-/** @param cells of a line @param now ms since the epoch */
+/** @param cells width of a line */
 export function machineRunText(
   run: MachineRun,
   curve: readonly CurvePoint[],
@@ -37,14 +37,16 @@ export function machineRunText(
 
 const withGap = (lines: readonly string[]): readonly string[] => (lines.length === 0 ? [] : ['', ...lines])
 
-/** How it stands, in a word or two. */
+/** State of the run in one or two words. */
 export function machineStatus({ state, end }: Pick<MachineRun, 'state' | 'end'>): string {
   if (state === 'ended') return end?.status ?? 'ended'
   if (state === 'broken off') return 'broke off'
   return state === 'live' ? 'live' : 'running'
 }
 
-/** A copy by the ledger of its target. @param totals of its chunks, by their state @param chunks some of them, failed ones first */
+/**
+ * A copy read from the ledger of its target. @param totals chunks by state @param chunks some chunks, failed ones first
+ */
 export function ledgerRunText(
   run: CopyRunEvent,
   url: string,

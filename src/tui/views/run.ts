@@ -1,4 +1,4 @@
-/** The Run screen: how far, how fast, who does what, what came out, what was said. */
+/** The Run screen: progress, rate, workers, results and log. */
 import { progressBar, sparkline } from '../draw/bars.ts'
 import {
   bytes,
@@ -44,7 +44,7 @@ function title(run: RunView): string {
   return withoutUrls(run.commandLine)
 }
 
-/** Whether it followed or switched, and copied nothing. */
+/** Whether the run only replicated or switched over, and copied nothing. */
 const streams = (run: RunView): boolean =>
   isStory(run) && (run.operation.kind === 'follow' || run.operation.kind === 'cutover')
 
@@ -54,7 +54,7 @@ function totals(run: RunView): string {
   const ended =
     finished.ok + finished.current + finished.failed + finished.refused + finished.stopped + finished.skipped
   const parts: string[] = []
-  // Tables that a stream holds are no work of a run that copies none of them.
+  // Tables of a stream are no work of a run that copies none.
   if (streams(run)) return ''
   if (run.checks.length > 0) parts.push(plural(run.checks.length, 'check'), plural(run.mismatchCount, 'difference'))
   if (run.plan === null) {
@@ -69,7 +69,7 @@ function totals(run: RunView): string {
   const isCutShort = run.finished !== null && run.finished.status !== 'ok' && run.plan.unit === 'action'
   if (isCutShort) return cutShort(run, run.plan)
   if (run.plan.tables > 0) parts.push(`tables ${count(ended)}/${count(run.plan.tables)}`)
-  // An import's plan counts commits, but a lane takes a whole table: its tables and actions say how far it is.
+  // An import's plan counts commits, but a worker takes a whole table, so tables and actions show the progress.
   if (run.plan.chunks > 0 && run.plan.unit !== 'action')
     parts.push(`chunks ${count(run.chunksDone)}/${count(run.plan.chunks)}`)
   const done = run.baseline + doneNow(run)
@@ -89,7 +89,7 @@ function totals(run: RunView): string {
   return parts.join('   ')
 }
 
-/** What an import had done when it failed or was stopped: how much there was in all, is an estimate only. */
+/** Work of an import that failed or was stopped; its total is only an estimate. */
 function cutShort(run: RunView, plan: NonNullable<RunView['plan']>): string {
   const { ok, current, failed, refused } = run.counts
   const some = (many: number, word: string): string[] => (many === 0 ? [] : [`${count(many)} ${word}`])
@@ -113,7 +113,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   const end = run.finished === null ? clockSpan(left) : run.finished.status
   const barCells = Math.max(8, cells - 20)
   const elapsed = clockSpan((run.endedAt ?? state.now) - run.startedAt)
-  // What no plan counts has no speed either, and of a stream or a switch a plan counts what others have copied.
+  // Without a plan there is no rate; for a stream or a cutover the plan counts what others have copied.
   const meant = run.plan === null || streams(run) ? null : meanRate(run, state.now)
   const mean = meant === null ? '' : `  ${rate(meant)} mean `
   const speeds =
@@ -205,7 +205,7 @@ function resultLine(result: TableResult, state: State, here: boolean, cells: num
   return [...front, span(parts.join(''))]
 }
 
-/** How many runs wait for this one. */
+/** Number of runs waiting for this one. */
 const inLine = ({ runs }: State): string => (runs.queue.length === 0 ? '' : ` · ${runs.queue.length} in line`)
 
 function resultsTitle(run: RunView, state: State): string {
@@ -220,10 +220,7 @@ function resultsTitle(run: RunView, state: State): string {
   return parts.join(' · ') + inLine(state) + (state.runs.errorsOnly ? ' · errors only' : '')
 }
 
-/**
- * What a validation found, line by line: checks, then the differences with both values. Lines of the checks of a run;
- * none when it checks nothing.
- */
+/** Lines for the checks of a validation, then the differences with both values; empty if the run has none. */
 function checkLines(run: RunView, state: State, cells: number): Line[] {
   const marks = marksOf(state.ascii)
   const checks = state.runs.errorsOnly ? run.checks.filter((c) => !c.equal) : run.checks
@@ -248,10 +245,7 @@ function checkLines(run: RunView, state: State, cells: number): Line[] {
   return lines
 }
 
-/**
- * What `fsck` went through and found, line by line. A title, the levels that are done, and the newest findings, as many
- * as fit.
- */
+/** Checked levels and findings of `fsck`: a title, the levels, and the newest findings that fit. */
 function fsckLines(fsck: FsckView, state: State, cells: number, rows: number): Line[] {
   const marks = marksOf(state.ascii)
   const levels = fsck.checked
@@ -321,7 +315,7 @@ function ending(run: RunView): Line[] {
   return lines
 }
 
-/** The newest of what it says. */
+/** The newest lines of the output. */
 function storyLines(run: RunView, cells: number, rows: number): Line[] {
   const told = run.story.flatMap((text): Line[] =>
     wrapLabelled(clean(text), cells - 2).map((part) => line(` ${part}`, storyTone(text))),

@@ -1,4 +1,4 @@
-/** The list of runs: of this session, of this machine, of every catalog and ledger that is open. */
+/** The list of runs: of this session, of this machine, and of all open catalogs and ledgers. */
 import { clockSpan, count, msOf, moment, percent, plural, rate, seconds } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, span } from '../draw/line.ts'
@@ -21,7 +21,7 @@ import { subjectsOf } from '../../app/operations/facts.ts'
 import { aboutInWords } from '../../model/run/run-book.ts'
 import type { Operation } from '../../app/operations/list.ts'
 
-/** What an operation is about: its table, or how many. @param machine runs by which streams are told in words */
+/** Subject of an operation: its table, or the number of tables. @param machine runs used to name streams */
 export function subject(operation: Operation, machine: readonly MachineRun[]): string {
   if (operation.kind === 'batch-import' && operation.only !== undefined)
     return `${operation.only.length} tables of ${operation.path}`
@@ -36,7 +36,7 @@ type Cells = {
   readonly time: string
   readonly said: string
   readonly run: string
-  /** `queue`, this host, or the name of another one; empty where nobody says. */
+  /** `queue`, `here`, or the name of another host; '' if unknown. */
   readonly where: string
 }
 
@@ -74,13 +74,13 @@ function cellsOf(row: RunRow, state: State): Cells {
 
 const HERE = 'here'
 
-/** Said of a run that is the turn of a slot: it stands in the list a second time, as what workers share. */
+/** Note for a run that is the turn of a task, because the shared run is also listed; null for others. */
 function slotOf(run: string, state: State): string | null {
   const shared = sharedBy(state, run)
   return shared === null ? null : `queue slot, of run ${shared.runId}`
 }
 
-/** A run of the queue. While the queue is away nothing of it is told as at work. */
+/** Cells of a queue run. While the queue is away it is not shown as working. */
 function sharedCells(told: SharedRun, { queue, now }: State): Cells {
   if (queue === null) throw new Error('a run of a queue without a queue')
   const run = withSent(told, queue)
@@ -148,16 +148,16 @@ function ledgerCells(run: CopyRunEvent, state: State): Cells {
   }
 }
 
-/** Cells of the column that says where a run runs. */
+/** Width of the column for the place of a run. */
 const WHERE = 9
 
-/** Cells of the word for how a run stands, behind its mark. */
+/** Width of the status word, after its mark. */
 const STATUS = 10
 
-/** Cells of the column that says what runs: on a wide screen the longest name that may be queued has room. */
+/** Width of the operation column; the wide one fits the longest operation that can be queued. */
 const COMMAND = { wide: 17, small: 14 } as const
 
-/** Where a row has room for what it is and what it is about, and for nothing else. */
+/** Below this width a row shows only operation and subject. */
 const NARROW = 60
 
 function narrowList(state: State, rows: readonly RunRow[], cells: number, body: number): Line[] {
@@ -182,13 +182,13 @@ function narrowList(state: State, rows: readonly RunRow[], cells: number, body: 
 
 const nameAndQueue = (name: string, where: string): string => (where === 'queue' ? `${name} · queue` : name)
 
-/** Below the list one line says how the queue does. */
+/** Adds a line about the queue below the list. */
 function withQueue(lines: readonly Line[], { queue }: State, cells: number, body: number): Line[] {
   if (queue === null) return block(lines, cells, body)
   return [...block(lines, cells, body - 1), ...block([queueLine(queue, 'runs', cells)], cells, 1)]
 }
 
-/** In place of runs. */
+/** Shown if there are no runs. */
 function nothingListed({ slots: { runs } }: State, cells: number): Line[] {
   if (runs.error !== null) return wrap(clean(runs.error), cells - 4).map((text) => line(`   ${text}`, 'bad'))
   return [line(runs.value === null ? '   reading …' : '   no run is recorded', 'muted')]
@@ -202,7 +202,7 @@ export function runsScreen(state: State, cells: number): Line[] {
   const wide = cells >= 100
   const places = state.queue !== null
   const command = wide ? COMMAND.wide : COMMAND.small
-  // Where there is no column for it, what is said begins with where.
+  // Without a WHERE column the notes begin with the place.
   const name = Math.max(14, Math.min(40, Math.floor(cells * 0.25)) - (places ? (wide ? WHERE : 6) : 0))
   if (cells < NARROW) return narrowList(state, rows, cells, body)
   const head = line(

@@ -1,4 +1,4 @@
-/** The whole screen as exactly `rows` lines of exactly `columns` cells. */
+/** The full screen as exactly `rows` lines of exactly `columns` cells. */
 import { percent } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, columns, line, overlay, rule, span } from '../draw/line.ts'
@@ -35,7 +35,7 @@ function tooSmall(state: State): Line[] {
   )
 }
 
-/** The pane: list, and below it what fits of the panels. */
+/** The pane: list, and the panels that fit below it. */
 function tablesPane(state: State, cells: number): Line[] {
   const g = geometry(state)
   if (state.focus === 'needs' && (g.mode === 'one' || state.zoom))

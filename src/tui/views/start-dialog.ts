@@ -1,4 +1,4 @@
-/** The plan of a command, read line by line, before it is started: what it says, what has to be typed, and two buttons. */
+/** Dialog with the plan of a command before it starts: lines of the plan, the name to type, and two buttons. */
 import { plural } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
@@ -14,7 +14,7 @@ import { framed } from './box.ts'
 import { isWide, planRows } from './plan-rows.ts'
 
 const MOST_CELLS = 140
-/** Rows of the plan that are seen whatever else has to be said. */
+/** Fewest visible rows of the plan. */
 const LEAST_ROOM = 3
 
 /** The plan of a command. */
@@ -37,7 +37,7 @@ export function startBox(d: Of<'start'>, state: State): Box {
   return { lines: framed(state, title, body, `${keys}${where}`, cells), cells, top: false }
 }
 
-/** First line of the plan in sight after a move. */
+/** First visible line of the plan after a move. */
 export function scrolledStart(d: Of<'start'>, state: State, by: number): number {
   const { rows, room } = parts(d, state)
   const last = Math.max(0, rows.length - room)
@@ -45,7 +45,7 @@ export function scrolledStart(d: Of<'start'>, state: State, by: number): number 
   return Math.max(0, Math.min(last, Math.min(d.top, last) + step))
 }
 
-/** Columns that are moved out of sight at the left, after `←` or `→`. */
+/** Cells scrolled off at the left, after `←` or `→`. */
 export function movedSideways(d: Of<'start'>, state: State, by: number): number {
   const inner = cellsOf(state) - 4
   const widest = Math.max(
@@ -67,7 +67,7 @@ function parts(d: Of<'start'>, state: State): Parts {
   const plan = d.read?.lists === true ? undefined : d.read?.plan?.commandLine
   const head: Line[] = [
     ...labelled('do', d.of.command, 'strong'),
-    // That it is the same asked for its plan alone needs no row.
+    // No row for a plan command that only adds `--dry-run`.
     ...(plan === undefined || plan === `${d.of.command} --dry-run` ? [] : labelled('plan', plan, 'muted')),
     [],
   ]
@@ -75,7 +75,7 @@ function parts(d: Of<'start'>, state: State): Parts {
     planRows(text, inner, d.left, d.read?.lists).map((part) => line(part, storyTone(text))),
   )
   if (d.state === 'reading') rows.push(line(d.read?.lists === true ? '…' : 'asking what it would do …', 'muted'))
-  // A run has told itself why it failed.
+  // The output of the run already contains the error.
   if (d.error !== null && !d.lines.some((text) => storyTone(text) === 'bad')) {
     const { code, message, where, reason, hint } = d.error
     rows.push(
@@ -86,10 +86,10 @@ function parts(d: Of<'start'>, state: State): Parts {
     )
   }
   const tail = [[], ...ending(d, state, inner)]
-  // Frame, and the two rows that show where the dialog lies.
+  // Subtracts the frame and a row above and below the dialog.
   const free = state.size.rows - 4 - tail.length
   if (free >= head.length + LEAST_ROOM) return { head, rows, tail, room: free - head.length }
-  // The buttons stay in sight: what is to be done scrolls with its plan then.
+  // Keep the buttons visible: the command line scrolls with the plan then.
   return { head: [], rows: [...head, ...rows], tail: tail.slice(1), room: Math.max(1, free + 3) }
 }
 

@@ -1,4 +1,4 @@
-/** The states of a table as mark + word + tone. */
+/** States of a table as mark, word and tone. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import type { Span, Tone } from '../draw/line.ts'
 import { span } from '../draw/line.ts'
@@ -11,7 +11,7 @@ import { EVERY_TABLE, syncOf } from '../state/sync-shown.ts'
 import { isRefused } from '../state/needy.ts'
 import { titleOf } from '../../engine/run/systems.ts'
 
-/** Short names of error codes, for a column of 12 cells. */
+/** Short names of error codes for a column of 12 cells. */
 const SHORT: Readonly<Record<string, string>> = {
   LOG_GAP: 'log gap',
   TABLE_FEATURE: 'refused',
@@ -55,7 +55,7 @@ export function catalogState(row: TableRow, marks: Marks): { readonly text: stri
   }
 }
 
-/** The same of a table whose commits are brought in as they come: its mark says that, and its word where that does not go well. */
+/** The same for a table that is being synchronized: with the mark of a sync, or its error. */
 export function syncedState(
   row: TableRow,
   syncs: State['syncs'],
@@ -69,7 +69,7 @@ export function syncedState(
   return { text: plain.text.replace(/^\S+/, marks.sync), tone: plain.tone === 'ok' ? 'info' : plain.tone }
 }
 
-/** What is said of that in a line; null where nobody brings it in. */
+/** State of the sync in one line; null if there is none. */
 export function syncText(
   { syncs, ascii }: State,
   row: TableRow,
@@ -103,7 +103,7 @@ export function proofState(row: TableRow, marks: Marks): { readonly text: string
   }
 }
 
-/** Mark of how a run ended. */
+/** Mark of a run's status. */
 export function runMark(status: string, marks: Marks): Span {
   switch (status) {
     case 'ok':
@@ -130,7 +130,7 @@ export function runMark(status: string, marks: Marks): Span {
   }
 }
 
-/** Three letters for long feature names, where a line is short. */
+/** Abbreviations of long feature names for short lines. */
 export function shortFeature(name: string): string {
   return (
     {

@@ -1,4 +1,4 @@
-/** A store as a line of the tree, and what is said of it beside. */
+/** A store as a line of the tree, and its facts. */
 import { bytes, moment, msOf, plural } from '../../render/screen-format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { fit, line, lineWidth, rule, span, spread } from '../draw/line.ts'
@@ -30,7 +30,7 @@ function standing(state: State, row: StoreRow): Standing {
   return { text: told, tone: 'muted', error: null }
 }
 
-/** Its line behind the mark of the cursor, in `cells`: a database that is open has the titles of its columns there. */
+/** The line of a store after its mark, in `cells`. An open database has its column titles on it. */
 export function storeLine(state: State, row: StoreRow, cells: number): Line {
   const marks = marksOf(state.ascii)
   const { text, tone, error } = standing(state, row)
@@ -47,7 +47,7 @@ export function storeLine(state: State, row: StoreRow, cells: number): Line {
   return spread([...head, span(left < 8 ? '' : cutMiddle(place, left), 'muted')], line(`${said} `, tone), cells)
 }
 
-/** What is known of it, in lines of `cells`. */
+/** Facts about a store, in lines of `cells`. */
 export function storeFacts(state: State, row: StoreRow, cells: number): Line[] {
   const { error } = standing(state, row)
   const database = databaseOf(state, row)
@@ -76,7 +76,7 @@ export function storeFacts(state: State, row: StoreRow, cells: number): Line[] {
   return [head, ...said, ...copyLines(state, row, cells)]
 }
 
-/** Copies that went into it, the newest first. */
+/** Copies into the store, the newest first. */
 function copyLines(state: State, { store }: StoreRow, cells: number): Line[] {
   if (store === null || store.copies.length === 0) return []
   const marks = marksOf(state.ascii)
@@ -88,7 +88,7 @@ function copyLines(state: State, { store }: StoreRow, cells: number): Line[] {
   return [[], rule('copies into it', cells), ...lines]
 }
 
-/** The lines below the list on a small screen. */
+/** Summary below the list on a small screen. */
 export function storeSummary(state: State, row: StoreRow, cells: number): Line[] {
   return [rule('', cells), ...storeFacts(state, row, cells).slice(0, 3)]
 }

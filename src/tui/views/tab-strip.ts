@@ -1,12 +1,15 @@
-/** Titles side by side of which one is open: where not all have room, that one is in sight all the same. */
+/** Tab titles next to each other. If not all fit, the open one stays visible. */
 import type { Line, Span } from '../draw/line.ts'
 import { lineWidth, span } from '../draw/line.ts'
 
-/** @param tabs each with the gap that belongs to it @param open index of the one that is open @returns as wide as it is; it may be cut at its end */
+/**
+ * @param tabs each with its gap @param open index of the open tab @returns a line that may be wider than `cells`; the
+ * end is then cut
+ */
 export function tabStrip(tabs: readonly Line[], open: number, cells: number): Line {
   const upTo = (from: number): Line => tabs.slice(from, open + 1).flat()
   let from = 0
-  // The last cell is that of the mark which says that more follows.
+  // The last cell is reserved for the mark of a cut.
   while (from < open && lineWidth(upTo(from)) + (from === 0 ? 0 : 1) > cells - 1) from += 1
   const shown: readonly Span[] = tabs.slice(from).flat()
   return from === 0 ? shown : [span('…', 'muted'), ...shown]

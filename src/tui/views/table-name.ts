@@ -1,7 +1,7 @@
-/** A table has one name on all screens: the one under which the Tables screen lists it. */
+/** Name of a table as listed on the Tables screen, used on all screens. */
 import { clean } from '../../render/screen-text.ts'
 
-/** @param table as a run names it, a path too @param lake that is open */
+/** @param table name or path as a run has it @param lake the open lake */
 export function tableName(table: string, lake: string | null): string {
   const root = lake === null ? null : `${lake.replace(/\/+$/, '')}/`
   return clean(root !== null && table.length > root.length && table.startsWith(root) ? table.slice(root.length) : table)

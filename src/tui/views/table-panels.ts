@@ -1,4 +1,4 @@
-/** Panels below the list where there is room: bytes by folder, and the tables that need somebody. */
+/** Panels below the list: bytes by folder, and tables that need attention. */
 import { bar } from '../draw/bars.ts'
 import { bytes } from '../../render/screen-format.ts'
 import type { Line } from '../draw/line.ts'
@@ -26,7 +26,7 @@ export function folderBars(state: State, cells: number, rows: number): Line[] {
   ])
 }
 
-/** What needs somebody, from the line that keeps the cursor in sight. */
+/** Tables that need attention, scrolled so that the cursor is visible. */
 export function needy(state: State, cells: number, rows: number): Line[] {
   const marks = marksOf(state.ascii)
   const all = needyRows(state)

@@ -1,4 +1,4 @@
-/** The list of tables: its columns and its rows. */
+/** The list of tables: columns and rows. */
 import type { TableRow } from '../../model/lake/answers.ts'
 import { drawnLines, isOneDatabase, type DrawnLine } from '../state/drawn-list.ts'
 import type { ListRow } from '../state/tables-list.ts'
@@ -31,14 +31,14 @@ const COLUMNS: readonly Column[] = [
   { id: 'proof', title: 'PROVED', width: 10, gap: 1, right: false },
 ]
 
-/** What gives way first when the names would have fewer than 20 cells. */
+/** Columns dropped, in this order, if names would get fewer than 20 cells. */
 const DROP: readonly TableSort[] = ['changed', 'proof', 'bytes', 'files', 'version']
 const NAME_CELLS = 20
 const MARK_CELLS = 3
-/** Of what a store holds, below it. */
+/** Indentation of a store's content. */
 const INDENT = 2
 
-/** Columns that fit, and the cells that are left for the name. */
+/** Columns that fit, and the remaining width of the name. */
 export function tableColumns(cells: number): { readonly columns: readonly Column[]; readonly name: number } {
   let columns = COLUMNS
   const nameOf = (list: readonly Column[]): number =>
@@ -88,7 +88,7 @@ function heading(state: State, columns: readonly Column[], name: number): Line {
   return [
     span(' '.repeat(MARK_CELLS) + padEnd(title('TABLE', 'name'), name), 'strong'),
     ...columns.map((c): Span => {
-      // A sorted column shows its arrow even where the title fills it: the arrow takes the gap.
+      // If the title fills the column, the sort arrow takes the gap.
       const text = title(c.title, c.id)
       const cells = c.width + c.gap
       const made = c.right ? cell(text, -cells) : cell(' '.repeat(c.gap) + text, cells)
@@ -145,7 +145,7 @@ export function tablesList(state: State, cells: number, rows: number): Line[] {
       }
     }
   }
-  // Only what is on screen is drawn: a database may have thousands of tables.
+  // Draw only visible rows: a database may have thousands of tables.
   const lines = drawnLines(state)
   const seen = lines.slice(state.tables.top, state.tables.top + rows).map(draw)
   if (lines.length === 0) seen.push(...emptyLines(state, cells))

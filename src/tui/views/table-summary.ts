@@ -1,4 +1,4 @@
-/** What stands below the list in one pane: the row under the cursor, its last runs, and all tables together. */
+/** Summary below the list in one pane: the row under the cursor, its last runs, and totals. */
 import { isInCatalog, type TableRow } from '../../model/lake/answers.ts'
 import type { RelationEvent } from '../../model/run/event.ts'
 import { bytes, plural, timeOfDay, msOf } from '../../render/screen-format.ts'
@@ -15,7 +15,7 @@ import { lastRuns } from './last-runs.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { titleOf } from '../../engine/run/systems.ts'
 
-/** How the states of all tables add up, in words; `≥` when the bytes of some are not known. */
+/** Totals of all tables by state; `≥` if the bytes of some are unknown. */
 function tally(rows: readonly TableRow[]): string {
   let size = 0
   const counts = { current: 0, behind: 0, truncated: 0, stopped: 0, running: 0, unreadable: 0, notYet: 0, away: 0 }
@@ -40,14 +40,14 @@ function tally(rows: readonly TableRow[]): string {
   ].join(' · ')
 }
 
-/** Why the catalog cannot be asked, the most useful first: the line is cut. */
+/** Why the catalog is away, the most important part first, since the line is cut. */
 const whyAway = ({ message, reason, where, hint }: ErrorInfo): string =>
   [reason ?? message, where, hint].filter((part) => part !== undefined).join(' · ')
 
 const rowsOf = (state: State, url: string): readonly RelationEvent[] =>
   state.databases.find((database) => database.url === url)?.relations ?? []
 
-/** The three lines below the list in one pane: the row, its last runs, and all together. */
+/** The three lines of the summary: the row, its last runs, and totals. */
 export function tablesSummary(state: State, cells: number): Line[] {
   const rows = state.slots.tables.value ?? []
   const row = cursorRow(state)

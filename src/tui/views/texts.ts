@@ -1,4 +1,4 @@
-/** Whole entries as text, for the dialog that shows them and for `y`. */
+/** Full entries as text, for the text dialog and for `y`. */
 import type { CommitDetail } from '../../model/lake/answers.ts'
 import type { FileEvent, RunEvent } from '../../model/run/event.ts'
 import type { TableResult } from '../run/run-view.ts'
@@ -37,7 +37,7 @@ export function commitText(detail: CommitDetail): string[] {
   ]
 }
 
-/** A file entry with the statistics as the log has them. */
+/** A file entry with its statistics as in the log. */
 export function fileText(file: FileEvent): string[] {
   return [
     row('path', file.path),
@@ -60,7 +60,7 @@ export function fileText(file: FileEvent): string[] {
   ]
 }
 
-/** How a table of a run ended. */
+/** Result of a table in a run. */
 export function resultText(result: TableResult): string[] {
   const { error } = result
   return [

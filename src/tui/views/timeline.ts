@@ -1,4 +1,4 @@
-/** The partitions of a table as a line of time: a bar for what each holds, from the first period to those that are to come. */
+/** Partitions of a table as a time line: a bar for the rows of each, past and future. */
 import type { ArchivedEvent } from '../../model/archive/events.ts'
 import type { PartitionedEvent, PartitionEvent, PartitionState } from '../../model/partition/events.ts'
 import { bar } from '../draw/bars.ts'
@@ -27,13 +27,13 @@ const TONES: Readonly<Partial<Record<PartitionState, Tone>>> = {
   missing: 'bad',
 }
 
-/** The picture in lines of `cells`, with a title. */
+/** Lines of `cells`, with a title. */
 export function timelineLines(shown: TimelineShown, cells: number, ascii: boolean): Line[] {
   const [title, ...rest] = pictureLines(shown, cells - 2, ascii)
   return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
 }
 
-/** The same as plain text, for a dialog of `cells`; its first line is a title. */
+/** The same as plain text for a dialog of `cells`; the first line is the title. */
 export function timelineText(shown: TimelineShown, cells: number, ascii: boolean): readonly string[] {
   const [title, ...rest] = pictureLines(shown, cells, ascii)
   return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]
@@ -43,7 +43,7 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
   const { table, partitions, alarms, error } = shown
   if (error !== null) return ['partitions', line(cutEnd(clean(`${error.code} ${error.message}`), cells), 'bad')]
   if (table === null) return ['partitions', line('reading them …', 'muted')]
-  // What gives way first is where it begins, then the size.
+  // If space is short, the FROM column is dropped.
   const day = cells - PERIOD - STATE - ROWS - SIZE - DAY - 2 >= LEAST_BAR ? DAY : 0
   const wide = Math.max(LEAST_BAR, Math.min(MOST_BAR, cells - PERIOD - STATE - ROWS - SIZE - day - 2))
   const top = Math.max(1, ...partitions.map(({ rows }) => Number(rows ?? 0)))
@@ -51,7 +51,7 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
   return [
     `partitions by ${clean(table.by)}${alarms.length === 0 ? '' : ` · ${plural(alarms.length, 'alarm')}`}`,
     ...wrap(clean(`${table.calendar ?? 'of no calendar'}; ${coverText(table)}`), cells).map((text) => line(text)),
-    // Before hundreds of days.
+    // Alarms come before the rows, which may be hundreds of days.
     ...alarms.flatMap(({ alarm, detail, rows }) =>
       wrap(
         clean(
@@ -67,10 +67,10 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
   ]
 }
 
-/** How many of the last lines of the picture are of now and of what comes, and so many before it as give it a place. */
+/** Number of last lines from the current period on, plus a few before it; null to start at the top. */
 export function linesFromNow({ partitions, alarms }: TimelineShown): number | null {
   const now = partitions.findIndex(({ state }) => state === 'current' || state === 'future' || state === 'missing')
-  // Where somebody has to look at something it opens with that.
+  // With an alarm, start at the top, where it is shown.
   return now === -1 || alarms.length > 0 ? null : Math.min(partitions.length, partitions.length - now + BEFORE_NOW)
 }
 
@@ -90,7 +90,7 @@ function row(one: PartitionEvent, { top, wide, day, ascii }: Drawn): Line {
   ]
 }
 
-/** A period of which only its certificate is left. */
+/** An expired period: only its certificate is left. */
 function expiredRow({ partition, rows, from }: ArchivedEvent, day: number): Line {
   return [
     span(padEnd(cutEnd(clean(partition), PERIOD - 1), PERIOD), 'muted'),

@@ -2,7 +2,7 @@
 
 const URLS = / --(?:from|to|database-url)(?:=| )(?:'(?:[^']|'\\'')*'|"[^"]*"|\S+)/g
 
-/** Without its program, and without the URLs that stand in the first row of the screen. */
+/** The command line without program name and URLs; the first row of the screen has those. */
 export function withoutUrls(commandLine: string): string {
   return commandLine.replace(/^sluice /, '').replace(URLS, '')
 }

@@ -1,4 +1,4 @@
-/** One partition on its way into an archive or back, as its events tell it. */
+/** State of one partition in an archive run or a restore, folded from its events. */
 import type {
   ArchivePlanEvent,
   ArchiveProgressEvent,
@@ -8,7 +8,7 @@ import type {
 import type { ArchiveState } from '../../../model/archive/state.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
-/** States in the order in which a partition passes them; RESTORED and FAILED stand beside. */
+/** Archive states in their order. RESTORED and FAILED are outside of it. */
 export const STAGES: readonly ArchiveState[] = [
   'PLANNED',
   'EXPORTING',
@@ -24,7 +24,7 @@ export type PartitionStatus = 'waits' | 'running' | 'done' | 'failed' | 'blocked
 
 type Sample = { readonly at: number; readonly rows: number; readonly bytes: number }
 
-/** What is being done with a partition. */
+/** Current step of a partition. */
 export type StepView = {
   readonly step: ArchiveStep
   readonly rows: number
@@ -33,18 +33,18 @@ export type StepView = {
   readonly samples: readonly Sample[]
 }
 
-/** Rates of a step count what happened in this window. */
+/** Rates of a step are averaged over this window. */
 const WINDOW_MS = 10_000
 const WINDOW_SAMPLES = 64
 
-/** What a step works on, in passes over the rows of the partition before it. */
+/** Passes over the partition's rows before a step begins. */
 const PASS: Readonly<Partial<Record<ArchiveStep, number>>> = { exporting: 0, verifying: 1, removing: 2, dropping: 2 }
 
 export class ArchivePartition {
   readonly table: string
   readonly name: string
   readonly plan: ArchivePlanEvent | null
-  /** What it comes to in this run, if all goes well. */
+  /** State that the partition has after a successful run. */
   readonly goal: ArchiveState
   state: ArchiveState | null
   step: StepView | null = null
@@ -56,11 +56,11 @@ export class ArchivePartition {
   files: number | null = null
   version: string | null = null
   dropAfter: string | null = null
-  /** In this run, ms. */
+  /** Time spent in this run, ms. */
   ms = 0
-  /** Text that this run has brought out of the source, in steps that have ended. */
+  /** Bytes read from the source by completed steps of this run. */
   #moved = 0
-  /** Whether this run has done anything with it. */
+  /** Whether this run has worked on it. */
   #touched = false
 
   constructor(table: string, name: string, plan: ArchivePlanEvent | null, goal: ArchiveState) {
@@ -85,7 +85,7 @@ export class ArchivePartition {
     this.#touched = true
     this.#moved += this.step?.bytes ?? 0
     this.step = null
-    // What it had come to before it failed says more than that it failed, and the error says that.
+    // Keep the state reached before the failure: the error says that it failed.
     if (event.state !== 'FAILED') this.state = event.state
     this.error = event.error ?? null
     this.failed = event.state === 'FAILED' || event.error !== undefined
@@ -106,24 +106,24 @@ export class ArchivePartition {
     return planned === 'blocked' || planned === 'held' ? planned : 'waits'
   }
 
-  /** Rows that it holds, as far as is known. */
+  /** Rows of the partition, as far as known. */
   get size(): number {
     return this.rows ?? (this.step !== null && this.step.total > 0 ? this.step.total : Number(this.plan?.rows ?? 0))
   }
 
-  /** Text that this run has brought out of the source. */
+  /** Bytes read from the source in this run. */
   get moved(): number {
     return this.#moved + (this.step?.bytes ?? 0)
   }
 
-  /** Rows that this run has to go over, each as often as it is read; of what has failed, what it went over. */
+  /** Row visits that this run needs: rows times passes. For a failed partition, only those done. */
   get work(): number {
     const { status } = this
     if (status === 'blocked' || status === 'held') return 0
     return status === 'failed' ? this.#over(this.#all) : this.#all
   }
 
-  /** Of `work`, what is done. */
+  /** Completed part of `work`. */
   get done(): number {
     return this.status === 'done' ? this.work : this.#over(this.work)
   }
@@ -139,7 +139,7 @@ export class ArchivePartition {
     if (this.goal === 'RESTORED') return Math.min(most, inStep)
     const began = passesOf(this.plan?.state ?? null)
     const passed = this.step === null ? passesOf(this.state) : (PASS[this.step.step] ?? passesOf(this.state))
-    // A partition that is exported anew begins again.
+    // A partition that is exported again starts over.
     return Math.min(most, Math.max(0, passed - began) * this.size + (passed < began ? 0 : inStep))
   }
 
@@ -149,14 +149,14 @@ export class ArchivePartition {
   }
 }
 
-/** How often its rows have been gone over when a partition is in a state: exported, read back, checked once more before it is dropped. */
+/** Completed passes over the rows in a state: export, read back, check before the drop. */
 function passesOf(state: ArchiveState | null): number {
   if (state === 'DROPPED') return 3
   if (state === 'EXPORTED') return 1
   return state !== null && STAGES.indexOf(state) >= STAGES.indexOf('VERIFIED') ? 2 : 0
 }
 
-/** Rows and bytes a second of a step in the last seconds; null before one second has passed, and where nothing moved. */
+/** Rows and bytes per second of a step in the last seconds. Null before one second has passed, or if nothing moved. */
 export function stepRates({ samples }: StepView): { readonly rows: number | null; readonly bytes: number | null } {
   const [first] = samples
   const last = samples.at(-1)

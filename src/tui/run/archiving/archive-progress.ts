@@ -1,4 +1,7 @@
-/** An archive run or a restore, folded from its events. It grows in place; a partition of a plan that nothing is done with is only counted. */
+/**
+ * State of an archive run or a restore, folded from its events. It is changed in place. Planned partitions without work
+ * are only counted.
+ */
 import type { ArchiveOperation } from '../../../archive/operations/archive-run/declaration.ts'
 import type { RestoreOperation } from '../../../archive/operations/restore/declaration.ts'
 import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../../../model/archive/events.ts'
@@ -12,9 +15,9 @@ export class ArchiveProgress {
   readonly #archives = new Map<string, ArchiveColumnsEvent>()
   #list: readonly ArchivePartition[] = []
   #current: ArchivePartition | null = null
-  /** When the first partition was begun. */
+  /** When work on the first partition began. */
   begunAt: number | null = null
-  /** Partitions of the plan that are archived already, that are not old enough, and that were brought back. */
+  /** Planned partitions without work: already archived, not old enough, or restored earlier. */
   readonly left = { done: 0, later: 0, restored: 0 }
 
   constructor(operation: ArchiveOperation | RestoreOperation) {
@@ -33,12 +36,12 @@ export class ArchiveProgress {
     return this.#list
   }
 
-  /** What was worked on last. */
+  /** The partition of the newest event. */
   get current(): ArchivePartition | null {
     return this.#current
   }
 
-  /** How a table stands in its archive, where that is known. */
+  /** Archive columns of a table; null if unknown. */
   archiveOf(table: string): ArchiveColumnsEvent | null {
     return this.#archives.get(table) ?? null
   }
@@ -53,7 +56,7 @@ export class ArchiveProgress {
     return counts
   }
 
-  /** Rows to go over in all partitions, each as often as it is read. */
+  /** Row visits of all partitions: rows times passes. */
   work(): number {
     return this.#list.reduce((sum, partition) => sum + partition.work, 0)
   }
@@ -62,12 +65,12 @@ export class ArchiveProgress {
     return this.#list.reduce((sum, partition) => sum + partition.done, 0)
   }
 
-  /** Text that came out of the source. */
+  /** Bytes read from the source. */
   moved(): number {
     return this.#list.reduce((sum, partition) => sum + partition.moved, 0)
   }
 
-  /** Rows of what is through, and of all that is worked on. */
+  /** Rows of completed partitions, and of all partitions with work. */
   rows(): { readonly done: number; readonly all: number } {
     let [done, all] = [0, 0]
     for (const { status, size } of this.#list) {
@@ -78,7 +81,7 @@ export class ArchiveProgress {
     return { done, all }
   }
 
-  /** Bytes of the source and of the Parquet files of what is written. */
+  /** Bytes in the source, and in the Parquet files written. */
   sizes(): { readonly source: number; readonly stored: number } {
     let [source, stored] = [0, 0]
     for (const { sourceBytes, bytes } of this.#list) {
@@ -104,7 +107,7 @@ export class ArchiveProgress {
 
   #begin(event: Extract<Event, { type: 'archive.progress' | 'archive.state' }>, now: number): ArchivePartition {
     const { table, partition } = event
-    // Events come in batches: what is quick would begin and end at once.
+    // Events arrive in batches, so use their own time: else short steps would begin and end at once.
     const at = Date.parse(event.ts)
     this.begunAt ??= Number.isNaN(at) ? now : Math.min(now, at)
     this.#current = this.#partitions.get(`${table}\n${partition}`) ?? this.#add(table, partition, null, this.#goal())

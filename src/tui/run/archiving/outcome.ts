@@ -1,10 +1,13 @@
-/** What an archive run or a restore came to, in the words of a headless run. */
+/** Result of an archive run or a restore, in the words of a headless run. */
 import { bytes, countDec, plural } from '../../../render/screen-format.ts'
 import type { Finished } from '../run-view.ts'
 
 const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'failed'] as const
 
-/** `3 partitions: 3 exported, 2 detached  24,691,356 rows  2.4 GB → 420.0 MB (5.7×)`; what is told where nothing is counted otherwise. */
+/**
+ * `3 partitions: 3 exported, 2 detached 24,691,356 rows 2.4 GB → 420.0 MB (5.7×)`. @param otherwise text of a run
+ * without counts
+ */
 export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'status'>, otherwise: string): string {
   const { brought, there } = totals
   if (brought !== undefined && status === 'ok') {
@@ -25,7 +28,7 @@ export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'statu
   ].join('  ')
 }
 
-/** `1.2 GB → 210.0 MB (5.7×)`; empty where either is not known. */
+/** `1.2 GB → 210.0 MB (5.7×)`; empty if a size is unknown. */
 export function sizesText(source: number, stored: number): string {
   if (source <= 0 || stored <= 0) return ''
   return `${bytes(source)} → ${bytes(stored)} (${timesText(source, stored)})`

@@ -1,6 +1,6 @@
 /**
- * Chunks that a person may want to look at: those that are worked on, those that went wrong, and the newest of the others. Of all the rest
- * the map knows the state, and the ledger everything. It is changed in place, as the map is.
+ * Chunks kept for display: active ones, failed ones, and the newest of the others. The chunk map has the state of all
+ * chunks, the ledger has every detail. It is changed in place, like the map.
  */
 import type { KeySpan } from '../../../model/run/event.ts'
 import { KEPT } from '../../../model/run/kept.ts'
@@ -24,13 +24,13 @@ export type Chunk = {
   readonly startedAt: number | null
   readonly ms: number | null
   readonly error: ErrorInfo | null
-  /** When its next try begins. */
+  /** When the next try begins. */
   readonly againAt: number | null
-  /** The first of its rows that the target did not take. */
+  /** The first rows of the chunk that the target refused. */
   readonly rows: readonly RowAside[]
-  /** Proved, or tried, before this run. */
+  /** True: completed or tried before this run. */
   readonly earlier: boolean
-  /** Whether somebody asked that it be held back, or left to another run. */
+  /** Held back by a steering request: paused, or left to another run. */
   readonly held: 'paused' | 'skipped' | null
 }
 
@@ -59,7 +59,7 @@ export function freshChunk(table: string, no: string, span: KeySpan): Chunk {
 
 export const chunkKey = ({ table, no }: Pick<Chunk, 'table' | 'no'>): string => `${no} ${table}`
 
-/** What stands first is what needs somebody. */
+/** Order of display: chunks that need attention first. */
 const ORDER: Readonly<Record<ChunkState, number>> = {
   failed: 0,
   waits: 1,
@@ -84,7 +84,7 @@ export class ChunkBook {
     return this.#active.get(key) ?? this.#noted.get(key) ?? this.#recent.get(key) ?? null
   }
 
-  /** Puts a chunk where its state belongs. */
+  /** Files a chunk under its state. */
   put(chunk: Chunk): void {
     const key = chunkKey(chunk)
     this.remove(chunk)
@@ -99,7 +99,7 @@ export class ChunkBook {
     for (const some of [this.#active, this.#noted, this.#recent]) some.delete(key)
   }
 
-  /** @param bad only those that failed, wait, or left rows behind */
+  /** @param bad only chunks that failed, wait, or have quarantined rows */
   list(table: string, bad: boolean): readonly Chunk[] {
     const some = bad
       ? [
@@ -107,23 +107,23 @@ export class ChunkBook {
           ...[...this.#active.values()].filter(({ state, rows }) => state === 'waits' || rows.length > 0),
         ]
       : [...this.#noted.values(), ...this.#active.values(), ...[...this.#recent.values()].toReversed()]
-    // The sort is stable: the newest of those that are done stay at the top of theirs.
+    // The sort is stable: the newest completed chunks stay at the top of their group.
     return some.filter((chunk) => chunk.table === table).toSorted((a, b) => ORDER[a.state] - ORDER[b.state])
   }
 
-  /** Forgets the chunks of a table that failed: they are as if nobody had tried them. */
+  /** Forgets failed chunks of a table, so that they count as not tried. */
   forgetFailed(table: string): void {
     for (const chunk of this.#noted.values()) if (chunk.table === table && chunk.state === 'failed') this.remove(chunk)
   }
 
-  /** Chunks of a table that were written are proved: it was compared as a whole. */
+  /** Marks written chunks of a table as proved, after the whole table was compared. */
   proveWritten(table: string): void {
     for (const chunk of this.#recent.values())
       if (chunk.table === table && chunk.state === 'written')
         this.#recent.set(chunkKey(chunk), { ...chunk, state: 'proved' })
   }
 
-  /** Nothing of a table is held back any more. */
+  /** Removes all holds on chunks of a table. */
   unhold(table: string): void {
     for (const some of [this.#active, this.#noted]) {
       for (const [key, chunk] of some) {
@@ -134,7 +134,7 @@ export class ChunkBook {
     }
   }
 
-  /** Nobody works on anything any more. @returns what was being worked on */
+  /** Clears the active chunks. @returns the chunks that were active */
   drop(): readonly Chunk[] {
     const left = [...this.#active.values()]
     this.#active.clear()

@@ -1,19 +1,16 @@
-/**
- * The state of every chunk of one table in a few bytes each: a table may have a hundred thousand of them, and a run goes on for a night.
- * It is changed in place.
- */
+/** State of every chunk of one table, in a few bytes each: a table may have 100,000 chunks. It is changed in place. */
 import type { KeySpan } from '../../../model/run/event.ts'
 import { placeOf, type KeyAxis, type Place } from './key-axis.ts'
 import { StripCells } from './strip-cells.ts'
 
 export const CHUNK_STATES = ['pending', 'proved', 'written', 'copying', 'aside', 'waits', 'failed'] as const
-/** `aside`: proved, but for rows that the target did not take. `waits`: for its next try. */
+/** `aside`: proved except for quarantined rows. `waits`: waits for its next try. */
 export type ChunkState = (typeof CHUNK_STATES)[number]
 
-/** The worst first, of those that are worse than something that is not done. */
+/** States that outrank pending in a cell of the strip, worst first. */
 const WORSE: readonly ChunkState[] = ['failed', 'waits', 'aside', 'copying', 'written']
 const PROVED = CHUNK_STATES.indexOf('proved')
-/** Numbers beyond this are taken as names, or one of them would ask for all the memory there is. */
+/** Chunk numbers beyond this are treated as names, because the arrays are indexed by number. */
 const MOST = 4_000_000
 
 export class ChunkMap {
@@ -28,7 +25,7 @@ export class ChunkMap {
   readonly #named = new Map<string, number>()
   readonly #counts = CHUNK_STATES.map(() => 0)
 
-  /** @param chunks how many there are, as far as is known */
+  /** @param chunks number of chunks, as far as known */
   constructor(axis: KeyAxis, chunks: number) {
     this.axis = axis
     this.#chunks = chunks
@@ -37,7 +34,7 @@ export class ChunkMap {
     this.#to = new Float64Array(places)
   }
 
-  /** @param span where it lies, when that is told */
+  /** @param span key range of the chunk, if the event has it */
   set(chunk: string, state: ChunkState, span?: KeySpan): void {
     const index = this.#index(chunk)
     this.#grow(index)
@@ -55,7 +52,7 @@ export class ChunkMap {
       this.#from[index] = place.from
       this.#to[index] = place.to
     }
-    // Where they stand one after the other, another one may move them all.
+    // On an axis by order, one more chunk can move all others.
     if (this.axis.by === 'order' && (together || this.#together || this.#all !== all)) this.#cells = null
     this.#cells?.add(this.#place(index), after, 1)
   }
@@ -64,13 +61,13 @@ export class ChunkMap {
     return CHUNK_STATES[this.#states[this.#index(chunk)] ?? 0] ?? 'pending'
   }
 
-  /** How many chunks there are, and how many in each state. */
+  /** Number of chunks, in total and by state. */
   counts(): Readonly<Record<ChunkState | 'all', number>> {
     const [, proved = 0, written = 0, copying = 0, aside = 0, waits = 0, failed = 0] = this.#counts
     return { all: this.#all, pending: this.#all - this.#known, proved, written, copying, aside, waits, failed }
   }
 
-  /** Every chunk that is in state `from` is in state `to` now. */
+  /** Sets all chunks in state `from` to state `to`. */
   turn(from: ChunkState, to: ChunkState): void {
     const [before, after] = [CHUNK_STATES.indexOf(from), CHUNK_STATES.indexOf(to)]
     for (let i = 0; i <= this.#largest; i++) {
@@ -82,7 +79,7 @@ export class ChunkMap {
     this.#cells = null
   }
 
-  /** The strip: of each of `width` slices the worst state of what lies in it. */
+  /** The strip: for each of `width` cells the worst state of the chunks in it. */
   cells(width: number): readonly ChunkState[] {
     const cells = this.#cells?.width === width ? this.#cells : this.#filled(width)
     this.#cells = cells
@@ -107,7 +104,7 @@ export class ChunkMap {
     return cells
   }
 
-  /** Where a table was cut again some numbers stand for nothing any more: the others stand together then. */
+  /** Whether chunks are drawn without gaps: after a table was cut again, some chunk numbers are unused. */
   get #together(): boolean {
     return this.axis.by === 'order' && this.#largest > this.#all
   }
@@ -128,7 +125,7 @@ export class ChunkMap {
   }
 
   #count(state: number, by: number): void {
-    // Chunks that nobody has spoken of are pending too, and are counted by what is left.
+    // Chunks without an event are pending too; they are counted as the remainder.
     if (state === 0) return
     this.#counts[state] = (this.#counts[state] ?? 0) + by
     this.#known += by

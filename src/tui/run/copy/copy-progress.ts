@@ -1,6 +1,6 @@
 /**
- * What is known of a copy, folded from its events: tables, chunks, sums, throttle. Bounded whatever the number of chunks, and therefore changed in
- * place.
+ * State of a copy, folded from its events: tables, chunks, checksums, throttle. Its size does not grow with the number
+ * of chunks; therefore it is changed in place.
  */
 import { differenceText } from '../../../render/difference-text.ts'
 import { WorkPace } from '../../../model/copy/work-pace.ts'
@@ -19,16 +19,16 @@ type Pressure = { readonly reason: string; readonly rate: number }
 export class CopyProgress {
   readonly book = new ChunkBook()
   readonly follow = new FollowProgress()
-  /** Over the time in which chunks were worked on. */
+  /** Rates over the time in which chunks were copied. */
   readonly pace = new WorkPace()
-  /** Of a cut-over. */
+  /** State of a cutover. */
   readonly switching = new SwitchProgress()
   throttle: Pressure | null = null
-  /** How long the target takes for a batch; null before that was measured. */
+  /** Time that the target takes for a batch; null before the first measurement. */
   latency: Latency | null = null
-  /** When the first chunk began: rates count from here. */
+  /** When the first chunk began; rates count from here. */
   begunAt: number | null = null
-  /** The most workers that were seen at work. */
+  /** Largest number of workers seen. */
   workers = 0
   readonly #tables = new Map<string, CopyTable>()
   #latest: string | null = null
@@ -42,7 +42,7 @@ export class CopyProgress {
     return name === null ? null : (this.#tables.get(name) ?? null)
   }
 
-  /** The table that work was last done on, and the first one before there is any. */
+  /** The table of the newest chunk event; the first table before there is one. */
   get latest(): CopyTable | null {
     const [first] = this.#tables.values()
     return this.table(this.#latest) ?? first ?? null
@@ -100,7 +100,7 @@ export class CopyProgress {
     }
   }
 
-  /** All tables together, in closed chunks. */
+  /** Totals of all tables, for closed chunks. */
   tally(): Tally {
     const sum: Tally = { read: 0, written: 0, skipped: 0, aside: 0, proved: 0 }
     for (const { tally } of this.#tables.values()) {
@@ -113,7 +113,7 @@ export class CopyProgress {
     return sum
   }
 
-  /** Rows that there are in all; those of refused tables are not going to be read. */
+  /** Expected rows of all tables, without refused ones. */
   rows(): { readonly rows: number; readonly estimated: boolean } {
     let rows = 0
     let estimated = false
@@ -134,29 +134,29 @@ export class CopyProgress {
     return sum
   }
 
-  /** Whether a table was begun by this run: one that is only followed never is. */
+  /** Whether this run copied any table; false if tables are only replicated. */
   get hasCopied(): boolean {
     return this.tables.some(({ started, begun }) => started !== null || begun > 0)
   }
 
-  /** Whether every row of every table was read and is accounted for, also those that were set aside. */
+  /** Whether every row of every table was read and is either written or quarantined. */
   get isGoneThrough(): boolean {
     const { tables } = this
     return tables.length > 0 && tables.every((table) => table.isGoneThrough)
   }
 
-  /** Whether earlier runs have set rows aside too. */
+  /** Whether earlier runs quarantined rows. */
   get hasOlderAside(): boolean {
     return this.tables.some(({ before }) => before.aside > 0)
   }
 
-  /** Chunks that the target takes at the same time; null where nobody has told. */
+  /** Chunks that the target accepts at the same time; null if unknown. */
   get writers(): number | null {
     const told = this.tables.flatMap(({ started, plan }) => Number(started?.writers ?? plan?.writers ?? 0) || [])
     return told.length === 0 ? null : Math.max(...told)
   }
 
-  /** Bytes of a row on the average over what is copied; null where the source does not say. */
+  /** Average bytes of a row of the latest table; null if the source does not report it. */
   rowBytes(): number | null {
     return this.latest?.rowBytes ?? null
   }
@@ -181,9 +181,9 @@ export class CopyProgress {
     this.#latest = name
     this.workers = Math.max(this.workers, worker)
     table.begun++
-    // It was told of as failed, and is tried again.
+    // A table reported as failed is tried again.
     table.result = null
-    // A worker that begins another chunk has none any more: somebody else took it over.
+    // A worker that begins another chunk no longer has its old one: another worker took it over.
     for (const other of this.book.active) if (other.worker === worker) this.#letGo(other)
     const held = this.book.find(name, no)?.held ?? null
     this.#put({ ...freshChunk(name, no, spanOf(event)), state: 'copying', worker, startedAt: now, held })
@@ -192,7 +192,7 @@ export class CopyProgress {
   #progress({ table, chunk, step }: Of<'chunk.progress'>): void {
     const known = this.book.find(table, chunk)
     if (known === null) return
-    // Read to the end and written, but not proved: another state of the same work.
+    // Read and written, but not proved yet.
     const state: ChunkState = step === 'proving' ? 'written' : 'copying'
     const inMap = this.#at(table).map
     if (inMap.state(chunk) !== state) inMap.set(chunk, state)
@@ -202,7 +202,7 @@ export class CopyProgress {
   #retried(event: Of<'chunk.retried'>, now: number): void {
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, {})
     const { attempt, error } = event
-    // What the failed try had set aside was undone with it.
+    // The rows that the failed try quarantined were rolled back.
     this.#put({ ...known, state: 'waits', attempt, error, againAt: now + event.waitMs, aside: 0, rows: [] })
   }
 
@@ -248,14 +248,14 @@ export class CopyProgress {
     if (proved) table.before.proved += written
     const state = aside > 0 ? 'aside' : proved ? 'proved' : 'written'
     table.map.set(event.chunk, state, spanOf(event))
-    // Of the others nobody has to hear again.
+    // Details of other chunks are not kept.
     if (aside === 0) return
     const chunk = freshChunk(event.table, event.chunk, spanOf(event))
     const { attempt, checksum = null } = event
     this.book.put({ ...chunk, state, attempt, read, written, aside, checksum, earlier: true })
   }
 
-  /** Chunks whose events are not told one by one. */
+  /** Adds chunks that are reported as a summary instead of one by one. */
   #summed(event: Of<'chunks.summary'>): void {
     const table = this.#at(event.table)
     table.add(event)
@@ -266,12 +266,12 @@ export class CopyProgress {
     this.#latest = event.table
   }
 
-  /** Proved once, and no more what it has to be. */
+  /** A chunk that was proved earlier, and differs now. */
   #differs(event: Of<'look.difference'>): void {
     if (event.chunk === undefined || event.accepted === true) return
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, spanOf(event))
     const error = { code: 'COUNTS_DIFFER', message: differenceText(event), retryable: false } as const
-    // One that somebody spoke of before it began has been told without its place.
+    // A chunk that was steered before it began has no range yet.
     const span = event.from === undefined && event.to === undefined ? known.span : spanOf(event)
     this.#put({ ...known, span, state: 'failed', error, againAt: null, earlier: true })
   }
@@ -282,7 +282,7 @@ export class CopyProgress {
     this.#put({ ...known, state: 'failed', error: event.error, againAt: null, ms })
   }
 
-  /** Undone, and free: kept in sight only where somebody asked for that. */
+  /** A rolled-back, unclaimed chunk: kept in the list only if a steering request holds it. */
   #released({ table, chunk }: Of<'chunk.released'>): void {
     const known = this.book.find(table, chunk)
     if (known?.held == null) return this.#letGo({ table, no: chunk })
@@ -324,7 +324,7 @@ export class CopyProgress {
     }
   }
 
-  /** What was being worked on is undone, and free for the next run. */
+  /** Active chunks were rolled back and are free for the next run. */
   #ended(): void {
     this.throttle = null
     for (const chunk of this.book.drop()) this.#at(chunk.table).map.set(chunk.no, 'pending')
@@ -336,12 +336,12 @@ export class CopyProgress {
   }
 }
 
-/** Whether a chunk that is closed has been compared with what stands in the target. */
+/** Whether a closed chunk was compared with the rows in the target. */
 function isProved(table: CopyTable, checksum: { readonly target: string } | undefined): boolean {
   return table.provedByChunk && (checksum === undefined || checksum.target !== '')
 }
 
-/** Whether a table of blocks was proved as a whole when it ended well: its sums were added up and compared. */
+/** Whether a table without a key was proved as a whole at its end: the sums of its chunks' checksums were compared. */
 function isProvedAtEnd({ plan, key }: CopyTable): boolean {
   return plan !== null && key.length === 0 && plan.proof === 'canonical' && plan.onExisting === 'refuse'
 }

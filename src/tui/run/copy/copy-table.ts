@@ -1,4 +1,4 @@
-/** One table of a copy, as its events tell it. Numbers are rows unless they say otherwise. */
+/** State of one table of a copy, folded from its events. Numbers are rows unless stated otherwise. */
 import { spanIn } from '../../../model/run/stretch-span.ts'
 import type {
   ChunksSummaryEvent,
@@ -23,13 +23,13 @@ export class CopyTable {
   readonly plan: CopyPlanLine | null
   started: CopyStartedEvent | null = null
   map = new ChunkMap({ by: 'order' }, 0)
-  /** What this run did, in chunks that are closed. */
+  /** Totals of this run, for closed chunks. */
   readonly here = nothing()
-  /** What earlier runs did. */
+  /** Totals of earlier runs. */
   readonly before = nothing()
-  /** Chunks that this run has begun. */
+  /** Number of chunks that this run began. */
   begun = 0
-  /** Whether somebody asked that nothing of it begins, for now or in this run. */
+  /** Held back by a steering request: paused, or left to another run. */
   held: 'paused' | 'skipped' | null = null
   result: TableResult | null = null
 
@@ -45,7 +45,7 @@ export class CopyTable {
     this.map = new ChunkMap(axisOf(event, native), Number(event.chunks))
   }
 
-  /** Chunks of which only the state is told, and what they add up to. */
+  /** Adds chunks that are reported only by state, and their totals. */
   add({ begun, here, before, states }: ChunksSummaryEvent): void {
     this.begun += Number(begun)
     addTo(this.here, here, this.provedByChunk)
@@ -65,12 +65,15 @@ export class CopyTable {
     return this.started?.key ?? this.plan?.key ?? []
   }
 
-  /** How its chunks are proved, in the words of the plan; '' where nobody has told. */
+  /** Proof method of its chunks, as in the plan; '' if unknown. */
   get proof(): string {
     return this.plan?.proof ?? ''
   }
 
-  /** Ranges of blocks cannot be found again in the target: what came of them is proved with the table, or by nothing. */
+  /**
+   * Whether chunks are proved one by one. Block ranges cannot be found again in the target, so tables without a key are
+   * proved as a whole or not at all.
+   */
   get provedByChunk(): boolean {
     return this.proof !== 'none' && (this.started === null || this.key.length > 0)
   }
@@ -92,13 +95,13 @@ export class CopyTable {
     return this.begun > 0 ? 'copying' : 'waits'
   }
 
-  /** Whether no chunk of it is left: each is closed, with its rows in the target or set aside. */
+  /** Whether no chunk is left: each is closed, with its rows written or quarantined. */
   get isGoneThrough(): boolean {
     const { all, pending, copying, waits, failed } = this.map.counts()
     return this.state === 'ok' || (this.started !== null && all > 0 && pending + copying + waits + failed === 0)
   }
 
-  /** All runs together, in closed chunks; what the ledger says, once it has said it. */
+  /** Totals of all runs, for closed chunks; from the ledger once the result is known. */
   get tally(): Tally {
     const { result, here, before } = this
     if (result?.copied !== undefined) return talliedBy(result.copied, before.proved + here.proved)
@@ -111,7 +114,7 @@ export class CopyTable {
     }
   }
 
-  /** Rows there are: as counted or estimated, and never less than were read. */
+  /** Rows of the table, counted or estimated; never less than were read. */
   get rows(): number {
     const { copied } = this.result ?? {}
     if (copied !== undefined && this.result?.status === 'ok') return Number(copied.read)
@@ -122,17 +125,17 @@ export class CopyTable {
     return this.result?.status === 'ok' ? false : (this.started?.estimated ?? this.plan?.estimated ?? false)
   }
 
-  /** Rows that are going to be there when the run ends well. */
+  /** Rows that will be in the target if the run succeeds. */
   get expected(): number {
     return this.held === 'skipped' ? this.tally.read : this.rows
   }
 
-  /** Rows that earlier runs have brought to the target. */
+  /** Rows that earlier runs copied. */
   get baseline(): number {
     return Math.max(this.before.read, Number(this.started?.done.rows ?? 0))
   }
 
-  /** Bytes of a row on the average, by the source's own estimate; null where that is not known. */
+  /** Average bytes of a row by the source's estimate; null if unknown. */
   get rowBytes(): number | null {
     const rows = Number(this.plan?.rows ?? 0)
     const bytes = Number(this.plan?.bytes ?? 0)

@@ -1,4 +1,4 @@
-/** What is known of the stream that follows a copy, folded from its events. */
+/** State of a replication stream, folded from its events. */
 import type { Event } from '../../../model/run/event.ts'
 import { KEPT } from '../../../model/run/kept.ts'
 import type { FollowProgressEvent, FollowTableEvent } from '../../../model/follow/events.ts'
@@ -9,26 +9,26 @@ export type StreamTable = {
   updates: number
   deletes: number
   truncates: number
-  /** The last comparison; null before there was one. */
+  /** Result of the last comparison; null before the first. */
   proved: { readonly position: string; readonly rows: number; readonly differing: number } | null
-  /** Rows of the source that were compared in the round that goes on, and how many there are about; null between rounds. */
+  /** Source rows compared in the current round, and their estimated total; null between rounds. */
   comparing: { readonly done: number; readonly total: number } | null
 }
 
 export class FollowProgress {
   last: FollowProgressEvent | null = null
-  /** Bytes, or notes of triggers, that were not applied, and changes a second; the newest last. */
+  /** Lag in bytes, or in trigger notes not yet applied, and changes per second; the newest last. */
   readonly lag: number[] = []
   readonly rates: number[] = []
-  /** Bytes of the log that the slot held back, or that notes took. */
+  /** Bytes of log that the replication slot retains, or that the notes take. */
   readonly held: number[] = []
-  /** By name: what was applied to each table, and how it was compared last. */
+  /** By name: changes applied to each table, and its last comparison. */
   readonly tables = new Map<string, StreamTable>()
-  /** Position and rows that differed of the newest comparison; null before there was one. */
+  /** Position and differing rows of the newest comparison; null before the first. */
   proved: { readonly position: string; readonly differing: number; readonly pauseMs: number } | null = null
   halted: string | null = null
 
-  /** Whether changes are applied to all tables, and none is copied any more. */
+  /** Whether changes are applied to all tables and none is being copied. */
   get isWhole(): boolean {
     return this.last !== null && this.last.tables.copying === '0'
   }
@@ -60,7 +60,7 @@ export class FollowProgress {
         this.#table(event.table).comparing = { done: Number(event.done), total: Number(event.total) }
         break
       case 'run.finished':
-        // What was compared then was broken off.
+        // A comparison that was running is cancelled.
         for (const table of this.tables.values()) table.comparing = null
         break
       case 'follow.proved': {

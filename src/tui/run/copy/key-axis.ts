@@ -1,17 +1,17 @@
-/** Where the chunks of a table lie: by the value of a whole-number key, or one after the other by their numbers. */
+/** Position of a table's chunks: by the value of an integer key, or in the order of their numbers. */
 import type { CopyStartedEvent, KeySpan } from '../../../model/run/event.ts'
 import { clean, cutEnd, width } from '../../../render/screen-text.ts'
 
 export type KeyAxis = { readonly by: 'value'; readonly low: bigint; readonly high: bigint } | { readonly by: 'order' }
 
-/** A part of an axis, as shares of it from 0 to 1. */
+/** A part of an axis, as fractions from 0 to 1. */
 export type Place = { readonly from: number; readonly to: number }
 
 const WHOLE = /^-?\d{1,40}$/
-/** Types whose keys are as far apart as their values say; digits in a text sort in another way. */
+/** Types whose values are proportional to their distance. Digits in a text sort differently. */
 const NUMERIC = /int|serial|numeric|decimal|number|year/i
 
-/** @param native type of the key's column as the source declares it, where a plan has told it */
+/** @param native declared type of the key column in the source; null if no plan has it */
 export function axisOf({ key, low, high }: CopyStartedEvent, native: string | null): KeyAxis {
   if (key.length !== 1 || low === undefined || high === undefined) return { by: 'order' }
   if (!WHOLE.test(low) || !WHOLE.test(high) || (native !== null && !NUMERIC.test(native))) return { by: 'order' }
@@ -19,7 +19,7 @@ export function axisOf({ key, low, high }: CopyStartedEvent, native: string | nu
   return a > b ? { by: 'order' } : { by: 'value', low: a, high: b }
 }
 
-/** Where a chunk lies on an axis of values. Rows without a key have no place; they stand at its end. */
+/** Position of a chunk on an axis of values. Rows without a key are placed at its end. */
 export function placeOf(axis: Extract<KeyAxis, { by: 'value' }>, { from, to }: KeySpan): Place {
   if (from === undefined && to === undefined) return { from: 1, to: 1 }
   const span = Number(axis.high - axis.low + 1n)
@@ -35,8 +35,9 @@ function whole(bound: readonly string[] | null | undefined): bigint | null {
 }
 
 /**
- * `400001–450000`, `start–c2`, `(7, a)–(7, k)`, `blocks 0–127`. Of keys that are no whole numbers the first one is not part of the chunk.
- * @param key columns of the key; none where the table is cut by blocks
+ * `400001–450000`, `start–c2`, `(7, a)–(7, k)`, `blocks 0–127`. For keys that are not integers, the lower bound is
+ * exclusive.
+ * @param key columns of the key; empty if the table is cut by blocks
  */
 export function spanText({ from, to }: KeySpan, key: readonly string[]): string {
   if (from === undefined && to === undefined) return key.length === 0 ? 'all rows' : 'rows without a key'
@@ -45,7 +46,9 @@ export function spanText({ from, to }: KeySpan, key: readonly string[]): string 
   return `blocks ${edge(from, '0')}–${next === null ? 'end' : (next - 1n).toString()}`
 }
 
-/** The same in at most `cells`: of numbers their ends tell ranges apart, of texts their beginnings. */
+/**
+ * The same in at most `cells`: numbers are cut at their start, texts at their end, so that ranges stay distinguishable.
+ */
 export function fitSpan(span: KeySpan, key: readonly string[], cells: number): string {
   const text = clean(spanText(span, key))
   const middle = text.indexOf('–')
@@ -63,7 +66,7 @@ function edge(bound: readonly string[] | null | undefined, open: string): string
   return bound.length === 1 ? (bound[0] ?? open) : `(${bound.join(', ')})`
 }
 
-/** `id 431877`, `tenant 7, id 12`: a key with the names of its columns. */
+/** `id 431877`, `tenant 7, id 12`: key values with their column names. */
 export function keyText(values: readonly (string | null)[], key: readonly string[]): string {
   return values.map((value, i) => `${key[i] ?? 'key'} ${value ?? 'NULL'}`).join(', ')
 }

@@ -1,18 +1,18 @@
-/** The cells of a strip, kept up to date chunk by chunk: drawing them costs as much for a hundred chunks as for a hundred thousand. */
+/** Cells of a strip, updated chunk by chunk: drawing costs the same for 100 chunks as for 100,000. */
 import type { Place } from './key-axis.ts'
 
-/** Sums of shares end a little beside 1. */
+/** Tolerance for sums of fractions that should be 1. */
 const NEARLY = 1e-6
 
 export class StripCells {
   readonly width: number
   readonly #states: number
-  /** Chunks of each state in each cell. */
+  /** Number of chunks by state and cell. */
   readonly #counts: Uint32Array
-  /** How much of a cell belongs to chunks that somebody has spoken of. */
+  /** Fraction of a cell that known chunks cover. */
   readonly #covered: Float64Array
 
-  /** @param states how many there are; 0 is that of what nobody has spoken of, and is not counted */
+  /** @param states number of states; state 0 means unknown and is not counted */
   constructor(width: number, states: number) {
     this.width = width
     this.#states = states
@@ -20,7 +20,7 @@ export class StripCells {
     this.#covered = new Float64Array(width)
   }
 
-  /** @param by 1 for a chunk that comes, -1 for one that goes, with the place and the state it came with */
+  /** @param by 1 adds a chunk, -1 removes it; place and state must be those it was added with */
   add(place: Place, state: number, by: 1 | -1): void {
     if (state === 0) return
     const [a, b] = [place.from * this.width, place.to * this.width]

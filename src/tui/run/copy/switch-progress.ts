@@ -1,10 +1,10 @@
-/** What is known of a switch, folded from its events: gates, the step that it is at, and that it has happened. */
+/** State of a cutover, folded from its events: cutover checks, the current step, and whether it has switched. */
 import type { CutoverGateEvent, CutoverStepEvent, CutoverSwitchedEvent } from '../../../model/follow/cutover-events.ts'
 import type { Event } from '../../../model/run/event.ts'
 
 export type SwitchGate = Pick<CutoverGateEvent, 'name' | 'state' | 'detail'>
 
-/** While these are the newest step, somebody else may have to wait. */
+/** While one of these is the newest step, other sessions may have to wait. */
 const HOLDING: ReadonlySet<CutoverStepEvent['step']> = new Set([
   'trying',
   'closing',
@@ -14,21 +14,21 @@ const HOLDING: ReadonlySet<CutoverStepEvent['step']> = new Set([
 ])
 
 export class SwitchProgress {
-  /** By name, in the order in which they were told first. */
+  /** By name, in the order of their first event. */
   readonly gates = new Map<string, SwitchGate>()
   /** The newest step; null before there was one. */
   step: { readonly text: string; readonly holds: boolean; readonly at: number } | null = null
   switched: CutoverSwitchedEvent | null = null
   #newest: string | null = null
 
-  /** The gate that was told to wait last, and does still; null where none does. */
+  /** The check that reported waiting last and still waits; null if none does. */
   get waitsFor(): SwitchGate | null {
     const newest = this.gates.get(this.#newest ?? '')
     if (newest?.state === 'waiting') return newest
     return [...this.gates.values()].findLast(({ state }) => state === 'waiting') ?? null
   }
 
-  /** How many gates stand so. */
+  /** Number of checks in a state. */
   count(state: SwitchGate['state']): number {
     return [...this.gates.values()].filter((gate) => gate.state === state).length
   }

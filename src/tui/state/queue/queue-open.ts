@@ -1,15 +1,15 @@
-/** What is open of a queue: the screen, and the run of it with its slots. */
+/** The open screen of a queue, and its run with the tasks. */
 import type { SharedRun } from '../../../app/workbench.ts'
 import type { Slot } from '../../../model/share/distributed.ts'
 import type { State } from '../state.ts'
 import { withSent, type QueueView } from './queue-shown.ts'
 
-/** The screen of the queue that is open, or null. */
+/** The open screen of the queue, or null. */
 export function queueView({ screen, queue }: State): QueueView | null {
   return screen === 'queue' ? (queue?.trail.at(-1) ?? null) : null
 }
 
-/** The run whose screen is open, with what is ordered; null while it is not read, or unknown. */
+/** The run of the open screen, including pending steering requests; null while not read, or if unknown. */
 export function shownRun(state: State): SharedRun | null {
   const view = queueView(state)
   const { queue } = state
@@ -18,7 +18,7 @@ export function shownRun(state: State): SharedRun | null {
   return told == null ? null : withSent(told, queue)
 }
 
-/** Its slots; none while they are not read. */
+/** Tasks of the run; empty while not read. */
 export function shownSlots(state: State): readonly Slot[] {
   const view = queueView(state)
   const { run = null } = state.queue ?? {}

@@ -1,4 +1,7 @@
-/** The lists of the queue's screens: what their rows are, and where the cursor stands. A further listing is a kind of view with an entry here and one in `views/queue`. */
+/**
+ * Lists of the queue's screens: rows and cursor. For a new list, add a kind of view with an entry here and in
+ * `views/queue`.
+ */
 import type { SharedRun } from '../../../app/workbench.ts'
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
 import type { Slot, WorkerRow } from '../../../model/share/distributed.ts'
@@ -8,7 +11,7 @@ import type { State } from '../state.ts'
 import { queueView, shownSlots } from './queue-open.ts'
 import { type KeyedPosition, type QueueShown, type QueueView } from './queue-shown.ts'
 
-/** A worker, or one slot of those that it works on. */
+/** A worker process, or one of its tasks. */
 export type WorkerLine = {
   readonly key: string
   readonly worker: WorkerRow
@@ -47,7 +50,7 @@ function keysOf(state: State): readonly string[] {
   return ROWS[view.kind](state, state.queue).map(({ key }) => key)
 }
 
-/** Index of the row under the cursor; -1 where there are no rows. */
+/** Index of the row under the cursor; -1 if there are no rows. */
 export function cursorIn(keys: readonly string[], { key, index }: KeyedPosition): number {
   const found = key === null ? -1 : keys.indexOf(key)
   return found >= 0 ? found : Math.min(Math.max(0, index), keys.length - 1)
@@ -58,7 +61,7 @@ function atCursor<L extends { readonly key: string }>(lines: readonly L[], at: K
   return lines[cursorIn(keys, at)] ?? null
 }
 
-/** The slot under the cursor of a run's screen. */
+/** The task under the cursor of a run's screen. */
 export function slotAtCursor(state: State): Slot | null {
   const view = queueView(state)
   if (view?.kind !== 'run') return null
@@ -72,21 +75,21 @@ export function workerAtCursor(state: State): WorkerLine | null {
   return atCursor(workerLines(state.queue), view.at)
 }
 
-/** The schedule under the cursor of their screen. */
+/** The schedule under the cursor of the schedules' screen. */
 export function scheduleAtCursor(state: State): ScheduleEvent | null {
   const view = queueView(state)
   if (view?.kind !== 'schedules' || state.queue === null) return null
   return atCursor(scheduleLines(state.queue), view.at)?.schedule ?? null
 }
 
-/** Its run that goes on, or its last one. */
+/** The active run of a schedule, or its last one. */
 export const runOfSchedule = (schedule: ScheduleEvent | null): string | null =>
   schedule?.running ?? schedule?.lastRun ?? null
 
-/** The run that the line is about: of a worker with several slots, that of its first one. */
+/** The run of a line; for a worker process with several tasks, that of the first. */
 export const runOfLine = ({ worker, slot }: WorkerLine): string | null => (slot ?? worker.slots[0])?.runId ?? null
 
-/** How a run is called among others: what it does and about what. */
+/** Name of a run in lists: operation and subject. */
 export const nameOfRun = ({ kind, about }: Pick<SharedRun, 'kind' | 'about'>): string =>
   about === '' ? kind : `${kind} ${about}`
 
@@ -97,7 +100,7 @@ function withView(state: State, at: KeyedPosition): State {
   return { ...state, queue: { ...state.queue, trail } }
 }
 
-/** @param height rows of the list on screen */
+/** @param height visible rows of the list */
 export function moveInQueue(state: State, move: Move, height: number): State {
   const view = queueView(state)
   const keys = keysOf(state)
@@ -106,7 +109,7 @@ export function moveInQueue(state: State, move: Move, height: number): State {
   return withView(state, { key: keys[index] ?? null, index, top: scrollTop(view.at.top, index, keys.length, height) })
 }
 
-/** The cursor on a row that is there, and in sight. */
+/** Keeps the cursor on an existing, visible row. */
 export function settledQueue(state: State, height: number): State {
   const view = queueView(state)
   if (view === null) return state

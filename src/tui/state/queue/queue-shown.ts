@@ -1,4 +1,4 @@
-/** What is shown of a queue of workers. Its times are those of its database; ages count from `now`, which comes with each answer. */
+/** State of a queue of worker processes. Times are those of its database; ages count from `now` of each answer. */
 import type { QueueSeen, SharedRun } from '../../../app/workbench.ts'
 import {
   LOST_AFTER_MS,
@@ -11,7 +11,7 @@ import {
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
-/** Where one is in a list whose rows are known by keys. `index` says what is chosen once the row is gone. */
+/** Cursor of a list with keyed rows. `index` decides which row is chosen when the keyed row is gone. */
 export type KeyedPosition = { readonly key: string | null; readonly index: number; readonly top: number }
 export const FIRST_ROW: KeyedPosition = { key: null, index: 0, top: 0 }
 
@@ -21,30 +21,30 @@ export type QueueView =
   | { readonly kind: 'schedules'; readonly at: KeyedPosition }
   | { readonly kind: 'run'; readonly runId: string; readonly at: KeyedPosition }
 
-/** What is told of a queue by itself: each has the time of its own last answer. */
+/** Parts of a queue that are refreshed separately. */
 export type QueueList = 'runs' | 'workers' | 'schedules' | 'run'
 
 export type QueueShown = {
   /** URL without password. */
   readonly label: string
-  /** Why the last question was not answered; null where it was, or none was asked yet. */
+  /** Error of the last question; null if it was answered, or none was asked yet. */
   readonly error: ErrorInfo | null
-  /** Of the newest answer, by the clock of the queue's database; null before there is one. */
+  /** Time of the newest answer by the clock of the queue's database; null before the first. */
   readonly now: number | null
-  /** When each was last told, by our clock; null before it was. */
+  /** When each part was last received, by the local clock; null before the first time. */
   readonly heardAt: Readonly<Record<QueueList, number | null>>
-  /** Of workers that take what is begun by this program. */
+  /** Version of worker processes that can take runs started by this program. */
   readonly program: string | null
   /** Newest first. */
   readonly runs: readonly SharedRun[]
   readonly workers: readonly WorkerRow[]
-  /** Null before they are read. */
+  /** Null until read. */
   readonly schedules: readonly ScheduleEvent[] | null
-  /** The run whose screen is open, as it was last told; `found` is null where the queue does not know it. */
+  /** The run of the open screen; `found` is null if the queue does not know it. */
   readonly run: { readonly runId: string; readonly found: SharedRun | null; readonly slots: readonly Slot[] } | null
-  /** What was ordered here and the queue has not noted yet. */
+  /** Steering requests sent, but not yet stored by the queue. */
   readonly sent: { readonly runId: string; readonly wishes: RunWishes } | null
-  /** Screens that are open, the innermost last. */
+  /** Open screens, the innermost last. */
   readonly trail: readonly QueueView[]
 }
 
@@ -52,7 +52,7 @@ export type QueueAction =
   | { readonly type: 'queue-seen'; readonly runId: string | null; readonly seen: QueueSeen; readonly now: number }
   | { readonly type: 'queue-away'; readonly error: ErrorInfo; readonly now: number }
   | { readonly type: 'queue-ordered'; readonly runId: string; readonly wishes: RunWishes }
-  /** @property run as the queue has it with what was ordered; null where it was not noted */
+  /** @property run the run with the stored request; null if it was not stored */
   | { readonly type: 'queue-noted'; readonly run: SharedRun | null }
   | { readonly type: 'queue-workers'; readonly workers: readonly WorkerRow[]; readonly now: number }
   | { readonly type: 'queue-schedules'; readonly schedules: readonly ScheduleEvent[]; readonly now: number }
@@ -73,17 +73,17 @@ export function freshQueue(label: string): QueueShown {
   }
 }
 
-/** A run with what was ordered here and is on its way. */
+/** A run including steering requests that are pending. */
 export function withSent(run: SharedRun, { sent }: Pick<QueueShown, 'sent'>): SharedRun {
   return sent?.runId === run.runId ? { ...run, wishes: { ...run.wishes, ...sent.wishes } } : run
 }
 
-/** How old what is told at `at` is, ms; null before there is an answer. */
+/** Age of `at`, ms; null before the first answer. */
 export function ageOf(at: number | null, { now }: Pick<QueueShown, 'now'>): number | null {
   return at === null || now === null ? null : Math.max(0, now - at)
 }
 
-/** How a slot stands: nothing that was not heard of lately is told as at work. */
+/** State of a task as shown: without a recent heartbeat it is not shown as working. */
 export type SlotWord =
   | 'working'
   | 'paused'
@@ -100,9 +100,9 @@ export type SlotWord =
 
 export function slotWord(slot: Slot, run: SharedRun, queue: QueueShown): SlotWord {
   const { state, exitCode, error } = slot
-  // It is called again when there is something to copy or to compare.
+  // The task is called again when there is something to copy or compare.
   if (state === 'ended' && slot.onCall && exitCode === 0 && run.status === 'running') return 'on call'
-  // Another slot did the rest.
+  // Another task did the rest.
   if (state === 'ended' && exitCode === null && error === null) return 'ended'
   if (state === 'ended') return exitCode === 0 ? 'ok' : exitCode === STOPPED ? 'stopped' : 'failed'
   if (queue.error !== null) return 'not known'
@@ -115,20 +115,20 @@ export function slotWord(slot: Slot, run: SharedRun, queue: QueueShown): SlotWor
 
 const STOPPED = 75
 
-/** Whether its worker has beaten since the newest order was noted, and so was told of it. */
+/** Whether its worker has sent a heartbeat since the newest request, and so has received it. */
 function hasHeard({ beatAt }: Slot, { wishes: { orderedAt } }: SharedRun): boolean {
   return orderedAt === undefined || (beatAt !== null && beatAt > orderedAt)
 }
 
-/** Of these slots, how many have not heard the newest order. */
+/** Number of tasks that have not received the newest request. */
 export function deafSlots(slots: readonly Slot[], run: SharedRun): number {
   return slots.filter((slot) => !hasHeard(slot, run)).length
 }
 
-/** Whether a slot moves rows now, as far as anybody knows. */
+/** Whether a task is moving rows, as far as known. */
 export const isAtWork = (word: SlotWord): boolean => word === 'working' || word === 'paused'
 
-/** How a worker stands, by the same rule. */
+/** State of a worker process, by the same rule. */
 export type WorkerWord = 'lives' | 'draining' | 'silent' | 'lost' | 'ended' | 'not known'
 
 export function workerWord({ state, beatAt }: WorkerRow, queue: QueueShown): WorkerWord {
@@ -139,11 +139,11 @@ export function workerWord({ state, beatAt }: WorkerRow, queue: QueueShown): Wor
   return age !== null && age >= SILENT_AFTER_MS ? 'silent' : state
 }
 
-/** How a run stands in a word, by what the list knows of it. */
+/** State of a run in one word, from the list of runs. */
 export type SharedWord =
   'running' | 'waits' | 'pausing' | 'paused' | 'stopping' | 'not known' | 'ok' | 'failed' | 'refused' | 'stopped'
 
-/** @param slots where they are known: until the last one has let go, a run is only pausing */
+/** @param slots tasks if known: a run is `pausing` until all of them rest */
 export function sharedWord(run: SharedRun, queue: QueueShown, slots: readonly Slot[] | null = null): SharedWord {
   const { status, wishes } = run
   if (status !== 'running') return status
@@ -158,23 +158,23 @@ export function sharedWord(run: SharedRun, queue: QueueShown, slots: readonly Sl
   return held(run, queue, slots) === 0 ? 'waits' : 'running'
 }
 
-/** Slots that a worker has which is not lost, by the slots where they are known. */
+/** Number of tasks held by a worker that is not lost; from `slots` if known. */
 function held(run: SharedRun, queue: QueueShown, slots: readonly Slot[] | null): number {
   if (slots === null || slots.length === 0) return run.slots.working - run.slots.lost
   return slots.filter((slot) => isHeld(slot, run, queue)).length
 }
 
-/** Whether a worker has it that is not lost: it is told of orders. */
+/** Whether a worker that is not lost holds the task, and so receives steering requests. */
 export function isHeld(slot: Slot, run: SharedRun, queue: QueueShown): boolean {
   return slot.state === 'working' && slotWord(slot, run, queue) !== 'lost'
 }
 
-/** Rows a second of the slots that were heard of lately. */
+/** Rows per second of tasks with a recent heartbeat. */
 export function rateOfSlots(slots: readonly Slot[], run: SharedRun, queue: QueueShown): number {
   return slots.reduce((sum, slot) => (isAtWork(slotWord(slot, run, queue)) ? sum + slot.rate : sum), 0)
 }
 
-/** Workers that live and would take slots of a run. */
+/** Live workers that would take tasks of a run. */
 export function takers(run: SharedRun, queue: QueueShown): readonly WorkerRow[] {
   return queue.workers.filter((worker) => workerWord(worker, queue) === 'lives' && takesFrom(worker, run))
 }

@@ -1,4 +1,4 @@
-/** How a run of the queue can be steered, and what a key asks of it. All of it is wishes of the whole run, which are shared out among its slots. */
+/** Steering of a queue run by keys. Requests are for the whole run and are divided among its tasks. */
 import { OPERATIONS, type OperationKind } from '../../../app/operations/list.ts'
 import type { SharedRun } from '../../../app/workbench.ts'
 import { declarationOf } from '../../../app/operations/facts.ts'
@@ -11,7 +11,7 @@ import { rateOfSlots } from './queue-shown.ts'
 
 export type SharedSteer = 'pause' | 'rate' | 'workers' | 'stop'
 
-/** One that only a newer program knows can be stopped, and nothing else. */
+/** A run of a kind that only a newer version knows can only be stopped. */
 const kindOf = (run: SharedRun): OperationKind | null =>
   Object.hasOwn(OPERATIONS, run.kind) ? (run.kind as OperationKind) : null
 
@@ -31,7 +31,10 @@ export function steersShared(run: SharedRun, what: SharedSteer): boolean {
   }
 }
 
-/** What `p` does: holds it, lets it go on (also one that came with a copy of its queue), or queues what is left of one that has ended. */
+/**
+ * Effect of `p`: pauses the run, resumes it (also one that was restored with a copy of its queue), or queues the rest
+ * of an ended one.
+ */
 export function pauseOf(run: SharedRun): 'works' | 'rests' | 'ended' | null {
   if (run.status === 'running' && run.isUnconfirmed && run.wishes.stop !== true) return 'rests'
   if (run.status === 'running')
@@ -39,14 +42,17 @@ export function pauseOf(run: SharedRun): 'works' | 'rests' | 'ended' | null {
   return run.status === 'ok' ? null : 'ended'
 }
 
-/** Chunks at once after one key: as many more or fewer as there are slots, since a number is shared out evenly among those that work. */
+/**
+ * Number of parallel chunks after one key: changes by the number of working tasks, because it is divided evenly among
+ * them.
+ */
 export function workersAfter(run: SharedRun, more: boolean): number {
   const among = Math.max(1, run.slots.working)
   const now = run.wishes.workers ?? (run.workersEach ?? 1) * among
   return Math.max(among, now + (more ? among : -among))
 }
 
-/** The limit of rows a second after one key, or why it stays. */
+/** The limit in rows per second after one key, or why it cannot change. */
 export function sharedRateAfter(
   state: State,
   run: SharedRun,
@@ -59,7 +65,7 @@ export function sharedRateAfter(
   return 'why' in next ? next : { rate: Number.isFinite(next.rate) ? next.rate : null }
 }
 
-/** The ledger that has the run of the slot under the cursor, where the config file of this program names its store. */
+/** The ledger with the run of the task under the cursor, if the config file names its store. */
 export function slotLedger(state: State): { readonly url: string; readonly ledgerRun: string } | null {
   const run = shownRun(state)
   const slot = slotAtCursor(state)

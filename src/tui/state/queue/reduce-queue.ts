@@ -1,4 +1,4 @@
-/** How answers of a queue come into the state, and how its screens are opened and left. */
+/** State changes of the queue: answers, and opening and leaving its screens. */
 import type { State } from '../state.ts'
 import { runOfLine, runOfSchedule, scheduleAtCursor, workerAtCursor } from './queue-rows.ts'
 import { FIRST_ROW, type QueueAction, type QueueShown, type QueueView } from './queue-shown.ts'
@@ -55,7 +55,7 @@ export function reduceQueue(state: State, action: QueueAction): State {
   }
 }
 
-/** Opens a screen of the queue: within another one of it, or anew from elsewhere. */
+/** Opens a screen of the queue. From another screen of the queue it is nested, else it starts a new trail. */
 export function openedQueue(state: State, view: QueueView): State {
   const { queue } = state
   if (queue === null) return state
@@ -72,7 +72,7 @@ export const openedWorkers = (state: State): State => openedQueue(state, { kind:
 
 export const openedSchedules = (state: State): State => openedQueue(state, { kind: 'schedules', at: FIRST_ROW })
 
-/** `enter` on a schedule: its run that goes on, or its last one. */
+/** `enter` on a schedule: opens its active run, or its last one. */
 export function openedFromSchedule(state: State): State {
   const runId = runOfSchedule(scheduleAtCursor(state))
   return runId === null ? state : openedRun(state, runId)
@@ -81,14 +81,14 @@ export function openedFromSchedule(state: State): State {
 export const openedRun = (state: State, runId: string): State =>
   openedQueue(state, { kind: 'run', runId, at: FIRST_ROW })
 
-/** `enter` on a worker: the run that it works on. */
+/** `enter` on a worker: opens the run that it works on. */
 export function openedFromWorker(state: State): State {
   const line = workerAtCursor(state)
   const runId = line === null ? null : runOfLine(line)
   return runId === null ? state : openedRun(state, runId)
 }
 
-/** `esc`: the screen around it, or the list of runs. */
+/** `esc`: goes to the outer screen, or to the list of runs. */
 export function leftQueue(state: State): State {
   const { queue } = state
   const trail = queue?.trail.slice(0, -1) ?? []

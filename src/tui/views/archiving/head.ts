@@ -1,4 +1,4 @@
-/** The head of an archive's screen: what it is, how far, how fast, and how much smaller things get. */
+/** The head of an archive's screen: command, progress, rate and compression. */
 import { progressBar, sparkline } from '../../draw/bars.ts'
 import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
@@ -14,7 +14,7 @@ import { withoutUrls } from '../without-urls.ts'
 const SPARK = 30
 const NARROW_SPARK = 20
 
-/** Four rows, or five where there is room for an empty one. */
+/** Four rows, or five with an empty one if there is space. */
 export function archiveHead(
   state: State,
   run: RunView,
@@ -47,7 +47,7 @@ function barLine(state: State, run: RunView, cells: number): Line {
   ]
 }
 
-/** What is said first stays where there is little room. */
+/** The most important parts first; later ones are dropped when space is short. */
 function totals(run: RunView, archiving: ArchiveProgress): readonly string[] {
   if (archiving.partitions.length === 0) {
     const { done, later } = archiving.left
@@ -66,7 +66,7 @@ function totals(run: RunView, archiving: ArchiveProgress): readonly string[] {
   ]
 }
 
-/** As many of the parts as there is room for. */
+/** As many parts as fit. */
 function fitting(parts: readonly string[], cells: number): string {
   let text = ''
   for (const part of parts) {
@@ -77,7 +77,7 @@ function fitting(parts: readonly string[], cells: number): string {
   return text
 }
 
-/** Rates count rows that are gone over: those that are written, and those that are read back. */
+/** Rates count every row visit: written and read back. */
 function paceLine(state: State, run: RunView, cells: number): Line {
   const elapsed = `${clockSpan((run.endedAt ?? state.now) - run.startedAt)} ${run.finished === null ? 'so far' : 'in all'}`
   const meant = meanRate(run, state.now)

@@ -1,4 +1,4 @@
-/** The partitions of an archive run: through which states each has come, and how its present step goes. */
+/** Partitions of an archive run: states reached, and progress of the current step. */
 import { progressBar } from '../../draw/bars.ts'
 import { bytes, clockSpan, count, percent, plural, seconds, shortRate } from '../../../render/screen-format.ts'
 import type { Line, Span } from '../../draw/line.ts'
@@ -18,7 +18,7 @@ import { MARKED } from './texts.ts'
 type Cells = { readonly name: number; readonly stages: number; readonly word: number }
 
 const WORD = 11
-/** The stage that a step leads to. */
+/** Index of the state that a step leads to. */
 const LEADS_TO: Readonly<Record<StepView['step'], number>> = {
   exporting: 2,
   verifying: 3,
@@ -125,7 +125,7 @@ function facts(partition: ArchivePartition, run: RunView, state: State, room: nu
   return [span(cutEnd(doneText(partition, room), room - 1))]
 }
 
-/** Bar, rows, rates and time left, as many as there is room for. */
+/** Bar, rows, rates and time left, as far as they fit. */
 function stepText(step: StepView, partition: ArchivePartition, state: State, room: number): string {
   const total = step.total > 0 ? step.total : partition.size
   const part = total > 0 ? Math.min(0.99, step.rows / total) : null
@@ -159,7 +159,7 @@ function doneText(partition: ArchivePartition, room: number): string {
   return texts.filter((text) => text !== '').join('   ')
 }
 
-/** A cell for each state: reached, being worked at, not yet; what has failed says where. */
+/** One cell per state: reached, in progress, open, or where it failed. */
 function stageCells(partition: ArchivePartition, ascii: boolean): string {
   const signs = ascii
     ? { reached: '#', now: '+', open: '.', failed: 'x' }

@@ -15,7 +15,7 @@ import { archiveHead } from './head.ts'
 import { partitionList } from './partitions.ts'
 import { partitionFacts } from './texts.ts'
 
-/** The screen in `cells`, as high as the body. */
+/** The screen in `cells`, with the height of the body. */
 export function archiveScreen(state: State, run: RunView, archiving: ArchiveProgress, cells: number): Line[] {
   const { body } = geometry(state)
   const layout = archiveLayout(state, run)
@@ -42,7 +42,7 @@ export function archiveScreen(state: State, run: RunView, archiving: ArchiveProg
   return block(lines, cells, body)
 }
 
-/** What there is to say about the partition under the cursor. */
+/** Details of the partition under the cursor. */
 function detail(state: State, run: RunView, archiving: ArchiveProgress, cells: number): Line[] {
   const partition = shownPartition(state, run)
   if (partition === null) return []

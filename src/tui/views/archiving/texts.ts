@@ -1,4 +1,4 @@
-/** What there is to say about one partition, and what stands in the clipboard. */
+/** Details of one partition, also for the clipboard. */
 import { cutText } from '../../../model/archive/cut-text.ts'
 import { bytes, plural, seconds } from '../../../render/screen-format.ts'
 import type { ArchivePartition } from '../../run/archiving/archive-partition.ts'
@@ -8,7 +8,7 @@ import type { PartitionStatus } from '../../run/archiving/archive-partition.ts'
 
 type Fact = readonly [label: string, text: string]
 
-/** How a state is told by the marks of runs. */
+/** Mark of each status. */
 export const MARKED: Readonly<Record<PartitionStatus, string>> = {
   waits: 'pending',
   running: 'running',
@@ -48,7 +48,7 @@ export function partitionFacts(partition: ArchivePartition, archiving: ArchivePr
   return facts.filter(([, text]) => text !== '')
 }
 
-/** As lines of a dialog. */
+/** Lines for a dialog. */
 export function partitionText(partition: ArchivePartition, archiving: ArchiveProgress): readonly string[] {
   const stored = archiving.archiveOf(partition.table)
   const odd = (stored?.columns ?? []).filter(({ note }) => note !== undefined)

@@ -1,4 +1,4 @@
-/** Lists over the Ask screen: what can be asked, what was asked, and what a word may become. */
+/** Lists over the Ask screen: places, history, and completions. */
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, overlay, span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width } from '../../../render/screen-text.ts'
@@ -16,7 +16,7 @@ import { editorTop } from './editor.ts'
 const WIDE = 100
 const OFFER_ROWS = 8
 
-/** The screen with the list that is open. */
+/** The screen with the open list on top. */
 export function boxOver(state: State, screen: readonly Line[], cells: number): Line[] {
   const { box } = state.ask
   if (box === null) return [...screen]

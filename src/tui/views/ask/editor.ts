@@ -1,4 +1,4 @@
-/** The statement as lines, with the caret in sight. */
+/** The statement as lines, with the caret visible. */
 import type { Line, Span } from '../../draw/line.ts'
 import { fit, span } from '../../draw/line.ts'
 import { clean, takeStart, width } from '../../../render/screen-text.ts'
@@ -6,7 +6,7 @@ import { marksOf } from '../../draw/theme.ts'
 import { beforeCaret } from '../../state/ask-editor.ts'
 import type { State } from '../../state/state.ts'
 
-/** First line on screen. */
+/** First visible line. */
 export function editorTop(lines: number, row: number, rows: number): number {
   return Math.max(0, Math.min(row - Math.floor(rows / 2), lines - rows))
 }
@@ -16,7 +16,7 @@ export function editorLines(state: State, cells: number, rows: number): Line[] {
   const { editor, pane } = state.ask
   const marks = marksOf(state.ascii)
   const top = editorTop(editor.lines.length, editor.row, rows)
-  // All lines move together, so that what stands below each other stays there.
+  // All lines scroll sideways together, to keep them aligned.
   const before = clean(beforeCaret(editor))
   const inner = cells - 5
   const hidden = Math.max(0, width(before) - inner + 1)

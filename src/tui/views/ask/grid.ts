@@ -1,4 +1,4 @@
-/** Rows of an answer, as far as they are here. */
+/** Loaded rows of an answer. */
 import { visible } from '../../../shared/visible.ts'
 import type { Line, Span } from '../../draw/line.ts'
 import { line, span, spread } from '../../draw/line.ts'
@@ -7,7 +7,7 @@ import { marksOf } from '../../draw/theme.ts'
 import { cellText, numberCells, shownColumns } from '../../state/ask-grid.ts'
 import type { State } from '../../state/state.ts'
 
-/** What is said beside the rows, the names of the columns, and the rows below them. */
+/** Notes, column names, and the rows below them. */
 export function gridLines(state: State, rows: number, said: readonly Line[]): Line[] {
   const { answer, at, window, pane, widths } = state.ask
   const names = answer?.progress.columns ?? null

@@ -1,4 +1,4 @@
-/** The Ask screen: what is asked, the statement, what became of it, and the rows of its answer. */
+/** The Ask screen: place, statement, status, and rows of the answer. */
 import type { AskProgress } from '../../../app/ask/port.ts'
 import { bytes, count, plural, took } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
@@ -25,7 +25,7 @@ function headLine(state: State, cells: number): Line {
   )
 }
 
-/** How far an answer is, and whether it is all. */
+/** Progress of an answer, and whether it is complete. */
 export function progressText({ state, rows, ms, bytes: size, whole, cancelled, columns }: AskProgress): string {
   const come = plural(rows, 'row')
   if (state === 'cancelling') return `cancelling … · ${come} so far`
@@ -50,7 +50,7 @@ function stateLine(state: State, cells: number): Line {
   return rule(parts.filter((part) => part !== '').join(' · '), cells, marksOf(state.ascii).dash)
 }
 
-/** Whose answer it is, where the statement above is another one by now. */
+/** The statement of the answer, if the editor contains another one. */
 function ofAnother({ ask }: State): string {
   const asked = ask.answer?.question.sql ?? ''
   const bare = (sql: string): string => sql.trim().replace(/;+$/, '').trimEnd()

@@ -1,4 +1,4 @@
-/** The chunks of a table that are worth a look, those that need somebody first, and what is to be said of the one under the cursor. */
+/** Chunks of a table, those that need attention first, and details of the chunk under the cursor. */
 import { count, seconds, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span } from '../../draw/line.ts'
@@ -117,7 +117,7 @@ const targetSum = ({ checksum, state }: Chunk): string | undefined =>
 
 const sum = (text: string | undefined): string => padEnd((text ?? '').slice(0, SUM), SUM)
 
-/** What happened to the chunk under the cursor, and what to do about it: a title and `layout.detail` rows. */
+/** Details of the chunk under the cursor, and what to do: a title and `layout.detail` rows. */
 export function chunkDetail(state: State, run: RunView, layout: CopyLayout, cells: number): Line[] {
   const chunks = shownChunks(state, run)
   const chunk = chunks[chunkIndex(state, chunks)]
@@ -125,7 +125,7 @@ export function chunkDetail(state: State, run: RunView, layout: CopyLayout, cell
   const key = shownTable(state, run)?.key ?? []
   const said = whatOf(chunk, run, state.now)
   const wrapped = said.flatMap(([text, tone]) => wrap(text, cells - 2).map((row) => line(` ${row}`, tone)))
-  // Where there is no room for all of it, what is to be done is worth more than the end of a long message.
+  // If space is short, cut each text to one row, so that the advice stays visible.
   const inRows = said.map(([text, tone]) => line(` ${cutEnd(text, cells - 2)}`, tone))
   const lines = wrapped.length <= layout.detail ? wrapped : inRows
   const when = chunk.startedAt === null ? '' : ` · begun ${timeOfDay(chunk.startedAt)}`

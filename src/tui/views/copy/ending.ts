@@ -1,4 +1,4 @@
-/** How a copy ended: in a sentence, with what to do and what to run next. */
+/** Result of a copy: a sentence, what to do, and the next command. */
 import type { FollowProgressEvent } from '../../../model/follow/events.ts'
 import { leftLines } from '../../../model/copy/left-behind.ts'
 import type { Line, Tone } from '../../draw/line.ts'
@@ -9,7 +9,7 @@ import type { RunView } from '../../run/run-view.ts'
 import { lagText } from './follow.ts'
 import { retryOf } from './texts.ts'
 
-/** Rows of `cells`; none while the run goes on. */
+/** Rows of `cells`; empty while the run is active. */
 export function endingLines(run: RunView, cells: number): readonly Line[] {
   const { finished, copy } = run
   if (finished === null || copy === null) return []
@@ -28,7 +28,7 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
   if (finished.error?.hint !== undefined) say('do', finished.error.hint, 'strong')
   if (aside) say('retry', retryOf(run), 'strong')
   if (finished.resumeCommand !== undefined) say('next', finished.resumeCommand, 'plain')
-  // On a small screen they are in the log.
+  // On a small screen the notes are only in the log.
   if (cells < 100) return lines
   for (const note of new Set(copy.tables.flatMap(({ result }) => result?.notes ?? []))) say('note', note, 'muted')
   for (const text of leftLines(finished.leftBehind ?? [])) say('note', text, 'muted')
@@ -38,12 +38,12 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
 function provedText({ copy, operation, finished }: RunView): string {
   if (copy === null || operation.kind !== 'copy') return ''
   const { all, proved, aside } = copy.chunks()
-  // A run that only followed looked at no chunk.
+  // A run that only replicated has checked no chunk.
   if (all === 0 && isFollowed({ copy, operation })) return ''
   if (operation.verify === 'none') return ' · nothing was proved, as asked'
   const how =
     operation.verify === 'count' ? 'the numbers of rows are equal' : 'rows and checksums are equal on both sides'
-  // Users have gone on since: chunks say nothing of what the tables hold now.
+  // The tables have changed since: the chunks say nothing about their current content.
   const when = isFollowed({ copy, operation }) ? ' when they were copied' : ''
   const earlier = Number(finished?.totals['earlier'] ?? 0)
   const here = Math.max(0, proved + aside - earlier)
@@ -52,18 +52,18 @@ function provedText({ copy, operation, finished }: RunView): string {
   return ` · ${here} of ${plural(all, 'chunk')} proved: ${how}${when}${before === '' ? '' : `; ${before}`}`
 }
 
-/** Whether changes of its source were to follow what it copied. */
+/** Whether the copy is followed by a replication stream. */
 function isFollowed({ copy, operation }: Pick<RunView, 'copy' | 'operation'>): boolean {
   return copy?.follow.last != null || (operation.kind === 'copy' && operation.follow !== undefined)
 }
 
-/** What a stream had not applied when it was looked at last; null where it had applied all. */
+/** Changes that a stream had not applied at its last report; null if all were applied. */
 function leftBehindText(last: FollowProgressEvent | null): string | null {
   if (last === null) return 'how far it is behind is not known: the source was not looked at'
   const waiting = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : plural(Number(last.waiting), 'note')
   if (last.lagMs > 0) return `${lagText(last)} were not applied when the source was looked at last`
   if (numberOf(last.waiting ?? last.lagBytes) === 0) return null
-  // Its log goes on without changes of these tables, too.
+  // The log also grows by changes of other tables.
   return last.waiting === undefined
     ? `nothing was known to wait; ${waiting} of the source's log are looked through by the next run`
     : `${waiting} that came last are read by the next run`

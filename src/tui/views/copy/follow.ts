@@ -1,4 +1,4 @@
-/** The head of a copy's screen while changes follow it: which tables are live, how far it is behind, what the slot holds back. */
+/** The head of a copy's screen during replication: live tables, lag, and log retained by the replication slot. */
 import type { FollowProgressEvent } from '../../../model/follow/events.ts'
 import { progressBar, sparkline } from '../../draw/bars.ts'
 import { bytes, clockSpan, count, numberOf, percent, plural, timeOfDay } from '../../../render/screen-format.ts'
@@ -10,12 +10,12 @@ import type { RunView } from '../../run/run-view.ts'
 import type { State } from '../../state/state.ts'
 
 const SPARK = 24
-/** Where curves would take the room of what they are curves of. */
+/** Below this width there are no curves. */
 const NARROW = 60
 
 type FollowedRun = Pick<RunView, 'plan' | 'finished' | 'startedAt' | 'pausedAt' | 'trouble'>
 
-/** Three rows in place of bar, sums and pace, and a fourth once no table is copied any more. */
+/** Three rows that replace bar, totals and pace, and a fourth once no table is copied. */
 export function followLines(
   { now, ascii }: Pick<State, 'now' | 'ascii'>,
   run: FollowedRun,
@@ -60,7 +60,7 @@ export function followLines(
   const curve = (values: readonly number[]): string => padEnd(sparkline(values, SPARK, ascii), SPARK)
   const rest = cells - SPARK - 4
   const both = `${slot}    ${compared}`
-  // What its log has beyond that was looked through, or is about to be: nothing is known to wait.
+  // The rest of the log was read or is about to be: no change is known to wait.
   const foot = isWhole
     ? `${last.lagMs === 0 ? 'nothing is known to wait' : `behind ${waits}`}    ${compared}`
     : width(both) <= rest
@@ -79,18 +79,18 @@ export function followLines(
   ]
 }
 
-/** How far a stream is behind. */
+/** Lag of a stream. */
 export function lagText({ lagMs, lagIs, lagBytes, waiting }: FollowProgressEvent): string {
   const waits = waiting === undefined ? bytes(numberOf(lagBytes)) : plural(Number(waiting), 'note')
   return lagMs === 0 ? 'no lag' : `lag ${lagIs === undefined ? '' : `${lagIs} `}${clockSpan(lagMs)} · ${waits}`
 }
 
-/** What it does, or that it was told to wait, since when. */
+/** Current activity, or since when it is paused. */
 function doingText({ pausedAt }: FollowedRun, now: number): string {
   return pausedAt === null ? 'following' : `paused at ${timeOfDay(pausedAt)}, ${clockSpan(now - pausedAt)} ago`
 }
 
-/** Before the stream is open nothing of it is known. */
+/** Before the stream is open there are no figures. */
 function beginning(run: FollowedRun, now: number, cells: number): Line[] {
   if (run.trouble !== null) return [line(` ${cutEnd(clean(run.trouble), cells - 2)}`, 'warn'), [], []]
   const doing = run.plan === null ? 'asking both sides and the ledger what there is' : 'opening the stream'

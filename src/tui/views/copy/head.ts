@@ -1,4 +1,4 @@
-/** The head of a copy's screen: what it is, how far, how fast, and that what was read is accounted for. */
+/** The head of a copy's screen: command, progress, rate, and the balance of rows read. */
 import { progressBar, sparkline } from '../../draw/bars.ts'
 import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
@@ -17,7 +17,7 @@ const SPARK = 30
 const NARROW_SPARK = 24
 const SHORT_SPARK = 14
 
-/** Four rows, or five where there is room for an empty one. */
+/** Four rows, or five with an empty one if there is space. */
 export function copyHead(state: State, run: RunView, copy: CopyProgress, cells: number, wide: boolean): Line[] {
   const lines = isStream(run, copy)
     ? [titleLine(run, cells, wide), ...followLines(state, run, copy.follow, cells)]
@@ -25,7 +25,7 @@ export function copyHead(state: State, run: RunView, copy: CopyProgress, cells: 
   return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
 }
 
-/** What only follows has nothing to copy as long as no table of it begins: its bar would stand at 0 for ever. */
+/** Whether to show the stream's head. A run that only replicates has nothing to copy: its bar would stay at 0. */
 function isStream(run: RunView, copy: CopyProgress): boolean {
   return run.finished === null ? copy.follow.last !== null || isFollowing(run) : copy.follow.isWhole
 }
@@ -39,7 +39,7 @@ function copiedLines(state: State, run: RunView, copy: CopyProgress, cells: numb
   ]
 }
 
-/** What was asked for, and when it began. */
+/** Command and start time. */
 export function titleLine(run: RunView, cells: number, wide: boolean): Line {
   const all = workOf(run)
   const resumed =
@@ -66,11 +66,11 @@ function barLine(state: State, run: RunView, cells: number): Line {
   ]
 }
 
-/** Closed chunks only, because only of them it is known what became of their rows. */
+/** Counts closed chunks only: the result of other rows is not known yet. */
 function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
   if (run.plan === null) {
     if (run.finished !== null) return []
-    // Nothing else moves then: what is waited for stands where the eye is.
+    // Nothing else changes then, so show the reason for waiting here.
     if (run.trouble !== null) return line(` ${cutEnd(clean(run.trouble), cells - 2)}`, 'warn')
     return line(' planning: asking both sides what there is …', 'muted')
   }
@@ -137,7 +137,7 @@ function paceLine(state: State, run: RunView, copy: CopyProgress, cells: number,
   const whole = wide
     ? [speed, means, elapsed, ...volume, ...set, ...latencyText(copy)]
     : [speed, ...(aside.length === 0 ? [means] : aside), elapsed, ...volume]
-  // What is turned by keys and what slows it down is worth more than what the target's answers take.
+  // Settings and throttle have priority over the target's latency.
   const facts = width(whole.join(gap)) <= room - (wide && slow.length > 0 ? 24 : 0) ? whole : whole.slice(0, -1)
   const text = facts.join(gap)
   const left = cells - spark - 4 - width(text) - gap.length
@@ -149,14 +149,14 @@ function paceLine(state: State, run: RunView, copy: CopyProgress, cells: number,
   ]
 }
 
-/** How long the target takes for a megabyte of rows, but for the slowest. */
+/** 95th percentile of the target's time per megabyte of rows. */
 function latencyText({ latency }: CopyProgress): readonly string[] {
   if (latency === null) return []
   const usual = latency.baselineMs === null ? '' : `, usually ${Math.round(latency.baselineMs)}`
   return [`target ${Math.round(latency.p95Ms)} ms/MB${usual}`]
 }
 
-/** What keys have set. */
+/** Settings changed by keys. */
 function settings(run: RunView): string[] {
   const limit = limitOf(run)
   const rates = Number.isFinite(limit) ? [`limit ${rate(limit)}`] : run.wantedRate === null ? [] : ['no limit']

@@ -1,4 +1,4 @@
-/** What each worker of a copy does just now. */
+/** What each worker of a copy is doing. */
 import { progressBar } from '../../draw/bars.ts'
 import { percent, seconds, shortRate } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
@@ -25,7 +25,7 @@ function widths(cells: number, many: boolean): Widths {
   return { table, key, bar: Math.max(6, cells - used) }
 }
 
-/** A heading and `rows` lanes. */
+/** A heading and `rows` workers. */
 export function copyLanes(state: State, run: RunView, copy: CopyProgress, cells: number, rows: number): Line[] {
   const many = copy.tables.length > 1
   const w = widths(cells, many)

@@ -19,7 +19,7 @@ import { streamTables } from './stream-tables.ts'
 import { keyStrip, legend } from './strip.ts'
 import { tableList } from './tables.ts'
 
-/** The newest lines of the log: the last one whole where it fits, the others in a row each. */
+/** The newest log lines: the last one wrapped if it fits, the others cut to one row. */
 export function newestLines(state: State, rows: number, cells: number): Line[] {
   const entries = state.log.entries.slice(-rows)
   const inOneRow = (entry: LogEntry): Line[] => logLines({ ...entry, text: cutEnd(entry.text, cells - 11) }, cells)
@@ -31,7 +31,7 @@ export function newestLines(state: State, rows: number, cells: number): Line[] {
   return [...others.slice(Math.max(0, others.length + end.length - rows)), ...end]
 }
 
-/** The screen in `cells`, as high as the body. */
+/** The screen in `cells`, with the height of the body. */
 export function copyScreen(state: State, run: RunView, copy: CopyProgress, cells: number): Line[] {
   const { body } = geometry(state)
   const layout = copyLayout(state, run)

@@ -1,4 +1,4 @@
-/** The tables of a stream, once none is copied any more: what was applied to each, and how it was compared last. */
+/** Tables of a replication stream when none is being copied: applied changes, and the last comparison. */
 import { count, percent, plural } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span, type Tone } from '../../draw/line.ts'
@@ -40,7 +40,7 @@ export function streamTables(
 
 export function streamTableLine(name: string, table: StreamTable | null, mark: string, cells: number): Line {
   const wide = cells >= 100
-  // Numbers would leave no room for what tells one table from another.
+  // The numbers would leave no space for the table name.
   const narrow = cells < 60
   const long = cells >= 160 ? 48 : wide ? 28 : narrow ? cells - 20 : 18
   const front = [span(mark), span(` ${padEnd(cutMiddle(clean(name), long - 2), long)}`)]
@@ -62,7 +62,7 @@ export function streamTableLine(name: string, table: StreamTable | null, mark: s
   return [...front, span(padEnd(state, 8), state === 'live' ? 'plain' : 'warn'), span(applied), span(`  ${fact}`, tone)]
 }
 
-/** The longest first. */
+/** Text variants, the longest first. */
 function comparedTexts(
   proved: StreamTable['proved'],
   comparing: StreamTable['comparing'],

@@ -1,4 +1,4 @@
-/** The key space of a table as a strip of cells that fills, with a scale below it. */
+/** Key space of a table as a strip of cells, with a scale below. */
 import { count, plural } from '../../../render/screen-format.ts'
 import type { Line, Span, Tone } from '../../draw/line.ts'
 import { line, rule, span } from '../../draw/line.ts'
@@ -17,7 +17,7 @@ const MARKS: Readonly<Record<ChunkState, readonly [mark: string, ascii: string, 
   failed: ['✗', 'x', 'bad'],
 }
 
-/** The mark of a state, and its tone. */
+/** Mark and tone of a state. */
 export function markOf(state: ChunkState, ascii: boolean): readonly [mark: string, tone: Tone] {
   const [mark, plain, tone] = MARKS[state]
   return [ascii ? plain : mark, tone]
@@ -71,13 +71,13 @@ function cellText(axis: KeyAxis, all: number, size: number): string {
   return keys >= 1 ? `one cell is ${count(Math.round(keys))} keys` : ''
 }
 
-/** Numbers below the strip where they belong; the first and the last always. */
+/** Numbers below the strip at their positions; the first and the last are always shown. */
 function scale(axis: KeyAxis, all: number, size: number): string {
   const cells = Array.from({ length: size }, () => ' ')
   const put = (text: string, at: number): boolean => {
     const end = at + text.length
     if (at < 0 || end > size) return false
-    // A number that touches another reads as one with it.
+    // Keep a gap, so that adjacent numbers do not read as one.
     if (cells.slice(Math.max(0, at - 2), Math.min(size, end + 2)).some((cell) => cell !== ' ')) return false
     cells.splice(at, text.length, ...Array.from(text))
     return true
@@ -95,7 +95,7 @@ function scale(axis: KeyAxis, all: number, size: number): string {
   return cells.join('').trimEnd()
 }
 
-/** Round numbers between two keys: as many as stand comfortably in `size` cells. */
+/** Round numbers between two keys, as many as fit well in `size` cells. */
 function ticks(low: bigint, high: bigint, size: number): readonly bigint[] {
   const longest = Math.max(low.toString().length, high.toString().length)
   const most = BigInt(Math.max(1, Math.min(8, Math.floor(size / (longest + 12)))))
@@ -119,7 +119,7 @@ const LEGEND: readonly (readonly [ChunkState, short: string, long: string])[] = 
   ['failed', 'failed', 'failed'],
 ]
 
-/** What the cells mean. */
+/** Meaning of the cells. */
 export function legend(cells: number, ascii: boolean): Line {
   const long = cells >= 100
   return LEGEND.flatMap(([state, few, many], i): Span[] => {

@@ -1,4 +1,4 @@
-/** The Run screen of a switch that goes on: what it waits for or holds, its gates, and the stream that it relies on. */
+/** The Run screen of an active cutover: what it waits for, its cutover checks, and the stream that it relies on. */
 import { clockSpan, count, numberOf, percent } from '../../../render/screen-format.ts'
 import type { Line, Tone } from '../../draw/line.ts'
 import { block, line, rule, span } from '../../draw/line.ts'
@@ -16,10 +16,10 @@ import { newestLines } from './screen.ts'
 
 const MARKED = { ok: 'ok', waiting: 'running', refused: 'refused' } as const
 const NAME = 16
-/** Fewer rows of a log say nothing. */
+/** Fewest rows for a log to be shown. */
 const LEAST_LOG = 3
 
-/** The screen in `cells`, as high as the body. */
+/** The screen in `cells`, with the height of the body. */
 export function switchScreen(state: State, run: RunView, copy: CopyProgress, cells: number): Line[] {
   const { body } = geometry(state)
   const { switching } = copy
@@ -33,7 +33,7 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
       ` ${cutEnd([`${clockSpan(state.now - run.startedAt)} so far`, ...streamFacts(copy)].join('    '), cells - 2)}`,
     ),
   ]
-  // A small screen has room for those alone that keep it from going on.
+  // A small screen shows only checks that are not ok.
   const gates = [...switching.gates.values()].filter(({ state: stands }) => !small || stands !== 'ok')
   const gap: Line[] = small ? [] : [[]]
   const left = body - lines.length - gap.length - 1
@@ -50,7 +50,7 @@ export function switchScreen(state: State, run: RunView, copy: CopyProgress, cel
   return block(lines, cells, body)
 }
 
-/** What it does now, in a sentence. */
+/** Current activity in a sentence. */
 function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress): { text: string; tone: Tone } {
   if (run.pausedAt !== null) return { text: 'paused: no try is made until it goes on', tone: 'warn' }
   if (switched !== null) {
@@ -74,7 +74,7 @@ function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress
   return { text: step?.text ?? 'every gate that was looked at is open', tone: 'strong' }
 }
 
-/** With how far the comparison is that is waited for. */
+/** With the progress of the comparison that it waits for. */
 function waitText({ name, detail }: SwitchGate, { comparing }: RunView): string {
   if (name !== 'compared' || comparing === null) return detail
   const [done, total] = [numberOf(comparing.done) ?? 0, numberOf(comparing.total) ?? 0]
@@ -82,7 +82,7 @@ function waitText({ name, detail }: SwitchGate, { comparing }: RunView): string 
   return `${detail}, ${percent(total > 0 ? Math.min(0.99, done / total) : null)}: ${all}`
 }
 
-/** How far the stream is that is switched by; nothing before it was looked at. */
+/** Lag of the stream; empty before its first report. */
 function streamFacts({ follow: { last } }: CopyProgress): readonly string[] {
   if (last === null) return []
   return [lagText(last), `${count(numberOf(last.rate))} changes/s`, `applied ${last.position}`]

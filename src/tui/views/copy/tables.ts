@@ -1,4 +1,4 @@
-/** The tables of a copy, where there are several. */
+/** List of tables of a copy with several tables. */
 import { count, percent, plural } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span } from '../../draw/line.ts'
@@ -15,7 +15,7 @@ import type { State } from '../../state/state.ts'
 import { runMark } from '../states.ts'
 import { streamTableLine } from './stream-tables.ts'
 
-/** How a state is told by the marks of runs. */
+/** Mark of each state. */
 const MARKED: Readonly<Record<TableState, string>> = {
   waits: 'pending',
   copying: 'running',
@@ -50,7 +50,7 @@ export function tableList(state: State, run: RunView, copy: CopyProgress, layout
   return [rule(summary(copy, state), cells), ...lines]
 }
 
-/** What is applied to a table that earlier runs have copied; null for one that this run copies or is going to. */
+/** Stream state of a table that an earlier run copied; null for a table that this run copies. */
 function followedAlone({ name, started, begun, result }: CopyTable, { follow }: CopyProgress): StreamTable | null {
   if (started !== null || begun > 0 || result !== null) return null
   const stream = follow.tables.get(name)
@@ -82,7 +82,7 @@ function summary(copy: CopyProgress, state: State): string {
   ].join(' · ')
 }
 
-/** Everything is there and proved but for rows that were set aside: how many they are says more than that some are not. */
+/** True if all chunks are proved except for quarantined rows; then their number is shown instead of the error. */
 function lacksRowsOnly({ error, map }: CopyTable): boolean {
   const { all, proved, aside } = map.counts()
   return error?.code === 'ROWS_ASIDE' && all > 0 && proved + aside === all

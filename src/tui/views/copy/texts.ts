@@ -1,4 +1,4 @@
-/** What is to be said of a chunk or a table of a copy: what happened, why, and what to do. */
+/** Texts about a chunk or a table of a copy: what happened, why, and what to do. */
 import { urlsByFlag } from '../../../app/operations/facts.ts'
 import { wholeCommands } from '../../../app/whole-commands/whole.ts'
 import type { CopyOperation } from '../../../engine/copy/operations/copy/declaration.ts'
@@ -13,28 +13,28 @@ import type { RunView } from '../../run/run-view.ts'
 
 type Told = readonly [text: string, tone: Tone]
 
-/** In place of the checksum of a chunk that cannot be found again in the target. */
+/** Shown instead of the checksum of a chunk that cannot be found again in the target. */
 export const WITH_TABLE = 'with the table'
 
-/** Its state as a word. */
+/** State of a chunk as a word. */
 export function chunkWord({ state, held }: Chunk): string {
   if (held !== null && state === 'pending') return held === 'paused' ? 'paused' : 'left out'
   return state === 'aside' ? 'proved' : state
 }
 
-/** What to run once rows that this run has set aside were mended; '' for a run that is no copy. */
+/** Command to run after quarantined rows were repaired; '' if the run is no copy. */
 export function retryOf({ operation, commandLine, runId, copy, finished }: RunView): string {
-  // A followed copy tries them again by itself.
+  // A replicated copy retries them by itself.
   if (operation.kind !== 'copy' || operation.follow !== undefined) return ''
-  // While it runs only its own rows are known by their run.
+  // While the run is active, only its own quarantined rows are known by run.
   const runs = finished?.asideRuns ?? (copy?.hasOlderAside === true || runId === null ? [] : [runId])
   return retryCommand(operation, commandLine, runs)
 }
 
 /**
- * The command that tries again the rows which a copy has set aside.
- * @param commandLine of the copy: its ends are those of the command
- * @param runs that set them aside; the command names one, and none where there are several, or nobody knows
+ * The command that retries quarantined rows of a copy.
+ * @param commandLine of the copy; source and target are taken from it
+ * @param runs that quarantined them; the command names a run only if there is exactly one
  */
 function retryCommand(operation: CopyOperation, commandLine: string, runs: readonly Dec[]): string {
   const [runId, ...more] = runs
@@ -42,7 +42,7 @@ function retryCommand(operation: CopyOperation, commandLine: string, runs: reado
   return wholeCommands(commandLine, urlsByFlag(operation))(`sluice quarantine retry${named}`)
 }
 
-/** What happened to a chunk, the most important first. */
+/** State of a chunk as texts, the most important first. */
 export function whatOf(chunk: Chunk, run: RunView, now: number): readonly Told[] {
   const key = run.copy?.table(chunk.table)?.key ?? []
   const told = (text: string, tone: Tone = 'plain'): readonly Told[] => [[clean(text), tone]]
@@ -122,14 +122,14 @@ function notProved(run: RunView, { table }: Chunk): string {
     : 'without a key its rows cannot be found again in the target to compare them'
 }
 
-/** Range of a chunk, to be copied. */
+/** Key range of a chunk as text, for the clipboard. */
 export function chunkSpan(chunk: Chunk, run: RunView): string {
   return spanText(chunk.span, run.copy?.table(chunk.table)?.key ?? [])
 }
 
 const fact = (label: string, text: string): string => `${label.padEnd(13)}${text}`
 
-/** A chunk in full. */
+/** All details of a chunk. */
 export function chunkText(chunk: Chunk, run: RunView, now: number): readonly string[] {
   const table = run.copy?.table(chunk.table) ?? null
   const key = table?.key ?? []
@@ -167,7 +167,7 @@ export function chunkText(chunk: Chunk, run: RunView, now: number): readonly str
 }
 
 function asideLines({ rows, aside }: Chunk, key: readonly string[]): readonly string[] {
-  // One alone has been told above.
+  // A single row is already shown above.
   if (rows.length === 0 || aside === 1) return []
   const more =
     aside > rows.length ? [`  … ${count(aside - rows.length)} more: sluice quarantine list has them all`] : []
@@ -185,7 +185,7 @@ function stateText({ state }: CopyTable): string {
   return state
 }
 
-/** A table in full. */
+/** All details of a table. */
 export function tableText(table: CopyTable, run: RunView): readonly string[] {
   const { read, written, skipped, aside, proved } = table.tally
   const counts = table.map.counts()

@@ -1,4 +1,4 @@
-/** A list of a queue's screen as columns: which of them there is room for, the head and the rows. */
+/** A list of a queue screen as columns: those that fit, heading and rows. */
 import type { Line, Span } from '../../draw/line.ts'
 import { cell, chosen, fit, span } from '../../draw/line.ts'
 import { marksOf } from '../../draw/theme.ts'
@@ -6,7 +6,10 @@ import { cursorIn } from '../../state/queue/queue-rows.ts'
 import type { KeyedPosition } from '../../state/queue/queue-shown.ts'
 import type { State } from '../../state/state.ts'
 
-/** @property cells of the column; negative ones align at the right, 0 takes what is left @property from cells of a screen that has room for it */
+/**
+ * @property cells width; negative aligns to the right, 0 takes the remaining width @property from smallest screen width
+ * that shows the column
+ */
 export type Column<R> = {
   readonly title: string
   readonly cells: number
@@ -16,13 +19,13 @@ export type Column<R> = {
 
 export type Grid = {
   readonly head: Line
-  /** @param here whether the cursor stands on it */
+  /** @param here whether the row has the cursor */
   readonly rows: readonly ((here: boolean) => Line)[]
 }
 
 /**
  * @param cells of the screen
- * @param across the text of a row that has no columns; null for one that has
+ * @param across text of a row without columns; null for a row with columns
  */
 export function gridOf<R>(
   columns: readonly Column<R>[],
@@ -64,7 +67,7 @@ export function gridOf<R>(
   }
 }
 
-/** The rows of a list that are on the screen. */
+/** The visible rows of a list. */
 export function rowsInSight(
   { rows }: Grid,
   lines: readonly { readonly key: string }[],

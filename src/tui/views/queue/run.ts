@@ -1,4 +1,4 @@
-/** The screen of a run that workers share: how it stands, what was ordered, and its slots. */
+/** The screen of a shared run: state, steering requests, and tasks. */
 import type { SharedRun } from '../../../app/workbench.ts'
 import { clockSpan, count, fullTime, moment, plural, rate } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
@@ -22,13 +22,13 @@ import type { State } from '../../state/state.ts'
 import { gridOf, rowsInSight, type Column } from './grid.ts'
 import { asOf, errorText, heardText, orderLine, queueLine, rateText, slotCounts, stateSpan } from './words.ts'
 
-/** Rows below the list for the slot under the cursor, where the screen has them. */
+/** Rows below the list for the task under the cursor, on larger screens. */
 const SLOT_ROWS = 3
 const ROOMY = 14
 
 type Parts = { readonly head: readonly Line[]; readonly list: number; readonly below: number }
 
-/** How the screen is divided: what goes before the list gives way where there are few rows. */
+/** Layout of the screen; on a small one the head is cut. */
 function parts(state: State, run: SharedRun, queue: QueueShown, cells: number): Parts {
   const { body } = geometry(state)
   const below = body >= ROOMY ? SLOT_ROWS : 0
@@ -38,7 +38,7 @@ function parts(state: State, run: SharedRun, queue: QueueShown, cells: number): 
   return { head, list: Math.max(1, body - head.length - below - 1), below }
 }
 
-/** Rows of the list of slots. */
+/** Rows of the list of tasks. */
 export function slotsHeight(state: State): number {
   const run = shownRun(state)
   return run === null || state.queue === null ? 1 : parts(state, run, state.queue, state.size.columns).list
@@ -76,17 +76,17 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
   ]
 }
 
-/** What tells of a run: before it was asked for by itself, the list of runs does. */
+/** Source of the data about a run: its own answer, or the list of runs before that has arrived. */
 const listOf = (runId: string, { run }: QueueShown): QueueList => (run?.runId === runId ? 'run' : 'runs')
 
-/** By whom and when it was begun, and where its slots wait. */
+/** Who began the run, when, and which queue its tasks wait in. */
 function aboutLine(run: SharedRun, { now }: State, cells: number): Line {
   const waits = run.queue === null ? '' : ` · only workers of ${clean(run.queue)}`
   const text = `begun  ${moment(run.begunAt, now)} by ${clean(run.actor)} on ${clean(run.host)} · sluice ${clean(run.program)}${waits}`
   return line(` ${cutEnd(text, cells - 2)}`, 'muted')
 }
 
-/** How it ended, and what is left to do. */
+/** Result of the run, and what is left. */
 function endLines(run: SharedRun, cells: number, roomy: boolean): Line[] {
   const { status, exitCode, error, endedAt } = run
   const end = ` ended  ${fullTime(endedAt)}, exit ${exitCode ?? '?'}`
@@ -102,7 +102,7 @@ function endLines(run: SharedRun, cells: number, roomy: boolean): Line[] {
   ]
 }
 
-/** Said where slots wait and no worker would take them. */
+/** Reason why no worker takes waiting tasks; empty if there is none. */
 function untaken(run: SharedRun, queue: QueueShown): readonly string[] {
   if (run.isUnconfirmed) return ['it was put into this queue in another database: p confirms it here, x ends it']
   if (
@@ -119,7 +119,7 @@ function untaken(run: SharedRun, queue: QueueShown): readonly string[] {
   return [`nobody takes it: no worker lives that would; sluice worker${of} starts one${version}`]
 }
 
-/** Who refuses it, and why. */
+/** Workers that refused the run, and why. */
 function refusals({ refusals: all }: SharedRun, cells: number, roomy: boolean): Line[] {
   const most = roomy ? 3 : 1
   const more = all.length > most ? ` (and ${count(all.length - most)} more)` : ''
@@ -155,7 +155,7 @@ function columnsOf(run: SharedRun, queue: QueueShown, state: State): readonly Co
 const aboutSlot = ({ about, error }: SlotLine['slot']): string =>
   [...(about === '' ? [] : [clean(about)]), ...(error === null ? [] : [errorText(error)])].join('  ')
 
-/** The slot under the cursor, in words. */
+/** Details of the task under the cursor. */
 function slotDetail(state: State, run: SharedRun, queue: QueueShown, cells: number): Line[] {
   const slot = slotAtCursor(state)
   if (slot === null) return []

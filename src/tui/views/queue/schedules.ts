@@ -1,4 +1,4 @@
-/** The screen of schedules: when each runs next, how its last run came, and why one does not run. */
+/** The screen of schedules: next run, result of the last one, and errors. */
 import type { ScheduleEvent } from '../../../model/share/schedule-events.ts'
 import { count, fullTime, moment, msOf } from '../../../render/screen-format.ts'
 import type { Line, Span } from '../../draw/line.ts'
@@ -18,7 +18,7 @@ const ROOMY = 14
 
 const below = (state: State): number => (geometry(state).body >= ROOMY ? DETAIL_ROWS : 0)
 
-/** Rows of the list of schedules: what stands above it is the queue and the heading. */
+/** Rows of the list of schedules, without the queue line and the heading. */
 export function schedulesHeight(state: State): number {
   return Math.max(1, geometry(state).body - 2 - below(state))
 }
@@ -46,7 +46,7 @@ function columnsOf(queue: QueueShown, state: State): readonly Column<ScheduleLin
   ]
 }
 
-/** How it stands. What a queue that is away has said is told as of then: the line above says so. */
+/** State of a schedule; `not known` while the queue is away. */
 function standing({ state, running, wanted, error }: ScheduleEvent, queue: QueueShown, marks: Marks): Span {
   if (queue.error !== null) return stateSpan('not known', marks)
   if (state === 'void') return span(`${marks.bad} void`, 'bad')

@@ -1,4 +1,4 @@
-/** The screens of a queue, by the kind of what is open. A further listing is a line here, and one in `state/queue/queue-rows`. */
+/** Screens of a queue by kind. For a new list, add an entry here and in `state/queue/queue-rows`. */
 import type { Line } from '../../draw/line.ts'
 import { queueView, shownRun, shownSlots } from '../../state/queue/queue-open.ts'
 import { sharedWord, type QueueView } from '../../state/queue/queue-shown.ts'
@@ -8,7 +8,7 @@ import { schedulesHeight, schedulesScreen } from './schedules.ts'
 import { workersHeight, workersScreen } from './workers.ts'
 
 type Pane = {
-  /** As the crumbs name it. */
+  /** Name in the breadcrumbs. */
   readonly title: (view: QueueView) => string
   readonly draw: (state: State, cells: number) => Line[]
   /** Rows of its list. */
@@ -26,7 +26,7 @@ export function queueScreen(state: State, cells: number): Line[] {
   return view === null ? [] : PANES[view.kind].draw(state, cells)
 }
 
-/** Rows of the list that is open. */
+/** Rows of the open list. */
 export function queueHeight(state: State): number {
   const view = queueView(state)
   return view === null ? 1 : PANES[view.kind].height(state)
@@ -37,7 +37,7 @@ export function queueCrumbs({ queue }: State): string {
   return ['Runs', ...(queue?.trail ?? []).map((view) => PANES[view.kind].title(view))].join(' › ')
 }
 
-/** How the run that is open stands, for the head line; null where none is. */
+/** State of the open run for the head line; null if none is open. */
 export function queueState(state: State): string | null {
   const run = shownRun(state)
   if (run === null || state.queue === null) return null

@@ -1,4 +1,4 @@
-/** Words that the screens of a queue share: how old something is, how slots, workers and runs stand, and what was ordered. */
+/** Texts shared by the queue screens: ages, states, and steering requests. */
 import type { SharedRun } from '../../../app/workbench.ts'
 import type { RunWishes, Slot } from '../../../model/share/distributed.ts'
 import type { TableHold } from '../../../model/run/table-wish.ts'
@@ -21,12 +21,12 @@ import {
   type WorkerWord,
 } from '../../state/queue/queue-shown.ts'
 
-/** ` as of 12:03:05`, where rows and chunks were read before the run ended; else nothing. */
+/** ` as of 12:03:05` if rows and chunks were counted before the run ended; else ''. */
 export function asOf({ countedAt }: Pick<SharedRun, 'countedAt'>): string {
   return countedAt === null ? '' : ` as of ${timeOfDay(countedAt)}`
 }
 
-/** `now` while it beats, `12 s`, `4 min`: a number that jumps between one and three says nothing. */
+/** `now` below 5 s, then `12 s`, `4 min`. Smaller numbers would only flicker. */
 export function heardText(at: number | null, queue: QueueShown): string {
   const ms = ageOf(at, queue)
   if (ms === null || queue.error !== null) return '?'
@@ -34,7 +34,7 @@ export function heardText(at: number | null, queue: QueueShown): string {
   return ms < 60_000 ? `${Math.floor(ms / 1000)} s` : age(0, ms)
 }
 
-/** Mark and word of a slot, a worker or a run. */
+/** Mark and word of the state of a task, a worker or a run. */
 export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: Marks): Span {
   switch (word) {
     case 'working':
@@ -65,10 +65,10 @@ export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: Marks
   }
 }
 
-/** Nothing is better than a 0 that reads like a stall of what does not work. */
+/** Empty below 0.5, so that idle work is not shown as a stalled 0. */
 export const rateText = (perSecond: number): string => (perSecond < 0.5 ? '' : rate(perSecond))
 
-/** `CODE message: reason`, in a line. */
+/** `CODE message: reason` on one line. */
 export function errorText(error: ErrorInfo): string {
   return clean(errorLine(error))
 }
@@ -96,7 +96,7 @@ const SLOT_WORDS: readonly SlotWord[] = [
   'failed',
 ]
 
-/** Each by its name, or how many where that is too long for a line. */
+/** Each held table by name, or their number if there are too many for a line. */
 function heldTexts(tables: readonly TableHold[]): readonly string[] {
   if (tables.length > NAMED_TABLES) return [`${plural(tables.length, 'table')} held back`]
   return tables.map(
@@ -107,7 +107,7 @@ function heldTexts(tables: readonly TableHold[]): readonly string[] {
 
 const NAMED_TABLES = 3
 
-/** What is wished, in words; empty where nothing is. */
+/** Steering requests in words; empty if there are none. */
 export function wishesText({ held, rate: rows, workers, lanes, tables = [], stop }: RunWishes): string {
   return [
     ...(stop === true ? ['stop'] : []),
@@ -119,7 +119,10 @@ export function wishesText({ held, rate: rows, workers, lanes, tables = [], stop
   ].join(', ')
 }
 
-/** What was ordered, and whether all who work have heard of it; null where nothing was ever ordered. @param cells of the line */
+/**
+ * Steering requests, and whether all working tasks have received them; null if there was never one. @param cells of the
+ * line
+ */
 export function orderLine(run: SharedRun, slots: readonly Slot[], queue: QueueShown, cells: number): Line | null {
   const { wishes, status } = run
   if (status !== 'running') return null
@@ -144,10 +147,10 @@ function heardBy(all: number, deaf: number, word: SharedWord): string {
   return `${who} not heard yet`
 }
 
-/** A URL as a place: without system, who logs in and settings of the connection. */
+/** A URL as host and path: without system, user and connection settings. */
 export const placeText = (url: string): string => clean(url.replace(/^\w+:\/\/(?:[^/@]*@)?/, '').replace(/\?.*$/, ''))
 
-/** How the queue does, in one line. @param list that is shown beside it @param more behind it, where there is room */
+/** State of the queue in one line. @param list the list that is shown @param more text at the end, if it fits */
 export function queueLine(queue: QueueShown, list: QueueList, cells: number, more = ''): Line {
   const label = (room: number): string => cutMiddle(placeText(queue.label), Math.max(8, room))
   if (queue.error !== null) {
@@ -162,7 +165,7 @@ export function queueLine(queue: QueueShown, list: QueueList, cells: number, mor
   const counts = workerCounts(queue)
   const told = `${counts.text}${more}`
   const head = `queue ${placeText(queue.label)}: `
-  // Where the queue is goes before how its workers do.
+  // The state of the workers has priority over the name of the queue.
   const text = width(head) + width(told) + 2 <= cells ? head + told : told
   return line(` ${cutEnd(text, cells - 2)}`, counts.live === 0 ? 'warn' : 'muted')
 }

@@ -1,4 +1,4 @@
-/** The screen of workers: where they run, whether they were heard of, and what each works on. */
+/** The screen of worker processes: host, heartbeat, and tasks. */
 import type { WorkerRow } from '../../../model/share/distributed.ts'
 import { count, fullTime, plural } from '../../../render/screen-format.ts'
 import type { Line } from '../../draw/line.ts'
@@ -18,7 +18,7 @@ const ROOMY = 14
 
 const below = (state: State): number => (geometry(state).body >= ROOMY ? DETAIL_ROWS : 0)
 
-/** Rows of the list of workers: what stands above it is the queue and the heading. */
+/** Rows of the list of workers, without the queue line and the heading. */
 export function workersHeight(state: State): number {
   return Math.max(1, geometry(state).body - 2 - below(state))
 }
@@ -37,20 +37,20 @@ function columnsOf(queue: QueueShown, state: State): readonly Column<WorkerLine>
   ]
 }
 
-/** `1 of 2`: how many it works on, and may at once. */
+/** `1 of 2`: tasks it holds, and most tasks at once. */
 function slotsText({ worker }: WorkerLine, queue: QueueShown): string {
   return isGone(worker, queue) ? '' : `${worker.slots.length} of ${worker.concurrency}`
 }
 
 const isGone = (worker: WorkerRow, queue: QueueShown): boolean => ['lost', 'ended'].includes(workerWord(worker, queue))
 
-/** Only of those that are heard of. */
+/** Empty unless the worker is live or draining. */
 function rateOf(worker: WorkerRow, slots: WorkerRow['slots'], queue: QueueShown): string {
   const word = workerWord(worker, queue)
   return word === 'lives' || word === 'draining' ? rateText(slots.reduce((sum, { rate }) => sum + rate, 0)) : ''
 }
 
-/** A slot below its worker, over the whole width; null for a worker. */
+/** A task below its worker, over the full width; null for a worker. */
 function slotLine({ worker, slot }: WorkerLine, queue: QueueShown, cells: number): string | null {
   if (slot === null) return null
   const run = queue.runs.find(({ runId }) => runId === slot.runId)
