@@ -47,6 +47,7 @@ const COLUMNS: readonly Column[] = [
   number('float', 'FLOAT', '-1.1', '7.3'),
   number('double', 'DOUBLE', '-0.1', '7.3'),
   number('decimal(10,2)', 'DECIMAL(10,2)', '-1.50', '7.25'),
+  number('decimal(3,3)', 'DECIMAL(3,3)', '-0.125', '0.250'),
   number('decimal(38,0)', 'DECIMAL(38,0)', '-100000000000000000001', '100000000000000000001'),
   text('string', 'VARCHAR', 'b', 'm'),
   text('binary', 'BLOB', 'b', 'm'),

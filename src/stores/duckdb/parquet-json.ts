@@ -3,6 +3,7 @@
  * out, but nulls inside a map stay: a partition value of null is not an absent one.
  */
 import type { ParquetColumn, ParquetSelection } from '../../model/lake/parquet-rows.ts'
+import { withWholeDigit } from './decimal-text.ts'
 import { identifier, literal } from './instance.ts'
 import { LOCAL_TIMESTAMP } from './parquet-types.ts'
 
@@ -36,9 +37,10 @@ function valueSql(expression: string, column: ParquetColumn, binary: BinaryAs): 
     const object = objectSql(column.fields.map((field) => memberSql(expression, field, binary)))
     return `CASE WHEN ${expression} IS NOT NULL THEN ${object} END`
   }
-  if (type === 'BOOLEAN' || /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DECIMAL.*)$/.test(type)) {
+  if (type === 'BOOLEAN' || /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER)$/.test(type)) {
     return `CAST(${expression} AS VARCHAR)`
   }
+  if (type.startsWith('DECIMAL')) return withWholeDigit(`CAST(${expression} AS VARCHAR)`)
   if (type === 'FLOAT' || type === 'DOUBLE') {
     // Spark writes what JSON has no number for as text.
     const odd = `WHEN isnan(${expression}) THEN '"NaN"' WHEN ${expression} > 0 THEN '"Infinity"' WHEN ${expression} < 0 THEN '"-Infinity"'`

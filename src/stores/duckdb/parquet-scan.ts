@@ -1,4 +1,5 @@
 /** Reads a data file back in full: every value is decoded, and what statistics claim is counted anew. */
+import { withWholeDigit } from './decimal-text.ts'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 import type { FileFault, Footer, FooterField, ParquetFooters, ScannedRows } from '../../model/lake/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -96,7 +97,11 @@ function factsSql(path: readonly string[], field: FooterField | null, bounds: bo
   const count = `count(${value})`
   if (!bounds || field.leaf === null) return [count, 'NULL', 'NULL']
   const number = field.type === 'FLOAT' || field.type === 'DOUBLE' ? ` FILTER (WHERE NOT isnan(${value}))` : ''
-  return [count, `CAST(min(${value})${number} AS VARCHAR)`, `CAST(max(${value})${number} AS VARCHAR)`]
+  const shown = (bound: 'min' | 'max'): string => {
+    const text = `CAST(${bound}(${value})${number} AS VARCHAR)`
+    return field.type?.startsWith('DECIMAL') === true ? withWholeDigit(text) : text
+  }
+  return [count, shown('min'), shown('max')]
 }
 
 async function chunksOf(connection: DuckDBConnection, source: string): Promise<readonly PlacedChunk[]> {

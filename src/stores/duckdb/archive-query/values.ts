@@ -1,4 +1,5 @@
 /** Columns and values of archived files, as DuckDB can tell them apart and compare them. */
+import { withWholeDigit } from '../decimal-text.ts'
 import { columnIn, type FileColumn, type QueryColumn } from '../../../model/archive/query-port.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal, nativeOf } from '../archive/columns.ts'
@@ -46,6 +47,5 @@ function castOf({ physical, stored }: FileColumn, now: QueryColumn['stored'], na
   const text = `CAST(${name} AS VARCHAR)`
   // A division would round a second time.
   if (now === 'double' || now === 'float') return `CAST(${text} AS ${native})`
-  // DuckDB leaves the zero before the point out where all digits stand behind it.
-  return now === 'string' ? String.raw`regexp_replace(${text}, '^(-?)\.', '\10.')` : `CAST(${name} AS ${native})`
+  return now === 'string' ? withWholeDigit(text) : `CAST(${name} AS ${native})`
 }

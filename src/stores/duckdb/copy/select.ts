@@ -1,4 +1,5 @@
 /** Values of DuckDB's columns as SQL that gives their canonical form. Sessions are in UTC. */
+import { withWholeDigit } from '../decimal-text.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
 
@@ -73,10 +74,8 @@ function nanoClock(value: string): string {
   return `CASE WHEN isinf(${value}) THEN CAST(${value} AS VARCHAR) ELSE strftime(${micros}, '%Y-%m-%d %H:%M:%S.%f') || ${rest} END`
 }
 
-/** Of a type that has no digits in front of the point DuckDB prints none there, and canonical texts have a zero. */
 function withWhole(printed: string, { precision, scale }: ColumnType & { readonly kind: 'decimal' }): string {
-  if (precision === undefined || precision !== scale) return printed
-  return `CASE WHEN starts_with(${printed}, '-') THEN '-0' || substr(${printed}, 2) ELSE '0' || ${printed} END`
+  return precision === undefined || precision !== scale ? printed : withWholeDigit(printed)
 }
 
 /** Finer than microseconds, DuckDB prints all nine digits. */
