@@ -63,8 +63,8 @@ type Going = {
 }
 
 /**
- * @throws SluiceError UNSUPPORTED_URL, BAD_FLAG, NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE, MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, PLAN_CHANGED,
- * PARTITION_REFUSED, CONNECT_FAILED
+ * @throws SluiceError UNSUPPORTED_URL, BAD_FLAG, NO_SUCH_TABLE, AMBIGUOUS_TABLE, LEDGER_BUSY, SOURCE_GONE,
+ * MISSING_CONFIRM, TARGET_BUSY, TARGET_DENIED, PLAN_CHANGED, PARTITION_REFUSED, CONNECT_FAILED
  */
 export async function partitionDecommissionDatabase(operation: Operation, run: DatabaseRun): Promise<Ending> {
   const { dryRun, undo, inactive, from, maintenance } = operation

@@ -34,7 +34,10 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set(['TABLE_REFUSED', 'ROW_REFUSED'
 
 type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
 
-/** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY, TABLE_REFUSED */
+/**
+ * @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY,
+ * TABLE_REFUSED
+ */
 export async function partitionEnsure(operation: PartitionEnsureOperation, run: PartitionEnsureRun): Promise<Ending> {
   const { tables, calendar, epoch, dryRun } = operation
   // The first reads of a table wait no longer either.

@@ -38,8 +38,8 @@ type Able = {
 }
 
 /**
- * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, MISSING_CONFIRM, PARTITION_REFUSED, TABLE_REFUSED, PLAN_CHANGED, TARGET_BUSY,
- * TARGET_DENIED, SOURCE_GONE, STOPPED
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, MISSING_CONFIRM, PARTITION_REFUSED,
+ * TABLE_REFUSED, PLAN_CHANGED, TARGET_BUSY, TARGET_DENIED, SOURCE_GONE, STOPPED
  */
 export async function partitionInPlace(operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const signal = run.interrupt.abort
