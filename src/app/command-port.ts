@@ -1,6 +1,4 @@
-/**
- * Interface between the UI and the command-line parser: the UI shows commands as shell text, and starts what they mean.
- */
+/** Interface between the UI and the command-line parser: the UI shows commands as shell text, and starts them. */
 import type { Event } from '../model/run/event.ts'
 import type { Operation } from './operations/list.ts'
 import type { Option } from '../engine/run/operations/option.ts'
@@ -68,10 +66,7 @@ export type CommandPort = {
   complete(words: readonly string[]): Promise<readonly Candidate[]>
   /** The help page of the command. @param words of the form */
   help(words: readonly string[]): Promise<string>
-  /**
-   * The command with the program name of this installation, which may not be in PATH. @param commandLine begins with
-   * `sluice`
-   */
+  /** The command with this installation's program name, maybe not in PATH. @param commandLine begins with `sluice` */
   called(commandLine: string): string
   /** @param plan true if only the plan is requested */
   story(plan: boolean): Story

@@ -82,10 +82,7 @@ export interface Workbench extends AsyncDisposable {
   tables(): Promise<readonly TableRow[]>
   /** Resolves a path or URL of the user. @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL */
   placed(text: string): Promise<Placed>
-  /**
-   * Tables below another folder or bucket; after that all queries work for them. @throws SluiceError NO_SUCH_PATH,
-   * SOURCE_DENIED
-   */
+  /** Tables below another folder or bucket, for all later queries. @throws SluiceError NO_SUCH_PATH, SOURCE_DENIED */
   lakeAt(path: string): Promise<readonly TableRow[]>
   /**
    * Changed rows of the list: tables with new commits, or with a changed catalog state. Reads as little as possible.
@@ -125,10 +122,7 @@ export interface Workbench extends AsyncDisposable {
  */
 export type MachineRun = Omit<BookedRun, 'owner'> & {
   readonly host: string | null
-  /**
-   * `broken off`: its program ended without a final event. `elsewhere`: on another machine or in a container, so its
-   * state is unknown.
-   */
+  /** `broken off`: ended without a final event. `elsewhere`: on another machine or in a container, state unknown. */
   readonly state: 'live' | 'ended' | 'broken off' | 'elsewhere'
   readonly canJoin: boolean
   readonly end: BookedEnd | null

@@ -38,10 +38,7 @@ export function partsOf({ table }: Pick<Standing, 'table'>, archive: ArchiveReco
 
 type Entry = { readonly archived: ArchivedPartition | null; readonly held: string | null }
 
-/**
- * Ledger data of a partition in the table, and why it is held. Rows archived one by one leave their partition in the
- * table.
- */
+/** Ledger data of a partition in the table, and why it is held. Rows archived one by one leave it in the table. */
 export function entryOf(partition: RangePartition, { parts, kind }: Pick<StateOptions, 'parts' | 'kind'>): Entry {
   const seen = parts.seen(partition, kind)
   const { own, again = null, left } = seen

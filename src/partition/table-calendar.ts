@@ -119,10 +119,7 @@ export function periodsOf(
   return of
 }
 
-/**
- * Except for zones, candidates share no period: a quarter is not a month, and quarters from April and from May are
- * disjoint.
- */
+/** Except for zones, candidates share no period: a quarter is no month; quarters from April and May are disjoint. */
 function* candidates(kind: ValueKind, zones: readonly string[]): Iterable<CalendarSpec> {
   const inZones = isMoment(kind) ? [...new Set(zones)] : [zones[0] ?? DEFAULT_CALENDAR.zone]
   for (const zone of inZones) {

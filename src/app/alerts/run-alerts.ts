@@ -1,6 +1,4 @@
-/**
- * Sends alerts of a run from its events to the sinks: once at the start and once at the end, also across repeated runs.
- */
+/** Sends alerts of a run from its events to the sinks: once at start and once at end, also over repeated runs. */
 import type { AlertEvent, AlertWish } from '../../model/run/alert.ts'
 import type { AlertKey, AlertMemory } from '../../model/run/alert-memory.ts'
 import type { EventBody } from '../../model/run/event.ts'
@@ -33,9 +31,7 @@ type Parts = {
   readonly emit: (body: EventBody) => void
   /** Memory of earlier runs; only of this program if absent. */
   readonly memory: ((say: (what: string) => void) => AlertMemory) | undefined
-  /**
-   * The operation as queued, with store names instead of URLs, which differ between hosts. Absent outside of a queue.
-   */
+  /** The operation as queued, with store names, because URLs differ between hosts. Absent outside of a queue. */
   readonly queued?: Operation
   /** Ends the run. @param now abort running work that would not end by itself */
   readonly stop: (reason: SluiceError, now: boolean) => void

@@ -1,7 +1,4 @@
-/**
- * Checks the catalog's database, from its address to its settings. A failure skips checks that would fail for the same
- * reason.
- */
+/** Checks the catalog's database, from address to settings. A failure skips checks that would fail for its reason. */
 import type { Clock } from '../../shared/clock.ts'
 import type { SqlDatabase } from '../../model/run/sql-port.ts'
 import type { ServerExam } from '../../stores/common/exam-port.ts'

@@ -1,7 +1,4 @@
-/**
- * Writes a run into the run history of this machine while it runs. Errors never affect the run: what cannot be written
- * is left out.
- */
+/** Writes a run into this machine's run history. Errors never affect the run: what cannot be written is left out. */
 import type { Event } from '../../model/run/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { BookedRun, RunBook } from '../../model/run/run-book.ts'

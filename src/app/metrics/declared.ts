@@ -6,9 +6,7 @@ type Declared<L extends string> = {
   readonly kind: MetricKind
   readonly help: string
   readonly labels: readonly L[]
-  /**
-   * Value of the label for further tables: their sum, or none if a sum has no meaning. Only for metrics with a `table`.
-   */
+  /** Value of the label for further tables: their sum, or none if it has no meaning. Only for metrics by `table`. */
   readonly others?: 'sum' | 'none'
 }
 
@@ -24,10 +22,7 @@ const gauge = <L extends string>(help: string, ...labels: readonly L[]): Declare
 })
 const lone = <L extends string>(declared: Declared<L>): Declared<L> => ({ ...declared, others: 'none' })
 
-/**
- * `run` is the id of a run; for a worker that of the shared run. `error` and `code` are codes of docs/EXIT-CODES.md,
- * not texts.
- */
+/** `run`: id of a run; for a worker that of the shared run. `error`, `code`: codes of docs/EXIT-CODES.md, not texts. */
 export const METRICS = {
   // ── a run
   sluice_run_info: gauge('1 for each run that is known here', 'run', 'command', 'version'),

@@ -242,10 +242,7 @@ export function destructionsOf(operation: Operation): readonly AnyDestruction[] 
   )
 }
 
-/**
- * Fields one of which must be set before there is anything to confirm, empty if there never is; null if there is
- * already.
- */
+/** Fields one of which must be set before anything can be confirmed, empty if nothing ever can; null if it can now. */
 export function unconfirmable(operation: Operation): readonly string[] | null {
   const { destroys = [] } = declarationOf(operation.kind)
   const held = (destroys as readonly AnyDestruction[]).filter(({ confirm }) => confirm !== undefined)

@@ -38,10 +38,7 @@ export async function catalogPart(
   }
 }
 
-/**
- * Imports of any table that began during the run, because an import has its own id. @param until null if no later run
- * exists
- */
+/** Imports of any table that began during the run: an import has its own id. @param until null without a later run */
 async function importsOf(reader: SqlReader, from: string, until: string | null): Promise<readonly ReportedImport[]> {
   const rows = await readStatus(reader)
   return rows

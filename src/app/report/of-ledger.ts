@@ -63,10 +63,7 @@ export async function ledgerPart(
   }
 }
 
-/**
- * Without a checksum of the target there is no proof: a table without a key is compared only as a whole, after all its
- * chunks.
- */
+/** Without a checksum of the target no proof: a table without a key is compared only as a whole, after all chunks. */
 const HELD =
   "CASE WHEN proof IN ('echo', 'canonical', 'table') AND COALESCE(target_checksum, '') = '' THEN NULL ELSE proof END"
 

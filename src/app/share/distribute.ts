@@ -1,7 +1,4 @@
-/**
- * Submits an operation to workers: checks its stores, creates the run and queues its tasks. The submitting program may
- * end.
- */
+/** Submits an operation to workers: checks its stores, creates the run, queues its tasks. Then this program may end. */
 import type { Clock } from '../../shared/clock.ts'
 import { takesFrom } from '../../model/share/distributed.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -67,10 +64,7 @@ export async function distribute(options: DistributeOptions): Promise<Distribute
   }
 }
 
-/**
- * The first local file that the operation writes to as a database; null if there is none. @throws SluiceError
- * CONNECT_FAILED …
- */
+/** First local file that the operation writes to as a database; null if none. @throws SluiceError CONNECT_FAILED … */
 export async function writtenFile(
   operation: Operation,
 ): Promise<{ readonly label: string; readonly title: string } | null> {

@@ -29,10 +29,7 @@ export class EndCounts {
     this.#known = known
   }
 
-  /**
-   * Reads due ledgers for at most five seconds; slower ones are recorded later. @throws SluiceError if the queue is
-   * unreachable
-   */
+  /** Reads due ledgers, at most 5 s; slower ones are recorded later. @throws SluiceError if the queue is unreachable */
   async read(): Promise<void> {
     const runs = await this.#queue.uncounted()
     const ids = new Set(runs.map(({ runId }) => runId))

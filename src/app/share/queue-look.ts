@@ -1,7 +1,4 @@
-/**
- * Queue data for the UI: one port for all its screens, opened on first use. Plain data that can be sent to another
- * thread.
- */
+/** Queue data for the UI: one port for all screens, opened on first use. Plain data that can be sent to a thread. */
 import type { ScheduleEvent } from '../../model/share/schedule-events.ts'
 import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../model/share/distributed.ts'
 import type { ScheduleChange } from './schedules/change.ts'

@@ -145,10 +145,7 @@ export class RunWatch implements QueueWatch {
     }
   }
 
-  /**
-   * Tasks taken from a lost worker: each is reported once, and ends when another worker has the task, or the run has
-   * ended.
-   */
+  /** Tasks taken from a lost worker: each is reported once, and ends when another worker has it, or the run is over. */
   async #losses(known: Known): Promise<void> {
     const { runId, status, lost } = known.run
     const { queue } = this.#parts
@@ -173,10 +170,7 @@ export class RunWatch implements QueueWatch {
     }
   }
 
-  /**
-   * No live worker of its program version: raised by workers of other versions; ends when one is alive, or the run has
-   * ended.
-   */
+  /** No live worker of its program version; raised by other workers; ends when one is alive, or the run has ended. */
   async #waits(known: Known): Promise<void> {
     const { runId, waitsFor, alerts, status } = known.run
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }

@@ -32,10 +32,7 @@ export class SlotAnswers {
     this.#isStopped = true
   }
 
-  /**
-   * Call every `BEAT_MS`. Counts calls instead of reading a clock, so a worker that hung itself counts one. @returns
-   * true to send a question now
-   */
+  /** Call every `BEAT_MS`. Counts calls, so a worker that hung itself counts one. @returns true to send a question */
   beat(): boolean {
     if (this.#isAsked) this.#silentMs = this.#isWithinStatement() ? 0 : this.#silentMs + BEAT_MS
     const isAsking = !this.#isAsked

@@ -18,10 +18,7 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 /** Number of retries after crashes. */
 const CRASHES = 5
-/**
- * Number of rests for a refused login, or a pooler that shares sessions: two minutes, in which a password change may be
- * in progress.
- */
+/** Number of rests for a refused login or a session-sharing pooler: 2 min, in which a password change may end. */
 export const REFUSED_LOGINS = 6
 
 /** Summary errors: those of the tables decide. */

@@ -1,7 +1,4 @@
-/**
- * Steering requests for a task's program: only changes since the last message. Numbers of the whole run are divided
- * among its tasks.
- */
+/** Steering requests for a task's program: changes since the last message. Numbers of a run are shared among tasks. */
 import type { RunWishes } from '../../model/share/distributed.ts'
 import { isSame, type TableHold, type TableRetry } from '../../model/run/table-wish.ts'
 import type { Wish } from '../../engine/run/operation.ts'

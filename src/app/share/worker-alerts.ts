@@ -68,9 +68,7 @@ export class WorkerAlerts {
     return { act: 'sent' }
   }
 
-  /**
-   * Sends pending changes to the queue. @throws SluiceError if the queue is unreachable: the rest follows the next time
-   */
+  /** Sends pending changes to the queue. @throws SluiceError if the queue is unreachable: the rest follows later */
   async deliver(): Promise<void> {
     for (const [name, one] of this.#unheard) {
       const { act, key, run, isTold } = one
@@ -87,10 +85,7 @@ export class WorkerAlerts {
     }
   }
 
-  /**
-   * An alert in this machine's memory was raised while the queue was unreachable. @throws SluiceError if the queue is
-   * unreachable
-   */
+  /** An alert of this machine's memory, raised without the queue. @throws SluiceError if the queue is unreachable */
   async #begin(key: AlertKey, at: number): ReturnType<AlertMemory['begin']> {
     const { queue } = this.#parts
     const found = await queue.begin(key, { at })

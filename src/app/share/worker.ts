@@ -417,10 +417,7 @@ export class Worker {
     for (const program of this.#programs.keys()) what(program)
   }
 
-  /**
-   * Logs once until the queue is reachable again, however many calls fail; causes other than a lost connection are
-   * logged separately.
-   */
+  /** Logs once until the queue is reachable again; causes other than a lost connection are logged separately. */
   #note(error: unknown): void {
     this.#login.failed(asSluiceError(error))
     const info = redactValue(asSluiceError(error).info(), this.#secrets)

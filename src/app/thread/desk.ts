@@ -240,9 +240,7 @@ export class QueryDesk implements Answers {
     }
   }
 
-  /**
-   * The catalog, once it exists: the first import creates it while the UI is open. @throws SluiceError of kind target
-   */
+  /** The catalog, once it exists: an import can create it while the UI is open. @throws SluiceError of kind target */
   async #open(): Promise<SqlDatabase | null> {
     // A known unreachable catalog is retried only by the next listing of the tables.
     if (this.#away !== null) throw this.#away

@@ -1,6 +1,4 @@
-/**
- * The workbench in threads: one for queries, and one for each running operation. The caller's event loop never waits.
- */
+/** The workbench in threads: one for queries, one per running operation. The caller's event loop never waits. */
 import type { Worker } from 'node:worker_threads'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'

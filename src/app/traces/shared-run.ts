@@ -1,7 +1,4 @@
-/**
- * The span of a whole shared run, parent of its tasks: sent by the worker that recorded its end, with times of the
- * queue's database.
- */
+/** The span of a shared run, parent of its tasks: sent by the worker that recorded its end, with the queue's times. */
 import { ROOT_CONTEXT, type HrTime, type Tracer } from '@opentelemetry/api'
 import { RandomIdGenerator, type IdGenerator } from '@opentelemetry/sdk-trace'
 import type { EndedRun } from '../../model/share/distributed.ts'
@@ -55,10 +52,7 @@ export function tellEnd(run: EndedRun, { tracer, ids, shown }: Around): void {
   span.end(timeOf(endedAt))
 }
 
-/**
- * As HrTime, because a number before the program's start would be taken for its monotonic clock. @param ms since the
- * epoch
- */
+/** HrTime, because a number before the program's start would count as monotonic time. @param ms since the epoch */
 function timeOf(ms: number): HrTime {
   const seconds = Math.floor(ms / 1000)
   return [seconds, Math.round((ms - seconds * 1000) * 1_000_000)]

@@ -132,9 +132,7 @@ export type ArchivedEvent = {
   notLooked?: readonly string[]
 }
 
-/**
- * Something in an archive that differs from its proof (`archive verify`), or that belongs to nothing (`archive sweep`).
- */
+/** Something in an archive differs from its proof (`archive verify`), or belongs to nothing (`archive sweep`). */
 export type ArchiveFindingEvent = {
   type: 'archive.finding'
   table: string
@@ -224,14 +222,9 @@ export type QuerySourcesEvent = {
   hotColumns: readonly string[]
   /** Fetched rows left out because the archive has their key; their values were not compared. */
   leftOut?: Dec
-  /**
-   * Fetched rows left out because a detached period has their key in the archive, though they now lie in another
-   * period.
-   */
+  /** Fetched rows left out: a detached period has their key in the archive, though they now lie in another period. */
   moved?: Dec
-  /**
-   * Columns that the statement compares or sorts as text though the database does not, with type: `price (numeric)`.
-   */
+  /** Columns that the statement, but not the database, compares or sorts as text, with type: `price (numeric)`. */
   asTexts?: readonly string[]
   /** Text columns compared by bytes, where the database uses a collation or ignores trailing blanks. */
   byBytes?: readonly string[]

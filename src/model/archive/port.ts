@@ -169,9 +169,7 @@ export interface PartitionStore {
     request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
     signal: AbortSignal,
   ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }>
-  /**
-   * Checks the rights that `leave` needs, before any row is exported. @throws SluiceError TARGET_DENIED with the GRANT
-   */
+  /** Checks rights that `leave` needs, before any row is exported. @throws SluiceError TARGET_DENIED with the GRANT */
   requireRights(parent: TableName, signal: AbortSignal): Promise<void>
   /** Tables that a plain table inherits from, and those that inherit from it, at any depth. */
   inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance>
@@ -337,18 +335,13 @@ export type NumberedTable = { readonly table: TableName; readonly numbers: Reado
 export type TableIdentities =
   | {
       readonly by: 'number'
-      /**
-       * Current names of tables, by the identities of `CopyStore.columnNumbers`. Without missing tables and partitions.
-       */
+      /** Current names of tables, by identities of `CopyStore.columnNumbers`. Without missing tables and partitions. */
       tables(identities: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, NumberedTable>>
     }
   | {
       readonly by: 'mark'
       /** True if a table keeps its mark when it is renamed. */
       readonly lasting: boolean
-      /**
-       * By `tableText`: a text that changes if a table is recreated, and may change if it is altered. No missing
-       * tables.
-       */
+      /** By `tableText`: a text that changes if a table is recreated, maybe also if altered. No missing tables. */
       marks(tables: readonly TableName[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
     }

@@ -40,9 +40,7 @@ export type QueryRequest = {
   readonly limit: number
   /** Local files of the archive that may be read; no other files can be. */
   readonly files: readonly string[]
-  /**
-   * If set, a source value that its column's type cannot hold fails the statement at once, not only when it is read.
-   */
+  /** If set, a source value that its column's type cannot hold fails the statement at once, not when it is read. */
   readonly strict?: true
   readonly signal: AbortSignal
 }
@@ -84,9 +82,7 @@ export interface ArchiveQuery extends AsyncDisposable {
   /** Indexes of boolean columns; rows hold 1 and 0 for them. */
   readonly booleans: ReadonlySet<number>
   readonly needs: QueryNeeds
-  /**
-   * CSV field for a source value that its column's type cannot hold: the statement fails only if it reads the value.
-   */
+  /** CSV field for a source value that its column's type cannot hold: the statement fails only if it reads it. */
   unread(shown: string): string
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.
@@ -116,10 +112,7 @@ export interface ArchiveQuery extends AsyncDisposable {
 /** Source rows to leave out, if the source cannot express that itself. */
 export type Excepted = { readonly column: string; readonly from: string | null; readonly to: string | null }
 
-/**
- * Rows by key. `late`: only in the source. `deleted`: only in the files. `both`: in both; `changed`: in both, values
- * differ.
- */
+/** Rows by key. `late`: source only. `deleted`: files only. `both`: in both; `changed`: in both, values differ. */
 export type KeyDifferences = Readonly<
   Record<'late' | 'changed' | 'deleted' | 'both', { readonly rows: bigint; readonly keys: readonly string[] }>
 >

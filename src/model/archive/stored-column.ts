@@ -42,17 +42,13 @@ export type StoredColumn = {
   readonly physical: string
   /** Definition in the source; a restored table gets it back. */
   readonly column: Column
-  /**
-   * Type in which values travel and are proved (docs/CANONICAL.md). `native`: text that the source prints and accepts.
-   */
+  /** Type in which values travel and are proved (docs/CANONICAL.md). `native`: as the source prints and accepts. */
   readonly as: ColumnType
   readonly stored: StoredType
   readonly comment?: string
   /** The source's number of the column, which survives a rename (PostgreSQL: `attnum`); absent if it has none. */
   readonly number?: number
-  /**
-   * Enums and composites of its values when the column was recorded; absent if none, or recorded by an older program.
-   */
+  /** Enums and composites of its values when the column was recorded; absent if none, or from older programs. */
   readonly declared?: readonly DeclaredType[]
   /** Expression of a generated column when it was recorded; absent for others, and if recorded by an older program. */
   readonly computed?: Expression

@@ -48,10 +48,7 @@ export function checkedCalendar({ unit, firstMonth, yearOffset, firstWeekday, zo
   }
 }
 
-/**
- * The canonical text of a calendar; `parseCalendar` reverses it. @throws SluiceError BAD_FLAG if the calendar is
- * invalid
- */
+/** The canonical text of a calendar; reversed by `parseCalendar`. @throws SluiceError BAD_FLAG if it is invalid */
 export function calendarText(calendar: CalendarSpec): string {
   const spec = checkedCalendar(calendar)
   const written = OPTIONS.filter(

@@ -1,6 +1,4 @@
-/**
- * Reads names of periods as users write them: `q2-fy2025`, `2024q2`, `Apr 2024`, `2024-w9`. A name can be ambiguous.
- */
+/** Reads period names as users write them: `q2-fy2025`, `2024q2`, `Apr 2024`, `2024-w9`. They can be ambiguous. */
 import type { CalendarSpec } from './calendar.ts'
 import { dayNumber, dayText, isLabelled, realDay } from './civil.ts'
 import { ordinalAt } from './label.ts'

@@ -18,10 +18,7 @@ const WHEN =
 const NUMBER = /^(-?\d{1,18})(?:\.(\d+))?$/
 
 export type ReadValue = {
-  /**
-   * Milliseconds since the epoch, dates and local times as if in UTC; infinite for `infinity`. Fractions of a second
-   * are cut off.
-   */
+  /** Ms since the epoch; dates and local times as if in UTC; infinite for `infinity`. Fractions of seconds are cut. */
   readonly at: number
   /** True if nothing was cut off. */
   readonly exact: boolean

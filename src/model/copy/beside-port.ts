@@ -1,6 +1,4 @@
-/**
- * Dependencies of tables besides rows, keys, indexes and constraints: what a copy can bring along, and what it cannot.
- */
+/** Dependencies of tables besides rows, keys, indexes, constraints: what a copy can bring along, and what not. */
 import type { TableName, TableSpec } from './column-type.ts'
 import type { LeftBehind } from './left-behind.ts'
 import type { ColumnSequence } from './sequence.ts'
@@ -10,9 +8,7 @@ export type LeftScope = {
   readonly tables: readonly TableName[]
   /** A pattern with `*` was given: views, events and other schemas are reported too. */
   readonly all: boolean
-  /**
-   * Tables that inherit from these are reported too, with their row counts. Source only, because the rows are counted.
-   */
+  /** Tables that inherit from these are reported too, with row counts. Source only, because rows are counted. */
   readonly children?: true
 }
 

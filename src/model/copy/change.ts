@@ -66,9 +66,7 @@ export type Put = {
   readonly row: ChangeRow
   /** Its row key. */
   readonly key: Row
-  /**
-   * Row key in the target before this batch; `undefined` values are taken from that row. Null if the row is complete.
-   */
+  /** Row key in the target before this batch; `undefined` values come from that row. Null if the row is complete. */
   readonly base: Row | null
   /** Hint: the target probably has no row with this key yet. Selects the faster way; must not be relied on. */
   readonly isNew?: boolean

@@ -108,9 +108,7 @@ export type TableSpec = {
   readonly partitioning?: string
   /** The login may not read some columns, which are missing here because the system does not name them. */
   readonly hidesColumns?: true
-  /**
-   * Tables with exactly its columns inherit from it; it is read without their rows, which a plain query would include.
-   */
+  /** Tables with exactly its columns inherit from it; read without their rows, which a plain query includes. */
   readonly withoutHeirs?: true
   /** Materialized view of this table (`schema.name`): it cannot be written, and its rows may lag behind. */
   readonly viewOf?: string

@@ -1,6 +1,4 @@
-/**
- * Converts values from the type of their column to the type of the plan, where the two differ and something is lost.
- */
+/** Converts values from their column's type to the plan's type, where these differ and something is lost. */
 import { normalizer, type Normalizer } from './canonical.ts'
 import type { ColumnType } from './column-type.ts'
 import { refusedValue } from './refused.ts'

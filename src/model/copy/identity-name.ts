@@ -2,9 +2,7 @@
 import { keyText } from './key-text.ts'
 import type { Row } from './rows.ts'
 
-/**
- * Two texts are equal exactly if the row keys are equal, within one table. A single text value is returned unchanged.
- */
+/** Two texts are equal exactly if the row keys are, within one table. A single text value is returned unchanged. */
 export function identityName(key: Row): string {
   const [only] = key
   // No clash: a text column has no other type of value but NULL, and no text from a log contains U+0000.

@@ -166,10 +166,7 @@ export function leftBehind(
   return { kind, ...(table === undefined ? {} : { table }), names, means }
 }
 
-/**
- * Groups rows of kind, table and name into entries, one per kind and table. A row without a name is a property of its
- * table.
- */
+/** Groups rows of kind, table and name, one entry per kind and table. A row without a name is a table property. */
 export function groupedLeft(
   rows: Iterable<readonly [kind: LeftKind, table: string | undefined, name: string | null]>,
 ): readonly LeftBehind[] {

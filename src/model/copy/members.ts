@@ -1,9 +1,6 @@
 /** Members of MySQL's enums and sets, and the text of the value number 0. */
 
-/**
- * Members of an `enum('a','b')` or a `set`. The dictionary doubles quotes and escapes a few characters with a
- * backslash.
- */
+/** Members of an `enum('a','b')` or a `set`. The dictionary doubles quotes, and escapes some characters with `\`. */
 export function membersOf(native: string): readonly string[] {
   const members: string[] = []
   for (const [, text = ''] of native.matchAll(/'((?:[^']|'')*)'/g)) {

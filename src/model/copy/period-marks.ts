@@ -1,7 +1,4 @@
-/**
- * Copy period by period: where the rows are split, and the order of the parts. Pure data, stored with the options of a
- * stream.
- */
+/** Copy by period: where the rows are split, and the order of parts. Pure data, stored with a stream's options. */
 
 /** Start of a period, or of a slice of one. */
 export type PeriodMark = {

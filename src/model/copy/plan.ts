@@ -36,10 +36,7 @@ export type TablePlan = {
   readonly columns: readonly ColumnPlan[]
   /** Columns were named by the user; otherwise all columns of the source are copied, also those removed meanwhile. */
   readonly chosen?: true
-  /**
-   * Generated columns that both sides compute themselves: compared, never written. Compared rows hold them after
-   * `columns`.
-   */
+  /** Generated columns that both sides compute: compared, never written. Compared rows hold them after `columns`. */
   readonly checked?: readonly ColumnPlan[]
   /** Names of those that versions before decision 16 did not compare: part of the hash. */
   readonly newlyChecked?: readonly string[]

@@ -57,9 +57,7 @@ export type StoreAbilities = {
    * a single row, and then writes must be idempotent.
    */
   readonly atomic: 'chunk' | 'batch' | 'row'
-  /**
-   * `shared`: one snapshot for all readers of a view. `connection`: one each. `none`: rows may change during a read.
-   */
+  /** `shared`: one snapshot for all readers of a view. `connection`: one each. `none`: rows may change meanwhile. */
   readonly snapshot: 'shared' | 'connection' | 'none'
   /** Chunks that can be written at the same time; further workers only wait. */
   readonly writers: number
@@ -102,9 +100,7 @@ export type StoreAbilities = {
    * key. It counts up only. Absent if sequences are objects, or if there are none.
    */
   readonly numbering?: 'first of key' | 'whole key'
-  /**
-   * `single`: only one condition as `timeCondition` writes it, not combined with others. Otherwise any SQL condition.
-   */
+  /** `single`: only one condition as `timeCondition` writes it, no combinations. Otherwise any SQL condition. */
   readonly conditions?: 'single'
 }
 
@@ -170,10 +166,7 @@ export interface CopyStore extends AsyncDisposable {
   /** Refuses what `CopyTarget.create` would refuse, without creating anything. @throws SluiceError TABLE_REFUSED */
   refuseUncreatable?(table: TableSpec, signal: AbortSignal): Promise<void>
   objects(): ObjectStore
-  /**
-   * Those of the tables, and of their partitions, whose rows a server crash may remove; only for stores with such
-   * tables.
-   */
+  /** Those of the tables and their partitions that a server crash may empty; only for stores with such tables. */
   losable?(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]>
   /**
    * Waits until every acknowledged commit is on the server's disk; only for stores whose commits may not wait for that.
@@ -194,9 +187,7 @@ export interface CopyStore extends AsyncDisposable {
   beside?(): BesideStore
   /** Tables of the Cassandra Data Migrator in one of its schemas, if the store can hold them. */
   track?(schema: string, ledger: LedgerDatabase): TrackStore
-  /**
-   * Sampled distribution of a table's rows on its token ring. @throws SluiceError NO_RING for a table without a ring
-   */
+  /** Sampled distribution of a table's rows on its token ring. @throws SluiceError NO_RING if it has none */
   tokenSample?(table: TableSpec, look: RingLook, signal: AbortSignal): Promise<RingPicture>
   /** Identifies a table without reading its rows; null if the table does not exist. Only for stores that can. */
   mark?(table: TableName, signal: AbortSignal): Promise<TableMark | null>
@@ -340,10 +331,7 @@ export type RowRequest = {
   readonly instead?: (shown: string) => Cell
 }
 
-/**
- * A batch of canonical rows, their approximate size in bytes, and their write times, one per row, if the system has
- * any.
- */
+/** A batch of canonical rows, its approximate size in bytes, and one write time per row, if the system has any. */
 export type RowBatch = {
   readonly rows: readonly Row[]
   readonly bytes: number
@@ -387,10 +375,7 @@ export interface SourceView extends AsyncDisposable {
    * bounds are those of `within`. An empty range stays one range.
    */
   cut(table: TableSpec, within: Range, where: string | null, rows: number, signal: AbortSignal): AsyncIterable<Range>
-  /**
-   * Canonical rows. @throws SluiceError VALUE_REFUSED for a value that is not of its type; BAD_PREDICATE for a wrong
-   * condition
-   */
+  /** Canonical rows. @throws SluiceError VALUE_REFUSED for a value not of its type; BAD_PREDICATE for the condition */
   read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncIterable<RowBatch>
   /** Rows as the system prints them; returns how many. A failure of the source is thrown, never taken for the end. */
   frames?(request: RowRequest, format: FrameFormat, signal: AbortSignal): AsyncGenerator<Buffer, bigint>
@@ -460,17 +445,11 @@ export interface CopyTarget {
   remove?(request: RemoveRequest): Promise<StepEnd>
 }
 
-/**
- * The transaction of a chunk. Disposed without `commit`, it is rolled back; with `atomic` 'batch', written batches
- * stay.
- */
+/** The transaction of a chunk. Disposed without `commit`, it rolls back; if `atomic` is 'batch', batches stay. */
 export interface ChunkWriter extends AsyncDisposable {
   /** For `LedgerDatabase.endSession`; empty if there is no session to end. */
   readonly session: string
-  /**
-   * The write turn that it holds until it ends, so that ledger batches wait; for stores with one writer. See
-   * `withWriter`.
-   */
+  /** Its write turn until it ends, so that ledger batches wait; for stores with one writer. See `withWriter`. */
   readonly turn?: Turn
   /**
    * False if it sees only the rows it was given, because range bounds mean nothing in the target; otherwise `digest`

@@ -11,10 +11,7 @@ import type { Digest, Row } from './rows.ts'
 /** Two halves of 24 bits are added separately, so that doubles stay exact. */
 const HALF = 0x1000000n
 
-/**
- * Per cell `N` for NULL, otherwise the length in UTF-8 bytes, a colon, and the canonical text; concatenated without
- * separators.
- */
+/** Per cell `N` for NULL, otherwise its length in UTF-8 bytes, a colon, and its canonical text; no separators. */
 export function rowText(row: Row): string {
   let all = ''
   for (const cell of row) {

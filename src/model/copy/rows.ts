@@ -25,9 +25,7 @@ export type FrameFormat = 'pg-binary' | 'pg-text'
 
 /** Write times of a row's values (µs since 1970) and remaining TTLs (s), one of each per column. */
 export type Stamp = {
-  /**
-   * Null if the system has none: key columns, missing values, collections on some servers. For a collection the latest.
-   */
+  /** Null if there is none: key columns, missing values, some servers' collections. For a collection the latest. */
   readonly times: readonly (bigint | null)[]
   /** Null if a value never expires. For a collection the longest of its elements. */
   readonly lives: readonly (number | null)[]

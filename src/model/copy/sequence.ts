@@ -1,6 +1,4 @@
-/**
- * Sequences that number the rows of a table: identity columns, AUTO_INCREMENT, AUTOINCREMENT, defaults with `nextval`.
- */
+/** Sequences that number a table's rows: identity columns, AUTO_INCREMENT, AUTOINCREMENT, `nextval` defaults. */
 import type { TableName } from './table-name.ts'
 
 export type SequenceOptions = {

@@ -21,9 +21,7 @@ export type ChunkStretch = {
   edges?: readonly (string | null)[]
 }
 
-/**
- * Replaces `chunk.started`, `.done`, `.skipped`, `.failed` and `.released` events of one table that are not sent again.
- */
+/** Replaces `chunk.started`, `.done`, `.skipped`, `.failed`, `.released` events of a table that are not resent. */
 export type ChunksSummaryEvent = {
   type: 'chunks.summary'
   table: string

@@ -11,9 +11,7 @@ export type FollowStartedEvent = {
   tables: Dec
   /** Created by this run. */
   isNew: boolean
-  /**
-   * Triggers record the changes, in a schema or tables whose names begin with `slot`. Absent with a replication slot.
-   */
+  /** Triggers record changes, in a schema or tables with names from `slot`. Absent with a replication slot. */
   cdc?: 'trigger'
 }
 

@@ -1,6 +1,4 @@
-/**
- * What a store offers to replication streams: changes of a source in commit order, and their application to a target.
- */
+/** What a store offers to replication streams: a source's changes in commit order, and applying them to a target. */
 import type { Change, ChangeBatch, LogPosition } from '../copy/change.ts'
 import type { TableName, TableSpec } from '../copy/column-type.ts'
 import type { FrameFormat, Row } from '../copy/rows.ts'
@@ -16,19 +14,11 @@ export type FollowedTable = {
   readonly table: TableSpec
   /** In the order of the cells of `ChangeRow`. */
   readonly columns: readonly ReadColumn[]
-  /**
-   * Columns by which the source identifies the row of an UPDATE or DELETE; a subset of `columns`. Filled in by
-   * `examine`.
-   */
+  /** Columns by which the source identifies the row of an UPDATE or DELETE; part of `columns`. Set by `examine`. */
   readonly identity: readonly string[]
-  /**
-   * Target columns without values from the source: their source column was dropped or renamed since the stream began.
-   */
+  /** Target columns without values from the source: its column was dropped or renamed since the stream began. */
   readonly unwritten?: readonly string[]
-  /**
-   * Generated columns that the target computes too, and that are compared: a change of one changes the schema
-   * fingerprint.
-   */
+  /** Generated columns that the target computes too, and that are compared: part of the schema fingerprint. */
   readonly computed?: readonly string[]
 }
 
@@ -116,9 +106,7 @@ export type StreamFault = {
 export type StreamState = {
   /** Empty if nothing was lost. A fault of some tables does not affect the others. */
   readonly faults: readonly StreamFault[]
-  /**
-   * New `StreamBirth.shapes` after harmless changes, such as a partition that was added empty: the caller stores them.
-   */
+  /** New `StreamBirth.shapes` after harmless changes, such as a partition added empty: the caller stores them. */
   readonly moved: Readonly<Record<string, string>>
   /** Tables, by `tableText`, whose loss can be determined only after pending changes are applied: verify again then. */
   readonly unclear: readonly string[]
@@ -143,10 +131,7 @@ export type SourceLag = {
   readonly safeBytes: bigint | null
   /** As reported by the server: `reserved`, `extended`, `unreserved`, `lost`. */
   readonly status: string
-  /**
-   * Current time of the clock of commit times, ms since the epoch; it may differ from ours by hours. Absent if it is
-   * ours.
-   */
+  /** Current time of the clock of commit times, ms since the epoch; maybe hours from ours. Absent if it is ours. */
   readonly clockMs?: number
   /**
    * True if the server's log reader has read everything and waits: a silent stream then has no changes. False if it
@@ -245,10 +230,7 @@ export interface ChangeSource {
     signal: AbortSignal,
     frames?: FrameFormat,
   ): Promise<ChangeStream>
-  /**
-   * The target recorded at the last start; null if none is recorded: an older program began it, or the record was
-   * removed.
-   */
+  /** The target recorded at the last start; null if none: an older program began it, or the record is removed. */
   follower(name: string, signal: AbortSignal): Promise<Follower | null>
   /**
    * Records the target that replicates from here on. With triggers, the previous owner cannot delete records after this
@@ -278,19 +260,13 @@ export interface ChangeStream extends AsyncDisposable {
    * @throws SluiceError CONNECTION_LOST (retryable: open another stream), SLOT_LOST, BAD_STREAM
    */
   next(waitMs: number): Promise<readonly Change[]>
-  /**
-   * This position is durable in the target: the source may discard the log before it. Sent at once, and with every
-   * reply.
-   */
+  /** This position is durable in the target: the source may discard its log before it. Sent at once, and in replies. */
   confirm(position: LogPosition): void
   /** Asks the source for its position: an `idle` follows after everything before it. */
   ask(): void
   /** End of the server's log, as last reported. */
   readonly end: LogPosition
-  /**
-   * Ms since the trigger records were last found empty; null if never since opening. Absent if the changes come from a
-   * log.
-   */
+  /** Ms since trigger records were last found empty; null if never since opening. Absent if changes come from a log. */
   readonly emptyForMs?: number | null
 }
 
@@ -333,9 +309,7 @@ export type ChangeRequest = {
 }
 
 export interface ChangeTarget {
-  /**
-   * Row format that is written unchanged; absent if rows are decoded. A target of `pg-binary` accepts `pg-text` too.
-   */
+  /** Row format that is written unchanged; absent if rows are decoded. A `pg-binary` target accepts `pg-text` too. */
   readonly frames?: FrameFormat
   /** Checks the requirements; read-only. */
   examine(request: ChangeRequest): Promise<TargetExam>

@@ -62,9 +62,7 @@ export type StreamTableHistory = {
   readonly updates: Dec
   readonly deletes: Dec
   readonly truncates: Dec
-  /**
-   * `mended`: repaired rows, recorded by key with the target's previous values. `undone`: repairs that were taken back.
-   */
+  /** `mended`: repaired rows, recorded by key with the target's previous values. `undone`: reverted repairs. */
   readonly mended: Dec
   readonly undone: Dec
 }

@@ -44,10 +44,7 @@ export type SwitchLimits = {
 /** Comparison of the rows with some keys on both sides, by digest. */
 export type SwitchProof = { readonly rows: bigint; readonly targetRows: bigint; readonly isEqual: boolean }
 
-/**
- * Snapshot of the partitions, bounds and files of both tables, whose changes add or remove rows outside of any stream.
- * Opaque.
- */
+/** Opaque snapshot of both tables' partitions, bounds and files: it changes if rows change outside of any stream. */
 export type SwitchMark = { readonly text: string }
 
 export interface SwitchStore {
@@ -71,10 +68,7 @@ export interface SwitchStore {
   unguard(table: TableName, signal: AbortSignal): Promise<void>
 }
 
-/**
- * The transaction of a cutover. Disposed without `commit`, it is rolled back, and waiting sessions continue with the
- * old table.
- */
+/** The transaction of a cutover. Disposed without `commit`, it rolls back, and waiting sessions use the old table. */
 export interface SwitchAttempt extends AsyncDisposable {
   /** After every committed change of `from`; no session can make another one. */
   readonly fence: LogPosition
@@ -89,9 +83,7 @@ export interface SwitchAttempt extends AsyncDisposable {
    * @throws SluiceError NOT_SWITCHABLE if a partition of the new table was removed; TARGET_BUSY
    */
   changesSince(mark: SwitchMark): Promise<readonly string[]>
-  /**
-   * Compares the rows with these keys on both sides, as of now. @param identity key columns, by their names in `from`
-   */
+  /** Compares rows with these keys on both sides, as of now. @param identity key columns, named as in `from` */
   compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof>
   /**
    * Renames both tables, recreates objects bound to the old one, sets sequences, protects the old table from writes.

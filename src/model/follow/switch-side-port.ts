@@ -90,10 +90,7 @@ export interface SwitchSide {
     signal: AbortSignal,
   ): Promise<SideDigest>
   positions(table: TableName, signal: AbortSignal): Promise<SidePositions>
-  /**
-   * Sets sequences beyond those of both sides, and beyond values that sessions may have cached. @returns those set, as
-   * text
-   */
+  /** Sets sequences beyond both sides, and beyond values that sessions may have cached. @returns those set, as text */
   advance(table: TableName, source: SidePositions, signal: AbortSignal): Promise<readonly string[]>
   /**
    * Opens a table in the transaction of the closing statements, which the ledger of this database runs.

@@ -1,7 +1,4 @@
-/**
- * JSON parser, strict by RFC 8259, that builds values through the caller. Numbers are passed as digits, never through a
- * double.
- */
+/** JSON parser, strict by RFC 8259; the caller builds the values. Numbers are passed as digits, never as a double. */
 import { SluiceError } from '../../shared/errors.ts'
 import { stringEnd } from './json-tokens.ts'
 

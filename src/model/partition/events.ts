@@ -224,9 +224,7 @@ export type DecommissionFindingEvent = {
   table: string
   /** Absent for a table. */
   of?: 'database'
-  /**
-   * `refused`: prevents every step. `waits`: delays the drop. `changes`: the removal changes it. `look`: inspect it.
-   */
+  /** `refused`: prevents every step. `waits`: delays the drop. `changes`: the removal changes it. `look`: inspect. */
   verdict: 'refused' | 'waits' | 'changes' | 'look' | 'fine' | 'not known'
   /** Its kind, such as `sequence` or `reverse stream`. */
   about: string

@@ -84,10 +84,7 @@ export type Made = {
   readonly longestMs: number
   /** Number of retries because other sessions held a lock. */
   readonly tries: number
-  /**
-   * Moved rows whose count and checksum in the old default partition equal those of the new tables; null if none were
-   * moved.
-   */
+  /** Moved rows whose count and checksum are equal in old default partition and new tables; null if none moved. */
   readonly proved: { readonly rows: bigint } | null
   readonly notGiven: readonly NotGiven[]
   /** Further notes on the new partitions, as text. */

@@ -64,10 +64,7 @@ export interface DatabaseRetirement extends AsyncDisposable {
   readonly server: string
   /** The database of the same server that is connected to instead. */
   readonly through: string
-  /**
-   * Prevents concurrent retirement through the same database, until disposed. @returns false if another program holds
-   * it
-   */
+  /** Prevents concurrent retirement by this database, until disposed. @returns false if another program holds it */
   hold(): Promise<boolean>
   /** @returns null if the server has no database of that name */
   standing(signal: AbortSignal): Promise<DatabaseStanding | null>

@@ -59,9 +59,7 @@ export type AlertWish = {
   readonly exit?: true
 }
 
-/**
- * An alert begins (`raised`) or ends (`cleared`). @property value current value as text; without a limit a description
- */
+/** An alert begins (`raised`) or ends (`cleared`). @property value current value as text; a description if no limit */
 export type AlertEvent = {
   type: 'alert'
   cause: AlertCause | QueueCause

@@ -1,9 +1,6 @@
 /** Writes the result of a query to a file with typed columns. */
 
-/**
- * Declared type of a column, if Parquet has the same. `datetime`: a time without a zone that its driver prints with a
- * Z.
- */
+/** Declared type of a column, if Parquet has it. `datetime`: a time without a zone that its driver prints with Z. */
 export type DeclaredType =
   | 'text'
   | 'boolean'

@@ -208,10 +208,7 @@ export type EventBody =
       notes?: readonly string[]
       error?: ErrorInfo
     }
-  /**
-   * A steering request for a table of a copy, or one of its chunks. After `retry` the table finishes again, and that
-   * result counts.
-   */
+  /** Steering request for a table of a copy, or a chunk. After `retry` the table finishes again; that result counts. */
   | { type: 'table.steered'; table: string; chunk?: string; act: 'pause' | 'resume' | 'skip' | 'retry' }
   | ChunkStartedEvent
   | {
@@ -240,10 +237,7 @@ export type EventBody =
       Partial<ChunkTally>)
   /** A chunk of a copy that an earlier run proved. */
   | ({ type: 'chunk.skipped'; table: string; chunk: string; provedAt?: string } & KeySpan & ChunkTally)
-  /**
-   * Before a copy ends, it counts the rows of chunks proved by earlier runs, on both sides. `done` and `total` are
-   * chunks.
-   */
+  /** Before a copy ends, it counts rows of chunks proved by earlier runs, on both sides. `done`, `total`: chunks. */
   | { type: 'look.progress'; table: string; done: Dec; total: Dec }
   | LookDifferenceEvent
   | { type: 'chunk.failed'; table: string; chunk: string; error: ErrorInfo }

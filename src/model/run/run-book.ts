@@ -30,10 +30,7 @@ export type BookedEnd = {
   readonly error: string | null
 }
 
-/**
- * Progress of a run at a time. @property lag bytes, or trigger records, that a stream has not applied; null for other
- * runs
- */
+/** Progress of a run at a time. @property lag bytes or trigger records not applied by a stream; null for others */
 export type CurvePoint = {
   readonly at: number
   readonly done: number

@@ -2,9 +2,7 @@
 
 /** A steering request for one table of a copy, or one of its chunks. */
 export type TableWish = {
-  /**
-   * `pause`: nothing of it begins until `resume`. `skip`: left out of this run. `retry`: failed parts are tried again.
-   */
+  /** `pause`: none of it begins until `resume`. `skip`: left out of this run. `retry`: tries failed parts again. */
   readonly act: 'pause' | 'resume' | 'skip' | 'retry'
   readonly table: string
   /** Number of the chunk; the whole table if absent. */

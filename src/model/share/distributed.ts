@@ -3,16 +3,10 @@ import type { ErrorInfo } from '../../shared/errors.ts'
 import type { AlertKey } from '../run/alert-memory.ts'
 import type { TableHold, TableRetry } from '../run/table-wish.ts'
 
-/**
- * `running`: tasks are queued or in work. `stopped`: on request; the rest can be resumed. The others are final, as in
- * `RunStatus`.
- */
+/** `running`: tasks are queued or in work. `stopped`: on request; can be resumed. Others: final, as in `RunStatus`. */
 export type DistributedStatus = 'running' | 'ok' | 'failed' | 'refused' | 'stopped'
 
-/**
- * `queued`: waits for a worker. `working`: a worker has it, and sends heartbeats. `ended`: nothing left to do in this
- * run.
- */
+/** `queued`: waits for a worker. `working`: a worker has it and sends heartbeats. `ended`: nothing left to do. */
 export type SlotState = 'queued' | 'working' | 'ended'
 
 /** Steering requests of a run, applied by its workers. Numbers are for the whole run, and divided among its tasks. */
@@ -30,9 +24,7 @@ export type RunWishes = {
   readonly retries?: readonly TableRetry[]
   /** No task begins any more, and running ones end after their batch. */
   readonly stop?: boolean
-  /**
-   * Time of the newest request: ms since the epoch, by the clock of the queue's database. Absent for older programs.
-   */
+  /** Time of the newest request: ms since the epoch, clock of the queue's database. Absent for older programs. */
   readonly orderedAt?: number
   /** Time of the last resume after its end, by the same clock: earlier work belongs to an earlier run. */
   readonly resumedAt?: number
@@ -64,15 +56,10 @@ export const MOST_STANDING = 64
  */
 export type LedgerTotals = { readonly rows: bigint; readonly chunks: number; readonly at: number }
 
-/**
- * Consecutive turns of a task that failed for the same transient cause. @property cause the last error; null if unknown
- */
+/** Consecutive turns of a task that failed for one transient cause. @property cause last error; null if unknown */
 export type Rested = { readonly times: number; readonly cause: ErrorInfo | null }
 
-/**
- * Number of consecutive rests for the cause of this error. An unreachable server and a refused login are different
- * causes.
- */
+/** Consecutive rests for the cause of this error: an unreachable server and a refused login are two causes. */
 export function restsFor({ times, cause }: Rested, error: ErrorInfo | undefined): number {
   return cause !== null && cause.code === error?.code && cause.retryable === error.retryable ? times : 0
 }
@@ -91,10 +78,7 @@ export type SlotEnd = {
 /** A task that a worker has, for listeners. @property sharedRun as in `EndedRun` */
 export type HeardSlot = { readonly runId: string; readonly no: number; readonly sharedRun: string }
 
-/**
- * A run that ended, as seen by the worker that recorded it. Times: ms since the epoch, by the clock of the queue's
- * database.
- */
+/** A run that ended, for the worker that recorded it. Times: ms since the epoch, clock of the queue's database. */
 export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'target' | 'program'> & {
   /** The same for all tasks, until the run is resumed after its end. */
   readonly sharedRun: string
@@ -162,10 +146,7 @@ export type DistributedRun = SlotProgress & {
     /** Working tasks whose worker sent no heartbeat for `LOST_AFTER_MS`. */
     readonly lost: number
   }
-  /**
-   * When the ledger was last read, by its clock, if that was before the end of the run: totals may be higher. Otherwise
-   * null.
-   */
+  /** Last reading of the ledger, by its clock, if before the end of the run: totals may be higher. Otherwise null. */
   readonly countedAt: number | null
   /** Workers that refused it, with reasons. */
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[]
@@ -227,10 +208,7 @@ export function takesFromQueue(queues: readonly string[], queue: string | null):
   return queue === null ? queues.length === 0 : queues.includes(queue)
 }
 
-/**
- * A run with `--alert`, for the workers that monitor it. Times are ms since the epoch by the clock of the queue's
- * database.
- */
+/** A run with `--alert`, for its monitoring workers. Times: ms since the epoch, clock of the queue's database. */
 export type WatchedRun = {
   readonly runId: string
   readonly operation: unknown

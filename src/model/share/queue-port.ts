@@ -169,10 +169,7 @@ export interface QueueWorker {
   count(slot: ClaimedSlot, totals: LedgerTotals, ageMs: number): Promise<void>
   /** Runs that ended after their ledger was read, newest first. */
   uncounted(): Promise<readonly UncountedRun[]>
-  /**
-   * Records the final ledger totals of a run, unless they are lower than the recorded ones: then chunks were copied
-   * again.
-   */
+  /** Records a run's final ledger totals, unless lower than the recorded ones: then chunks were copied again. */
   countEnd(run: Pick<UncountedRun, 'runId' | 'endedAt'>, totals: LedgerTotals): Promise<void>
   /** Stores the events of this turn for as long as the run is listed. */
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>

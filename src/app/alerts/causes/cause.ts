@@ -10,9 +10,7 @@ export type Verdict = {
   /** `failed` only: the first table that failed. */
   readonly failed?: string
   readonly holds: boolean
-  /**
-   * Start of the current table's data, ms since the epoch: an older alert belongs to another table of the same name.
-   */
+  /** Start of the current table's data, ms since the epoch: an older alert is about another table of the same name. */
   readonly notBefore?: number
   readonly value: string
   readonly limit?: string

@@ -29,10 +29,7 @@ export function systemdTimes(rule: ScheduleRule): readonly string[] {
   return [`*-${named}${day > 0 ? `-${digits(day, 2)}` : `~${digits(-day, 2)}`} ${time}`]
 }
 
-/**
- * The five fields of a line, in the time zone `zone`. @throws SluiceError BAD_FLAG for last days, which crontab cannot
- * express
- */
+/** The five fields of a line, in time zone `zone`. @throws SluiceError BAD_FLAG for last days, which crontab lacks */
 export function crontabTimes(rule: ScheduleRule): { readonly fields: string; readonly zone: string } {
   if (rule.every === 'interval') return { fields: intervalFields(rule.ms), zone: 'UTC' }
   const { calendar, day, minute } = rule

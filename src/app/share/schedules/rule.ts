@@ -43,9 +43,7 @@ export function* occurrencesAfter(rule: ScheduleRule, after: number): Generator<
   }
 }
 
-/**
- * The newest time up to `now`, and the number of times since `since`; null if there is none. @param since ms, exclusive
- */
+/** Newest time up to `now`, and the number of times since `since`; null if none. @param since ms, exclusive */
 export function newestUntil(
   rule: ScheduleRule,
   since: number,
@@ -89,9 +87,7 @@ function momentIn({ calendar, day, minute }: Extract<ScheduleRule, { every: 'per
   return momentOf(calendar.zone, meant, minute)
 }
 
-/**
- * First instant of a day with this local time or a later one. @param day number of civil.ts @returns ms since the epoch
- */
+/** First instant of a day at or after this local time. @param day number of civil.ts @returns ms since the epoch */
 export function momentOf(zone: string, day: number, minute: number): number {
   const [begins, ends] = [firstMoment(zone, day), firstMoment(zone, day + 1)]
   const shown = day * MS_OF_DAY + minute * MS_OF_MINUTE

@@ -40,10 +40,7 @@ export class ScheduleAlerts {
     this.#parts = parts
   }
 
-  /**
-   * Sends ended alerts, and those that no sink accepted. @param due all schedules due now: others were begun by some
-   * worker
-   */
+  /** Sends ended alerts, and those that no sink accepted. @param due all schedules due now: others were begun */
   async look(due: readonly Schedule[]): Promise<void> {
     const periods = new Set(due.map(periodOf))
     for (const period of this.#refusedSince.keys()) if (!periods.has(period)) this.#refusedSince.delete(period)

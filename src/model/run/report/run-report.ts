@@ -163,10 +163,7 @@ export type ReportedSlot = {
   readonly error: string | null
 }
 
-/**
- * A run in a queue of workers. Rows and chunks of a copy are from the target's ledger, those of a task from its last
- * report.
- */
+/** A run in a queue of workers. Rows and chunks of a copy: from the target's ledger; of a task: its last report. */
 export type QueuePart = {
   readonly operation: string
   readonly command: string

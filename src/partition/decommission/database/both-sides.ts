@@ -89,10 +89,7 @@ function lackOf({ table, copy, proof, moved, there, here }: Compared): string | 
   return `${moved}; ${counts(to, there.rows, here)}`
 }
 
-/**
- * Minimum rows of the target. Deletions by users after a cutover, or by a stream that was equal at its end, are
- * allowed.
- */
+/** Minimum rows of the target. Deletions by users after a cutover, or by a stream equal at its end, are allowed. */
 function leastOf(copy: MovedTable, { by, equal }: LastProof, here: bigint): bigint {
   if (by === 'switch') return here > 0n ? 1n : 0n
   if (by === 'stream' && equal) return here

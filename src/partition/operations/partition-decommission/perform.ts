@@ -1,7 +1,4 @@
-/**
- * `partition decommission`: inspects the old table of a cutover, makes it inactive, and drops it after the grace
- * period.
- */
+/** `partition decommission`: inspects a cutover's old table, makes it inactive, drops it after the grace period. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/run/event.ts'
 import type { DecommissionStepEvent } from '../../../model/partition/events.ts'
