@@ -1,7 +1,4 @@
-/**
- * Runs one operation: numbers and timestamps its events, records it in the catalog's audit, and always ends with
- * `run.finished`.
- */
+/** Runs an operation: numbers and timestamps its events, records it in the catalog, always ends with `run.finished`. */
 import { isoTime } from '../shared/clock.ts'
 import type { Clock } from '../shared/clock.ts'
 import { exitOfStop, type Interrupt } from '../shared/abort.ts'

@@ -28,10 +28,7 @@ export type AlarmOptions = {
   readonly ahead: number
   /** Which of them are missing. */
   readonly coming: Coming
-  /**
-   * Counted rows of the default partition by period: missing, archived and detached, future, and none of these; null if
-   * not counted.
-   */
+  /** Counted rows of the default partition: missing, archived and detached, future, other; null if not counted. */
   readonly stray: {
     readonly missing: readonly bigint[]
     readonly late: readonly (StrayRows & { readonly label: string })[]

@@ -5,7 +5,7 @@ import type { MachineRun } from '../workbench.ts'
 const CONFIRMATION = / (?:--confirm(?:=| )(?:'[^']*'|\\.|[^\s'\\])*|'--confirm=[^']*'(?:\\''[^']*')*)/g
 
 /**
- * The command that continues a run, without a confirmation: whoever copies it from a list has not read what it
+ * The command that continues a run, without a confirmation: a user who copies it from a list has not read what it
  * destroys. The command then asks for the name.
  * @returns null if nothing is left to do, or the run is still active
  */

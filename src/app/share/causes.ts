@@ -31,8 +31,7 @@ export class Causes {
       const { table, error, status, notes } = event
       this.#found.delete(table)
       if (error !== undefined) this.#note(table, { table, message: errorLine(error), ...hintOf(error) })
-      // A comparison reports a differing table without an error. An earlier event about its range or row is more
-      // specific.
+      // A comparison reports a differing table without an error. An earlier event on its range or row is more exact.
       else if (status === 'failed' && !this.all.some((cause) => cause.table === table))
         this.#note(table, { table, message: `${DIFFERENCES} ${notes?.[0] ?? 'the table differs'}` })
     } else if (event.type === 'log' && event.level === 'error') {

@@ -341,10 +341,7 @@ function raisedKey(runId: string, { scope, table }: Pick<AlertKey, 'scope' | 'ta
   return `${runId}\0${scope}\0${table}`
 }
 
-/**
- * Chunks of own tasks and of silent ones, each once with its current time without progress. Own chunks override those
- * of silent hosts.
- */
+/** Chunks of own and of silent tasks, each once with its time without progress. Own chunks override silent hosts'. */
 function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
   const all = [
     ...silent.flatMap(({ chunks, beatAt, host: other }) =>

@@ -70,10 +70,7 @@ export class SlotAlerts {
   }
 }
 
-/**
- * The operation without `stuck`, unless that ends the run: `RunWatch` detects it for all tasks of a run, also those of
- * a lost worker.
- */
+/** The operation without `stuck`, unless that ends the run: `RunWatch` detects it for all tasks, also lost ones. */
 export function leftToWorkers(operation: Operation): Operation {
   const without = (wish: AlertWish | undefined): AlertWish | undefined =>
     wish === undefined || wish.exit === true

@@ -1,7 +1,4 @@
-/**
- * Detects a task program that does not reply to its worker: a stopped, looping or disk-blocked program ends no batch
- * and ignores a stop.
- */
+/** Detects a task program that no longer replies to its worker: stopped, looping or disk-blocked, it ignores a stop. */
 import { BEAT_MS, LOST_AFTER_MS } from '../../model/share/distributed.ts'
 
 /** Time for loading its modules, ms. */

@@ -290,8 +290,7 @@ export class Worker {
     const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun, fresh)
     program.steered.heard(fresh)
     await this.#count(slot, program)
-    // Another worker has the task, because this one was taken for lost: the ledger's fencing tokens keep their writes
-    // apart.
+    // Another worker has the task, because this one was taken for lost: the ledger's fencing tokens separate writes.
     if (orders === null || orders.isOver) return program.abort()
     const known = this.#programs.get(program)
     if (known !== undefined) known.heardAt = this.#run.clock.ticks()

@@ -35,8 +35,7 @@ export function wholeCommands(commandLine: string, urls: Readonly<Record<string,
   const run = ownCall(commandLine)
   if (run === null) return (text) => text
   const shown = new Map(Object.entries(urls).map(([flag, url]) => [shellQuote(redactUrl(url)), firstOf(run, flag)]))
-  // The ledger records the source of each run without its password: if the command line adds nothing to that, it is
-  // omitted.
+  // The ledger records a run's source without its password: if the command line adds nothing to it, it is omitted.
   const source = urls['from']
   const isNoted = source !== undefined && firstOf(run, 'from') === shellQuote(redactUrl(source))
   return (text) => {

@@ -187,10 +187,7 @@ export interface PartitionStore {
    * and are placed where rows of their bounds may be.
    */
   attached(parent: TableName, left: readonly LeftTable[], signal: AbortSignal): Promise<ReadonlyMap<string, TableName>>
-  /**
-   * Tables under the name of a detached one, which may have another number since a dump. Several if neither name nor
-   * number decides.
-   */
+  /** Tables with the name of a detached one; since a dump the number may differ. Several if neither decides. */
   detachedTables(partition: TableName, identity: string, signal: AbortSignal): Promise<readonly NumberedName[]>
   /** Checks the rows of a detached table again, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>

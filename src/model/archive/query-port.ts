@@ -97,10 +97,7 @@ export interface ArchiveQuery extends AsyncDisposable {
     except: readonly Excepted[],
     shared?: readonly Shared[],
   ): Promise<{ readonly rows: bigint; readonly leftOut: readonly LeftOut[] }>
-  /**
-   * Compares the fetched rows, all of one partition, with its files: by key, and by the fetched columns. Call once,
-   * instead of `pages`.
-   */
+  /** Compares fetched rows of one partition with its files, by key and fetched columns. Instead of `pages`, once. */
   compare(partition: Shared): Promise<KeyDifferences>
   /**
    * The answer over the fetched rows and these files. Call once.

@@ -61,10 +61,7 @@ export type StreamBirth = {
   readonly facts: Readonly<Record<string, string>>
   /** Position of the slot at its creation, as `ChangeSource.text` prints it. */
   readonly start: string
-  /**
-   * Per table (`tableText`): a fingerprint that changes if rows appear or vanish without changes in the stream
-   * (columns, partitions, files).
-   */
+  /** By `tableText`: a fingerprint that changes if rows change outside of the stream (columns, partitions, files). */
   readonly shapes: Readonly<Record<string, string>>
   /**
    * Per table (`tableText`) copied again within the stream: changes committed before this position are in the copy, and

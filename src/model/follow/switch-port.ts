@@ -90,10 +90,7 @@ export interface SwitchAttempt extends AsyncDisposable {
    * @returns what was recreated
    */
   exchange(): Promise<readonly SwitchFinding[]>
-  /**
-   * After `exchange`: start record of a stream from the table that now has the public name. @param start position of
-   * its slot
-   */
+  /** After `exchange`: start record of a stream from the table with the public name. @param start slot position */
   born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth>
   /** After `exchange`: start position of a stream that misses no change of the table that now has the public name. */
   position(): Promise<LogPosition>

@@ -26,10 +26,7 @@ export type AlertMemory = AsyncDisposable & {
    * @returns `new` also if its start was recorded but not confirmed within `CONFIRM_MS`; `since`: first recorded
    */
   begin(key: AlertKey, at: number): Promise<{ readonly is: 'new' | 'stands'; readonly since: number }>
-  /**
-   * Records the end of an alert. @returns `none` if it was not active; `cleared` also if its end was not confirmed
-   * within `CONFIRM_MS`
-   */
+  /** Records the end of an alert. @returns `none` if not active; `cleared` also if unconfirmed for `CONFIRM_MS` */
   end(key: AlertKey): Promise<{ readonly is: 'cleared'; readonly since: number } | { readonly is: 'none' }>
   /** Confirms that its start or end was sent, or need not be. No effect if the other one was recorded since. */
   sent(key: AlertKey, state: AlertState): Promise<void>

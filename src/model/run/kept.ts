@@ -1,7 +1,4 @@
-/**
- * Number of kept events of a run. Lists of the screens and the run journal use the same limits, so that a late viewer
- * sees the same lists.
- */
+/** Number of kept events of a run; the same for screens and run journal, so that a late viewer sees the same lists. */
 export const KEPT = {
   /** Completed chunks, newest. */
   chunksDone: 60,

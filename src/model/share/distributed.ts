@@ -265,10 +265,7 @@ export const BEAT_MS = 2_000
 export const SILENT_AFTER_MS = 7_000
 /** Age after which a worker is lost, and its tasks are queued again. Equals the lease of a chunk. */
 export const LOST_AFTER_MS = 30_000
-/**
- * Interval in which each worker searches for abandoned tasks: a lost worker's are taken within `TAKEN_OVER_MS` of its
- * last heartbeat.
- */
+/** Interval of each worker's search for abandoned tasks: taken `TAKEN_OVER_MS` or less after their last heartbeat. */
 export const SWEEP_MS = 2_000
 export const TAKEN_OVER_MS = 35_000
 /** A resumable task is given back after this time, so that runs and workers alternate. */

@@ -119,10 +119,7 @@ function placedIn(entry: LifecycleEntry, name: string, before: string): Lifecycl
   return { ...entry, table, words: { ...words, table: words.moved ?? words.table, here: words.back ?? words.stream } }
 }
 
-/**
- * The cutover that moved a table to this database, unless a later stream came from the old one: a reversal begins such
- * a stream.
- */
+/** The cutover that moved a table to this database, unless a later stream from the old one began its reversal. */
 async function movedTo(database: LedgerDatabase, table: string, owner: Owner): Promise<SwitchRow | null> {
   const turns = (await readSwitches(database)).filter(
     ({ isBetween, parkedTable, status, turn }) =>

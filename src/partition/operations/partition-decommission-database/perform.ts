@@ -1,7 +1,4 @@
-/**
- * `partition decommission --database`: inspects a database whose tables moved, makes it inactive, and drops it after
- * the grace period.
- */
+/** `partition decommission --database`: inspects a moved database, makes it inactive, and drops it later. */
 import { dec } from '../../../model/run/event.ts'
 import type { DecommissionStepEvent } from '../../../model/partition/events.ts'
 import { isoTime } from '../../../shared/clock.ts'

@@ -1,7 +1,4 @@
-/**
- * Stages of `partition run` before its copy: inspects both sides, creates the new table if missing, and determines the
- * period bounds.
- */
+/** Stages of `partition run` before its copy: inspects both sides, creates a missing new table, sets period bounds. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { PeriodWish } from '../../../model/copy/period-marks.ts'
 import { SluiceError } from '../../../shared/errors.ts'
